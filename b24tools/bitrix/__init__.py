@@ -1,0 +1,1 @@
+"""The portal as we see it: transport, methods, directory."""

@@ -1,0 +1,100 @@
+"""PHP's bracket notation, `a[b][c]=1`, to nested values and back.
+
+Batch commands and outgoing webhooks travel in it. Decoding follows PHP's `parse_str`, because
+that is what stands on the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+
+def encode(params: Mapping[str, Any]) -> str:
+    """Nested values as one query string, percent-encoded once.
+
+    Only what the notation can carry is taken: `None`, booleans and empty containers have no form
+    in it (they would vanish or change their meaning on the portal), so they raise ValueError.
+    """
+    return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in _flatten(params))
+
+
+def _flatten(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in params.items():
+        yield from _flatten_value(str(key), value)
+
+
+def _flatten_value(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flatten_value(f"{path}[{key}]", inner)
+    elif isinstance(value, (list, tuple)) and value:
+        for index, inner in enumerate(value):
+            yield from _flatten_value(f"{path}[{index}]", inner)
+    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        yield path, str(value)
+    else:
+        raise ValueError(f"{path}: {value!r} cannot be written in bracket notation")
+
+
+def decode(query: str, *, max_pairs: int = 100_000, max_depth: int = 64) -> dict[str, Any]:
+    """A query string or form body as PHP would read it: strings, dicts and lists.
+
+    Keys are decoded before they are split, later values win, `a[]` appends, an array whose keys
+    are 0, 1, 2 … becomes a list. Raises ValueError above `max_pairs` or `max_depth`.
+    """
+    pairs = [pair for pair in query.split("&") if pair]
+    if len(pairs) > max_pairs:
+        raise ValueError(f"more than {max_pairs} pairs")
+    root: dict[str, Any] = {}
+    for pair in pairs:
+        raw_key, _, raw_value = pair.partition("=")
+        path = _split_key(unquote_plus(raw_key))
+        if len(path) > max_depth:
+            raise ValueError(f"deeper than {max_depth} levels")
+        if path:
+            _put(root, path, unquote_plus(raw_value))
+    return {key: _lists(value) for key, value in root.items()}
+
+
+def _split_key(key: str) -> list[str]:
+    """`a[b][]` → ["a", "b", ""]. PHP replaces dots and spaces in the first part by underscores."""
+    head, bracket, rest = key.lstrip(" ").partition("[")
+    if not head:
+        return []
+    path = [head.replace(".", "_").replace(" ", "_")]
+    while bracket:
+        part, closing, tail = rest.partition("]")
+        if not closing:  # an unclosed bracket: PHP keeps it as an underscore in the name
+            if len(path) == 1:
+                path[0] += "_" + rest.replace(".", "_").replace(" ", "_")
+            break
+        path.append(part)
+        before, bracket, rest = tail.partition("[")
+        if before:  # text after a closing bracket is dropped, as PHP does
+            break
+    return path
+
+
+def _put(target: dict[str, Any], path: list[str], value: str) -> None:
+    for part in path[:-1]:
+        key = part or _next_index(target)
+        inner = target.get(key)
+        if not isinstance(inner, dict):
+            inner = target[key] = {}
+        target = inner
+    target[path[-1] or _next_index(target)] = value
+
+
+def _next_index(target: dict[str, Any]) -> str:
+    return str(max((int(key) for key in target if key.isdecimal()), default=-1) + 1)
+
+
+def _lists(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = [_lists(item) for item in value.values()]
+    if list(value) == [str(index) for index in range(len(value))]:
+        return inner
+    return dict(zip(value, inner, strict=True))

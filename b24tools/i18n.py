@@ -1,0 +1,26 @@
+"""Messages in the reader's language: English in the code, Russian beside it, through gettext."""
+
+from __future__ import annotations
+
+import gettext
+from pathlib import Path
+
+LANGUAGES = ("en", "ru")
+_LOCALE = Path(__file__).parent / "locale"
+_current: gettext.NullTranslations = gettext.NullTranslations()
+
+
+def use(language: str) -> None:
+    """Speak `language` ("ru" or "en") from now on; gettext's own convention is one per process."""
+    global _current  # noqa: PLW0603 - as gettext.install() has it
+    _current = gettext.translation("b24tools", _LOCALE, [language], fallback=True)
+
+
+def _(message: str) -> str:
+    """The message in the language in use."""
+    return _current.gettext(message)
+
+
+def ngettext(one: str, many: str, n: int) -> str:
+    """The form of a message that fits the number `n` (Russian has three)."""
+    return _current.ngettext(one, many, n)
