@@ -1,0 +1,178 @@
+"""Settings: the only reader of the environment and of .env."""
+
+from __future__ import annotations
+
+import io
+import locale
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import dotenv
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from b24tools import errors
+from b24tools.i18n import _
+
+OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
+
+
+def _zone(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return ZoneInfo(value)
+        except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError; a folder's name gives an OSError
+            raise ValueError(_("not a time zone; an example: Europe/Moscow")) from None
+    return value
+
+
+def _words(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
+
+
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+class Settings(BaseModel):
+    """Every setting under its environment name; `.env-example` and the README describe them."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    webhook_url: SecretStr | None = Field(None, alias="BITRIX_WEBHOOK_URL")
+    outgoing_token: SecretStr | None = Field(None, alias="BITRIX_OUTGOING_TOKEN")
+    data_dir: Path = Field(alias="B24_DATA_DIR")
+    zone: Zone = Field(ZoneInfo("Europe/Moscow"), alias="B24_TZ")
+    lang: str = Field("", alias="B24_LANG")
+    country: str = Field("RU", alias="B24_COUNTRY", pattern="^(RU|BY|KZ|UZ|none)$")
+    department: str = Field("Производство", alias="B24_DEPARTMENT")
+    group: str = Field("Задачи из 1с", alias="B24_GROUP")
+    folder: str = Field("Прикрепленные файлы", alias="B24_FOLDER")
+    schedule_id: int = Field(1, alias="B24_SCHEDULE_ID", gt=0)
+    fallback_user: int | None = Field(None, alias="B24_FALLBACK_USER", gt=0)
+    route: Words = Field((), alias="B24_ROUTE")
+    round_minutes: int = Field(5, alias="B24_ROUND_MINUTES", ge=1, le=1440)
+    show_sum: bool = Field(True, alias="B24_SHOW_SUM")
+    non_admin: bool = Field(False, alias="B24_NON_ADMIN")
+    serve_token: SecretStr | None = Field(None, alias="B24_SERVE_TOKEN")
+    board_token: SecretStr | None = Field(None, alias="B24_BOARD_TOKEN")
+    cors_origins: Words = Field((), alias="B24_CORS_ORIGINS")
+    ca_bundle: Path | None = Field(None, alias="B24_CA_BUNDLE")
+    requests_per_second: float = Field(2.0, alias="B24_REQUESTS_PER_SECOND", gt=0, le=1000)
+    burst: int = Field(50, alias="B24_BURST", ge=1, le=10_000)
+    retry_seconds: float = Field(60.0, alias="B24_RETRY_SECONDS", ge=0, le=86_400)
+    directory_cache_h: float = Field(24.0, alias="B24_DIRECTORY_CACHE_H", ge=0)
+    people_cache_h: float = Field(4.0, alias="B24_PEOPLE_CACHE_H", ge=0)
+
+    @property
+    def step_s(self) -> int:
+        """The rounding step in seconds."""
+        return self.round_minutes * 60
+
+    @property
+    def database(self) -> Path:
+        """Where the SQLite file lives."""
+        return self.data_dir / "b24tools.db"
+
+
+def names() -> list[str]:
+    """The environment names of all settings, in the order they are documented."""
+    return [str(field.alias) for field in Settings.model_fields.values()]
+
+
+def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """The settings from the environment, then from .env (`env_file`, or looked for upwards from here).
+
+    An empty value counts as unset. Raises ConfigError naming the setting, where it was set and
+    what was expected, never the value of a secret.
+    """
+    file, values = _read_env_file(env_file)
+    where = dict.fromkeys(values, str(file))
+    for name, value in (os.environ if env is None else env).items():
+        if value.strip():
+            values[name] = value
+            where[name] = _("the environment")
+    for old, new in OLD_NAMES.items():
+        if old in values and new not in values:
+            values[new] = values[old]
+            where[new] = where[old]
+    known = {name: values[name].strip() for name in names() if name in values}
+    known.setdefault("B24_DATA_DIR", platformdirs.user_data_dir("b24tools", appauthor=False))
+    known["B24_DATA_DIR"] = str(Path(known["B24_DATA_DIR"]).expanduser().absolute())
+    try:
+        return Settings.model_validate(known)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0])
+        raise errors.ConfigError(
+            _("{name} (from {where}): {reason}").format(
+                name=name, where=where.get(name, "?"), reason=str(first["msg"]).removeprefix("Value error, ")
+            ),
+            _("Correct it there; .env-example describes every setting."),
+        ) from None
+
+
+def webhook_url(settings: Settings) -> str:
+    """The incoming webhook's URL. Raises ConfigError when it is not set."""
+    if settings.webhook_url is None:
+        raise errors.ConfigError(
+            _("BITRIX_WEBHOOK_URL is not set"),
+            _(
+                "Copy .env-example to .env and put the URL of an incoming webhook there "
+                "(Bitrix24: Developer resources - Other - Incoming webhook), or try `b24tools demo`."
+            ),
+        )
+    return settings.webhook_url.get_secret_value()
+
+
+def language(arguments: Sequence[str] = ()) -> str:
+    """The language to speak, "ru" or "en": B24_LANG (environment, then .env), else the locale."""
+    chosen = os.environ.get("B24_LANG", "").strip()
+    if not chosen:
+        try:
+            _file, values = _read_env_file(_env_file_argument(arguments))
+        except errors.ConfigError:
+            values = {}  # load() will complain about the file, in the locale's language
+        chosen = values.get("B24_LANG", "").strip()
+    if not chosen:
+        chosen = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    if not chosen:
+        chosen = locale.getlocale()[0] or ""
+    return "ru" if chosen.lower().startswith(("ru", "russian")) else "en"
+
+
+def _env_file_argument(arguments: Sequence[str]) -> Path | None:
+    for index, argument in enumerate(arguments):
+        if argument == "--env-file" and index + 1 < len(arguments):
+            return Path(arguments[index + 1])
+        if argument.startswith("--env-file="):
+            return Path(argument.partition("=")[2])
+    return None
+
+
+def _read_env_file(chosen: Path | None) -> tuple[Path | None, dict[str, str]]:
+    """The file and its non-empty values. A chosen file must exist; a found one need not."""
+    if chosen is None:
+        found = dotenv.find_dotenv(usecwd=True)
+        if not found:
+            return None, {}
+        chosen = Path(found)
+    try:
+        # utf-8-sig: Windows editors put a BOM before the first name
+        text = chosen.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise errors.ConfigError(
+            _("{path} is not UTF-8 text").format(path=chosen), _("Save it again in the encoding UTF-8.")
+        ) from None
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} cannot be read: {reason}").format(path=chosen, reason=error.strerror or error),
+            _("Name an existing file with --env-file, or leave the option out."),
+        ) from None
+    values = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return chosen, {name: value for name, value in values.items() if value and value.strip()}

@@ -1,0 +1,94 @@
+"""Our words for what the portal has: people, departments, tasks, absences. All times are aware UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """A task's stored status (`status` in answers, `REAL_STATUS` in filters)."""
+
+    NEW = 1
+    PENDING = 2
+    IN_PROGRESS = 3
+    AWAITS_CONTROL = 4
+    COMPLETED = 5
+    DEFERRED = 6
+    DECLINED = 7
+
+
+OPEN_WORK = (Status.NEW, Status.PENDING, Status.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An employee. `department_ids` in the portal's order: the first is the one shown."""
+
+    id: int
+    first_name: str
+    last_name: str
+    second_name: str
+    active: bool
+    department_ids: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Given name and surname, as Bitrix24 shows them."""
+        return f"{self.first_name} {self.last_name}".strip() or f"#{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A department; `parent_id` is None for the company itself, `head_id` when nobody heads it."""
+
+    id: int
+    name: str
+    parent_id: int | None
+    head_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The person whose rights the webhook has. `time_zone` is "" where the profile names none."""
+
+    id: int
+    name: str
+    admin: bool
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as far as it was asked for; what was not selected, or is empty there, is None."""
+
+    id: int
+    status: int
+    responsible_id: int
+    title: str
+    xml_id: str
+    group_id: int
+    created_by: int
+    created_at: datetime | None
+    changed_at: datetime | None
+    deadline: datetime | None
+    start: datetime | None
+    end: datetime | None
+    estimate_s: int
+    spent_s: int
+    auditor_ids: tuple[int, ...] = ()
+    comments: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Not finished, not waiting for control, not declined."""
+        return self.status in (*OPEN_WORK, Status.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A time a person is away: vacation, sick leave, or a calendar event marked "absent"."""
+
+    start: datetime
+    end: datetime

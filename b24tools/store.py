@@ -1,0 +1,328 @@
+"""The SQLite file: open it, save to it, read from it. Times are ISO 8601 UTC."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import filelock
+from sqlite_utils import Database
+
+from b24tools import errors
+from b24tools.i18n import _
+from b24tools.migrations import migrations
+
+BUSY_TIMEOUT_S = 30
+RUNNING_SETTINGS = {  # and their defaults; portal_host is learned from the first webhook used
+    "producer_mode": "polling",
+    "hidden_users": "",
+    "excluded_users": "",
+    "snapshot_max_age_h": "26",
+    "portal_host": "",
+}
+
+
+@dataclass(frozen=True)
+class LedgerTask:
+    """One line of an order as it was last sent. `state`: planned, writing (fate unknown) or done."""
+
+    key: str
+    order_id: str
+    line: int
+    position: str
+    title: str
+    state: str
+    task_id: int | None
+    responsible_id: int | None
+    department_id: int | None
+    start: datetime | None
+    end: datetime | None
+    deadline: datetime | None
+    estimate_s: int | None
+    sent_values: Mapping[str, Any]
+    assigned_at: datetime | None
+    writing_since: datetime | None
+
+
+@dataclass(frozen=True)
+class LedgerFile:
+    """A file of an order that is on the portal's disk; `file_id` is the disk object's id."""
+
+    order_id: str
+    name: str
+    sha256: str
+    size: int
+    file_id: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who was considered for a line and why one was chosen, as it was at the time."""
+
+    key: str
+    task_id: int | None
+    position: str
+    decided_at: datetime
+    responsible_id: int
+    reason: str
+    candidates: Sequence[Mapping[str, Any]]
+
+
+class Store:
+    """The database behind every job; open it with `open_store`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def close(self) -> None:
+        """Close the connection; the write-ahead log is folded in by SQLite."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. IMMEDIATE, because a read that turns into a write cannot wait its turn."""
+        connection = self._db.conn
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    # running settings
+
+    def setting(self, key: str) -> str:
+        """A running setting's value, or its default."""
+        rows = list(self._db.query("SELECT value FROM settings WHERE key = ?", [key]))
+        return str(rows[0]["value"]) if rows else RUNNING_SETTINGS[key]
+
+    def save_setting(self, key: str, value: str) -> None:
+        """Set a running setting; every process sees it at its next step."""
+        with self.transaction():
+            self._db.table("settings").upsert({"key": key, "value": value}, pk="key")
+
+    def excluded_users(self) -> frozenset[int]:
+        """People who are never given work."""
+        return frozenset(int(word) for word in self.setting("excluded_users").split(",") if word.strip().isdigit())
+
+    # the ledger of orders
+
+    def ledger(self, order_ids: Iterable[str]) -> dict[str, LedgerTask]:
+        """What is known of these orders' lines, by key."""
+        found: dict[str, LedgerTask] = {}
+        for chunk in _chunks(list(order_ids)):
+            sql = f"SELECT * FROM order_tasks WHERE order_id IN ({_marks(chunk)}) ORDER BY order_id, line"  # noqa: S608 - marks only
+            for row in self._db.query(sql, chunk):
+                found[row["key"]] = _ledger_task(row)
+        return found
+
+    def files(self, order_ids: Iterable[str]) -> dict[str, dict[str, LedgerFile]]:
+        """The files known to be on the portal's disk: order id → stored name → file."""
+        found: dict[str, dict[str, LedgerFile]] = {}
+        for chunk in _chunks(list(order_ids)):
+            sql = f"SELECT * FROM files WHERE order_id IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            for row in self._db.query(sql, chunk):
+                file = LedgerFile(row["order_id"], row["name"], row["sha256"], row["size"], row["file_id"])
+                found.setdefault(file.order_id, {})[file.name] = file
+        return found
+
+    def task_files(self, keys: Iterable[str]) -> dict[str, dict[int, str]]:
+        """Which files were attached to which tasks: key → disk object id → `writing` or `done`."""
+        found: dict[str, dict[int, str]] = {}
+        for chunk in _chunks(list(keys)):
+            sql = f"SELECT * FROM task_files WHERE key IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            for row in self._db.query(sql, chunk):
+                found.setdefault(row["key"], {})[row["file_id"]] = row["state"]
+        return found
+
+    def our_tasks(self, task_ids: Sequence[int]) -> set[int]:
+        """Those of the task ids that are ours."""
+        found: set[int] = set()
+        for chunk in _chunks(list(task_ids)):
+            sql = f"SELECT task_id FROM order_tasks WHERE task_id IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            found.update(row["task_id"] for row in self._db.query(sql, chunk))
+        return found
+
+    def last_assigned(self) -> dict[int, datetime]:
+        """When each person was last given a task by us."""
+        sql = (
+            "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks WHERE responsible_id IS NOT NULL GROUP BY 1"
+        )
+        return {row["responsible_id"]: _moment(row["at"]) for row in self._db.query(sql) if row["at"]}
+
+    def save_order(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
+        """Note that the order was sent; `outcome` None means it is under way."""
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET number = excluded.number, last_sent_at = excluded.last_sent_at,"
+                " outcome = excluded.outcome",
+                [order_id, number, _text(now), _text(now), outcome],
+            )
+
+    def save_ledger(self, tasks: Iterable[LedgerTask]) -> None:
+        """Write these lines as they stand now."""
+        with self.transaction():
+            self._db.table("order_tasks").upsert_all([_ledger_row(task) for task in tasks], pk="key")
+
+    def mark_writing(self, keys: Iterable[str], now: datetime) -> None:
+        """A request that creates these tasks is about to leave: until it is answered, its fate is unknown."""
+        with self.transaction():
+            for key in keys:
+                self._db.execute(
+                    "UPDATE order_tasks SET state = 'writing', writing_since = ? WHERE key = ?", [_text(now), key]
+                )
+
+    def save_file(self, file: LedgerFile, now: datetime) -> None:
+        """Note that a file is on the portal's disk."""
+        with self.transaction():
+            row = {"order_id": file.order_id, "name": file.name, "sha256": file.sha256, "size": file.size}
+            row |= {"file_id": file.file_id, "saved_at": _text(now)}
+            self._db.table("files").upsert(row, pk=("order_id", "name"))
+
+    def save_task_files(self, pairs: Iterable[tuple[str, int]], state: str) -> None:
+        """Note which files hang on which tasks, or are about to."""
+        with self.transaction():
+            rows = [{"key": key, "file_id": file_id, "state": state} for key, file_id in pairs]
+            self._db.table("task_files").upsert_all(rows, pk=("key", "file_id"))
+
+    def forget_task_files(self, keys: Iterable[str]) -> None:
+        """The tasks behind these keys are gone, and their attachments with them."""
+        with self.transaction():
+            for key in keys:
+                self._db.execute("DELETE FROM task_files WHERE key = ?", [key])
+
+    def save_decisions(self, decisions: Iterable[Decision]) -> None:
+        """Keep who was considered and why, for `why`."""
+        with self.transaction():
+            self._db.table("decisions").insert_all(
+                {
+                    "key": decision.key,
+                    "task_id": decision.task_id,
+                    "position": decision.position,
+                    "decided_at": _text(decision.decided_at),
+                    "responsible_id": decision.responsible_id,
+                    "reason": decision.reason,
+                    "candidates": json.dumps(list(decision.candidates), ensure_ascii=False),
+                }
+                for decision in decisions
+            )
+
+
+def open_store(path: Path | None) -> Store:
+    """Open the database, create and migrate it as needed; None gives one in memory.
+
+    Raises ConfigError when the folder or the file cannot be used.
+    """
+    if path is None:
+        memory = Store(Database(memory=True))
+        migrations.apply(memory._db)
+        return memory
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise _unusable(path, error) from error
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # the ledger must survive a power cut
+        connection.execute("PRAGMA foreign_keys = ON")
+        db = Database(connection)
+        if migrations.pending(db):
+            with filelock.FileLock(path.with_suffix(".migrating")):
+                migrations.apply(db)
+    except (OSError, sqlite3.Error) as error:
+        connection.close()
+        raise _unusable(path, error) from error
+    return Store(db)
+
+
+def open_copy(path: Path) -> Store:
+    """What the database holds, in memory: for runs that must not write. Empty where there is no file."""
+    copy = Database(memory=True)
+    if path.is_file():
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source:
+                source.backup(copy.conn)
+        except sqlite3.Error as error:
+            raise _unusable(path, error) from error
+    migrations.apply(copy)
+    return Store(copy)
+
+
+def _unusable(path: Path, error: Exception) -> errors.ConfigError:
+    return errors.ConfigError(
+        _("the database {path} cannot be used: {reason}").format(path=path, reason=error),
+        _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
+    )
+
+
+def _chunks(values: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(values), 500):
+        yield values[start : start + 500]
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _maybe(text: str | None) -> datetime | None:
+    return None if text is None else _moment(text)
+
+
+def _ledger_task(row: Mapping[str, Any]) -> LedgerTask:
+    return LedgerTask(
+        key=row["key"],
+        order_id=row["order_id"],
+        line=row["line"],
+        position=row["position"],
+        title=row["title"],
+        state=row["state"],
+        task_id=row["task_id"],
+        responsible_id=row["responsible_id"],
+        department_id=row["department_id"],
+        start=_maybe(row["starts_at"]),
+        end=_maybe(row["ends_at"]),
+        deadline=_maybe(row["deadline"]),
+        estimate_s=row["estimate_s"],
+        sent_values=json.loads(row["sent_values"]),
+        assigned_at=_maybe(row["assigned_at"]),
+        writing_since=_maybe(row["writing_since"]),
+    )
+
+
+def _ledger_row(task: LedgerTask) -> dict[str, Any]:
+    return {
+        "key": task.key,
+        "order_id": task.order_id,
+        "line": task.line,
+        "position": task.position,
+        "title": task.title,
+        "state": task.state,
+        "task_id": task.task_id,
+        "responsible_id": task.responsible_id,
+        "department_id": task.department_id,
+        "starts_at": _text(task.start),
+        "ends_at": _text(task.end),
+        "deadline": _text(task.deadline),
+        "estimate_s": task.estimate_s,
+        "sent_values": json.dumps(task.sent_values, ensure_ascii=False, sort_keys=True),
+        "assigned_at": _text(task.assigned_at),
+        "writing_since": _text(task.writing_since),
+    }
