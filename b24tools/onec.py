@@ -1,0 +1,347 @@
+"""Orders as 1C sends them: lenient about form, strict about meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from b24tools import errors, onec_json, onec_values
+from b24tools.i18n import _
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_ITEMS = 10_000
+MAX_KEY = 200
+MAX_TITLE = 250
+MAX_FILE_NAME = 200
+_MAX_DETAIL = 1000
+_MAX_NUMBER = 60
+_MAX_EXTENSION = 20
+_FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f]')
+_PROBLEMS_SHOWN = 3
+
+_WANTED = "РекоммендуемаяДатаСдачи"
+_WANTED_SPELT_RIGHT = "РекомендуемаяДатаСдачи"
+_MIB = 1024 * 1024
+
+
+class OrderTooLarge(errors.OrderError):
+    """More bytes than an order may have."""
+
+    code = "too_large"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What the fields of one file have to know to be read."""
+
+    zone: ZoneInfo
+    from_form: bool = False
+
+
+def _source(info: ValidationInfo) -> _Source:
+    context = info.context
+    return context if isinstance(context, _Source) else _Source(ZoneInfo("UTC"))
+
+
+def _read_list(value: object) -> object:
+    """A list of a bearable length."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, list):
+        raise ValueError(_("{value} is not a list").format(value=onec_values.show(value)))
+    if len(value) > MAX_ITEMS:
+        raise ValueError(
+            _("{count} items are more than the {most} an order may hold").format(count=len(value), most=MAX_ITEMS)
+        )
+    return value
+
+
+_Text = Annotated[str | None, BeforeValidator(onec_values.read_text)]
+_RequiredText = Annotated[str, BeforeValidator(onec_values.read_required_text)]
+_Moment = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(lambda value, info: onec_values.read_moment(value, _source(info).zone)),
+]
+_DayOrMoment = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(lambda value, info: onec_values.read_day_or_moment(value, _source(info).zone)),
+]
+_Content = Annotated[
+    bytes,
+    BeforeValidator(lambda value, info: onec_values.read_content(value, from_form=_source(info).from_form)),
+    Field(json_schema_extra={"format": "byte"}),
+]
+
+
+class _Model(BaseModel):
+    """Read from JSON by 1C's keys, built in code by field names."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_known_keys(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(info.context, _Source) or isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(_("{value} is not an object").format(value=onec_values.show(value)))
+        aliases = [field.validation_alias for field in cls.model_fields.values()]
+        keys = _find_keys(value, [alias for alias in aliases if isinstance(alias, str)])
+        return {alias: value[key] for alias, key in keys.items()}
+
+
+class Line(_Model):
+    """One operation of the costing: who does it, for how long."""
+
+    position: _RequiredText = Field(validation_alias="Должность")
+    position_id: Annotated[str | None, BeforeValidator(onec_values.read_position_id)] = Field(
+        None, validation_alias="ДолжностьИдентификатор"
+    )
+    minutes: Annotated[float, BeforeValidator(onec_values.read_minutes)] = Field(validation_alias="Время")
+    amount: Annotated[Decimal | None, BeforeValidator(onec_values.read_amount)] = Field(None, validation_alias="Сумма")
+
+
+class Attachment(_Model):
+    """A file that came with an order."""
+
+    name: Annotated[str, BeforeValidator(onec_values.read_file_name)] = Field(validation_alias="Имя")
+    content: _Content = Field(validation_alias="ДвоичныеДанные", repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The content's digest, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
+    "НомерЗаказа": "1Ц-00000069",
+    "ДатаЗаказа": "2024-10-17T13:56:45",
+    "Исполнитель": "Производство",
+    "Выполнен": False,
+    "РекоммендуемаяДатаСдачи": "2024-11-04T00:00:00",
+    "ДатаПриема": "2024-10-18T00:00:00",
+    "Контрагент": "ООО «Ромашка»",
+    "Менеджер": "Иванова Мария",
+    "Калькуляция": [
+        {
+            "Должность": "Макетчик",
+            "ДолжностьИдентификатор": "878944cb-75a2-47d4-8b62-1f2fd573aabd",
+            "Время": 1310.48,
+            "Сумма": 5320.55,
+        }
+    ],
+    "ПрисоединенныеФайлы": [{"Имя": "test.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
+}
+
+
+class Order(_Model):
+    """An order of 1C; each of its lines becomes a task."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: Annotated[str, BeforeValidator(onec_values.read_order_id)] = Field(validation_alias="ИдентификаторЗаказа")
+    number: Annotated[str, BeforeValidator(onec_values.read_code)] = Field(validation_alias="НомерЗаказа")
+    date: _Moment = Field(None, validation_alias="ДатаЗаказа")
+    department: _Text = Field(None, validation_alias="Исполнитель")
+    done: Annotated[bool, BeforeValidator(onec_values.read_flag)] = Field(False, validation_alias="Выполнен")
+    wanted: _DayOrMoment = Field(None, validation_alias=_WANTED)
+    accepted: _Moment = Field(None, validation_alias="ДатаПриема")
+    customer: _Text = Field(None, validation_alias="Контрагент")
+    manager: _Text = Field(None, validation_alias="Менеджер")
+    lines: Annotated[tuple[Line, ...], BeforeValidator(_read_list)] = Field(validation_alias="Калькуляция")
+    files: Annotated[
+        tuple[Attachment, ...],
+        BeforeValidator(lambda value: () if onec_values.is_blank(value) else _read_list(value)),
+    ] = Field((), validation_alias="ПрисоединенныеФайлы")
+    warnings: SkipJsonSchema[tuple[str, ...]] = ()
+
+    @property
+    def wanted_is_day(self) -> bool:
+        """Whether `wanted` is a day without a time: 1C writes such days as their midnight."""
+        return self.wanted is not None and self.wanted.time() == time.min
+
+
+def read_source(stream: BinaryIO, max_bytes: int = MAX_BYTES) -> bytes:
+    """The stream's bytes, one more than allowed at most: `read_orders` tells that it is too large."""
+    parts: list[bytes] = []
+    left = max_bytes + 1
+    while left and (part := stream.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def read_orders(data: bytes, zone: ZoneInfo, *, max_bytes: int = MAX_BYTES) -> list[Order]:
+    """The orders of a file or a request body, one or a list; OrderError when any cannot be read."""
+    if len(data) > max_bytes:
+        size = f"{max_bytes // _MIB} MiB" if max_bytes >= _MIB else _("{count} bytes").format(count=max_bytes)
+        raise OrderTooLarge(_("the order is larger than {size}").format(size=size))
+    body, from_form = onec_json.find_json(data)
+    source = _Source(zone, from_form)
+    parsed = onec_json.parse(onec_json.decode(body))
+    del body
+    if isinstance(parsed, dict):
+        return [_read_order(parsed, source)]
+    if not isinstance(parsed, list):
+        raise errors.OrderError(_("{value} is not an order").format(value=onec_values.show(parsed)))
+    if not parsed:
+        raise errors.OrderError(_("the list of orders is empty"))
+    return [_read_order(item, source, f"[{place}]") for place, item in enumerate(parsed)]
+
+
+def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
+    try:
+        order = Order.model_validate(raw, context=source)
+    except ValidationError as error:
+        raise errors.OrderError(_describe(error, raw, place)) from None
+    return _leave_out_useless_files(order)
+
+
+def _describe(error: ValidationError, raw: Any, place: str) -> str:
+    """The first few problems in one line, each with the path as the sender spelt it."""
+    problems = []
+    for detail in error.errors(include_url=False, include_input=False)[:_PROBLEMS_SHOWN]:
+        reason = _("missing") if detail["type"] == "missing" else str(detail["ctx"]["error"])
+        path = _spell_path(detail["loc"], raw, place)
+        problems.append(f"{path}: {reason}")
+    if rest := error.error_count() - len(problems):
+        problems.append(_("and {count} more").format(count=rest))
+    return "; ".join(problems)
+
+
+def _spell_path(location: tuple[int | str, ...], raw: Any, place: str) -> str:
+    path = place
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+            raw = raw[part]
+        else:
+            key = _find_keys(raw, [part]).get(part, part)
+            path += f".{key}" if path else key
+            raw = raw.get(key)
+    return path
+
+
+def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, str]:
+    """Under which key each alias is written here; letter case, spaces and ё do not matter."""
+    written = {_fold(key): key for key in value}
+    found = {}
+    for alias in aliases:
+        spellings = (_WANTED, _WANTED_SPELT_RIGHT) if alias == _WANTED else (alias,)
+        keys = [key for name in spellings if (key := name if name in value else written.get(_fold(name)))]
+        if keys:
+            found[alias] = next((key for key in keys if not onec_values.is_blank(value[key])), keys[0])
+    return found
+
+
+def _fold(key: str) -> str:
+    return "".join(key.split()).casefold().replace("ё", "е")
+
+
+def _leave_out_useless_files(order: Order) -> Order:
+    """Without repeated and empty files: the portal takes an upload of no bytes for a question where to upload."""
+    warnings = list(order.warnings)
+    if not order.lines:
+        warnings.append(_("Калькуляция: the list is empty, there is nothing to make tasks of"))
+    files: dict[tuple[str, str], Attachment] = {}
+    for place, file in enumerate(order.files):
+        if file.content:
+            files.setdefault((file.name, file.sha256), file)
+        else:
+            path = f"ПрисоединенныеФайлы[{place}]"
+            warnings.append(
+                _("{path}: the file {name} is empty and is left out").format(
+                    path=path, name=onec_values.show(file.name)
+                )
+            )
+    return order.model_copy(update={"files": tuple(files.values()), "warnings": tuple(warnings)})
+
+
+def line_keys(order: Order) -> tuple[str, ...]:
+    """The XML_ID of each line's task, by which it is found again; unique within the order."""
+    keys: dict[str, None] = {}
+    seen: Counter[str] = Counter()
+    for line in order.lines:
+        base = ":".join(("1c", _normalize(order.id), _normalize(line.position_id or line.position)))
+        seen[base] += 1
+        key = _shorten_key(base if seen[base] == 1 else f"{base}:{seen[base]}")
+        while key in keys:
+            seen[base] += 1
+            key = _shorten_key(f"{base}:{seen[base]}")
+        keys[key] = None
+    return tuple(keys)
+
+
+def _normalize(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _shorten_key(key: str) -> str:
+    """The key itself, or its digest where the portal's XML_ID has no room for it."""
+    return key if len(key) <= MAX_KEY else f"1c:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def safe_text(text: str) -> str:
+    """The text with № for each # that begins a word: the portal would make a tag of that word."""
+    return re.sub(r"(^|\s)#", r"\1№", text)
+
+
+def title(order: Order, line: Line) -> str:
+    """The task's title, as the portal will keep it."""
+    return safe_text(f"{line.position}: {order.number}").strip()[:MAX_TITLE].rstrip()
+
+
+def description(order: Order, line: Line, show_sum: bool) -> str:
+    """What the worker reads in the task; always in Russian, as the order is."""
+    parts = []
+    if order.customer:
+        parts.append(f"Заказчик: {_without_markup(order.customer)}")
+    if show_sum and line.amount is not None:
+        amount = f"{line.amount:,.2f}".replace(",", "\u00a0").replace(".", ",")
+        parts.append(f"Сумма: {amount}")
+    if order.wanted:
+        day = f"{order.wanted:%d.%m.%Y}" if order.wanted_is_day else f"{order.wanted:%d.%m.%Y %H:%M}"
+        parts.append(f"Дата сдачи: {day}")
+    return safe_text("\n".join(parts))
+
+
+def _without_markup(text: str) -> str:
+    """Round brackets for square ones: BBCode knows no way to write a bracket that is only a bracket."""
+    return text[:_MAX_DETAIL].replace("[", "(").replace("]", ")")
+
+
+def stored_name(order_number: str, attachment: Attachment) -> str:
+    """The name under which the file lies on the portal: the same order and content, the same name."""
+    stem, _dot, extension = attachment.name.rpartition(".")
+    if not stem.strip(". ") or not 0 < len(extension) <= _MAX_EXTENSION:
+        stem, suffix = attachment.name, ""
+    else:
+        suffix = f".{extension}"
+    tail = f" ({order_number[:_MAX_NUMBER]}, {attachment.sha256[:8]}){suffix}"
+    stem = stem[: MAX_FILE_NAME - len(tail)]
+    inner = stem.strip(". ")
+    start = len(stem) - len(stem.lstrip(". "))
+    stem = "_" * start + inner + "_" * (len(stem) - start - len(inner))
+    return _FORBIDDEN.sub("_", stem + tail)
