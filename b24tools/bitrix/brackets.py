@@ -17,7 +17,11 @@ def encode(params: Mapping[str, Any]) -> str:
     Only what the notation can carry is taken: `None`, booleans and empty containers have no form
     in it (they would vanish or change their meaning on the portal), so they raise ValueError.
     """
-    return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in _flatten(params))
+    return "&".join(f"{_quote(key)}={_quote(value)}" for key, value in _flatten(params))
+
+
+def _quote(text: str) -> str:
+    return quote(text, safe="", errors="replace")  # half a surrogate pair has no UTF-8 form
 
 
 def _flatten(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
