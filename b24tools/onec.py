@@ -239,7 +239,8 @@ def _spell_path(location: tuple[int | str, ...], raw: Any, place: str) -> str:
             raw = raw[part]
         else:
             key = _find_keys(raw, [part]).get(part, part)
-            path += f".{key}" if path else key
+            shown = key if key.isprintable() else part
+            path += f".{shown}" if path else shown
             raw = raw.get(key)
     return path
 

@@ -7,7 +7,6 @@ import json
 import math
 import re
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from b24tools import errors, onec_values
 from b24tools.i18n import _
@@ -32,7 +31,7 @@ def find_json(data: bytes) -> tuple[bytes, bool]:
     values = [part[found.end() :] for part, found in fields if found]
     if len(values) != 1:
         return data, False
-    return unquote_to_bytes(values[0].replace(b"+", b" ")), True
+    return onec_values.unquote(values[0].replace(b"+", b" ")), True
 
 
 def decode(data: bytes) -> str:

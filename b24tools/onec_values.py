@@ -47,6 +47,7 @@ _YEARS = range(1980, 2200)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _BASE64_BLANKS = b" \t\r\n\v\f"
+_BLOCK = 1024 * 1024
 
 
 def show(value: object) -> str:
@@ -172,15 +173,15 @@ def read_amount(value: object) -> Decimal | None:
 
 def read_moment(value: object, zone: ZoneInfo) -> datetime | None:
     """A moment in `zone`; None when blank or 1C's empty date."""
-    written = _read_written(value)
-    if written is None:
-        return None
+    written = value if isinstance(value, datetime) else _read_written(value)
+    if written is None or written is value:
+        return written
     return written.replace(tzinfo=zone) if written.tzinfo is None else written.astimezone(zone)
 
 
 def read_day_or_moment(value: object, zone: ZoneInfo) -> datetime | None:
     """As `read_moment`, but a midnight in any zone is that calendar day: 1C's dates have no zone, a sender adds one."""
-    written = _read_written(value)
+    written = None if isinstance(value, datetime) else _read_written(value)
     if written is not None and written.time() == time.min:
         return written.replace(tzinfo=zone)
     return read_moment(value, zone)
@@ -190,8 +191,6 @@ def _read_written(value: object) -> datetime | None:
     """The date as it is written: naive without a zone, None for no date."""
     if is_blank(value):
         return None
-    if isinstance(value, datetime):
-        return value
     text = " ".join(value.split()) if isinstance(value, str) else ""
     try:
         written = datetime.fromisoformat(_rewrite_as_iso(text))
@@ -241,7 +240,7 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
     try:
         packed = value.encode("ascii")
         if b"%" in packed:
-            packed = unquote_to_bytes(packed)
+            packed = unquote(packed)
         if from_form and b" " in packed.strip():
             raise ValueError(
                 _("{value} has spaces where a form loses plus signs; send + as %2B").format(value=show(value))
@@ -262,3 +261,16 @@ def _decode_base64(packed: bytes) -> bytes:
     if len(packed) % 4:
         raise binascii.Error
     return binascii.a2b_base64(packed, strict_mode=True)
+
+
+def unquote(data: bytes) -> bytes:
+    """Percent-decoded, block by block: the standard function takes ten times the memory of a large file."""
+    decoded = bytearray()
+    start = 0
+    while start < len(data):
+        end = start + _BLOCK
+        cut_escape = data.rfind(b"%", end - 2, end)
+        end = end if cut_escape < 0 else cut_escape
+        decoded += unquote_to_bytes(data[start:end])
+        start = end
+    return bytes(decoded)
