@@ -31,6 +31,7 @@ from b24tools.i18n import _
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ITEMS = 10_000
+KEY_PREFIX = "1c:"
 MAX_KEY = 200
 MAX_TITLE = 250
 MAX_FILE_NAME = 200
@@ -285,7 +286,7 @@ def line_keys(order: Order) -> tuple[str, ...]:
     keys: dict[str, None] = {}
     seen: Counter[str] = Counter()
     for line in order.lines:
-        base = ":".join(("1c", _normalize(order.id), _normalize(line.position_id or line.position)))
+        base = f"{KEY_PREFIX}{_normalize(order.id)}:{_normalize(line.position_id or line.position)}"
         seen[base] += 1
         key = _shorten_key(base if seen[base] == 1 else f"{base}:{seen[base]}")
         while key in keys:
@@ -301,7 +302,7 @@ def _normalize(text: str) -> str:
 
 def _shorten_key(key: str) -> str:
     """The key itself, or its digest where the portal's XML_ID has no room for it."""
-    return key if len(key) <= MAX_KEY else f"1c:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    return key if len(key) <= MAX_KEY else f"{KEY_PREFIX}sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def safe_text(text: str) -> str:
