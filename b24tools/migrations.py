@@ -44,16 +44,18 @@ def m001_orders(db: Database) -> None:
             order_id TEXT NOT NULL REFERENCES orders(id),
             name TEXT NOT NULL,
             sha256 TEXT NOT NULL,
+            stored_name TEXT NOT NULL,
             size INTEGER NOT NULL,
             file_id INTEGER NOT NULL,
             saved_at TEXT NOT NULL,
-            PRIMARY KEY (order_id, name)
+            PRIMARY KEY (order_id, name, sha256)
         )""",
         """CREATE TABLE task_files (
             key TEXT NOT NULL,
-            file_id INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
             state TEXT NOT NULL CHECK (state IN ('writing', 'done')),
-            PRIMARY KEY (key, file_id)
+            PRIMARY KEY (key, name, sha256)
         )""",
         """CREATE TABLE decisions (
             id INTEGER PRIMARY KEY,

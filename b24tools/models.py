@@ -79,6 +79,7 @@ class Task:
     spent_s: int
     auditor_ids: tuple[int, ...] = ()
     comments: int = 0
+    responsible_name: str = ""
 
     @property
     def is_open(self) -> bool:

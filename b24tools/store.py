@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,12 @@ class LedgerTask:
 
 @dataclass(frozen=True)
 class LedgerFile:
-    """A file of an order that is on the portal's disk; `file_id` is the disk object's id."""
+    """A file of an order that is on the portal's disk: `name` is 1C's, `file_id` the disk object's id."""
 
     order_id: str
     name: str
     sha256: str
+    stored_name: str
     size: int
     file_id: int
 
@@ -109,6 +110,11 @@ class Store:
         with self.transaction():
             self._db.table("settings").upsert({"key": key, "value": value}, pk="key")
 
+    def remember_host(self, host: str) -> None:
+        """The portal this database is about, learned from the first one that answered."""
+        if not self.setting("portal_host"):
+            self.save_setting("portal_host", host)
+
     def excluded_users(self) -> frozenset[int]:
         """People who are never given work."""
         return frozenset(int(word) for word in self.setting("excluded_users").split(",") if word.strip().isdigit())
@@ -124,23 +130,31 @@ class Store:
                 found[row["key"]] = _ledger_task(row)
         return found
 
-    def files(self, order_ids: Iterable[str]) -> dict[str, dict[str, LedgerFile]]:
-        """The files known to be on the portal's disk: order id → stored name → file."""
-        found: dict[str, dict[str, LedgerFile]] = {}
+    def files(self, order_ids: Iterable[str]) -> list[LedgerFile]:
+        """The files of these orders known to be on the portal's disk."""
+        found = []
         for chunk in _chunks(list(order_ids)):
             sql = f"SELECT * FROM files WHERE order_id IN ({_marks(chunk)})"  # noqa: S608 - marks only
             for row in self._db.query(sql, chunk):
-                file = LedgerFile(row["order_id"], row["name"], row["sha256"], row["size"], row["file_id"])
-                found.setdefault(file.order_id, {})[file.name] = file
+                names = ("order_id", "name", "sha256", "stored_name", "size", "file_id")
+                found.append(LedgerFile(**{name: row[name] for name in names}))
         return found
 
-    def task_files(self, keys: Iterable[str]) -> dict[str, dict[int, str]]:
-        """Which files were attached to which tasks: key → disk object id → `writing` or `done`."""
-        found: dict[str, dict[int, str]] = {}
+    def task_files(self, keys: Iterable[str]) -> dict[tuple[str, str, str], str]:
+        """Which files were attached to which tasks: (key, 1C's name, sha256) → `writing` or `done`."""
+        found: dict[tuple[str, str, str], str] = {}
         for chunk in _chunks(list(keys)):
             sql = f"SELECT * FROM task_files WHERE key IN ({_marks(chunk)})"  # noqa: S608 - marks only
             for row in self._db.query(sql, chunk):
-                found.setdefault(row["key"], {})[row["file_id"]] = row["state"]
+                found[row["key"], row["name"], row["sha256"]] = row["state"]
+        return found
+
+    def order_outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
+        """What became of these orders when last sent; None where the run did not end."""
+        found: dict[str, str | None] = {}
+        for chunk in _chunks(list(order_ids)):
+            sql = f"SELECT id, outcome FROM orders WHERE id IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            found.update({row["id"]: row["outcome"] for row in self._db.query(sql, chunk)})
         return found
 
     def our_tasks(self, task_ids: Sequence[int]) -> set[int]:
@@ -169,9 +183,16 @@ class Store:
             )
 
     def save_ledger(self, tasks: Iterable[LedgerTask]) -> None:
-        """Write these lines as they stand now."""
+        """Write these lines as they stand now; decisions about them learn their tasks."""
+        rows = [_ledger_row(task) for task in tasks]
+        if not rows:
+            return
         with self.transaction():
-            self._db.table("order_tasks").upsert_all([_ledger_row(task) for task in tasks], pk="key")
+            self._db.table("order_tasks").upsert_all(rows, pk="key")
+            for row in rows:
+                if row["task_id"] is not None:
+                    sql = "UPDATE decisions SET task_id = ? WHERE key = ? AND task_id IS NULL"
+                    self._db.execute(sql, [row["task_id"], row["key"]])
 
     def mark_writing(self, keys: Iterable[str], now: datetime) -> None:
         """A request that creates these tasks is about to leave: until it is answered, its fate is unknown."""
@@ -184,15 +205,16 @@ class Store:
     def save_file(self, file: LedgerFile, now: datetime) -> None:
         """Note that a file is on the portal's disk."""
         with self.transaction():
-            row = {"order_id": file.order_id, "name": file.name, "sha256": file.sha256, "size": file.size}
-            row |= {"file_id": file.file_id, "saved_at": _text(now)}
-            self._db.table("files").upsert(row, pk=("order_id", "name"))
+            row = asdict(file) | {"saved_at": _text(now)}
+            self._db.table("files").upsert(row, pk=("order_id", "name", "sha256"))
 
-    def save_task_files(self, pairs: Iterable[tuple[str, int]], state: str) -> None:
-        """Note which files hang on which tasks, or are about to."""
+    def save_task_files(self, attached: Iterable[tuple[str, str, str]], state: str) -> None:
+        """Note which files hang on which tasks (`done`), or are about to (`writing`)."""
+        rows = [{"key": key, "name": name, "sha256": sha256, "state": state} for key, name, sha256 in attached]
+        if not rows:
+            return
         with self.transaction():
-            rows = [{"key": key, "file_id": file_id, "state": state} for key, file_id in pairs]
-            self._db.table("task_files").upsert_all(rows, pk=("key", "file_id"))
+            self._db.table("task_files").upsert_all(rows, pk=("key", "name", "sha256"))
 
     def forget_task_files(self, keys: Iterable[str]) -> None:
         """The tasks behind these keys are gone, and their attachments with them."""

@@ -1,0 +1,232 @@
+"""Departments, people, schedule and places of the portal, read through a cache on disk.
+
+Raw answers are cached as JSON (never pickle), in a folder only the user can read, under the portal's
+host: departments and schedule for a day, people for some hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diskcache
+
+from b24tools import errors
+from b24tools.bitrix import chains, methods
+from b24tools.bitrix.batches import Command, Item
+from b24tools.bitrix.client import Client
+from b24tools.i18n import _
+from b24tools.models import Department
+from b24tools.staff import Staff, find_root, nearest_name
+
+HOUR_S = 3600
+DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
+PEOPLE_PAGES = 20
+COUNTS_LIFETIME_S = 90 * 24 * HOUR_S
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where tasks and files go. An id is None where the thing does not exist (or was not asked for)."""
+
+    group_id: int | None
+    root_folder_id: int | None
+    folder_id: int | None
+
+
+@dataclass(frozen=True)
+class Company:
+    """What rarely changes. `fresh`: read just now, not from the cache. `open_total`: only when fresh."""
+
+    staff: Staff
+    schedule: Mapping[str, Any] | None
+    calendar_settings: Mapping[str, Any] | None
+    places: Places
+    missing_scopes: tuple[str, ...]
+    fresh: bool
+    open_total: int | None = None
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names (or ids) from the settings."""
+
+    department: str
+    group: str
+    folder: str
+    schedule_id: int
+
+
+class Directory:
+    """The cached view of one portal. With `folder` None nothing outlives the object."""
+
+    def __init__(
+        self, client: Client, folder: Path | None, names: Names, *, directory_h: float = 24, people_h: float = 4
+    ) -> None:
+        self._client = client
+        self._names = names
+        self._directory_s = directory_h * HOUR_S
+        self._people_s = people_h * HOUR_S
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._cache: Any = diskcache.Cache(folder and str(folder), disk=diskcache.JSONDisk)
+
+    def close(self) -> None:
+        """Close the cache."""
+        self._cache.close()
+
+    def company(self, *, with_files: bool, refresh: bool = False) -> Company:
+        """Departments, the production's people, schedule and places: 0 requests warm, 2 cold.
+
+        Raises ConfigError when the production department does not exist, PortalError as the client does.
+        """
+        cached = None if refresh else self._get("company")
+        if cached is not None and with_files and cached["root_folder_id"] is None:
+            cached = None
+        open_total = None
+        fresh = cached is None
+        if cached is None:
+            cached, open_total = self._read_company(with_files)
+            self._set("company", cached, self._directory_s)
+        departments = methods.read_departments(cached["departments"])
+        root = find_root(departments, self._names.department)
+        if root is None:
+            self._cache.delete(self._key("company"))
+            raise _no_department(self._names.department, departments)
+        people = None if refresh else self._get(f"people:{root.id}")
+        if people is None:
+            fresh = True
+            homes = list(Staff(departments, (), root.id).below(root.id))
+            people = self._read_people(homes)
+            self._set(f"people:{root.id}", people, self._people_s)
+        return Company(
+            staff=Staff(departments, methods.read_people(people), root.id),
+            schedule=cached["schedule"],
+            calendar_settings=cached["settings"],
+            places=Places(cached["group_id"], cached["root_folder_id"], cached["folder_id"]),
+            missing_scopes=tuple(cached["missing_scopes"]),
+            fresh=fresh,
+            open_total=open_total,
+        )
+
+    def remember_places(self, places: Places) -> None:
+        """Correct the cached ids of the project and the folder."""
+        cached = self._get("company")
+        if cached is not None:
+            cached |= {
+                "group_id": places.group_id,
+                "root_folder_id": places.root_folder_id,
+                "folder_id": places.folder_id,
+            }
+            self._set("company", cached, self._directory_s)
+
+    def open_counts(self) -> dict[int, int]:
+        """How many open tasks each person had when last seen: it says how long a chain of pages must be."""
+        return {int(key): int(value) for key, value in (self._get("open_counts") or {}).items()}
+
+    def remember_open_counts(self, counts: Mapping[int, int]) -> None:
+        """Keep the counts of these people."""
+        known = self._get("open_counts") or {}
+        known |= {str(key): value for key, value in counts.items()}
+        self._set("open_counts", known, COUNTS_LIFETIME_S)
+
+    def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None]:
+        names = self._names
+        commands: dict[str, Command] = {
+            **{f"departments{page}": methods.departments(page * 50).command for page in range(DEPARTMENT_PAGES)},
+            "schedule": methods.schedule(names.schedule_id).command,
+            "settings": methods.calendar_settings().command,
+            "group": methods.groups_named(names.group).command,
+            "open": methods.open_work_count().command,
+        }
+        if with_files:
+            commands |= folder_commands(names.folder)
+        items = self._client.batch(commands)
+        departments: dict[str, Any] = {}
+        for page in range(DEPARTMENT_PAGES):
+            departments |= {row["ID"]: row for row in items[f"departments{page}"].value}
+        total = items["departments0"].total or 0
+        rest = {str(start): methods.departments(start).command for start in range(DEPARTMENT_PAGES * 50, total, 50)}
+        if rest:
+            for item in self._client.batch(rest).values():
+                departments |= {row["ID"]: row for row in item.value}
+        root_folder_id, folder_id = read_folder(items, names.folder) if with_files else (None, None)
+        missing: list[str] = []
+        company = {
+            "departments": list(departments.values()),
+            "schedule": _optional(items["schedule"], "timeman", missing),
+            "settings": _optional(items["settings"], "calendar", missing),
+            "group_id": first_id(methods.groups_named(names.group).of(items["group"])),
+            "root_folder_id": root_folder_id,
+            "folder_id": folder_id,
+            "missing_scopes": missing,
+        }
+        open_item = items["open"]
+        return company, open_item.total if open_item.error is None else None
+
+    def _read_people(self, department_ids: Sequence[int]) -> list[Any]:
+        pages = self._client.pages(chains.USERS, methods.people_of(department_ids), length=PEOPLE_PAGES)
+        wanted = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT")
+        return [{name: row.get(name) for name in wanted} for page in pages for row in page]
+
+    def _key(self, what: str) -> str:
+        names = self._names
+        return "|".join((self._client.host, names.department, names.group, names.folder, str(names.schedule_id), what))
+
+    def _get(self, what: str) -> Any:
+        return self._cache.get(self._key(what))
+
+    def _set(self, what: str, value: Any, lifetime_s: float) -> None:
+        if lifetime_s > 0:
+            self._cache.set(self._key(what), value, expire=lifetime_s)
+
+
+def folder_commands(folder: str) -> dict[str, Command]:
+    """Commands that find the common storage and the folder for attachments in it."""
+    root = chains.Reference("$result[storage][0][ROOT_OBJECT_ID]")
+    commands = {"storage": methods.common_storage().command}
+    if not folder.isdecimal():
+        commands["folder"] = methods.children(root, folder).command
+    return commands
+
+
+def read_folder(items: Mapping[str, Item], folder: str) -> tuple[int | None, int | None]:
+    """The ids of the storage's root folder and of the folder for attachments, from `folder_commands`."""
+    storage = methods.common_storage().of(items["storage"])
+    if storage is None:
+        return None, None
+    if folder.isdecimal():
+        return storage[1], int(folder)
+    found = methods.children(0, folder).of(items["folder"])
+    return storage[1], first_id([one for one in found if one[2] == "folder"])
+
+
+def first_id(found: Iterable[Sequence[Any]]) -> int | None:
+    """The id of the first of several things of one name; None where there is none."""
+    return next((int(one[0]) for one in found), None)
+
+
+def _optional(item: Item, scope: str, missing: list[str]) -> Any:
+    """The raw result, or None where the webhook has no scope for it: the plan goes on with a warning."""
+    if item.error is not None:
+        if item.error.portal_code == "insufficient_scope":
+            missing.append(scope)
+            return None
+        if isinstance(item.error, errors.PortalBusy):
+            raise item.error
+        return None
+    return item.value if isinstance(item.value, dict) and item.value else None
+
+
+def _no_department(name: str, departments: Sequence[Department]) -> errors.ConfigError:
+    nearest = nearest_name(name, (department.name for department in departments))
+    return errors.ConfigError(
+        _('the portal has no department "{name}"').format(name=name),
+        _(
+            'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}".'
+        ).format(nearest=nearest)
+        if nearest
+        else _("Set B24_DEPARTMENT to the production department, by name or id."),
+    )

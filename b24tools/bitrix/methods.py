@@ -1,0 +1,458 @@
+"""The REST methods in use: what to ask, and how to read the answer. Models out.
+
+A `Query` is a command together with the reader of its result, so that any of them can ride in a
+batch. Parameters that need empty values or booleans cannot (see `brackets.encode`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from b24tools import errors
+from b24tools.bitrix.batches import Command, Item
+from b24tools.bitrix.client import Client
+from b24tools.i18n import _
+from b24tools.models import OPEN_WORK, Absence, Department, Owner, Person, Task
+
+T = TypeVar("T")
+
+PLAN_SELECT = (
+    "ID",
+    "RESPONSIBLE_ID",
+    "STATUS",
+    "XML_ID",
+    "TIME_ESTIMATE",
+    "TIME_SPENT_IN_LOGS",
+    "START_DATE_PLAN",
+    "END_DATE_PLAN",
+)
+FULL_SELECT = (
+    *PLAN_SELECT,
+    "TITLE",
+    "GROUP_ID",
+    "CREATED_BY",
+    "CREATED_DATE",
+    "CHANGED_DATE",
+    "DEADLINE",
+    "AUDITORS",
+    "COMMENTS_COUNT",
+)
+
+
+@dataclass(frozen=True)
+class Query(Generic[T]):
+    """A command and the reader of its result. The reader raises PortalError on a shape it does not know."""
+
+    command: Command
+    read: Callable[[Any], T]
+
+    def of(self, item: Item) -> T:
+        """The item's result, read; raises the item's own error."""
+        return self.read(item.value)
+
+    def run(self, client: Client) -> T:
+        """Ask for this alone."""
+        return self.read(client.call(self.command.method, self.command.params).result)
+
+
+def profile() -> Query[Owner]:
+    """Whose webhook it is, and whether with an administrator's rights. Needs no scope."""
+
+    def read(result: Any) -> Owner:
+        row = _object(result, "profile")
+        name = f"{row.get('NAME') or ''} {row.get('LAST_NAME') or ''}".strip()
+        return Owner(_id(row, "ID", "profile"), name, row.get("ADMIN") is True, str(row.get("TIME_ZONE") or ""))
+
+    return Query(Command("profile", {}), read)
+
+
+def server_time() -> Query[str]:
+    """The server's clock with its zone's offset, ISO 8601."""
+    return Query(Command("server.time", {}), str)
+
+
+def departments(start: int) -> Query[list[Department]]:
+    """A page of the departments, in the tree's order. Past the end the portal gives the first page again."""
+    return Query(Command("department.get", {"start": start}), read_departments)
+
+
+def read_departments(result: Any) -> list[Department]:
+    """The departments of rows of `department.get`; the root has no PARENT, a headless one no UF_HEAD."""
+    return [
+        Department(
+            id=_id(row, "ID", "department.get"),
+            name=str(row.get("NAME") or ""),
+            parent_id=_int(row.get("PARENT")) or None,
+            head_id=_int(row.get("UF_HEAD")) or None,
+        )
+        for row in _rows(result, "department.get")
+    ]
+
+
+def people_of(department_ids: Sequence[int]) -> dict[str, Any]:
+    """Parameters for listing the active people of exactly these departments (sub-departments do not count)."""
+    return {"FILTER": {"ACTIVE": "Y", "UF_DEPARTMENT": list(department_ids)}}
+
+
+def people_by_id(user_ids: Sequence[int]) -> Query[list[Person]]:
+    """These people, dismissed ones too."""
+    params = {"FILTER": {"ID": list(user_ids)}, "sort": "ID", "order": "ASC", "start": -1}
+    return Query(Command("user.get", params), read_people)
+
+
+def people_by_surname(surname: str) -> Query[list[Person]]:
+    """The active people of this surname."""
+    params = {"FILTER": {"LAST_NAME": surname, "ACTIVE": "Y"}, "sort": "ID", "order": "ASC", "start": -1}
+    return Query(Command("user.get", params), read_people)
+
+
+def read_people(result: Any) -> list[Person]:
+    """The people of rows of `user.get`, which leaves out what is NULL and may say `false` for no departments."""
+    people = []
+    for row in _rows(result, "user.get"):
+        homes = row.get("UF_DEPARTMENT")
+        people.append(
+            Person(
+                id=_id(row, "ID", "user.get"),
+                first_name=str(row.get("NAME") or "").strip(),
+                last_name=str(row.get("LAST_NAME") or "").strip(),
+                second_name=str(row.get("SECOND_NAME") or "").strip(),
+                active=row.get("ACTIVE") in (True, "Y"),
+                department_ids=tuple(_int(home) for home in homes) if isinstance(homes, list) else (),
+            )
+        )
+    return people
+
+
+def open_work_of(user_ids: Sequence[int]) -> dict[str, Any]:
+    """Parameters for listing everything these people still have to do, in all projects.
+
+    REAL_STATUS: the plain STATUS filter is a computed one and would miss overdue and unseen tasks.
+    An empty list would drop the condition and give everybody's tasks.
+    """
+    if not user_ids:
+        raise ValueError("an empty list of people would ask for everybody's tasks")
+    statuses = [int(status) for status in OPEN_WORK]
+    return {"filter": {"RESPONSIBLE_ID": list(user_ids), "REAL_STATUS": statuses}, "select": list(PLAN_SELECT)}
+
+
+def open_work_count() -> Query[int]:
+    """How many tasks are open on the whole portal (as far as the owner sees): `total` of the item."""
+    statuses = [int(status) for status in OPEN_WORK]
+    params = {"filter": {"REAL_STATUS": statuses}, "select": ["ID"], "order": {"ID": "asc"}, "start": 0}
+    return Query(Command("tasks.task.list", params), lambda result: len(task_rows(result)))
+
+
+def tasks_by_key(keys: Sequence[str]) -> Query[list[Mapping[str, Any]]]:
+    """The tasks that carry these external keys, as rows, at most 50.
+
+    XML_ID works as a filter, but the documentation does not list it: a portal that ignored it would
+    answer with any tasks, so the caller compares `xmlId`. An empty key would match everything.
+    """
+    return _task_list({"XML_ID": [key for key in keys if key]})
+
+
+def tasks_by_id(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
+    """The tasks with these ids, as rows; missing ones are deleted or not visible."""
+    return _task_list({"ID": list(task_ids)})
+
+
+def tasks_titled(part: str, group_id: int, created_from: datetime | None) -> Query[list[Mapping[str, Any]]]:
+    """The project's tasks whose title contains `part`, oldest first, at most 50, as rows.
+
+    The exact filter `=TITLE` never matches titles with `_ % !`, hence the substring.
+    """
+    conditions: dict[str, Any] = {"TITLE": part, "GROUP_ID": group_id}
+    if created_from:
+        conditions[">=CREATED_DATE"] = created_from.isoformat()
+    return _task_list(conditions)
+
+
+def _task_list(conditions: Mapping[str, Any]) -> Query[list[Mapping[str, Any]]]:
+    if any(value in ([], "") for value in conditions.values()):
+        raise ValueError("an empty condition would be dropped and match every task")
+    params = {"filter": dict(conditions), "select": list(FULL_SELECT), "order": {"ID": "asc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), task_rows)
+
+
+def task_rows(result: Any) -> list[Mapping[str, Any]]:
+    """The rows of a `tasks.task.list` answer."""
+    return _rows(_object(result, "tasks.task.list").get("tasks"), "tasks.task.list")
+
+
+def task_row(result: Any, method: str) -> Mapping[str, Any]:
+    """The task of an add, update, complete … answer. A missing task is answered with `[]`."""
+    return _object(_object(result, method).get("task"), method)
+
+
+def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
+    """A task row of any method. `zone`: the webhook owner's, see `owner_zone`."""
+
+    def moment(name: str) -> datetime | None:
+        return read_moment(row.get(name), zone)
+
+    auditors = row.get("auditors")
+    responsible = row.get("responsible")
+    return Task(
+        id=_id(row, "id", "tasks.task"),
+        status=_int(row.get("status")),
+        responsible_id=_int(row.get("responsibleId")),
+        title=str(row.get("title") or ""),
+        xml_id=str(row.get("xmlId") or ""),
+        group_id=_int(row.get("groupId")),
+        created_by=_int(row.get("createdBy")),
+        created_at=moment("createdDate"),
+        changed_at=moment("changedDate"),
+        deadline=moment("deadline"),
+        start=moment("startDatePlan"),
+        end=moment("endDatePlan"),
+        estimate_s=_int(row.get("timeEstimate")),
+        spent_s=_int(row.get("timeSpentInLogs")),
+        auditor_ids=tuple(_int(one) for one in auditors) if isinstance(auditors, list) else (),
+        comments=_int(row.get("commentsCount")),
+        responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
+    )
+
+
+def add_task(fields: Mapping[str, Any]) -> Command:
+    """Create a task. The answer carries it without user fields."""
+    return Command("tasks.task.add", {"fields": dict(fields)})
+
+
+def update_task(task_id: int, fields: Mapping[str, Any]) -> Command:
+    """Change only these fields."""
+    return Command("tasks.task.update", {"taskId": task_id, "fields": dict(fields)})
+
+
+def complete_task(task_id: int) -> Command:
+    """Finish a task; the status in the answer tells whether it is: an inner failure is answered with 200."""
+    return Command("tasks.task.complete", {"taskId": task_id})
+
+
+def approve_task(task_id: int) -> Command:
+    """Accept a task that waits for control."""
+    return Command("tasks.task.approve", {"taskId": task_id})
+
+
+def delete_task(task_id: int) -> Command:
+    """Move a task to the recycle bin."""
+    return Command("tasks.task.delete", {"taskId": task_id})
+
+
+def attach_file(task_id: int, file_id: int) -> Command:
+    """Hang a disk file on a task beside what is there; not idempotent."""
+    return Command("tasks.task.files.attach", {"taskId": task_id, "fileId": file_id})
+
+
+def attachments(task_id: int) -> Query[list[int]]:
+    """The attachment ids of a task, which are not disk ids. An empty list comes as false, null or []."""
+
+    def read(result: Any) -> list[int]:
+        ids = task_row(result, "tasks.task.get").get("ufTaskWebdavFiles")
+        return [_int(one) for one in ids] if isinstance(ids, list) else []
+
+    return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
+
+
+def attached_file(attachment_id: int) -> Query[int]:
+    """The disk object behind an attachment."""
+    return Query(
+        Command("disk.attachedObject.get", {"id": attachment_id}),
+        lambda result: _id(_object(result, "disk.attachedObject.get"), "OBJECT_ID", "disk.attachedObject.get"),
+    )
+
+
+def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:
+    """A work schedule as the portal has it; None where it does not exist or may not be read (answered by [])."""
+    return Query(Command("timeman.schedule.get", {"id": schedule_id}), _object_or_none)
+
+
+def calendar_settings() -> Query[Mapping[str, Any] | None]:
+    """The portal's working hours and yearly holidays as it has them."""
+    return Query(Command("calendar.settings.get", {}), _object_or_none)
+
+
+def absences(user_ids: Sequence[int], first: date, last: date, zone: tzinfo) -> Query[dict[int, list[Absence]]]:
+    """When these people are away. `zone`: for days without a clock time.
+
+    Two kinds of rows come mixed: calendar events, and the absence chart (`FROM_HR`: vacations, sick
+    leave), whose shape is known from the server's source only.
+    """
+
+    def read(result: Any) -> dict[int, list[Absence]]:
+        found: dict[int, list[Absence]] = {}
+        for user_id, rows in (_object_or_none(result) or {}).items():
+            away = [_absence(row, zone) for row in rows or () if row.get("ACCESSIBILITY") == "absent"]
+            found[int(user_id)] = [absence for absence in away if absence and absence.start < absence.end]
+        return found
+
+    params = {"users": list(user_ids), "from": first.isoformat(), "to": last.isoformat()}
+    return Query(Command("calendar.accessibility.get", params), read)
+
+
+def _absence(row: Mapping[str, Any], zone: tzinfo) -> Absence | None:
+    names = (
+        ("DT_FROM", "DT_TO", "FROM", "TO")
+        if row.get("FROM_HR")
+        else ("DATE_FROM", "DATE_TO", "DATE_FROM_TS_UTC", "DATE_TO_TS_UTC")
+    )
+    first, last = (str(row.get(name) or "") for name in names[:2])
+    whole_days = row.get("DT_SKIP_TIME") == "Y" or (":" not in first and ":" not in last)
+    if whole_days:
+        days = [_site_date(text) for text in (first, last)]
+        if days[0] and days[1]:
+            start = datetime.combine(days[0], time(), zone)
+            return Absence(
+                start.astimezone(UTC), datetime.combine(days[1] + timedelta(days=1), time(), zone).astimezone(UTC)
+            )
+    stamps = [_int(row.get(name)) for name in names[2:]]
+    if all(stamps):
+        return Absence(datetime.fromtimestamp(stamps[0], UTC), datetime.fromtimestamp(stamps[1], UTC))
+    return None
+
+
+def _site_date(text: str) -> date | None:
+    """The date of `01.07.2026` or `01.07.2026 00:00:00`, the format of Russian portals."""
+    try:
+        return datetime.strptime(text[:10], "%d.%m.%Y").date()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        return None
+
+
+def groups_named(name: str) -> Query[list[tuple[int, str]]]:
+    """The projects of exactly this name, or with this id, as (id, name)."""
+    conditions = {"ID": int(name)} if name.isdecimal() else {"NAME": name}
+
+    def read(result: Any) -> list[tuple[int, str]]:
+        rows = _rows(result, "sonet_group.get")
+        return [(_id(row, "ID", "sonet_group.get"), str(row.get("NAME") or "")) for row in rows]
+
+    return Query(Command("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}), read)
+
+
+def create_group(name: str) -> Query[int]:
+    """Create a project for tasks; names are not unique on the portal: look first."""
+    params = {"NAME": name, "VISIBLE": "Y", "OPENED": "N", "PROJECT": "Y", "INITIATE_PERMS": "K"}
+    return Query(Command("sonet_group.create", params), _int)
+
+
+def common_storage() -> Query[tuple[int, int] | None]:
+    """The common storage as (storage id, id of its root folder)."""
+
+    def read(result: Any) -> tuple[int, int] | None:
+        rows = _rows(result, "disk.storage.getlist")
+        if not rows:
+            return None
+        return tuple(_id(rows[0], name, "disk.storage.getlist") for name in ("ID", "ROOT_OBJECT_ID"))  # type: ignore[return-value]
+
+    return Query(Command("disk.storage.getlist", {"filter": {"ENTITY_TYPE": "common"}}), read)
+
+
+def children(folder_id: Any, name: str) -> Query[list[tuple[int, str, str]]]:
+    """What a folder holds under this name, as (object id, name, "file" or "folder")."""
+
+    def read(result: Any) -> list[tuple[int, str, str]]:
+        rows = _rows(result, "disk.folder.getchildren")
+        return [(_id(row, "ID", "disk.folder.getchildren"), str(row.get("NAME")), str(row.get("TYPE"))) for row in rows]
+
+    return Query(Command("disk.folder.getchildren", {"id": folder_id, "filter": {"NAME": name}}), read)
+
+
+def add_folder(parent_id: int, name: str) -> Query[int]:
+    """Create a folder; a taken name is refused with DISK_OBJ_22000."""
+    return Query(
+        Command("disk.folder.addsubfolder", {"id": parent_id, "data": {"NAME": name}}),
+        lambda result: _id(_object(result, "disk.folder.addsubfolder"), "ID", "disk.folder.addsubfolder"),
+    )
+
+
+def upload_file(folder_id: int, name: str, content: str) -> Query[int]:
+    """Store a file (`content` in base64); answers the disk object's id. A taken name: DISK_OBJ_22000.
+
+    A misspelt parameter would be answered with an `uploadUrl` and no file, so the id is insisted on.
+    """
+    params = {"id": folder_id, "data": {"NAME": name}, "fileContent": [name, content]}
+    return Query(
+        Command("disk.folder.uploadfile", params),
+        lambda result: _id(_object(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
+    )
+
+
+def owner_zone(owner: Owner, configured: ZoneInfo, server_now: str | None) -> tzinfo:
+    """The zone in whose wall clock the portal writes dates.
+
+    That is the owner's, or the server's where the profile names none. Of the server only the offset
+    of the moment is known (`server_now`, see `server_time`): if the configured zone
+    has the same one, it is taken to be that zone.
+    """
+    if owner.time_zone:
+        try:
+            return ZoneInfo(owner.time_zone)
+        except (KeyError, OSError, ValueError):
+            pass  # PHP knows names that tzdata has dropped
+    try:
+        server = datetime.fromisoformat(server_now or "")
+    except ValueError:
+        return configured
+    offset = server.utcoffset()
+    if offset is None or server.astimezone(configured).utcoffset() == offset:
+        return configured
+    return timezone(offset)
+
+
+def read_moment(text: Any, zone: tzinfo) -> datetime | None:
+    """A portal's date as aware UTC: the wall clock in `zone`.
+
+    The offset in the text is today's, pasted onto dates of any season, and is not trusted.
+    """
+    if not text:
+        return None
+    try:
+        wall = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise _strange("tasks.task", text) from None
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _strange(method: str, value: Any) -> errors.PortalError:
+    return errors.PortalError(
+        _("{method} answered with something unexpected: {value}").format(method=method, value=repr(value)[:80]),
+        _("Run the command again with -vv and report it; nothing was changed by this answer."),
+        method=method,
+    )
+
+
+def _rows(value: Any, method: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise _strange(method, value)
+    return value
+
+
+def _object(value: Any, method: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _strange(method, value)
+    return value
+
+
+def _object_or_none(value: Any) -> Mapping[str, Any] | None:
+    """PHP writes an empty map as a list."""
+    return value if isinstance(value, dict) and value else None
+
+
+def _id(row: Mapping[str, Any], name: str, method: str) -> int:
+    number = _int(row.get(name))
+    if number <= 0:
+        raise _strange(method, row.get(name))
+    return number
+
+
+def _int(value: Any) -> int:
+    """Ids and seconds come as strings in tasks, as ints in others, and as null; all that is no number is 0."""
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        return 0

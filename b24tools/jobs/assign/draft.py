@@ -1,0 +1,463 @@
+"""The lines of orders as drafts of what to write: pure, so that `--dry-run` and the real run agree.
+
+A draft is the workpiece of a run: drafting fills it in, writing completes it, and it ends as a
+`TaskResult`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from b24tools import errors, onec
+from b24tools.i18n import _
+from b24tools.jobs.assign import result
+from b24tools.jobs.assign.reading import Portal
+from b24tools.models import Department, Person, Status, Task
+from b24tools.planning.calendar import NoWorkingTime, Timeline, WorkCalendar
+from b24tools.planning.workload import Candidate, Choice, OpenTask, Worker, Workload, remaining_s
+from b24tools.staff import Match, Staff, matches_person, same_name
+from b24tools.store import LedgerTask
+
+ADD, UPDATE, KEEP, COMPLETE, FAIL = "add", "update", "keep", "complete", "fail"
+KEY_PREFIX = "1c:"
+DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that assignment obeys. `fallback_user`: who gets what nobody else can do."""
+
+    zone: ZoneInfo
+    department: str
+    group: str
+    folder: str
+    step_s: int
+    show_sum: bool
+    non_admin: bool
+    fallback_user: int | None
+    excluded: frozenset[int] = frozenset()
+    pins: Mapping[str, int] = field(default_factory=dict)
+    retry_s: float = 60
+
+    def pin_for(self, position: str) -> int | None:
+        """The person a position was pinned to on the command line."""
+        return next((user for name, user in self.pins.items() if same_name(name) == same_name(position)), None)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of an order, with its key, its title and what the ledger knows of it."""
+
+    order: onec.Order
+    number: int
+    line: onec.Line
+    key: str
+    title: str
+    known: LedgerTask | None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What 1C said that ends up in the task: the next send is compared with this."""
+        order = self.order
+        return {
+            "title": self.title,
+            "minutes": self.line.minutes,
+            "amount": None if self.line.amount is None else str(self.line.amount),
+            "wanted": None if order.wanted is None else order.wanted.isoformat(),
+            "customer": order.customer,
+            "department": order.department,
+            "manager": order.manager,
+        }
+
+
+@dataclass
+class Draft:
+    """What is to be done for one line, and what came of it."""
+
+    item: Item
+    estimate_s: int
+    action: str = KEEP
+    outcome: str = result.CHANGED_NOTHING
+    task: Task | None = None
+    spare: list[Task] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    attach: list[onec.Attachment] = field(default_factory=list)
+    choice: Choice | None = None
+    responsible: tuple[int, str] | None = None
+    department: Department | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    deadline: datetime | None = None
+    deadline_from_slot: bool = False
+    auditor_id: int | None = None
+    warnings: list[str] = field(default_factory=list)
+    error: errors.B24ToolsError | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything has to be written to the portal for it."""
+        return self.action in (ADD, UPDATE, COMPLETE) or bool(self.attach)
+
+    def fail(self, error: errors.B24ToolsError) -> None:
+        """This line could not be done; the others go on."""
+        self.action, self.outcome, self.error = FAIL, result.FAILED, error
+
+    def to_result(self, *, dry_run: bool) -> result.TaskResult:
+        """The line's row in the report."""
+        outcome = result.DRY_RUN if dry_run and self.writes and self.error is None else self.outcome
+        return result.TaskResult(
+            position=self.item.line.position,
+            outcome=outcome,
+            task_id=self.task.id if self.task else None,
+            title=self.item.title,
+            responsible=self.responsible,
+            department=(self.department.id, self.department.name) if self.department else None,
+            start=self.start,
+            end=self.end,
+            deadline=self.deadline,
+            estimate_s=self.estimate_s,
+            files=tuple(file.name for file in self.item.order.files),
+            warnings=tuple(self.warnings),
+            error=self.error,
+        )
+
+
+class Drafter:
+    """Drafts all orders of a run together: what one line gets, the next one sees taken."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        staff: Staff,
+        portal: Portal,
+        calendar: WorkCalendar,
+        now: datetime,
+        *,
+        our_tasks: Iterable[int],
+        last_assigned: Mapping[int, datetime],
+        attached: Mapping[tuple[str, str, str], str],
+    ) -> None:
+        self._rules = rules
+        self._staff = staff
+        self._portal = portal
+        self._calendar = calendar
+        self._now = now
+        self._attached = attached
+        self._taken: set[int] = set()
+        ours = set(our_tasks)
+        tasks = [
+            OpenTask(
+                id=task.id,
+                responsible_id=task.responsible_id,
+                remaining_s=remaining_s(task.estimate_s, task.spent_s, rules.step_s),
+                start=task.start,
+                end=task.end,
+                ours=task.id in ours or task.xml_id.startswith(KEY_PREFIX),
+            )
+            for task in portal.open
+        ]
+        self._people = {**staff.people, **portal.people}
+        workers = [
+            Worker(
+                id=person.id,
+                name=person.name,
+                absences=tuple((away.start, away.end) for away in portal.absences.get(person.id, ())),
+                last_assigned=last_assigned.get(person.id),
+            )
+            for person in self._people.values()
+        ]
+        self._workload = Workload(calendar, now, workers, tasks, rules.step_s)
+
+    def draft(self, items: Sequence[Item]) -> list[Draft]:
+        """A draft for every line, in the order in which work is given out."""
+        for item in items:  # what is known by id or key is not free to be adopted by title
+            found = self._by_key_or_id(item)
+            if found:
+                self._taken.add(found.id)
+        return [self._draft(item) for item in items]
+
+    def late_s(self, order: onec.Order, finish: datetime | None) -> int:
+        """Calendar seconds from the end of the wanted day to `finish`."""
+        wanted = wanted_end(order)
+        return 0 if wanted is None or finish is None else max(0, int((finish - wanted).total_seconds()))
+
+    def _draft(self, item: Item) -> Draft:
+        draft = Draft(item, estimate_s=rounded(item.line.minutes, self._rules.step_s))
+        draft.task = self._by_key_or_id(item) or self._by_title(item)
+        match = self._staff.position(item.line.position, item.order.department, self._rules.excluded)
+        draft.department = match.departments[0] if match.departments else None
+        if draft.task is not None:
+            self._taken.add(draft.task.id)
+            draft.spare = [task for task in self._portal.by_key.get(item.key, []) if task.id != draft.task.id]
+            self._keep(draft)
+        elif item.order.done:
+            draft.warnings.append(_("the order is finished and has no task for this line: nothing to complete"))
+        else:
+            self._give_out(draft, match)
+        return draft
+
+    # finding
+
+    def _by_key_or_id(self, item: Item) -> Task | None:
+        tasks = self._portal.by_key.get(item.key, [])
+        known = item.known
+        if known and known.task_id in self._portal.by_id and not any(task.is_open for task in tasks):
+            return self._portal.by_id[known.task_id]
+        return next((task for task in tasks if task.is_open), tasks[0] if tasks else None)
+
+    def _by_title(self, item: Item) -> Task | None:
+        """A task without a key, made by the system before us or by us on a portal that drops keys."""
+        order = item.order
+        for task in self._portal.titled.get(order.id, []):
+            if task.xml_id or not task.is_open or task.id in self._taken or task.title.strip() != item.title:
+                continue
+            if order.date and task.created_at and task.created_at >= order.date:
+                return task
+        return None
+
+    # existing tasks
+
+    def _keep(self, draft: Draft) -> None:
+        task, item = draft.task, draft.item
+        assert task is not None  # noqa: S101 - the caller found it
+        draft.responsible = (task.responsible_id, self._name_of(task))
+        draft.start, draft.end, draft.deadline = task.start, task.end, task.deadline
+        if item.known:
+            draft.deadline_from_slot = bool(item.known.sent_values.get("deadline_from_slot"))
+            draft.auditor_id = item.known.sent_values.get("auditor_id")
+        if item.order.done:
+            self._complete(draft, task)
+            return
+        if (pinned := self._rules.pin_for(item.line.position)) and pinned != task.responsible_id:
+            draft.warnings.append(_("the task exists: --to does not change who does it"))
+        adopting = not task.xml_id and item.known is None
+        if task.status in DONE:
+            if item.known and self._changed(item):
+                draft.warnings.append(_("the task is finished on the portal: changes of the order are not written"))
+            return
+        if adopting:
+            draft.action, draft.outcome = UPDATE, "adopted"
+            draft.fields["XML_ID"] = item.key
+        elif item.known:
+            self._update(draft, task, self._changed(item))
+        if item.known and not adopting:
+            draft.attach = [
+                file for file in item.order.files if self._attached.get((item.key, file.name, file.sha256)) != "done"
+            ]
+            if draft.attach and draft.outcome == result.CHANGED_NOTHING:
+                draft.outcome = "updated"
+
+    def _complete(self, draft: Draft, task: Task) -> None:
+        if task.status != Status.COMPLETED:
+            draft.action, draft.outcome = COMPLETE, "completed"
+
+    def _changed(self, item: Item) -> set[str]:
+        """Which of 1C's values differ from those last sent."""
+        before = item.known.sent_values.get("onec", {}) if item.known else {}
+        return {name for name, value in item.values.items() if before.get(name) != value}
+
+    def _update(self, draft: Draft, task: Task, changed: set[str]) -> None:
+        item, order, fields = draft.item, draft.item.order, draft.fields
+        if "title" in changed:
+            fields["TITLE"] = item.title
+        if "minutes" in changed and draft.estimate_s != (item.known and item.known.estimate_s):
+            fields["TIME_ESTIMATE"] = draft.estimate_s
+            self._move_end(draft, task)
+        if "wanted" in changed:
+            self._set_deadline(draft, draft.end)
+            fields["DEADLINE"] = self._text(draft.deadline)
+        if changed & {"customer", "amount", "wanted"}:
+            fields["DESCRIPTION"] = onec.description(order, item.line, self._rules.show_sum)
+        if "department" in changed:
+            fields["CREATED_BY"] = self._creator(order)
+        if "manager" in changed:
+            others = [one for one in task.auditor_ids if one != draft.auditor_id]
+            draft.auditor_id = self._auditor(order)
+            fields["AUDITORS"] = list(dict.fromkeys([*others, *([draft.auditor_id] if draft.auditor_id else [])]))
+        if fields:
+            draft.action, draft.outcome = UPDATE, "updated"
+
+    def _move_end(self, draft: Draft, task: Task) -> None:
+        """New minutes keep the start and move the end; who does it stays."""
+        if task.start is None:
+            return
+        try:
+            if task.responsible_id in self._people:
+                end, meets = self._workload.extend(task.responsible_id, task.start, draft.estimate_s, task.id)
+            else:
+                end, meets = Timeline(self._calendar, (), task.start).end_at(draft.estimate_s), False
+        except NoWorkingTime as error:
+            draft.warnings.append(str(error))
+            return
+        if meets:
+            draft.warnings.append(
+                _("with the new time it meets the next work of {name}").format(name=self._name_of(task))
+            )
+        known = draft.item.known
+        if draft.deadline_from_slot and known and task.deadline == known.deadline:
+            draft.deadline = end
+            draft.fields["DEADLINE"] = self._text(end)
+        draft.end = end
+        draft.fields["START_DATE_PLAN"] = self._text(task.start)  # one of the two alone would blank the other
+        draft.fields["END_DATE_PLAN"] = self._text(end)
+
+    # new tasks
+
+    def _give_out(self, draft: Draft, match: Match) -> None:
+        item = draft.item
+        if item.known and item.known.task_id and item.known.state == "done":
+            draft.warnings.append(_("task {id} was deleted on the portal: created again").format(id=item.known.task_id))
+        try:
+            draft.choice = self._choose(draft, match)
+        except errors.B24ToolsError as error:
+            draft.fail(error)
+            return
+        except NoWorkingTime as error:
+            draft.fail(errors.B24ToolsError(str(error), _("Look at the portal's work schedule and the absences.")))
+            return
+        choice = draft.choice
+        draft.responsible = (choice.responsible_id, self._people[choice.responsible_id].name)
+        draft.start, draft.end = choice.start, choice.finish
+        self._set_deadline(draft, choice.finish)
+        draft.action, draft.outcome = ADD, "created"
+        draft.auditor_id = self._auditor(item.order)
+        draft.fields = self._new_fields(draft)
+
+    def _choose(self, draft: Draft, match: Match) -> Choice:
+        position = draft.item.line.position
+        not_before = draft.item.order.accepted
+        ids = [person.id for person in match.people]
+        pinned = self._rules.pin_for(position)
+        if pinned is not None:
+            self._active(pinned, _("--to {position}={id}").format(position=position, id=pinned))
+            return self._workload.pin(pinned, draft.estimate_s, not_before, ids)
+        if ids:
+            return self._workload.choose(ids, draft.estimate_s, not_before)
+        fallback = self._rules.fallback_user
+        problem = self._nobody(position, match)
+        if fallback is None:
+            raise errors.B24ToolsError(
+                problem,
+                _("Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work."),
+            )
+        name = self._active(fallback, f"B24_FALLBACK_USER={fallback}").name
+        draft.warnings.append(_("{problem}: given to {name}").format(problem=problem, name=name))
+        choice = self._workload.choose([fallback], draft.estimate_s, not_before)
+        return Choice(choice.responsible_id, choice.start, choice.finish, "fallback", choice.candidates)
+
+    def _nobody(self, position: str, match: Match) -> str:
+        if match.departments:
+            return _('nobody active works in the department "{name}"').format(name=match.departments[0].name)
+        root = self._staff.departments[self._staff.root_id].name
+        problem = _('there is no department "{name}" under "{root}"').format(name=position, root=root)
+        if match.nearest:
+            problem += _(' (the nearest name is "{nearest}")').format(nearest=match.nearest)
+        return problem
+
+    def _active(self, user_id: int, source: str) -> Person:
+        person = self._people.get(user_id)
+        if person is None or not person.active:
+            raise errors.B24ToolsError(
+                _("{source}: the portal has no active employee {id}").format(source=source, id=user_id),
+                _("Give the id from the address of the person's profile page."),
+            )
+        return person
+
+    def _new_fields(self, draft: Draft) -> dict[str, Any]:
+        item = draft.item
+        fields: dict[str, Any] = {
+            "TITLE": item.title,
+            "XML_ID": item.key,
+            "CREATED_BY": self._creator(item.order),
+            "RESPONSIBLE_ID": draft.responsible[0] if draft.responsible else 0,
+            "START_DATE_PLAN": self._text(draft.start),
+            "END_DATE_PLAN": self._text(draft.end),
+            "DEADLINE": self._text(draft.deadline),
+            "TIME_ESTIMATE": draft.estimate_s,
+            "ALLOW_TIME_TRACKING": "Y",
+            "TASK_CONTROL": "N",
+            "DESCRIPTION": onec.description(item.order, item.line, self._rules.show_sum),
+        }
+        if draft.auditor_id:
+            fields["AUDITORS"] = [draft.auditor_id]
+        return fields
+
+    def _set_deadline(self, draft: Draft, slot_end: datetime | None) -> None:
+        order = draft.item.order
+        wanted = order.wanted
+        if wanted is not None and order.wanted_is_day:
+            try:
+                wanted = self._calendar.end_of_working_day(wanted.date())
+            except NoWorkingTime:
+                wanted = wanted_end(order)
+        if wanted is not None and wanted > self._now:
+            draft.deadline, draft.deadline_from_slot = wanted.astimezone(UTC), False
+            return
+        if wanted is not None and order.wanted is not None:
+            draft.warnings.append(
+                _("the wanted date {date} has passed: the deadline is the end of the plan").format(
+                    date=order.wanted.strftime("%d.%m.%Y")
+                )
+            )
+        draft.deadline, draft.deadline_from_slot = slot_end, True
+
+    def _creator(self, order: onec.Order) -> int:
+        department = self._staff.department_named(order.department) if order.department else None
+        head = self._people.get(department.head_id) if department and department.head_id else None
+        return head.id if head and head.active else self._portal.owner.id
+
+    def _auditor(self, order: onec.Order) -> int | None:
+        if not order.manager:
+            return None
+        namesakes = self._portal.surnames.get(surname_of(order.manager), [])
+        found = [one for one in namesakes if one.active and matches_person(order.manager, one)]
+        return found[0].id if len(found) == 1 else None
+
+    def _name_of(self, task: Task) -> str:
+        person = self._people.get(task.responsible_id)
+        return person.name if person else task.responsible_name or f"#{task.responsible_id}"
+
+    def _text(self, moment: datetime | None) -> str:
+        """A date for the portal: with an offset, because without one it would mean the server's zone."""
+        return "" if moment is None else moment.astimezone(self._rules.zone).isoformat(timespec="seconds")
+
+
+def rounded(minutes: float, step_s: int) -> int:
+    """The estimate in seconds: rounded up to whole steps, at least one."""
+    steps = -(-round(minutes * 60) // step_s)
+    return max(1, steps) * step_s
+
+
+def wanted_end(order: onec.Order) -> datetime | None:
+    """The last second of the wanted day, or the wanted moment if 1C gave a time."""
+    if order.wanted is None or not order.wanted_is_day:
+        return order.wanted
+    return datetime.combine(order.wanted.date() + timedelta(days=1), time(), order.wanted.tzinfo) - timedelta(seconds=1)
+
+
+def surname_of(manager: str) -> str:
+    """The surname in `Фамилия Имя Отчество`."""
+    return manager.split()[0] if manager.split() else ""
+
+
+def candidate_record(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as the ledger keeps it for `why`; times in UTC."""
+
+    def text(moment: datetime | None) -> str | None:
+        return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+
+    return {
+        "id": candidate.id,
+        "name": candidate.name,
+        "free": text(candidate.free),
+        "start": text(candidate.start),
+        "finish": text(candidate.finish),
+        "open_s": candidate.open_s,
+        "absent": [[text(start), text(end)] for start, end in candidate.absent],
+        "chosen": candidate.chosen,
+        "note": candidate.note,
+    }

@@ -1,0 +1,232 @@
+"""What the portal has, as far as some orders need it: one batch, all of it read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from b24tools import errors
+from b24tools.bitrix import chains, directory, methods
+from b24tools.bitrix.batches import Command, Item
+from b24tools.bitrix.client import Client
+from b24tools.bitrix.directory import Places
+from b24tools.models import Absence, Owner, Person, Task
+
+BATCH = 50
+KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
+PEOPLE_A_COMMAND = 50
+ABSENCE_DAYS = 92
+
+
+@dataclass(frozen=True)
+class TitleQuestion:
+    """Tasks of the project whose title contains `part`, created not before `since`."""
+
+    order_id: str
+    part: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What has to be known. `expected_open`: about how many open tasks the workers have."""
+
+    keys: Sequence[str]
+    task_ids: Sequence[int]
+    titles: Sequence[TitleQuestion]
+    people: Sequence[int]
+    surnames: Sequence[str]
+    workers: Sequence[int]
+    file_names: Sequence[str]
+    expected_open: int
+    today: date
+    zone: ZoneInfo
+    group: str
+    folder: str
+    places: Places
+
+
+@dataclass
+class Portal:
+    """The answers. `by_key` lists the tasks of a key, the lowest id first."""
+
+    owner: Owner
+    zone: tzinfo
+    places: Places
+    by_id: dict[int, Task] = field(default_factory=dict)
+    by_key: dict[str, list[Task]] = field(default_factory=dict)
+    titled: dict[str, list[Task]] = field(default_factory=dict)
+    open: list[Task] = field(default_factory=list)
+    absences: dict[int, list[Absence]] = field(default_factory=dict)
+    absences_until: date = date.max
+    people: dict[int, Person] = field(default_factory=dict)
+    surnames: dict[str, list[Person]] = field(default_factory=dict)
+    stored: dict[str, int] = field(default_factory=dict)
+    missing_scopes: list[str] = field(default_factory=list)
+
+
+def read_portal(client: Client, questions: Questions) -> Portal:
+    """Ask everything in as few requests as it takes; with up to 2,000 open tasks that is one.
+
+    Raises PortalError for whatever the plan cannot go without; a missing calendar scope is noted.
+    """
+    commands = _commands(questions)
+    room = BATCH - len(commands) % BATCH
+    params = methods.open_work_of(questions.workers) if questions.workers else None
+    if params is not None:
+        pages = min(questions.expected_open // BATCH + 1, room)
+        commands |= chains.commands(chains.TASKS, params, length=pages, prefix="open")
+    items = client.batch(commands)
+    owner = methods.profile().of(items["profile"])
+    portal = Portal(owner, _zone(owner, items, questions.zone), questions.places)
+    _read_places(portal, items, questions)
+    remember(portal, _tasks(items, "keys", portal.zone), questions.keys)
+    for task in _tasks(items, "ids", portal.zone):
+        portal.by_id[task.id] = task
+    for number, question in enumerate(questions.titles):
+        tasks = _tasks(items, f"title{number}", portal.zone)
+        portal.titled[question.order_id] = [task for task in tasks if task.group_id == portal.places.group_id]
+    _read_people(portal, items, questions)
+    _read_absences(portal, items, questions)
+    if params is not None:
+        read = chains.read(chains.TASKS, items, prefix="open")
+        rows = list(read.rows)
+        if not read.complete:
+            for page in client.pages(chains.TASKS, params, after=read.last_id, length=BATCH):
+                rows += page
+        portal.open = [methods.read_task(row, portal.zone) for row in rows]
+    for number, name in enumerate(questions.file_names):
+        item = items.get(f"file{number}")
+        if item is not None:
+            for file_id, stored, kind in methods.children(0, name).of(item):
+                if kind == "file" and stored == name:
+                    portal.stored[name] = file_id
+    return portal
+
+
+def remember(portal: Portal, tasks: Iterable[Task], keys: Sequence[str]) -> None:
+    """File tasks under their keys. Those whose key was not asked for do not count: the filter was ignored."""
+    asked = set(keys)
+    for task in tasks:
+        if task.xml_id in asked:
+            portal.by_id[task.id] = task
+            tasks_of_key = {one.id: one for one in portal.by_key.get(task.xml_id, [])} | {task.id: task}
+            portal.by_key[task.xml_id] = [tasks_of_key[task_id] for task_id in sorted(tasks_of_key)]
+
+
+def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequence[TitleQuestion] = ()) -> None:
+    """Read the tasks of these keys again, and of these titles, into `portal`: what became of a write?"""
+    group_id = portal.places.group_id
+    commands = {
+        f"keys{n}": methods.tasks_by_key(chunk).command for n, chunk in enumerate(_chunks(keys, KEYS_A_COMMAND))
+    }
+    if group_id is not None:
+        for number, title in enumerate(titles):
+            commands[f"title{number}"] = methods.tasks_titled(title.part, group_id, title.since).command
+    items = client.batch(commands)
+    for key in keys:
+        portal.by_key.pop(key, None)
+    remember(portal, _tasks(items, "keys", portal.zone), keys)
+    for number, title in enumerate(titles):
+        if f"title{number}" in items:
+            portal.titled[title.order_id] = [
+                task for task in _tasks(items, f"title{number}", portal.zone) if task.group_id == group_id
+            ]
+
+
+def read_more_absences(client: Client, portal: Portal, questions: Questions, until: date) -> None:
+    """Absences beyond the usual horizon, for a plan that ends there."""
+    queries = _absence_queries(questions, portal.absences_until, until)
+    items = client.batch({key: query.command for key, query in queries.items()})
+    for key, query in queries.items():
+        for user_id, away in query.of(items[key]).items():
+            portal.absences.setdefault(user_id, []).extend(away)
+    portal.absences_until = until
+
+
+def _commands(questions: Questions) -> dict[str, Command]:
+    commands = {
+        "profile": methods.profile().command,
+        "server": methods.server_time().command,
+        "group": methods.groups_named(questions.group).command,
+    }
+    for number, chunk in enumerate(_chunks(questions.keys, KEYS_A_COMMAND)):
+        commands[f"keys{number}"] = methods.tasks_by_key(chunk).command
+    for number, ids in enumerate(_chunks(questions.task_ids, BATCH)):
+        commands[f"ids{number}"] = methods.tasks_by_id(ids).command
+    if questions.places.group_id is not None:
+        for number, title in enumerate(questions.titles):
+            query = methods.tasks_titled(title.part, questions.places.group_id, title.since)
+            commands[f"title{number}"] = query.command
+    if questions.people:
+        commands["people"] = methods.people_by_id(questions.people).command
+    for number, surname in enumerate(questions.surnames):
+        commands[f"surname{number}"] = methods.people_by_surname(surname).command
+    for key, absence in _absence_queries(questions, questions.today, _horizon(questions)).items():
+        commands[key] = absence.command
+    if questions.file_names:
+        commands |= directory.folder_commands(questions.folder)
+        if questions.places.folder_id is not None:
+            for number, name in enumerate(questions.file_names):
+                commands[f"file{number}"] = methods.children(questions.places.folder_id, name).command
+    return commands
+
+
+def _horizon(questions: Questions) -> date:
+    return questions.today + timedelta(days=ABSENCE_DAYS)
+
+
+def _absence_queries(
+    questions: Questions, first: date, last: date
+) -> dict[str, methods.Query[dict[int, list[Absence]]]]:
+    return {
+        f"absences{number}": methods.absences(chunk, first, last, questions.zone)
+        for number, chunk in enumerate(_chunks(questions.workers, PEOPLE_A_COMMAND))
+    }
+
+
+def _zone(owner: Owner, items: Mapping[str, Item], configured: ZoneInfo) -> tzinfo:
+    return methods.owner_zone(owner, configured, methods.server_time().of(items["server"]))
+
+
+def _read_places(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
+    group_id = directory.first_id(methods.groups_named(questions.group).of(items["group"]))
+    root_id, folder_id = questions.places.root_folder_id, questions.places.folder_id
+    if questions.file_names:
+        root_id, folder_id = directory.read_folder(items, questions.folder)
+    portal.places = Places(group_id, root_id, folder_id)
+
+
+def _tasks(items: Mapping[str, Item], prefix: str, zone: tzinfo) -> list[Task]:
+    """The tasks of the items `prefix` and `prefix0`, `prefix1`, …"""
+    found = []
+    for key, item in items.items():
+        if key == prefix or key.rstrip("0123456789") == prefix:
+            found += [methods.read_task(row, zone) for row in methods.task_rows(item.value)]
+    return found
+
+
+def _read_people(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
+    if "people" in items:
+        portal.people = {person.id: person for person in methods.read_people(items["people"].value)}
+    for number, surname in enumerate(questions.surnames):
+        portal.surnames[surname] = methods.read_people(items[f"surname{number}"].value)
+
+
+def _read_absences(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
+    portal.absences_until = _horizon(questions)
+    for key, query in _absence_queries(questions, questions.today, portal.absences_until).items():
+        error = items[key].error
+        if error is not None and error.portal_code == "insufficient_scope":
+            portal.missing_scopes = ["calendar"]
+            return
+        if isinstance(error, errors.PortalError) and not isinstance(error, errors.PortalBusy):
+            return  # the calendar may be switched off: planning goes on without absences
+        portal.absences |= query.of(items[key])
+
+
+def _chunks(values: Sequence[Any], size: int) -> list[list[Any]]:
+    return [list(values[start : start + size]) for start in range(0, len(values), size)]

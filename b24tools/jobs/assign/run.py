@@ -1,0 +1,316 @@
+"""The whole of `assign`: read, draft, write, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from b24tools import errors, onec
+from b24tools.bitrix.client import Client
+from b24tools.bitrix.directory import Company, Directory
+from b24tools.i18n import _
+from b24tools.jobs.assign import reading
+from b24tools.jobs.assign.draft import Draft, Drafter, Item, Rules, surname_of, wanted_end
+from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
+from b24tools.jobs.assign.result import CHANGED_NOTHING, OrderResult, TaskResult, outcome_of
+from b24tools.jobs.assign.writing import Pace, Settling, Writer
+from b24tools.models import Person
+from b24tools.planning import sources
+from b24tools.planning.calendar import WorkCalendar
+from b24tools.store import LedgerTask, Store
+
+UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the job works with. `lock` is held from before the open tasks are read until all is written."""
+
+    client: Client
+    directory: Directory
+    store: Store
+    lock: AbstractContextManager[object]
+    pace: Pace
+
+
+def orders(batch: Sequence[onec.Order], tools: Tools, rules: Rules, *, dry_run: bool = False) -> list[OrderResult]:
+    """Plan all orders together and write them; one result per order, in their sequence.
+
+    Raises PortalError or ConfigError when nothing could be planned; what fails later is in the results.
+    With `dry_run` nothing is written to the portal (nor to the database, which the caller opens as a copy).
+    """
+    results: list[OrderResult] = []
+    for one_round in _rounds(batch):
+        results += _Run(one_round, tools, rules, dry_run=dry_run).run()
+    return results
+
+
+def _rounds(batch: Sequence[onec.Order]) -> Iterator[list[onec.Order]]:
+    """An order that comes twice in one run is a change of the first: they go one after the other."""
+    current: list[onec.Order] = []
+    for order in batch:
+        if any(order.id.lower() == other.id.lower() for other in current):
+            yield current
+            current = []
+        current.append(order)
+    if current:
+        yield current
+
+
+class _Run:
+    def __init__(self, batch: Sequence[onec.Order], tools: Tools, rules: Rules, *, dry_run: bool) -> None:
+        self._orders = batch
+        self._tools = tools
+        self._rules = rules
+        self._dry_run = dry_run
+        self._warnings: list[str] = []
+        self._before = tools.store.order_outcomes([order.id for order in batch])
+
+    def run(self) -> list[OrderResult]:
+        company = self._company()
+        with self._tools.lock:
+            ledger = self._tools.store.ledger([order.id for order in self._orders])
+            items = _items(self._orders, ledger)
+            titles = _title_questions(items)
+            questions = self._questions(company, items, ledger, titles)
+            portal = self._read(questions, items, titles)
+            self._check_owner(portal)
+            drafter, drafts = self._draft(company, portal, questions, items)
+            if not self._dry_run:
+                self._write(company, portal, titles, drafts)
+        return [self._report(order, drafter, drafts, portal, ledger) for order in self._orders]
+
+    # reading
+
+    def _company(self) -> Company:
+        with_files = any(order.files for order in self._orders)
+        company = self._tools.directory.company(with_files=with_files)
+        lines = [(line.position, order.department) for order in self._orders for line in order.lines]
+        if not company.fresh and not all(company.staff.position(*line).people for line in lines):
+            # a department may have been made or renamed since it was cached
+            company = self._tools.directory.company(with_files=with_files, refresh=True)
+        return company
+
+    def _questions(
+        self,
+        company: Company,
+        items: Sequence[Item],
+        ledger: Mapping[str, LedgerTask],
+        titles: Sequence[TitleQuestion],
+    ) -> Questions:
+        rules, staff = self._rules, company.staff
+        workers: dict[int, Person | None] = {}
+        for item in items:
+            if item.order.done:
+                continue  # it gives out no work
+            for person in staff.position(item.line.position, item.order.department, rules.excluded).people:
+                workers[person.id] = person
+        special = [user for user in (rules.fallback_user, *rules.pins.values()) if user]
+        workers |= dict.fromkeys(special)
+        named = (staff.department_named(order.department) for order in self._orders if order.department)
+        heads = [department.head_id for department in named if department and department.head_id]
+        files = {onec.stored_name(order.number, file) for order in self._orders for file in order.files}
+        known_files = self._tools.store.files([order.id for order in self._orders])
+        return Questions(
+            keys=[item.key for item in items],
+            task_ids=sorted({task.task_id for task in ledger.values() if task.task_id}),
+            titles=titles,
+            people=sorted({*special, *heads}),
+            surnames=sorted({surname_of(order.manager) for order in self._orders if order.manager}),
+            workers=sorted(workers),
+            file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
+            expected_open=self._expected_open(company, sorted(workers)),
+            today=self._tools.pace.clock().astimezone(rules.zone).date(),
+            zone=rules.zone,
+            group=rules.group,
+            folder=rules.folder,
+            places=company.places,
+        )
+
+    def _expected_open(self, company: Company, workers: Sequence[int]) -> int:
+        counts = self._tools.directory.open_counts()
+        known = sum(counts.get(user_id, 0) for user_id in workers)
+        strangers = [user_id for user_id in workers if user_id not in counts]
+        if strangers and company.open_total is not None:
+            return company.open_total
+        return known + UNKNOWN_PERSON_TASKS * len(strangers)
+
+    def _read(self, questions: Questions, items: Sequence[Item], titles: Sequence[TitleQuestion]) -> Portal:
+        tools = self._tools
+        portal = reading.read_portal(tools.client, questions)
+        if portal.places != questions.places:
+            tools.directory.remember_places(portal.places)
+            questions = replace(questions, places=portal.places)
+            if (questions.titles and portal.places.group_id) or (questions.file_names and portal.places.folder_id):
+                portal = reading.read_portal(tools.client, questions)
+        if not self._dry_run:
+            tools.store.remember_host(tools.client.host)
+        lost = [
+            item.known for item in items if item.known and item.known.state == "writing" and item.known.writing_since
+        ]
+        missing = [known for known in lost if not portal.by_key.get(known.key)]
+        if missing and not self._dry_run:
+            # an earlier send of this order was cut: the portal may still be making its tasks
+            since = max(known.writing_since for known in missing if known.writing_since)
+            settling = Settling(tools.client, portal, self._rules, tools.pace)
+            settling.wait_for([one.key for one in missing], since, (), lambda key: bool(portal.by_key.get(key)))
+            if any(portal.by_key.get(known.key) for known in missing):
+                portal = reading.read_portal(tools.client, questions)
+        counts = dict.fromkeys(questions.workers, 0)
+        for task in portal.open:
+            counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
+        tools.directory.remember_open_counts(counts)
+        return portal
+
+    def _check_owner(self, portal: Portal) -> None:
+        if portal.owner.admin:
+            return
+        if not self._rules.non_admin:
+            raise errors.PortalDenied(
+                _("the webhook's owner, {name}, is not an administrator and sees only part of the tasks").format(
+                    name=portal.owner.name or portal.owner.id
+                ),
+                _("Let an administrator create the webhook; or set B24_NON_ADMIN=1 to plan by what the owner sees."),
+                method="profile",
+            )
+        self._warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
+
+    # drafting
+
+    def _draft(
+        self, company: Company, portal: Portal, questions: Questions, items: Sequence[Item]
+    ) -> tuple[Drafter, list[Draft]]:
+        drafter = self._drafter(company, portal, items)
+        drafts = drafter.draft(items)
+        last = max((draft.end.date() for draft in drafts if draft.choice and draft.end), default=portal.absences_until)
+        if last > portal.absences_until and not portal.missing_scopes:
+            reading.read_more_absences(self._tools.client, portal, questions, last + timedelta(days=31))
+            drafter = self._drafter(company, portal, items)
+            drafts = drafter.draft(items)
+        return drafter, drafts
+
+    def _drafter(self, company: Company, portal: Portal, items: Sequence[Item]) -> Drafter:
+        store = self._tools.store
+        calendar = self._calendar(company, portal)
+        return Drafter(
+            self._rules,
+            company.staff,
+            portal,
+            calendar,
+            self._tools.pace.clock(),
+            our_tasks=store.our_tasks([task.id for task in portal.open]),
+            last_assigned=store.last_assigned(),
+            attached=store.task_files([item.key for item in items]),
+        )
+
+    def _calendar(self, company: Company, portal: Portal) -> WorkCalendar:
+        zone = self._rules.zone
+        found = sources.from_schedule(company.schedule, zone) or sources.from_settings(company.calendar_settings, zone)
+        warnings = list(found[1]) if found else [_("the portal shows no working hours: planned for Mon-Fri 9-18")]
+        missing = [*company.missing_scopes, *portal.missing_scopes]
+        for scope in dict.fromkeys(missing):
+            warnings.append(
+                _('the webhook has no scope "{scope}": {loss}').format(
+                    scope=scope,
+                    loss=_("the work schedule is not read")
+                    if scope == "timeman"
+                    else _("absences and working hours are not read"),
+                )
+            )
+        self._warnings += [warning for warning in warnings if warning not in self._warnings]
+        return found[0] if found else sources.default(zone)
+
+    # writing
+
+    def _write(
+        self, company: Company, portal: Portal, titles: Sequence[TitleQuestion], drafts: Sequence[Draft]
+    ) -> None:
+        tools = self._tools
+        now = tools.pace.clock()
+        for order in self._orders:
+            tools.store.save_order(order.id, order.number, now)
+        Writer(tools.client, tools.store, portal, self._rules, tools.pace, titles).write(drafts)
+        if portal.places != company.places:
+            tools.directory.remember_places(portal.places)
+
+    # reporting
+
+    def _report(
+        self,
+        order: onec.Order,
+        drafter: Drafter,
+        drafts: Sequence[Draft],
+        portal: Portal,
+        ledger: Mapping[str, LedgerTask],
+    ) -> OrderResult:
+        mine = [draft for draft in drafts if draft.item.order is order]
+        tasks = [draft.to_result(dry_run=self._dry_run) for draft in mine]
+        tasks += _removed_lines(order, {draft.item.key for draft in mine}, portal, ledger)
+        warnings = [*order.warnings, *self._warnings]
+        if order.done and not tasks:
+            warnings.append(_("the order is finished and has no tasks: nothing to complete"))
+        if not order.done and self._before.get(order.id) == "completed":
+            warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
+        finish = max((task.end for task in tasks if task.end), default=None)
+        outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
+        if not self._dry_run:
+            self._tools.store.save_order(order.id, order.number, self._tools.pace.clock(), outcome)
+        return OrderResult(
+            id=order.id,
+            number=order.number,
+            outcome=outcome,
+            tasks=tuple(tasks),
+            finish=finish,
+            wanted=wanted_end(order),
+            late_s=drafter.late_s(order, finish),
+            warnings=tuple(warnings),
+        )
+
+
+def _items(batch: Sequence[onec.Order], ledger: Mapping[str, LedgerTask]) -> list[Item]:
+    return [
+        Item(order, number, line, key, onec.title(order, line), ledger.get(key))
+        for order in batch
+        for number, (line, key) in enumerate(zip(order.lines, onec.line_keys(order), strict=True))
+    ]
+
+
+def _title_questions(items: Sequence[Item]) -> list[TitleQuestion]:
+    """Orders with lines that have no task yet: the replaced service may have made one, without a key."""
+    found: dict[str, TitleQuestion] = {}
+    for item in items:
+        order = item.order
+        part = onec.safe_text(order.number).strip()
+        if order.date and part and not (item.known and item.known.task_id):
+            found.setdefault(order.id, TitleQuestion(order.id, part, order.date))
+    return list(found.values())
+
+
+def _removed_lines(
+    order: onec.Order, keys: set[str], portal: Portal, ledger: Mapping[str, LedgerTask]
+) -> list[TaskResult]:
+    """Tasks of lines that the order no longer has: left alone, and said so."""
+    found = []
+    for known in ledger.values():
+        if known.order_id != order.id or known.key in keys or known.task_id is None:
+            continue
+        task = portal.by_id.get(known.task_id)
+        if task is None or not task.is_open:
+            continue
+        found.append(
+            TaskResult(
+                position=known.position,
+                outcome=CHANGED_NOTHING,
+                task_id=task.id,
+                title=known.title,
+                responsible=(task.responsible_id, task.responsible_name),
+                start=task.start,
+                end=task.end,
+                deadline=task.deadline,
+                estimate_s=known.estimate_s,
+                warnings=(_("the order no longer has this line: its task was left"),),
+            )
+        )
+    return found
