@@ -94,7 +94,7 @@ def _moved(location: str, portal: address.Address) -> errors.ConfigError:
                 host=portal.scrub(host)
             ),
         )
-    if location.lower().startswith("https:") and portal.base.lower().startswith("http:"):
+    if host and location.lower().startswith("https:") and portal.base.lower().startswith("http:"):
         return errors.ConfigError(
             _("{host} wants https").format(host=portal.host),
             _("the address in BITRIX_WEBHOOK_URL must begin with https://"),

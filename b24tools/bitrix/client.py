@@ -320,10 +320,9 @@ def _is_distrust(error: BaseException | None) -> bool:
 
 def _is_url(url: str) -> bool:
     try:
-        httpx.URL(url)
-    except httpx.InvalidURL:
+        return bool(httpx.URL(url).host)
+    except (httpx.InvalidURL, UnicodeError):  # the latter for a broken xn-- name
         return False
-    return True
 
 
 def _tls(verify: ssl.SSLContext | bool | str) -> ssl.SSLContext | bool:

@@ -118,8 +118,8 @@ def clean(text: object) -> str:
     """A description for people: no tags, no entities, one line, not too long."""
     if not isinstance(text, (str, int, float)):
         return ""
-    plain = html.unescape(re.sub(r"</?[A-Za-z][^>]*>", " ", str(text)))
-    line = " ".join(plain.split())
+    plain = re.sub(r"</?[A-Za-z][^>]*>", "", re.sub(r"<br\b[^>]*>", " ", str(text), flags=re.IGNORECASE))
+    line = " ".join(html.unescape(plain).split())
     return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 1] + "…"
 
 
@@ -140,6 +140,8 @@ def judge(code: str, status: int = 200) -> Verdict:
         return Verdict.DENIED
     if name in _REFUSED:
         return Verdict.REFUSED
+    if status == 429:
+        return Verdict.AGAIN
     if status >= 500:  # ERROR_CORE "SQL query error!" among others
         return Verdict.UNSURE
     return Verdict.DENIED if status in (401, 403) else Verdict.REFUSED

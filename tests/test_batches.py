@@ -1,0 +1,268 @@
+"""Batches: how commands are written, and how every one of them gets its own answer."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from scripted import SECRET, START, FakeTime, Script, batch_answer, error, ok, open_client
+
+from b24tools import errors
+from b24tools.bitrix.batches import Reference
+from b24tools.bitrix.client import Client, Command, Item, is_batchable
+
+LIMIT = {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+BLOCK = {"error": "OPERATION_TIME_LIMIT", "error_description": "Method is blocked due to operation time limit."}
+BROKEN = {"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"}
+REFUSED = {"error": "ERROR_CORE", "error_description": "Не указан исполнитель<br>"}
+
+GET = Command("tasks.task.get", {"taskId": 5})
+ADD = Command("tasks.task.add", {"fields": {"TITLE": "a&b #1"}})
+CUT = httpx.ReadTimeout("", request=httpx.Request("POST", f"https://x.ru/{SECRET}"))
+
+
+def seen(items: dict[str, Item]) -> dict[str, Any]:
+    """Each item as its result, or as the kind and the text of its error."""
+    return {key: (type(item.error), str(item.error)) if item.error else item.result for key, item in items.items()}
+
+
+def test_commands_travel_as_encoded_strings_under_their_keys() -> None:
+    """The batch itself is JSON, so a query is encoded once."""
+    script = Script(batch_answer({"a": 1, "b": None}))
+    items = open_client(script).batch({"a": ADD, "b": Command("profile")})
+    cmd = {"a": "tasks.task.add?fields%5BTITLE%5D=a%26b%20%231", "b": "profile"}
+    assert [("batch", {"halt": 0, "cmd": cmd})] == script.asked
+    assert {"a": Item("a", 1), "b": Item("b")} == items
+
+
+@pytest.mark.parametrize("result", [{"0": "x", "1": "y"}, ["x", "y"]])
+def test_results_are_matched_by_key_whatever_the_form_of_the_map(result: Any) -> None:
+    """PHP writes a map with the keys 0 and 1 as a list."""
+    items = open_client(Script(batch_answer(result))).batch({"0": GET, "1": GET})
+    assert seen(items) == {"0": "x", "1": "y"}
+
+
+def test_each_item_has_its_own_error_total_and_next() -> None:
+    """HTTP says 200 all the same; a good item does not suffer from a bad one."""
+    script = Script(
+        batch_answer(
+            {"a": [1, 2]},
+            {"b": REFUSED, "c": {"error": "insufficient_scope", "error_description": ""}, "d": "odd"},
+            total={"a": 75},
+            next={"a": "50"},
+        )
+    )
+    schedule = Command("timeman.schedule.get", {"id": 1})
+    items = open_client(script).batch({"a": Command("user.get"), "b": ADD, "c": schedule, "d": GET})
+    assert {
+        "a": [1, 2],
+        "b": (errors.PortalError, "tasks.task.add: Не указан исполнитель (ERROR_CORE)"),
+        "c": (errors.PortalDenied, "timeman.schedule.get: (insufficient_scope)"),
+        "d": (errors.PortalError, "tasks.task.get: odd"),
+    } == seen(items)
+    assert (items["a"].total, items["a"].next) == (75, 50)
+    with pytest.raises(errors.PortalDenied):
+        _value = items["c"].value
+
+
+def test_more_than_fifty_go_in_several_requests_in_order() -> None:
+    """The portal refuses the 51st."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return batch_answer({key: key for key in script.asked[-1][1]["cmd"]})
+
+    script = Script(answer, answer, answer)
+    client = open_client(script)
+    items = client.batch({f"k{number}": GET for number in range(101)})
+    assert [len(params["cmd"]) for _method, params in script.asked] == [50, 50, 1]
+    assert {f"k{number}": f"k{number}" for number in range(101)} == seen(items)
+    assert (list(items), 3) == ([f"k{number}" for number in range(101)], client.requests)
+
+
+def test_no_commands_are_no_request() -> None:
+    """An empty batch is answered without the portal."""
+    assert open_client(Script()).batch({}) == {}
+
+
+def test_only_items_stopped_by_a_limit_are_sent_again() -> None:
+    """Writes too: the refusal came before the method ran."""
+    time = FakeTime()
+    script = Script(
+        batch_answer({"a": 1}, {"b": LIMIT, "c": BLOCK}),
+        batch_answer([], {"b": LIMIT, "c": REFUSED}),
+        batch_answer({"b": 2}),
+    )
+    items = open_client(script, time).batch({"a": ADD, "b": ADD, "c": GET})
+    assert [list(params["cmd"]) for _method, params in script.asked] == [["a", "b", "c"], ["b", "c"], ["b"]]
+    assert {"a": 1, "b": 2, "c": (errors.PortalError, "tasks.task.get: Не указан исполнитель (ERROR_CORE)")} == seen(
+        items
+    )
+
+
+def test_an_item_blocked_for_too_long_fails_alone() -> None:
+    """With the time it ends; the next batch goes without that method, the method alone fails at once."""
+    time = FakeTime()
+    times = {"a": {"finish": 100.0, "operating_reset_at": 400}}
+    script = Script(
+        batch_answer({"a": 1}, time=times), batch_answer({"b": 2}, {"a": BLOCK}), batch_answer({"b": 3}), ok(4)
+    )
+    client = open_client(script, time)
+    client.batch({"a": GET})
+    for expected in (2, 3):
+        items = client.batch({"a": GET, "b": Command("user.get")})
+        blocked = (errors.PortalBusy, "tasks.task.get: blocked by the portal for 6 min more")
+        assert {"a": blocked, "b": expected} == seen(items)
+        assert isinstance(items["a"].error, errors.PortalBusy)
+        assert datetime.fromtimestamp(START + 300, UTC) == items["a"].error.until
+    for halt in (False, True):
+        with pytest.raises(errors.PortalBusy, match=r"tasks\.task\.get: blocked"):
+            client.batch({"a": GET}, halt=halt)
+    assert (client.call("user.get").result, time.naps) == (4, [])
+
+
+def test_a_parked_method_is_waited_for_before_its_batch() -> None:
+    """Where patience allows it."""
+    time, script = FakeTime(), Script(batch_answer({"a": 1}))
+    client = open_client(script, time)
+    client._throttle.park("tasks.task.get", START + 10)
+    assert seen(client.batch({"a": GET})) == {"a": 1}
+    assert time.naps == [10.5]
+
+
+def test_a_read_without_an_answer_is_asked_again() -> None:
+    """A key in neither map, or a fault of the server."""
+    script = Script(batch_answer([], {"b": BROKEN}), batch_answer({"a": 1, "b": 2}))
+    assert seen(open_client(script).batch({"a": GET, "b": GET})) == {"a": 1, "b": 2}
+
+
+def test_a_write_without_an_answer_is_uncertain() -> None:
+    """It may have run: the others keep their results."""
+    script = Script(batch_answer({"c": 3}, {"b": BROKEN}))
+    assert {
+        "a": (errors.PortalUncertain, "tasks.task.add: sent, but no answer came: the batch came back without it"),
+        "b": (
+            errors.PortalUncertain,
+            "tasks.task.add: sent, but no answer came: Internal server error (INTERNAL_SERVER_ERROR)",
+        ),
+        "c": 3,
+    } == seen(open_client(script).batch({"a": ADD, "b": ADD, "c": GET}))
+
+
+@pytest.mark.parametrize("trouble", [CUT, httpx.Response(504, text="<html>"), ok([]), ok({"tasks": []}), ok(None)])
+def test_a_batch_of_reads_is_repeated_and_one_with_a_write_is_not(trouble: Any) -> None:
+    """A batch reads only if all its commands do."""
+    script = Script(trouble, batch_answer({"a": 1, "b": 2}))
+    assert seen(open_client(script).batch({"a": GET, "b": GET})) == {"a": 1, "b": 2}
+    script = Script(trouble)
+    with pytest.raises(errors.PortalUncertain) as caught:
+        open_client(script).batch({"a": GET, "b": ADD})
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_failure_after_a_first_answer_does_not_hide_what_was_done() -> None:
+    """The second fifty are uncertain, the third were never sent."""
+    script = Script(batch_answer({f"k{number}": 1 for number in range(50)}), CUT)
+    items = open_client(script).batch({f"k{number}": ADD for number in range(101)})
+    cut = "batch: sent, but no answer came: no answer in time from plant.bitrix24.ru"
+    assert (1, (errors.PortalUncertain, cut), (errors.PortalBusy, f"tasks.task.add: not sent: {cut}")) == tuple(
+        seen(items)[key] for key in ("k49", "k50", "k100")
+    )
+    assert (len(items), len(script.asked)) == (101, 2)
+
+
+def test_a_refused_batch_is_raised() -> None:
+    """A wrong webhook has no items."""
+    with pytest.raises(errors.PortalDenied):
+        open_client(Script(error("INVALID_CREDENTIALS", status=401))).batch({"a": GET})
+
+
+def test_items_that_stay_without_an_answer_end_as_busy() -> None:
+    """Patience ends; the item that was answered stays."""
+    script = Script(batch_answer({"a": 1}, {"b": LIMIT}), *[batch_answer([], {"b": LIMIT})] * 7)
+    items = open_client(script, retry_s=1000).batch({"a": ADD, "b": ADD})
+    assert {"a": 1, "b": (errors.PortalBusy, "tasks.task.add: Too many requests (QUERY_LIMIT_EXCEEDED)")} == seen(items)
+
+
+ATTACH = Command("tasks.task.files.attach", {"taskId": Reference("$result[a][task][id]"), "fileId": 55})
+
+
+def test_after_a_failure_with_halt_the_rest_is_known_not_to_have_run() -> None:
+    """Also in the batches after that one."""
+    script = Script(batch_answer([], {"a": REFUSED}))
+    commands = {"a": ADD, "b": ATTACH, **{f"k{number}": ADD for number in range(49)}}
+    items = open_client(script).batch(commands, halt=True)
+    not_run = "not run: an earlier command of the batch failed"
+    assert (script.asked[0][1]["halt"], len(script.asked)) == (1, 1)
+    assert {
+        "a": (errors.PortalError, "tasks.task.add: Не указан исполнитель (ERROR_CORE)"),
+        "b": (errors.PortalError, f"tasks.task.files.attach: {not_run}"),
+        **{f"k{number}": (errors.PortalError, f"tasks.task.add: {not_run}") for number in range(49)},
+    } == seen(items)
+
+
+def test_a_limit_with_halt_sends_the_rest_again_together() -> None:
+    """Nothing of it ran, and what refers to others goes with them."""
+    script = Script(batch_answer([], {"a": LIMIT}), batch_answer({"a": 1, "b": 2}))
+    assert seen(open_client(script).batch({"a": ADD, "b": ATTACH}, halt=True)) == {"a": 1, "b": 2}
+    assert [list(params["cmd"]) for _method, params in script.asked] == [["a", "b"], ["a", "b"]]
+
+
+def test_what_refers_to_an_answered_command_is_not_sent_again_alone() -> None:
+    """The reference would lead nowhere, and the portal would write to task 1."""
+    script = Script(batch_answer({"a": 1}, {"b": LIMIT}))
+    items = open_client(script).batch({"a": ADD, "b": ATTACH}, halt=True)
+    busy = (errors.PortalBusy, "tasks.task.files.attach: Too many requests (QUERY_LIMIT_EXCEEDED)")
+    assert {"a": 1, "b": busy} == seen(items)
+
+
+def test_a_result_by_a_broken_reference_is_no_result() -> None:
+    """The portal answers all the same, with something else."""
+    page = Command("tasks.task.list", {"filter": {">ID": Reference("$result[a][49][id]")}})
+    script = Script(batch_answer({"b": "noise"}, {"a": REFUSED}))
+    items = open_client(script).batch({"a": GET, "b": page})
+    assert (errors.PortalBusy, "tasks.task.list: the command it refers to failed") == seen(items)["b"]
+
+
+@pytest.mark.parametrize(
+    ("commands", "reason"),
+    [
+        ({"a": Command("tasks.task.add", {"x": "see $result[b]"})}, "reference"),
+        ({"a": Command("tasks.task.add", {"x": {"$NEXT[b]": 1}})}, "reference"),
+        ({"a": Command("tasks.task.add", {"x": ["$Total[b]"]})}, "reference"),
+        ({"a": Command("tasks.task.add", {"x": "$time[b]"})}, "reference"),
+        ({"a": Command("tasks.task.add", {"x": "$errors[b]"})}, "reference"),
+        ({"a": Command("user.get", {"x": Reference("$result[z][0]")})}, "not earlier among the same 50"),
+        ({"a": Command("user.get"), "b": Command("task.add", {"x": Reference("$result[a]")})}, "needs halt"),
+        ({"a": Command("user.get", {"x": None})}, "bracket notation"),
+        ({"a": Command("user.get", {"x": list(range(1001))})}, "more than 1000 values"),
+        ({"a": Command("user.get?x=1")}, "method name"),
+        ({**{f"k{n}": GET for n in range(50)}, "z": Command("user.get", {"x": Reference("$result[k0]")})}, "same 50"),
+    ],
+)
+def test_what_a_batch_would_garble_is_refused_before_sending(commands: dict[str, Command], reason: str) -> None:
+    """There is no escape for text that looks like a reference."""
+    with pytest.raises(ValueError, match=reason):
+        open_client(Script()).batch(commands)
+
+
+def test_what_cannot_be_batched_can_be_called() -> None:
+    """The helper tells which way a call must go."""
+    assert [
+        is_batchable(params)
+        for params in (
+            {},
+            {"x": "costs $5 [net], $result"},
+            {"x": Reference("$result[a]")},
+            {"x": {"y": "$RESULT[a]"}},
+            {"x": False},
+            {"x": []},
+        )
+    ] == [True, True, True, False, False, False]
+    text = {"fields": {"TITLE": "$result[a]"}}
+    script = Script(ok(1))
+    client: Client = open_client(script)
+    client.call("tasks.task.add", text)
+    assert [("tasks.task.add", text)] == script.asked
