@@ -1,0 +1,176 @@
+"""What an emulated portal holds, with plain-Python ways to put things in. These fire no events and ask no rights."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from b24tools.sandbox import worktime
+from b24tools.sandbox.disk import Disk
+from b24tools.sandbox.records import Absence, Department, DiskObject, Group, Meeting, Storage, Task, User
+from b24tools.sandbox.taskstore import TaskStore
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for the database: aware datetimes as Unix seconds."""
+    return {name: int(value.timestamp()) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+class Company:
+    """People, departments, tasks, files: the state of a portal."""
+
+    def __init__(self, now: Callable[[], datetime], server_zone: str) -> None:
+        self.now = now
+        self.lock = threading.RLock()
+        self.server_zone = ZoneInfo(server_zone)
+        self.users: dict[int, User] = {}
+        self.departments: dict[int, Department] = {}
+        self.groups: dict[int, Group] = {}
+        self.tasks = TaskStore()
+        self.disk = Disk(self)  # type: ignore[arg-type] # the only Company there is becomes a Portal
+        self.absences: list[Absence] = []
+        self.meetings: list[Meeting] = []
+        self.schedules: dict[int, dict[str, Any]] = {}
+        self.calendar_settings: dict[str, Any] = dict(worktime.SETTINGS)
+        self.user_fields: dict[str, tuple[str | None, str]] = {}
+        self._tag_ids: dict[str, int] = {}
+
+    def zone_of(self, user: User) -> ZoneInfo:
+        """A person's own time zone, else the server's."""
+        return ZoneInfo(user.time_zone) if user.time_zone else self.server_zone
+
+    def tag_id(self, tag: str) -> int:
+        """A tag's number."""
+        return self._tag_ids.setdefault(tag, len(self._tag_ids) + 1)
+
+    def heads(self, user_id: int, other_id: int) -> bool:
+        """Whether one person heads a department of the other, or one above it."""
+        other = self.users.get(other_id)
+        above = list(other.departments) if other and user_id != other_id else []
+        for department_id in above:
+            department = self.departments.get(department_id)
+            if department is not None:
+                if department.head == user_id:
+                    return True
+                if department.parent is not None and department.parent not in above:
+                    above.append(department.parent)
+        return False
+
+    def may_see(self, user: User, task: Task) -> bool:
+        """An administrator sees every task; others their own and their subordinates'."""
+        if user.admin or user.id in (task.creator, task.responsible):
+            return True
+        return user.id in task.accomplices or user.id in task.auditors or self.heads(user.id, task.responsible)
+
+    def may_edit(self, user: User, task: Task) -> bool:
+        """Administrators, the creator and the responsible's bosses change a task."""
+        return user.admin or user.id == task.creator or self.heads(user.id, task.responsible)
+
+    def add_user(self, name: str, last_name: str, **values: Any) -> User:
+        """A person; `values` are those of records.User, with `departments` the ids of theirs."""
+        number = values.pop("id", None) or max(self.users, default=0) + 1
+        departments = list(values.pop("departments", ()))
+        stamp = int(self.now().timestamp())
+        defaults: dict[str, Any] = {"last_login": stamp - 3600, "registered": stamp}
+        defaults["email"] = f"user{number}@example.com"
+        self.users[number] = User(number, name, last_name, departments=departments, **(defaults | values))
+        return self.users[number]
+
+    def add_department(
+        self, name: str, *, parent: int | None = None, head: int | None = None, id: int | None = None, sort: int = 500
+    ) -> Department:
+        """A department; without a parent it hangs under the first one."""
+        number = id or max(self.departments, default=0) + 1
+        if parent is None and self.departments:
+            parent = min(self.departments)
+        self.departments[number] = Department(number, name, parent, head, sort)
+        return self.departments[number]
+
+    def add_group(self, name: str, owner: int, *, members: Iterable[int] = (), **values: Any) -> Group:
+        """A work group or project."""
+        number = max(self.groups, default=0) + 1
+        stamp = int(self.now().timestamp())
+        self.groups[number] = Group(number, name, owner, {owner, *members}, created_at=stamp, **values)
+        return self.groups[number]
+
+    def add_task(self, title: str, *, responsible: int, **values: Any) -> Task:
+        """A task as it stands in the database: no rule is applied. Times are given as aware datetimes.
+
+        `values` are those of records.Task; `creator` is the webhook's owner by default.
+        """
+        times = _columns(values)
+        number = times.pop("id", None) or self.tasks.next_id()
+        stamp = int(self.now().timestamp())
+        created = times.setdefault("created_at", stamp)
+        changed = times.setdefault("changed_at", times.get("closed_at") or created)
+        creator = times.setdefault("creator", min(self.users))
+        rest: dict[str, Any] = {"changed_by": creator, "activity_at": changed, "viewed_by": (creator, responsible)}
+        guid = f"{{{uuid.UUID(int=number)}}}"
+        return self.tasks.put(Task(number, title, responsible=responsible, guid=guid, **(rest | times)))
+
+    def set_task(self, task_id: int, **values: Any) -> Task:
+        """Write columns of a task past all rules."""
+        times = _columns(values)
+        task = self.tasks[task_id]
+        self.tasks.change(task, **times)
+        return task
+
+    def add_absence(self, user: int, first: date, last: date) -> Absence:
+        """A bar of the absence chart: whole days, the last one included."""
+        start, end = (int(datetime.combine(day, time(), self.server_zone).timestamp()) for day in (first, last))
+        self.absences.append(Absence(50 + len(self.absences), user, start, end))
+        return self.absences[-1]
+
+    def add_meeting(
+        self, user: int, start: datetime, end: datetime, *, accessibility: str = "busy", name: str = "Встреча"
+    ) -> Meeting:
+        """An event in a person's calendar; a date without a time makes it a whole-day one, both days included."""
+        number, zone = 1200 + len(self.meetings), str(self.server_zone)
+        span = (int(start.timestamp()), int(end.timestamp()))
+        self.meetings.append(Meeting(number, user, name, *span, zone, accessibility))
+        return self.meetings[-1]
+
+    def add_days_off(self, user: int, first: date, last: date, *, accessibility: str = "absent") -> Meeting:
+        """A whole-day event in a person's calendar, both days included."""
+        zone = ZoneInfo("UTC")
+        start, end = datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
+        meeting = self.add_meeting(user, start, end, accessibility=accessibility, name="Отпуск")
+        meeting.whole_day = True
+        return meeting
+
+    def add_schedule(
+        self,
+        start_h: float = 9,
+        end_h: float = 18,
+        *,
+        id: int = 1,
+        days: str = "12345",
+        break_s: int = 3600,
+        kind: str = "FIXED",
+        days_off: Iterable[date] = (),
+    ) -> dict[str, Any]:
+        """A schedule of one shift; the answer's own dictionary, to be changed at will."""
+        schedule = worktime.new_schedule(id, kind=kind)
+        hours = (round(start_h * 3600), round(end_h * 3600))
+        schedule["SHIFTS"].append(worktime.new_shift(id, id, *hours, days=days, break_s=break_s))
+        for day in days_off:
+            year = schedule["CALENDAR"]["EXCLUSIONS"].setdefault(str(day.year), {})
+            year.setdefault(str(day.month), {})[str(day.day)] = "0"
+        self.schedules[id] = schedule
+        return schedule
+
+    def add_storage(self, entity_type: str, name: str, entity_id: str) -> Storage:
+        """A drive."""
+        return self.disk.add_storage(entity_type, name, entity_id)
+
+    def add_folder(self, parent: int, name: str, *, user: int = 1) -> DiskObject:
+        """A folder inside another, given by its object id."""
+        return self.disk.put(parent, name, user, None)
+
+    def add_file(self, parent: int, name: str, content: bytes, *, user: int = 1) -> DiskObject:
+        """A file inside a folder."""
+        return self.disk.put(parent, name, user, content)

@@ -1,0 +1,167 @@
+"""Misfortunes made to order, and the record of what was asked.
+
+Kinds of faults, for a whole HTTP request unless said otherwise:
+
+- `limit`: 503 QUERY_LIMIT_EXCEEDED · `overload`: 503 OVERLOAD_LIMIT, nothing executed
+- `operating`: 429 OPERATION_TIME_LIMIT; with the `method` of a command of a batch it is that item's error, HTTP 200
+- `error`: any `code`, `description` and `status`; likewise an item's error inside a batch
+- `html`: a page instead of JSON with `status` 502 (or 504), executed or not
+- `unreachable`: no connection at all (on a port: as `cut_before`)
+- `cut_before`, `cut_after`: the connection drops, before or after the portal did the work
+- `late`: the connection drops now, the work is done later: after `delay_s`, or when `Portal.run_late` is called
+- `slow`: the answer takes `delay_s`
+- `half`: the work is done, the body breaks off in the middle
+- `half_batch`: the last `drop` commands of a batch are missing from the answer, executed or not
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from b24tools.sandbox.limits import blocked_method, too_many
+from b24tools.sandbox.rest import RestError
+
+Kind = Literal[
+    "limit",
+    "operating",
+    "overload",
+    "error",
+    "html",
+    "unreachable",
+    "cut_before",
+    "cut_after",
+    "late",
+    "slow",
+    "half",
+    "half_batch",
+]
+FOR_ITEMS: Final = ("operating", "error")
+PAGE: Final = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center></body>\r\n</html>\r\n"
+REASONS: Final = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
+
+
+@dataclass
+class Fault:
+    """One order: which requests it befalls (all conditions given must hold), how often, and what happens."""
+
+    kind: Kind
+    at: int | None = None  # the ordinal of the HTTP request, from 1
+    method: str | None = None  # of the request, or of a command inside a batch
+    skip: int = 0  # matching requests let through first
+    times: int = 1
+    executed: bool = False  # html, error, half_batch: whether the work is done all the same
+    status: int = 0
+    code: str = "ERROR_CORE"
+    description: str = "Internal error"
+    delay_s: float | None = None
+    drop: int = 1
+
+    def refusal(self) -> RestError:
+        """The error envelope of this fault."""
+        if self.kind == "limit":
+            return too_many()
+        if self.kind == "operating":
+            return blocked_method()
+        if self.kind == "overload":
+            return RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload", 503)
+        return RestError(self.code, self.description, self.status or 400)
+
+    def page(self) -> tuple[int, bytes]:
+        """The gateway's HTML page."""
+        status = self.status or 502
+        return status, PAGE.format(REASONS.get(status, str(status))).encode()
+
+
+class Faults:
+    """The orders not yet carried out."""
+
+    def __init__(self) -> None:
+        self._orders: list[Fault] = []
+
+    def add(self, fault: Fault) -> Fault:
+        """Order a fault. Several may wait; the first that matches a request befalls it."""
+        self._orders.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Cancel what is left."""
+        self._orders.clear()
+
+    def take(self, ordinal: int, method: str, commands: list[str]) -> Fault | None:
+        """The fault that befalls a whole request."""
+        for fault in list(self._orders):
+            if _is_for_item(fault, method, commands) or not _matches(fault, ordinal, [method, *commands]):
+                continue
+            if self._use(fault):
+                return fault
+        return None
+
+    def take_for_item(self, ordinal: int, command: str) -> Fault | None:
+        """The fault that befalls one command of a batch."""
+        for fault in list(self._orders):
+            if fault.kind not in FOR_ITEMS or fault.method is None or not _matches(fault, ordinal, [command]):
+                continue
+            if self._use(fault):
+                return fault
+        return None
+
+    def _use(self, fault: Fault) -> bool:
+        if fault.skip:
+            fault.skip -= 1
+            return False
+        fault.times -= 1
+        if fault.times <= 0:
+            self._orders = [order for order in self._orders if order is not fault]
+        return True
+
+
+def _is_for_item(fault: Fault, method: str, commands: list[str]) -> bool:
+    return fault.kind in FOR_ITEMS and fault.method is not None and fault.method.lower() != method and bool(commands)
+
+
+def _matches(fault: Fault, ordinal: int, methods: list[str]) -> bool:
+    if fault.at is not None and fault.at != ordinal:
+        return False
+    return fault.method is None or fault.method.lower() in methods
+
+
+class ConnectionCut(Exception):
+    """The client gets no answer; whether the portal did the work is not for it to know."""
+
+    def __init__(self, how: Literal["unreachable", "cut", "timeout"], *, later_s: float | None = None) -> None:
+        super().__init__(how)
+        self.how = how
+        self.later_s = later_s
+
+
+@dataclass
+class Command:
+    """One command of a batch as the log keeps it."""
+
+    key: str
+    method: str
+    params: dict[str, Any]
+    is_write: bool
+    executed: bool = False
+    error: str | None = None
+
+
+@dataclass
+class Entry:
+    """One HTTP request as the log keeps it: never the address, it holds the secret."""
+
+    ordinal: int
+    at: datetime
+    method: str
+    params: dict[str, Any]
+    is_write: bool
+    commands: list[Command] = field(default_factory=list)
+    executed: bool = False
+    outcome: str = ""  # "ok", an error code, "moved" or the kind of a fault
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of the commands of a batch, else the method itself."""
+        return [command.method for command in self.commands] if self.method == "batch" else [self.method]

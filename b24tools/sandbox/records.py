@@ -1,0 +1,184 @@
+"""The rows an emulated portal keeps. Times are Unix seconds; None is the database's NULL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# Statuses of a task: 1 new (obsolete), 2 pending, 3 in progress, 4 waits for control, 5 completed, 6 deferred
+PENDING, IN_PROGRESS, SUPPOSEDLY_COMPLETED, COMPLETED, DEFERRED = 2, 3, 4, 5, 6
+
+
+@dataclass(slots=True)
+class User:
+    """A person, or a bot."""
+
+    id: int
+    name: str
+    last_name: str
+    second_name: str | None = None
+    email: str = ""
+    position: str = ""
+    departments: list[int] = field(default_factory=list)
+    active: bool = True
+    admin: bool = False
+    time_zone: str = ""
+    last_login: int | None = None
+    registered: int = 0
+    user_type: str = "employee"
+    xml_id: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        """As the portal's default name template puts it."""
+        return f"{self.name} {self.last_name}".strip()
+
+
+@dataclass(slots=True)
+class Department:
+    """A node of the company's structure; the root has no parent."""
+
+    id: int
+    name: str
+    parent: int | None
+    head: int | None = None
+    sort: int = 500
+
+
+@dataclass(slots=True)
+class Group:
+    """A work group or project."""
+
+    id: int
+    name: str
+    owner: int
+    members: set[int] = field(default_factory=set)
+    description: str | None = None
+    visible: bool = True
+    opened: bool = False
+    closed: bool = False
+    project: bool = True
+    created_at: int = 0
+
+
+@dataclass(slots=True)
+class Absence:
+    """A bar of the absence chart (vacation, sick leave): `FROM_HR` rows, last day included."""
+
+    id: int
+    user: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Meeting:
+    """An event in a person's calendar."""
+
+    id: int
+    user: int
+    name: str
+    start: int
+    end: int
+    zone: str
+    accessibility: str = "busy"
+    whole_day: bool = False
+
+
+@dataclass(slots=True)
+class Storage:
+    """A drive: of a person (`user`), a group (`group`) or the company (`common`)."""
+
+    id: int
+    name: str
+    entity_type: str
+    entity_id: str
+    root: int
+
+
+@dataclass(slots=True)
+class DiskObject:
+    """A folder, or a file when it has content."""
+
+    id: int
+    name: str
+    storage: int
+    parent: int
+    created_by: int
+    created_at: int
+    content: bytes | None = None
+    file_id: int = 0
+
+
+@dataclass(slots=True)
+class Attachment:
+    """A file's tie to a task: its id is neither the object's nor the file's."""
+
+    id: int
+    object_id: int
+    task: int
+    created_by: int
+    created_at: int
+
+
+@dataclass(slots=True)
+class Task:
+    """A task."""
+
+    id: int
+    title: str
+    creator: int
+    responsible: int
+    created_at: int
+    changed_at: int
+    changed_by: int
+    activity_at: int
+    guid: str
+    status: int = PENDING
+    description: str = ""
+    group: int = 0
+    parent: int = 0
+    deadline: int | None = None
+    start_plan: int | None = None
+    end_plan: int | None = None
+    date_start: int | None = None
+    closed_at: int | None = None
+    closed_by: int | None = None
+    status_changed_at: int | None = None
+    status_changed_by: int | None = None
+    xml_id: str | None = None
+    mark: str | None = None
+    priority: int = 1
+    allow_change_deadline: bool = False
+    allow_time_tracking: bool = False
+    task_control: bool = False
+    add_in_report: bool = False
+    match_work_time: bool = False
+    time_estimate: int = 0
+    time_spent: int = 0
+    accomplices: tuple[int, ...] = ()
+    auditors: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    attachments: tuple[int, ...] = ()
+    viewed_by: tuple[int, ...] = ()
+    fields: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Handler:
+    """An outgoing webhook made by hand in the portal's settings: address, its own token, its events."""
+
+    id: int
+    url: str
+    token: str
+    events: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A body an outgoing webhook has still to be sent."""
+
+    url: str
+    event: str
+    task_id: int
+    body: bytes

@@ -1,0 +1,207 @@
+"""The `fields` of tasks.task.add and update: what each value becomes before it is saved.
+
+Not emulated, hence ignored: REPLICATE, SE_PARAMETER, STAGE_ID, FLOW_ID, DEPENDS_ON, DURATION_PLAN, CHECKLIST,
+HTML descriptions, project date limits, mandatory user fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from b24tools.sandbox import php, worktime
+from b24tools.sandbox.records import DEFERRED, PENDING, Task
+from b24tools.sandbox.rest import Call, core_error
+
+HASHTAG: Final = re.compile(r"\s#([^\s,\[\]<>]+)")
+TITLE_LENGTH: Final = 250
+XML_ID_LENGTH: Final = 200
+DEFAULT_DEADLINE_DAYS: Final = 5
+
+DATES: Final = {
+    "DEADLINE": "deadline",
+    "START_DATE_PLAN": "start_plan",
+    "END_DATE_PLAN": "end_plan",
+    "DATE_START": "date_start",
+    "CREATED_DATE": "created_at",
+    "CHANGED_DATE": "changed_at",
+    "CLOSED_DATE": "closed_at",
+    "ACTIVITY_DATE": "activity_at",
+    "STATUS_CHANGED_DATE": "status_changed_at",
+}
+NOT_NULL: Final = ("created_at", "changed_at", "activity_at")
+FLAGS: Final = {
+    "ALLOW_CHANGE_DEADLINE": "allow_change_deadline",
+    "ALLOW_TIME_TRACKING": "allow_time_tracking",
+    "TASK_CONTROL": "task_control",
+    "ADD_IN_REPORT": "add_in_report",
+    "MATCH_WORK_TIME": "match_work_time",
+}
+PEOPLE: Final = {"ACCOMPLICES": "accomplices", "AUDITORS": "auditors"}
+
+
+def named(raw: Any) -> dict[str, Any]:
+    """The fields by name; a leading tilde is stripped, null counts as absent."""
+    return {key.lstrip("~"): value for key, value in php.items(raw) if value is not None}
+
+
+def read(call: Call, fields: Mapping[str, Any], task: Task | None) -> dict[str, Any]:
+    """Columns and their new values. `task` is None for a new one."""
+    changes: dict[str, Any] = {}
+    for read_some in (_read_texts, _read_numbers, _read_people, _read_dates, _read_user_fields):
+        changes |= read_some(call, fields)
+    _read_title_and_tags(fields, task, changes)
+    _blank_half_plan(fields, task, changes)
+    _check_plan(task, changes)
+    _into_work_time(call, task, changes)
+    return changes
+
+
+def _read_texts(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if "DESCRIPTION" in fields:
+        changes["description"] = php.to_text(fields["DESCRIPTION"])
+    if "XML_ID" in fields and call.portal.keep_xml_id:
+        changes["xml_id"] = php.to_text(fields["XML_ID"])[:XML_ID_LENGTH] or None
+    if "MARK" in fields:
+        changes["mark"] = fields["MARK"] if fields["MARK"] in ("P", "N") else None
+    for name, column in FLAGS.items():
+        if name in fields:
+            # Exactly "Y" or JSON true; "1", 1 and "true" are off
+            changes[column] = fields[name] is True or fields[name] == "Y"
+    return changes
+
+
+def _read_numbers(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if "PRIORITY" in fields:
+        priority = php.to_int(fields["PRIORITY"])
+        changes["priority"] = priority if priority in (0, 1, 2) else 1
+    if "TIME_ESTIMATE" in fields:
+        changes["time_estimate"] = max(0, php.to_int(fields["TIME_ESTIMATE"]))
+    if "GROUP_ID" in fields:
+        changes["group"] = php.to_int(fields["GROUP_ID"])
+    if "PARENT_ID" in fields:
+        changes["parent"] = _parent(call, php.to_int(fields["PARENT_ID"]))
+    if "STATUS" in fields:
+        status = php.to_int(fields["STATUS"])
+        if not 1 <= status <= DEFERRED:
+            raise core_error("Некорректный статус")
+        changes["status"] = max(PENDING, status)  # 1 is obsolete and saved as 2
+    return changes
+
+
+def _parent(call: Call, parent_id: int) -> int:
+    parent = call.portal.tasks.get(parent_id)
+    if parent_id and (parent is None or not call.portal.may_see(call.user, parent)):
+        raise core_error("Задача, указанная в поле &quot;Надзадача&quot;, не найдена")
+    return parent_id
+
+
+def _read_people(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if "RESPONSIBLE_ID" in fields:
+        responsible = php.to_int(fields["RESPONSIBLE_ID"])
+        if responsible <= 0:
+            raise core_error("Не указан исполнитель")
+        if responsible not in call.portal.users:  # a dismissed one is accepted
+            raise core_error("Пользователь, указанный в поле &quot;Исполнитель&quot;, не найден")
+        changes["responsible"] = responsible
+    if "CREATED_BY" in fields:
+        creator = php.to_int(fields["CREATED_BY"])
+        if creator not in call.portal.users:
+            raise core_error("Пользователь, указанный в поле &quot;Постановщик&quot;, не найден")
+        changes["creator"] = creator
+    for name, column in PEOPLE.items():
+        if php.is_array(fields.get(name)):  # "" and other scalars are ignored
+            ids = (php.to_int(one) for one in php.values(fields[name]))
+            changes[column] = tuple(dict.fromkeys(person for person in ids if person > 0))
+    return changes
+
+
+def _read_dates(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for name, column in DATES.items():
+        if name not in fields:
+            continue
+        at = _moment(call, name, fields[name])
+        if at is not None or column not in NOT_NULL:
+            changes[column] = at
+    return changes
+
+
+def _moment(call: Call, name: str, value: Any) -> int | None:
+    """`strtotime()` with the seconds cut; a JSON number is a Unix timestamp as it stands."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value:
+        return int(value)
+    if not php.is_true(value) or php.is_array(value):
+        return None
+    at = php.strtotime(php.to_text(value), call.portal.now(), call.portal.server_zone)
+    if at is None:
+        # The portal leaves the text as it is and stumbles over it later; how is not documented
+        raise core_error(f"Некорректная дата в поле {name}")
+    return at - at % 60
+
+
+def _read_user_fields(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in fields.items() if name == "UF_CRM_TASK" or name in call.portal.user_fields}
+    return {"fields": own} if own else {}
+
+
+def _read_title_and_tags(fields: Mapping[str, Any], task: Task | None, changes: dict[str, Any]) -> None:
+    """` #word` in a text always becomes a tag, beside those in TAGS; a plain string in TAGS is ignored."""
+    if "TITLE" in fields or task is None:
+        title = php.to_text(fields.get("TITLE")).strip()[:TITLE_LENGTH]
+        if not title:
+            raise core_error("Не указано название задачи")
+        changes["title"] = title
+    tags: list[str] = list(task.tags) if task else []
+    if php.is_array(fields.get("TAGS")):
+        tags = []
+        for tag in php.values(fields["TAGS"]):
+            if not php.is_scalar(tag):
+                raise core_error("Некорректный тег")
+            tags.append(php.to_text(tag))
+    for column in ("title", "description"):
+        if column in changes:
+            tags += HASHTAG.findall(f" {changes[column]}")
+        elif task is not None and "TAGS" in fields:
+            tags += HASHTAG.findall(f" {getattr(task, column)}")  # cannot be removed while the text has it
+    kept = tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+    if task is None or kept != task.tags:
+        changes["tags"] = kept
+
+
+def _blank_half_plan(fields: Mapping[str, Any], task: Task | None, changes: dict[str, Any]) -> None:
+    """On update one of the two plan dates alone blanks the other, unless MATCH_WORK_TIME=Y."""
+    given = [name for name in ("START_DATE_PLAN", "END_DATE_PLAN") if name in fields]
+    if task is None or len(given) != 1 or changes.get("match_work_time", task.match_work_time):
+        return
+    changes["end_plan" if given == ["START_DATE_PLAN"] else "start_plan"] = None
+
+
+def _check_plan(task: Task | None, changes: Mapping[str, Any]) -> None:
+    start = changes.get("start_plan", task.start_plan if task else None)
+    end = changes.get("end_plan", task.end_plan if task else None)
+    if start is not None and end is not None and end < start:
+        raise core_error("В планировании сроков указана дата окончания меньшая даты старта")
+
+
+def _into_work_time(call: Call, task: Task | None, changes: dict[str, Any]) -> None:
+    """MATCH_WORK_TIME=Y moves dates to the next working moment of the portal's calendar settings."""
+    if not changes.get("match_work_time", task.match_work_time if task else False):
+        return
+    for column in ("deadline", "start_plan", "end_plan"):
+        if changes.get(column) is not None:
+            changes[column] = worktime.next_working_moment(call.portal, changes[column])
+
+
+def default_deadline(call: Call, *, working_days: bool) -> int:
+    """No DEADLINE in add means one in five days at the end of the portal's working day."""
+    return worktime.end_of_day_in(call.portal, call.user, DEFAULT_DEADLINE_DAYS, working_days=working_days)
+
+
+def is_only(fields: Mapping[str, Any], *names: str) -> bool:
+    """Whether an update touches nothing but these."""
+    return bool(fields) and set(fields) <= set(names)

@@ -1,0 +1,183 @@
+"""Schedules, the calendar's settings and absences; the portal's own working-time arithmetic."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from b24tools.sandbox import php
+from b24tools.sandbox.records import Absence, Meeting, User
+from b24tools.sandbox.rest import Call, Method, RestError
+
+if TYPE_CHECKING:
+    from b24tools.sandbox.portal import Portal
+
+WEEK: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+SETTINGS: Final[dict[str, Any]] = {
+    "work_time_start": "9",
+    "work_time_end": "19",
+    "year_holidays": "1.01,2.01,7.01,23.02,8.03,1.05,9.05,12.06,4.11",
+    "year_workdays": "",
+    "week_holidays": ["SA", "SU"],
+    "week_start": "MO",
+    "user_name_template": "#NAME# #LAST_NAME#",
+    "sync_by_push": False,
+    "user_show_login": True,
+    "path_to_user": "/company/personal/user/#user_id#/",
+    "dep_manager_sub": True,
+    "denied_superpose_types": [],
+}
+
+
+def new_schedule(number: int, *, kind: str = "FIXED", name: str = "Для всех") -> dict[str, Any]:
+    """A schedule in the shape timeman.schedule.get gives it; the caller fills SHIFTS and the exclusions."""
+    return {
+        "ID": number,
+        "NAME": name,
+        "SCHEDULE_TYPE": kind,
+        "REPORT_PERIOD": "MONTH",
+        "REPORT_PERIOD_OPTIONS": {"START_WEEK_DAY": 0},
+        "CALENDAR_ID": number,
+        "ALLOWED_DEVICES": {"browser": True},
+        "DELETED": "0",
+        "IS_FOR_ALL_USERS": True,
+        "WORKTIME_RESTRICTIONS": ["[]"],
+        "CONTROLLED_ACTIONS": 3,
+        "UPDATED_BY": 1,
+        "DELETED_BY": 0,
+        "DELETED_AT": "",
+        "CREATED_BY": 0,
+        "CREATED_AT": "2019-09-19T21:22:22+03:00",
+        "SHIFTS": [],
+        "CALENDAR": {"ID": number, "NAME": "", "PARENT_CALENDAR_ID": 0, "SYSTEM_CODE": "", "EXCLUSIONS": {}},
+    }
+
+
+def new_shift(number: int, schedule: int, start: int, end: int, *, days: str, break_s: int) -> dict[str, Any]:
+    """A shift: seconds from midnight, days as digits from 1 = Monday."""
+    times = {"BREAK_DURATION": break_s, "WORK_TIME_START": start, "WORK_TIME_END": end, "WORK_DAYS": days}
+    return {"ID": number, "NAME": "", **times, "SCHEDULE_ID": schedule, "DELETED": False}
+
+
+def get_schedule(call: Call) -> Any:
+    """One schedule. A wrong id, or an owner who is no administrator, is `[]` with status 200."""
+    schedule = call.portal.schedules.get(php.to_int(call.required("id")))
+    if schedule is None or not call.user.admin:
+        return []
+    # Deleted shifts are not returned, and no key at all is left when there is none
+    shifts = [shift for shift in schedule.get("SHIFTS", []) if not shift.get("DELETED")]
+    shown = {key: value for key, value in schedule.items() if key != "SHIFTS"}
+    return shown | ({"SHIFTS": shifts} if shifts else {})
+
+
+def get_settings(call: Call) -> dict[str, Any]:
+    """Portal-wide hours and holidays."""
+    return dict(call.portal.calendar_settings)
+
+
+def get_accessibility(call: Call) -> dict[str, Any]:
+    """When people are busy or away: calendar events first, then bars of the absence chart."""
+    for name in ("users", "from", "to"):
+        if not call.params.get(name):
+            method = "calendar.accessibility.get"
+            raise RestError("", f'The required parameter "{name}" for the method "{method}" is not set.')
+    zone = call.portal.server_zone
+    first = php.strtotime(php.to_text(call.params["from"]), call.portal.now(), zone) or 0
+    last = php.strtotime(php.to_text(call.params["to"]), call.portal.now(), zone) or 0
+    last += 86400 if last % 60 == 0 else 0  # the last day is meant whole
+    answer: dict[str, Any] = php.FullMap()
+    for user_id in map(php.to_int, php.values(call.params["users"])):
+        meetings = [row for row in call.portal.meetings if row.user == user_id and row.accessibility != "free"]
+        rows = [_meeting_row(call, row) for row in meetings if row.start < last and row.end > first]
+        bars = [row for row in call.portal.absences if row.user == user_id]
+        rows += [_absence_row(row, zone) for row in bars if row.start < last and _end_of(row, zone) > first]
+        answer[str(user_id)] = rows
+    return answer
+
+
+def _end_of(row: Absence, zone: tzinfo) -> int:
+    whole_days = datetime.fromtimestamp(row.end, zone).time() == time()
+    return row.end + 86400 if whole_days else row.end
+
+
+def _meeting_row(call: Call, row: Meeting) -> dict[str, Any]:
+    zone = UTC if row.whole_day else ZoneInfo(row.zone)
+    shape = "%d.%m.%Y" if row.whole_day else "%d.%m.%Y %H:%M:%S"
+    start, end = datetime.fromtimestamp(row.start, zone), datetime.fromtimestamp(row.end, zone)
+    if row.whole_day:
+        end -= timedelta(days=1)  # the last day itself
+    owner = call.portal.now().astimezone(call.portal.zone_of(call.user)).utcoffset() or timedelta()
+    shift = 0 if row.whole_day else int(((start.utcoffset() or timedelta()) - owner).total_seconds())
+    return {
+        "ID": str(row.id),
+        "NAME": row.name,
+        "DATE_FROM": start.strftime(shape),
+        "DATE_TO": end.strftime(shape),
+        "DATE_FROM_TS_UTC": str(int(start.timestamp())),
+        "DATE_TO_TS_UTC": str(int(end.timestamp())),
+        "~USER_OFFSET_FROM": shift,
+        "~USER_OFFSET_TO": shift,
+        "DT_SKIP_TIME": "Y" if row.whole_day else "N",
+        "TZ_FROM": row.zone,
+        "TZ_TO": row.zone,
+        "ACCESSIBILITY": row.accessibility,
+        "IMPORTANCE": "normal",
+        "EVENT_TYPE": "",
+    }
+
+
+def _absence_row(row: Absence, zone: tzinfo) -> dict[str, Any]:
+    start, end = datetime.fromtimestamp(row.start, zone), datetime.fromtimestamp(row.end, zone)
+    shape = "%d.%m.%Y" if start.time() == end.time() == time() else "%d.%m.%Y %H:%M:%S"
+    dates = {"DT_FROM": start.strftime(shape), "DT_TO": end.strftime(shape)}
+    kind = {"ACCESSIBILITY": "absent", "IMPORTANCE": "normal"}
+    return {"FROM_HR": True, "ID": str(row.id), **dates, **kind, "FROM": row.start, "TO": row.end}
+
+
+def _clock(text: Any) -> time:
+    """`9.30` is half past nine: the dot divides hours from minutes."""
+    hours, _, minutes = php.to_text(text).partition(".")
+    return time(int(hours), int(minutes or 0))
+
+
+def _is_working_day(portal: Portal, day: date) -> bool:
+    settings = portal.calendar_settings
+    key = f"{day.day}.{day.month:02}"
+    if key in php.to_text(settings["year_workdays"]).split(","):
+        return True
+    return WEEK[day.weekday()] not in settings["week_holidays"] and key not in settings["year_holidays"].split(",")
+
+
+def next_working_moment(portal: Portal, at: int) -> int:
+    """The moment itself when it is in working hours, else the start of the next working day."""
+    settings = portal.calendar_settings
+    opens, closes = _clock(settings["work_time_start"]), _clock(settings["work_time_end"])
+    local = datetime.fromtimestamp(at, portal.server_zone)
+    if _is_working_day(portal, local.date()):
+        if local.time() < opens:
+            return int(datetime.combine(local.date(), opens, portal.server_zone).timestamp())
+        if local.time() <= closes:
+            return at
+    day = local.date() + timedelta(days=1)
+    while not _is_working_day(portal, day):
+        day += timedelta(days=1)
+    return int(datetime.combine(day, opens, portal.server_zone).timestamp())
+
+
+def end_of_day_in(portal: Portal, user: User, days: int, *, working_days: bool) -> int:
+    """The end of the portal's working day so many days ahead."""
+    zone = portal.zone_of(user)
+    day = portal.now().astimezone(zone).date()
+    while days:
+        day += timedelta(days=1)
+        days -= not working_days or _is_working_day(portal, day)
+    closes = _clock(portal.calendar_settings["work_time_end"])
+    return int(datetime.combine(day, closes, zone).timestamp())
+
+
+METHODS: Final = (
+    Method("timeman.schedule.get", "timeman", get_schedule),
+    Method("calendar.settings.get", "calendar", get_settings),
+    Method("calendar.accessibility.get", "calendar", get_accessibility),
+)
