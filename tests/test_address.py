@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import trustme
-from scripted import REQUEST, SECRET, URL, Script, check_no_secret, ok, open_client
+from scripted import SECRET, URL, Script, check_no_secret, ok, open_client
 
 from b24tools import errors
-from b24tools.bitrix.client import Client
+from b24tools.bitrix.client import Answer, Client
 from b24tools.bitrix.throttle import Throttle
 
 
@@ -63,27 +66,57 @@ def test_what_is_no_webhook_address_is_refused_without_repeating_it(url: str) ->
     check_no_secret(caught.value)
 
 
-def test_an_unknown_certificate_authority_is_a_matter_of_settings() -> None:
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def port(authority: trustme.CA) -> Iterator[int]:
+    """A portal on this machine whose certificate only `authority` vouches for."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError), tls.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                asked = b""
+                while not asked.endswith(b"{}"):
+                    asked += connection.recv(65536) or b"{}"
+                connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"result":1}')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        thread.join()
+
+
+def test_an_unknown_certificate_authority_is_a_matter_of_settings(port: int) -> None:
     """Repeating does not help; naming the authority does."""
-    failure = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]", request=REQUEST)
-    failure.__cause__ = ssl.SSLCertVerificationError(1, "self-signed certificate")
-    script = Script(failure)
-    with pytest.raises(errors.ConfigError) as caught:
-        open_client(script).call("user.get")
-    assert (caught.value.message, caught.value.hint, len(script.requests)) == (
-        "the certificate of plant.bitrix24.ru cannot be verified",
+    client = Client(f"https://127.0.0.1:{port}/rest/7/{SECRET}/", throttle=Throttle(None))
+    with client, pytest.raises(errors.ConfigError) as caught:
+        client.call("user.get")
+    assert (caught.value.message, caught.value.hint, client.requests) == (
+        f"the certificate of 127.0.0.1:{port} cannot be verified: unable to get local issuer certificate",
         "put the file of the authority that signed it in B24_CA_BUNDLE",
-        1,
+        0,
     )
     check_no_secret(caught.value)
 
 
-def test_a_ca_bundle_is_read_from_its_path(tmp_path: Path) -> None:
-    """A file of certificates is taken; anything else names the setting."""
-    good, bad = tmp_path / "ca.pem", tmp_path / "bad.pem"
-    trustme.CA().cert_pem.write_to_path(str(good))
+def test_an_own_certificate_authority_is_trusted(port: int, authority: trustme.CA, tmp_path: Path) -> None:
+    """`verify` may be the path of its certificate."""
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    url = f"https://127.0.0.1:{port}/rest/7/{SECRET}/"
+    with Client(url, throttle=Throttle(None), verify=str(bundle), retry_s=0) as client:
+        assert Answer(1) == client.call("user.get")
+
+
+def test_a_ca_bundle_that_is_none_is_refused(tmp_path: Path) -> None:
+    """With the name of the setting."""
+    bad = tmp_path / "bad.pem"
     bad.write_text("no certificate")
-    open_client(Script(), verify=str(good)).close()
     for path in (bad, tmp_path / "missing.pem"):
         with pytest.raises(errors.ConfigError, match="B24_CA_BUNDLE"):
             open_client(Script(), verify=str(path))

@@ -158,6 +158,20 @@ def test_waits_are_told() -> None:
     assert told == [(0.5, "not an answer of the REST API (HTTP 502)")]
 
 
+def test_only_noticeable_waits_of_the_throttle_are_told() -> None:
+    """Half a second between requests is its everyday work."""
+    time, told = FakeTime(), list[tuple[float, str]]()
+    throttle = Throttle(None, per_second=1, burst=1, clock=time.clock, sleep=lambda seconds: None)
+    client = open_client(
+        Script(ok(1), ok(2)), time, throttle=throttle, on_wait=lambda seconds, reason: told.append((seconds, reason))
+    )
+    client.call("user.get")
+    time.now += 0.5
+    throttle.acquire()
+    client.call("user.get")
+    assert told == [(1.5, "keeping to the portal's rate of requests")]
+
+
 def test_a_refused_rate_makes_the_next_requests_wait_for_the_bucket() -> None:
     """After QUERY_LIMIT_EXCEEDED the bucket counts as full, for everybody."""
     time, script = FakeTime(), Script(error("QUERY_LIMIT_EXCEEDED", status=503), ok(1), ok(2))

@@ -230,4 +230,4 @@ def to_int(value: Any) -> int | None:
         return None
     if isinstance(value, (int, float)):
         return int(value) if value == value and abs(value) < 1e15 else None
-    return int(value) if isinstance(value, str) and value.isdecimal() else None
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 16 else None

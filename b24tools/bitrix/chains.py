@@ -145,4 +145,4 @@ def _rising(listing: Listing, result: Any, last: int) -> list[dict[str, Any]] | 
 
 
 def _last_id(listing: Listing, rows: list[dict[str, Any]], last: int) -> int:
-    return int(rows[-1][listing.key]) if rows else last
+    return to_int(rows[-1][listing.key]) or last if rows else last

@@ -274,9 +274,11 @@ class Client:
         return outcome
 
     def _network_trouble(self, method: str, error: Exception, never_left: bool) -> answers.Outcome:
-        if _is_distrust(error):
+        if distrust := _distrust(error):
             return errors.ConfigError(
-                _("the certificate of {host} cannot be verified").format(host=self.host),
+                _("the certificate of {host} cannot be verified: {reason}").format(
+                    host=self.host, reason=distrust.verify_message
+                ),
                 _("put the file of the authority that signed it in B24_CA_BUNDLE"),
             )
         detail = codes.clean(self._address.scrub(str(error))) or type(error).__name__
@@ -309,13 +311,11 @@ def _in_short(method: str, names: tuple[str, ...]) -> str:
     return f"batch of {len(names)} ({', '.join(f'{name} ×{count}' for name, count in counts.items())})"
 
 
-def _is_distrust(error: BaseException | None) -> bool:
-    """Whether a certificate that cannot be verified is behind an error."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
+def _distrust(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The certificate's failure behind an error, if that is what it was."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
-    return False
+    return error
 
 
 def _is_url(url: str) -> bool:

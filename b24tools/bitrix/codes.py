@@ -178,12 +178,13 @@ def hint_for(method: str, code: str) -> str:
 def _hints() -> dict[str, str]:
     rights = _("the webhook's owner lacks the right to do this")
     plan = _("the portal's plan has no REST: it comes with a commercial plan or a subscription")
+    either = _("the webhook's owner lacks the right to do this, or the portal's plan has no REST")
     own = _("this is a fault of b24tools: please report it")
     module = _("the portal does not have this method: its module is missing, switched off or too old")
     confirm = _("an administrator must confirm this method for the webhook on the portal")
     return {
         "USER_ACCESS_ERROR": rights,
-        "ACCESS_DENIED": f"{rights}; {_('or')} {plan}",
+        "ACCESS_DENIED": either,
         "WRONG_LICENSE": plan,
         "PAYMENT_REQUIRED": plan,
         "WRONG_AUTH_TYPE": _("an incoming webhook may not call this method"),

@@ -115,7 +115,7 @@ class Throttle:
             if self._path is not None:
                 try:
                     return self._change_file(self._path, change)
-                except OSError as error:  # filelock.Timeout is one, too
+                except (OSError, NotImplementedError) as error:  # filelock: timeout; no locks on this file system
                     self._complain(error)
             self._advance(self._state)
             return change(self._state, self._clock())
@@ -143,7 +143,7 @@ class Throttle:
             for method in [name for name, until in times.items() if not now < until <= now + LONGEST_BLOCK_S]:
                 del times[method]
 
-    def _complain(self, error: OSError) -> None:
+    def _complain(self, error: Exception) -> None:
         if not self._complained:
             self._complained = True
             _log.debug("the throttle is not shared with other processes: %s", error)
