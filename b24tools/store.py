@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -19,12 +20,24 @@ from b24tools.i18n import _
 from b24tools.migrations import migrations
 
 BUSY_TIMEOUT_S = 30
-RUNNING_SETTINGS = {  # and their defaults; portal_host is learned from the first webhook used
-    "producer_mode": "polling",
-    "hidden_users": "",
-    "excluded_users": "",
-    "snapshot_max_age_h": "26",
-    "portal_host": "",
+
+
+@dataclass(frozen=True)
+class RunningSetting:
+    """A setting kept in the database: its default, the form of its values (a pattern), examples."""
+
+    default: str
+    form: str
+    examples: str
+
+
+_IDS = r"(\d+(\s*,\s*\d+)*)?"
+RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
+    "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
+    "hidden_users": RunningSetting("", _IDS, '"7,12"'),
+    "excluded_users": RunningSetting("", _IDS, '"7,12"'),
+    "snapshot_max_age_h": RunningSetting("26", r"\d+(\.\d+)?", "26"),
+    "portal_host": RunningSetting("", r"[^\s/@]*", "example.bitrix24.ru"),
 }
 
 
@@ -101,12 +114,20 @@ class Store:
     # running settings
 
     def setting(self, key: str) -> str:
-        """A running setting's value, or its default."""
+        """A running setting's value, or its default. Raises ConfigError for an unknown one."""
+        _check_known(key)
         rows = list(self._db.query("SELECT value FROM settings WHERE key = ?", [key]))
-        return str(rows[0]["value"]) if rows else RUNNING_SETTINGS[key]
+        return str(rows[0]["value"]) if rows else RUNNING_SETTINGS[key].default
 
     def save_setting(self, key: str, value: str) -> None:
-        """Set a running setting; every process sees it at its next step."""
+        """Set a running setting; every process sees it at its next step. Raises ConfigError."""
+        _check_known(key)
+        if not re.fullmatch(RUNNING_SETTINGS[key].form, value.strip()):
+            raise errors.ConfigError(
+                _('{key}: "{value}" does not fit').format(key=key, value=value),
+                _("Examples: {examples}").format(examples=RUNNING_SETTINGS[key].examples),
+            )
+        value = value.strip()
         with self.transaction():
             self._db.table("settings").upsert({"key": key, "value": value}, pk="key")
 
@@ -278,6 +299,14 @@ def open_copy(path: Path) -> Store:
             raise _unusable(path, error) from error
     migrations.apply(copy)
     return Store(copy)
+
+
+def _check_known(key: str) -> None:
+    if key not in RUNNING_SETTINGS:
+        raise errors.ConfigError(
+            _('there is no running setting "{key}"').format(key=key),
+            _("There are: {known}").format(known=", ".join(RUNNING_SETTINGS)),
+        )
 
 
 def _unusable(path: Path, error: Exception) -> errors.ConfigError:

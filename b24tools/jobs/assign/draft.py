@@ -23,7 +23,6 @@ from b24tools.staff import Match, Staff, matches_person, same_name
 from b24tools.store import LedgerTask
 
 ADD, UPDATE, KEEP, COMPLETE, FAIL = "add", "update", "keep", "complete", "fail"
-KEY_PREFIX = "1c:"
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 
 
@@ -156,7 +155,7 @@ class Drafter:
                 remaining_s=remaining_s(task.estimate_s, task.spent_s, rules.step_s),
                 start=task.start,
                 end=task.end,
-                ours=task.id in ours or task.xml_id.startswith(KEY_PREFIX),
+                ours=task.id in ours or task.xml_id.startswith(onec.KEY_PREFIX),
             )
             for task in portal.open
         ]

@@ -72,9 +72,9 @@ def outcome_of(tasks: Sequence[TaskResult], *, done: bool, dry_run: bool) -> str
     return "created" if words == {"created"} else "updated"
 
 
-def exit_status(results: Sequence[OrderResult]) -> int:
+def combined_status(statuses: Sequence[int]) -> int:
     """Orders stand alone: 0 if all succeeded, 3 if some did, else the status of the first failure."""
-    failures = [result.exit_status for result in results if result.exit_status]
+    failures = [status for status in statuses if status]
     if not failures:
         return 0
-    return failures[0] if len(failures) == len(results) and 3 not in failures else 3
+    return failures[0] if len(failures) == len(statuses) and 3 not in failures else 3

@@ -1,0 +1,207 @@
+"""The commands, thin: options → settings → one job → show. The only place with exit statuses."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from b24tools import __version__, config, errors, session, show
+from b24tools.i18n import _
+
+SANDBOX_SECRET = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
+
+app = typer.Typer(
+    name="b24tools",
+    help=_("Orders from 1C:Enterprise become tasks in Bitrix24; closed tasks become a leaderboard."),
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@dataclass
+class Context:
+    """What the global options said, and what a command leaves for the boundary."""
+
+    env_file: Path | None = None
+    talk: show.Talk = field(default_factory=show.Talk)
+    command: str = ""
+    as_json: bool = False
+
+    def session(self) -> session.Session:
+        """The settings, ready to open things by."""
+        return session.Session(config.load(env_file=self.env_file), self.talk.say)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; the exit status. The one boundary where errors become a line."""
+    context = Context()
+    show.use_utf8()
+    try:
+        status = app(list(arguments), standalone_mode=False, obj=context)
+        return status if isinstance(status, int) else 0
+    except errors.B24ToolsError as error:
+        return _failed(context, error)
+    except typer.TyperException as error:
+        usage = errors.ConfigError(error.format_message(), _("`b24tools --help` shows the usage."))
+        usage.code = "usage"
+        return _failed(context, usage)
+    except (KeyboardInterrupt, typer.Abort):
+        context.talk.say(_("Interrupted; what was begun can be sent again safely."))
+        return 130
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough; Python would complain once more when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the boundary: a bug is told in one line as well
+        return _failed(context, _unexpected(error), error)
+
+
+def _failed(context: Context, error: errors.B24ToolsError, cause: Exception | None = None) -> int:
+    if context.talk.level >= 2:
+        traceback.print_exception(cause or error, file=sys.stderr)
+    if context.as_json:
+        show.envelope(context.command, None, ok=False, error=error)
+    context.talk.error(error)
+    return error.exit_status
+
+
+def _unexpected(error: Exception) -> errors.B24ToolsError:
+    if isinstance(error, OSError) and error.errno is not None:
+        name = f": {error.filename}" if error.filename else ""
+        return errors.B24ToolsError(
+            f"{error.strerror}{name}", _("Check the disk's free space and the rights; sending again is safe.")
+        )
+    return errors.B24ToolsError(
+        _("an unexpected error, {kind}: {reason}").format(kind=type(error).__name__, reason=error),
+        _("Run it again with -vv and report what it prints."),
+    )
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    env_file: Annotated[
+        Path | None, typer.Option("--env-file", help=_("Settings file, instead of .env from here upwards."))
+    ] = None,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help=_("Say more; -vv with tracebacks."))] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help=_("Say nothing but data and errors."))] = False,
+    version: Annotated[bool, typer.Option("--version", help=_("Show the version and exit."))] = False,
+) -> None:
+    """Global options."""
+    if version:
+        show.text(__version__)
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        show.text(ctx.get_help())
+        raise typer.Exit
+    context: Context = ctx.obj
+    context.env_file = env_file
+    context.talk.level = -1 if quiet else verbose
+    context.command = ctx.invoked_subcommand or ""
+    if verbose:
+        logging.basicConfig(
+            stream=sys.stderr, level=logging.DEBUG if verbose > 1 else logging.INFO, format="%(message)s"
+        )
+        for name in ("httpx", "httpcore", "filelock", "asyncio"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # httpx would write the webhook's URL
+
+
+Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))]
+
+
+@app.command(help=_("Make tasks of 1C orders, each for the least busy person of the right department."))
+def assign(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE|-]...", help=_("Order files (JSON); - is stdin."), show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Plan and print; write nothing."))] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", metavar="POSITION=USER_ID", help=_("Give a position's work to this person.")),
+    ] = None,
+    inbox: Annotated[
+        Path | None,
+        typer.Option("--inbox", metavar="DIR", help=_("Take the *.json of a folder; move them to done/ or failed/.")),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Orders from files, stdin or an inbox folder."""
+    from b24tools import cli_assign
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    if bool(files) == (inbox is not None):
+        raise errors.ConfigError(_("name order files, - for stdin, or a folder with --inbox"), "b24tools assign --help")
+    if inbox is not None and dry_run:
+        raise errors.ConfigError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
+    pins = _pins(to or [])
+    here = context.session()
+    if inbox is not None:
+        return cli_assign.from_inbox(here, context.talk, inbox, pins, as_json=as_json)
+    return cli_assign.from_files(here, context.talk, files or [], pins, dry_run=dry_run, as_json=as_json)
+
+
+@app.command(help=_("Show the whole story on a portal of its own; nothing has to be configured."))
+def demo(ctx: typer.Context) -> int:
+    """The story on the sandbox."""
+    from b24tools import demo as story
+
+    context: Context = ctx.obj
+    return story.run(context.talk)
+
+
+@app.command(help=_("Run the sandbox portal on a port, to play with or to point other clients at."))
+def sandbox(
+    port: Annotated[int, typer.Option("--port", help=_("The port to listen on."), min=0, max=65535)] = 8024,
+) -> None:
+    """The embedded portal on a port."""
+    from datetime import UTC, datetime
+
+    from b24tools.sandbox import front, plant
+
+    portal = plant.build(lambda: datetime.now(UTC), secret=SANDBOX_SECRET)
+    front.run(portal, "127.0.0.1", port)
+
+
+@app.command("config", help=_("Show or set the settings that can change while b24tools runs."))
+def running_settings(
+    ctx: typer.Context,
+    key: Annotated[str | None, typer.Argument(help=_("The setting's name."), show_default=False)] = None,
+    value: Annotated[str | None, typer.Argument(help=_("The new value."), show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Running settings: kept in the database, effective at once in every process."""
+    from b24tools import store
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    with closing(store.open_store(context.session().settings.database)) as opened:
+        if key is not None and value is not None:
+            opened.save_setting(key, value)
+        wanted = [key] if key is not None else list(store.RUNNING_SETTINGS)
+        show.settings([(name, opened.setting(name)) for name in wanted], as_json=as_json)
+
+
+def _pins(words: Sequence[str]) -> dict[str, int]:
+    pins: dict[str, int] = {}
+    for word in words:
+        position, equals, user = word.rpartition("=")
+        if not equals or not position.strip() or not user.strip().isdecimal() or int(user) == 0:
+            raise errors.ConfigError(
+                _('--to "{word}" is not POSITION=USER_ID').format(word=word), _("An example: --to Сварщик=17")
+            )
+        pins[position.strip()] = int(user)
+    return pins

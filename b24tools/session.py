@@ -1,0 +1,125 @@
+"""What a command stands on: settings opened into a database, a client, a directory, a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from b24tools import config, errors, locks, store
+from b24tools.i18n import _
+
+if TYPE_CHECKING:  # the commands without network must not pay for it
+    import httpx
+
+    from b24tools.bitrix.client import Client
+    from b24tools.jobs.assign.run import Tools
+    from b24tools.jobs.assign.writing import Pace, Progress
+
+
+def now() -> datetime:
+    """The moment, aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Session:
+    """Settings and the ways to open things by them. `transport` takes the place of the network."""
+
+    settings: config.Settings
+    say: Callable[[str], None]
+    transport: httpx.BaseTransport | None = None
+
+    @contextmanager
+    def open_client(self) -> Iterator[Client]:
+        """The portal of the settings' webhook, with the throttle that all processes of the folder share."""
+        from b24tools.bitrix.client import Client
+        from b24tools.bitrix.throttle import Throttle
+
+        settings = self.settings
+        throttle = Throttle(
+            settings.data_dir / "throttle.json", per_second=settings.requests_per_second, burst=settings.burst
+        )
+        client = Client(
+            config.webhook_url(settings),
+            throttle=throttle,
+            transport=self.transport,
+            verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+            retry_s=settings.retry_seconds,
+            on_wait=lambda seconds, reason: self.say(
+                _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
+            ),
+        )
+        with client:
+            yield client
+
+    @contextmanager
+    def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
+        """What the `assign` job works with. A dry run gets a copy of the database and no lock."""
+        from b24tools.bitrix.directory import Directory, Names
+        from b24tools.jobs.assign.run import Tools
+
+        settings = self.settings
+        with self.open_client() as client:
+            opened = store.open_copy(settings.database) if dry_run else store.open_store(settings.database)
+            names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
+            directory = Directory(
+                client,
+                settings.data_dir / "cache",
+                names,
+                directory_h=settings.directory_cache_h,
+                people_h=settings.people_cache_h,
+            )
+            try:
+                check_host(opened, client.host)
+                lock = (
+                    nullcontext() if dry_run else locks.hold(settings.data_dir, "assign", settings.retry_seconds, now)
+                )
+                yield Tools(client, directory, opened, lock, self.pace(progress))
+            finally:
+                directory.close()
+                opened.close()
+
+    def pace(self, progress: Progress) -> Pace:
+        """The real clock and sleep."""
+        import time
+
+        from b24tools.jobs.assign.writing import Pace
+
+        return Pace(now, time.sleep, progress, self.say)
+
+
+def check_host(opened: store.Store, host: str) -> None:
+    """Stop before one portal's ledger meets another portal: ids would be mixed up."""
+    known = opened.setting("portal_host")
+    if known and known != host:
+        raise errors.ConfigError(
+            _("the database is about the portal {known}, but the webhook leads to {host}").format(
+                known=known, host=host
+            ),
+            _(
+                "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
+                "`b24tools config portal_host {host}`."
+            ).format(host=host),
+        )
+
+
+def assign_rules(settings: config.Settings, opened: store.Store, pins: Mapping[str, int]) -> Any:
+    """The settings that assignment obeys."""
+    from b24tools.jobs.assign.draft import Rules
+
+    return Rules(
+        zone=settings.zone,
+        department=settings.department,
+        group=settings.group,
+        folder=settings.folder,
+        step_s=settings.step_s,
+        show_sum=settings.show_sum,
+        non_admin=settings.non_admin,
+        fallback_user=settings.fallback_user,
+        excluded=opened.excluded_users(),
+        pins=pins,
+        retry_s=settings.retry_seconds,
+    )

@@ -1,0 +1,284 @@
+"""Results for people and programs: tables, plain text, JSON. The only writer to stdout."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from b24tools import errors
+from b24tools.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from b24tools.jobs.assign.result import OrderResult, TaskResult
+    from b24tools.jobs.assign.writing import Progress
+
+PLAIN_WIDTH = 160
+
+
+@dataclass
+class Talk:
+    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks."""
+
+    level: int = 0
+
+    def say(self, message: str) -> None:
+        """A remark; silent with -q."""
+        if self.level >= 0:
+            _err(message)
+
+    def detail(self, message: str) -> None:
+        """A remark for -v."""
+        if self.level >= 1:
+            _err(message)
+
+    def error(self, error: errors.B24ToolsError) -> None:
+        """One line: what happened, where, and what to do."""
+        _err(error_line(error))
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """A bar on a terminal, for what takes longer than a moment; elsewhere nothing."""
+        if self.level < 0 or not sys.stderr.isatty():
+            yield lambda _stage, _done, _total: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        names = {"files": _("Uploading files"), "tasks": _("Writing tasks"), "reading": _("Reading the portal")}
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            bars: dict[str, Any] = {}
+
+            def report(stage: str, done: int, total: int) -> None:
+                if stage not in bars:
+                    bars[stage] = bar.add_task(names.get(stage, stage), total=total)
+                bar.update(bars[stage], completed=done, total=total)
+
+            yield report
+
+
+def error_line(error: errors.B24ToolsError) -> str:
+    """The message and its mend in one line."""
+    message = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
+    return " ".join(part for part in (message, error.hint) if part).replace("\n", " ")
+
+
+def error_object(error: errors.B24ToolsError | None) -> dict[str, str] | None:
+    """An error as programs get it."""
+    return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def envelope(
+    command: str, data: Any, *, ok: bool, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None
+) -> None:
+    """The one object that --json prints, whatever the status."""
+    body = {
+        "version": 1,
+        "command": command,
+        "ok": ok,
+        "data": data,
+        "warnings": list(warnings),
+        "error": error_object(error),
+    }
+    _out(json.dumps(body, ensure_ascii=False, indent=2))
+
+
+def assign_data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]:
+    """The `data` of `assign --json`; times in `zone` with their offset."""
+
+    def text(moment: datetime | None) -> str | None:
+        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+
+    def pair(value: tuple[int, str] | None) -> dict[str, Any] | None:
+        return None if value is None else {"id": value[0], "name": value[1]}
+
+    def task(one: TaskResult) -> dict[str, Any]:
+        return {
+            "position": one.position,
+            "outcome": one.outcome,
+            "task_id": one.task_id,
+            "title": one.title,
+            "responsible": pair(one.responsible),
+            "department": pair(one.department),
+            "start": text(one.start),
+            "end": text(one.end),
+            "deadline": text(one.deadline),
+            "estimate_s": one.estimate_s,
+            "files": list(one.files),
+            "warnings": list(one.warnings),
+            "error": error_object(one.error),
+        }
+
+    return [
+        {
+            "order": {"id": order.id, "number": order.number},
+            "outcome": order.outcome,
+            "tasks": [task(one) for one in order.tasks],
+            "finish": text(order.finish),
+            "wanted": text(order.wanted),
+            "late_s": order.late_s,
+        }
+        for order in results
+    ]
+
+
+def assign(results: Sequence[OrderResult], zone: ZoneInfo, host: str, now: datetime, talk: Talk) -> None:
+    """Who does what and when, a table per order; the headline and the remarks go with it."""
+    console = _console()
+    for number, order in enumerate(results):
+        if number:
+            console.print()
+        console.print(_headline(order, zone, now), style="bold", markup=False, highlight=False)
+        if order.tasks:
+            console.print(_task_table(order, zone, host, now, drawn=console.is_terminal))
+        for task in order.tasks:
+            for warning in task.warnings:
+                console.print(f"  ! {task.position}: {warning}", style="yellow", markup=False, highlight=False)
+            if task.error:
+                console.print(
+                    f"  x {task.position}: {error_line(task.error)}", style="red", markup=False, highlight=False
+                )
+        for warning in order.warnings:
+            console.print(f"  ! {warning}", style="yellow", markup=False, highlight=False)
+    if console.is_terminal and any(task.task_id for order in results for task in order.tasks):
+        talk.say(_("A task opens at {url}").format(url=task_url(host, _("NUMBER"))))
+
+
+def task_url(host: str, task_id: int | str) -> str:
+    """Where a task opens in the browser, for whoever is signed in."""
+    return f"https://{host}/company/personal/user/0/tasks/task/view/{task_id}/"
+
+
+def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
+    words = {
+        "created": _("created"),
+        "updated": _("updated"),
+        "unchanged": _("unchanged, nothing was written"),
+        "completed": _("completed"),
+        "partial": _("partly done: send it again"),
+        "failed": _("failed"),
+        "planned": _("planned, nothing was written"),
+    }
+    count = len(order.tasks)
+    parts = [
+        _("Order {number}: {outcome}, {tasks}").format(
+            number=order.number,
+            outcome=words[order.outcome],
+            tasks=ngettext("{n} task", "{n} tasks", count).format(n=count),
+        )
+    ]
+    if order.finish and order.outcome != "completed":
+        parts.append(_("ready {moment}").format(moment=_moment(order.finish, zone, now)))
+        if order.wanted:
+            wanted = order.wanted.astimezone(zone)
+            parts.append(_("wanted by {date}").format(date=wanted.strftime("%d.%m.%Y")))
+        if order.late_s:
+            parts.append(_("late by {duration}").format(duration=duration(order.late_s)))
+    return "; ".join(parts)
+
+
+def _task_table(order: OrderResult, zone: ZoneInfo, host: str, now: datetime, *, drawn: bool) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    words = {
+        "created": (_("created"), "green"),
+        "updated": (_("updated"), "cyan"),
+        "adopted": (_("adopted"), "cyan"),
+        "unchanged": (_("same"), "dim"),
+        "completed": (_("done"), "green"),
+        "planned": (_("plan"), "cyan"),
+        "failed": (_("FAILED"), "bold red"),
+    }
+    table = Table(box=box.SIMPLE_HEAD if drawn else None, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column(_("Position"), overflow="fold")
+    table.add_column(_("Person"), overflow="fold")
+    for name in (_("Start"), _("End"), _("Deadline")):
+        table.add_column(name, no_wrap=True)
+    table.add_column(_("Outcome"), no_wrap=True)
+    table.add_column(_("Task"), no_wrap=True, overflow="ignore")
+    for task in order.tasks:
+        word, style = words[task.outcome]
+        link = Text("")
+        if task.task_id and drawn:
+            link = Text(f"#{task.task_id}", style=f"link {task_url(host, task.task_id)}")
+        elif task.task_id:
+            link = Text(task_url(host, task.task_id))
+        table.add_row(
+            Text(task.position),
+            Text(task.responsible[1] if task.responsible else "-"),
+            *(_moment(moment, zone, now) for moment in (task.start, task.end, task.deadline)),
+            Text(word, style=style),
+            link,
+        )
+    return table
+
+
+def _moment(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    """Day, month and time; the year where it is another one."""
+    if moment is None:
+        return "-"
+    local = moment.astimezone(zone)
+    return local.strftime("%d.%m %H:%M" if local.year == now.astimezone(zone).year else "%d.%m.%y %H:%M")
+
+
+def duration(seconds: int) -> str:
+    """Days and hours, for people."""
+    span = timedelta(seconds=seconds)
+    hours, minutes = span.seconds // 3600, span.seconds % 3600 // 60
+    if span.days:
+        days = ngettext("{n} day", "{n} days", span.days).format(n=span.days)
+        return f"{days} {hours} {_('h')}" if hours and span.days < 10 else days
+    return f"{hours} {_('h')} {minutes} {_('min')}" if hours else f"{minutes} {_('min')}"
+
+
+def settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> None:
+    """Running settings, as `KEY VALUE` lines or JSON."""
+    if as_json:
+        envelope("config", [{"key": key, "value": value} for key, value in pairs], ok=True)
+        return
+    for key, value in pairs:
+        _out(f"{key} {value}".rstrip())
+
+
+def text(message: str) -> None:
+    """Lines of a result."""
+    _out(message)
+
+
+def use_utf8() -> None:
+    """stdout that is no terminal is UTF-8, wherever the system thinks otherwise (Windows, cron's C locale)."""
+    for stream, is_terminal in ((sys.stdout, sys.stdout.isatty()), (sys.stderr, sys.stderr.isatty())):
+        if isinstance(stream, io.TextIOWrapper):
+            if is_terminal:
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, no_color=True, width=PLAIN_WIDTH, force_terminal=False)
+
+
+def _out(message: str) -> None:
+    sys.stdout.write(message + "\n")
+    sys.stdout.flush()
+
+
+def _err(message: str) -> None:
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
