@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import trustme
-from scripted import SECRET, URL, Script, check_no_secret, ok, open_client
 
 from b24tools import errors
 from b24tools.bitrix.client import Answer, Client
 from b24tools.bitrix.throttle import Throttle
+from tests.scripted import SECRET, URL, Script, check_no_secret, ok, open_client
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from scripted import SECRET, START, FakeTime, Script, batch_answer, error, ok, open_client
 
 from b24tools import errors
 from b24tools.bitrix.batches import Reference
 from b24tools.bitrix.client import Client, Command, Item, is_batchable
+from tests.scripted import SECRET, START, FakeTime, Script, batch_answer, error, ok, open_client
 
 LIMIT = {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
 BLOCK = {"error": "OPERATION_TIME_LIMIT", "error_description": "Method is blocked due to operation time limit."}

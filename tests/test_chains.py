@@ -8,12 +8,12 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
-from scripted import FakeTime, Script, batch_answer, error, open_client
 
 from b24tools import errors
 from b24tools.bitrix import chains
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.chains import TASKS, USERS, ChainResult, Reference
+from tests.scripted import FakeTime, Script, batch_answer, error, open_client
 
 
 def tasks(*numbers: int) -> dict[str, Any]:

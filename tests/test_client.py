@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from scripted import REQUEST, SECRET, START, URL, FakeTime, Script, check_no_secret, error, ok, open_client
 
 from b24tools import __version__, errors
 from b24tools.bitrix.client import Answer, Client
 from b24tools.bitrix.throttle import Throttle
+from tests.scripted import REQUEST, SECRET, START, URL, FakeTime, Script, check_no_secret, error, ok, open_client
 
 HTML = httpx.Response(502, text="<html>Bad Gateway</html>")
 

@@ -9,9 +9,9 @@ import time as real_time
 from pathlib import Path
 
 import pytest
-from scripted import START, FakeTime
 
 from b24tools.bitrix.throttle import Throttle
+from tests.scripted import START, FakeTime
 
 
 def make(path: Path | None, time: FakeTime, *, per_second: float = 2.0, burst: float = 3) -> Throttle:
