@@ -39,3 +39,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def works(tmp_path: Any) -> Any:
+    """The demo plant on Monday at seven."""
+    from b24tools.sandbox import plant
+    from tests.plant import Clock, Works
+
+    clock = Clock()
+    return Works(plant.build(clock), tmp_path / "data", clock)

@@ -1,0 +1,118 @@
+"""The demo plant behind the in-process door, and everything a run of `assign` needs, on a clock of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from b24tools import locks, onec, store
+from b24tools.bitrix.client import Client
+from b24tools.bitrix.directory import Directory, Names
+from b24tools.bitrix.throttle import Throttle
+from b24tools.jobs.assign import run
+from b24tools.jobs.assign.draft import Rules
+from b24tools.jobs.assign.result import OrderResult
+from b24tools.jobs.assign.writing import Pace
+from b24tools.sandbox import front
+from b24tools.sandbox.portal import Portal
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+MONDAY = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # Monday 07:00 in Moscow, before the shift
+
+
+@dataclass
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    now: datetime = MONDAY
+    slept: list[float] = field(default_factory=list)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def time(self) -> float:
+        return self.now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+def rules(**changes: Any) -> Rules:
+    """The default settings."""
+    values: dict[str, Any] = {
+        "zone": MOSCOW,
+        "department": "Производство",
+        "group": "Задачи из 1с",
+        "folder": "Прикрепленные файлы",
+        "step_s": 300,
+        "show_sum": True,
+        "non_admin": False,
+        "fallback_user": None,
+    }
+    return Rules(**values | changes)
+
+
+@dataclass
+class Works:
+    """A plant with its data folder; `assign` is one run of the program."""
+
+    portal: Portal
+    folder: Path
+    clock: Clock
+    said: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def tools(self, *, dry_run: bool = False) -> Iterator[run.Tools]:
+        """Opened as the program opens them, but on the test's clock."""
+        database = self.folder / "b24tools.db"
+        opened = store.open_copy(database) if dry_run else store.open_store(database)
+        throttle = Throttle(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
+        client = Client(
+            self.portal.webhook_url("https://portal.example"),
+            throttle=throttle,
+            transport=front.transport(self.portal),
+            clock=self.clock.time,
+            sleep=self.clock.sleep,
+            random=lambda: 0.5,
+        )
+        names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
+        directory = Directory(client, self.folder / "cache", names)
+        pace = Pace(self.clock, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append)
+        lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
+        try:
+            yield run.Tools(client, directory, opened, lock, pace)
+        finally:
+            client.close()
+            directory.close()
+            opened.close()
+
+    def assign(self, *orders: onec.Order, dry_run: bool = False, **changes: Any) -> list[OrderResult]:
+        """One run of the program with these orders."""
+        with self.tools(dry_run=dry_run) as tools:
+            return run.orders(orders, tools, rules(**changes), dry_run=dry_run)
+
+    def tasks_of(self, order: onec.Order) -> dict[str, list[int]]:
+        """The ids of the tasks on the portal, by key, for every line of the order."""
+        found: dict[str, list[int]] = {key: [] for key in onec.line_keys(order)}
+        for task in self.portal.tasks:
+            if task.xml_id in found:
+                found[task.xml_id].append(task.id)
+        return found
+
+
+def order(lines: Iterable[tuple[str, float]] = (("Сварщик", 60),), **changes: Any) -> onec.Order:
+    """A small order as if 1C had sent it today."""
+    values: dict[str, Any] = {
+        "id": "11111111-2222-3333-4444-555555555555",
+        "number": "1Ц-00000100",
+        "date": datetime(2026, 11, 20, 12, 0, tzinfo=MOSCOW),
+        "department": "Производство",
+        "lines": tuple(onec.Line(position=position, minutes=minutes) for position, minutes in lines),
+    }
+    return onec.Order(**values | changes)
