@@ -17,7 +17,7 @@ import typer
 from b24tools import __version__, config, errors, session, show
 from b24tools.i18n import _
 
-SANDBOX_SECRET = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
+SANDBOX_CODE = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
 
 app = typer.Typer(
     name="b24tools",
@@ -172,7 +172,7 @@ def sandbox(
 
     from b24tools.sandbox import front, plant
 
-    portal = plant.build(lambda: datetime.now(UTC), secret=SANDBOX_SECRET)
+    portal = plant.build(lambda: datetime.now(UTC), secret=SANDBOX_CODE)
     front.run(portal, "127.0.0.1", port)
 
 

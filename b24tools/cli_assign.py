@@ -108,9 +108,9 @@ def _run(
             results = run.orders(orders, tools, rules, dry_run=dry_run)
         finally:
             requests = tools.client.requests
-        host = tools.client.host
+        url = tools.client.url
     if not as_json:
-        show.assign(results, here.settings.zone, host, session.now(), talk)
+        show.assign(results, here.settings.zone, url, session.now(), talk)
     talk.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 

@@ -131,7 +131,7 @@ def assign_data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str
     ]
 
 
-def assign(results: Sequence[OrderResult], zone: ZoneInfo, host: str, now: datetime, talk: Talk) -> None:
+def assign(results: Sequence[OrderResult], zone: ZoneInfo, portal_url: str, now: datetime, talk: Talk) -> None:
     """Who does what and when, a table per order; the headline and the remarks go with it."""
     console = _console()
     for number, order in enumerate(results):
@@ -139,23 +139,32 @@ def assign(results: Sequence[OrderResult], zone: ZoneInfo, host: str, now: datet
             console.print()
         console.print(_headline(order, zone, now), style="bold", markup=False, highlight=False)
         if order.tasks:
-            console.print(_task_table(order, zone, host, now, drawn=console.is_terminal))
-        for task in order.tasks:
-            for warning in task.warnings:
-                console.print(f"  ! {task.position}: {warning}", style="yellow", markup=False, highlight=False)
-            if task.error:
-                console.print(
-                    f"  x {task.position}: {error_line(task.error)}", style="red", markup=False, highlight=False
-                )
-        for warning in order.warnings:
-            console.print(f"  ! {warning}", style="yellow", markup=False, highlight=False)
+            console.print(_task_table(order, zone, portal_url, now, drawn=console.is_terminal))
+        for remark, style in _remarks(order):
+            console.print(remark, style=style, markup=False, highlight=False)
     if console.is_terminal and any(task.task_id for order in results for task in order.tasks):
-        talk.say(_("A task opens at {url}").format(url=task_url(host, _("NUMBER"))))
+        talk.say(_("A task opens at {url}").format(url=task_url(portal_url, _("NUMBER"))))
 
 
-def task_url(host: str, task_id: int | str) -> str:
+def _remarks(order: OrderResult) -> Iterator[tuple[str, str]]:
+    """Warnings and errors with their styles; what several lines have in common is said once."""
+    positions: dict[tuple[str, str], list[str]] = {}
+    for task in order.tasks:
+        for warning in task.warnings:
+            positions.setdefault((warning, "yellow"), []).append(task.position)
+        if task.error:
+            positions.setdefault((error_line(task.error), "red"), []).append(task.position)
+    for (remark, style), names in positions.items():
+        mark = "x" if style == "red" else "!"
+        everywhere = len(names) == len(order.tasks) > 1
+        yield f"  {mark} {remark}" if everywhere else f"  {mark} {', '.join(names)}: {remark}", style
+    for warning in order.warnings:
+        yield f"  ! {warning}", "yellow"
+
+
+def task_url(portal_url: str, task_id: int | str) -> str:
     """Where a task opens in the browser, for whoever is signed in."""
-    return f"https://{host}/company/personal/user/0/tasks/task/view/{task_id}/"
+    return f"{portal_url}/company/personal/user/0/tasks/task/view/{task_id}/"
 
 
 def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
@@ -186,7 +195,7 @@ def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
     return "; ".join(parts)
 
 
-def _task_table(order: OrderResult, zone: ZoneInfo, host: str, now: datetime, *, drawn: bool) -> Any:
+def _task_table(order: OrderResult, zone: ZoneInfo, portal_url: str, now: datetime, *, drawn: bool) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -200,7 +209,8 @@ def _task_table(order: OrderResult, zone: ZoneInfo, host: str, now: datetime, *,
         "planned": (_("plan"), "cyan"),
         "failed": (_("FAILED"), "bold red"),
     }
-    table = Table(box=box.SIMPLE_HEAD if drawn else None, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    gap = 0 if drawn else 1  # a drawn table has dividers, here of blanks
+    table = Table(box=box.SIMPLE_HEAD if drawn else None, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
     table.add_column(_("Position"), overflow="fold")
     table.add_column(_("Person"), overflow="fold")
     for name in (_("Start"), _("End"), _("Deadline")):
@@ -211,13 +221,15 @@ def _task_table(order: OrderResult, zone: ZoneInfo, host: str, now: datetime, *,
         word, style = words[task.outcome]
         link = Text("")
         if task.task_id and drawn:
-            link = Text(f"#{task.task_id}", style=f"link {task_url(host, task.task_id)}")
+            link = Text(f"#{task.task_id}", style=f"link {task_url(portal_url, task.task_id)}")
         elif task.task_id:
-            link = Text(task_url(host, task.task_id))
+            link = Text(task_url(portal_url, task.task_id))
         table.add_row(
             Text(task.position),
             Text(task.responsible[1] if task.responsible else "-"),
-            *(_moment(moment, zone, now) for moment in (task.start, task.end, task.deadline)),
+            _moment(task.start, zone, now),
+            _moment(task.end, zone, now),
+            _day(task.deadline, zone, now),
             Text(word, style=style),
             link,
         )
@@ -230,6 +242,10 @@ def _moment(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
         return "-"
     local = moment.astimezone(zone)
     return local.strftime("%d.%m %H:%M" if local.year == now.astimezone(zone).year else "%d.%m.%y %H:%M")
+
+
+def _day(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    return _moment(moment, zone, now).partition(" ")[0]
 
 
 def duration(seconds: int) -> str:

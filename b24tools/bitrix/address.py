@@ -19,9 +19,13 @@ _WEBHOOK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the portal is (`host`, with a port if it has one), whose webhook it is, and the secret."""
+    """Where the portal is, whose webhook it is, and the secret.
+
+    `host` has a port if that is not the usual one; `portal` is the URL that people open.
+    """
 
     host: str
+    portal: str
     owner_id: int
     base: str = field(repr=False)
     secret: str = field(repr=False)
@@ -38,7 +42,7 @@ def read(webhook_url: str) -> Address:
     if match is None or not host:
         raise wrong()
     base = f"{match['portal']}/rest/{match['owner']}/{match['code']}/"
-    return Address(host=host, owner_id=int(match["owner"]), base=base, secret=match["code"])
+    return Address(host=host, portal=match["portal"], owner_id=int(match["owner"]), base=base, secret=match["code"])
 
 
 def wrong() -> errors.ConfigError:

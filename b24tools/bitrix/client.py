@@ -54,7 +54,7 @@ class Answer:
 
 
 class Client:
-    """One portal. Safe to share between threads; `requests` counts what was sent over HTTP."""
+    """One portal, open to people at `url`. Safe to share between threads; `requests` counts what was sent over HTTP."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Client:
         if not _is_url(self._address.base):
             raise address.wrong()
         self.host = self._address.host
+        self.url = self._address.portal
         self.owner_id = self._address.owner_id
         self.requests = 0
         self._throttle = throttle
