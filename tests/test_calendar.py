@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_model import MINUTE, MONDAY, absences, calendars, working_minutes
 
 from b24tools.planning import sources
 from b24tools.planning.calendar import DAY_OFF, DayRule, Interval, NoWorkingTime, Shift, Timeline, WorkCalendar
+from tests.slow_model import MINUTE, MONDAY, absences, calendars, working_minutes
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3600
 WEEKDAYS = frozenset(range(1, 6))
 EVERY_DAY = frozenset(range(1, 8))
-thorough = settings(max_examples=100, deadline=None, database=None)
+thorough = settings(max_examples=200, deadline=None, database=None)
 
 
 def at(text: str, zone: ZoneInfo = MOSCOW) -> datetime:
@@ -198,6 +198,16 @@ def test_a_calendar_of_days_off_has_no_working_time() -> None:
         with pytest.raises(NoWorkingTime, match="six years"):
             ask()
     assert line.worked(at("2098-01-01")) == 0
+    always = Timeline(sources.default(MOSCOW), (), at("2026-11-23"))
+    assert always.worked(at("2032-11-30")) == always.worked(at("2098-01-01"))
+
+
+def test_an_absence_is_taken_to_whole_seconds() -> None:
+    """Begun within a second it takes that second, ended within one it takes that too."""
+    blink = timedelta(microseconds=1)
+    line = Timeline(sources.default(MOSCOW), [(at("2026-11-23T10:00") + blink, at("2026-11-23T11:00") + blink)], MONDAY)
+    expected = (at("2026-11-23T10:00"), at("2026-11-23T11:00:01"))
+    assert (expected,) == line.absences
 
 
 def plan(line: Timeline, hours: float) -> tuple[str, str]:
@@ -254,7 +264,7 @@ def test_absences_are_united_and_reported() -> None:
     ]
     line = Timeline(sources.default(MOSCOW), away, at("2026-11-23T17:00"))
     assert plan(line, 2) == ("2026-11-23 17:00", "2026-11-24 16:00")
-    expected = ((away[3][0], away[3][1]), (away[2][0], away[2][1]), (away[0][0], away[1][1]))
+    expected = (away[3], away[2], (away[0][0], away[1][1]))
     assert expected == line.absences
 
 

@@ -115,8 +115,12 @@ class WorkCalendar:
     def round_up(self, moment: datetime, step_s: int) -> datetime:
         """The first moment not before `moment` at a whole number of steps from midnight on the wall clock."""
         local = moment.astimezone(self.zone)
-        past = timedelta(minutes=local.hour * 60 + local.minute, seconds=local.second, microseconds=local.microsecond)
-        return moment + -past % timedelta(seconds=step_s)
+        past = (local.hour * 60 + local.minute) * 60 + local.second
+        if local.microsecond:
+            past += 1
+            moment += timedelta(microseconds=1_000_000 - local.microsecond)
+        missing = -past % step_s
+        return moment + timedelta(seconds=missing) if missing else moment
 
     def _spans(self, day: date) -> list[Span]:
         rule = self.days.get(day) or self.yearly.get((day.month, day.day)) or _USUAL
@@ -273,15 +277,11 @@ class _Track:
         self._known_until = midnight
 
     def _add(self, start: int, end: int) -> None:
-        if start >= end:
-            return
-        if self._ends and self._ends[-1] == start:
-            self._ends[-1] = end
-        else:
+        if start < end:
             self._starts.append(start)
             self._ends.append(end)
             self._before.append(self._total)
-        self._total += end - start
+            self._total += end - start
 
 
 def united(spans: Iterable[Span]) -> list[Span]:

@@ -191,6 +191,7 @@ class _Lane:
         self._step_s = step_s
         self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
         self._open_s = 0
+        self._free: datetime | None = None
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._offers: dict[tuple[int, datetime], _Offer] = {}
@@ -209,6 +210,7 @@ class _Lane:
         self._tasks.append(OpenTask(-turn, self._worker.id, length_s, *slot, ours=True))
         self._recency = 2, turn
         self._open_s += length_s
+        self._free = None
         self._offers = {}
         start, end = self._span(slot)
         i = bisect_left(self._starts, start)
@@ -242,16 +244,16 @@ class _Lane:
         slots: list[Span] = []
         loose: list[tuple[int, int]] = []
         for task in self._tasks:
-            past = task.end is not None and task.end <= self.line.origin
-            if task.slot and not past:
-                slots.append(self._span(task.slot))
+            slot = task.slot
+            if slot and slot[1] > self.line.origin:
+                slots.append(self._span(slot))
             else:
-                planned = None if past else task.start
-                loose.append((self.line.worked(planned) if planned else 0, task.remaining_s))
+                loose.append((self.line.worked(task.start) if task.start else 0, task.remaining_s))
         busy = _pour(united(slots), loose)
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
         self._open_s = sum(task.remaining_s for task in self._tasks)
+        self._free = None
         self._offers = {}
 
     def _span(self, slot: Interval) -> Span:
@@ -260,7 +262,8 @@ class _Lane:
     def _reckon(self, length_s: int, earliest: datetime) -> _Offer:
         worker = self._worker
         try:
-            free = self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
+            if self._free is None:
+                self._free = self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
             start, finish = self._earliest_gap(length_s, earliest)
         except NoWorkingTime as error:
             note = f"{worker.note}; {error}" if worker.note else str(error)
@@ -268,7 +271,9 @@ class _Lane:
             return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, absent, note=note)
         absent = tuple(away for away in self.line.absences if away[0] < finish)
         rank = finish, self._open_s, self._recency, worker.id
-        return rank, Candidate(worker.id, worker.name, free, start, finish, self._open_s, absent, note=worker.note)
+        return rank, Candidate(
+            worker.id, worker.name, self._free, start, finish, self._open_s, absent, note=worker.note
+        )
 
     def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
         """The first start on a whole step from which the work fits before the next busy span, and the end."""
