@@ -107,7 +107,7 @@ class Company:
         stamp = int(self.now().timestamp())
         created = times.setdefault("created_at", stamp)
         changed = times.setdefault("changed_at", times.get("closed_at") or created)
-        creator = times.setdefault("creator", min(self.users))
+        creator = times.setdefault("creator", next(iter(self.users)))
         rest: dict[str, Any] = {"changed_by": creator, "activity_at": changed, "viewed_by": (creator, responsible)}
         guid = f"{{{uuid.UUID(int=number)}}}"
         return self.tasks.put(Task(number, title, responsible=responsible, guid=guid, **(rest | times)))

@@ -88,10 +88,16 @@ class _Door(H11Protocol):
 
     def handle_events(self) -> None:
         super().handle_events()
-        # set by the base class for each request
-        scope: Any = getattr(self, "scope", None)
+        # The base class has made a scope for the request; its task starts only after this returns
+        scope: Any = self.scope
         if scope is not None:
             scope.setdefault("extensions", {})[BREAKER] = self.transport
+
+    def shutdown(self) -> None:
+        """At the end nobody waits for a TLS good-bye that a client may never send."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self.transport.abort()
 
 
 class _Broken(HttpResponse):

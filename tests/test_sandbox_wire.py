@@ -1,0 +1,305 @@
+"""The sandbox's REST transport, through both doors: addresses, bodies, envelopes, errors, limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from b24tools.sandbox import front, plant
+from b24tools.sandbox.portal import Portal
+from tests.sandbox_door import NOW, Asker, Clock
+
+JSON = "application/json"
+WRONG_AUTH_TYPE = "Current authorization type is denied for this method"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon in Moscow."""
+    return Clock()
+
+
+@pytest.fixture
+def portal(clock: Clock) -> Portal:
+    """A bare portal: one administrator, one department."""
+    return Portal(clock)
+
+
+@pytest.fixture(params=["in process", "port"])
+def ask(request: pytest.FixtureRequest, portal: Portal) -> Iterator[Asker]:
+    """Both doors over the same rules."""
+    if request.param == "port":
+        with front.serve(portal) as url, httpx.Client(timeout=10) as client:
+            yield Asker(portal, client, url)
+    else:
+        with httpx.Client(transport=front.transport(portal)) as client:
+            yield Asker(portal, client)
+
+
+def test_success_has_the_portals_envelope_byte_for_byte(ask: Asker) -> None:
+    """Key order, escaped slashes and angle brackets, raw Cyrillic, an empty map as a list."""
+    ask.portal.users[1].name = "Ирина & <Ко>/'\"\\"
+    response = ask.post("profile", b"", JSON)
+    expected = (
+        '{"result":{"ID":"1","ADMIN":true,"NAME":"Ирина \\u0026 \\u003CКо\\u003E\\/\\u0027\\u0022\\\\",'
+        '"LAST_NAME":"Админов","PERSONAL_GENDER":"","TIME_ZONE":""},'
+        '"time":{"start":1794992400,"finish":1794992400.05,"duration":0.05,"processing":0,'
+        '"date_start":"2026-11-18T12:00:00+03:00","date_finish":"2026-11-18T12:00:00+03:00"}}'
+    )
+    assert (200, "application/json; charset=utf-8", expected) == (
+        response.status_code,
+        response.headers["Content-Type"],
+        response.text,
+    )
+
+
+def test_list_envelope_has_next_and_total_after_result(ask: Asker) -> None:
+    """Result, next, total, time: in this order, counters as integers."""
+    for number in range(60):
+        ask.portal.add_task(str(number), responsible=1)
+    body = ask.body("tasks.task.list", order={"ID": "asc"}, select=["ID"])
+    assert list(body) == ["result", "next", "total", "time"]
+    assert (body["next"], body["total"]) == (50, 60)
+
+
+def test_empty_maps_leave_as_lists(ask: Asker) -> None:
+    """PHP has one kind of array."""
+    ask.portal.add_task("Одна", responsible=1)
+    task = ask.result("tasks.task.list", select=["ID", "AUDITORS"])["tasks"][0]
+    assert task == {"id": "1", "auditors": [], "group": [], "auditorsData": []}
+
+
+@pytest.mark.parametrize("suffix", ["", "/", ".json", ".JSON"])
+def test_method_is_found_in_any_case_and_with_the_json_suffix(ask: Asker, suffix: str) -> None:
+    """`Tasks.Task.List` works as well."""
+    assert ask.result(f"Tasks.Task.List{suffix}") == {"tasks": []}
+
+
+def test_get_with_a_query_string_works_like_post(ask: Asker) -> None:
+    """Bracket notation in the address."""
+    ask.portal.add_task("Первая", responsible=1)
+    path, query = f"{ask.portal.webhook_path}tasks.task.get", "taskId=1&select[]=TITLE"
+    assert ask.request("GET", path, query).json()["result"]["task"]["title"] == "Первая"
+
+
+def test_body_wins_over_the_query_string(ask: Asker) -> None:
+    """They are merged; on a clash the body counts."""
+    for title in ("Первая", "Вторая"):
+        ask.portal.add_task(title, responsible=1)
+    response = ask.post("tasks.task.get", b'{"taskId":2}', JSON, "taskId=1&select[]=TITLE")
+    assert response.json()["result"]["task"]["title"] == "Вторая"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (JSON, b'{"filter":{"ID":1}'),
+        (JSON, b'\xef\xbb\xbf{"filter":{"ID":1}}'),
+        ("text/plain", b'{"filter":{"ID":1}}'),
+        (FORM, b'{"filter":{"ID":1}}'),
+    ],
+    ids=["broken", "BOM", "text/plain", "form"],
+)
+def test_unread_json_means_no_parameters_at_all(ask: Asker, content_type: str, body: bytes) -> None:
+    """Not an error: the filter is gone and every task comes back."""
+    for title in ("Первая", "Вторая"):
+        ask.portal.add_task(title, responsible=1)
+    assert ask.post("tasks.task.list", body, content_type).json()["total"] == 2
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/vnd.api+json"])
+def test_json_is_read_under_its_relatives_too(ask: Asker, content_type: str) -> None:
+    """A charset, or +json."""
+    ask.portal.add_task("Первая", responsible=1)
+    assert ask.post("tasks.task.list", b'{"filter":{"ID":7}}', content_type).json()["total"] == 0
+
+
+def test_form_body_is_read_in_bracket_notation(ask: Asker) -> None:
+    """Percent-encoded brackets and plus signs."""
+    body = b"fields%5BTITLE%5D=%D0%90+%2B&fields[RESPONSIBLE_ID]=1&fields[TAGS][]=a&fields[TAGS][]=b"
+    ask.post("tasks.task.add", body, FORM)
+    task = ask.portal.tasks[1]
+    assert (task.title, task.tags) == ("А +", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/rest/1/wrong/no.such.method", (404, "ERROR_METHOD_NOT_FOUND", "Method not found!")),
+        ("/rest/1/wrong/profile", (401, "INVALID_CREDENTIALS", "Invalid request credentials")),
+        ("/rest/2/{secret}/profile", (401, "INVALID_CREDENTIALS", "Invalid request credentials")),
+        ("/rest/profile", (401, "NO_AUTH_FOUND", "Wrong authorization data")),
+        ("/rest/1/{secret}/profile.xml", (500, "INTERNAL_WRONG_TRANSPORT", "Wrong transport!")),
+        ("/rest/1/{secret}/event.bind", (403, "WRONG_AUTH_TYPE", WRONG_AUTH_TYPE)),
+    ],
+)
+def test_refusals_come_in_the_portals_order_and_without_time(
+    ask: Asker, path: str, expected: tuple[int, str, str]
+) -> None:
+    """An unknown method is told before the secret is looked at."""
+    response = ask.request("POST", path.format(secret=ask.portal.secret))
+    status, code, text = expected
+    assert (status, {"error": code, "error_description": text}) == (response.status_code, response.json())
+
+
+def test_missing_scope_is_refused(ask: Asker) -> None:
+    """At the top with a text, inside a batch without one."""
+    ask.portal.scopes.discard("task")
+    text = "The request requires higher privileges than provided by the webhook token"
+    assert (401, "insufficient_scope", text) == ask.error("tasks.task.list")
+    errors = ask.result("batch", cmd={"a": "tasks.task.list", "b": "profile"})["result_error"]
+    assert errors == {"a": {"error": "insufficient_scope", "error_description": ""}}
+
+
+def test_dismissed_owner_stops_the_webhook(ask: Asker) -> None:
+    """Its rights die with its owner."""
+    ask.portal.owner.active = False
+    assert ask.error("profile") == (401, "authorization_error", "Unable to authorize user")
+
+
+def test_plain_http_is_refused_when_asked_for(ask: Asker) -> None:
+    """The cloud wants https; this portal only when told."""
+    ask.portal.https_only = True
+    answer = ask.status_and_body("profile")
+    plain = {"error": "INVALID_REQUEST", "error_description": "Https required."}
+    assert ((401, plain) if ask.base_url.startswith("http:") else 200) == (
+        answer if ask.base_url.startswith("http:") else answer[0]
+    )
+
+
+def test_reserved_token_parameter_breaks_a_call(ask: Asker) -> None:
+    """A parameter called `token` belongs to signed links."""
+    assert ask.error("profile", token="x")[1] == "ACCESS_DENIED"
+
+
+def test_renamed_portal_redirects(ask: Asker) -> None:
+    """302 with the whole path, so the secret travels in Location."""
+    ask.portal.moved_to = "https://new.example"
+    response = ask.post("profile", b"{}", JSON, "a=1")
+    assert (302, f"https://new.example{ask.portal.webhook_path}profile?a=1") == (
+        response.status_code,
+        response.headers["Location"],
+    )
+
+
+def test_paths_beyond_rest_are_not_found(ask: Asker) -> None:
+    """REST 3.0 is not emulated either."""
+    found = [ask.request("GET", path).status_code for path in ("/x", f"/rest/api/1/{ask.portal.secret}/tasks.task.get")]
+    assert found == [404, 404]
+
+
+def test_51_requests_pass_before_the_rate_limit(ask: Asker, clock: Clock) -> None:
+    """Then two more every second; a refused one is not counted."""
+    ask.portal.rate_limit = True
+    statuses = [ask.status_and_body("profile")[0] for _ in range(53)]
+    assert statuses == [200] * 51 + [503] * 2
+    assert ask.error("profile") == (503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
+    clock.move(seconds=1)
+    assert [ask.status_and_body("profile")[0] for _ in range(3)] == [200, 200, 503]
+
+
+def test_operating_time_blocks_the_next_call_of_that_method(ask: Asker, clock: Clock) -> None:
+    """The one that crosses the line finishes; other methods go on; the oldest minute leaves after ten."""
+    ask.portal.operating_limit_s = 10.0
+    ask.portal.seconds["tasks.task.list"] = 6.0
+    first = ask.body("tasks.task.list")["time"]
+    clock.move(minutes=2)
+    second = ask.body("tasks.task.list")["time"]
+    reset = int(NOW.timestamp()) + 600
+    assert [(6.0, reset), (12.0, reset)] == [
+        (time["operating"], time["operating_reset_at"]) for time in (first, second)
+    ]
+    text = "Method is blocked due to operation time limit."
+    assert (429, "OPERATION_TIME_LIMIT", text) == ask.error("tasks.task.list")
+    batch = ask.result("batch", cmd={"a": "tasks.task.list", "b": "user.get"})
+    assert {"a": {"error": "OPERATION_TIME_LIMIT", "error_description": text}} == batch["result_error"]
+    clock.move(minutes=8)
+    assert ask.status_and_body("tasks.task.list")[0] == 200
+
+
+def test_time_block_has_no_counters_without_the_brake(ask: Asker) -> None:
+    """A self-hosted portal does not count."""
+    assert "operating" not in ask.body("profile")["time"]
+
+
+def test_two_step_upload_takes_the_name_of_the_part(ask: Asker) -> None:
+    """Not that in `data.NAME`; the address serves once."""
+    root = ask.portal.add_storage("common", "Общий диск", "shared_files_s1").root
+    step = ask.result("disk.folder.uploadfile", id=root, data={"NAME": "план.pdf"})
+    assert step["field"] == "file"
+    files = {"file": ("другое.pdf", b"\x00\r\n--x\r\n", "application/pdf")}
+    assert ask.client is not None
+    saved = ask.client.post(step["uploadUrl"], files=files).json()["result"]
+    assert (saved["NAME"], saved["SIZE"]) == ("другое.pdf", "8")
+    assert ask.portal.disk.objects[saved["ID"]].content == b"\x00\r\n--x\r\n"
+    assert ask.client.post(step["uploadUrl"], files=files).status_code == 403
+
+
+def test_log_tells_reads_from_writes_and_keeps_no_secret(ask: Asker) -> None:
+    """Ordinals, methods, commands of batches; the address is nowhere in it."""
+    ask.result("profile")
+    ask.result("batch", cmd={"a": "user.get?ACTIVE=1", "b": "tasks.task.add?fields[TITLE]=x&fields[RESPONSIBLE_ID]=1"})
+    ask.body("tasks.task.delete", taskId=99)
+    log = [(entry.ordinal, entry.method, entry.methods, entry.is_write, entry.outcome) for entry in ask.portal.log]
+    assert log == [
+        (1, "profile", ["profile"], False, "ok"),
+        (2, "batch", ["user.get", "tasks.task.add"], True, "ok"),
+        (3, "tasks.task.delete", ["tasks.task.delete"], True, "1048582"),
+    ]
+    write = ("tasks.task.add", {"fields": {"TITLE": "x", "RESPONSIBLE_ID": "1"}})
+    assert [write, ("tasks.task.delete", {"taskId": 99})] == ask.portal.writes()
+    assert ask.portal.secret not in repr(ask.portal.log) + repr(ask.portal)
+
+
+def test_human_page_names_the_portal_and_hides_the_secret() -> None:
+    """At the root of the port."""
+    portal = plant.build(Clock())
+    with front.serve(portal) as url:
+        page = httpx.get(url).text
+    assert ("portal.example" in page, f"{url}/rest/1/" in page, portal.secret in page) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "expected"),
+    [
+        ("server.time", {}, "2026-11-18T12:00:00+03:00"),
+        ("scope", {}, ["calendar", "department", "disk", "sonet_group", "task", "timeman", "user"]),
+        ("method.get", {"name": "user.get"}, {"isExisting": True, "isAvailable": True}),
+        ("method.get", {"name": "crm.lead.list"}, {"isExisting": False, "isAvailable": False}),
+        ("user.admin", {}, True),
+    ],
+)
+def test_system_methods_answer(portal: Portal, method: str, params: dict[str, Any], expected: Any) -> None:
+    """Those that need no scope."""
+    assert expected == Asker(portal).result(method, **params)
+
+
+def test_app_info_of_a_webhook_is_short(portal: Portal) -> None:
+    """Scopes and licence, no application."""
+    assert list(Asker(portal).result("app.info")) == ["SCOPE", "LICENSE"]
+
+
+def test_methods_lists_only_what_the_scopes_open(portal: Portal) -> None:
+    """A webhook without `task` does not see them."""
+    portal.scopes = {"user"}
+    names = Asker(portal).result("methods")
+    assert ("user.get" in names, "profile" in names, "tasks.task.add" in names) == (True, True, False)
+
+
+def test_owner_id_may_be_another(clock: Clock) -> None:
+    """The address carries it."""
+    portal = Portal(clock, owner_id=17, secret="abcdefghijklmnop")
+    assert portal.webhook_url() == "https://portal.example/rest/17/abcdefghijklmnop/"
+    assert Asker(portal).result("profile")["ID"] == "17"
+
+
+def test_json_lists_may_stand_for_objects_and_back(portal: Portal) -> None:
+    """`{"0": …}` in a select is a list to PHP."""
+    portal.add_task("Первая", responsible=1)
+    response = Asker(portal).post("tasks.task.get", json.dumps({"taskId": 1, "select": {"0": "TITLE"}}).encode(), JSON)
+    assert response.json()["result"]["task"]["title"] == "Первая"
