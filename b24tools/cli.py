@@ -160,7 +160,7 @@ def demo(ctx: typer.Context) -> int:
     from b24tools import demo as story
 
     context: Context = ctx.obj
-    return story.run(context.talk)
+    return story.run_demo(context.talk)
 
 
 @app.command(help=_("Run the sandbox portal on a port, to play with or to point other clients at."))

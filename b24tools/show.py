@@ -131,9 +131,16 @@ def assign_data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str
     ]
 
 
-def assign(results: Sequence[OrderResult], zone: ZoneInfo, portal_url: str, now: datetime, talk: Talk) -> None:
+def assign(
+    results: Sequence[OrderResult],
+    zone: ZoneInfo,
+    portal_url: str,
+    now: datetime,
+    talk: Talk,
+    console: Console | None = None,
+) -> None:
     """Who does what and when, a table per order; the headline and the remarks go with it."""
-    console = _console()
+    console = console or _console()
     for number, order in enumerate(results):
         if number:
             console.print()
@@ -265,6 +272,11 @@ def settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> None:
         return
     for key, value in pairs:
         _out(f"{key} {value}".rstrip())
+
+
+def heading(message: str) -> None:
+    """A line that stands out on a terminal."""
+    _console().print(message, style="bold", markup=False)
 
 
 def text(message: str) -> None:

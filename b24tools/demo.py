@@ -1,0 +1,129 @@
+"""The story of b24tools, told on the sandbox portal with nothing configured and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from b24tools import config, onec, session, show
+from b24tools.i18n import _
+from b24tools.jobs.assign import run
+from b24tools.sandbox import front, plant
+from b24tools.sandbox.portal import Portal
+
+
+def run_demo(talk: show.Talk) -> int:
+    """An order sent, sent again, changed and finished; the exit status."""
+    portal = plant.build(session.now)
+    with tempfile.TemporaryDirectory(prefix="b24tools-demo-", ignore_cleanup_errors=True) as folder:
+        settings = config.Settings.model_validate(
+            {"BITRIX_WEBHOOK_URL": portal.webhook_url("https://portal.example"), "B24_DATA_DIR": folder}
+            | {"B24_REQUESTS_PER_SECOND": 1000}
+        )
+        here = session.Session(settings, talk.say, front.transport(portal))
+        statuses = [act(here, portal, talk) for act in (_first, _again, _changed, _finished)]
+    show.heading("\n" + _("What to type next"))
+    show.text(_next())
+    return max(statuses)
+
+
+def _first(here: session.Session, portal: Portal, talk: show.Talk) -> int:
+    people = sum(user.active for user in portal.users.values())
+    show.text(
+        _(
+            "A sign factory plans in 1C and works in Bitrix24. Its portal here is a sandbox\n"
+            "with {people} people and {tasks} tasks; nothing of yours is read or changed.\n"
+        ).format(people=people, tasks=len(portal.tasks))
+    )
+    show.heading(_("1. 1C sends an order: six operations, one file. A part of the JSON:"))
+    order = _order(here)
+    show.text(_excerpt(order))
+    show.text("\n$ b24tools assign order.json")
+    status = _send(here, talk, order)
+    show.text(
+        _(
+            "\nEach operation became a task for whoever in the right department finishes it\n"
+            "first: open work, vacations, breaks and weekends were counted. The file hangs\n"
+            "on every task.\n"
+        )
+    )
+    return status
+
+
+def _again(here: session.Session, portal: Portal, talk: show.Talk) -> int:
+    show.heading(_("2. Somebody in 1C presses the button again."))
+    show.text("$ b24tools assign order.json")
+    before = len(portal.writes())
+    status = _send(here, talk, _order(here))
+    written = len(portal.writes()) - before
+    show.text(_("\nOne look at the portal, {count} writes: it is still one set of tasks.\n").format(count=written))
+    return status
+
+
+def _changed(here: session.Session, _portal: Portal, talk: show.Talk) -> int:
+    show.heading(_("3. The welding takes longer than thought: 1C sends new minutes."))
+    show.text("$ b24tools assign order.json")
+    status = _send(here, talk, _order(here, welding=516.05))
+    show.text(_("\nOnly the changed task was written; who does it stays.\n"))
+    return status
+
+
+def _finished(here: session.Session, _portal: Portal, talk: show.Talk) -> int:
+    show.heading(_('4. The order is done: 1C sends it with "Выполнен": true.'))
+    show.text("$ b24tools assign order.json")
+    return _send(here, talk, _order(here, welding=516.05, done=True))
+
+
+def _next() -> str:
+    return _(
+        "  b24tools sandbox                   this portal on a port, with a webhook for .env\n"
+        "  b24tools assign ORDER --dry-run    look at a plan before anything is written\n"
+        "  b24tools assign --inbox FOLDER     for cron: take the orders that 1C drops\n"
+        "Your own portal: copy .env-example to .env and set BITRIX_WEBHOOK_URL (README)."
+    )
+
+
+def _send(here: session.Session, talk: show.Talk, order: Mapping[str, Any]) -> int:
+    orders = onec.read_orders(json.dumps(order, ensure_ascii=False).encode(), here.settings.zone)
+    with here.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
+        results = run.orders(orders, tools, session.assign_rules(here.settings, tools.store, {}))
+        url = tools.client.url
+    show.assign(results, here.settings.zone, url, session.now(), show.Talk(-1))
+    return max(result.exit_status for result in results)
+
+
+def _order(here: session.Session, *, welding: float = 216.05, done: bool = False) -> dict[str, Any]:
+    """The order as 1C writes it: dates without a zone, the misspelt key, minutes with fractions."""
+    today = datetime.combine(session.now().astimezone(here.settings.zone).date(), datetime.min.time())
+    lines = [
+        ("Макетчик", "878944cb-75a2-47d4-8b62-1f2fd573aabd", 1310.48, 5320.55),
+        ("Печатник/плотер", "f2244a48-e526-11e6-8b87-f07959705c55", 68.67, 240.35),
+        ("Фрезеровщик", "b1de1b37-e6c0-11e6-8d98-f07959705c55", 107.13, 374.97),
+        ("Сварщик", "7703741f-2084-46b1-9abd-c7df534dfeb8", welding, 1080.25),
+        ("Монтажник", "2ea74570-48a3-4ad8-a94d-3cb82e7725cc", 932.1, 4008.03),
+        ("Поклейщик", "b421c97f-9d9f-4285-b39c-1f99490b2461", 490.9, 2110.87),
+    ]
+    names = ("Должность", "ДолжностьИдентификатор", "Время", "Сумма")
+    return {
+        "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
+        "НомерЗаказа": "1Ц-00000069",
+        "ДатаЗаказа": (today - timedelta(days=1)).isoformat(),
+        "Исполнитель": "Производство",
+        "Контрагент": "ООО «Ромашка»",
+        "Менеджер": "Тихонова Анна",
+        "Выполнен": done,
+        "РекоммендуемаяДатаСдачи": (today + timedelta(days=14)).isoformat(),
+        "Калькуляция": [dict(zip(names, line, strict=True)) for line in lines],
+        "ПрисоединенныеФайлы": [{"Имя": "макет.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
+    }
+
+
+def _excerpt(order: Mapping[str, Any]) -> str:
+    keys = ("НомерЗаказа", "Контрагент", "РекоммендуемаяДатаСдачи")
+    part = {key: order[key] for key in keys}
+    line = order["Калькуляция"][3]
+    part["Калькуляция"] = [{key: line[key] for key in ("Должность", "Время")}]
+    return json.dumps(part, ensure_ascii=False, indent=2).replace("\n    }\n", "\n    },\n    …\n")

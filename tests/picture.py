@@ -1,0 +1,45 @@
+"""Draws the README's picture of the terminal: `python -m tests.picture` writes docs/assign.svg."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from b24tools import i18n, onec, show
+from b24tools.sandbox import plant
+from tests.plant import MOSCOW, Clock, Works, order
+
+PICTURE = Path(__file__).parent.parent / "docs" / "assign.svg"
+LINES = (
+    ("Макетчик", 1310.48),
+    ("Печатник/плотер", 68.67),
+    ("Фрезеровщик", 107.13),
+    ("Сварщик", 216.05),
+    ("Монтажник", 932.1),
+    ("Поклейщик", 490.9),
+)
+
+
+def draw() -> str:
+    """The table that `b24tools assign order.json` prints on the demo plant, as SVG."""
+    i18n.use("en")
+    with tempfile.TemporaryDirectory() as folder:
+        clock = Clock()
+        works = Works(plant.build(clock), Path(folder), clock)
+        wanted = datetime(2026, 12, 4, tzinfo=MOSCOW)
+        sent = order(LINES, id="b7c57163-8c5d-11ef-905d-a41731192b22", number="1Ц-00000069", wanted=wanted)
+        assert isinstance(sent, onec.Order)
+        results = works.assign(sent)
+        console = Console(record=True, width=80, force_terminal=True, file=io.StringIO(), highlight=False)
+        console.print("$ b24tools assign order.json")
+        show.assign(results, MOSCOW, "https://portal.example", clock(), show.Talk(-1), console)
+    return console.export_svg(title="b24tools", unique_id="b24tools")
+
+
+if __name__ == "__main__":
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(draw(), encoding="utf-8")
