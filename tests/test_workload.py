@@ -92,6 +92,7 @@ def test_a_gap_reaches_over_nights_and_vacations_but_not_over_work() -> None:
     assert offered(workload, 10) == ("23 09:00", "08 10:00", "09 12:00")
     assert vacation == workload.offer(1, 10 * HOUR).absent
     assert workload.offer(1, HOUR).absent == ()
+    assert load(absences=((at("19T00:00"), at("20T00:00")), *vacation)).offer(1, 10 * HOUR).absent == vacation
 
 
 def test_a_plan_that_ended_last_week_holds_its_person_for_the_remaining_work_only() -> None:

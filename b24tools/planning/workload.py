@@ -261,15 +261,15 @@ class _Lane:
 
     def _reckon(self, length_s: int, earliest: datetime) -> _Offer:
         worker = self._worker
+        absent = tuple(away for away in self.line.absences if away[1] > self.line.origin)
         try:
             if self._free is None:
                 self._free = self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
             start, finish = self._earliest_gap(length_s, earliest)
         except NoWorkingTime as error:
             note = f"{worker.note}; {error}" if worker.note else str(error)
-            absent = self.line.absences
             return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, absent, note=note)
-        absent = tuple(away for away in self.line.absences if away[0] < finish)
+        absent = tuple(away for away in absent if away[0] < finish)
         rank = finish, self._open_s, self._recency, worker.id
         return rank, Candidate(
             worker.id, worker.name, self._free, start, finish, self._open_s, absent, note=worker.note
