@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import os
 from pathlib import Path
 
 LANGUAGES = ("en", "ru")
@@ -14,6 +15,10 @@ def use(language: str) -> None:
     """Speak `language` ("ru" or "en") from now on; gettext's own convention is one per process."""
     global _current  # noqa: PLW0603 - as gettext.install() has it
     _current = gettext.translation("b24tools", _LOCALE, [language], fallback=True)
+    # Typer's own words (below) go through the process-wide gettext
+    os.environ["LANGUAGE"] = language
+    gettext.bindtextdomain("b24tools", str(_LOCALE))
+    gettext.textdomain("b24tools")
 
 
 def _(message: str) -> str:
@@ -24,3 +29,16 @@ def _(message: str) -> str:
 def ngettext(one: str, many: str, n: int) -> str:
     """The form of a message that fits the number `n` (Russian has three)."""
     return _current.ngettext(one, many, n)
+
+
+def typer_words() -> tuple[str, ...]:
+    """What Typer says by itself, so that the catalogue has it."""
+    return (
+        _("Arguments"),
+        _("Commands"),
+        _("Options"),
+        _("required"),
+        _("default: {default}"),
+        _("Missing command."),
+        _("No such command {name!r}."),
+    )

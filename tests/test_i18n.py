@@ -1,0 +1,83 @@
+"""Messages: Russian is complete, fits the English, and is what is installed."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+from babel.messages.catalog import Message
+
+from b24tools import i18n
+from tests import messages
+
+RUSSIAN_FORMS = 3
+
+
+def _fields(text: str) -> set[str]:
+    return {name for _text, name, _spec, _conversion in string.Formatter().parse(text) if name is not None}
+
+
+def _pairs(message: Message) -> list[tuple[str, str]]:
+    ids = message.id if isinstance(message.id, (tuple, list)) else (message.id,)
+    texts = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+    return [(ids[-1], text) for text in texts]
+
+
+def test_every_message_has_a_russian_translation() -> None:
+    """What the code can say, the catalogue says in Russian, and nothing else."""
+    in_code = {message.id for message in messages.extract() if message.id}
+    catalog = messages.read()
+
+    translated = {message.id for message in catalog if message.id and all(text for _id, text in _pairs(message))}
+
+    assert translated == in_code
+    assert not [message.id for message in catalog if message.id and message.fuzzy]
+    assert not catalog.obsolete
+
+
+def test_a_translation_has_the_places_of_the_original() -> None:
+    """`{name}` stands in both, or a message would fail while it is told."""
+    wrong = [
+        (original, text)
+        for message in messages.read()
+        if message.id
+        for original, text in _pairs(message)
+        if _fields(original) != _fields(text)
+    ]
+
+    assert [] == wrong
+
+
+def test_russian_counts_have_three_forms() -> None:
+    """1 задача, 2 задачи, 5 задач."""
+    plurals = [message for message in messages.read() if isinstance(message.id, (tuple, list))]
+
+    assert plurals
+    assert {RUSSIAN_FORMS} == {len(message.string) for message in plurals}
+
+
+def test_the_compiled_catalogue_is_that_of_the_source() -> None:
+    """`python -m tests.messages` was run after the last change."""
+    assert messages.RU.with_suffix(".mo").read_bytes() == messages.compiled(messages.read())
+
+
+def test_russian_messages_are_russian() -> None:
+    """A copied English sentence is no translation."""
+    same = [
+        original
+        for message in messages.read()
+        if message.id
+        for original, text in _pairs(message)
+        if re.search(r"[a-z]{4,} [a-z]{3,}", text) and not re.search(r"[а-яё]", text)
+    ]
+
+    assert [] == same
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1, "1 задача"), (3, "3 задачи"), (11, "11 задач"), (21, "21 задача")])
+def test_russian_plural(n: int, expected: str) -> None:
+    """The forms are chosen as Russian has it."""
+    i18n.use("ru")
+
+    assert expected == i18n.ngettext("{n} task", "{n} tasks", n).format(n=n)
