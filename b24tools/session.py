@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from b24tools import config, errors, locks, store
+from b24tools import config, errors, locks
 from b24tools.i18n import _
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
     import httpx
 
+    from b24tools import store
     from b24tools.bitrix.client import Client
     from b24tools.jobs.assign.run import Tools
     from b24tools.jobs.assign.writing import Pace, Progress
@@ -58,6 +59,7 @@ class Session:
     @contextmanager
     def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
         """What the `assign` job works with. A dry run gets a copy of the database and no lock."""
+        from b24tools import store
         from b24tools.bitrix.directory import Directory, Names
         from b24tools.jobs.assign.run import Tools
 
