@@ -91,12 +91,21 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
 
 def find_root(departments: Iterable[Department], wanted: str) -> Department | None:
     """The production department, by id or by name (the highest in the tree if several have it)."""
-    found = [
-        department
-        for department in departments
-        if (wanted.isdecimal() and department.id == int(wanted)) or same_name(department.name) == same_name(wanted)
-    ]
-    return found[0] if found else None
+    known = {department.id: department for department in departments}
+    if wanted.isdecimal() and int(wanted) in known:
+        return known[int(wanted)]
+    found = [department for department in known.values() if same_name(department.name) == same_name(wanted)]
+    return min(found, key=lambda department: (_depth(known, department), department.id), default=None)
+
+
+def _depth(known: Mapping[int, Department], department: Department) -> int:
+    """How many departments are above it."""
+    above: set[int] = set()
+    parent = known.get(department.parent_id or 0)
+    while parent and parent.id not in above:
+        above.add(parent.id)
+        parent = known.get(parent.parent_id or 0)
+    return len(above)
 
 
 def matches_person(text: str, person: Person) -> bool:

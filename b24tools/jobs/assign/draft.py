@@ -180,9 +180,12 @@ class Drafter:
         return [self._draft(item) for item in items]
 
     def late_s(self, order: onec.Order, finish: datetime | None) -> int:
-        """Calendar seconds from the end of the wanted day to `finish`."""
+        """Calendar seconds from the end of the wanted day, the next midnight, to `finish`."""
         wanted = wanted_end(order)
-        return 0 if wanted is None or finish is None else max(0, int((finish - wanted).total_seconds()))
+        if wanted is None or finish is None:
+            return 0
+        until = wanted + timedelta(seconds=1) if order.wanted_is_day else wanted
+        return max(0, int((finish - until).total_seconds()))
 
     def _draft(self, item: Item) -> Draft:
         draft = Draft(item, estimate_s=rounded(item.line.minutes, self._rules.step_s))

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools import errors
 from b24tools.bitrix import chains, directory, methods
-from b24tools.bitrix.batches import Command, Item
+from b24tools.bitrix.batches import Command, Item, is_batchable
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Places
 from b24tools.models import Absence, Owner, Person, Task
@@ -79,7 +79,7 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     if params is not None:
         pages = min(questions.expected_open // BATCH + 1, room)
         commands |= chains.commands(chains.TASKS, params, length=pages, prefix="open")
-    items = client.batch(commands)
+    items = ask(client, commands)
     owner = methods.profile().of(items["profile"])
     portal = Portal(owner, _zone(owner, items, questions.zone), questions.places)
     _read_places(portal, items, questions)
@@ -107,6 +107,20 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     return portal
 
 
+def ask(client: Client, commands: Mapping[str, Command]) -> dict[str, Item]:
+    """The items of commands: one batch, and alone what a batch would garble (`$result[` in a name from 1C)."""
+    together = {key: command for key, command in commands.items() if is_batchable(command.params)}
+    items = client.batch(together)
+    for key in commands.keys() - together.keys():
+        command = commands[key]
+        try:
+            answer = client.call(command.method, command.params)
+            items[key] = Item(key, answer.result, total=answer.total, next=answer.next)
+        except errors.PortalError as error:
+            items[key] = Item(key, error=error)
+    return items
+
+
 def remember(portal: Portal, tasks: Iterable[Task], keys: Sequence[str]) -> None:
     """File tasks under their keys. Those whose key was not asked for do not count: the filter was ignored."""
     asked = set(keys)
@@ -126,7 +140,7 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
     if group_id is not None:
         for number, title in enumerate(titles):
             commands[f"title{number}"] = methods.tasks_titled(title.part, group_id, title.since).command
-    items = client.batch(commands)
+    items = ask(client, commands)
     for key in keys:
         portal.by_key.pop(key, None)
     remember(portal, _tasks(items, "keys", portal.zone), keys)

@@ -19,6 +19,7 @@ from b24tools.jobs.assign.writing import Pace, Settling, Writer
 from b24tools.models import Person
 from b24tools.planning import sources
 from b24tools.planning.calendar import WorkCalendar
+from b24tools.staff import nearest_name, same_name
 from b24tools.store import LedgerTask, Store
 
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
@@ -26,7 +27,7 @@ UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who
 
 @dataclass(frozen=True)
 class Tools:
-    """What the job works with. `lock` is held from before the open tasks are read until all is written."""
+    """What the job works with. `lock` is entered once and held until all is written."""
 
     client: Client
     directory: Directory
@@ -42,9 +43,24 @@ def orders(batch: Sequence[onec.Order], tools: Tools, rules: Rules, *, dry_run: 
     With `dry_run` nothing is written to the portal (nor to the database, which the caller opens as a copy).
     """
     results: list[OrderResult] = []
-    for one_round in _rounds(batch):
-        results += _Run(one_round, tools, rules, dry_run=dry_run).run()
+    with tools.lock:  # once: it is taken before anything is read that another run may be changing
+        for one_round in _rounds(batch):
+            results += _Run(one_round, tools, rules, dry_run=dry_run, warnings=_idle_pins(batch, rules)).run()
     return results
+
+
+def _idle_pins(batch: Sequence[onec.Order], rules: Rules) -> list[str]:
+    """A misspelt `--to` would leave the work to somebody else without a word."""
+    positions = [line.position for order in batch for line in order.lines]
+    warnings = []
+    for name, user_id in rules.pins.items():
+        if same_name(name) in map(same_name, positions):
+            continue
+        message = _("--to {position}={id}: no order has this position").format(position=name, id=user_id)
+        if nearest := nearest_name(name, positions):
+            message += _(' (the nearest is "{nearest}")').format(nearest=nearest)
+        warnings.append(message)
+    return warnings
 
 
 def _rounds(batch: Sequence[onec.Order]) -> Iterator[list[onec.Order]]:
@@ -60,26 +76,27 @@ def _rounds(batch: Sequence[onec.Order]) -> Iterator[list[onec.Order]]:
 
 
 class _Run:
-    def __init__(self, batch: Sequence[onec.Order], tools: Tools, rules: Rules, *, dry_run: bool) -> None:
+    def __init__(
+        self, batch: Sequence[onec.Order], tools: Tools, rules: Rules, *, dry_run: bool, warnings: Sequence[str]
+    ) -> None:
         self._orders = batch
         self._tools = tools
         self._rules = rules
         self._dry_run = dry_run
-        self._warnings: list[str] = []
+        self._warnings = list(warnings)
         self._before = tools.store.order_outcomes([order.id for order in batch])
 
     def run(self) -> list[OrderResult]:
         company = self._company()
-        with self._tools.lock:
-            ledger = self._tools.store.ledger([order.id for order in self._orders])
-            items = _items(self._orders, ledger)
-            titles = _title_questions(items)
-            questions = self._questions(company, items, ledger, titles)
-            portal = self._read(questions, items, titles)
-            self._check_owner(portal)
-            drafter, drafts = self._draft(company, portal, questions, items)
-            if not self._dry_run:
-                self._write(company, portal, titles, drafts)
+        ledger = self._tools.store.ledger([order.id for order in self._orders])
+        items = _items(self._orders, ledger)
+        titles = _title_questions(items)
+        questions = self._questions(company, items, ledger, titles)
+        portal = self._read(questions, items, titles)
+        self._check_owner(portal)
+        drafter, drafts = self._draft(company, portal, questions, items)
+        if not self._dry_run:
+            self._write(company, portal, titles, drafts)
         return [self._report(order, drafter, drafts, portal, ledger) for order in self._orders]
 
     # reading
