@@ -144,7 +144,9 @@ def assign(
     context: Context = ctx.obj
     context.as_json = as_json
     if bool(files) == (inbox is not None):
-        raise errors.ConfigError(_("name order files, - for stdin, or a folder with --inbox"), "b24tools assign --help")
+        raise errors.ConfigError(
+            _("name order files, - for stdin, or a folder with --inbox"), _("See `b24tools assign --help`.")
+        )
     if inbox is not None and dry_run:
         raise errors.ConfigError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
     pins = _pins(to or [])

@@ -69,12 +69,17 @@ class Talk:
 def error_line(error: errors.B24ToolsError) -> str:
     """The message and its mend in one line."""
     message = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
-    return " ".join(part for part in (message, error.hint) if part).replace("\n", " ")
+    return " ".join(part for part in (message, _sentence(error.hint)) if part).replace("\n", " ")
+
+
+def _sentence(hint: str) -> str:
+    """A hint as a sentence of its own."""
+    return hint[:1].upper() + hint[1:] + ("" if hint.endswith((".", "!", "?")) else ".") if hint else ""
 
 
 def error_object(error: errors.B24ToolsError | None) -> dict[str, str] | None:
     """An error as programs get it."""
-    return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+    return None if error is None else {"code": error.code, "message": error.message, "hint": _sentence(error.hint)}
 
 
 def envelope(
@@ -258,11 +263,12 @@ def _day(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
 def duration(seconds: int) -> str:
     """Days and hours, for people."""
     span = timedelta(seconds=seconds)
-    hours, minutes = span.seconds // 3600, span.seconds % 3600 // 60
+    hours = _("{n} h").format(n=span.seconds // 3600)
+    minutes = _("{n} min").format(n=span.seconds % 3600 // 60)
     if span.days:
         days = ngettext("{n} day", "{n} days", span.days).format(n=span.days)
-        return f"{days} {hours} {_('h')}" if hours and span.days < 10 else days
-    return f"{hours} {_('h')} {minutes} {_('min')}" if hours else f"{minutes} {_('min')}"
+        return f"{days} {hours}" if span.seconds >= 3600 and span.days < 10 else days
+    return f"{hours} {minutes}" if span.seconds >= 3600 else minutes
 
 
 def settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> None:

@@ -156,7 +156,7 @@ def refusal(method: str, code: str, description: str, status: int = 200) -> erro
 def describe(method: str, code: str, description: str) -> str:
     """`tasks.task.add: text (CODE)`, of whatever is there."""
     said = " ".join(part for part in (description, f"({code})" if code else "") if part)
-    return f"{method}: {said or _('the portal refused without saying why')}"
+    return f"{method}: " + (said or _("the portal refused without saying why"))
 
 
 def hint_for(method: str, code: str) -> str:
