@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
@@ -69,8 +68,3 @@ class Asker:
             return self.client.request(verb, url, headers=headers, content=body)
         response = self.portal.handle(verb, path, query, headers or {}, body)
         return httpx.Response(response.status, headers=dict(response.headers), content=response.body)
-
-
-def command(method: str, **params: Any) -> str:
-    """A command of a batch: flat parameters, percent-encoded once, references left alone."""
-    return method + "?" + "&".join(f"{quote(key)}={quote(str(value), safe='$[]')}" for key, value in params.items())

@@ -42,7 +42,7 @@ PAGE: Final = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0
 REASONS: Final = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fault:
     """One order: which requests it befalls (all conditions given must hold), how often, and what happens."""
 
@@ -74,15 +74,25 @@ class Fault:
         return status, PAGE.format(REASONS.get(status, str(status))).encode()
 
 
+@dataclass
+class _Order:
+    fault: Fault
+    skip: int
+    times: int
+
+
 class Faults:
     """The orders not yet carried out."""
 
     def __init__(self) -> None:
-        self._orders: list[Fault] = []
+        self._orders: list[_Order] = []
+
+    def __len__(self) -> int:
+        return len(self._orders)
 
     def add(self, fault: Fault) -> Fault:
         """Order a fault. Several may wait; the first that matches a request befalls it."""
-        self._orders.append(fault)
+        self._orders.append(_Order(fault, fault.skip, fault.times))
         return fault
 
     def clear(self) -> None:
@@ -91,29 +101,31 @@ class Faults:
 
     def take(self, ordinal: int, method: str, commands: list[str]) -> Fault | None:
         """The fault that befalls a whole request."""
-        for fault in list(self._orders):
+        for order in list(self._orders):
+            fault = order.fault
             if _is_for_item(fault, method, commands) or not _matches(fault, ordinal, [method, *commands]):
                 continue
-            if self._use(fault):
+            if self._use(order):
                 return fault
         return None
 
     def take_for_item(self, ordinal: int, command: str) -> Fault | None:
         """The fault that befalls one command of a batch."""
-        for fault in list(self._orders):
+        for order in list(self._orders):
+            fault = order.fault
             if fault.kind not in FOR_ITEMS or fault.method is None or not _matches(fault, ordinal, [command]):
                 continue
-            if self._use(fault):
+            if self._use(order):
                 return fault
         return None
 
-    def _use(self, fault: Fault) -> bool:
-        if fault.skip:
-            fault.skip -= 1
+    def _use(self, order: _Order) -> bool:
+        if order.skip:
+            order.skip -= 1
             return False
-        fault.times -= 1
-        if fault.times <= 0:
-            self._orders = [order for order in self._orders if order is not fault]
+        order.times -= 1
+        if order.times <= 0:
+            self._orders.remove(order)
         return True
 
 

@@ -69,6 +69,11 @@ class Call:
             raise RestError("100", f"{text} Should be value of type array.")
         return value
 
+    def required_array(self, name: str) -> Any:
+        """Likewise, for one that must be there."""
+        self.required(name)
+        return self.array(name)
+
 
 @dataclass(frozen=True)
 class Method:

@@ -30,10 +30,7 @@ def task_id(call: Call) -> int:
 
 def add(call: Call) -> dict[str, Any]:
     """A new task. There is no idempotency: the same call again makes another one."""
-    raw = call.required("fields")
-    if not php.is_array(raw):
-        raise RestError("100", "Invalid value {} to match with parameter {fields}. Should be value of type array.")
-    fields = taskfields.named(raw)
+    fields = taskfields.named(call.required_array("fields"))
     if "RESPONSIBLE_ID" not in fields:
         fields["RESPONSIBLE_ID"] = 0
     changes = taskfields.read(call, fields, None)
@@ -77,8 +74,8 @@ def _check_may_add(call: Call, changes: Mapping[str, Any]) -> None:
 def update(call: Call) -> dict[str, Any]:
     """New values of the fields that are present; what else changes with them is half of the trouble."""
     number = task_id(call)
-    raw = call.required("fields")
-    if not php.is_array(raw) or not raw:
+    raw = call.required_array("fields")
+    if not raw:
         raise RestError("100", "Could not find value for parameter {fields}")
     task = call.portal.tasks.get(number)
     fields = taskfields.named(raw)

@@ -1,0 +1,129 @@
+"""The demo plant and the big synthetic company."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b24tools.sandbox import plant
+from b24tools.sandbox.portal import Portal
+from tests.sandbox_door import NOW, Asker, Clock
+
+POSITIONS = {"Макетчик", "Печатник/плотер", "Фрезеровщик", "Сварщик", "Монтажник", "Поклейщик"}
+
+
+@pytest.fixture
+def portal() -> Portal:
+    """The plant on a Wednesday."""
+    return plant.build(Clock())
+
+
+def test_plant_is_the_same_every_time() -> None:
+    """Whatever is asked; only the secret differs."""
+    asked: dict[str, dict[str, Any]] = {
+        "tasks.task.list": {"order": {"ID": "ASC"}},
+        "user.get": {"sort": "ID", "order": "ASC"},
+        "department.get": {},
+        "timeman.schedule.get": {"id": 1},
+        "sonet_group.get": {},
+    }
+    first, second = (Asker(plant.build(Clock())) for _ in range(2))
+    assert first.portal.secret != second.portal.secret
+    answers = [[ask.body(method, **params) for method, params in asked.items()] for ask in (first, second)]
+    assert answers[0] == answers[1]
+
+
+def test_every_position_has_a_department_with_two_to_four_people(portal: Portal) -> None:
+    """Under "Производство", some of them deeper; active people who can take work."""
+    people = {
+        name: [
+            user
+            for user in portal.users.values()
+            if plant.department(portal, name).id in user.departments and user.active and user.last_login
+        ]
+        for name in POSITIONS
+    }
+    assert {name: 2 <= len(users) <= 4 for name, users in people.items()} == dict.fromkeys(POSITIONS, True)
+    parents = {name: portal.departments[plant.department(portal, name).parent or 0].name for name in POSITIONS}
+    assert (parents["Макетчик"], parents["Сварщик"]) == ("Производство", "Цех")
+
+
+def test_plant_has_its_odd_people(portal: Portal) -> None:
+    """Somebody dismissed, somebody who never came in, somebody in two departments."""
+    odd = [plant.person(portal, name) for name in ("Ушаков", "Фомин", "Исаев")]
+    assert [(user.active, user.last_login is None, len(user.departments)) for user in odd] == [
+        (False, False, 1),
+        (True, True, 1),
+        (True, False, 2),
+    ]
+
+
+def test_plant_has_a_head_of_production_a_project_and_no_folder_yet(portal: Portal) -> None:
+    """The folder for files is for the tool to make."""
+    ask = Asker(portal)
+    head = ask.result("department.get", NAME="Производство")[0]["UF_HEAD"]
+    assert portal.users[int(head)].last_name == "Авдеев"
+    assert [row["ID"] for row in ask.result("sonet_group.get", FILTER={"NAME": "Задачи из 1с"})] == ["1"]
+    storage = ask.result("disk.storage.getlist", filter={"ENTITY_TYPE": "common"})[0]
+    names = [row["NAME"] for row in ask.result("disk.storage.getchildren", id=storage["ID"])]
+    assert names == ["Прайс-листы"]
+
+
+def test_plant_works_monday_to_friday_with_holidays(portal: Portal) -> None:
+    """Nine to six, an hour's break, the years around now."""
+    schedule = Asker(portal).result("timeman.schedule.get", id=1)
+    shift = schedule["SHIFTS"][0]
+    assert (shift["WORK_TIME_START"], shift["WORK_TIME_END"], shift["BREAK_DURATION"], shift["WORK_DAYS"]) == (
+        32400,
+        64800,
+        3600,
+        "12345",
+    )
+    assert list(schedule["CALENDAR"]["EXCLUSIONS"]) == ["2025", "2026", "2027"]
+
+
+def test_plant_has_work_of_every_kind(portal: Portal) -> None:
+    """Planned ahead, overdue, unplanned, of another project; people are away."""
+    tasks = [task for task in portal.tasks if task.status in (2, 3)]
+    now = int(NOW.timestamp())
+    kinds = {
+        "ahead": [task for task in tasks if task.end_plan and task.end_plan > now],
+        "past": [task for task in tasks if task.end_plan and task.end_plan < now],
+        "unplanned": [task for task in tasks if not task.end_plan],
+        "elsewhere": [task for task in tasks if task.group != 1],
+    }
+    assert {kind: bool(found) for kind, found in kinds.items()} == dict.fromkeys(kinds, True)
+    assert (len(portal.absences), len(portal.meetings)) == (2, 2)
+    closed = [task for task in portal.tasks if task.status == 5]
+    assert len(closed) == 60
+    assert all(task.closed_at is not None and task.closed_at < now for task in closed)
+
+
+@pytest.mark.parametrize("days", range(7))
+def test_plant_can_be_built_on_any_day(days: int) -> None:
+    """Weekends included."""
+    portal = plant.build(Clock(NOW + timedelta(days=days)))
+    assert len(portal.tasks) == 68
+
+
+def test_big_company_has_what_was_ordered() -> None:
+    """People, tasks in the order of their age, unique keys."""
+    portal = plant.company(Clock(), people=50, tasks=500)
+    tasks = list(portal.tasks)
+    assert (len(portal.users), len(tasks), len({task.xml_id for task in tasks})) == (51, 500, 500)
+    assert [task.created_at for task in tasks] == sorted(task.created_at for task in tasks)
+    assert {task.status for task in tasks} == {2, 5}
+
+
+def test_sample_order_finds_its_departments(portal: Portal) -> None:
+    """The plant is made for the sample."""
+    sample = Path(__file__).parent / "data" / "order.sample.json"
+    if not sample.exists():
+        pytest.skip("no sample order here")
+    order = json.loads(sample.read_text(encoding="utf-8"))
+    wanted = {line["Должность"] for line in order["Калькуляция"]}
+    assert wanted <= {department.name for department in portal.departments.values()}
