@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from b24tools.bitrix import chains, directory, methods
 from b24tools.bitrix.batches import Command, Item, is_batchable
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Places
+from b24tools.i18n import _
 from b24tools.models import Absence, Owner, Person, Task
 
 BATCH = 50
@@ -66,6 +67,7 @@ class Portal:
     surnames: dict[str, list[Person]] = field(default_factory=dict)
     stored: dict[str, int] = field(default_factory=dict)
     missing_scopes: list[str] = field(default_factory=list)
+    absences_problem: str = ""
 
 
 def read_portal(client: Client, questions: Questions) -> Portal:
@@ -98,12 +100,7 @@ def read_portal(client: Client, questions: Questions) -> Portal:
             for page in client.pages(chains.TASKS, params, after=read.last_id, length=BATCH):
                 rows += page
         portal.open = [methods.read_task(row, portal.zone) for row in rows]
-    for number, name in enumerate(questions.file_names):
-        item = items.get(f"file{number}")
-        if item is not None:
-            for file_id, stored, kind in methods.children(0, name).of(item):
-                if kind == "file" and stored == name:
-                    portal.stored[name] = file_id
+    _read_files(portal, items, questions)
     return portal
 
 
@@ -154,10 +151,7 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
 def read_more_absences(client: Client, portal: Portal, questions: Questions, until: date) -> None:
     """Absences beyond the usual horizon, for a plan that ends there."""
     queries = _absence_queries(questions, portal.absences_until, until)
-    items = client.batch({key: query.command for key, query in queries.items()})
-    for key, query in queries.items():
-        for user_id, away in query.of(items[key]).items():
-            portal.absences.setdefault(user_id, []).extend(away)
+    _take_absences(portal, queries, client.batch({key: query.command for key, query in queries.items()}))
     portal.absences_until = until
 
 
@@ -181,11 +175,9 @@ def _commands(questions: Questions) -> dict[str, Command]:
         commands[f"surname{number}"] = methods.people_by_surname(surname).command
     for key, absence in _absence_queries(questions, questions.today, _horizon(questions)).items():
         commands[key] = absence.command
-    if questions.file_names:
-        commands |= directory.folder_commands(questions.folder)
-        if questions.places.folder_id is not None:
-            for number, name in enumerate(questions.file_names):
-                commands[f"file{number}"] = methods.children(questions.places.folder_id, name).command
+    if questions.places.folder_id is not None:
+        for number, name in enumerate(questions.file_names):
+            commands[f"file{number}"] = methods.children(questions.places.folder_id, name).command
     return commands
 
 
@@ -208,10 +200,32 @@ def _zone(owner: Owner, items: Mapping[str, Item], configured: ZoneInfo) -> tzin
 
 def _read_places(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
     group_id = directory.first_id(methods.groups_named(questions.group).of(items["group"]))
-    root_id, folder_id = questions.places.root_folder_id, questions.places.folder_id
-    if questions.file_names:
-        root_id, folder_id = directory.read_folder(items, questions.folder)
-    portal.places = Places(group_id, root_id, folder_id)
+    portal.places = replace(questions.places, group_id=group_id)
+
+
+def _read_files(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
+    """Which of the files are in the folder. One that is gone since it was cached is forgotten."""
+    for number, name in enumerate(questions.file_names):
+        item = items.get(f"file{number}")
+        if item is None:
+            continue
+        try:
+            found = methods.children(0, name).of(item)
+        except errors.PortalBusy:
+            raise
+        except errors.PortalError as error:
+            if questions.folder.isdecimal():
+                raise errors.ConfigError(
+                    _("B24_FOLDER={id}: the folder cannot be read: {reason}").format(
+                        id=questions.folder, reason=error.message
+                    ),
+                    _("Give the id from the folder's address on the company drive, or the folder's name."),
+                ) from None
+            portal.places = replace(portal.places, folder_id=None)
+            return
+        for file_id, stored, kind in found:
+            if kind == "file" and stored == name:
+                portal.stored[name] = file_id
 
 
 def _tasks(items: Mapping[str, Item], prefix: str, zone: tzinfo) -> list[Task]:
@@ -232,14 +246,26 @@ def _read_people(portal: Portal, items: Mapping[str, Item], questions: Questions
 
 def _read_absences(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
     portal.absences_until = _horizon(questions)
-    for key, query in _absence_queries(questions, questions.today, portal.absences_until).items():
-        error = items[key].error
-        if error is not None and error.portal_code == "insufficient_scope":
-            portal.missing_scopes = ["calendar"]
+    _take_absences(portal, _absence_queries(questions, questions.today, portal.absences_until), items)
+
+
+def _take_absences(
+    portal: Portal, queries: Mapping[str, methods.Query[dict[int, list[Absence]]]], items: Mapping[str, Item]
+) -> None:
+    """Planning goes on without absences where the webhook lacks the scope, or the calendar is switched off."""
+    for key, query in queries.items():
+        try:
+            found = query.of(items[key])
+        except errors.PortalBusy:
+            raise
+        except errors.PortalError as error:
+            if error.portal_code == "insufficient_scope":
+                portal.missing_scopes = ["calendar"]
+            else:
+                portal.absences_problem = error.message
             return
-        if isinstance(error, errors.PortalError) and not isinstance(error, errors.PortalBusy):
-            return  # the calendar may be switched off: planning goes on without absences
-        portal.absences |= query.of(items[key])
+        for user_id, away in found.items():
+            portal.absences.setdefault(user_id, []).extend(away)
 
 
 def _chunks(values: Sequence[Any], size: int) -> list[list[Any]]:

@@ -202,7 +202,7 @@ class _Run:
         drafter = self._drafter(company, portal, items)
         drafts = drafter.draft(items)
         last = max((draft.end.date() for draft in drafts if draft.choice and draft.end), default=portal.absences_until)
-        if last > portal.absences_until and not portal.missing_scopes:
+        if last > portal.absences_until and not (portal.missing_scopes or portal.absences_problem):
             reading.read_more_absences(self._tools.client, portal, questions, last + timedelta(days=31))
             drafter = self._drafter(company, portal, items)
             drafts = drafter.draft(items)
@@ -226,6 +226,8 @@ class _Run:
         zone = self._rules.zone
         found = sources.from_schedule(company.schedule, zone) or sources.from_settings(company.calendar_settings, zone)
         warnings = list(found[1]) if found else [_("the portal shows no working hours: planned for Mon-Fri 9-18")]
+        if portal.absences_problem:
+            warnings.append(_("the absences are not known: {reason}").format(reason=portal.absences_problem))
         missing = [*company.missing_scopes, *portal.missing_scopes]
         for scope in dict.fromkeys(missing):
             warnings.append(
