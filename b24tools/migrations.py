@@ -71,3 +71,75 @@ def m001_orders(db: Database) -> None:
         "CREATE INDEX decisions_by_key ON decisions (key)",
     ):
         db.execute(statement)
+
+
+@migrations()
+def m002_history(db: Database) -> None:
+    """Closed tasks, the people who closed them, and the runs that collected them."""
+    week_now = "date('now', 'localtime', '-3 days', 'weekday 4')"  # the Thursday of this ISO week names its year
+    for statement in (
+        """CREATE TABLE people (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            active INTEGER NOT NULL,
+            department_id INTEGER,
+            department_ids TEXT NOT NULL,
+            saved_at TEXT NOT NULL
+        )""",
+        """CREATE TABLE departments (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            parent_id INTEGER,
+            head_id INTEGER,
+            saved_at TEXT NOT NULL
+        )""",
+        """CREATE TABLE tasks (
+            id INTEGER PRIMARY KEY,
+            title TEXT NOT NULL,
+            responsible_id INTEGER NOT NULL,
+            created_by INTEGER,
+            group_id INTEGER,
+            status INTEGER NOT NULL,
+            created_at TEXT,
+            changed_at TEXT,
+            closed_at TEXT,
+            week TEXT,
+            deadline TEXT,
+            estimate_s INTEGER NOT NULL,
+            spent_s INTEGER NOT NULL,
+            gone INTEGER NOT NULL,
+            saved_at TEXT NOT NULL
+        )""",
+        "CREATE INDEX tasks_by_closing ON tasks (closed_at, gone, responsible_id, estimate_s, deadline)",
+        "CREATE INDEX tasks_by_week ON tasks (week, responsible_id)",
+        """CREATE TABLE snapshot_runs (
+            id INTEGER PRIMARY KEY,
+            from_at TEXT NOT NULL,
+            to_at TEXT NOT NULL,
+            started_at TEXT NOT NULL,
+            finished_at TEXT,
+            cursor INTEGER NOT NULL,
+            tasks INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            complete INTEGER NOT NULL
+        )""",
+        "CREATE INDEX snapshot_runs_by_window ON snapshot_runs (from_at, to_at, started_at)",
+        """CREATE VIEW closed_by_week AS
+            SELECT tasks.week, tasks.responsible_id AS user_id, people.name, departments.name AS department,
+                count(*) AS tasks, round(sum(tasks.estimate_s) / 3600.0, 1) AS hours,
+                sum(tasks.deadline IS NOT NULL AND tasks.closed_at <= tasks.deadline) AS on_time,
+                sum(tasks.deadline IS NOT NULL) AS on_time_of
+            FROM tasks
+            LEFT JOIN people ON people.id = tasks.responsible_id
+            LEFT JOIN departments ON departments.id = people.department_id
+            WHERE tasks.gone = 0
+            GROUP BY tasks.week, tasks.responsible_id""",
+        f"""CREATE VIEW leaderboard_this_week AS
+            SELECT rank() OVER (ORDER BY tasks DESC) AS place, user_id, name, department, tasks, hours,
+                on_time, on_time_of
+            FROM closed_by_week
+            WHERE week = strftime('%Y', {week_now})
+                || printf('-W%02d', (strftime('%j', {week_now}) - 1) / 7 + 1)
+            ORDER BY place, name""",  # noqa: S608 - a constant
+    ):
+        db.execute(statement)

@@ -80,6 +80,7 @@ class Task:
     auditor_ids: tuple[int, ...] = ()
     comments: int = 0
     responsible_name: str = ""
+    closed_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:

@@ -16,6 +16,7 @@ import filelock
 from sqlite_utils import Database
 
 from b24tools import errors
+from b24tools.history import History
 from b24tools.i18n import _
 from b24tools.migrations import migrations
 
@@ -88,7 +89,7 @@ class Decision:
     candidates: Sequence[Mapping[str, Any]]
 
 
-class Store:
+class Store(History):
     """The database behind every job; open it with `open_store`."""
 
     def __init__(self, db: Database) -> None:
@@ -187,9 +188,10 @@ class Store:
         return found
 
     def last_assigned(self) -> dict[int, datetime]:
-        """When each person was last given a task by us."""
+        """When each person was last given a task by us. What was only planned, by a run that was cut, does not count."""
         sql = (
-            "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks WHERE responsible_id IS NOT NULL GROUP BY 1"
+            "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
+            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL GROUP BY 1"
         )
         return {row["responsible_id"]: _moment(row["at"]) for row in self._db.query(sql) if row["at"]}
 
@@ -214,6 +216,24 @@ class Store:
                 if row["task_id"] is not None:
                     sql = "UPDATE decisions SET task_id = ? WHERE key = ? AND task_id IS NULL"
                     self._db.execute(sql, [row["task_id"], row["key"]])
+
+    def last_unanswered(self) -> datetime | None:
+        """When the last request left whose answer never came, whatever the order."""
+        rows = list(self._db.query("SELECT max(writing_since) AS at FROM order_tasks"))
+        return _maybe(rows[0]["at"])
+
+    def mark_sent(self, keys: Iterable[str], now: datetime) -> None:
+        """A request on behalf of these lines is about to leave."""
+        self._mark_unanswered(keys, _text(now))
+
+    def mark_answered(self, keys: Iterable[str]) -> None:
+        """It was answered: nothing is under way for these lines."""
+        self._mark_unanswered(keys, None)
+
+    def _mark_unanswered(self, keys: Iterable[str], since: str | None) -> None:
+        with self.transaction():
+            for key in keys:
+                self._db.execute("UPDATE order_tasks SET writing_since = ? WHERE key = ?", [since, key])
 
     def mark_writing(self, keys: Iterable[str], now: datetime) -> None:
         """A request that creates these tasks is about to leave: until it is answered, its fate is unknown."""

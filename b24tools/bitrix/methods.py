@@ -214,6 +214,7 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         spent_s=_int(row.get("timeSpentInLogs")),
         auditor_ids=tuple(_int(one) for one in auditors) if isinstance(auditors, list) else (),
         comments=_int(row.get("commentsCount")),
+        closed_at=moment("closedDate"),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
     )
 

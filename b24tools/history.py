@@ -1,0 +1,237 @@
+"""What was closed, by whom, and when it was collected: people, departments, tasks and snapshot runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlite_utils import Database
+
+from b24tools import weeks
+from b24tools.models import Department, Person, Status, Task
+
+_TASK = """INSERT INTO tasks (id, title, responsible_id, created_by, group_id, status, created_at, changed_at,
+ closed_at, week, deadline, estimate_s, spent_s, gone, saved_at)
+ VALUES (:id, :title, :responsible_id, :created_by, :group_id, :status, :created_at, :changed_at,
+ :closed_at, :week, :deadline, :estimate_s, :spent_s, :gone, :saved_at)
+ ON CONFLICT (id) DO UPDATE SET title = excluded.title, responsible_id = excluded.responsible_id,
+ created_by = excluded.created_by, group_id = excluded.group_id, status = excluded.status,
+ created_at = excluded.created_at, changed_at = excluded.changed_at, closed_at = excluded.closed_at,
+ week = excluded.week, deadline = excluded.deadline, estimate_s = excluded.estimate_s, spent_s = excluded.spent_s,
+ gone = excluded.gone, saved_at = excluded.saved_at"""
+_COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A snapshot of the window [`start`, `end`). `cursor`: the last task id saved; `finished_at` None while it runs.
+
+    `complete`: it saw all tasks of the window, with an administrator's eyes.
+    """
+
+    id: int
+    start: datetime
+    end: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    cursor: int
+    tasks: int
+    requests: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a save did, by week label: how many tasks were new, changed, the same."""
+
+    new: Mapping[str, int]
+    changed: Mapping[str, int]
+    same: Mapping[str, int]
+
+
+class History:
+    """The half of the store that is about closed tasks."""
+
+    _db: Database
+    transaction: Callable[[], AbstractContextManager[None]]
+
+    # people
+
+    def save_people(self, people: Iterable[Person], now: datetime) -> None:
+        """Save people; those who are not among them stay: their past weeks name them."""
+        rows = [
+            {
+                "id": person.id,
+                "name": person.name,
+                "active": int(person.active),
+                "department_id": person.department_ids[0] if person.department_ids else None,
+                "department_ids": json.dumps(person.department_ids),
+                "saved_at": _text(now),
+            }
+            for person in people
+        ]
+        if rows:
+            with self.transaction():
+                self._db.table("people").upsert_all(rows, pk="id")
+
+    def save_departments(self, departments: Iterable[Department], now: datetime) -> None:
+        """Replace the departments by these."""
+        rows = [
+            {
+                "id": one.id,
+                "name": one.name,
+                "parent_id": one.parent_id,
+                "head_id": one.head_id,
+                "saved_at": _text(now),
+            }
+            for one in departments
+        ]
+        with self.transaction():
+            self._db.execute("DELETE FROM departments")
+            self._db.table("departments").insert_all(rows, pk="id")
+
+    def known_people(self) -> set[int]:
+        """The ids of everybody known."""
+        return {row["id"] for row in self._db.query("SELECT id FROM people")}
+
+    # tasks
+
+    def save_tasks(self, tasks: Sequence[Task], now: datetime, zone: ZoneInfo) -> Saved:
+        """Save what the portal says of these tasks; the newer `changed_at` wins whatever the order of arrival.
+
+        A task that is not closed is kept, too, if it was counted before, and marked gone. Call it inside
+        a transaction.
+        """
+        counts: dict[str, dict[str, int]] = {"new": {}, "changed": {}, "same": {}}
+        before = self._rows_of([task.id for task in tasks])
+        for task in tasks:
+            row = _task_row(task, now, zone)
+            old = before.get(task.id)
+            if old is None and row["gone"]:
+                continue
+            if old is not None and (old["changed_at"] or "") > (row["changed_at"] or ""):
+                self._db.execute("UPDATE tasks SET saved_at = ? WHERE id = ?", [row["saved_at"], task.id])
+                continue
+            kind = "new" if old is None else "changed" if any(old[name] != row[name] for name in _COUNTED) else "same"
+            counts[kind][row["week"] or ""] = counts[kind].get(row["week"] or "", 0) + 1
+            self._db.execute(_TASK, row)
+        return Saved(**counts)
+
+    def mark_deleted(self, task_ids: Iterable[int], now: datetime) -> int:
+        """These tasks no longer exist on the portal; how many of them were counted. Call it inside a transaction."""
+        count = 0
+        for task_id in task_ids:
+            cursor = self._db.execute(
+                "UPDATE tasks SET gone = 1, saved_at = ? WHERE id = ? AND gone = 0", [_text(now), task_id]
+            )
+            count += cursor.rowcount
+        return count
+
+    def mark_unseen_gone(self, start: datetime, end: datetime, run_started_at: datetime) -> dict[str, int]:
+        """Tasks of the window that a complete run did not see and nobody saved since it began: gone, by week."""
+        where = "closed_at >= ? AND closed_at < ? AND saved_at < ? AND gone = 0"
+        window = [_text(start), _text(end), _text(run_started_at)]
+        found = self._db.query(f"SELECT week, count(*) AS n FROM tasks WHERE {where} GROUP BY week", window)  # noqa: S608
+        counts = {row["week"]: row["n"] for row in found}
+        self._db.execute(f"UPDATE tasks SET gone = 1 WHERE {where}", window)  # noqa: S608 - a constant
+        return counts
+
+    def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
+        """Counted tasks of the window, by week label."""
+        sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
+        return {row["week"]: row["n"] for row in self._db.query(sql, [_text(start), _text(end)])}
+
+    def _rows_of(self, task_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+        found: dict[int, Mapping[str, Any]] = {}
+        for first in range(0, len(task_ids), 500):
+            ids = list(task_ids[first : first + 500])
+            marks = ", ".join("?" * len(ids))
+            found.update({row["id"]: row for row in self._db.query(f"SELECT * FROM tasks WHERE id IN ({marks})", ids)})  # noqa: S608
+        return found
+
+    # runs
+
+    def begin_run(self, start: datetime, end: datetime, now: datetime) -> Run:
+        """Note that a snapshot of this window began."""
+        with self.transaction():
+            row = {"from_at": _text(start), "to_at": _text(end), "started_at": _text(now), "cursor": 0}
+            table = self._db.table("snapshot_runs").insert(row | {"tasks": 0, "requests": 0, "complete": 0}, pk="id")
+        return self._run(int(str(table.last_pk)))
+
+    def unfinished_run(self, start: datetime, end: datetime, not_before: datetime) -> Run | None:
+        """The latest run of exactly this window that was killed, if it began late enough to be taken up again."""
+        sql = (
+            "SELECT id FROM snapshot_runs WHERE from_at = ? AND to_at = ? AND started_at >= ? AND finished_at IS NULL"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        rows = list(self._db.query(sql, [_text(start), _text(end), _text(not_before)]))
+        return self._run(rows[0]["id"]) if rows else None
+
+    def advance_run(self, run: Run, cursor: int, tasks: int, requests: int) -> None:
+        """Move the cursor. Call it inside the transaction that saves the rows it stands for."""
+        self._db.execute(
+            "UPDATE snapshot_runs SET cursor = ?, tasks = tasks + ?, requests = ? WHERE id = ?",
+            [cursor, tasks, requests, run.id],
+        )
+
+    def finish_run(self, run: Run, now: datetime, requests: int, *, complete: bool) -> None:
+        """Close the run. Call it inside the transaction that marks what is gone."""
+        self._db.execute(
+            "UPDATE snapshot_runs SET finished_at = ?, requests = ?, complete = ? WHERE id = ?",
+            [_text(now), requests, int(complete), run.id],
+        )
+
+    def last_complete_run(self) -> Run | None:
+        """The latest complete run of any window, by its start."""
+        sql = "SELECT id FROM snapshot_runs WHERE complete = 1 ORDER BY started_at DESC LIMIT 1"
+        rows = list(self._db.query(sql))
+        return self._run(rows[0]["id"]) if rows else None
+
+    def covering_runs(self, start: datetime, end: datetime) -> list[Run]:
+        """The complete runs whose window holds all of [start, end), the latest begun first."""
+        sql = "SELECT id FROM snapshot_runs WHERE complete = 1 AND from_at <= ? AND to_at >= ? ORDER BY started_at DESC"
+        return [self._run(row["id"]) for row in self._db.query(sql, [_text(start), _text(end)])]
+
+    def _run(self, run_id: int) -> Run:
+        row = next(iter(self._db.query("SELECT * FROM snapshot_runs WHERE id = ?", [run_id])))
+        return Run(
+            id=row["id"],
+            start=datetime.fromisoformat(row["from_at"]),
+            end=datetime.fromisoformat(row["to_at"]),
+            started_at=datetime.fromisoformat(row["started_at"]),
+            finished_at=datetime.fromisoformat(row["finished_at"]) if row["finished_at"] else None,
+            cursor=row["cursor"],
+            tasks=row["tasks"],
+            requests=row["requests"],
+            complete=bool(row["complete"]),
+        )
+
+
+def _task_row(task: Task, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    closed = task.closed_at if task.status == Status.COMPLETED else None
+    return {
+        "id": task.id,
+        "title": task.title,
+        "responsible_id": task.responsible_id,
+        "created_by": task.created_by,
+        "group_id": task.group_id,
+        "status": task.status,
+        "created_at": _text(task.created_at),
+        "changed_at": _text(task.changed_at),
+        "closed_at": _text(closed),
+        "week": weeks.week_of(closed, zone).label if closed else None,
+        "deadline": _text(task.deadline),
+        "estimate_s": task.estimate_s,
+        "spent_s": task.spent_s,
+        "gone": int(closed is None),
+        "saved_at": _text(now),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,84 @@
+"""Weeks and other periods of the configured zone: ISO weeks from Monday 00:00, calendar months."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from b24tools import errors
+from b24tools.i18n import _
+
+WEEK, MONTH = "week", "month"
+_FORM = re.compile(r"(\d{4})-(?:[Ww](\d{1,2})|(\d{1,2}))")
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """A week or a month. `first` is its first day and `after` the first one after it, in `zone`."""
+
+    first: date
+    after: date
+    kind: str
+    zone: ZoneInfo
+
+    @property
+    def start(self) -> datetime:
+        """The first moment, UTC: midnight on the zone's wall clock, so a week with a clock change has not 168 hours."""
+        return datetime.combine(self.first, time(), self.zone).astimezone(UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after it, UTC."""
+        return datetime.combine(self.after, time(), self.zone).astimezone(UTC)
+
+    @property
+    def label(self) -> str:
+        """`2026-W47` or `2026-11`."""
+        if self.kind == MONTH:
+            return f"{self.first:%Y-%m}"
+        year, week, _day = self.first.isocalendar()
+        return f"{year}-W{week:02}"
+
+    @property
+    def before(self) -> Period:
+        """The period before this one."""
+        return containing(self.first - timedelta(days=1), self.kind, self.zone)
+
+    def weeks(self) -> Iterator[Period]:
+        """The weeks that have a day in it, the first one first."""
+        week = containing(self.first, WEEK, self.zone)
+        while week.first < self.after:
+            yield week
+            week = containing(week.after, WEEK, self.zone)
+
+
+def containing(day: date, kind: str, zone: ZoneInfo) -> Period:
+    """The week or month of a day."""
+    if kind == MONTH:
+        first = day.replace(day=1)
+        return Period(first, (first + timedelta(days=31)).replace(day=1), MONTH, zone)
+    first = day - timedelta(days=day.weekday())
+    return Period(first, first + timedelta(days=7), WEEK, zone)
+
+
+def week_of(moment: datetime, zone: ZoneInfo) -> Period:
+    """The week a moment falls into, by the zone's wall clock."""
+    return containing(moment.astimezone(zone).date(), WEEK, zone)
+
+
+def parse(text: str, zone: ZoneInfo) -> Period:
+    """`2026-W47` or `2026-11`. Raises ConfigError."""
+    match = _FORM.fullmatch(text.strip())
+    try:
+        if match and match[2]:
+            return containing(date.fromisocalendar(int(match[1]), int(match[2]), 1), WEEK, zone)
+        if match:
+            return containing(date(int(match[1]), int(match[3]), 1), MONTH, zone)
+    except (ValueError, OverflowError):
+        pass
+    raise errors.ConfigError(
+        _('"{text}" is not a period').format(text=text), _("Examples: 2026-W47 (a week), 2026-11 (a month)")
+    )
