@@ -31,7 +31,7 @@ class Company:
         self.departments: dict[int, Department] = {}
         self.groups: dict[int, Group] = {}
         self.tasks = TaskStore()
-        self.disk = Disk(self)  # type: ignore[arg-type] # the only Company there is becomes a Portal
+        self.disk = Disk(self)
         self.absences: list[Absence] = []
         self.meetings: list[Meeting] = []
         self.schedules: dict[int, dict[str, Any]] = {}

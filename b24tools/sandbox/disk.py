@@ -16,7 +16,7 @@ from b24tools.sandbox.records import Attachment, DiskObject, Storage, User
 from b24tools.sandbox.rest import Answer, Call, Method, RestError, offset_page
 
 if TYPE_CHECKING:
-    from b24tools.sandbox.portal import Portal
+    from b24tools.sandbox.company import Company
 
 FIRST_OBJECT, FIRST_FILE, FIRST_ATTACHMENT = 8001, 32001, 1001
 FORBIDDEN: Final = frozenset('\\/:*?"<>|')
@@ -47,8 +47,8 @@ def not_found(number: Any) -> RestError:
 class Disk:
     """The portal's files."""
 
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
+    def __init__(self, company: Company) -> None:
+        self._company = company
         self.storages: dict[int, Storage] = {}
         self.objects: dict[int, DiskObject] = {}
         self.attachments: dict[int, Attachment] = {}
@@ -66,7 +66,7 @@ class Disk:
 
     def _new_object(self, name: str, *, storage: int, parent: int, user: int, content: bytes | None) -> DiskObject:
         self._last_object += 1
-        now = int(self._portal.now().timestamp())
+        now = int(self._company.now().timestamp())
         row = DiskObject(self._last_object, name, storage, parent, user, now, content)
         if content is not None:
             row.file_id, self._next_file = self._next_file, self._next_file + 1
@@ -113,14 +113,14 @@ class Disk:
         """Whether the user may read and add in a drive."""
         storage = self.storages[storage_id]
         if storage.entity_type == "group":
-            group = self._portal.groups.get(int(storage.entity_id))
+            group = self._company.groups.get(int(storage.entity_id))
             return user.admin or (group is not None and user.id in group.members)
         return user.admin or storage.entity_type == "common" or storage.entity_id == str(user.id)
 
     def attach(self, object_id: int, task: int, user: int) -> int:
         """Tie a file to a task. Returns the attachment's id."""
         self._last_attachment += 1
-        now = int(self._portal.now().timestamp())
+        now = int(self._company.now().timestamp())
         self.attachments[self._last_attachment] = Attachment(self._last_attachment, object_id, task, user, now)
         return self._last_attachment
 

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,16 +50,11 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
         patience = request.extensions.get("timeout", {}).get("read")
-        url = request.url
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        headers, scheme = dict(request.headers), request.url.scheme
         try:
             response = self._portal.handle(
-                request.method,
-                url.path,
-                url.query.decode("ascii"),
-                dict(request.headers),
-                body,
-                scheme=url.scheme,
-                patience_s=patience,
+                request.method, path, query, headers, body, scheme=scheme, patience_s=patience
             )
         except ConnectionCut as cut:
             raise _error_of(cut, request) from cut
@@ -211,7 +206,7 @@ def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def run(portal: Portal, host: str = "127.0.0.1", port: int = 8024) -> None:
-    """The portal on a port until it is interrupted."""
-    config = _config(portal, certfile=None, keyfile=None)
-    config.host, config.port = host, port
-    uvicorn.Server(config).run()
+    """The portal on a port until Ctrl+C. A port that is taken is an OSError."""
+    server = uvicorn.Server(_config(portal, certfile=None, keyfile=None))
+    with socket.create_server((host, port)) as listener, suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])

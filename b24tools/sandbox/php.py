@@ -13,10 +13,6 @@ class RawDateTime:
     """A DateTime object the portal forgot to format: it leaves as `{}`."""
 
 
-class FullMap(dict[str, Any]):
-    """A map that leaves as an object even where PHP would have made a list of it."""
-
-
 ISO_DATE: Final = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})"
     r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?"
@@ -169,8 +165,6 @@ def _is_list(value: Mapping[str, Any]) -> bool:
 
 
 def _as_php(value: Any) -> Any:
-    if isinstance(value, FullMap):
-        return {key: _as_php(inner) for key, inner in value.items()}
     if isinstance(value, dict):
         if not value:
             return []

@@ -66,11 +66,12 @@ def _departments_and_people(portal: Portal) -> None:
 
 
 def _odd_people(portal: Portal) -> None:
-    """Someone dismissed, someone who never came in, someone in two departments."""
+    """Someone dismissed, someone who never came in, someone in two departments, a worker who heads a shop."""
     welders, fitters = department(portal, "Сварщик"), department(portal, "Монтажник")
     portal.add_user("Олег", "Ушаков", departments=[welders.id], position="Сварщик", active=False)
     portal.add_user("Лев", "Фомин", departments=[fitters.id], position="Монтажник", last_login=None)
     person(portal, "Исаев").departments.append(welders.id)
+    fitters.head = person(portal, "Морозов").id
 
 
 def _work_time(portal: Portal) -> None:

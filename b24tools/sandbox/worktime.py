@@ -86,7 +86,7 @@ def get_accessibility(call: Call) -> dict[str, Any]:
     first = php.strtotime(php.to_text(call.params["from"]), call.portal.now(), zone) or 0
     last = php.strtotime(php.to_text(call.params["to"]), call.portal.now(), zone) or 0
     last += 86400 if last % 60 == 0 else 0  # the last day is meant whole
-    answer: dict[str, Any] = php.FullMap()
+    answer: dict[str, Any] = {}
     for user_id in map(php.to_int, php.values(call.params["users"])):
         meetings = [row for row in call.portal.meetings if row.user == user_id and row.accessibility != "free"]
         rows = [_meeting_row(call, row) for row in meetings if row.start < last and row.end > first]
