@@ -31,6 +31,11 @@ def ngettext(one: str, many: str, n: int) -> str:
     return _current.ngettext(one, many, n)
 
 
+def pgettext(context: str, message: str) -> str:
+    """The message as it is said of `context`: one English word may need several Russian ones."""
+    return _current.pgettext(context, message)
+
+
 def typer_words() -> tuple[str, ...]:
     """What Typer says by itself, so that the catalogue has it."""
     return (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools import errors
-from b24tools.i18n import _, ngettext
+from b24tools.i18n import _, ngettext, pgettext
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -181,13 +181,13 @@ def task_url(portal_url: str, task_id: int | str) -> str:
 
 def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
     words = {
-        "created": _("created"),
-        "updated": _("updated"),
-        "unchanged": _("unchanged, nothing was written"),
-        "completed": _("completed"),
-        "partial": _("partly done: send it again"),
-        "failed": _("failed"),
-        "planned": _("planned, nothing was written"),
+        "created": pgettext("order", "created"),
+        "updated": pgettext("order", "updated"),
+        "unchanged": pgettext("order", "unchanged"),
+        "completed": pgettext("order", "completed"),
+        "partial": pgettext("order", "partly done: send it again"),
+        "failed": pgettext("order", "failed"),
+        "planned": pgettext("order", "plan only"),
     }
     count = len(order.tasks)
     parts = [

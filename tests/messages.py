@@ -17,7 +17,7 @@ RU = PACKAGE / "locale" / "ru" / "LC_MESSAGES" / "b24tools.po"
 def extract() -> Catalog:
     """Every message of the package, with the files it is in (no line numbers: they would only make noise)."""
     catalog = Catalog(project="b24tools", charset="utf-8")
-    keywords = {"_": None, "ngettext": (1, 2)}
+    keywords = {"_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
     found = extract_from_dir(str(PACKAGE), [("**.py", "python")], keywords=keywords)
     for path, _line, message, comments, context in sorted(found, key=lambda one: (one[0], one[1])):
         catalog.add(message, locations=[(path, None)], auto_comments=comments, context=context)
