@@ -167,15 +167,23 @@ def demo(ctx: typer.Context) -> int:
 
 @app.command(help=_("Run the sandbox portal on a port, to play with or to point other clients at."))
 def sandbox(
-    port: Annotated[int, typer.Option("--port", help=_("The port to listen on."), min=0, max=65535)] = 8024,
+    port: Annotated[int, typer.Option("--port", help=_("The port to listen on."), min=1, max=65535)] = 8024,
 ) -> None:
     """The embedded portal on a port."""
-    from datetime import UTC, datetime
-
     from b24tools.sandbox import front, plant
 
-    portal = plant.build(lambda: datetime.now(UTC), secret=SANDBOX_CODE)
-    front.run(portal, "127.0.0.1", port)
+    portal = plant.build(session.now, secret=SANDBOX_CODE)
+    show.text(
+        _("A sandbox portal for this machine only; Ctrl+C ends it and forgets its tasks. For .env:")
+        + f"\nBITRIX_WEBHOOK_URL={portal.webhook_url(f'http://127.0.0.1:{port}')}"
+    )
+    try:
+        front.run(portal, "127.0.0.1", port)
+    except OSError as error:
+        raise errors.ConfigError(
+            _("port {port} cannot be used: {reason}").format(port=port, reason=error.strerror),
+            _("Choose another one with --port."),
+        ) from None
 
 
 @app.command("config", help=_("Show or set the settings that can change while b24tools runs."))
