@@ -121,9 +121,7 @@ def test_big_company_has_what_was_ordered() -> None:
 
 def test_sample_order_finds_its_departments(portal: Portal) -> None:
     """The plant is made for the sample."""
-    sample = Path(__file__).parent / "data" / "order.sample.json"
-    if not sample.exists():
-        pytest.skip("no sample order here")
+    sample = Path(__file__).parent / "data" / "orders" / "sample.json"
     order = json.loads(sample.read_text(encoding="utf-8"))
     wanted = {line["Должность"] for line in order["Калькуляция"]}
     assert wanted <= {department.name for department in portal.departments.values()}
