@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
 
     from b24tools import store
     from b24tools.bitrix.client import Client
+    from b24tools.jobs.assign.pace import Pace, Progress
     from b24tools.jobs.assign.run import Tools
-    from b24tools.jobs.assign.writing import Pace, Progress
 
 
 def now() -> datetime:
@@ -88,7 +88,7 @@ class Session:
         """The real clock and sleep."""
         import time
 
-        from b24tools.jobs.assign.writing import Pace
+        from b24tools.jobs.assign.pace import Pace
 
         return Pace(now, time.sleep, progress, self.say)
 

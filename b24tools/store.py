@@ -187,8 +187,16 @@ class Store(History):
             found.update(row["task_id"] for row in self._db.query(sql, chunk))
         return found
 
+    def owners(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """The orders of those of the task ids that are ours."""
+        found: dict[int, str] = {}
+        for chunk in _chunks(list(task_ids)):
+            sql = f"SELECT task_id, order_id FROM order_tasks WHERE task_id IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            found.update({row["task_id"]: row["order_id"] for row in self._db.query(sql, chunk)})
+        return found
+
     def last_assigned(self) -> dict[int, datetime]:
-        """When each person was last given a task by us. What was only planned, by a run that was cut, does not count."""
+        """When each person was last given a task by us; what a run that was cut only planned does not count."""
         sql = (
             "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
             " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL GROUP BY 1"

@@ -13,10 +13,11 @@ from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import Draft, Drafter, Item, Rules, surname_of, wanted_end
+from b24tools.jobs.assign.pace import CLOCKS_APART, Pace, find_lost, latest
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
 from b24tools.jobs.assign.result import CHANGED_NOTHING, OrderResult, TaskResult, outcome_of
-from b24tools.jobs.assign.writing import Pace, Settling, Writer
-from b24tools.models import Person
+from b24tools.jobs.assign.writing import Writer
+from b24tools.models import Person, Task
 from b24tools.planning import sources
 from b24tools.planning.calendar import WorkCalendar
 from b24tools.staff import nearest_name, same_name
@@ -84,16 +85,18 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
-        self._before = tools.store.order_outcomes([order.id for order in batch])
+        self._before: dict[str, str | None] = {}
 
     def run(self) -> list[OrderResult]:
         company = self._company()
-        ledger = self._tools.store.ledger([order.id for order in self._orders])
-        items = _items(self._orders, ledger)
-        titles = _title_questions(items)
-        questions = self._questions(company, items, ledger, titles)
-        portal = self._read(questions, items, titles)
+        ids = [order.id for order in self._orders]
+        self._before = self._tools.store.order_outcomes(ids)
+        ledger = self._tools.store.ledger(ids)
+        titles = self._title_questions(ledger)
+        questions = self._questions(company, ledger, titles)
+        portal = self._read(questions, ledger)
         self._check_owner(portal)
+        items = _items(self._orders, ledger)
         drafter, drafts = self._draft(company, portal, questions, items)
         if not self._dry_run:
             self._write(company, portal, titles, drafts)
@@ -113,11 +116,11 @@ class _Run:
     def _questions(
         self,
         company: Company,
-        items: Sequence[Item],
         ledger: Mapping[str, LedgerTask],
         titles: Sequence[TitleQuestion],
     ) -> Questions:
         rules, staff = self._rules, company.staff
+        items = _items(self._orders, ledger)
         workers: dict[int, Person | None] = {}
         for item in items:
             if item.order.done:
@@ -131,7 +134,7 @@ class _Run:
         files = {onec.stored_name(order.number, file) for order in self._orders for file in order.files}
         known_files = self._tools.store.files([order.id for order in self._orders])
         return Questions(
-            keys=[item.key for item in items],
+            keys=list(dict.fromkeys([*(item.key for item in items), *(line.key for line in _lost(ledger))])),
             task_ids=sorted({task.task_id for task in ledger.values() if task.task_id}),
             titles=titles,
             people=sorted({*special, *heads}),
@@ -146,6 +149,22 @@ class _Run:
             places=company.places,
         )
 
+    def _title_questions(self, ledger: Mapping[str, LedgerTask]) -> list[TitleQuestion]:
+        """Of orders with lines that have no task yet.
+
+        The replaced service may have made one, without a key, and so may we, on a portal that drops keys.
+        """
+        found: dict[str, TitleQuestion] = {}
+        for item in _items(self._orders, ledger):
+            order = item.order
+            if order.id in found or (item.known and item.known.task_id):
+                continue
+            sent = latest([line.writing_since for line in _lost(ledger) if line.order_id == order.id])
+            since = (sent or self._tools.pace.clock()) - CLOCKS_APART
+            part = f": {onec.safe_text(order.number).strip()}"
+            found[order.id] = TitleQuestion(order.id, part, min(since, order.date) if order.date else since)
+        return list(found.values())
+
     def _expected_open(self, company: Company, workers: Sequence[int]) -> int:
         counts = self._tools.directory.open_counts()
         known = sum(counts.get(user_id, 0) for user_id in workers)
@@ -154,7 +173,28 @@ class _Run:
             return company.open_total
         return known + UNKNOWN_PERSON_TASKS * len(strangers)
 
-    def _read(self, questions: Questions, items: Sequence[Item], titles: Sequence[TitleQuestion]) -> Portal:
+    def _read(self, questions: Questions, ledger: dict[str, LedgerTask]) -> Portal:
+        """The portal as it is now; the ledger learns which tasks an earlier run that was cut has made."""
+        tools = self._tools
+        portal, questions = self._read_once(questions)
+        if not self._dry_run:
+            tools.store.remember_host(tools.client.host)
+        lost = _lost(ledger)
+        found = self._find_lost(portal, lost)
+        if len(found) < len(lost) and not self._dry_run:
+            self._wait_for_lost(portal, questions, lost)
+            portal, questions = self._read_once(questions)
+            found = self._find_lost(portal, lost)
+        for key, task in found.items():
+            portal.by_id[task.id] = task
+            ledger[key] = replace(ledger[key], task_id=task.id)
+        counts = dict.fromkeys(questions.workers, 0)
+        for task in portal.open:
+            counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
+        tools.directory.remember_open_counts(counts)
+        return portal
+
+    def _read_once(self, questions: Questions) -> tuple[Portal, Questions]:
         tools = self._tools
         portal = reading.read_portal(tools.client, questions)
         if portal.places != questions.places:
@@ -162,24 +202,31 @@ class _Run:
             questions = replace(questions, places=portal.places)
             if (questions.titles and portal.places.group_id) or (questions.file_names and portal.places.folder_id):
                 portal = reading.read_portal(tools.client, questions)
-        if not self._dry_run:
-            tools.store.remember_host(tools.client.host)
-        lost = [
-            item.known for item in items if item.known and item.known.state == "writing" and item.known.writing_since
-        ]
-        missing = [known for known in lost if not portal.by_key.get(known.key)]
-        if missing and not self._dry_run:
-            # an earlier send of this order was cut: the portal may still be making its tasks
-            since = max(known.writing_since for known in missing if known.writing_since)
-            settling = Settling(tools.client, portal, self._rules, tools.pace)
-            settling.wait_for([one.key for one in missing], since, (), lambda key: bool(portal.by_key.get(key)))
-            if any(portal.by_key.get(known.key) for known in missing):
-                portal = reading.read_portal(tools.client, questions)
-        counts = dict.fromkeys(questions.workers, 0)
-        for task in portal.open:
-            counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
-        tools.directory.remember_open_counts(counts)
-        return portal
+        self._leave_out_others(portal)
+        return portal, questions
+
+    def _leave_out_others(self, portal: Portal) -> None:
+        """A task of another order's ledger is not to be taken for this one's because it has the same title."""
+        ours = {order.id for order in self._orders}
+        owners = self._tools.store.owners([task.id for tasks in portal.titled.values() for task in tasks])
+        for order_id, tasks in portal.titled.items():
+            portal.titled[order_id] = [task for task in tasks if owners.get(task.id, order_id) in ours]
+
+    def _find_lost(self, portal: Portal, lost: Sequence[LedgerTask]) -> dict[str, Task]:
+        titled = [task.id for tasks in portal.titled.values() for task in tasks]
+        return find_lost(portal, lost, self._tools.store.our_tasks(titled))
+
+    def _wait_for_lost(self, portal: Portal, questions: Questions, lost: Sequence[LedgerTask]) -> None:
+        """An earlier send was cut: the portal may still be making its tasks."""
+        keys = [line.key for line in lost]
+
+        def look() -> bool:
+            reading.look_up(self._tools.client, portal, keys, questions.titles)
+            return len(self._find_lost(portal, lost)) == len(lost)
+
+        if since := latest([line.writing_since for line in lost]):
+            rules = self._rules
+            self._tools.pace.look_until(since, look, rules.zone, at_most_s=rules.retry_s)
 
     def _check_owner(self, portal: Portal) -> None:
         if portal.owner.admin:
@@ -296,15 +343,9 @@ def _items(batch: Sequence[onec.Order], ledger: Mapping[str, LedgerTask]) -> lis
     ]
 
 
-def _title_questions(items: Sequence[Item]) -> list[TitleQuestion]:
-    """Orders with lines that have no task yet: the replaced service may have made one, without a key."""
-    found: dict[str, TitleQuestion] = {}
-    for item in items:
-        order = item.order
-        part = onec.safe_text(order.number).strip()
-        if order.date and part and not (item.known and item.known.task_id):
-            found.setdefault(order.id, TitleQuestion(order.id, part, order.date))
-    return list(found.values())
+def _lost(ledger: Mapping[str, LedgerTask]) -> list[LedgerTask]:
+    """Lines whose tasks were being made when a run was cut."""
+    return [line for line in ledger.values() if line.state == "writing" and line.task_id is None]
 
 
 def _removed_lines(

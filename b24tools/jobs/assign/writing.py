@@ -6,71 +6,40 @@ names. A write whose answer never came is looked up before it is repeated.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from b24tools import errors, onec
 from b24tools.bitrix import batches, methods
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
-from b24tools.bitrix.directory import Places, first_id
 from b24tools.i18n import _
 from b24tools.jobs.assign import draft as drafts_module
 from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import ADD, COMPLETE, UPDATE, Draft, Rules
+from b24tools.jobs.assign.files import Files, Mark, files_of, mark
+from b24tools.jobs.assign.pace import Pace, Progress, find_lost, latest, untouched
+from b24tools.jobs.assign.places import PlaceMaker
 from b24tools.jobs.assign.reading import Portal, TitleQuestion
 from b24tools.models import Status, Task
-from b24tools.store import Decision, LedgerFile, LedgerTask, Store
+from b24tools.store import Decision, LedgerTask, Store
+
+__all__ = ["Pace", "Progress", "Writer"]
 
 BATCH = 50
-EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
-NAME_TAKEN = "DISK_OBJ_22000"
-
-Progress = Callable[[str, int, int], None]
+ATTACH, DELETE = "attach", "delete"
+UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Time and talk: the clock, how to sleep, whom to tell."""
+class Write:
+    """One command of a batch: what it does for which line, and with which file."""
 
-    clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    progress: Progress
-    say: Callable[[str], None]
-
-
-class Settling:
-    """Finding out what became of writes whose answers were lost."""
-
-    def __init__(self, client: Client, portal: Portal, rules: Rules, pace: Pace) -> None:
-        self._client = client
-        self._portal = portal
-        self._rules = rules
-        self._pace = pace
-
-    def wait_for(
-        self, keys: Sequence[str], since: datetime, titles: Sequence[TitleQuestion], found: Callable[[str], bool]
-    ) -> None:
-        """Look until all keys are found, or the portal cannot be working on the write any more."""
-        now = self._pace.clock()
-        until = min(since + timedelta(seconds=EXECUTES_S), now + timedelta(seconds=self._rules.retry_s))
-        pause_s = 1.0
-        told = False
-        while True:
-            reading.look_up(self._client, self._portal, keys, titles)
-            left_s = (until - self._pace.clock()).total_seconds()
-            if all(found(key) for key in keys) or left_s <= 0:
-                return
-            if not told:
-                moment = until.astimezone(self._rules.zone).strftime("%H:%M:%S")
-                self._pace.say(
-                    _("an answer was lost; looking until {time} whether the portal made the tasks").format(time=moment)
-                )
-                told = True
-            self._pace.sleep(min(pause_s, left_s))
-            pause_s = min(pause_s * 2, 10)
+    draft: Draft
+    verb: str
+    command: Command
+    file: onec.Attachment | None = None
 
 
 class Writer:
@@ -91,18 +60,22 @@ class Writer:
         self._rules = rules
         self._pace = pace
         self._titles = titles
+        self._places = PlaceMaker(client, store, portal, rules, pace)
+        self._files = Files(client, store, portal, rules, pace)
         self._repeated: list[Draft] = []
-        self._file_ids: dict[tuple[str, str, str], int] = {}
         self._answered: list[LedgerTask] = []
-        self._attached: list[tuple[str, str, str]] = []
+        self._attached: list[Mark] = []
 
     def write(self, drafts: Sequence[Draft]) -> None:
         """Write all; each draft ends with its outcome or its error. Raises only what stops the machine itself."""
         self._note_adds(drafts)
-        busy = [draft for draft in drafts if draft.writes]
-        self._prepare_places(busy)
-        self._upload(busy)
-        self._check_attachments(busy)
+        busy = [draft for draft in drafts if draft.writes or draft.spare]
+        self._places.prepare(
+            [draft for draft in busy if draft.action == ADD], [draft for draft in busy if files_of(draft)]
+        )
+        self._files.upload(busy)
+        self._files.leave_out_attached(busy)
+        self._let_updates_end(busy)
         done = 0
         for chunk in _chunks(self._commands(busy)):
             self._send(chunk)
@@ -117,147 +90,27 @@ class Writer:
     def _note_adds(self, drafts: Sequence[Draft]) -> None:
         adds = [draft for draft in drafts if draft.action == ADD]
         now = self._pace.clock()
-        self._store.save_ledger(_ledger(draft, "planned", now) for draft in adds)
+        since = {draft.item.key: draft.item.known.writing_since for draft in adds if draft.item.known}
+        self._store.save_ledger(
+            replace(_ledger(draft, "planned", now), writing_since=since.get(draft.item.key)) for draft in adds
+        )
         self._store.forget_task_files(draft.item.key for draft in adds)
         self._store.save_decisions(_decision(draft, now) for draft in adds)
 
-    def _prepare_places(self, drafts: Sequence[Draft]) -> None:
-        places = self._portal.places
-        adds = [draft for draft in drafts if draft.action == ADD]
-        with_files = [draft for draft in drafts if _files_of(draft)]
-        group_id, folder_id = places.group_id, places.folder_id
-        try:
-            if adds and group_id is None:
-                group_id = self._make_group()
-        except errors.PortalError as error:
-            _fail(adds, error)
-        try:
-            if with_files and folder_id is None:
-                folder_id = self._make_folder(places.root_folder_id)
-        except errors.PortalError as error:
-            _fail(with_files, error)
-        self._portal.places = Places(group_id, places.root_folder_id, folder_id)
-
-    def _make_group(self) -> int:
-        name = self._rules.group
-        hint = _("Create the project by hand, or set B24_GROUP to an existing one, by name or id.")
-        if name.isdecimal():
-            raise errors.PortalError(_("the portal has no project {id}").format(id=name), hint)
-        try:
-            return methods.create_group(name).run(self._client)
-        except errors.PortalUncertain:
-            found = first_id(methods.groups_named(name).run(self._client))
-            if found is None:
-                raise
-            return found
-        except errors.PortalBusy:
-            raise
-        except errors.PortalError as error:
-            raise errors.PortalDenied(
-                _('the project "{name}" does not exist and cannot be created: {reason}').format(
-                    name=name, reason=error.message
-                ),
-                hint,
-                method=error.method,
-                portal_code=error.portal_code,
-            ) from None
-
-    def _make_folder(self, root_id: int | None) -> int:
-        if root_id is None:
-            raise errors.PortalDenied(
-                _("the portal shows no common storage for files"),
-                _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder."),
-            )
-        name = self._rules.folder
-        try:
-            return methods.add_folder(root_id, name).run(self._client)
-        except errors.PortalError as error:
-            if not (isinstance(error, errors.PortalUncertain) or error.portal_code == NAME_TAKEN):
-                raise
-            found = first_id(one for one in methods.children(root_id, name).run(self._client) if one[2] == "folder")
-            if found is None:
-                raise
-            return found
-
-    # files
-
-    def _upload(self, drafts: Sequence[Draft]) -> None:
-        wanted: dict[tuple[str, str, str], tuple[onec.Order, onec.Attachment]] = {}
-        for draft in drafts:
-            order = draft.item.order
-            for file in _files_of(draft):
-                wanted[order.id, file.name, file.sha256] = (order, file)
-        known = {
-            (file.order_id, file.name, file.sha256): file for file in self._store.files({one[0] for one in wanted})
-        }
-        failed: dict[str, errors.PortalError] = {}
-        for number, (mark, (order, file)) in enumerate(wanted.items()):
-            self._pace.progress("files", number, len(wanted))
-            stored = known[mark].stored_name if mark in known else onec.stored_name(order.number, file)
-            try:
-                if order.id not in failed:
-                    file_id = self._portal.stored.get(stored) or self._upload_one(stored, file)
-                    self._file_ids[mark] = file_id
-                    entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
-                    if known.get(mark) != entry:
-                        self._store.save_file(entry, self._pace.clock())
-            except errors.PortalError as error:
-                failed[order.id] = error
-        if wanted:
-            self._pace.progress("files", len(wanted), len(wanted))
-        for draft in drafts:
-            if _files_of(draft) and (problem := failed.get(draft.item.order.id)):
-                draft.fail(problem)
-
-    def _upload_one(self, stored: str, file: onec.Attachment) -> int:
-        """Upload once. The name is unique to the content, so a taken name is this very file."""
-        folder_id = self._portal.places.folder_id or 0
-        content = base64.b64encode(file.content).decode("ascii")
-        try:
-            return methods.upload_file(folder_id, stored, content).run(self._client)
-        except errors.PortalError as error:
-            if not (isinstance(error, errors.PortalUncertain) or error.portal_code == NAME_TAKEN):
-                raise
-        found = self._stored_file(folder_id, stored)
-        if found is None:  # the name protects from a second copy if the lost upload ends after this one
-            try:
-                return methods.upload_file(folder_id, stored, content).run(self._client)
-            except errors.PortalError as error:
-                found = self._stored_file(folder_id, stored) if error.portal_code == NAME_TAKEN else None
-                if found is None:
-                    raise
-        return found
-
-    def _stored_file(self, folder_id: int, stored: str) -> int | None:
-        found = methods.children(folder_id, stored).run(self._client)
-        return first_id(one for one in found if one[2] == "file" and one[1] == stored)
-
-    def _check_attachments(self, drafts: Sequence[Draft]) -> None:
-        """What was being attached when an earlier run was cut may hang there already."""
-        states = self._store.task_files(draft.item.key for draft in drafts if draft.attach)
-        for draft in drafts:
-            task = draft.task
-            unsure = [file for file in draft.attach if states.get(_mark(draft, file)) == "writing"]
-            if not unsure or task is None or draft.error:
-                continue
-            try:
-                ids = methods.attachments(task.id).run(self._client)
-                items = self._client.batch({str(one): methods.attached_file(one).command for one in ids})
-                there = {methods.attached_file(0).of(item) for item in items.values()}
-            except errors.PortalError as error:
-                draft.fail(error)
-                continue
-            present = [file for file in unsure if self._file_id(draft, file) in there]
-            self._store.save_task_files([_mark(draft, file) for file in present], "done")
-            draft.attach = [file for file in draft.attach if file not in present]
-
-    def _file_id(self, draft: Draft, file: onec.Attachment) -> int:
-        return self._file_ids[draft.item.order.id, file.name, file.sha256]
+    def _let_updates_end(self, drafts: Sequence[Draft]) -> None:
+        """An update of an earlier run, whose fate is unknown, must not be carried out after the one that follows it."""
+        under_way = [
+            draft.item.known.writing_since
+            for draft in drafts
+            if draft.action == UPDATE and draft.item.known and not _has_ended(draft, draft.item.known)
+        ]
+        if since := latest(under_way):
+            self._pace.look_until(since, lambda: False, self._rules.zone)
 
     # the batch
 
-    def _commands(self, drafts: Sequence[Draft]) -> list[tuple[Draft, str, Command]]:
-        found: list[tuple[Draft, str, Command]] = []
+    def _commands(self, drafts: Sequence[Draft]) -> list[Write]:
+        found: list[Write] = []
         for draft in drafts:
             task = draft.task
             if draft.error:
@@ -266,43 +119,58 @@ class Writer:
                 fields = {**draft.fields, "GROUP_ID": self._portal.places.group_id}
                 if draft.item.order.files:
                     # n: a disk object; a plain number would be an attachment of the task
-                    ids = dict.fromkeys(self._file_id(draft, file) for file in draft.item.order.files)
+                    ids = dict.fromkeys(self._files.id_of(draft, file) for file in draft.item.order.files)
                     fields["UF_TASK_WEBDAV_FILES"] = [f"n{file_id}" for file_id in ids]
-                found.append((draft, ADD, methods.add_task(fields)))
+                found.append(Write(draft, ADD, methods.add_task(fields)))
             if task is None:
                 continue
             if draft.action == UPDATE:
-                found.append((draft, UPDATE, methods.update_task(task.id, draft.fields)))
+                found.append(Write(draft, UPDATE, methods.update_task(task.id, draft.fields)))
             if draft.action == COMPLETE:
-                found.append((draft, COMPLETE, methods.complete_task(task.id)))
+                found.append(Write(draft, COMPLETE, methods.complete_task(task.id)))
             found += [
-                (draft, "attach", methods.attach_file(task.id, self._file_id(draft, file))) for file in draft.attach
+                Write(draft, ATTACH, methods.attach_file(task.id, self._files.id_of(draft, file)), file)
+                for file in draft.attach
             ]
-            found += [(draft, "delete", methods.delete_task(spare.id)) for spare in _deletable(draft)]
+            found += [Write(draft, DELETE, methods.delete_task(spare.id)) for spare in _deletable(draft)]
         return found
 
-    def _send(self, chunk: Sequence[tuple[Draft, str, Command]]) -> None:
-        adds = [draft for draft, verb, _command in chunk if verb == ADD]
-        attaching = [draft for draft, verb, _command in chunk if verb == "attach"]
+    def _send(self, chunk: Sequence[Write]) -> None:
         since = self._pace.clock()
-        self._store.mark_writing([draft.item.key for draft in adds], since)
-        self._store.save_task_files(
-            [_mark(draft, file) for draft in [*adds, *attaching] for file in _files_of(draft)], "writing"
-        )
+        self._note_sending(chunk, since)
         lost: list[Draft] = []
-        for (draft, verb, _command), item in zip(chunk, self._ask(chunk), strict=True):
+        for write, item in zip(chunk, self._ask(chunk), strict=True):
+            draft = write.draft
             try:
-                self._take(draft, verb, item)
-            except errors.PortalUncertain as error:
-                if verb == ADD:
-                    lost.append(draft)
-                else:
-                    draft.fail(error)
+                self._take(write, item)
             except errors.PortalError as error:
-                self._refused(draft, verb, error)
+                uncertain = isinstance(error, errors.PortalUncertain)
+                if write.verb == ADD and (uncertain or item.error is None):  # lost, or an answer that says nothing
+                    lost.append(draft)
+                elif uncertain:
+                    draft.fail(error)
+                else:
+                    self._refused(draft, write.verb, error)
+        unsure = {write.draft.item.key for write in chunk if _is_uncertain(write.draft)}
+        unsure |= {draft.item.key for draft in lost}
+        self._answered = [replace(row, writing_since=since) if row.key in unsure else row for row in self._answered]
         self._flush()
+        self._store.mark_answered({write.draft.item.key for write in chunk} - unsure)
         if lost:
             self._settle(lost, since)
+
+    def _note_sending(self, chunk: Sequence[Write], since: datetime) -> None:
+        """Before a batch leaves, the ledger knows everything that may be different after it."""
+        self._store.save_ledger(
+            _may_change(write.draft.item.known, write.draft)
+            for write in chunk
+            if write.verb == UPDATE and write.draft.item.known
+        )
+        self._store.mark_sent({write.draft.item.key for write in chunk}, since)
+        self._store.mark_writing([write.draft.item.key for write in chunk if write.verb == ADD], since)
+        added = [mark(write.draft, file) for write in chunk if write.verb == ADD for file in files_of(write.draft)]
+        attached = [mark(write.draft, write.file) for write in chunk if write.file]
+        self._store.save_task_files([*added, *attached], "writing")
 
     def _flush(self) -> None:
         """What a batch achieved goes to the ledger in one piece; lost before that, it is found by key."""
@@ -310,41 +178,44 @@ class Writer:
         self._store.save_task_files(self._attached, "done")
         self._answered, self._attached = [], []
 
-    def _ask(self, chunk: Sequence[tuple[Draft, str, Command]]) -> list[Item]:
+    def _ask(self, chunk: Sequence[Write]) -> list[Item]:
         """The items of the commands, in their order; what a batch would garble goes alone."""
-        together = {str(n): one[2] for n, one in enumerate(chunk) if batches.is_batchable(one[2].params)}
+        commands = {str(number): write.command for number, write in enumerate(chunk)}
+        together = {key: command for key, command in commands.items() if batches.is_batchable(command.params)}
         items: dict[str, Item] = {}
         if together:
             try:
                 items = self._client.batch(together)
             except errors.PortalError as error:
                 items = {key: Item(key, error=error) for key in together}
-        for number, (_draft, _verb, command) in enumerate(chunk):
-            key = str(number)
+        for key, command in commands.items():
             if key not in items:
                 try:
                     items[key] = Item(key, self._client.call(command.method, command.params).result)
                 except errors.PortalError as error:
                     items[key] = Item(key, error=error)
-        return [items[str(number)] for number in range(len(chunk))]
+        return [items[key] for key in commands]
 
-    def _take(self, draft: Draft, verb: str, item: Item) -> None:
+    def _take(self, write: Write, item: Item) -> None:
         """Read one answer; raises its error."""
-        value = item.value
-        if verb == ADD:
+        draft, value = write.draft, item.value
+        if write.verb == ADD:
             task = methods.read_task(methods.task_row(value, "tasks.task.add"), self._portal.zone)
             if task.xml_id != draft.item.key:
                 draft.warnings.append(
                     _("the portal does not keep external keys (XML_ID): tasks are found again by their titles")
                 )
             self._added(draft, task)
-        elif verb == UPDATE:
+            self._attached += [mark(draft, file) for file in draft.item.order.files]
+        elif write.verb == UPDATE:
             methods.task_row(value, "tasks.task.update")
             self._answered.append(_ledger(draft, "done", self._pace.clock()))
-        elif verb == COMPLETE:
+            if draft.item.known is None:  # the service that made the task gave it the files, too
+                self._attached += [mark(draft, file) for file in draft.item.order.files]
+        elif write.verb == COMPLETE:
             draft.task = methods.read_task(methods.task_row(value, "tasks.task.complete"), self._portal.zone)
-        elif verb == "attach":
-            self._attached += [_mark(draft, file) for file in draft.attach]
+        elif write.file is not None:
+            self._attached.append(mark(draft, write.file))
         else:
             draft.warnings.append(
                 _("a second task of this line, made by a send that was cut, was deleted: the first stays")
@@ -353,72 +224,63 @@ class Writer:
     def _refused(self, draft: Draft, verb: str, error: errors.PortalError) -> None:
         if verb == ADD:
             self._answered.append(_ledger(draft, "planned", self._pace.clock()))
-        if verb == "delete":
+        if verb == DELETE:
             draft.warnings.append(_("a second task of this line could not be deleted: {reason}").format(reason=error))
         else:
             draft.fail(error)
 
     def _added(self, draft: Draft, task: Task) -> None:
         draft.task = task
+        if draft.responsible is None or task.responsible_id != draft.responsible[0]:  # by an earlier run
+            draft.responsible = (task.responsible_id, task.responsible_name or f"#{task.responsible_id}")
+            draft.start, draft.end, draft.deadline, draft.estimate_s = (
+                task.start,
+                task.end,
+                task.deadline,
+                task.estimate_s,
+            )
         self._answered.append(_ledger(draft, "done", self._pace.clock()))
-        self._attached += [_mark(draft, file) for file in draft.item.order.files]
 
     # lost answers
 
     def _settle(self, lost: list[Draft], since: datetime) -> None:
+        """What was made is taken; what surely was not is sent again, once: another loss is left to the next run."""
         keys = [draft.item.key for draft in lost]
-        by_key = {draft.item.key: draft for draft in lost}
         orders = {draft.item.order.id for draft in lost}
         titles = [title for title in self._titles if title.order_id in orders]
-        settling = Settling(self._client, self._portal, self._rules, self._pace)
+
+        def look() -> bool:
+            reading.look_up(self._client, self._portal, keys, titles)
+            return len(self._found(lost, since)) == len(lost)
+
         try:
-            settling.wait_for(keys, since, titles, lambda key: self._find(by_key[key]) is not None)
-            again = [draft for draft in lost if not self._adopt_found(draft)]
+            self._pace.look_until(since, look, self._rules.zone, at_most_s=self._rules.retry_s)
+            found = self._found(lost, since)
+            for draft in lost:
+                if task := found.get(draft.item.key):
+                    self._added(draft, task)
             self._repeated += lost
             self._flush()
-            if again:
-                self._send_again(again)
+            self._send_again([draft for draft in lost if draft.task is None])
         except errors.PortalError as error:
-            for draft in lost:
-                if draft.outcome == "created" and draft.task is None and draft.error is None:
-                    draft.fail(error)
+            _fail([draft for draft in lost if draft.task is None and draft.error is None], error)
+
+    def _found(self, lost: Sequence[Draft], since: datetime) -> dict[str, Task]:
+        lines = [replace(_ledger(draft, "writing", since), writing_since=since) for draft in lost]
+        titled = [task.id for tasks in self._portal.titled.values() for task in tasks]
+        return find_lost(self._portal, lines, self._store.our_tasks(titled))
 
     def _send_again(self, drafts: Sequence[Draft]) -> None:
-        """What surely did not happen is repeated, once: another loss is left to the next run."""
-        chunk = [one for one in self._commands(drafts) if one[1] == ADD]
-        self._store.mark_writing([draft.item.key for draft in drafts], self._pace.clock())
-        for (draft, verb, _command), item in zip(chunk, self._ask(chunk), strict=True):
+        chunk = [write for write in self._commands(drafts) if write.verb == ADD]
+        self._store.mark_writing([write.draft.item.key for write in chunk], self._pace.clock())
+        for write, item in zip(chunk, self._ask(chunk), strict=True):
             try:
-                self._take(draft, verb, item)
+                self._take(write, item)
             except errors.PortalUncertain as error:
-                draft.fail(error)
+                write.draft.fail(error)
             except errors.PortalError as error:
-                self._refused(draft, verb, error)
+                self._refused(write.draft, ADD, error)
         self._flush()
-
-    def _find(self, draft: Draft) -> Task | None:
-        tasks = [task for task in self._portal.by_key.get(draft.item.key, []) if task.is_open]
-        if tasks:
-            return tasks[0]
-        since = draft.item.order.date
-        return next(
-            (
-                task
-                for task in self._portal.titled.get(draft.item.order.id, [])
-                if not task.xml_id and task.is_open and task.title == draft.item.title and self._is_free(task)
-                if since is None or task.created_at is None or task.created_at >= since
-            ),
-            None,
-        )
-
-    def _is_free(self, task: Task) -> bool:
-        return task.id not in self._store.our_tasks([task.id])
-
-    def _adopt_found(self, draft: Draft) -> bool:
-        task = self._find(draft)
-        if task is not None:
-            self._added(draft, task)
-        return task is not None
 
     def _remove_duplicates(self) -> None:
         """Once more at the end of a run with lost answers: a first send may have ended after the second."""
@@ -432,7 +294,8 @@ class Writer:
                     draft.spare = tasks[1:]
                     self._added(draft, tasks[0])
             doubled = [draft for draft in self._repeated if draft.spare]
-            self._send([one for one in self._commands(doubled) if one[1] == "delete"])
+            if doubled:
+                self._send([write for write in self._commands(doubled) if write.verb == DELETE])
         except errors.PortalError as error:
             for draft in self._repeated:
                 draft.warnings.append(
@@ -480,18 +343,9 @@ class Writer:
                 continue
             if known is None:
                 self._store.save_ledger([_ledger(draft, "done", now)])
-                self._store.save_task_files([_mark(draft, file) for file in draft.item.order.files], "done")
-            elif known.state != "done" or known.task_id != task.id:
+                self._store.save_task_files([mark(draft, file) for file in draft.item.order.files], "done")
+            elif known.state != "done" or known.task_id != task.id or known.writing_since:
                 self._store.save_ledger([replace(known, state="done", task_id=task.id, writing_since=None)])
-
-
-def _files_of(draft: Draft) -> Sequence[onec.Attachment]:
-    """The files this draft needs on the disk."""
-    return draft.item.order.files if draft.action == ADD else draft.attach
-
-
-def _mark(draft: Draft, file: onec.Attachment) -> tuple[str, str, str]:
-    return draft.item.key, file.name, file.sha256
 
 
 def _deletable(draft: Draft) -> list[Task]:
@@ -507,10 +361,27 @@ def _deletable(draft: Draft) -> list[Task]:
     return found
 
 
-def untouched(task: Task) -> bool:
-    """Whether nobody did anything to it since it was made."""
-    changed = task.changed_at and task.created_at and task.changed_at - task.created_at > timedelta(seconds=5)
-    return task.status in (Status.NEW, Status.PENDING) and not (changed or task.spent_s or task.comments)
+def _is_uncertain(draft: Draft) -> bool:
+    return isinstance(draft.error, errors.PortalUncertain)
+
+
+def _has_ended(draft: Draft, known: LedgerTask) -> bool:
+    """Whether no update of the line can be under way: none is unanswered, or the task shows it."""
+    changed_at = draft.task.changed_at if draft.task else None
+    return known.writing_since is None or (changed_at is not None and changed_at >= known.writing_since)
+
+
+def _may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
+    """The ledger's row while an update is under way: cut now, the next send writes what it changes in any case."""
+    before = known.sent_values.get("onec", {})
+    changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
+    return replace(
+        known,
+        state="done",
+        task_id=draft.task.id if draft.task else None,
+        sent_values={**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}},
+        estimate_s=None if "minutes" in changed else known.estimate_s,
+    )
 
 
 def _fail(drafts: Iterable[Draft], error: errors.PortalError) -> None:
@@ -518,9 +389,9 @@ def _fail(drafts: Iterable[Draft], error: errors.PortalError) -> None:
         draft.fail(error)
 
 
-def _chunks(commands: list[tuple[Draft, str, Command]]) -> Iterable[list[tuple[Draft, str, Command]]]:
-    for start in range(0, len(commands), BATCH):
-        yield commands[start : start + BATCH]
+def _chunks(writes: list[Write]) -> Iterable[list[Write]]:
+    for start in range(0, len(writes), BATCH):
+        yield writes[start : start + BATCH]
 
 
 def _ledger(draft: Draft, state: str, now: datetime) -> LedgerTask:
