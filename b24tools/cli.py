@@ -14,12 +14,12 @@ from typing import Annotated
 
 import typer
 
-from b24tools import __version__, config, errors, session, show
+from b24tools import __version__, cli_words, config, errors, session, show
 from b24tools.i18n import _
 
 SANDBOX_CODE = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
 
-app = typer.Typer(
+app = cli_words.App(
     name="b24tools",
     help=_("Orders from 1C:Enterprise become tasks in Bitrix24; closed tasks become a leaderboard."),
     invoke_without_command=True,
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     except errors.B24ToolsError as error:
         return _failed(context, error)
     except typer.TyperException as error:
-        usage = errors.ConfigError(error.format_message(), _("`b24tools --help` shows the usage."))
+        usage = errors.ConfigError(cli_words.usage(error), _("`b24tools --help` shows the usage."))
         usage.code = "usage"
         return _failed(context, usage)
     except (KeyboardInterrupt, typer.Abort):
@@ -92,9 +92,12 @@ def _unexpected(error: Exception) -> errors.B24ToolsError:
 def options(
     ctx: typer.Context,
     env_file: Annotated[
-        Path | None, typer.Option("--env-file", help=_("Settings file, instead of .env from here upwards."))
+        Path | None,
+        typer.Option("--env-file", metavar="PATH", help=_("Settings file, instead of .env from here upwards.")),
     ] = None,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help=_("Say more; -vv with tracebacks."))] = 0,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, show_default=False, help=_("Say more; -vv with tracebacks."))
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help=_("Say nothing but data and errors."))] = False,
     version: Annotated[bool, typer.Option("--version", help=_("Show the version and exit."))] = False,
 ) -> None:
@@ -120,12 +123,12 @@ def options(
 Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON object."))]
 
 
-@app.command(help=_("Make tasks of 1C orders, each for the least busy person of the right department."))
+@app.command(help=_("Make tasks of 1C orders. Each goes to whoever in the right department finishes it first."))
 def assign(
     ctx: typer.Context,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE|-]...", help=_("Order files (JSON); - is stdin."), show_default=False),
+        typer.Argument(metavar="FILE|-", help=_("Order files (JSON); - is stdin."), show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Plan and print; write nothing."))] = False,
     to: Annotated[
@@ -156,7 +159,7 @@ def assign(
     return cli_assign.from_files(here, context.talk, files or [], pins, dry_run=dry_run, as_json=as_json)
 
 
-@app.command(help=_("Show the whole story on a portal of its own; nothing has to be configured."))
+@app.command(help=_("Show the whole story on a sandbox portal. Nothing has to be configured."))
 def demo(ctx: typer.Context) -> int:
     """The story on the sandbox."""
     from b24tools import demo as story
@@ -165,7 +168,7 @@ def demo(ctx: typer.Context) -> int:
     return story.run_demo(context.talk)
 
 
-@app.command(help=_("Run the sandbox portal on a port, to play with or to point other clients at."))
+@app.command(help=_("Run the sandbox portal on a port. Play with it, or point other clients at it."))
 def sandbox(
     port: Annotated[int, typer.Option("--port", help=_("The port to listen on."), min=1, max=65535)] = 8024,
 ) -> None:
@@ -186,7 +189,7 @@ def sandbox(
         ) from None
 
 
-@app.command("config", help=_("Show or set the settings that can change while b24tools runs."))
+@app.command("config", help=_("Show or set what may change while b24tools runs."))
 def running_settings(
     ctx: typer.Context,
     key: Annotated[str | None, typer.Argument(help=_("The setting's name."), show_default=False)] = None,

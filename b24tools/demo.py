@@ -79,7 +79,7 @@ def _finished(here: session.Session, _portal: Portal, talk: show.Talk) -> int:
 
 def _next() -> str:
     return _(
-        "  b24tools sandbox                   this portal on a port, with a webhook for .env\n"
+        "  b24tools sandbox                   this portal on a port, its webhook for .env\n"
         "  b24tools assign ORDER --dry-run    look at a plan before anything is written\n"
         "  b24tools assign --inbox FOLDER     for cron: take the orders that 1C drops\n"
         "Your own portal: copy .env-example to .env and set BITRIX_WEBHOOK_URL (README)."

@@ -30,12 +30,19 @@ ARROWS = {
     "__main__": {"config", "cli"},
 }
 # Modules that belong together under one name.
-TOGETHER = {"onec_json": "onec", "onec_values": "onec", "cli_assign": "cli", "demo": "cli", "history": "store"}
+TOGETHER = {
+    "onec_json": "onec",
+    "onec_values": "onec",
+    "cli_assign": "cli",
+    "cli_words": "cli",
+    "demo": "cli",
+    "history": "store",
+}
 SANDBOX_MAY = "b24tools.bitrix.brackets"
 
 DOORS = {
     "httpx": {"bitrix/client.py", "sandbox/front.py"},
-    "typer": {"cli.py"},
+    "typer": {"cli.py", "cli_words.py"},
     "rich": {"show.py"},
     "fastapi": {"server.py"},
     "starlette": {"sandbox/front.py"},
