@@ -111,10 +111,29 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
         name = str(first["loc"][0])
         raise errors.ConfigError(
             _("{name} (from {where}): {reason}").format(
-                name=name, where=where.get(name, "?"), reason=str(first["msg"]).removeprefix("Value error, ")
+                name=name,
+                where=where.get(name, "?"),
+                reason=_expected(first["type"], first.get("ctx", {}), first["msg"]),
             ),
             _("Correct it there; .env-example describes every setting."),
         ) from None
+
+
+def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
+    """What a setting should have been; pydantic itself says it in English only."""
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch":
+        return _("expected one of {values}").format(values=str(context["pattern"]).strip("^()$").replace("|", ", "))
+    limits = {
+        "greater_than": _("expected more than {limit}").format(limit=context.get("gt")),
+        "greater_than_equal": _("expected {limit} or more").format(limit=context.get("ge")),
+        "less_than_equal": _("expected {limit} or less").format(limit=context.get("le")),
+        "int_parsing": _("expected a whole number"),
+        "float_parsing": _("expected a number"),
+        "bool_parsing": _("expected 1 or 0"),
+    }
+    return limits.get(kind, message)
 
 
 def webhook_url(settings: Settings) -> str:
