@@ -161,14 +161,18 @@ def tasks_by_id(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
     return _task_list({"ID": list(task_ids)})
 
 
-def tasks_titled(part: str, group_id: int, created_from: datetime | None) -> Query[list[Mapping[str, Any]]]:
-    """The project's tasks whose title contains `part`, oldest first, at most 50, as rows.
+def tasks_titled(
+    part: str, group_id: int, created_from: datetime | None, *, after: int = 0
+) -> Query[list[Mapping[str, Any]]]:
+    """The project's tasks whose title contains `part`, with ids above `after`, oldest first, at most 50, as rows.
 
     The exact filter `=TITLE` never matches titles with `_ % !`, hence the substring.
     """
     conditions: dict[str, Any] = {"TITLE": part, "GROUP_ID": group_id}
     if created_from:
         conditions[">=CREATED_DATE"] = created_from.isoformat()
+    if after:
+        conditions[">ID"] = after
     return _task_list(conditions)
 
 

@@ -231,6 +231,8 @@ class Drafter:
         if item.known:
             draft.deadline_from_slot = bool(item.known.sent_values.get("deadline_from_slot"))
             draft.auditor_id = item.known.sent_values.get("auditor_id")
+        else:
+            self._infer_sent(draft, task)
         if item.order.done:
             self._complete(draft, task)
             return
@@ -253,6 +255,13 @@ class Drafter:
             if draft.attach and draft.outcome == result.CHANGED_NOTHING:
                 draft.outcome = "updated"
 
+    def _infer_sent(self, draft: Draft, task: Task) -> None:
+        """What the ledger would know of a task of ours if it had not been lost."""
+        auditor_id = self._auditor(draft.item.order)
+        draft.auditor_id = auditor_id if auditor_id in task.auditor_ids else None
+        wanted = self._wanted_moment(draft.item.order)
+        draft.deadline_from_slot = task.deadline is not None and task.deadline == task.end and task.deadline != wanted
+
     def _complete(self, draft: Draft, task: Task) -> None:
         if task.status != Status.COMPLETED:
             draft.action, draft.outcome = COMPLETE, "completed"
@@ -264,7 +273,7 @@ class Drafter:
 
     def _update(self, draft: Draft, task: Task, changed: set[str]) -> None:
         item, order, fields = draft.item, draft.item.order, draft.fields
-        if "title" in changed:
+        if "title" in changed and task.title != item.title:
             fields["TITLE"] = item.title
         if "minutes" in changed and draft.estimate_s != (item.known and item.known.estimate_s):
             fields["TIME_ESTIMATE"] = draft.estimate_s
@@ -272,14 +281,17 @@ class Drafter:
         if "wanted" in changed:
             self._set_deadline(draft, draft.end)
             fields["DEADLINE"] = self._text(draft.deadline)
-        if changed & {"customer", "amount", "wanted"}:
+        described = {"customer", "wanted", "amount"} if self._rules.show_sum else {"customer", "wanted"}
+        if changed & described:
             fields["DESCRIPTION"] = onec.description(order, item.line, self._rules.show_sum)
-        if "department" in changed:
-            fields["CREATED_BY"] = self._creator(order)
+        if "department" in changed and (creator := self._creator(order)) != task.created_by:
+            fields["CREATED_BY"] = creator
         if "manager" in changed:
             others = [one for one in task.auditor_ids if one != draft.auditor_id]
             draft.auditor_id = self._auditor(order)
-            fields["AUDITORS"] = list(dict.fromkeys([*others, *([draft.auditor_id] if draft.auditor_id else [])]))
+            auditors = list(dict.fromkeys([*others, *([draft.auditor_id] if draft.auditor_id else [])]))
+            if auditors != list(task.auditor_ids):
+                fields["AUDITORS"] = auditors
         if fields:
             draft.action, draft.outcome = UPDATE, "updated"
 
@@ -390,22 +402,29 @@ class Drafter:
 
     def _set_deadline(self, draft: Draft, slot_end: datetime | None) -> None:
         order = draft.item.order
-        wanted = order.wanted
-        if wanted is not None and order.wanted_is_day:
-            try:
-                wanted = self._calendar.end_of_working_day(wanted.date())
-            except NoWorkingTime:
-                wanted = wanted_end(order)
+        wanted = self._wanted_moment(order)
         if wanted is not None and wanted > self._now:
-            draft.deadline, draft.deadline_from_slot = wanted.astimezone(UTC), False
+            draft.deadline, draft.deadline_from_slot = wanted, False
             return
-        if wanted is not None and order.wanted is not None:
+        if order.wanted is not None:
             draft.warnings.append(
                 _("the wanted date {date} has passed: the deadline is the end of the plan").format(
                     date=order.wanted.strftime("%d.%m.%Y")
                 )
             )
         draft.deadline, draft.deadline_from_slot = slot_end, True
+
+    def _wanted_moment(self, order: onec.Order) -> datetime | None:
+        """The wanted moment; of a bare date the end of that working day, or of the last one before."""
+        if order.wanted is None:
+            return None
+        wanted = order.wanted
+        if order.wanted_is_day:
+            try:
+                wanted = self._calendar.end_of_working_day(wanted.date())
+            except NoWorkingTime:
+                wanted = wanted_end(order) or wanted
+        return wanted.astimezone(UTC)
 
     def _creator(self, order: onec.Order) -> int:
         department = self._staff.department_named(order.department) if order.department else None

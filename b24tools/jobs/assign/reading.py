@@ -88,18 +88,11 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     remember(portal, _tasks(items, "keys", portal.zone), questions.keys)
     for task in _tasks(items, "ids", portal.zone):
         portal.by_id[task.id] = task
-    for number, question in enumerate(questions.titles):
-        tasks = _tasks(items, f"title{number}", portal.zone)
-        portal.titled[question.order_id] = [task for task in tasks if task.group_id == portal.places.group_id]
+    _read_titled(client, portal, items, questions.titles)
     _read_people(portal, items, questions)
     _read_absences(portal, items, questions)
     if params is not None:
-        read = chains.read(chains.TASKS, items, prefix="open")
-        rows = list(read.rows)
-        if not read.complete:
-            for page in client.pages(chains.TASKS, params, after=read.last_id, length=BATCH):
-                rows += page
-        portal.open = [methods.read_task(row, portal.zone) for row in rows]
+        _read_open(client, portal, items, params)
     _read_files(portal, items, questions)
     return portal
 
@@ -141,11 +134,7 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
     for key in keys:
         portal.by_key.pop(key, None)
     remember(portal, _tasks(items, "keys", portal.zone), keys)
-    for number, title in enumerate(titles):
-        if f"title{number}" in items:
-            portal.titled[title.order_id] = [
-                task for task in _tasks(items, f"title{number}", portal.zone) if task.group_id == group_id
-            ]
+    _read_titled(client, portal, items, titles)
 
 
 def read_more_absences(client: Client, portal: Portal, questions: Questions, until: date) -> None:
@@ -153,6 +142,24 @@ def read_more_absences(client: Client, portal: Portal, questions: Questions, unt
     queries = _absence_queries(questions, portal.absences_until, until)
     _take_absences(portal, queries, client.batch({key: query.command for key, query in queries.items()}))
     portal.absences_until = until
+
+
+def read_workers(client: Client, portal: Portal, questions: Questions, user_ids: Sequence[int]) -> None:
+    """The open work and the absences of people whom the questions were not about: they were handed a task."""
+    asked = replace(questions, workers=user_ids)
+    params = methods.open_work_of(user_ids)
+    queries = _absence_queries(asked, questions.today, portal.absences_until)
+    items = client.batch(
+        {
+            "people": methods.people_by_id(user_ids).command,
+            **({} if portal.missing_scopes else {key: query.command for key, query in queries.items()}),
+            **chains.commands(chains.TASKS, params, length=len(user_ids), prefix="open"),
+        }
+    )
+    portal.people |= {person.id: person for person in methods.read_people(items["people"].value)}
+    if not portal.missing_scopes:
+        _take_absences(portal, queries, items)
+    _read_open(client, portal, items, params)
 
 
 def _commands(questions: Questions) -> dict[str, Command]:
@@ -237,9 +244,31 @@ def _tasks(items: Mapping[str, Item], prefix: str, zone: tzinfo) -> list[Task]:
     return found
 
 
+def _read_titled(client: Client, portal: Portal, items: Mapping[str, Item], questions: Sequence[TitleQuestion]) -> None:
+    """The project's tasks that may be a line's, all pages: a short number is part of many titles."""
+    group_id = portal.places.group_id
+    for number, question in enumerate(questions):
+        tasks = _tasks(items, f"title{number}", portal.zone)
+        more = tasks
+        while len(more) == chains.PAGE and group_id is not None:
+            query = methods.tasks_titled(question.part, group_id, question.since, after=more[-1].id)
+            more = [methods.read_task(row, portal.zone) for row in query.run(client)]
+            tasks += more
+        portal.titled[question.order_id] = [task for task in tasks if task.group_id == group_id]
+
+
+def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], params: Mapping[str, Any]) -> None:
+    read = chains.read(chains.TASKS, items, prefix="open")
+    rows = list(read.rows)
+    if not read.complete:
+        for page in client.pages(chains.TASKS, params, after=read.last_id, length=BATCH):
+            rows += page
+    portal.open += [methods.read_task(row, portal.zone) for row in rows]
+
+
 def _read_people(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
     if "people" in items:
-        portal.people = {person.id: person for person in methods.read_people(items["people"].value)}
+        portal.people |= {person.id: person for person in methods.read_people(items["people"].value)}
     for number, surname in enumerate(questions.surnames):
         portal.surnames[surname] = methods.read_people(items[f"surname{number}"].value)
 

@@ -11,6 +11,7 @@ from b24tools import errors
 FAILED = "failed"
 DRY_RUN = "planned"
 CHANGED_NOTHING = "unchanged"
+COMPLETED = "completed"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def outcome_of(tasks: Sequence[TaskResult], *, done: bool, dry_run: bool) -> str
     if dry_run:
         return DRY_RUN
     if done:
-        return "completed"
+        return COMPLETED
     return "created" if words == {"created"} else "updated"
 
 

@@ -12,10 +12,10 @@ from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
-from b24tools.jobs.assign.draft import Draft, Drafter, Item, Rules, surname_of, wanted_end
+from b24tools.jobs.assign.draft import DONE, Draft, Drafter, Item, Rules, surname_of, wanted_end
 from b24tools.jobs.assign.pace import CLOCKS_APART, Pace, find_lost, latest
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
-from b24tools.jobs.assign.result import CHANGED_NOTHING, OrderResult, TaskResult, outcome_of
+from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
 from b24tools.jobs.assign.writing import Writer
 from b24tools.models import Person, Task
 from b24tools.planning import sources
@@ -97,6 +97,9 @@ class _Run:
         portal = self._read(questions, ledger)
         self._check_owner(portal)
         items = _items(self._orders, ledger)
+        if handed_over := _handed_over(items, portal, questions.workers):
+            reading.read_workers(self._tools.client, portal, questions, handed_over)
+            questions = replace(questions, workers=[*questions.workers, *handed_over])
         drafter, drafts = self._draft(company, portal, questions, items)
         if not self._dry_run:
             self._write(company, portal, titles, drafts)
@@ -188,6 +191,8 @@ class _Run:
         for key, task in found.items():
             portal.by_id[task.id] = task
             ledger[key] = replace(ledger[key], task_id=task.id)
+        for key, line in ledger.items():
+            ledger[key] = _with_deadline_as_sent(line, portal.by_id.get(line.task_id or 0))
         counts = dict.fromkeys(questions.workers, 0)
         for task in portal.open:
             counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
@@ -317,12 +322,16 @@ class _Run:
         warnings = [*order.warnings, *self._warnings]
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
-        if not order.done and self._before.get(order.id) == "completed":
+        before = self._before.get(order.id) == COMPLETED
+        unfinished = before and not order.done and any(draft.task and draft.task.status in DONE for draft in mine)
+        if unfinished:
             warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
         finish = max((task.end for task in tasks if task.end), default=None)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
         if not self._dry_run:
-            self._tools.store.save_order(order.id, order.number, self._tools.pace.clock(), outcome)
+            finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
+            noted = COMPLETED if finished else outcome
+            self._tools.store.save_order(order.id, order.number, self._tools.pace.clock(), noted)
         return OrderResult(
             id=order.id,
             number=order.number,
@@ -333,6 +342,18 @@ class _Run:
             late_s=drafter.late_s(order, finish),
             warnings=tuple(warnings),
         )
+
+
+def _handed_over(items: Sequence[Item], portal: Portal, workers: Sequence[int]) -> list[int]:
+    """Who has a task whose minutes changed without being asked about: people of other departments."""
+    found = set()
+    for item in items:
+        if item.known and item.known.task_id in portal.by_id and not item.order.done:
+            task = portal.by_id[item.known.task_id]
+            before = item.known.sent_values.get("onec", {}).get("minutes")
+            if task.is_open and before != item.line.minutes and task.responsible_id not in workers:
+                found.add(task.responsible_id)
+    return sorted(found)
 
 
 def _items(batch: Sequence[onec.Order], ledger: Mapping[str, LedgerTask]) -> list[Item]:
@@ -346,6 +367,14 @@ def _items(batch: Sequence[onec.Order], ledger: Mapping[str, LedgerTask]) -> lis
 def _lost(ledger: Mapping[str, LedgerTask]) -> list[LedgerTask]:
     """Lines whose tasks were being made when a run was cut."""
     return [line for line in ledger.values() if line.state == "writing" and line.task_id is None]
+
+
+def _with_deadline_as_sent(line: LedgerTask, task: Task | None) -> LedgerTask:
+    """An update of unknown fate may have set the deadline: then it was not moved by hand."""
+    under_way = line.sent_values.get("deadline_under_way")
+    if task is None or task.deadline is None or under_way != task.deadline.isoformat():
+        return line
+    return replace(line, deadline=task.deadline)
 
 
 def _removed_lines(
