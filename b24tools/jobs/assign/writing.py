@@ -375,11 +375,14 @@ def _may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
     """The ledger's row while an update is under way: cut now, the next send writes what it changes in any case."""
     before = known.sent_values.get("onec", {})
     changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
+    sent_values = {**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}}
+    if draft.deadline and draft.deadline_from_slot:
+        sent_values["deadline_under_way"] = draft.deadline.isoformat()
     return replace(
         known,
         state="done",
         task_id=draft.task.id if draft.task else None,
-        sent_values={**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}},
+        sent_values=sent_values,
         estimate_s=None if "minutes" in changed else known.estimate_s,
     )
 
