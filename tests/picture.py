@@ -1,4 +1,4 @@
-"""Draws the README's picture of the terminal: `python -m tests.picture` writes docs/assign.svg."""
+"""Draws the pictures of the terminal for both READMEs: `python -m tests.picture` writes docs/assign*.svg."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from b24tools import i18n, onec, show
 from b24tools.sandbox import plant
 from tests.plant import MOSCOW, Clock, Works, order
 
-PICTURE = Path(__file__).parent.parent / "docs" / "assign.svg"
+DOCS = Path(__file__).parent.parent / "docs"
+PICTURES = {"en": DOCS / "assign.svg", "ru": DOCS / "assign.ru.svg"}
 LINES = (
     ("Макетчик", 1310.48),
     ("Печатник/плотер", 68.67),
@@ -24,9 +25,9 @@ LINES = (
 )
 
 
-def draw() -> str:
+def draw(language: str = "en") -> str:
     """The table that `b24tools assign order.json` prints on the demo plant, as SVG."""
-    i18n.use("en")
+    i18n.use(language)
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
         works = Works(plant.build(clock), Path(folder), clock)
@@ -41,5 +42,5 @@ def draw() -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(draw(), encoding="utf-8")
+    for language, path in PICTURES.items():
+        path.write_text(draw(language), encoding="utf-8")
