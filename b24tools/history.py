@@ -1,19 +1,17 @@
-"""What was closed, by whom, and when it was collected: people, departments, tasks and snapshot runs."""
+"""What was closed and by whom: people, departments, tasks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlite_utils import Database
-
 from b24tools import weeks
 from b24tools.models import Department, Person, Status, Task
+from b24tools.runs import Runs, to_text
 
 _TASK = """INSERT INTO tasks (id, title, responsible_id, created_by, group_id, status, created_at, changed_at,
  closed_at, week, deadline, estimate_s, spent_s, gone, saved_at)
@@ -28,24 +26,6 @@ _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadl
 
 
 @dataclass(frozen=True)
-class Run:
-    """A snapshot of the window [`start`, `end`). `cursor`: the last task id saved; `finished_at` None while it runs.
-
-    `complete`: it saw all tasks of the window, with an administrator's eyes.
-    """
-
-    id: int
-    start: datetime
-    end: datetime
-    started_at: datetime
-    finished_at: datetime | None
-    cursor: int
-    tasks: int
-    requests: int
-    complete: bool
-
-
-@dataclass(frozen=True)
 class Saved:
     """What a save did, by week label: how many tasks were new, changed, the same."""
 
@@ -54,11 +34,8 @@ class Saved:
     same: Mapping[str, int]
 
 
-class History:
+class History(Runs):
     """The half of the store that is about closed tasks."""
-
-    _db: Database
-    transaction: Callable[[], AbstractContextManager[None]]
 
     # people
 
@@ -71,7 +48,7 @@ class History:
                 "active": int(person.active),
                 "department_id": person.department_ids[0] if person.department_ids else None,
                 "department_ids": json.dumps(person.department_ids),
-                "saved_at": _text(now),
+                "saved_at": to_text(now),
             }
             for person in people
         ]
@@ -80,17 +57,19 @@ class History:
                 self._db.table("people").upsert_all(rows, pk="id")
 
     def save_departments(self, departments: Iterable[Department], now: datetime) -> None:
-        """Replace the departments by these."""
+        """Replace the departments by these; none at all is no answer to believe."""
         rows = [
             {
                 "id": one.id,
                 "name": one.name,
                 "parent_id": one.parent_id,
                 "head_id": one.head_id,
-                "saved_at": _text(now),
+                "saved_at": to_text(now),
             }
             for one in departments
         ]
+        if not rows:
+            return
         with self.transaction():
             self._db.execute("DELETE FROM departments")
             self._db.table("departments").insert_all(rows, pk="id")
@@ -98,6 +77,18 @@ class History:
     def known_people(self) -> set[int]:
         """The ids of everybody known."""
         return {row["id"] for row in self._db.query("SELECT id FROM people")}
+
+    def count_departments(self) -> int:
+        """How many departments are known."""
+        return int(self._db.table("departments").count)
+
+    def strangers(self, start: datetime, end: datetime) -> list[int]:
+        """People nobody knows who are responsible for counted tasks of the window."""
+        sql = (
+            "SELECT DISTINCT responsible_id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            " AND responsible_id NOT IN (SELECT id FROM people) ORDER BY 1"
+        )
+        return [row["responsible_id"] for row in self._db.query(sql, [to_text(start), to_text(end)])]
 
     # tasks
 
@@ -127,7 +118,7 @@ class History:
         count = 0
         for task_id in task_ids:
             cursor = self._db.execute(
-                "UPDATE tasks SET gone = 1, saved_at = ? WHERE id = ? AND gone = 0", [_text(now), task_id]
+                "UPDATE tasks SET gone = 1, saved_at = ? WHERE id = ? AND gone = 0", [to_text(now), task_id]
             )
             count += cursor.rowcount
         return count
@@ -135,7 +126,7 @@ class History:
     def mark_unseen_gone(self, start: datetime, end: datetime, run_started_at: datetime) -> dict[str, int]:
         """Tasks of the window that a complete run did not see and nobody saved since it began: gone, by week."""
         where = "closed_at >= ? AND closed_at < ? AND saved_at < ? AND gone = 0"
-        window = [_text(start), _text(end), _text(run_started_at)]
+        window = [to_text(start), to_text(end), to_text(run_started_at)]
         found = self._db.query(f"SELECT week, count(*) AS n FROM tasks WHERE {where} GROUP BY week", window)  # noqa: S608
         counts = {row["week"]: row["n"] for row in found}
         self._db.execute(f"UPDATE tasks SET gone = 1 WHERE {where}", window)  # noqa: S608 - a constant
@@ -144,7 +135,7 @@ class History:
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
         """Counted tasks of the window, by week label."""
         sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
-        return {row["week"]: row["n"] for row in self._db.query(sql, [_text(start), _text(end)])}
+        return {row["week"]: row["n"] for row in self._db.query(sql, [to_text(start), to_text(end)])}
 
     def _rows_of(self, task_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         found: dict[int, Mapping[str, Any]] = {}
@@ -153,63 +144,6 @@ class History:
             marks = ", ".join("?" * len(ids))
             found.update({row["id"]: row for row in self._db.query(f"SELECT * FROM tasks WHERE id IN ({marks})", ids)})  # noqa: S608
         return found
-
-    # runs
-
-    def begin_run(self, start: datetime, end: datetime, now: datetime) -> Run:
-        """Note that a snapshot of this window began."""
-        with self.transaction():
-            row = {"from_at": _text(start), "to_at": _text(end), "started_at": _text(now), "cursor": 0}
-            table = self._db.table("snapshot_runs").insert(row | {"tasks": 0, "requests": 0, "complete": 0}, pk="id")
-        return self._run(int(str(table.last_pk)))
-
-    def unfinished_run(self, start: datetime, end: datetime, not_before: datetime) -> Run | None:
-        """The latest run of exactly this window that was killed, if it began late enough to be taken up again."""
-        sql = (
-            "SELECT id FROM snapshot_runs WHERE from_at = ? AND to_at = ? AND started_at >= ? AND finished_at IS NULL"
-            " ORDER BY id DESC LIMIT 1"
-        )
-        rows = list(self._db.query(sql, [_text(start), _text(end), _text(not_before)]))
-        return self._run(rows[0]["id"]) if rows else None
-
-    def advance_run(self, run: Run, cursor: int, tasks: int, requests: int) -> None:
-        """Move the cursor. Call it inside the transaction that saves the rows it stands for."""
-        self._db.execute(
-            "UPDATE snapshot_runs SET cursor = ?, tasks = tasks + ?, requests = ? WHERE id = ?",
-            [cursor, tasks, requests, run.id],
-        )
-
-    def finish_run(self, run: Run, now: datetime, requests: int, *, complete: bool) -> None:
-        """Close the run. Call it inside the transaction that marks what is gone."""
-        self._db.execute(
-            "UPDATE snapshot_runs SET finished_at = ?, requests = ?, complete = ? WHERE id = ?",
-            [_text(now), requests, int(complete), run.id],
-        )
-
-    def last_complete_run(self) -> Run | None:
-        """The latest complete run of any window, by its start."""
-        sql = "SELECT id FROM snapshot_runs WHERE complete = 1 ORDER BY started_at DESC LIMIT 1"
-        rows = list(self._db.query(sql))
-        return self._run(rows[0]["id"]) if rows else None
-
-    def covering_runs(self, start: datetime, end: datetime) -> list[Run]:
-        """The complete runs whose window holds all of [start, end), the latest begun first."""
-        sql = "SELECT id FROM snapshot_runs WHERE complete = 1 AND from_at <= ? AND to_at >= ? ORDER BY started_at DESC"
-        return [self._run(row["id"]) for row in self._db.query(sql, [_text(start), _text(end)])]
-
-    def _run(self, run_id: int) -> Run:
-        row = next(iter(self._db.query("SELECT * FROM snapshot_runs WHERE id = ?", [run_id])))
-        return Run(
-            id=row["id"],
-            start=datetime.fromisoformat(row["from_at"]),
-            end=datetime.fromisoformat(row["to_at"]),
-            started_at=datetime.fromisoformat(row["started_at"]),
-            finished_at=datetime.fromisoformat(row["finished_at"]) if row["finished_at"] else None,
-            cursor=row["cursor"],
-            tasks=row["tasks"],
-            requests=row["requests"],
-            complete=bool(row["complete"]),
-        )
 
 
 def _task_row(task: Task, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
@@ -221,17 +155,13 @@ def _task_row(task: Task, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
         "created_by": task.created_by,
         "group_id": task.group_id,
         "status": task.status,
-        "created_at": _text(task.created_at),
-        "changed_at": _text(task.changed_at),
-        "closed_at": _text(closed),
+        "created_at": to_text(task.created_at),
+        "changed_at": to_text(task.changed_at),
+        "closed_at": to_text(closed),
         "week": weeks.week_of(closed, zone).label if closed else None,
-        "deadline": _text(task.deadline),
+        "deadline": to_text(task.deadline),
         "estimate_s": task.estimate_s,
         "spent_s": task.spent_s,
         "gone": int(closed is None),
-        "saved_at": _text(now),
+        "saved_at": to_text(now),
     }
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")

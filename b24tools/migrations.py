@@ -119,11 +119,16 @@ def m002_history(db: Database) -> None:
             started_at TEXT NOT NULL,
             finished_at TEXT,
             cursor INTEGER NOT NULL,
+            people_cursor INTEGER,
             tasks INTEGER NOT NULL,
+            people INTEGER NOT NULL,
             requests INTEGER NOT NULL,
+            counts TEXT NOT NULL,
             complete INTEGER NOT NULL
         )""",
         "CREATE INDEX snapshot_runs_by_window ON snapshot_runs (from_at, to_at, started_at)",
+        "CREATE INDEX snapshot_runs_by_start ON snapshot_runs (started_at, complete)",
+        "CREATE TABLE last_read (what TEXT PRIMARY KEY, read_at TEXT NOT NULL)",
         """CREATE VIEW closed_by_week AS
             SELECT tasks.week, tasks.responsible_id AS user_id, people.name, departments.name AS department,
                 count(*) AS tasks, round(sum(tasks.estimate_s) / 3600.0, 1) AS hours,

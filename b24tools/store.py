@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -94,6 +95,7 @@ class Store(History):
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._writer: int | None = None
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded in by SQLite."""
@@ -101,16 +103,25 @@ class Store(History):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. IMMEDIATE, because a read that turns into a write cannot wait its turn."""
+        """All or nothing. IMMEDIATE, because a read that turns into a write cannot wait its turn.
+
+        Inside another one of the same thread it is a part of that one.
+        """
         connection = self._db.conn
+        if self._writer == threading.get_ident():
+            yield
+            return
         connection.execute("BEGIN IMMEDIATE")
+        self._writer = threading.get_ident()
         try:
             yield
+            connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
+        finally:
+            self._writer = None
 
     # running settings
 

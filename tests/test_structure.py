@@ -37,6 +37,7 @@ TOGETHER = {
     "cli_words": "cli",
     "demo": "cli",
     "history": "store",
+    "runs": "store",
 }
 SANDBOX_MAY = "b24tools.bitrix.brackets"
 
@@ -46,7 +47,7 @@ DOORS = {
     "rich": {"show.py"},
     "fastapi": {"server.py"},
     "starlette": {"sandbox/front.py"},
-    "sqlite_utils": {"store.py", "history.py", "migrations.py"},
+    "sqlite_utils": {"store.py", "history.py", "runs.py", "migrations.py"},
     "diskcache": {"bitrix/directory.py"},
     "dotenv": {"config.py"},
     "platformdirs": {"config.py"},

@@ -16,7 +16,7 @@ from b24tools import errors
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
 from b24tools.i18n import _
-from b24tools.models import OPEN_WORK, Absence, Department, Owner, Person, Task
+from b24tools.models import OPEN_WORK, Absence, Department, Owner, Person, Status, Task
 
 T = TypeVar("T")
 
@@ -40,6 +40,21 @@ FULL_SELECT = (
     "DEADLINE",
     "AUDITORS",
     "COMMENTS_COUNT",
+)
+
+CLOSED_SELECT = (
+    "ID",
+    "TITLE",
+    "RESPONSIBLE_ID",
+    "CREATED_BY",
+    "GROUP_ID",
+    "STATUS",
+    "CREATED_DATE",
+    "CHANGED_DATE",
+    "CLOSED_DATE",
+    "DEADLINE",
+    "TIME_ESTIMATE",
+    "TIME_SPENT_IN_LOGS",
 )
 
 
@@ -126,6 +141,17 @@ def read_people(result: Any) -> list[Person]:
             )
         )
     return people
+
+
+def everybody() -> dict[str, Any]:
+    """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
+    return {"FILTER": {}}
+
+
+def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
+    """Parameters for listing the tasks closed in [start, end). Status 4 has a CLOSED_DATE, too."""
+    moments = {">=CLOSED_DATE": start.isoformat(), "<CLOSED_DATE": end.isoformat()}
+    return {"filter": {"REAL_STATUS": int(Status.COMPLETED), **moments}, "select": list(CLOSED_SELECT)}
 
 
 def open_work_of(user_ids: Sequence[int]) -> dict[str, Any]:

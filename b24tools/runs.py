@@ -1,0 +1,134 @@
+"""When what was collected: snapshot runs with their cursors, and when people and departments were last read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+KEPT = timedelta(days=30)  # of runs that a later one has replaced; cron makes 288 a day
+Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same) → week label → tasks
+
+
+@dataclass(frozen=True)
+class Run:
+    """A snapshot of the window [`start`, `end`). `cursor`: the last task id saved; `finished_at` None while it runs.
+
+    `people_cursor`: the last person saved, None when people need not be read (any more). `complete`: it
+    saw all tasks of the window, with an administrator's eyes.
+    """
+
+    id: int
+    start: datetime
+    end: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    cursor: int
+    tasks: int
+    requests: int
+    complete: bool
+    people_cursor: int | None = None
+    people: int = 0
+    counts: Counts = field(default_factory=dict)
+
+
+class Runs:
+    """The part of the store that is about snapshot runs."""
+
+    _db: Database
+    transaction: Callable[[], AbstractContextManager[None]]
+
+    def begin_run(self, start: datetime, end: datetime, now: datetime, people_cursor: int | None = None) -> Run:
+        """Note that a snapshot of this window began."""
+        row = {
+            "from_at": to_text(start),
+            "to_at": to_text(end),
+            "started_at": to_text(now),
+            "cursor": 0,
+            "people_cursor": people_cursor,
+            "tasks": 0,
+            "people": 0,
+            "requests": 0,
+            "counts": "{}",
+            "complete": 0,
+        }
+        with self.transaction():
+            table = self._db.table("snapshot_runs").insert(row, pk="id")
+        return _read_run({**row, "id": table.last_pk, "finished_at": None})
+
+    def unfinished_run(self, start: datetime, end: datetime, not_before: datetime) -> Run | None:
+        """The latest run of exactly this window that was killed, if it began late enough to be taken up again."""
+        sql = (
+            "SELECT * FROM snapshot_runs WHERE from_at = ? AND to_at = ? AND started_at >= ? AND finished_at IS NULL"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        return next(self._runs(sql, start, end, not_before), None)
+
+    def advance_run(self, run: Run) -> None:
+        """Save how far the run has come. Call it inside the transaction that saves the rows it stands for."""
+        self._db.execute(
+            "UPDATE snapshot_runs SET cursor = ?, people_cursor = ?, tasks = ?, people = ?, requests = ?, counts = ?"
+            " WHERE id = ?",
+            [run.cursor, run.people_cursor, run.tasks, run.people, run.requests, json.dumps(run.counts), run.id],
+        )
+
+    def finish_run(self, run: Run, now: datetime, *, complete: bool) -> None:
+        """Close the run and forget old ones. Call it inside the transaction that marks what is gone."""
+        self.advance_run(run)
+        sql = "UPDATE snapshot_runs SET finished_at = ?, complete = ? WHERE id = ?"
+        self._db.execute(sql, [to_text(now), int(complete), run.id])
+        self._db.execute(
+            "DELETE FROM snapshot_runs WHERE started_at < ? AND (complete = 0 OR EXISTS ("
+            "SELECT 1 FROM snapshot_runs AS later WHERE later.from_at = snapshot_runs.from_at"
+            " AND later.to_at = snapshot_runs.to_at AND later.complete = 1"
+            " AND later.started_at > snapshot_runs.started_at))",
+            [to_text(now - KEPT)],
+        )
+
+    def last_complete_run(self) -> Run | None:
+        """The latest complete run of any window, by its start."""
+        return next(self._runs("SELECT * FROM snapshot_runs WHERE complete = 1 ORDER BY started_at DESC LIMIT 1"), None)
+
+    def covering_runs(self, start: datetime, end: datetime) -> list[Run]:
+        """The complete runs whose window holds all of [start, end), the latest begun first."""
+        sql = "SELECT * FROM snapshot_runs WHERE complete = 1 AND from_at <= ? AND to_at >= ? ORDER BY started_at DESC"
+        return list(self._runs(sql, start, end))
+
+    def _runs(self, sql: str, *moments: datetime) -> Iterator[Run]:
+        return map(_read_run, list(self._db.query(sql, [to_text(moment) for moment in moments])))
+
+    def last_read(self, what: str) -> datetime | None:
+        """When all of `what` ("people", "departments") were last read from the portal."""
+        rows = list(self._db.query("SELECT read_at FROM last_read WHERE what = ?", [what]))
+        return datetime.fromisoformat(rows[0]["read_at"]) if rows else None
+
+    def save_last_read(self, what: str, at: datetime) -> None:
+        """Note that all of `what` was read then. Call it inside the transaction that saves the last of it."""
+        self._db.table("last_read").upsert({"what": what, "read_at": to_text(at)}, pk="what")
+
+
+def _read_run(row: Mapping[str, Any]) -> Run:
+    return Run(
+        id=row["id"],
+        start=datetime.fromisoformat(row["from_at"]),
+        end=datetime.fromisoformat(row["to_at"]),
+        started_at=datetime.fromisoformat(row["started_at"]),
+        finished_at=datetime.fromisoformat(row["finished_at"]) if row["finished_at"] else None,
+        cursor=row["cursor"],
+        tasks=row["tasks"],
+        requests=row["requests"],
+        complete=bool(row["complete"]),
+        people_cursor=row["people_cursor"],
+        people=row["people"],
+        counts=json.loads(row["counts"]),
+    )
+
+
+def to_text(moment: datetime | None) -> str | None:
+    """A moment as it is kept: ISO 8601 UTC, whole seconds."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
