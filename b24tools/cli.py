@@ -17,6 +17,7 @@ import typer
 from b24tools import __version__, cli_words, config, errors, session, show
 from b24tools.i18n import _
 
+INTERRUPTED = 130
 SANDBOX_CODE = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
 
 app = cli_words.App(
@@ -45,10 +46,12 @@ class Context:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; the exit status. The one boundary where errors become a line."""
-    context = Context()
+    context = Context(as_json="--json" in arguments)  # a usage error ends before the command has seen its options
     show.use_utf8()
     try:
         status = app(list(arguments), standalone_mode=False, obj=context)
+        if status == INTERRUPTED:  # typer has caught the KeyboardInterrupt
+            return _interrupted(context)
         return status if isinstance(status, int) else 0
     except errors.B24ToolsError as error:
         return _failed(context, error)
@@ -57,14 +60,22 @@ def main(arguments: Sequence[str]) -> int:
         usage.code = "usage"
         return _failed(context, usage)
     except (KeyboardInterrupt, typer.Abort):
-        context.talk.say(_("Interrupted; what was begun can be sent again safely."))
-        return 130
+        return _interrupted(context)
     except BrokenPipeError:
         # the reader (head, less) has seen enough; Python would complain once more when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: a bug is told in one line as well
         return _failed(context, _unexpected(error), error)
+
+
+def _interrupted(context: Context) -> int:
+    error = errors.B24ToolsError(_("Interrupted; what was begun can be sent again safely."))
+    error.code = "interrupted"
+    if context.as_json:
+        show.envelope(context.command, None, ok=False, error=error)
+    context.talk.say(error.message)
+    return INTERRUPTED
 
 
 def _failed(context: Context, error: errors.B24ToolsError, cause: Exception | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,11 +18,24 @@ INBOX_BYTES = 128 * 1024 * 1024
 
 @dataclass
 class _Source:
-    """A file (None: stdin) with its orders, or why it has none."""
+    """A file (None: stdin) with its orders, or why it has none.
+
+    `stamp`: which writing of the file was read. `gone`: it was not there any more.
+    """
 
     path: Path | None
     orders: list[onec.Order] = field(default_factory=list)
     error: errors.B24ToolsError | None = None
+    stamp: inbox.Stamp | None = None
+    gone: bool = False
+
+
+@dataclass
+class _Done:
+    """What came of it. `problems`: files without orders, files that could not be moved."""
+
+    results: list[OrderResult] = field(default_factory=list)
+    problems: list[errors.B24ToolsError] = field(default_factory=list)
 
 
 def from_files(
@@ -35,60 +48,82 @@ def from_files(
     as_json: bool,
 ) -> int:
     """Orders of files and stdin; the exit status. One bad file does not stop the others."""
+    done = _Done()
     sources = [_read(here, None if str(path) == "-" else path) for path in files]
-    return _assign(here, talk, sources, pins, dry_run=dry_run, as_json=as_json)
+    done.problems += [source.error for source in sources if source.error]
+    try:
+        done.results += _run(here, talk, sources, pins, dry_run=dry_run, as_json=as_json)
+    except errors.B24ToolsError:
+        for problem in done.problems:
+            talk.error(problem)
+        raise
+    return _tell(here, talk, done, as_json=as_json)
 
 
 def from_inbox(here: session.Session, talk: show.Talk, folder: Path, pins: Mapping[str, int], *, as_json: bool) -> int:
     """Orders dropped into a folder; those that could not be done now stay for the next time."""
-    sources: list[_Source] = []
-    statuses: list[int] = []
-    size = 0
+    done = _Done()
     paths = inbox.ripe(folder, session.now())
-    for path in paths:
-        source = _read(here, path)
-        if isinstance(source.error, errors.OrderError):
-            inbox.move_failed(path, show.error_line(source.error), session.now())
-        sources.append(source)
-        size += sum(len(file.content) for order in source.orders for file in order.files)
-        if len(sources) == INBOX_FILES or size > INBOX_BYTES:
-            statuses.append(_assign(here, talk, sources, pins, dry_run=False, as_json=as_json, move=True))
-            sources, size = [], 0
-    if sources or (as_json and not statuses):
-        statuses.append(_assign(here, talk, sources, pins, dry_run=False, as_json=as_json, move=True))
     if not paths:
         talk.detail(_("nothing in {folder}").format(folder=folder))
-    return combined_status(statuses)
+    for sources in _portions(here, paths, done):
+        try:
+            results = _run(here, talk, sources, pins, dry_run=False, as_json=as_json)
+        except errors.B24ToolsError as error:
+            if not done.results:
+                for problem in done.problems:
+                    talk.error(problem)
+                raise
+            done.problems.append(error)
+            break
+        done.results += results
+        _move_done(sources, results, done)
+    return _tell(here, talk, done, as_json=as_json)
 
 
-def _assign(
-    here: session.Session,
-    talk: show.Talk,
-    sources: Sequence[_Source],
-    pins: Mapping[str, int],
-    *,
-    dry_run: bool,
-    as_json: bool,
-    move: bool = False,
-) -> int:
-    bad = [source.error for source in sources if source.error]
-    results: list[OrderResult] = []
-    if any(source.orders for source in sources):
-        results = _run(here, talk, sources, pins, dry_run=dry_run, as_json=as_json)
-    if move:
-        _move_done(sources, results)
-    status = combined_status([*(one.exit_status for one in results), *(error.exit_status for error in bad)])
-    first = next(iter(bad), None) or next(
-        (task.error for one in results for task in one.tasks if task.error and one.exit_status), None
-    )
+def _portions(here: session.Session, paths: Sequence[Path], done: _Done) -> Iterator[list[_Source]]:
+    """The files' orders, as many as are planned together; files without any go to `failed/` or stay."""
+    portion: list[_Source] = []
+    size = 0
+    for path in paths:
+        source = _read(here, path)
+        if source.gone:
+            continue  # another run has taken it
+        if source.error:
+            done.problems.append(source.error)
+            if isinstance(source.error, errors.OrderError):
+                _move_failed(source, done)
+            continue
+        portion.append(source)
+        size += sum(len(file.content) for order in source.orders for file in order.files)
+        if len(portion) == INBOX_FILES or size > INBOX_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _tell(here: session.Session, talk: show.Talk, done: _Done, *, as_json: bool) -> int:
+    """The JSON, a line for what went wrong, the exit status."""
+    failed = [
+        (order, task, task.error)
+        for order in done.results
+        if order.exit_status
+        for task in order.tasks
+        if task.error is not None
+    ]
+    statuses = [one.exit_status for one in done.results]
+    status = combined_status([*statuses, *(problem.exit_status for problem in done.problems)])
     if as_json:
-        warnings = [f"{one.number}: {warning}" for one in results for warning in one.warnings]
-        data = show.assign_data(results, here.settings.zone)
-        show.envelope("assign", data, ok=status == 0, warnings=warnings, error=first if status else None)
-    for error in bad:
-        talk.error(error)
-    if status and not bad and first is not None:
-        talk.error(first)
+        warnings = [f"{one.number}: {warning}" for one in done.results for warning in one.warnings]
+        first = next(iter(done.problems), None) or next((error for _order, _task, error in failed), None)
+        data = show.assign_data(done.results, here.settings.zone)
+        show.envelope("assign", data, ok=status == 0, warnings=warnings, error=first)
+    for problem in done.problems:
+        talk.error(problem)
+    if failed:
+        order, task, error = failed[0]
+        talk.error(errors.B24ToolsError(f"{order.number}, {task.position}: {error.message}", error.hint))
     return status
 
 
@@ -102,6 +137,8 @@ def _run(
     as_json: bool,
 ) -> list[OrderResult]:
     orders = [order for source in sources for order in source.orders]
+    if not orders:
+        return []
     with talk.progress() as progress, here.assign_tools(dry_run=dry_run, progress=progress) as tools:
         rules = session.assign_rules(here.settings, tools.store, pins)
         try:
@@ -110,36 +147,56 @@ def _run(
             requests = tools.client.requests
         url = tools.client.url
     if not as_json:
-        show.assign(results, here.settings.zone, url, session.now(), talk)
+        shown = results if dry_run or talk.level >= 0 else [one for one in results if one.wants_attention]
+        show.assign(shown, here.settings.zone, url, session.now(), talk)
     talk.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
 
-def _move_done(sources: Sequence[_Source], results: Sequence[OrderResult]) -> None:
+def _move_done(sources: Sequence[_Source], results: Sequence[OrderResult], done: _Done) -> None:
     """A file is done when all its orders are; the rest stays and is sent again, which is safe."""
     rest = iter(results)
     for source in sources:
         mine = [next(rest) for _order in source.orders]
-        if source.path is not None and source.error is None and all(one.exit_status == 0 for one in mine):
-            inbox.move_done(source.path, session.now())
+        if source.path is not None and source.stamp is not None and all(one.exit_status == 0 for one in mine):
+            try:
+                inbox.move_done(source.path, source.stamp, session.now())
+            except errors.ConfigError as error:
+                done.problems.append(error)
+
+
+def _move_failed(source: _Source, done: _Done) -> None:
+    if source.path is not None and source.stamp is not None and source.error is not None:
+        try:
+            inbox.move_failed(source.path, source.stamp, show.error_line(source.error), session.now())
+        except errors.ConfigError as error:
+            done.problems.append(error)
 
 
 def _read(here: session.Session, path: Path | None) -> _Source:
+    """The orders of a file, or what is wrong with it."""
+    name = _("stdin") if path is None else str(path)
+    source = _Source(path)
     try:
-        return _Source(path, onec.read_orders(_bytes_of(path), here.settings.zone))
+        if path is not None:
+            source.stamp = inbox.stamp_of(path)
+        source.orders = onec.read_orders(_bytes_of(path), here.settings.zone)
     except errors.OrderError as error:
-        name = _("stdin") if path is None else str(path)
-        told = type(error)(f"{name}: {error.message}", error.hint or _("Correct the order in 1C and send it again."))
-        return _Source(path, error=told)
+        hint = error.hint or _("Correct the order in 1C and send it again.")
+        source.error = type(error)(f"{name}: {error.message}", hint)
+    except OSError as error:
+        source.gone = isinstance(error, FileNotFoundError)
+        source.error = errors.ConfigError(
+            f"{name}: {error.strerror or error}", _("Name a file with an order that this user may read.")
+        )
+        source.error.code = "usage"
+    return source
 
 
 def _bytes_of(path: Path | None) -> bytes:
-    if path is None:
-        return onec.read_source(sys.stdin.buffer)
-    try:
+    if path is not None:
         with path.open("rb") as stream:
             return onec.read_source(stream)
-    except OSError as error:
-        raise errors.OrderError(
-            error.strerror or str(error), _("Name a file with an order that this user may read.")
-        ) from None
+    if sys.stdin is None:
+        raise OSError(_("it is closed"))
+    return onec.read_source(sys.stdin.buffer)

@@ -185,7 +185,7 @@ def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
         "updated": pgettext("order", "updated"),
         "unchanged": pgettext("order", "unchanged"),
         "completed": pgettext("order", "completed"),
-        "partial": pgettext("order", "partly done: send it again"),
+        "partial": pgettext("order", "partly failed"),
         "failed": pgettext("order", "failed"),
         "planned": pgettext("order", "plan only"),
     }
@@ -303,9 +303,13 @@ def use_utf8() -> None:
 def _console() -> Console:
     from rich.console import Console
 
+    class Paper(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich itself would end the program with status 1
+
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, no_color=True, width=PLAIN_WIDTH, force_terminal=False)
+        return Paper(highlight=False)
+    return Paper(highlight=False, no_color=True, width=PLAIN_WIDTH, force_terminal=False)
 
 
 def _out(message: str) -> None:

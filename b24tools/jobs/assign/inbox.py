@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,46 +12,57 @@ from b24tools.i18n import _
 
 QUIET_S = 5  # a file written to more recently may be half there
 
+Stamp = tuple[int, int]
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What tells one writing of a file from the next: when, and how much."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
 
 def ripe(folder: Path, now: datetime) -> list[Path]:
     """The `*.json` files nobody has written to for a while, oldest first. Raises ConfigError."""
     found: list[tuple[float, Path]] = []
     try:
-        for entry in os.scandir(folder):
-            if entry.name.lower().endswith(".json") and entry.is_file():
-                written = entry.stat().st_mtime
-                if now.timestamp() - written >= QUIET_S:
-                    found.append((written, Path(entry.path)))
+        entries = [entry for entry in os.scandir(folder) if entry.name.lower().endswith(".json")]
     except OSError as error:
         raise errors.ConfigError(
             _("the inbox {folder} cannot be read: {reason}").format(folder=folder, reason=error.strerror or error),
             _("Create the folder, and let the user of this job read and write there."),
         ) from None
+    for entry in entries:
+        with suppress(OSError):  # another run may have taken it
+            written = entry.stat().st_mtime
+            if entry.is_file() and now.timestamp() - written >= QUIET_S:
+                found.append((written, Path(entry.path)))
     return [path for _written, path in sorted(found)]
 
 
-def move_done(path: Path, now: datetime) -> None:
+def move_done(path: Path, stamp: Stamp, now: datetime) -> None:
     """Put a file whose orders all succeeded into `done/`."""
-    _move(path, path.parent / "done", now)
+    _move(path, stamp, path.parent / "done", now)
 
 
-def move_failed(path: Path, message: str, now: datetime) -> None:
+def move_failed(path: Path, stamp: Stamp, message: str, now: datetime) -> None:
     """Put a file that cannot be an order into `failed/`, with the reason beside it."""
-    target = _move(path, path.parent / "failed", now)
-    if target is not None:
-        target.with_name(target.name + ".txt").write_text(message + "\n", encoding="utf-8")
+    _move(path, stamp, path.parent / "failed", now, message)
 
 
-def _move(path: Path, folder: Path, now: datetime) -> Path | None:
-    """The new place; None if another run has already moved the file."""
+def _move(path: Path, stamp: Stamp, folder: Path, now: datetime, message: str = "") -> None:
+    """Move the file, unless another run has done so or 1C has written it anew since it was read."""
     try:
+        if stamp_of(path) != stamp:
+            return
         folder.mkdir(exist_ok=True)
         target = folder / path.name
         if target.exists():
             target = folder / f"{path.stem}.{now:%Y%m%dT%H%M%S%f}{path.suffix}"
         path.replace(target)
+        if message:
+            target.with_name(target.name + ".txt").write_text(message + "\n", encoding="utf-8")
     except FileNotFoundError:
-        return None
+        return
     except OSError as error:
         raise errors.ConfigError(
             _("{path} was handled but cannot be moved to {folder}: {reason}").format(
@@ -58,4 +70,3 @@ def _move(path: Path, folder: Path, now: datetime) -> Path | None:
             ),
             _("Let the user of this job write there; handled again, the order changes nothing."),
         ) from None
-    return target

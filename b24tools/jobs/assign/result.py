@@ -58,6 +58,11 @@ class OrderResult:
             return next((task.error.exit_status for task in self.tasks if task.error), 1)
         return 0
 
+    @property
+    def wants_attention(self) -> bool:
+        """Whether a person should look at it, and not only at its tasks."""
+        return bool(self.exit_status or self.warnings or any(task.warnings for task in self.tasks))
+
 
 def outcome_of(tasks: Sequence[TaskResult], *, done: bool, dry_run: bool) -> str:
     """One word for the order from those of its lines."""
