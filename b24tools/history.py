@@ -78,6 +78,10 @@ class History(Runs):
         """The ids of everybody known."""
         return {row["id"] for row in self._db.query("SELECT id FROM people")}
 
+    def count_people(self) -> int:
+        """How many people are known."""
+        return int(self._db.table("people").count)
+
     def count_departments(self) -> int:
         """How many departments are known."""
         return int(self._db.table("departments").count)

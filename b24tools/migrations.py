@@ -124,6 +124,7 @@ def m002_history(db: Database) -> None:
             people INTEGER NOT NULL,
             requests INTEGER NOT NULL,
             counts TEXT NOT NULL,
+            admin INTEGER NOT NULL,
             complete INTEGER NOT NULL
         )""",
         "CREATE INDEX snapshot_runs_by_window ON snapshot_runs (from_at, to_at, started_at)",

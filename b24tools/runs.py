@@ -19,8 +19,8 @@ Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same) → week l
 class Run:
     """A snapshot of the window [`start`, `end`). `cursor`: the last task id saved; `finished_at` None while it runs.
 
-    `people_cursor`: the last person saved, None when people need not be read (any more). `complete`: it
-    saw all tasks of the window, with an administrator's eyes.
+    `people_cursor`: the last person saved, None when people need not be read (any more). `admin`: it began
+    with an administrator's eyes. `complete`: with these it saw all tasks of the window.
     """
 
     id: int
@@ -35,6 +35,7 @@ class Run:
     people_cursor: int | None = None
     people: int = 0
     counts: Counts = field(default_factory=dict)
+    admin: bool = True
 
 
 class Runs:
@@ -43,7 +44,9 @@ class Runs:
     _db: Database
     transaction: Callable[[], AbstractContextManager[None]]
 
-    def begin_run(self, start: datetime, end: datetime, now: datetime, people_cursor: int | None = None) -> Run:
+    def begin_run(
+        self, start: datetime, end: datetime, now: datetime, people_cursor: int | None = None, *, admin: bool = True
+    ) -> Run:
         """Note that a snapshot of this window began."""
         row = {
             "from_at": to_text(start),
@@ -55,6 +58,7 @@ class Runs:
             "people": 0,
             "requests": 0,
             "counts": "{}",
+            "admin": int(admin),
             "complete": 0,
         }
         with self.transaction():
@@ -94,6 +98,14 @@ class Runs:
         """The latest complete run of any window, by its start."""
         return next(self._runs("SELECT * FROM snapshot_runs WHERE complete = 1 ORDER BY started_at DESC LIMIT 1"), None)
 
+    def latest_covering_run(self, start: datetime, end: datetime) -> Run | None:
+        """The complete run begun last whose window holds all of [start, end)."""
+        sql = (
+            "SELECT * FROM snapshot_runs WHERE complete = 1 AND from_at <= ? AND to_at >= ?"
+            " ORDER BY started_at DESC LIMIT 1"
+        )
+        return next(self._runs(sql, start, end), None)
+
     def covering_runs(self, start: datetime, end: datetime) -> list[Run]:
         """The complete runs whose window holds all of [start, end), the latest begun first."""
         sql = "SELECT * FROM snapshot_runs WHERE complete = 1 AND from_at <= ? AND to_at >= ? ORDER BY started_at DESC"
@@ -126,6 +138,7 @@ def _read_run(row: Mapping[str, Any]) -> Run:
         people_cursor=row["people_cursor"],
         people=row["people"],
         counts=json.loads(row["counts"]),
+        admin=bool(row["admin"]),
     )
 
 

@@ -13,10 +13,13 @@ from typing import Any
 
 from b24tools import errors
 from b24tools.bitrix.batches import Command, Item, Reference, to_int
+from b24tools.i18n import _
 
 PAGE = 50
+PROBE_PAGES = 10  # of a list whose length nobody knows
+MOST_IDLE_ROUNDS = 3  # of a list whose pages bring nothing usable
 
-__all__ = ["PAGE", "TASKS", "USERS", "ChainResult", "Listing", "Reference", "commands", "read"]
+__all__ = ["PAGE", "TASKS", "USERS", "ChainResult", "Listing", "Reader", "Reference", "commands", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,72 @@ def read(listing: Listing, items: Mapping[str, Item], *, after: int = 0, prefix:
         last = _last_id(listing, found, last)
         page += 1
     return ChainResult(rows, False, last)
+
+
+class Reader:
+    """A long list that is read over several batches, in the room that others leave there.
+
+    `left` is how many rows are probably still to come. None: nobody knows, so the portal counts
+    them with the next page. `rows` of a batch count up to the chain's end; `after` is the cursor.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        params: Mapping[str, Any],
+        *,
+        prefix: str,
+        after: int = 0,
+        left: int | None = None,
+        probe: int = PROBE_PAGES,
+    ) -> None:
+        self._listing = listing
+        self._params = params
+        self._prefix = prefix
+        self._probe = probe
+        self._idle = 0
+        self._error: errors.PortalError | None = None
+        self.after = start_of(listing, params, after)
+        self.left = left
+        self.complete = False
+
+    def commands(self, room: int) -> dict[str, Command]:
+        """The next pages, at most `room` of them: as many as are needed, and one to see the end."""
+        if self.complete or room < 1:
+            return {}
+        length = min(room, self._probe if self.left is None else self.left // PAGE + 1)
+        chain = commands(self._listing, self._params, length=length, after=self.after, prefix=self._prefix)
+        if self.left is None:
+            first = f"{self._prefix}0"
+            chain[first] = Command(self._listing.method, {**chain[first].params, "start": 0})
+        return chain
+
+    def read(self, items: Mapping[str, Item]) -> list[dict[str, Any]]:
+        """The rows that count among a batch's items; call `check` when they are safe."""
+        first = items.get(f"{self._prefix}0")
+        if first is None:
+            return []
+        found = read(self._listing, items, after=self.after, prefix=self._prefix)
+        left = first.total if self.left is None else self.left
+        rest = None if left is None else left - len(found.rows)
+        self.left = None if rest is None or rest < 0 else rest
+        self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
+        self._error = found.error
+        self.after, self.complete = found.last_id, found.complete
+        return found.rows
+
+    def check(self) -> None:
+        """Raise what keeps the list from being read any further, if anything does."""
+        if self._idle and self._error is not None:
+            raise self._error
+        if self._idle >= MOST_IDLE_ROUNDS:
+            raise not_rising(self._listing)
+
+
+def not_rising(listing: Listing) -> errors.PortalError:
+    """The error of a portal that ignores the order or the filter: it cannot be read for ever."""
+    message = _("{method}: the rows do not come in the order of their ids").format(method=listing.method)
+    return errors.PortalError(message, method=listing.method)
 
 
 def _last_row(listing: Listing, key: str) -> str:

@@ -34,7 +34,6 @@ __all__ = ["Answer", "Client", "Command", "Item", "is_batchable"]
 CONNECT_TIMEOUT_S = 10.0
 WRITE_TIMEOUT_S = 120.0
 NOTICEABLE_WAIT_S = 1.0
-MOST_IDLE_ROUNDS = 3  # of a list whose pages bring nothing usable
 
 # The portal takes these out of the parameters for itself; `token` turns the call into a signed link.
 _RESERVED = {"auth", "access_token", "token"}
@@ -157,11 +156,8 @@ class Client:
             last = found.last_id
             if idle and found.error is not None:
                 raise found.error
-            if idle >= MOST_IDLE_ROUNDS:
-                raise errors.PortalError(
-                    _("{method}: the rows do not come in the order of their ids").format(method=listing.method),
-                    method=listing.method,
-                )
+            if idle >= chains.MOST_IDLE_ROUNDS:
+                raise chains.not_rising(listing)
 
     def _run_chunk(
         self, chunk: Mapping[str, Command], done: dict[str, Item], *, halt: bool

@@ -1,0 +1,320 @@
+"""The closed tasks of some weeks, and the people who closed them, from the portal into SQLite.
+
+All the weeks are one list read by key, so that many of them share a request. What a request brought is
+saved together with the cursor: a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from b24tools import errors, weeks
+from b24tools.bitrix import chains, codes, methods
+from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
+from b24tools.bitrix.client import Client
+from b24tools.models import Department, Owner, Person, Status, Task
+from b24tools.runs import Run
+from b24tools.store import Store
+
+RESUMABLE = timedelta(hours=1)
+# Asked for beyond both ends: a clock change may put a portal's wall clock and its filter an hour apart.
+MARGIN = timedelta(hours=1)
+DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
+FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
+_LIMITS = (codes.QUERY_LIMIT, codes.OPERATION_LIMIT)
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that a snapshot obeys."""
+
+    zone: ZoneInfo
+    directory_h: float
+    people_h: float
+    non_admin: bool
+
+
+@dataclass(frozen=True)
+class WeekResult:
+    """A week: tasks that count in it now, and what this run made of them."""
+
+    week: weeks.Period
+    tasks: int
+    new: int
+    changed: int
+    same: int
+    gone: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run saved. `complete`: nothing was hidden from it. `people`: those it read."""
+
+    weeks: tuple[WeekResult, ...]
+    complete: bool
+    people: int
+    requests: int
+    exit_status: int
+
+
+def due(store: Store, now: datetime, zone: ZoneInfo) -> list[weeks.Period]:
+    """This week, and the one before until a complete run that began after its end has covered it."""
+    week = weeks.week_of(now, zone)
+    covering = store.latest_covering_run(week.before.start, week.before.end)
+    return [week] if covering and covering.started_at >= week.before.end else last_two(now, zone)
+
+
+def last_two(now: datetime, zone: ZoneInfo) -> list[weeks.Period]:
+    """The week before and this one."""
+    week = weeks.week_of(now, zone)
+    return [week.before, week]
+
+
+def since(day: date, now: datetime, zone: ZoneInfo) -> list[weeks.Period]:
+    """Every week from the one of that day to this one; none for a day to come."""
+    week = weeks.week_of(now, zone)
+    first = weeks.containing(day, weeks.WEEK, zone)
+    return list(replace(week, first=first.first).weeks()) if first <= week else []
+
+
+def take(
+    store: Store,
+    client: Client,
+    span: Sequence[weeks.Period],
+    rules: Rules,
+    *,
+    now: Callable[[], datetime],
+    progress: Progress = lambda _stage, _done, _total: None,
+) -> Result:
+    """Read the tasks closed in these weeks (which follow each other), and people and departments if they are stale.
+
+    Raises PortalError as the client does; what was saved until then stays, and the next run goes on from there.
+    """
+    harvest = _Harvest(store, client, span, rules, now, progress)
+    while commands := harvest.commands():
+        harvest.save(harvest.ask(commands))
+    return harvest.finish()
+
+
+class _Departments:
+    """The departments' pages, counted by their offsets: the list is short and has no key to read it by."""
+
+    def __init__(self, pages: int) -> None:
+        self._planned = pages
+        self._waiting = list(range(pages))
+        self._found: dict[int, Department] = {}
+
+    def commands(self, room: int) -> dict[str, Command]:
+        """The pages not read yet, as far as there is room."""
+        pages = self._waiting[: max(0, room)]
+        return {f"departments{page}": methods.departments(page * chains.PAGE).command for page in pages}
+
+    def read(self, items: Mapping[str, Item]) -> list[Department]:
+        """All the departments once, when the last page has come; nothing before and after."""
+        mine = {page: items[f"departments{page}"] for page in self._waiting if f"departments{page}" in items}
+        for page, item in mine.items():
+            # Past the end the portal gives the first page again.
+            self._found |= {one.id: one for one in methods.departments(page).of(item)}
+            self._waiting.remove(page)
+            needed = -(-(item.total or 0) // chains.PAGE)
+            self._waiting += range(self._planned, needed)
+            self._planned = max(self._planned, needed)
+        return list(self._found.values()) if mine and not self._waiting else []
+
+
+class _Harvest:
+    """A run under way."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: Client,
+        span: Sequence[weeks.Period],
+        rules: Rules,
+        now: Callable[[], datetime],
+        progress: Progress,
+    ) -> None:
+        self._store, self._client, self._span, self._rules = store, client, span, rules
+        self._now, self._progress = now, progress
+        self._start, self._end = span[0].start, span[-1].end
+        self._started_at = now()
+        self._run = self._unfinished()
+        self._requests_before = client.requests - (self._run.requests if self._run else 0)
+        self._room = MOST_COMMANDS
+        self._owner: Owner | None = None
+        self._portal_zone: tzinfo = rules.zone
+        self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
+        self._departments = self._department_reader()
+        self._people = self._people_reader()
+        self._tasks = self._task_reader()
+
+    def _unfinished(self) -> Run | None:
+        run = self._store.unfinished_run(self._start, self._end, self._started_at - RESUMABLE)
+        return run if run and run.started_at <= self._started_at else None
+
+    def _is_stale(self, what: str, lifetime_h: float) -> bool:
+        read_at = self._store.last_read(what)
+        return read_at is None or not timedelta() <= self._started_at - read_at < timedelta(hours=lifetime_h)
+
+    def _department_reader(self) -> _Departments | None:
+        if not self._is_stale("departments", self._rules.directory_h):
+            return None
+        known = self._store.count_departments()
+        return _Departments(known // chains.PAGE + 1 if known else DEPARTMENT_PAGES)
+
+    def _people_reader(self) -> chains.Reader | None:
+        run = self._run
+        after = 0 if run is None else run.people_cursor
+        if after is None or (run is None and not self._is_stale("people", self._rules.people_h)):
+            return None
+        known = None if run else self._store.count_people() or None
+        return chains.Reader(chains.USERS, methods.everybody(), prefix="people", after=after, left=known)
+
+    def _task_reader(self) -> chains.Reader:
+        params = methods.closed_between(self._start - MARGIN, self._end + MARGIN)
+        if self._run is not None:
+            return chains.Reader(chains.TASKS, params, prefix="page", after=self._run.cursor, probe=MOST_COMMANDS)
+        known = sum(self._store.count_by_week(self._start, self._end).values()) or None
+        return chains.Reader(chains.TASKS, params, prefix="page", left=known)
+
+    def commands(self) -> dict[str, Command]:
+        """The next batch; nothing when all is read."""
+        found: dict[str, Command] = {}
+        if self._owner is None:
+            found |= {"profile": methods.profile().command, "time": methods.server_time().command}
+        for reader in (self._departments, self._people, self._tasks):
+            if reader is not None:
+                found |= reader.commands(self._room - len(found))
+        return found
+
+    def ask(self, commands: Mapping[str, Command]) -> dict[str, Item]:
+        """Send a batch; once, if a long one took the portal too long, the beginning of it instead."""
+        sent = self._client.requests
+        try:
+            return self._client.batch(commands)
+        except errors.PortalBusy as error:
+            too_long = error.portal_code not in _LIMITS and error.until is None and self._client.requests > sent
+            if not too_long or len(commands) <= FEWER_COMMANDS:
+                raise
+            self._room = FEWER_COMMANDS
+            return self._client.batch(self.commands())
+
+    def save(self, items: Mapping[str, Item]) -> None:
+        """Save what a batch brought, and the cursor with it."""
+        if self._owner is None:
+            self._meet(items)
+        departments = self._departments.read(items) if self._departments else []
+        people = methods.read_people(self._people.read(items)) if self._people else []
+        rows = self._tasks.read(items)
+        tasks = [task for row in rows if self._counts(task := methods.read_task(row, self._portal_zone))]
+        self._names |= {task.responsible_id: task.responsible_name for task in tasks}
+        with self._store.transaction():
+            run = self._run or self._begin()
+            self._store.save_departments(departments, self._now())
+            self._store.save_people(people, self._now())
+            if departments:
+                self._store.save_last_read("departments", self._started_at)
+            if self._people and self._people.complete:
+                self._store.save_last_read("people", run.started_at)
+            saved = self._store.save_tasks(tasks, self._now(), self._rules.zone)
+            run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
+            self._run = self._with_cursors(replace(run, counts=_add_counts(run.counts, vars(saved))))
+            self._store.advance_run(self._run)
+        left = self._tasks.left
+        self._progress("closed", self._run.tasks, None if left is None else self._run.tasks + left)
+        for reader in (self._people, self._tasks):
+            if reader:
+                reader.check()
+
+    def _meet(self, items: Mapping[str, Item]) -> None:
+        """Learn from the first answer whose eyes these are, and whose clock."""
+        self._owner = methods.profile().of(items["profile"])
+        server_now = methods.server_time().of(items["time"])
+        self._portal_zone = methods.owner_zone(self._owner, self._rules.zone, server_now)
+        self._store.remember_host(self._client.host)
+
+    def _begin(self) -> Run:
+        admin = self._owner is not None and self._owner.admin
+        people_cursor = None if self._people is None else 0
+        return self._store.begin_run(self._start, self._end, self._started_at, people_cursor, admin=admin)
+
+    def _with_cursors(self, run: Run) -> Run:
+        going = self._people is not None and not self._people.complete
+        return replace(
+            run,
+            cursor=self._tasks.after,
+            people_cursor=self._people.after if going and self._people else None,
+            requests=self._client.requests - self._requests_before,
+        )
+
+    def _counts(self, task: Task) -> bool:
+        """Whether the task was closed in one of the weeks; the margin, or an ignored filter, brings others, too."""
+        closed = task.closed_at
+        return task.status == Status.COMPLETED and closed is not None and self._start <= closed < self._end
+
+    def finish(self) -> Result:
+        """Mark what is gone and close the run."""
+        if self._run is None or self._owner is None:
+            raise RuntimeError("nothing was read")
+        strangers = self._store.strangers(self._start, self._end)
+        found = self._read_strangers(strangers)
+        unseen = [_unseen(one, self._names.get(one, "")) for one in strangers if one not in found]
+        complete = self._owner.admin and self._run.admin
+        gone: Mapping[str, int] = {}
+        with self._store.transaction():
+            self._store.save_people([*found.values(), *unseen], self._now())
+            if complete:
+                gone = self._store.mark_unseen_gone(self._start, self._end, self._run.started_at)
+            self._run = self._with_cursors(replace(self._run, people=self._run.people + len(found)))
+            self._store.finish_run(self._run, self._now(), complete=complete)
+        return self._result(self._run, gone, complete=complete)
+
+    def _read_strangers(self, ids: Sequence[int]) -> dict[int, Person]:
+        """Those of these people whom the portal shows; none of them if it has just shown everybody."""
+        if not ids or self._people is not None:
+            return {}
+        chunks = [ids[first : first + chains.PAGE] for first in range(0, len(ids), chains.PAGE)]
+        queries = {f"people{number}": methods.people_by_id(chunk) for number, chunk in enumerate(chunks)}
+        items = self._client.batch({key: query.command for key, query in queries.items()})
+        return {one.id: one for key, query in queries.items() for one in query.of(items[key])}
+
+    def _result(self, run: Run, gone: Mapping[str, int], *, complete: bool) -> Result:
+        tasks = self._store.count_by_week(self._start, self._end)
+
+        def of(kind: str, week: weeks.Period) -> int:
+            return run.counts.get(kind, {}).get(week.label, 0)
+
+        found = tuple(
+            WeekResult(
+                week=week,
+                tasks=tasks.get(week.label, 0),
+                new=of("new", week),
+                changed=of("changed", week),
+                same=of("same", week),
+                gone=gone.get(week.label, 0),
+            )
+            for week in self._span
+        )
+        status = 0 if complete or self._rules.non_admin else 3
+        return Result(found, complete, run.people, run.requests, status)
+
+
+def _unseen(user_id: int, name: str) -> Person:
+    """Somebody the portal does not show (deleted, a bot), by the name that tasks have."""
+    return Person(user_id, name, "", "", active=False, department_ids=())
+
+
+def _add_counts(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    return {
+        kind: {
+            week: one.get(kind, {}).get(week, 0) + other[kind].get(week, 0)
+            for week in sorted({*one.get(kind, {}), *other[kind]})
+        }
+        for kind in other
+    }
