@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -198,6 +198,35 @@ def sandbox(
             _("port {port} cannot be used: {reason}").format(port=port, reason=error.strerror),
             _("Choose another one with --port."),
         ) from None
+
+
+@app.command(help=_("Show who closed how many tasks."))
+def leaderboard(
+    ctx: typer.Context,
+    period: Annotated[
+        str | None,
+        typer.Argument(help=_("2026-W46, 2026-11 or last; this week if left out."), show_default=False),
+    ] = None,
+    week: Annotated[bool, typer.Option("--week", help=_("This week (the default)."))] = False,
+    month: Annotated[bool, typer.Option("--month", help=_("This month; with last: the one before."))] = False,
+    by: Annotated[Literal["tasks", "hours"], typer.Option("--by", help=_("What the ranking goes by."))] = "tasks",
+    teams: Annotated[bool, typer.Option("--teams", help=_("Rank departments, per active member."))] = False,
+    top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help=_("The first N rows only."))] = None,
+    form: Annotated[
+        Literal["table", "csv", "md", "html"], typer.Option("--format", help=_("How it is printed."))
+    ] = "table",
+    max_age: Annotated[
+        str | None, typer.Option("--max-age", metavar="26h", help=_("Fail when the data are older (26h, 90m, 2d)."))
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """The ranking of a period."""
+    from b24tools import cli_leaderboard
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    wanted = cli_leaderboard.Wanted(period, week, month, by, teams, top, form, max_age, as_json)
+    return cli_leaderboard.run(context.session(), context.talk, wanted)
 
 
 @app.command("config", help=_("Show or set what may change while b24tools runs."))

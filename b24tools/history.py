@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from b24tools import weeks
 from b24tools.models import Department, Person, Status, Task
 from b24tools.runs import Runs, to_text
+from b24tools.tallies import Tallies
 
 _TASK = """INSERT INTO tasks (id, title, responsible_id, created_by, group_id, status, created_at, changed_at,
  closed_at, week, deadline, estimate_s, spent_s, gone, saved_at)
@@ -36,6 +37,11 @@ class Saved:
 
 class History(Runs):
     """The half of the store that is about closed tasks."""
+
+    @property
+    def tallies(self) -> Tallies:
+        """What the leaderboard asks."""
+        return Tallies(self._db.conn)
 
     # people
 

@@ -127,12 +127,14 @@ def m002_history(db: Database) -> None:
             admin INTEGER NOT NULL,
             complete INTEGER NOT NULL
         )""",
-        "CREATE INDEX snapshot_runs_by_window ON snapshot_runs (from_at, to_at, started_at)",
+        "CREATE INDEX snapshot_runs_by_window ON snapshot_runs (from_at, to_at, complete, started_at)",
         "CREATE INDEX snapshot_runs_by_start ON snapshot_runs (started_at, complete)",
         "CREATE TABLE last_read (what TEXT PRIMARY KEY, read_at TEXT NOT NULL)",
+        # the leaderboard counts and rounds in the same way
         """CREATE VIEW closed_by_week AS
-            SELECT tasks.week, tasks.responsible_id AS user_id, people.name, departments.name AS department,
-                count(*) AS tasks, round(sum(tasks.estimate_s) / 3600.0, 1) AS hours,
+            SELECT tasks.week, tasks.responsible_id AS user_id,
+                coalesce(people.name, '#' || tasks.responsible_id) AS name, departments.name AS department,
+                count(*) AS tasks, (sum(tasks.estimate_s) + 180) / 360 / 10.0 AS hours,
                 sum(tasks.deadline IS NOT NULL AND tasks.closed_at <= tasks.deadline) AS on_time,
                 sum(tasks.deadline IS NOT NULL) AS on_time_of
             FROM tasks
@@ -146,6 +148,8 @@ def m002_history(db: Database) -> None:
             FROM closed_by_week
             WHERE week = strftime('%Y', {week_now})
                 || printf('-W%02d', (strftime('%j', {week_now}) - 1) / 7 + 1)
+                AND NOT EXISTS (SELECT 1 FROM settings WHERE key = 'hidden_users'
+                    AND ',' || replace(value, ' ', '') || ',' LIKE '%,' || user_id || ',%')
             ORDER BY place, name""",  # noqa: S608 - a constant
     ):
         db.execute(statement)

@@ -13,6 +13,8 @@ from b24tools.i18n import _
 
 WEEK, MONTH = "week", "month"
 _FORM = re.compile(r"(\d{4})-(?:[Ww](\d{1,2})|(\d{1,2}))")
+_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, order=True)
@@ -82,3 +84,13 @@ def parse(text: str, zone: ZoneInfo) -> Period:
     raise errors.ConfigError(
         _('"{text}" is not a period').format(text=text), _("Examples: 2026-W47 (a week), 2026-11 (a month)")
     )
+
+
+def parse_span(text: str) -> timedelta:
+    """`26h`, `90m`, `2d`. Raises ConfigError."""
+    match = _SPAN.fullmatch(text.strip().lower())
+    if not match:
+        raise errors.ConfigError(
+            _('"{text}" is not a span of time').format(text=text), _("Examples: 26h, 90m, 2d (hours, minutes, days)")
+        )
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})

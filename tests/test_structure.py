@@ -23,7 +23,7 @@ ARROWS = {
     "locks": set(),
     "config": set(),
     "jobs": {"jobs", "bitrix", "planning", "onec", "store"},
-    "show": {"jobs"},
+    "show": {"show", "jobs"},
     "session": {"config", "store", "locks", "bitrix", "jobs"},
     "cli": {"cli", "session", "config", "store", "onec", "jobs", "show", "sandbox"},
     "sandbox": {"sandbox"},
@@ -36,15 +36,20 @@ TOGETHER = {
     "cli_assign": "cli",
     "cli_words": "cli",
     "demo": "cli",
+    "cli_leaderboard": "cli",
     "history": "store",
     "runs": "store",
+    "tallies": "store",
+    "show_board": "show",
+    "board_words": "show",
+    "board_files": "show",
 }
 SANDBOX_MAY = "b24tools.bitrix.brackets"
 
 DOORS = {
     "httpx": {"bitrix/client.py", "sandbox/front.py"},
     "typer": {"cli.py", "cli_words.py"},
-    "rich": {"show.py"},
+    "rich": {"show.py", "show_board.py"},
     "fastapi": {"server.py"},
     "starlette": {"sandbox/front.py"},
     "sqlite_utils": {"store.py", "history.py", "runs.py", "migrations.py"},
