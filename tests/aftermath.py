@@ -49,7 +49,7 @@ def second_send(**changes: Any) -> onec.Order:
 def new_works(folder: Path, *, bare: bool = False, **options: Any) -> Works:
     """The plant with an empty data folder. `bare`: without the project; the folder for files is missing anyway."""
     clock = Clock()
-    works = Works(plant.build(clock, **options), folder, clock)
+    works = Works(plant.build(clock, sleep=clock.sleep, **options), folder, clock)
     if bare:
         group = next(one for one in works.portal.groups.values() if one.name == plant.GROUP)
         group.name = "Другой проект"

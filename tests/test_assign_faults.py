@@ -1,0 +1,100 @@
+"""A portal that breaks connections, answers nonsense or works late, while the run lives on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b24tools import onec
+from b24tools.sandbox import plant
+from b24tools.sandbox.faults import Fault
+from tests.aftermath import (
+    assert_sent_again_changes_nothing,
+    first_send,
+    killed_at,
+    picture,
+    send_until_done,
+    statuses,
+)
+from tests.plant import Works
+from tests.test_assign_crash import CASES, EACH_REQUEST, prepared, undisturbed
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "cut before": {"kind": "cut_before"},
+    "cut after": {"kind": "cut_after"},
+    "late by 5 s": {"kind": "late", "delay_s": 5},
+    "late by 59 s": {"kind": "late", "delay_s": 59},
+    "502 before": {"kind": "html"},
+    "504 after": {"kind": "html", "status": 504, "executed": True},
+    "half an answer": {"kind": "half"},
+    "half a batch executed": {"kind": "half_batch", "drop": 3, "executed": True},
+    "half a batch not executed": {"kind": "half_batch", "drop": 3},
+    "no answer in time": {"kind": "slow", "delay_s": 100},
+    "unreachable": {"kind": "unreachable"},
+    "busy": {"kind": "limit"},
+    "server error": {"kind": "error", "code": "INTERNAL_SERVER_ERROR", "status": 500, "executed": True},
+    "refused": {"kind": "error", "code": "ERROR_CORE", "status": 400},
+}
+DONE_OR_TRY_LATER = ([0], [3], [75])
+UNTIL_THE_END = {"kind": "late", "delay_s": None}  # when the test says so
+
+
+def ids(works: Works, sent: onec.Order) -> list[list[int]]:
+    """The ids of the tasks of each line."""
+    return list(works.tasks_of(sent).values())
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
+@pytest.mark.parametrize(("name", "number"), EACH_REQUEST)
+def test_a_fault_of_any_request_is_mended_or_told(
+    name: str, number: int, fault: dict[str, Any], tmp_path: Path
+) -> None:
+    """The run or the next one ends as one that nothing happened to."""
+    works = prepared(name, tmp_path)
+    works.portal.faults.add(Fault(at=number, **fault))
+    sent = CASES[name].sent()
+    status = statuses(works, sent)
+    assert status in DONE_OR_TRY_LATER or (status == [1] and fault["kind"] == "error")
+    works.portal.faults.clear()
+    send_until_done(works, sent)
+    works.portal.run_late()
+    assert undisturbed(name) == picture(works.portal)
+    assert_sent_again_changes_nothing(works, sent)
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+@pytest.mark.parametrize(("name", "number"), EACH_REQUEST)
+def test_without_keys_a_cut_of_any_request_is_mended_or_told(name: str, number: int, kind: Any, tmp_path: Path) -> None:
+    """The ledger and the exact title take over."""
+    works = prepared(name, tmp_path, keep_xml_id=False)
+    works.portal.faults.add(Fault(kind, at=number))
+    sent = CASES[name].sent()
+    assert statuses(works, sent) in DONE_OR_TRY_LATER
+    send_until_done(works, sent)
+    assert undisturbed(name, keep_xml_id=False) == picture(works.portal)
+    assert_sent_again_changes_nothing(works, sent)
+
+
+@pytest.mark.parametrize("when", ["while the second run reads", "after the second run"])
+@pytest.mark.parametrize("number", range(4, CASES["first"].requests + 1))
+def test_a_dead_run_whose_request_is_carried_out_late_leaves_nothing_twice(
+    number: int, when: str, tmp_path: Path
+) -> None:
+    """Project, folder, files and tasks are made by the first run's request while the second is at work, or after it."""
+    works = prepared("first", tmp_path)
+    delay_s = 20 if when == "while the second run reads" else None
+    works.portal.faults.add(Fault("late", at=number, delay_s=delay_s))
+    with killed_at(works.portal, number + 1, executed=False):
+        works.assign(first_send(), retry_s=0)
+    works.clock.now += timedelta(seconds=1)
+    assert [0] == statuses(works, first_send())
+    works.portal.run_late()
+    send_until_done(works, first_send())
+    expected = undisturbed("first")
+    if when == "after the second run" and number == 4:
+        # a minute later than a portal ever works: nothing can be known of it any more
+        expected = expected | {"projects": [plant.GROUP] * 2}
+    assert expected == picture(works.portal)
