@@ -92,15 +92,12 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
     what was expected, never the value of a secret.
     """
     file, values = _read_env_file(env_file)
+    values = _with_new_names(values)
     where = dict.fromkeys(values, str(file))
-    for name, value in (os.environ if env is None else env).items():
-        if value.strip():
-            values[name] = value
-            where[name] = _("the environment")
-    for old, new in OLD_NAMES.items():
-        if old in values and new not in values:
-            values[new] = values[old]
-            where[new] = where[old]
+    set_here = {name: value for name, value in (os.environ if env is None else env).items() if value.strip()}
+    for name, value in _with_new_names(set_here).items():
+        values[name] = value
+        where[name] = _("the environment")
     known = {name: values[name].strip() for name in names() if name in values}
     known.setdefault("B24_DATA_DIR", platformdirs.user_data_dir("b24tools", appauthor=False))
     known["B24_DATA_DIR"] = str(Path(known["B24_DATA_DIR"]).expanduser().absolute())
@@ -117,6 +114,11 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
             ),
             _("Correct it there; .env-example describes every setting."),
         ) from None
+
+
+def _with_new_names(values: Mapping[str, str]) -> dict[str, str]:
+    """The values with those under an old name under the new one as well, if that has none."""
+    return {**{new: values[old] for old, new in OLD_NAMES.items() if old in values}, **values}
 
 
 def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:

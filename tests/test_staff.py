@@ -1,0 +1,134 @@
+"""Names of positions and people, however 1C and the portal write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b24tools.models import Department, Person
+from b24tools.staff import Match, Staff, find_root, matches_person, nearest_name, same_name
+
+
+def department(id: int, name: str, parent: int | None = 1) -> Department:
+    """A department without a head."""
+    return Department(id, name, parent, None)
+
+
+def person(id: int, *departments: int, active: bool = True, name: str = "Иванов Иван Ильич") -> Person:
+    """Somebody of these departments, named as 1C does."""
+    last, first, second = name.split()
+    return Person(id, first, last, second, active, departments)
+
+
+TREE = (
+    department(1, "Компания", None),
+    department(2, "Производство"),
+    department(3, "Цех", 2),
+    department(4, "Сварщик", 3),
+    department(5, "Сварщик", 2),
+    department(6, "Сварщик", 1),
+    department(7, "Бригада", 4),
+)
+PEOPLE = (person(10, 4), person(11, 5, 9), person(12, 6), person(13, 7), person(14, 4, active=False), person(15, 6, 5))
+
+
+def staff(root: int = 2) -> Staff:
+    """A small company."""
+    return Staff(TREE, PEOPLE, root)
+
+
+@given(st.text(alphabet="Ёёе \u00a0\u2009\tАбв/-", max_size=12))
+def test_case_dots_and_spaces_make_no_other_name(name: str) -> None:
+    """Whatever is done to them."""
+    assert same_name(name) == same_name(f" {name.upper()}\u00a0") == same_name(name.replace("ё", "е").lower())
+
+
+def test_different_names_stay_different() -> None:
+    """й is not и, and a slash is a letter."""
+    assert same_name("Клейщик") != same_name("Клеищик")
+    assert same_name("Печатник/плотер") != same_name("Печатник плотер")
+
+
+def test_a_position_means_all_departments_of_that_name_in_production() -> None:
+    """With the people in and below them, once each; not the namesake outside."""
+    assert Match((TREE[3], TREE[4]), (PEOPLE[0], PEOPLE[1], PEOPLE[3], PEOPLE[5])) == staff().position("сварщик", None)
+
+
+def test_the_orders_department_chooses_among_them() -> None:
+    """The one in or under it; itself if it has the name."""
+    assert Match((TREE[3],), (PEOPLE[0], PEOPLE[3])) == staff().position("Сварщик", "Цех")
+    assert (4, 5) == tuple(one.id for one in staff().position("Сварщик", "Сварщик").departments)
+
+
+def test_excluded_people_are_left_out() -> None:
+    """The department is found all the same."""
+    assert Match((TREE[6],), ()) == staff().position("Бригада", None, frozenset({13}))
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("Сварщег", "Сварщик"), ("бригады", "Бригада"), ("Водитель", None)])
+def test_an_unknown_position_names_the_nearest_department(name: str, nearest: str | None) -> None:
+    """Of those in production, if any is near."""
+    assert Match((), (), nearest) == staff().position(name, None)
+    assert nearest == nearest_name(name, ["Сварщик", "Бригада"])
+
+
+def test_a_loop_in_the_tree_does_not_hang() -> None:
+    """The portal's mistake."""
+    loop = [department(2, "Производство", 3), department(3, "Цех", 2)]
+    assert [2, 3] == sorted(Staff(loop, (), 2).below(2))
+    assert loop[0] == find_root(loop, "Производство")
+
+
+def test_the_root_is_found_by_name_or_id() -> None:
+    """The highest of a name; an id before a name of digits."""
+    numbered = (*TREE, department(8, "3"), department(9, "Цех", 1))
+    assert [2, 3, 9, None] == [
+        found and found.id for found in (find_root(numbered, name) for name in ("производство ", "3", "ЦЕХ", "99"))
+    ]
+
+
+def test_a_department_is_looked_for_inside_production_first() -> None:
+    """Исполнитель; then anywhere, then nowhere."""
+    found = [staff().department_named(name) for name in ("цех", "Сварщик", "Компания", "Нет")]
+    assert ["Цех", "Сварщик", "Компания", None] == [one and one.name for one in found]
+    assert found[1] is not None and found[1].id != 6
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("Иванов Иван", True),
+        ("Иванов Иван Ильич", True),
+        ("ИВАНОВ ИВАН", True),
+        ("Иванов И.И.", True),
+        ("Иванов И. И.", True),
+        ("Иванов И.", True),
+        ("Иванов И", True),
+        ("Иванов Иван И.", True),
+        ("Иванов И. Ильич", True),
+        ("Иванов", False),
+        ("Иванов П.", False),
+        ("Иванов И.П.", False),
+        ("Иванов Ив.", False),
+        ("Иванова Иван", False),
+        ("Иван Иванов", False),
+        ("Иванов Иван Ильич мл.", False),
+        ("", False),
+        (". .", False),
+    ],
+)
+def test_a_name_of_1c_fits_a_person_or_not(text: str, fits: bool) -> None:
+    """Surname first, then names or initials."""
+    assert fits is matches_person(text, person(1))
+
+
+def test_a_patronymic_the_portal_does_not_know_is_no_obstacle() -> None:
+    """Most portals leave it empty."""
+    nobody_knows = Person(1, "Иван", "Иванов", "", True, ())
+    assert [True, True] == [matches_person(text, nobody_knows) for text in ("Иванов Иван Ильич", "Иванов И.П.")]
+
+
+def test_an_initial_needs_a_name_to_begin() -> None:
+    """A person without a first name fits no initial."""
+    assert not matches_person("Иванов И.", Person(1, "", "Иванов", "", True, ()))
