@@ -45,9 +45,17 @@ class Context:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command line; the exit status. The one boundary where errors become a line."""
+    """Run the command line; the exit status. With -q, "try later" is not said while the data are young."""
     context = Context(as_json="--json" in arguments)  # a usage error ends before the command has seen its options
     show.use_utf8()
+    status = _run(arguments, context)
+    if context.talk.held and not (status == show.TRY_LATER and _is_fresh(context)):
+        context.talk.release()
+    return status
+
+
+def _run(arguments: Sequence[str], context: Context) -> int:
+    """The one boundary where errors become a line."""
     try:
         status = app(list(arguments), standalone_mode=False, obj=context)
         if status == INTERRUPTED:  # typer has caught the KeyboardInterrupt
@@ -67,6 +75,13 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: a bug is told in one line as well
         return _failed(context, _unexpected(error), error)
+
+
+def _is_fresh(context: Context) -> bool:
+    try:
+        return context.session().is_fresh()
+    except errors.B24ToolsError:  # of the settings
+        return False
 
 
 def _interrupted(context: Context) -> int:
@@ -227,6 +242,44 @@ def leaderboard(
     context.as_json = as_json
     wanted = cli_leaderboard.Wanted(period, week, month, by, teams, top, form, max_age, as_json)
     return cli_leaderboard.run(context.session(), context.talk, wanted)
+
+
+@app.command(help=_("Collect the closed tasks of a week, and the people, into the database."))
+def snapshot(
+    ctx: typer.Context,
+    week: Annotated[
+        str | None, typer.Option("--week", metavar="WEEK", help=_("This week only, an example: 2026-W47."))
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help=_("Every week from this day on: 2026-01-01."))
+    ] = None,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help=_("This week and the one before, whatever the mode."))
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Closed tasks from the portal into SQLite."""
+    from b24tools import cli_snapshot
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    return cli_snapshot.take(context.session(), context.talk, cli_snapshot.Wanted(week, since, reconcile, as_json))
+
+
+@app.command(help=_("Show or set how closed tasks are collected: polling or webhook."))
+def mode(
+    ctx: typer.Context,
+    value: Annotated[
+        str | None, typer.Argument(metavar="[polling|webhook]", help=_("The new mode."), show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The collecting mode: at once for every running process."""
+    from b24tools import cli_snapshot
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    cli_snapshot.mode(context.session(), value, as_json=as_json)
 
 
 @app.command("config", help=_("Show or set what may change while b24tools runs."))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from b24tools import config, errors, locks
@@ -83,6 +83,34 @@ class Session:
             finally:
                 directory.close()
                 opened.close()
+
+    @contextmanager
+    def snapshot_tools(self) -> Iterator[tuple[Client, store.Store]]:
+        """What the `snapshot` job works with. Raises Busy at once while another one runs."""
+        from b24tools import store
+
+        folder, database = self.settings.data_dir, self.settings.database
+        with (
+            self.open_client() as client,
+            locks.hold(folder, "snapshot", 0, now),
+            closing(store.open_store(database)) as opened,
+        ):
+            check_host(opened, client.host)
+            yield client, opened
+
+    def is_fresh(self) -> bool:
+        """Whether the last complete snapshot is younger than `snapshot_max_age_h`; what cannot be read is not."""
+        from b24tools import store
+
+        if not self.settings.database.is_file():
+            return False
+        try:
+            with closing(store.open_store(self.settings.database)) as opened:
+                run = opened.last_complete_run()
+                limit = timedelta(hours=float(opened.setting("snapshot_max_age_h")))
+        except errors.B24ToolsError:
+            return False
+        return run is not None and now() - run.started_at < limit
 
     def pace(self, progress: Progress) -> Pace:
         """The real clock and sleep."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from b24tools.jobs.assign.result import OrderResult, TaskResult
-    from b24tools.jobs.assign.writing import Progress
 
 PLAIN_WIDTH = 160
+TRY_LATER = 75
+
+Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass
 class Talk:
-    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks."""
+    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks.
+
+    `held`: errors that mean "try later", while quiet; `release` says them after all.
+    """
 
     level: int = 0
+    held: list[errors.B24ToolsError] = field(default_factory=list)
 
     def say(self, message: str) -> None:
         """A remark; silent with -q."""
@@ -42,23 +48,39 @@ class Talk:
 
     def error(self, error: errors.B24ToolsError) -> None:
         """One line: what happened, where, and what to do."""
-        _err(error_line(error))
+        if self.level < 0 and error.exit_status == TRY_LATER:
+            self.held.append(error)
+        else:
+            _err(error_line(error))
+
+    def release(self) -> None:
+        """Say what was held back."""
+        for error in self.held:
+            _err(error_line(error))
+        self.held.clear()
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
+    def progress(self, *, time_left: bool = False) -> Iterator[Progress]:
         """A bar on a terminal, for what takes longer than a moment; elsewhere nothing."""
         if self.level < 0 or not sys.stderr.isatty():
             yield lambda _stage, _done, _total: None
             return
+        from rich import progress as bars_of
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        names = {"files": _("Uploading files"), "tasks": _("Writing tasks"), "reading": _("Reading the portal")}
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        names = {
+            "files": _("Uploading files"),
+            "tasks": _("Writing tasks"),
+            "reading": _("Reading the portal"),
+            "closed": _("Collecting closed tasks"),
+        }
+        clock = bars_of.TimeRemainingColumn() if time_left else bars_of.TimeElapsedColumn()
+        texts = bars_of.TextColumn("{task.description}")
+        columns = (texts, bars_of.BarColumn(), bars_of.MofNCompleteColumn(), clock)
+        with bars_of.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             bars: dict[str, Any] = {}
 
-            def report(stage: str, done: int, total: int) -> None:
+            def report(stage: str, done: int, total: int | None) -> None:
                 if stage not in bars:
                     bars[stage] = bar.add_task(names.get(stage, stage), total=total)
                 bar.update(bars[stage], completed=done, total=total)

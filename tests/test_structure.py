@@ -37,6 +37,8 @@ TOGETHER = {
     "cli_words": "cli",
     "demo": "cli",
     "cli_leaderboard": "cli",
+    "cli_snapshot": "cli",
+    "show_snapshot": "show",
     "history": "store",
     "runs": "store",
     "tallies": "store",
