@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from b24tools.jobs.assign.result import OrderResult, TaskResult
 
-PLAIN_WIDTH = 160
+PLAIN_WIDTH = 10_000  # a line is a line, however long: for grep and for mail
 TRY_LATER = 75
 
 Progress = Callable[[str, int, int | None], None]
