@@ -1,0 +1,156 @@
+"""Two tasks of one line, because the first send was carried out last: one goes, if nobody touched it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b24tools.jobs.assign.pace import untouched
+from b24tools.models import Task
+from b24tools.sandbox.faults import Fault
+from b24tools.sandbox.records import COMPLETED, IN_PROGRESS
+from tests.aftermath import SKETCH, assert_sent_again_changes_nothing, new_works
+from tests.plant import Works, order
+
+DELETED = "a second task of this line, made by a send that was cut, was deleted: the first stays"
+SENT = order([("Сварщик", 60), ("Макетчик", 60)], files=(SKETCH,))
+MADE = datetime(2026, 11, 23, 4, tzinfo=UTC)
+
+
+def ids(works: Works) -> list[list[int]]:
+    """The ids of the tasks of each line."""
+    return list(works.tasks_of(SENT).values())
+
+
+def doubled(folder: Path) -> Works:
+    """A portal that carried out the first send after the second: every line has two tasks."""
+    works = new_works(folder)
+    works.portal.faults.add(Fault("late", method="tasks.task.add"))
+    works.assign(SENT, retry_s=0)
+    works.portal.run_late()
+    first = ids(works)[0][0]
+    assert [[first, first + 2], [first + 1, first + 3]] == ids(works)
+    works.clock.now += timedelta(minutes=1)
+    return works
+
+
+def test_the_next_send_deletes_the_second_and_says_so(tmp_path: Path) -> None:
+    """The lower id stays, which is the one the ledger knows; nothing else is written."""
+    works = doubled(tmp_path)
+    expected = [found[:1] for found in ids(works)]
+    works.portal.log.clear()
+    (result,) = works.assign(SENT)
+    assert ("unchanged", [(DELETED,)] * 2) == (result.outcome, [task.warnings for task in result.tasks])
+    assert ["tasks.task.delete"] * 2 == [method for method, _params in works.portal.writes()]
+    assert expected == ids(works)
+    assert_sent_again_changes_nothing(works, SENT)
+
+
+def test_a_finished_order_deletes_the_second_too(tmp_path: Path) -> None:
+    """Else it would stay as open work."""
+    works = doubled(tmp_path)
+    expected = [found[:1] for found in ids(works)]
+    (result,) = works.assign(SENT.model_copy(update={"done": True}))
+    assert ("completed", expected) == (result.outcome, ids(works))
+    assert [COMPLETED] * 2 == [works.portal.tasks[one].status for (one,) in ids(works)]
+
+
+def test_the_end_of_the_same_run_finds_the_second(tmp_path: Path) -> None:
+    """The first send is carried out between the second one and the last look."""
+    works = new_works(tmp_path)
+    works.portal.faults.add(Fault("late", method="tasks.task.add"))
+    handle = works.portal.handle
+
+    def helpful(*args: Any, **kwargs: Any) -> Any:
+        response = handle(*args, **kwargs)
+        if any(ids(works)):
+            works.portal.run_late()
+        return response
+
+    works.portal.handle = helpful  # type: ignore[method-assign]
+    (result,) = works.assign(SENT, retry_s=0)
+    assert ("created", [(DELETED,)] * 2) == (result.outcome, [task.warnings for task in result.tasks])
+    assert [1, 1] == [len(found) for found in ids(works)]
+    assert_sent_again_changes_nothing(works, SENT)
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda works, task_id: works.portal.act("tasks.task.start", {"taskId": task_id}),
+        lambda works, task_id: works.portal.set_task(task_id, time_spent=600),
+        lambda works, task_id: works.portal.act("tasks.task.update", {"taskId": task_id, "fields": {"TITLE": "Моё"}}),
+        lambda works, task_id: works.portal.act(
+            "tasks.task.update", {"taskId": task_id, "fields": {"RESPONSIBLE_ID": 1}}
+        ),
+    ],
+    ids=["started", "time spent", "another title", "handed over"],
+)
+def test_a_second_task_that_somebody_worked_on_is_never_deleted(
+    touch: Callable[[Works, int], object], tmp_path: Path
+) -> None:
+    """People are told of it at every send, and it stays."""
+    works = doubled(tmp_path)
+    (_first, second), (third, _fourth) = ids(works)
+    touch(works, second)
+    warning = f"task {second} is a second one of this line; somebody works on it, so it was left"
+    (result,) = works.assign(SENT)
+    assert [(warning,), (DELETED,)] == [task.warnings for task in result.tasks]
+    assert [[_first, second], [third]] == ids(works)
+
+
+def test_a_second_task_that_somebody_finished_stays_finished(tmp_path: Path) -> None:
+    """It is no open work, so it is nobody's duplicate."""
+    works = doubled(tmp_path)
+    before = ids(works)
+    works.portal.act("tasks.task.complete", {"taskId": before[0][1]})
+    (result,) = works.assign(SENT)
+    assert [(), (DELETED,)] == [task.warnings for task in result.tasks]
+    assert [before[0], before[1][:1]] == ids(works)
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+def test_a_deletion_that_was_cut_is_done_by_the_next_send(kind: Any, tmp_path: Path) -> None:
+    """The run says "try later"."""
+    works = doubled(tmp_path)
+    works.portal.faults.add(Fault(kind, method="tasks.task.delete"))
+    assert [75] == [one.exit_status for one in works.assign(SENT)]
+    assert ["unchanged"] == [one.outcome for one in works.assign(SENT)]
+    assert [1, 1] == [len(found) for found in ids(works)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"changed_at": MADE + timedelta(seconds=5)}, True),
+        ({"changed_at": MADE + timedelta(seconds=6)}, False),
+        ({"status": IN_PROGRESS}, False),
+        ({"spent_s": 1}, False),
+        ({"comments": 1}, False),
+    ],
+)
+def test_untouched_is_a_task_as_it_was_made(changes: dict[str, Any], expected: bool) -> None:
+    """A comment changes no field but its own count."""
+    task = Task(
+        id=1,
+        status=2,
+        responsible_id=7,
+        title="Сварщик: 1",
+        xml_id="1c:1:2",
+        group_id=1,
+        created_by=1,
+        created_at=MADE,
+        changed_at=MADE,
+        deadline=None,
+        start=None,
+        end=None,
+        estimate_s=3600,
+        spent_s=0,
+    )
+    assert expected == untouched(replace(task, **changes))
