@@ -137,7 +137,7 @@ def read_people(result: Any) -> list[Person]:
                 last_name=str(row.get("LAST_NAME") or "").strip(),
                 second_name=str(row.get("SECOND_NAME") or "").strip(),
                 active=row.get("ACTIVE") in (True, "Y"),
-                department_ids=tuple(_int(home) for home in homes) if isinstance(homes, list) else (),
+                department_ids=tuple(_int(home) for home in _values(homes)),
             )
         )
     return people
@@ -242,7 +242,7 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         end=moment("endDatePlan"),
         estimate_s=_int(row.get("timeEstimate")),
         spent_s=_int(row.get("timeSpentInLogs")),
-        auditor_ids=tuple(_int(one) for one in auditors) if isinstance(auditors, list) else (),
+        auditor_ids=tuple(_int(one) for one in _values(auditors)),
         comments=_int(row.get("commentsCount")),
         closed_at=moment("closedDate"),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
@@ -284,7 +284,7 @@ def attachments(task_id: int) -> Query[list[int]]:
 
     def read(result: Any) -> list[int]:
         ids = task_row(result, "tasks.task.get").get("ufTaskWebdavFiles")
-        return [_int(one) for one in ids] if isinstance(ids, list) else []
+        return [_int(one) for one in _values(ids)]
 
     return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
 
@@ -317,33 +317,40 @@ def absences(user_ids: Sequence[int], first: date, last: date, zone: tzinfo) -> 
     def read(result: Any) -> dict[int, list[Absence]]:
         found: dict[int, list[Absence]] = {}
         for user_id, rows in (_object_or_none(result) or {}).items():
-            away = [_absence(row, zone) for row in rows or () if row.get("ACCESSIBILITY") == "absent"]
-            found[int(user_id)] = [absence for absence in away if absence and absence.start < absence.end]
+            away = [_absence(row, zone) for row in _values(rows)]
+            found[int(user_id)] = [absence for absence in away if absence]
         return found
 
     params = {"users": list(user_ids), "from": first.isoformat(), "to": last.isoformat()}
     return Query(Command("calendar.accessibility.get", params), read)
 
 
-def _absence(row: Mapping[str, Any], zone: tzinfo) -> Absence | None:
-    names = (
-        ("DT_FROM", "DT_TO", "FROM", "TO")
-        if row.get("FROM_HR")
-        else ("DATE_FROM", "DATE_TO", "DATE_FROM_TS_UTC", "DATE_TO_TS_UTC")
-    )
-    first, last = (str(row.get(name) or "") for name in names[:2])
-    whole_days = row.get("DT_SKIP_TIME") == "Y" or (":" not in first and ":" not in last)
-    if whole_days:
-        days = [_site_date(text) for text in (first, last)]
-        if days[0] and days[1]:
-            start = datetime.combine(days[0], time(), zone)
-            return Absence(
-                start.astimezone(UTC), datetime.combine(days[1] + timedelta(days=1), time(), zone).astimezone(UTC)
-            )
-    stamps = [_int(row.get(name)) for name in names[2:]]
-    if all(stamps):
-        return Absence(datetime.fromtimestamp(stamps[0], UTC), datetime.fromtimestamp(stamps[1], UTC))
-    return None
+def _absence(row: Any, zone: tzinfo) -> Absence | None:
+    if not isinstance(row, Mapping) or row.get("ACCESSIBILITY") != "absent":
+        return None
+    if row.get("FROM_HR"):
+        start, end = _edge(row, "DT_FROM", "FROM", zone), _edge(row, "DT_TO", "TO", zone, last=True)
+    else:
+        start, end = (
+            _edge(row, "DATE_FROM", "DATE_FROM_TS_UTC", zone),
+            _edge(row, "DATE_TO", "DATE_TO_TS_UTC", zone, last=True),
+        )
+    return Absence(start, end) if start and end and start < end else None
+
+
+def _edge(row: Mapping[str, Any], name: str, stamp_name: str, zone: tzinfo, *, last: bool = False) -> datetime | None:
+    """One end of an absence. A last day without a clock time is meant whole; in the absence chart midnight is none."""
+    text, stamp = str(row.get(name) or ""), _int(row.get(stamp_name))
+    moment = datetime.fromtimestamp(stamp, zone) if stamp else None
+    is_day = row.get("DT_SKIP_TIME") == "Y" or ":" not in text
+    if row.get("FROM_HR") and moment is not None and moment.time() == time():
+        is_day = True
+    if not is_day:
+        return moment and moment.astimezone(UTC)
+    day = _site_date(text) or (moment and moment.date())
+    if day is None:
+        return None
+    return datetime.combine(day + timedelta(days=1) if last else day, time(), zone).astimezone(UTC)
 
 
 def _site_date(text: str) -> date | None:
@@ -467,6 +474,11 @@ def _object(value: Any, method: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise _strange(method, value)
     return value
+
+
+def _values(value: Any) -> list[Any]:
+    """The items of a PHP array: one with gaps arrives as an object, an empty one may be false or null."""
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
 def _object_or_none(value: Any) -> Mapping[str, Any] | None:

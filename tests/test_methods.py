@@ -1,0 +1,302 @@
+"""What methods are asked, and how their answers are read: every odd shape the portal has."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from b24tools import errors
+from b24tools.bitrix import methods
+from b24tools.bitrix.batches import Item, is_batchable
+from b24tools.models import Absence, Department, Owner, Person, Task
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def read(query: methods.Query[Any], result: Any) -> Any:
+    """The result of a query, read."""
+    return query.of(Item("x", result))
+
+
+# people and departments
+
+
+def test_the_owner_is_read() -> None:
+    """ADMIN must be true itself; a zone may be missing."""
+    row = {"ID": "1", "ADMIN": True, "NAME": "Алексей", "LAST_NAME": None, "TIME_ZONE": "Asia/Omsk"}
+    assert Owner(1, "Алексей", True, "Asia/Omsk") == read(methods.profile(), row)
+    assert [False, False] == [read(methods.profile(), {"ID": "1", "ADMIN": one}).admin for one in ("N", None)]
+
+
+def test_departments_are_read() -> None:
+    """The root has no parent, a headless one no head or a zero."""
+    rows = [{"ID": "1", "NAME": "Компания"}, {"ID": 2, "NAME": "Цех", "PARENT": "1", "UF_HEAD": "0"}]
+    assert [Department(1, "Компания", None, None), Department(2, "Цех", 1, None)] == methods.read_departments(rows)
+
+
+@pytest.mark.parametrize(
+    ("homes", "ids"), [([1, "14"], (1, 14)), ({"0": 3, "2": 5}, (3, 5)), (False, ()), (None, ()), ([], ())]
+)
+def test_people_are_read(homes: Any, ids: tuple[int, ...]) -> None:
+    """Columns that are NULL are left out; departments come as list, object or false."""
+    row = {"ID": "7", "ACTIVE": True, "NAME": " Иван ", "LAST_NAME": "Иванов", "UF_DEPARTMENT": homes}
+    assert [Person(7, "Иван", "Иванов", "", True, ids)] == methods.read_people([row])
+
+
+@pytest.mark.parametrize(("active", "works"), [(True, True), ("Y", True), (False, False), ("N", False), (None, False)])
+def test_only_active_people_are_active(active: Any, works: bool) -> None:
+    """Missing is not active."""
+    assert works is methods.read_people([{"ID": "7", "ACTIVE": active}])[0].active
+
+
+# tasks
+
+ROW: dict[str, Any] = {
+    "id": "3711",
+    "title": "Сварщик: 1",
+    "xmlId": None,
+    "status": "2",
+    "responsibleId": "7",
+    "createdBy": "1",
+    "groupId": "0",
+    "createdDate": "2026-11-02T10:06:08+03:00",
+    "changedDate": None,
+    "deadline": "",
+    "startDatePlan": None,
+    "endDatePlan": "2026-07-03T18:00:00+03:00",
+    "timeEstimate": "0",
+    "timeSpentInLogs": None,
+    "auditors": ["5"],
+    "commentsCount": None,
+    "responsible": {"id": "7", "name": "Иван Иванов"},
+}
+
+
+def test_a_task_is_read() -> None:
+    """Ids are strings, empty is null, zero or an empty text."""
+    assert Task(
+        id=3711,
+        status=2,
+        responsible_id=7,
+        title="Сварщик: 1",
+        xml_id="",
+        group_id=0,
+        created_by=1,
+        created_at=datetime(2026, 11, 2, 7, 6, 8, tzinfo=UTC),
+        changed_at=None,
+        deadline=None,
+        start=None,
+        end=datetime(2026, 7, 3, 15, tzinfo=UTC),
+        estimate_s=0,
+        spent_s=0,
+        auditor_ids=(5,),
+        comments=0,
+        responsible_name="Иван Иванов",
+    ) == methods.read_task(ROW, MOSCOW)
+
+
+@pytest.mark.parametrize(("auditors", "ids"), [({"1": "5", "3": "6"}, (5, 6)), ([], ()), (None, ()), (False, ())])
+def test_auditors_come_in_several_shapes(auditors: Any, ids: tuple[int, ...]) -> None:
+    """A PHP array with gaps is an object."""
+    assert ids == methods.read_task(ROW | {"auditors": auditors}, MOSCOW).auditor_ids
+
+
+def test_todays_offset_on_an_old_date_is_not_trusted() -> None:
+    """Winter's offset pasted onto July: the wall clock in the owner's zone counts."""
+    text = "2026-07-03T18:00:00-05:00"
+    assert datetime(2026, 7, 3, 22, tzinfo=UTC) == methods.read_moment(text, NEW_YORK)
+
+
+@pytest.mark.parametrize("row", [{}, {"id": None}, {"id": "0"}, {"id": "abc"}, {"id": []}])
+def test_a_task_without_an_id_is_no_task(row: dict[str, Any]) -> None:
+    """The answer is called strange, with its method, not a KeyError."""
+    with pytest.raises(errors.PortalError, match=r"tasks\.task"):
+        methods.read_task(row, MOSCOW)
+
+
+@pytest.mark.parametrize("result", [[], None, "x", {"task": []}, {"task": None}, {}])
+def test_a_missing_task_in_an_answer_is_an_error(result: Any) -> None:
+    """A missing task is answered with 200 and an empty list."""
+    with pytest.raises(errors.PortalError, match=r"tasks\.task\.add"):
+        methods.task_row(result, "tasks.task.add")
+
+
+@pytest.mark.parametrize("result", [[], None, {"tasks": {}}, {"tasks": ["x"]}, {}])
+def test_a_list_without_rows_is_an_error(result: Any) -> None:
+    """An answer of another shape must not be taken for an empty list: tasks would be made twice."""
+    with pytest.raises(errors.PortalError, match=r"tasks\.task\.list"):
+        methods.task_rows(result)
+
+
+def test_empty_conditions_are_refused() -> None:
+    """The portal would drop them and give every task."""
+    for ask in (
+        lambda: methods.open_work_of([]),
+        lambda: methods.tasks_by_key([]),
+        lambda: methods.tasks_by_key([""]),
+        lambda: methods.tasks_by_id([]),
+        lambda: methods.tasks_titled("", 1, None),
+    ):
+        with pytest.raises(ValueError, match="empty"):
+            ask()
+
+
+def test_the_reading_queries_can_ride_in_a_batch() -> None:
+    """None of them needs a boolean, a null or an empty list."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    queries: list[methods.Query[Any]] = [
+        methods.profile(),
+        methods.departments(50),
+        methods.people_by_id([1]),
+        methods.people_by_surname("Ли"),
+        methods.open_work_count(),
+        methods.tasks_by_key(["k"]),
+        methods.tasks_by_id([1]),
+        methods.tasks_titled("1", 1, now, after=7),
+        methods.schedule(1),
+        methods.calendar_settings(),
+        methods.absences([1], now.date(), now.date(), MOSCOW),
+        methods.groups_named("Задачи из 1с"),
+        methods.common_storage(),
+        methods.children(1, "a"),
+    ]
+    assert all(is_batchable(query.command.params) for query in queries)
+    assert is_batchable(methods.people_of([1])) and is_batchable(methods.open_work_of([1]))
+
+
+# absences
+
+
+def away(*rows: Any, zone: Any = MOSCOW) -> list[Absence]:
+    """When person 7 is away, by these rows."""
+    query = methods.absences([7], date(2026, 7, 1), date(2026, 8, 1), zone)
+    return list(read(query, {"7": list(rows)})[7])
+
+
+def days(first: int, last: int, zone: Any = MOSCOW) -> Absence:
+    """Whole days of July, the last one included."""
+    end = datetime(2026, 7, last, tzinfo=zone) + timedelta(days=1)
+    return Absence(datetime(2026, 7, first, tzinfo=zone).astimezone(UTC), end.astimezone(UTC))
+
+
+def chart(first: str, last: str, start: datetime, end: datetime) -> dict[str, Any]:
+    """A bar of the absence chart."""
+    stamps = {"FROM": int(start.timestamp()), "TO": int(end.timestamp())}
+    return {"FROM_HR": True, "ID": "55", "DT_FROM": first, "DT_TO": last, "ACCESSIBILITY": "absent", **stamps}
+
+
+def july(day: int, hour: int = 0) -> datetime:
+    """A moment of July in Moscow."""
+    return datetime(2026, 7, day, hour, tzinfo=MOSCOW)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (chart("01.07.2026", "14.07.2026", july(1), july(14)), days(1, 14)),
+        (chart("01.07.2026 00:00:00", "14.07.2026 00:00:00", july(1), july(14)), days(1, 14)),
+        (chart("07/01/2026", "07/14/2026", july(1), july(14)), days(1, 14)),
+        (chart("07/01/2026 12:00:00 am", "07/14/2026 12:00:00 am", july(1), july(14)), days(1, 14)),
+        (chart("03.07.2026", "03.07.2026", july(3), july(3)), days(3, 3)),
+        (
+            chart("03.07.2026 09:00:00", "03.07.2026 13:00:00", july(3, 9), july(3, 13)),
+            Absence(july(3, 9).astimezone(UTC), july(3, 13).astimezone(UTC)),
+        ),
+        (
+            chart("03.07.2026 12:00:00", "05.07.2026", july(3, 12), july(5)),
+            Absence(july(3, 12).astimezone(UTC), july(6).astimezone(UTC)),
+        ),
+    ],
+)
+def test_bars_of_the_absence_chart_are_read(row: dict[str, Any], expected: Absence) -> None:
+    """Whole days include the last one, in whatever format the site writes dates."""
+    assert [expected] == away(row)
+
+
+def event(first: str, last: str, start: datetime, end: datetime, **changes: Any) -> dict[str, Any]:
+    """An event of somebody's calendar."""
+    stamps = {"DATE_FROM_TS_UTC": str(int(start.timestamp())), "DATE_TO_TS_UTC": str(int(end.timestamp()))}
+    row = {"DATE_FROM": first, "DATE_TO": last, **stamps, "DT_SKIP_TIME": "N", "ACCESSIBILITY": "absent"}
+    return row | changes
+
+
+def test_events_of_the_calendar_are_read() -> None:
+    """With a clock time by their stamps, whole days by their dates in the configured zone; midnight is an end."""
+    timed = event("02.07.2026 18:00:00", "03.07.2026 00:00:00", july(2, 18), july(3))
+    whole = event("05.07.2026", "06.07.2026", july(5), july(6), DT_SKIP_TIME="Y")
+    elsewhere = event("05.07.2026 00:00:00", "06.07.2026 00:00:00", july(5), july(6), DT_SKIP_TIME="Y")
+    assert [Absence(july(2, 18).astimezone(UTC), july(3).astimezone(UTC)), days(5, 6), days(5, 6)] == away(
+        timed, whole, elsewhere
+    )
+    assert [days(5, 6, NEW_YORK)] == away(whole, zone=NEW_YORK)
+
+
+@pytest.mark.parametrize("kind", ["busy", "quest", "free", None])
+def test_only_rows_marked_absent_count(kind: str | None) -> None:
+    """A meeting is no absence."""
+    assert [] == away(event("05.07.2026", "06.07.2026", july(5), july(6), ACCESSIBILITY=kind))
+
+
+@pytest.mark.parametrize(
+    "row", [{"ACCESSIBILITY": "absent"}, {"ACCESSIBILITY": "absent", "FROM_HR": True, "DT_FROM": "?"}, "x", None]
+)
+def test_rows_that_cannot_be_read_are_passed_over(row: Any) -> None:
+    """Their shape is known from the server's source only."""
+    assert [] == away(row)
+
+
+def test_rows_may_come_as_an_object_and_nobody_as_a_list() -> None:
+    """PHP arrays."""
+    query = methods.absences([7], date(2026, 7, 1), date(2026, 8, 1), MOSCOW)
+    bar = chart("01.07.2026", "14.07.2026", july(1), july(14))
+    assert {7: [days(1, 14)], 8: []} == read(query, {"7": {"2": bar}, "8": False})
+    assert {} == read(query, [])
+
+
+# places and zones
+
+
+def test_projects_are_asked_for_by_name_or_id() -> None:
+    """A name of digits is an id."""
+    assert [{"NAME": "Задачи"}, {"ID": 7}] == [
+        methods.groups_named(one).command.params["FILTER"] for one in ("Задачи", "7")
+    ]
+    assert [(5, "Задачи")] == read(methods.groups_named("Задачи"), [{"ID": "5", "NAME": "Задачи"}])
+
+
+def test_an_upload_without_an_id_is_an_error() -> None:
+    """A misspelt parameter is answered with an address to upload to, and no file."""
+    with pytest.raises(errors.PortalError, match=r"disk\.folder\.uploadfile"):
+        read(methods.upload_file(1, "a", "YQ=="), {"field": "file", "uploadUrl": "https://portal.example/?token=x"})
+
+
+@pytest.mark.parametrize(("ids", "found"), [([1065, "1077"], [1065, 1077]), ({"1": 5}, [5]), (False, []), (None, [])])
+def test_attachments_are_read(ids: Any, found: list[int]) -> None:
+    """An empty list is false, null or []."""
+    assert found == read(methods.attachments(1), {"task": {"id": "1", "ufTaskWebdavFiles": ids}})
+
+
+def test_a_schedule_that_may_not_be_read_is_none() -> None:
+    """Answered with an empty list."""
+    assert [None, None, {"ID": 1}] == [read(methods.schedule(1), one) for one in ([], {}, {"ID": 1})]
+
+
+@pytest.mark.parametrize(
+    ("profile_zone", "server_now", "expected"),
+    [
+        ("Asia/Omsk", "2026-11-23T07:00:00+03:00", ZoneInfo("Asia/Omsk")),
+        ("", "2026-11-23T07:00:00+03:00", MOSCOW),
+        ("", "2026-11-23T10:00:00+06:00", timezone(timedelta(hours=6))),
+        ("US/Nowhere", "2026-11-23T07:00:00+03:00", MOSCOW),
+        ("", "", MOSCOW),
+        ("", None, MOSCOW),
+        ("", "2026-11-23T07:00:00", MOSCOW),
+    ],
+)
+def test_the_zone_of_the_portals_dates(profile_zone: str, server_now: str | None, expected: Any) -> None:
+    """The owner's; else the server's, of which only the offset is known; else the configured one."""
+    assert expected == methods.owner_zone(Owner(1, "", True, profile_zone), MOSCOW, server_now)
