@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24tools import config, errors, locks
@@ -64,7 +66,7 @@ class Session:
         from b24tools.jobs.assign.run import Tools
 
         settings = self.settings
-        with self.open_client() as client:
+        with self.open_client() as client, told_of_the_database(settings.database):
             opened = store.open_copy(settings.database) if dry_run else store.open_store(settings.database)
             names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
             directory = Directory(
@@ -119,6 +121,20 @@ class Session:
         from b24tools.jobs.assign.pace import Pace
 
         return Pace(now, time.sleep, progress, self.say)
+
+
+@contextmanager
+def told_of_the_database(path: Path) -> Iterator[None]:
+    """SQLite's failures in the block become errors that say what to do; the ledger's and the cache's are alike."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        kind = errors.Busy if locked else errors.B24ToolsError
+        raise kind(
+            _("the database {path} cannot be used: {reason}").format(path=path, reason=error),
+            _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
+        ) from error
 
 
 def check_host(opened: store.Store, host: str) -> None:
