@@ -1,0 +1,260 @@
+"""The database: what is saved is read again, by every process, or nothing of it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from b24tools import errors
+from b24tools.store import Decision, LedgerFile, LedgerTask, Store, open_copy, open_store
+
+NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """A database in memory."""
+    opened = open_store(None)
+    yield opened
+    opened.close()
+
+
+def line(key: str = "1c:a:b", **changes: object) -> LedgerTask:
+    """A line of an order as the ledger has it."""
+    sent = LedgerTask(
+        key=key,
+        order_id="a",
+        line=0,
+        position="Сварщик",
+        title="Сварщик: 1",
+        state="planned",
+        task_id=None,
+        responsible_id=7,
+        department_id=9,
+        start=NOW,
+        end=NOW + timedelta(hours=1),
+        deadline=None,
+        estimate_s=3600,
+        sent_values={"onec": {"customer": "Ромашка"}, "auditor_id": None},
+        assigned_at=NOW,
+        writing_since=None,
+    )
+    return replace(sent, **changes)  # type: ignore[arg-type]
+
+
+def test_a_line_is_read_as_it_was_saved(store: Store) -> None:
+    """All fields, times aware; saved again it is replaced."""
+    store.save_order("a", "1", NOW)
+    store.save_ledger([line(), line("1c:a:c", line=1, task_id=5, state="done")])
+    assert {"1c:a:b": line(), "1c:a:c": line("1c:a:c", line=1, task_id=5, state="done")} == store.ledger(["a"])
+    store.save_ledger([line(task_id=6, state="done", start=None, end=None)])
+    assert line(task_id=6, state="done", start=None, end=None) == store.ledger(["a"])["1c:a:b"]
+    assert {} == store.ledger(["A", "b"]) == store.ledger([])
+
+
+def test_a_line_without_its_order_is_refused(tmp_path: Path) -> None:
+    """Foreign keys hold in the file."""
+    opened = open_store(tmp_path / "b24tools.db")
+    with pytest.raises(sqlite3.IntegrityError):
+        opened.save_ledger([line()])
+    opened.close()
+
+
+def test_more_lines_than_sqlite_takes_marks_are_found(store: Store) -> None:
+    """A command of many orders."""
+    ids = [str(number) for number in range(1200)]
+    for number in ids:
+        store.save_order(number, number, NOW)
+    store.save_ledger(line(f"k{number}", order_id=number, task_id=int(number) + 1) for number in ids)
+    assert 1200 == len(store.ledger(ids)) == len(store.order_outcomes(ids))
+    assert set(range(1, 1201)) == store.our_tasks(list(range(5000)))
+
+
+def test_an_order_remembers_its_last_outcome(store: Store) -> None:
+    """None while a run is under way, or was cut."""
+    store.save_order("a", "1", NOW)
+    assert {"a": None} == store.order_outcomes(["a", "b"])
+    store.save_order("a", "2", NOW, "created")
+    assert {"a": "created"} == store.order_outcomes(["a"])
+
+
+def test_the_last_assignment_of_each_person_is_known(store: Store) -> None:
+    """The latest of what became a task."""
+    store.save_order("a", "1", NOW)
+    later = NOW + timedelta(days=1)
+    made = line("k1", task_id=1)
+    store.save_ledger([made, replace(made, key="k2", task_id=2, assigned_at=later)])
+    store.save_ledger([replace(made, key="k3", responsible_id=8, assigned_at=None), line("k4", responsible_id=9)])
+    assert {7: later} == store.last_assigned()
+
+
+def test_files_and_what_hangs_where_are_kept(store: Store) -> None:
+    """By order, 1C's name and content; forgotten with the task."""
+    store.save_order("a", "1", NOW)
+    file = LedgerFile("a", "x.txt", "0f" * 32, "x (1, 0f0f0f0f).txt", 3, 77)
+    store.save_file(file, NOW)
+    store.save_file(replace(file, file_id=78), NOW)
+    assert [replace(file, file_id=78)] == store.files(["a", "b"])
+    mark = ("k", "x.txt", "0f" * 32)
+    store.save_task_files([mark], "writing")
+    assert {mark: "writing"} == store.task_files(["k"])
+    store.save_task_files([mark], "done")
+    assert {mark: "done"} == store.task_files(["k", "other"])
+    store.forget_task_files(["k"])
+    assert {} == store.task_files(["k"])
+
+
+def test_decisions_learn_their_task(tmp_path: Path) -> None:
+    """Saved before the task is made; the open one gets its number, an older one keeps its own."""
+    path = tmp_path / "b24tools.db"
+    opened = open_store(path)
+    opened.save_order("a", "1", NOW)
+    decision = Decision("1c:a:b", None, "Сварщик", NOW, 7, "first", [{"id": 7, "name": "Ёлкин"}])
+    opened.save_decisions([decision])
+    opened.save_ledger([line(task_id=5, state="done")])
+    opened.save_decisions([decision])
+    opened.save_ledger([line(task_id=6, state="done")])
+    opened.close()
+    with sqlite3.connect(path) as raw:
+        rows = raw.execute("SELECT task_id, candidates, decided_at FROM decisions ORDER BY id").fetchall()
+    raw.close()
+    said = '[{"id": 7, "name": "Ёлкин"}]'
+    assert [(5, said, "2026-11-23T04:00:00+00:00"), (6, said, "2026-11-23T04:00:00+00:00")] == rows
+
+
+# running settings
+
+
+def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> None:
+    """At once, in another connection."""
+    one, other = open_store(tmp_path / "b24tools.db"), open_store(tmp_path / "b24tools.db")
+    names = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h", "portal_host")
+    assert ["polling", "", "", "26", ""] == [one.setting(name) for name in names]
+    one.save_setting("excluded_users", " 7, 12 ")
+    assert frozenset({7, 12}) == other.excluded_users()
+    one.save_setting("excluded_users", "")
+    assert frozenset() == other.excluded_users()
+    one.close()
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("producer_mode", "push"),
+        ("producer_mode", ""),
+        ("hidden_users", "7;12"),
+        ("excluded_users", "Иванов"),
+        ("snapshot_max_age_h", "a day"),
+        ("snapshot_max_age_h", "-1"),
+        ("portal_host", "https://x/"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_with_examples(store: Store, key: str, value: str) -> None:
+    """And nothing is changed."""
+    before = store.setting(key)
+    with pytest.raises(errors.ConfigError) as caught:
+        store.save_setting(key, value)
+    assert f'{key}: "{value}" does not fit' == caught.value.message
+    assert before == store.setting(key)
+
+
+def test_an_unknown_setting_names_the_known_ones(store: Store) -> None:
+    """To read and to write."""
+    for ask in (lambda: store.setting("mode"), lambda: store.save_setting("mode", "x")):
+        with pytest.raises(errors.ConfigError) as caught:
+            ask()
+        assert ('there is no running setting "mode"', True) == (
+            caught.value.message,
+            "producer_mode, hidden_users, excluded_users, snapshot_max_age_h, portal_host" in caught.value.hint,
+        )
+
+
+def test_the_first_portals_host_is_remembered(store: Store) -> None:
+    """The second one's is not."""
+    store.remember_host("one.example")
+    store.remember_host("two.example")
+    assert "one.example" == store.setting("portal_host")
+
+
+# the file
+
+
+def test_a_transaction_is_all_or_nothing(store: Store) -> None:
+    """Also when it is interrupted by hand, and inside another one."""
+    with pytest.raises(KeyboardInterrupt), store.transaction():
+        store.save_order("a", "1", NOW)
+        raise KeyboardInterrupt
+    assert {} == store.order_outcomes(["a"])
+    store.save_order("a", "1", NOW)
+    assert {"a": None} == store.order_outcomes(["a"])
+
+
+def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
+    """What was saved before the process was killed is there; times are ISO 8601 UTC for any tool."""
+    path = tmp_path / "data" / "b24tools.db"
+    script = (
+        "import os, pathlib, sys; from datetime import datetime, UTC; from b24tools.store import open_store;"
+        f"s = open_store(pathlib.Path({str(path)!r}));"
+        "s.save_order('a', '1', datetime(2026, 11, 23, 4, tzinfo=UTC)); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
+    opened = open_store(path)
+    assert {"a": None} == opened.order_outcomes(["a"])
+    opened.close()
+    raw = sqlite3.connect(path)
+    assert ("wal", "2026-11-23T04:00:00+00:00") == (
+        raw.execute("PRAGMA journal_mode").fetchone()[0],
+        raw.execute("SELECT first_sent_at FROM orders").fetchone()[0],
+    )
+    raw.close()
+    assert 0o700 == path.parent.stat().st_mode & 0o777
+
+
+def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
+    """One waits for the other; nothing is lost."""
+    path = tmp_path / "b24tools.db"
+    script = (
+        "import pathlib, sys; from datetime import datetime, UTC; from b24tools.store import open_store;"
+        f"s = open_store(pathlib.Path({str(path)!r}));"
+        "[s.save_order(sys.argv[1] + str(n), '1', datetime.now(UTC)) for n in range(50)]; s.close()"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script, name]) for name in ("a", "b", "c")]
+    assert [0, 0, 0] == [one.wait(60) for one in running]
+    opened = open_store(path)
+    assert 150 == len(opened.order_outcomes([f"{name}{n}" for name in "abc" for n in range(50)]))
+    opened.close()
+
+
+def test_a_copy_leaves_the_database_as_it_is(tmp_path: Path) -> None:
+    """For runs that must not write; of no file it is empty, and makes none."""
+    path = tmp_path / "data" / "b24tools.db"
+    empty = open_copy(path)
+    empty.save_order("a", "1", NOW)
+    empty.close()
+    assert not path.parent.exists()
+    opened = open_store(path)
+    opened.save_order("a", "1", NOW)
+    copy = open_copy(path)
+    copy.save_order("b", "2", NOW)
+    assert [{"a": None}, {"a": None, "b": None}] == [one.order_outcomes(["a", "b"]) for one in (opened, copy)]
+    copy.close()
+    opened.close()
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_file_that_is_no_database_is_told(tmp_path: Path, copy: bool) -> None:
+    """With its name and the setting to look at."""
+    path = tmp_path / "b24tools.db"
+    path.write_bytes(b"something else, long enough to be looked at" * 50)
+    with pytest.raises(errors.ConfigError) as caught:
+        open_copy(path) if copy else open_store(path)
+    assert caught.value.message.startswith(f"the database {path} cannot be used: ")
+    assert "B24_DATA_DIR" in caught.value.hint
