@@ -15,7 +15,7 @@ import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from b24tools import errors
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 
@@ -192,7 +192,7 @@ def _read_env_file(chosen: Path | None) -> tuple[Path | None, dict[str, str]]:
         ) from None
     except OSError as error:
         raise errors.ConfigError(
-            _("{path} cannot be read: {reason}").format(path=chosen, reason=error.strerror or error),
+            _("{path} cannot be read: {reason}").format(path=chosen, reason=os_reason(error)),
             _("Name an existing file with --env-file, or leave the option out."),
         ) from None
     values = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gettext
 import os
 from pathlib import Path
@@ -34,6 +35,22 @@ def ngettext(one: str, many: str, n: int) -> str:
 def pgettext(context: str, message: str) -> str:
     """The message as it is said of `context`: one English word may need several Russian ones."""
     return _current.pgettext(context, message)
+
+
+def os_reason(error: Exception) -> str:
+    """Why the system refused; its own words are English even on a Russian machine."""
+    words = {
+        errno.ENOENT: _("no such file or folder"),
+        errno.EACCES: _("no right to do this"),
+        errno.EPERM: _("no right to do this"),
+        errno.EISDIR: _("this is a folder"),
+        errno.ENOTDIR: _("this is not a folder"),
+        errno.ENOSPC: _("no free space on the disk"),
+        errno.EROFS: _("the disk is read-only"),
+        errno.EADDRINUSE: _("another program has it"),
+    }
+    number = error.errno if isinstance(error, OSError) else None
+    return words.get(number or 0) or getattr(error, "strerror", None) or str(error)
 
 
 def typer_words() -> tuple[str, ...]:

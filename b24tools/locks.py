@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 
 from b24tools import errors
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def hold(folder: Path, name: str, wait_s: float, now: Callable[[], datetime]) ->
         ) from None
     except OSError as error:
         raise errors.ConfigError(
-            _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=error.strerror or error),
+            _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=os_reason(error)),
             _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there."),
         ) from None
     try:

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from b24tools import errors
 from b24tools.history import History
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 from b24tools.migrations import migrations
 
 BUSY_TIMEOUT_S = 30
@@ -350,7 +350,7 @@ def _check_known(key: str) -> None:
 
 def _unusable(path: Path, error: Exception) -> errors.ConfigError:
     return errors.ConfigError(
-        _("the database {path} cannot be used: {reason}").format(path=path, reason=error),
+        _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error)),
         _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
     )
 
