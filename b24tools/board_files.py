@@ -18,13 +18,14 @@ from b24tools.jobs.leaderboard import HOURS, Board, Row
 PAGE = Path(__file__).with_name("board.html")
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 BOM = "\ufeff"
+PLACE, MOVED, TEXT, NUMBER, BAR = "place", "moved", "text", "number", "bar"  # kinds of columns
 
 
 def csv(board: Board) -> str:
     """What Excel in Russia opens by a double click: a BOM, semicolons, the decimal mark of the language."""
     stream = io.StringIO()
     writer = csv_format.writer(stream, delimiter=";", lineterminator="\r\n")
-    who = [_("Team"), _("People"), _("Each")] if board.teams else [_("Name"), _("Team")]
+    who = [_("Team"), _("People"), _("Per person")] if board.teams else [_("Name"), _("Team")]
     writer.writerow([_("Place"), _("Moved"), *who, _("Tasks"), _("Hours"), _("On time"), _("With a deadline"), "ID"])
     for row in board.rows:
         person = [_inert(row.name), _inert(row.department or "")]
@@ -45,10 +46,12 @@ def md(board: Board, zone: ZoneInfo, now: datetime) -> str:
     """A table for GitHub, GitLab and other readers of Markdown."""
     parts = [f"**{words.heading(board)}**"]
     if board.rows:
-        titles, cells = _grid(board)
-        rule = ["---" if title in _texts() else "--:" for title in titles]
-        rows = [titles, rule, *([_plain_markdown(cell) for cell in row] for row in cells)]
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        columns = _columns(board)
+        lines = [[title for _kind, title, _cells in columns]]
+        lines.append(["---" if kind == TEXT else "--:" for kind, _title, _cells in columns])
+        cells = [[_plain_markdown(cell) for cell in cells] for _kind, _title, cells in columns]
+        lines += [list(line) for line in zip(*cells, strict=True)]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
         parts.append(words.totals(board) + ".")
     else:
         parts.append(words.nobody(board, now))
@@ -77,64 +80,54 @@ def html(board: Board, zone: ZoneInfo, now: datetime) -> str:
 
 
 def _html_table(board: Board) -> str:
-    titles, cells = _grid(board)
-    texts = _texts()
+    columns = _columns(board)
     most = max((row.figure or 0.0 for row in board.rows), default=0.0)
-    ranked = titles.index(_("Each") if board.teams else _("Hours") if board.by == HOURS else _("Tasks"))
-    kinds = ["text" if title in texts else "number" for title in titles]
-    head = "".join(f"<th class={kind}>{markup.escape(title)}" for title, kind in zip(titles, kinds, strict=True))
+    head = "".join(f'<th class="{kind}">{title}' for kind, title, _cells in columns)
     lines = [f"<table><thead><tr>{head}</thead><tbody>"]
-    for row, line in zip(board.rows, cells, strict=True):
-        marked = []
-        for number, cell in enumerate(line):
-            text = markup.escape(cell)
-            if number == ranked:
-                width = 100 * (row.figure or 0.0) / most if most else 0.0
-                text = f'<i style="width:{width:.1f}%"></i><b>{text}</b>'
-                marked.append(f"<td class=bar>{text}")
+    for number, row in enumerate(board.rows):
+        part = (row.figure or 0.0) / most if most else 0.0
+        line = f'<tr class="place{row.place}">'
+        for kind, _title, cells in columns:
+            text = markup.escape(cells[number])
+            if kind == PLACE:
+                line += f'<td class="{kind}"><b>{row.place}</b>'  # a medal is drawn: not every machine has the signs
+            elif kind == MOVED:
+                line += f'<td class="{kind} {_direction(row)}">{text}'
+            elif kind == BAR:
+                line += f'<td class="{kind}"><i style="--part:{part:.3f}"></i><b>{text}</b>'
             else:
-                marked.append(f'<td class="{kinds[number]} {_movement(row) if titles[number] == "±" else ""}">{text}')
-        lines.append(f'<tr class="place{row.place}">' + "".join(marked))
+                line += f'<td class="{kind}">{text}'
+        lines.append(line)
     return "\n".join([*lines, "</tbody></table>"])
 
 
-def _movement(row: Row) -> str:
+def _direction(row: Row) -> str:
     return "new" if row.moved is None else "up" if row.moved > 0 else "down" if row.moved < 0 else "same"
 
 
-def _grid(board: Board) -> tuple[list[str], list[list[str]]]:
-    """Titles and cells as people read them."""
-    with_moves = words.has_moved(board)
-    who = [_("Team"), _("People"), _("Each")] if board.teams else [_("Name"), _("Team")]
-    done = [_("Hours"), _("Tasks")] if board.by == HOURS and not board.teams else [_("Tasks"), _("Hours")]
-    titles = ["#", *(["±"] if with_moves else []), *who, *done, _("On time")]
-    cells = []
-    for row in board.rows:
-        name = words.clean(row.name)
-        person = [name, words.clean(row.department or "-")]
-        team = [name, str(row.people), words.figure(row)]
-        figures = {_("Tasks"): str(row.tasks), _("Hours"): words.decimal(row.hours)}
-        cells.append(
-            [
-                MEDALS.get(row.place, str(row.place)),
-                *([words.moved(row, True)] if with_moves else []),
-                *(team if board.teams else person),
-                *(figures[title] for title in done),
-                words.share(row),
-            ]
-        )
-    return titles, cells
-
-
-def _texts() -> set[str]:
-    """The titles of the columns that are no numbers."""
-    return {_("Name"), _("Team")}
+def _columns(board: Board) -> list[tuple[str, str, list[str]]]:
+    """Kinds, titles and cells as people read them; a bar belongs to what the ranking goes by."""
+    rows = board.rows
+    columns = [(PLACE, "#", [MEDALS.get(row.place, str(row.place)) for row in rows])]
+    if words.has_moved(board):
+        columns.append((MOVED, "±", [words.moved(row, True) for row in rows]))
+    columns.append((TEXT, _("Team") if board.teams else _("Name"), [words.clean(row.name) for row in rows]))
+    if board.teams:
+        columns.append((NUMBER, _("People"), [str(row.people) for row in rows]))
+        columns.append((BAR, _("Per person"), [words.figure(row) for row in rows]))
+    else:
+        columns.append((TEXT, _("Team"), [words.clean(row.department or "-") for row in rows]))
+    by_hours = board.by == HOURS and not board.teams
+    tasks = (NUMBER if board.teams or by_hours else BAR, _("Tasks"), [str(row.tasks) for row in rows])
+    hours = (BAR if by_hours else NUMBER, _("Hours"), [words.decimal(row.hours) for row in rows])
+    columns += [hours, tasks] if by_hours else [tasks, hours]
+    return [*columns, (NUMBER, _("On time"), [words.share(row) for row in rows])]
 
 
 def _notes(board: Board, zone: ZoneInfo, now: datetime) -> list[str]:
     notes = []
     if board.as_of is not None:
-        notes.append(words.age(board, zone, now) + ".")
+        notes.append(words.origin(board, zone) + ".")
     if not board.complete and (board.rows or board.as_of is not None):
         notes.append(words.incomplete(board, now))
     return notes

@@ -47,9 +47,16 @@ def age(board: Board, zone: ZoneInfo, now: datetime) -> str:
     seconds = max(0, int((now - board.as_of).total_seconds()))
     local, today = board.as_of.astimezone(zone), now.astimezone(zone)
     form = "%H:%M" if local.date() == today.date() else "%d.%m %H:%M" if local.year == today.year else "%d.%m.%Y %H:%M"
-    return _("Data as of {moment}, {age} ago; mode {mode}").format(
-        moment=local.strftime(form), age=show.duration(seconds), mode=board.mode
-    )
+    ago = _("{age} ago").format(age=show.duration(seconds)) if seconds >= 60 else _("just now")
+    return _("Data as of {moment}, {ago}; mode {mode}").format(moment=local.strftime(form), ago=ago, mode=board.mode)
+
+
+def origin(board: Board, zone: ZoneInfo) -> str:
+    """The same for a file, which is read on another day."""
+    if board.as_of is None:
+        return ""
+    moment = board.as_of.astimezone(zone).strftime("%d.%m.%Y %H:%M")
+    return _("Data as of {moment}; mode {mode}").format(moment=moment, mode=board.mode)
 
 
 def incomplete(board: Board, now: datetime) -> str:

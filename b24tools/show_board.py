@@ -49,18 +49,18 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
-    who: dict[str, Any] = {"user_id": row.id, "name": row.name, "department": row.department}
-    if teams:
-        who = {"department_id": row.id, "department": row.name, "people": row.people, "per_person": row.figure}
-    return {
+    told = {
         "place": row.place,
-        **who,
+        "user_id": None if teams else row.id,
+        "name": row.name,
+        "department": row.department,
         "tasks": row.tasks,
         "hours": row.hours,
         "on_time": row.on_time,
         "on_time_of": row.on_time_of,
         "moved": "new" if row.moved is None else row.moved,
     }
+    return told | ({"department_id": row.id, "people": row.people, "per_person": row.figure} if teams else {})
 
 
 def _iso(moment: datetime, zone: ZoneInfo) -> str:
@@ -141,7 +141,7 @@ def _columns(board: Board, look: Look) -> list[_Column]:
     bar = [_Column("", [""] * len(rows), style=lambda _row: "cyan", bar=True)] if look.drawn else []
     if board.teams:
         people = _Column(_("People"), [str(row.people) for row in rows], ">")
-        each = _Column(_("Each"), [words.figure(row) for row in rows], ">")
+        each = _Column(_("Per person"), [words.figure(row) for row in rows], ">")
         columns += [people, each, *bar, tasks, hours]
     else:
         columns += [hours, *bar, tasks] if board.by == HOURS else [tasks, *bar, hours]

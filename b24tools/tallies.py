@@ -46,11 +46,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """[`start`, `end`) was collected, the last time by a run that began at `started_at`."""
+    """[`start`, `end`) was collected, the last time by a run that began at `started_at`.
+
+    `complete`: with an administrator's eyes, which see everything.
+    """
 
     start: datetime
     end: datetime
     started_at: datetime
+    complete: bool
 
 
 class Tallies:
@@ -74,19 +78,17 @@ class Tallies:
         return members
 
     def windows(self, start: datetime, end: datetime) -> list[Window]:
-        """What complete runs collected of [start, end).
-
-        Without a single complete run: what was collected all the same, with less than an administrator's eyes.
-        """
-        sql = (
-            "SELECT from_at, to_at, max(started_at) FROM snapshot_runs WHERE {which} AND to_at > ? AND from_at < ?"
-            " GROUP BY to_at, from_at"
-        )
-        span = [_text(start), _text(end)]
-        found = self._connection.execute(sql.format(which="complete = 1"), span).fetchall()
-        if not found:
-            found = self._connection.execute(sql.format(which="finished_at IS NOT NULL"), span).fetchall()
-        return [Window(*(datetime.fromisoformat(text) for text in row)) for row in found]
+        """What complete runs collected of [start, end); without a single one, what the others did."""
+        for complete, which in ((True, "complete = 1"), (False, "finished_at IS NOT NULL")):
+            sql = (
+                f"SELECT from_at, to_at, max(started_at) FROM snapshot_runs WHERE {which}"  # noqa: S608 - constants
+                " AND to_at > ? AND from_at < ? GROUP BY from_at, to_at"
+            )
+            rows = self._connection.execute(sql, [_text(start), _text(end)]).fetchall()
+            if rows:
+                moments = (map(datetime.fromisoformat, row) for row in rows)
+                return [Window(start, end, started_at, complete) for start, end, started_at in moments]
+        return []
 
     def hidden_users(self) -> frozenset[int]:
         """People who are on no leaderboard."""

@@ -183,12 +183,12 @@ def _collected(period: Period, windows: Sequence[Window], now: datetime) -> tupl
     as_of = None
     for number, (start, end) in enumerate(_begun_parts(period, now)):
         covering = [
-            window.started_at
+            window
             for window in windows
             if window.start <= start and window.end >= min(end, window.started_at) and window.started_at >= start
         ]
-        latest = max(covering, default=None)
-        whole = latest is not None and (end > now or latest >= end)
+        latest = max((window.started_at for window in covering), default=None)
+        whole = any(window.complete and (end > now or window.started_at >= end) for window in covering)
         complete = whole and (complete or number == 0)
         as_of = latest or as_of
     return complete, as_of

@@ -1,0 +1,94 @@
+"""Weeks and months of a zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b24tools import errors, weeks
+
+MOSCOW, BERLIN = ZoneInfo("Europe/Moscow"), ZoneInfo("Europe/Berlin")
+DAYS = st.dates(date(2000, 1, 10), date(2060, 12, 31))
+
+
+def test_a_week_begins_on_monday_on_the_wall_clock_of_the_zone() -> None:
+    """Sunday 23:59:59 is the old week, a second later the new one."""
+    sunday = datetime(2026, 11, 22, 23, 59, 59, tzinfo=MOSCOW)
+
+    labels = [weeks.week_of(moment, MOSCOW).label for moment in (sunday, sunday + timedelta(seconds=1))]
+
+    assert ["2026-W47", "2026-W48"] == labels
+    assert datetime(2026, 11, 22, 21, tzinfo=UTC) == weeks.parse("2026-W47", MOSCOW).end
+
+
+def test_the_turn_of_the_year_splits_no_week() -> None:
+    """2026 has 53 weeks; the last one ends in January."""
+    week = weeks.parse("2026-W53", MOSCOW)
+
+    assert (date(2026, 12, 28), date(2027, 1, 4)) == (week.first, week.after)
+    assert "2027-W01" == weeks.containing(week.after, weeks.WEEK, MOSCOW).label
+    assert "2026-W53" == weeks.parse("2027-W01", MOSCOW).before.label
+
+
+@pytest.mark.parametrize(("label", "hours"), [("2026-W43", 169), ("2026-W13", 167), ("2026-W44", 168)])
+def test_a_week_with_a_clock_change_has_not_168_hours(label: str, hours: int) -> None:
+    """Its ends stand on the wall clock."""
+    week = weeks.parse(label, BERLIN)
+
+    assert timedelta(hours=hours) == week.end - week.start
+
+
+def test_a_month_has_the_weeks_that_have_a_day_in_it() -> None:
+    """November 2026 begins on a Sunday and ends on a Monday."""
+    month = weeks.parse("2026-11", MOSCOW)
+
+    labels = [week.label for week in month.weeks()]
+
+    assert ["2026-W44", "2026-W45", "2026-W46", "2026-W47", "2026-W48", "2026-W49"] == labels
+    assert ("2026-11", "2026-10") == (month.label, month.before.label)
+
+
+@given(DAYS, st.sampled_from([weeks.WEEK, weeks.MONTH]))
+def test_periods_stand_side_by_side(day: date, kind: str) -> None:
+    """Each ends where the next begins, and its label names it."""
+    period = weeks.containing(day, kind, BERLIN)
+
+    assert period.first <= day < period.after
+    assert period.before.end == period.start
+    assert period == weeks.parse(period.label, BERLIN)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-W54", "2025-W53", "2026-13", "2026-0", "2026", "W47", "", "last week", "0000-W01"]
+)
+def test_what_is_no_period_is_refused_with_examples(text: str) -> None:
+    """A week that the year does not have, too."""
+    with pytest.raises(errors.ConfigError, match="is not a period") as caught:
+        weeks.parse(text, MOSCOW)
+
+    assert "2026-W47" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("26h", timedelta(hours=26)),
+        ("90m", timedelta(minutes=90)),
+        ("2d", timedelta(days=2)),
+        (" 1.5 H", timedelta(minutes=90)),
+    ],
+)
+def test_a_span_of_time_is_read(text: str, span: timedelta) -> None:
+    """Hours, minutes, days."""
+    assert span == weeks.parse_span(text)
+
+
+@pytest.mark.parametrize("text", ["", "26", "h", "-1h", "1w", "99999999d"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    """With examples."""
+    with pytest.raises(errors.ConfigError, match="is not a span of time"):
+        weeks.parse_span(text)
