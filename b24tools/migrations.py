@@ -153,3 +153,27 @@ def m002_history(db: Database) -> None:
             ORDER BY place, name""",  # noqa: S608 - a constant
     ):
         db.execute(statement)
+
+
+@migrations()
+def m003_events(db: Database) -> None:
+    """What the portal's outgoing webhook sent: the inbox."""
+    for statement in (
+        """CREATE TABLE events (
+            id INTEGER PRIMARY KEY,
+            received_at TEXT NOT NULL,
+            event TEXT NOT NULL,
+            task_id INTEGER,
+            body TEXT NOT NULL,
+            body_sha256 TEXT,
+            status TEXT NOT NULL CHECK (status IN ('waiting', 'done', 'failed', 'ignored', 'ignored_by_mode')),
+            attempts INTEGER NOT NULL,
+            error TEXT,
+            next_try_at TEXT,
+            processed_at TEXT
+        )""",
+        "CREATE INDEX events_by_time ON events (received_at)",
+        "CREATE INDEX events_to_process ON events (task_id) WHERE status IN ('waiting', 'failed')",
+        "CREATE INDEX events_by_body ON events (body_sha256) WHERE body_sha256 IS NOT NULL",
+    ):
+        db.execute(statement)

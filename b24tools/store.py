@@ -19,6 +19,7 @@ from sqlite_utils import Database
 from b24tools import errors
 from b24tools.history import History
 from b24tools.i18n import _, os_reason
+from b24tools.inbox import Inbox
 from b24tools.migrations import migrations
 
 BUSY_TIMEOUT_S = 30
@@ -90,7 +91,7 @@ class Decision:
     candidates: Sequence[Mapping[str, Any]]
 
 
-class Store(History):
+class Store(History, Inbox):
     """The database behind every job; open it with `open_store`."""
 
     def __init__(self, db: Database) -> None:
@@ -141,6 +142,8 @@ class Store(History):
             )
         value = value.strip()
         with self.transaction():
+            if key == "producer_mode" and value == "webhook" != self.setting(key):
+                self.queue_stored_events()
             self._db.table("settings").upsert({"key": key, "value": value}, pk="key")
 
     def remember_host(self, host: str) -> None:

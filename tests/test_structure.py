@@ -40,6 +40,7 @@ TOGETHER = {
     "cli_snapshot": "cli",
     "show_snapshot": "show",
     "history": "store",
+    "inbox": "store",
     "runs": "store",
     "tallies": "store",
     "show_board": "show",

@@ -187,6 +187,14 @@ def tasks_by_id(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
     return _task_list({"ID": list(task_ids)})
 
 
+def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
+    """The tasks with these ids, at most 50, with what is kept of closed ones; missing ones are deleted or not visible.
+
+    One list takes less of the portal's time than fifty `tasks.task.get`, which answer missing ones with `[]`.
+    """
+    return _task_list({"ID": list(task_ids)}, CLOSED_SELECT)
+
+
 def tasks_titled(
     part: str, group_id: int, created_from: datetime | None, *, after: int = 0
 ) -> Query[list[Mapping[str, Any]]]:
@@ -202,10 +210,10 @@ def tasks_titled(
     return _task_list(conditions)
 
 
-def _task_list(conditions: Mapping[str, Any]) -> Query[list[Mapping[str, Any]]]:
+def _task_list(conditions: Mapping[str, Any], select: Sequence[str] = FULL_SELECT) -> Query[list[Mapping[str, Any]]]:
     if any(value in ([], "") for value in conditions.values()):
         raise ValueError("an empty condition would be dropped and match every task")
-    params = {"filter": dict(conditions), "select": list(FULL_SELECT), "order": {"ID": "asc"}, "start": -1}
+    params = {"filter": dict(conditions), "select": list(select), "order": {"ID": "asc"}, "start": -1}
     return Query(Command("tasks.task.list", params), task_rows)
 
 

@@ -1,0 +1,205 @@
+"""The portal's events as they came, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from b24tools.runs import to_text
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+KEPT = timedelta(days=30)
+# What becomes of an event: it waits, is done, failed, was of no use, or is left to the snapshot in polling mode
+WAITING, DONE, FAILED, IGNORED, BY_MODE = "waiting", "done", "failed", "ignored", "ignored_by_mode"
+# A failed one without a time for the next try waits for `replay`
+_DUE = """((status = 'waiting' AND (next_try_at IS NULL OR next_try_at <= :now))
+ OR (status = 'failed' AND next_try_at <= :now))"""
+_UNDER_WAY = "(status = 'waiting' OR (status = 'failed' AND next_try_at IS NOT NULL))"
+_INSERT = """INSERT INTO events (received_at, event, task_id, body, body_sha256, status, attempts, processed_at)
+ VALUES (?, ?, ?, ?, ?, ?, 0, ?)"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be kept. `task_id` None: of no use. `sha256` None: nobody can tell whether it is a duplicate."""
+
+    received_at: datetime
+    event: str
+    task_id: int | None
+    body: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event that was kept. `next_try_at` None of a failed one: only `replay` tries it again."""
+
+    id: int
+    received_at: datetime
+    event: str
+    task_id: int | None
+    body: str
+    status: str
+    attempts: int
+    error: str | None
+    next_try_at: datetime | None
+    processed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be read now: tasks with the events that ask for it and how often these have failed; newest event."""
+
+    tasks: Mapping[int, Sequence[tuple[str, int]]]
+    last_id: int
+
+
+class Inbox:
+    """The part of the store that is about events."""
+
+    _db: Database
+    transaction: Callable[[], AbstractContextManager[None]]
+
+    def add_event(self, event: NewEvent) -> str:
+        """Keep an event; its status. It is on the disk when the transaction has ended, the caller's if there is one."""
+        with self.transaction():
+            status = IGNORED if event.task_id is None else self._usual_status()
+            processed_at = to_text(event.received_at) if status == IGNORED else None
+            values = (event.event, event.task_id, event.body, event.sha256, status, processed_at)
+            self._db.execute(_INSERT, [to_text(event.received_at), *values])
+        return status
+
+    def _usual_status(self) -> str:
+        """Asked inside the transaction that keeps the event, so that none slips past a change of the mode."""
+        row = self._db.execute("SELECT value FROM settings WHERE key = 'producer_mode'").fetchone()
+        return WAITING if row is not None and row[0] == "webhook" else BY_MODE
+
+    def queue_stored_events(self) -> int:
+        """Events kept in polling mode wait now, as far as no snapshot of the running week has begun since.
+
+        How many. Call it inside the transaction that changes the mode.
+        """
+        cursor = self._db.execute(
+            "UPDATE events SET status = 'waiting', next_try_at = NULL WHERE status = 'ignored_by_mode'"
+            " AND received_at >= coalesce((SELECT max(started_at) FROM snapshot_runs"
+            " WHERE complete = 1 AND from_at <= started_at AND to_at > started_at), '')"
+        )
+        return cursor.rowcount
+
+    def due_events(self, now: datetime, limit: int) -> Due:
+        """The tasks that waiting events ask to be read, the longest waiting first."""
+        sql = f"SELECT task_id FROM events WHERE {_DUE} GROUP BY task_id ORDER BY min(id) LIMIT :limit"  # noqa: S608
+        ids = [row["task_id"] for row in self._db.query(sql, {"now": to_text(now), "limit": limit})]
+        if not ids:
+            return Due({}, 0)
+        sql = f"SELECT id, task_id, event, attempts FROM events WHERE {_UNDER_WAY} AND task_id IN ({_marks(ids)})"  # noqa: S608
+        tasks: dict[int, list[tuple[str, int]]] = {task_id: [] for task_id in ids}
+        last_id = 0
+        for row in self._db.query(sql, ids):
+            tasks[row["task_id"]].append((row["event"], row["attempts"]))
+            last_id = max(last_id, row["id"])
+        return Due(tasks, last_id)
+
+    def drop_duplicates(self, now: datetime, settled: timedelta) -> int:
+        """Waiting events whose like was processed `settled` after it came, or later, need nothing more; how many."""
+        with self.transaction():
+            cursor = self._db.execute(
+                "UPDATE events SET status = 'done', processed_at = ? WHERE status = 'waiting' AND attempts = 0"
+                " AND EXISTS (SELECT 1 FROM events AS twin WHERE twin.body_sha256 = events.body_sha256"
+                " AND twin.status = 'done' AND julianday(twin.processed_at) >= julianday(twin.received_at) + ?)",
+                [to_text(now), settled / timedelta(days=1)],
+            )
+        return cursor.rowcount
+
+    def finish_events(self, task_ids: Sequence[int], last_id: int, status: str, now: datetime) -> int:
+        """The events of these tasks up to `last_id` are done, or of no use; how many. Inside a transaction."""
+        sql = (
+            f"UPDATE events SET status = ?, processed_at = ?, next_try_at = NULL, error = NULL WHERE {_UNDER_WAY}"  # noqa: S608
+            f" AND id <= ? AND task_id IN ({_marks(task_ids)})"
+        )
+        return self._db.execute(sql, [status, to_text(now), last_id, *task_ids]).rowcount
+
+    def fail_events(self, task_id: int, last_id: int, error: str, next_try_at: datetime | None) -> int:
+        """The events of this task up to `last_id` failed once more; how many. Inside a transaction."""
+        sql = (
+            "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ?, next_try_at = ?"  # noqa: S608
+            f" WHERE {_UNDER_WAY} AND id <= ? AND task_id = ?"
+        )
+        return self._db.execute(sql, [error, to_text(next_try_at), last_id, task_id]).rowcount
+
+    def settle_events(self, ids: Iterable[int], status: str, now: datetime, error: str | None = None) -> None:
+        """What became of exactly these events, when they were replayed. Inside a transaction."""
+        for number in ids:
+            if status == FAILED:
+                sql = "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ? WHERE id = ?"
+                self._db.execute(sql, [error, number])
+            else:
+                sql = "UPDATE events SET status = ?, processed_at = ?, next_try_at = NULL, error = NULL WHERE id = ?"
+                self._db.execute(sql, [status, to_text(now), number])
+
+    def events(
+        self, *, status: str | None = None, since: datetime | None = None, ids: Collection[int] = ()
+    ) -> list[StoredEvent]:
+        """The kept events that fit all that is given, in the order they came."""
+        conditions: list[str] = []
+        values: list[Any] = []
+        if status is not None:
+            conditions.append("status = ?")
+            values.append(status)
+        if since is not None:
+            conditions.append("received_at >= ?")
+            values.append(to_text(since))
+        if ids:
+            conditions.append(f"id IN ({_marks(ids)})")
+            values.extend(ids)
+        sql = f"SELECT * FROM events WHERE {' AND '.join(conditions) or '1'} ORDER BY id"  # noqa: S608 - the words above
+        return [_stored(row) for row in self._db.query(sql, values)]
+
+    def oldest_waiting(self) -> datetime | None:
+        """When the oldest event came that has still to be processed; what waits for `replay` is not among them."""
+        sql = f"SELECT min(received_at) AS at FROM events WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
+        return next((_moment(row["at"]) for row in self._db.query(sql)), None)
+
+    def next_try(self) -> datetime | None:
+        """When the next event is due that has to wait for its time."""
+        sql = f"SELECT min(next_try_at) AS at FROM events WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
+        return next((_moment(row["at"]) for row in self._db.query(sql)), None)
+
+    def forget_events(self, now: datetime) -> int:
+        """Drop what was processed a month ago, and what a snapshot has overtaken since; how many."""
+        with self.transaction():
+            cursor = self._db.execute(
+                "DELETE FROM events WHERE received_at < :before AND ((status IN ('done', 'ignored')"
+                " AND processed_at < :before) OR (status = 'ignored_by_mode' AND received_at <"
+                " (SELECT max(started_at) FROM snapshot_runs WHERE finished_at IS NOT NULL)))",
+                {"before": to_text(now - KEPT)},
+            )
+        return cursor.rowcount
+
+
+def _stored(row: Mapping[str, Any]) -> StoredEvent:
+    return StoredEvent(
+        id=row["id"],
+        received_at=datetime.fromisoformat(row["received_at"]),
+        event=row["event"],
+        task_id=row["task_id"],
+        body=row["body"],
+        status=row["status"],
+        attempts=row["attempts"],
+        error=row["error"],
+        next_try_at=_moment(row["next_try_at"]),
+        processed_at=_moment(row["processed_at"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))

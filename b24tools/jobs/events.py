@@ -1,0 +1,261 @@
+"""The portal's events: kept before they are answered; then the tasks they name are read, and saved as a snapshot does.
+
+An event is a hint that a task changed, nothing more: events come late, twice, in any order, or not at all.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from b24tools import errors
+from b24tools.bitrix import methods
+from b24tools.bitrix.batches import to_int
+from b24tools.bitrix.client import Client
+from b24tools.i18n import _
+from b24tools.inbox import BY_MODE, DONE, FAILED, IGNORED, NewEvent, StoredEvent
+from b24tools.jobs import event_body, strangers
+from b24tools.jobs.event_body import Event, Refusal
+from b24tools.models import Status, Task
+from b24tools.store import Store
+
+TASKS_AT_ONCE = 50
+# `ts` of an event has whole seconds: another change in the same second makes the same body. A task that was read
+# this long after the first of them came has both.
+SETTLED = timedelta(seconds=2)
+FRESH = timedelta(minutes=10)  # how old `ts` may be in a body that can have a duplicate
+_MINUTES = (1, 5, 15, 60, 4 * 60, 12 * 60, 24 * 60)
+RETRIES = tuple(timedelta(minutes=minutes) for minutes in _MINUTES)  # after that only `replay` tries again
+DELETED = "ONTASKDELETE"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to an event: accepted, ignored_by_mode or event_ignored. Whatever it is, the event was kept."""
+
+    status: str
+
+
+@dataclass(frozen=True)
+class Processed:
+    """How many events were followed, were of no use, failed and why."""
+
+    processed: int = 0
+    applied: int = 0
+    ignored: int = 0
+    failed: int = 0
+    reasons: tuple[str, ...] = ()
+
+    def __add__(self, other: Processed) -> Processed:
+        return Processed(
+            self.processed + other.processed,
+            self.applied + other.applied,
+            self.ignored + other.ignored,
+            self.failed + other.failed,
+            (*self.reasons, *(reason for reason in other.reasons if reason not in self.reasons)),
+        )
+
+
+def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> Receipt:
+    """Keep an event of somebody who knows one of the `tokens`; the store's FULL synchronous mode has it on the disk.
+
+    Inside a transaction of the caller's, many events cost one write. Raises event_body.Refusal, whose `status` is
+    the HTTP status.
+    """
+    event = event_body.read_body(body, content_type, tokens)
+    _check_token(event.token, tokens)
+    task_id = event_body.task_of(event)
+    fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
+    kept = NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)
+    status = store.add_event(kept)
+    return Receipt({IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted"))
+
+
+def _check_token(given: str, tokens: Collection[str]) -> None:
+    """In constant time, as far as the tokens' number allows."""
+    matches = [hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()) for token in tokens if token]
+    if not any(matches):
+        raise Refusal(
+            403,
+            _("the application_token is not one of ours"),
+            _("BITRIX_OUTGOING_TOKEN has the token that Bitrix24 shows at the outgoing webhook; several with commas."),
+        )
+
+
+def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: int = TASKS_AT_ONCE) -> Processed:
+    """Follow the waiting events that are due, those of `limit` tasks at most. Nothing due, nothing asked.
+
+    Raises PortalBusy and what has to do with settings; the events go on waiting then.
+    """
+    due = store.due_events(now, limit)
+    if not due.tasks:
+        return Processed()
+    dropped = store.drop_duplicates(now, SETTLED)
+    if dropped:
+        due = store.due_events(now, limit)
+    attempts = {task_id: max(tries for _name, tries in events) for task_id, events in due.tasks.items()}
+
+    def settle(fates: _Fates) -> Processed:
+        applied = store.finish_events(fates.applied, due.last_id, DONE, now)
+        ignored = store.finish_events(fates.hidden, due.last_id, IGNORED, now)
+        failed = 0
+        for task_id, reason in fates.failed.items():
+            tries = attempts[task_id]
+            again = now + RETRIES[tries] if tries < len(RETRIES) else None
+            failed += store.fail_events(task_id, due.last_id, reason, again)
+        return Processed(applied + ignored + failed, applied, ignored, failed, fates.reasons)
+
+    names = {task_id: {name for name, _tries in events} for task_id, events in due.tasks.items()}
+    return Processed(dropped, 0, dropped) + _follow(store, client, zone, now, names, settle)
+
+
+def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: Iterable[StoredEvent]) -> Processed:
+    """Follow these kept events again, whatever has become of them. Raises PortalBusy; they stay as they are then."""
+    of_task: dict[int, list[StoredEvent]] = {}
+    done = Processed()
+    for event in events:
+        if event.task_id is None:
+            done += Processed(1, 0, 1)
+        else:
+            of_task.setdefault(event.task_id, []).append(event)
+    for task_ids in _portions(of_task):
+        chosen = {task_id: of_task[task_id] for task_id in task_ids}
+
+        def settle(fates: _Fates, chosen: Mapping[int, Sequence[StoredEvent]] = chosen) -> Processed:
+            found = Processed()
+            for task_id, kept in chosen.items():
+                reason = fates.failed.get(task_id)
+                status = FAILED if reason else DONE if task_id in fates.applied else IGNORED
+                store.settle_events([one.id for one in kept], status, now, reason)
+                found += fates.count(task_id, len(kept))
+            return found
+
+        names = {task_id: {one.event for one in kept} for task_id, kept in chosen.items()}
+        done += _follow(store, client, zone, now, names, settle)
+    return done
+
+
+def replay_bodies(store: Store, client: Client, zone: ZoneInfo, now: datetime, bodies: Iterable[Event]) -> Processed:
+    """Follow events that were kept elsewhere; they are not put into the database. Raises PortalBusy."""
+    of_task: dict[int, list[str]] = {}
+    done = Processed()
+    for event in bodies:
+        try:
+            task_id = event_body.task_of(event)
+        except Refusal as refusal:
+            done += Processed(1, 0, 0, 1, (refusal.message,))
+            continue
+        if task_id is None:
+            done += Processed(1, 0, 1)
+        else:
+            of_task.setdefault(task_id, []).append(event.name)
+    for task_ids in _portions(of_task):
+        names = {task_id: of_task[task_id] for task_id in task_ids}
+
+        def settle(fates: _Fates, names: Mapping[int, Sequence[str]] = names) -> Processed:
+            return sum((fates.count(task_id, len(kept)) for task_id, kept in names.items()), Processed())
+
+        done += _follow(store, client, zone, now, names, settle)
+    return done
+
+
+@dataclass
+class _Fates:
+    """What came of reading tasks: followed, not to be seen, failed and why."""
+
+    applied: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.failed.values()))
+
+    def count(self, task_id: int, events: int) -> Processed:
+        """So many events of this task."""
+        if task_id in self.failed:
+            return Processed(events, 0, 0, events, (self.failed[task_id],))
+        return Processed(events, events) if task_id in self.applied else Processed(events, 0, events)
+
+
+def _follow(
+    store: Store,
+    client: Client,
+    zone: ZoneInfo,
+    now: datetime,
+    names: Mapping[int, Collection[str]],
+    settle: Callable[[_Fates], Processed],
+) -> Processed:
+    """Read the tasks (`names` of the events that ask for each), save them, and `settle` in the same transaction."""
+    if not names:
+        return Processed()
+    fates = _Fates()
+    tasks: list[Task] = []
+    deleted: list[int] = []
+    people = []
+    try:
+        found, missing, admin = _read(client, zone, list(names), fates)
+        tasks = list(found)
+        for task_id in missing:
+            # To somebody who sees everything it is deleted; to others it may only be out of sight
+            sure = admin or DELETED in names[task_id]
+            (deleted if sure else fates.hidden).append(task_id)
+        people = strangers.read(client, _unknown(store, tasks))
+    except errors.PortalBusy:
+        raise
+    except errors.PortalError as error:
+        fates = _Fates(failed=dict.fromkeys(names, error.message))
+        tasks, deleted = [], []
+    fates.applied += [*(task.id for task in tasks), *deleted]
+    with store.transaction():
+        store.remember_host(client.host)
+        store.save_people(people, now)
+        store.save_tasks(tasks, now, zone)
+        store.mark_deleted(deleted, now)
+        return settle(fates)
+
+
+def _read(client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates) -> tuple[list[Task], list[int], bool]:
+    """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
+    queries = {f"tasks{number}": (ids, methods.tasks_as_closed(ids)) for number, ids in enumerate(_portions(task_ids))}
+    commands = {"profile": methods.profile().command, "time": methods.server_time().command}
+    items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
+    owner = methods.profile().of(items["profile"])
+    portal_zone = methods.owner_zone(owner, zone, methods.server_time().of(items["time"]))
+    tasks: list[Task] = []
+    missing: list[int] = []
+    for key, (ids, query) in queries.items():
+        left = set(ids)
+        for row in query.of(items[key]):
+            number = to_int(row.get("id"))
+            if (
+                number is None or number not in left
+            ):  # a portal that ignored the filter says nothing about those it left out
+                raise errors.PortalError(
+                    _("{method}: the portal sent tasks that nobody asked for").format(method=query.command.method),
+                    method=query.command.method,
+                )
+            left.remove(number)
+            try:
+                tasks.append(methods.read_task(row, portal_zone))
+            except errors.PortalError as error:  # one strange row is no reason to lose the others
+                fates.failed[number] = error.message
+        missing += sorted(left)
+    return tasks, missing, owner.admin
+
+
+def _unknown(store: Store, tasks: Sequence[Task]) -> dict[int, str]:
+    """Those responsible for closed tasks whom nobody knows, with the names that the tasks have."""
+    names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
+    known = store.known_people() if names else set()
+    return {user_id: name for user_id, name in names.items() if user_id not in known}
+
+
+def _portions(task_ids: Iterable[int]) -> Iterator[list[int]]:
+    rest = iter(task_ids)
+    while portion := list(islice(rest, TASKS_AT_ONCE)):
+        yield portion
