@@ -79,7 +79,9 @@ class Session:
             try:
                 check_host(opened, client.host)
                 lock = (
-                    nullcontext() if dry_run else locks.hold(settings.data_dir, "assign", settings.retry_seconds, now)
+                    nullcontext()
+                    if dry_run
+                    else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now)
                 )
                 yield Tools(client, directory, opened, lock, self.pace(progress))
             finally:
@@ -113,6 +115,10 @@ class Session:
         except errors.B24ToolsError:
             return False
         return run is not None and now() - run.started_at < limit
+
+    def local_now(self) -> datetime:
+        """The moment, in the configured zone: for people."""
+        return now().astimezone(self.settings.zone)
 
     def pace(self, progress: Progress) -> Pace:
         """The real clock and sleep."""
