@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import typer
 
 from b24tools import __version__, cli_words, config, errors, session, show
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 
 INTERRUPTED = 130
 SANDBOX_CODE = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
@@ -106,7 +106,7 @@ def _unexpected(error: Exception) -> errors.B24ToolsError:
     if isinstance(error, OSError) and error.errno is not None:
         name = f": {error.filename}" if error.filename else ""
         return errors.B24ToolsError(
-            f"{error.strerror}{name}", _("Check the disk's free space and the rights; sending again is safe.")
+            f"{os_reason(error)}{name}", _("Check the disk's free space and the rights; sending again is safe.")
         )
     return errors.B24ToolsError(
         _("an unexpected error, {kind}: {reason}").format(kind=type(error).__name__, reason=error),
@@ -194,6 +194,20 @@ def demo(ctx: typer.Context) -> int:
     return story.run_demo(context.talk)
 
 
+@app.command(help=_("Take orders and events over HTTP, and show the leaderboard. Listens until it is stopped."))
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option("--host", help=_("The address to listen on."))] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help=_("The port to listen on."), min=0, max=65535)] = 8000,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help=_("Let everybody in who reaches the port."))] = False,
+) -> int:
+    """The HTTP endpoints."""
+    from b24tools import cli_serve
+
+    context: Context = ctx.obj
+    return cli_serve.serve(context.session(), context.talk, host, port, no_auth=no_auth)
+
+
 @app.command(help=_("Run the sandbox portal on a port. Play with it, or point other clients at it."))
 def sandbox(
     port: Annotated[int, typer.Option("--port", help=_("The port to listen on."), min=1, max=65535)] = 8024,
@@ -210,7 +224,7 @@ def sandbox(
         front.run(portal, "127.0.0.1", port)
     except OSError as error:
         raise errors.ConfigError(
-            _("port {port} cannot be used: {reason}").format(port=port, reason=error.strerror),
+            _("port {port} cannot be used: {reason}").format(port=port, reason=os_reason(error)),
             _("Choose another one with --port."),
         ) from None
 
@@ -244,7 +258,7 @@ def leaderboard(
     return cli_leaderboard.run(context.session(), context.talk, wanted)
 
 
-@app.command(help=_("Collect the closed tasks of a week, and the people, into the database."))
+@app.command(help=_("Collect the closed tasks of a week. They go into the database, with the people."))
 def snapshot(
     ctx: typer.Context,
     week: Annotated[
@@ -266,11 +280,11 @@ def snapshot(
     return cli_snapshot.take(context.session(), context.talk, cli_snapshot.Wanted(week, since, reconcile, as_json))
 
 
-@app.command(help=_("Show or set how closed tasks are collected: polling or webhook."))
+@app.command(help=_("Show or set the way of collecting. It is polling or webhook."))
 def mode(
     ctx: typer.Context,
     value: Annotated[
-        str | None, typer.Argument(metavar="[polling|webhook]", help=_("The new mode."), show_default=False)
+        str | None, typer.Argument(metavar="polling|webhook", help=_("The new mode."), show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:

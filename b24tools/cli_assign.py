@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from b24tools import errors, onec, session, show
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 from b24tools.jobs.assign import inbox, run
 from b24tools.jobs.assign.result import OrderResult, combined_status
 
@@ -187,7 +187,7 @@ def _read(here: session.Session, path: Path | None) -> _Source:
     except OSError as error:
         source.gone = isinstance(error, FileNotFoundError)
         source.error = errors.ConfigError(
-            f"{name}: {error.strerror or error}", _("Name a file with an order that this user may read.")
+            f"{name}: {os_reason(error)}", _("Name a file with an order that this user may read.")
         )
         source.error.code = "usage"
     return source

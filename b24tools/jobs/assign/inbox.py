@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from b24tools import errors
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 
 QUIET_S = 5  # a file written to more recently may be half there
 
@@ -28,7 +28,7 @@ def ripe(folder: Path, now: datetime) -> list[Path]:
         entries = [entry for entry in os.scandir(folder) if entry.name.lower().endswith(".json")]
     except OSError as error:
         raise errors.ConfigError(
-            _("the inbox {folder} cannot be read: {reason}").format(folder=folder, reason=error.strerror or error),
+            _("the inbox {folder} cannot be read: {reason}").format(folder=folder, reason=os_reason(error)),
             _("Create the folder, and let the user of this job read and write there."),
         ) from None
     for entry in entries:
@@ -66,7 +66,7 @@ def _move(path: Path, stamp: Stamp, folder: Path, now: datetime, message: str = 
     except OSError as error:
         raise errors.ConfigError(
             _("{path} was handled but cannot be moved to {folder}: {reason}").format(
-                path=path, folder=folder, reason=error.strerror or error
+                path=path, folder=folder, reason=os_reason(error)
             ),
             _("Let the user of this job write there; handled again, the order changes nothing."),
         ) from None
