@@ -1,13 +1,13 @@
 """The exceptions of b24tools, each with the exit status it means.
 
-    B24ToolsError            1   failed
-    ├── ConfigError          2   settings: which one, what was expected, where to set it
-    ├── OrderError           2   a bad order: the field's path, the value, the reason
-    ├── Busy                 75  another run holds the lock: whose, since when
-    └── PortalError          1   the portal refused: method, code, description - never the URL
-        ├── PortalDenied     1   a person must act: which right or scope is missing
-        └── PortalBusy       75  limits, 5xx, network: cron will come again
-            └── PortalUncertain  75  a write may or may not have happened: look before repeating
+B24ToolsError            1   failed
+├── ConfigError          2   settings: which one, what was expected, where to set it
+├── OrderError           2   a bad order: the field's path, the value, the reason
+├── Busy                 75  another run holds the lock: whose, since when
+└── PortalError          1   the portal refused: method, code, description - never the URL
+    ├── PortalDenied     1   a person must act: which right or scope is missing
+    └── PortalBusy       75  limits, 5xx, network: cron will come again
+        └── PortalUncertain  75  a write may or may not have happened: look before repeating
 """
 
 from __future__ import annotations
