@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,20 +60,62 @@ class Due:
     last_id: int
 
 
+@dataclass(slots=True)
+class _Slip:
+    """An event on its way to the disk."""
+
+    event: NewEvent
+    status: str = ""
+    error: BaseException | None = None
+
+
+@dataclass
+class Intake:
+    """Events of several threads on their way to the disk."""
+
+    queue: list[_Slip] = field(default_factory=list)
+    queueing: threading.Lock = field(default_factory=threading.Lock)
+    writing: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Inbox:
     """The part of the store that is about events."""
 
     _db: Database
     transaction: Callable[[], AbstractContextManager[None]]
+    _intake: Intake
 
     def add_event(self, event: NewEvent) -> str:
-        """Keep an event; its status. It is on the disk when the transaction has ended, the caller's if there is one."""
-        with self.transaction():
-            status = IGNORED if event.task_id is None else self._usual_status()
-            processed_at = to_text(event.received_at) if status == IGNORED else None
-            values = (event.event, event.task_id, event.body, event.sha256, status, processed_at)
-            self._db.execute(_INSERT, [to_text(event.received_at), *values])
-        return status
+        """Keep an event; its status. When this returns, the event is on the disk.
+
+        Threads may share one store for this, if it is used for nothing else: what comes while one of them
+        writes is written together, since each write to the disk takes the same time.
+        """
+        slip = _Slip(event)
+        with self._intake.queueing:
+            self._intake.queue.append(slip)
+        with self._intake.writing:
+            if not slip.status and slip.error is None:  # else another thread has taken it along
+                with self._intake.queueing:
+                    slips, self._intake.queue = self._intake.queue, []
+                self._write_slips(slips)
+        if slip.error is not None:
+            raise slip.error
+        return slip.status
+
+    def _write_slips(self, slips: Sequence[_Slip]) -> None:
+        try:
+            with self.transaction():
+                usual = self._usual_status()
+                statuses = [IGNORED if slip.event.task_id is None else usual for slip in slips]
+                rows = [_new_row(slip.event, status) for slip, status in zip(slips, statuses, strict=True)]
+                self._db.conn.executemany(_INSERT, rows)
+        except BaseException as error:  # the others must not wait for ever
+            for slip in slips:
+                slip.error = error
+            raise
+        for slip, status in zip(slips, statuses, strict=True):
+            slip.status = status
 
     def _usual_status(self) -> str:
         """Asked inside the transaction that keeps the event, so that none slips past a change of the mode."""
@@ -160,7 +203,7 @@ class Inbox:
         sql = f"SELECT * FROM events WHERE {' AND '.join(conditions) or '1'} ORDER BY id"  # noqa: S608 - the words above
         return [_stored(row) for row in self._db.query(sql, values)]
 
-    def oldest_waiting(self) -> datetime | None:
+    def oldest_unprocessed(self) -> datetime | None:
         """When the oldest event came that has still to be processed; what waits for `replay` is not among them."""
         sql = f"SELECT min(received_at) AS at FROM events WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
         return next((_moment(row["at"]) for row in self._db.query(sql)), None)
@@ -180,6 +223,11 @@ class Inbox:
                 {"before": to_text(now - KEPT)},
             )
         return cursor.rowcount
+
+
+def _new_row(event: NewEvent, status: str) -> tuple[Any, ...]:
+    at = to_text(event.received_at)
+    return (at, event.event, event.task_id, event.body, event.sha256, status, at if status == IGNORED else None)
 
 
 def _stored(row: Mapping[str, Any]) -> StoredEvent:

@@ -61,10 +61,10 @@ class Processed:
 
 
 def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> Receipt:
-    """Keep an event of somebody who knows one of the `tokens`; the store's FULL synchronous mode has it on the disk.
+    """Keep an event of somebody who knows one of the `tokens`; it is on the disk when this returns.
 
-    Inside a transaction of the caller's, many events cost one write. Raises event_body.Refusal, whose `status` is
-    the HTTP status.
+    Raises event_body.Refusal, whose `status` is the HTTP status. Threads may share a store that is used for
+    nothing else.
     """
     event = event_body.read_body(body, content_type, tokens)
     _check_token(event.token, tokens)
