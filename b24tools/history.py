@@ -88,6 +88,10 @@ class History(Runs):
         """How many people are known."""
         return int(self._db.table("people").count)
 
+    def names(self) -> dict[int, str]:
+        """Everybody known, by id."""
+        return {row["id"]: row["name"] for row in self._db.query("SELECT id, name FROM people ORDER BY id")}
+
     def count_departments(self) -> int:
         """How many departments are known."""
         return int(self._db.table("departments").count)
@@ -146,6 +150,17 @@ class History(Runs):
         """Counted tasks of the window, by week label."""
         sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
         return {row["week"]: row["n"] for row in self._db.query(sql, [to_text(start), to_text(end)])}
+
+    def closed_ids(self, start: datetime, end: datetime) -> dict[int, list[int]]:
+        """The counted tasks of the window, by who is responsible."""
+        sql = (
+            "SELECT responsible_id, id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            " ORDER BY responsible_id, id"
+        )
+        found: dict[int, list[int]] = {}
+        for row in self._db.query(sql, [to_text(start), to_text(end)]):
+            found.setdefault(row["responsible_id"], []).append(row["id"])
+        return found
 
     def _rows_of(self, task_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         found: dict[int, Mapping[str, Any]] = {}

@@ -1,0 +1,383 @@
+"""The HTTP endpoints, thin: body → one job → an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
+from starlette.requests import ClientDisconnect
+
+from b24tools import errors, onec, server_docs, server_orders, session, show, show_board, store, tallies, weeks
+from b24tools.i18n import _
+from b24tools.jobs import leaderboard
+from b24tools.jobs.assign import run
+from b24tools.jobs.assign.result import OrderResult
+from b24tools.jobs.event_body import Refusal as EventRefusal
+from b24tools.server_door import Access, Door, Gate, unexpected
+from b24tools.server_replies import Refusal, Reply
+
+MOST_SMALL = 64 * 1024  # of every other body
+MOST_ORDERS = 20  # at once; the thread pool has 40 threads, and the board wants some
+IDLE_S = 60.0  # a sender that falls silent in the middle of a body
+OLDEST_EVENT_S = 15 * 60
+LAST = "last"
+SETTINGS = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the endpoints work with. `receive` keeps a webhook's body, given its type, and says what became of it."""
+
+    here: session.Session
+    receive: Callable[[bytes, str], str]
+    now: Callable[[], datetime]
+
+    @contextmanager
+    def store(self) -> Iterator[store.Store]:
+        """A connection for one request: SQLite's are cheap, and one thread's own needs no turns."""
+        with closing(store.open_store(self.here.settings.database)) as opened:
+            yield opened
+
+
+def create_app(parts: Parts, access: Access) -> Door:
+    """All of it, ready for uvicorn."""
+    api = FastAPI(
+        title="b24tools",
+        description=_("Orders from 1C become tasks in Bitrix24; closed tasks become a leaderboard."),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    _add_errors(api, parts)
+    _add_orders(api, parts)
+    _add_events(api, parts)
+    _add_settings(api, parts)
+    _add_views(api, parts)
+    server_docs.add_pages(api)
+    server_docs.describe(api, with_token=bool(access.token))
+    gate = Gate(api, access)
+    if not access.origins:
+        return Door(gate)
+    return Door(
+        CORSMiddleware(
+            gate,
+            allow_origins=list(access.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+            expose_headers=["ETag", "Retry-After"],
+        )
+    )
+
+
+# bodies and errors
+
+
+def _body(most: int) -> Callable[[Request], Any]:
+    """The body as it came, refused as soon as it is known to be larger than `most` bytes."""
+
+    async def read(request: Request) -> bytes:
+        length = request.headers.get("content-length", "")
+        if length and (not _DIGITS.fullmatch(length) or int(length) > most):
+            raise _too_large(most)
+        parts: list[bytes] = []
+        left = most
+        more = True
+        while more:
+            try:
+                async with asyncio.timeout(IDLE_S):
+                    message = await request.receive()
+            except TimeoutError:
+                raise HTTPException(408, _("the body did not arrive")) from None
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+            left -= len(parts[-1])
+            if left < 0:
+                raise _too_large(most)
+        return b"".join(parts)
+
+    return read
+
+
+def _too_large(most: int) -> HTTPException:
+    size = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
+    return HTTPException(413, _("the body is larger than {size}").format(size=size))
+
+
+SmallBody = Annotated[bytes, Depends(_body(MOST_SMALL))]
+OrderBody = Annotated[bytes, Depends(_body(onec.MAX_BYTES))]
+
+
+def _add_errors(api: FastAPI, parts: Parts) -> None:
+    @api.exception_handler(errors.B24ToolsError)
+    def failed(_request: Request, error: errors.B24ToolsError) -> Response:
+        answer = server_orders.refusal(error, parts.now())
+        return Reply(answer.body, answer.status, answer.headers)
+
+    @api.exception_handler(EventRefusal)
+    def not_taken(_request: Request, error: EventRefusal) -> Response:
+        return Reply({"detail": server_orders.told(error)}, error.status)
+
+    @api.exception_handler(HTTPException)
+    @api.exception_handler(404)
+    @api.exception_handler(405)
+    def refused(_request: Request, error: HTTPException) -> Response:
+        if error.status_code in (408, 413):
+            return Refusal(error.detail, error.status_code)
+        return Reply({"detail": error.detail}, error.status_code, error.headers)
+
+    @api.exception_handler(RequestValidationError)
+    def unfit(_request: Request, error: RequestValidationError) -> Response:
+        reasons = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
+        return Reply({"detail": "; ".join(reasons)}, 422)
+
+    @api.exception_handler(Exception)
+    def broken(_request: Request, error: Exception) -> Response:
+        return Reply({"detail": unexpected(error)}, 500)
+
+
+# orders
+
+
+def _add_orders(api: FastAPI, parts: Parts) -> None:
+    under_way = 0
+
+    async def turn() -> AsyncIterator[None]:
+        nonlocal under_way
+        if under_way >= MOST_ORDERS:
+            raise errors.Busy(_("{n} orders are under way").format(n=under_way), _("Try again a little later."))
+        under_way += 1
+        try:
+            yield
+        finally:
+            under_way -= 1
+
+    @api.post(
+        "/",
+        dependencies=[Depends(turn)],
+        summary=_("An order from 1C, or a list of them, becomes tasks"),
+        openapi_extra=server_docs.order_body(),
+        responses=server_docs.answers(server_docs.Message, 401, 403, 413, 422, 500, 503),
+    )
+    def post_order(
+        data: OrderBody,
+        details: Annotated[bool, Query(description=_("Add what became of each line."))] = False,
+    ) -> Response:
+        orders = onec.read_orders(data, parts.here.settings.zone)
+        results = _assign(parts.here, orders, dry_run=False)
+        answer = server_orders.answer(results, parts.now())
+        content: dict[str, Any] = dict(answer.body)
+        if details:
+            content["orders"] = show.assign_data(results, parts.here.settings.zone)
+        return Reply(content, answer.status, answer.headers)
+
+    @api.post(
+        "/plan",
+        dependencies=[Depends(turn)],
+        summary=_("The same order planned; nothing is written"),
+        openapi_extra=server_docs.order_body(),
+        responses=server_docs.answers(list[dict[str, Any]], 401, 403, 413, 422, 500, 503),
+    )
+    def post_plan(data: OrderBody) -> Response:
+        orders = onec.read_orders(data, parts.here.settings.zone)
+        return Reply(show.assign_data(_assign(parts.here, orders, dry_run=True), parts.here.settings.zone))
+
+
+def _assign(here: session.Session, orders: list[onec.Order], *, dry_run: bool) -> list[OrderResult]:
+    with here.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None) as tools:
+        results = run.orders(orders, tools, session.assign_rules(here.settings, tools.store, {}), dry_run=dry_run)
+    for order in results:
+        for warning in order.warnings:
+            here.say(f"{order.number}: {warning}")
+    return results
+
+
+# events and health
+
+
+def _add_events(api: FastAPI, parts: Parts) -> None:
+    @api.post(
+        "/webhook",
+        status_code=202,
+        summary=_("Bitrix24's outgoing webhook"),
+        openapi_extra=server_docs.event_body(),
+        responses=server_docs.answers(server_docs.Received, 400, 403, 413, 422, 500, 503, status=202),
+    )
+    def post_webhook(request: Request, body: SmallBody) -> Response:
+        return Reply({"status": parts.receive(body, request.headers.get("content-type", ""))}, 202)
+
+    @api.get("/ping/", summary=_("Whether it answers at all"), responses=server_docs.answers(server_docs.Message))
+    async def ping() -> Response:
+        return Reply({"message": "Pong"})
+
+    @api.get(
+        "/healthz",
+        summary=_("How old the last snapshot and the oldest unprocessed event are; 503 when too old"),
+        responses={200: {"model": server_docs.Health}, 503: {"model": server_docs.Health}},
+    )
+    def healthz() -> Response:
+        now = parts.now()
+        with parts.store() as opened:
+            last = opened.last_complete_run()
+            oldest = opened.oldest_unprocessed()
+            most_s = float(opened.setting("snapshot_max_age_h")) * 3600
+        snapshot_s = None if last is None else max(0, int((now - last.started_at).total_seconds()))
+        event_s = None if oldest is None else max(0, int((now - oldest).total_seconds()))
+        stale = (snapshot_s or 0) > most_s or (event_s or 0) > OLDEST_EVENT_S
+        content = {
+            "status": "stale" if stale else "ok",
+            "snapshot_age_s": snapshot_s,
+            "oldest_event_age_s": event_s,
+        }
+        return Reply(content, 503 if stale else 200)
+
+
+# running settings
+
+
+def _add_settings(api: FastAPI, parts: Parts) -> None:
+    @api.get(
+        "/configs",
+        summary=_("The running settings"),
+        responses=server_docs.answers(list[server_docs.Setting], 401),
+    )
+    def get_configs() -> Response:
+        with parts.store() as opened:
+            return Reply([_setting(opened, key) for key in SETTINGS])
+
+    @api.get("/configs/{key}", summary=_("One of them"), responses=server_docs.answers(server_docs.Setting, 401, 404))
+    def get_config(key: str) -> Response:
+        _check_known(key, 404)
+        with parts.store() as opened:
+            return Reply(_setting(opened, key))
+
+    @api.post(
+        "/configs",
+        summary=_("Set one; it holds at once, in every process"),
+        openapi_extra=server_docs.setting_body(),
+        responses=server_docs.answers(server_docs.Setting, 401, 403, 413, 422),
+    )
+    def post_config(body: SmallBody) -> Response:
+        key, value = _read_setting(body)
+        _check_known(key, 422)
+        with parts.store() as opened:
+            try:
+                opened.save_setting(key, value)
+            except errors.ConfigError as error:
+                raise _unfit(error) from None
+            return Reply(_setting(opened, key))
+
+
+def _setting(opened: store.Store, key: str) -> dict[str, str]:
+    return {"key": key, "value": opened.setting(key)}
+
+
+def _check_known(key: str, status: int) -> None:
+    if key not in SETTINGS:
+        known = _("There are: {known}").format(known=", ".join(SETTINGS))
+        raise HTTPException(status, _('there is no running setting "{key}"').format(key=key[:50]) + f". {known}")
+
+
+def _read_setting(body: bytes) -> tuple[str, str]:
+    """Key and value, whatever the Content-Type: curl's -d calls everything a form."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    key, value = (found.get("key"), found.get("value")) if isinstance(found, dict) else (None, None)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(key, str) or not isinstance(value, str):
+        raise HTTPException(422, _("expected JSON like {example}").format(example='{"key": "...", "value": "..."}'))
+    return key, value
+
+
+def _unfit(error: errors.B24ToolsError) -> HTTPException:
+    return HTTPException(422, f"{error.message}. {error.hint}")
+
+
+# what was closed
+
+
+def _add_views(api: FastAPI, parts: Parts) -> None:
+    settings = parts.here.settings
+
+    @api.get(
+        "/users",
+        summary=_("Everybody known, by id"),
+        responses=server_docs.answers(dict[str, str], 401),
+    )
+    def get_users() -> Response:
+        with parts.store() as opened:
+            return Reply({str(user_id): name for user_id, name in opened.names().items()})
+
+    @api.get(
+        "/tasks/week",
+        summary=_("The ids of the tasks closed in a week, by who is responsible"),
+        responses=server_docs.answers(dict[str, list[int]], 401, 422),
+    )
+    def get_week(week: Annotated[str | None, Query(examples=["2026-W47"])] = None) -> Response:
+        period = _period(week, weeks.WEEK, settings.zone, parts.now())
+        if period.kind != weeks.WEEK:
+            raise HTTPException(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
+        with parts.store() as opened:
+            closed = opened.closed_ids(period.start, period.end)
+        return Reply({str(user_id): ids for user_id, ids in closed.items()})
+
+    @api.get(
+        "/leaderboard",
+        summary=_("The ranking"),
+        responses=server_docs.answers(dict[str, Any], 401, 422) | {304: {"description": _("As before.")}},
+    )
+    def get_leaderboard(
+        request: Request,
+        period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
+        kind: Annotated[str, Query(pattern="^(week|month)$")] = weeks.WEEK,
+        by: Annotated[str, Query(pattern="^(tasks|hours)$")] = leaderboard.TASKS,
+        teams: bool = False,
+        top: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+    ) -> Response:
+        now = parts.now()
+        chosen = _period(period, kind, settings.zone, now)
+        with tallies.open_tallies(settings.database) as opened:
+            if opened is None:
+                board = leaderboard.no_data(chosen, by=by, teams=teams)
+            else:
+                board = leaderboard.board(opened, chosen, now=now, by=by, teams=teams, top=top)
+        return _with_etag(request, Reply(show_board.data(board, settings.zone)))
+
+
+def _period(text: str | None, kind: str, zone: Any, now: datetime) -> weeks.Period:
+    current = weeks.containing(now.astimezone(zone).date(), kind, zone)
+    if text is None:
+        return current
+    if text.strip().lower() == LAST:
+        return current.before
+    try:
+        return weeks.parse(text, zone)
+    except errors.ConfigError as error:
+        raise _unfit(error) from None
+
+
+def _with_etag(request: Request, reply: Reply) -> Response:
+    """The answer, or 304 where the client has it already."""
+    tag = f'"{hashlib.sha256(bytes(reply.body)).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    reply.headers.update(headers)
+    return reply
