@@ -40,14 +40,14 @@ def pgettext(context: str, message: str) -> str:
 def os_reason(error: Exception) -> str:
     """Why the system refused; its own words are English even on a Russian machine."""
     words = {
-        errno.ENOENT: _("no such file or folder"),
-        errno.EACCES: _("no right to do this"),
-        errno.EPERM: _("no right to do this"),
-        errno.EISDIR: _("this is a folder"),
-        errno.ENOTDIR: _("this is not a folder"),
-        errno.ENOSPC: _("no free space on the disk"),
-        errno.EROFS: _("the disk is read-only"),
-        errno.EADDRINUSE: _("another program has it"),
+        errno.ENOENT: _("No such file or directory"),
+        errno.EACCES: _("Permission denied"),
+        errno.EPERM: _("Operation not permitted"),
+        errno.EISDIR: _("Is a directory"),
+        errno.ENOTDIR: _("Not a directory"),
+        errno.ENOSPC: _("No space left on device"),
+        errno.EROFS: _("Read-only file system"),
+        errno.EADDRINUSE: _("Address already in use"),
     }
     number = error.errno if isinstance(error, OSError) else None
     return words.get(number or 0) or getattr(error, "strerror", None) or str(error)
