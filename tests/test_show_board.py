@@ -1,0 +1,430 @@
+"""What people see of the leaderboard: whole screens, whole files, what programs get."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from b24tools import board_files, board_words, i18n, show_board, store, weeks
+from b24tools.jobs import leaderboard
+from b24tools.jobs.leaderboard import Board, Row
+from b24tools.show_board import Look
+from tests import closed, screens
+from tests.closed import LAST, MOSCOW, NOW, THIS, collect, person, save, task
+
+WIDE, NARROW, POOR = Look(True, 200, True), Look(True, 80, True), Look(True, 80, False)
+PLAIN = Look(False, 0, False)
+
+
+@pytest.fixture
+def opened() -> Iterator[store.Store]:
+    """An empty database."""
+    with closing(store.open_store(None)) as memory:
+        yield memory
+
+
+@pytest.fixture
+def plant(opened: store.Store) -> Callable[..., Board]:
+    """The ranking of the small plant."""
+    closed.plant(opened)
+
+    def board(period: weeks.Period = THIS, **options: Any) -> Board:
+        return leaderboard.board(opened.tallies, period, now=NOW, **options)
+
+    return board
+
+
+def screen(board: Board, look: Look, now: datetime = NOW) -> str:
+    return show_board.plain(show_board.lines(board, MOSCOW, now, look)) + "\n"
+
+
+def invented(rows: tuple[Row, ...]) -> Board:
+    totals = {"total_tasks": sum(row.tasks for row in rows), "total_hours": sum(row.hours for row in rows)}
+    return Board(THIS, "tasks", teams=False, complete=True, as_of=NOW, mode="polling", rows=rows, **totals)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize(
+    ("name", "look"), [("80", NARROW), ("200", WIDE), ("ascii", POOR), ("plain", PLAIN), ("50", Look(True, 50, True))]
+)
+def test_the_plant(plant: Callable[..., Board], name: str, look: Look, language: str) -> None:
+    """Ties, movement, somebody new, on-time under 3, a hidden one."""
+    i18n.use(language)
+
+    screens.check(f"leaderboard/people_{name}.{language}.txt", screen(plant(), look))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("hours", {"by": "hours"}),
+        ("teams", {"teams": True}),
+        ("teams_hours", {"teams": True, "by": "hours"}),
+        ("top", {"top": 3}),
+        ("month", {"period": weeks.parse("2026-11", MOSCOW)}),
+        ("first_week", {"period": LAST}),
+    ],
+)
+def test_other_rankings(plant: Callable[..., Board], name: str, options: dict[str, Any]) -> None:
+    """By hours, of teams, cut, of an incomplete month, of a week with nothing to compare with."""
+    screens.check(f"leaderboard/{name}_80.en.txt", screen(plant(**options), NARROW))
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_names_of_sixty_characters(width: int) -> None:
+    """They give way to the figures on a narrow terminal."""
+    long = "Александра-Екатерина Константинопольская-Преображенская Третья"[:60]
+    assert 60 == len(long)
+    rows = (
+        Row(
+            1, None, 1, long, "Отдел технического контроля и приёмки продукции заказчиком №1", 1204, 1204, 3100.5, 5, 9
+        ),
+        Row(2, 3, 2, "漢字 かな é", "Цех", 7, 7, 1.0, 0, 0),
+        Row(3, -1, 3, "Ли", None, 1, 1, 0.1, 3, 3),
+    )
+
+    printed = screen(invented(rows), Look(True, width, True))
+
+    screens.check(f"leaderboard/long_{width}.en.txt", printed)
+    assert width >= max(cell_len(line) for line in printed.splitlines())
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_two_thousand_people(width: int) -> None:
+    """Every line has the same width, and the last ones still have a bar."""
+    rows = tuple(
+        Row(n, 2001 - 2 * n, n, f"Имя Фамильный{n}", f"Цех {n % 40}", 2001 - n, 2001 - n, (2001 - n) / 10, n % 7, 7)
+        for n in range(1, 2001)
+    )
+
+    lines = screen(invented(rows), Look(True, width, True)).splitlines()
+
+    screens.check(f"leaderboard/2000_{width}.en.txt", "\n".join([*lines[:12], "…", *lines[-8:], ""]))
+    assert 2000 + 7 == len(lines)
+    assert 1 == len({cell_len(line) for line in lines[3:-2]})
+    assert width >= cell_len(lines[3])
+
+
+def test_one_person() -> None:
+    """Singular words."""
+    rows = (Row(1, 0, 1, "Иван Петров", "Цех", 1, 1, 2.5, 1, 1),)
+
+    screens.check("leaderboard/one_80.en.txt", screen(invented(rows), NARROW))
+
+
+@pytest.mark.parametrize(
+    ("name", "period", "runs"),
+    [
+        ("empty", THIS, True),
+        ("empty_past", LAST, True),
+        ("to_come", weeks.parse("2027-W01", MOSCOW), True),
+        ("nothing", THIS, False),
+    ],
+)
+def test_an_empty_week(opened: store.Store, name: str, period: weeks.Period, runs: bool) -> None:
+    """A friendly line instead of a table."""
+    if runs:
+        collect(opened, LAST.start, THIS.end, NOW - timedelta(minutes=3))
+
+    board = leaderboard.board(opened.tallies, period, now=NOW)
+
+    screens.check(f"leaderboard/{name}.en.txt", screen(board, NARROW))
+
+
+@pytest.mark.parametrize(
+    ("first", "after", "kind", "english", "russian"),
+    [
+        ((2026, 11, 16), (2026, 11, 23), "week", "week 47, 16–22 November 2026", "неделя 47, 16–22 ноября 2026"),
+        ((2026, 4, 27), (2026, 5, 4), "week", "week 18, 27 April – 3 May 2026", "неделя 18, 27 апреля – 3 мая 2026"),
+        (
+            (2026, 12, 28),
+            (2027, 1, 4),
+            "week",
+            "week 53, 28 December 2026 – 3 January 2027",
+            "неделя 53, 28 декабря 2026 – 3 января 2027",
+        ),
+        ((2026, 5, 1), (2026, 6, 1), "month", "May 2026", "май 2026"),
+    ],
+)
+def test_a_period_in_words(
+    first: tuple[int, int, int], after: tuple[int, int, int], kind: str, english: str, russian: str
+) -> None:
+    """Days, months and years are named once where once is enough."""
+    period = weeks.Period(date(*first), date(*after), kind, MOSCOW)
+    told = []
+    for language in ("en", "ru"):
+        i18n.use(language)
+        told.append(board_words.period_words(period))
+
+    assert [english, russian] == told
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"),
+    [
+        (timedelta(seconds=20), "Data as of 14:04, just now; mode webhook"),
+        (timedelta(minutes=3), "Data as of 14:02, 3 min ago; mode webhook"),
+        (timedelta(hours=15), "Data as of 19.11 23:05, 15 h 0 min ago; mode webhook"),
+        (timedelta(days=330), "Data as of 25.12.2025 14:05, 330 days ago; mode webhook"),
+    ],
+)
+def test_the_age_of_the_data(ago: timedelta, expected: str) -> None:
+    """The day only where it is not today, the year only where it is another one."""
+    board = replace(invented(()), as_of=NOW - ago, mode="webhook")
+
+    assert expected == board_words.age(board, MOSCOW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("on_time", "of", "expected"), [(2, 2, "-"), (3, 3, "100%"), (2, 3, "67%"), (0, 3, "0%"), (1, 8, "13%")]
+)
+def test_the_share_on_time_is_hidden_below_three(on_time: int, of: int, expected: str) -> None:
+    """One of one is no merit."""
+    assert expected == board_words.share(Row(1, 0, 1, "", None, 9, 9, 1.0, on_time, of))
+
+
+# what programs get
+
+
+def test_json(plant: Callable[..., Board]) -> None:
+    """The keys of the contract; times in the zone."""
+    board = plant(top=2)
+
+    expected = {
+        "period": {
+            "kind": "week",
+            "label": "2026-W47",
+            "from": "2026-11-16T00:00:00+03:00",
+            "to": "2026-11-23T00:00:00+03:00",
+            "complete": True,
+        },
+        "by": "tasks",
+        "as_of": "2026-11-20T14:02:00+03:00",
+        "rows": [
+            {
+                "place": 1,
+                "user_id": 1,
+                "name": "Иван Петров",
+                "department": "Сварочный цех",
+                "tasks": 9,
+                "hours": 13.5,
+                "on_time": 8,
+                "on_time_of": 9,
+                "moved": 1,
+            },
+            {
+                "place": 2,
+                "user_id": 3,
+                "name": "Алёна Ёлкина",
+                "department": "Монтаж и упаковка",
+                "tasks": 7,
+                "hours": 2.8,
+                "on_time": 2,
+                "on_time_of": 3,
+                "moved": 2,
+            },
+        ],
+    }
+    assert expected == show_board.data(board, MOSCOW)
+
+
+def test_json_of_somebody_new_and_of_a_team(plant: Callable[..., Board]) -> None:
+    """`moved` is "new"; a team has three keys more."""
+    new = show_board.data(plant(), MOSCOW)["rows"][6]
+    team = show_board.data(plant(teams=True), MOSCOW)["rows"][0]
+
+    assert ("Глеб Новый", "new") == (new["name"], new["moved"])
+    assert {
+        "user_id": None,
+        "name": "Покраска",
+        "department_id": 12,
+        "people": 1,
+        "per_person": 8.0,
+    }.items() <= team.items()
+
+
+# files
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_csv_opens_in_excel(plant: Callable[..., Board], language: str) -> None:
+    """A BOM, semicolons, CRLF; in Russian a decimal comma."""
+    i18n.use(language)
+
+    text = board_files.csv(plant())
+
+    screens.check(f"leaderboard/people.{language}.csv", text)
+    assert text.startswith("\ufeff")
+    assert text.count("\r\n") == text.count("\n") == 1 + 9
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+7 900", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", '"; =1'])
+def test_no_cell_of_csv_is_a_formula(name: str) -> None:
+    """Names come from people, and Excel runs what begins like a formula."""
+    text = board_files.csv(invented((Row(1, 0, 1, name, name, 1, 1, 1.0, 0, 0),)))
+
+    cells = list(csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=";"))[1]
+    assert 9 == len(cells)
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
+    assert name.strip().lstrip("'") in cells[2]
+
+
+def test_markdown(plant: Callable[..., Board]) -> None:
+    """A table for GitHub."""
+    screens.check("leaderboard/people.en.md", board_files.md(plant(), MOSCOW, NOW))
+    screens.check("leaderboard/teams.en.md", board_files.md(plant(teams=True), MOSCOW, NOW))
+
+
+def test_markdown_escapes_what_would_break_the_table() -> None:
+    """Pipes, emphasis, links, tags, line breaks."""
+    row = Row(1, 0, 1, "a|b *c* [d](e) <b>\nf\\", "`g_h`", 1, 1, 1.0, 0, 0)
+
+    line = board_files.md(invented((row,)), MOSCOW, NOW).splitlines()[4]
+
+    assert r"| 🥇 | = | a\|b \*c\* \[d\](e) \<b\> f\\ | \`g\_h\` | 1 | 1.0 | - |" == line
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_page(plant: Callable[..., Board], language: str) -> None:
+    """One file that needs nothing from outside."""
+    i18n.use(language)
+
+    page = board_files.html(plant(), MOSCOW, NOW)
+
+    screens.check(f"leaderboard/people.{language}.html", page)
+    assert f'<html lang="{language}">' in page
+    assert not re.findall(r"(?:src|href|url\(|@import|https?:)", page)
+
+
+def test_the_page_escapes_names() -> None:
+    """A name is text, wherever it came from; a dollar is no place of the template."""
+    row = Row(1, None, 1, "<script>alert(1)</script>", '"$title" & Co', 1, 1, 1.0, 0, 0)
+
+    page = board_files.html(invented((row,)), MOSCOW, NOW)
+
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&quot;$title&quot; &amp; Co" in page
+
+
+def test_files_without_data_say_so() -> None:
+    """A header alone in CSV, a sentence in the others."""
+    board = leaderboard.no_data(THIS)
+
+    assert 1 == board_files.csv(board).count("\n")
+    assert "No data yet." in board_files.md(board, MOSCOW, NOW)
+    assert "No data yet." in board_files.html(board, MOSCOW, NOW)
+
+
+# terminals
+
+
+class Screen(io.TextIOWrapper):
+    """stdout that is a terminal, or not."""
+
+    def __init__(self, encoding: str, terminal: bool) -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, errors="replace", newline="")
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def text(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Screen]:
+    """Put a screen in the place of stdout."""
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def place(encoding: str = "utf-8", *, terminal: bool = True) -> Screen:
+        screen = Screen(encoding, terminal)
+        monkeypatch.setattr(sys, "stdout", screen)
+        return screen
+
+    return place
+
+
+def test_a_terminal_gets_colours_a_bar_and_medals(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
+    """The same words as without colours."""
+    out = terminal()
+
+    show_board.table(plant(), MOSCOW, NOW)
+
+    assert "\x1b[32m▲1" in out.text()
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", out.text())
+    assert screen(plant(), NARROW) == "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
+
+
+def test_a_terminal_without_utf8_gets_ascii_signs(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
+    """cp866 knows the names, but no medals."""
+    out = terminal("cp866")
+
+    show_board.table(plant(), MOSCOW, NOW)
+
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", out.text())
+    assert screen(plant(), POOR) == "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
+    assert "?" not in drawn
+
+
+def test_no_terminal_gets_plain_text(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
+    """No frame, no bar, no medals, no colours; whole names."""
+    out = terminal(terminal=False)
+
+    show_board.table(plant(), MOSCOW, NOW)
+
+    assert screen(plant(), PLAIN) == out.text()
+
+
+def test_csv_goes_out_as_it_is(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
+    """Windows must not add another carriage return, nor a terminal's encoding eat letters."""
+    out = terminal("cp866")
+
+    show_board.write(board_files.csv(plant()))
+
+    assert board_files.csv(plant()).encode() == out.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "a\rb", "a\nb", "\u202eabc", "a\x07"])
+def test_a_name_does_not_move_the_cursor(name: str) -> None:
+    """Control characters and turns of the writing direction are dropped."""
+    printed = screen(invented((Row(1, 0, 1, name, name, 1, 1, 1.0, 0, 0),)), NARROW)
+
+    assert printed.replace("\n", "").isprintable()
+    assert 8 == printed.count("\n")
+
+
+def test_a_board_with_movement_shows_it_only_if_there_was_one_before(plant: Callable[..., Board]) -> None:
+    """Everybody "new" says nothing."""
+    assert "new" not in screen(plant(LAST), NARROW)
+
+
+def test_json_is_json(plant: Callable[..., Board]) -> None:
+    """Nothing in it that JSON does not know."""
+    assert json.loads(json.dumps(show_board.data(plant(teams=True, by="hours"), MOSCOW)))
+
+
+def test_a_person_nobody_knows_and_a_company_of_one(opened: store.Store) -> None:
+    """A number stands for a name, a dash for a team."""
+    opened.save_people([person(5, "", 1)], NOW)
+    save(opened, [task(1, 5, THIS.start), task(2, 6, THIS.start)])
+
+    board = leaderboard.board(opened.tallies, THIS, now=NOW)
+
+    assert [("#5", None), ("#6", None)] == [(row.name, row.department) for row in board.rows]
