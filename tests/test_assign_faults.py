@@ -12,14 +12,16 @@ from b24tools import onec
 from b24tools.sandbox import plant
 from b24tools.sandbox.faults import Fault
 from tests.aftermath import (
+    LETTER,
     assert_sent_again_changes_nothing,
     first_send,
     killed_at,
+    new_works,
     picture,
     send_until_done,
     statuses,
 )
-from tests.plant import Works
+from tests.plant import order
 from tests.test_assign_crash import CASES, EACH_REQUEST, prepared, undisturbed
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -39,12 +41,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "refused": {"kind": "error", "code": "ERROR_CORE", "status": 400},
 }
 DONE_OR_TRY_LATER = ([0], [3], [75])
-UNTIL_THE_END = {"kind": "late", "delay_s": None}  # when the test says so
-
-
-def ids(works: Works, sent: onec.Order) -> list[list[int]]:
-    """The ids of the tasks of each line."""
-    return list(works.tasks_of(sent).values())
+PHOTO = onec.Attachment(name="фото.jpg", content=b"the photo")
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
@@ -98,3 +95,39 @@ def test_a_dead_run_whose_request_is_carried_out_late_leaves_nothing_twice(
         # a minute later than a portal ever works: nothing can be known of it any more
         expected = expected | {"projects": [plant.GROUP] * 2}
     assert expected == picture(works.portal)
+
+
+def test_of_two_files_only_the_one_that_was_not_attached_is_attached_again(tmp_path: Path) -> None:
+    """An attachment that failed does not count as done because another one of the task was."""
+    works = prepared("changed", tmp_path)
+    sent = first_send(files=(*first_send().files, LETTER, PHOTO))
+    works.portal.faults.add(Fault("error", method="tasks.task.files.attach", skip=1))
+    assert [3] == statuses(works, sent)
+    assert [0] == statuses(works, sent)
+    attached = [tie.object_id for tie in works.portal.disk.attachments.values()]
+    assert [6, 6, 6, 6] == sorted(attached.count(one) for one in set(attached))
+    assert_sent_again_changes_nothing(works, sent)
+
+
+@pytest.mark.parametrize("delay_s", [5, 40])
+def test_an_old_change_carried_out_late_does_not_undo_the_new_one(delay_s: float, tmp_path: Path) -> None:
+    """The second run waits until the portal cannot be at work on the first one's update."""
+    works = new_works(tmp_path)
+    works.assign(order([("Сварщик", 60)], customer="ООО «Ромашка»"))
+    works.clock.now += timedelta(minutes=5)
+    works.portal.faults.add(Fault("late", method="tasks.task.update", delay_s=delay_s))
+    assert [75] == statuses(works, order([("Сварщик", 60)], customer="ООО «Лютик»"))
+    assert [0] == statuses(works, order([("Сварщик", 60)], customer="ООО «Мак»"))
+    works.clock.now += timedelta(minutes=2)
+    works.portal.run_late()
+    assert ["Заказчик: ООО «Мак»"] == [row[9] for row in picture(works.portal)["tasks"]]
+
+
+def test_a_project_in_the_making_is_waited_for_by_other_orders_too(tmp_path: Path) -> None:
+    """The run that asked for it is dead; the next one has another order."""
+    works = new_works(tmp_path, bare=True)
+    works.portal.faults.add(Fault("late", method="sonet_group.create", delay_s=30))
+    with killed_at(works.portal, 5, executed=False):
+        works.assign(order([("Сварщик", 60)]))
+    assert [0] == statuses(works, order([("Макетчик", 60)], id="another", number="1Ц-00000101"))
+    assert [plant.GROUP] == picture(works.portal)["projects"]
