@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -60,22 +60,48 @@ class Due:
     last_id: int
 
 
-@dataclass(slots=True)
 class _Slip:
-    """An event on its way to the disk."""
+    """An event on its way to the disk. `turn` is free when it is there, or when its thread is to write."""
 
-    event: NewEvent
-    status: str = ""
-    error: BaseException | None = None
+    __slots__ = ("error", "event", "status", "turn")
+
+    def __init__(self, event: NewEvent) -> None:
+        self.event = event
+        self.status = ""
+        self.error: BaseException | None = None
+        self.turn = threading.Lock()
+        self.turn.acquire()
 
 
-@dataclass
 class Intake:
-    """Events of several threads on their way to the disk."""
+    """Events of several threads on their way to the disk: what comes while one of them writes is written together."""
 
-    queue: list[_Slip] = field(default_factory=list)
-    queueing: threading.Lock = field(default_factory=threading.Lock)
-    writing: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: list[_Slip] = []
+        self._writing = False
+
+    def enter(self, slip: _Slip) -> Sequence[_Slip]:
+        """Wait until the slip is settled; or, for who has to write next, all that wait to be written."""
+        with self._lock:
+            self._queue.append(slip)
+            first, self._writing = not self._writing, True
+        if not first:
+            slip.turn.acquire()
+        with self._lock:
+            if slip.status or slip.error is not None:
+                return ()
+            slips, self._queue = self._queue, []
+            return slips
+
+    def leave(self, slips: Sequence[_Slip]) -> None:
+        """These are settled; somebody who came meanwhile writes next."""
+        for slip in slips:
+            slip.turn.release()
+        with self._lock:
+            self._writing = bool(self._queue)
+            if self._queue:
+                self._queue[0].turn.release()
 
 
 class Inbox:
@@ -92,13 +118,12 @@ class Inbox:
         writes is written together, since each write to the disk takes the same time.
         """
         slip = _Slip(event)
-        with self._intake.queueing:
-            self._intake.queue.append(slip)
-        with self._intake.writing:
-            if not slip.status and slip.error is None:  # else another thread has taken it along
-                with self._intake.queueing:
-                    slips, self._intake.queue = self._intake.queue, []
+        slips = self._intake.enter(slip)
+        if slips:
+            try:
                 self._write_slips(slips)
+            finally:
+                self._intake.leave(slips)
         if slip.error is not None:
             raise slip.error
         return slip.status
@@ -110,7 +135,7 @@ class Inbox:
                 statuses = [IGNORED if slip.event.task_id is None else usual for slip in slips]
                 rows = [_new_row(slip.event, status) for slip, status in zip(slips, statuses, strict=True)]
                 self._db.conn.executemany(_INSERT, rows)
-        except BaseException as error:  # the others must not wait for ever
+        except BaseException as error:  # the others must hear of it, too
             for slip in slips:
                 slip.error = error
             raise
