@@ -104,7 +104,7 @@ def test_the_commands_of_a_readme_exist(readme: Path) -> None:
     """With their options."""
     inline = re.findall(r"`(b24tools [^`…]*)`", _text(readme))
     for line in [*_shell(readme), *inline]:
-        for command in re.split(r"&&|<", line):
+        for command in re.split(r"&&|[<>]", line):
             words = shlex.split(command)
             if words and Path(words[0]).name == "b24tools":
                 _check_command_line([word for word in words[1:] if word != "--help"])
@@ -114,8 +114,16 @@ def test_both_readmes_have_the_same_commands_and_code() -> None:
     """Only what is said about them is translated."""
     assert _shell(ENGLISH) == _shell(RUSSIAN)
     assert _blocks(ENGLISH, "json") == _blocks(RUSSIAN, "json")
-    assert len(_blocks(ENGLISH, "bsl")) == 1
+    assert len(_blocks(ENGLISH, "bsl")) == 2
     assert _blocks(ENGLISH, "bsl") == _blocks(RUSSIAN, "bsl")
+
+
+def test_both_readmes_have_the_same_endpoints() -> None:
+    """In the same order."""
+    endpoints = re.compile(r"^\| `((?:GET|POST) /\S*)` \|", re.M)
+
+    assert endpoints.findall(_text(ENGLISH))
+    assert endpoints.findall(_text(ENGLISH)) == endpoints.findall(_text(RUSSIAN))
 
 
 def test_both_readmes_are_built_alike() -> None:
