@@ -61,7 +61,7 @@ def usage(error: typer.TyperException) -> str:
         return _("the option {name} wants a value").format(name=name)
     if isinstance(error, typer.BadParameter) and error.param is not None:
         return _("{name}: the value does not fit: {reason}").format(
-            name="/".join(error.param.opts), reason=error.message
+            name="/".join(error.param.opts), reason=error.message.removeprefix("Value error, ")
         )
     return told
 
