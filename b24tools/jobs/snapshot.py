@@ -178,10 +178,13 @@ class _Harvest:
 
     def _task_reader(self) -> chains.Reader:
         params = methods.closed_between(self._start - MARGIN, self._end + MARGIN)
+        known = after = None
         if self._run is not None:
-            return chains.Reader(chains.TASKS, params, prefix="page", after=self._run.cursor, probe=MOST_COMMANDS)
-        known = sum(self._store.count_by_week(self._start, self._end).values()) or None
-        return chains.Reader(chains.TASKS, params, prefix="page", left=known)
+            after = self._run.cursor
+        elif self._store.latest_covering_run(self._start, self._span[0].end):
+            known = sum(self._store.count_by_week(self._start, self._end).values()) or None
+        probe = chains.PROBE_PAGES * len(self._span)
+        return chains.Reader(chains.TASKS, params, prefix="page", after=after or 0, left=known, probe=probe)
 
     def commands(self) -> dict[str, Command]:
         """The next batch; nothing when all is read."""
