@@ -90,6 +90,26 @@ class Tallies:
                 return [Window(start, end, started_at, complete) for start, end, started_at in moments]
         return []
 
+    def events_until(self) -> datetime | None:
+        """Up to when all that the portal reported is in the tasks; None without processed events."""
+        if not self._has_table("events"):
+            return None
+        newest = "SELECT processed_at FROM events WHERE status = 'done' ORDER BY id DESC LIMIT 1"
+        oldest_open = "SELECT min(received_at) FROM events WHERE status IN ('waiting', 'failed')"
+        done = self._connection.execute(newest).fetchone()
+        waiting = self._connection.execute(oldest_open).fetchone()
+        moments = [datetime.fromisoformat(row[0]) for row in (done, waiting) if row and row[0]]
+        return min(moments) if done else None
+
+    def _has_table(self, name: str) -> bool:
+        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return self._connection.execute(sql, [name]).fetchone() is not None
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the database is of a version that keeps what was closed."""
+        return self._has_table("snapshot_runs")
+
     def hidden_users(self) -> frozenset[int]:
         """People who are on no leaderboard."""
         return frozenset(int(word) for word in self._setting("hidden_users", "").split(",") if word.strip().isdigit())
@@ -120,8 +140,8 @@ def open_tallies(path: Path) -> Iterator[Tallies | None]:
             _("B24_DATA_DIR names its folder; this user must be allowed to read there."),
         ) from error
     with closing(connection):
-        table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'snapshot_runs'"
-        yield Tallies(connection) if connection.execute(table).fetchone() else None
+        opened = Tallies(connection)
+        yield opened if opened.has_history else None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -249,6 +249,32 @@ def test_eyes_that_do_not_see_all_still_give_an_age(opened: Store) -> None:
     assert (False, NOW - timedelta(hours=1)) == age(opened, THIS)
 
 
+def test_events_keep_this_week_young(opened: Store) -> None:
+    """In webhook mode, up to the newest one that was processed, or the oldest that was not; past weeks have runs."""
+    collect(opened, LAST.start, THIS.end, NOW - timedelta(hours=9))
+    sql = (
+        "INSERT INTO events (received_at, event, task_id, body, status, attempts, processed_at)"
+        " VALUES (?, 'ONTASKUPDATE', 1, '', ?, 0, ?)"
+    )
+
+    def event(minutes: int, status: str) -> None:
+        at = (NOW - timedelta(minutes=minutes)).isoformat()
+        opened._db.execute(sql, [at, status, at if status == "done" else None])
+
+    event(600, "ignored")
+    opened.save_setting("producer_mode", "webhook")
+    ages = [age(opened, THIS)[1]]
+    for minutes, status in ((30, "done"), (20, "waiting"), (10, "done"), (5, "ignored")):
+        event(minutes, status)
+        ages.append(age(opened, THIS)[1])
+
+    minutes = [540, 30, 30, 20, 20]
+    assert [NOW - timedelta(minutes=one) for one in minutes] == ages
+    assert NOW - timedelta(hours=9) == age(opened, LAST)[1]
+    opened.save_setting("producer_mode", "polling")
+    assert NOW - timedelta(hours=9) == age(opened, THIS)[1]
+
+
 def test_a_period_to_come_is_empty(opened: Store) -> None:
     """And cannot be complete."""
     collect(opened, THIS.start, THIS.end, NOW)

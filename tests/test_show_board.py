@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,38 +18,18 @@ from b24tools import board_files, board_words, i18n, show_board, store, weeks
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.show_board import Look
-from tests import closed, screens
-from tests.closed import LAST, MOSCOW, NOW, THIS, collect, person, save, task
+from tests import screens
+from tests.boards import opened, plant
+from tests.closed import LAST, MOSCOW, NOW, THIS, collect, invented, person, save, task
+
+__all__ = ["opened", "plant"]  # fixtures
 
 WIDE, NARROW, POOR = Look(True, 200, True), Look(True, 80, True), Look(True, 80, False)
 PLAIN = Look(False, 0, False)
 
 
-@pytest.fixture
-def opened() -> Iterator[store.Store]:
-    """An empty database."""
-    with closing(store.open_store(None)) as memory:
-        yield memory
-
-
-@pytest.fixture
-def plant(opened: store.Store) -> Callable[..., Board]:
-    """The ranking of the small plant."""
-    closed.plant(opened)
-
-    def board(period: weeks.Period = THIS, **options: Any) -> Board:
-        return leaderboard.board(opened.tallies, period, now=NOW, **options)
-
-    return board
-
-
 def screen(board: Board, look: Look, now: datetime = NOW) -> str:
     return show_board.plain(show_board.lines(board, MOSCOW, now, look)) + "\n"
-
-
-def invented(rows: tuple[Row, ...]) -> Board:
-    totals = {"total_tasks": sum(row.tasks for row in rows), "total_hours": sum(row.hours for row in rows)}
-    return Board(THIS, "tasks", teams=False, complete=True, as_of=NOW, mode="polling", rows=rows, **totals)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -252,79 +230,6 @@ def test_json_of_somebody_new_and_of_a_team(plant: Callable[..., Board]) -> None
         "people": 1,
         "per_person": 8.0,
     }.items() <= team.items()
-
-
-# files
-
-
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_csv_opens_in_excel(plant: Callable[..., Board], language: str) -> None:
-    """A BOM, semicolons, CRLF; in Russian a decimal comma."""
-    i18n.use(language)
-
-    text = board_files.csv(plant())
-
-    screens.check(f"leaderboard/people.{language}.csv", text)
-    assert text.startswith("\ufeff")
-    assert text.count("\r\n") == text.count("\n") == 1 + 9
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+7 900", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", '"; =1'])
-def test_no_cell_of_csv_is_a_formula(name: str) -> None:
-    """Names come from people, and Excel runs what begins like a formula."""
-    text = board_files.csv(invented((Row(1, 0, 1, name, name, 1, 1, 1.0, 0, 0),)))
-
-    cells = list(csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=";"))[1]
-    assert 9 == len(cells)
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
-    assert name.strip().lstrip("'") in cells[2]
-
-
-def test_markdown(plant: Callable[..., Board]) -> None:
-    """A table for GitHub."""
-    screens.check("leaderboard/people.en.md", board_files.md(plant(), MOSCOW, NOW))
-    screens.check("leaderboard/teams.en.md", board_files.md(plant(teams=True), MOSCOW, NOW))
-
-
-def test_markdown_escapes_what_would_break_the_table() -> None:
-    """Pipes, emphasis, links, tags, line breaks."""
-    row = Row(1, 0, 1, "a|b *c* [d](e) <b>\nf\\", "`g_h`", 1, 1, 1.0, 0, 0)
-
-    line = board_files.md(invented((row,)), MOSCOW, NOW).splitlines()[4]
-
-    assert r"| 🥇 | = | a\|b \*c\* \[d\](e) \<b\> f\\ | \`g\_h\` | 1 | 1.0 | - |" == line
-
-
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_the_page(plant: Callable[..., Board], language: str) -> None:
-    """One file that needs nothing from outside."""
-    i18n.use(language)
-
-    page = board_files.html(plant(), MOSCOW, NOW)
-
-    screens.check(f"leaderboard/people.{language}.html", page)
-    assert f'<html lang="{language}">' in page
-    assert not re.findall(r"(?:src|href|url\(|@import|https?:)", page)
-
-
-def test_the_page_escapes_names() -> None:
-    """A name is text, wherever it came from; a dollar is no place of the template."""
-    row = Row(1, None, 1, "<script>alert(1)</script>", '"$title" & Co', 1, 1, 1.0, 0, 0)
-
-    page = board_files.html(invented((row,)), MOSCOW, NOW)
-
-    assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "&quot;$title&quot; &amp; Co" in page
-
-
-def test_files_without_data_say_so() -> None:
-    """A header alone in CSV, a sentence in the others."""
-    board = leaderboard.no_data(THIS)
-
-    assert 1 == board_files.csv(board).count("\n")
-    assert "No data yet." in board_files.md(board, MOSCOW, NOW)
-    assert "No data yet." in board_files.html(board, MOSCOW, NOW)
 
 
 # terminals

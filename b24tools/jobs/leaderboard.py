@@ -11,6 +11,7 @@ from b24tools.tallies import Tallies, Tally, Window
 from b24tools.weeks import Period
 
 TASKS, HOURS = "tasks", "hours"
+WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,16 @@ def board(
     before = _entries((tally for tally in closed if not tally.current), members)
     rows = _ranked(entries, _places(before, by), by)
     complete, as_of = _collected(period, source.windows(period.start, period.end), now)
+    mode = source.mode()
+    if mode == WEBHOOK and as_of is not None and now < period.end:
+        as_of = max(as_of, source.events_until() or as_of)
     return Board(
         period=period,
         by=by,
         teams=teams,
         complete=complete,
         as_of=as_of,
-        mode=source.mode(),
+        mode=mode,
         rows=tuple(rows[:top]),
         left_out=len(rows) - len(rows[:top]),
         total_tasks=sum(entry.tasks for entry in entries),
