@@ -23,6 +23,7 @@ from b24tools.inbox import Inbox, Intake
 from b24tools.migrations import migrations
 
 BUSY_TIMEOUT_S = 30
+LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,7 @@ def open_store(path: Path | None) -> Store:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # the ledger must survive a power cut
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         db = Database(connection)
         if migrations.pending(db):
             with filelock.FileLock(path.with_suffix(".migrating")):

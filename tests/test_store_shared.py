@@ -1,0 +1,87 @@
+"""One database for cron, serve and a terminal at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from b24tools import store
+from b24tools.store import Store, open_store
+from tests.closed import NOW, collect, person, task
+from tests.plant import MOSCOW
+
+
+def save(opened: Store, first: int, count: int) -> None:
+    with opened.transaction():
+        opened.save_tasks([task(number, 1, NOW) for number in range(first, first + count)], NOW, MOSCOW)
+
+
+def test_a_long_reader_sees_one_state_and_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report in Datasette while snapshots go on; the log shrinks again when it has ended."""
+    monkeypatch.setattr(store, "LOG_BYTES", 200_000)
+    path = tmp_path / "b24tools.db"
+    log = path.with_name("b24tools.db-wal")
+    with closing(open_store(path)) as opened, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        opened._db.execute("PRAGMA wal_autocheckpoint = 20")  # pages, of 1,000
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+        for batch in range(4):
+            save(opened, 1 + 400 * batch, 400)
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+        assert log.stat().st_size > 2 * store.LOG_BYTES
+        reader.execute("COMMIT")
+        assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (1_600,)
+        for batch in range(2):
+            save(opened, 1 + batch, 1)
+        assert log.stat().st_size <= store.LOG_BYTES
+    assert not log.exists()
+
+
+def test_a_writer_waits_for_another(tmp_path: Path) -> None:
+    """A snapshot's batch is being saved while an order is noted: both are there in the end."""
+    path = tmp_path / "b24tools.db"
+    begun = threading.Event()
+
+    def snapshot() -> None:
+        with closing(open_store(path)) as opened, opened.transaction():
+            opened.save_tasks([task(1, 1, NOW)], NOW, MOSCOW)
+            begun.set()
+            time.sleep(0.2)
+
+    with closing(open_store(path)) as opened:
+        other = threading.Thread(target=snapshot)
+        other.start()
+        begun.wait()
+        opened.save_order("a", "1", NOW, "created")
+        opened.save_setting("producer_mode", "webhook")
+        other.join()
+        assert opened.order_outcomes(["a"]) == {"a": "created"}
+        assert opened.setting("producer_mode") == "webhook"
+        assert sum(opened.count_by_week(NOW - timedelta(1), NOW + timedelta(1)).values()) == 1
+
+
+def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:
+    """What fails outside takes back what was done inside."""
+    with closing(open_store(tmp_path / "b24tools.db")) as opened:
+        with pytest.raises(ZeroDivisionError), opened.transaction():
+            opened.save_people([person(1, "Иван Петров")], NOW)
+            collect(opened, NOW, NOW + timedelta(1), NOW)
+            _ = 1 / 0
+        assert (opened.known_people(), opened.last_complete_run()) == (set(), None)
+        opened.save_people([person(1, "Иван Петров")], NOW)
+        assert opened.known_people() == {1}
+
+
+def test_a_change_of_mode_is_seen_at_the_next_step_of_every_process(tmp_path: Path) -> None:
+    """Nobody keeps a copy of the running settings."""
+    path = tmp_path / "b24tools.db"
+    with closing(open_store(path)) as one, closing(open_store(path)) as other:
+        assert other.setting("producer_mode") == "polling"
+        one.save_setting("producer_mode", "webhook")
+        assert other.setting("producer_mode") == "webhook"
