@@ -15,21 +15,19 @@ from b24tools.bitrix import batches, methods
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
 from b24tools.i18n import _
-from b24tools.jobs.assign import draft as drafts_module
-from b24tools.jobs.assign import reading
+from b24tools.jobs.assign import ledger, reading
 from b24tools.jobs.assign.draft import ADD, COMPLETE, UPDATE, Draft, Rules
 from b24tools.jobs.assign.files import Files, Mark, files_of, mark
 from b24tools.jobs.assign.pace import Pace, Progress, find_lost, latest, untouched
 from b24tools.jobs.assign.places import PlaceMaker
 from b24tools.jobs.assign.reading import Portal, TitleQuestion
 from b24tools.models import Status, Task
-from b24tools.store import Decision, LedgerTask, Store
+from b24tools.store import LedgerTask, Store
 
 __all__ = ["Pace", "Progress", "Writer"]
 
 BATCH = 50
 ATTACH, DELETE = "attach", "delete"
-UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
 
 @dataclass(frozen=True)
@@ -92,17 +90,17 @@ class Writer:
         now = self._pace.clock()
         since = {draft.item.key: draft.item.known.writing_since for draft in adds if draft.item.known}
         self._store.save_ledger(
-            replace(_ledger(draft, "planned", now), writing_since=since.get(draft.item.key)) for draft in adds
+            replace(ledger.row(draft, "planned", now), writing_since=since.get(draft.item.key)) for draft in adds
         )
         self._store.forget_task_files(draft.item.key for draft in adds)
-        self._store.save_decisions(_decision(draft, now) for draft in adds)
+        self._store.save_decisions(ledger.decision(draft, now) for draft in adds)
 
     def _let_updates_end(self, drafts: Sequence[Draft]) -> None:
         """An update of an earlier run, whose fate is unknown, must not be carried out after the one that follows it."""
         under_way = [
             draft.item.known.writing_since
             for draft in drafts
-            if draft.action == UPDATE and draft.item.known and not _has_ended(draft, draft.item.known)
+            if draft.action == UPDATE and draft.item.known and not ledger.has_ended(draft, draft.item.known)
         ]
         if since := latest(under_way):
             self._pace.look_until(since, lambda: False, self._rules.zone)
@@ -162,7 +160,7 @@ class Writer:
     def _note_sending(self, chunk: Sequence[Write], since: datetime) -> None:
         """Before a batch leaves, the ledger knows everything that may be different after it."""
         self._store.save_ledger(
-            _may_change(write.draft.item.known, write.draft)
+            ledger.may_change(write.draft.item.known, write.draft)
             for write in chunk
             if write.verb == UPDATE and write.draft.item.known
         )
@@ -209,7 +207,7 @@ class Writer:
             self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb == UPDATE:
             methods.task_row(value, "tasks.task.update")
-            self._answered.append(_ledger(draft, "done", self._pace.clock()))
+            self._answered.append(ledger.row(draft, "done", self._pace.clock()))
             if draft.item.known is None:  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb == COMPLETE:
@@ -223,7 +221,7 @@ class Writer:
 
     def _refused(self, draft: Draft, verb: str, error: errors.PortalError) -> None:
         if verb == ADD:
-            self._answered.append(_ledger(draft, "planned", self._pace.clock()))
+            self._answered.append(ledger.row(draft, "planned", self._pace.clock()))
         if verb == DELETE:
             draft.warnings.append(_("a second task of this line could not be deleted: {reason}").format(reason=error))
         else:
@@ -239,7 +237,7 @@ class Writer:
                 task.deadline,
                 task.estimate_s,
             )
-        self._answered.append(_ledger(draft, "done", self._pace.clock()))
+        self._answered.append(ledger.row(draft, "done", self._pace.clock()))
 
     # lost answers
 
@@ -266,7 +264,7 @@ class Writer:
             _fail([draft for draft in lost if draft.task is None and draft.error is None], error)
 
     def _found(self, lost: Sequence[Draft], since: datetime) -> dict[str, Task]:
-        lines = [replace(_ledger(draft, "writing", since), writing_since=since) for draft in lost]
+        lines = [replace(ledger.row(draft, "writing", since), writing_since=since) for draft in lost]
         titled = [task.id for tasks in self._portal.titled.values() for task in tasks]
         return find_lost(self._portal, lines, self._store.our_tasks(titled))
 
@@ -342,7 +340,7 @@ class Writer:
             if task is None or draft.error or draft.action in (ADD, UPDATE):
                 continue
             if known is None:
-                self._store.save_ledger([_ledger(draft, "done", now)])
+                self._store.save_ledger([ledger.row(draft, "done", now)])
                 self._store.save_task_files([mark(draft, file) for file in draft.item.order.files], "done")
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
                 self._store.save_ledger([replace(known, state="done", task_id=task.id, writing_since=None)])
@@ -365,28 +363,6 @@ def _is_uncertain(draft: Draft) -> bool:
     return isinstance(draft.error, errors.PortalUncertain)
 
 
-def _has_ended(draft: Draft, known: LedgerTask) -> bool:
-    """Whether no update of the line can be under way: none is unanswered, or the task shows it."""
-    changed_at = draft.task.changed_at if draft.task else None
-    return known.writing_since is None or (changed_at is not None and changed_at >= known.writing_since)
-
-
-def _may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
-    """The ledger's row while an update is under way: cut now, the next send writes what it changes in any case."""
-    before = known.sent_values.get("onec", {})
-    changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
-    sent_values = {**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}}
-    if draft.deadline and draft.deadline_from_slot:
-        sent_values["deadline_under_way"] = draft.deadline.isoformat()
-    return replace(
-        known,
-        state="done",
-        task_id=draft.task.id if draft.task else None,
-        sent_values=sent_values,
-        estimate_s=None if "minutes" in changed else known.estimate_s,
-    )
-
-
 def _fail(drafts: Iterable[Draft], error: errors.PortalError) -> None:
     for draft in drafts:
         draft.fail(error)
@@ -395,43 +371,3 @@ def _fail(drafts: Iterable[Draft], error: errors.PortalError) -> None:
 def _chunks(writes: list[Write]) -> Iterable[list[Write]]:
     for start in range(0, len(writes), BATCH):
         yield writes[start : start + BATCH]
-
-
-def _ledger(draft: Draft, state: str, now: datetime) -> LedgerTask:
-    item = draft.item
-    return LedgerTask(
-        key=item.key,
-        order_id=item.order.id,
-        line=item.number,
-        position=item.line.position,
-        title=item.title,
-        state=state,
-        task_id=draft.task.id if draft.task else None,
-        responsible_id=draft.responsible[0] if draft.responsible else None,
-        department_id=draft.department.id if draft.department else None,
-        start=draft.start,
-        end=draft.end,
-        deadline=draft.deadline,
-        estimate_s=draft.estimate_s,
-        sent_values={
-            "onec": item.values,
-            "auditor_id": draft.auditor_id,
-            "deadline_from_slot": draft.deadline_from_slot,
-        },
-        assigned_at=now if draft.action == ADD else (item.known.assigned_at if item.known else None),
-        writing_since=None,
-    )
-
-
-def _decision(draft: Draft, now: datetime) -> Decision:
-    choice = draft.choice
-    assert choice is not None  # noqa: S101 - every new task has one
-    return Decision(
-        key=draft.item.key,
-        task_id=None,
-        position=draft.item.line.position,
-        decided_at=now,
-        responsible_id=choice.responsible_id,
-        reason=choice.reason,
-        candidates=[drafts_module.candidate_record(one) for one in choice.candidates],
-    )

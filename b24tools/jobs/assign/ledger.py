@@ -1,0 +1,75 @@
+"""What the ledger keeps of a draft: before it is written, while it is under way, and afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from b24tools.jobs.assign.draft import ADD, Draft, candidate_record
+from b24tools.store import Decision, LedgerTask
+
+UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
+
+
+def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
+    """The line as the draft has it; `state` is planned, writing or done."""
+    item = draft.item
+    return LedgerTask(
+        key=item.key,
+        order_id=item.order.id,
+        line=item.number,
+        position=item.line.position,
+        title=item.title,
+        state=state,
+        task_id=draft.task.id if draft.task else None,
+        responsible_id=draft.responsible[0] if draft.responsible else None,
+        department_id=draft.department.id if draft.department else None,
+        start=draft.start,
+        end=draft.end,
+        deadline=draft.deadline,
+        estimate_s=draft.estimate_s,
+        sent_values={
+            "onec": item.values,
+            "auditor_id": draft.auditor_id,
+            "deadline_from_slot": draft.deadline_from_slot,
+        },
+        assigned_at=now if draft.action == ADD else (item.known.assigned_at if item.known else None),
+        writing_since=None,
+    )
+
+
+def may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
+    """The ledger's row while an update is under way: cut now, the next send writes what it changes in any case."""
+    before = known.sent_values.get("onec", {})
+    changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
+    sent_values = {**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}}
+    if draft.deadline and draft.deadline_from_slot:
+        sent_values["deadline_under_way"] = draft.deadline.isoformat()
+    return replace(
+        known,
+        state="done",
+        task_id=draft.task.id if draft.task else None,
+        sent_values=sent_values,
+        estimate_s=None if "minutes" in changed else known.estimate_s,
+    )
+
+
+def has_ended(draft: Draft, known: LedgerTask) -> bool:
+    """Whether no update of the line can be under way: none is unanswered, or the task shows it."""
+    changed_at = draft.task.changed_at if draft.task else None
+    return known.writing_since is None or (changed_at is not None and changed_at >= known.writing_since)
+
+
+def decision(draft: Draft, now: datetime) -> Decision:
+    """Who was considered for a new task."""
+    choice = draft.choice
+    assert choice is not None  # noqa: S101 - every new task has one
+    return Decision(
+        key=draft.item.key,
+        task_id=None,
+        position=draft.item.line.position,
+        decided_at=now,
+        responsible_id=choice.responsible_id,
+        reason=choice.reason,
+        candidates=[candidate_record(one) for one in choice.candidates],
+    )
