@@ -296,6 +296,35 @@ def mode(
     cli_snapshot.mode(context.session(), value, as_json=as_json)
 
 
+@app.command(help=_("Follow events of the portal again. They come from files, or from those that `serve` has kept."))
+def replay(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE|-", help=_("Bodies of the outgoing webhook, in any shape; - is stdin."), show_default=False
+        ),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help=_("Kept events that failed."))] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="2h", help=_("Kept events that came since then (90m, 2h, 3d)."))
+    ] = None,
+    ids: Annotated[
+        list[int] | None, typer.Option("--id", metavar="N", min=1, help=_("This kept event; may be repeated."))
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help=_("Only list the kept events."))] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Read the portal, write nothing."))] = False,
+    as_json: Json = False,
+) -> int:
+    """Events once more; twice does no harm."""
+    from b24tools import cli_replay
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    wanted = cli_replay.Wanted(files or (), failed, since, ids or (), list_only, dry_run, as_json)
+    return cli_replay.replay(context.session(), context.talk, wanted)
+
+
 @app.command("config", help=_("Show or set what may change while b24tools runs."))
 def running_settings(
     ctx: typer.Context,

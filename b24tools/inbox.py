@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -200,20 +200,28 @@ class Inbox:
         )
         return self._db.execute(sql, [error, to_text(next_try_at), last_id, task_id]).rowcount
 
-    def settle_events(self, ids: Iterable[int], status: str, now: datetime, error: str | None = None) -> None:
-        """What became of exactly these events, when they were replayed. Inside a transaction."""
-        for number in ids:
-            if status == FAILED:
-                sql = "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ? WHERE id = ?"
-                self._db.execute(sql, [error, number])
-            else:
-                sql = "UPDATE events SET status = ?, processed_at = ?, next_try_at = NULL, error = NULL WHERE id = ?"
-                self._db.execute(sql, [status, to_text(now), number])
+    def settle_event(self, event_id: int, status: str, now: datetime) -> None:
+        """This event was replayed: it is done, or of no use. Inside a transaction."""
+        sql = "UPDATE events SET status = ?, processed_at = ?, next_try_at = NULL, error = NULL WHERE id = ?"
+        self._db.execute(sql, [status, to_text(now), event_id])
+
+    def fail_event(self, event_id: int, error: str, next_try_at: datetime | None) -> None:
+        """This event was replayed in vain. Inside a transaction."""
+        sql = (
+            "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ?, next_try_at = ?,"
+            " processed_at = NULL WHERE id = ?"
+        )
+        self._db.execute(sql, [error, to_text(next_try_at), event_id])
 
     def events(
-        self, *, status: str | None = None, since: datetime | None = None, ids: Collection[int] = ()
+        self,
+        *,
+        status: str | None = None,
+        since: datetime | None = None,
+        ids: Collection[int] = (),
+        last: int | None = None,
     ) -> list[StoredEvent]:
-        """The kept events that fit all that is given, in the order they came."""
+        """The kept events that fit all that is given (of them the `last` ones), in the order they came."""
         conditions: list[str] = []
         values: list[Any] = []
         if status is not None:
@@ -225,8 +233,10 @@ class Inbox:
         if ids:
             conditions.append(f"id IN ({_marks(ids)})")
             values.extend(ids)
-        sql = f"SELECT * FROM events WHERE {' AND '.join(conditions) or '1'} ORDER BY id"  # noqa: S608 - the words above
-        return [_stored(row) for row in self._db.query(sql, values)]
+        where = " AND ".join(conditions) or "1"
+        sql = f"SELECT * FROM events WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - the words above
+        rows = list(self._db.query(sql, [*values, -1 if last is None else last]))
+        return [_stored(row) for row in reversed(rows)]
 
     def oldest_unprocessed(self) -> datetime | None:
         """When the oldest event came that has still to be processed; what waits for `replay` is not among them."""

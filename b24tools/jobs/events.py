@@ -17,7 +17,7 @@ from b24tools.bitrix import methods
 from b24tools.bitrix.batches import to_int
 from b24tools.bitrix.client import Client
 from b24tools.i18n import _
-from b24tools.inbox import BY_MODE, DONE, FAILED, IGNORED, NewEvent, StoredEvent
+from b24tools.inbox import BY_MODE, DONE, IGNORED, NewEvent, StoredEvent
 from b24tools.jobs import event_body, strangers
 from b24tools.jobs.event_body import Event, Refusal
 from b24tools.models import Status, Task
@@ -104,9 +104,7 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
         ignored = store.finish_events(fates.hidden, due.last_id, IGNORED, now)
         failed = 0
         for task_id, reason in fates.failed.items():
-            tries = attempts[task_id]
-            again = now + RETRIES[tries] if tries < len(RETRIES) else None
-            failed += store.fail_events(task_id, due.last_id, reason, again)
+            failed += store.fail_events(task_id, due.last_id, reason, _next_try(attempts[task_id], now))
         return Processed(applied + ignored + failed, applied, ignored, failed, fates.reasons)
 
     names = {task_id: {name for name, _tries in events} for task_id, events in due.tasks.items()}
@@ -128,9 +126,11 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
         def settle(fates: _Fates, chosen: Mapping[int, Sequence[StoredEvent]] = chosen) -> Processed:
             found = Processed()
             for task_id, kept in chosen.items():
-                reason = fates.failed.get(task_id)
-                status = FAILED if reason else DONE if task_id in fates.applied else IGNORED
-                store.settle_events([one.id for one in kept], status, now, reason)
+                for one in kept:
+                    if task_id in fates.failed:
+                        store.fail_event(one.id, fates.failed[task_id], _next_try(one.attempts, now))
+                    else:
+                        store.settle_event(one.id, DONE if task_id in fates.applied else IGNORED, now)
                 found += fates.count(task_id, len(kept))
             return found
 
@@ -140,15 +140,14 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
 
 
 def replay_bodies(store: Store, client: Client, zone: ZoneInfo, now: datetime, bodies: Iterable[Event]) -> Processed:
-    """Follow events that were kept elsewhere; they are not put into the database. Raises PortalBusy."""
+    """Follow events that were kept elsewhere; they are not put into the database.
+
+    Raises PortalBusy, and Refusal for one that `task_of` refuses.
+    """
     of_task: dict[int, list[str]] = {}
     done = Processed()
     for event in bodies:
-        try:
-            task_id = event_body.task_of(event)
-        except Refusal as refusal:
-            done += Processed(1, 0, 0, 1, (refusal.message,))
-            continue
+        task_id = event_body.task_of(event)
         if task_id is None:
             done += Processed(1, 0, 1)
         else:
@@ -161,6 +160,11 @@ def replay_bodies(store: Store, client: Client, zone: ZoneInfo, now: datetime, b
 
         done += _follow(store, client, zone, now, names, settle)
     return done
+
+
+def _next_try(attempts: int, now: datetime) -> datetime | None:
+    """When to try once more what has failed before so often, and just now."""
+    return now + RETRIES[attempts] if attempts < len(RETRIES) else None
 
 
 @dataclass
