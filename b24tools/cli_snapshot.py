@@ -45,13 +45,7 @@ def take(here: session.Session, talk: show.Talk, wanted: Wanted) -> int:
         chosen = span or snapshot.due(opened, now, settings.zone)
         with talk.progress(time_left=True) as progress:
             result = snapshot.take(opened, client, chosen, rules, now=session.now, progress=progress)
-    error = None if result.complete else _partly_blind()
-    _tell(talk, result, settings.zone, error if result.exit_status else None, as_json=wanted.as_json)
-    if error is not None and result.exit_status:
-        talk.error(error)
-    elif error is not None:
-        talk.detail(error.message)
-    talk.detail(_("requests to the portal: {count}").format(count=result.requests))
+    _tell(talk, result, settings.zone, as_json=wanted.as_json)
     return result.exit_status
 
 
@@ -116,10 +110,16 @@ def _partly_blind() -> errors.B24ToolsError:
     )
 
 
-def _tell(
-    talk: show.Talk, result: snapshot.Result, zone: ZoneInfo, error: errors.B24ToolsError | None, *, as_json: bool
-) -> None:
+def _tell(talk: show.Talk, result: snapshot.Result, zone: ZoneInfo, *, as_json: bool) -> None:
+    blind = None if result.complete else _partly_blind()
+    error = blind if result.exit_status else None
     if as_json:
-        show.envelope("snapshot", show_snapshot.data(result, zone), ok=error is None, error=error)
+        warnings = [blind.message] if blind and not error else []
+        show.envelope("snapshot", show_snapshot.data(result, zone), ok=error is None, warnings=warnings, error=error)
     elif talk.level >= 0:
         show_snapshot.lines(result)
+    if error:
+        talk.error(error)
+    elif blind:
+        talk.detail(blind.message)
+    talk.detail(_("requests to the portal: {count}").format(count=result.requests))
