@@ -18,6 +18,7 @@ MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 BAR_CELLS = (8, 40)
 NAME_CELLS, TEAM_CELLS = 12, 8  # what is left of them on a narrow terminal before the bar goes
 GAP = 2
+STYLES = ("", "bold", "dim", "cyan", "green", "red", "yellow")
 
 Line = list[tuple[str, str]]  # words with their styles
 
@@ -73,13 +74,17 @@ def table(board: Board, zone: ZoneInfo, now: datetime) -> None:
         show.text(plain(lines(board, zone, now, Look(drawn=False, width=0, unicode=False))))
         return
     from rich.console import Console
-    from rich.text import Text
+    from rich.segment import Segment, Segments
+    from rich.style import Style
 
     console = Console(highlight=False)
     unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf8")
     look = Look(drawn=True, width=console.width, unicode=unicode)
-    drawn = Text("\n").join([Text.assemble(*line) for line in lines(board, zone, now, look)])
-    console.print(drawn, no_wrap=True, overflow="ignore", crop=False)
+    styles = {name: Style.parse(name) for name in STYLES}
+    drawn = [
+        Segment(word, styles[style]) for line in lines(board, zone, now, look) for word, style in [*line, ("\n", "")]
+    ]
+    console.print(Segments(drawn), end="", crop=False)
 
 
 def write(content: str) -> None:
