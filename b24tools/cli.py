@@ -18,6 +18,7 @@ from b24tools import __version__, cli_words, config, errors, session, show
 from b24tools.i18n import _, os_reason
 
 INTERRUPTED = 130
+SANDBOX_TOKEN = "sandboxtoken"  # noqa: S105 - of events, as much a secret as the code
 SANDBOX_CODE = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
 
 app = cli_words.App(
@@ -211,15 +212,23 @@ def serve(
 @app.command(help=_("Run the sandbox portal on a port. Play with it, or point other clients at it."))
 def sandbox(
     port: Annotated[int, typer.Option("--port", help=_("The port to listen on."), min=1, max=65535)] = 8024,
+    events: Annotated[
+        str | None,
+        typer.Option("--events", metavar="URL", help=_("Send events there, say to http://127.0.0.1:8000/webhook.")),
+    ] = None,
 ) -> None:
     """The embedded portal on a port."""
     from b24tools.sandbox import front, plant
 
     portal = plant.build(session.now, secret=SANDBOX_CODE)
-    show.text(
-        _("A sandbox portal for this machine only; Ctrl+C ends it and forgets its tasks. For .env:")
-        + f"\nBITRIX_WEBHOOK_URL={portal.webhook_url(f'http://127.0.0.1:{port}')}"
-    )
+    lines = [
+        _("A sandbox portal for this machine only; Ctrl+C ends it and forgets its tasks. For .env:"),
+        f"BITRIX_WEBHOOK_URL={portal.webhook_url(f'http://127.0.0.1:{port}')}",
+    ]
+    if events is not None:
+        portal.add_handler(events, SANDBOX_TOKEN)
+        lines.append(f"BITRIX_OUTGOING_TOKEN={SANDBOX_TOKEN}")
+    show.text("\n".join(lines))
     try:
         front.run(portal, "127.0.0.1", port)
     except OSError as error:

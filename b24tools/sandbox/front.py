@@ -7,7 +7,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ BREAKER: Final = "b24tools.break_connection"
 LOST: Final = "Server disconnected without sending a response."
 BROKEN_OFF: Final = "peer closed connection without sending complete message body"
 READY_WITHIN_S: Final = 10.0
+RECEIVER_TIMEOUT_S: Final = 15.0
+DELIVERY_EVERY_S: Final = 0.1
 
 
 class _BrokenBody(httpx.SyncByteStream):
@@ -182,10 +185,15 @@ def serve(
     *,
     certfile: str | Path | None = None,
     keyfile: str | Path | None = None,
+    send_events: bool = False,
 ) -> Iterator[str]:
-    """The portal on a port while the block runs; gives its base URL. Port 0 takes a free one."""
+    """The portal on a port while the block runs; gives its base URL. Port 0 takes a free one.
+
+    With `send_events` the bodies in the outbox go where the outgoing webhooks point, else `deliver` sends them.
+    """
     server = uvicorn.Server(_config(portal, certfile=certfile, keyfile=keyfile))
-    with socket.create_server((host, port)) as listener:
+    courier = _courier(portal) if send_events else nullcontext()
+    with socket.create_server((host, port)) as listener, courier:
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox portal", daemon=True)
         thread.start()
         try:
@@ -206,7 +214,52 @@ def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def run(portal: Portal, host: str = "127.0.0.1", port: int = 8024) -> None:
-    """The portal on a port until Ctrl+C. A port that is taken is an OSError."""
+    """The portal on a port until Ctrl+C, sending its events. A port that is taken is an OSError."""
     server = uvicorn.Server(_config(portal, certfile=None, keyfile=None))
-    with socket.create_server((host, port)) as listener, suppress(KeyboardInterrupt):
+    with socket.create_server((host, port)) as listener, _courier(portal), suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of an event's body: the receiver's status, None where there was no answer."""
+
+    event: str
+    task_id: int
+    status: int | None
+
+
+def deliver(portal: Portal, *, transport: httpx.BaseTransport | None = None) -> list[Delivery]:
+    """Send what is in the outbox as the portal's queue does: once. What is not taken then is lost."""
+    with portal.lock:
+        bodies = portal.outbox[:]
+        del portal.outbox[:]
+    if not bodies:
+        return []
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Bitrix24 Webhook Engine"}
+    sent = []
+    with httpx.Client(transport=transport, headers=headers, timeout=RECEIVER_TIMEOUT_S) as client:
+        for one in bodies:
+            status: int | None = None
+            with suppress(httpx.HTTPError, httpx.InvalidURL):
+                status = client.post(one.url, content=one.body).status_code
+            sent.append(Delivery(one.event, one.task_id, status))
+    return sent
+
+
+@contextmanager
+def _courier(portal: Portal) -> Iterator[None]:
+    """A thread that delivers while the block runs."""
+    stopping = threading.Event()
+
+    def work() -> None:
+        while not stopping.wait(DELIVERY_EVERY_S):
+            deliver(portal)
+
+    thread = threading.Thread(target=work, name="sandbox events", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
