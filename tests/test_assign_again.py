@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -461,13 +462,44 @@ def test_after_a_lost_database_a_deadline_that_was_the_end_of_the_plan_still_mov
     assert "2026-11-23T11:00:00+03:00" == fields["DEADLINE"] == fields["END_DATE_PLAN"]
 
 
+def deaf(works: Works, *conditions: str) -> None:
+    """From now on the portal ignores these conditions of a task list, as it does with names it does not know."""
+    method = works.portal.methods["tasks.task.list"]
+
+    def run(call: Any) -> Any:
+        kept = {name: value for name, value in call.params["filter"].items() if name not in conditions}
+        return method.run(replace(call, params=call.params | {"filter": kept}))
+
+    works.portal.methods = works.portal.methods | {"tasks.task.list": replace(method, run=run)}
+
+
 def test_a_portal_that_ignores_the_filter_by_key_does_not_confuse(works: Works) -> None:
-    """Rows whose key was not asked for never count; the ledger knows the task by its id."""
-    works.portal.keep_xml_id = False
+    """Any tasks come: those whose key was not asked for never count."""
+    for number in range(60):
+        works.portal.add_task(f"Чужая {number}", responsible=12, creator=1, xml_id=f"foreign-{number}", id=number + 500)
+    deaf(works, "XML_ID")
     task = sent(works, full())
-    assert None is works.portal.tasks[task.id].xml_id
-    outcome, _warnings, writes = again(works, full())
-    assert ("unchanged", []) == (outcome, writes)
+    assert "Сварщик: 1Ц-00000100" == task.title
+    assert ("unchanged", (), []) == again(works, full())
+    assert ("completed", (), [{"method": "complete", "taskId": str(task.id)}]) == again(works, full(done=True))
+
+
+def test_a_portal_that_ignores_the_date_does_not_have_old_tasks_adopted(works: Works) -> None:
+    """Numbers come back every year."""
+    deaf(works, ">=CREATED_DATE", "GROUP_ID")
+    old_task(works, created_at=at(2))
+    old_task(works, group=2)
+    assert "created" == again(works, full(files=()))[0]
+
+
+def test_a_portal_that_drops_keys_is_worked_by_the_ledger(works: Works) -> None:
+    """The task is found by its id, with a warning when it was made."""
+    works.portal.keep_xml_id = False
+    result = works.assign(full())[0]
+    told = ("the portal does not keep external keys (XML_ID): tasks are found again by their titles",)
+    assert told == result.tasks[0].warnings
+    works.portal.log.clear()
+    assert ("unchanged", (), []) == again(works, full())
     assert ("updated", [{"CREATED_BY": "1"}]) == outcome_and_fields(again(works, full(department=None)))
 
 
