@@ -29,13 +29,18 @@ def _text(path: Path) -> str:
 
 
 def _blocks(path: Path, kind: str) -> list[str]:
-    """The fenced blocks of a kind; "" are shell commands."""
+    """The fenced blocks of a kind; "" and "sh" are shell commands."""
     return [body for name, body in re.findall(r"^```(\w*)\n(.*?)^```$", _text(path), re.M | re.S) if name == kind]
 
 
 def _shell(path: Path) -> list[str]:
     """The commands of the shell blocks, without their comments."""
-    lines = [re.sub(r"\s+#.*", "", line) for block in _blocks(path, "") for line in block.splitlines()]
+    lines = [
+        re.sub(r"\s+#.*", "", line)
+        for kind in ("", "sh")
+        for block in _blocks(path, kind)
+        for line in block.splitlines()
+    ]
     return [line for line in lines if line]
 
 
@@ -113,9 +118,9 @@ def test_the_commands_of_a_readme_exist(readme: Path) -> None:
 def test_both_readmes_have_the_same_commands_and_code() -> None:
     """Only what is said about them is translated."""
     assert _shell(ENGLISH) == _shell(RUSSIAN)
-    assert _blocks(ENGLISH, "json") == _blocks(RUSSIAN, "json")
     assert len(_blocks(ENGLISH, "bsl")) == 2
-    assert _blocks(ENGLISH, "bsl") == _blocks(RUSSIAN, "bsl")
+    for kind in ("json", "bsl", "nginx", "ini"):
+        assert _blocks(ENGLISH, kind) == _blocks(RUSSIAN, kind)
 
 
 def test_both_readmes_have_the_same_endpoints() -> None:
@@ -190,9 +195,19 @@ def test_the_picture_is_what_the_program_draws(language: str) -> None:
 
 
 @READMES
+def test_the_links_inside_a_readme_lead_to_its_headings(readme: Path) -> None:
+    """By GitHub's rule for the names of headings."""
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)", _text(readme), re.M)}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", _text(readme))) <= headings
+
+
+@READMES
 def test_the_links_of_a_readme_lead_somewhere(readme: Path) -> None:
     """Files of this repository."""
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", _text(readme)) if "://" not in link]
+    links = [
+        link for link in re.findall(r"\]\(([^)]+)\)", _text(readme)) if "://" not in link and not link.startswith("#")
+    ]
 
     assert links
     assert [] == [link for link in links if not (readme.parent / link).exists()]
