@@ -440,6 +440,34 @@ def test_a_settings_file_with_a_byte_order_mark_is_read(
     assert 0 == b24tools("assign", SAMPLE).status
 
 
+def test_places_may_be_given_by_id(portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Department, project and folder."""
+    prices = next(one for one in portal.disk.objects.values() if one.name == "Прайс-листы")
+    for name, number in (("B24_DEPARTMENT", 6), ("B24_GROUP", 2), ("B24_FOLDER", prices.id)):
+        monkeypatch.setenv(name, str(number))
+    told = b24tools("assign", SAMPLE, "--json")
+    outside = {"Макетчик", "Монтажник", "Поклейщик"}
+    assert outside == {one["position"] for one in told.envelope["data"][0]["tasks"] if one["outcome"] == "failed"}
+    assert {2} == {task.group for task in portal.tasks if (task.xml_id or "").startswith("1c:")}
+    assert ["test (1Ц-00000069, a7cd6c22).json"] == [
+        one.name for one in portal.disk.objects.values() if one.parent == prices.id
+    ]
+    portal.log.clear()
+    b24tools("assign", SAMPLE, "--json")
+    assert [] == portal.writes()
+
+
+@pytest.mark.parametrize("name", ["B24_DEPARTMENT", "B24_FOLDER"])
+def test_a_place_given_by_an_id_that_is_not_there_is_told(
+    portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Exit 2, the setting, nothing written."""
+    monkeypatch.setenv(name, "4040")
+    told = b24tools("assign", SAMPLE)
+    assert (2, True, True) == (told.status, name in told.line, "4040" in told.line)
+    assert [] == portal.writes()
+
+
 def test_another_portal_for_the_same_data_stops(portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its task numbers mean other tasks; both ways out are named."""
     b24tools("assign", SAMPLE)

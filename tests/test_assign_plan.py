@@ -214,6 +214,8 @@ def test_absences_of_more_than_fifty_people_are_all_read(works: Works) -> None:
     works.portal.add_absence(people[-1], date(2026, 11, 23), date(2026, 11, 30))
     task = plan(works)
     assert (people[0], at(24, 9)) == (task.responsible and task.responsible[0], task.start)
+    asked = [one.params for entry in works.portal.log for one in entry.commands if "accessibility" in one.method]
+    assert [50, 10] == [len(one["users"]) for one in asked]
 
 
 def test_without_the_calendars_scope_absences_are_unknown_and_that_is_said(works: Works) -> None:
