@@ -95,7 +95,8 @@ def add_pages(api: FastAPI) -> None:
 
 def describe(api: FastAPI, *, with_token: bool) -> None:
     """Let `/openapi.json` tell of the order with its Russian keys, and of the token. Called when all is added."""
-    api.openapi_schema = _schema(api, with_token=with_token)
+    schema = _schema(api, with_token=with_token)
+    api.openapi = lambda: schema  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
 def _schema(api: FastAPI, *, with_token: bool) -> dict[str, Any]:

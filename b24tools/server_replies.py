@@ -39,9 +39,12 @@ class Refusal(Reply):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer at once, then linger."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        names = {name for name, _value in scope["headers"]}
+        has_body = bool(names & {b"content-length", b"transfer-encoding"})
+        headers = [*self.raw_headers, *([(b"connection", b"close")] if has_body else [])]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        if not any(name == b"expect" for name, _value in scope["headers"]):  # such a sender waits to be asked
+        if has_body and b"expect" not in names:  # who expects something waits to be asked for the body
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER_S):
                     await _drain(receive)

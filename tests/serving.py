@@ -6,8 +6,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,9 @@ def event_body(portal: Portal, task_id: int, event: str = "ONTASKUPDATE", token:
 
 
 @contextmanager
-def serving(
-    portal: Portal, folder: Path, access: Access | None = None, transport: httpx.BaseTransport | None = None, **more: Any
-) -> Iterator[Served]:
+def serving(portal: Portal, folder: Path, access: Access | None = None, **more: Any) -> Iterator[Served]:
     """Until the block ends; `more` are settings under their environment names."""
-    values = {
+    values: dict[str, Any] = {
         "BITRIX_WEBHOOK_URL": portal.webhook_url("https://portal.example"),
         "BITRIX_OUTGOING_TOKEN": OUTGOING,
         "B24_DATA_DIR": folder,
@@ -67,15 +65,18 @@ def serving(
         "B24_BURST": 1000,
         "B24_RETRY_SECONDS": 5,
     }
-    settings = config.Settings.model_validate({key: value for key, value in (values | more).items() if value})
+    given = {key: value for key, value in (values | more).items() if value is not None}
+    settings = config.Settings.model_validate(given)
     said: list[str] = []
-    here = session.Session(settings, said.append, transport or front.transport(portal))
-    with cli_serve.listen("127.0.0.1", 0) as listener, cli_serve.open_app(here, access or Access()) as app:
-        with running(app, listener):
-            port = listener.getsockname()[1]
-            url = f"http://127.0.0.1:{port}"
-            with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-                yield Served(url, port, client, portal, settings, said)
+    here = session.Session(settings, said.append, front.transport(portal))
+    with ExitStack() as stack:
+        listener = stack.enter_context(cli_serve.listen("127.0.0.1", 0))
+        app = stack.enter_context(cli_serve.open_app(here, access or Access()))
+        stack.enter_context(running(app, listener))
+        port = listener.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        client = stack.enter_context(httpx.Client(base_url=url, timeout=60, trust_env=False))
+        yield Served(url, port, client, portal, settings, said)
 
 
 @contextmanager
@@ -110,3 +111,26 @@ def order(lines: Any = (("Сварщик", 60.0),), **changes: Any) -> dict[str,
 def as_bytes(value: Any, encoding: str = "utf-8") -> bytes:
     """JSON as 1C writes it."""
     return json.dumps(value, ensure_ascii=False, indent=2).encode(encoding)
+
+
+def raw(port: int, *parts: bytes, answer: bool = True) -> bytes:
+    """What comes back on a bare connection for these bytes; without `answer`: hang up at once."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        for part in parts:
+            connection.sendall(part)
+        if not answer:
+            return b""
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    """The head of a request."""
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+
+
+def wait_until(reached: Callable[[], bool], seconds: float = 15) -> None:
+    """Until it is so."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
