@@ -20,7 +20,7 @@ from b24tools.i18n import _
 from b24tools.inbox import BY_MODE, DONE, IGNORED, NewEvent, StoredEvent
 from b24tools.jobs import event_body, strangers
 from b24tools.jobs.event_body import Event, Refusal
-from b24tools.models import Status, Task
+from b24tools.models import Person, Status, Task
 from b24tools.store import Store
 
 TASKS_AT_ONCE = 50
@@ -200,7 +200,7 @@ def _follow(
     fates = _Fates()
     tasks: list[Task] = []
     deleted: list[int] = []
-    people = []
+    people: list[Person] = []
     try:
         found, missing, admin = _read(client, zone, list(names), fates)
         tasks = list(found)
@@ -208,7 +208,7 @@ def _follow(
             # To somebody who sees everything it is deleted; to others it may only be out of sight
             sure = admin or DELETED in names[task_id]
             (deleted if sure else fates.hidden).append(task_id)
-        people = strangers.read(client, _unknown(store, tasks))
+        people = _meet(store, client, tasks)
     except errors.PortalBusy:
         raise
     except errors.PortalError as error:
@@ -252,11 +252,17 @@ def _read(client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates
     return tasks, missing, owner.admin
 
 
-def _unknown(store: Store, tasks: Sequence[Task]) -> dict[int, str]:
-    """Those responsible for closed tasks whom nobody knows, with the names that the tasks have."""
+def _meet(store: Store, client: Client, tasks: Sequence[Task]) -> list[Person]:
+    """Those responsible for closed tasks whom nobody knows yet."""
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
-    known = store.known_people() if names else set()
-    return {user_id: name for user_id, name in names.items() if user_id not in known}
+    unknown = sorted(names.keys() - store.known_people()) if names else []
+    try:
+        found = strangers.ask(client, unknown)
+    except errors.PortalBusy:
+        raise
+    except errors.PortalError:  # without the right to see people the names in the tasks must do
+        found = {}
+    return [found.get(one) or strangers.unseen(one, names[one]) for one in unknown]
 
 
 def _portions(task_ids: Iterable[int]) -> Iterator[list[int]]:

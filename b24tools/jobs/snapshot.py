@@ -16,7 +16,8 @@ from b24tools import errors, weeks
 from b24tools.bitrix import chains, codes, methods
 from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
-from b24tools.models import Department, Owner, Person, Status, Task
+from b24tools.jobs import strangers
+from b24tools.models import Department, Owner, Status, Task
 from b24tools.runs import Run
 from b24tools.store import Store
 
@@ -265,9 +266,10 @@ class _Harvest:
         """Mark what is gone and close the run."""
         if self._run is None or self._owner is None:
             raise RuntimeError("nothing was read")
-        strangers = self._store.strangers(self._start, self._end)
-        found = self._read_strangers(strangers)
-        unseen = [_unseen(one, self._names.get(one, "")) for one in strangers if one not in found]
+        unknown = self._store.strangers(self._start, self._end)
+        # nobody need be asked for if everybody has just been shown
+        found = strangers.ask(self._client, unknown) if self._people is None else {}
+        unseen = [strangers.unseen(one, self._names.get(one, "")) for one in unknown if one not in found]
         complete = self._owner.admin and self._run.admin
         gone: Mapping[str, int] = {}
         with self._store.transaction():
@@ -277,15 +279,6 @@ class _Harvest:
             self._run = self._with_cursors(replace(self._run, people=self._run.people + len(found)))
             self._store.finish_run(self._run, self._now(), complete=complete)
         return self._result(self._run, gone, complete=complete)
-
-    def _read_strangers(self, ids: Sequence[int]) -> dict[int, Person]:
-        """Those of these people whom the portal shows; none of them if it has just shown everybody."""
-        if not ids or self._people is not None:
-            return {}
-        chunks = [ids[first : first + chains.PAGE] for first in range(0, len(ids), chains.PAGE)]
-        queries = {f"people{number}": methods.people_by_id(chunk) for number, chunk in enumerate(chunks)}
-        items = self._client.batch({key: query.command for key, query in queries.items()})
-        return {one.id: one for key, query in queries.items() for one in query.of(items[key])}
 
     def _result(self, run: Run, gone: Mapping[str, int], *, complete: bool) -> Result:
         tasks = self._store.count_by_week(self._start, self._end)
@@ -306,11 +299,6 @@ class _Harvest:
         )
         status = 0 if complete or self._rules.non_admin else 3
         return Result(found, complete, run.people, run.requests, status)
-
-
-def _unseen(user_id: int, name: str) -> Person:
-    """Somebody the portal does not show (deleted, a bot), by the name that tasks have."""
-    return Person(user_id, name, "", "", active=False, department_ids=())
 
 
 def _add_counts(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Any]) -> dict[str, dict[str, int]]:
