@@ -62,6 +62,14 @@ class History(Runs):
             with self.transaction():
                 self._db.table("people").upsert_all(rows, pk="id")
 
+    def retire_unseen_people(self, run_started_at: datetime) -> None:
+        """Who was not among all the people that a run has read no longer works there; their past stays.
+
+        Call it inside a transaction.
+        """
+        sql = "UPDATE people SET active = 0 WHERE active = 1 AND saved_at < ?"
+        self._db.execute(sql, [to_text(run_started_at)])
+
     def save_departments(self, departments: Iterable[Department], now: datetime) -> None:
         """Replace the departments by these; none at all is no answer to believe."""
         rows = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24tools import errors, store
+from b24tools.bitrix import methods
 from b24tools.jobs import snapshot
 from b24tools.sandbox import plant
 from tests.collecting import FRIDAY, Collector, close, new_collector
@@ -269,6 +270,24 @@ def test_somebody_the_portal_no_longer_has_keeps_their_tasks(small: Collector) -
     assert (small.take().weeks[0].tasks, small.requests) == (1, 2)
     assert small.query("SELECT name, active FROM people WHERE id = 77") == [("#77", 0)]
     assert (small.take().weeks[0].tasks, small.requests) == (1, 1)
+
+
+def test_somebody_deleted_no_longer_counts_as_active(small: Collector) -> None:
+    """The next reading of all people does not bring them; the name stays for past weeks."""
+    small.take()
+    del small.portal.users[4]
+    assert small.take(people_h=0).people == 3
+    assert small.query("SELECT id, name, active FROM people ORDER BY id") == [
+        (1, "Алексей Админов", 1),
+        (2, "Работник №1", 1),
+        (3, "Работник №2", 1),
+        (4, "Работник №3", 0),
+    ]
+
+
+def test_a_deadline_at_the_end_of_time_can_be_read() -> None:
+    """Some type 31.12.9999 for "never", and live west of Greenwich."""
+    assert methods.read_moment("9999-12-31T23:59:59-05:00", NEW_YORK) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_a_bot_is_called_what_its_tasks_call_it(small: Collector) -> None:

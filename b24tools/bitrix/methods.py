@@ -461,7 +461,10 @@ def read_moment(text: Any, zone: tzinfo) -> datetime | None:
         wall = datetime.fromisoformat(str(text))
     except ValueError:
         raise _strange("tasks.task", text) from None
-    return wall.replace(tzinfo=zone).astimezone(UTC)
+    try:
+        return wall.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:  # 31.12.9999 for "never"
+        return wall.replace(tzinfo=UTC)
 
 
 def _strange(method: str, value: Any) -> errors.PortalError:

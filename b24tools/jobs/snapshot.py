@@ -225,6 +225,7 @@ class _Harvest:
             if departments:
                 self._store.save_last_read("departments", self._started_at)
             if self._people and self._people.complete:
+                self._store.retire_unseen_people(run.started_at)
                 self._store.save_last_read("people", run.started_at)
             saved = self._store.save_tasks(tasks, self._now(), self._rules.zone)
             run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
