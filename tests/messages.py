@@ -42,7 +42,10 @@ def compiled(catalog: Catalog) -> bytes:
 def update() -> list[str]:
     """Write ru.po and ru.mo; the messages that still want a translation."""
     catalog = read()
+    made = catalog.creation_date
     catalog.update(extract(), no_fuzzy_matching=True)
+    catalog.creation_date = made  # a run that changes nothing leaves the files as they are
+    catalog.header_comment = "# What b24tools says, in Russian: `python -m tests.messages` brings it up to the code."
     catalog.obsolete.clear()
     RU.parent.mkdir(parents=True, exist_ok=True)
     with RU.open("wb") as stream:
