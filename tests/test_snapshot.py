@@ -76,13 +76,13 @@ def test_an_empty_portal_gives_empty_weeks(small: Collector) -> None:
 def test_a_company_of_any_size_is_read_in_few_requests(tmp_path: Path) -> None:
     """Pages of people, departments and tasks share batches; what is known sets their number."""
     clock = Clock(FRIDAY)
-    company = Collector(plant.company(clock, people=1_200, tasks=20_000), tmp_path, clock)
+    company = Collector(plant.company(clock, people=1_200, tasks=10_000), tmp_path, clock)
     cold = company.take()
     assert (cold.people, cold.requests) == (1_201, 2)
     assert company.true_rows(company.week("2026-W46").start) == company.saved()
     assert company.take().requests == 1
     year = company.since(2025, 11, 24)
-    assert (len(year.weeks), year.people, year.requests) == (52, 0, 8)
+    assert (len(year.weeks), year.people, year.requests) == (52, 0, 4)
     assert company.true_rows(company.week("2025-W48").start) == company.saved()
     assert company.true_counts(company.week("2025-W48").start) == {one.week.label: one.tasks for one in year.weeks}
     assert {one.same + one.new for one in year.weeks} == {one.tasks for one in year.weeks}
@@ -380,7 +380,7 @@ def test_since_names_every_week_to_this_one() -> None:
 def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
     """After the first answer the portal's count is known."""
     clock = Clock(FRIDAY)
-    company = Collector(plant.company(clock, people=20, tasks=8_000), tmp_path, clock)
+    company = Collector(plant.company(clock, people=20, tasks=4_000), tmp_path, clock)
     told: list[tuple[str, int, int | None]] = []
     span = snapshot.since(datetime(2025, 12, 1, tzinfo=MOSCOW).date(), clock.now, MOSCOW)
     with closing(store.open_store(company.database)) as opened, company.client() as client:

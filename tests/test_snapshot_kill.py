@@ -297,7 +297,7 @@ def test_sigkill_leaves_a_database_that_the_next_run_completes(tmp_path: Path) -
     """The process itself, at moments spread over its work."""
     chance = random.Random(9)
     since = f"{datetime.now().astimezone() - timedelta(days=300):%Y-%m-%d}"
-    with a_portal_of_its_own(300, 15_000) as server:
+    with a_portal_of_its_own(300, 10_000) as server:
         assert server.stdout
         url = server.stdout.readline().strip()
         database = tmp_path / "b24tools.db"
@@ -318,6 +318,7 @@ def test_sigkill_leaves_a_database_that_the_next_run_completes(tmp_path: Path) -
     assert {week["complete"] for week in answer["data"]} == {True}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="the memory of a child is told by wait4")
 def test_a_big_company_takes_few_requests_and_little_memory(tmp_path: Path) -> None:
     """5,000 people, 100,000 tasks: a week in six requests, then one; a year in sixty; less than 200 MB."""
