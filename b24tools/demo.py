@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from b24tools import config, onec, session, show
+from b24tools import cli_leaderboard, cli_snapshot, config, onec, session, show
 from b24tools.i18n import _
 from b24tools.jobs.assign import run
+from b24tools.models import OPEN_WORK as OPEN
 from b24tools.sandbox import front, plant
 from b24tools.sandbox.portal import Portal
 
 
 def run_demo(talk: show.Talk) -> int:
-    """An order sent, sent again, changed and finished; the exit status."""
+    """An order sent, sent again, changed and finished; the week's closed tasks counted; the exit status."""
     portal = plant.build(session.now)
     with tempfile.TemporaryDirectory(prefix="b24tools-demo-", ignore_cleanup_errors=True) as folder:
         settings = config.Settings.model_validate(
@@ -24,7 +25,8 @@ def run_demo(talk: show.Talk) -> int:
             | {"B24_REQUESTS_PER_SECOND": 1000}
         )
         here = session.Session(settings, talk.say, front.transport(portal))
-        statuses = [act(here, portal, talk) for act in (_first, _again, _changed, _finished)]
+        acts = (_first, _again, _changed, _finished, _counted)
+        statuses = [act(here, portal, talk) for act in acts]
     show.heading("\n" + _("What to type next"))
     show.text(_next())
     return max(statuses)
@@ -75,6 +77,16 @@ def _finished(here: session.Session, _portal: Portal, talk: show.Talk) -> int:
     show.heading(_('4. The order is done: 1C sends it with "Выполнен": true.'))
     show.text("$ b24tools assign order.json")
     return _send(here, talk, _order(here, welding=516.05, done=True))
+
+
+def _counted(here: session.Session, portal: Portal, talk: show.Talk) -> int:
+    show.heading("\n" + _("5. People close tasks in Bitrix24; a snapshot counts them for the leaderboard."))
+    for task in [task for task in portal.tasks if task.status in OPEN][:5]:
+        portal.act("tasks.task.complete", {"taskId": str(task.id)}, user_id=task.responsible)
+    show.text("$ b24tools snapshot && b24tools leaderboard --top 8")
+    status = cli_snapshot.take(here, show.Talk(-1), cli_snapshot.Wanted())
+    board = cli_leaderboard.Wanted(None, True, False, "tasks", False, 8, "table", None, False)
+    return status or cli_leaderboard.run(here, talk, board)
 
 
 def _next() -> str:
