@@ -248,6 +248,15 @@ def test_the_portals_limit_of_two_requests_a_second_is_kept(tmp_path: Path, monk
     assert works.true_rows(works.week("2026-W01").start) == works.saved()
 
 
+def test_a_slow_portal_is_waited_for(tmp_path: Path) -> None:
+    """Fifty pages may take it most of the minute that it has."""
+    works = a_company(tmp_path, sleep=lambda seconds: works.clock.sleep(seconds))
+    works.portal.faults.add(Fault("slow", delay_s=55, times=100))
+    result = works.since(*SINCE)
+    assert works.clock.slept == [55] * result.requests
+    assert works.true_rows(works.week("2026-W01").start) == works.saved()
+
+
 SERVER = """
 import sys
 from datetime import UTC, datetime

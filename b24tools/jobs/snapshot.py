@@ -121,7 +121,7 @@ class _Departments:
         mine = {page: items[f"departments{page}"] for page in self._waiting if f"departments{page}" in items}
         for page, item in mine.items():
             # Past the end the portal gives the first page again.
-            self._found |= {one.id: one for one in methods.departments(page).of(item)}
+            self._found |= {one.id: one for one in methods.read_departments(item.value)}
             self._waiting.remove(page)
             needed = -(-(item.total or 0) // chains.PAGE)
             self._waiting += range(self._planned, needed)
@@ -147,6 +147,7 @@ class _Harvest:
         self._started_at = now()
         self._run = self._unfinished()
         self._requests_before = client.requests - (self._run.requests if self._run else 0)
+        self._asked_at = self._started_at
         self._room = MOST_COMMANDS
         self._owner: Owner | None = None
         self._portal_zone: tzinfo = rules.zone
@@ -200,6 +201,7 @@ class _Harvest:
     def ask(self, commands: Mapping[str, Command]) -> dict[str, Item]:
         """Send a batch; once, if a long one took the portal too long, the beginning of it instead."""
         sent = self._client.requests
+        self._asked_at = self._now()
         try:
             return self._client.batch(commands)
         except errors.PortalBusy as error:
@@ -227,7 +229,9 @@ class _Harvest:
             if self._people and self._people.complete:
                 self._store.retire_unseen_people(run.started_at)
                 self._store.save_last_read("people", run.started_at)
-            saved = self._store.save_tasks(tasks, self._now(), self._rules.zone)
+            newer = self._store.followed_since([task.id for task in tasks], self._asked_at)  # for an event, meanwhile
+            current = [task for task in tasks if task.id not in newer]
+            saved = self._store.save_tasks(current, self._now(), self._rules.zone)
             run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
             self._run = self._with_cursors(replace(run, counts=_add_counts(run.counts, vars(saved))))
             self._store.advance_run(self._run)
