@@ -200,6 +200,12 @@ class Inbox:
         )
         return self._db.execute(sql, [error, to_text(next_try_at), last_id, task_id]).rowcount
 
+    def followed_since(self, task_ids: Collection[int], moment: datetime) -> set[int]:
+        """Those of the tasks that somebody began to read for an event after this moment, and has saved."""
+        sql = "SELECT DISTINCT task_id FROM events WHERE processed_at > ? AND status = 'done'"
+        wanted = set(task_ids)
+        return {row["task_id"] for row in self._db.query(sql, [to_text(moment)]) if row["task_id"] in wanted}
+
     def settle_event(self, event_id: int, status: str, now: datetime) -> None:
         """This event was replayed: it is done, or of no use. Inside a transaction."""
         sql = "UPDATE events SET status = ?, processed_at = ?, next_try_at = NULL, error = NULL WHERE id = ?"

@@ -218,8 +218,9 @@ def _follow(
     with store.transaction():
         store.remember_host(client.host)
         store.save_people(people, now)
-        store.save_tasks(tasks, now, zone)
-        store.mark_deleted(deleted, now)
+        newer = store.followed_since(names, now)  # read by another process, later than here
+        store.save_tasks([task for task in tasks if task.id not in newer], now, zone)
+        store.mark_deleted([task_id for task_id in deleted if task_id not in newer], now)
         return settle(fates)
 
 
