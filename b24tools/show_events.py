@@ -15,6 +15,7 @@ from b24tools.inbox import StoredEvent
 from b24tools.jobs.events import Processed
 
 WIDTH = 80
+EVENT_WIDTH = 16
 _INDENT = " " * 8
 
 
@@ -74,7 +75,7 @@ def table(listed: Sequence[Listed], zone: ZoneInfo, now: datetime) -> list[str]:
         heads = [_("Event"), _("Task"), _("Received"), _("Tries"), _("Status")]
     found = [_line(pgettext("event", "No."), width, heads)]
     for one in listed:
-        cells = [one.event, "-" if one.task_id is None else str(one.task_id)]
+        cells = [_name(one.event), "-" if one.task_id is None else str(one.task_id)]
         if one.kept is not None:
             cells += [_moment(one.kept.received_at, zone, now), str(one.kept.attempts), _status(one.kept.status)]
         found.append(_line(one.place, width, cells))
@@ -83,8 +84,14 @@ def table(listed: Sequence[Listed], zone: ZoneInfo, now: datetime) -> list[str]:
     return found
 
 
+def _name(event: str) -> str:
+    """What fits its column, and does nothing to a terminal."""
+    clean = "".join(sign if sign.isprintable() else "?" for sign in event)
+    return clean if len(clean) <= EVENT_WIDTH else clean[: EVENT_WIDTH - 1] + "…"
+
+
 def _line(place: str, width: int, cells: Sequence[str]) -> str:
-    widths = (16, 9, 14, 6, 0)
+    widths = (EVENT_WIDTH, 9, 14, 6, 0)
     right = (1, 3)  # numbers
     padded = [
         cell.rjust(wide) if number in right else cell.ljust(wide)
