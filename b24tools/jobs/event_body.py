@@ -30,6 +30,8 @@ TASK_EVENTS = {
     "ONTASKDELETE": ("FIELDS_BEFORE", "FIELDS_AFTER"),
 }
 _ID = re.compile(r"[0-9]{1,18}")
+# Where the token usually is; `_hide_in_form` hides it there whatever else it finds
+_TOKEN_PAIR = re.compile(r"auth(?:\[|%5B)application_token(?:\]|%5D)=[^&]*", re.IGNORECASE)
 _STAMP = re.compile(r"[0-9]{9,11}")
 
 
@@ -211,17 +213,23 @@ def _hide(value: Any, secrets: Collection[str]) -> Any:
 def _hide_in_form(text: str, secrets: Collection[str]) -> tuple[str, str]:
     """The form with its secrets hidden, and the part of it that says what happened."""
     shown, said = [], []
+    elsewhere = _has_any(_TOKEN_PAIR.sub("", text), secrets)
     for pair in text.split("&"):
         raw_key, equals, raw_value = pair.partition("=")
         key = unquote_plus(raw_key)
-        if _is_secret(key) and raw_value:
+        if raw_value and _is_secret(key):
             pair = f"{raw_key}{equals}{HIDDEN}"
-        if any(secret in unquote_plus(pair) for secret in secrets):
+        if elsewhere and _has_any(pair, secrets):
             pair = f"{HIDDEN}={HIDDEN}"
         shown.append(pair)
         if not _is_auth(key.lstrip()):
             said.append(pair)
     return "&".join(shown), "&".join(said)
+
+
+def _has_any(text: str, secrets: Collection[str]) -> bool:
+    plain = unquote_plus(text)
+    return any(secret in plain for secret in secrets)
 
 
 def _text(value: Any) -> str:
