@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
-from b24tools import cli_leaderboard, cli_snapshot, config, onec, session, show
-from b24tools.i18n import _
+from b24tools import cli_leaderboard, cli_snapshot, config, onec, session, show, store
+from b24tools.i18n import _, ngettext
+from b24tools.jobs import events
 from b24tools.jobs.assign import run
 from b24tools.models import OPEN_WORK as OPEN
 from b24tools.sandbox import front, plant
 from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.records import COMPLETED
+
+DEMO_TOKEN = "demo"  # noqa: S105 - of a portal that ends with the story
 
 
 def run_demo(talk: show.Talk) -> int:
-    """An order sent, sent again, changed and finished; the week's closed tasks counted; the exit status."""
+    """An order sent, sent again, changed and finished; the week counted; its changes reported; the exit status."""
     portal = plant.build(session.now)
     with tempfile.TemporaryDirectory(prefix="b24tools-demo-", ignore_cleanup_errors=True) as folder:
         settings = config.Settings.model_validate(
@@ -25,7 +31,7 @@ def run_demo(talk: show.Talk) -> int:
             | {"B24_REQUESTS_PER_SECOND": 1000}
         )
         here = session.Session(settings, talk.say, front.transport(portal))
-        acts = (_first, _again, _changed, _finished, _counted)
+        acts = (_first, _again, _changed, _finished, _counted, _reported)
         statuses = [act(here, portal, talk) for act in acts]
     show.heading("\n" + _("What to type next"))
     show.text(_next())
@@ -85,8 +91,39 @@ def _counted(here: session.Session, portal: Portal, talk: show.Talk) -> int:
         portal.act("tasks.task.complete", {"taskId": str(task.id)}, user_id=task.responsible)
     show.text("$ b24tools snapshot && b24tools leaderboard --top 8")
     status = cli_snapshot.take(here, show.Talk(-1), cli_snapshot.Wanted())
-    board = cli_leaderboard.Wanted(None, True, False, "tasks", False, 8, "table", None, False)
-    return status or cli_leaderboard.run(here, talk, board)
+    return status or _board(here, talk, 8)
+
+
+def _reported(here: session.Session, portal: Portal, talk: show.Talk) -> int:
+    show.heading("\n" + _("6. In webhook mode nobody has to ask: the portal reports what changes."))
+    portal.add_handler("http://127.0.0.1:8000/webhook", DEMO_TOKEN)
+    for task in [task for task in portal.tasks if task.status in OPEN][:3]:
+        portal.act("tasks.task.complete", {"taskId": task.id}, user_id=task.responsible)
+    again = max((task for task in portal.tasks if task.status == COMPLETED), key=lambda task: task.id)
+    portal.act("tasks.task.renew", {"taskId": again.id})
+    show.text(_("Three tasks are closed, one of the order is reopened. What b24tools hears of each is its number:"))
+    pairs = unquote(portal.outbox[-1].body.decode()).split("&")
+    told = "&…&".join(pair for pair in pairs if pair.startswith(("event=", "data[FIELDS_AFTER]")))
+    show.text(f"POST /webhook  {told}&…")
+    with here.open_client() as client, closing(store.open_store(here.settings.database)) as opened:
+        opened.save_setting("producer_mode", "webhook")
+        for one in portal.outbox:
+            events.receive(opened, one.body, "", [DEMO_TOKEN], session.now())
+        done = events.process(opened, client, here.settings.zone, session.now())
+        requests = client.requests
+    show.text(
+        _("{events} events, all of them read in {requests}:\n").format(
+            events=done.applied,
+            requests=ngettext("{n} request", "{n} requests", requests).format(n=requests),
+        )
+    )
+    show.text("$ b24tools leaderboard --top 4")
+    return _board(here, talk, 4)
+
+
+def _board(here: session.Session, talk: show.Talk, top: int) -> int:
+    wanted = cli_leaderboard.Wanted(None, True, False, "tasks", False, top, "table", None, False)
+    return cli_leaderboard.run(here, talk, wanted)
 
 
 def _next() -> str:

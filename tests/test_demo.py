@@ -16,7 +16,7 @@ from tests.plant import Clock
 def test_demo_tells_the_whole_story(
     language: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Created, unchanged, updated, completed, counted: word for word, on a Monday before the shift."""
+    """Created, unchanged, updated, completed, counted, reported: word for word, on a Monday before the shift."""
     monkeypatch.setattr(session, "now", Clock())
     i18n.use(language)
 
