@@ -15,7 +15,7 @@ from b24tools import board_words as words
 from b24tools.i18n import _, pgettext
 from b24tools.jobs.leaderboard import HOURS, Board, Row
 
-PAGE = Path(__file__).with_name("board.html")
+PAGE = Path(__file__).with_name("leaderboard.html")
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 BOM = "\ufeff"
 PLACE, MOVED, TEXT, NUMBER, BAR = "place", "moved", "text", "number", "bar"  # kinds of columns
