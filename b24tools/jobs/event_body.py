@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +30,6 @@ TASK_EVENTS = {
     "ONTASKDELETE": ("FIELDS_BEFORE", "FIELDS_AFTER"),
 }
 _ID = re.compile(r"[0-9]{1,18}")
-# Where the token usually is; `_hide_in_form` hides it there whatever else it finds
-_TOKEN_PAIR = re.compile(r"auth(?:\[|%5B)application_token(?:\]|%5D)=[^&]*", re.IGNORECASE)
 _STAMP = re.compile(r"[0-9]{9,11}")
 
 
@@ -81,8 +79,8 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
         stored, hashed = json.dumps(_hide(found, secrets)), json.dumps(_without_auth(found), sort_keys=True)
     else:
         _check_form(text, content_type)
-        query = text
-        stored, hashed = _hide_in_form(text, secrets)
+        query = _with_plain_brackets(text)
+        stored, hashed = _hide_in_form(text, query, secrets)
     values = _decode(query)
     auth = values.get("auth")
     stamp = _text(values.get("ts"))
@@ -210,26 +208,32 @@ def _hide(value: Any, secrets: Collection[str]) -> Any:
     return HIDDEN if any(secret in str(value) for secret in secrets) else value
 
 
-def _hide_in_form(text: str, secrets: Collection[str]) -> tuple[str, str]:
-    """The form with its secrets hidden, and the part of it that says what happened."""
+def _with_plain_brackets(form: str) -> str:
+    """The same form: names without escapes are read in a third of the time."""
+    for escape, sign in (("%5B", "["), ("%5D", "]"), ("%5b", "["), ("%5d", "]")):
+        form = form.replace(escape, sign)
+    return form
+
+
+def _hide_in_form(text: str, query: str, secrets: Collection[str]) -> tuple[str, str]:
+    """The form with its secrets hidden, and the part of it that says what happened. `query`: with plain brackets."""
     shown, said = [], []
-    elsewhere = _has_any(_TOKEN_PAIR.sub("", text), secrets)
-    for pair in text.split("&"):
+    for pair, plain in zip(text.split("&"), query.split("&"), strict=True):
+        key = unquote_plus(plain.partition("=")[0])
         raw_key, equals, raw_value = pair.partition("=")
-        key = unquote_plus(raw_key)
         if raw_value and _is_secret(key):
             pair = f"{raw_key}{equals}{HIDDEN}"
-        if elsewhere and _has_any(pair, secrets):
-            pair = f"{HIDDEN}={HIDDEN}"
         shown.append(pair)
         if not _is_auth(key.lstrip()):
             said.append(pair)
+    rest = unquote_plus("&".join(shown))
+    if any(secret in rest for secret in secrets):  # hardly ever; asking each pair would take longer than all else
+        shown, said = _hide_pairs(shown, secrets), _hide_pairs(said, secrets)
     return "&".join(shown), "&".join(said)
 
 
-def _has_any(text: str, secrets: Collection[str]) -> bool:
-    plain = unquote_plus(text)
-    return any(secret in plain for secret in secrets)
+def _hide_pairs(pairs: Iterable[str], secrets: Collection[str]) -> list[str]:
+    return [f"{HIDDEN}={HIDDEN}" if any(secret in unquote_plus(pair) for secret in secrets) else pair for pair in pairs]
 
 
 def _text(value: Any) -> str:
