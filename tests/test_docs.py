@@ -221,7 +221,7 @@ def test_the_crontab_names_existing_commands() -> None:
         if found := re.fullmatch(r"(\w+)=(.*)", line):
             variables[found[1]] = found[2]
         elif line.strip() and not line.startswith("#"):
-            commands.append(line.split(maxsplit=5)[5].removesuffix(">/dev/null"))
+            commands.append(line.split(maxsplit=5)[5])
     assert commands
     for command in commands:
         for name, value in variables.items():
