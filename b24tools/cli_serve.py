@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import re
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 from typing import Any
@@ -19,7 +20,9 @@ from b24tools.i18n import _, os_reason
 from b24tools.jobs import events
 from b24tools.jobs.event_worker import Worker
 from b24tools.server_door import Access
+from b24tools.server_intake import Intake
 
+BACKLOG = 2048
 FINISH_S = 60  # beyond the waits of an order under way, until the service is stopped all the same
 
 _log = logging.getLogger("b24tools.serve")
@@ -53,24 +56,27 @@ def open_app(here: session.Session, access: Access) -> Iterator[Any]:
     """The application with its threads, which end with the block."""
     settings = here.settings
     tokens = outgoing_tokens(settings)
-    with closing(store.open_store(settings.database)) as inbox:
-        if settings.webhook_url is not None:
-            with here.open_client() as client:
-                session.check_host(inbox, client.host)
-        worker = Worker(
-            lambda: closing(store.open_store(settings.database)), here.open_client, settings.zone, now=session.now
-        )
 
-        def receive(body: bytes, content_type: str) -> str:
-            receipt = events.receive(inbox, body, content_type, tokens, session.now())
-            worker.wake()
-            return receipt.status
+    def take(inbox: store.Store, bodies: Sequence[tuple[bytes, str]]) -> list[str | Exception]:
+        receipts = events.receive_all(inbox, bodies, tokens, session.now())
+        worker.wake()
+        return [one.status if isinstance(one, events.Receipt) else one for one in receipts]
 
-        worker.start()
-        try:
-            yield server.create_app(server.Parts(here, receive, session.now), access)
-        finally:
-            worker.stop()
+    def open_store() -> store.Store:
+        return store.open_store(settings.database)
+
+    if settings.webhook_url is not None:
+        with here.open_client() as client, closing(open_store()) as opened:
+            session.check_host(opened, client.host)
+    intake = Intake(open_store, take)
+    worker = Worker(lambda: closing(open_store()), here.open_client, settings.zone, now=session.now)
+    intake.start()
+    worker.start()
+    try:
+        yield server.create_app(server.Parts(here, intake, session.now), access)
+    finally:
+        intake.stop()
+        worker.stop()
 
 
 def make_server(app: Any, *, stop_within_s: float) -> uvicorn.Server:
@@ -136,10 +142,16 @@ def is_loopback(host: str) -> bool:
 @contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
     """The socket. Raises ConfigError when the address or the port cannot be had."""
-    family, _kind, _protocol, _name, address = _look_up(host, port)[0]
+    family, kind, protocol, _name, address = _look_up(host, port)[0]
+    # with the protocol named: asyncio turns Nagle's delay off only then, which would cost 40 ms a request
+    listener = socket.socket(family, kind, protocol)
     try:
-        listener = socket.create_server(address[:2], family=family, backlog=2048)
+        if os.name == "posix":  # elsewhere it would let two programs have one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:
+        listener.close()
         raise errors.ConfigError(
             _("port {port} cannot be used: {reason}").format(port=port, reason=os_reason(error)),
             _("Choose another one with --port."),

@@ -128,13 +128,20 @@ class Inbox:
             raise slip.error
         return slip.status
 
+    def add_events(self, events: Sequence[NewEvent]) -> list[str]:
+        """Keep these events, all or none, with one write to the disk; their statuses."""
+        if not events:
+            return []
+        with self.transaction():
+            usual = self._usual_status()
+            statuses = [IGNORED if event.task_id is None else usual for event in events]
+            rows = [_new_row(event, status) for event, status in zip(events, statuses, strict=True)]
+            self._db.conn.executemany(_INSERT, rows)
+        return statuses
+
     def _write_slips(self, slips: Sequence[_Slip]) -> None:
         try:
-            with self.transaction():
-                usual = self._usual_status()
-                statuses = [IGNORED if slip.event.task_id is None else usual for slip in slips]
-                rows = [_new_row(slip.event, status) for slip, status in zip(slips, statuses, strict=True)]
-                self._db.conn.executemany(_INSERT, rows)
+            statuses = self.add_events([slip.event for slip in slips])
         except BaseException as error:  # the others must hear of it, too
             for slip in slips:
                 slip.error = error

@@ -25,6 +25,7 @@ from b24tools.jobs.assign import run
 from b24tools.jobs.assign.result import OrderResult
 from b24tools.jobs.event_body import Refusal as EventRefusal
 from b24tools.server_door import Access, Door, Gate, unexpected
+from b24tools.server_intake import Intake
 from b24tools.server_replies import Refusal, Reply
 
 MOST_SMALL = 64 * 1024  # of every other body
@@ -38,10 +39,10 @@ _DIGITS = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True)
 class Parts:
-    """What the endpoints work with. `receive` keeps a webhook's body, given its type, and says what became of it."""
+    """What the endpoints work with."""
 
     here: session.Session
-    receive: Callable[[bytes, str], str]
+    intake: Intake
     now: Callable[[], datetime]
 
     @contextmanager
@@ -84,41 +85,45 @@ def create_app(parts: Parts, access: Access) -> Door:
 # bodies and errors
 
 
-def _body(most: int) -> Callable[[Request], Any]:
+async def _read(request: Request, most: int) -> bytes:
     """The body as it came, refused as soon as it is known to be larger than `most` bytes."""
-
-    async def read(request: Request) -> bytes:
-        length = request.headers.get("content-length", "")
-        if length and (not _DIGITS.fullmatch(length) or int(length) > most):
+    length = request.headers.get("content-length", "")
+    if length and (not _DIGITS.fullmatch(length) or int(length) > most):
+        raise _too_large(most)
+    parts: list[bytes] = []
+    left = most
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                message = await request.receive()
+        except TimeoutError:
+            raise HTTPException(408, _("the body did not arrive")) from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+        left -= len(parts[-1])
+        if left < 0:
             raise _too_large(most)
-        parts: list[bytes] = []
-        left = most
-        more = True
-        while more:
-            try:
-                async with asyncio.timeout(IDLE_S):
-                    message = await request.receive()
-            except TimeoutError:
-                raise HTTPException(408, _("the body did not arrive")) from None
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            parts.append(message.get("body", b""))
-            more = message.get("more_body", False)
-            left -= len(parts[-1])
-            if left < 0:
-                raise _too_large(most)
-        return b"".join(parts)
+    return b"".join(parts)
 
-    return read
+
+async def _small(request: Request) -> bytes:
+    return await _read(request, MOST_SMALL)
+
+
+async def _large(request: Request) -> bytes:
+    return await _read(request, onec.MAX_BYTES)
+
+
+SmallBody = Annotated[bytes, Depends(_small)]
+OrderBody = Annotated[bytes, Depends(_large)]
 
 
 def _too_large(most: int) -> HTTPException:
     size = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
     return HTTPException(413, _("the body is larger than {size}").format(size=size))
-
-
-SmallBody = Annotated[bytes, Depends(_body(MOST_SMALL))]
-OrderBody = Annotated[bytes, Depends(_body(onec.MAX_BYTES))]
 
 
 def _add_errors(api: FastAPI, parts: Parts) -> None:
@@ -216,8 +221,9 @@ def _add_events(api: FastAPI, parts: Parts) -> None:
         openapi_extra=server_docs.event_body(),
         responses=server_docs.answers(server_docs.Received, 400, 403, 413, 422, 500, 503, status=202),
     )
-    def post_webhook(request: Request, body: SmallBody) -> Response:
-        return Reply({"status": parts.receive(body, request.headers.get("content-type", ""))}, 202)
+    async def post_webhook(request: Request) -> Response:
+        body = await _read(request, MOST_SMALL)
+        return Reply({"status": await parts.intake.put(body, request.headers.get("content-type", ""))}, 202)
 
     @api.get("/ping/", summary=_("Whether it answers at all"), responses=server_docs.answers(server_docs.Message))
     async def ping() -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
@@ -27,10 +28,19 @@ class Scrubber(logging.Formatter):
         longest_first = sorted(filter(None, secrets), key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
         self._tracebacks = tracebacks
+        self._second = (0, "")
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's text."""
         return self.scrub(super().format(record))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Written out once a second: there may be thousands of lines in one."""
+        second, text = self._second
+        if int(record.created) != second:
+            second, text = int(record.created), time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+            self._second = (second, text)
+        return f"{text},{int(record.msecs):03}"
 
     def formatException(self, ei: object) -> str:
         """The traceback, or only its last line."""
@@ -42,6 +52,14 @@ class Scrubber(logging.Formatter):
         return self._secrets.sub("***", text) if self._secrets else text
 
 
+class _File(RotatingFileHandler):
+    """logging's own looks at the folder and formats each record twice, which costs more than all the rest of a line."""
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """Once it is full: the last line may stick out."""
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
+
 @contextmanager
 def kept(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
     """Log to the file of this folder while the block runs, and to stderr as much as `level` (-1 to 2) says.
@@ -51,7 +69,7 @@ def kept(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
     path = folder / NAME
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = RotatingFileHandler(path, maxBytes=MOST_BYTES, backupCount=OLD_FILES, encoding="utf-8")
+        file = _File(path, maxBytes=MOST_BYTES, backupCount=OLD_FILES, encoding="utf-8")
     except OSError as error:
         raise errors.ConfigError(
             _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),

@@ -42,6 +42,7 @@ TOGETHER = {
     "cli_serve": "cli",
     "server_docs": "server",
     "server_door": "server",
+    "server_intake": "server",
     "server_logs": "server",
     "server_orders": "server",
     "server_replies": "server",

@@ -66,12 +66,33 @@ def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str
     Raises event_body.Refusal, whose `status` is the HTTP status. Threads may share a store that is used for
     nothing else.
     """
+    kept = _read_event(body, content_type, tokens, now)
+    return _receipt(store.add_event(kept))
+
+
+def receive_all(
+    store: Store, bodies: Sequence[tuple[bytes, str]], tokens: Collection[str], now: datetime
+) -> list[Receipt | Refusal]:
+    """The same for several bodies (each with its content type), which go to the disk together."""
+    found: list[NewEvent | Refusal] = []
+    for body, content_type in bodies:
+        try:
+            found.append(_read_event(body, content_type, tokens, now))
+        except Refusal as refusal:
+            found.append(refusal)
+    statuses = iter(store.add_events([one for one in found if isinstance(one, NewEvent)]))
+    return [_receipt(next(statuses)) if isinstance(one, NewEvent) else one for one in found]
+
+
+def _read_event(body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> NewEvent:
     event = event_body.read_body(body, content_type, tokens)
     _check_token(event.token, tokens)
     task_id = event_body.task_of(event)
     fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
-    kept = NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)
-    status = store.add_event(kept)
+    return NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)
+
+
+def _receipt(status: str) -> Receipt:
     return Receipt({IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted"))
 
 
