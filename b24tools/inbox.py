@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -60,73 +59,11 @@ class Due:
     last_id: int
 
 
-class _Slip:
-    """An event on its way to the disk. `turn` is free when it is there, or when its thread is to write."""
-
-    __slots__ = ("error", "event", "status", "turn")
-
-    def __init__(self, event: NewEvent) -> None:
-        self.event = event
-        self.status = ""
-        self.error: BaseException | None = None
-        self.turn = threading.Lock()
-        self.turn.acquire()
-
-
-class Intake:
-    """Events of several threads on their way to the disk: what comes while one of them writes is written together."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._queue: list[_Slip] = []
-        self._writing = False
-
-    def enter(self, slip: _Slip) -> Sequence[_Slip]:
-        """Wait until the slip is settled; or, for who has to write next, all that wait to be written."""
-        with self._lock:
-            self._queue.append(slip)
-            first, self._writing = not self._writing, True
-        if not first:
-            slip.turn.acquire()
-        with self._lock:
-            if slip.status or slip.error is not None:
-                return ()
-            slips, self._queue = self._queue, []
-            return slips
-
-    def leave(self, slips: Sequence[_Slip]) -> None:
-        """These are settled; somebody who came meanwhile writes next."""
-        for slip in slips:
-            slip.turn.release()
-        with self._lock:
-            self._writing = bool(self._queue)
-            if self._queue:
-                self._queue[0].turn.release()
-
-
 class Inbox:
     """The part of the store that is about events."""
 
     _db: Database
     transaction: Callable[[], AbstractContextManager[None]]
-    _intake: Intake
-
-    def add_event(self, event: NewEvent) -> str:
-        """Keep an event; its status. When this returns, the event is on the disk.
-
-        Threads may share one store for this, if it is used for nothing else: what comes while one of them
-        writes is written together, since each write to the disk takes the same time.
-        """
-        slip = _Slip(event)
-        slips = self._intake.enter(slip)
-        if slips:
-            try:
-                self._write_slips(slips)
-            finally:
-                self._intake.leave(slips)
-        if slip.error is not None:
-            raise slip.error
-        return slip.status
 
     def add_events(self, events: Sequence[NewEvent]) -> list[str]:
         """Keep these events, all or none, with one write to the disk; their statuses."""
@@ -138,16 +75,6 @@ class Inbox:
             rows = [_new_row(event, status) for event, status in zip(events, statuses, strict=True)]
             self._db.conn.executemany(_INSERT, rows)
         return statuses
-
-    def _write_slips(self, slips: Sequence[_Slip]) -> None:
-        try:
-            statuses = self.add_events([slip.event for slip in slips])
-        except BaseException as error:  # the others must hear of it, too
-            for slip in slips:
-                slip.error = error
-            raise
-        for slip, status in zip(slips, statuses, strict=True):
-            slip.status = status
 
     def _usual_status(self) -> str:
         """Asked inside the transaction that keeps the event, so that none slips past a change of the mode."""

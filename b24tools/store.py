@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from b24tools import errors
 from b24tools.history import History
 from b24tools.i18n import _, os_reason
-from b24tools.inbox import Inbox, Intake
+from b24tools.inbox import Inbox
 from b24tools.migrations import migrations
 
 BUSY_TIMEOUT_S = 30
@@ -98,7 +98,6 @@ class Store(History, Inbox):
     def __init__(self, db: Database) -> None:
         self._db = db
         self._writer: int | None = None
-        self._intake = Intake()
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded in by SQLite."""

@@ -63,11 +63,9 @@ class Processed:
 def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> Receipt:
     """Keep an event of somebody who knows one of the `tokens`; it is on the disk when this returns.
 
-    Raises event_body.Refusal, whose `status` is the HTTP status. Threads may share a store that is used for
-    nothing else.
+    Raises event_body.Refusal, whose `status` is the HTTP status.
     """
-    kept = _read_event(body, content_type, tokens, now)
-    return _receipt(store.add_event(kept))
+    return _receipt(*store.add_events([_read_event(body, content_type, tokens, now)]))
 
 
 def receive_all(
