@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,9 +17,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
-from b24tools import errors, onec, server_docs, server_orders, session, show, show_board, store, tallies, weeks
+from b24tools import errors, onec, server_board, server_docs, server_orders, session, show, store, weeks
 from b24tools.i18n import _
-from b24tools.jobs import leaderboard
 from b24tools.jobs.assign import run
 from b24tools.jobs.assign.result import OrderResult
 from b24tools.jobs.event_body import Refusal as EventRefusal
@@ -32,7 +30,6 @@ MOST_SMALL = 64 * 1024  # of every other body
 MOST_ORDERS = 20  # at once; the thread pool has 40 threads, and the board wants some
 IDLE_S = 60.0  # a sender that falls silent in the middle of a body
 OLDEST_EVENT_S = 15 * 60
-LAST = "last"
 SETTINGS = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h")
 _DIGITS = re.compile(r"[0-9]{1,15}")
 
@@ -66,6 +63,8 @@ def create_app(parts: Parts, access: Access) -> Door:
     _add_events(api, parts)
     _add_settings(api, parts)
     _add_views(api, parts)
+    server_board.add_leaderboard(api, parts)
+    server_board.add_page(api, parts)
     server_docs.add_pages(api)
     server_docs.describe(api, with_token=bool(access.token))
     gate = Gate(api, access)
@@ -319,8 +318,6 @@ def _unfit(error: errors.B24ToolsError) -> HTTPException:
 
 
 def _add_views(api: FastAPI, parts: Parts) -> None:
-    settings = parts.here.settings
-
     @api.get(
         "/users",
         summary=_("Everybody known, by id"),
@@ -336,54 +333,9 @@ def _add_views(api: FastAPI, parts: Parts) -> None:
         responses=server_docs.answers(dict[str, list[int]], 401, 422),
     )
     def get_week(week: Annotated[str | None, Query(examples=["2026-W47"])] = None) -> Response:
-        period = _period(week, weeks.WEEK, settings.zone, parts.now())
+        period = server_board.choose_period(week, weeks.WEEK, parts.here.settings.zone, parts.now())
         if period.kind != weeks.WEEK:
             raise HTTPException(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
         with parts.store() as opened:
             closed = opened.closed_ids(period.start, period.end)
         return Reply({str(user_id): ids for user_id, ids in closed.items()})
-
-    @api.get(
-        "/leaderboard",
-        summary=_("The ranking"),
-        responses=server_docs.answers(dict[str, Any], 401, 422) | {304: {"description": _("As before.")}},
-    )
-    def get_leaderboard(
-        request: Request,
-        period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
-        kind: Annotated[str, Query(pattern="^(week|month)$")] = weeks.WEEK,
-        by: Annotated[str, Query(pattern="^(tasks|hours)$")] = leaderboard.TASKS,
-        teams: bool = False,
-        top: Annotated[int | None, Query(ge=1, le=100_000)] = None,
-    ) -> Response:
-        now = parts.now()
-        chosen = _period(period, kind, settings.zone, now)
-        with tallies.open_tallies(settings.database) as opened:
-            if opened is None:
-                board = leaderboard.no_data(chosen, by=by, teams=teams)
-            else:
-                board = leaderboard.board(opened, chosen, now=now, by=by, teams=teams, top=top)
-        return _with_etag(request, Reply(show_board.data(board, settings.zone)))
-
-
-def _period(text: str | None, kind: str, zone: Any, now: datetime) -> weeks.Period:
-    current = weeks.containing(now.astimezone(zone).date(), kind, zone)
-    if text is None:
-        return current
-    if text.strip().lower() == LAST:
-        return current.before
-    try:
-        return weeks.parse(text, zone)
-    except errors.ConfigError as error:
-        raise _unfit(error) from None
-
-
-def _with_etag(request: Request, reply: Reply) -> Response:
-    """The answer, or 304 where the client has it already."""
-    tag = f'"{hashlib.sha256(bytes(reply.body)).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
-    if tag in known or "*" in known:
-        return Response(status_code=304, headers=headers)
-    reply.headers.update(headers)
-    return reply

@@ -1,0 +1,214 @@
+"use strict";
+// Asks for the leaderboard again and again and changes on the page only what has changed.
+// Written for the browsers of televisions as well: nothing newer than 2019.
+(function () {
+  var setup = JSON.parse(document.getElementById("setup").textContent);
+  var words = setup.words;
+  var root = document.documentElement;
+  var calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+  var plural = new Intl.PluralRules(root.lang);
+  // without the name and password that may stand in the address: fetch() refuses those
+  var base = location.origin + location.pathname.replace(/\/board\/*$/, "/");
+
+  var EVERY_MS = 10000, AGAIN_MS = 3000, PATIENCE_MS = 15000, MOVE_MS = 900;
+  var known = {};          // by question: its ETag and what was answered
+  var aheadMs = 0;         // the server's clock minus ours: that of a television may be anything
+  var reachedAt = Date.now();
+  var failures = 0;
+  var trouble = "";
+  var timer = 0;
+  var asking = false;
+  var asOf = null, mode = "", ends = 0;
+
+  function element(id) { return document.getElementById(id); }
+
+  function put(node, text) { if (node.textContent !== text) node.textContent = text; }
+
+  function fill(form, values) {
+    return form.replace(/\{(\w+)\}/g, function (_all, name) { return values[name]; });
+  }
+
+  function count(forms, n) { return fill(forms[plural.select(n)] || forms.other, { n: n }); }
+
+  function decimal(value, digits) { return value.toFixed(digits).replace(".", words.mark); }
+
+  // asking
+
+  function ask(question) {
+    var before = known[question];
+    var stop = new AbortController();
+    var limit = setTimeout(function () { stop.abort(); }, PATIENCE_MS);
+    var options = { cache: "no-store", credentials: "same-origin", signal: stop.signal };
+    if (before) options.headers = { "If-None-Match": before.tag };
+    return fetch(base + "leaderboard?" + question, options).then(function (answer) {
+      var date = Date.parse(answer.headers.get("Date"));
+      if (!isNaN(date)) aheadMs = date - Date.now();
+      if (answer.status === 304 && before) return before.data;
+      if (!answer.ok) throw answer.status;
+      return answer.json().then(function (data) {
+        known[question] = { tag: answer.headers.get("ETag") || "", data: data };
+        return data;
+      });
+    }).then(function (data) { clearTimeout(limit); return data; }, function (error) { clearTimeout(limit); throw error; });
+  }
+
+  function refresh() {
+    if (asking) return;
+    asking = true;
+    clearTimeout(timer);
+    Promise.all([ask(setup.people), ask(setup.teams)]).then(function (answers) {
+      failures = 0;
+      reachedAt = Date.now();
+      if (answers[0].period.label !== setup.label) location.reload(); // a new week has begun
+      else show(answers[0], answers[1]);
+    }, function (error) {
+      failures += 1;
+      trouble = typeof error === "number" ? fill(words.refused, { status: error }) : "";
+    }).catch(function (error) { console.error(error); }).then(function () {
+      asking = false;
+      tell();
+      timer = setTimeout(refresh, failures ? AGAIN_MS : EVERY_MS);
+    });
+  }
+
+  // the age of the data
+
+  function moment(ms, form) {
+    try {
+      return new Date(ms).toLocaleString("ru-RU", Object.assign({ timeZone: setup.zone }, form));
+    } catch (_unknown_zone) {
+      return new Date(ms).toLocaleString("ru-RU", form);
+    }
+  }
+
+  function time(ms) { return moment(ms, { hour: "2-digit", minute: "2-digit" }); }
+
+  function day(ms) { return moment(ms, { day: "2-digit", month: "2-digit" }); }
+
+  function stamp(ms, now) { return (day(ms) === day(now) && now - ms < 864e5 ? "" : day(ms) + " ") + time(ms); }
+
+  function ago(ms) {
+    var minutes = Math.floor(ms / 60000), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
+    if (minutes < 1) return words.now;
+    var text = days ? count(words.days, days) : "";
+    if (!days && hours) text = fill(words.hours, { n: hours });
+    if (days && days < 10 && hours % 24) text += " " + fill(words.hours, { n: hours % 24 });
+    if (!days) text += (text ? " " : "") + fill(words.minutes, { n: minutes % 60 });
+    return fill(words.ago, { age: text });
+  }
+
+  function tell() {
+    var now = Date.now() + aheadMs, away = failures > 1;
+    var age = asOf === null ? 0 : Math.max(0, now - asOf);
+    var text = asOf === null ? "" : fill(words.age, { moment: stamp(asOf, now), ago: ago(age), mode: mode });
+    if (away) text = trouble || fill(words.away, { moment: stamp(reachedAt + aheadMs, now) });
+    put(element("age"), text);
+    root.classList.toggle("away", away);
+    root.classList.toggle("old", !away && now < ends && age > setup.old_s * 1000); // what is over does not age
+  }
+
+  // the rows
+
+  function show(people, teams) {
+    asOf = people.as_of === null ? null : Date.parse(people.as_of);
+    mode = people.mode;
+    ends = Date.parse(people.period.to);
+    var rows = people.rows;
+    var figure = people.by === "hours" ? "hours" : "tasks";
+    root.classList.toggle("first", rows.every(function (row) { return row.moved === "new"; }));
+    element("people").style.setProperty("--rows", Math.max(6, rows.length));
+    lay(element("people"), rows, "user_id", function (row) { return row[figure]; }, people.by === "hours" ? 1 : 0);
+    var some = teams.rows.length > 1;
+    element("teams").hidden = !some;
+    if (some) {
+      var list = element("teams").querySelector("ol");
+      list.style.setProperty("--cards", teams.rows.length);
+      lay(list, teams.rows, "department_id", function (row) { return row.per_person; }, 2);
+    }
+    var all = people.totals;
+    put(element("totals"), rows.length ? [
+      count(words.people, all.rows), count(words.tasks, all.tasks), fill(words.hours, { n: decimal(all.hours, 1) })
+    ].join(" · ") : "");
+    element("empty").hidden = rows.length > 0;
+    put(element("empty").querySelector("p"), asOf === null ? words.no_data : words.nobody);
+    put(element("note"), words.incomplete);
+    element("note").hidden = people.period.complete || !rows.length;
+  }
+
+  function lay(list, rows, key, figure, digits) {
+    var old = {}, tops = {};
+    Array.prototype.forEach.call(list.children, function (item) {
+      old[item.dataset.id] = item;
+      tops[item.dataset.id] = item.getBoundingClientRect();
+    });
+    var started = list.children.length > 0;
+    var most = rows.reduce(function (most, row) { return Math.max(most, figure(row) || 0); }, 0);
+    var longest = decimal(most, digits).length;
+    list.style.setProperty("--figure", Math.max(5.4, 1.5 * longest) + "rem");
+    var items = rows.map(function (row) {
+      var item = old[row[key]] || made(row[key]);
+      write(item, row, figure(row), most, digits, started);
+      return item;
+    });
+    Array.prototype.slice.call(list.children).forEach(function (item) {
+      if (items.indexOf(item) < 0) list.removeChild(item);
+    });
+    items.forEach(function (item, number) {
+      if (list.children[number] !== item) list.insertBefore(item, list.children[number] || null);
+    });
+    if (started && !calm.matches) items.forEach(function (item) { move(item, tops[item.dataset.id]); });
+  }
+
+  function made(id) {
+    var item = document.createElement("li");
+    item.dataset.id = id;
+    [["span", "place"], ["span", "moved"], ["bdi", "name"], ["bdi", "team"], ["span", "bar"], ["b", "figure"]].forEach(
+      function (one) { item.appendChild(document.createElement(one[0])).className = one[1]; }
+    );
+    item.children[4].appendChild(document.createElement("i"));
+    return item;
+  }
+
+  function write(item, row, value, most, digits, started) {
+    var part = item.children;
+    var way = row.moved === "new" ? "new" : row.moved > 0 ? "up" : row.moved < 0 ? "down" : "same";
+    var look = way + (row.place < 4 ? " medal" + row.place : "") + (row.department ? "" : " alone");
+    if (item.className !== look) item.className = look;
+    put(part[0], String(row.place));
+    put(part[1], way === "new" ? words.new : row.moved ? String(Math.abs(row.moved)) : "");
+    put(part[2], row.name);
+    put(part[3], row.department || "");
+    part[2].title = row.name;
+    var text = value === null ? "–" : decimal(value, digits);
+    if (started && part[5].textContent && part[5].textContent !== text) glow(item);
+    put(part[5], text);
+    var width = most ? Math.max(1, 100 * (value || 0) / most) + "%" : "0";
+    if (part[4].firstChild.style.width !== width) part[4].firstChild.style.width = width;
+  }
+
+  function move(item, before) {
+    if (!item.animate) return;
+    if (!before) {
+      item.animate([{ opacity: 0 }, { opacity: 1 }], { duration: MOVE_MS });
+      return;
+    }
+    var after = item.getBoundingClientRect();
+    var x = before.left - after.left, y = before.top - after.top;
+    if (Math.abs(x) + Math.abs(y) < 1) return;
+    item.animate(
+      [{ transform: "translate(" + x + "px," + y + "px)" }, { transform: "none" }],
+      { duration: MOVE_MS, easing: "cubic-bezier(.3, 0, .2, 1)" }
+    );
+  }
+
+  function glow(item) {
+    if (!item.animate || calm.matches) return;
+    var color = getComputedStyle(root).getPropertyValue("--glow");
+    item.animate([{ boxShadow: "inset 0 0 0 100vw " + color }, { boxShadow: "inset 0 0 0 100vw transparent" }], 2500);
+  }
+
+  window.addEventListener("online", refresh);
+  document.addEventListener("visibilitychange", function () { if (!document.hidden) refresh(); });
+  setInterval(tell, 5000);
+  refresh();
+})();
