@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 KEPT = timedelta(days=30)
 # What becomes of an event: it waits, is done, failed, was of no use, or is left to the snapshot in polling mode
 WAITING, DONE, FAILED, IGNORED, BY_MODE = "waiting", "done", "failed", "ignored", "ignored_by_mode"
-# A failed one without a time for the next try waits for `replay`
-_DUE = """((status = 'waiting' AND (next_try_at IS NULL OR next_try_at <= :now))
- OR (status = 'failed' AND next_try_at <= :now))"""
-_UNDER_WAY = "(status = 'waiting' OR (status = 'failed' AND next_try_at IS NOT NULL))"
+# Failed ones without a time for the next try wait for `replay`. The first condition is that of the index.
+_UNDER_WAY = "status IN ('waiting', 'failed') AND (status = 'waiting' OR next_try_at IS NOT NULL)"
+_DUE = f"{_UNDER_WAY} AND (next_try_at IS NULL OR next_try_at <= :now)"
 _INSERT = """INSERT INTO events (received_at, event, task_id, body, body_sha256, status, attempts, processed_at)
  VALUES (?, ?, ?, ?, ?, ?, 0, ?)"""
 
@@ -107,16 +106,16 @@ class Inbox:
             last_id = max(last_id, row["id"])
         return Due(tasks, last_id)
 
-    def drop_duplicates(self, now: datetime, settled: timedelta) -> int:
-        """Waiting events whose like was processed `settled` after it came, or later, need nothing more; how many."""
+    def drop_duplicates(self, task_ids: Collection[int], now: datetime, settled: timedelta) -> int:
+        """Waiting events of these tasks are done if their like was processed `settled` after it came, or later."""
+        sql = (
+            f"UPDATE events SET status = 'done', processed_at = ? WHERE {_UNDER_WAY} AND attempts = 0"  # noqa: S608
+            f" AND task_id IN ({_marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
+            " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done'"
+            " AND julianday(twin.processed_at) >= julianday(twin.received_at) + ?)"
+        )
         with self.transaction():
-            cursor = self._db.execute(
-                "UPDATE events SET status = 'done', processed_at = ? WHERE status = 'waiting' AND attempts = 0"
-                " AND EXISTS (SELECT 1 FROM events AS twin WHERE twin.body_sha256 = events.body_sha256"
-                " AND twin.status = 'done' AND julianday(twin.processed_at) >= julianday(twin.received_at) + ?)",
-                [to_text(now), settled / timedelta(days=1)],
-            )
-        return cursor.rowcount
+            return self._db.execute(sql, [to_text(now), *task_ids, settled / timedelta(days=1)]).rowcount
 
     def finish_events(self, task_ids: Sequence[int], last_id: int, status: str, now: datetime) -> int:
         """The events of these tasks up to `last_id` are done, or of no use; how many. Inside a transaction."""
@@ -180,13 +179,9 @@ class Inbox:
 
     def oldest_unprocessed(self) -> datetime | None:
         """When the oldest event came that has still to be processed; what waits for `replay` is not among them."""
-        sql = f"SELECT min(received_at) AS at FROM events WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
-        return next((_moment(row["at"]) for row in self._db.query(sql)), None)
-
-    def next_try(self) -> datetime | None:
-        """When the next event is due that has to wait for its time."""
-        sql = f"SELECT min(next_try_at) AS at FROM events WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
-        return next((_moment(row["at"]) for row in self._db.query(sql)), None)
+        oldest = f"SELECT min(id) FROM events INDEXED BY events_to_process WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
+        sql = f"SELECT received_at FROM events WHERE id = ({oldest})"  # noqa: S608 - likewise
+        return next((_moment(row["received_at"]) for row in self._db.query(sql)), None)
 
     def forget_events(self, now: datetime) -> int:
         """Drop what was processed a month ago, and what a snapshot has overtaken since; how many."""

@@ -173,7 +173,7 @@ def m003_events(db: Database) -> None:
             processed_at TEXT
         )""",
         "CREATE INDEX events_by_time ON events (received_at)",
-        "CREATE INDEX events_to_process ON events (task_id) WHERE status IN ('waiting', 'failed')",
+        "CREATE INDEX events_to_process ON events (task_id, status, next_try_at) WHERE status IN ('waiting', 'failed')",
         "CREATE INDEX events_by_processing ON events (processed_at) WHERE processed_at IS NOT NULL",
         "CREATE INDEX events_by_body ON events (body_sha256) WHERE body_sha256 IS NOT NULL",
     ):

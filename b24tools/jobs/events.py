@@ -113,7 +113,7 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
     due = store.due_events(now, limit)
     if not due.tasks:
         return Processed()
-    dropped = store.drop_duplicates(now, SETTLED)
+    dropped = store.drop_duplicates(due.tasks, now, SETTLED)
     if dropped:
         due = store.due_events(now, limit)
     attempts = {task_id: max(tries for _name, tries in events) for task_id, events in due.tasks.items()}
