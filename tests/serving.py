@@ -55,8 +55,10 @@ def event_body(portal: Portal, task_id: int, event: str = "ONTASKUPDATE", token:
 
 
 @contextmanager
-def serving(portal: Portal, folder: Path, access: Access | None = None, **more: Any) -> Iterator[Served]:
-    """Until the block ends; `more` are settings under their environment names."""
+def serving(
+    portal: Portal, folder: Path, access: Access | None = None, *, port: int = 0, **more: Any
+) -> Iterator[Served]:
+    """Until the block ends, on a free port unless one is named; `more` are settings under their environment names."""
     values: dict[str, Any] = {
         "BITRIX_WEBHOOK_URL": portal.webhook_url("https://portal.example"),
         "BITRIX_OUTGOING_TOKEN": OUTGOING,
@@ -70,7 +72,7 @@ def serving(portal: Portal, folder: Path, access: Access | None = None, **more: 
     said: list[str] = []
     here = session.Session(settings, said.append, front.transport(portal))
     with ExitStack() as stack:
-        listener = stack.enter_context(cli_serve.listen("127.0.0.1", 0))
+        listener = stack.enter_context(cli_serve.listen("127.0.0.1", port))
         app = stack.enter_context(cli_serve.open_app(here, access or Access()))
         stack.enter_context(running(app, listener))
         port = listener.getsockname()[1]
