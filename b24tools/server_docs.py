@@ -38,6 +38,7 @@ ASSETS = {
     "favicon-32x32.png": "image/png",
 }
 DAY_S = 86_400
+GROUPS = {"/": "1C", "/plan": "1C", "/webhook": "Bitrix24"}  # the headings; the rest is b24tools' own
 
 
 class Message(BaseModel):
@@ -107,6 +108,14 @@ def _schema(api: FastAPI, *, with_token: bool) -> dict[str, Any]:
     parts = schema.setdefault("components", {}).setdefault("schemas", {})
     parts |= order.pop("$defs", {})
     parts["Order"] = order
+    parts["Problem"] = Problem.model_json_schema()
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of a refusal, which is not ours
+        parts.pop(name, None)
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            operation["tags"] = [GROUPS.get(path, "b24tools")]
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
     if with_token:
         schema["components"]["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
@@ -175,7 +184,9 @@ def answers(model: Any, *refusals: int, status: int = 200) -> dict[int | str, di
         500: _("Something failed; the text says what was done and what was not."),
         503: _("Try later: Retry-After says when. Sending the same again is safe."),
     }
+    # named by hand: FastAPI would take the type of the page for that of its refusals
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     problems: dict[int | str, dict[str, Any]] = {
-        number: {"model": Problem, "description": words[number]} for number in refusals
+        number: {"description": words[number], "content": content} for number in refusals
     }
     return {status: {"model": model, "description": _("Done.")}} | problems
