@@ -328,7 +328,7 @@ def test_sigkill_leaves_a_database_that_the_next_run_completes(tmp_path: Path) -
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the memory of a child is told by wait4")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ru_maxrss has other units, or is not there")
 def test_a_big_company_takes_few_requests_and_little_memory(tmp_path: Path) -> None:
     """5,000 people, 100,000 tasks: a week in six requests, then one; a year in sixty; less than 200 MB."""
     since = f"{datetime.now().astimezone() - timedelta(days=364):%Y-%m-%d}"
@@ -341,19 +341,28 @@ def test_a_big_company_takes_few_requests_and_little_memory(tmp_path: Path) -> N
     assert [answer["requests"] <= most for (answer, _memory), most in zip(answers, (6, 2, 60), strict=True)] == [
         True
     ] * 3
-    assert all(memory < 200 for _answer, memory in answers)
+    assert [memory < 200 for _answer, memory in answers] == [True] * 3, answers
     year = answers[2][0]["tasks"]
     assert len(year) in (53, 54)
     assert year == {week: truth.get(week, 0) for week in year}
 
 
+# A child's peak begins with that of the process it was forked from, here a test runner of any size: so a
+# small process starts it and tells.
+TELL = """
+import resource, subprocess, sys
+status = subprocess.run([sys.executable, "-m", "b24tools", "snapshot", "--json", *sys.argv[1:]]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(status)
+"""
+
+
 def measured(folder: Path, url: str, *arguments: str) -> tuple[dict[str, Any], float]:
     """What a run said, and its largest memory in MB."""
-    with start(folder, url, *arguments) as run:
-        assert run.stdout
-        data = json.loads(run.stdout.read())["data"]
-        _pid, status, usage = os.wait4(run.pid, 0)
-        run.returncode = os.waitstatus_to_exitcode(status)
-    assert run.returncode == 0
+    env = os.environ | {"BITRIX_WEBHOOK_URL": url, "B24_DATA_DIR": str(folder), "B24_LANG": "en"}
+    run = subprocess.run([sys.executable, "-c", TELL, *arguments], env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    data = json.loads(run.stdout)["data"]
     tasks = {week["week"]: week["tasks"] for week in data}
-    return {"people": data[0]["people"], "requests": data[0]["requests"], "tasks": tasks}, usage.ru_maxrss / 1024
+    memory = int(run.stderr.split()[-1]) / 1024
+    return {"people": data[0]["people"], "requests": data[0]["requests"], "tasks": tasks}, memory
