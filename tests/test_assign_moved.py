@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -267,3 +268,33 @@ def test_the_database_of_one_portal_does_not_meet_another(
         assert 0 == cli.main(["assign", str(file), "--json"])
     assert 3 == len(task_ids(works))
     assert store.open_copy(tmp_path / "data" / "b24tools.db").setting("portal_host") == host
+
+
+# ids that come back
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["open", "done"])
+def test_a_restored_portal_gives_an_id_again_and_it_means_another_task(done: bool, tmp_path: Path) -> None:
+    """Made anew, the portal has another order's task under the ledger's id: that one is left alone."""
+    works = new_works(tmp_path)
+    first = works.assign(order())[0].tasks[0].task_id
+    works.portal = plant.build(works.clock)
+    other = order([("Макетчик", 60)], id="22222222-2222-3333-4444-555555555555", number="1Ц-00000200")
+    assert first == works.assign(other)[0].tasks[0].task_id
+    before = copy.copy(works.portal.tasks[first or 0])
+    (task,) = works.assign(order(done=done))[0].tasks
+    assert before == works.portal.tasks[first or 0]
+    own = [] if done else [task.task_id]
+    assert [own] == list(works.tasks_of(order()).values())
+    assert ("unchanged" if done else "created", False) == (task.outcome, task.task_id == first)
+    assert [[first]] == list(works.tasks_of(other).values())
+
+
+def test_an_id_that_came_back_is_no_task_of_a_removed_line(tmp_path: Path) -> None:
+    """The order has lost the line, and the portal its task: another order's task of that id is not named."""
+    works = new_works(tmp_path)
+    works.assign(order([("Макетчик", 60), ("Сварщик", 60)]))
+    works.portal = plant.build(works.clock)
+    other = order([("Монтажник", 60), ("Монтажник", 60)], id="22222222-2222-3333-4444-555555555555", number="1Ц-2")
+    works.assign(other)
+    assert ["Сварщик"] == [task.position for task in works.assign(order())[0].tasks]

@@ -207,8 +207,9 @@ class Drafter:
     def _by_key_or_id(self, item: Item) -> Task | None:
         tasks = self._portal.by_key.get(item.key, [])
         known = item.known
-        if known and known.task_id in self._portal.by_id and not any(task.is_open for task in tasks):
-            return self._portal.by_id[known.task_id]
+        by_id = self._portal.of_line(known) if known else None
+        if by_id is not None and not any(task.is_open for task in tasks):
+            return by_id
         return next((task for task in tasks if task.is_open), tasks[0] if tasks else None)
 
     def _by_title(self, item: Item) -> Task | None:

@@ -15,6 +15,7 @@ from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Places
 from b24tools.i18n import _
 from b24tools.models import Absence, Owner, Person, Task
+from b24tools.store import LedgerTask
 
 BATCH = 50
 KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
@@ -68,6 +69,11 @@ class Portal:
     stored: dict[str, int] = field(default_factory=dict)
     missing_scopes: list[str] = field(default_factory=list)
     absences_problem: str = ""
+
+    def of_line(self, known: LedgerTask) -> Task | None:
+        """The task that the ledger has for a line. One with another's key is not it: a restored portal repeats ids."""
+        task = self.by_id.get(known.task_id or 0)
+        return task if task is not None and task.xml_id in ("", known.key) else None
 
 
 def read_portal(client: Client, questions: Questions) -> Portal:

@@ -13,7 +13,7 @@ from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import DONE, Draft, Drafter, Item, Rules, surname_of, wanted_end
-from b24tools.jobs.assign.pace import CLOCKS_APART, Pace, find_lost, latest
+from b24tools.jobs.assign.pace import CLOCKS_APART, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
 from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
 from b24tools.jobs.assign.writing import Writer
@@ -86,6 +86,7 @@ class _Run:
         self._dry_run = dry_run
         self._warnings = list(warnings)
         self._before: dict[str, str | None] = {}
+        self._under_way: set[str] = set()  # lines whose task the portal may still be making
 
     def run(self) -> list[OrderResult]:
         company = self._company()
@@ -102,6 +103,9 @@ class _Run:
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         drafter, drafts = self._draft(company, portal, questions, items)
         if not self._dry_run:
+            for draft in drafts:
+                if draft.item.key in self._under_way and draft.task is None and draft.error is None:
+                    draft.fail(may_still_run())
             self._write(company, portal, titles, drafts)
         return [self._report(order, drafter, drafts, portal, ledger) for order in self._orders]
 
@@ -185,14 +189,16 @@ class _Run:
         lost = _lost(ledger)
         found = self._find_lost(portal, lost)
         if len(found) < len(lost) and not self._dry_run:
-            self._wait_for_lost(portal, questions, lost)
+            settled = self._wait_for_lost(portal, questions, lost)
             portal, questions = self._read_once(questions)
             found = self._find_lost(portal, lost)
+            if not settled:
+                self._under_way = {line.key for line in lost} - found.keys()
         for key, task in found.items():
             portal.by_id[task.id] = task
             ledger[key] = replace(ledger[key], task_id=task.id)
         for key, line in ledger.items():
-            ledger[key] = _with_deadline_as_sent(line, portal.by_id.get(line.task_id or 0))
+            ledger[key] = _with_deadline_as_sent(line, portal.of_line(line))
         counts = dict.fromkeys(questions.workers, 0)
         for task in portal.open:
             counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
@@ -221,17 +227,18 @@ class _Run:
         titled = [task.id for tasks in portal.titled.values() for task in tasks]
         return find_lost(portal, lost, self._tools.store.our_tasks(titled))
 
-    def _wait_for_lost(self, portal: Portal, questions: Questions, lost: Sequence[LedgerTask]) -> None:
-        """An earlier send was cut: the portal may still be making its tasks."""
+    def _wait_for_lost(self, portal: Portal, questions: Questions, lost: Sequence[LedgerTask]) -> bool:
+        """An earlier send was cut: the portal may still be making its tasks. Whether it cannot be any more."""
         keys = [line.key for line in lost]
 
         def look() -> bool:
             reading.look_up(self._tools.client, portal, keys, questions.titles)
             return len(self._find_lost(portal, lost)) == len(lost)
 
-        if since := latest([line.writing_since for line in lost]):
-            rules = self._rules
-            self._tools.pace.look_until(since, look, rules.zone, at_most_s=rules.retry_s)
+        since = latest([line.writing_since for line in lost])
+        if since is None:
+            return True
+        return self._tools.pace.look_until(since, look, self._rules.zone, at_most_s=self._rules.retry_s)
 
     def _check_owner(self, portal: Portal) -> None:
         if portal.owner.admin:
@@ -348,8 +355,8 @@ def _handed_over(items: Sequence[Item], portal: Portal, workers: Sequence[int]) 
     """Who has a task whose minutes changed without being asked about: people of other departments."""
     found = set()
     for item in items:
-        if item.known and item.known.task_id in portal.by_id and not item.order.done:
-            task = portal.by_id[item.known.task_id]
+        task = portal.of_line(item.known) if item.known else None
+        if item.known and task is not None and not item.order.done:
             before = item.known.sent_values.get("onec", {}).get("minutes")
             if task.is_open and before != item.line.minutes and task.responsible_id not in workers:
                 found.add(task.responsible_id)
@@ -385,7 +392,7 @@ def _removed_lines(
     for known in ledger.values():
         if known.order_id != order.id or known.key in keys or known.task_id is None:
             continue
-        task = portal.by_id.get(known.task_id)
+        task = portal.of_line(known)
         if task is None or not task.is_open:
             continue
         found.append(
