@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from b24tools import i18n
+
+# Started in the background, a shell has SIGINT ignored, and that is inherited by what the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OURS = ("B24_", "BITRIX_", "TZ_NAME")
 

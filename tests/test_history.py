@@ -152,6 +152,7 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool) -> None:
     path.chmod(0o644)
     code = (
         "import sys, os, pathlib; sys.path.insert(0, sys.argv[1])\n"
+        "import urllib.parse\n"  # Python itself may lie where nobody may look
         "from b24tools import tallies\n"
         "os.setuid(65534)\n"
         "with tallies.open_tallies(pathlib.Path(sys.argv[2])) as opened: print(opened.mode())"
@@ -240,11 +241,11 @@ def test_the_week_of_the_view_is_that_of_the_calendar(path: Path) -> None:
     """Every day of ten years, over years of 53 weeks."""
     with closing(sqlite3.connect(path)) as connection:
         view = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'leaderboard_this_week'").fetchone()[0]
-        formula = view[view.index("strftime('%Y'") : view.index("AND NOT EXISTS")].replace("'now', 'localtime'", "?1")
+        formula = view[view.index("strftime('%Y'") : view.index("AND NOT EXISTS")].replace("'now', 'localtime'", ":day")
         first = datetime(2020, 1, 1, tzinfo=MOSCOW)
         days = [(first + n * DAY).date() for n in range(3660)]
 
-        labels = [connection.execute(f"SELECT {formula}", [day.isoformat()]).fetchone()[0] for day in days]
+        labels = [connection.execute(f"SELECT {formula}", {"day": day.isoformat()}).fetchone()[0] for day in days]
 
     assert [weeks.containing(day, weeks.WEEK, MOSCOW).label for day in days] == labels
 
