@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,13 +83,18 @@ def from_inbox(here: session.Session, talk: show.Talk, folder: Path, pins: Mappi
 
 
 def _portions(here: session.Session, paths: Sequence[Path], done: _Done) -> Iterator[list[_Source]]:
-    """The files' orders, as many as are planned together; files without any go to `failed/` or stay."""
+    """The files' orders, as many as are planned together; files without any go to `failed/` or stay.
+
+    Of several files of one order only the newest counts: one that stays behind must not undo a later change.
+    """
     portion: list[_Source] = []
     size = 0
+    newest = _newest(here, paths) if len(paths) > 1 else {}
     for path in paths:
         source = _read(here, path)
         if source.gone:
             continue  # another run has taken it
+        source.orders = [order for order in source.orders if newest.get(order.id.lower(), path) == path]
         if source.error:
             done.problems.append(source.error)
             if isinstance(source.error, errors.OrderError):
@@ -101,6 +107,11 @@ def _portions(here: session.Session, paths: Sequence[Path], done: _Done) -> Iter
             portion, size = [], 0
     if portion:
         yield portion
+
+
+def _newest(here: session.Session, paths: Sequence[Path]) -> dict[str, Path]:
+    """Which file has the last word on each order; `paths` are the oldest first."""
+    return {order.id.lower(): path for path in paths for order in _read(here, path).orders}
 
 
 def _tell(here: session.Session, talk: show.Talk, done: _Done, *, as_json: bool) -> int:
@@ -123,7 +134,9 @@ def _tell(here: session.Session, talk: show.Talk, done: _Done, *, as_json: bool)
         talk.error(problem)
     if failed:
         order, task, error = failed[0]
-        talk.error(errors.B24ToolsError(f"{order.number}, {task.position}: {error.message}", error.hint))
+        told = copy.copy(error)  # of the same kind: what passes by itself is kept back from cron's mail
+        told.message = f"{order.number}, {task.position}: {error.message}"
+        talk.error(told)
     return status
 
 
@@ -147,10 +160,15 @@ def _run(
             requests = tools.client.requests
         url = tools.client.url
     if not as_json:
-        shown = results if dry_run or talk.level >= 0 else [one for one in results if one.wants_attention]
+        shown = results if dry_run or talk.level >= 0 else [one for one in results if _is_for_people(one)]
         show.assign(shown, here.settings.zone, url, session.now(), talk)
     talk.detail(_("requests to the portal: {count}").format(count=requests))
     return results
+
+
+def _is_for_people(order: OrderResult) -> bool:
+    """Whether -q shows it all the same; what is tried again by itself is not."""
+    return order.wants_attention and order.exit_status != errors.PortalBusy.exit_status
 
 
 def _move_done(sources: Sequence[_Source], results: Sequence[OrderResult], done: _Done) -> None:

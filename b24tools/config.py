@@ -100,7 +100,11 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
         where[name] = _("the environment")
     known = {name: values[name].strip() for name in names() if name in values}
     known.setdefault("B24_DATA_DIR", platformdirs.user_data_dir("b24tools", appauthor=False))
-    known["B24_DATA_DIR"] = str(Path(known["B24_DATA_DIR"]).expanduser().absolute())
+    for name in ("B24_DATA_DIR", "B24_CA_BUNDLE"):
+        if name in known:
+            # a path in a file is meant from there, wherever cron or a terminal stands
+            base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
+            known[name] = str(base / Path(known[name]).expanduser())
     try:
         return Settings.model_validate(known)
     except ValidationError as error:

@@ -166,6 +166,30 @@ def test_a_file_with_a_line_that_failed_stays(portal: Portal, folder: Path) -> N
     assert ["done/a.json", "done/b.json"] == tree(folder)
 
 
+def test_a_file_that_stays_does_not_undo_a_newer_one(portal: Portal, folder: Path) -> None:
+    """Of several files of one order the newest counts, in whatever run; the older go with it."""
+    lines = [{"Должность": "Сварщик", "Время": 60}, {"Должность": "Водитель", "Время": 5}]
+    drop(folder, "a.json", age_s=300, ИдентификаторЗаказа="X", НомерЗаказа="X", Калькуляция=lines)
+    assert 3 == take(folder)
+    lines = [{"Должность": "Сварщик", "Время": 300}]
+    drop(folder, "b.json", age_s=200, ИдентификаторЗаказа="X", НомерЗаказа="X", Калькуляция=lines)
+    assert 0 == take(folder)
+    assert 0 == take(folder)
+    assert ["done/a.json", "done/b.json"] == tree(folder)
+    assert [300 * 60] == [task.time_estimate for task in portal.tasks if task.title == "Сварщик: X"]
+
+
+def test_quiet_keeps_to_itself_what_is_tried_again(
+    portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a table nor a line while the snapshots are fresh."""
+    drop(folder, "a.json")
+    monkeypatch.setattr(session.Session, "is_fresh", lambda self: True)
+    portal.faults.add(Fault("limit", method="tasks.task.add", times=50))
+    assert 75 == take(folder, "-q")
+    assert ("", "") == tuple(capsys.readouterr())
+
+
 def test_a_file_that_cannot_be_read_stays_where_it_is(
     portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

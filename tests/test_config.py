@@ -186,3 +186,14 @@ def test_the_language_is_looked_for_in_the_chosen_file(
     monkeypatch.setenv("LC_ALL", "C")
     (tmp_path / "ru.env").write_text("B24_LANG=ru", encoding="utf-8")
     assert ["ru", "en"] == [config.language(arguments), config.language(["--env-file", "missing.env"])]
+
+
+def test_a_path_in_a_file_is_meant_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever cron or a terminal stands, it is one data folder; from the environment it is the current folder's."""
+    below = tmp_path / "here" / "below"
+    below.mkdir(parents=True)
+    (tmp_path / "here" / ".env").write_text("B24_DATA_DIR=playground\nB24_CA_BUNDLE=ca.pem\n", encoding="utf-8")
+    monkeypatch.chdir(below)
+    found = config.load({})
+    assert (tmp_path / "here" / "playground", tmp_path / "here" / "ca.pem") == (found.data_dir, found.ca_bundle)
+    assert below / "other" == config.load({"B24_DATA_DIR": "other"}).data_dir

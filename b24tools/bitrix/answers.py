@@ -8,7 +8,7 @@ from typing import Any
 
 from b24tools import errors
 from b24tools.bitrix import address, codes
-from b24tools.bitrix.patience import Trouble
+from b24tools.bitrix.patience import Trouble, said
 from b24tools.i18n import _
 
 Outcome = dict[str, Any] | Trouble | errors.B24ToolsError
@@ -18,13 +18,13 @@ def read(method: str, status: int, content: bytes, *, location: str, portal: add
     """What an answer means. `location` is the header of that name."""
     if 300 <= status < 400:
         return _moved(location, portal)
-    body = _parse(content)
+    body = _parse(portal.scrub_bytes(content))  # before anything can be quoted from it
     if body is None:
         return _no_json(method, status)
     found = codes.read_error(body)
     if found is not None:
         code, description = found
-        return _failed(method, code, portal.scrub(description), status, body)
+        return _failed(method, code, description, status, body)
     if "result" not in body or status >= 400 or (method == "batch" and not _is_batch(body["result"])):
         return Trouble(method, _("an answer of another form (HTTP {status})").format(status=status), may_have_run=True)
     return body
@@ -81,7 +81,7 @@ def _no_json(method: str, status: int) -> Outcome:
         413: _("too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size)"),
     }
     kind = errors.PortalDenied if status in (401, 403, 407) else errors.PortalError
-    return kind(f"{method}: {reason}", hints.get(status, ""), method=method)
+    return kind(said(method, reason), hints.get(status, ""), method=method)
 
 
 def _moved(location: str, portal: address.Address) -> errors.ConfigError:
