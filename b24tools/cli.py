@@ -71,8 +71,7 @@ def _run(arguments: Sequence[str], context: Context) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(context)
     except BrokenPipeError:
-        # the reader (head, less) has seen enough; Python would complain once more when it flushes
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()  # the reader (head, less) has seen enough
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: a bug is told in one line as well
         return _failed(context, _unexpected(error), error)
@@ -98,9 +97,17 @@ def _failed(context: Context, error: errors.B24ToolsError, cause: Exception | No
     if context.talk.level >= 2:
         traceback.print_exception(cause or error, file=sys.stderr)
     if context.as_json:
-        show.envelope(context.command, None, ok=False, error=error)
+        try:
+            show.envelope(context.command, None, ok=False, error=error)
+        except OSError:  # stdout is what failed: a full disk behind it
+            _give_up_stdout()
     context.talk.error(error)
     return error.exit_status
+
+
+def _give_up_stdout() -> None:
+    """Python would try once more, and complain, when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unexpected(error: Exception) -> errors.B24ToolsError:

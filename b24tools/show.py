@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -314,9 +316,12 @@ def text(message: str) -> None:
 
 def use_utf8() -> None:
     """stdout that is no terminal is UTF-8, wherever the system thinks otherwise (Windows, cron's C locale)."""
-    for stream, is_terminal in ((sys.stdout, sys.stdout.isatty()), (sys.stderr, sys.stderr.isatty())):
+    # a closed one (`>&-`, pythonw) is None: what is said goes nowhere
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it is open to the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            if is_terminal:
+            if stream.isatty():
                 stream.reconfigure(errors="replace")
             else:
                 stream.reconfigure(encoding="utf-8", errors="replace")

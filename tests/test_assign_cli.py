@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -583,3 +584,20 @@ def test_a_closed_stdin_is_told(portal: Portal) -> None:
     command = f"'{sys.executable}' -m b24tools assign - <&-"
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False)
     assert (2, True) == (done.returncode, done.stderr.startswith(b"stdin: "))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize(
+    ("redirection", "status", "said"),
+    [
+        (">&-", 2, "no.json: No such file or directory. Name a file with an order that this user may read.\n"),
+        ("2>&-", 2, ""),
+        ("--json >/dev/full", 1, "No space left on device. Check the disk's free space and the rights; "),
+    ],
+)
+def test_closed_and_full_outputs_are_no_traceback(redirection: str, status: int, said: str, tmp_path: Path) -> None:
+    """What can still be said is said, in one line."""
+    command = f"{shlex.quote(sys.executable)} -m b24tools assign no.json {redirection}"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (status, 1 if said else 0) == (done.returncode, done.stderr.count("\n"))
+    assert done.stderr.startswith(said)
