@@ -298,3 +298,20 @@ def test_an_id_that_came_back_is_no_task_of_a_removed_line(tmp_path: Path) -> No
     other = order([("Монтажник", 60), ("Монтажник", 60)], id="22222222-2222-3333-4444-555555555555", number="1Ц-2")
     works.assign(other)
     assert ["Сварщик"] == [task.position for task in works.assign(order())[0].tasks]
+
+
+def test_a_lost_database_and_keys_that_cannot_be_searched_make_nothing_twice(tmp_path: Path) -> None:
+    """The title finds the tasks, and their keys say whose they are."""
+    works = new_works(tmp_path)
+    works.assign(SENT)
+    before = task_ids(works)
+    works.folder = tmp_path / "new"
+    works.folder.mkdir()
+    handle = works.portal.handle
+
+    def without_search(method: str, path: str, query: str, headers: Any, body: bytes, **options: Any) -> Any:
+        return handle(method, path, query, headers, body.replace(b"XML_ID%5D%5B", b"XML_IDEA%5D%5B"), **options)
+
+    works.portal.handle = without_search  # type: ignore[method-assign]
+    works.assign(SENT)
+    assert before == task_ids(works)

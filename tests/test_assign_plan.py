@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b24tools import onec
+from b24tools import errors, onec
 from b24tools.jobs.assign.result import TaskResult
 from b24tools.sandbox import plant
 from b24tools.sandbox.faults import Fault
@@ -456,3 +456,54 @@ def test_a_project_deleted_since_it_was_cached_is_made_again(works: Works) -> No
     result = works.assign(six_lines(2))[0]
     made = next(group for group in works.portal.groups.values() if group.name == "Задачи из 1с")
     assert {made.id} == {works.portal.tasks[task.task_id].group for task in result.tasks if task.task_id}
+
+
+# lists longer than a batch
+
+
+def test_pages_of_open_work_stay_in_one_batch_beside_a_text_that_goes_alone(works: Works) -> None:
+    """49 commands, one of which leaves the batch: 48 and the pages after them, two."""
+    works.assign(six_lines(1))
+    people = [user.id for user in works.portal.users.values() if user.active]
+    for rest in range(30, 50):
+        for number in range(15):
+            works.portal.add_task(f"Т{number}", responsible=people[number % len(people)], creator=1, time_estimate=900)
+        some = [order(id=f"o{rest}-{number}", number=f"{number}", manager=None) for number in range(rest)]
+        odd = order(id=f"odd-{rest}", number="$result[group][0][ID]")
+        with works.tools(dry_run=True) as tools:
+            tools.directory.remember_open_counts(dict.fromkeys(people, 60))
+        assert "failed" not in [one.outcome for one in works.assign(odd, *some, dry_run=True)]
+
+
+def test_fifty_tasks_of_people_who_were_handed_them_can_be_changed_at_once(works: Works) -> None:
+    """Fifty people from elsewhere do the lines: their open work is read beside their absences."""
+    shop = works.portal.add_department("Контора", parent=1)
+    sent = order([("Сварщик", 60)] * 52)
+    tasks = works.assign(sent)[0].tasks
+    for number, task in enumerate(tasks):
+        person = works.portal.add_user("Иван", f"Чужой{number}", departments=[shop.id])
+        works.portal.set_task(task.task_id or 0, responsible=person.id)
+    (result,) = works.assign(order([("Сварщик", 90)] * 52))
+    assert ["updated"] * 52 == [task.outcome for task in result.tasks]
+
+
+def test_a_portal_that_ignores_where_a_page_begins_is_not_read_for_ever(works: Works) -> None:
+    """Sixty tasks have the number in their titles; the refusal says what is wrong."""
+    for _number in range(60):
+        works.portal.add_task("Похожая: 1Ц-00000100", responsible=1, creator=1, group=1)
+    handle = works.portal.handle
+
+    def without_cursor(method: str, path: str, query: str, headers: Any, body: bytes, **options: Any) -> Any:
+        return handle(method, path, query, headers, body.replace(b"%3EID", b"%3EIDEA"), **options)
+
+    works.portal.handle = without_cursor  # type: ignore[method-assign]
+    with pytest.raises(errors.PortalError, match="the rows do not come in the order of their ids"):
+        works.assign(order([("Никто", 5)]))
+
+
+def test_many_tasks_with_the_number_in_their_titles_take_few_requests(works: Works) -> None:
+    """Ten pages go in one batch."""
+    works.assign(six_lines(1))
+    for _number in range(400):
+        works.portal.add_task("Похожая: 1Ц-00000100", responsible=1, creator=1, group=1)
+    assert 3 == spent(works, order())

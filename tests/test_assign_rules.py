@@ -566,3 +566,55 @@ def test_a_dry_run_plans_what_the_real_run_does(works: Works) -> None:
     assert [(one.responsible, one.start, one.end, one.deadline) for one in planned.tasks] == [
         (one.responsible, one.start, one.end, one.deadline) for one in real.tasks
     ]
+
+
+# what the cache does not know
+
+
+def test_work_does_not_go_to_whoever_was_dismissed_since_the_people_were_cached(works: Works) -> None:
+    """It costs no request to know."""
+    first = works.assign(order())[0].tasks[0]
+    assert first.responsible is not None
+    works.portal.users[first.responsible[0]].active = False
+    works.portal.log.clear()
+    second = works.assign(order(id="second", number="2"))[0].tasks[0]
+    assert second.responsible not in (None, first.responsible)
+    assert 2 == len(works.portal.log)
+
+
+def test_work_does_not_go_to_whoever_changed_the_department_since_the_people_were_cached(works: Works) -> None:
+    """Nobody is left there: the fallback user gets it."""
+    shop = works.portal.add_department("Резчик", parent=4)
+    cutter = works.portal.add_user("Иван", "Резчиков", departments=[shop.id])
+    assert "Резчиков" == chosen(works, "Резчик")
+    cutter.departments = [plant.department(works.portal, "Сварщик").id]
+    task = works.assign(order([("Резчик", 60)], id="second", number="2"), fallback_user=1)[0].tasks[0]
+    assert task.responsible is not None and 1 == task.responsible[0]
+
+
+def test_of_more_than_fifty_people_asked_about_all_are_read(works: Works) -> None:
+    """Fifty-one pins: the last one's person is known as well."""
+    shop = works.portal.add_department("Контора", parent=1)
+    ids = [works.portal.add_user("Иван", f"Пинов{n}", departments=[shop.id]).id for n in range(51)]
+    pins = {f"Должность {n}": user_id for n, user_id in enumerate(ids)}
+    (result,) = works.assign(order([(f"Должность {n}", 5) for n in range(51)]), pins=pins)
+    assert ids == [task.responsible[0] for task in result.tasks if task.responsible]
+
+
+def test_a_manager_with_more_than_fifty_namesakes_is_found(works: Works) -> None:
+    """The one who is meant is on the second page."""
+    for number in range(55):
+        works.portal.add_user(f"Имя{number}", "Иванов", departments=[1])
+    (task,) = works.assign(order(manager="Иванов Имя54"))[0].tasks
+    found = stored(works, task.task_id)["auditors"]
+    assert ["Имя54"] == [works.portal.users[one].name for one in found]
+
+
+def test_an_owner_who_is_no_administrator_creates_the_tasks_himself(works: Works) -> None:
+    """He may not name another creator: the head of the department."""
+    works.portal.owner.admin = False
+    result = works.assign(order(), non_admin=True)[0]
+    assert [None] == [task.error for task in result.tasks]
+    assert 1 == stored(works, result.tasks[0].task_id)["creator"]
+    changed = works.assign(order(department="Сварщик"), non_admin=True)[0]
+    assert [None] == [task.error for task in changed.tasks]

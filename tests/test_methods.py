@@ -156,7 +156,7 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
         methods.open_work_count(),
         methods.tasks_by_key(["k"]),
         methods.tasks_by_id([1]),
-        methods.tasks_titled("1", 1, now, after=7),
+        methods.tasks_titled("1", 1, now),
         methods.schedule(1),
         methods.calendar_settings(),
         methods.absences([1], now.date(), now.date(), MOSCOW),

@@ -143,6 +143,11 @@ def read_people(result: Any) -> list[Person]:
     return people
 
 
+def paged(command: Command) -> dict[str, Any]:
+    """A list's parameters for reading all its pages by id: without its order and start."""
+    return {name: value for name, value in command.params.items() if name not in ("order", "sort", "start")}
+
+
 def everybody() -> dict[str, Any]:
     """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
     return {"FILTER": {}}
@@ -195,18 +200,14 @@ def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
     return _task_list({"ID": list(task_ids)}, CLOSED_SELECT)
 
 
-def tasks_titled(
-    part: str, group_id: int, created_from: datetime | None, *, after: int = 0
-) -> Query[list[Mapping[str, Any]]]:
-    """The project's tasks whose title contains `part`, with ids above `after`, oldest first, at most 50, as rows.
+def tasks_titled(part: str, group_id: int, created_from: datetime | None) -> Query[list[Mapping[str, Any]]]:
+    """The project's tasks whose title contains `part`, oldest first, at most 50, as rows.
 
     The exact filter `=TITLE` never matches titles with `_ % !`, hence the substring.
     """
     conditions: dict[str, Any] = {"TITLE": part, "GROUP_ID": group_id}
     if created_from:
         conditions[">=CREATED_DATE"] = created_from.isoformat()
-    if after:
-        conditions[">ID"] = after
     return _task_list(conditions)
 
 

@@ -285,7 +285,8 @@ class Drafter:
         described = {"customer", "wanted", "amount"} if self._rules.show_sum else {"customer", "wanted"}
         if changed & described:
             fields["DESCRIPTION"] = onec.description(order, item.line, self._rules.show_sum)
-        if "department" in changed and (creator := self._creator(order)) != task.created_by:
+        creator = self._creator(order)
+        if "department" in changed and self._portal.owner.admin and creator != task.created_by:
             fields["CREATED_BY"] = creator
         if "manager" in changed:
             others = [one for one in task.auditor_ids if one != draft.auditor_id]
@@ -428,6 +429,9 @@ class Drafter:
         return wanted.astimezone(UTC)
 
     def _creator(self, order: onec.Order) -> int:
+        """The head of the order's department; only an administrator may name another creator than himself."""
+        if not self._portal.owner.admin:
+            return self._portal.owner.id
         department = self._staff.department_named(order.department) if order.department else None
         head = self._people.get(department.head_id) if department and department.head_id else None
         return head.id if head and head.active else self._portal.owner.id

@@ -82,20 +82,22 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     Raises PortalError for whatever the plan cannot go without; a missing calendar scope is noted.
     """
     commands = _commands(questions)
-    room = BATCH - len(commands) % BATCH
+    room = _room(commands)
     params = methods.open_work_of(questions.workers) if questions.workers else None
+    chain: dict[str, Command] = {}
     if params is not None:
         pages = min(questions.expected_open // BATCH + 1, room)
-        commands |= chains.commands(chains.TASKS, params, length=pages, prefix="open")
-    items = ask(client, commands)
+        chain = chains.commands(chains.TASKS, params, length=pages, prefix="open")
+    spare = _people_to_check(questions, room - len(chain))
+    items = ask(client, {**commands, **spare, **chain})
     owner = methods.profile().of(items["profile"])
     portal = Portal(owner, _zone(owner, items, questions.zone), questions.places)
     _read_places(portal, items, questions)
     remember(portal, _tasks(items, "keys", portal.zone), questions.keys)
     for task in _tasks(items, "ids", portal.zone):
         portal.by_id[task.id] = task
-    _read_titled(client, portal, items, questions.titles)
-    _read_people(portal, items, questions)
+    _read_titled(client, portal, items, questions.titles, questions.keys)
+    _read_people(client, portal, items, questions)
     _read_absences(portal, items, questions)
     if params is not None:
         _read_open(client, portal, items, params)
@@ -105,7 +107,7 @@ def read_portal(client: Client, questions: Questions) -> Portal:
 
 def ask(client: Client, commands: Mapping[str, Command]) -> dict[str, Item]:
     """The items of commands: one batch, and alone what a batch would garble (`$result[` in a name from 1C)."""
-    together = {key: command for key, command in commands.items() if is_batchable(command.params)}
+    together = _together(commands)
     items = client.batch(together)
     for key in commands.keys() - together.keys():
         command = commands[key]
@@ -140,7 +142,7 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
     for key in keys:
         portal.by_key.pop(key, None)
     remember(portal, _tasks(items, "keys", portal.zone), keys)
-    _read_titled(client, portal, items, titles)
+    _read_titled(client, portal, items, titles, keys)
 
 
 def read_more_absences(client: Client, portal: Portal, questions: Questions, until: date) -> None:
@@ -155,14 +157,14 @@ def read_workers(client: Client, portal: Portal, questions: Questions, user_ids:
     asked = replace(questions, workers=user_ids)
     params = methods.open_work_of(user_ids)
     queries = _absence_queries(asked, questions.today, portal.absences_until)
-    items = client.batch(
-        {
-            "people": methods.people_by_id(user_ids).command,
-            **({} if portal.missing_scopes else {key: query.command for key, query in queries.items()}),
-            **chains.commands(chains.TASKS, params, length=len(user_ids), prefix="open"),
-        }
-    )
-    portal.people |= {person.id: person for person in methods.read_people(items["people"].value)}
+    commands = {
+        **_people_commands(_chunks(user_ids, PEOPLE_A_COMMAND)),
+        **({} if portal.missing_scopes else {key: query.command for key, query in queries.items()}),
+    }
+    pages = min(len(user_ids), _room(commands))
+    chain = chains.commands(chains.TASKS, params, length=pages, prefix="open")
+    items = client.batch({**commands, **chain})
+    _take_people(portal, items)
     if not portal.missing_scopes:
         _take_absences(portal, queries, items)
     _read_open(client, portal, items, params)
@@ -182,8 +184,7 @@ def _commands(questions: Questions) -> dict[str, Command]:
         for number, title in enumerate(questions.titles):
             query = methods.tasks_titled(title.part, questions.places.group_id, title.since)
             commands[f"title{number}"] = query.command
-    if questions.people:
-        commands["people"] = methods.people_by_id(questions.people).command
+    commands |= _people_commands(_people(questions)[: _needed(questions)])
     for number, surname in enumerate(questions.surnames):
         commands[f"surname{number}"] = methods.people_by_surname(surname).command
     for key, absence in _absence_queries(questions, questions.today, _horizon(questions)).items():
@@ -192,6 +193,34 @@ def _commands(questions: Questions) -> dict[str, Command]:
         for number, name in enumerate(questions.file_names):
             commands[f"file{number}"] = methods.children(questions.places.folder_id, name).command
     return commands
+
+
+def _together(commands: Mapping[str, Command]) -> dict[str, Command]:
+    return {key: command for key, command in commands.items() if is_batchable(command.params)}
+
+
+def _room(commands: Mapping[str, Command]) -> int:
+    """How many commands still go into the last batch that these make: the pages of a chain must be in one."""
+    return BATCH - len(_together(commands)) % BATCH
+
+
+def _people(questions: Questions) -> list[list[int]]:
+    """Whom to ask about, the workers last: the cache knows them, but not who was dismissed since."""
+    return _chunks(list(dict.fromkeys([*questions.people, *questions.workers])), PEOPLE_A_COMMAND)
+
+
+def _needed(questions: Questions) -> int:
+    return -(-len(questions.people) // PEOPLE_A_COMMAND)
+
+
+def _people_to_check(questions: Questions, room: int) -> dict[str, Command]:
+    """The rest of the workers, as far as there is room for nothing: the pages of their work come first."""
+    needed = _needed(questions)
+    return _people_commands(_people(questions)[needed : needed + max(0, room)], first=needed)
+
+
+def _people_commands(chunks: Sequence[Sequence[int]], first: int = 0) -> dict[str, Command]:
+    return {f"people{number}": methods.people_by_id(chunk).command for number, chunk in enumerate(chunks, first)}
 
 
 def _horizon(questions: Questions) -> date:
@@ -250,17 +279,33 @@ def _tasks(items: Mapping[str, Item], prefix: str, zone: tzinfo) -> list[Task]:
     return found
 
 
-def _read_titled(client: Client, portal: Portal, items: Mapping[str, Item], questions: Sequence[TitleQuestion]) -> None:
-    """The project's tasks that may be a line's, all pages: a short number is part of many titles."""
+def _read_titled(
+    client: Client, portal: Portal, items: Mapping[str, Item], questions: Sequence[TitleQuestion], keys: Sequence[str]
+) -> None:
+    """The project's tasks that may be a line's, all pages: a short number is part of many titles.
+
+    Those with one of `keys` are the line's for sure: a portal may keep keys that it cannot search.
+    """
     group_id = portal.places.group_id
     for number, question in enumerate(questions):
-        tasks = _tasks(items, f"title{number}", portal.zone)
-        more = tasks
-        while len(more) == chains.PAGE and group_id is not None:
-            query = methods.tasks_titled(question.part, group_id, question.since, after=more[-1].id)
-            more = [methods.read_task(row, portal.zone) for row in query.run(client)]
-            tasks += more
+        item = items.get(f"title{number}")
+        rows = [] if item is None else methods.task_rows(item.value)
+        if group_id is not None:
+            command = methods.tasks_titled(question.part, group_id, question.since).command
+            rows = [*rows, *_rest(client, chains.TASKS, command, rows)]
+        tasks = [methods.read_task(row, portal.zone) for row in rows]
         portal.titled[question.order_id] = [task for task in tasks if task.group_id == group_id]
+        remember(portal, tasks, keys)
+
+
+def _rest(
+    client: Client, listing: chains.Listing, command: Command, rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """What follows a full page of a list by id. What no batch can carry is too odd a text to be in many titles."""
+    if len(rows) < chains.PAGE or not is_batchable(command.params):
+        return []
+    pages = client.pages(listing, methods.paged(command), after=int(rows[-1][listing.key]))
+    return [row for page in pages for row in page]
 
 
 def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], params: Mapping[str, Any]) -> None:
@@ -272,11 +317,19 @@ def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], params
     portal.open += [methods.read_task(row, portal.zone) for row in rows]
 
 
-def _read_people(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
-    if "people" in items:
-        portal.people |= {person.id: person for person in methods.read_people(items["people"].value)}
+def _read_people(client: Client, portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
+    _take_people(portal, items)
     for number, surname in enumerate(questions.surnames):
-        portal.surnames[surname] = methods.read_people(items[f"surname{number}"].value)
+        rows = items[f"surname{number}"].value
+        namesakes = methods.read_people(rows)
+        rest = _rest(client, chains.USERS, methods.people_by_surname(surname).command, rows)
+        portal.surnames[surname] = [*namesakes, *methods.read_people(rest)]
+
+
+def _take_people(portal: Portal, items: Mapping[str, Item]) -> None:
+    for key, item in items.items():
+        if key.rstrip("0123456789") == "people":
+            portal.people |= {person.id: person for person in methods.read_people(item.value)}
 
 
 def _read_absences(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:

@@ -20,7 +20,7 @@ from b24tools.jobs.assign.writing import Writer
 from b24tools.models import Person, Task
 from b24tools.planning import sources
 from b24tools.planning.calendar import WorkCalendar
-from b24tools.staff import nearest_name, same_name
+from b24tools.staff import Staff, nearest_name, same_name
 from b24tools.store import LedgerTask, Store
 
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
@@ -101,6 +101,7 @@ class _Run:
         if handed_over := _handed_over(items, portal, questions.workers):
             reading.read_workers(self._tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
+        company = _as_answered(company, portal, questions.workers)
         drafter, drafts = self._draft(company, portal, questions, items)
         if not self._dry_run:
             for draft in drafts:
@@ -349,6 +350,14 @@ class _Run:
             late_s=drafter.late_s(order, finish),
             warnings=tuple(warnings),
         )
+
+
+def _as_answered(company: Company, portal: Portal, workers: Sequence[int]) -> Company:
+    """Who was dismissed or moved since the people were cached; of others than the workers the work is not known."""
+    staff = company.staff
+    asked = set(workers)
+    people = [portal.people.get(one, person) if one in asked else person for one, person in staff.people.items()]
+    return replace(company, staff=Staff(staff.departments.values(), people, staff.root_id))
 
 
 def _handed_over(items: Sequence[Item], portal: Portal, workers: Sequence[int]) -> list[int]:
