@@ -88,6 +88,7 @@ class PortalBusy(PortalError):
 
 
 class PortalUncertain(PortalBusy):
-    """A write was sent and its answer never came: it may have happened."""
+    """A write was sent and its answer never came: it may have happened. `sent_at`: when it left, if known."""
 
     code = "uncertain"
+    sent_at: datetime | None = None

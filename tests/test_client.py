@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,23 @@ import pytest
 import respx
 
 from b24tools import __version__, errors
+from b24tools.bitrix import patience
+from b24tools.bitrix.batches import Command
 from b24tools.bitrix.client import Answer, Client
 from b24tools.bitrix.throttle import Throttle
-from tests.scripted import REQUEST, SECRET, START, URL, FakeTime, Script, check_no_secret, error, ok, open_client
+from tests.scripted import (
+    REQUEST,
+    SECRET,
+    START,
+    URL,
+    FakeTime,
+    Script,
+    batch_answer,
+    check_no_secret,
+    error,
+    ok,
+    open_client,
+)
 
 HTML = httpx.Response(502, text="<html>Bad Gateway</html>")
 
@@ -118,17 +133,80 @@ def test_a_write_of_unknown_fate_is_not_repeated(trouble: Any) -> None:
     check_no_secret(caught.value)
 
 
-def test_patience_ends_after_eight_tries() -> None:
-    """The pauses are capped, and so is their number."""
-    time, script = FakeTime(), Script(*[HTML] * 8)
+def test_patience_is_a_matter_of_time_alone() -> None:
+    """The pauses are capped, their number is not."""
+    time, script = FakeTime(), Script(*[HTML] * 18)
     with pytest.raises(errors.PortalBusy) as caught:
-        open_client(script, time, retry_s=1000).call("user.get")
-    assert time.naps == [0.5, 1.0, 2.0, 4.0, 7.5, 7.5, 7.5]
+        open_client(script, time, retry_s=100).call("user.get")
+    assert time.naps == [0.5, 1.0, 2.0, 4.0, *[7.5] * 12, 2.5]
     assert (
         str(caught.value),
         caught.value.until,
         script.steps,
     ) == ("user.get: not an answer of the REST API (HTTP 502)", None, [])
+
+
+def test_patience_of_a_day_is_one() -> None:
+    """Thousands of tries are no trouble."""
+    time = FakeTime()
+    with pytest.raises(errors.PortalBusy):
+        open_client(httpx.MockTransport(lambda _request: HTML), time, retry_s=9_000).call("user.get")
+    assert time.now - START == 9_000
+
+
+def test_a_clock_that_stands_still_does_not_keep_a_call_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a last try."""
+    monkeypatch.setattr(patience, "MOST_TRIES", 3)
+    script = Script(*[HTML] * 3)
+    with pytest.raises(errors.PortalBusy):
+        open_client(script, sleep=lambda _seconds: None).call("user.get")
+    assert script.steps == []
+
+
+LIMIT = error("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
+COMMAND = {"a": Command("tasks.task.add", {"fields": {"TITLE": "x"}})}
+
+
+@pytest.mark.parametrize("send", [lambda one: one.call("tasks.task.add"), lambda one: one.batch(COMMAND)])
+def test_a_lost_write_tells_when_it_left(send: Callable[[Client], object]) -> None:
+    """Not when it was asked for: limits are waited for before it."""
+    time, script = FakeTime(), Script(LIMIT, LIMIT, httpx.ReadError("reset", request=REQUEST))
+    with pytest.raises(errors.PortalUncertain) as caught:
+        send(open_client(script, time, throttle=Throttle(None)))
+    assert caught.value.sent_at == datetime.fromtimestamp(START + 1.5, UTC)
+
+
+def test_a_write_lost_from_a_batchs_answer_tells_when_it_left() -> None:
+    """Its request was answered, without it."""
+    script = Script(LIMIT, batch_answer({"b": 1}))
+    items = open_client(script, throttle=Throttle(None)).batch(COMMAND | {"b": COMMAND["a"]})
+    lost = items["a"].error
+    assert isinstance(lost, errors.PortalUncertain)
+    assert lost.sent_at == datetime.fromtimestamp(START + 0.5, UTC)
+
+
+@pytest.mark.parametrize("send", [lambda one: one.call("user.get"), lambda one: one.batch({"a": Command("user.get")})])
+def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(send: Callable[[Client], object]) -> None:
+    """That calls go in batches is no business of people."""
+    trouble = httpx.ConnectError("[Errno -2] Name or service not known", request=REQUEST)
+    with pytest.raises(errors.PortalBusy) as caught:
+        send(open_client(Script(trouble), retry_s=0))
+    message = "cannot connect to plant.bitrix24.ru: [Errno -2] Name or service not known"
+    assert (caught.value.message.removeprefix("user.get: "), caught.value.hint) == (
+        message,
+        "check the network and BITRIX_WEBHOOK_URL, then try again",
+    )
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [error("INVALID_CREDENTIALS", "Invalid", 401), error("", "", 400), httpx.Response(404), LIMIT, HTML],
+)
+def test_no_message_speaks_of_a_batch(trouble: httpx.Response) -> None:
+    """Whatever is wrong with the whole request."""
+    with pytest.raises(errors.PortalError) as caught:
+        open_client(Script(trouble), retry_s=0).batch({"a": Command("user.get")})
+    assert "batch" not in str(caught.value)
 
 
 def test_patience_ends_with_its_time() -> None:
@@ -376,6 +454,14 @@ def test_a_secret_repeated_by_the_portal_is_blanked() -> None:
         open_client(script).call("user.get")
     assert str(caught.value) == "user.get: no such page: /rest/7/***/x (ERROR_CORE)"
     check_no_secret(caught.value)
+
+
+def test_a_secret_repeated_inside_a_batch_is_blanked() -> None:
+    """In an item's error and in its result alike: both are quoted to people."""
+    found = {"result": {"b": f"/rest/7/{SECRET}/y"}, "result_error": {"a": {"error": "X", "error_description": SECRET}}}
+    client = open_client(Script(ok(found)))
+    items = client.batch({"a": Command("user.get"), "b": Command("profile")})
+    assert ("user.get: *** (X)", "/rest/7/***/y") == (str(items["a"].error), items["b"].result)
 
 
 @pytest.mark.parametrize("trouble", [*DID_NOT_RUN, *MAY_HAVE_RUN])

@@ -16,6 +16,7 @@ import time as time_module
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,7 +26,7 @@ import httpx
 from b24tools import __version__, errors
 from b24tools.bitrix import address, answers, batches, chains, codes
 from b24tools.bitrix.batches import Command, Item, is_batchable
-from b24tools.bitrix.patience import Patience, Trouble
+from b24tools.bitrix.patience import Patience, Trouble, said
 from b24tools.bitrix.throttle import Throttle
 from b24tools.i18n import _
 
@@ -174,6 +175,9 @@ class Client:
                 body = self._exchange("batch", params, names, patience, safe=safe)
                 self._learn(batches.times(pending, body["result"]))
                 outcome = batches.settle(pending, body["result"], halt=halt)
+                for item in outcome.done.values():
+                    if isinstance(item.error, errors.PortalUncertain):
+                        item.error.sent_at = datetime.fromtimestamp(patience.sent_at, UTC)
                 done |= outcome.done
                 pending = {key: pending[key] for key in outcome.again}
                 if pending:
@@ -240,6 +244,7 @@ class Client:
             if until := self._throttle.parked_until(method):
                 patience.pause(_blocked(method, until))
             self._throttle.acquire(self._tell_of_throttle)
+            patience.sent_at = self._clock()
             outcome = self._attempt(method, content, names)
             if isinstance(outcome, dict):
                 self._learn({method: outcome.get("time")})
@@ -247,7 +252,7 @@ class Client:
             if isinstance(outcome, errors.B24ToolsError):
                 raise outcome
             if outcome.may_have_run and not safe:
-                raise outcome.uncertain()
+                raise outcome.uncertain(patience.sent_at)
             patience.pause(self._tell_throttle(outcome))
 
     def _attempt(self, method: str, content: bytes, names: tuple[str, ...]) -> answers.Outcome:
@@ -285,7 +290,8 @@ class Client:
             reason = _("no answer in time from {host}").format(host=self.host)
         else:
             reason = _("the connection to {host} broke: {detail}").format(host=self.host, detail=detail)
-        return Trouble(method, reason, may_have_run=not never_left)
+        hint = _("check the network and BITRIX_WEBHOOK_URL, then try again") if never_left else ""
+        return Trouble(method, reason, may_have_run=not never_left, hint=hint)
 
     def _learn(self, times: Mapping[str, Any]) -> None:
         self._throttle.learn(answers.resets(times, self._clock()))
@@ -296,7 +302,7 @@ class Client:
 
 
 def _blocked(method: str, until: float) -> Trouble:
-    reason = _("{method} is blocked by the portal for a while").format(method=method)
+    reason = said(method, _("blocked by the portal for a while"))
     return Trouble(method, reason, may_have_run=False, portal_code=codes.OPERATION_LIMIT, until=until)
 
 

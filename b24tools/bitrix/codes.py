@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from b24tools import errors
+from b24tools.bitrix.patience import said
 from b24tools.i18n import _
 
 QUERY_LIMIT = "QUERY_LIMIT_EXCEEDED"
@@ -155,8 +156,8 @@ def refusal(method: str, code: str, description: str, status: int = 200) -> erro
 
 def describe(method: str, code: str, description: str) -> str:
     """`tasks.task.add: text (CODE)`, of whatever is there."""
-    said = " ".join(part for part in (description, f"({code})" if code else "") if part)
-    return f"{method}: " + (said or _("the portal refused without saying why"))
+    reason = " ".join(part for part in (description, f"({code})" if code else "") if part)
+    return said(method, reason or _("the portal refused without saying why"))
 
 
 def hint_for(method: str, code: str) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from b24tools import errors
 from b24tools.i18n import _
 
-MOST_TRIES = 8
+MOST_TRIES = 20_000  # against a clock that stands still: the longest `retry_s`, a day, takes some 12000
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 15.0
 
@@ -23,33 +23,41 @@ class Trouble:
     may_have_run: bool
     portal_code: str = ""
     until: float | None = None  # of a block whose end is known
+    hint: str = ""  # what a person can do, besides trying again
 
     def busy(self, now: float) -> errors.PortalBusy:
         """The exception when there is no more patience."""
         if self.until is not None and self.until > now:
             minutes = int((self.until - now) // 60) + 1
             return errors.PortalBusy(
-                _("{method}: blocked by the portal for {minutes} min more").format(method=self.method, minutes=minutes),
+                said(self.method, _("blocked by the portal for {minutes} min more").format(minutes=minutes)),
                 _("the portal limits the time its server spends on a method; try again after that"),
                 method=self.method,
                 portal_code=self.portal_code,
                 until=datetime.fromtimestamp(self.until, UTC),
             )
         return errors.PortalBusy(
-            f"{self.method}: {self.reason}",
-            _("try again later"),
+            said(self.method, self.reason),
+            self.hint or _("try again later"),
             method=self.method,
             portal_code=self.portal_code,
         )
 
-    def uncertain(self) -> errors.PortalUncertain:
-        """The exception when a write must not be repeated blindly."""
-        return errors.PortalUncertain(
-            _("{method}: sent, but no answer came: {reason}").format(method=self.method, reason=self.reason),
+    def uncertain(self, sent_at: float | None = None) -> errors.PortalUncertain:
+        """The exception when a write must not be repeated blindly; `sent_at` is when it left."""
+        error = errors.PortalUncertain(
+            said(self.method, _("sent, but no answer came: {reason}").format(reason=self.reason)),
             _("it may have been done: look before repeating it"),
             method=self.method,
             portal_code=self.portal_code,
         )
+        error.sent_at = None if sent_at is None else datetime.fromtimestamp(sent_at, UTC)
+        return error
+
+
+def said(method: str, text: str) -> str:
+    """A message with the method it is about. People need not know that calls travel in batches."""
+    return text if method == "batch" else f"{method}: {text}"
 
 
 class Patience:
@@ -74,6 +82,7 @@ class Patience:
         self._on_wait = on_wait
         self._tries = 0
         self._deadline: float | None = None
+        self.sent_at = clock()  # of the call's last attempt
 
     def allows(self, until: float) -> bool:
         """Whether a block that ends then can be waited out."""
@@ -90,7 +99,7 @@ class Patience:
         if ahead > 0:
             wait = ahead + self._random()
         else:
-            wait = min(self._random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self._tries - 1)), left)
+            wait = min(self._random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._tries - 1, 10)), left)
         self._on_wait(wait, trouble.reason)
         self._sleep(wait)
 
