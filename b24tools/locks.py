@@ -14,18 +14,34 @@ import filelock
 from b24tools import errors
 from b24tools.i18n import _, os_reason
 
+NOTICEABLE_WAIT_S = 1.0
+
 
 @contextmanager
-def hold(folder: Path, name: str, wait_s: float, now: Callable[[], datetime]) -> Iterator[None]:
+def hold(
+    folder: Path,
+    name: str,
+    wait_s: float,
+    now: Callable[[], datetime],
+    say: Callable[[str], None] | None = None,
+) -> Iterator[None]:
     """Hold the lock `name` of this data folder; the system releases it when the process dies.
 
+    `say` is told once whom it waits for, if that takes a while.
     Raises Busy, naming the holder and since when, if it is not free within `wait_s` seconds.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / f"{name}.lock")
     note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read
     try:
-        lock.acquire(timeout=wait_s, poll_interval=0.1)
+        silent_s = wait_s if say is None else min(wait_s, NOTICEABLE_WAIT_S)
+        try:
+            lock.acquire(timeout=silent_s, poll_interval=0.1)
+        except filelock.Timeout:
+            if say is None or silent_s == wait_s:
+                raise
+            say(_("waiting for another run of `b24tools {name}`: {holder}").format(name=name, holder=_holder(note)))
+            lock.acquire(timeout=wait_s - silent_s, poll_interval=0.1)
     except filelock.Timeout:
         raise errors.Busy(
             _("another run of `b24tools {name}` is at work: {holder}").format(name=name, holder=_holder(note)),

@@ -81,7 +81,7 @@ class Session:
                 lock = (
                     nullcontext()
                     if dry_run
-                    else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now)
+                    else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
                 )
                 yield Tools(client, directory, opened, lock, self.pace(progress))
             finally:

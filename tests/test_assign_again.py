@@ -607,3 +607,26 @@ def test_a_dry_run_of_a_change_writes_nothing(works: Works) -> None:
     assert at(23, 10, 30) == result.tasks[0].end
     assert [] == works.portal.writes()
     assert works.assign(both)[0].finish == max(task.end for task in result.tasks if task.end) - timedelta(minutes=30)
+
+
+def test_a_deadline_moved_by_hand_outlives_other_changes(works: Works) -> None:
+    """It is not taken for ours because an update wrote something else."""
+    plain: dict[str, Any] = {"wanted": None, "files": ()}
+    task = sent(works, full(**plain))
+    works.portal.act("tasks.task.update", {"taskId": task.id, "fields": {"DEADLINE": at(30, 15).isoformat()}})
+    works.portal.log.clear()
+    assert "updated" == again(works, full(customer="Лютик", **plain))[0]
+    fields = outcome_and_fields(again(works, full(customer="Лютик", minutes=120.0, **plain)))[1][0]
+    assert ("TIME_ESTIMATE" in fields, "DEADLINE" in fields) == (True, False)
+
+
+def test_a_deadline_moved_by_hand_outlives_an_update_of_unknown_fate(works: Works) -> None:
+    """Such an update did not write it either."""
+    plain: dict[str, Any] = {"wanted": None, "files": ()}
+    task = sent(works, full(**plain))
+    works.portal.act("tasks.task.update", {"taskId": task.id, "fields": {"DEADLINE": at(30, 15).isoformat()}})
+    works.portal.faults.add(Fault("cut_after", method="tasks.task.update"))
+    assert 75 == works.assign(full(customer="Лютик", **plain))[0].exit_status
+    works.portal.log.clear()
+    fields = outcome_and_fields(again(works, full(customer="Лютик", minutes=120.0, **plain)))[1][0]
+    assert ("TIME_ESTIMATE" in fields, "DEADLINE" in fields) == (True, False)

@@ -31,7 +31,7 @@ def doubled(folder: Path) -> Works:
     """A portal that carried out the first send after the second: every line has two tasks."""
     works = new_works(folder)
     works.portal.faults.add(Fault("late", method="tasks.task.add"))
-    works.assign(SENT, retry_s=0)
+    works.assign(SENT)
     works.portal.run_late()
     first = ids(works)[0][0]
     assert [[first, first + 2], [first + 1, first + 3]] == ids(works)
@@ -73,7 +73,7 @@ def test_the_end_of_the_same_run_finds_the_second(tmp_path: Path) -> None:
         return response
 
     works.portal.handle = helpful  # type: ignore[method-assign]
-    (result,) = works.assign(SENT, retry_s=0)
+    (result,) = works.assign(SENT)
     assert ("created", [(DELETED,)] * 2) == (result.outcome, [task.warnings for task in result.tasks])
     assert [1, 1] == [len(found) for found in ids(works)]
     assert_sent_again_changes_nothing(works, SENT)
@@ -116,12 +116,25 @@ def test_a_second_task_that_somebody_finished_stays_finished(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
 def test_a_deletion_that_was_cut_is_done_by_the_next_send(kind: Any, tmp_path: Path) -> None:
-    """The run says "try later"."""
+    """The lines themselves are well: people are warned."""
     works = doubled(tmp_path)
     works.portal.faults.add(Fault(kind, method="tasks.task.delete"))
-    assert [75] == [one.exit_status for one in works.assign(SENT)]
+    (result,) = works.assign(SENT)
+    assert ("unchanged", 0) == (result.outcome, result.exit_status)
+    told = "whether a second task of this line was deleted is not known ("
+    assert [True, True] == [task.warnings[0].startswith(told) for task in result.tasks]
     assert ["unchanged"] == [one.outcome for one in works.assign(SENT)]
     assert [1, 1] == [len(found) for found in ids(works)]
+
+
+def test_a_deletion_that_is_refused_is_a_warning_beside_the_line(tmp_path: Path) -> None:
+    """The webhook's owner may lack the right to delete; the line stays good, with its changes written."""
+    works = doubled(tmp_path)
+    works.portal.faults.add(Fault("error", method="tasks.task.delete", code="0", description="no right", times=2))
+    (result,) = works.assign(SENT.model_copy(update={"customer": "ООО «Мак»"}))
+    assert ("updated", 0) == (result.outcome, result.exit_status)
+    told = "a second task of this line could not be deleted: tasks.task.delete: no right (0)"
+    assert [(told,)] * 2 == [task.warnings for task in result.tasks]
 
 
 @pytest.mark.parametrize(

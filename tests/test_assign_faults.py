@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from b24tools import onec
+from b24tools import errors, locks, onec
+from b24tools.jobs.assign import run
 from b24tools.sandbox import plant
 from b24tools.sandbox.faults import Fault
 from tests.aftermath import (
@@ -21,7 +24,7 @@ from tests.aftermath import (
     send_until_done,
     statuses,
 )
-from tests.plant import order
+from tests.plant import MONDAY, order, rules
 from tests.test_assign_crash import CASES, EACH_REQUEST, prepared, undisturbed
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -131,3 +134,90 @@ def test_a_project_in_the_making_is_waited_for_by_other_orders_too(tmp_path: Pat
         works.assign(order([("Сварщик", 60)]))
     assert [0] == statuses(works, order([("Макетчик", 60)], id="another", number="1Ц-00000101"))
     assert [plant.GROUP] == picture(works.portal)["projects"]
+
+
+SENT = order([("Сварщик", 60)])
+
+
+@pytest.mark.parametrize(("method", "bare"), [("tasks.task.add", False), ("sonet_group.create", True)])
+def test_what_left_late_is_looked_for_as_long_as_the_portal_may_work_on_it(
+    method: str, bare: bool, tmp_path: Path
+) -> None:
+    """The client waited for the limit first: the minute counts from when the request left."""
+    works = new_works(tmp_path, bare=bare)
+    works.portal.faults.add(Fault("limit", method=method, times=5))
+    works.portal.faults.add(Fault("late", method=method, delay_s=50))
+    assert [0] == statuses(works, SENT)
+    works.portal.run_late()
+    assert ([[1]], [plant.GROUP]) == (
+        [[len(found)] for found in works.tasks_of(SENT).values()],
+        picture(works.portal)["projects"],
+    )
+    assert_sent_again_changes_nothing(works, SENT)
+
+
+@pytest.mark.parametrize(("method", "bare"), [("tasks.task.add", False), ("sonet_group.create", True)])
+def test_the_next_run_counts_from_when_the_request_left_too(method: str, bare: bool, tmp_path: Path) -> None:
+    """The first run is dead before it looks."""
+    works = new_works(tmp_path, bare=bare)
+    works.portal.faults.add(Fault("limit", method=method, times=5))
+    works.portal.faults.add(Fault("late", method=method, delay_s=58))
+    with killed_at(works.portal, 10, executed=False):
+        works.assign(SENT)
+    assert "late" == works.portal.log[-1].outcome
+    assert [0] == statuses(works, SENT)
+    works.portal.run_late()
+    assert [plant.GROUP] == picture(works.portal)["projects"]
+    assert [1] == [len(found) for found in works.tasks_of(SENT).values()]
+
+
+@pytest.mark.parametrize("retry_s", [0, 10, 59])
+def test_with_little_patience_nothing_is_sent_again_while_the_portal_may_work_on_it(
+    retry_s: float, tmp_path: Path
+) -> None:
+    """The line says "try later", in the next run as well; repeating is safe."""
+    works = new_works(tmp_path)
+    works.portal.faults.add(Fault("late", method="tasks.task.add", delay_s=59.9))
+    told = "an answer was lost, and the portal may still be making the task"
+    for _run in range(2 if retry_s < 30 else 1):
+        (result,) = works.assign(SENT, retry_s=retry_s)
+        error = result.tasks[0].error
+        assert ("failed", 75, told) == (result.outcome, result.exit_status, error and error.message)
+    assert 1 == sum("tasks.task.add" in entry.methods for entry in works.portal.log)
+    works.clock.now += timedelta(minutes=1)
+    (result,) = works.assign(SENT, retry_s=retry_s)
+    assert (0, [1]) == (result.exit_status, [len(found) for found in works.tasks_of(SENT).values()])
+    assert_sent_again_changes_nothing(works, SENT)
+
+
+def test_with_little_patience_what_was_never_made_is_made_by_a_later_run(tmp_path: Path) -> None:
+    """The minute is over."""
+    works = new_works(tmp_path)
+    works.portal.faults.add(Fault("cut_before", method="tasks.task.add"))
+    assert [75] == [one.exit_status for one in works.assign(SENT, retry_s=0)]
+    works.clock.now += timedelta(minutes=1)
+    assert [0] == [one.exit_status for one in works.assign(SENT, retry_s=0)]
+    assert [1] == [len(found) for found in works.tasks_of(SENT).values()]
+
+
+def test_the_progress_of_a_large_order_knows_its_end(tmp_path: Path) -> None:
+    """Fifty commands to a batch."""
+    works = new_works(tmp_path)
+    seen: list[tuple[str, int, int]] = []
+    large = order([("Сварщик", 5)] * 60)
+    with works.tools() as tools:
+        pace = replace(tools.pace, progress=lambda stage, done, total: seen.append((stage, done, total)))
+        run.orders([large], replace(tools, pace=pace), rules())
+    assert [("tasks", 50, 60), ("tasks", 60, 60)] == seen
+
+
+def test_waiting_for_a_lock_is_told_once_with_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait nobody notices is not."""
+    monkeypatch.setattr(locks, "NOTICEABLE_WAIT_S", 0.05)
+    said: list[str] = []
+    with locks.hold(tmp_path, "assign", 0, lambda: MONDAY, said.append):
+        for wait_s in (0.05, 0.2):
+            with pytest.raises(errors.Busy), locks.hold(tmp_path, "assign", wait_s, lambda: MONDAY, said.append):
+                pass
+    holder = f"process {os.getpid()}, since {MONDAY.isoformat()}"
+    assert [f"waiting for another run of `b24tools assign`: {holder}"] == said

@@ -94,6 +94,17 @@ def test_a_lock_that_is_held_ends_with_try_later_and_says_whose_it_is(shop: Shop
     assert (75, "", expected, []) == (status, out, err, shop.portal.writes())
 
 
+def test_waiting_for_the_lock_is_told(shop: Shop) -> None:
+    """Before it is over, with the holder."""
+    file = shop.write_order("w", LINES)
+    since = datetime(2026, 11, 23, 4, tzinfo=UTC)
+    with locks.hold(shop.folder / "data", "assign", 0, lambda: since):
+        status, _out, err = end(shop.start("assign", file, B24_RETRY_SECONDS="1.2"))
+    holder = f"process {os.getpid()}, since {since.isoformat()}"
+    assert status == 75
+    assert err.startswith(f"waiting for another run of `b24tools assign`: {holder}\nanother run of"), err
+
+
 def test_a_process_that_was_killed_leaves_no_lock(shop: Shop) -> None:
     """The system releases it."""
     file = shop.write_order("d", [("Сварщик", 60)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from b24tools.jobs.assign.draft import ADD, Draft, candidate_record
+from b24tools.jobs.assign.draft import ADD, UPDATE, Draft, candidate_record
 from b24tools.store import Decision, LedgerTask
 
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
@@ -14,6 +14,7 @@ UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
     """The line as the draft has it; `state` is planned, writing or done."""
     item = draft.item
+    kept = draft.action == UPDATE and "DEADLINE" not in draft.fields  # then the task's may be one set by hand
     return LedgerTask(
         key=item.key,
         order_id=item.order.id,
@@ -26,7 +27,7 @@ def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
         department_id=draft.department.id if draft.department else None,
         start=draft.start,
         end=draft.end,
-        deadline=draft.deadline,
+        deadline=item.known.deadline if kept and item.known else draft.deadline,
         estimate_s=draft.estimate_s,
         sent_values={
             "onec": item.values,
@@ -43,7 +44,7 @@ def may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
     before = known.sent_values.get("onec", {})
     changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
     sent_values = {**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}}
-    if draft.deadline and draft.deadline_from_slot:
+    if draft.deadline and draft.deadline_from_slot and "DEADLINE" in draft.fields:
         sent_values["deadline_under_way"] = draft.deadline.isoformat()
     return replace(
         known,

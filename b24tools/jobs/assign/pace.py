@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
+from b24tools import errors
 from b24tools.i18n import _
 from b24tools.jobs.assign.reading import Portal
 from b24tools.models import Status, Task
@@ -32,16 +33,18 @@ class Pace:
     ) -> bool:
         """Look until it is there, or the portal cannot be at work any more on what left at `since`.
 
-        Whether it is there. `at_most_s` ends the patience earlier, for what can be mended later.
+        Whether that is settled now. `at_most_s` ends the patience earlier: then the portal may still
+        make it, and it must not be asked for again.
         """
         now = self.clock()
-        until = min(min(since, now) + timedelta(seconds=EXECUTES_S), now + timedelta(seconds=at_most_s))
+        ends = min(since, now) + timedelta(seconds=EXECUTES_S)
+        until = min(ends, now + timedelta(seconds=at_most_s))
         pause_s = 1.0
         told = False
         while not look():
             left_s = (until - self.clock()).total_seconds()
             if left_s <= 0:
-                return False
+                return until >= ends
             if not told:
                 moment = until.astimezone(zone).strftime("%H:%M:%S")
                 self.say(
@@ -96,6 +99,15 @@ def untouched(task: Task) -> bool:
     """Whether nobody did anything to it since it was made."""
     changed = task.changed_at and task.created_at and task.changed_at - task.created_at > timedelta(seconds=TOUCHED_S)
     return task.status in (Status.NEW, Status.PENDING) and not (changed or task.spent_s or task.comments)
+
+
+def may_still_run() -> errors.PortalUncertain:
+    """The error of a line whose lost add the portal may still carry out: a second one could make two tasks."""
+    return errors.PortalUncertain(
+        _("an answer was lost, and the portal may still be making the task"),
+        _("Send the order again in a minute: nothing is made twice."),
+        method="tasks.task.add",
+    )
 
 
 def latest(moments: Sequence[datetime | None]) -> datetime | None:

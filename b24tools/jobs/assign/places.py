@@ -54,16 +54,20 @@ class PlaceMaker:
         found = None if earlier is None else self._look_for_project(earlier)
         if found is not None:
             return found
-        since = self._pace.clock()
-        self._store.mark_sent(keys, since)
+        try:
+            return self._make_noted_project(name, keys)
+        except errors.PortalUncertain as error:
+            found = self._look_for_project(error.sent_at or self._pace.clock())
+        return found if found is not None else self._make_noted_project(name, keys)
+
+    def _make_noted_project(self, name: str, keys: Sequence[str]) -> int:
+        """The ledger knows since when it may be in the making."""
+        self._store.mark_sent(keys, self._pace.clock())
         try:
             return self._make_project(name)
-        except errors.PortalUncertain:
-            found = self._look_for_project(since)
-        if found is not None:
-            return found
-        self._store.mark_sent(keys, self._pace.clock())
-        return self._make_project(name)
+        except errors.PortalUncertain as error:  # it may have left long after it was ready to
+            self._store.mark_sent(keys, error.sent_at or self._pace.clock())
+            raise
 
     def _look_for_project(self, since: datetime) -> int | None:
         found: list[int] = []

@@ -18,7 +18,7 @@ from b24tools.i18n import _
 from b24tools.jobs.assign import ledger, reading
 from b24tools.jobs.assign.draft import ADD, COMPLETE, UPDATE, Draft, Rules
 from b24tools.jobs.assign.files import Files, Mark, files_of, mark
-from b24tools.jobs.assign.pace import Pace, Progress, find_lost, latest, untouched
+from b24tools.jobs.assign.pace import Pace, Progress, find_lost, latest, may_still_run, untouched
 from b24tools.jobs.assign.places import PlaceMaker
 from b24tools.jobs.assign.reading import Portal, TitleQuestion
 from b24tools.models import Status, Task
@@ -74,11 +74,12 @@ class Writer:
         self._files.upload(busy)
         self._files.leave_out_attached(busy)
         self._let_updates_end(busy)
+        writes = self._commands(busy)
         done = 0
-        for chunk in _chunks(self._commands(busy)):
+        for chunk in _chunks(writes):
             self._send(chunk)
             done += len(chunk)
-            self._pace.progress("tasks", done, done)
+            self._pace.progress("tasks", done, len(writes))
         self._approve([draft for draft in busy if draft.action == COMPLETE and draft.error is None])
         self._remove_duplicates()
         self._note_kept(drafts)
@@ -134,10 +135,11 @@ class Writer:
         return found
 
     def _send(self, chunk: Sequence[Write]) -> None:
-        since = self._pace.clock()
-        self._note_sending(chunk, since)
+        self._note_sending(chunk, self._pace.clock())
         lost: list[Draft] = []
-        for write, item in zip(chunk, self._ask(chunk), strict=True):
+        items = self._ask(chunk)
+        since = self._left_at(items)  # the client may have waited long before it
+        for write, item in zip(chunk, items, strict=True):
             draft = write.draft
             try:
                 self._take(write, item)
@@ -145,7 +147,7 @@ class Writer:
                 uncertain = isinstance(error, errors.PortalUncertain)
                 if write.verb == ADD and (uncertain or item.error is None):  # lost, or an answer that says nothing
                     lost.append(draft)
-                elif uncertain:
+                elif uncertain and write.verb != DELETE:
                     draft.fail(error)
                 else:
                     self._refused(draft, write.verb, error)
@@ -153,9 +155,15 @@ class Writer:
         unsure |= {draft.item.key for draft in lost}
         self._answered = [replace(row, writing_since=since) if row.key in unsure else row for row in self._answered]
         self._flush()
+        self._store.mark_sent(unsure, since)
         self._store.mark_answered({write.draft.item.key for write in chunk} - unsure)
         if lost:
             self._settle(lost, since)
+
+    def _left_at(self, items: Sequence[Item]) -> datetime:
+        """When the last request left whose fate is not known; not before that, if nobody knows."""
+        lost = [item.error for item in items if isinstance(item.error, errors.PortalUncertain)]
+        return latest([error.sent_at for error in lost]) or self._pace.clock()
 
     def _note_sending(self, chunk: Sequence[Write], since: datetime) -> None:
         """Before a batch leaves, the ledger knows everything that may be different after it."""
@@ -222,7 +230,13 @@ class Writer:
     def _refused(self, draft: Draft, verb: str, error: errors.PortalError) -> None:
         if verb == ADD:
             self._answered.append(ledger.row(draft, "planned", self._pace.clock()))
-        if verb == DELETE:
+        if verb == DELETE and isinstance(error, errors.PortalUncertain):
+            draft.warnings.append(
+                _(
+                    "whether a second task of this line was deleted is not known ({reason}); send the order again"
+                ).format(reason=error.message)
+            )
+        elif verb == DELETE:
             draft.warnings.append(_("a second task of this line could not be deleted: {reason}").format(reason=error))
         else:
             draft.fail(error)
@@ -252,14 +266,18 @@ class Writer:
             return len(self._found(lost, since)) == len(lost)
 
         try:
-            self._pace.look_until(since, look, self._rules.zone, at_most_s=self._rules.retry_s)
+            settled = self._pace.look_until(since, look, self._rules.zone, at_most_s=self._rules.retry_s)
             found = self._found(lost, since)
             for draft in lost:
                 if task := found.get(draft.item.key):
                     self._added(draft, task)
-            self._repeated += lost
             self._flush()
-            self._send_again([draft for draft in lost if draft.task is None])
+            missing = [draft for draft in lost if draft.task is None]
+            if settled:
+                self._repeated += lost
+                self._send_again(missing)
+            else:
+                _fail(missing, may_still_run())
         except errors.PortalError as error:
             _fail([draft for draft in lost if draft.task is None and draft.error is None], error)
 
@@ -276,6 +294,7 @@ class Writer:
                 self._take(write, item)
             except errors.PortalUncertain as error:
                 write.draft.fail(error)
+                self._store.mark_sent([write.draft.item.key], error.sent_at or self._pace.clock())
             except errors.PortalError as error:
                 self._refused(write.draft, ADD, error)
         self._flush()
