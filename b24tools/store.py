@@ -340,6 +340,7 @@ def open_copy(path: Path) -> Store:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source:
                 source.backup(copy.conn)
         except sqlite3.Error as error:
+            copy.close()
             raise _unusable(path, error) from error
     migrations.apply(copy)
     return Store(copy)
