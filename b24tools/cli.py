@@ -19,6 +19,7 @@ from b24tools.i18n import _, os_reason
 
 INTERRUPTED = 130
 SANDBOX_TOKEN = "sandboxtoken"  # noqa: S105 - of events, as much a secret as the code
+GLOBAL_OPTIONS = {"-v", "-vv", "--verbose", "-q", "--quiet", "--env-file"}
 SANDBOX_CODE = "sandboxsandbox00"  # always the same, so that a .env made for it goes on to work
 
 app = cli_words.App(
@@ -65,7 +66,10 @@ def _run(arguments: Sequence[str], context: Context) -> int:
     except errors.B24ToolsError as error:
         return _failed(context, error)
     except typer.TyperException as error:
-        usage = errors.ConfigError(cli_words.usage(error), _("`b24tools --help` shows the usage."))
+        hint = _("`b24tools --help` shows the usage.")
+        if any(word in GLOBAL_OPTIONS for word in arguments):
+            hint = _("-v, -q and --env-file stand before the command: b24tools -v assign order.json")
+        usage = errors.ConfigError(cli_words.usage(error), hint)
         usage.code = "usage"
         return _failed(context, usage)
     except (KeyboardInterrupt, typer.Abort):
@@ -235,9 +239,8 @@ def sandbox(
     if events is not None:
         portal.add_handler(events, SANDBOX_TOKEN)
         lines.append(f"BITRIX_OUTGOING_TOKEN={SANDBOX_TOKEN}")
-    show.text("\n".join(lines))
     try:
-        front.run(portal, "127.0.0.1", port)
+        front.run(portal, "127.0.0.1", port, lambda: show.text("\n".join(lines)))
     except OSError as error:
         raise errors.ConfigError(
             _("port {port} cannot be used: {reason}").format(port=port, reason=os_reason(error)),

@@ -219,10 +219,16 @@ def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
         time.sleep(0.005)
 
 
-def run(portal: Portal, host: str = "127.0.0.1", port: int = 8024) -> None:
-    """The portal on a port until Ctrl+C, sending its events. A port that is taken is an OSError."""
+def run(
+    portal: Portal, host: str = "127.0.0.1", port: int = 8024, ready: Callable[[], None] = lambda: None
+) -> None:
+    """The portal on a port until Ctrl+C, sending its events. A port that is taken is an OSError.
+
+    `ready` is called when the port is ours.
+    """
     server = uvicorn.Server(_config(portal, certfile=None, keyfile=None))
     with _listen(host, port) as listener, _courier(portal), suppress(KeyboardInterrupt):
+        ready()
         server.run(sockets=[listener])
 
 
