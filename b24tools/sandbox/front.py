@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,9 +219,7 @@ def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
         time.sleep(0.005)
 
 
-def run(
-    portal: Portal, host: str = "127.0.0.1", port: int = 8024, ready: Callable[[], None] = lambda: None
-) -> None:
+def run(portal: Portal, host: str = "127.0.0.1", port: int = 8024, ready: Callable[[], None] = lambda: None) -> None:
     """The portal on a port until Ctrl+C, sending its events. A port that is taken is an OSError.
 
     `ready` is called when the port is ours.
