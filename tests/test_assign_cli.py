@@ -389,7 +389,7 @@ def test_a_portal_that_is_down_is_to_be_tried_later(
     assert "portal_busy" == b24tools("assign", SAMPLE, "--json").envelope["error"]["code"]
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
     both = b24tools("assign", "bad.json", SAMPLE)
-    assert (75, ["bad.json", "batch"]) == (
+    assert (75, ["bad.json", "cannot connect to 127.0.0.1"]) == (
         both.status,
         [line.partition(":")[0] for line in both.err.splitlines()],
     )

@@ -150,7 +150,7 @@ def test_patience_of_a_day_is_one() -> None:
     """Thousands of tries are no trouble."""
     time = FakeTime()
     with pytest.raises(errors.PortalBusy):
-        open_client(httpx.MockTransport(lambda _request: HTML), time, retry_s=9_000).call("user.get")
+        open_client(httpx.MockTransport(lambda _request: httpx.Response(502)), time, retry_s=9_000).call("user.get")
     assert time.now - START == 9_000
 
 

@@ -155,7 +155,8 @@ class Writer:
         unsure |= {draft.item.key for draft in lost}
         self._answered = [replace(row, writing_since=since) if row.key in unsure else row for row in self._answered]
         self._flush()
-        self._store.mark_sent(unsure, since)
+        if unsure:
+            self._store.mark_sent(unsure, since)
         self._store.mark_answered({write.draft.item.key for write in chunk} - unsure)
         if lost:
             self._settle(lost, since)
