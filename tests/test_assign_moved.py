@@ -315,3 +315,16 @@ def test_a_lost_database_and_keys_that_cannot_be_searched_make_nothing_twice(tmp
     works.portal.handle = without_search  # type: ignore[method-assign]
     works.assign(SENT)
     assert before == task_ids(works)
+
+
+def test_a_task_lost_hours_ago_is_not_waited_for(tmp_path: Path) -> None:
+    """Whatever the portal was making is there: one request reads all, the other writes."""
+    works = new_works(tmp_path)
+    works.assign(order([("Макетчик", 60)], id="warm", number="w"))
+    with killed_at(works.portal, 2, executed=False):
+        works.assign(order())
+    works.clock.now += timedelta(hours=3)
+    works.clock.slept.clear()
+    works.portal.log.clear()
+    assert "created" == works.assign(order())[0].outcome
+    assert (2, []) == (len(works.portal.log), works.clock.slept)

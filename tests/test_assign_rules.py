@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -573,7 +574,8 @@ def test_a_dry_run_plans_what_the_real_run_does(works: Works) -> None:
 
 def test_work_does_not_go_to_whoever_was_dismissed_since_the_people_were_cached(works: Works) -> None:
     """It costs no request to know."""
-    first = works.assign(order())[0].tasks[0]
+    works.assign(order())
+    first = works.assign(order(id="second", number="2"), dry_run=True)[0].tasks[0]
     assert first.responsible is not None
     works.portal.users[first.responsible[0]].active = False
     works.portal.log.clear()
@@ -618,3 +620,91 @@ def test_an_owner_who_is_no_administrator_creates_the_tasks_himself(works: Works
     assert 1 == stored(works, result.tasks[0].task_id)["creator"]
     changed = works.assign(order(department="Сварщик"), non_admin=True)[0]
     assert [None] == [task.error for task in changed.tasks]
+
+
+def test_only_the_orders_with_files_fail_where_the_storage_is_shut(works: Works) -> None:
+    """The webhook has no scope for the disk."""
+    works.portal.scopes.discard("disk")
+    with_file = order(id="second", number="2", files=(onec.Attachment(name="a.txt", content=b"a"),))
+    plain, filed = works.assign(order(), with_file)
+    assert ["created", "failed"] == [plain.outcome, filed.outcome]
+    assert isinstance(filed.tasks[0].error, errors.PortalDenied)
+    assert "insufficient_scope" == filed.tasks[0].error.portal_code
+    assert [[]] == list(works.tasks_of(with_file).values())
+
+
+def test_a_failed_order_is_never_ready(works: Works) -> None:
+    """It has a plan, but no task."""
+    works.portal.scopes.discard("disk")
+    new = order(wanted=at(23), wanted_is_day=True, files=(onec.Attachment(name="a.txt", content=b"a"),))
+    (result,) = works.assign(new)
+    assert ("failed", None, 0) == (result.outcome, result.finish, result.late_s)
+
+
+def test_an_archived_project_of_the_same_name_is_not_used(works: Works) -> None:
+    """Though its id is lower."""
+    works.portal.groups[1].closed = True
+    other = works.portal.add_group(plant.GROUP, owner=1)
+    (task,) = works.assign(order())[0].tasks
+    assert other.id == stored(works, task.task_id)["group"]
+
+
+# the cache itself
+
+
+def test_a_scope_that_was_granted_is_seen_at_once(works: Works) -> None:
+    """Nobody waits a day for the cache to forget that it was missing."""
+    works.portal.scopes.discard("timeman")
+    assert any("timeman" in one for one in works.assign(order())[0].warnings)
+    works.portal.scopes.add("timeman")
+    assert () == works.assign(order(id="second", number="2"))[0].warnings
+
+
+@pytest.mark.parametrize("damage", [b"no database at all", b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_damaged_cache_is_made_anew(works: Works, damage: bytes) -> None:
+    """It holds nothing that cannot be asked for again."""
+    works.assign(order())
+    for file in (works.folder / "cache").glob("cache.db*"):
+        file.unlink()
+    (works.folder / "cache" / "cache.db").write_bytes(damage)
+    assert "created" == works.assign(order(id="second", number="2"))[0].outcome
+    works.portal.log.clear()
+    assert "unchanged" == works.assign(order(id="second", number="2"))[0].outcome
+    assert 1 == len(works.portal.log)
+
+
+def test_a_cache_damaged_in_the_middle_of_a_run_does_not_stop_it(works: Works) -> None:
+    """What was cached is asked for again."""
+    works.assign(order())
+    with works.tools() as tools:
+        with sqlite3.connect(works.folder / "cache" / "cache.db") as cache:
+            cache.execute("UPDATE Cache SET value = x'00ff', raw = 1, mode = 1")
+        assert tools.directory.company(with_files=False).fresh
+
+
+def test_a_dry_run_says_that_the_data_folder_cannot_be_used(works: Works) -> None:
+    """As a real run does."""
+    works.folder.mkdir(parents=True, exist_ok=True)
+    (works.folder / "cache").write_text("")
+    with pytest.raises(errors.ConfigError, match="cannot be used") as caught:
+        works.assign(order(), dry_run=True)
+    assert (2, "B24_DATA_DIR") == (caught.value.exit_status, (caught.value.hint or "")[:12])
+
+
+def test_a_position_without_people_is_looked_for_once_an_hour_where_somebody_takes_its_work(works: Works) -> None:
+    """The order again takes one request, another order with it no more than one with a department."""
+    works.assign(order())
+    works.assign(order([("Никто", 5)]), fallback_user=1)
+    works.portal.log.clear()
+    works.assign(order([("Никто", 5)]), fallback_user=1)
+    assert 1 == len(works.portal.log)
+    works.assign(order([("Никто", 5)], id="second", number="2"), fallback_user=1)
+    assert 3 == len(works.portal.log)
+
+
+def test_a_department_made_after_its_order_failed_is_seen_at_once(works: Works) -> None:
+    """Without a fallback user every such order looks."""
+    assert "failed" == works.assign(order([("Резчик", 5)]))[0].outcome
+    shop = works.portal.add_department("Резчик", parent=4)
+    works.portal.add_user("Иван", "Резчиков", departments=[shop.id])
+    assert "Резчиков" == chosen(works, "Резчик")

@@ -300,3 +300,14 @@ def test_a_schedule_that_may_not_be_read_is_none() -> None:
 def test_the_zone_of_the_portals_dates(profile_zone: str, server_now: str | None, expected: Any) -> None:
     """The owner's; else the server's, of which only the offset is known; else the configured one."""
     assert expected == methods.owner_zone(Owner(1, "", True, profile_zone), MOSCOW, server_now)
+
+
+def test_an_archived_project_comes_after_the_others() -> None:
+    """In the order of their ids otherwise."""
+    rows = [{"ID": "1", "NAME": "А", "CLOSED": "Y"}, {"ID": "2", "NAME": "А", "CLOSED": "N"}, {"ID": "3", "NAME": "А"}]
+    assert [(2, "А"), (3, "А"), (1, "А")] == read(methods.groups_named("А"), rows)
+
+
+def test_a_list_is_paged_without_its_own_order() -> None:
+    """The chain sets that itself."""
+    assert {"FILTER": {"LAST_NAME": "Ли", "ACTIVE": "Y"}} == methods.paged(methods.people_by_surname("Ли").command)

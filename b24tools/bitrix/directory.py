@@ -6,7 +6,10 @@ host: departments and schedule for a day, people for some hours.
 
 from __future__ import annotations
 
+import sqlite3
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from b24tools import errors
 from b24tools.bitrix import chains, methods
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 from b24tools.models import Department
 from b24tools.staff import Staff, find_root, nearest_name
 
@@ -25,6 +28,8 @@ HOUR_S = 3600
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
 PEOPLE_PAGES = 20
 COUNTS_LIFETIME_S = 90 * 24 * HOUR_S
+
+_DAMAGE = (sqlite3.Error, OSError, ValueError, zlib.error, diskcache.Timeout)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Company:
-    """What rarely changes. `fresh`: read just now, not from the cache. `open_total`: only when fresh."""
+    """What rarely changes. `fresh`: read just now, not from the cache. `open_total`: only when fresh.
+
+    `storage_error`: why the portal shows no place for files, where they were asked for.
+    """
 
     staff: Staff
     schedule: Mapping[str, Any] | None
@@ -47,6 +55,7 @@ class Company:
     missing_scopes: tuple[str, ...]
     fresh: bool
     open_total: int | None = None
+    storage_error: errors.PortalError | None = None
 
 
 @dataclass(frozen=True)
@@ -69,13 +78,13 @@ class Directory:
         self._names = names
         self._directory_s = directory_h * HOUR_S
         self._people_s = people_h * HOUR_S
-        if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._cache: Any = diskcache.Cache(folder and str(folder), disk=diskcache.JSONDisk)
+        self._folder = folder
+        self._cache = _open_cache(folder)
 
     def close(self) -> None:
         """Close the cache."""
-        self._cache.close()
+        if self._cache is not None:
+            self._cache.close()
 
     def company(self, *, with_files: bool, refresh: bool = False) -> Company:
         """Departments, the production's people, schedule and places: 0 requests warm, 2 cold.
@@ -85,15 +94,16 @@ class Directory:
         cached = None if refresh else self._get("company")
         if cached is not None and with_files and cached["root_folder_id"] is None:
             cached = None
-        open_total = None
+        open_total = storage_error = None
         fresh = cached is None
         if cached is None:
-            cached, open_total = self._read_company(with_files)
-            self._set("company", cached, self._directory_s)
+            cached, open_total, storage_error = self._read_company(with_files)
+            # a scope that is granted is to be seen at once
+            self._set("company", cached, 0 if cached["missing_scopes"] else self._directory_s)
         departments = methods.read_departments(cached["departments"])
         root = find_root(departments, self._names.department)
         if root is None:
-            self._cache.delete(self._key("company"))
+            self._forget("company")
             raise _no_department(self._names.department, departments)
         people = None if refresh else self._get(f"people:{root.id}")
         if people is None:
@@ -109,6 +119,7 @@ class Directory:
             missing_scopes=tuple(cached["missing_scopes"]),
             fresh=fresh,
             open_total=open_total,
+            storage_error=storage_error,
         )
 
     def remember_places(self, places: Places) -> None:
@@ -122,6 +133,15 @@ class Directory:
             }
             self._set("company", cached, self._directory_s)
 
+    def vacant(self) -> set[str]:
+        """The positions that had no people when the portal was last asked, within the hour."""
+        return set(self._get("vacant") or [])
+
+    def remember_vacant(self, positions: set[str]) -> None:
+        """Keep these for an hour, which begins again for the others."""
+        if positions - self.vacant():
+            self._set("vacant", sorted(positions | self.vacant()), HOUR_S)
+
     def open_counts(self) -> dict[int, int]:
         """How many open tasks each person had when last seen: it says how long a chain of pages must be."""
         return {int(key): int(value) for key, value in (self._get("open_counts") or {}).items()}
@@ -132,7 +152,7 @@ class Directory:
         known |= {str(key): value for key, value in counts.items()}
         self._set("open_counts", known, COUNTS_LIFETIME_S)
 
-    def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None]:
+    def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None, errors.PortalError | None]:
         names = self._names
         commands: dict[str, Command] = {
             **{f"departments{page}": methods.departments(page * 50).command for page in range(DEPARTMENT_PAGES)},
@@ -152,7 +172,14 @@ class Directory:
         if rest:
             for item in self._client.batch(rest).values():
                 departments |= {row["ID"]: row for row in item.value}
-        root_folder_id, folder_id = read_folder(items, names.folder) if with_files else (None, None)
+        root_folder_id, folder_id, storage_error = None, None, None
+        try:
+            if with_files:
+                root_folder_id, folder_id = read_folder(items, names.folder)
+        except errors.PortalBusy:
+            raise
+        except errors.PortalError as error:
+            storage_error = error
         missing: list[str] = []
         company = {
             "departments": list(departments.values()),
@@ -164,7 +191,7 @@ class Directory:
             "missing_scopes": missing,
         }
         open_item = items["open"]
-        return company, open_item.total if open_item.error is None else None
+        return company, open_item.total if open_item.error is None else None, storage_error
 
     def _read_people(self, department_ids: Sequence[int]) -> list[Any]:
         pages = self._client.pages(chains.USERS, methods.people_of(department_ids), length=PEOPLE_PAGES)
@@ -176,11 +203,69 @@ class Directory:
         return "|".join((self._client.host, names.department, names.group, names.folder, str(names.schedule_id), what))
 
     def _get(self, what: str) -> Any:
-        return self._cache.get(self._key(what))
+        try:
+            return None if self._cache is None else self._cache.get(self._key(what))
+        except _DAMAGE as error:
+            self._mend(error)
+            return None
 
     def _set(self, what: str, value: Any, lifetime_s: float) -> None:
-        if lifetime_s > 0:
-            self._cache.set(self._key(what), value, expire=lifetime_s)
+        """With no lifetime what was there is gone, too."""
+        if lifetime_s <= 0:
+            self._forget(what)
+            return
+        try:
+            if self._cache is not None:
+                self._cache.set(self._key(what), value, expire=lifetime_s)
+        except _DAMAGE as error:
+            self._mend(error)
+
+    def _forget(self, what: str) -> None:
+        try:
+            if self._cache is not None:
+                self._cache.delete(self._key(what))
+        except _DAMAGE as error:
+            self._mend(error)
+
+    def _mend(self, error: Exception) -> None:
+        """Begin a damaged cache anew; go without one that cannot be used just now."""
+        cache, self._cache = self._cache, None
+        with suppress(*_DAMAGE):
+            cache.close()
+        if _is_damage(error):
+            _remove(self._folder)
+            self._cache = _open_cache(self._folder)
+
+
+def _open_cache(folder: Path | None) -> Any:
+    """The cache in the folder; None where there can be none. Raises ConfigError for a folder that cannot be made."""
+    try:
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.ConfigError(
+            _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),
+            _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
+        ) from error
+    for _attempt in range(2):
+        try:
+            return diskcache.Cache(folder and str(folder), disk=diskcache.JSONDisk)
+        except _DAMAGE as error:
+            if not _is_damage(error):
+                break
+            _remove(folder)
+    return None
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the cache is broken, and not just busy, full or forbidden."""
+    return not isinstance(error, (sqlite3.OperationalError, OSError, diskcache.Timeout))
+
+
+def _remove(folder: Path | None) -> None:
+    for file in folder.glob("cache.db*") if folder else ():
+        with suppress(OSError):
+            file.unlink()
 
 
 def folder_commands(folder: str) -> dict[str, Command]:

@@ -371,11 +371,11 @@ def _site_date(text: str) -> date | None:
 
 
 def groups_named(name: str) -> Query[list[tuple[int, str]]]:
-    """The projects of exactly this name, or with this id, as (id, name)."""
+    """The projects of exactly this name, or with this id, as (id, name); the archived ones last."""
     conditions = {"ID": int(name)} if name.isdecimal() else {"NAME": name}
 
     def read(result: Any) -> list[tuple[int, str]]:
-        rows = _rows(result, "sonet_group.get")
+        rows = sorted(_rows(result, "sonet_group.get"), key=lambda row: row.get("CLOSED") == "Y")
         return [(_id(row, "ID", "sonet_group.get"), str(row.get("NAME") or "")) for row in rows]
 
     return Query(Command("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}), read)

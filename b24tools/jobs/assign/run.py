@@ -13,9 +13,10 @@ from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import DONE, Draft, Drafter, Item, Rules, surname_of, wanted_end
-from b24tools.jobs.assign.pace import CLOCKS_APART, Pace, find_lost, latest, may_still_run
+from b24tools.jobs.assign.files import files_of
+from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
-from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
+from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, FAILED, OrderResult, TaskResult, outcome_of
 from b24tools.jobs.assign.writing import Writer
 from b24tools.models import Person, Task
 from b24tools.planning import sources
@@ -89,10 +90,10 @@ class _Run:
         self._under_way: set[str] = set()  # lines whose task the portal may still be making
 
     def run(self) -> list[OrderResult]:
-        company = self._company()
         ids = [order.id for order in self._orders]
         self._before = self._tools.store.order_outcomes(ids)
         ledger = self._tools.store.ledger(ids)
+        company = self._company(ledger)
         titles = self._title_questions(ledger)
         questions = self._questions(company, ledger, titles)
         portal = self._read(questions, ledger)
@@ -103,6 +104,10 @@ class _Run:
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         company = _as_answered(company, portal, questions.workers)
         drafter, drafts = self._draft(company, portal, questions, items)
+        if company.storage_error is not None and portal.places.folder_id is None:
+            for draft in drafts:
+                if files_of(draft) and draft.error is None:
+                    draft.fail(company.storage_error)
         if not self._dry_run:
             for draft in drafts:
                 if draft.item.key in self._under_way and draft.task is None and draft.error is None:
@@ -112,14 +117,30 @@ class _Run:
 
     # reading
 
-    def _company(self) -> Company:
+    def _company(self, ledger: Mapping[str, LedgerTask]) -> Company:
+        directory = self._tools.directory
         with_files = any(order.files for order in self._orders)
-        company = self._tools.directory.company(with_files=with_files)
-        lines = [(line.position, order.department) for order in self._orders for line in order.lines]
-        if not company.fresh and not all(company.staff.position(*line).people for line in lines):
-            # a department may have been made or renamed since it was cached
-            company = self._tools.directory.company(with_files=with_files, refresh=True)
+        company = directory.company(with_files=with_files)
+        vacant = self._vacant(company, ledger)
+        if not vacant:
+            return company
+        # A department may have been made or renamed since it was cached. Where somebody takes such work
+        # it is the rule that it has none: then looking once an hour will do.
+        if not company.fresh and not (self._rules.fallback_user and vacant <= directory.vacant()):
+            company = directory.company(with_files=with_files, refresh=True)
+            vacant = self._vacant(company, ledger)
+        directory.remember_vacant(vacant)
         return company
+
+    def _vacant(self, company: Company, ledger: Mapping[str, LedgerTask]) -> set[str]:
+        """The positions without people for which work is to be given out."""
+        lines = [
+            (item.line.position, item.order.department)
+            for item in _items(self._orders, ledger)
+            if not (item.order.done or (item.known and item.known.task_id))
+        ]
+        vacant = [line for line in lines if not company.staff.position(*line).people]
+        return {f"{same_name(position)}|{same_name(department or '')}" for position, department in vacant}
 
     def _questions(
         self,
@@ -184,12 +205,15 @@ class _Run:
     def _read(self, questions: Questions, ledger: dict[str, LedgerTask]) -> Portal:
         """The portal as it is now; the ledger learns which tasks an earlier run that was cut has made."""
         tools = self._tools
+        asked_at = tools.pace.clock()
         portal, questions = self._read_once(questions)
         if not self._dry_run:
             tools.store.remember_host(tools.client.host)
         lost = _lost(ledger)
         found = self._find_lost(portal, lost)
-        if len(found) < len(lost) and not self._dry_run:
+        missing = [line.writing_since for line in lost if line.key not in found]
+        sent = latest(missing)
+        if sent is not None and sent + timedelta(seconds=EXECUTES_S) >= asked_at and not self._dry_run:
             settled = self._wait_for_lost(portal, questions, lost)
             portal, questions = self._read_once(questions)
             found = self._find_lost(portal, lost)
@@ -334,7 +358,7 @@ class _Run:
         unfinished = before and not order.done and any(draft.task and draft.task.status in DONE for draft in mine)
         if unfinished:
             warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
-        finish = max((task.end for task in tasks if task.end), default=None)
+        finish = max((task.end for task in tasks if task.end and task.outcome != FAILED), default=None)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
