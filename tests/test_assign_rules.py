@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -677,7 +678,7 @@ def test_a_cache_damaged_in_the_middle_of_a_run_does_not_stop_it(works: Works) -
     """What was cached is asked for again."""
     works.assign(order())
     with works.tools() as tools:
-        with sqlite3.connect(works.folder / "cache" / "cache.db") as cache:
+        with closing(sqlite3.connect(works.folder / "cache" / "cache.db")) as cache, cache:
             cache.execute("UPDATE Cache SET value = x'00ff', raw = 1, mode = 1")
         assert tools.directory.company(with_files=False).fresh
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -247,14 +247,26 @@ def _open_cache(folder: Path | None) -> Any:
             _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),
             _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
         ) from error
-    for _attempt in range(2):
-        try:
-            return diskcache.Cache(folder and str(folder), disk=diskcache.JSONDisk)
-        except _DAMAGE as error:
-            if not _is_damage(error):
-                break
-            _remove(folder)
-    return None
+    if folder is not None and _is_damaged(folder / "cache.db"):
+        _remove(folder)
+    try:
+        return diskcache.Cache(folder and str(folder), disk=diskcache.JSONDisk)
+    except _DAMAGE:  # busy, full or forbidden
+        return None
+
+
+def _is_damaged(file: Path) -> bool:
+    """Whether it is no database. Looked at beforehand: diskcache would leave its connection open."""
+    if not file.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:
+        return True
+    return False
 
 
 def _is_damage(error: Exception) -> bool:
