@@ -66,27 +66,29 @@ class Session:
         from b24tools.jobs.assign.run import Tools
 
         settings = self.settings
-        with self.open_client() as client, told_of_the_database(settings.database):
-            opened = store.open_copy(settings.database) if dry_run else store.open_store(settings.database)
-            names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
-            directory = Directory(
-                client,
-                settings.data_dir / "cache",
-                names,
-                directory_h=settings.directory_cache_h,
-                people_h=settings.people_cache_h,
-            )
-            try:
-                check_host(opened, client.host)
-                lock = (
-                    nullcontext()
-                    if dry_run
-                    else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
+        open_database = store.open_copy if dry_run else store.open_store
+        names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
+        with (
+            self.open_client() as client,
+            told_of_the_database(settings.database),
+            closing(open_database(settings.database)) as opened,
+            closing(
+                Directory(
+                    client,
+                    settings.data_dir / "cache",
+                    names,
+                    directory_h=settings.directory_cache_h,
+                    people_h=settings.people_cache_h,
                 )
-                yield Tools(client, directory, opened, lock, self.pace(progress))
-            finally:
-                directory.close()
-                opened.close()
+            ) as directory,
+        ):
+            check_host(opened, client.host)
+            lock = (
+                nullcontext()
+                if dry_run
+                else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
+            )
+            yield Tools(client, directory, opened, lock, self.pace(progress))
 
     @contextmanager
     def snapshot_tools(self) -> Iterator[tuple[Client, store.Store]]:

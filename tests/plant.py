@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,7 +71,7 @@ class Works:
     def tools(self, *, dry_run: bool = False) -> Iterator[run.Tools]:
         """Opened as the program opens them, but on the test's clock."""
         database = self.folder / "b24tools.db"
-        opened = store.open_copy(database) if dry_run else store.open_store(database)
+        open_database = store.open_copy if dry_run else store.open_store
         throttle = Throttle(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
         client = Client(
             self.portal.webhook_url("https://portal.example"),
@@ -82,15 +82,14 @@ class Works:
             random=lambda: 0.5,
         )
         names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
-        directory = Directory(client, self.folder / "cache", names)
         pace = Pace(self.clock, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append)
         lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
-        try:
+        with (
+            client,
+            closing(open_database(database)) as opened,
+            closing(Directory(client, self.folder / "cache", names)) as directory,
+        ):
             yield run.Tools(client, directory, opened, lock, pace)
-        finally:
-            client.close()
-            directory.close()
-            opened.close()
 
     def assign(self, *orders: onec.Order, dry_run: bool = False, **changes: Any) -> list[OrderResult]:
         """One run of the program with these orders."""

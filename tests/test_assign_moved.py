@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,8 @@ def test_the_database_of_one_portal_does_not_meet_another(
         assert 0 == cli.main(["config", "portal_host", host])
         assert 0 == cli.main(["assign", str(file), "--json"])
     assert 3 == len(task_ids(works))
-    assert store.open_copy(tmp_path / "data" / "b24tools.db").setting("portal_host") == host
+    with closing(store.open_copy(tmp_path / "data" / "b24tools.db")) as opened:
+        assert opened.setting("portal_host") == host
 
 
 # ids that come back
