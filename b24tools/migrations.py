@@ -178,3 +178,9 @@ def m003_events(db: Database) -> None:
         "CREATE INDEX events_by_body ON events (body_sha256) WHERE body_sha256 IS NOT NULL",
     ):
         db.execute(statement)
+
+
+@migrations()
+def m004_decisions(db: Database) -> None:
+    """What else was known when a person was chosen: the work, what it had to wait for, how close it was."""
+    db.execute("ALTER TABLE decisions ADD COLUMN details TEXT NOT NULL DEFAULT '{}'")

@@ -121,6 +121,7 @@ class Line(_Model):
     )
     minutes: Annotated[float, BeforeValidator(onec_values.read_minutes)] = Field(validation_alias="Время")
     amount: Annotated[Decimal | None, BeforeValidator(onec_values.read_amount)] = Field(None, validation_alias="Сумма")
+    stage: Annotated[int | None, BeforeValidator(onec_values.read_stage)] = Field(None, validation_alias="Порядок")
 
 
 class Attachment(_Model):

@@ -19,6 +19,7 @@ from b24tools.i18n import _
 
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
+MOST_STAGES = 1_000_000
 _SHOWN = 60
 
 _YES = frozenset({"true", "да", "истина", "1", "y", "yes"})
@@ -159,6 +160,18 @@ def read_minutes(value: object) -> float:
     if number > MOST_MINUTES:
         raise ValueError(_("{value} is more than ten years of minutes").format(value=show(value)))
     return abs(float(number))
+
+
+def read_stage(value: object) -> int | None:
+    """The place of an operation in the sequence; None when blank."""
+    if is_blank(value):
+        return None
+    number = _read_number(value)
+    if number is None or number != number.to_integral_value() or not 0 <= number <= MOST_STAGES:
+        raise ValueError(
+            _("{value} is not a whole number from 0 to {most}").format(value=show(value), most=MOST_STAGES)
+        )
+    return int(number)
 
 
 def read_amount(value: object) -> Decimal | None:

@@ -175,5 +175,6 @@ def assign_rules(settings: config.Settings, opened: store.Store, pins: Mapping[s
         fallback_user=settings.fallback_user,
         excluded=opened.excluded_users(),
         pins=pins,
+        route=settings.route,
         retry_s=settings.retry_seconds,
     )

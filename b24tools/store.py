@@ -90,6 +90,7 @@ class Decision:
     responsible_id: int
     reason: str
     candidates: Sequence[Mapping[str, Any]]
+    details: Mapping[str, Any]
 
 
 class Store(History, Inbox):
@@ -298,6 +299,7 @@ class Store(History, Inbox):
                     "responsible_id": decision.responsible_id,
                     "reason": decision.reason,
                     "candidates": json.dumps(list(decision.candidates), ensure_ascii=False),
+                    "details": json.dumps(dict(decision.details), ensure_ascii=False),
                 }
                 for decision in decisions
             )

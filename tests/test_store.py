@@ -116,7 +116,7 @@ def test_decisions_learn_their_task(tmp_path: Path) -> None:
     path = tmp_path / "b24tools.db"
     opened = open_store(path)
     opened.save_order("a", "1", NOW)
-    decision = Decision("1c:a:b", None, "Сварщик", NOW, 7, "first", [{"id": 7, "name": "Ёлкин"}])
+    decision = Decision("1c:a:b", None, "Сварщик", NOW, 7, "first", [{"id": 7, "name": "Ёлкин"}], {"work_s": 300})
     opened.save_decisions([decision])
     opened.save_ledger([line(task_id=5, state="done")])
     opened.save_decisions([decision])

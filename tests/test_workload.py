@@ -151,9 +151,10 @@ def test_whoever_finishes_first_gets_the_work() -> None:
         finish=at("12:00"),
         reason="first",
         candidates=(
-            Candidate(2, "Worker 2", at("10:00"), at("10:00"), at("12:00"), HOUR, chosen=True),
+            Candidate(2, "Worker 2", at("10:00"), at("10:00"), at("12:00"), HOUR, chosen=True, busy=True),
             Candidate(1, "Worker 1", at("09:00"), at("24T10:00"), at("24T12:00"), 8 * HOUR),
         ),
+        margin_s=8 * HOUR,
     )
     assert expected == choice
 

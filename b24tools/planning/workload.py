@@ -52,7 +52,7 @@ class Candidate:
 
     `free` is the person's first moment with nothing to do, `start` and `finish` where this work
     would lie (all None: there is no working time left for it, and `note` says so); `open_s` the open
-    work before this; `absent` the absences between now and the finish.
+    work before this; `absent` the absences between now and the finish; `busy`: there is work to do at once.
     """
 
     id: int
@@ -64,6 +64,7 @@ class Candidate:
     absent: tuple[Interval, ...] = ()
     chosen: bool = False
     note: str = ""
+    busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Choice:
 
     `reason`: "first" (to finish), of those who finish at once "less_open" work, "least_recent"
     assignment, "lower_id"; "only" one was there; "pinned". `candidates`: the best first, those who cannot last.
+    `margin_s`: how much more work the chosen one could have had and still be the first.
     """
 
     responsible_id: int
@@ -79,6 +81,7 @@ class Choice:
     finish: datetime
     reason: str
     candidates: tuple[Candidate, ...]
+    margin_s: int | None = None
 
 
 _REASONS = ("first", "less_open", "least_recent", "lower_id")
@@ -127,11 +130,14 @@ class Workload:
         ranked, unable = self._ranked(worker_ids, length_s, not_before)
         if not ranked:
             raise NoWorkingTime(_("none of the candidates has working time for it in the next six years"))
-        reason = "only"
+        reason, margin_s = "only", None
         if len(ranked) > 1:
             best, second = ranked[0][0], ranked[1][0]
             reason = next(name for name, a, b in zip(_REASONS, best, second, strict=True) if a != b)
-        return self._give(ranked[0][1], reason, length_s, [candidate for _rank, candidate in ranked] + unable)
+            line = self._lane(ranked[0][1].id).line
+            margin_s = line.worked(second[0]) - line.worked(best[0])
+        choice = self._give(ranked[0][1], reason, length_s, [candidate for _rank, candidate in ranked] + unable)
+        return replace(choice, margin_s=margin_s)
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
@@ -151,6 +157,11 @@ class Workload:
         lane = self._lane(worker_id)
         end = Timeline(self.calendar, lane.line.absences, start).end_at(length_s)
         return end, lane.move(ignore_task, (start, end), length_s)
+
+    def rest_ends(self, worker_id: int, length_s: int) -> datetime:
+        """When so much begun work is done at the earliest, whatever else there is. Raises NoWorkingTime."""
+        line = self._lane(worker_id).line if worker_id in self._workers else self._shared
+        return line.end_at(length_s)
 
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
@@ -271,8 +282,9 @@ class _Lane:
             return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, absent, note=note)
         absent = tuple(away for away in absent if away[0] < finish)
         rank = finish, self._open_s, self._recency, worker.id
+        busy = self._starts[:1] == [0]
         return rank, Candidate(
-            worker.id, worker.name, self._free, start, finish, self._open_s, absent, note=worker.note
+            worker.id, worker.name, self._free, start, finish, self._open_s, absent, note=worker.note, busy=busy
         )
 
     def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:

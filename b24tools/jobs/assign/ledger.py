@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from b24tools.jobs.assign.draft import ADD, UPDATE, Draft, candidate_record
-from b24tools.store import Decision, LedgerTask
+from b24tools.jobs.assign.draft import ADD, UPDATE, Draft
+from b24tools.store import LedgerTask
 
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
@@ -59,18 +59,3 @@ def has_ended(draft: Draft, known: LedgerTask) -> bool:
     """Whether no update of the line can be under way: none is unanswered, or the task shows it."""
     changed_at = draft.task.changed_at if draft.task else None
     return known.writing_since is None or (changed_at is not None and changed_at >= known.writing_since)
-
-
-def decision(draft: Draft, now: datetime) -> Decision:
-    """Who was considered for a new task."""
-    choice = draft.choice
-    assert choice is not None  # noqa: S101 - every new task has one
-    return Decision(
-        key=draft.item.key,
-        task_id=None,
-        position=draft.item.line.position,
-        decided_at=now,
-        responsible_id=choice.responsible_id,
-        reason=choice.reason,
-        candidates=[candidate_record(one) for one in choice.candidates],
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from b24tools import errors
 
@@ -34,10 +34,37 @@ class TaskResult:
 
 
 @dataclass(frozen=True)
+class Bottleneck:
+    """The operation that takes the most time of those that decide when the order is ready.
+
+    In working seconds: `wait_s` from when it could have begun until its person has time for it,
+    `work_s` from then to its end.
+    """
+
+    position: str
+    wait_s: int
+    work_s: int
+
+
+@dataclass(frozen=True)
+class Promise:
+    """When all is done, counted from now: `ready` in UTC, and its day in the configured zone.
+
+    `late_s`: working seconds from the end of the wanted day until then.
+    """
+
+    ready: datetime
+    day: date
+    late_s: int
+    bottleneck: Bottleneck | None
+
+
+@dataclass(frozen=True)
 class OrderResult:
     """A whole order. `outcome`: as the tasks', or `partial`.
 
-    `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative.
+    `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative. `promise` is
+    None where nothing is left to do or nobody can say.
     """
 
     id: str
@@ -47,6 +74,7 @@ class OrderResult:
     finish: datetime | None = None
     wanted: datetime | None = None
     late_s: int = 0
+    promise: Promise | None = None
     warnings: tuple[str, ...] = ()
 
     @property

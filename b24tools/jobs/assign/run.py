@@ -12,7 +12,8 @@ from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
-from b24tools.jobs.assign.draft import DONE, Draft, Drafter, Item, Rules, surname_of, wanted_end
+from b24tools.jobs.assign.draft import DONE, Draft, Item, Rules, late_from, surname_of, wanted_end
+from b24tools.jobs.assign.drafter import Drafter
 from b24tools.jobs.assign.files import files_of
 from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
@@ -358,7 +359,10 @@ class _Run:
         unfinished = before and not order.done and any(draft.task and draft.task.status in DONE for draft in mine)
         if unfinished:
             warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
-        finish = max((task.end for task in tasks if task.end and task.outcome != FAILED), default=None)
+        promise = drafter.promise(order, mine)
+        ends = [task.end for task in tasks if task.end and task.outcome != FAILED]
+        finish = max([*ends, *([promise.ready] if promise else [])], default=None)
+        late_since = late_from(order)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
@@ -371,7 +375,8 @@ class _Run:
             tasks=tuple(tasks),
             finish=finish,
             wanted=wanted_end(order),
-            late_s=drafter.late_s(order, finish),
+            late_s=max(0, int((finish - late_since).total_seconds())) if finish and late_since else 0,
+            promise=promise,
             warnings=tuple(warnings),
         )
 

@@ -15,7 +15,7 @@ from b24tools.bitrix import batches, methods
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
 from b24tools.i18n import _
-from b24tools.jobs.assign import ledger, reading
+from b24tools.jobs.assign import decisions, ledger, reading
 from b24tools.jobs.assign.draft import ADD, COMPLETE, UPDATE, Draft, Rules
 from b24tools.jobs.assign.files import Files, Mark, files_of, mark
 from b24tools.jobs.assign.pace import Pace, Progress, find_lost, latest, may_still_run, untouched
@@ -94,7 +94,7 @@ class Writer:
             replace(ledger.row(draft, "planned", now), writing_since=since.get(draft.item.key)) for draft in adds
         )
         self._store.forget_task_files(draft.item.key for draft in adds)
-        self._store.save_decisions(ledger.decision(draft, now) for draft in adds)
+        self._store.save_decisions(decisions.decision(draft, now) for draft in adds)
 
     def _let_updates_end(self, drafts: Sequence[Draft]) -> None:
         """An update of an earlier run, whose fate is unknown, must not be carried out after the one that follows it."""

@@ -1,0 +1,399 @@
+"""Drafts for the lines of orders: which task is whose, who gets new work, what has to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from b24tools import errors, onec
+from b24tools.i18n import _
+from b24tools.jobs.assign import result
+from b24tools.jobs.assign.draft import (
+    ADD,
+    COMPLETE,
+    DONE,
+    UPDATE,
+    Draft,
+    Item,
+    Rules,
+    rounded,
+    surname_of,
+    wanted_end,
+)
+from b24tools.jobs.assign.promise import promise_of
+from b24tools.jobs.assign.reading import Portal
+from b24tools.models import Person, Status, Task
+from b24tools.planning import route
+from b24tools.planning.calendar import NoWorkingTime, Timeline, WorkCalendar
+from b24tools.planning.workload import Choice, OpenTask, Worker, Workload, remaining_s
+from b24tools.staff import Match, Staff, matches_person
+
+
+class Drafter:
+    """Drafts all orders of a run together: what one line gets, the next one sees taken."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        staff: Staff,
+        portal: Portal,
+        calendar: WorkCalendar,
+        now: datetime,
+        *,
+        our_tasks: Iterable[int],
+        last_assigned: Mapping[int, datetime],
+        attached: Mapping[tuple[str, str, str], str],
+    ) -> None:
+        self._rules = rules
+        self._staff = staff
+        self._portal = portal
+        self._calendar = calendar
+        self._now = now
+        self._attached = attached
+        self._taken: set[int] = set()
+        ours = set(our_tasks)
+        tasks = [
+            OpenTask(
+                id=task.id,
+                responsible_id=task.responsible_id,
+                remaining_s=remaining_s(task.estimate_s, task.spent_s, rules.step_s),
+                start=task.start,
+                end=task.end,
+                ours=task.id in ours or task.xml_id.startswith(onec.KEY_PREFIX),
+            )
+            for task in portal.open
+        ]
+        self._people = {**staff.people, **portal.people}
+        workers = [
+            Worker(
+                id=person.id,
+                name=person.name,
+                absences=tuple((away.start, away.end) for away in portal.absences.get(person.id, ())),
+                last_assigned=last_assigned.get(person.id),
+            )
+            for person in self._people.values()
+        ]
+        self._workload = Workload(calendar, now, workers, tasks, rules.step_s)
+
+    def draft(self, items: Sequence[Item]) -> list[Draft]:
+        """A draft for every line, in the order in which work is given out."""
+        for item in items:  # what is known by id or key is not free to be adopted by title
+            found = self._by_key_or_id(item)
+            if found:
+                self._taken.add(found.id)
+        drafts: dict[str, Draft] = {}
+        for _order_id, lines in groupby(items, key=lambda item: item.order.id):
+            drafts |= self._draft_order(list(lines))
+        return [drafts[item.key] for item in items]
+
+    def _draft_order(self, items: Sequence[Item]) -> dict[str, Draft]:
+        """The lines of one order, by key, drafted in the sequence of the route."""
+        operations = [(item.line.position, item.line.stage) for item in items]
+        staged = list(zip(route.stages(operations, self._rules.route), items, strict=True))
+        drafts: dict[str, Draft] = {}
+        ended: list[tuple[int, datetime, Draft]] = []
+        for stage, item in sorted(staged, key=lambda one: (one[0] is not None, one[0])):
+            before = [one for one in ended if stage is not None and one[0] < stage]
+            last = max(before, key=lambda one: one[1], default=None)
+            draft = drafts[item.key] = self._draft(item, last[2] if last else None)
+            if stage is not None and (until := self.ends(draft)):
+                ended.append((stage, until, draft))
+        return drafts
+
+    def ends(self, draft: Draft) -> datetime | None:
+        """When its work is done at the earliest; None for finished, failed and unplanned work.
+
+        A task that is behind its plan ends when what is left of it is worked.
+        """
+        task = draft.task
+        if draft.error is not None or draft.action == COMPLETE or (task is not None and task.status in DONE):
+            return None
+        if task is None or (draft.end is not None and draft.end > self._now):
+            return draft.end
+        left_s = remaining_s(draft.estimate_s, task.spent_s, self._rules.step_s)
+        try:
+            return self._workload.rest_ends(task.responsible_id, left_s)
+        except NoWorkingTime:
+            return None
+
+    def promise(self, order: onec.Order, drafts: Sequence[Draft]) -> result.Promise | None:
+        """What may be promised of the order whose drafts these are."""
+        ends = {draft.item.key: until for draft in drafts if (until := self.ends(draft))}
+        return promise_of(order, drafts, ends, self._calendar, self._now)
+
+    def _draft(self, item: Item, after: Draft | None) -> Draft:
+        draft = Draft(item, estimate_s=rounded(item.line.minutes, self._rules.step_s))
+        draft.task = self._by_key_or_id(item) or self._by_title(item)
+        match = self._staff.position(item.line.position, item.order.department, self._rules.excluded)
+        draft.department = match.departments[0] if match.departments else None
+        draft.inside = frozenset(person.id for person in match.people)
+        draft.nearest = match.nearest
+        draft.not_before, draft.after = self._not_before(item, after)
+        if draft.task is not None:
+            self._taken.add(draft.task.id)
+            draft.spare = [task for task in self._portal.by_key.get(item.key, []) if task.id != draft.task.id]
+            self._keep(draft)
+        elif item.order.done:
+            draft.warnings.append(_("the order is finished and has no task for this line: nothing to complete"))
+        else:
+            self._give_out(draft, match)
+        return draft
+
+    def _not_before(self, item: Item, after: Draft | None) -> tuple[datetime | None, Draft | None]:
+        """When the work may begin at the earliest, and for which operation it waits."""
+        accepted = item.order.accepted
+        ended = self.ends(after) if after else None
+        if ended is None or (accepted is not None and accepted >= ended):
+            return accepted, None
+        return ended, after
+
+    # finding
+
+    def _by_key_or_id(self, item: Item) -> Task | None:
+        tasks = self._portal.by_key.get(item.key, [])
+        known = item.known
+        by_id = self._portal.of_line(known) if known else None
+        if by_id is not None and not any(task.is_open for task in tasks):
+            return by_id
+        return next((task for task in tasks if task.is_open), tasks[0] if tasks else None)
+
+    def _by_title(self, item: Item) -> Task | None:
+        """A task without a key, made by the system before us or by us on a portal that drops keys."""
+        order = item.order
+        for task in self._portal.titled.get(order.id, []):
+            if task.xml_id or not task.is_open or task.id in self._taken or task.title.strip() != item.title:
+                continue
+            if order.date and task.created_at and task.created_at >= order.date:
+                return task
+        return None
+
+    # existing tasks
+
+    def _keep(self, draft: Draft) -> None:
+        task, item = draft.task, draft.item
+        assert task is not None  # noqa: S101 - the caller found it
+        draft.responsible = (task.responsible_id, self._name_of(task))
+        draft.start, draft.end, draft.deadline = task.start, task.end, task.deadline
+        if item.known:
+            draft.deadline_from_slot = bool(item.known.sent_values.get("deadline_from_slot"))
+            draft.auditor_id = item.known.sent_values.get("auditor_id")
+        else:
+            self._infer_sent(draft, task)
+        if item.order.done:
+            self._complete(draft, task)
+            return
+        if (pinned := self._rules.pin_for(item.line.position)) and pinned != task.responsible_id:
+            draft.warnings.append(_("the task exists: --to does not change who does it"))
+        adopting = not task.xml_id and item.known is None
+        if task.status in DONE:
+            if item.known and self._changed(item):
+                draft.warnings.append(_("the task is finished on the portal: changes of the order are not written"))
+            return
+        if adopting:
+            draft.action, draft.outcome = UPDATE, "adopted"
+            draft.fields["XML_ID"] = item.key
+        elif item.known:
+            self._update(draft, task, self._changed(item))
+        if item.known and not adopting:
+            draft.attach = [
+                file for file in item.order.files if self._attached.get((item.key, file.name, file.sha256)) != "done"
+            ]
+            if draft.attach and draft.outcome == result.CHANGED_NOTHING:
+                draft.outcome = "updated"
+
+    def _infer_sent(self, draft: Draft, task: Task) -> None:
+        """What the ledger would know of a task of ours if it had not been lost."""
+        auditor_id = self._auditor(draft.item.order)
+        draft.auditor_id = auditor_id if auditor_id in task.auditor_ids else None
+        wanted = self._wanted_moment(draft.item.order)
+        draft.deadline_from_slot = task.deadline is not None and task.deadline == task.end and task.deadline != wanted
+
+    def _complete(self, draft: Draft, task: Task) -> None:
+        if task.status != Status.COMPLETED:
+            draft.action, draft.outcome = COMPLETE, "completed"
+
+    def _changed(self, item: Item) -> set[str]:
+        """Which of 1C's values differ from those last sent."""
+        before = item.known.sent_values.get("onec", {}) if item.known else {}
+        return {name for name, value in item.values.items() if before.get(name) != value}
+
+    def _update(self, draft: Draft, task: Task, changed: set[str]) -> None:
+        item, order, fields = draft.item, draft.item.order, draft.fields
+        if "title" in changed and task.title != item.title:
+            fields["TITLE"] = item.title
+        if "minutes" in changed and draft.estimate_s != (item.known and item.known.estimate_s):
+            fields["TIME_ESTIMATE"] = draft.estimate_s
+            self._move_end(draft, task)
+        if "wanted" in changed:
+            self._set_deadline(draft, draft.end)
+            fields["DEADLINE"] = self._text(draft.deadline)
+        described = {"customer", "wanted", "amount"} if self._rules.show_sum else {"customer", "wanted"}
+        if changed & described:
+            fields["DESCRIPTION"] = onec.description(order, item.line, self._rules.show_sum)
+        creator = self._creator(order)
+        if "department" in changed and self._portal.owner.admin and creator != task.created_by:
+            fields["CREATED_BY"] = creator
+        if "manager" in changed:
+            others = [one for one in task.auditor_ids if one != draft.auditor_id]
+            draft.auditor_id = self._auditor(order)
+            auditors = list(dict.fromkeys([*others, *([draft.auditor_id] if draft.auditor_id else [])]))
+            if auditors != list(task.auditor_ids):
+                fields["AUDITORS"] = auditors
+        if fields:
+            draft.action, draft.outcome = UPDATE, "updated"
+
+    def _move_end(self, draft: Draft, task: Task) -> None:
+        """New minutes keep the start and move the end; who does it stays."""
+        if task.start is None:
+            return
+        try:
+            if task.responsible_id in self._people:
+                end, meets = self._workload.extend(task.responsible_id, task.start, draft.estimate_s, task.id)
+            else:
+                end, meets = Timeline(self._calendar, (), task.start).end_at(draft.estimate_s), False
+        except NoWorkingTime as error:
+            draft.warnings.append(str(error))
+            return
+        if meets:
+            draft.warnings.append(
+                _("with the new time it meets the next work of {name}").format(name=self._name_of(task))
+            )
+        known = draft.item.known
+        if draft.deadline_from_slot and known and task.deadline == known.deadline:
+            draft.deadline = end
+            draft.fields["DEADLINE"] = self._text(end)
+        draft.end = end
+        draft.fields["START_DATE_PLAN"] = self._text(task.start)  # one of the two alone would blank the other
+        draft.fields["END_DATE_PLAN"] = self._text(end)
+
+    # new tasks
+
+    def _give_out(self, draft: Draft, match: Match) -> None:
+        item = draft.item
+        if item.known and item.known.task_id and item.known.state == "done":
+            draft.warnings.append(_("task {id} was deleted on the portal: created again").format(id=item.known.task_id))
+        try:
+            draft.choice = self._choose(draft, match)
+        except errors.B24ToolsError as error:
+            draft.fail(error)
+            return
+        except NoWorkingTime as error:
+            draft.fail(errors.B24ToolsError(str(error), _("Look at the portal's work schedule and the absences.")))
+            return
+        choice = draft.choice
+        draft.responsible = (choice.responsible_id, self._people[choice.responsible_id].name)
+        draft.start, draft.end = choice.start, choice.finish
+        self._set_deadline(draft, choice.finish)
+        draft.action, draft.outcome = ADD, "created"
+        draft.auditor_id = self._auditor(item.order)
+        draft.fields = self._new_fields(draft)
+
+    def _choose(self, draft: Draft, match: Match) -> Choice:
+        position = draft.item.line.position
+        not_before = draft.not_before
+        ids = [person.id for person in match.people]
+        pinned = self._rules.pin_for(position)
+        if pinned is not None:
+            self._active(pinned, _("--to {position}={id}").format(position=position, id=pinned))
+            return self._workload.pin(pinned, draft.estimate_s, not_before, ids)
+        if ids:
+            return self._workload.choose(ids, draft.estimate_s, not_before)
+        fallback = self._rules.fallback_user
+        problem = self._nobody(position, match)
+        if fallback is None:
+            raise errors.B24ToolsError(
+                problem,
+                _("Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work."),
+            )
+        name = self._active(fallback, f"B24_FALLBACK_USER={fallback}").name
+        draft.warnings.append(_("{problem}: given to {name}").format(problem=problem, name=name))
+        choice = self._workload.choose([fallback], draft.estimate_s, not_before)
+        return Choice(choice.responsible_id, choice.start, choice.finish, "fallback", choice.candidates)
+
+    def _nobody(self, position: str, match: Match) -> str:
+        if match.departments:
+            return _('nobody active works in the department "{name}"').format(name=match.departments[0].name)
+        root = self._staff.departments[self._staff.root_id].name
+        problem = _('there is no department "{name}" under "{root}"').format(name=position, root=root)
+        if match.nearest:
+            problem += _(' (the nearest name is "{nearest}")').format(nearest=match.nearest)
+        return problem
+
+    def _active(self, user_id: int, source: str) -> Person:
+        person = self._people.get(user_id)
+        if person is None or not person.active:
+            raise errors.B24ToolsError(
+                _("{source}: the portal has no active employee {id}").format(source=source, id=user_id),
+                _("Give the id from the address of the person's profile page."),
+            )
+        return person
+
+    def _new_fields(self, draft: Draft) -> dict[str, Any]:
+        item = draft.item
+        fields: dict[str, Any] = {
+            "TITLE": item.title,
+            "XML_ID": item.key,
+            "CREATED_BY": self._creator(item.order),
+            "RESPONSIBLE_ID": draft.responsible[0] if draft.responsible else 0,
+            "START_DATE_PLAN": self._text(draft.start),
+            "END_DATE_PLAN": self._text(draft.end),
+            "DEADLINE": self._text(draft.deadline),
+            "TIME_ESTIMATE": draft.estimate_s,
+            "ALLOW_TIME_TRACKING": "Y",
+            "TASK_CONTROL": "N",
+            "DESCRIPTION": onec.description(item.order, item.line, self._rules.show_sum),
+        }
+        if draft.auditor_id:
+            fields["AUDITORS"] = [draft.auditor_id]
+        return fields
+
+    def _set_deadline(self, draft: Draft, slot_end: datetime | None) -> None:
+        order = draft.item.order
+        wanted = self._wanted_moment(order)
+        if wanted is not None and wanted > self._now:
+            draft.deadline, draft.deadline_from_slot = wanted, False
+            return
+        if order.wanted is not None:
+            draft.warnings.append(
+                _("the wanted date {date} has passed: the deadline is the end of the plan").format(
+                    date=order.wanted.strftime("%d.%m.%Y")
+                )
+            )
+        draft.deadline, draft.deadline_from_slot = slot_end, True
+
+    def _wanted_moment(self, order: onec.Order) -> datetime | None:
+        """The wanted moment; of a bare date the end of that working day, or of the last one before."""
+        if order.wanted is None:
+            return None
+        wanted = order.wanted
+        if order.wanted_is_day:
+            try:
+                wanted = self._calendar.end_of_working_day(wanted.date())
+            except NoWorkingTime:
+                wanted = wanted_end(order) or wanted
+        return wanted.astimezone(UTC)
+
+    def _creator(self, order: onec.Order) -> int:
+        """The head of the order's department; only an administrator may name another creator than himself."""
+        if not self._portal.owner.admin:
+            return self._portal.owner.id
+        department = self._staff.department_named(order.department) if order.department else None
+        head = self._people.get(department.head_id) if department and department.head_id else None
+        return head.id if head and head.active else self._portal.owner.id
+
+    def _auditor(self, order: onec.Order) -> int | None:
+        if not order.manager:
+            return None
+        namesakes = self._portal.surnames.get(surname_of(order.manager), [])
+        found = [one for one in namesakes if one.active and matches_person(order.manager, one)]
+        return found[0].id if len(found) == 1 else None
+
+    def _name_of(self, task: Task) -> str:
+        person = self._people.get(task.responsible_id)
+        return person.name if person else task.responsible_name or f"#{task.responsible_id}"
+
+    def _text(self, moment: datetime | None) -> str:
+        """A date for the portal: with an offset, because without one it would mean the server's zone."""
+        return "" if moment is None else moment.astimezone(self._rules.zone).isoformat(timespec="seconds")

@@ -1,0 +1,52 @@
+"""What may be promised about an order: when it is ready, how late that is, and what holds it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from b24tools import onec
+from b24tools.jobs.assign.draft import Draft, late_from
+from b24tools.jobs.assign.result import Bottleneck, Promise
+from b24tools.planning.calendar import Timeline, WorkCalendar
+
+
+def promise_of(
+    order: onec.Order,
+    drafts: Sequence[Draft],
+    ends: Mapping[str, datetime],
+    calendar: WorkCalendar,
+    now: datetime,
+) -> Promise | None:
+    """What holds for the drafts of an order; `ends`: when each unfinished one is done, by key.
+
+    None where nothing is left to do, or where a line has failed: then nobody can say.
+    """
+    if not ends or any(draft.error for draft in drafts):
+        return None
+    ready = max(ends.values())
+    since = late_from(order)
+    return Promise(
+        ready=ready,
+        day=ready.astimezone(calendar.zone).date(),
+        late_s=Timeline(calendar, (), since).worked(ready) if since else 0,
+        bottleneck=_bottleneck(drafts, ends, calendar, now),
+    )
+
+
+def _bottleneck(
+    drafts: Sequence[Draft], ends: Mapping[str, datetime], calendar: WorkCalendar, now: datetime
+) -> Bottleneck | None:
+    """Of the last operation and those it had to wait for, the one that takes longest. Existing tasks are as planned."""
+    last: Draft | None = max(
+        (draft for draft in drafts if draft.item.key in ends), key=lambda draft: ends[draft.item.key]
+    )
+    clock = Timeline(calendar, (), now)
+    found: list[Bottleneck] = []
+    while last is not None:
+        begins = clock.worked(max(last.start or now, now))
+        could = clock.worked(last.not_before or now)
+        wait_s = max(0, begins - could) if last.choice else 0
+        found.append(Bottleneck(last.item.line.position, wait_s, clock.worked(ends[last.item.key]) - begins))
+        last = last.after
+    return max(found, key=lambda one: one.wait_s + one.work_s, default=None)
