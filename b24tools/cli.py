@@ -277,6 +277,36 @@ def leaderboard(
     return cli_leaderboard.run(context.session(), context.talk, wanted)
 
 
+@app.command(help=_("Say why a task went to its person. It tells who was considered, and who was free when."))
+def why(
+    ctx: typer.Context,
+    task_id: Annotated[int, typer.Argument(metavar="TASK_ID", min=1, help=_("The task's number."), show_default=False)],
+    as_json: Json = False,
+) -> int:
+    """The reason, as it was when it was decided."""
+    from b24tools import cli_why
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    return cli_why.run(context.session(), task_id, as_json=as_json)
+
+
+@app.command(help=_("Show who has how much to do. A bar for each day of two weeks, absences, the first free moment."))
+def load(
+    ctx: typer.Context,
+    department: Annotated[
+        str | None, typer.Argument(help=_("A department's name or id; all if left out."), show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """People by department, with their open work laid on the calendar."""
+    from b24tools import cli_load
+
+    context: Context = ctx.obj
+    context.as_json = as_json
+    return cli_load.run(context.session(), context.talk, department, as_json=as_json)
+
+
 @app.command(help=_("Collect the closed tasks of a week. They go into the database, with the people."))
 def snapshot(
     ctx: typer.Context,

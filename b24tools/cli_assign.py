@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from b24tools import errors, onec, session, show
+from b24tools import errors, onec, session, show, show_assign
 from b24tools.i18n import _, os_reason
 from b24tools.jobs.assign import inbox, run
 from b24tools.jobs.assign.result import OrderResult, combined_status
@@ -128,7 +128,7 @@ def _tell(here: session.Session, talk: show.Talk, done: _Done, *, as_json: bool)
     if as_json:
         warnings = [f"{one.number}: {warning}" for one in done.results for warning in one.warnings]
         first = next(iter(done.problems), None) or next((error for _order, _task, error in failed), None)
-        data = show.assign_data(done.results, here.settings.zone)
+        data = show_assign.data(done.results, here.settings.zone)
         show.envelope("assign", data, ok=status == 0, warnings=warnings, error=first)
     for problem in done.problems:
         talk.error(problem)
@@ -161,7 +161,7 @@ def _run(
         url = tools.client.url
     if not as_json:
         shown = results if dry_run or talk.level >= 0 else [one for one in results if _is_for_people(one)]
-        show.assign(shown, here.settings.zone, url, session.now(), talk)
+        show_assign.orders(shown, here.settings.zone, url, session.now(), talk)
     talk.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 

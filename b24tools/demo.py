@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
-from b24tools import cli_leaderboard, cli_snapshot, config, onec, session, show, store
+from b24tools import cli_leaderboard, cli_snapshot, config, onec, session, show, show_assign, store
 from b24tools.i18n import _, ngettext
 from b24tools.jobs import events
 from b24tools.jobs.assign import run
@@ -140,7 +140,7 @@ def _send(here: session.Session, talk: show.Talk, order: Mapping[str, Any]) -> i
     with here.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
         results = run.orders(orders, tools, session.assign_rules(here.settings, tools.store, {}))
         url = tools.client.url
-    show.assign(results, here.settings.zone, url, session.now(), show.Talk(-1))
+    show_assign.orders(results, here.settings.zone, url, session.now(), show.Talk(-1))
     return max(result.exit_status for result in results)
 
 

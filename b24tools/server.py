@@ -17,7 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
-from b24tools import errors, onec, server_board, server_docs, server_orders, session, show, store, weeks
+from b24tools import errors, onec, server_board, server_docs, server_orders, session, show_assign, store, weeks
 from b24tools.i18n import _
 from b24tools.jobs.assign import run
 from b24tools.jobs.assign.result import OrderResult
@@ -185,7 +185,7 @@ def _add_orders(api: FastAPI, parts: Parts) -> None:
         answer = server_orders.answer(results, parts.now())
         content: dict[str, Any] = dict(answer.body)
         if details:
-            content["orders"] = show.assign_data(results, parts.here.settings.zone)
+            content["orders"] = show_assign.data(results, parts.here.settings.zone)
         return Reply(content, answer.status, answer.headers)
 
     @api.post(
@@ -197,7 +197,7 @@ def _add_orders(api: FastAPI, parts: Parts) -> None:
     )
     def post_plan(data: OrderBody) -> Response:
         orders = onec.read_orders(data, parts.here.settings.zone)
-        return Reply(show.assign_data(_assign(parts.here, orders, dry_run=True), parts.here.settings.zone))
+        return Reply(show_assign.data(_assign(parts.here, orders, dry_run=True), parts.here.settings.zone))
 
 
 def _assign(here: session.Session, orders: list[onec.Order], *, dry_run: bool) -> list[OrderResult]:

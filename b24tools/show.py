@@ -9,18 +9,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools import errors
-from b24tools.i18n import _, ngettext, pgettext
+from b24tools.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from b24tools.jobs.assign.result import OrderResult, TaskResult
 
 PLAIN_WIDTH = 10_000  # a line is a line, however long: for grep and for mail
 TRY_LATER = 75
@@ -121,158 +120,7 @@ def envelope(
     _out(json.dumps(body, ensure_ascii=False, indent=2))
 
 
-def assign_data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]:
-    """The `data` of `assign --json`; times in `zone` with their offset."""
-
-    def text(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
-
-    def pair(value: tuple[int, str] | None) -> dict[str, Any] | None:
-        return None if value is None else {"id": value[0], "name": value[1]}
-
-    def task(one: TaskResult) -> dict[str, Any]:
-        return {
-            "position": one.position,
-            "outcome": one.outcome,
-            "task_id": one.task_id,
-            "title": one.title,
-            "responsible": pair(one.responsible),
-            "department": pair(one.department),
-            "start": text(one.start),
-            "end": text(one.end),
-            "deadline": text(one.deadline),
-            "estimate_s": one.estimate_s,
-            "files": list(one.files),
-            "warnings": list(one.warnings),
-            "error": error_object(one.error),
-        }
-
-    return [
-        {
-            "order": {"id": order.id, "number": order.number},
-            "outcome": order.outcome,
-            "tasks": [task(one) for one in order.tasks],
-            "finish": text(order.finish),
-            "wanted": text(order.wanted),
-            "late_s": order.late_s,
-        }
-        for order in results
-    ]
-
-
-def assign(
-    results: Sequence[OrderResult],
-    zone: ZoneInfo,
-    portal_url: str,
-    now: datetime,
-    talk: Talk,
-    console: Console | None = None,
-) -> None:
-    """Who does what and when, a table per order; the headline and the remarks go with it."""
-    console = console or _console()
-    for number, order in enumerate(results):
-        if number:
-            console.print()
-        console.print(_headline(order, zone, now), style="bold", markup=False, highlight=False)
-        if order.tasks:
-            console.print(_task_table(order, zone, portal_url, now, drawn=console.is_terminal))
-        for remark, style in _remarks(order):
-            console.print(remark, style=style, markup=False, highlight=False)
-    if console.is_terminal and any(task.task_id for order in results for task in order.tasks):
-        talk.say(_("A task opens at {url}").format(url=task_url(portal_url, _("NUMBER"))))
-
-
-def _remarks(order: OrderResult) -> Iterator[tuple[str, str]]:
-    """Warnings and errors with their styles; what several lines have in common is said once."""
-    positions: dict[tuple[str, str], list[str]] = {}
-    for task in order.tasks:
-        for warning in task.warnings:
-            positions.setdefault((warning, "yellow"), []).append(task.position)
-        if task.error:
-            positions.setdefault((error_line(task.error), "red"), []).append(task.position)
-    for (remark, style), names in positions.items():
-        mark = "x" if style == "red" else "!"
-        everywhere = len(names) == len(order.tasks) > 1
-        yield f"  {mark} {remark}" if everywhere else f"  {mark} {', '.join(names)}: {remark}", style
-    for warning in order.warnings:
-        yield f"  ! {warning}", "yellow"
-
-
-def task_url(portal_url: str, task_id: int | str) -> str:
-    """Where a task opens in the browser, for whoever is signed in."""
-    return f"{portal_url}/company/personal/user/0/tasks/task/view/{task_id}/"
-
-
-def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
-    words = {
-        "created": pgettext("order", "created"),
-        "updated": pgettext("order", "updated"),
-        "unchanged": pgettext("order", "unchanged"),
-        "completed": pgettext("order", "completed"),
-        "partial": pgettext("order", "partly failed"),
-        "failed": pgettext("order", "failed"),
-        "planned": pgettext("order", "plan only"),
-    }
-    count = len(order.tasks)
-    parts = [
-        _("Order {number}: {outcome}, {tasks}").format(
-            number=order.number,
-            outcome=words[order.outcome],
-            tasks=ngettext("{n} task", "{n} tasks", count).format(n=count),
-        )
-    ]
-    if order.finish and order.outcome != "completed":
-        parts.append(_("ready {moment}").format(moment=_moment(order.finish, zone, now)))
-        if order.wanted:
-            wanted = order.wanted.astimezone(zone)
-            parts.append(_("wanted by {date}").format(date=wanted.strftime("%d.%m.%Y")))
-        if order.late_s:
-            parts.append(_("late by {duration}").format(duration=duration(order.late_s)))
-    return "; ".join(parts)
-
-
-def _task_table(order: OrderResult, zone: ZoneInfo, portal_url: str, now: datetime, *, drawn: bool) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    words = {
-        "created": (_("created"), "green"),
-        "updated": (_("updated"), "cyan"),
-        "adopted": (_("adopted"), "cyan"),
-        "unchanged": (_("same"), "dim"),
-        "completed": (_("done"), "green"),
-        "planned": (_("plan"), "cyan"),
-        "failed": (_("FAILED"), "bold red"),
-    }
-    gap = 0 if drawn else 1  # a drawn table has dividers, here of blanks
-    table = Table(box=box.SIMPLE_HEAD if drawn else None, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column(_("Position"), overflow="fold")
-    table.add_column(_("Person"), overflow="fold")
-    for name in (_("Start"), _("End"), _("Deadline")):
-        table.add_column(name, no_wrap=True)
-    table.add_column(_("Outcome"), no_wrap=True)
-    table.add_column(_("Task"), no_wrap=True, overflow="ignore")
-    for task in order.tasks:
-        word, style = words[task.outcome]
-        link = Text("")
-        if task.task_id and drawn:
-            link = Text(f"#{task.task_id}", style=f"link {task_url(portal_url, task.task_id)}")
-        elif task.task_id:
-            link = Text(task_url(portal_url, task.task_id))
-        table.add_row(
-            Text(task.position),
-            Text(task.responsible[1] if task.responsible else "-"),
-            _moment(task.start, zone, now),
-            _moment(task.end, zone, now),
-            _day(task.deadline, zone, now),
-            Text(word, style=style),
-            link,
-        )
-    return table
-
-
-def _moment(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+def moment_text(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
     """Day, month and time; the year where it is another one."""
     if moment is None:
         return "-"
@@ -280,8 +128,17 @@ def _moment(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
     return local.strftime("%d.%m %H:%M" if local.year == now.astimezone(zone).year else "%d.%m.%y %H:%M")
 
 
-def _day(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
-    return _moment(moment, zone, now).partition(" ")[0]
+def day_text(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    return moment_text(moment, zone, now).partition(" ")[0]
+
+
+def span_text(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """From when to when; whole days by their dates, the last one included."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    if (first.time(), last.time()) != (time(), time()):
+        return f"{moment_text(start, zone, now)} - {moment_text(end, zone, now)}"
+    days = [day_text(one, zone, now) for one in (first, last - timedelta(seconds=1))]
+    return " - ".join(dict.fromkeys(days))
 
 
 def duration(seconds: int) -> str:
@@ -295,6 +152,16 @@ def duration(seconds: int) -> str:
     return f"{hours} {minutes}" if span.seconds >= 3600 else minutes
 
 
+def hours(seconds: int) -> str:
+    """Working time, for people: never in days, which are longer than a working day."""
+    told_h = _("{n} h").format(n=seconds // 3600)
+    minutes = seconds % 3600 // 60
+    told_min = _("{n} min").format(n=minutes)
+    if seconds < 3600:
+        return told_min
+    return f"{told_h} {told_min}" if minutes and seconds < 100 * 3600 else told_h
+
+
 def settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> None:
     """Running settings, as `KEY VALUE` lines or JSON."""
     if as_json:
@@ -306,7 +173,7 @@ def settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> None:
 
 def heading(message: str) -> None:
     """A line that stands out on a terminal."""
-    _console().print(message, style="bold", markup=False)
+    open_console().print(message, style="bold", markup=False)
 
 
 def text(message: str) -> None:
@@ -327,7 +194,7 @@ def use_utf8() -> None:
                 stream.reconfigure(encoding="utf-8", errors="replace")
 
 
-def _console() -> Console:
+def open_console() -> Console:
     from rich.console import Console
 
     class Paper(Console):

@@ -21,6 +21,7 @@ from b24tools.history import History
 from b24tools.i18n import _, os_reason
 from b24tools.inbox import Inbox
 from b24tools.migrations import migrations
+from b24tools.reasons import Reasons
 
 BUSY_TIMEOUT_S = 30
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
@@ -79,21 +80,7 @@ class LedgerFile:
     file_id: int
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Who was considered for a line and why one was chosen, as it was at the time."""
-
-    key: str
-    task_id: int | None
-    position: str
-    decided_at: datetime
-    responsible_id: int
-    reason: str
-    candidates: Sequence[Mapping[str, Any]]
-    details: Mapping[str, Any]
-
-
-class Store(History, Inbox):
+class Store(History, Inbox, Reasons):
     """The database behind every job; open it with `open_store`."""
 
     def __init__(self, db: Database) -> None:
@@ -238,8 +225,7 @@ class Store(History, Inbox):
             self._db.table("order_tasks").upsert_all(rows, pk="key")
             for row in rows:
                 if row["task_id"] is not None:
-                    sql = "UPDATE decisions SET task_id = ? WHERE key = ? AND task_id IS NULL"
-                    self._db.execute(sql, [row["task_id"], row["key"]])
+                    self.link_decision(row["key"], row["task_id"], row["responsible_id"])
 
     def last_unanswered(self) -> datetime | None:
         """When the last request left whose answer never came, whatever the order."""
@@ -286,23 +272,6 @@ class Store(History, Inbox):
         with self.transaction():
             for key in keys:
                 self._db.execute("DELETE FROM task_files WHERE key = ?", [key])
-
-    def save_decisions(self, decisions: Iterable[Decision]) -> None:
-        """Keep who was considered and why, for `why`."""
-        with self.transaction():
-            self._db.table("decisions").insert_all(
-                {
-                    "key": decision.key,
-                    "task_id": decision.task_id,
-                    "position": decision.position,
-                    "decided_at": _text(decision.decided_at),
-                    "responsible_id": decision.responsible_id,
-                    "reason": decision.reason,
-                    "candidates": json.dumps(list(decision.candidates), ensure_ascii=False),
-                    "details": json.dumps(dict(decision.details), ensure_ascii=False),
-                }
-                for decision in decisions
-            )
 
 
 def open_store(path: Path | None) -> Store:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from b24tools import i18n, onec, show
+from b24tools import i18n, onec, show, show_assign
 from b24tools.sandbox import plant
 from tests.plant import MOSCOW, Clock, Works, order
 
@@ -37,7 +37,7 @@ def draw(language: str = "en") -> str:
         results = works.assign(sent)
         console = Console(record=True, width=80, force_terminal=True, file=io.StringIO(), highlight=False)
         console.print("$ b24tools assign order.json")
-        show.assign(results, MOSCOW, "https://portal.example", clock(), show.Talk(-1), console)
+        show_assign.orders(results, MOSCOW, "https://portal.example", clock(), show.Talk(-1), console)
     return console.export_svg(title="b24tools", unique_id="b24tools")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from b24tools import cli, config, onec, show
+from b24tools import cli, config, onec, show_assign
 from b24tools.sandbox import plant
 from tests import picture
 from tests.plant import MOSCOW, Clock, Works
@@ -168,7 +168,7 @@ def test_the_answer_in_the_readme_is_what_comes(tmp_path: Path) -> None:
     works = Works(plant.build(clock), tmp_path, clock)
     (order,) = onec.read_orders(sample.encode(), MOSCOW)
 
-    data = json.loads(json.dumps(show.assign_data(works.assign(order), MOSCOW)))
+    data = json.loads(json.dumps(show_assign.data(works.assign(order), MOSCOW)))
 
     assert _shape(json.loads(answer)["data"]) == _shape(data)
     assert {"version", "command", "ok", "data", "warnings", "error"} == set(json.loads(answer))

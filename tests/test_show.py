@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from b24tools import errors, i18n, show
+from b24tools import errors, i18n, show, show_assign
 from b24tools.jobs.assign.result import OrderResult, TaskResult
 from tests.plant import MOSCOW
 
@@ -89,7 +89,7 @@ def rendered(*, terminal: bool, width: int = 80) -> str:
     """The orders as they are printed; a terminal without colours, so that a diff can be read."""
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, color_system=None, highlight=False)
-    show.assign(ORDERS, MOSCOW, URL, NOW, show.Talk(), console)
+    show_assign.orders(ORDERS, MOSCOW, URL, NOW, show.Talk(), console)
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
@@ -107,7 +107,7 @@ def test_orders_fit_a_terminal_of_80_columns(language: str, capsys: pytest.Captu
 def test_orders_are_plain_text_elsewhere(language: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A line per task and per remark, however long, with the task's address at its end: for grep and for mail."""
     i18n.use(language)
-    show.assign(ORDERS, MOSCOW, URL, NOW, show.Talk())
+    show_assign.orders(ORDERS, MOSCOW, URL, NOW, show.Talk())
     out, err = capsys.readouterr()
     plain = "".join(f"{line.rstrip()}\n" for line in out.splitlines())
     assert ((GOLDEN / f"orders_plain.{language}.txt").read_text(encoding="utf-8"), "") == (plain, err)
@@ -118,13 +118,13 @@ def test_a_task_is_a_link_on_a_terminal() -> None:
     """Its number can be clicked."""
     stream = io.StringIO()
     console = Console(file=stream, width=80, force_terminal=True, color_system="standard", legacy_windows=False)
-    show.assign(ORDERS[:1], MOSCOW, URL, NOW, show.Talk(level=-1), console)
+    show_assign.orders(ORDERS[:1], MOSCOW, URL, NOW, show.Talk(level=-1), console)
     assert "https://portal.example/company/personal/user/0/tasks/task/view/12345/\x1b\\" in stream.getvalue()
 
 
 def test_the_json_of_an_order() -> None:
     """Times in the configured zone, pairs as objects, errors with their mend."""
-    data = show.assign_data(ORDERS[:1], MOSCOW)[0]
+    data = show_assign.data(ORDERS[:1], MOSCOW)[0]
     assert {
         "position": "Водитель",
         "outcome": "failed",

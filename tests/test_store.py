@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from b24tools import errors
-from b24tools.store import Decision, LedgerFile, LedgerTask, Store, open_copy, open_store
+from b24tools.reasons import Decision
+from b24tools.store import LedgerFile, LedgerTask, Store, open_copy, open_store
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from b24tools.i18n import _
 from b24tools.planning.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
@@ -65,6 +65,27 @@ class Candidate:
     chosen: bool = False
     note: str = ""
     busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DayLoad:
+    """One day of a person: working seconds that are taken, and how many there are; of today what is left."""
+
+    day: date
+    busy_s: int
+    work_s: int
+
+
+@dataclass(frozen=True)
+class PersonLoad:
+    """What a person has to do; times are UTC. `free` None: not within six years."""
+
+    id: int
+    name: str
+    open_s: int
+    free: datetime | None
+    absences: tuple[Interval, ...]
+    days: tuple[DayLoad, ...]
 
 
 @dataclass(frozen=True)
@@ -157,6 +178,10 @@ class Workload:
         lane = self._lane(worker_id)
         end = Timeline(self.calendar, lane.line.absences, start).end_at(length_s)
         return end, lane.move(ignore_task, (start, end), length_s)
+
+    def load(self, worker_id: int, days: int) -> PersonLoad:
+        """The person's open work and the next `days` days, today the first. Raises KeyError as `offer`."""
+        return self._lane(worker_id).load(days)
 
     def rest_ends(self, worker_id: int, length_s: int) -> datetime:
         """When so much begun work is done at the earliest, whatever else there is. Raises NoWorkingTime."""
@@ -266,6 +291,27 @@ class _Lane:
         self._open_s = sum(task.remaining_s for task in self._tasks)
         self._free = None
         self._offers = {}
+
+    def load(self, days: int) -> PersonLoad:
+        """The open work, the first free moment, and how full each day is."""
+        line, zone = self.line, self.line.calendar.zone
+        today = line.origin.astimezone(zone).date()
+        found = []
+        for day in (today + timedelta(days=n) for n in range(days)):
+            start, end = (line.worked(datetime.combine(one, time(), zone)) for one in (day, day + timedelta(days=1)))
+            first = max(0, bisect_right(self._starts, start) - 1)
+            last = bisect_left(self._starts, end)
+            taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
+            busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
+            found.append(DayLoad(day, busy_s, end - start))
+        away = tuple(one for one in line.absences if one[1] > line.origin)
+        return PersonLoad(self._worker.id, self._worker.name, self._open_s, self._free_from(), away, tuple(found))
+
+    def _free_from(self) -> datetime | None:
+        try:
+            return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
+        except NoWorkingTime:
+            return None
 
     def _span(self, slot: Interval) -> Span:
         return self.line.worked(slot[0]), self.line.worked(slot[1])

@@ -7,7 +7,7 @@ from typing import Any
 
 from b24tools.jobs.assign.draft import Draft
 from b24tools.planning.workload import Candidate
-from b24tools.store import Decision
+from b24tools.reasons import Decision
 
 
 def decision(draft: Draft, now: datetime) -> Decision:

@@ -24,10 +24,11 @@ from b24tools.jobs.assign.draft import (
 )
 from b24tools.jobs.assign.promise import promise_of
 from b24tools.jobs.assign.reading import Portal
+from b24tools.jobs.assign.workers import workload_of
 from b24tools.models import Person, Status, Task
 from b24tools.planning import route
 from b24tools.planning.calendar import NoWorkingTime, Timeline, WorkCalendar
-from b24tools.planning.workload import Choice, OpenTask, Worker, Workload, remaining_s
+from b24tools.planning.workload import Choice, remaining_s
 from b24tools.staff import Match, Staff, matches_person
 
 
@@ -53,29 +54,16 @@ class Drafter:
         self._now = now
         self._attached = attached
         self._taken: set[int] = set()
-        ours = set(our_tasks)
-        tasks = [
-            OpenTask(
-                id=task.id,
-                responsible_id=task.responsible_id,
-                remaining_s=remaining_s(task.estimate_s, task.spent_s, rules.step_s),
-                start=task.start,
-                end=task.end,
-                ours=task.id in ours or task.xml_id.startswith(onec.KEY_PREFIX),
-            )
-            for task in portal.open
-        ]
         self._people = {**staff.people, **portal.people}
-        workers = [
-            Worker(
-                id=person.id,
-                name=person.name,
-                absences=tuple((away.start, away.end) for away in portal.absences.get(person.id, ())),
-                last_assigned=last_assigned.get(person.id),
-            )
-            for person in self._people.values()
-        ]
-        self._workload = Workload(calendar, now, workers, tasks, rules.step_s)
+        self._workload = workload_of(
+            self._people.values(),
+            portal,
+            calendar,
+            now,
+            our_tasks=our_tasks,
+            last_assigned=last_assigned,
+            step_s=rules.step_s,
+        )
 
     def draft(self, items: Sequence[Item]) -> list[Draft]:
         """A draft for every line, in the order in which work is given out."""
@@ -92,14 +80,15 @@ class Drafter:
         """The lines of one order, by key, drafted in the sequence of the route."""
         operations = [(item.line.position, item.line.stage) for item in items]
         staged = list(zip(route.stages(operations, self._rules.route), items, strict=True))
-        drafts: dict[str, Draft] = {}
-        ended: list[tuple[int, datetime, Draft]] = []
-        for stage, item in sorted(staged, key=lambda one: (one[0] is not None, one[0])):
-            before = [one for one in ended if stage is not None and one[0] < stage]
-            last = max(before, key=lambda one: one[1], default=None)
-            draft = drafts[item.key] = self._draft(item, last[2] if last else None)
-            if stage is not None and (until := self.ends(draft)):
-                ended.append((stage, until, draft))
+        drafts = {item.key: self._draft(item, []) for stage, item in staged if stage is None}
+        done: list[tuple[int, Draft]] = []
+        ordered = [(stage, item) for stage, item in staged if stage is not None]
+        for stage, item in sorted(ordered, key=lambda one: one[0]):
+            before = [draft for earlier, draft in done if earlier < stage]
+            draft = drafts[item.key] = self._draft(item, before)
+            done.append((stage, draft))
+            for earlier in before:
+                _warn_of_overlap(earlier, draft)
         return drafts
 
     def ends(self, draft: Draft) -> datetime | None:
@@ -123,14 +112,15 @@ class Drafter:
         ends = {draft.item.key: until for draft in drafts if (until := self.ends(draft))}
         return promise_of(order, drafts, ends, self._calendar, self._now)
 
-    def _draft(self, item: Item, after: Draft | None) -> Draft:
+    def _draft(self, item: Item, before: Sequence[Draft]) -> Draft:
+        """The draft of a line; `before`: the operations that have to be done first."""
         draft = Draft(item, estimate_s=rounded(item.line.minutes, self._rules.step_s))
         draft.task = self._by_key_or_id(item) or self._by_title(item)
         match = self._staff.position(item.line.position, item.order.department, self._rules.excluded)
         draft.department = match.departments[0] if match.departments else None
         draft.inside = frozenset(person.id for person in match.people)
         draft.nearest = match.nearest
-        draft.not_before, draft.after = self._not_before(item, after)
+        draft.not_before, draft.after = self._not_before(item, before)
         if draft.task is not None:
             self._taken.add(draft.task.id)
             draft.spare = [task for task in self._portal.by_key.get(item.key, []) if task.id != draft.task.id]
@@ -141,13 +131,14 @@ class Drafter:
             self._give_out(draft, match)
         return draft
 
-    def _not_before(self, item: Item, after: Draft | None) -> tuple[datetime | None, Draft | None]:
+    def _not_before(self, item: Item, before: Sequence[Draft]) -> tuple[datetime | None, Draft | None]:
         """When the work may begin at the earliest, and for which operation it waits."""
-        accepted = item.order.accepted
-        ended = self.ends(after) if after else None
-        if ended is None or (accepted is not None and accepted >= ended):
-            return accepted, None
-        return ended, after
+        earliest, after = item.order.accepted, None
+        for draft in before:
+            until = self.ends(draft)
+            if until is not None and (earliest is None or until > earliest):
+                earliest, after = until, draft
+        return earliest, after
 
     # finding
 
@@ -397,3 +388,18 @@ class Drafter:
     def _text(self, moment: datetime | None) -> str:
         """A date for the portal: with an offset, because without one it would mean the server's zone."""
         return "" if moment is None else moment.astimezone(self._rules.zone).isoformat(timespec="seconds")
+
+
+def _warn_of_overlap(before: Draft, after: Draft) -> None:
+    """Say so where an operation of the route will begin before the one it needs is done, or may do so."""
+    if after.action == ADD and before.error is not None:
+        after.warnings.append(
+            _('the operation before it, "{position}", has no plan: it is not waited for').format(
+                position=before.item.line.position
+            )
+        )
+    moved = before.end if "END_DATE_PLAN" in before.fields else None
+    if moved and after.task is not None and after.task.is_open and after.start is not None and after.start < moved:
+        before.warnings.append(
+            _('it now ends after the next operation, "{position}", begins').format(position=after.item.line.position)
+        )

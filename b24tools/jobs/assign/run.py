@@ -15,12 +15,12 @@ from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import DONE, Draft, Item, Rules, late_from, surname_of, wanted_end
 from b24tools.jobs.assign.drafter import Drafter
 from b24tools.jobs.assign.files import files_of
+from b24tools.jobs.assign.hours import not_known, working_hours
 from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
 from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, FAILED, OrderResult, TaskResult, outcome_of
 from b24tools.jobs.assign.writing import Writer
 from b24tools.models import Person, Task
-from b24tools.planning import sources
 from b24tools.planning.calendar import WorkCalendar
 from b24tools.staff import Staff, nearest_name, same_name
 from b24tools.store import LedgerTask, Store
@@ -308,23 +308,11 @@ class _Run:
         )
 
     def _calendar(self, company: Company, portal: Portal) -> WorkCalendar:
-        zone = self._rules.zone
-        found = sources.from_schedule(company.schedule, zone) or sources.from_settings(company.calendar_settings, zone)
-        warnings = list(found[1]) if found else [_("the portal shows no working hours: planned for Mon-Fri 9-18")]
-        if portal.absences_problem:
-            warnings.append(_("the absences are not known: {reason}").format(reason=portal.absences_problem))
-        missing = [*company.missing_scopes, *portal.missing_scopes]
-        for scope in dict.fromkeys(missing):
-            warnings.append(
-                _('the webhook has no scope "{scope}": {loss}').format(
-                    scope=scope,
-                    loss=_("the work schedule is not read")
-                    if scope == "timeman"
-                    else _("absences and working hours are not read"),
-                )
-            )
-        self._warnings += [warning for warning in warnings if warning not in self._warnings]
-        return found[0] if found else sources.default(zone)
+        calendar, warnings = working_hours(company, self._rules)
+        for warning in (*warnings, *not_known(company, portal)):
+            if warning not in self._warnings:
+                self._warnings.append(warning)
+        return calendar
 
     # writing
 

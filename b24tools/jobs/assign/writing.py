@@ -26,7 +26,7 @@ from b24tools.store import LedgerTask, Store
 
 __all__ = ["Pace", "Progress", "Writer"]
 
-BATCH = 50
+BATCH = 49  # of the 50 commands of a request: one asks about the people
 ATTACH, DELETE = "attach", "delete"
 
 
@@ -137,7 +137,7 @@ class Writer:
     def _send(self, chunk: Sequence[Write]) -> None:
         self._note_sending(chunk, self._pace.clock())
         lost: list[Draft] = []
-        items = self._ask(chunk)
+        items, people = self._ask(chunk)
         since = self._left_at(items)  # the client may have waited long before it
         for write, item in zip(chunk, items, strict=True):
             draft = write.draft
@@ -151,6 +151,7 @@ class Writer:
                     draft.fail(error)
                 else:
                     self._refused(draft, write.verb, error)
+        _warn_of_leavers([write.draft for write in chunk if write.verb == ADD], people)
         unsure = {write.draft.item.key for write in chunk if _is_uncertain(write.draft)}
         unsure |= {draft.item.key for draft in lost}
         self._answered = [replace(row, writing_since=since) if row.key in unsure else row for row in self._answered]
@@ -185,10 +186,16 @@ class Writer:
         self._store.save_task_files(self._attached, "done")
         self._answered, self._attached = [], []
 
-    def _ask(self, chunk: Sequence[Write]) -> list[Item]:
-        """The items of the commands, in their order; what a batch would garble goes alone."""
+    def _ask(self, chunk: Sequence[Write]) -> tuple[list[Item], Item | None]:
+        """The items of the commands, in their order, and the people who get new tasks as they are then.
+
+        What a batch would garble goes alone.
+        """
         commands = {str(number): write.command for number, write in enumerate(chunk)}
         together = {key: command for key, command in commands.items() if batches.is_batchable(command.params)}
+        getters = {write.draft.responsible[0] for write in chunk if write.verb == ADD and write.draft.responsible}
+        if getters and together:
+            together = {"people": methods.people_by_id(sorted(getters)).command, **together}
         items: dict[str, Item] = {}
         if together:
             try:
@@ -201,7 +208,7 @@ class Writer:
                     items[key] = Item(key, self._client.call(command.method, command.params).result)
                 except errors.PortalError as error:
                     items[key] = Item(key, error=error)
-        return [items[key] for key in commands]
+        return [items[key] for key in commands], items.get("people")
 
     def _take(self, write: Write, item: Item) -> None:
         """Read one answer; raises its error."""
@@ -290,7 +297,8 @@ class Writer:
     def _send_again(self, drafts: Sequence[Draft]) -> None:
         chunk = [write for write in self._commands(drafts) if write.verb == ADD]
         self._store.mark_writing([write.draft.item.key for write in chunk], self._pace.clock())
-        for write, item in zip(chunk, self._ask(chunk), strict=True):
+        items, _people = self._ask(chunk)
+        for write, item in zip(chunk, items, strict=True):
             try:
                 self._take(write, item)
             except errors.PortalUncertain as error:
@@ -377,6 +385,20 @@ def _deletable(draft: Draft) -> list[Task]:
                 _("task {id} is a second one of this line; somebody works on it, so it was left").format(id=spare.id)
             )
     return found
+
+
+def _warn_of_leavers(added: Iterable[Draft], people: Item | None) -> None:
+    """The portal gives tasks to the dismissed, too: files may have taken minutes since the plan was made."""
+    if people is None or people.error is not None:
+        return
+    gone = {person.id: person.name for person in methods.read_people(people.value) if not person.active}
+    for draft in added:
+        if draft.task is not None and draft.task.responsible_id in gone:
+            draft.warnings.append(
+                _("{name} has left since the plan was made: give the task to somebody else").format(
+                    name=gone[draft.task.responsible_id]
+                )
+            )
 
 
 def _is_uncertain(draft: Draft) -> bool:

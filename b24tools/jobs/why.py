@@ -1,0 +1,136 @@
+"""Why a person got a task: what the ledger kept when it was decided, turned into causes. No network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from b24tools import errors
+from b24tools.i18n import _
+from b24tools.planning.calendar import Interval
+from b24tools.reasons import Decision
+from b24tools.store import Store
+
+
+@dataclass(frozen=True)
+class Considered:
+    """A person who was considered; times are UTC.
+
+    `causes` say why it was not this one: "outside" the department, "unable" to find time for it at
+    all, "away", "busy" at first, "no_gap" long enough before, "tie" decided by something else. The
+    chosen one may be an outsider, too.
+    """
+
+    id: int
+    name: str
+    free: datetime | None
+    start: datetime | None
+    finish: datetime | None
+    open_s: int
+    absent: tuple[Interval, ...]
+    chosen: bool
+    note: str
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Why:
+    """A decision with its causes. `work_s` is None in what older versions kept.
+
+    `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
+    where there was one; `margin_s`: how much more work the chosen one could have had.
+    """
+
+    task_id: int
+    order: str
+    position: str
+    department: str | None
+    nearest: str | None
+    decided_at: datetime
+    reason: str
+    work_s: int | None
+    not_before: datetime | None
+    after: str | None
+    margin_s: int | None
+    chosen: Considered
+    second: Considered | None
+    candidates: tuple[Considered, ...]
+
+
+def explain(store: Store, task_id: int) -> Why:
+    """The decision about a task. Raises ConfigError for a task that b24tools did not give out."""
+    decision = store.decision_of(task_id)
+    if decision is None:
+        raise _unknown(store, task_id)
+    details = decision.details
+    winner = next(one for one in decision.candidates if one["id"] == decision.responsible_id)
+    candidates = tuple(_considered(one, winner, decision) for one in decision.candidates)
+    able = [one for one in candidates if one.finish and not one.chosen and "outside" not in one.causes]
+    return Why(
+        task_id=task_id,
+        order=str(details.get("order") or ""),
+        position=decision.position,
+        department=details.get("department"),
+        nearest=details.get("nearest"),
+        decided_at=decision.decided_at,
+        reason=decision.reason,
+        work_s=details.get("work_s"),
+        not_before=_moment(details.get("not_before")),
+        after=details.get("after"),
+        margin_s=details.get("margin_s"),
+        chosen=next(one for one in candidates if one.chosen),
+        second=next(iter(able), None),
+        candidates=candidates,
+    )
+
+
+def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: Decision) -> Considered:
+    return Considered(
+        id=record["id"],
+        name=record["name"],
+        free=_moment(record["free"]),
+        start=_moment(record["start"]),
+        finish=_moment(record["finish"]),
+        open_s=record["open_s"],
+        absent=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in record["absent"]),
+        chosen=record["id"] == decision.responsible_id,
+        note=record["note"],
+        causes=tuple(_causes(record, winner)),
+    )
+
+
+def _causes(record: Mapping[str, Any], winner: Mapping[str, Any]) -> list[str]:
+    """Why not this person. Records of older versions know neither `busy` nor `inside`."""
+    causes = [] if record.get("inside", True) else ["outside"]
+    if record["id"] == winner["id"]:
+        return causes
+    if record["finish"] is None:
+        return [*causes, "unable"]
+    if record["finish"] == winner["finish"]:
+        return [*causes, "tie"]
+    if record["absent"]:
+        causes.append("away")
+    if record.get("busy"):
+        causes.append("busy")
+    if record["start"] > max(record["free"], winner["start"]) and not record["absent"]:
+        causes.append("no_gap")
+    return causes
+
+
+def _unknown(store: Store, task_id: int) -> errors.ConfigError:
+    if store.is_in_ledger(task_id):
+        reason = _("task {id} was made by another system: b24tools took it over with the person it had")
+    else:
+        reason = _("task {id} is not one that b24tools has given out")
+    error = errors.ConfigError(
+        reason.format(id=task_id),
+        _("Give the number from the task's address in Bitrix24, of a task from an order that this data folder sent."),
+    )
+    error.code = "unknown_task"
+    return error
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
