@@ -100,7 +100,7 @@ def _sign(day: DayLoad, signs: str) -> str:
         return OFF
     if day.busy_s == 0:
         return FREE
-    return signs[min(len(signs) - 1, day.busy_s * len(signs) // day.work_s)]
+    return signs[day.busy_s * (len(signs) - 1) // day.work_s]
 
 
 def _by_weeks(signs: Sequence[tuple[DayLoad, str]]) -> str:

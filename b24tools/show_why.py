@@ -163,8 +163,11 @@ class Words:
     def _otherwise(self) -> str:
         why, second = self._why, self._why.second
         if why.reason == "pinned":
-            if second is None or _is_before(why.chosen, second):
-                return _("Without --to it would have been the same.") if "outside" not in why.chosen.causes else ""
+            inside = "outside" not in why.chosen.causes
+            if inside and (second is None or _is_before(why.chosen, second)):
+                return _("Without --to it would have been the same.")
+            if second is None:
+                return ""
             return _("Without --to it would have been {second}, {finish}.").format(
                 second=second.name, finish=self.moment(second.finish)
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from b24tools import errors
@@ -59,11 +60,11 @@ class Why:
     candidates: tuple[Considered, ...]
 
 
-def explain(store: Store, task_id: int) -> Why:
-    """The decision about a task. Raises ConfigError for a task that b24tools did not give out."""
+def explain(store: Store, task_id: int, folder: Path) -> Why:
+    """The decision about a task. Raises ConfigError for one that was not given out with this data folder."""
     decision = store.decision_of(task_id)
     if decision is None:
-        raise _unknown(store, task_id)
+        raise _unknown(store, task_id, folder)
     details = decision.details
     winner = next(one for one in decision.candidates if one["id"] == decision.responsible_id)
     candidates = tuple(_considered(one, winner, decision) for one in decision.candidates)
@@ -119,14 +120,17 @@ def _causes(record: Mapping[str, Any], winner: Mapping[str, Any]) -> list[str]:
     return causes
 
 
-def _unknown(store: Store, task_id: int) -> errors.ConfigError:
+def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
     if store.is_in_ledger(task_id):
         reason = _("task {id} was made by another system: b24tools took it over with the person it had")
     else:
         reason = _("task {id} is not one that b24tools has given out")
     error = errors.ConfigError(
         reason.format(id=task_id),
-        _("Give the number from the task's address in Bitrix24, of a task from an order that this data folder sent."),
+        _(
+            "Give the number from the task's address in Bitrix24, of a task from an order that was sent "
+            "with this data folder: {folder}"
+        ).format(folder=folder),
     )
     error.code = "unknown_task"
     return error
