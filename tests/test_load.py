@@ -193,7 +193,7 @@ def test_without_unicode_tenths_are_told() -> None:
     show_load.screen(PEOPLE, MOSCOW, at(23, 7), console)
     stream.flush()
     text = stream.buffer.getvalue().decode("cp866")  # type: ignore[attr-defined]
-    assert ("#####.. _____..", "2_1##.. _____..") == tuple(
+    assert ("#####.. _____..", "2_1#9.. _____..") == tuple(
         line[line.index(".. ") - 5 :][:15] for line in text.splitlines()[2:4]
     )
 
