@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
-from b24tools import cli_leaderboard, cli_snapshot, config, onec, session, show, show_assign, store
+from b24tools import cli_leaderboard, cli_snapshot, cli_why, config, onec, session, show, show_assign, store
 from b24tools.i18n import _, ngettext
 from b24tools.jobs import events
 from b24tools.jobs.assign import run
@@ -19,6 +19,8 @@ from b24tools.sandbox import front, plant
 from b24tools.sandbox.portal import Portal
 from b24tools.sandbox.records import COMPLETED
 
+NUMBER = "1Ц-00000069"
+WELDING = "Сварщик"
 DEMO_TOKEN = "demo"  # noqa: S105 - of a portal that ends with the story
 
 
@@ -55,9 +57,17 @@ def _first(here: session.Session, portal: Portal, talk: show.Talk) -> int:
         _(
             "\nEach operation became a task for whoever in the right department finishes it\n"
             "first: open work, vacations, breaks and weekends were counted. The file hangs\n"
-            "on every task.\n"
+            "on every task. And why was this person the one to weld?\n"
         )
     )
+    return status or _asked(here, portal)
+
+
+def _asked(here: session.Session, portal: Portal) -> int:
+    welding = next(task.id for task in portal.tasks if task.title == f"{WELDING}: {NUMBER}")
+    show.text(f"$ b24tools why {welding}")
+    status = cli_why.run(here, welding, as_json=False)
+    show.text("")
     return status
 
 
@@ -130,6 +140,7 @@ def _next() -> str:
     return _(
         "  b24tools sandbox                   this portal on a port, its webhook for .env\n"
         "  b24tools assign ORDER --dry-run    look at a plan before anything is written\n"
+        "  b24tools load                      who has how much to do, day by day\n"
         "  b24tools assign --inbox FOLDER     for cron: take the orders that 1C drops\n"
         "Your own portal: copy .env-example to .env and set BITRIX_WEBHOOK_URL (README)."
     )
@@ -151,14 +162,14 @@ def _order(here: session.Session, *, welding: float = 216.05, done: bool = False
         ("Макетчик", "878944cb-75a2-47d4-8b62-1f2fd573aabd", 1310.48, 5320.55),
         ("Печатник/плотер", "f2244a48-e526-11e6-8b87-f07959705c55", 68.67, 240.35),
         ("Фрезеровщик", "b1de1b37-e6c0-11e6-8d98-f07959705c55", 107.13, 374.97),
-        ("Сварщик", "7703741f-2084-46b1-9abd-c7df534dfeb8", welding, 1080.25),
+        (WELDING, "7703741f-2084-46b1-9abd-c7df534dfeb8", welding, 1080.25),
         ("Монтажник", "2ea74570-48a3-4ad8-a94d-3cb82e7725cc", 932.1, 4008.03),
         ("Поклейщик", "b421c97f-9d9f-4285-b39c-1f99490b2461", 490.9, 2110.87),
     ]
     names = ("Должность", "ДолжностьИдентификатор", "Время", "Сумма")
     return {
         "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
-        "НомерЗаказа": "1Ц-00000069",
+        "НомерЗаказа": NUMBER,
         "ДатаЗаказа": (today - timedelta(days=1)).isoformat(),
         "Исполнитель": "Производство",
         "Контрагент": "ООО «Ромашка»",

@@ -148,7 +148,7 @@ def _promised(order: OrderResult) -> str:
     held_up = promise.bottleneck
     work = _("{hours} of work").format(hours=show.hours(held_up.work_s))
     if held_up.wait_s:
-        work = _("{work}, begun only after {hours}: until then everybody is busy").format(
+        work = _("{work}, begun only after {hours} of working time: until then everybody is busy or away").format(
             work=work, hours=show.hours(held_up.wait_s)
         )
     if not promise.late_s:

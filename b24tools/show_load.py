@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools import show
 from b24tools.i18n import _
-from b24tools.jobs.load import Load
-from b24tools.planning.workload import DayLoad, PersonLoad
+from b24tools.jobs.load import DayLoad, Load, PersonLoad
 
 if TYPE_CHECKING:
     from rich.console import Console

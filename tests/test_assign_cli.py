@@ -25,7 +25,7 @@ from b24tools.sandbox.portal import Portal
 
 SAMPLE = Path(__file__).parent / "data" / "orders" / "sample.json"
 ENVELOPE = ["version", "command", "ok", "data", "warnings", "error"]
-ORDER = ["order", "outcome", "tasks", "finish", "wanted", "late_s"]
+ORDER = ["order", "outcome", "tasks", "finish", "wanted", "late_s", "late_work_s", "promise", "bottleneck"]
 TASK = [
     *("position", "outcome", "task_id", "title", "responsible", "department", "start", "end", "deadline"),
     *("estimate_s", "files", "warnings", "error"),

@@ -44,6 +44,9 @@ ORDER = {
     "finish": "2026-11-23T10:00:00+03:00",
     "wanted": None,
     "late_s": 0,
+    "late_work_s": 0,
+    "promise": "2026-11-23",
+    "bottleneck": {"position": "Сварщик", "wait_s": 0, "work_s": 3600},
 }
 
 

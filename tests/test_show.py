@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from b24tools import errors, i18n, show, show_assign
-from b24tools.jobs.assign.result import OrderResult, TaskResult
+from b24tools.jobs.assign.result import Bottleneck, OrderResult, Promise, TaskResult
+from tests import screens
 from tests.plant import MOSCOW
 
-GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 URL = "https://portal.example"
 
@@ -77,10 +76,20 @@ ORDERS = (
         ),
         finish=at(23, 12, 40),
         wanted=at(23, 23, 59),
+        promise=Promise(at(23, 12, 40), date(2026, 11, 23), 0, Bottleneck("Слесарь [пятого разряда]", 0, 13_200)),
     ),
     OrderResult("3", "3", "unchanged", (task("Сварщик", "unchanged"),), finish=at(23, 12, 40)),
     OrderResult("4", "4", "completed", (task("Сварщик", "completed"),), finish=at(23, 12, 40), wanted=at(4, 23)),
-    OrderResult("5", "5", "planned", (task("Сварщик", "planned", task_id=None),), finish=at(23, 12, 40)),
+    OrderResult(
+        "5",
+        "5",
+        "planned",
+        (task("Сварщик", "planned", task_id=None),),
+        finish=at(27, 12, 40),
+        wanted=at(23, 23, 59),
+        late_s=304_800,
+        promise=Promise(at(27, 12, 40), date(2026, 11, 27), 99_600, Bottleneck("Сварщик", 104_400, 13_200)),
+    ),
     OrderResult("6", "6", "unchanged", (), warnings=("Калькуляция: the list is empty",)),
 )
 
@@ -98,7 +107,7 @@ def test_orders_fit_a_terminal_of_80_columns(language: str, capsys: pytest.Captu
     """Long names are folded, nothing is cut off; where a task opens is said once."""
     i18n.use(language)
     screen = rendered(terminal=True)
-    assert (GOLDEN / f"orders_80.{language}.txt").read_text(encoding="utf-8") == screen
+    screens.check(f"orders_80.{language}.txt", screen)
     assert 80 >= max(map(len, screen.splitlines()))
     assert 1 == capsys.readouterr().err.count("https://portal.example/company/personal/user/0/tasks/task/view/")
 
@@ -110,8 +119,8 @@ def test_orders_are_plain_text_elsewhere(language: str, capsys: pytest.CaptureFi
     show_assign.orders(ORDERS, MOSCOW, URL, NOW, show.Talk())
     out, err = capsys.readouterr()
     plain = "".join(f"{line.rstrip()}\n" for line in out.splitlines())
-    assert ((GOLDEN / f"orders_plain.{language}.txt").read_text(encoding="utf-8"), "") == (plain, err)
-    assert "\x1b" not in out
+    screens.check(f"orders_plain.{language}.txt", plain)
+    assert ("", False) == (err, "\x1b" in out)
 
 
 def test_a_task_is_a_link_on_a_terminal() -> None:
@@ -146,9 +155,16 @@ def test_the_json_of_an_order() -> None:
         "finish": "2027-11-14T18:00:00+03:00",
         "wanted": "2026-11-27T23:59:00+03:00",
         "late_s": 352 * 86_400,
+        "late_work_s": 0,
+        "promise": None,
+        "bottleneck": None,
     } == {name: value for name, value in data.items() if name != "tasks"}
     assert "2026-11-23T09:00:00+03:00" == data["tasks"][0]["start"]
     assert json.dumps(data)
+    held_up = {"position": "Сварщик", "wait_s": 104_400, "work_s": 13_200}
+    assert {"late_work_s": 99_600, "promise": "2026-11-27", "bottleneck": held_up} == {
+        name: show_assign.data(ORDERS[4:5], MOSCOW)[0][name] for name in ("late_work_s", "promise", "bottleneck")
+    }
 
 
 @pytest.mark.parametrize(

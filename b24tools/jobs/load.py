@@ -15,8 +15,10 @@ from b24tools.jobs.assign.reading import Questions
 from b24tools.jobs.assign.run import UNKNOWN_PERSON_TASKS, Tools
 from b24tools.jobs.assign.workers import workload_of
 from b24tools.models import Department, Person
-from b24tools.planning.workload import PersonLoad
+from b24tools.planning.workload import DayLoad, PersonLoad
 from b24tools.staff import nearest_name, same_name
+
+__all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
 
 DAYS = 14
 
