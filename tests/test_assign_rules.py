@@ -709,3 +709,13 @@ def test_a_department_made_after_its_order_failed_is_seen_at_once(works: Works) 
     shop = works.portal.add_department("Резчик", parent=4)
     works.portal.add_user("Иван", "Резчиков", departments=[shop.id])
     assert "Резчиков" == chosen(works, "Резчик")
+
+
+def test_a_department_renamed_while_cached_is_looked_up_once(works: Works) -> None:
+    """The new name is found by reading the departments anew; a name that is nowhere is given up after that."""
+    works.assign(order())
+    plant.department(works.portal, "Фрезеровщик").name = "Резчик"
+    works.portal.log.clear()
+    new, old = (works.assign(order([(name, 60)], id=name, number=name))[0].tasks[0] for name in ("Резчик", "Маляр"))
+    assert ("created", "failed") == (new.outcome, old.outcome)
+    assert 2 == sum("department.get" in str(entry.commands) for entry in works.portal.log)

@@ -298,6 +298,14 @@ def test_a_task_nobody_read_may_be_extended() -> None:
     assert (workload.offer(1, HOUR).start, workload.offer(1, HOUR).open_s) == (at("14:00"), 4 * HOUR)
 
 
+def test_a_plan_may_be_longer_than_a_year() -> None:
+    """Three thousand hours of eight a day are 375 working days, which are 75 weeks; the next work follows."""
+    workload = load()
+    choice = workload.choose([1], 3000 * HOUR)
+    assert (at("09:00"), at("2028-04-28T18:00")) == (choice.start, choice.finish)
+    assert offered(workload, 1) == ("01 09:00", "01 09:00", "01 10:00")
+
+
 def test_a_plan_goes_over_new_year() -> None:
     """The holidays are nobody's gap, and nobody's work."""
     calendar = WorkCalendar(ZONE, CALENDAR.shifts, {date(2027, 1, day): DAY_OFF for day in range(1, 9)})
