@@ -18,6 +18,7 @@ from b24tools.jobs.assign import result
 from b24tools.jobs.assign.reading import Portal
 from b24tools.models import Department, Person, Status, Task
 from b24tools.planning.calendar import NoWorkingTime, Timeline, WorkCalendar
+from b24tools.planning.own_days import OwnDays
 from b24tools.planning.workload import Candidate, Choice, OpenTask, Worker, Workload, remaining_s
 from b24tools.staff import Match, Staff, matches_person, same_name
 from b24tools.store import LedgerTask
@@ -28,7 +29,10 @@ DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that assignment obeys. `fallback_user`: who gets what nobody else can do."""
+    """The settings that assignment obeys. `fallback_user`: who gets what nobody else can do.
+
+    `country`: whose production calendar counts; `own`: the days of calendar.json, which count above it.
+    """
 
     zone: ZoneInfo
     department: str
@@ -41,6 +45,8 @@ class Rules:
     excluded: frozenset[int] = frozenset()
     pins: Mapping[str, int] = field(default_factory=dict)
     retry_s: float = 60
+    country: str = "none"
+    own: OwnDays = field(default_factory=OwnDays)
 
     def pin_for(self, position: str) -> int | None:
         """The person a position was pinned to on the command line."""

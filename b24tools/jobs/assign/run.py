@@ -14,12 +14,12 @@ from b24tools.i18n import _
 from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import DONE, Draft, Drafter, Item, Rules, surname_of, wanted_end
 from b24tools.jobs.assign.files import files_of
+from b24tools.jobs.assign.hours import unchecked_years, working_hours
 from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
 from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, FAILED, OrderResult, TaskResult, outcome_of
 from b24tools.jobs.assign.writing import Writer
 from b24tools.models import Person, Task
-from b24tools.planning import sources
 from b24tools.planning.calendar import WorkCalendar
 from b24tools.staff import Staff, nearest_name, same_name
 from b24tools.store import LedgerTask, Store
@@ -307,9 +307,7 @@ class _Run:
         )
 
     def _calendar(self, company: Company, portal: Portal) -> WorkCalendar:
-        zone = self._rules.zone
-        found = sources.from_schedule(company.schedule, zone) or sources.from_settings(company.calendar_settings, zone)
-        warnings = list(found[1]) if found else [_("the portal shows no working hours: planned for Mon-Fri 9-18")]
+        calendar, warnings = working_hours(company, self._rules)
         if portal.absences_problem:
             warnings.append(_("the absences are not known: {reason}").format(reason=portal.absences_problem))
         missing = [*company.missing_scopes, *portal.missing_scopes]
@@ -323,7 +321,7 @@ class _Run:
                 )
             )
         self._warnings += [warning for warning in warnings if warning not in self._warnings]
-        return found[0] if found else sources.default(zone)
+        return calendar
 
     # writing
 
@@ -351,7 +349,7 @@ class _Run:
         mine = [draft for draft in drafts if draft.item.order is order]
         tasks = [draft.to_result(dry_run=self._dry_run) for draft in mine]
         tasks += _removed_lines(order, {draft.item.key for draft in mine}, portal, ledger)
-        warnings = [*order.warnings, *self._warnings]
+        warnings = [*order.warnings, *self._warnings, *unchecked_years(mine, self._rules)]
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
         before = self._before.get(order.id) == COMPLETED
