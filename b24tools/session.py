@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24tools import config, errors, locks
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
     import httpx
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.bitrix.client import Client
     from b24tools.jobs.assign.pace import Pace, Progress
     from b24tools.jobs.assign.run import Tools
+    from b24tools.planning.own_days import OwnDays
 
 
 def now() -> datetime:
@@ -177,4 +178,22 @@ def assign_rules(settings: config.Settings, opened: store.Store, pins: Mapping[s
         pins=pins,
         route=settings.route,
         retry_s=settings.retry_seconds,
+        country=settings.country,
+        own=own_days(settings),
     )
+
+
+def own_days(settings: config.Settings) -> OwnDays:
+    """The days of calendar.json in the data folder; none without the file. Raises ConfigError."""
+    from b24tools.planning import own_days
+
+    path = settings.data_dir / "calendar.json"
+    try:
+        return own_days.parse(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return own_days.OwnDays()
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
+            _("Make it readable for whoever runs this."),
+        ) from error

@@ -20,12 +20,13 @@ OURS = ("B24_", "BITRIX_", "TZ_NAME")
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
-    """Our variables removed, an empty working folder, English messages."""
+    """Our variables removed, an empty working folder, English messages, no holidays: tests run on any day."""
     for name in os.environ:
         if name.startswith(OURS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("B24_LANG", "en")
     monkeypatch.setenv("B24_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("B24_COUNTRY", "none")
     monkeypatch.chdir(tmp_path)
     i18n.use("en")
     yield

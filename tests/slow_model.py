@@ -21,8 +21,9 @@ def wall_minutes(calendar: WorkCalendar, day: date) -> set[int]:
     """The minutes worked by the shifts that start on a day, counted from its midnight."""
     rule = calendar.days.get(day) or calendar.yearly.get((day.month, day.day)) or DayRule()
     if rule.shifts is None:
-        weekday = rule.as_weekday or day.isoweekday()
-        shifts: Sequence[Shift] = [shift for shift in calendar.shifts if weekday in shift.weekdays]
+        weekdays = [rule.as_weekday or day.isoweekday(), *([1, 2, 3, 4, 5, 6, 7] if rule.worked else [])]
+        found = [[shift for shift in calendar.shifts if weekday in shift.weekdays] for weekday in weekdays]
+        shifts: Sequence[Shift] = next((some for some in found if some), [])
     else:
         shifts = rule.shifts
     unstated: set[int] = set()
@@ -90,21 +91,35 @@ def shifts(draw: Any) -> Shift:
     return Shift(weekdays, start * 60, end * 60, None if pause is None else pause * 60)
 
 
+def rules() -> Any:
+    """Any way in which a day may differ from its weekday."""
+    return (
+        st.just(DAY_OFF)
+        | st.builds(DayRule, as_weekday=st.integers(1, 7), shorter_s=st.integers(0, 600).map(lambda m: m * 60))
+        | st.builds(DayRule, worked=st.just(True), shorter_s=st.sampled_from([0, 3600]))
+        | st.builds(DayRule, shifts=st.tuples(shifts()))
+    )
+
+
+def dates() -> Any:
+    """A day around MONDAY."""
+    return st.integers(-1, 12).map(lambda n: MONDAY.date() + timedelta(days=n))
+
+
+def days_that_differ() -> Any:
+    """Some days around MONDAY and how they differ."""
+    return st.dictionaries(dates(), rules() | st.just(DayRule(shorter_s=3600)), max_size=4)
+
+
 @st.composite
 def calendars(draw: Any) -> WorkCalendar:
     """Any calendar: one to three shifts, days around MONDAY that differ, some every year."""
-    rules = (
-        st.just(DAY_OFF)
-        | st.builds(DayRule, as_weekday=st.integers(1, 7), shorter_s=st.integers(0, 600).map(lambda m: m * 60))
-        | st.builds(DayRule, shifts=st.tuples(shifts()))
-    )
-    dates = st.integers(-1, 12).map(lambda n: MONDAY.date() + timedelta(days=n))
-    yearly = dates.map(lambda day: (day.month, day.day))
+    yearly = dates().map(lambda day: (day.month, day.day))
     return WorkCalendar(
         draw(st.sampled_from(ZONES)),
         tuple(draw(st.lists(shifts(), min_size=1, max_size=3))),
-        draw(st.dictionaries(dates, rules, max_size=4)),
-        draw(st.dictionaries(yearly, rules, max_size=1)),
+        draw(st.dictionaries(dates(), rules(), max_size=4)),
+        draw(st.dictionaries(yearly, rules(), max_size=1)),
     )
 
 

@@ -316,7 +316,7 @@ def test_a_duration_added_is_measured_back(
         try:
             start, end = line.start_at(length), line.end_at(length)
         except NoWorkingTime:
-            assert all(rule.shifts is not None or rule.as_weekday for rule in calendar.days.values())
+            assert line.worked(MONDAY + timedelta(days=7 * 366)) <= length
             continue
         assert (length, length) == (line.worked(start), line.worked(end))
         assert last <= end <= start

@@ -14,6 +14,8 @@ import pytest
 import typer.main
 
 from b24tools import cli, config, onec, show_assign
+from b24tools.planning import own_days
+from b24tools.planning.production import production_calendar
 from b24tools.sandbox import plant
 from tests import picture
 from tests.plant import MOSCOW, Clock, Works
@@ -151,7 +153,7 @@ def test_a_readme_explains_every_exit_status(readme: Path, heading: str) -> None
 @pytest.mark.parametrize(("readme", "heading"), [(ENGLISH, "key"), (RUSSIAN, "ключ")], ids=["en", "ru"])
 def test_the_order_in_a_readme_has_the_keys_of_its_table(readme: Path, heading: str) -> None:
     """And b24tools reads it."""
-    sample = _blocks(readme, "json")[0]
+    _days, sample, _answer = _blocks(readme, "json")
     told = {key for row in re.findall(r"^\|(.*)\|$", _text(readme), re.M) for key in re.findall(r"`([А-Яа-я]+)`", row)}
 
     (order,) = onec.read_orders(sample.encode(), MOSCOW)
@@ -161,9 +163,22 @@ def test_the_order_in_a_readme_has_the_keys_of_its_table(readme: Path, heading: 
     assert "1Ц-00000070" == order.number
 
 
+@READMES
+def test_the_calendar_in_a_readme_can_be_read_and_names_the_years_that_were_checked(readme: Path) -> None:
+    """calendar.json as it is printed; the years of each country as the program has them."""
+    days, _sample, _answer = _blocks(readme, "json")
+    told = dict(re.findall(r"^\| `([A-Z]{2})` \| ([0-9, ]+) \|$", _text(readme), re.M))
+
+    assert 5 == len(own_days.parse(days.encode(), "calendar.json").days)
+    assert {
+        country: ", ".join(map(str, sorted(production_calendar(country).verified)))
+        for country in ("RU", "BY", "KZ", "UZ")
+    } == told
+
+
 def test_the_answer_in_the_readme_is_what_comes(tmp_path: Path) -> None:
     """Of the order printed there, on the demo plant."""
-    sample, answer = _blocks(ENGLISH, "json")
+    _days, sample, answer = _blocks(ENGLISH, "json")
     clock = Clock()
     works = Works(plant.build(clock), tmp_path, clock)
     (order,) = onec.read_orders(sample.encode(), MOSCOW)

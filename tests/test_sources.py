@@ -82,6 +82,27 @@ def test_an_answer_without_hours_is_left_to_the_next_source(answer: Any) -> None
     assert sources.from_schedule(answer, ZONE) is None
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            schedule(kind="FLEXTIME", exclusions={"2026": {"12": {"31": "0"}, "1": []}, "2027": {"13": {"1": "0"}}}),
+            ({date(2026, 12, 31): DAY_OFF}, ["work schedule 'Для всех': '2027-13-1' is not a day"]),
+        ),
+        (schedule(kind="FLEXTIME"), ({}, [])),
+        (schedule(kind="FLEXTIME", DELETED="1", exclusions={"2026": {"12": {"31": "0"}}}), ({}, [])),
+        (schedule(kind="FLEXTIME", CALENDAR=None), ({}, [])),
+        ([], ({}, [])),
+        (None, ({}, [])),
+    ],
+)
+def test_a_schedule_without_hours_may_have_days_off(
+    answer: Any, expected: tuple[dict[date, DayRule], list[str]]
+) -> None:
+    """Its exclusions, and a warning of what is no day; a deleted one has none."""
+    assert expected == sources.days_off(answer)
+
+
 def test_all_shifts_of_a_fixed_day_are_worked() -> None:
     """Two shifts of the same weekdays are both kept, one of them over midnight."""
     answer = schedule(shift(6, 14, pause="0"), shift(22, 6, days=12345, pause="1800"))

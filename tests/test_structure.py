@@ -24,7 +24,7 @@ ARROWS = {
     "config": set(),
     "jobs": {"jobs", "bitrix", "planning", "onec", "store"},
     "show": {"show", "jobs", "store"},
-    "session": {"config", "store", "locks", "bitrix", "jobs"},
+    "session": {"config", "store", "locks", "bitrix", "jobs", "planning"},
     "cli": {"cli", "session", "config", "store", "onec", "jobs", "show", "sandbox", "server"},
     "server": {"server", "session", "store", "onec", "jobs", "show"},
     "sandbox": {"sandbox"},
@@ -76,6 +76,7 @@ DOORS = {
     "diskcache": {"bitrix/directory.py"},
     "dotenv": {"config.py"},
     "platformdirs": {"config.py"},
+    "holidays": {"planning/production.py"},
 }
 
 
@@ -151,7 +152,7 @@ def test_each_library_has_one_door(path: Path) -> None:
 
 def test_importing_the_package_starts_nothing_heavy() -> None:
     """The commands are there before the HTTP client, the web framework, the database or the tables are."""
-    heavy = {"httpx", "fastapi", "starlette", "uvicorn", "sqlite_utils", "rich", "diskcache"}
+    heavy = {"httpx", "fastapi", "starlette", "uvicorn", "sqlite_utils", "rich", "diskcache", "holidays"}
     code = f"import sys, b24tools.cli; print(sorted({heavy} & set(sys.modules)))"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

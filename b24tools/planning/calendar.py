@@ -69,12 +69,14 @@ class DayRule:
     """How a day differs from its weekday.
 
     `shifts` replace the weekday's (their own weekdays do not matter; none is a day off);
-    `as_weekday` works the day as another weekday; `shorter_s` takes working seconds off its end.
+    `as_weekday` works the day as another weekday; `worked` works it in any case: one whose weekday
+    has no shifts has those of the first weekday that has; `shorter_s` takes working seconds off its end.
     """
 
     shifts: tuple[Shift, ...] | None = None
     as_weekday: int | None = None
     shorter_s: int = 0
+    worked: bool = False
 
 
 DAY_OFF = DayRule(shifts=())
@@ -96,6 +98,10 @@ class WorkCalendar:
     def intervals(self, day: date) -> tuple[Interval, ...]:
         """The working intervals, in UTC, of the shifts that start on `day`; the last may end on the next."""
         return tuple((_moment(start), _moment(end)) for start, end in self._spans(day))
+
+    def working_s(self, day: date) -> int:
+        """Seconds of work that the shifts starting on `day` hold; 0 on a day off."""
+        return sum(end - start for start, end in self._spans(day))
 
     def next_working(self, moment: datetime) -> datetime:
         """The first working moment not before `moment`. Raises NoWorkingTime."""
@@ -126,10 +132,14 @@ class WorkCalendar:
         rule = self.days.get(day) or self.yearly.get((day.month, day.day)) or _USUAL
         shifts = rule.shifts
         if shifts is None:
-            weekday = rule.as_weekday or day.isoweekday()
-            shifts = tuple(shift for shift in self.shifts if weekday in shift.weekdays)
+            shifts = self._weekly(rule.as_weekday or day.isoweekday())
+            if rule.worked and not shifts:
+                shifts = next(filter(None, map(self._weekly, range(1, 8))), ())
         wall = _shorten(_wall_spans(shifts), rule.shorter_s)
         return united((self._at(day, start), self._at(day, end)) for start, end in wall)
+
+    def _weekly(self, weekday: int) -> tuple[Shift, ...]:
+        return tuple(shift for shift in self.shifts if weekday in shift.weekdays)
 
     def _at(self, day: date, second: int) -> int:
         """A reading of the wall clock; the first of a repeated one, of a skipped one the end of the gap."""

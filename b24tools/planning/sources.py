@@ -33,7 +33,7 @@ def from_schedule(schedule: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str
     """What `timeman.schedule.get` answered, and warnings; None if it holds no hours to plan by.
 
     An empty list (no such schedule, or no right to read it), a flexible or deleted schedule and one
-    without a usable shift hold none. A break of 0 is one nobody stated. Any day among the
+    without a usable shift hold none (but maybe `days_off`). A break of 0 is one nobody stated. Any day among the
     exclusions is off, whatever its value.
     https://apidocs.bitrix24.com/api-reference/timeman/schedule/timeman-schedule-get.html
     """
@@ -49,10 +49,19 @@ def from_schedule(schedule: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str
         shifts = _earliest(shifts, name, warnings)
     if not shifts:
         return None
+    days, doubts = days_off(schedule)
+    return WorkCalendar(zone, tuple(shifts), days), [*warnings, *doubts]
+
+
+def days_off(schedule: Any) -> tuple[dict[date, DayRule], list[str]]:
+    """The dates on which a schedule is off, and warnings; a flexible one, which has no hours, may have these."""
+    if not isinstance(schedule, Mapping) or _is_yes(schedule.get("DELETED")):
+        return {}, []
+    warnings: list[str] = []
+    name = str(schedule.get("NAME") or schedule.get("ID") or "")
     calendar = schedule.get("CALENDAR")
     exclusions = calendar.get("EXCLUSIONS") if isinstance(calendar, Mapping) else None
-    days = dict.fromkeys(_excluded(exclusions, name, warnings), DAY_OFF)
-    return WorkCalendar(zone, tuple(shifts), days), warnings
+    return dict.fromkeys(_excluded(exclusions, name, warnings), DAY_OFF), warnings
 
 
 def from_settings(settings: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str]] | None:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from b24tools import errors, onec
 from b24tools.jobs.assign import result
 from b24tools.models import Department, Status, Task
+from b24tools.planning.own_days import OwnDays
 from b24tools.planning.workload import Choice
 from b24tools.staff import same_name
 from b24tools.store import LedgerTask
@@ -25,7 +26,10 @@ DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that assignment obeys. `fallback_user`: who gets what nobody else can do."""
+    """The settings that assignment obeys. `fallback_user`: who gets what nobody else can do.
+
+    `country`: whose production calendar counts; `own`: the days of calendar.json, which count above it.
+    """
 
     zone: ZoneInfo
     department: str
@@ -39,6 +43,8 @@ class Rules:
     pins: Mapping[str, int] = field(default_factory=dict)
     route: tuple[str, ...] = ()
     retry_s: float = 60
+    country: str = "none"
+    own: OwnDays = field(default_factory=OwnDays)
 
     def pin_for(self, position: str) -> int | None:
         """The person a position was pinned to on the command line."""

@@ -1,22 +1,31 @@
-"""The hours that a run plans by, and what is not known about them."""
+"""The hours that a run plans by: the portal's, with the country's production calendar and the user's days."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
 from b24tools.bitrix.directory import Company
 from b24tools.i18n import _
-from b24tools.jobs.assign.draft import Rules
+from b24tools.jobs.assign.draft import Draft, Rules
 from b24tools.jobs.assign.reading import Portal
 from b24tools.planning import sources
 from b24tools.planning.calendar import WorkCalendar
+from b24tools.planning.production import NONE, production_calendar, with_production
 
 
 def working_hours(company: Company, rules: Rules) -> tuple[WorkCalendar, list[str]]:
     """The calendar to plan by, and what is to be said of where it comes from."""
     zone = rules.zone
-    found = sources.from_schedule(company.schedule, zone) or sources.from_settings(company.calendar_settings, zone)
+    found = sources.from_schedule(company.schedule, zone)
     if found is None:
-        return sources.default(zone), [_("the portal shows no working hours: planned for Mon-Fri 9-18")]
-    return found
+        found = sources.from_settings(company.calendar_settings, zone)
+        if found is None:
+            found = sources.default(zone), [_("the portal shows no working hours: planned for Mon-Fri 9-18")]
+        days, warnings = sources.days_off(company.schedule)
+        found = replace(found[0], days={**found[0].days, **days}), [*found[1], *warnings]
+    calendar, warnings = found
+    return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
 
 
 def not_known(company: Company, portal: Portal) -> list[str]:
@@ -34,3 +43,24 @@ def not_known(company: Company, portal: Portal) -> list[str]:
             )
         )
     return warnings
+
+
+def unchecked_years(drafts: Iterable[Draft], rules: Rules) -> Sequence[str]:
+    """A warning for each year that what is to be written reaches into, and whose days off nobody has checked."""
+    if rules.country == NONE:
+        return []
+    years: set[int] = set()
+    for draft in drafts:
+        if "END_DATE_PLAN" in draft.fields and draft.start and draft.end:
+            start, end = draft.start.astimezone(rules.zone), draft.end.astimezone(rules.zone)
+            years |= set(range(start.year, end.year + 1))
+        if "DEADLINE" in draft.fields and draft.deadline and draft.item.order.wanted_is_day:
+            years.add(draft.deadline.astimezone(rules.zone).year)
+    unchecked = years - production_calendar(rules.country).verified - rules.own.checked
+    return [
+        _(
+            "the days off of {country} for {year} are not checked against its official calendar: moved days may be "
+            'missing; put them into calendar.json and add "checked": [{year}] to it'
+        ).format(country=rules.country, year=year)
+        for year in sorted(unchecked)
+    ]

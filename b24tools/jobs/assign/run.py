@@ -15,7 +15,7 @@ from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import DONE, Draft, Item, Rules, late_from, surname_of, wanted_end
 from b24tools.jobs.assign.drafter import Drafter
 from b24tools.jobs.assign.files import files_of
-from b24tools.jobs.assign.hours import not_known, working_hours
+from b24tools.jobs.assign.hours import not_known, unchecked_years, working_hours
 from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
 from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, FAILED, OrderResult, TaskResult, outcome_of
@@ -340,7 +340,7 @@ class _Run:
         mine = [draft for draft in drafts if draft.item.order is order]
         tasks = [draft.to_result(dry_run=self._dry_run) for draft in mine]
         tasks += _removed_lines(order, {draft.item.key for draft in mine}, portal, ledger)
-        warnings = [*order.warnings, *self._warnings]
+        warnings = [*order.warnings, *self._warnings, *unchecked_years(mine, self._rules)]
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
         before = self._before.get(order.id) == COMPLETED
