@@ -169,7 +169,7 @@ def assign(
     console: Console | None = None,
 ) -> None:
     """Who does what and when, a table per order; the headline and the remarks go with it."""
-    console = console or _console()
+    console = console or open_console()
     for number, order in enumerate(results):
         if number:
             console.print()
@@ -306,7 +306,7 @@ def settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> None:
 
 def heading(message: str) -> None:
     """A line that stands out on a terminal."""
-    _console().print(message, style="bold", markup=False)
+    open_console().print(message, style="bold", markup=False)
 
 
 def text(message: str) -> None:
@@ -327,7 +327,8 @@ def use_utf8() -> None:
                 stream.reconfigure(encoding="utf-8", errors="replace")
 
 
-def _console() -> Console:
+def open_console() -> Console:
+    """stdout as a terminal, or as plain lines that are never broken."""
     from rich.console import Console
 
     class Paper(Console):
