@@ -133,10 +133,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     """A connection that cannot write.
 
     Not `mode=ro`: that would leave the files of the write-ahead log behind, this folds them in as everybody does.
-    Where only the files may be read, they are taken as they stand.
+    A file that may only be read is taken as it stands, unless there is a log beside it.
     """
     address = path.absolute().as_uri()
-    for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
+    usual = ("mode=rw",) if _is_writable(path) else ("mode=ro",) if _has_log(path) else ()
+    for mode in (*usual, "mode=ro&immutable=1"):
         connection = sqlite3.connect(
             f"{address}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
         )
@@ -153,6 +154,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         else:
             return connection
     raise last
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _is_writable(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
@@ -39,7 +40,7 @@ class Session:
     def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
         """The portal of the settings' webhook, with the throttle that all processes of the folder share.
 
-        `retry_s` instead of the setting's; `leave_no_trace` makes no data folder where there is none.
+        `retry_s` instead of the setting's; `leave_no_trace` makes no file to share where there is none.
         """
         from b24tools.bitrix.client import Client
         from b24tools.bitrix.throttle import Throttle
@@ -47,7 +48,7 @@ class Session:
         settings = self.settings
         shared = settings.data_dir / "throttle.json"
         throttle = Throttle(
-            None if leave_no_trace and not settings.data_dir.is_dir() else shared,
+            None if leave_no_trace and not os.access(shared, os.F_OK) else shared,
             per_second=settings.requests_per_second,
             burst=settings.burst,
         )

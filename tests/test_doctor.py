@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools import errors, store
+from b24tools import errors, reader, store
 from b24tools.inbox import NewEvent
 from b24tools.jobs.doctor import access, machine, settings, worktime
 from b24tools.jobs.doctor.subject import Stray
@@ -522,6 +523,35 @@ def test_a_database_of_another_version_is_named(well: Works) -> None:
         connection.execute("UPDATE _sqlite_migrations SET name = 'm999_later' WHERE name = 'm002_history'")
     connection.close()
     assert "by a newer b24tools" in found(examine(well), "database").detail
+
+
+def test_a_database_that_may_only_be_read_is_read_as_it_stands(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without leaving a log of SQLite's beside it, which its owner might not be able to use; what it says is told."""
+    monkeypatch.setattr(reader, "_is_writable", lambda _path: False)
+
+    checks = examine(well)
+
+    assert {"database": "fail"} == not_ok(checks)
+    assert "can be read, but not written" in found(checks, "database").detail
+    assert ["b24tools.db"] == [path.name for path in well.folder.iterdir()]
+
+
+def test_a_database_that_cannot_be_opened_leaves_the_rest(well: Works) -> None:
+    """A folder in its place; the other checks do without it."""
+    (well.folder / "b24tools.db").unlink()
+    (well.folder / "b24tools.db").mkdir()
+
+    assert {"database": "fail"} == not_ok(examine(well))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs rights that can be taken away")
+def test_a_folder_that_nobody_may_enter_is_named(well: Works) -> None:
+    """What cannot even be looked for is no traceback."""
+    well.folder.chmod(0)
+    try:
+        assert {"data_folder": "fail", "database": "fail"} == not_ok(examine(well))
+    finally:
+        well.folder.chmod(0o700)
 
 
 def test_a_full_disk_is_named(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
-def test_warnings_do_not_fail(portal: Portal, b24tools: Run) -> None:
+def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
     """A line per check, one line at the end on stderr; nothing is written anywhere."""
     status, out, err = b24tools("doctor")
 
@@ -53,7 +53,9 @@ def test_warnings_do_not_fail(portal: Portal, b24tools: Run) -> None:
     assert "warn  logins: can be given work, but never logged in: Лев Фомин (#22). Send the invitation again" in out
     assert "39 checks: nothing fails, 4 to look at.\n" == err
     assert [] == portal.writes()
-    assert [] == list(Path.cwd().iterdir())
+    (tmp_path / "data").mkdir()
+    b24tools("doctor")
+    assert [tmp_path / "data"] == list(tmp_path.rglob("*"))
 
 
 def test_a_failure_is_status_1(portal: Portal, b24tools: Run) -> None:

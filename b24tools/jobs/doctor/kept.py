@@ -19,8 +19,12 @@ LONG_WAIT = timedelta(minutes=15)
 def check_file(subject: Subject) -> tuple[Check, Looked | None]:
     """Whether the database can be used; what was seen of it, where it can be read at all."""
     path = subject.database
-    if not path.exists():
+    try:
+        path.stat()
+    except FileNotFoundError:
         return ok("database", _("{path}: not there yet, the first command makes it").format(path=path)), None
+    except OSError:
+        pass  # the reader will say why
     try:
         seen = look(path)
     except errors.ConfigError as error:

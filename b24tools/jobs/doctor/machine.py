@@ -74,7 +74,7 @@ def _zone_data(subject: Subject) -> Check:
 
 def _data_folder(subject: Subject) -> Iterator[Check]:
     folder = subject.data_dir
-    if not folder.exists():
+    if not os.access(folder, os.F_OK):
         yield _no_folder(folder)
     elif not folder.is_dir():
         yield fail(
@@ -100,7 +100,7 @@ def _data_folder(subject: Subject) -> Iterator[Check]:
 
 
 def _no_folder(folder: Path) -> Check:
-    parent = next((one for one in folder.parents if one.exists()), folder)
+    parent = next((one for one in folder.parents if os.access(one, os.F_OK)), folder)
     if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
         return ok("data_folder", _("{path}: not there yet, the first command makes it").format(path=folder))
     return fail(
@@ -159,9 +159,7 @@ def _rights(folder: Path) -> Iterator[Check]:
 
 
 def _disk_space(folder: Path) -> Iterator[Check]:
-    there = next((one for one in (folder, *folder.parents) if one.is_dir()), None)
-    if there is None:
-        return
+    there = next(one for one in (folder, *folder.parents) if os.access(one, os.F_OK))
     free = shutil.disk_usage(there).free
     told = _("{free} free").format(free=size(free))
     mend = _("Make room on the disk of {path}.").format(path=there)
@@ -176,11 +174,12 @@ def _disk_space(folder: Path) -> Iterator[Check]:
 def _cache(folder: Path, now: datetime) -> Iterator[Check]:
     """The cache of departments and people: SQLite as well, and no harm if it is lost."""
     file = folder / "cache.db"
-    if not file.is_file():
+    if not os.access(file, os.F_OK):
         yield ok("cache", _("empty: the next command reads departments and people from the portal"))
         return
+    mode = "mode=rw" if os.access(file, os.W_OK) else "mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=1)) as connection:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=1)) as connection:
             connection.execute("PRAGMA query_only = 1")
             count, first = connection.execute("SELECT count(*), min(store_time) FROM Cache").fetchone()
     except sqlite3.Error as error:
