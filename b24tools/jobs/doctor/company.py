@@ -35,19 +35,16 @@ def position(name: str, staff: Staff, under: str | None, subject: Subject, known
     if match.people:
         homes = ", ".join(f"{one.name} (#{one.id})" for one in match.departments)
         people = ngettext("{n} person", "{n} people", len(match.people)).format(n=len(match.people))
-        return ok(check_name, _("{name} → {departments}: {people}").format(name=name, departments=homes, people=people))
+        return ok(check_name, f"{homes}: {people}")
     if match.departments:
-        told = _("{name} → {department}: no active people there").format(
-            name=name, department=match.departments[0].name
-        )
+        home = match.departments[0]
+        told = _("{department} (#{id}): no active people there").format(department=home.name, id=home.id)
         mend = _("Put people into that department")
     elif match.nearest:
-        told = _("{name}: no such department in {root}; the nearest is “{nearest}”").format(
-            name=name, root=root, nearest=match.nearest
-        )
+        told = _("no such department in {root}; the nearest is “{nearest}”").format(root=root, nearest=match.nearest)
         mend = _("Give the department the position's name, or the position the department's")
     else:
-        told = _("{name}: no such department in {root}").format(name=name, root=root)
+        told = _("no such department in {root}").format(root=root)
         mend = _("Make a department of that name in {root}").format(root=root)
     if subject.fallback_user:
         told = _("{told}: user {id} of B24_FALLBACK_USER gets the work").format(told=told, id=subject.fallback_user)
