@@ -22,6 +22,7 @@ DEPARTMENT_PAGES = 4
 PEOPLE_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
 CREW_PAGES = 20
 CHUNK = 50
+KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 ABSENCE_DAYS = 92
 MOST_ABSENT = 500
 
@@ -107,7 +108,8 @@ def _first(subject: Subject, known: Known, orders: Sequence[onec.Order]) -> dict
         commands["folder"] = methods.children(int(subject.folder), subject.folder).command
     if known.key:
         commands["known_key"] = methods.tasks_by_key([known.key]).command
-    for number, keys in enumerate(_chunks(sorted({key for order in orders for key in onec.line_keys(order)}))):
+    order_keys = sorted({key for order in orders for key in onec.line_keys(order)})
+    for number, keys in enumerate(_chunks(order_keys, KEYS_A_COMMAND)):
         commands[f"keys{number}"] = methods.tasks_by_key(keys).command
     for number, name in enumerate(surnames(orders)):
         commands[f"surname{number}"] = methods.people_by_surname(name).command
@@ -193,5 +195,5 @@ def _active() -> dict[str, Any]:
     return {"FILTER": {"ACTIVE": "Y"}}
 
 
-def _chunks(values: Sequence[Any]) -> list[list[Any]]:
-    return [list(values[start : start + CHUNK]) for start in range(0, len(values), CHUNK)]
+def _chunks(values: Sequence[Any], size: int = CHUNK) -> list[list[Any]]:
+    return [list(values[start : start + size]) for start in range(0, len(values), size)]
