@@ -141,6 +141,7 @@ def test_a_settings_file_that_all_may_read_is_told(b24tools: Run, tmp_path: Path
     (tmp_path / "open.env").chmod(0o644)
 
     assert f"`chmod 600 {tmp_path / 'open.env'}`" in b24tools("--env-file", str(tmp_path / "open.env"), "doctor")[1]
+    assert "chmod" not in b24tools("--env-file", "/dev/null", "doctor")[1]
 
 
 def test_the_inspection_of_good_settings_is_what_is_loaded() -> None:

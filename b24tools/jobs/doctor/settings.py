@@ -111,7 +111,7 @@ def _readable_by_others(path: Path) -> Iterator[Check]:
         mode = path.stat().st_mode
     except OSError:
         return
-    if mode & stat.S_IROTH:
+    if stat.S_ISREG(mode) and mode & stat.S_IROTH:  # not of /dev/null
         yield warn(
             "env_file",
             _("every user of this machine may read {path}, and with it the webhook").format(path=path),
