@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import locale
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -18,6 +20,8 @@ from b24tools import errors
 from b24tools.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
+OUR_PREFIXES = ("B24_", "BITRIX_")
+ALIKE = 0.8  # from here on another name in .env is taken for one of ours misspelt
 
 
 def _zone(value: Any) -> Any:
@@ -91,10 +95,78 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
     An empty value counts as unset. Raises ConfigError naming the setting, where it was set and
     what was expected, never the value of a secret.
     """
-    file, values = _read_env_file(env_file)
-    values = _with_new_names(values)
+    file, in_file = _read_env_file(env_file)
+    known, where = _merge(os.environ if env is None else env, file, in_file)
+    try:
+        return Settings.model_validate(known)
+    except ValidationError as error:
+        raise _problems(error, where)[0][1] from None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A name that looks like a setting and is none: where it stands, and which one it may have been meant to be."""
+
+    name: str
+    where: str
+    nearest: str | None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All that can be said of the settings. What is wrong among them has its default in `settings`.
+
+    `given`: the names that have a value. `problems`: by the name of what does not fit, "" for an unreadable file.
+    """
+
+    settings: Settings
+    file: Path | None
+    given: frozenset[str]
+    unknown: tuple[Unknown, ...]
+    problems: tuple[tuple[str, errors.ConfigError], ...]
+
+
+def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Inspection:
+    """The settings as `load` reads them, but for whoever wants to know all that is wrong with them. Never raises."""
+    here = os.environ if env is None else env
+    problems: list[tuple[str, errors.ConfigError]] = []
+    in_file: dict[str, str] = {}
+    try:
+        file, in_file = _read_env_file(env_file)
+    except errors.ConfigError as error:
+        file = None
+        problems.append(("", error))
+    known, where = _merge(here, file, in_file)
+    given = frozenset(where) & frozenset(names())
+    try:
+        settings = Settings.model_validate(known)
+    except ValidationError as error:
+        problems += _problems(error, where)
+        wrong = {name for name, _error in problems}
+        settings = Settings.model_validate({name: value for name, value in known.items() if name not in wrong})
+    unknown = (*_unknown(in_file, str(file), alike=True), *_unknown(here, _("the environment"), alike=False))
+    return Inspection(settings, file, given, unknown, tuple(problems))
+
+
+def _unknown(given: Mapping[str, str], where: str, *, alike: bool) -> Iterator[Unknown]:
+    """Names that only look like ours. `alike`: those without our prefix, too, if they are close enough."""
+    ours = [*names(), *OLD_NAMES]
+    for name, value in given.items():
+        if name in ours or not value.strip():
+            continue
+        close = difflib.get_close_matches(name.upper(), ours, n=1, cutoff=0.6)
+        close_enough = difflib.get_close_matches(name.upper(), ours, n=1, cutoff=ALIKE)
+        if name.upper().startswith(OUR_PREFIXES) or (alike and close_enough):
+            yield Unknown(name, where, close[0] if close else None)
+
+
+def _merge(
+    env: Mapping[str, str], file: Path | None, in_file: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The values of the known names, and where each name was set."""
+    values = _with_new_names(in_file)
     where = dict.fromkeys(values, str(file))
-    set_here = {name: value for name, value in (os.environ if env is None else env).items() if value.strip()}
+    set_here = {name: value for name, value in env.items() if value.strip()}
     for name, value in _with_new_names(set_here).items():
         values[name] = value
         where[name] = _("the environment")
@@ -105,19 +177,18 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
             # a path in a file is meant from there, wherever cron or a terminal stands
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
             known[name] = str(base / Path(known[name]).expanduser())
-    try:
-        return Settings.model_validate(known)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0])
-        raise errors.ConfigError(
-            _("{name} (from {where}): {reason}").format(
-                name=name,
-                where=where.get(name, "?"),
-                reason=_expected(first["type"], first.get("ctx", {}), first["msg"]),
-            ),
-            _("Correct it there; .env-example describes every setting."),
-        ) from None
+    return known, where
+
+
+def _problems(error: ValidationError, where: Mapping[str, str]) -> list[tuple[str, errors.ConfigError]]:
+    """What does not fit: the setting's name, and the error about it."""
+    found = []
+    for one in error.errors(include_url=False, include_input=False):
+        name = str(one["loc"][0])
+        reason = _expected(one["type"], one.get("ctx", {}), one["msg"])
+        told = _("{name} (from {where}): {reason}").format(name=name, where=where.get(name, "?"), reason=reason)
+        found.append((name, errors.ConfigError(told, _("Correct it there; .env-example describes every setting."))))
+    return found
 
 
 def _with_new_names(values: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
@@ -37,21 +38,27 @@ class Session:
     transport: httpx.BaseTransport | None = None
 
     @contextmanager
-    def open_client(self) -> Iterator[Client]:
-        """The portal of the settings' webhook, with the throttle that all processes of the folder share."""
+    def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
+        """The portal of the settings' webhook, with the throttle that all processes of the folder share.
+
+        `retry_s` instead of the setting's; `leave_no_trace` makes no file to share where there is none.
+        """
         from b24tools.bitrix.client import Client
         from b24tools.bitrix.throttle import Throttle
 
         settings = self.settings
+        shared = settings.data_dir / "throttle.json"
         throttle = Throttle(
-            settings.data_dir / "throttle.json", per_second=settings.requests_per_second, burst=settings.burst
+            None if leave_no_trace and not os.access(shared, os.F_OK) else shared,
+            per_second=settings.requests_per_second,
+            burst=settings.burst,
         )
         client = Client(
             config.webhook_url(settings),
             throttle=throttle,
             transport=self.transport,
             verify=str(settings.ca_bundle) if settings.ca_bundle else True,
-            retry_s=settings.retry_seconds,
+            retry_s=settings.retry_seconds if retry_s is None else retry_s,
             on_wait=lambda seconds, reason: self.say(
                 _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
             ),

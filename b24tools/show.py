@@ -195,6 +195,7 @@ def use_utf8() -> None:
 
 
 def open_console() -> Console:
+    """stdout as a terminal, or as plain lines that are never broken."""
     from rich.console import Console
 
     class Paper(Console):

@@ -68,6 +68,15 @@ def test_each_item_has_its_own_error_total_and_next() -> None:
         _value = items["c"].value
 
 
+def test_what_a_command_cost_the_portal_is_kept() -> None:
+    """Where it is told; an odd one is none."""
+    answer = batch_answer({"a": [], "b": [], "c": []}, time={"a": {"operating": 0.5}, "b": "odd"})
+
+    items = open_client(Script(answer)).batch({key: Command("user.get") for key in "abc"})
+
+    assert {"a": {"operating": 0.5}, "b": {}, "c": {}} == {key: item.time for key, item in items.items()}
+
+
 def test_more_than_fifty_go_in_several_requests_in_order() -> None:
     """The portal refuses the 51st."""
 

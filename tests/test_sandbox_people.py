@@ -329,3 +329,29 @@ def test_group_is_not_created_without_a_name_or_the_right(ask: Asker) -> None:
     assert ask.error("sonet_group.create", name="x") == (400, "", "Cannot create group")
     ask.portal.may_create_groups = False
     assert ask.error("sonet_group.create", NAME="x") == (400, "", "You have no permissions to create a group")
+
+
+@pytest.mark.parametrize(
+    ("group", "asked", "expected"),
+    [
+        (1, {"FEATURE": "tasks", "OPERATION": "create_tasks"}, True),
+        (2, {"FEATURE": "tasks", "OPERATION": "create_tasks"}, False),
+        (3, {"FEATURE": "tasks", "OPERATION": "create_tasks"}, False),
+        (9, {"FEATURE": "tasks", "OPERATION": "create_tasks"}, False),
+        (3, {"FEATURE": "tasks", "OPERATION": "view"}, True),
+        (1, {"FEATURE": "blog", "OPERATION": "write_post"}, False),
+    ],
+)
+def test_the_right_to_make_tasks_in_a_group_is_told(
+    ask: Asker, group: int, asked: dict[str, str], expected: bool
+) -> None:
+    """Members have it, others not, and nobody in an archived group; an administrator everywhere else."""
+    ask.portal.owner.admin = False
+    ask.portal.add_group("Своя", 1)
+    ask.portal.add_group("Чужая", 2)
+    ask.portal.add_group("Архив", 1, closed=True)
+
+    assert expected is ask.result("sonet_group.feature.access", GROUP_ID=group, **asked)
+
+    ask.portal.owner.admin = True
+    assert (expected or group == 2) is ask.result("sonet_group.feature.access", GROUP_ID=group, **asked)

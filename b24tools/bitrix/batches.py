@@ -41,13 +41,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What became of one command."""
+    """What became of one command. `time`: what the portal told of its own time, where it did."""
 
     key: str
     result: Any = None
     error: errors.PortalError | None = None
     total: int | None = None
     next: int | None = None
+    time: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def value(self) -> Any:
@@ -146,7 +147,8 @@ def settle(sent: Mapping[str, Command], result: Mapping[str, Any], *, halt: bool
     What a limit stopped is sent again, and so are reads without a usable answer; a command that
     refers to others only together with them.
     """
-    answer = {name: _by_key(result.get(name)) for name in ("result", "result_error", "result_total", "result_next")}
+    parts = ("result", "result_error", "result_total", "result_next", "result_time")
+    answer = {name: _by_key(result.get(name)) for name in parts}
     done: dict[str, Item] = {}
     again: dict[str, Trouble] = {}
     failed: set[str] = set()
@@ -208,7 +210,9 @@ def _settle_one(
     if references(command) & failed:
         return Trouble(method, _("the command it refers to failed"), may_have_run=True)
     total, following = answer["result_total"].get(key), answer["result_next"].get(key)
-    return Item(key, answer["result"][key], total=to_int(total), next=to_int(following))
+    spent = answer["result_time"].get(key)
+    time = spent if isinstance(spent, Mapping) else {}
+    return Item(key, answer["result"][key], total=to_int(total), next=to_int(following), time=time)
 
 
 def _error_of(error: Any) -> tuple[str, str]:

@@ -84,7 +84,10 @@ _SCOPES = {
 }
 
 _READS = {"get", "list", "getlist", "getchildren", "getfields", "fields", "getdata", "getaccess", "current", "search"}
-_READS_BY_NAME = {"profile", "scope", "methods", "server.time", "user.admin", "app.info", "timeman.status"}
+_READS_BY_NAME = {
+    *("profile", "scope", "methods", "server.time", "user.admin", "app.info", "timeman.status"),
+    "sonet_group.feature.access",
+}
 _WRITES_BY_NAME = {"event.offline.get"}  # it clears what it gives
 
 

@@ -137,7 +137,7 @@ def read_people(result: Any) -> list[Person]:
                 last_name=str(row.get("LAST_NAME") or "").strip(),
                 second_name=str(row.get("SECOND_NAME") or "").strip(),
                 active=row.get("ACTIVE") in (True, "Y"),
-                department_ids=tuple(_int(home) for home in _values(homes)),
+                department_ids=tuple(_int(home) for home in php_values(homes)),
             )
         )
     return people
@@ -251,7 +251,7 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         end=moment("endDatePlan"),
         estimate_s=_int(row.get("timeEstimate")),
         spent_s=_int(row.get("timeSpentInLogs")),
-        auditor_ids=tuple(_int(one) for one in _values(auditors)),
+        auditor_ids=tuple(_int(one) for one in php_values(auditors)),
         comments=_int(row.get("commentsCount")),
         closed_at=moment("closedDate"),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
@@ -293,7 +293,7 @@ def attachments(task_id: int) -> Query[list[int]]:
 
     def read(result: Any) -> list[int]:
         ids = task_row(result, "tasks.task.get").get("ufTaskWebdavFiles")
-        return [_int(one) for one in _values(ids)]
+        return [_int(one) for one in php_values(ids)]
 
     return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
 
@@ -326,7 +326,7 @@ def absences(user_ids: Sequence[int], first: date, last: date, zone: tzinfo) -> 
     def read(result: Any) -> dict[int, list[Absence]]:
         found: dict[int, list[Absence]] = {}
         for user_id, rows in (_object_or_none(result) or {}).items():
-            away = [_absence(row, zone) for row in _values(rows)]
+            away = [_absence(row, zone) for row in php_values(rows)]
             found[int(user_id)] = [absence for absence in away if absence]
         return found
 
@@ -488,7 +488,7 @@ def _object(value: Any, method: str) -> Mapping[str, Any]:
     return value
 
 
-def _values(value: Any) -> list[Any]:
+def php_values(value: Any) -> list[Any]:
     """The items of a PHP array: one with gaps arrives as an object, an empty one may be false or null."""
     return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 

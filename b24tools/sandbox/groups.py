@@ -1,4 +1,4 @@
-"""sonet_group.get and sonet_group.create."""
+"""sonet_group.get, sonet_group.feature.access and sonet_group.create."""
 
 from __future__ import annotations
 
@@ -85,7 +85,19 @@ def create(call: Call) -> int:
     return group.id
 
 
+def may(call: Call) -> bool:
+    """Whether the owner may do something in a group: `tasks` only. An archived group lets nobody make tasks."""
+    params = call.params
+    group = call.portal.groups.get(php.to_int(params.get("GROUP_ID")))
+    if group is None or params.get("FEATURE") != "tasks":
+        return False
+    if group.closed and params.get("OPERATION") == "create_tasks":
+        return False
+    return call.user.admin or call.user.id in group.members
+
+
 METHODS: Final = (
     Method("sonet_group.get", "sonet_group", get),
+    Method("sonet_group.feature.access", "sonet_group", may),
     Method("sonet_group.create", "sonet_group", create, writes=True),
 )

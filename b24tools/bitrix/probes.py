@@ -1,0 +1,78 @@
+"""Questions that only `doctor` asks: what the webhook may do, and what the portal does where that is not certain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from b24tools.bitrix import methods
+from b24tools.bitrix.batches import Command
+from b24tools.bitrix.methods import Query
+
+FOREIGN_KEY = "1c:doctor:no-such-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project or workgroup as `sonet_group.get` shows it."""
+
+    id: int
+    name: str
+    archived: bool
+
+
+def scopes() -> Query[list[str]]:
+    """The scopes of the webhook. Needs none itself."""
+
+    def read(result: Any) -> list[str]:
+        return [str(one) for one in methods.php_values(result)]
+
+    return Query(Command("scope", {}), read)
+
+
+def projects(name: str) -> Query[list[Project]]:
+    """The projects of exactly this name, or with this id, in the order in which `assign` takes them."""
+    query = methods.groups_named(name)
+
+    def read(result: Any) -> list[Project]:
+        archived = {int(row["ID"]) for row in result if row.get("CLOSED") == "Y"} if isinstance(result, list) else set()
+        return [Project(id_, title, id_ in archived) for id_, title in query.read(result)]
+
+    return Query(query.command, read)
+
+
+def may_create_tasks(group_id: int) -> Query[bool]:
+    """Whether the webhook's owner may create tasks in this project; an archived one takes none.
+
+    https://dev.1c-bitrix.ru/rest_help/sonet_group/sonet_group_feature_access.php
+    """
+    params = {"GROUP_ID": group_id, "FEATURE": "tasks", "OPERATION": "create_tasks"}
+    return Query(Command("sonet_group.feature.access", params), lambda result: result is True)
+
+
+def storages() -> Query[int]:
+    """How many common storages the owner sees."""
+    return Query(methods.common_storage().command, lambda result: len(result) if isinstance(result, list) else 0)
+
+
+def foreign_key() -> Query[list[Mapping[str, Any]]]:
+    """The tasks with a key that nobody has: rows mean that the filter is ignored."""
+    return methods.tasks_by_key([FOREIGN_KEY])
+
+
+def newest_tasks() -> Query[list[Mapping[str, Any]]]:
+    """The newest tasks, with the key if the portal has such a field."""
+    params = {"select": ["ID", "XML_ID"], "order": {"ID": "desc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), methods.task_rows)
+
+
+def absences_of(user_ids: Sequence[int], first: str, last: str) -> Query[list[Mapping[str, Any]]]:
+    """All rows of these people's calendars between two days (ISO 8601), of whatever kind."""
+
+    def read(result: Any) -> list[Mapping[str, Any]]:
+        rows = [row for found in methods.php_values(result) for row in methods.php_values(found)]
+        return [row for row in rows if isinstance(row, Mapping)]
+
+    params = {"users": list(user_ids), "from": first, "to": last}
+    return Query(Command("calendar.accessibility.get", params), read)

@@ -1,0 +1,103 @@
+"""The whole examination: as far as it can go, and never a trace left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime, timedelta
+
+from b24tools import errors
+from b24tools.bitrix.client import Client
+from b24tools.i18n import _, ngettext
+from b24tools.jobs.doctor import access, company, kept, machine, order, places, settings, worktime
+from b24tools.jobs.doctor.asking import Answers, Known, ask
+from b24tools.jobs.doctor.checks import FAIL, Check, from_error, ok
+from b24tools.jobs.doctor.subject import Subject
+from b24tools.reader import Reader, open_reader
+
+POSITIONS_OF = timedelta(days=180)
+
+OpenClient = Callable[[], AbstractContextManager[Client]]
+
+
+def examine(subject: Subject, open_client: OpenClient, clock: Callable[[], datetime]) -> list[Check]:
+    """Every check, in the order in which one mends. `clock` tells the moment in the zone that times are shown in."""
+    checks = [*settings.check(subject), *machine.check(subject, clock())]
+    with _database(subject, checks) as opened:
+        known = Known()
+        if opened is not None:
+            checks += kept.check(opened, clock())
+            known = _known(opened, clock())
+        checks.append(settings.outgoing_token(subject, known.mode))
+        address = access.check_address(subject)
+        checks.append(address)
+        answers = None
+        if address.status != FAIL:
+            answers = _ask(subject, known, opened, open_client, clock, checks)
+    if answers is not None:
+        checks += _sections(subject, answers, known)
+    checks += order.check(subject, answers, known, clock())
+    return checks
+
+
+@contextmanager
+def _database(subject: Subject, checks: list[Check]) -> Iterator[Reader | None]:
+    """The database, where it can be read; what was seen of it goes to the checks."""
+    found, seen = kept.check_file(subject)
+    opened = None
+    if seen is not None:
+        try:
+            opened = open_reader(subject.database, pending=seen.pending)
+        except errors.ConfigError as error:
+            found = from_error("database", error)
+    checks.append(found)
+    if opened is None:
+        yield None
+        return
+    with closing(opened):
+        yield opened
+
+
+def _known(opened: Reader, now: datetime) -> Known:
+    key = opened.latest_key()
+    return Known(
+        excluded=opened.excluded_users(),
+        hidden=opened.hidden_users(),
+        positions=opened.positions_since(now - POSITIONS_OF),
+        key=key.key if key else "",
+        mode=opened.setting("producer_mode"),
+    )
+
+
+def _ask(
+    subject: Subject,
+    known: Known,
+    opened: Reader | None,
+    open_client: OpenClient,
+    clock: Callable[[], datetime],
+    checks: list[Check],
+) -> Answers | None:
+    """What the portal says; one line, if it says nothing."""
+    try:
+        with open_client() as client:
+            checks.append(settings.rate(subject, client.host))
+            if opened is not None:
+                checks.append(kept.host(opened, client.host))
+            answers = ask(client, subject, known, order.orders_of(subject), clock)
+            if answers.failure is not None:
+                checks.append(from_error("portal", answers.failure))
+                return answers
+            requests = ngettext("{n} request", "{n} requests", client.requests).format(n=client.requests)
+            checks.append(ok("portal", _("{url} answers ({requests})").format(url=client.url, requests=requests)))
+    except errors.B24ToolsError as error:
+        checks.append(from_error("portal", error))
+        return None
+    return answers
+
+
+def _sections(subject: Subject, answers: Answers, known: Known) -> list[Check]:
+    checks = [*access.check(subject, answers, known)]
+    checks += company.check(subject, answers, known)
+    checks += places.check(subject, answers)
+    checks += worktime.check(subject, answers)
+    return checks

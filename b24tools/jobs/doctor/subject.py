@@ -1,0 +1,66 @@
+"""What is examined: the settings as far as they matter here, without where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from b24tools import errors, onec
+from b24tools.planning.calendar import WorkCalendar
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A name in `.env` or the environment that is no setting; the likeliest one meant."""
+
+    name: str
+    where: str
+    nearest: str | None
+
+
+@dataclass(frozen=True)
+class OrderFile:
+    """An order file: its orders, or why it has none."""
+
+    path: str
+    orders: Sequence[onec.Order] = ()
+    error: errors.B24ToolsError | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The settings. `webhook_url` is a secret; empty where `webhook_problem` says why.
+
+    `problems`: by the setting's name, "" for the file.
+
+    `given`: the names that have a value. `tokens_alike`: the token of the board opens everything else, too.
+    `country`: the production calendar, where there is one to compare with.
+    """
+
+    env_file: Path | None
+    given: frozenset[str]
+    strays: Sequence[Stray]
+    problems: Sequence[tuple[str, errors.ConfigError]]
+    data_dir: Path
+    database: Path
+    zone: ZoneInfo
+    lang: str
+    department: str
+    group: str
+    folder: str
+    schedule_id: int
+    fallback_user: int | None
+    route: Sequence[str]
+    non_admin: bool
+    ca_bundle: Path | None
+    requests_per_second: float
+    burst: int
+    outgoing_tokens: int
+    serve_token_length: int
+    tokens_alike: bool
+    webhook_url: str = field(default="", repr=False)
+    webhook_problem: errors.ConfigError | None = None
+    country: WorkCalendar | None = None
+    order_file: OrderFile | None = None

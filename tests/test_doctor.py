@@ -1,0 +1,683 @@
+"""`doctor` on a plant with each thing broken in turn: it names the thing and the mend, and changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from b24tools import errors, reader, store
+from b24tools.inbox import NewEvent
+from b24tools.jobs.doctor import access, machine, settings, worktime
+from b24tools.jobs.doctor.subject import Stray
+from b24tools.planning import calendar, sources
+from b24tools.sandbox import plant
+from b24tools.sandbox.faults import Fault
+from tests.examining import HOST, database, examine, found, make_well, not_ok, subject, take_snapshot
+from tests.plant import MONDAY, MOSCOW, Works, order
+
+ALWAYS = [
+    *("settings", "serve_token", "version", "zone_data", "data_folder", "disk_space", "cache", "database", "orders"),
+    *("snapshot", "events", "outgoing_token", "webhook", "rate", "portal_host", "portal", "owner"),
+    *(f"scope {name}" for name in ("task", "user", "department", "sonet_group", "disk", "timeman", "calendar")),
+    *("clock", "zones", "limits", "tasks", "keys", "default_deadline", "department", "people", "heads", "logins"),
+    *("same_names", "positions", "group", "folder", "schedule", "exclusions", "calendar", "agreement", "absences"),
+]
+
+Break = Callable[[Works], Any]
+
+
+@pytest.fixture
+def well(works: Works) -> Works:
+    """A plant where nothing is to be mended."""
+    make_well(works)
+    return works
+
+
+def test_all_is_well_in_two_requests(well: Works) -> None:
+    """Every check has its line, none asks for anything, and nothing was written to the portal."""
+    checks = examine(well)
+
+    assert {} == not_ok(checks)
+    assert ALWAYS == [check.check for check in checks]
+    assert {""} == {check.fix for check in checks}
+    assert 2 == len(well.portal.log)
+    assert [] == well.portal.writes()
+
+
+def test_the_database_stays_as_it_was(well: Works) -> None:
+    """To the last byte, and no file comes or goes beside it."""
+    well.assign(order())
+
+    def state() -> dict[str, str]:
+        return {
+            str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(well.folder.rglob("*"))
+            if path.is_file()
+        }
+
+    before = state()
+    examine(well)
+
+    assert before == state()
+
+
+def test_it_looks_while_others_write(well: Works) -> None:
+    """A run that holds the lock and a transaction does not stop it."""
+    with well.tools() as tools, tools.lock, tools.store.transaction():
+        assert {} == not_ok(examine(well))
+
+
+def test_a_folder_that_is_not_there_is_not_made(works: Works) -> None:
+    """Local checks and those of the portal run all the same."""
+    checks = examine(works)
+
+    assert not works.folder.exists()
+    assert "not there yet" in found(checks, "data_folder").detail
+    assert "not there yet" in found(checks, "database").detail
+
+
+def _lose_scope(name: str) -> Break:
+    return lambda works: works.portal.scopes.discard(name)
+
+
+def _rename(name: str, new: str) -> Break:
+    return lambda works: setattr(plant.department(works.portal, name), "name", new)
+
+
+def _no_people(works: Works) -> None:
+    for user in works.portal.users.values():
+        if user.position == "Поклейщик":
+            user.active = False
+
+
+def _not_admin(works: Works) -> None:
+    works.portal.owner.admin = False
+
+
+def _fault(**values: Any) -> Break:
+    return lambda works: works.portal.faults.add(Fault(**{"times": 99, **values}))
+
+
+def _two_groups(works: Works) -> None:
+    works.portal.add_group("Задачи из 1с", 1)
+
+
+def _close_groups(works: Works) -> None:
+    for group in works.portal.groups.values():
+        group.closed = True
+
+
+def _leave_group(works: Works) -> None:
+    _not_admin(works)
+    works.portal.groups[1].members.discard(1)
+
+
+def _no_storage(works: Works) -> None:
+    works.portal.disk.storages.clear()
+
+
+def _no_exclusions_known(works: Works) -> None:
+    works.portal.schedules[1]["CALENDAR"]["EXCLUSIONS"] = [{"date": "soon"}]
+
+
+def _based_on_another(works: Works) -> None:
+    works.portal.schedules[1]["CALENDAR"]["PARENT_CALENDAR_ID"] = 7
+
+
+def _flexible(works: Works) -> None:
+    works.portal.schedules[1]["SCHEDULE_TYPE"] = "FLEXTIME"
+
+
+def _two_shifts(works: Works) -> None:
+    schedule = works.portal.add_schedule(8, 16, kind="SHIFT")
+    schedule["SHIFTS"].append(schedule["SHIFTS"][0] | {"WORK_TIME_START": 57600, "WORK_TIME_END": 82800})
+
+
+def _clock_off(seconds: float) -> Break:
+    def shift(works: Works) -> None:
+        now = works.clock.now
+        works.portal.now = lambda: now + timedelta(seconds=seconds)
+
+    return shift
+
+
+def _own_zone(name: str) -> Break:
+    return lambda works: setattr(works.portal.owner, "time_zone", name)
+
+
+def _no_schedule(works: Works) -> None:
+    works.portal.schedules.clear()
+
+
+def _move(works: Works) -> None:
+    works.portal.moved_to = "https://new.example"
+
+
+def _drop_keys(works: Works) -> None:
+    works.portal.keep_xml_id = False
+
+
+def _dismiss_owner(works: Works) -> None:
+    works.portal.owner.active = False
+
+
+def _user_brief(works: Works) -> None:
+    works.portal.scopes |= {"user_brief"}
+    works.portal.scopes.discard("user")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "name", "status", "detail", "fix"),
+    [
+        *(
+            (_lose_scope(scope), f"scope {scope}", status, "missing", f"“{scope}”")
+            for scope, status in [
+                *((name, "fail") for name in ("task", "user", "department", "sonet_group", "disk")),
+                *((name, "warn") for name in ("timeman", "calendar")),
+            ]
+        ),
+        (_not_admin, "owner", "fail", "Алексей Админов (#1) is no administrator", "an administrator create"),
+        (_rename("Производство", "Производство и склад"), "department", "fail", "no department", "и склад"),
+        (_rename("Цех", "Макетчик"), "same_names", "warn", "Макетчик (#5, #6)", "Исполнитель"),
+        (_no_people, "people", "warn", "nobody active in Поклейщик (#11)", "B24_FALLBACK_USER"),
+        (_two_groups, "group", "warn", "(#1); others of that name: #3", "B24_GROUP to the id"),
+        (_close_groups, "group", "fail", "is archived", "out of the archive"),
+        (lambda works: works.portal.groups.clear(), "group", "warn", "the first order makes it", "by hand"),
+        (_leave_group, "group", "fail", "may not make tasks there", "a member of the project"),
+        (_no_storage, "folder", "fail", "no common storage", "the company drive"),
+        (
+            lambda works: works.portal.schedules.clear(),
+            "schedule",
+            "warn",
+            "schedule 1 is not there",
+            "B24_SCHEDULE_ID",
+        ),
+        (_not_admin, "schedule", "warn", "may not be read", "an administrator's webhook"),
+        (_flexible, "schedule", "warn", "FLEXTIME: no hours to plan by", "fixed hours"),
+        (_two_shifts, "schedule", "warn", "several shifts a day", "Correct the schedule"),
+        (_no_exclusions_known, "exclusions", "warn", 'given as [{date: "soon"}]', "Report the shape"),
+        (_based_on_another, "exclusions", "warn", "the calendar it is based on", "holidays in the schedule itself"),
+        (_clock_off(100), "clock", "warn", "the portal is 100 s ahead", "NTP"),
+        (_clock_off(-3600), "clock", "fail", "this machine is 3600 s ahead", "NTP"),
+        (_own_zone("Asia/Yekaterinburg"), "zones", "warn", "owner: Asia/Yekaterinburg", "Set B24_TZ"),
+        (_user_brief, "scope user", "warn", "only user_brief", "tick “user”"),
+        (_fault(kind="unreachable"), "portal", "fail", "cannot connect to portal.example", "check the network"),
+        (_fault(kind="html"), "portal", "fail", "HTTP 502", "try again later"),
+        (_fault(kind="limit"), "portal", "fail", "Too many requests", "try again later"),
+        (_fault(kind="cut_before"), "portal", "fail", "broke", "try again later"),
+        (_fault(kind="overload"), "portal", "fail", "OVERLOAD_LIMIT", "support"),
+        (_fault(kind="operating", method="timeman.schedule.get"), "schedule", "fail", "time limit", "later"),
+        (
+            lambda works: setattr(works.portal, "moved_to", "https://new.example"),
+            "portal",
+            "fail",
+            "new.example",
+            "BITRIX",
+        ),
+        (_dismiss_owner, "portal", "fail", "authorize", "create the incoming webhook again"),
+        (
+            lambda works: setattr(works.portal, "keep_xml_id", False),
+            "keys",
+            "warn",
+            "XML_ID is ignored",
+            "the database",
+        ),
+    ],
+)
+def test_what_is_broken_on_the_portal_is_named(
+    well: Works, break_it: Break, name: str, status: str, detail: str, fix: str
+) -> None:
+    """With what to do about it; a portal that gives no answer is one line."""
+    break_it(well)
+
+    check = found(examine(well), name)
+
+    assert status == check.status
+    assert detail in check.detail
+    assert fix in check.fix
+
+
+def test_a_webhook_that_the_portal_does_not_know_is_named(well: Works) -> None:
+    """Deleted, or copied wrongly; the secret is not shown."""
+    check = found(examine(well, webhook_url=f"https://{HOST}/rest/1/wrongsecret/"), "portal")
+
+    assert ("fail", True) == (check.status, "INVALID_CREDENTIALS" in check.detail)
+    assert "create the incoming webhook again" in check.fix
+    assert "wrongsecret" not in check.detail + check.fix
+
+
+@pytest.mark.parametrize("scope", ["task", "user", "department", "sonet_group", "disk", "timeman", "calendar"])
+def test_a_missing_scope_is_told_once(well: Works, scope: str) -> None:
+    """What cannot be looked at without it has no line of its own, and nobody is accused of what is not seen."""
+    well.assign(order())
+    well.portal.scopes.discard(scope)
+
+    assert [f"scope {scope}"] == list(not_ok(examine(well, route=("Сварщик",), fallback_user=3)))
+
+
+def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:
+    """One line for it; all that is known here is there."""
+    well.portal.faults.add(Fault("unreachable", times=99))
+
+    checks = examine(well)
+
+    assert {"portal": "fail"} == not_ok(checks)
+    assert ALWAYS[: ALWAYS.index("portal") + 1] == [check.check for check in checks]
+
+
+def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
+    """The second batch is refused: the line says so, and what the first one told is shown."""
+    well.portal.faults.add(Fault("overload", method="calendar.accessibility.get", times=99))
+
+    assert {"portal": "fail"} == {name: status for name, status in not_ok(examine(well)).items() if name == "portal"}
+    assert "ok" == found(examine(well), "department").status
+
+
+def test_people_who_should_perhaps_get_no_work_are_listed(works: Works) -> None:
+    """Who heads a department, who never logged in; with the command that leaves out these besides the others."""
+    with database(works) as opened:
+        opened.save_setting("excluded_users", "7")
+
+    checks = examine(works)
+
+    assert "Роман Морозов (#13, Монтажник)" in found(checks, "heads").detail
+    assert "excluded_users 7,13`" in found(checks, "heads").fix
+    assert "Лев Фомин (#22)" in found(checks, "logins").detail
+    assert "excluded_users 7,22`" in found(checks, "logins").fix
+
+
+def test_a_portal_that_shows_no_logins_accuses_nobody(well: Works) -> None:
+    """With a narrow scope LAST_LOGIN is missing for everybody."""
+    for user in well.portal.users.values():
+        user.last_login = None
+
+    assert "does not show" in found(examine(well), "logins").detail
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "status", "detail"),
+    [
+        ("excluded_users", "3,999", "warn", "user 999 does not exist"),
+        ("hidden_users", "21", "warn", "Олег Ушаков (#21) is dismissed"),
+        ("hidden_users", "3", "ok", "Борис Авдеев (#3)"),
+    ],
+)
+def test_people_named_by_id_exist(well: Works, setting: str, value: str, status: str, detail: str) -> None:
+    """Those of the running settings."""
+    with database(well) as opened:
+        opened.save_setting(setting, value)
+
+    check = found(examine(well), setting)
+
+    assert (status, detail) == (check.status, check.detail)
+
+
+@pytest.mark.parametrize(("user", "status"), [(3, "ok"), (21, "fail"), (999, "fail")])
+def test_the_fallback_works_there(well: Works, user: int, status: str) -> None:
+    """Work given to somebody dismissed would lie there."""
+    assert status == found(examine(well, fallback_user=user), "fallback_user").status
+
+
+def test_positions_of_past_orders_have_departments(well: Works) -> None:
+    """`Печатник/плотер` without a department: the nearest name; with a fallback it only warns."""
+    well.assign(order([("Печатник/плотер", 30), ("Сварщик", 30)]))
+    assert "Печатник/плотер, Сварщик" in found(examine(well), "positions").detail
+    _rename("Печатник/плотер", "Печатник плоттер")(well)
+
+    check = found(examine(well), "position Печатник/плотер")
+    softened = found(examine(well, fallback_user=3), "position Печатник/плотер")
+
+    assert ("fail", "warn") == (check.status, softened.status)
+    assert "the nearest is “Печатник плоттер”" in check.detail
+    assert "set B24_FALLBACK_USER" in check.fix
+    assert "user 3 of B24_FALLBACK_USER gets the work" in softened.detail
+
+
+def test_positions_of_the_route_have_departments(well: Works) -> None:
+    """A misspelt one would never begin."""
+    assert "Сварщик" in found(examine(well, route=("Сварщикк",)), "position Сварщикк").detail
+
+
+def test_a_folder_or_project_given_by_id_exists(well: Works) -> None:
+    """Else no task and no file can be put there."""
+    assert {"group": "fail", "folder": "fail"} == not_ok(examine(well, group="99", folder="99999"))
+
+
+def test_a_folder_that_is_missing_is_made_later(well: Works) -> None:
+    """That is said, and no more; a file of that name is in the way."""
+    assert "warn" == found(examine(well, folder="Чертежи"), "folder").status
+    root = next(one.root for one in well.portal.disk.storages.values() if one.entity_type == "common")
+    well.portal.add_file(root, "Чертежи", b"1")
+    assert "is a file" in found(examine(well, folder="Чертежи"), "folder").detail
+
+
+def test_keys_that_the_portal_kept_are_found(well: Works) -> None:
+    """The last order's task is asked for by its key: the surest sign; when it is deleted it is missed."""
+    (sent,) = well.assign(order())
+    assert "came by its key" in found(examine(well), "keys").detail
+
+    well.portal.act("tasks.task.delete", {"taskId": sent.tasks[0].task_id})
+
+    assert "warn" == found(examine(well), "keys").status
+
+
+def test_counters_of_server_time_are_shown(well: Works) -> None:
+    """Where the portal tells them."""
+    well.portal.operating_limit_s = 480
+    well.portal.seconds["user.get"] = 30
+
+    assert "has " in found(examine(well), "limits").detail
+
+
+def test_a_company_of_hundreds_is_read_by_its_departments(well: Works) -> None:
+    """Production is all there, and it took one batch more."""
+    office = plant.department(well.portal, "Офис").id
+    welders = plant.department(well.portal, "Сварщик").id
+    for number in range(400):
+        well.portal.add_user("Имя", f"Офисный{number}", departments=[office])
+    late = well.portal.add_user("Имя", "Последний", departments=[welders], last_login=None)
+
+    checks = examine(well)
+
+    assert f"Имя Последний (#{late.id})" in found(checks, "logins").detail
+    assert "17 people" in found(checks, "people").detail
+    assert 2 == len(well.portal.log)
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "detail"),
+    [
+        ("https://portal.example/rest/1/abc/profile.json", "warn", "the method of the example"),
+        ("http://portal.example/rest/1/abc/", "warn", "in clear"),
+        ("http://127.0.0.1:8024/rest/1/abc/", "ok", "http://127.0.0.1:8024, user 1"),
+        ("  https://portal.example/rest/1/abc/  ", "ok", "https://portal.example, user 1"),
+        ("https://portal.example/rest/1/ab c/", "fail", "blanks"),
+        ("portal.example/rest/1/abc/", "fail", "https://"),
+        ("https://portal.example/company/", "fail", "the address of a page"),
+        ("https://portal.example/rest/anna/abc/", "fail", "no user's number"),
+    ],
+)
+def test_the_form_of_the_webhook_is_looked_at(tmp_path: Path, url: str, status: str, detail: str) -> None:
+    """Without the network, and without showing the secret."""
+    check = access.check_address(subject(tmp_path, url))
+
+    assert status == check.status
+    assert detail in check.detail
+    assert "abc" not in check.detail + check.fix
+
+
+def test_without_a_webhook_the_rest_is_looked_at(well: Works) -> None:
+    """One line fails, with the mend."""
+    problem = errors.ConfigError("BITRIX_WEBHOOK_URL is not set", "Copy .env-example to .env.")
+
+    checks = examine(well, webhook_url="", webhook_problem=problem)
+
+    assert {"webhook": "fail"} == not_ok(checks)
+    assert "Copy .env-example to .env." == found(checks, "webhook").fix
+    assert [] == well.portal.log
+
+
+def test_another_portal_is_noticed(well: Works) -> None:
+    """The database's ids mean nothing there."""
+    with database(well) as opened:
+        opened.save_setting("portal_host", "old.example")
+
+    check = found(examine(well), "portal_host")
+
+    assert "fail" == check.status
+    assert f"old.example, but the webhook leads to {HOST}" in check.detail
+    assert f"config portal_host {HOST}" in check.fix
+
+
+@pytest.mark.parametrize(("hours", "status"), [(25, "ok"), (27, "fail")])
+def test_the_age_of_the_last_snapshot_is_told(works: Works, hours: float, status: str) -> None:
+    """Against `snapshot_max_age_h`."""
+    with database(works) as opened:
+        take_snapshot(works, opened, hours)
+
+    check = found(examine(works), "snapshot")
+
+    assert status == check.status
+    assert f"{hours}.0 h ago" in check.detail
+
+
+def test_no_snapshot_at_all_only_warns(works: Works) -> None:
+    """Whoever only sends orders needs none."""
+    with database(works):
+        pass
+
+    check = found(examine(works), "snapshot")
+
+    assert "warn" == check.status
+    assert "b24tools snapshot" in check.fix
+
+
+def test_orders_of_unknown_fate_are_named(well: Works) -> None:
+    """Those of a run that was cut, and those whose answer never came."""
+    well.assign(order())
+    with database(well) as opened:
+        opened.save_order("22", "1Ц-00000101", well.clock.now)
+        opened.mark_sent(opened.ledger([order().id]), well.clock.now)
+
+    check = found(examine(well), "orders")
+
+    assert "warn" == check.status
+    assert {"1Ц-00000100", "1Ц-00000101"} == set(check.detail.rpartition(": ")[2].split(", "))
+
+
+def _keep_event(works: Works, opened: store.Store, status: str, minutes_ago: float) -> None:
+    at = works.clock.now - timedelta(minutes=minutes_ago)
+    opened.add_events([NewEvent(at, "ONTASKUPDATE", 5, "body", None)])
+    if status == "failed":
+        with opened.transaction():
+            opened.fail_events(5, 99, "no", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "expected", "fix"),
+    [("waiting", 10, "ok", ""), ("waiting", 20, "fail", "b24tools serve"), ("failed", 5, "warn", "replay --failed")],
+)
+def test_events_that_wait_or_fail_are_told(well: Works, status: str, minutes: float, expected: str, fix: str) -> None:
+    """With who follows them, or how to try them again."""
+    with database(well) as opened:
+        opened.save_setting("producer_mode", "webhook")
+        _keep_event(well, opened, status, minutes)
+
+    check = found(examine(well), "events")
+
+    assert expected == check.status
+    assert fix in check.fix
+
+
+def test_a_damaged_database_is_named(well: Works) -> None:
+    """And nothing is asked of it."""
+    path = well.folder / "b24tools.db"
+    content = bytearray(path.read_bytes())
+    content[4096 : 4096 * 5] = b"x" * 4096 * 4
+    path.write_bytes(content)
+
+    assert "fail" == found(examine(well), "database").status
+    path.write_bytes(b"no database at all, but a letter" * 100)
+    assert "is damaged" in found(examine(well), "database").detail
+
+
+def test_a_database_of_another_version_is_named(well: Works) -> None:
+    """An older one is read in a copy and stays old; a newer one is not touched."""
+    path = well.folder / "b24tools.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE events")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm003_events'")
+    connection.close()
+    assert "of an older b24tools" in found(examine(well), "database").detail
+    assert "ok" == found(examine(well), "events").status
+
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE _sqlite_migrations SET name = 'm999_later' WHERE name = 'm002_history'")
+    connection.close()
+    assert "by a newer b24tools" in found(examine(well), "database").detail
+
+
+def test_a_database_that_may_only_be_read_is_read_as_it_stands(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without leaving a log of SQLite's beside it, which its owner might not be able to use; what it says is told."""
+    monkeypatch.setattr(reader, "_is_writable", lambda _path: False)
+
+    checks = examine(well)
+
+    assert {"database": "fail"} == not_ok(checks)
+    assert "can be read, but not written" in found(checks, "database").detail
+    assert ["b24tools.db"] == [path.name for path in well.folder.iterdir()]
+
+
+def test_a_database_that_cannot_be_opened_leaves_the_rest(well: Works) -> None:
+    """A folder in its place; the other checks do without it."""
+    (well.folder / "b24tools.db").unlink()
+    (well.folder / "b24tools.db").mkdir()
+
+    assert {"database": "fail"} == not_ok(examine(well))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs rights that can be taken away")
+def test_a_folder_that_nobody_may_enter_is_named(well: Works) -> None:
+    """What cannot even be looked for is no traceback."""
+    well.folder.chmod(0)
+    try:
+        assert {"data_folder": "fail", "database": "fail"} == not_ok(examine(well))
+    finally:
+        well.folder.chmod(0o700)
+
+
+def test_a_full_disk_is_named(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly full, and full."""
+    usage = machine.shutil._ntuple_diskusage
+    for free, status in ((machine.LITTLE_BYTES - 1, "warn"), (machine.TOO_LITTLE_BYTES - 1, "fail")):
+        monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path, free=free: usage(10**12, 10**12 - free, free))
+        assert status == found(examine(well), "disk_space").status
+
+    def refuse(**_options: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(machine.tempfile, "TemporaryFile", refuse)
+    check = found(examine(well), "data_folder")
+
+    assert "No space left on device" in check.detail
+    assert "Make room" in check.fix
+
+
+def test_a_folder_that_cannot_be_used_is_named(well: Works, tmp_path: Path) -> None:
+    """One that is a file, one of another user."""
+    (tmp_path / "file").write_text("")
+    assert "is not a folder" in found(examine(well, data_dir=tmp_path / "file"), "data_folder").detail
+    assert "fail" == found(examine(well, data_dir=tmp_path / "file" / "data"), "data_folder").status
+
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o755)
+    assert "`chmod 700" in found(examine(well, data_dir=tmp_path / "open"), "ownership").fix
+
+
+def test_a_damaged_cache_only_warns(well: Works) -> None:
+    """It is made again."""
+    well.assign(order())
+    assert "entries" in found(examine(well), "cache").detail
+    (well.folder / "cache" / "cache.db").write_bytes(b"nonsense" * 1000)
+
+    assert "Delete the folder" in found(examine(well), "cache").fix
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "status", "fix"),
+    [
+        ({"strays": [Stray("B24_DEPARTEMENT", ".env", "B24_DEPARTMENT")]}, "setting B24_DEPARTEMENT", "warn", "Write"),
+        ({"strays": [Stray("B24_X", "env", None)]}, "setting B24_X", "warn", "Remove it"),
+        ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "x"),
+        ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "x"),
+        ({"given": frozenset()}, "setting B24_DATA_DIR", "warn", "Write B24_DATA_DIR="),
+        ({"lang": "de"}, "setting B24_LANG", "warn", "ru or en"),
+        ({"ca_bundle": Path("/no/such.pem")}, "setting B24_CA_BUNDLE", "fail", "PEM"),
+        ({"serve_token_length": 4}, "serve_token", "warn", "token_hex"),
+        ({"tokens_alike": True}, "serve_token", "warn", "B24_BOARD_TOKEN"),
+        ({"outgoing_tokens": 0}, "outgoing_token", "warn", "BITRIX_OUTGOING_TOKEN"),
+        ({"outgoing_tokens": 0, "serve_token_length": 0}, "outgoing_token", "ok", ""),
+        ({"requests_per_second": 50.0}, "rate", "ok", ""),
+    ],
+)
+def test_settings_that_are_wrong_are_named(
+    tmp_path: Path, changes: dict[str, Any], name: str, status: str, fix: str
+) -> None:
+    """With what to write instead."""
+    looked_at = subject(tmp_path, **changes)
+    checks = [*settings.check(looked_at), *machine.check(looked_at, MONDAY)]
+    checks += [settings.outgoing_token(looked_at, "polling"), settings.rate(looked_at, HOST)]
+
+    check = found(checks, name)
+
+    assert status == check.status
+    assert fix in check.fix
+
+
+def test_a_rate_that_the_cloud_refuses_is_named(tmp_path: Path) -> None:
+    """An own server may allow more."""
+    assert "warn" == settings.rate(subject(tmp_path, burst=300), "plant.bitrix24.ru").status
+    assert "ok" == settings.rate(subject(tmp_path, burst=300), "bitrix.plant.ru").status
+
+
+def test_in_webhook_mode_the_token_must_be_set(well: Works) -> None:
+    """Every event would be refused."""
+    with database(well) as opened:
+        opened.save_setting("producer_mode", "webhook")
+
+    check = found(examine(well, outgoing_tokens=0, serve_token_length=0), "outgoing_token")
+
+    assert "fail" == check.status
+    assert "mode polling" in check.fix
+
+
+def test_a_non_administrator_by_choice_only_warns(well: Works) -> None:
+    """B24_NON_ADMIN=1."""
+    _not_admin(well)
+
+    assert "warn" == found(examine(well, non_admin=True), "owner").status
+
+
+def test_calendars_that_differ_name_the_days() -> None:
+    """Of any number of calendars; a shorter day is worked as well."""
+    week = sources.default(MOSCOW)
+    holiday, saturday, short = date(2026, 12, 31), date(2026, 12, 26), date(2026, 12, 30)
+    country = calendar.WorkCalendar(
+        ZoneInfo("Europe/Moscow"),
+        week.shifts,
+        {
+            holiday: calendar.DAY_OFF,
+            saturday: calendar.DayRule(as_weekday=1),
+            short: calendar.DayRule(shorter_s=3600),
+        },
+    )
+
+    differences = worktime.calendar_differences({"a": week, "b": country}, date(2026, 12, 1), 40)
+
+    assert [
+        worktime.Difference(saturday, {"a": 0, "b": 8 * 3600}),
+        worktime.Difference(holiday, {"a": 8 * 3600, "b": 0}),
+    ] == differences
+
+
+def test_the_days_on_which_calendars_differ_are_shown(works: Works) -> None:
+    """The demo plant's schedule has the whole New Year's week off, its portal's calendar only three days."""
+    check = found(examine(works), "agreement")
+
+    assert "warn" == check.status
+    assert "3 days: worked by the portal's calendar only: 05.01.2027, 06.01.2027, 08.01.2027" in check.detail
+
+
+def test_the_production_calendar_is_compared_as_well(well: Works) -> None:
+    """Where there is one."""
+    country = calendar.WorkCalendar(MOSCOW, sources.default(MOSCOW).shifts)
+
+    assert "worked by the production calendar only" in found(examine(well, country=country), "agreement").detail

@@ -1,0 +1,207 @@
+"""`b24tools doctor` at the command line: statuses, JSON, what -q leaves out, settings from real files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from b24tools import cli, config, i18n, session, show, show_doctor
+from b24tools.jobs.doctor.checks import Check
+from b24tools.sandbox import front, plant
+from b24tools.sandbox.portal import Portal
+from tests.examining import examine, make_well
+from tests.plant import Clock, Works
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """The demo plant on a port."""
+    clock = Clock()
+    monkeypatch.setattr(session, "now", clock)
+    portal = plant.build(clock)
+    with front.serve(portal) as url:
+        monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
+        yield portal
+
+
+@pytest.fixture
+def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the program: status, stdout, stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = cli.main(arguments)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
+    """A line per check, one line at the end on stderr; nothing is written anywhere."""
+    status, out, err = b24tools("doctor")
+
+    assert 0 == status
+    assert {"ok", "warn"} == {line[:4].strip() for line in out.splitlines()}
+    assert "warn  logins: can be given work, but never logged in: Лев Фомин (#22). Send the invitation again" in out
+    assert "39 checks: nothing fails, 4 to look at.\n" == err
+    assert [] == portal.writes()
+    (tmp_path / "data").mkdir()
+    b24tools("doctor")
+    assert [tmp_path / "data"] == list(tmp_path.rglob("*"))
+
+
+def test_a_failure_is_status_1(portal: Portal, b24tools: Run) -> None:
+    """The JSON has all checks, and the first that fails as its error."""
+    portal.scopes -= {"disk", "timeman"}
+
+    status, out, _err = b24tools("doctor", "--json")
+
+    found = json.loads(out)
+    assert (1, False, "doctor") == (status, found["ok"], found["command"])
+    assert all(list(one) == ["check", "status", "detail", "fix"] for one in found["data"])
+    assert ["scope disk"] == [one["check"] for one in found["data"] if one["status"] == "fail"]
+    assert found["error"]["code"] == "unwell"
+    assert found["error"]["message"].startswith("scope disk: missing")
+
+
+def test_quiet_shows_only_what_is_not_ok(portal: Portal, b24tools: Run) -> None:
+    """Nothing on stderr: cron mails only what somebody must look at."""
+    portal.scopes.discard("disk")
+
+    status, out, err = b24tools("-q", "doctor")
+
+    assert (1, "") == (status, err)
+    assert {"warn", "fail"} == {line[:4] for line in out.splitlines()}
+
+
+def test_an_order_file_is_read(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
+    """A bad one fails, and so does one that is not there; the rest is looked at."""
+    (tmp_path / "bad.json").write_text('{"НомерЗаказа": "1"}', encoding="utf-8")
+
+    status, out, _err = b24tools("-q", "doctor", "--order", str(tmp_path / "bad.json"))
+    assert 1 == status
+    assert "ИдентификаторЗаказа" in out
+    assert "Correct the order in 1C" in out.splitlines()[-1]
+
+    status, out, _err = b24tools("-q", "doctor", "--order", "missing.json")
+    assert "fail  order: missing.json: No such file or directory." in out
+
+
+def test_all_that_is_wrong_in_the_settings_is_told(
+    b24tools: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """At once, with the nearest names; what does not fit has its default, and the rest is examined."""
+    monkeypatch.delenv("B24_DATA_DIR")
+    monkeypatch.setenv("B24_DEPARTAMENT", "Цех")
+    env = tmp_path / "settings.env"
+    env.write_text("B24_TZ=Moscow\nB24_ROUND_MINUTES=x\nBITRX_WEBHOOK_URL=https://x/rest/1/secretsecret/\nPATH=1\n")
+    env.chmod(0o600)
+
+    status, out, err = b24tools("--env-file", str(env), "-q", "doctor")
+
+    assert 1 == status
+    lines = [line.partition(": ")[0] for line in out.splitlines()]
+    assert [
+        "fail  setting B24_TZ",
+        "fail  setting B24_ROUND_MINUTES",
+        "warn  setting BITRX_WEBHOOK_URL",
+        "warn  setting B24_DEPARTAMENT",
+        "warn  setting B24_DATA_DIR",
+        "fail  webhook",
+    ] == lines
+    assert "Write BITRIX_WEBHOOK_URL, if that is meant" in out
+    assert "Write B24_DEPARTMENT, if that is meant" in out
+    assert "secretsecret" not in out + err
+
+
+def test_a_settings_file_that_cannot_be_read_is_one_line(b24tools: Run, tmp_path: Path) -> None:
+    """Not UTF-8, or not there."""
+    (tmp_path / "bad.env").write_bytes("B24_GROUP=Задачи".encode("cp1251"))
+
+    for name, word in (("bad.env", "UTF-8"), ("missing.env", "No such file")):
+        status, out, _err = b24tools("--env-file", str(tmp_path / name), "-q", "doctor")
+
+        assert 1 == status
+        assert "fail  env_file: " in out
+        assert word in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_a_settings_file_that_all_may_read_is_told(b24tools: Run, tmp_path: Path) -> None:
+    """The webhook in it is a password."""
+    (tmp_path / "open.env").write_text("B24_LANG=en\n")
+    (tmp_path / "open.env").chmod(0o644)
+
+    assert f"`chmod 600 {tmp_path / 'open.env'}`" in b24tools("--env-file", str(tmp_path / "open.env"), "doctor")[1]
+    assert "chmod" not in b24tools("--env-file", "/dev/null", "doctor")[1]
+
+
+def test_the_inspection_of_good_settings_is_what_is_loaded() -> None:
+    """Both read the same."""
+    env = {"B24_DATA_DIR": "/data", "TZ_NAME": "Asia/Omsk", "B24_BURST": "7"}
+
+    found = config.inspect(env)
+
+    assert config.load(env) == found.settings
+    assert ((), ()) == (found.problems, found.unknown)
+    assert {"B24_DATA_DIR", "B24_TZ", "B24_BURST"} == found.given
+
+
+def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 80 columns, under headings; plain signs where the terminal has no others."""
+    checks = [
+        Check("webhook", "ok", "https://portal.example, user 1"),
+        Check("scope disk", "fail", "missing; stores the orders' files: orders with files fail without it", "tick it"),
+        Check("order 7 Сварщик", "warn", "nobody", "`b24tools`", order="7"),
+    ]
+    drawn = []
+    for encoding in ("utf-8", "ascii"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+        console = Console(file=stream, force_terminal=True, width=60, color_system=None, legacy_windows=False)
+        monkeypatch.setattr(show, "open_console", lambda console=console: console)
+        show_doctor.report(checks)
+        stream.seek(0)
+        drawn.append([line.rstrip() for line in stream.read().splitlines()])
+
+    assert [
+        "The portal",
+        "✓ webhook            https://portal.example, user 1",
+        "✗ scope disk         missing; stores the orders' files:",
+        "                     orders with files fail without it",
+        "                     → Tick it.",
+        "Order 7",
+        "! Сварщик            nobody",
+        "                     → `b24tools`",
+    ] == drawn[0]
+    assert "x scope disk" in drawn[1][2]
+    assert "-> Tick it." in drawn[1][4]
+
+
+@pytest.mark.parametrize(("language", "readme"), [("en", "README.md"), ("ru", "docs/README.ru.md")])
+def test_the_example_in_the_readme_is_what_is_drawn(
+    works: Works, monkeypatch: pytest.MonkeyPatch, language: str, readme: str
+) -> None:
+    """With a scope taken away, a position without a department and a newcomer."""
+    i18n.use(language)
+    make_well(works)
+    works.portal.scopes.discard("disk")
+    plant.person(works.portal, "Фомин").last_login = None
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=80, color_system=None, legacy_windows=False)
+    monkeypatch.setattr(show, "open_console", lambda: console)
+    checks = examine(works, route=("Плоттер",))
+
+    show_doctor.report(checks)
+
+    drawn = [*(line.rstrip() for line in stream.getvalue().splitlines()), show_doctor.verdict(checks)]
+    text = (Path(__file__).parent.parent / readme).read_text(encoding="utf-8")
+    (block,) = (body for body in text.split("```text\n")[1:] if "✗" in body)
+    assert [] == [line for line in block.partition("```")[0].splitlines() if line not in drawn]
