@@ -39,6 +39,12 @@ def examine(talk: show.Talk, env_file: Path | None, order: Path | None, *, as_js
 def _subject(found: config.Inspection, order_file: OrderFile | None) -> Subject:
     settings = found.settings
     problem = None
+    problems = list(found.problems)
+    own: dict[str, Any] = {}
+    try:
+        own["own"] = session.own_days(settings)
+    except errors.ConfigError as error:
+        problems.append(("calendar.json", error))
     url = ""
     try:
         url = config.webhook_url(settings)
@@ -49,7 +55,7 @@ def _subject(found: config.Inspection, order_file: OrderFile | None) -> Subject:
         env_file=found.file,
         given=found.given,
         strays=[Stray(one.name, one.where, one.nearest) for one in found.unknown],
-        problems=found.problems,
+        problems=problems,
         data_dir=settings.data_dir,
         database=settings.database,
         zone=settings.zone,
@@ -69,6 +75,8 @@ def _subject(found: config.Inspection, order_file: OrderFile | None) -> Subject:
         tokens_alike=bool(serve) and serve == board,
         webhook_url=url,
         webhook_problem=problem,
+        country=settings.country,
+        **own,
         order_file=order_file,
     )
 

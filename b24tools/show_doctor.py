@@ -158,6 +158,7 @@ def title(check: Check) -> str:
         "exclusions": _("days off"),
         "calendar": _("calendar"),
         "agreement": _("calendars agree"),
+        "production": _("production calendar"),
         "absences": _("absences"),
         "order": _("file"),
     }
@@ -172,7 +173,7 @@ def _section_of(check: Check) -> str:
     here |= {"data_folder", "ownership", "disk_space", "cache", "database", "orders", "snapshot", "events"}
     company = {"department", "people", "heads", "logins", "same_names", "positions", "position"}
     company |= {"excluded_users", "hidden_users", "fallback_user", "group", "folder"}
-    hours = {"schedule", "exclusions", "calendar", "agreement", "absences"}
+    hours = {"schedule", "exclusions", "calendar", "agreement", "production", "absences"}
     if kind == "order":
         return _("Orders")
     if kind in here:

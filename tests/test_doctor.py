@@ -9,26 +9,37 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from b24tools import errors, reader, store
 from b24tools.inbox import NewEvent
-from b24tools.jobs.doctor import access, machine, settings, worktime
+from b24tools.jobs.doctor import access, machine, settings
 from b24tools.jobs.doctor.subject import Stray
-from b24tools.planning import calendar, sources
+from b24tools.planning.calendar import DayRule
+from b24tools.planning.own_days import OwnDays
 from b24tools.sandbox import plant
 from b24tools.sandbox.faults import Fault
 from tests.examining import HOST, database, examine, found, make_well, not_ok, subject, take_snapshot
-from tests.plant import MONDAY, MOSCOW, Works, order
+from tests.plant import MONDAY, Works, order
 
 ALWAYS = [
     *("settings", "serve_token", "version", "zone_data", "data_folder", "disk_space", "cache", "database", "orders"),
     *("snapshot", "events", "outgoing_token", "webhook", "rate", "portal_host", "portal", "owner"),
     *(f"scope {name}" for name in ("task", "user", "department", "sonet_group", "disk", "timeman", "calendar")),
     *("clock", "zones", "limits", "tasks", "keys", "default_deadline", "department", "people", "heads", "logins"),
-    *("same_names", "positions", "group", "folder", "schedule", "exclusions", "calendar", "agreement", "absences"),
+    *(
+        "same_names",
+        "positions",
+        "group",
+        "folder",
+        "schedule",
+        "exclusions",
+        "calendar",
+        "agreement",
+        "production",
+        "absences",
+    ),
 ]
 
 Break = Callable[[Works], Any]
@@ -646,38 +657,46 @@ def test_a_non_administrator_by_choice_only_warns(well: Works) -> None:
     assert "warn" == found(examine(well, non_admin=True), "owner").status
 
 
-def test_calendars_that_differ_name_the_days() -> None:
-    """Of any number of calendars; a shorter day is worked as well."""
-    week = sources.default(MOSCOW)
-    holiday, saturday, short = date(2026, 12, 31), date(2026, 12, 26), date(2026, 12, 30)
-    country = calendar.WorkCalendar(
-        ZoneInfo("Europe/Moscow"),
-        week.shifts,
-        {
-            holiday: calendar.DAY_OFF,
-            saturday: calendar.DayRule(as_weekday=1),
-            short: calendar.DayRule(shorter_s=3600),
-        },
-    )
-
-    differences = worktime.calendar_differences({"a": week, "b": country}, date(2026, 12, 1), 40)
-
-    assert [
-        worktime.Difference(saturday, {"a": 0, "b": 8 * 3600}),
-        worktime.Difference(holiday, {"a": 8 * 3600, "b": 0}),
-    ] == differences
-
-
 def test_the_days_on_which_calendars_differ_are_shown(works: Works) -> None:
     """The demo plant's schedule has the whole New Year's week off, its portal's calendar only three days."""
     check = found(examine(works), "agreement")
 
     assert "warn" == check.status
-    assert "3 days: worked by the portal's calendar only: 05.01.2027, 06.01.2027, 08.01.2027" in check.detail
+    assert "worked by the portal's calendar only 05.01.2027, 06.01.2027, 08.01.2027" in check.detail
 
 
-def test_the_production_calendar_is_compared_as_well(well: Works) -> None:
-    """Where there is one."""
-    country = calendar.WorkCalendar(MOSCOW, sources.default(MOSCOW).shifts)
+def test_what_the_country_changes_of_the_hours_is_shown(well: Works) -> None:
+    """Off, worked and shorter days for a year ahead; nothing for a person to do."""
+    check = found(examine(well, country="RU"), "production")
 
-    assert "worked by the production calendar only" in found(examine(well, country=country), "agreement").detail
+    assert ("ok", "") == (check.status, check.fix)
+    off = "31.12.2026, 04.01.2027, 22.02.2027, 03.05.2027, 10.05.2027, 14.06.2027 and 1 more"
+    assert f"RU: off {off}; worked 20.02.2027; shorter 30.04.2027, 11.06.2027, 03.11.2027" == check.detail
+
+
+def test_a_day_that_the_portal_has_off_and_the_country_works_is_shown(well: Works) -> None:
+    """The portal counts: somebody may have marked the wrong Saturday."""
+    well.portal.schedules[1]["CALENDAR"]["EXCLUSIONS"]["2027"]["2"] = {"20": "0", "23": "0"}
+
+    check = found(examine(well, country="RU"), "production")
+
+    assert "warn" == check.status
+    assert check.detail.endswith("; off on the portal, though the country works: 20.02.2027")
+
+
+def test_a_year_that_nobody_checked_is_shown_until_the_user_has(well: Works) -> None:
+    """Belarus had moved no days of 2027 by then."""
+    well.portal.schedules[1]["CALENDAR"]["EXCLUSIONS"] = []
+    check = found(examine(well, country="BY"), "production")
+    checked = found(
+        examine(well, country="BY", own=OwnDays({date(2026, 12, 26): DayRule(worked=True)}, {2027})), "production"
+    )
+
+    assert ("warn", True) == (check.status, check.detail.endswith("; not checked against the official calendar: 2027"))
+    assert 'add "checked": [2027].' in check.fix
+    assert ("ok", True) == (checked.status, "; worked 26.12.2026" in checked.detail)
+
+
+def test_without_a_country_the_portals_hours_stay(well: Works) -> None:
+    """B24_COUNTRY=none."""
+    assert "none: nothing differs from the portal's hours for a year ahead" == found(examine(well), "production").detail

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools.planning import sources
 from b24tools.planning.calendar import DAY_OFF, DayRule, NoWorkingTime, Shift, Timeline, WorkCalendar
-from b24tools.planning.differences import Difference, differences
-from b24tools.planning.production import ProductionCalendar, production_calendar, with_production
+from b24tools.planning.production import production_calendar, with_production
 from tests.slow_model import MINUTE, MONDAY, calendars, days_that_differ, working_minutes
 from tests.test_calendar import HOUR, MOSCOW, WEEKDAYS, at, plan, shown, thorough
 
@@ -283,34 +280,3 @@ def test_laid_calendars_equal_counting_minutes(
             assert origin + timedelta(days=8) < line.end_at(position * 60)
         except NoWorkingTime:
             assert not any(calendar.intervals(MONDAY.date() + timedelta(days=n)) for n in range(30, 37))
-
-
-def test_the_days_on_which_three_calendars_differ() -> None:
-    """A holiday that the schedule lacks, one that the settings have elsewhere, an eve; equal days are not named."""
-    schedule = WorkCalendar(MOSCOW, FORTY_HOURS.shifts, {date(2026, 12, 31): DAY_OFF, date(2027, 1, 4): DAY_OFF})
-    longer = Shift(WEEKDAYS, 9 * HOUR, 19 * HOUR, HOUR)
-    settings = WorkCalendar(MOSCOW, (longer,), {}, {(12, 30): DAY_OFF, (1, 1): DAY_OFF, (1, 4): DAY_OFF})
-    first, last = date(2026, 12, 28), date(2027, 1, 4)
-    expected = [
-        Difference(date(2026, 12, 30), 8 * HOUR, 0, 8 * HOUR),
-        Difference(date(2026, 12, 31), 0, 9 * HOUR, 0),
-        Difference(date(2027, 1, 1), 8 * HOUR, 0, 0),
-    ]
-    russia = production_calendar("RU")
-    assert expected == differences(schedule, settings, russia, first, last)
-    assert [] == differences(schedule, None, production_calendar("none"), first, last)
-    assert [] == differences(None, None, russia, first, last)
-    eve = date(2026, 11, 3)
-    assert [Difference(eve, 8 * HOUR, None, 7 * HOUR)] == differences(FORTY_HOURS, None, russia, eve, eve)
-
-
-def test_a_yearly_day_off_of_the_settings_counts_in_the_comparison() -> None:
-    """What the portal has off every year and the country works is named."""
-    day = date(2026, 12, 14)
-    settings = sources.from_settings(
-        {"work_time_start": "9", "work_time_end": "18", "year_holidays": "14.12", "week_holidays": ["SA", "SU"]},
-        ZoneInfo("Europe/Moscow"),
-    )
-    assert settings is not None
-    empty = ProductionCalendar("RU", {}, frozenset())
-    assert [Difference(day, None, 0, 8 * HOUR)] == differences(None, settings[0], empty, day, day)

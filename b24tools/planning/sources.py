@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +28,21 @@ _LEAP_YEAR = 2000
 def default(zone: ZoneInfo) -> WorkCalendar:
     """Monday to Friday, 9 to 18, one hour of break."""
     return WorkCalendar(zone, (Shift(MONDAY_TO_FRIDAY, 9 * HOUR_S, 18 * HOUR_S, HOUR_S),))
+
+
+def portal_hours(schedule: Any, settings: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str]]:
+    """The hours of a portal from what both methods answered, and warnings: the schedule's, else the calendar's.
+
+    A schedule without hours of its own may have days off, which count with the hours of the next source.
+    """
+    if (found := from_schedule(schedule, zone)) is not None:
+        return found
+    calendar, warnings = from_settings(settings, zone) or (
+        default(zone),
+        [_("the portal shows no working hours: planned for Mon-Fri 9-18")],
+    )
+    days, doubts = days_off(schedule)
+    return replace(calendar, days={**calendar.days, **days}), [*warnings, *doubts]
 
 
 def from_schedule(schedule: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str]] | None:

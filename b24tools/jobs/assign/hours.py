@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from b24tools.bitrix.directory import Company
 from b24tools.i18n import _
@@ -16,15 +15,7 @@ from b24tools.planning.production import NONE, production_calendar, with_product
 
 def working_hours(company: Company, rules: Rules) -> tuple[WorkCalendar, list[str]]:
     """The calendar to plan by, and what is to be said of where it comes from."""
-    zone = rules.zone
-    found = sources.from_schedule(company.schedule, zone)
-    if found is None:
-        found = sources.from_settings(company.calendar_settings, zone)
-        if found is None:
-            found = sources.default(zone), [_("the portal shows no working hours: planned for Mon-Fri 9-18")]
-        days, warnings = sources.days_off(company.schedule)
-        found = replace(found[0], days={**found[0].days, **days}), [*found[1], *warnings]
-    calendar, warnings = found
+    calendar, warnings = sources.portal_hours(company.schedule, company.calendar_settings, rules.zone)
     return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
 
 

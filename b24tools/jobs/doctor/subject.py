@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from b24tools import errors, onec
-from b24tools.planning.calendar import WorkCalendar
+from b24tools.planning.own_days import OwnDays
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Subject:
     `problems`: by the setting's name, "" for the file.
 
     `given`: the names that have a value. `tokens_alike`: the token of the board opens everything else, too.
-    `country`: the production calendar, where there is one to compare with.
+    `country`: whose production calendar counts; `own`: the days of calendar.json.
     """
 
     env_file: Path | None
@@ -62,5 +62,6 @@ class Subject:
     tokens_alike: bool
     webhook_url: str = field(default="", repr=False)
     webhook_problem: errors.ConfigError | None = None
-    country: WorkCalendar | None = None
+    country: str = "none"
+    own: OwnDays = field(default_factory=OwnDays)
     order_file: OrderFile | None = None

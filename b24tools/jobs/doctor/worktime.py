@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,36 +12,11 @@ from b24tools.jobs.doctor.asking import ABSENCE_DAYS, Answers, absence_span
 from b24tools.jobs.doctor.checks import Check, guarded, listed, ok, warn
 from b24tools.jobs.doctor.subject import Subject
 from b24tools.planning import sources
-from b24tools.planning.calendar import DayRule, WorkCalendar
+from b24tools.planning.calendar import DAY_OFF, WorkCalendar
+from b24tools.planning.production import NONE, production_calendar, with_production
 
 AHEAD_DAYS = 366
-DAY = timedelta(days=1)
-
-Kind = tuple[str, int, DayRule | None]  # of days: the calendar, the weekday, the rule if there is one
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A day that some calendars work and others do not; seconds of work by the calendar's name."""
-
-    day: date
-    worked_s: Mapping[str, int]
-
-
-def calendar_differences(
-    calendars: Mapping[str, WorkCalendar], first: date, days: int = AHEAD_DAYS
-) -> list[Difference]:
-    """The days from `first` on which these calendars do not agree whether people work.
-
-    The names are shown: the portal's schedule, the portal's calendar, and the country's production calendar.
-    """
-    known: dict[Kind, bool] = {}
-    found = []
-    for day in (first + number * DAY for number in range(days)):
-        works = {_is_worked(name, calendar, day, known) for name, calendar in calendars.items()}
-        if len(works) > 1:
-            found.append(Difference(day, {name: _seconds(calendar, day) for name, calendar in calendars.items()}))
-    return found
+MOST_DAYS = 6
 
 
 def check(subject: Subject, answers: Answers) -> Iterator[Check]:
@@ -51,31 +25,6 @@ def check(subject: Subject, answers: Answers) -> Iterator[Check]:
     yield from guarded("calendar", lambda: [_settings(subject, answers)])
     yield from _agreement(subject, answers)
     yield from guarded("absences", lambda: [_absences(answers)])
-
-
-def _is_worked(name: str, calendar: WorkCalendar, day: date, known: dict[Kind, bool]) -> bool:
-    """Days of one rule and weekday are alike: a year has few kinds of them."""
-    kind = (name, day.isoweekday(), calendar.days.get(day) or calendar.yearly.get((day.month, day.day)))
-    if kind not in known:
-        known[kind] = _seconds(calendar, day) > 0
-    return known[kind]
-
-
-def _seconds(calendar: WorkCalendar, day: date) -> int:
-    return sum(int((end - start).total_seconds()) for start, end in calendar.intervals(day))
-
-
-def _calendars(subject: Subject, answers: Answers) -> dict[str, WorkCalendar]:
-    """The calendars that there are, by the names they are shown under. One that the portal refuses is not there."""
-    found: dict[str, WorkCalendar] = {}
-    raw = {key: answers.items[key].result for key in ("schedule", "settings") if answers.items[key].error is None}
-    if (read := sources.from_schedule(raw.get("schedule"), subject.zone)) is not None:
-        found[_("the schedule")] = read[0]
-    if (read := sources.from_settings(raw.get("settings"), subject.zone)) is not None:
-        found[_("the portal's calendar")] = read[0]
-    if subject.country is not None:
-        found[_("the production calendar")] = subject.country
-    return found
 
 
 def _schedule(subject: Subject, answers: Answers) -> Iterator[Check]:
@@ -171,33 +120,78 @@ def _settings(subject: Subject, answers: Answers) -> Check:
 
 
 def _agreement(subject: Subject, answers: Answers) -> Iterator[Check]:
-    calendars = _calendars(subject, answers)
-    if len(calendars) < 2:
-        return
+    """Whether the portal's two calendars agree, and what the country's adds to the one that counts."""
+    raw = {key: answers.items[key].result for key in ("schedule", "settings") if answers.items[key].error is None}
+    schedule, settings = _calendars(raw, subject)
     today = answers.after.astimezone(subject.zone).date()
-    found = calendar_differences(calendars, today)
-    if not found:
-        yield ok("agreement", _("for a year ahead they agree: {names}").format(names=", ".join(calendars)))
-        return
-    yield warn(
-        "agreement",
-        ngettext("they differ on {n} day: {days}", "they differ on {n} days: {days}", len(found)).format(
-            n=len(found), days=_days(found)
-        ),
-        _("Here {name} counts; mark the days off in both on the portal.").format(name=next(iter(calendars))),
-    )
+    days = [today + timedelta(days=n) for n in range(AHEAD_DAYS)]
+    if schedule and settings:
+        yield _portals_own(schedule, settings, days)
+    portal, _warnings = sources.portal_hours(raw.get("schedule"), raw.get("settings"), subject.zone)
+    yield _production(portal, subject, days)
 
 
-def _days(differences: Sequence[Difference]) -> str:
-    """By the calendars that work on them: `only the portal's calendar works on 05.01.2027, 06.01.2027`."""
-    by_names: dict[tuple[str, ...], list[str]] = {}
-    for one in differences:
-        names = tuple(name for name, seconds in one.worked_s.items() if seconds)
-        by_names.setdefault(names, []).append(one.day.strftime("%d.%m.%Y"))
-    return "; ".join(
-        _("worked by {names} only: {days}").format(names=" + ".join(names), days=listed(days))
-        for names, days in by_names.items()
+def _calendars(raw: Mapping[str, Any], subject: Subject) -> tuple[WorkCalendar | None, WorkCalendar | None]:
+    """The schedule and the calendar's settings; what the portal refuses is not there."""
+    schedule = sources.from_schedule(raw.get("schedule"), subject.zone)
+    settings = sources.from_settings(raw.get("settings"), subject.zone)
+    return schedule and schedule[0], settings and settings[0]
+
+
+def _portals_own(schedule: WorkCalendar, settings: WorkCalendar, days: Sequence[date]) -> Check:
+    hours = [(day, schedule.working_s(day), settings.working_s(day)) for day in days]
+    only = [
+        (_("worked by the schedule only"), [day for day, one, other in hours if one and not other]),
+        (_("worked by the portal's calendar only"), [day for day, one, other in hours if other and not one]),
+    ]
+    told = _told(only)
+    if not told:
+        return ok("agreement", _("for a year ahead the schedule and the portal's calendar agree"))
+    return warn("agreement", told, _("The schedule counts; mark the days off in both on the portal."))
+
+
+def _production(portal: WorkCalendar, subject: Subject, days: Sequence[date]) -> Check:
+    """What B24_COUNTRY and calendar.json change of the portal's hours, and where the portal has the last word."""
+    production = production_calendar(subject.country)
+    counted = with_production(portal, production.days, subject.own.days)
+    hours = [(day, portal.working_s(day), counted.working_s(day)) for day in days]
+    told = _told(
+        [
+            (_("off"), [day for day, before, after in hours if before and not after]),
+            (_("worked"), [day for day, before, after in hours if after and not before]),
+            (_("shorter"), [day for day, before, after in hours if 0 < after < before]),
+            (_("longer"), [day for day, before, after in hours if 0 < before < after]),
+        ]
     )
+    told = _("{country}: {changes}").format(
+        country=subject.country, changes=told or _("nothing differs from the portal's hours for a year ahead")
+    )
+    overruled = [
+        day for day in days if production.days.get(day) not in (None, DAY_OFF) and portal.days.get(day) == DAY_OFF
+    ]
+    doubts, mends = [told], []
+    if overruled:
+        doubts.append(_("off on the portal, though the country works: {days}").format(days=_listed(overruled)))
+        mends.append(_("The portal counts. If that is not meant, take these days out of the schedule's exclusions."))
+    unchecked = {day.year for day in days} - production.verified - subject.own.checked
+    if subject.country != NONE and unchecked:
+        years = ", ".join(map(str, sorted(unchecked)))
+        doubts.append(_("not checked against the official calendar: {years}").format(years=years))
+        mends.append(
+            _('Once the moved days are official, put them into calendar.json and add "checked": [{years}].').format(
+                years=years
+            )
+        )
+    return warn("production", "; ".join(doubts), " ".join(mends)) if mends else ok("production", told)
+
+
+def _told(groups: Sequence[tuple[str, Sequence[date]]]) -> str:
+    """`off 31.12.2026, 11.01.2027; worked 20.02.2027`."""
+    return "; ".join(f"{what} {_listed(days)}" for what, days in groups if days)
+
+
+def _listed(days: Sequence[date]) -> str:
+    return listed([day.strftime("%d.%m.%Y") for day in days], MOST_DAYS)
 
 
 def _hours(calendar: WorkCalendar) -> str:
