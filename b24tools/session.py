@@ -142,11 +142,11 @@ def told_of_the_database(path: Path) -> Iterator[None]:
 
 def database_error(path: Path, error: sqlite3.Error) -> errors.B24ToolsError:
     """What a failure of SQLite means to people: somebody holds the database, or it cannot be used."""
-    kind = errors.Busy if is_locked(error) else errors.B24ToolsError
-    return kind(
-        _("the database {path} cannot be used: {reason}").format(path=path, reason=error),
-        _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
-    )
+    message = _("the database {path} cannot be used: {reason}").format(path=path, reason=error)
+    if is_locked(error):
+        return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
+    hint = _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
+    return errors.B24ToolsError(message, hint)
 
 
 def is_locked(error: BaseException) -> bool:

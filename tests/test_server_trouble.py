@@ -17,7 +17,7 @@ from b24tools import cli_serve, server_intake, session, store
 from b24tools.sandbox import plant
 from tests.serving import FORM, Served, as_bytes, event_body, head, order, serving, wait_until
 
-HELD = "the database b24tools.db cannot be used: database is locked. B24_DATA_DIR names its folder: "
+HELD = "the database b24tools.db cannot be used: database is locked. Another program is writing to it: "
 FULL = "the database b24tools.db cannot be used: database or disk is full. B24_DATA_DIR names its folder: "
 
 
