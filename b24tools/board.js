@@ -144,7 +144,7 @@
     var started = list.children.length > 0;
     var most = rows.reduce(function (most, row) { return Math.max(most, figure(row) || 0); }, 0);
     var longest = decimal(most, digits).length;
-    list.style.setProperty("--figure", Math.max(5.4, 1.5 * longest) + "rem");
+    list.style.setProperty("--figure", Math.max(5.4, 1.85 * longest) + "rem");
     var items = rows.map(function (row) {
       var item = old[row[key]] || made(row[key]);
       write(item, row, figure(row), most, digits, started);

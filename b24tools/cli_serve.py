@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -14,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from b24tools import config, errors, server, server_logs, session, show, store
 from b24tools.i18n import _, os_reason
@@ -23,6 +25,7 @@ from b24tools.server_door import Access
 from b24tools.server_intake import Intake
 
 BACKLOG = 2048
+HEAD_S = 30.0  # for the head of a request; the body has a limit of its own
 FINISH_S = 60  # beyond the waits of an order under way, until the service is stopped all the same
 
 _log = logging.getLogger("b24tools.serve")
@@ -79,11 +82,37 @@ def open_app(here: session.Session, access: Access) -> Iterator[Any]:
         worker.stop()
 
 
+class _Connection(H11Protocol):
+    """uvicorn's own waits for a request's head without end: those who never send one would use up all connections."""
+
+    _watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody is there."""
+        super().connection_made(transport)
+        self._look(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """And gone."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def _look(self, before: object) -> None:
+        """Close it when no request has begun since the last look, and none is under way."""
+        last = self.cycle or self
+        if last is before and (last is self or self.cycle.response_complete):
+            self.transport.close()
+        else:
+            self._watch = self.loop.call_later(HEAD_S, self._look, last)
+
+
 def make_server(app: Any, *, stop_within_s: float) -> uvicorn.Server:
     """uvicorn with nothing that we do ourselves: no log of requests, no headers from proxies, no WebSockets."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=_Connection,
             ws="none",
             lifespan="off",
             log_config=None,

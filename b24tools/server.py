@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
@@ -16,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from b24tools import errors, onec, server_board, server_docs, server_orders, session, show_assign, store, weeks
 from b24tools.i18n import _
@@ -32,6 +37,8 @@ IDLE_S = 60.0  # a sender that falls silent in the middle of a body
 OLDEST_EVENT_S = 15 * 60
 SETTINGS = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h")
 _DIGITS = re.compile(r"[0-9]{1,15}")
+
+_log = logging.getLogger("b24tools.serve")
 
 
 @dataclass(frozen=True)
@@ -131,17 +138,29 @@ def _add_errors(api: FastAPI, parts: Parts) -> None:
         answer = server_orders.refusal(error, parts.now())
         return Reply(answer.body, answer.status, answer.headers)
 
+    @api.exception_handler(sqlite3.Error)
+    def no_database(request: Request, error: sqlite3.Error) -> Response:
+        _log.error("%s", error, exc_info=None if session.is_locked(error) else error)
+        return failed(request, session.database_error(Path(parts.here.settings.database.name), error))
+
     @api.exception_handler(EventRefusal)
     def not_taken(_request: Request, error: EventRefusal) -> Response:
         return Reply({"detail": server_orders.told(error)}, error.status)
 
     @api.exception_handler(HTTPException)
     @api.exception_handler(404)
-    @api.exception_handler(405)
     def refused(_request: Request, error: HTTPException) -> Response:
         if error.status_code in (408, 413):
             return Refusal(error.detail, error.status_code)
+        if error.detail == HTTPStatus.NOT_FOUND.phrase:  # Starlette's own word
+            return Reply({"detail": _("there is no such address; /docs lists those that there are")}, 404)
         return Reply({"detail": error.detail}, error.status_code, error.headers)
+
+    @api.exception_handler(405)
+    def other_method(request: Request, _error: HTTPException) -> Response:
+        allowed = ", ".join(_methods(api, request))
+        detail = _("this address takes {allowed}, not {method}").format(allowed=allowed, method=request.method[:20])
+        return Reply({"detail": detail}, 405, {"Allow": allowed})
 
     @api.exception_handler(RequestValidationError)
     def unfit(_request: Request, error: RequestValidationError) -> Response:
@@ -151,6 +170,12 @@ def _add_errors(api: FastAPI, parts: Parts) -> None:
     @api.exception_handler(Exception)
     def broken(_request: Request, error: Exception) -> Response:
         return Reply({"detail": unexpected(error)}, 500)
+
+
+def _methods(api: FastAPI, request: Request) -> list[str]:
+    """Those that this address takes; Starlette names only those of its first route."""
+    routes = (route for route in api.routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
 
 
 # orders

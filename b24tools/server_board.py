@@ -186,6 +186,6 @@ def words(period: weeks.Period, now: datetime) -> dict[str, Any]:
         "nobody": board_words.nobody(empty, now),
         "no_data": _("No data yet. The first snapshot will bring them."),
         "incomplete": _("Incomplete: part of this period was never collected."),
-        "away": _("The server is away since {moment}; it is asked again and again"),
+        "away": _("The server is away since {moment}"),
         "refused": _("The server answers with error {status}"),
     }

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import BaseModel
@@ -18,13 +18,15 @@ from b24tools.i18n import _
 PAGE = """<!DOCTYPE html>
 <html><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" type="image/png" href="docs/favicon-32x32.png">
-<link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<link rel="icon" type="image/png" href="{folder}favicon-32x32.png">
+<link rel="stylesheet" href="{folder}swagger-ui.css"></head>
 <body><div id="page"></div>
-<script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script></body></html>
+<script src="{folder}swagger-ui-bundle.js"></script><script src="{folder}start.js"></script></body></html>
 """
 START = """SwaggerUIBundle({
-  url: "openapi.json", dom_id: "#page", deepLinking: true, docExpansion: "list", validatorUrl: null,
+  // without the name and password that may stand in the address: fetch() refuses those
+  url: location.origin + location.pathname.replace(/\\/docs\\/*$/, "/openapi.json"),
+  dom_id: "#page", deepLinking: true, docExpansion: "list", validatorUrl: null,
   defaultModelsExpandDepth: 2, presets: [SwaggerUIBundle.presets.apis], layout: "BaseLayout",
 });
 """
@@ -80,8 +82,10 @@ def add_pages(api: FastAPI) -> None:
     kept = {"Cache-Control": f"private, max-age={DAY_S}"}
 
     @api.get("/docs", include_in_schema=False)
-    def page() -> Response:
-        return HTMLResponse(PAGE.format(title=html.escape(api.title)), headers={"Content-Security-Policy": POLICY})
+    def page(request: Request) -> Response:
+        beside = "" if request.scope["raw_path"].endswith(b"/") else "docs/"  # a browser counts from the last slash
+        content = PAGE.format(title=html.escape(api.title), folder=beside)
+        return HTMLResponse(content, headers={"Content-Security-Policy": POLICY})
 
     @api.get("/docs/start.js", include_in_schema=False)
     def start() -> Response:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from fastapi.requests import HTTPConnection
 from starlette.requests import ClientDisconnect
 
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 from b24tools.server_replies import Refusal, Reply
 
 if TYPE_CHECKING:
@@ -152,10 +152,11 @@ def is_board(path: str) -> bool:
 
 
 def unexpected(error: Exception) -> str:
-    """What a client is told of a bug: the exception's own words may hold anything."""
-    return _("an unexpected error, {kind}; log.log in the data folder has the details").format(
-        kind=type(error).__name__
-    )
+    """What a client is told of a bug: the exception's own words may hold anything, the system's do not."""
+    kind = type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        kind += f" ({os_reason(error)})"
+    return _("an unexpected error, {kind}; log.log in the data folder has the details").format(kind=kind)
 
 
 def _tidied(scope: Scope) -> Scope:

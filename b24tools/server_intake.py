@@ -7,15 +7,19 @@ interpreter on than on the work.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from b24tools import errors, store
+from b24tools import errors, session, store
 from b24tools.i18n import _
 
 MOST_AT_ONCE = 200
+BREATH_S = 0.05
+PATIENCE_S = 300.0  # with a database that somebody else holds: the portal does not send an event twice
 
 Take = Callable[[store.Store, Sequence[tuple[bytes, str]]], Sequence[str | Exception]]
 
@@ -78,14 +82,27 @@ class Intake:
     def _keep(self, batch: Sequence[_Item]) -> Sequence[str | Exception]:
         """All at once. If that breaks, one by one, so that each learns its own fate."""
         try:
-            if self._store is None:
-                self._store = self._open_store()
-            return self._take(self._store, [(item.body, item.content_type) for item in batch])
+            return self._keep_patiently(batch)
         except Exception as error:  # noqa: BLE001 - it is for those who wait: they would wait for ever
             self._forget_connection()
+            if session.is_locked(error):
+                return [error] * len(batch)
             if len(batch) > 1:
                 return [outcome for item in batch for outcome in self._keep([item])]
             return [error]
+
+    def _keep_patiently(self, batch: Sequence[_Item]) -> Sequence[str | Exception]:
+        """Again and again while somebody else only holds the database."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                if self._store is None:
+                    self._store = self._open_store()
+                return self._take(self._store, [(item.body, item.content_type) for item in batch])
+            except sqlite3.Error as error:
+                if not session.is_locked(error) or self._stopping or time.monotonic() >= end:
+                    raise
+                time.sleep(BREATH_S)
 
     def _forget_connection(self) -> None:
         """The next one gets a new connection: this one may be what is broken."""

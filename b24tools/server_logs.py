@@ -32,6 +32,7 @@ class Scrubber(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's text."""
+        record.exc_text = None  # logging keeps the first formatter's traceback there for all others
         return self.scrub(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
@@ -54,6 +55,22 @@ class Scrubber(logging.Formatter):
 
 class _File(RotatingFileHandler):
     """logging's own looks at the folder and formats each record twice, which costs more than all the rest of a line."""
+
+    _broken = _failed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it. A disk that is full is told once, without the record: logging would show it with its secrets."""
+        self._failed = False
+        super().emit(record)
+        self._broken = self._failed
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing a request should suffer from."""
+        self._failed = True
+        reason = sys.exc_info()[1]
+        if not self._broken and isinstance(reason, Exception):
+            words = _("{path} cannot be written: {reason}").format(path=self.baseFilename, reason=os_reason(reason))
+            sys.stderr.write(words + "\n")
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:
         """Once it is full: the last line may stick out."""

@@ -145,12 +145,21 @@ def told_of_the_database(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        kind = errors.Busy if locked else errors.B24ToolsError
-        raise kind(
-            _("the database {path} cannot be used: {reason}").format(path=path, reason=error),
-            _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
-        ) from error
+        raise database_error(path, error) from error
+
+
+def database_error(path: Path, error: sqlite3.Error) -> errors.B24ToolsError:
+    """What a failure of SQLite means to people: somebody holds the database, or it cannot be used."""
+    message = _("the database {path} cannot be used: {reason}").format(path=path, reason=error)
+    if is_locked(error):
+        return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
+    hint = _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
+    return errors.B24ToolsError(message, hint)
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody else only holds the database."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def check_host(opened: store.Store, host: str) -> None:

@@ -36,12 +36,12 @@ class RunningSetting:
     examples: str
 
 
-_IDS = r"(\d+(\s*,\s*\d+)*)?"
+_IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
 RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
     "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
     "hidden_users": RunningSetting("", _IDS, '"7,12"'),
     "excluded_users": RunningSetting("", _IDS, '"7,12"'),
-    "snapshot_max_age_h": RunningSetting("26", r"\d+(\.\d+)?", "26"),
+    "snapshot_max_age_h": RunningSetting("26", r"[0-9]{1,6}(\.[0-9]{1,3})?", "26"),
     "portal_host": RunningSetting("", r"[^\s/@]*", "example.bitrix24.ru"),
 }
 

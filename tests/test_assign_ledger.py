@@ -19,6 +19,7 @@ from tests.aftermath import assert_sent_again_changes_nothing, first_send, new_w
 from tests.plant import Works, rules
 from tests.test_assign_crash import CASES, prepared, undisturbed
 
+WAIT = "Another program is writing to it: end that one, or try again a little later."
 HINT = "B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."
 ORDER = {"ИдентификаторЗаказа": "7", "НомерЗаказа": "7", "Калькуляция": [{"Должность": "Сварщик", "Время": 60}]}
 
@@ -114,7 +115,7 @@ def test_a_database_that_another_program_holds_is_told_of_with_try_later(
     with closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert 75 == cli.main(["assign", "order.json"])
-    expected = f"the database {database} cannot be used: database is locked. {HINT}\n"
+    expected = f"the database {database} cannot be used: database is locked. {WAIT}\n"
     assert (expected, []) == (capsys.readouterr().err, at_the_door.portal.writes())
     assert_one_task(at_the_door)
 

@@ -163,6 +163,7 @@ def test_what_is_just_within_the_limits_is_read() -> None:
         json.dumps({"event": "ONTASKADD", "auth": {"application_token": TOKEN}, TOKEN: [TOKEN]}).encode(),
         json.dumps({"event": "ONTASKADD", "auth[application_token]": TOKEN, "x": {"y": f"-{TOKEN}"}}).encode(),
         b'{"event": "ONTASKADD", "auth": {"application_token": "\\u0052' + TOKEN[1:].encode() + b'"}}',
+        b"event=" + TOKEN.encode() + b"&auth[application_token]=" + TOKEN.encode(),
     ],
 )
 def test_secrets_are_hidden_in_what_is_kept(body: bytes) -> None:
@@ -171,6 +172,7 @@ def test_secrets_are_hidden_in_what_is_kept(body: bytes) -> None:
 
     assert TOKEN == event.token
     assert TOKEN not in event.body + repr(event)
+    assert TOKEN.upper() not in event.name
     assert TOKEN[1:] not in event.body
     assert "***" in event.body
     assert event.name in event.body

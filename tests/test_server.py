@@ -285,7 +285,9 @@ def test_the_description_has_the_order_with_its_russian_keys(served: Served) -> 
 def test_the_page_of_the_description_needs_nothing_from_elsewhere(served: Served) -> None:
     """All it loads comes from here, and its policy allows nothing else."""
     page = served.client.get("/docs")
+    nested = served.client.get("/docs/")
 
+    assert page.text.replace('="docs/', '="') == nested.text  # a browser counts from the last slash
     assert "//" not in page.text.replace("<!--", "")
     assert "default-src 'none'; script-src 'self'; style-src 'self'" in page.headers["content-security-policy"]
     for name, kind in (
@@ -317,9 +319,18 @@ def test_a_bug_is_told_without_its_words(served: Served, monkeypatch: pytest.Mon
 
 
 def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
-    """404 and 405."""
-    assert (404, {"detail": "Not Found"}) == seen(served.client.get("/nothing"))
-    assert (405, {"detail": "Method Not Allowed"}) == seen(served.client.get("/"))
+    """404 leads on, 405 names all methods that the address takes."""
+    assert (404, {"detail": "there is no such address; /docs lists those that there are"}) == seen(
+        served.client.get("/nothing")
+    )
+    for path, allowed in (("/", "POST"), ("/configs", "GET, POST"), ("/webhook/", "POST"), ("/ping/", "GET")):
+        answer = served.client.delete(path)
+        assert (405, {"detail": f"this address takes {allowed}, not DELETE"}) == seen(answer)
+        assert allowed == answer.headers["allow"]
+    described = served.client.get("/openapi.json").json()["paths"]
+    assert {path: ", ".join(sorted(one.upper() for one in methods)) for path, methods in described.items()} == {
+        path: served.client.options(path).headers["allow"] for path in described
+    }
 
 
 def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path, clock: Clock) -> None:

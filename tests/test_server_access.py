@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -320,6 +321,40 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(errors.ConfigError), server_logs.kept(tmp_path, [], 0):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told_once_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not with each line, and not with logging's own words, which repeat the line with its secrets."""
+    log = logging.getLogger("b24tools.serve")
+    with server_logs.kept(tmp_path, [SERVE], -1) as path:
+        (file,) = [one for one in logging.getLogger("b24tools").handlers if isinstance(one, server_logs._File)]
+        good = file.setStream(Path("/dev/full").open("w", encoding="utf-8"))  # noqa: SIM115 - closed below
+        for number in range(3):
+            log.info("%s %d", SERVE, number)
+        full, file.stream = file.stream, good  # setStream would flush the full one
+        log.info("free again")
+        with contextlib.suppress(OSError):
+            full.close()
+
+    assert f"{path} cannot be written: No space left on device\n" == capsys.readouterr().err
+    assert ["free again"] == [line.split(" ", 3)[3] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_tracebacks_are_for_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr only with -vv."""
+    shown = {}
+    for level in (0, 2):
+        with server_logs.kept(tmp_path, [], level) as path:
+            try:
+                raise KeyError("lost")
+            except KeyError:
+                logging.getLogger("b24tools.serve").exception("GET /users")
+        shown[level] = capsys.readouterr().err
+
+    assert "GET /users\nKeyError: 'lost'\n" == shown[0]
+    assert "Traceback" in shown[2]
+    assert 2 == path.read_text(encoding="utf-8").count("Traceback")
 
 
 @pytest.mark.parametrize(("level", "expected"), [(-1, "boom\n"), (0, "careful\nboom\n"), (1, "note\ncareful\nboom\n")])

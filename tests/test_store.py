@@ -155,6 +155,10 @@ def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> N
         ("excluded_users", "Иванов"),
         ("snapshot_max_age_h", "a day"),
         ("snapshot_max_age_h", "-1"),
+        ("snapshot_max_age_h", "9" * 400),  # endless, as a number
+        ("hidden_users", "9" * 30),
+        ("excluded_users", "9" * 5000),  # no number at all to Python
+        ("excluded_users", "٣"),
         ("portal_host", "https://x/"),
     ],
 )

@@ -85,7 +85,7 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
     auth = values.get("auth")
     stamp = _text(values.get("ts"))
     return Event(
-        name=_text(values.get("event")).strip().upper(),
+        name=_hide(_text(values.get("event")).strip(), secrets).upper(),
         data=values.get("data"),
         token=_text(auth.get("application_token")) if isinstance(auth, dict) else "",
         sent_at=datetime.fromtimestamp(int(stamp), UTC) if _STAMP.fullmatch(stamp) else None,

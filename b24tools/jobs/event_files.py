@@ -15,6 +15,7 @@ from b24tools.jobs.event_body import Event, Refusal
 _REQUEST = re.compile(rb"^(?:POST|PUT) \S+ HTTP/\d", re.MULTILINE)
 _NEXT = re.compile(rb"^(?:(?:POST|PUT|GET|HEAD) \S+ HTTP/\d|HTTP/\d\S* \d{3}\b)", re.MULTILINE)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_SPACE = re.compile(r"\s*")
 _CHUNK = re.compile(rb"\s*([0-9A-Fa-f]+)[^\r\n]*\r?\n")
 # A form among other words of a line: the time before it in a log, quotation marks around it
 _FORM = re.compile(rb"(?:^|[\s\"'])((?:event|event_handler_id|data|ts|auth)(?:\[|%5[Bb]|=)[^\s\"']*)")
@@ -61,6 +62,11 @@ def _split(data: bytes) -> Iterator[tuple[str, bytes]]:
         if found:
             yield from _of_json("", whole)
             return
+        values = _values(data)
+        for place, value in values:
+            yield from _of_json(place, value)
+        if values:
+            return
     for number, line in enumerate(data.splitlines(), 1):
         line = line.strip()
         if line and not line.startswith(b"#"):
@@ -81,6 +87,24 @@ def _load(data: bytes) -> tuple[bool, Any]:
         return True, json.loads(data)
     except (ValueError, RecursionError):
         return False, None
+
+
+def _values(data: bytes) -> list[tuple[str, Any]]:
+    """JSON values one after another, over several lines each, with the lines they begin in; none if there is more."""
+    decoder = json.JSONDecoder()
+    found = []
+    line, position = 1, 0
+    try:
+        text = data.decode().rstrip()
+        while position < len(text):
+            start = _SPACE.match(text, position).end()  # type: ignore[union-attr]  # it may be empty, so it is there
+            line += text.count("\n", position, start)
+            value, position = decoder.raw_decode(text, start)
+            found.append((str(line), value))
+            line += text.count("\n", start, position)
+    except (ValueError, RecursionError):
+        return []
+    return found
 
 
 def _of_json(place: str, value: Any, wrappers: int = MOST_WRAPPERS) -> Iterator[tuple[str, bytes]]:

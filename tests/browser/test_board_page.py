@@ -110,6 +110,15 @@ def test_nothing_has_to_be_scrolled_on_a_wall(browser: Browser, filled: Served) 
             assert_clean(page, filled)
 
 
+def test_figures_and_teams_are_read_whole(browser: Browser, filled: Served) -> None:
+    """Whatever font the screen has: hours in one column, and names of teams over two lines where one is too short."""
+    for query in ("", "&by=hours", "&by=hours&lang=ru"):
+        with browser.page() as page:
+            shown(page, filled, WEEK + query)
+            page.evaluate("window.all = [...document.querySelectorAll('.figure, #teams .name')]")
+            assert [] == page.evaluate("all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.outerHTML)")
+
+
 def test_a_phone_scrolls_down_only(browser: Browser, filled: Served) -> None:
     """Upright and on its side."""
     for width, height in ((360, 640), (844, 390)):
@@ -173,14 +182,15 @@ def test_a_server_that_is_away_is_told_and_awaited(browser: Browser, tmp_path: P
     portal = plant.build(session.now)
     with browser.page() as page:
         with serving(portal, tmp_path) as served:
-            shown(page, served)
+            shown(page, served, WEEK + "&lang=ru")
             page.evaluate("window.mark = true")
             before = page.evaluate(ROWS)
             quiet = page.evaluate("document.getElementById('age').textContent")
         page.evaluate(ASK_NOW)
         page.wait_for("document.documentElement.classList.contains('away')")
 
-        assert page.evaluate("document.getElementById('age').textContent").startswith("The server is away since ")
+        assert page.evaluate("document.getElementById('age').textContent").startswith("Сервер не отвечает с ")
+        assert page.evaluate("(age => age.scrollWidth <= age.clientWidth)(document.getElementById('age'))")
         assert before == page.evaluate(ROWS)
         assert {"Failed to load resource: net::ERR_CONNECTION_REFUSED"} == set(page.errors)
 

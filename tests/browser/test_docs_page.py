@@ -6,8 +6,9 @@ from pathlib import Path
 
 from b24tools import session
 from b24tools.sandbox import plant
+from b24tools.server_door import Access
 from tests.browser.chromium import Browser
-from tests.serving import serving
+from tests.serving import SERVE, serving
 
 
 def test_docs_need_no_internet(browser: Browser, tmp_path: Path) -> None:
@@ -21,3 +22,14 @@ def test_docs_need_no_internet(browser: Browser, tmp_path: Path) -> None:
         assert "/board" in listed
         assert [] == page.errors
         assert [] == [url for url in page.requests if not url.startswith((f"{served.url}/", "data:", "blob:"))]
+
+
+def test_docs_open_however_they_are_asked_for(browser: Browser, tmp_path: Path) -> None:
+    """With a slash at the end, and with the token in the address."""
+    with serving(plant.build(session.now), tmp_path, Access(SERVE)) as served:
+        own = served.url.replace("//", f"//1c:{SERVE}@")
+        for address in (f"{own}/docs", f"{own}/docs/"):
+            with browser.page() as page:
+                page.open(address)
+                page.wait_for("document.querySelectorAll('.opblock').length > 0")
+                assert [] == page.errors
