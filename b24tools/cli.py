@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -356,7 +355,7 @@ def running_settings(
 
     context: Context = ctx.obj
     context.as_json = as_json
-    with closing(store.open_store(context.session().settings.database)) as opened:
+    with context.session().open_store() as opened:
         if key is not None and value is not None:
             opened.save_setting(key, value)
         wanted = [key] if key is not None else list(store.RUNNING_SETTINGS)

@@ -40,7 +40,7 @@ RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answer
     "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
     "hidden_users": RunningSetting("", _IDS, '"7,12"'),
     "excluded_users": RunningSetting("", _IDS, '"7,12"'),
-    "snapshot_max_age_h": RunningSetting("26", r"\d+(\.\d+)?", "26"),
+    "snapshot_max_age_h": RunningSetting("26", r"\d{1,6}(\.\d{1,3})?", "26"),
     "portal_host": RunningSetting("", r"[^\s/@]*", "example.bitrix24.ru"),
 }
 

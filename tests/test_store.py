@@ -154,6 +154,7 @@ def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> N
         ("excluded_users", "Иванов"),
         ("snapshot_max_age_h", "a day"),
         ("snapshot_max_age_h", "-1"),
+        ("snapshot_max_age_h", "99999999999999"),
         ("portal_host", "https://x/"),
     ],
 )
