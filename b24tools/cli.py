@@ -88,7 +88,7 @@ def _is_fresh(context: Context) -> bool:
 
 
 def _interrupted(context: Context) -> int:
-    error = errors.B24ToolsError(_("Interrupted; what was begun can be sent again safely."))
+    error = errors.B24ToolsError(_("Interrupted; it is safe to run the same command again."))
     error.code = "interrupted"
     if context.as_json:
         show.envelope(context.command, None, ok=False, error=error)
@@ -252,7 +252,9 @@ def leaderboard(
     ctx: typer.Context,
     period: Annotated[
         str | None,
-        typer.Argument(help=_("2026-W46, 2026-11 or last; this week if left out."), show_default=False),
+        typer.Argument(
+            metavar="PERIOD", help=_("2026-W46, 2026-11 or last; this week if left out."), show_default=False
+        ),
     ] = None,
     week: Annotated[bool, typer.Option("--week", help=_("This week (the default)."))] = False,
     month: Annotated[bool, typer.Option("--month", help=_("This month; with last: the one before."))] = False,
@@ -346,8 +348,8 @@ def replay(
 @app.command("config", help=_("Show or set what may change while b24tools runs."))
 def running_settings(
     ctx: typer.Context,
-    key: Annotated[str | None, typer.Argument(help=_("The setting's name."), show_default=False)] = None,
-    value: Annotated[str | None, typer.Argument(help=_("The new value."), show_default=False)] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help=_("The setting's name."), show_default=False)] = None,
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help=_("The new value."), show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Running settings: kept in the database, effective at once in every process."""
