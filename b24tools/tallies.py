@@ -139,7 +139,7 @@ def open_tallies(path: Path) -> Iterator[Tallies | None]:
     except (PermissionError, sqlite3.Error) as error:
         raise errors.ConfigError(
             _("the database {path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
-            _("B24_DATA_DIR names its folder; this user must be allowed to read there."),
+            _("B24_DATA_DIR names its folder; this user must be allowed to read there, and the disk must not be full."),
         ) from error
 
 
