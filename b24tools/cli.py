@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -89,7 +88,7 @@ def _is_fresh(context: Context) -> bool:
 
 
 def _interrupted(context: Context) -> int:
-    error = errors.B24ToolsError(_("Interrupted; what was begun can be sent again safely."))
+    error = errors.B24ToolsError(_("Interrupted; it is safe to run the same command again."))
     error.code = "interrupted"
     if context.as_json:
         show.envelope(context.command, None, ok=False, error=error)
@@ -253,7 +252,9 @@ def leaderboard(
     ctx: typer.Context,
     period: Annotated[
         str | None,
-        typer.Argument(help=_("2026-W46, 2026-11 or last; this week if left out."), show_default=False),
+        typer.Argument(
+            metavar="PERIOD", help=_("2026-W46, 2026-11 or last; this week if left out."), show_default=False
+        ),
     ] = None,
     week: Annotated[bool, typer.Option("--week", help=_("This week (the default)."))] = False,
     month: Annotated[bool, typer.Option("--month", help=_("This month; with last: the one before."))] = False,
@@ -394,8 +395,8 @@ def doctor(
 @app.command("config", help=_("Show or set what may change while b24tools runs."))
 def running_settings(
     ctx: typer.Context,
-    key: Annotated[str | None, typer.Argument(help=_("The setting's name."), show_default=False)] = None,
-    value: Annotated[str | None, typer.Argument(help=_("The new value."), show_default=False)] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help=_("The setting's name."), show_default=False)] = None,
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help=_("The new value."), show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Running settings: kept in the database, effective at once in every process."""
@@ -403,7 +404,7 @@ def running_settings(
 
     context: Context = ctx.obj
     context.as_json = as_json
-    with closing(store.open_store(context.session().settings.database)) as opened:
+    with context.session().open_store() as opened:
         if key is not None and value is not None:
             opened.save_setting(key, value)
         wanted = [key] if key is not None else list(store.RUNNING_SETTINGS)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools import errors, session, show, show_events, store, weeks
+from b24tools import errors, session, show, show_events, weeks
 from b24tools.i18n import _, ngettext, os_reason
 from b24tools.inbox import StoredEvent
 from b24tools.jobs import event_body, event_files, events
@@ -70,7 +69,7 @@ def replay(here: session.Session, talk: show.Talk, wanted: Wanted) -> int:
     if not wanted.files:
         last = LISTED if wanted.list_only and not wanted.chooses else None
         nothing_yet = not here.settings.database.is_file()
-        with closing(_open(here, copy=wanted.dry_run or nothing_yet)) as opened:
+        with here.open_store(copy=wanted.dry_run or nothing_yet) as opened:
             status = "failed" if wanted.failed else None
             chosen.kept = opened.events(status=status, since=since, ids=wanted.ids, last=last)
         _check_known(wanted, chosen.kept)
@@ -115,12 +114,6 @@ def _read(path: Path) -> list[event_files.Found]:
         ) from None
 
 
-def _open(here: session.Session, *, copy: bool) -> store.Store:
-    """A dry run gets a copy of the database."""
-    database = here.settings.database
-    return store.open_copy(database) if copy else store.open_store(database)
-
-
 def _check_known(wanted: Wanted, kept: Sequence[StoredEvent]) -> None:
     missing = sorted(set(wanted.ids) - {one.id for one in kept})
     if missing and not wanted.failed and wanted.since is None:
@@ -148,7 +141,7 @@ def _follow(here: session.Session, chosen: _Chosen, *, dry_run: bool) -> Process
     done = Processed(len(refused), 0, 0, len(refused), tuple(refused))
     if not chosen.kept and not chosen.bodies:
         return done
-    with here.open_client() as client, closing(_open(here, copy=dry_run)) as opened:
+    with here.open_client() as client, here.open_store(copy=dry_run) as opened:
         session.check_host(opened, client.host)
         zone = here.settings.zone
         done += events.replay(opened, client, zone, session.now(), chosen.kept)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from b24tools import errors, session, show, show_snapshot, store, weeks
+from b24tools import errors, session, show, show_snapshot, weeks
 from b24tools.i18n import _
 from b24tools.jobs import snapshot
 
@@ -51,7 +50,7 @@ def take(here: session.Session, talk: show.Talk, wanted: Wanted) -> int:
 
 def mode(here: session.Session, value: str | None, *, as_json: bool) -> None:
     """Show or set how closed tasks are collected."""
-    with closing(store.open_store(here.settings.database)) as opened:
+    with here.open_store() as opened:
         if value is not None:
             opened.save_setting("producer_mode", value)
         current = opened.setting("producer_mode")
@@ -62,7 +61,7 @@ def mode(here: session.Session, value: str | None, *, as_json: bool) -> None:
 
 
 def _mode(here: session.Session) -> str:
-    with closing(store.open_store(here.settings.database)) as opened:
+    with here.open_store() as opened:
         return opened.setting("producer_mode")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -61,8 +62,24 @@ def usage(error: typer.TyperException) -> str:
         return _("the option {name} wants a value").format(name=name)
     if isinstance(error, typer.BadParameter) and error.param is not None:
         return _("{name}: the value does not fit: {reason}").format(
-            name="/".join(error.param.opts), reason=error.message.removeprefix("Value error, ")
+            name="/".join(error.param.opts), reason=_reason(error.message.removeprefix("Value error, "))
         )
+    if extra := re.fullmatch(r"Got unexpected extra argument.*? \((.*)\)", told):
+        return _("unexpected words: {words}").format(words=extra[1])
+    return told
+
+
+def _reason(told: str) -> str:
+    """Why a value does not fit."""
+    known = {
+        r"Input should be greater than or equal to (?P<limit>\S+)": _("it must be at least {limit}"),
+        r"Input should be less than or equal to (?P<limit>\S+)": _("it must be at most {limit}"),
+        r"Input should be a valid integer.*": _("it must be a whole number"),
+        r".* is not one of (?P<choices>.*)": _("it must be one of {choices}"),
+    }
+    for form, words in known.items():
+        if found := re.fullmatch(form, told):
+            return words.format(**{name: text.replace("'", "") for name, text in found.groupdict().items()})
     return told
 
 

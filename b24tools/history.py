@@ -104,13 +104,14 @@ class History(Runs):
         """How many departments are known."""
         return int(self._db.table("departments").count)
 
-    def strangers(self, start: datetime, end: datetime) -> list[int]:
-        """People nobody knows who are responsible for counted tasks of the window."""
+    def strangers(self, start: datetime, end: datetime) -> dict[int, int]:
+        """People nobody knows who are responsible for counted tasks of the window, each with one of these tasks."""
         sql = (
-            "SELECT DISTINCT responsible_id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
-            " AND responsible_id NOT IN (SELECT id FROM people) ORDER BY 1"
+            "SELECT responsible_id, max(id) AS task_id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            " AND responsible_id NOT IN (SELECT id FROM people) GROUP BY 1 ORDER BY 1"
         )
-        return [row["responsible_id"] for row in self._db.query(sql, [to_text(start), to_text(end)])]
+        found = self._db.query(sql, [to_text(start), to_text(end)])
+        return {row["responsible_id"]: row["task_id"] for row in found}
 
     # tasks
 

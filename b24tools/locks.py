@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -54,7 +54,8 @@ def hold(
         ) from None
     try:
         since = now().isoformat(timespec="seconds")
-        note.write_text(json.dumps({"pid": os.getpid(), "since": since}), encoding="utf-8")
+        with suppress(OSError):  # a full disk: the database will say so, and which
+            note.write_text(json.dumps({"pid": os.getpid(), "since": since}), encoding="utf-8")
         yield
     finally:
         lock.release()

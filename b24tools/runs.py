@@ -106,11 +106,6 @@ class Runs:
         )
         return next(self._runs(sql, start, end), None)
 
-    def covering_runs(self, start: datetime, end: datetime) -> list[Run]:
-        """The complete runs whose window holds all of [start, end), the latest begun first."""
-        sql = "SELECT * FROM snapshot_runs WHERE complete = 1 AND from_at <= ? AND to_at >= ? ORDER BY started_at DESC"
-        return list(self._runs(sql, start, end))
-
     def _runs(self, sql: str, *moments: datetime) -> Iterator[Run]:
         return map(_read_run, list(self._db.query(sql, [to_text(moment) for moment in moments])))
 

@@ -101,28 +101,33 @@ class Session:
     @contextmanager
     def snapshot_tools(self) -> Iterator[tuple[Client, store.Store]]:
         """What the `snapshot` job works with. Raises Busy at once while another one runs."""
-        from b24tools import store
-
-        folder, database = self.settings.data_dir, self.settings.database
         with (
             self.open_client() as client,
-            locks.hold(folder, "snapshot", 0, now),
-            closing(store.open_store(database)) as opened,
+            locks.hold(self.settings.data_dir, "snapshot", 0, self.local_now),
+            self.open_store() as opened,
         ):
             check_host(opened, client.host)
             yield client, opened
 
-    def is_fresh(self) -> bool:
-        """Whether the last complete snapshot is younger than `snapshot_max_age_h`; what cannot be read is not."""
+    @contextmanager
+    def open_store(self, *, copy: bool = False) -> Iterator[store.Store]:
+        """The database, or a copy that may be written to. What SQLite refuses in the block becomes an error."""
         from b24tools import store
 
-        if not self.settings.database.is_file():
-            return False
+        database = self.settings.database
+        open_database = store.open_copy if copy else store.open_store
+        with told_of_the_database(database), closing(open_database(database)) as opened:
+            yield opened
+
+    def is_fresh(self) -> bool:
+        """Whether the last complete snapshot is younger than `snapshot_max_age_h`; what cannot be read is not."""
         try:
-            with closing(store.open_store(self.settings.database)) as opened:
+            if not self.settings.database.is_file():
+                return False
+            with self.open_store() as opened:
                 run = opened.last_complete_run()
                 limit = timedelta(hours=float(opened.setting("snapshot_max_age_h")))
-        except errors.B24ToolsError:
+        except (errors.B24ToolsError, OSError):
             return False
         return run is not None and now() - run.started_at < limit
 

@@ -289,13 +289,14 @@ def open_store(path: Path | None) -> Store:
     except (OSError, sqlite3.Error) as error:
         raise _unusable(path, error) from error
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # the ledger must survive a power cut
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         db = Database(connection)
-        if migrations.pending(db):
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",) or migrations.pending(db):
             with filelock.FileLock(path.with_suffix(".migrating")):
+                # SQLite lets nobody wait who turns a new database to WAL while another one does
+                connection.execute("PRAGMA journal_mode = WAL")
                 migrations.apply(db)
     except (OSError, sqlite3.Error) as error:
         connection.close()

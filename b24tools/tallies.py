@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from b24tools import errors
-from b24tools.i18n import _
+from b24tools.i18n import _, os_reason
 
 BUSY_TIMEOUT_S = 30
 
@@ -129,26 +129,25 @@ def open_tallies(path: Path) -> Iterator[Tallies | None]:
 
     Raises ConfigError when it cannot be read.
     """
-    if not path.is_file():
-        yield None
-        return
     try:
-        connection = _connect(path)
-    except sqlite3.Error as error:
+        if not path.is_file():
+            yield None
+            return
+        with closing(_connect(path)) as connection:
+            opened = Tallies(connection)
+            yield opened if opened.has_history else None
+    except (PermissionError, sqlite3.Error) as error:
         raise errors.ConfigError(
-            _("the database {path} cannot be read: {reason}").format(path=path, reason=error),
-            _("B24_DATA_DIR names its folder; this user must be allowed to read there."),
+            _("the database {path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
+            _("B24_DATA_DIR names its folder; this user must be allowed to read there, and the disk must not be full."),
         ) from error
-    with closing(connection):
-        opened = Tallies(connection)
-        yield opened if opened.has_history else None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     """A connection inside a transaction, so that everything is read from one state."""
     # WAL has its index written even by readers, and one left behind by another user would lock the owner out:
-    # who may not write opens what writers have laid out, or, with no writer about, the file as it lies there
-    mode = "mode=rw" if os.access(path, os.W_OK) else "mode=ro"
+    # who may not write there opens what writers have laid out, or, with no writer about, the file as it lies there
+    mode = "mode=rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "mode=ro"
     if mode == "mode=ro" and not path.with_name(f"{path.name}-wal").exists():
         mode += "&immutable=1"
     address = f"{path.absolute().as_uri()}?{mode}"

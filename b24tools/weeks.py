@@ -12,7 +12,7 @@ from b24tools import errors
 from b24tools.i18n import _
 
 WEEK, MONTH = "week", "month"
-_FORM = re.compile(r"(\d{4})-(?:[Ww](\d{1,2})|(\d{1,2}))")
+_FORM = re.compile(r"([12]\d{3})-(?:[Ww](\d{1,2})|(\d{1,2}))")  # far from the ends of Python's calendar
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -79,7 +79,7 @@ def parse(text: str, zone: ZoneInfo) -> Period:
             return containing(date.fromisocalendar(int(match[1]), int(match[2]), 1), WEEK, zone)
         if match:
             return containing(date(int(match[1]), int(match[3]), 1), MONTH, zone)
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
     raise errors.ConfigError(
         _('"{text}" is not a period').format(text=text), _("Examples: 2026-W47 (a week), 2026-11 (a month)")

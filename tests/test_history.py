@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -131,6 +132,33 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         pass
 
 
+def test_a_damaged_database_is_told_wherever_it_breaks(path: Path) -> None:
+    """The beginning may be sound."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'tasks_by_closing'").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+    with (
+        pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be read: database disk image is malformed"),
+        tallies.open_tallies(path) as opened,
+    ):
+        assert opened is not None
+        leaderboard.board(opened, THIS, now=NOW)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold a database; so it is not said that there are no data."""
+
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(errors.ConfigError, match=r"cannot be read: Permission denied$"), tallies.open_tallies(path):
+        pass
+
+
 def test_a_reader_sees_one_state_while_a_writer_writes(path: Path) -> None:
     """A run that commits in between changes nothing, and does not wait for the reader."""
     with tallies.open_tallies(path) as reader, closing(store.open_store(path)) as writer:
@@ -143,13 +171,16 @@ def test_a_reader_sees_one_state_while_a_writer_writes(path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="wants root, to become somebody else")
-@pytest.mark.parametrize("writing", [True, False])
-def test_somebody_who_may_only_read_can_read(path: Path, writing: bool) -> None:
-    """Whether a writer is about or not; nothing is left behind that would lock the owner out."""
+@pytest.mark.parametrize(("writing", "mode"), [(True, 0o644), (False, 0o644), (False, 0o666)])
+def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: int) -> None:
+    """Whether a writer is about or not; nothing is left behind that would lock the owner out.
+
+    Nor does it help to be allowed to write to the file, but not into its folder.
+    """
     for folder in (path.parent, *path.parent.parents):
         if folder.stat().st_uid == 0 and folder != Path("/") and "pytest" in str(folder):
             folder.chmod(0o755)
-    path.chmod(0o644)
+    path.chmod(mode)
     code = (
         "import sys, os, pathlib; sys.path.insert(0, sys.argv[1])\n"
         "import urllib.parse\n"  # Python itself may lie where nobody may look

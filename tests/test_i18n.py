@@ -9,7 +9,7 @@ import string
 import pytest
 from babel.messages.catalog import Message
 
-from b24tools import i18n
+from b24tools import cli, i18n
 from tests import messages
 
 RUSSIAN_FORMS = 3
@@ -107,3 +107,28 @@ def test_russian_plural(n: int, expected: str) -> None:
     i18n.use("ru")
 
     assert expected == i18n.ngettext("{n} task", "{n} tasks", n).format(n=n)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "english", "russian"),
+    [
+        ("leaderboard last week", "unexpected words: week.", "лишние слова: week."),
+        ("leaderboard --top 0", "--top: the value does not fit: it must be at least 1.", "нужно не меньше 1."),
+        ("serve --port 99999", "--port: the value does not fit: it must be at most 65535.", "нужно не больше 65535."),
+        ("leaderboard --top x", "--top: the value does not fit: it must be a whole number.", "нужно целое число."),
+        (
+            "leaderboard --by names",
+            "--by: the value does not fit: it must be one of tasks, hours.",
+            "возможны только tasks, hours.",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_language(
+    capsys: pytest.CaptureFixture[str], arguments: str, english: str, russian: str
+) -> None:
+    """Typer itself speaks English only."""
+    assert 2 == cli.main(arguments.split())
+    assert f"{english} `b24tools --help` shows the usage.\n" == capsys.readouterr().err
+    i18n.use("ru")
+    assert 2 == cli.main(arguments.split())
+    assert capsys.readouterr().err.endswith(f"{russian} Справка: `b24tools --help`.\n")

@@ -111,6 +111,13 @@ def test_todays_offset_on_an_old_date_is_not_trusted() -> None:
     assert datetime(2026, 7, 3, 22, tzinfo=UTC) == methods.read_moment(text, NEW_YORK)
 
 
+@pytest.mark.parametrize("text", ["-0001-11-30T00:00:00+02:30", "0000-00-00 00:00:00", "soon", [], 7])
+def test_a_deadline_or_plan_that_is_no_date_is_none(text: Any) -> None:
+    """One odd task must not keep all the others from being read."""
+    task = methods.read_task(ROW | {"deadline": text, "startDatePlan": text, "endDatePlan": text}, MOSCOW)
+    assert (None, None, None) == (task.deadline, task.start, task.end)
+
+
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": "0"}, {"id": "abc"}, {"id": []}])
 def test_a_task_without_an_id_is_no_task(row: dict[str, Any]) -> None:
     """The answer is called strange, with its method, not a KeyError."""

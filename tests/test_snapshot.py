@@ -207,6 +207,16 @@ def test_tasks_land_in_the_week_of_the_configured_zone(
     assert [one.gone for one in works.since(start.year, start.month, start.day).weeks] == [0, 0, 0, 0]
 
 
+def test_a_snapshot_of_one_week_saves_what_was_closed_in_it(small: Collector) -> None:
+    """Not a second of those beside it."""
+    week = small.week("2026-W46")
+    for moment in (week.start, week.end):
+        for second in (-1, 0):
+            close(small.portal, moment + timedelta(seconds=second))
+    small.take([week])
+    assert small.query("SELECT id, week FROM tasks") == [(2, "2026-W46"), (3, "2026-W46")]
+
+
 def test_a_server_whose_clock_changes_and_an_owner_without_a_zone_do_not_make_tasks_flicker(tmp_path: Path) -> None:
     """Then only the server's offset of today is known, and old tasks may be an hour off: but the same each time."""
     works = new_collector(tmp_path, datetime(2026, 10, 30, 12, tzinfo=BERLIN), server_zone="Europe/Berlin")
@@ -217,7 +227,7 @@ def test_a_server_whose_clock_changes_and_an_owner_without_a_zone_do_not_make_ta
     first = works.take(span)
     for _again in range(2):
         for week in span:
-            works.take([week])
+            assert [one.gone for one in works.take([week]).weeks] == [0]
     assert [one.tasks for one in first.weeks] == [one.tasks for one in works.take(span).weeks]
     assert works.query("SELECT count(*) FROM tasks WHERE gone = 1") == [(0,)]
 

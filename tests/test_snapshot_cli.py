@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from b24tools import cli, locks, session
+from b24tools import cli, config, locks, session, store
 from b24tools.sandbox import front
 from b24tools.sandbox.portal import Portal
 from tests.collecting import FRIDAY, close, new_portal
@@ -175,6 +178,61 @@ def test_a_second_run_says_whose_the_first_is(portal: Portal, b24tools: Run, clo
     assert err == (
         f"another run of `b24tools snapshot` is at work: process {os.getpid()}, since 2026-11-20T14:05:00+03:00."
         " Nothing was written; it is safe to try again when it has ended.\n"
+    )
+
+
+def test_a_run_notes_in_the_configured_zone_since_when(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what the second one tells."""
+    monkeypatch.setenv("B24_TZ", "Asia/Yekaterinburg")
+    with session.Session(config.load(), print).snapshot_tools():
+        note = json.loads((data_folder() / "snapshot.lock.json").read_text(encoding="utf-8"))
+    assert note == {"pid": os.getpid(), "since": "2026-11-20T16:05:00+05:00"}
+
+
+HINT = "B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."
+
+
+@pytest.mark.parametrize("command", ["snapshot", "mode webhook", "config hidden_users 7"])
+def test_a_database_that_another_program_holds_is_tried_later(
+    portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Somebody has begun a change in the SQLite shell and gone for lunch."""
+    b24tools("snapshot")
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    database = data_folder() / "b24tools.db"
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert b24tools(*command.split()) == (
+            75,
+            "",
+            f"the database {database} cannot be used: database is locked. {HINT}\n",
+        )
+        assert b24tools("-q", *command.split()) == (75, "", "")  # the data are young
+
+
+@pytest.mark.parametrize("command", ["snapshot", "mode webhook", "config hidden_users 7"])
+def test_a_full_disk_is_told_in_one_line(
+    portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Whose it is, too; the note beside the lock is no reason to stop before the database does."""
+
+    def fail(*_arguments: Any, **_named: Any) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    b24tools("mode")
+    monkeypatch.setattr(store.Store, "transaction", fail)
+    write_text = Path.write_text
+
+    def full(path: Path, text: str, **named: Any) -> int:
+        if path.name == "snapshot.lock.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_text(path, text, **named)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert b24tools(*command.split()) == (
+        1,
+        "",
+        f"the database {data_folder() / 'b24tools.db'} cannot be used: database or disk is full. {HINT}\n",
     )
 
 

@@ -115,6 +115,21 @@ def test_a_finished_batch_is_not_asked_again(tmp_path: Path, monkeypatch: pytest
     assert len(works.saved()) == len(works.true_rows(works.week("2026-W01").start))
 
 
+def test_a_name_that_only_the_killed_half_read_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a bot, which user.get never shows: its task is asked for once more."""
+    monkeypatch.setattr(snapshot, "MOST_COMMANDS", 4)
+    works = new_collector(tmp_path)
+    bot = works.portal.add_user("Марта", "", user_type="bot")
+    close(works.portal, FRIDAY, responsible=bot.id)
+    for number in range(400):
+        close(works.portal, FRIDAY - timedelta(minutes=number))
+    with pytest.raises(Killed), killed_at(works.portal, 5):
+        works.take()
+    assert works.query("SELECT responsible_id FROM tasks ORDER BY id LIMIT 1") == [(bot.id,)]
+    works.take()
+    assert works.query("SELECT name, active FROM people WHERE id = ?", bot.id) == [("Марта", 0)]
+
+
 def test_a_run_left_for_more_than_an_hour_starts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it saved may be old by then; one of another window is not taken up either."""
     monkeypatch.setattr(snapshot, "MOST_COMMANDS", 12)

@@ -159,6 +159,7 @@ def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> N
         ("hidden_users", "9" * 30),
         ("excluded_users", "9" * 5000),  # no number at all to Python
         ("excluded_users", "٣"),
+        ("snapshot_max_age_h", "99999999999999"),
         ("portal_host", "https://x/"),
     ],
 )

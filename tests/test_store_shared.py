@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import filelock
 import pytest
 
 from b24tools import store
@@ -64,6 +65,27 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
         assert opened.order_outcomes(["a"]) == {"a": "created"}
         assert opened.setting("producer_mode") == "webhook"
         assert sum(opened.count_by_week(NOW - timedelta(1), NOW + timedelta(1)).values()) == 1
+
+
+def test_one_process_at_a_time_lays_out_a_new_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first minute of cron: of two that turn it to WAL at once, SQLite refuses one without a wait."""
+    path = tmp_path / "b24tools.db"
+    modes = []
+
+    class Watched(filelock.FileLock):
+        def __enter__(self) -> Watched:
+            modes.append(_mode_of(path))
+            return super().__enter__()
+
+    monkeypatch.setattr(filelock, "FileLock", Watched)
+    open_store(path).close()
+    open_store(path).close()
+    assert (["delete"], "wal") == (modes, _mode_of(path))
+
+
+def _mode_of(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
 def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:

@@ -63,7 +63,21 @@ def test_periods_stand_side_by_side(day: date, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-W54", "2025-W53", "2026-13", "2026-0", "2026", "W47", "", "last week", "0000-W01"]
+    "text",
+    [
+        "2026-W54",
+        "2025-W53",
+        "2026-13",
+        "2026-0",
+        "2026",
+        "W47",
+        "",
+        "last week",
+        "0000-W01",
+        "0001-W01",
+        "0001-01",
+        "9999-12",
+    ],
 )
 def test_what_is_no_period_is_refused_with_examples(text: str) -> None:
     """A week that the year does not have, too."""

@@ -234,6 +234,12 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
     def moment(name: str) -> datetime | None:
         return read_moment(row.get(name), zone)
 
+    def typed(name: str) -> datetime | None:
+        try:
+            return moment(name)
+        except errors.PortalError:  # what people and imports put in, MySQL's zero date among it, stops nothing
+            return None
+
     auditors = row.get("auditors")
     responsible = row.get("responsible")
     return Task(
@@ -246,9 +252,9 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         created_by=_int(row.get("createdBy")),
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
-        deadline=moment("deadline"),
-        start=moment("startDatePlan"),
-        end=moment("endDatePlan"),
+        deadline=typed("deadline"),
+        start=typed("startDatePlan"),
+        end=typed("endDatePlan"),
         estimate_s=_int(row.get("timeEstimate")),
         spent_s=_int(row.get("timeSpentInLogs")),
         auditor_ids=tuple(_int(one) for one in php_values(auditors)),

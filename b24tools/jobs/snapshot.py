@@ -17,7 +17,7 @@ from b24tools.bitrix import chains, codes, methods
 from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
 from b24tools.jobs import strangers
-from b24tools.models import Department, Owner, Status, Task
+from b24tools.models import Department, Owner, Person, Status, Task
 from b24tools.runs import Run
 from b24tools.store import Store
 
@@ -273,8 +273,8 @@ class _Harvest:
             raise RuntimeError("nothing was read")
         unknown = self._store.strangers(self._start, self._end)
         # nobody need be asked for if everybody has just been shown
-        found = strangers.ask(self._client, unknown) if self._people is None else {}
-        unseen = [strangers.unseen(one, self._names.get(one, "")) for one in unknown if one not in found]
+        found = strangers.ask(self._client, list(unknown)) if self._people is None else {}
+        unseen = self._unseen({one: task_id for one, task_id in unknown.items() if one not in found})
         complete = self._owner.admin and self._run.admin
         gone: Mapping[str, int] = {}
         with self._store.transaction():
@@ -284,6 +284,12 @@ class _Harvest:
             self._run = self._with_cursors(replace(self._run, people=self._run.people + len(found)))
             self._store.finish_run(self._run, self._now(), complete=complete)
         return self._result(self._run, gone, complete=complete)
+
+    def _unseen(self, unknown: Mapping[int, int]) -> list[Person]:
+        """People whom the portal does not show, by the names that tasks have; a killed run took what it read along."""
+        nameless = [task_id for one, task_id in unknown.items() if one not in self._names]
+        names = self._names | strangers.names_on(self._client, nameless)
+        return [strangers.unseen(one, names.get(one, "")) for one in unknown]
 
     def _result(self, run: Run, gone: Mapping[str, int], *, complete: bool) -> Result:
         tasks = self._store.count_by_week(self._start, self._end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 
 from b24tools.bitrix import chains, methods
 from b24tools.bitrix.client import Client
@@ -17,6 +18,17 @@ def ask(client: Client, ids: Sequence[int]) -> dict[int, Person]:
     queries = {f"people{number}": methods.people_by_id(chunk) for number, chunk in enumerate(chunks)}
     items = client.batch({key: query.command for key, query in queries.items()})
     return {one.id: one for key, query in queries.items() for one in query.of(items[key])}
+
+
+def names_on(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
+    """What these tasks call the people who are responsible for them."""
+    if not task_ids:
+        return {}
+    chunks = [task_ids[first : first + chains.PAGE] for first in range(0, len(task_ids), chains.PAGE)]
+    queries = {f"tasks{number}": methods.tasks_as_closed(chunk) for number, chunk in enumerate(chunks)}
+    items = client.batch({key: query.command for key, query in queries.items()})
+    tasks = (methods.read_task(row, UTC) for key, query in queries.items() for row in query.of(items[key]))
+    return {task.responsible_id: task.responsible_name for task in tasks}
 
 
 def unseen(user_id: int, name: str) -> Person:

@@ -16,15 +16,26 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from b24tools import weeks
 from b24tools.sandbox import front, plant
 from b24tools.sandbox.portal import Portal
+from tests.plant import MOSCOW
 
 SECRET = "benchbenchbench0"
+TASKS, THIS_WEEK = 100_000, 2_000
 
 
-def company() -> Portal:
-    """The portal: 100,000 tasks of the last 52 weeks, about 2,000 a week."""
-    return plant.company(lambda: datetime.now(UTC), secret=SECRET)
+def company(tasks: int = TASKS) -> Portal:
+    """The portal: tasks of the last 52 weeks, 2,000 of them closed this week, whatever its day."""
+    portal = plant.company(lambda: datetime.now(UTC), secret=SECRET, tasks=tasks - THIS_WEEK)
+    now = datetime.now(UTC)
+    monday = weeks.week_of(now, MOSCOW).start
+    have = sum(1 for task in portal.tasks if task.status == 5 and (task.closed_at or 0) >= monday.timestamp())
+    for number in range(THIS_WEEK - have):
+        closed = monday + (now - monday) * (number / THIS_WEEK)
+        values = {"responsible": 2 + number % 5_000, "time_estimate": 1800, "deadline": closed + timedelta(days=1)}
+        portal.add_task("Операция", status=5, created_at=monday, closed_at=closed, closed_by=1, **values)
+    return portal
 
 
 def serve() -> None:
