@@ -98,18 +98,19 @@ def changed(**changes: Any) -> str:
 
 
 def test_the_sample_order_makes_six_tasks_and_says_so(portal: Portal, b24tools: Run) -> None:
-    """A line of headline, a row per task with its address, and a warning as the wanted date is long past."""
+    """When it is ready and what holds it up, a row per task with its address, a warning that the date is past."""
     told = b24tools("assign", SAMPLE)
     assert (0, "") == (told.status, told.err)
     lines = told.out.splitlines()
     assert lines[0].startswith("Order 1Ц-00000069: created, 6 tasks; ready ")
     assert "wanted by 04.11.2024; late by " in lines[0]
+    assert lines[1].startswith('"Макетчик" holds it up: 21 h 55 min of work')
     ids = sorted(task.id for task in portal.tasks if (task.xml_id or "").startswith("1c:"))
     host = os.environ["BITRIX_WEBHOOK_URL"].partition("/rest/")[0]
     assert [f"{host}/company/personal/user/0/tasks/task/view/{one}/" for one in ids] == [
-        line.split()[-1] for line in lines[2:8]
+        line.split()[-1] for line in lines[3:9]
     ]
-    assert ["  ! the wanted date 04.11.2024 has passed: the deadline is the end of the plan"] == lines[8:]
+    assert ["  ! the wanted date 04.11.2024 has passed: the deadline is the end of the plan"] == lines[9:]
 
 
 def test_the_json_has_exactly_the_keys_of_the_contract(portal: Portal, b24tools: Run) -> None:

@@ -201,14 +201,14 @@ def test_with_little_patience_what_was_never_made_is_made_by_a_later_run(tmp_pat
 
 
 def test_the_progress_of_a_large_order_knows_its_end(tmp_path: Path) -> None:
-    """Fifty commands to a batch."""
+    """Fifty commands to a batch, one of which asks about the people."""
     works = new_works(tmp_path)
     seen: list[tuple[str, int, int]] = []
     large = order([("Сварщик", 5)] * 60)
     with works.tools() as tools:
         pace = replace(tools.pace, progress=lambda stage, done, total: seen.append((stage, done, total)))
         run.orders([large], replace(tools, pace=pace), rules())
-    assert [("tasks", 50, 60), ("tasks", 60, 60)] == seen
+    assert [("tasks", 49, 60), ("tasks", 60, 60)] == seen
 
 
 def test_waiting_for_a_lock_is_told_once_with_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,7 +205,8 @@ def test_a_database_that_another_program_holds_is_tried_later(
         assert b24tools(*command.split()) == (
             75,
             "",
-            f"the database {database} cannot be used: database is locked. {HINT}\n",
+            f"the database {database} cannot be used: database is locked. "
+            "Another program is writing to it: end that one, or try again a little later.\n",
         )
         assert b24tools("-q", *command.split()) == (75, "", "")  # the data are young
 
