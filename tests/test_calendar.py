@@ -20,7 +20,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3600
 WEEKDAYS = frozenset(range(1, 6))
 EVERY_DAY = frozenset(range(1, 8))
-thorough = settings(max_examples=200, deadline=None, database=None)
+thorough = settings(max_examples=60, deadline=None, database=None)
 
 
 def at(text: str, zone: ZoneInfo = MOSCOW) -> datetime:

@@ -246,7 +246,7 @@ junk = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(
     st.dictionaries(
         st.sampled_from(["WORK_TIME_START", "WORK_TIME_END", "WORK_DAYS", "BREAK_DURATION", "DELETED"]), junk
