@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from b24tools import config, errors, onec, session, show, show_doctor
 from b24tools.i18n import _, os_reason
 from b24tools.jobs.doctor import run
@@ -79,7 +81,7 @@ def _subject(found: config.Inspection, order_file: OrderFile | None) -> Subject:
     )
 
 
-def _secret(value: config.Secret | None) -> str:
+def _secret(value: SecretStr | None) -> str:
     return "" if value is None else value.get_secret_value()
 
 

@@ -6,139 +6,72 @@ import difflib
 import io
 import locale
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import dotenv
 import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from b24tools import errors
 from b24tools.i18n import _, os_reason
 
-COUNTRIES = ("RU", "BY", "KZ", "UZ", "none")
-ON, OFF = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
 ALIKE = 0.8  # from here on another name in .env is taken for one of ours misspelt
 
 
-class Secret:
-    """A value that does not show itself."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret('**********')"
-
-    def get_secret_value(self) -> str:
-        """The value, for whoever really needs it."""
-        return self._value
-
-
-def _zone(value: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(value)
-    except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError; a folder's name gives an OSError
-        raise ValueError(_("not a time zone; an example: Europe/Moscow")) from None
-
-
-def _words(value: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in value.split(",") if word.strip())
-
-
-def _switch(value: Any) -> bool:
-    word = str(value).lower()
-    if word not in ON + OFF:
-        raise ValueError(_("expected 1 or 0"))
-    return word in ON
-
-
-def _country(value: str) -> str:
-    if value not in COUNTRIES:
-        raise ValueError(_("expected one of {values}").format(values=", ".join(COUNTRIES)))
+def _zone(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return ZoneInfo(value)
+        except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError; a folder's name gives an OSError
+            raise ValueError(_("not a time zone; an example: Europe/Moscow")) from None
     return value
 
 
-def _number(
-    kind: type[int] | type[float], *, above: int | None = None, least: int | None = None, most: int | None = None
-) -> Callable[[Any], int | float]:
-    """A reader of numbers: more than `above`, from `least` on, up to `most`."""
-
-    def read(value: Any) -> int | float:
-        try:
-            number = kind(value)
-        except ValueError:
-            raise ValueError(_("expected a whole number") if kind is int else _("expected a number")) from None
-        if above is not None and not number > above:
-            raise ValueError(_("expected more than {limit}").format(limit=above))
-        if least is not None and not number >= least:
-            raise ValueError(_("expected {limit} or more").format(limit=least))
-        if most is not None and not number <= most:
-            raise ValueError(_("expected {limit} or less").format(limit=most))
-        return number
-
-    return read
+def _words(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
 
 
-def _named(name: str, read: Callable[[Any], Any]) -> Mapping[str, Any]:
-    """What Settings knows of a setting: its environment name, and what makes a value of its text."""
-    return {"name": name, "read": read}
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Every setting under its environment name; `.env-example` and the README describe them.
+class Settings(BaseModel):
+    """Every setting under its environment name; `.env-example` and the README describe them."""
 
-    Plain Python: pydantic would take longer to load than the leaderboard to be shown.
-    """
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    webhook_url: Secret | None = field(default=None, metadata=_named("BITRIX_WEBHOOK_URL", Secret))
-    outgoing_token: Secret | None = field(default=None, metadata=_named("BITRIX_OUTGOING_TOKEN", Secret))
-    data_dir: Path = field(metadata=_named("B24_DATA_DIR", Path))
-    zone: ZoneInfo = field(default=ZoneInfo("Europe/Moscow"), metadata=_named("B24_TZ", _zone))
-    lang: str = field(default="", metadata=_named("B24_LANG", str))
-    country: str = field(default="RU", metadata=_named("B24_COUNTRY", _country))
-    department: str = field(default="Производство", metadata=_named("B24_DEPARTMENT", str))
-    group: str = field(default="Задачи из 1с", metadata=_named("B24_GROUP", str))
-    folder: str = field(default="Прикрепленные файлы", metadata=_named("B24_FOLDER", str))
-    schedule_id: int = field(default=1, metadata=_named("B24_SCHEDULE_ID", _number(int, above=0)))
-    fallback_user: int | None = field(default=None, metadata=_named("B24_FALLBACK_USER", _number(int, above=0)))
-    route: tuple[str, ...] = field(default=(), metadata=_named("B24_ROUTE", _words))
-    round_minutes: int = field(default=5, metadata=_named("B24_ROUND_MINUTES", _number(int, least=1, most=1440)))
-    show_sum: bool = field(default=True, metadata=_named("B24_SHOW_SUM", _switch))
-    non_admin: bool = field(default=False, metadata=_named("B24_NON_ADMIN", _switch))
-    serve_token: Secret | None = field(default=None, metadata=_named("B24_SERVE_TOKEN", Secret))
-    board_token: Secret | None = field(default=None, metadata=_named("B24_BOARD_TOKEN", Secret))
-    cors_origins: tuple[str, ...] = field(default=(), metadata=_named("B24_CORS_ORIGINS", _words))
-    ca_bundle: Path | None = field(default=None, metadata=_named("B24_CA_BUNDLE", Path))
-    requests_per_second: float = field(
-        default=2.0, metadata=_named("B24_REQUESTS_PER_SECOND", _number(float, above=0, most=1000))
-    )
-    burst: int = field(default=50, metadata=_named("B24_BURST", _number(int, least=1, most=10_000)))
-    retry_seconds: float = field(
-        default=60.0, metadata=_named("B24_RETRY_SECONDS", _number(float, least=0, most=86_400))
-    )
-    directory_cache_h: float = field(default=24.0, metadata=_named("B24_DIRECTORY_CACHE_H", _number(float, least=0)))
-    people_cache_h: float = field(default=4.0, metadata=_named("B24_PEOPLE_CACHE_H", _number(float, least=0)))
-
-    @classmethod
-    def model_validate(cls, values: Mapping[str, Any]) -> Settings:
-        """The settings of these values under their environment names. Raises WrongSettings."""
-        found, problems = {}, []
-        for one in fields(cls):
-            name = one.metadata["name"]
-            if name in values:
-                try:
-                    found[one.name] = one.metadata["read"](values[name])
-                except ValueError as error:
-                    problems.append((name, str(error)))
-        if problems:
-            raise WrongSettings(problems)
-        return cls(**found)
+    webhook_url: SecretStr | None = Field(None, alias="BITRIX_WEBHOOK_URL")
+    outgoing_token: SecretStr | None = Field(None, alias="BITRIX_OUTGOING_TOKEN")
+    data_dir: Path = Field(alias="B24_DATA_DIR")
+    zone: Zone = Field(ZoneInfo("Europe/Moscow"), alias="B24_TZ")
+    lang: str = Field("", alias="B24_LANG")
+    country: str = Field("RU", alias="B24_COUNTRY", pattern="^(RU|BY|KZ|UZ|none)$")
+    department: str = Field("Производство", alias="B24_DEPARTMENT")
+    group: str = Field("Задачи из 1с", alias="B24_GROUP")
+    folder: str = Field("Прикрепленные файлы", alias="B24_FOLDER")
+    schedule_id: int = Field(1, alias="B24_SCHEDULE_ID", gt=0)
+    fallback_user: int | None = Field(None, alias="B24_FALLBACK_USER", gt=0)
+    route: Words = Field((), alias="B24_ROUTE")
+    round_minutes: int = Field(5, alias="B24_ROUND_MINUTES", ge=1, le=1440)
+    show_sum: bool = Field(True, alias="B24_SHOW_SUM")
+    non_admin: bool = Field(False, alias="B24_NON_ADMIN")
+    serve_token: SecretStr | None = Field(None, alias="B24_SERVE_TOKEN")
+    board_token: SecretStr | None = Field(None, alias="B24_BOARD_TOKEN")
+    cors_origins: Words = Field((), alias="B24_CORS_ORIGINS")
+    ca_bundle: Path | None = Field(None, alias="B24_CA_BUNDLE")
+    requests_per_second: float = Field(2.0, alias="B24_REQUESTS_PER_SECOND", gt=0, le=1000)
+    burst: int = Field(50, alias="B24_BURST", ge=1, le=10_000)
+    retry_seconds: float = Field(60.0, alias="B24_RETRY_SECONDS", ge=0, le=86_400)
+    directory_cache_h: float = Field(24.0, alias="B24_DIRECTORY_CACHE_H", ge=0)
+    people_cache_h: float = Field(4.0, alias="B24_PEOPLE_CACHE_H", ge=0)
 
     @property
     def step_s(self) -> int:
@@ -151,17 +84,9 @@ class Settings:
         return self.data_dir / "b24tools.db"
 
 
-class WrongSettings(ValueError):
-    """Values that do not fit: the names of the settings, and what was expected of each."""
-
-    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{name}: {reason}" for name, reason in problems))
-        self.problems = problems
-
-
 def names() -> list[str]:
     """The environment names of all settings, in the order they are documented."""
-    return [one.metadata["name"] for one in fields(Settings)]
+    return [str(field.alias) for field in Settings.model_fields.values()]
 
 
 def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
@@ -174,7 +99,7 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
     known, where = _merge(os.environ if env is None else env, file, in_file)
     try:
         return Settings.model_validate(known)
-    except WrongSettings as error:
+    except ValidationError as error:
         raise _problems(error, where)[0][1] from None
 
 
@@ -215,7 +140,7 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
     given = frozenset(where) & frozenset(names())
     try:
         settings = Settings.model_validate(known)
-    except WrongSettings as error:
+    except ValidationError as error:
         problems += _problems(error, where)
         wrong = {name for name, _error in problems}
         settings = Settings.model_validate({name: value for name, value in known.items() if name not in wrong})
@@ -255,10 +180,12 @@ def _merge(
     return known, where
 
 
-def _problems(error: WrongSettings, where: Mapping[str, str]) -> list[tuple[str, errors.ConfigError]]:
+def _problems(error: ValidationError, where: Mapping[str, str]) -> list[tuple[str, errors.ConfigError]]:
     """What does not fit: the setting's name, and the error about it."""
     found = []
-    for name, reason in error.problems:
+    for one in error.errors(include_url=False, include_input=False):
+        name = str(one["loc"][0])
+        reason = _expected(one["type"], one.get("ctx", {}), one["msg"])
         told = _("{name} (from {where}): {reason}").format(name=name, where=where.get(name, "?"), reason=reason)
         found.append((name, errors.ConfigError(told, _("Correct it there; .env-example describes every setting."))))
     return found
@@ -267,6 +194,23 @@ def _problems(error: WrongSettings, where: Mapping[str, str]) -> list[tuple[str,
 def _with_new_names(values: Mapping[str, str]) -> dict[str, str]:
     """The values with those under an old name under the new one as well, if that has none."""
     return {**{new: values[old] for old, new in OLD_NAMES.items() if old in values}, **values}
+
+
+def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
+    """What a setting should have been; pydantic itself says it in English only."""
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch":
+        return _("expected one of {values}").format(values=str(context["pattern"]).strip("^()$").replace("|", ", "))
+    limits = {
+        "greater_than": _("expected more than {limit}").format(limit=context.get("gt")),
+        "greater_than_equal": _("expected {limit} or more").format(limit=context.get("ge")),
+        "less_than_equal": _("expected {limit} or less").format(limit=context.get("le")),
+        "int_parsing": _("expected a whole number"),
+        "float_parsing": _("expected a number"),
+        "bool_parsing": _("expected 1 or 0"),
+    }
+    return limits.get(kind, message)
 
 
 def webhook_url(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b24tools import config, errors
+from b24tools import config, errors, locks
 from b24tools.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
@@ -69,7 +69,7 @@ class Session:
     @contextmanager
     def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
         """What the `assign` job works with. A dry run gets a copy of the database and no lock."""
-        from b24tools import locks, store
+        from b24tools import store
         from b24tools.bitrix.directory import Directory, Names
         from b24tools.jobs.assign.run import Tools
 
@@ -101,8 +101,6 @@ class Session:
     @contextmanager
     def snapshot_tools(self) -> Iterator[tuple[Client, store.Store]]:
         """What the `snapshot` job works with. Raises Busy at once while another one runs."""
-        from b24tools import locks
-
         with (
             self.open_client() as client,
             locks.hold(self.settings.data_dir, "snapshot", 0, self.local_now),
