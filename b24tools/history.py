@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,16 +15,20 @@ from b24tools.models import Department, Person, Status, Task
 from b24tools.runs import Runs, to_text
 from b24tools.tallies import Tallies
 
-_TASK = """INSERT INTO tasks (id, title, responsible_id, created_by, group_id, status, created_at, changed_at,
- closed_at, week, deadline, estimate_s, spent_s, gone, saved_at)
- VALUES (:id, :title, :responsible_id, :created_by, :group_id, :status, :created_at, :changed_at,
- :closed_at, :week, :deadline, :estimate_s, :spent_s, :gone, :saved_at)
- ON CONFLICT (id) DO UPDATE SET title = excluded.title, responsible_id = excluded.responsible_id,
- created_by = excluded.created_by, group_id = excluded.group_id, status = excluded.status,
- created_at = excluded.created_at, changed_at = excluded.changed_at, closed_at = excluded.closed_at,
- week = excluded.week, deadline = excluded.deadline, estimate_s = excluded.estimate_s, spent_s = excluded.spent_s,
- gone = excluded.gone, saved_at = excluded.saved_at"""
+_COLUMNS = (
+    *("id", "title", "responsible_id", "created_by", "group_id", "status", "created_at", "changed_at"),
+    *("closed_at", "week", "deadline", "estimate_s", "spent_s", "gone", "saved_at"),
+)
+_TASK = (
+    f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - names and marks
+    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
+)
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
+_COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
+_ID, _CHANGED, _WEEK, _GONE, _SAVED = map(_COLUMNS.index, ("id", "changed_at", "week", "gone", "saved_at"))
+_PERSON = """INSERT INTO people (id, name, active, department_id, department_ids, saved_at) VALUES (?, ?, ?, ?, ?, ?)
+ ON CONFLICT (id) DO UPDATE SET name = excluded.name, active = excluded.active,
+ department_id = excluded.department_id, department_ids = excluded.department_ids, saved_at = excluded.saved_at"""
 
 
 @dataclass(frozen=True)
@@ -47,20 +52,21 @@ class History(Runs):
 
     def save_people(self, people: Iterable[Person], now: datetime) -> None:
         """Save people; those who are not among them stay: their past weeks name them."""
+        saved_at = to_text(now)
         rows = [
-            {
-                "id": person.id,
-                "name": person.name,
-                "active": int(person.active),
-                "department_id": person.department_ids[0] if person.department_ids else None,
-                "department_ids": json.dumps(person.department_ids),
-                "saved_at": to_text(now),
-            }
+            (
+                person.id,
+                person.name,
+                int(person.active),
+                person.department_ids[0] if person.department_ids else None,
+                json.dumps(person.department_ids),
+                saved_at,
+            )
             for person in people
         ]
         if rows:
             with self.transaction():
-                self._db.table("people").upsert_all(rows, pk="id")
+                self._db.conn.executemany(_PERSON, rows)
 
     def retire_unseen_people(self, run_started_at: datetime) -> None:
         """Who was not among all the people that a run has read no longer works there; their past stays.
@@ -122,18 +128,25 @@ class History(Runs):
         a transaction.
         """
         counts: dict[str, dict[str, int]] = {"new": {}, "changed": {}, "same": {}}
-        before = self._rows_of([task.id for task in tasks])
+        before = self._known([task.id for task in tasks])
+        saved_at = to_text(now)
+        rows, outdated = [], []
         for task in tasks:
-            row = _task_row(task, now, zone)
-            old = before.get(task.id)
-            if old is None and row["gone"]:
+            row = _task_row(task, zone, saved_at)
+            changed_at, counted = before.get(task.id, (None, None))
+            if counted is None and row[_GONE]:
                 continue
-            if old is not None and (old["changed_at"] or "") > (row["changed_at"] or ""):
-                self._db.execute("UPDATE tasks SET saved_at = ? WHERE id = ?", [row["saved_at"], task.id])
+            if (changed_at or "") > (row[_CHANGED] or ""):
+                outdated.append((saved_at, task.id))
                 continue
-            kind = "new" if old is None else "changed" if any(old[name] != row[name] for name in _COUNTED) else "same"
-            counts[kind][row["week"] or ""] = counts[kind].get(row["week"] or "", 0) + 1
-            self._db.execute(_TASK, row)
+            new = _COUNTED_OF(row)
+            kind = "new" if counted is None else "same" if counted == new else "changed"
+            week = row[_WEEK] or ""
+            counts[kind][week] = counts[kind].get(week, 0) + 1
+            rows.append(row)
+            before[task.id] = row[_CHANGED], new
+        self._db.conn.executemany("UPDATE tasks SET saved_at = ? WHERE id = ?", outdated)
+        self._db.conn.executemany(_TASK, rows)
         return Saved(**counts)
 
     def mark_deleted(self, task_ids: Iterable[int], now: datetime) -> int:
@@ -171,31 +184,33 @@ class History(Runs):
             found.setdefault(row["responsible_id"], []).append(row["id"])
         return found
 
-    def _rows_of(self, task_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-        found: dict[int, Mapping[str, Any]] = {}
+    def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[str | None, tuple[Any, ...]]]:
+        """Of the tasks that are kept: when they changed, and what counts."""
+        found: dict[int, tuple[str | None, tuple[Any, ...]]] = {}
         for first in range(0, len(task_ids), 500):
             ids = list(task_ids[first : first + 500])
-            marks = ", ".join("?" * len(ids))
-            found.update({row["id"]: row for row in self._db.query(f"SELECT * FROM tasks WHERE id IN ({marks})", ids)})  # noqa: S608
+            sql = f"SELECT id, changed_at, {', '.join(_COUNTED)} FROM tasks WHERE id IN ({', '.join('?' * len(ids))})"  # noqa: S608 - names and marks
+            found.update({row[0]: (row[1], row[2:]) for row in self._db.conn.execute(sql, ids)})
         return found
 
 
-def _task_row(task: Task, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+def _task_row(task: Task, zone: ZoneInfo, saved_at: str | None) -> tuple[Any, ...]:
+    """The task in the order of _COLUMNS."""
     closed = task.closed_at if task.status == Status.COMPLETED else None
-    return {
-        "id": task.id,
-        "title": task.title,
-        "responsible_id": task.responsible_id,
-        "created_by": task.created_by,
-        "group_id": task.group_id,
-        "status": task.status,
-        "created_at": to_text(task.created_at),
-        "changed_at": to_text(task.changed_at),
-        "closed_at": to_text(closed),
-        "week": weeks.week_of(closed, zone).label if closed else None,
-        "deadline": to_text(task.deadline),
-        "estimate_s": task.estimate_s,
-        "spent_s": task.spent_s,
-        "gone": int(closed is None),
-        "saved_at": to_text(now),
-    }
+    return (
+        task.id,
+        task.title,
+        task.responsible_id,
+        task.created_by,
+        task.group_id,
+        task.status,
+        to_text(task.created_at),
+        to_text(task.changed_at),
+        to_text(closed),
+        weeks.label_of(closed.astimezone(zone).date()) if closed else None,
+        to_text(task.deadline),
+        task.estimate_s,
+        task.spent_s,
+        int(closed is None),
+        saved_at,
+    )

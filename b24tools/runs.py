@@ -139,4 +139,8 @@ def _read_run(row: Mapping[str, Any]) -> Run:
 
 def to_text(moment: datetime | None) -> str | None:
     """A moment as it is kept: ISO 8601 UTC, whole seconds."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+    if moment is None:
+        return None
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="seconds")

@@ -36,6 +36,7 @@ class Staff:
         self._children: dict[int | None, list[int]] = {}
         for department in self.departments.values():
             self._children.setdefault(department.parent_id, []).append(department.id)
+        self._matches: dict[tuple[str, str | None, frozenset[int]], Match] = {}
 
     def below(self, department_id: int) -> Iterator[int]:
         """The department and all under it."""
@@ -51,6 +52,12 @@ class Staff:
 
     def position(self, name: str, under: str | None, excluded: frozenset[int] = frozenset()) -> Match:
         """The people for the position `name`; of several departments of that name, those under `under`."""
+        question = name, under, excluded  # a hundred orders ask the same few
+        if question not in self._matches:
+            self._matches[question] = self._look_for(*question)
+        return self._matches[question]
+
+    def _look_for(self, name: str, under: str | None, excluded: frozenset[int]) -> Match:
         inside = [self.departments[one] for one in self.below(self.root_id) if one != self.root_id]
         wanted = same_name(name)
         found = [department for department in inside if same_name(department.name) == wanted]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from b24tools import errors
@@ -41,8 +42,7 @@ class Period:
         """`2026-W47` or `2026-11`."""
         if self.kind == MONTH:
             return f"{self.first:%Y-%m}"
-        year, week, _day = self.first.isocalendar()
-        return f"{year}-W{week:02}"
+        return label_of(self.first)
 
     @property
     def before(self) -> Period:
@@ -55,6 +55,13 @@ class Period:
         while week.first < self.after:
             yield week
             week = containing(week.after, WEEK, self.zone)
+
+
+@lru_cache(maxsize=4096)
+def label_of(day: date) -> str:
+    """The label of a day's week; a year's tasks ask for some hundred days, again and again."""
+    year, week, _day = day.isocalendar()
+    return f"{year}-W{week:02}"
 
 
 def containing(day: date, kind: str, zone: ZoneInfo) -> Period:

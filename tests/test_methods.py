@@ -118,6 +118,24 @@ def test_a_deadline_or_plan_that_is_no_date_is_none(text: Any) -> None:
     assert (None, None, None) == (task.deadline, task.start, task.end)
 
 
+@pytest.mark.parametrize("name", ["Europe/Moscow", "America/New_York", "Australia/Lord_Howe", "Asia/Tehran"])
+@pytest.mark.parametrize("year", [2014, 2026])
+def test_every_half_hour_of_a_year_is_the_wall_clocks(name: str, year: int) -> None:
+    """The days on which clocks change included: most days are reckoned with one offset."""
+    zone, wall = ZoneInfo(name), datetime(year, 1, 1)  # noqa: DTZ001 - a wall clock
+    halves = [wall + timedelta(minutes=30 * number) for number in range(365 * 48)]
+    assert [one.replace(tzinfo=zone).astimezone(UTC) for one in halves] == [
+        methods.read_moment(f"{one.isoformat()}+03:00", zone) for one in halves
+    ]
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59+03:00", "0001-01-01T00:00:00+03:00"])
+def test_the_ends_of_time_are_no_error(text: str) -> None:
+    """Some mean "never" by them."""
+    found = methods.read_moment(text, NEW_YORK), methods.read_moment(text, ZoneInfo("Asia/Tokyo"))
+    assert all(one is not None and one.year in (1, 9999) for one in found)
+
+
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": "0"}, {"id": "abc"}, {"id": []}])
 def test_a_task_without_an_id_is_no_task(row: dict[str, Any]) -> None:
     """The answer is called strange, with its method, not a KeyError."""

@@ -7,7 +7,7 @@ its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-ap
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,12 +107,12 @@ def split(commands: Mapping[str, Command], *, halt: bool) -> list[dict[str, Comm
 
 def references(command: Command) -> set[str]:
     """The keys of the commands that this one refers to."""
-    found = (_REFERENCE_KEY.match(text) for text in _texts(command.params) if isinstance(text, Reference))
+    found = (_REFERENCE_KEY.match(text) for text in _with_dollars(command.params) if isinstance(text, Reference))
     return {match[1] for match in found if match}
 
 
 def _encode(params: Mapping[str, Any]) -> str:
-    for text in _texts(params):
+    for text in _with_dollars(params):
         if not isinstance(text, Reference) and _REFERENCE.search(text):
             raise ValueError("text that a batch would take for a reference to another command's result")
     query = brackets.encode(params)
@@ -121,16 +121,20 @@ def _encode(params: Mapping[str, Any]) -> str:
     return query
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _with_dollars(value: Any) -> list[str]:
+    """The texts among the keys and values that have a `$`: all others are no references."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
+        return [value] if "$" in value else []
+    found: list[str] = []
+    if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _texts(key)
-            yield from _texts(inner)
+            if isinstance(key, str) and "$" in key:
+                found.append(key)
+            found += _with_dollars(inner)
     elif isinstance(value, (list, tuple)):
         for inner in value:
-            yield from _texts(inner)
+            found += _with_dollars(inner)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

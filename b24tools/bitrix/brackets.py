@@ -7,6 +7,7 @@ that is what stands on the other side.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
@@ -17,10 +18,18 @@ def encode(params: Mapping[str, Any]) -> str:
     Only what the notation can carry is taken: `None`, booleans and empty containers have no form
     in it (they would vanish or change their meaning on the portal), so they raise ValueError.
     """
-    return "&".join(f"{_quote(key)}={_quote(value)}" for key, value in _flatten(params))
+    return "&".join(f"{_quote_name(key)}={_quote(value)}" for key, value in _flatten(params))
+
+
+@lru_cache(maxsize=1024)
+def _quote_name(text: str) -> str:
+    """The pages of a list have the same names, hundreds of times over."""
+    return _quote(text)
 
 
 def _quote(text: str) -> str:
+    if text.isascii() and text.isalnum():
+        return text
     return quote(text, safe="", errors="replace")  # half a surrogate pair has no UTF-8 form
 
 

@@ -18,7 +18,7 @@ import diskcache
 
 from b24tools import errors
 from b24tools.bitrix import chains, methods
-from b24tools.bitrix.batches import Command, Item
+from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
 from b24tools.i18n import _, os_reason
 from b24tools.models import Department
@@ -194,9 +194,14 @@ class Directory:
         return company, open_item.total if open_item.error is None else None, storage_error
 
     def _read_people(self, department_ids: Sequence[int]) -> list[Any]:
-        pages = self._client.pages(chains.USERS, methods.people_of(department_ids), length=PEOPLE_PAGES)
+        """The first pages tell how many there are: a company of thousands takes few requests, a plant one short one."""
+        reader = chains.Reader(chains.USERS, methods.people_of(department_ids), prefix="people", probe=PEOPLE_PAGES)
+        rows = []
+        while commands := reader.commands(MOST_COMMANDS):
+            rows += reader.read(self._client.batch(commands))
+            reader.check()
         wanted = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT")
-        return [{name: row.get(name) for name in wanted} for page in pages for row in page]
+        return [{name: row.get(name) for name in wanted} for row in rows]
 
     def _key(self, what: str) -> str:
         names = self._names

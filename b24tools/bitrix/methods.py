@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -464,14 +465,27 @@ def read_moment(text: Any, zone: tzinfo) -> datetime | None:
     """
     if not text:
         return None
+    text = str(text)
     try:
-        wall = datetime.fromisoformat(str(text))
+        offset = _offset_all_day(text[:10], zone)
+        if offset is not None and len(text) == len("2026-11-20T10:15:00+03:00"):
+            return datetime.fromisoformat(f"{text[:19]}+00:00") - offset
+        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
     except ValueError:
         raise _strange("tasks.task", text) from None
-    try:
-        return wall.replace(tzinfo=zone).astimezone(UTC)
     except OverflowError:  # 31.12.9999 for "never"
-        return wall.replace(tzinfo=UTC)
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=4096)
+def _offset_all_day(day: str, zone: tzinfo) -> timedelta | None:
+    """The zone's offset on a day on which it does not change: asking the zone about each of many dates takes long."""
+    midnight = datetime.fromisoformat(day)
+    try:
+        offsets = {(midnight + timedelta(hours=hours)).replace(tzinfo=zone).utcoffset() for hours in range(25)}
+    except OverflowError:
+        return None
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 def _strange(method: str, value: Any) -> errors.PortalError:

@@ -6,7 +6,9 @@ saved together with the cursor: a run that was killed goes on where it stopped.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
@@ -98,9 +100,49 @@ def take(
     Raises PortalError as the client does; what was saved until then stays, and the next run goes on from there.
     """
     harvest = _Harvest(store, client, span, rules, now, progress)
-    while commands := harvest.commands():
-        harvest.save(harvest.ask(commands))
+    coming: Future[_Answer] | None = _asked(harvest.ask, harvest.commands())
+    while coming is not None:
+        part = harvest.read(coming.result())
+        commands = harvest.commands() if part.trouble is None else {}
+        coming = _asked(harvest.ask, commands) if commands else None  # the portal works while this is saved
+        harvest.save(part)
+        if part.trouble is not None:
+            raise part.trouble
     return harvest.finish()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A batch's items, and when they were asked for."""
+
+    items: Mapping[str, Item]
+    asked_at: datetime
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What an answer holds, ready to be saved. `trouble`: why the lists cannot be read any further."""
+
+    departments: Sequence[Department]
+    people: Sequence[Person]
+    tasks: Sequence[Task]
+    asked_at: datetime
+    requests: int
+    trouble: errors.PortalError | None
+
+
+def _asked(ask: Callable[[Mapping[str, Command]], _Answer], commands: Mapping[str, Command]) -> Future[_Answer]:
+    """The answer to come, asked for in a thread: one that nobody waits for must not keep the program from ending."""
+    future: Future[_Answer] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(ask(commands))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="snapshot", daemon=True).start()
+    return future
 
 
 class _Departments:
@@ -147,7 +189,6 @@ class _Harvest:
         self._started_at = now()
         self._run = self._unfinished()
         self._requests_before = client.requests - (self._run.requests if self._run else 0)
-        self._asked_at = self._started_at
         self._room = MOST_COMMANDS
         self._owner: Owner | None = None
         self._portal_zone: tzinfo = rules.zone
@@ -198,21 +239,22 @@ class _Harvest:
                 found |= reader.commands(self._room - len(found))
         return found
 
-    def ask(self, commands: Mapping[str, Command]) -> dict[str, Item]:
+    def ask(self, commands: Mapping[str, Command]) -> _Answer:
         """Send a batch; once, if a long one took the portal too long, the beginning of it instead."""
         sent = self._client.requests
-        self._asked_at = self._now()
+        asked_at = self._now()
         try:
-            return self._client.batch(commands)
+            return _Answer(self._client.batch(commands), asked_at)
         except errors.PortalBusy as error:
             too_long = error.portal_code not in _LIMITS and error.until is None and self._client.requests > sent
             if not too_long or len(commands) <= FEWER_COMMANDS:
                 raise
             self._room = FEWER_COMMANDS
-            return self._client.batch(self.commands())
+            return _Answer(self._client.batch(self.commands()), asked_at)
 
-    def save(self, items: Mapping[str, Item]) -> None:
-        """Save what a batch brought, and the cursor with it."""
+    def read(self, answer: _Answer) -> _Part:
+        """Take the rows that count out of an answer; from here on `commands` are the next ones."""
+        items = answer.items
         if self._owner is None:
             self._meet(items)
         departments = self._departments.read(items) if self._departments else []
@@ -220,26 +262,37 @@ class _Harvest:
         rows = self._tasks.read(items)
         tasks = [task for row in rows if self._counts(task := methods.read_task(row, self._portal_zone))]
         self._names |= {task.responsible_id: task.responsible_name for task in tasks}
+        trouble = None
+        try:
+            for reader in (self._people, self._tasks):
+                if reader:
+                    reader.check()
+        except errors.PortalError as error:
+            trouble = error
+        requests = self._client.requests - self._requests_before
+        return _Part(departments, people, tasks, answer.asked_at, requests, trouble)
+
+    def save(self, part: _Part) -> None:
+        """Save what a batch brought, and the cursor with it."""
+        tasks = part.tasks
         with self._store.transaction():
             run = self._run or self._begin()
-            self._store.save_departments(departments, self._now())
-            self._store.save_people(people, self._now())
-            if departments:
+            self._store.save_departments(part.departments, self._now())
+            self._store.save_people(part.people, self._now())
+            if part.departments:
                 self._store.save_last_read("departments", self._started_at)
             if self._people and self._people.complete:
                 self._store.retire_unseen_people(run.started_at)
                 self._store.save_last_read("people", run.started_at)
-            newer = self._store.followed_since([task.id for task in tasks], self._asked_at)  # for an event, meanwhile
+            newer = self._store.followed_since([task.id for task in tasks], part.asked_at)  # for an event, meanwhile
             current = [task for task in tasks if task.id not in newer]
             saved = self._store.save_tasks(current, self._now(), self._rules.zone)
-            run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
-            self._run = self._with_cursors(replace(run, counts=_add_counts(run.counts, vars(saved))))
+            run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(part.people))
+            run = replace(run, counts=_add_counts(run.counts, vars(saved)), requests=part.requests)
+            self._run = self._with_cursors(run)
             self._store.advance_run(self._run)
         left = self._tasks.left
         self._progress("closed", self._run.tasks, None if left is None else self._run.tasks + left)
-        for reader in (self._people, self._tasks):
-            if reader:
-                reader.check()
 
     def _meet(self, items: Mapping[str, Item]) -> None:
         """Learn from the first answer whose eyes these are, and whose clock."""
@@ -259,7 +312,6 @@ class _Harvest:
             run,
             cursor=self._tasks.after,
             people_cursor=self._people.after if going and self._people else None,
-            requests=self._client.requests - self._requests_before,
         )
 
     def _counts(self, task: Task) -> bool:
@@ -281,7 +333,8 @@ class _Harvest:
             self._store.save_people([*found.values(), *unseen], self._now())
             if complete:
                 gone = self._store.mark_unseen_gone(self._start, self._end, self._run.started_at)
-            self._run = self._with_cursors(replace(self._run, people=self._run.people + len(found)))
+            requests = self._client.requests - self._requests_before
+            self._run = replace(self._run, people=self._run.people + len(found), requests=requests)
             self._store.finish_run(self._run, self._now(), complete=complete)
         return self._result(self._run, gone, complete=complete)
 

@@ -45,22 +45,23 @@ def condition(column: Column, sign: str, value: Any) -> Condition:
     if "%" in sign:
         return _like(column, sign, value)
     wanted = php.values(value)
+    numbers = {php.to_int(one) for one in wanted}
+    texts = {php.fold(php.to_text(one)) for one in wanted}
     if sign in ("!", "!=", "!@"):
-        return lambda row: not _is_one_of(column(row), wanted)
-    return lambda row: _is_one_of(column(row), wanted)
+        return lambda row: not _is_one_of(column(row), numbers, texts)
+    return lambda row: _is_one_of(column(row), numbers, texts)
 
 
 def _as(mine: Any, theirs: Any) -> Any:
     return php.to_int(theirs) if isinstance(mine, int) else php.fold(php.to_text(theirs))
 
 
-def _is_one_of(mine: Any, wanted: list[Any]) -> bool:
+def _is_one_of(mine: Any, numbers: set[int], texts: set[str]) -> bool:
     if isinstance(mine, (list, set, tuple)):
-        return any(_is_one_of(one, wanted) for one in mine)
+        return any(_is_one_of(one, numbers, texts) for one in mine)
     if isinstance(mine, int):
-        return any(php.to_int(one) == mine for one in wanted)
-    text = php.fold(mine or "")
-    return any(php.fold(php.to_text(one)) == text for one in wanted)
+        return mine in numbers
+    return php.fold(mine or "") in texts
 
 
 def _like(column: Column, sign: str, value: Any) -> Condition:

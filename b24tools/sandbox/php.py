@@ -22,17 +22,15 @@ SITE_DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?: +(\d{1,2}):(\d{
 US_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 LEADING_INT: Final = re.compile(r"\s*([+-]?\d+)")
 ESCAPED: Final = re.compile(r"\\(.)")
-HTML: Final = str.maketrans(
-    {
-        "/": "\\/",
-        "<": "\\u003C",
-        ">": "\\u003E",
-        "&": "\\u0026",
-        "'": "\\u0027",
-        "\u2028": "\\u2028",
-        "\u2029": "\\u2029",
-    }
-)
+HTML: Final = {
+    "/": "\\/",
+    "<": "\\u003C",
+    ">": "\\u003E",
+    "&": "\\u0026",
+    "'": "\\u0027",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
 
 
 def to_int(value: Any) -> int:
@@ -180,4 +178,6 @@ def to_json(value: Any) -> bytes:
     """As the portal writes JSON: an empty map is `[]`, a map 0, 1, 2… a list, `\\/`, `\\u003C`, raw Cyrillic."""
     text = json.dumps(_as_php(value), ensure_ascii=False, separators=(",", ":"))
     text = ESCAPED.sub(lambda found: "\\u0022" if found[1] == '"' else found[0], text)
-    return text.translate(HTML).encode("utf-8", "replace")
+    for sign, escape in HTML.items():  # str.translate takes a hundred times as long
+        text = text.replace(sign, escape)
+    return text.encode("utf-8", "replace")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -44,6 +44,31 @@ BY_NAME: Final = ("CREATED_BY_LAST_NAME", "RESPONSIBLE_LAST_NAME")
 
 def read_list(call: Call) -> Answer:
     """A page of tasks: 50, `start` floored to a multiple of it, -1 meaning "do not count"."""
+    order = _order(call)
+    select = _select(call) or []
+    start = php.to_int(call.start)
+    offset = max(0, start) // PAGE * PAGE
+    if start == -1 and order[:1] == [("ID", False)]:
+        page, total = list(islice(_matching(call), PAGE)), None
+    else:
+        rows = find(call, order)
+        page, total = rows[offset : offset + PAGE], len(rows)
+    if select and "*" not in select and any(name in COLUMNS or name in EXTRA for name in select):
+        select = [*select, *(name for name, _ in order if name in COLUMNS)]
+    view = View(call.portal, call.user)
+    result = {"tasks": [view.select(task, select, card=False) for task in page]}
+    if start == -1 or total is None:
+        return Answer(result)
+    following = offset + len(page)
+    return Answer(result, total=total, next=following if page and following < total else None)
+
+
+def find(call: Call, order: list[tuple[str, bool]]) -> list[Task]:
+    """All that the filter finds, in this order."""
+    return _sorted(call, list(_matching(call)), order)
+
+
+def _matching(call: Call) -> Iterator[Task]:
     reader = taskfilter.Reader(
         now=call.portal.now(),
         server_zone=call.portal.server_zone,
@@ -55,24 +80,7 @@ def read_list(call: Call) -> Answer:
     query = reader.read(call.array("filter"))
     if not call.user.admin:
         query.conditions.append(lambda task: call.portal.may_see(call.user, task))
-    order = _order(call)
-    select = _select(call) or []
-    start = php.to_int(call.start)
-    offset = max(0, start) // PAGE * PAGE
-    found = (task for task in call.portal.tasks.candidates(query.hints) if query.matches(task))
-    if start == -1 and order[:1] == [("ID", False)]:
-        page, total = list(islice(found, PAGE)), None
-    else:
-        rows = _sorted(call, list(found), order)
-        page, total = rows[offset : offset + PAGE], len(rows)
-    if select and "*" not in select and any(name in COLUMNS or name in EXTRA for name in select):
-        select = [*select, *(name for name, _ in order if name in COLUMNS)]
-    view = View(call.portal, call.user)
-    result = {"tasks": [view.select(task, select, card=False) for task in page]}
-    if start == -1 or total is None:
-        return Answer(result)
-    following = offset + len(page)
-    return Answer(result, total=total, next=following if page and following < total else None)
+    return (task for task in call.portal.tasks.candidates(query.hints) if query.matches(task))
 
 
 def _select(call: Call) -> list[str]:

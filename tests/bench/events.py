@@ -14,21 +14,11 @@ from pathlib import Path
 
 from b24tools import store
 from b24tools.jobs import event_body, events
-from b24tools.sandbox.portal import Portal
+from tests.bench import measuring, serve
+from tests.bench.serving import TOKEN
 
 EVENTS = 5_000
-TOKEN = "benchmark"
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def bodies(count: int) -> list[bytes]:
-    """What the portal would send about so many tasks."""
-    portal = Portal(now)
-    handler = portal.add_handler("http://127.0.0.1/webhook", TOKEN)
-    return [portal.event_body("ONTASKUPDATE", number + 1, handler) for number in range(count)]
+TOGETHER = (1, 8, 40)
 
 
 def keep(sent: list[bytes], together: int) -> tuple[float, int]:
@@ -39,26 +29,26 @@ def keep(sent: list[bytes], together: int) -> tuple[float, int]:
         opened._db.conn.set_trace_callback(lambda sql: commits.append(1) if sql == "COMMIT" else None)
         started = time.perf_counter()
         for first in range(0, len(sent), together):
-            events.receive_all(opened, [(body, "") for body in sent[first : first + together]], [TOKEN], now())
+            bodies = [(body, "") for body in sent[first : first + together]]
+            events.receive_all(opened, bodies, [TOKEN], datetime.now(UTC))
         spent = time.perf_counter() - started
         assert len(sent) == len(opened.events(status="waiting"))
         return len(sent) / spent, len(commits)
 
 
-def tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def main() -> None:
-    sent = bodies(EVENTS)
+def report() -> str:
+    """The table, in Markdown."""
+    sent = serve.bodies(EVENTS)
     started = time.perf_counter()
     for body in sent:
         event_body.read_body(body, "", [TOKEN])
-    tell(f"read only:          {len(sent) / (time.perf_counter() - started):8.0f} events/s")
-    for together in (1, 8, 40):
+    rows = [["read only", f"{len(sent) / (time.perf_counter() - started):.0f}", "0"]]
+    for together in TOGETHER:
         rate, writes = keep(sent, together)
-        tell(f"kept, {together:2} at once:    {rate:8.0f} events/s, {writes} writes to the disk for {len(sent)} events")
+        rows.append([f"kept, {together} at once", f"{rate:.0f}", str(writes)])
+        measuring.tell(".")
+    return f"Keeping {EVENTS} events\n\n" + measuring.table(("", "a second", "writes to the disk"), rows)
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(report())

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from b24tools.sandbox import front
-from tests.bench.snapshot import TASKS, company
+from tests.bench.company import TASKS, company
 from tests.collecting import label_of, utc
 from tests.plant import MOSCOW
 

@@ -1,29 +1,32 @@
-"""How many events a second `b24tools serve` takes, beside a bare FastAPI endpoint that only parses the same body.
+"""`b24tools serve` under load: events and orders a second, how long each waits, memory: `python -m tests.bench.serve`.
 
-`python -m tests.bench.serve [EVENTS]`: each a process of its own, sent the same bodies over the same number of
-connections, in turns; the figures are of the same machine in the same run.
+A bare FastAPI endpoint that only parses the same bodies is measured beside it, in turns.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import selectors
 import socket
-import subprocess
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools import store
 from b24tools.sandbox.portal import Portal
+from tests.bench import measuring, orders, portal
+from tests.bench.measuring import program
+from tests.bench.serving import TOKEN, free_port, ours, process
 
-EVENTS, WARM_UP, CLIENTS, ROUNDS = 6_000, 300, 16, 5
-TOKEN = "benchmark-token"
+EVENTS, WARM_UP, CLIENTS, ROUNDS = 6_000, 300, 16, 3
+ORDERS, ORDER_CLIENTS = 40, 4
+HOUR_EVENTS, HOUR_LOOKS = 18_000, 180  # five events a second; somebody looks at the board every twenty
 BARE = """
 import sys
 from urllib.parse import parse_qsl
@@ -40,103 +43,151 @@ async def webhook(request: Request) -> dict[str, str]:
     return {"status": "accepted" if pairs["event"] else "ignored"}
 
 
-print("listening on port", sys.argv[1], file=sys.stderr, flush=True)  # noqa: T201 - a tool's output
+print("listening on port", sys.argv[1], file=sys.stderr, flush=True)
 uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="error")
 """
 
 
+@dataclass(frozen=True)
+class Load:
+    """What became of many requests: how many a second, and seconds that half and 99 of 100 waited at most."""
+
+    rate: float
+    p50_s: float
+    p99_s: float
+
+
 def bodies(count: int) -> list[bytes]:
     """What the portal would send about so many tasks."""
-    portal = Portal(lambda: datetime.now(UTC))
-    handler = portal.add_handler("http://127.0.0.1/webhook", TOKEN)
-    return [portal.event_body("ONTASKUPDATE", number + 1, handler) for number in range(count)]
+    sender = Portal(lambda: datetime.now(UTC))
+    handler = sender.add_handler("http://127.0.0.1/webhook", TOKEN)
+    return [sender.event_body("ONTASKUPDATE", number + 1, handler) for number in range(count)]
 
 
-def measure(port: int, sent: list[bytes]) -> float:
-    """Events a second over kept connections, each sending when it was answered: what one process can ask for."""
-    waiting = iter(sent)
-    good = 0
+def post(path: str, body: bytes) -> bytes:
+    """A request."""
+    return b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(body)) + body
 
-    def send(connection: socket.socket) -> int:
-        body = next(waiting, None)
-        if body is None:
-            return 0
-        connection.sendall(
-            b"POST /webhook HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        )
-        return 1
 
+def send(port: int, requests: Iterable[bytes], clients: int, status: int) -> Load:
+    """Over kept connections, each sending when it was answered: what one process can ask for."""
+    waiting = deque(requests)
+    count, taken = len(waiting), []
     with ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
-        for _number in range(CLIENTS):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            selector.register(connection, selectors.EVENT_READ, bytearray())
+
+        def start(connection: socket.socket) -> bool:
+            if not waiting:
+                selector.unregister(connection)
+                return False
+            connection.sendall(waiting.popleft())
+            selector.modify(connection, selectors.EVENT_READ, (bytearray(), time.perf_counter()))
+            return True
+
         started = time.perf_counter()
-        busy = sum(send(key.fileobj) for key in selector.get_map().values() if isinstance(key.fileobj, socket.socket))
+        busy = 0
+        for _number in range(min(clients, count)):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            selector.register(connection, selectors.EVENT_READ)
+            busy += start(connection)
         while busy:
             for key, _events in selector.select():
+                answer, since = key.data
                 assert isinstance(key.fileobj, socket.socket)
-                key.data.extend(key.fileobj.recv(65536))
-                if key.data.endswith(b"}"):  # the end of the answer's JSON
-                    good += key.data.startswith(b"HTTP/1.1 202 ")
-                    key.data.clear()
-                    busy -= 1 - send(key.fileobj)
+                answer.extend(key.fileobj.recv(65536))
+                if answer.endswith(b"}") and _is_whole(answer):
+                    assert answer.startswith(b"HTTP/1.1 %d " % status), bytes(answer)
+                    taken.append(time.perf_counter() - since)
+                    busy -= not start(key.fileobj)
         spent = time.perf_counter() - started
-    assert good == len(sent), good
-    return len(sent) / spent
+    assert len(taken) == count
+    taken.sort()
+    return Load(count / spent, taken[count // 2], taken[count * 99 // 100])
 
 
-@contextmanager
-def process(words: list[str], folder: Path) -> Iterator[int]:
-    """A server; gives its port once it listens."""
-    settings = {"B24_DATA_DIR": str(folder), "BITRIX_OUTGOING_TOKEN": TOKEN, "B24_LANG": "en"}
-    found = None
-    running = subprocess.Popen(words, env=os.environ | settings, cwd=folder, stderr=subprocess.PIPE, text=True)
-    try:
-        assert running.stderr is not None
-        while found is None:
-            found = re.search(r"(?:127.0.0.1:|port )(\d+)", running.stderr.readline())
-        port = int(found[1])
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield port
-    finally:
-        running.terminate()
-        running.communicate()
+def _is_whole(answer: bytearray) -> bool:
+    head, _gap, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    return length is not None and len(body) == int(length[1])
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return str(listener.getsockname()[1])
+def events(folder: Path) -> list[list[str]]:
+    """Rows: the bare endpoint and ours, in turns."""
+    sent = [post("/webhook", body) for body in bodies(EVENTS)]
+    commands = {"a bare FastAPI endpoint": [sys.executable, "-c", BARE, free_port()], "b24tools serve, events": ours()}
+    loads: dict[str, list[Load]] = {name: [] for name in commands}
+    for _round in range(ROUNDS):
+        for name, words in commands.items():
+            with process(words, folder, {}) as served:
+                send(served.port, sent[:WARM_UP], CLIENTS, 202)
+                loads[name].append(send(served.port, sent, CLIENTS, 202))
+        measuring.tell(".")
+    return [row(name, of, CLIENTS) for name, of in loads.items()]
 
 
-def main(count: int) -> None:
-    """Both, in turns."""
-    sent = bodies(count)
-    rates: dict[str, list[float]] = {"bare": [], "b24tools": []}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        commands = {
-            "bare": [sys.executable, "-c", BARE, free_port()],
-            "b24tools": [sys.executable, "-m", "b24tools", "serve", "--port", "0"],
-        }
-        for _round in range(ROUNDS):
-            for which, words in commands.items():
-                with process(words, folder) as port:
-                    measure(port, sent[:WARM_UP])
-                    rates[which].append(measure(port, sent))
-                print(f"{which:9} {rates[which][-1]:6.0f} events/s")  # noqa: T201 - a tool's output
-        with closing(store.open_store(folder / "b24tools.db")) as opened:
-            kept = len(opened.events())
-    assert kept == ROUNDS * (count + WARM_UP), kept
-    bare, ours = max(rates["bare"]), max(rates["b24tools"])
-    shares = sorted(one / other for one, other in zip(rates["b24tools"], rates["bare"], strict=True))
-    told = f"bare {bare:.0f}/s, b24tools {ours:.0f}/s: {ours / bare:.0%}"
-    print(f"{told}; of the turns {shares[0]:.0%} to {shares[-1]:.0%}")  # noqa: T201 - a tool's output
+def many_orders(running: portal.Running, folder: Path) -> list[str]:
+    """A row: different orders at once; without the portal's brake, which would be all that is seen."""
+    running.ready(brake=False)
+    env = running.environment | {"B24_REQUESTS_PER_SECOND": "1000", "B24_BURST": "1000"}
+    with process(ours(), folder, env) as served:
+        sent = [post("/", orders.write(folder).read_bytes()) for _number in range(ORDERS + 1)]
+        send(served.port, sent[:1], 1, 200)
+        load = send(served.port, sent[1:], ORDER_CLIENTS, 200)
+    return row("b24tools serve, orders", [load], ORDER_CLIENTS)
+
+
+def row(name: str, loads: Sequence[Load], clients: int) -> list[str]:
+    """Medians of the rounds."""
+    rate, p50_s, p99_s = (statistics.median(getattr(one, figure) for one in loads) for figure in Load.__annotations__)
+    return [
+        name,
+        str(clients),
+        f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}",
+        f"{p50_s * 1000:.0f}",
+        f"{p99_s * 1000:.0f}",
+    ]
+
+
+def hour(running: portal.Running, folder: Path) -> str:
+    """A line about memory: an hour's events, kept and followed as fast as they come, and looks at the board."""
+    running.ready(brake=False)
+    env = running.environment | {"B24_REQUESTS_PER_SECOND": "1000", "B24_BURST": "1000"}
+    measuring.run(program("b24tools", "mode", "webhook"), env | {"B24_DATA_DIR": str(folder)}, folder)
+    some = bodies(orders.TASKS)
+    sent = [post("/webhook", some[number % len(some)]) for number in range(HOUR_EVENTS)]
+    look = b"GET /leaderboard HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    held = []
+    with process(ours(), folder, env) as served:
+        held.append(served.memory_mb())
+        for part in range(3):
+            first, size = part * len(sent) // 3, len(sent) // 3
+            send(served.port, sent[first : first + size], CLIENTS, 202)
+            send(served.port, [look] * (HOUR_LOOKS // 3), 2, 200)
+            held.append(served.memory_mb())
+            measuring.tell(".")
+    figures = ", ".join(f"{one:.0f}" for one in held[1:])
+    return (
+        f"Memory of `b24tools serve` with an hour of {HOUR_EVENTS} events in fast motion: {held[0]:.0f} MB at the"
+        f" start, {figures} after each third.\n"
+    )
+
+
+def report(running: portal.Running, folder: Path) -> str:
+    """The table and a line, in Markdown; the portal is that of `orders`."""
+    rows = []
+    for measure in (lambda mine: events(mine), lambda mine: [many_orders(running, mine)]):
+        rows += measure(Path(tempfile.mkdtemp(dir=folder)))
+    text = "Serving\n\n" + measuring.table(("", "at once", "a second", "p50 ms", "p99 ms"), rows)
+    return text + "\n" + hour(running, Path(tempfile.mkdtemp(dir=folder)))
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        portal.running(Path(name) / "portal", orders.PEOPLE, orders.TASKS) as running,
+    ):
+        sys.stdout.write(report(running, Path(name)))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)
+    main()

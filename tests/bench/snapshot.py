@@ -1,88 +1,113 @@
-"""How many requests, how much memory and how long a snapshot takes beside 5,000 people and 100,000 tasks.
-
-    python -m tests.bench.snapshot
-
-The sandbox portal runs in a process of its own, so that the memory told is that of b24tools alone.
-"""
+"""`b24tools snapshot` beside the others, on this week and on a year: `python -m tests.bench.snapshot`."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from b24tools import weeks
-from b24tools.sandbox import front, plant
-from b24tools.sandbox.portal import Portal
-from tests.plant import MOSCOW
+from tests.bench import measuring, portal
+from tests.bench.measuring import Cost
 
-SECRET = "benchbenchbench0"
-TASKS, THIS_WEEK = 100_000, 2_000
-
-
-def company(tasks: int = TASKS) -> Portal:
-    """The portal: tasks of the last 52 weeks, 2,000 of them closed this week, whatever its day."""
-    portal = plant.company(lambda: datetime.now(UTC), secret=SECRET, tasks=tasks - THIS_WEEK)
-    now = datetime.now(UTC)
-    monday = weeks.week_of(now, MOSCOW).start
-    have = sum(1 for task in portal.tasks if task.status == 5 and (task.closed_at or 0) >= monday.timestamp())
-    for number in range(THIS_WEEK - have):
-        closed = monday + (now - monday) * (number / THIS_WEEK)
-        values = {"responsible": 2 + number % 5_000, "time_estimate": 1800, "deadline": closed + timedelta(days=1)}
-        portal.add_task("Операция", status=5, created_at=monday, closed_at=closed, closed_by=1, **values)
-    return portal
+ZONE = ZoneInfo("Europe/Moscow")
+PEOPLE, TASKS, WEEKS = 5_000, 100_000, 52
+HEAD = ("", "requests", "refused", "seconds", "CPU s", "peak MB", "time to b24tools'")
 
 
-def serve() -> None:
-    """The portal on a port, its address on stdout, until stdin closes."""
-    portal = company()
-    with front.serve(portal) as url:
-        sys.stdout.write(portal.webhook_url(url) + "\n")
-        sys.stdout.flush()
-        sys.stdin.read()
+def monday(weeks_ago: int) -> date:
+    """The first day of a week of the portal's zone."""
+    today = datetime.now(ZONE).date()
+    return today - timedelta(days=today.weekday() + 7 * weeks_ago)
 
 
-def measure(name: str, folder: Path, url: str, *arguments: str) -> None:
-    """Run one command and tell what it took."""
-    env = os.environ | {"BITRIX_WEBHOOK_URL": url, "B24_DATA_DIR": str(folder), "B24_LANG": "en"}
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "b24tools", "snapshot", "--json", *arguments]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as run:
-        answer = run.stdout.read() if run.stdout else b""
-        _pid, status, usage = os.wait4(run.pid, 0)
-        run.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    data = json.loads(answer)["data"]
-    tasks, people, requests = sum(week["tasks"] for week in data), data[0]["people"], data[0]["requests"]
-    sys.stdout.write(
-        f"{name:<28} {len(data):>3} weeks {tasks:>7} tasks {people:>5} people {requests:>3} requests"
-        f" {usage.ru_maxrss / 1024:>6.0f} MB {seconds:>6.1f} s\n"
+def moment(day: date) -> str:
+    """Its midnight, as the peers ask for it."""
+    return datetime.combine(day, time(), ZONE).isoformat()
+
+
+def ours(running: portal.Running, folder: Path, *arguments: str) -> Callable[[], Cost]:
+    """`b24tools snapshot`, each time into a database of its own."""
+
+    def measure() -> Cost:
+        mine = Path(tempfile.mkdtemp(dir=folder))
+        env = running.environment | {"B24_DATA_DIR": str(mine), "B24_LANG": "en", "B24_TZ": str(ZONE)}
+        running.ready()
+        done = measuring.run(measuring.program("b24tools", "snapshot", "--json", *arguments), env, mine)
+        return running.counted(done.cost, sum(week["tasks"] for week in json.loads(done.output)["data"]))
+
+    return measure
+
+
+def theirs(
+    running: portal.Running, folder: Path, name: str, start: date, end: date, *, kept: bool = False
+) -> Callable[[], Cost]:
+    """A peer, reading the same; `kept`: and saving it."""
+
+    def measure() -> Cost:
+        mine = Path(tempfile.mkdtemp(dir=folder))
+        running.ready()
+        module = ("tests.bench.replaced", "poll") if name == "replaced" else ("tests.bench.peers", name)
+        command = measuring.program(*module, moment(start), moment(end))
+        env = running.environment | {"PYTHONPATH": str(Path.cwd())}
+        done = measuring.run(command, env | ({"BENCH_KEEP": str(mine / "kept.db")} if kept else {}), mine)
+        return running.counted(done.cost, int(done.output))
+
+    return measure
+
+
+def rows(costs: Mapping[str, Sequence[Cost]]) -> list[list[str]]:
+    """A row per program: medians, and the median of the pairs' ratios; b24tools is the first of them."""
+    first = next(iter(costs.values()))
+    found = []
+    for name, of in costs.items():
+        one = measuring.median(of)
+        figures = [str(one.requests), str(one.refused), f"{one.seconds:.2f}", f"{one.cpu_s:.2f}", f"{one.peak_mb:.0f}"]
+        found.append([name, *figures, f"{measuring.ratio(of, first):.2f}"])
+    return found
+
+
+def report(running: portal.Running, folder: Path, rounds: int = 3) -> str:
+    """Both tables, in Markdown."""
+    parts = []
+    this = monday(0)
+    end = this + timedelta(days=7)
+    week = {
+        "b24tools snapshot --week": ours(running, folder, "--week", f"{this:%G-W%V}"),
+        "fast-bitrix24": theirs(running, folder, "fast-bitrix24", this, end),
+        "b24pysdk": theirs(running, folder, "b24pysdk", this, end),
+        "fast-bitrix24, saved": theirs(running, folder, "fast-bitrix24", this, end, kept=True),
+        "b24pysdk, saved": theirs(running, folder, "b24pysdk", this, end, kept=True),
+    }
+    costs = measuring.in_turns(week, rounds)
+    costs |= measuring.in_turns({"one list per person": theirs(running, folder, "replaced", this, end)}, 1, warm=False)
+    parts.append(_titled("This week", costs))
+    first = monday(WEEKS)
+    year = {
+        "b24tools snapshot --since": ours(running, folder, "--since", f"{first}"),
+        "fast-bitrix24": theirs(running, folder, "fast-bitrix24", first, end),
+        "b24pysdk": theirs(running, folder, "b24pysdk-fast", first, end),
+        "fast-bitrix24, saved": theirs(running, folder, "fast-bitrix24", first, end, kept=True),
+        "b24pysdk, saved": theirs(running, folder, "b24pysdk-fast", first, end, kept=True),
+    }
+    parts.append(_titled("A year", measuring.in_turns(year, rounds)))
+    return "\n".join(parts)
+
+
+def _titled(title: str, costs: Mapping[str, Sequence[Cost]]) -> str:
+    tasks = {cost.tasks for of in costs.values() for cost in of}
+    return f"{title}: {', '.join(map(str, sorted(tasks)))} tasks, {PEOPLE} people\n\n" + measuring.table(
+        HEAD, rows(costs)
     )
 
 
 def main() -> None:
-    """The measurements, each with the database that the ones before have left."""
-    since = f"{datetime.now(UTC) - timedelta(days=364):%Y-%m-%d}"
-    command = [sys.executable, "-m", "tests.bench.snapshot", "serve"]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as portal,
-    ):
-        url = portal.stdout.readline().strip() if portal.stdout else ""
-        measure("cold", Path(folder) / "one", url)
-        measure("warm", Path(folder) / "one", url)
-        measure("this week and the one before", Path(folder) / "one", url, "--reconcile")
-        measure("a year, warm", Path(folder) / "one", url, "--since", since)
-        measure("a year, again", Path(folder) / "one", url, "--since", since)
-        measure("a year, cold", Path(folder) / "two", url, "--since", since)
-        if portal.stdin:
-            portal.stdin.close()
+    with tempfile.TemporaryDirectory() as name, portal.running(Path(name) / "portal", PEOPLE, TASKS) as running:
+        sys.stdout.write(report(running, Path(name)))
 
 
 if __name__ == "__main__":
-    serve() if sys.argv[1:] == ["serve"] else main()
+    main()

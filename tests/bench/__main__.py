@@ -1,0 +1,82 @@
+"""All measurements, as Markdown for the README: `python -m tests.bench [--ru] [NAME…]`, names as in PARTS.
+
+Some minutes on Linux; nothing of it is a part of CI. What goes on is said on stderr. With `--ru` all is printed once
+more at the end, for the Russian README.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+from tests.bench import events, growth, measuring, orders, planning, portal, russian, serve, snapshot, startup
+
+COMPARED = ("b24tools", "fast-bitrix24", "b24pysdk", "httpx", "typer", "rich", "fastapi")
+
+
+def machine() -> str:
+    """What it ran on."""
+    model = ""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in COMPARED)
+    return (
+        f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}, Python"
+        f" {platform.python_version()}; {versions}; load {os.getloadavg()[0]:.1f} at the start.\n"
+    )
+
+
+def reading(folder: Path) -> str:
+    """The big company, for those who read."""
+    with portal.running(folder / "portal", snapshot.PEOPLE, snapshot.TASKS) as running:
+        return snapshot.report(running, folder)
+
+
+def writing(folder: Path) -> str:
+    """The plant, for orders."""
+    with portal.running(folder / "portal", orders.PEOPLE, orders.TASKS) as running:
+        return orders.report(running, folder)
+
+
+def serving(folder: Path) -> str:
+    """The plant again, for the server."""
+    with portal.running(folder / "portal", orders.PEOPLE, orders.TASKS) as running:
+        return serve.report(running, folder)
+
+
+PARTS: dict[str, Callable[[Path], str]] = {
+    "snapshot": reading,
+    "orders": writing,
+    "startup": startup.report,
+    "serve": serving,
+    "events": lambda _folder: events.report(),
+    "growth": growth.report,
+    "planning": lambda _folder: planning.report(),
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and print."""
+    started = time.monotonic()
+    printed = [machine()]
+    sys.stdout.write(printed[0])
+    for name in [one for one in arguments if one != "--ru"] or PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            measuring.tell(f"{name} ")
+            printed.append(f"\n{PARTS[name](Path(folder))}")
+            measuring.tell(f" {time.monotonic() - started:.0f} s\n")
+        sys.stdout.write(printed[-1])
+        sys.stdout.flush()
+    if "--ru" in arguments:
+        sys.stdout.write("\n" + russian.translated("".join(printed)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

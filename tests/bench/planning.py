@@ -1,0 +1,128 @@
+"""How long planning takes once the portal has answered: `python -m tests.bench.planning [--profile]`.
+
+No network, no clock: the answers are made up, drafting is what `assign` does between reading and writing.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import random
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from b24tools import onec
+from b24tools.bitrix.directory import Places
+from b24tools.jobs.assign import run
+from b24tools.jobs.assign.draft import Item, Rules
+from b24tools.jobs.assign.drafter import Drafter
+from b24tools.jobs.assign.reading import Portal
+from b24tools.models import Absence, Department, Owner, Person, Status, Task
+from b24tools.planning.calendar import Shift, WorkCalendar
+from b24tools.staff import Staff
+from tests.bench import measuring
+
+ZONE = ZoneInfo("Europe/Moscow")
+NOW = datetime(2026, 11, 23, 7, 0, tzinfo=ZONE).astimezone(UTC)
+ORDERS, LINES, POSITIONS, OPEN_TASKS = 100, 6, 10, 40
+PEOPLE = (10, 100, 500, 1_000)
+RULES = Rules(ZONE, "Производство", "Задачи из 1с", "Прикрепленные файлы", 300, True, False, None)
+
+
+def company(people: int, chance: random.Random) -> tuple[Staff, Portal]:
+    """Ten departments, forty open tasks for everybody: half of them ours with a slot; some people are away."""
+    positions = min(POSITIONS, people)
+    departments = [Department(1, "Производство", None, None)]
+    departments += [Department(10 + number, f"Участок {number}", 1, None) for number in range(positions)]
+    staff = [Person(100 + n, "Имя", f"Работник{n}", "", True, (10 + n % positions,)) for n in range(people)]
+    portal = Portal(Owner(1, "Админ", True, "Europe/Moscow"), ZONE, Places(1, 1, 1))
+    for number in range(people * OPEN_TASKS):
+        start = NOW + timedelta(hours=chance.randrange(0, 500))
+        ours = number % 2 == 0
+        portal.open.append(
+            Task(
+                id=1_000 + number,
+                status=Status.PENDING,
+                responsible_id=100 + number % people,
+                title="",
+                xml_id="1c:x:y" if ours else "",
+                group_id=1,
+                created_by=1,
+                created_at=NOW,
+                changed_at=NOW,
+                deadline=None,
+                start=start if ours else None,
+                end=start + timedelta(hours=4) if ours else None,
+                estimate_s=chance.randrange(300, 30_000, 300),
+                spent_s=0,
+            )
+        )
+    for person in staff[::7]:
+        first = NOW + timedelta(days=chance.randrange(60))
+        portal.absences[person.id] = [Absence(first, first + timedelta(days=14))]
+    return Staff(departments, staff, 1), portal
+
+
+def items(positions: int, chance: random.Random) -> list[Item]:
+    """The lines of a hundred orders."""
+    orders = [
+        onec.Order(
+            id=f"order{number}",
+            number=f"1Ц-{number:08}",
+            date=NOW,
+            department="Производство",
+            lines=tuple(
+                onec.Line(position=f"Участок {chance.randrange(positions)}", minutes=float(chance.randrange(15, 600)))
+                for _line in range(LINES)
+            ),
+        )
+        for number in range(ORDERS)
+    ]
+    return run._items(orders, {})
+
+
+def draft(staff: Staff, portal: Portal, lines: Sequence[Item]) -> float:
+    """The processor's seconds that planning takes: nothing is waited for, so other programs do not count."""
+    calendar = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
+    started = time.process_time()
+    drafter = Drafter(RULES, staff, portal, calendar, NOW, our_tasks=(), last_assigned={}, attached={})
+    drafts = drafter.draft(lines)
+    spent = time.process_time() - started
+    assert len(drafts) == ORDERS * LINES and all(one.error is None for one in drafts)
+    return spent
+
+
+def report(rounds: int = 5) -> str:
+    """The table, in Markdown."""
+    rows = []
+    for people in PEOPLE:
+        chance = random.Random(people)
+        staff, portal = company(people, chance)
+        lines = items(min(POSITIONS, people), chance)
+        seconds = statistics.median(draft(staff, portal, lines) for _round in range(rounds))
+        each = f"{seconds / len(lines) * 1000:.2f}"
+        rows.append([str(people), str(len(portal.open)), f"{seconds:.2f}", each])
+        measuring.tell(".")
+    title = f"Planning {ORDERS} orders of {LINES} lines, after the portal's answers\n\n"
+    return title + measuring.table(("people", "open tasks", "CPU s", "CPU ms a line"), rows)
+
+
+def profile(people: int = 500) -> None:
+    """Where the time goes."""
+    chance = random.Random(people)
+    staff, portal = company(people, chance)
+    lines = items(POSITIONS, chance)
+    profiler = cProfile.Profile()
+    profiler.runcall(draft, staff, portal, lines)
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(20)
+
+
+if __name__ == "__main__":
+    if "--profile" in sys.argv:
+        profile()
+    else:
+        sys.stdout.write(report())
