@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -183,11 +184,24 @@ def _methods(api: FastAPI, request: Request) -> list[str]:
 
 def _add_orders(api: FastAPI, parts: Parts) -> None:
     under_way = 0
+    writing = threading.Lock()
+
+    def busy() -> errors.Busy:
+        return errors.Busy(_("{n} orders are under way").format(n=under_way), _("Try again a little later."))
+
+    def assign(orders: list[onec.Order]) -> list[OrderResult]:
+        """One after the other: those who ask again and again for the lock of all processes may starve each other."""
+        if not writing.acquire(timeout=parts.here.settings.retry_seconds):
+            raise busy()
+        try:
+            return _assign(parts.here, orders, dry_run=False)
+        finally:
+            writing.release()
 
     async def turn() -> AsyncIterator[None]:
         nonlocal under_way
         if under_way >= MOST_ORDERS:
-            raise errors.Busy(_("{n} orders are under way").format(n=under_way), _("Try again a little later."))
+            raise busy()
         under_way += 1
         try:
             yield
@@ -206,7 +220,7 @@ def _add_orders(api: FastAPI, parts: Parts) -> None:
         details: Annotated[bool, Query(description=_("Add what became of each line."))] = False,
     ) -> Response:
         orders = onec.read_orders(data, parts.here.settings.zone)
-        results = _assign(parts.here, orders, dry_run=False)
+        results = assign(orders)
         answer = server_orders.answer(results, parts.now())
         content: dict[str, Any] = dict(answer.body)
         if details:

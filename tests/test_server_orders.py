@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -284,6 +285,30 @@ def test_a_plan_writes_nothing(served: Served) -> None:
     assert (200, [{**ORDER, "outcome": "planned", "tasks": [planned]}]) == (answer.status_code, answer.json())
     assert [] == served.portal.writes()
     assert 422 == served.client.post("/plan", content=b"{").status_code
+
+
+def test_orders_of_one_service_do_not_contend_for_the_lock(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking for it again and again, one of them could go without for many seconds."""
+    there: list[int] = [0]
+    most: list[int] = [0]
+    hold = locks.hold
+
+    @contextmanager
+    def counted(*arguments: Any) -> Iterator[None]:
+        there[0] += 1
+        most[0] = max(most[0], there[0])
+        with hold(*arguments):
+            yield
+        there[0] -= 1
+
+    monkeypatch.setattr(locks, "hold", counted)
+    with serving(plant.build(clock), tmp_path / "data", B24_RETRY_SECONDS=30) as served, ThreadPoolExecutor(4) as pool:
+        bodies = [order(ИдентификаторЗаказа=f"id-{n}", НомерЗаказа=f"1Ц-{n}") for n in range(4)]
+        answers = list(pool.map(lambda body: post(served, body), bodies))
+
+    assert ([(200, OK)] * 4, [1]) == (answers, most)
 
 
 def test_many_orders_at_once_make_each_task_once(tmp_path: Path, clock: Clock) -> None:
