@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24tools import errors
-from b24tools.bitrix import methods
+from b24tools.bitrix import methods, shapes
 from b24tools.bitrix.batches import Item, is_batchable
 from b24tools.models import Absence, Department, Owner, Person, Task
 
@@ -108,7 +108,7 @@ def test_auditors_come_in_several_shapes(auditors: Any, ids: tuple[int, ...]) ->
 def test_todays_offset_on_an_old_date_is_not_trusted() -> None:
     """Winter's offset pasted onto July: the wall clock in the owner's zone counts."""
     text = "2026-07-03T18:00:00-05:00"
-    assert datetime(2026, 7, 3, 22, tzinfo=UTC) == methods.read_moment(text, NEW_YORK)
+    assert datetime(2026, 7, 3, 22, tzinfo=UTC) == shapes.read_moment(text, NEW_YORK)
 
 
 @pytest.mark.parametrize("text", ["-0001-11-30T00:00:00+02:30", "0000-00-00 00:00:00", "soon", [], 7])
@@ -125,14 +125,14 @@ def test_every_half_hour_of_a_year_is_the_wall_clocks(name: str, year: int) -> N
     zone, wall = ZoneInfo(name), datetime(year, 1, 1)  # noqa: DTZ001 - a wall clock
     halves = [wall + timedelta(minutes=30 * number) for number in range(365 * 48)]
     assert [one.replace(tzinfo=zone).astimezone(UTC) for one in halves] == [
-        methods.read_moment(f"{one.isoformat()}+03:00", zone) for one in halves
+        shapes.read_moment(f"{one.isoformat()}+03:00", zone) for one in halves
     ]
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59+03:00", "0001-01-01T00:00:00+03:00"])
 def test_the_ends_of_time_are_no_error(text: str) -> None:
     """Some mean "never" by them."""
-    found = methods.read_moment(text, NEW_YORK), methods.read_moment(text, ZoneInfo("Asia/Tokyo"))
+    found = shapes.read_moment(text, NEW_YORK), shapes.read_moment(text, ZoneInfo("Asia/Tokyo"))
     assert all(one is not None and one.year in (1, 9999) for one in found)
 
 

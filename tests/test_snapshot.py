@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24tools import errors, store
-from b24tools.bitrix import methods
 from b24tools.jobs import snapshot
 from b24tools.sandbox import plant
 from tests.collecting import FRIDAY, Collector, close, new_collector
@@ -297,7 +296,7 @@ def test_somebody_deleted_no_longer_counts_as_active(small: Collector) -> None:
 
 def test_a_deadline_at_the_end_of_time_can_be_read() -> None:
     """Some type 31.12.9999 for "never", and live west of Greenwich."""
-    assert methods.read_moment("9999-12-31T23:59:59-05:00", NEW_YORK) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert shapes.read_moment("9999-12-31T23:59:59-05:00", NEW_YORK) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_a_bot_is_called_what_its_tasks_call_it(small: Collector) -> None:

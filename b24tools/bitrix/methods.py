@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from b24tools import errors
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
-from b24tools.i18n import _
+from b24tools.bitrix.shapes import id_of, int_of, mapping_of, mapping_or_none, php_values, read_moment, rows_of
 from b24tools.models import OPEN_WORK, Absence, Department, Owner, Person, Status, Task
 
 T = TypeVar("T")
@@ -79,9 +78,9 @@ def profile() -> Query[Owner]:
     """Whose webhook it is, and whether with an administrator's rights. Needs no scope."""
 
     def read(result: Any) -> Owner:
-        row = _object(result, "profile")
+        row = mapping_of(result, "profile")
         name = f"{row.get('NAME') or ''} {row.get('LAST_NAME') or ''}".strip()
-        return Owner(_id(row, "ID", "profile"), name, row.get("ADMIN") is True, str(row.get("TIME_ZONE") or ""))
+        return Owner(id_of(row, "ID", "profile"), name, row.get("ADMIN") is True, str(row.get("TIME_ZONE") or ""))
 
     return Query(Command("profile", {}), read)
 
@@ -100,12 +99,12 @@ def read_departments(result: Any) -> list[Department]:
     """The departments of rows of `department.get`; the root has no PARENT, a headless one no UF_HEAD."""
     return [
         Department(
-            id=_id(row, "ID", "department.get"),
+            id=id_of(row, "ID", "department.get"),
             name=str(row.get("NAME") or ""),
-            parent_id=_int(row.get("PARENT")) or None,
-            head_id=_int(row.get("UF_HEAD")) or None,
+            parent_id=int_of(row.get("PARENT")) or None,
+            head_id=int_of(row.get("UF_HEAD")) or None,
         )
-        for row in _rows(result, "department.get")
+        for row in rows_of(result, "department.get")
     ]
 
 
@@ -129,16 +128,16 @@ def people_by_surname(surname: str) -> Query[list[Person]]:
 def read_people(result: Any) -> list[Person]:
     """The people of rows of `user.get`, which leaves out what is NULL and may say `false` for no departments."""
     people = []
-    for row in _rows(result, "user.get"):
+    for row in rows_of(result, "user.get"):
         homes = row.get("UF_DEPARTMENT")
         people.append(
             Person(
-                id=_id(row, "ID", "user.get"),
+                id=id_of(row, "ID", "user.get"),
                 first_name=str(row.get("NAME") or "").strip(),
                 last_name=str(row.get("LAST_NAME") or "").strip(),
                 second_name=str(row.get("SECOND_NAME") or "").strip(),
                 active=row.get("ACTIVE") in (True, "Y"),
-                department_ids=tuple(_int(home) for home in php_values(homes)),
+                department_ids=tuple(int_of(home) for home in php_values(homes)),
             )
         )
     return people
@@ -221,12 +220,12 @@ def _task_list(conditions: Mapping[str, Any], select: Sequence[str] = FULL_SELEC
 
 def task_rows(result: Any) -> list[Mapping[str, Any]]:
     """The rows of a `tasks.task.list` answer."""
-    return _rows(_object(result, "tasks.task.list").get("tasks"), "tasks.task.list")
+    return rows_of(mapping_of(result, "tasks.task.list").get("tasks"), "tasks.task.list")
 
 
 def task_row(result: Any, method: str) -> Mapping[str, Any]:
     """The task of an add, update, complete … answer. A missing task is answered with `[]`."""
-    return _object(_object(result, method).get("task"), method)
+    return mapping_of(mapping_of(result, method).get("task"), method)
 
 
 def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
@@ -244,22 +243,22 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
     auditors = row.get("auditors")
     responsible = row.get("responsible")
     return Task(
-        id=_id(row, "id", "tasks.task"),
-        status=_int(row.get("status")),
-        responsible_id=_int(row.get("responsibleId")),
+        id=id_of(row, "id", "tasks.task"),
+        status=int_of(row.get("status")),
+        responsible_id=int_of(row.get("responsibleId")),
         title=str(row.get("title") or ""),
         xml_id=str(row.get("xmlId") or ""),
-        group_id=_int(row.get("groupId")),
-        created_by=_int(row.get("createdBy")),
+        group_id=int_of(row.get("groupId")),
+        created_by=int_of(row.get("createdBy")),
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
         deadline=typed("deadline"),
         start=typed("startDatePlan"),
         end=typed("endDatePlan"),
-        estimate_s=_int(row.get("timeEstimate")),
-        spent_s=_int(row.get("timeSpentInLogs")),
-        auditor_ids=tuple(_int(one) for one in php_values(auditors)),
-        comments=_int(row.get("commentsCount")),
+        estimate_s=int_of(row.get("timeEstimate")),
+        spent_s=int_of(row.get("timeSpentInLogs")),
+        auditor_ids=tuple(int_of(one) for one in php_values(auditors)),
+        comments=int_of(row.get("commentsCount")),
         closed_at=moment("closedDate"),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
     )
@@ -300,7 +299,7 @@ def attachments(task_id: int) -> Query[list[int]]:
 
     def read(result: Any) -> list[int]:
         ids = task_row(result, "tasks.task.get").get("ufTaskWebdavFiles")
-        return [_int(one) for one in php_values(ids)]
+        return [int_of(one) for one in php_values(ids)]
 
     return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
 
@@ -309,18 +308,18 @@ def attached_file(attachment_id: int) -> Query[int]:
     """The disk object behind an attachment."""
     return Query(
         Command("disk.attachedObject.get", {"id": attachment_id}),
-        lambda result: _id(_object(result, "disk.attachedObject.get"), "OBJECT_ID", "disk.attachedObject.get"),
+        lambda result: id_of(mapping_of(result, "disk.attachedObject.get"), "OBJECT_ID", "disk.attachedObject.get"),
     )
 
 
 def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:
     """A work schedule as the portal has it; None where it does not exist or may not be read (answered by [])."""
-    return Query(Command("timeman.schedule.get", {"id": schedule_id}), _object_or_none)
+    return Query(Command("timeman.schedule.get", {"id": schedule_id}), mapping_or_none)
 
 
 def calendar_settings() -> Query[Mapping[str, Any] | None]:
     """The portal's working hours and yearly holidays as it has them."""
-    return Query(Command("calendar.settings.get", {}), _object_or_none)
+    return Query(Command("calendar.settings.get", {}), mapping_or_none)
 
 
 def absences(user_ids: Sequence[int], first: date, last: date, zone: tzinfo) -> Query[dict[int, list[Absence]]]:
@@ -332,7 +331,7 @@ def absences(user_ids: Sequence[int], first: date, last: date, zone: tzinfo) -> 
 
     def read(result: Any) -> dict[int, list[Absence]]:
         found: dict[int, list[Absence]] = {}
-        for user_id, rows in (_object_or_none(result) or {}).items():
+        for user_id, rows in (mapping_or_none(result) or {}).items():
             away = [_absence(row, zone) for row in php_values(rows)]
             found[int(user_id)] = [absence for absence in away if absence]
         return found
@@ -356,7 +355,7 @@ def _absence(row: Any, zone: tzinfo) -> Absence | None:
 
 def _edge(row: Mapping[str, Any], name: str, stamp_name: str, zone: tzinfo, *, last: bool = False) -> datetime | None:
     """One end of an absence. A last day without a clock time is meant whole; in the absence chart midnight is none."""
-    text, stamp = str(row.get(name) or ""), _int(row.get(stamp_name))
+    text, stamp = str(row.get(name) or ""), int_of(row.get(stamp_name))
     moment = datetime.fromtimestamp(stamp, zone) if stamp else None
     is_day = row.get("DT_SKIP_TIME") == "Y" or ":" not in text
     if row.get("FROM_HR") and moment is not None and moment.time() == time():
@@ -382,8 +381,8 @@ def groups_named(name: str) -> Query[list[tuple[int, str]]]:
     conditions = {"ID": int(name)} if name.isdecimal() else {"NAME": name}
 
     def read(result: Any) -> list[tuple[int, str]]:
-        rows = sorted(_rows(result, "sonet_group.get"), key=lambda row: row.get("CLOSED") == "Y")
-        return [(_id(row, "ID", "sonet_group.get"), str(row.get("NAME") or "")) for row in rows]
+        rows = sorted(rows_of(result, "sonet_group.get"), key=lambda row: row.get("CLOSED") == "Y")
+        return [(id_of(row, "ID", "sonet_group.get"), str(row.get("NAME") or "")) for row in rows]
 
     return Query(Command("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}), read)
 
@@ -391,17 +390,17 @@ def groups_named(name: str) -> Query[list[tuple[int, str]]]:
 def create_group(name: str) -> Query[int]:
     """Create a project for tasks; names are not unique on the portal: look first."""
     params = {"NAME": name, "VISIBLE": "Y", "OPENED": "N", "PROJECT": "Y", "INITIATE_PERMS": "K"}
-    return Query(Command("sonet_group.create", params), _int)
+    return Query(Command("sonet_group.create", params), int_of)
 
 
 def common_storage() -> Query[tuple[int, int] | None]:
     """The common storage as (storage id, id of its root folder)."""
 
     def read(result: Any) -> tuple[int, int] | None:
-        rows = _rows(result, "disk.storage.getlist")
+        rows = rows_of(result, "disk.storage.getlist")
         if not rows:
             return None
-        return tuple(_id(rows[0], name, "disk.storage.getlist") for name in ("ID", "ROOT_OBJECT_ID"))  # type: ignore[return-value]
+        return tuple(id_of(rows[0], name, "disk.storage.getlist") for name in ("ID", "ROOT_OBJECT_ID"))  # type: ignore[return-value]
 
     return Query(Command("disk.storage.getlist", {"filter": {"ENTITY_TYPE": "common"}}), read)
 
@@ -410,8 +409,10 @@ def children(folder_id: Any, name: str) -> Query[list[tuple[int, str, str]]]:
     """What a folder holds under this name, as (object id, name, "file" or "folder")."""
 
     def read(result: Any) -> list[tuple[int, str, str]]:
-        rows = _rows(result, "disk.folder.getchildren")
-        return [(_id(row, "ID", "disk.folder.getchildren"), str(row.get("NAME")), str(row.get("TYPE"))) for row in rows]
+        rows = rows_of(result, "disk.folder.getchildren")
+        return [
+            (id_of(row, "ID", "disk.folder.getchildren"), str(row.get("NAME")), str(row.get("TYPE"))) for row in rows
+        ]
 
     return Query(Command("disk.folder.getchildren", {"id": folder_id, "filter": {"NAME": name}}), read)
 
@@ -420,7 +421,7 @@ def add_folder(parent_id: int, name: str) -> Query[int]:
     """Create a folder; a taken name is refused with DISK_OBJ_22000."""
     return Query(
         Command("disk.folder.addsubfolder", {"id": parent_id, "data": {"NAME": name}}),
-        lambda result: _id(_object(result, "disk.folder.addsubfolder"), "ID", "disk.folder.addsubfolder"),
+        lambda result: id_of(mapping_of(result, "disk.folder.addsubfolder"), "ID", "disk.folder.addsubfolder"),
     )
 
 
@@ -432,7 +433,7 @@ def upload_file(folder_id: int, name: str, content: str) -> Query[int]:
     params = {"id": folder_id, "data": {"NAME": name}, "fileContent": [name, content]}
     return Query(
         Command("disk.folder.uploadfile", params),
-        lambda result: _id(_object(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
+        lambda result: id_of(mapping_of(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
     )
 
 
@@ -456,78 +457,3 @@ def owner_zone(owner: Owner, configured: ZoneInfo, server_now: str | None) -> tz
     if offset is None or server.astimezone(configured).utcoffset() == offset:
         return configured
     return timezone(offset)
-
-
-def read_moment(text: Any, zone: tzinfo) -> datetime | None:
-    """A portal's date as aware UTC: the wall clock in `zone`.
-
-    The offset in the text is today's, pasted onto dates of any season, and is not trusted.
-    """
-    if not text:
-        return None
-    text = str(text)
-    try:
-        offset = _offset_all_day(text[:10], zone)
-        if offset is not None and len(text) == len("2026-11-20T10:15:00+03:00"):
-            return datetime.fromisoformat(f"{text[:19]}+00:00") - offset
-        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
-    except ValueError:
-        raise _strange("tasks.task", text) from None
-    except OverflowError:  # 31.12.9999 for "never"
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-@lru_cache(maxsize=4096)
-def _offset_all_day(day: str, zone: tzinfo) -> timedelta | None:
-    """The zone's offset on a day on which it does not change: asking the zone about each of many dates takes long."""
-    midnight = datetime.fromisoformat(day)
-    try:
-        offsets = {(midnight + timedelta(hours=hours)).replace(tzinfo=zone).utcoffset() for hours in range(25)}
-    except OverflowError:
-        return None
-    return offsets.pop() if len(offsets) == 1 else None
-
-
-def _strange(method: str, value: Any) -> errors.PortalError:
-    return errors.PortalError(
-        _("{method} answered with something unexpected: {value}").format(method=method, value=repr(value)[:80]),
-        _("Run the command again with -vv and report it; nothing was changed by this answer."),
-        method=method,
-    )
-
-
-def _rows(value: Any, method: str) -> list[Mapping[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise _strange(method, value)
-    return value
-
-
-def _object(value: Any, method: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _strange(method, value)
-    return value
-
-
-def php_values(value: Any) -> list[Any]:
-    """The items of a PHP array: one with gaps arrives as an object, an empty one may be false or null."""
-    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-
-
-def _object_or_none(value: Any) -> Mapping[str, Any] | None:
-    """PHP writes an empty map as a list."""
-    return value if isinstance(value, dict) and value else None
-
-
-def _id(row: Mapping[str, Any], name: str, method: str) -> int:
-    number = _int(row.get(name))
-    if number <= 0:
-        raise _strange(method, row.get(name))
-    return number
-
-
-def _int(value: Any) -> int:
-    """Ids and seconds come as strings in tasks, as ints in others, and as null; all that is no number is 0."""
-    try:
-        return int(value or 0)
-    except (TypeError, ValueError):
-        return 0

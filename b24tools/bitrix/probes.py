@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from b24tools.bitrix import methods
+from b24tools.bitrix import methods, shapes
 from b24tools.bitrix.batches import Command
 from b24tools.bitrix.methods import Query
 
@@ -26,7 +26,7 @@ def scopes() -> Query[list[str]]:
     """The scopes of the webhook. Needs none itself."""
 
     def read(result: Any) -> list[str]:
-        return [str(one) for one in methods.php_values(result)]
+        return [str(one) for one in shapes.php_values(result)]
 
     return Query(Command("scope", {}), read)
 
@@ -71,7 +71,7 @@ def absences_of(user_ids: Sequence[int], first: str, last: str) -> Query[list[Ma
     """All rows of these people's calendars between two days (ISO 8601), of whatever kind."""
 
     def read(result: Any) -> list[Mapping[str, Any]]:
-        rows = [row for found in methods.php_values(result) for row in methods.php_values(found)]
+        rows = [row for found in shapes.php_values(result) for row in shapes.php_values(found)]
         return [row for row in rows if isinstance(row, Mapping)]
 
     params = {"users": list(user_ids), "from": first, "to": last}

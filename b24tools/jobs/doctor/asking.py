@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from b24tools import errors, onec
-from b24tools.bitrix import chains, directory, methods, probes
+from b24tools.bitrix import chains, directory, methods, probes, shapes
 from b24tools.bitrix.batches import Command, Item, is_batchable
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.methods import Query
@@ -169,7 +169,7 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
     group = answers.items["group"]
     if group.error is None and (projects := probes.projects(subject.group).of(group)):
         commands["may_create"] = probes.may_create_tasks(projects[0].id).command
-    workers = [int(row["ID"]) for row in read.rows if set(methods.php_values(row.get("UF_DEPARTMENT"))) & set(homes)]
+    workers = [int(row["ID"]) for row in read.rows if set(shapes.php_values(row.get("UF_DEPARTMENT"))) & set(homes)]
     workers = workers[:MOST_ABSENT]
     answers.absences_of = len(workers)
     for number, ids in enumerate(_chunks(workers)):
