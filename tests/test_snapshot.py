@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24tools import errors, store
+from b24tools.bitrix import shapes
 from b24tools.jobs import snapshot
 from b24tools.sandbox import plant
 from tests.collecting import FRIDAY, Collector, close, new_collector

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import date, datetime, timezone, tzinfo
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from b24tools import errors
+from b24tools.bitrix.absences import read_absences
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.shapes import id_of, int_of, mapping_of, mapping_or_none, php_values, read_moment, rows_of
@@ -323,57 +324,9 @@ def calendar_settings() -> Query[Mapping[str, Any] | None]:
 
 
 def absences(user_ids: Sequence[int], first: date, last: date, zone: tzinfo) -> Query[dict[int, list[Absence]]]:
-    """When these people are away. `zone`: for days without a clock time.
-
-    Two kinds of rows come mixed: calendar events, and the absence chart (`FROM_HR`: vacations, sick
-    leave), whose shape is known from the server's source only.
-    """
-
-    def read(result: Any) -> dict[int, list[Absence]]:
-        found: dict[int, list[Absence]] = {}
-        for user_id, rows in (mapping_or_none(result) or {}).items():
-            away = [_absence(row, zone) for row in php_values(rows)]
-            found[int(user_id)] = [absence for absence in away if absence]
-        return found
-
+    """When these people are away. `zone`: for days without a clock time."""
     params = {"users": list(user_ids), "from": first.isoformat(), "to": last.isoformat()}
-    return Query(Command("calendar.accessibility.get", params), read)
-
-
-def _absence(row: Any, zone: tzinfo) -> Absence | None:
-    if not isinstance(row, Mapping) or row.get("ACCESSIBILITY") != "absent":
-        return None
-    if row.get("FROM_HR"):
-        start, end = _edge(row, "DT_FROM", "FROM", zone), _edge(row, "DT_TO", "TO", zone, last=True)
-    else:
-        start, end = (
-            _edge(row, "DATE_FROM", "DATE_FROM_TS_UTC", zone),
-            _edge(row, "DATE_TO", "DATE_TO_TS_UTC", zone, last=True),
-        )
-    return Absence(start, end) if start and end and start < end else None
-
-
-def _edge(row: Mapping[str, Any], name: str, stamp_name: str, zone: tzinfo, *, last: bool = False) -> datetime | None:
-    """One end of an absence. A last day without a clock time is meant whole; in the absence chart midnight is none."""
-    text, stamp = str(row.get(name) or ""), int_of(row.get(stamp_name))
-    moment = datetime.fromtimestamp(stamp, zone) if stamp else None
-    is_day = row.get("DT_SKIP_TIME") == "Y" or ":" not in text
-    if row.get("FROM_HR") and moment is not None and moment.time() == time():
-        is_day = True
-    if not is_day:
-        return moment and moment.astimezone(UTC)
-    day = _site_date(text) or (moment and moment.date())
-    if day is None:
-        return None
-    return datetime.combine(day + timedelta(days=1) if last else day, time(), zone).astimezone(UTC)
-
-
-def _site_date(text: str) -> date | None:
-    """The date of `01.07.2026` or `01.07.2026 00:00:00`, the format of Russian portals."""
-    try:
-        return datetime.strptime(text[:10], "%d.%m.%Y").date()  # noqa: DTZ007 - a date has no zone
-    except ValueError:
-        return None
+    return Query(Command("calendar.accessibility.get", params), lambda result: read_absences(result, zone))
 
 
 def groups_named(name: str) -> Query[list[tuple[int, str]]]:
