@@ -49,13 +49,15 @@ ABC = ("Раскрой", "Сборка", "Упаковка")
         ([("Б", None), ("А", None), ("В", None)], ("А", "Б"), [1, 0, None]),
         ([("а", None), ("Ёлка зелёная", None)], ("Елка  Зеленая", "А"), [1, 0]),
         ([("А", None), ("Б", 5), ("В", 2)], ("А", "Б"), [None, 5, 2]),
+        ([("А", 1), ("Б", 0), ("В", None)], ("В", "А"), [1, 0, None]),
+        ([("А", 0), ("Б", 0), ("В", None)], ("В", "А"), [1, None, 0]),
         ([("А", None)], ("А", "Б", "А"), [0]),
     ],
 )
 def test_a_stage_comes_from_the_order_or_else_from_the_route(
     operations: list[tuple[str, int | None]], way: tuple[str, ...], expected: list[int | None]
 ) -> None:
-    """Names as positions are compared; what neither names has none; the first mention counts."""
+    """Names as positions are compared; what neither names has none; the first mention counts; zeros alone say nothing."""
     assert expected == route.stages(operations, way)
 
 
