@@ -62,6 +62,17 @@ def test_the_first_to_finish_is_told_with_what_kept_the_others(works: Works) -> 
     )
 
 
+def test_what_is_over_before_the_work_can_begin_kept_nobody(works: Works) -> None:
+    """Busy on Monday and away on Tuesday, but only Thursday's slot matters to work that begins on Thursday."""
+    _free, other = shop(works, "Первый", "Второй")
+    works.portal.add_task("А", responsible=other, creator=1, time_estimate=4 * 3600)
+    works.portal.add_absence(other, at(24), at(24))
+    slot = {"xml_id": "1c:x:y", "creator": 1, "start_plan": at(26, 9), "end_plan": at(26, 11)}
+    works.portal.add_task("Б", responsible=other, **slot)
+    notes = told(works, given(works, 120, accepted=at(26, 9)))[1]
+    assert [("Иван Первый", "chosen"), ("Иван Второй", "it fits in only from 26.11 11:00")] == notes
+
+
 def test_ties_are_told_by_what_decided_them(works: Works) -> None:
     """The lower id, then the one not assigned for longest, then less open work."""
     _one, two = shop(works, "Первый", "Второй")
@@ -105,6 +116,7 @@ def test_a_pin_is_told_with_whom_it_would_have_been(works: Works) -> None:
             ("Иван Второй", "finishes at the same time"),
         ],
     )
+    assert told(works, given(works, pins={"Резчик": two}))[0].splitlines()[1] == f"{without}Иван Первый, 23.11 10:00."
     works.portal.add_task("А", responsible=two, creator=1, time_estimate=3600)
     assert told(works, given(works, pins={"Резчик": two}))[0].splitlines()[1] == f"{without}Иван Первый, 23.11 10:00."
     assert told(works, given(works, pins={"Резчик": one}))[0].splitlines()[1] == f"{without}the same."
