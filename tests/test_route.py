@@ -57,7 +57,7 @@ ABC = ("Раскрой", "Сборка", "Упаковка")
 def test_a_stage_comes_from_the_order_or_else_from_the_route(
     operations: list[tuple[str, int | None]], way: tuple[str, ...], expected: list[int | None]
 ) -> None:
-    """Names as positions are compared; what neither names has none; the first mention counts; zeros alone say nothing."""
+    """Names are compared as positions; what neither names has none; a first mention counts, zeros alone do not."""
     assert expected == route.stages(operations, way)
 
 
