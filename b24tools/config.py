@@ -39,7 +39,14 @@ def _words(value: Any) -> Any:
     return value
 
 
+def _country(value: Any) -> Any:
+    if isinstance(value, str):
+        return "none" if value.strip().lower() == "none" else value.strip().upper()
+    return value
+
+
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Country = Annotated[str, BeforeValidator(_country)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
@@ -53,7 +60,7 @@ class Settings(BaseModel):
     data_dir: Path = Field(alias="B24_DATA_DIR")
     zone: Zone = Field(ZoneInfo("Europe/Moscow"), alias="B24_TZ")
     lang: str = Field("", alias="B24_LANG")
-    country: str = Field("RU", alias="B24_COUNTRY", pattern="^(RU|BY|KZ|UZ|none)$")
+    country: Country = Field("RU", alias="B24_COUNTRY", pattern="^(RU|BY|KZ|UZ|none)$")
     department: str = Field("Производство", alias="B24_DEPARTMENT")
     group: str = Field("Задачи из 1с", alias="B24_GROUP")
     folder: str = Field("Прикрепленные файлы", alias="B24_FOLDER")

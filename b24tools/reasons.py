@@ -36,9 +36,10 @@ class Reasons:
     _db: Database
     transaction: Callable[[], AbstractContextManager[None]]
 
-    def save_decisions(self, decisions: Iterable[Decision]) -> None:
-        """Keep who was considered and why, for `why`."""
+    def save_decisions(self, decisions: Iterable[Decision], instead_of: Iterable[str] = ()) -> None:
+        """Keep who was considered and why, for `why`, in place of what `forget_decisions` of these lines forgets."""
         with self.transaction():
+            self._forget(instead_of)
             self._db.table("decisions").insert_all(
                 {
                     "key": decision.key,
@@ -52,6 +53,15 @@ class Reasons:
                 }
                 for decision in decisions
             )
+
+    def forget_decisions(self, keys: Iterable[str]) -> None:
+        """Nothing came of what was decided for these lines: no task of theirs can be made any more."""
+        with self.transaction():
+            self._forget(keys)
+
+    def _forget(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._db.execute("DELETE FROM decisions WHERE key = ? AND task_id IS NULL", [key])
 
     def link_decision(self, key: str, task_id: int, responsible_id: int | None) -> None:
         """The line's task was made: of decisions that a cut run left, it is the last one for this person."""

@@ -146,10 +146,10 @@ def _promised(order: OrderResult) -> str:
     if promise is None or promise.bottleneck is None or order.outcome == "unchanged":
         return ""
     held_up = promise.bottleneck
-    work = _("{hours} of work").format(hours=show.hours(held_up.work_s))
+    work = _("{hours} of working time").format(hours=show.hours(held_up.work_s))
     if held_up.wait_s:
-        work = _("{work}, begun only after {hours} of working time: until then everybody is busy or away").format(
-            work=work, hours=show.hours(held_up.wait_s)
+        work = _("{wait} of working time until somebody is free for it, then {hours}").format(
+            wait=show.hours(held_up.wait_s), hours=show.hours(held_up.work_s)
         )
     if not promise.late_s:
         return _('Most time goes to "{position}": {work}.').format(position=held_up.position, work=work)

@@ -164,7 +164,8 @@ class Words:
         why, second = self._why, self._why.second
         if why.reason == "pinned":
             inside = "outside" not in why.chosen.causes
-            if inside and (second is None or _is_before(why.chosen, second)):
+            best_first = why.candidates.index
+            if inside and (second is None or best_first(why.chosen) < best_first(second)):
                 return _("Without --to it would have been the same.")
             if second is None:
                 return ""
@@ -190,7 +191,3 @@ class Words:
         return _("Any open work more for {name} would have made it {second}.").format(
             name=why.chosen.name, second=second.name
         )
-
-
-def _is_before(one: Considered, other: Considered) -> bool:
-    return one.finish is not None and other.finish is not None and one.finish <= other.finish

@@ -130,6 +130,12 @@ def test_a_wrong_value_is_told_with_its_place(name: str, value: str, reason: str
     assert f"{name} (from {Path('.env').absolute()}): {reason}" == problem({}, f"{name}={value}").message
 
 
+@pytest.mark.parametrize(("value", "country"), [("ru", "RU"), (" by ", "BY"), ("None", "none")])
+def test_a_country_is_known_in_any_case(value: str, country: str) -> None:
+    """As people write it."""
+    assert country == config.load(env={"B24_COUNTRY": value}).country
+
+
 @pytest.mark.parametrize("name", ["B24_SCHEDULE_ID", "B24_FALLBACK_USER", "B24_BURST", "B24_SHOW_SUM"])
 def test_words_are_no_numbers(name: str) -> None:
     """Named as the others."""

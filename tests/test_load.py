@@ -63,6 +63,16 @@ def test_a_persons_days_hold_slots_and_loose_work(works: Works) -> None:
     )
 
 
+def test_more_people_than_one_command_can_name_are_all_read(works: Works) -> None:
+    """PHP takes a thousand values, so the tasks of a thousand people are asked for in two turns."""
+    shop = works.portal.add_department("Резчик", parent=4)
+    people = [works.portal.add_user("Иван", "Первый", departments=[shop.id]).id for _n in range(1000)]
+    for one in (people[0], people[-1]):
+        works.portal.add_task("А", responsible=one, creator=1, time_estimate=HOUR)
+    (group,) = found(works, "Резчик").groups
+    assert [HOUR, *[0] * 998, HOUR] == [one.open_s for one in group.people]
+
+
 def test_away_is_no_working_time(works: Works) -> None:
     """Back on Wednesday; work waits until then."""
     one = person(works, "Первый")

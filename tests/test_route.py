@@ -49,13 +49,15 @@ ABC = ("Раскрой", "Сборка", "Упаковка")
         ([("Б", None), ("А", None), ("В", None)], ("А", "Б"), [1, 0, None]),
         ([("а", None), ("Ёлка зелёная", None)], ("Елка  Зеленая", "А"), [1, 0]),
         ([("А", None), ("Б", 5), ("В", 2)], ("А", "Б"), [None, 5, 2]),
+        ([("А", 1), ("Б", 0), ("В", None)], ("В", "А"), [1, 0, None]),
+        ([("А", 0), ("Б", 0), ("В", None)], ("В", "А"), [1, None, 0]),
         ([("А", None)], ("А", "Б", "А"), [0]),
     ],
 )
 def test_a_stage_comes_from_the_order_or_else_from_the_route(
     operations: list[tuple[str, int | None]], way: tuple[str, ...], expected: list[int | None]
 ) -> None:
-    """Names as positions are compared; what neither names has none; the first mention counts."""
+    """Names are compared as positions; what neither names has none; a first mention counts, zeros alone do not."""
     assert expected == route.stages(operations, way)
 
 
@@ -112,6 +114,24 @@ def test_an_operation_waits_for_what_is_left_of_an_overdue_one(works: Works) -> 
     again = works.assign(order([("Раскрой", 240), ("Сборка", 60)]), route=ABC)[0]
     assert (at(24, 11), at(24, 12)) == slots(again)[1]
     assert (at(24, 12), date(2026, 11, 24)) == (again.finish, again.promise and again.promise.day)
+
+
+def test_an_operation_whose_forerunner_is_behind_ends_later_than_planned(works: Works) -> None:
+    """The first ends at six instead of one, so the second takes the next morning's first hour, and the third follows.
+
+    One that somebody has begun all the same ends as planned.
+    """
+    shops(works, *ABC)
+    lines = [("Раскрой", 240), ("Сборка", 60)]
+    second = works.assign(order(lines), route=ABC)[0].tasks[1]
+    works.clock.now = at(23, 13, 30)
+    again = works.assign(order(lines), route=ABC)[0]
+    expected = Promise(at(24, 10), date(2026, 11, 24), 0, Bottleneck("Раскрой", 0, 4 * 3600))
+    assert (at(24, 10), expected, "unchanged") == (again.finish, again.promise, again.outcome)
+    third = works.assign(order([*lines, ("Упаковка", 60)]), route=ABC, dry_run=True)[0].tasks[2]
+    assert (at(24, 10), at(24, 11)) == (third.start, third.end)
+    works.portal.act("tasks.task.start", {"taskId": second.task_id}, user_id=1)
+    assert at(23, 18) == works.assign(order(lines), route=ABC)[0].finish
 
 
 def test_a_finished_operation_is_not_waited_for(works: Works) -> None:
@@ -197,6 +217,14 @@ def test_waiting_makes_a_bottleneck_too(works: Works) -> None:
     works.portal.add_task("Чужая", responsible=fitter, creator=1, time_estimate=16 * 3600)
     found = promised(works, [("Раскрой", 180), ("Сборка", 60), ("Упаковка", 240)], route=ABC)
     assert Bottleneck("Сборка", 13 * 3600, 3600) == (found and found.bottleneck)
+
+
+def test_nobody_waits_for_the_next_whole_step(works: Works) -> None:
+    """At a minute past ten work begins at five past, though everybody is free."""
+    shops(works, "Раскрой")
+    works.clock.now = at(23, 10, 1)
+    found = promised(works, [("Раскрой", 60)])
+    assert Bottleneck("Раскрой", 0, 3600) == (found and found.bottleneck)
 
 
 def test_only_what_decides_the_end_is_a_bottleneck(works: Works) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, i18n, onec, session, show_why, store
+from b24tools import cli, errors, i18n, onec, session, show_why, store
 from b24tools.jobs import why
 from b24tools.jobs.assign.result import TaskResult
 from b24tools.sandbox import plant
+from b24tools.sandbox.faults import Fault
 from tests.plant import MOSCOW, Clock, Works, order
 
 NUMBERS = iter(range(1000, 10_000))
@@ -62,6 +63,17 @@ def test_the_first_to_finish_is_told_with_what_kept_the_others(works: Works) -> 
     )
 
 
+def test_what_is_over_before_the_work_can_begin_kept_nobody(works: Works) -> None:
+    """Busy on Monday and away on Tuesday, but only Thursday's slot matters to work that begins on Thursday."""
+    _free, other = shop(works, "Первый", "Второй")
+    works.portal.add_task("А", responsible=other, creator=1, time_estimate=4 * 3600)
+    works.portal.add_absence(other, at(24), at(24))
+    slot = {"xml_id": "1c:x:y", "creator": 1, "start_plan": at(26, 9), "end_plan": at(26, 11)}
+    works.portal.add_task("Б", responsible=other, **slot)
+    notes = told(works, given(works, 120, accepted=at(26, 9)))[1]
+    assert [("Иван Первый", "chosen"), ("Иван Второй", "it fits in only from 26.11 11:00")] == notes
+
+
 def test_ties_are_told_by_what_decided_them(works: Works) -> None:
     """The lower id, then the one not assigned for longest, then less open work."""
     _one, two = shop(works, "Первый", "Второй")
@@ -105,6 +117,7 @@ def test_a_pin_is_told_with_whom_it_would_have_been(works: Works) -> None:
             ("Иван Второй", "finishes at the same time"),
         ],
     )
+    assert told(works, given(works, pins={"Резчик": two}))[0].splitlines()[1] == f"{without}Иван Первый, 23.11 10:00."
     works.portal.add_task("А", responsible=two, creator=1, time_estimate=3600)
     assert told(works, given(works, pins={"Резчик": two}))[0].splitlines()[1] == f"{without}Иван Первый, 23.11 10:00."
     assert told(works, given(works, pins={"Резчик": one}))[0].splitlines()[1] == f"{without}the same."
@@ -163,6 +176,22 @@ def test_of_a_run_that_was_cut_only_the_decision_that_was_written_counts(works: 
     works.portal.users[one].active = False
     task = works.assign(small)[0].tasks[0]
     assert (task.responsible, told(works, task)[1]) == ((two, "Иван Второй"), [("Иван Второй", "chosen")])
+
+
+def test_what_the_portal_refused_was_given_to_nobody(works: Works) -> None:
+    """However often it was sent; and a task that somebody then makes by hand has no reason."""
+    _one, two = shop(works, "Первый", "Второй")
+    small = order([("Резчик", 60)])
+    for _time in range(3):
+        works.portal.faults.add(Fault("error", method="tasks.task.add", status=400))
+        assert "failed" == works.assign(small)[0].outcome
+    title = onec.title(small, small.lines[0])
+    by_hand = works.portal.add_task(title, responsible=two, creator=1, group=1, created_at=works.clock.now)
+    assert by_hand.id == works.assign(small)[0].tasks[0].task_id
+    with closing(store.open_copy(works.folder / "b24tools.db")) as opened:
+        assert 0 == opened._db.table("decisions").count
+        with pytest.raises(errors.ConfigError, match="b24tools took it over with the person it had"):
+            why.explain(opened, by_hand.id, works.folder)
 
 
 def test_every_task_of_the_demo_order_can_be_explained(works: Works) -> None:

@@ -98,12 +98,15 @@ def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: 
         absent=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in record["absent"]),
         chosen=record["id"] == decision.responsible_id,
         note=record["note"],
-        causes=tuple(_causes(record, winner)),
+        causes=tuple(_causes(record, winner, decision.details.get("not_before") or "")),
     )
 
 
-def _causes(record: Mapping[str, Any], winner: Mapping[str, Any]) -> list[str]:
-    """Why not this person. Records of older versions know neither `busy` nor `inside`."""
+def _causes(record: Mapping[str, Any], winner: Mapping[str, Any], not_before: str) -> list[str]:
+    """Why not this person; what was over when the work could begin kept nobody. All moments are alike ISO texts.
+
+    Records of older versions know neither `busy` nor `inside`.
+    """
     causes = [] if record.get("inside", True) else ["outside"]
     if record["id"] == winner["id"]:
         return causes
@@ -111,11 +114,11 @@ def _causes(record: Mapping[str, Any], winner: Mapping[str, Any]) -> list[str]:
         return [*causes, "unable"]
     if record["finish"] == winner["finish"]:
         return [*causes, "tie"]
-    if record["absent"]:
+    if any(end > not_before for _start, end in record["absent"]):
         causes.append("away")
-    if record.get("busy"):
+    if record.get("busy") and record["free"] > not_before:
         causes.append("busy")
-    if record["start"] > max(record["free"], winner["start"]) and not record["absent"]:
+    if record["start"] > max(record["free"], winner["start"]) and "away" not in causes:
         causes.append("no_gap")
     return causes
 

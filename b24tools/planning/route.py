@@ -11,9 +11,10 @@ def stages(operations: Sequence[tuple[str, int | None]], route: Sequence[str]) -
     """The stage of each operation, given as (position, its own number or None).
 
     An operation starts when all of the lower stages have ended; one without a stage at once. Numbers
-    of the order itself replace the route, which names positions in sequence.
+    of the order itself replace the route, which names positions in sequence; nothing but zeros is what
+    1C sends of numbers that nobody filled in.
     """
-    if any(number is not None for _position, number in operations):
+    if any(number for _position, number in operations):
         return [number for _position, number in operations]
     places = {same_name(position): place for place, position in reversed(list(enumerate(route)))}
     return [places.get(same_name(position)) for position, _number in operations]

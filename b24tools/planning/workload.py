@@ -183,10 +183,10 @@ class Workload:
         """The person's open work and the next `days` days, today the first. Raises KeyError as `offer`."""
         return self._lane(worker_id).load(days)
 
-    def rest_ends(self, worker_id: int, length_s: int) -> datetime:
-        """When so much begun work is done at the earliest, whatever else there is. Raises NoWorkingTime."""
+    def rest_ends(self, worker_id: int, length_s: int, not_before: datetime | None = None) -> datetime:
+        """When so much work of a task is done at the earliest, whatever else there is. Raises NoWorkingTime."""
         line = self._lane(worker_id).line if worker_id in self._workers else self._shared
-        return line.end_at(length_s)
+        return line.end_at(line.worked(self._earliest(not_before)) + length_s)
 
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))

@@ -94,23 +94,26 @@ class Drafter:
     def ends(self, draft: Draft) -> datetime | None:
         """When its work is done at the earliest; None for finished, failed and unplanned work.
 
-        A task that is behind its plan ends when what is left of it is worked.
+        A task that is behind its plan, or that cannot keep it because the operation before it is behind, ends
+        when what is left of it is worked.
         """
         task = draft.task
         if draft.error is not None or draft.action == COMPLETE or (task is not None and task.status in DONE):
             return None
-        if task is None or (draft.end is not None and draft.end > self._now):
-            return draft.end
+        end, held_up = draft.end, _is_held_up(draft)
+        if task is None or (end is not None and end > self._now and not held_up):
+            return end
         left_s = remaining_s(draft.estimate_s, task.spent_s, self._rules.step_s)
         try:
-            return self._workload.rest_ends(task.responsible_id, left_s)
+            until = self._workload.rest_ends(task.responsible_id, left_s, draft.not_before if held_up else None)
         except NoWorkingTime:
             return None
+        return max(until, end or until)
 
     def promise(self, order: onec.Order, drafts: Sequence[Draft]) -> result.Promise | None:
         """What may be promised of the order whose drafts these are."""
         ends = {draft.item.key: until for draft in drafts if (until := self.ends(draft))}
-        return promise_of(order, drafts, ends, self._calendar, self._now)
+        return promise_of(order, drafts, ends, self._calendar, self._now, self._rules.step_s)
 
     def _draft(self, item: Item, before: Sequence[Draft]) -> Draft:
         """The draft of a line; `before`: the operations that have to be done first."""
@@ -388,6 +391,13 @@ class Drafter:
     def _text(self, moment: datetime | None) -> str:
         """A date for the portal: with an offset, because without one it would mean the server's zone."""
         return "" if moment is None else moment.astimezone(self._rules.zone).isoformat(timespec="seconds")
+
+
+def _is_held_up(draft: Draft) -> bool:
+    """Whether its task, begun by nobody, has to wait for the operation before it, whatever the plan says."""
+    if draft.after is None or draft.not_before is None or draft.task is None:
+        return False
+    return draft.task.status != Status.IN_PROGRESS and (draft.start is None or draft.start < draft.not_before)
 
 
 def _warn_of_overlap(before: Draft, after: Draft) -> None:

@@ -17,8 +17,11 @@ def promise_of(
     ends: Mapping[str, datetime],
     calendar: WorkCalendar,
     now: datetime,
+    step_s: int,
 ) -> Promise | None:
     """What holds for the drafts of an order; `ends`: when each unfinished one is done, by key.
+
+    Work begins on whole steps of `step_s`: up to the next one nothing waits.
 
     None where nothing is left to do, or where a line has failed: then nobody can say.
     """
@@ -30,12 +33,12 @@ def promise_of(
         ready=ready,
         day=ready.astimezone(calendar.zone).date(),
         late_s=Timeline(calendar, (), since).worked(ready) if since else 0,
-        bottleneck=_bottleneck(drafts, ends, calendar, now),
+        bottleneck=_bottleneck(drafts, ends, calendar, now, step_s),
     )
 
 
 def _bottleneck(
-    drafts: Sequence[Draft], ends: Mapping[str, datetime], calendar: WorkCalendar, now: datetime
+    drafts: Sequence[Draft], ends: Mapping[str, datetime], calendar: WorkCalendar, now: datetime, step_s: int
 ) -> Bottleneck | None:
     """Of the last operation and those it had to wait for, the one that takes longest. Existing tasks are as planned."""
     last: Draft | None = max(
@@ -44,9 +47,11 @@ def _bottleneck(
     clock = Timeline(calendar, (), now)
     found: list[Bottleneck] = []
     while last is not None:
-        begins = clock.worked(max(last.start or now, now))
-        could = clock.worked(last.not_before or now)
+        after = ends.get(last.after.item.key, now) if last.after else now
+        begins = clock.worked(max(last.start or now, after))
+        could = clock.worked(calendar.round_up(max(last.not_before or now, now), step_s))
         wait_s = max(0, begins - could) if last.choice else 0
-        found.append(Bottleneck(last.item.line.position, wait_s, clock.worked(ends[last.item.key]) - begins))
+        work_s = max(0, clock.worked(ends[last.item.key]) - begins)
+        found.append(Bottleneck(last.item.line.position, wait_s, work_s))
         last = last.after
     return max(found, key=lambda one: one.wait_s + one.work_s, default=None)

@@ -20,6 +20,7 @@ from b24tools.store import LedgerTask
 BATCH = 50
 KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 PEOPLE_A_COMMAND = 50
+PEOPLE_A_CHAIN = 900  # whose tasks one command can ask for, with its other values
 ABSENCE_DAYS = 92
 
 
@@ -83,11 +84,11 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     """
     commands = _commands(questions)
     room = _room(commands)
-    params = methods.open_work_of(questions.workers) if questions.workers else None
+    crews = _chunks(questions.workers, PEOPLE_A_CHAIN)
     chain: dict[str, Command] = {}
-    if params is not None:
-        pages = min(questions.expected_open // BATCH + 1, room)
-        chain = chains.commands(chains.TASKS, params, length=pages, prefix="open")
+    if crews:
+        expected = questions.expected_open // len(crews)
+        chain = _open_chain(crews[0], min(expected // BATCH + 1, room))
     spare = _people_to_check(questions, room - len(chain))
     items = ask(client, {**commands, **spare, **chain})
     owner = methods.profile().of(items["profile"])
@@ -99,8 +100,8 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     _read_titled(client, portal, items, questions.titles, questions.keys)
     _read_people(client, portal, items, questions)
     _read_absences(portal, items, questions)
-    if params is not None:
-        _read_open(client, portal, items, params)
+    for number, crew in enumerate(crews):
+        _read_open(client, portal, items if number == 0 else {}, crew)
     _read_files(portal, items, questions)
     return portal
 
@@ -155,19 +156,19 @@ def read_more_absences(client: Client, portal: Portal, questions: Questions, unt
 def read_workers(client: Client, portal: Portal, questions: Questions, user_ids: Sequence[int]) -> None:
     """The open work and the absences of people whom the questions were not about: they were handed a task."""
     asked = replace(questions, workers=user_ids)
-    params = methods.open_work_of(user_ids)
+    crews = _chunks(user_ids, PEOPLE_A_CHAIN)
     queries = _absence_queries(asked, questions.today, portal.absences_until)
     commands = {
         **_people_commands(_chunks(user_ids, PEOPLE_A_COMMAND)),
         **({} if portal.missing_scopes else {key: query.command for key, query in queries.items()}),
     }
     pages = min(len(user_ids), _room(commands))
-    chain = chains.commands(chains.TASKS, params, length=pages, prefix="open")
-    items = client.batch({**commands, **chain})
+    items = client.batch({**commands, **_open_chain(crews[0], pages)})
     _take_people(portal, items)
     if not portal.missing_scopes:
         _take_absences(portal, queries, items)
-    _read_open(client, portal, items, params)
+    for number, crew in enumerate(crews):
+        _read_open(client, portal, items if number == 0 else {}, crew)
 
 
 def _commands(questions: Questions) -> dict[str, Command]:
@@ -308,11 +309,16 @@ def _rest(
     return [row for page in pages for row in page]
 
 
-def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], params: Mapping[str, Any]) -> None:
+def _open_chain(crew: Sequence[int], pages: int) -> dict[str, Command]:
+    return chains.commands(chains.TASKS, methods.open_work_of(crew), length=pages, prefix="open")
+
+
+def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], crew: Sequence[int]) -> None:
+    """The open tasks of these people; `items` may hold the first pages."""
     read = chains.read(chains.TASKS, items, prefix="open")
     rows = list(read.rows)
     if not read.complete:
-        for page in client.pages(chains.TASKS, params, after=read.last_id, length=BATCH):
+        for page in client.pages(chains.TASKS, methods.open_work_of(crew), after=read.last_id, length=BATCH):
             rows += page
     portal.open += [methods.read_task(row, portal.zone) for row in rows]
 

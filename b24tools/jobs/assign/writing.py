@@ -94,7 +94,13 @@ class Writer:
             replace(ledger.row(draft, "planned", now), writing_since=since.get(draft.item.key)) for draft in adds
         )
         self._store.forget_task_files(draft.item.key for draft in adds)
-        self._store.save_decisions(decisions.decision(draft, now) for draft in adds)
+        self._store.save_decisions((decisions.decision(draft, now) for draft in adds), self._settled(adds))
+
+    def _settled(self, drafts: Sequence[Draft]) -> set[str]:
+        """The keys of lines of which no earlier send can have made a task that is still to turn up."""
+        doubtful = {draft.item.key for draft in self._repeated}
+        doubtful |= {draft.item.key for draft in drafts if draft.item.known and draft.item.known.writing_since}
+        return {draft.item.key for draft in drafts} - doubtful
 
     def _let_updates_end(self, drafts: Sequence[Draft]) -> None:
         """An update of an earlier run, whose fate is unknown, must not be carried out after the one that follows it."""
@@ -238,6 +244,7 @@ class Writer:
     def _refused(self, draft: Draft, verb: str, error: errors.PortalError) -> None:
         if verb == ADD:
             self._answered.append(ledger.row(draft, "planned", self._pace.clock()))
+            self._store.forget_decisions(self._settled([draft]))
         if verb == DELETE and isinstance(error, errors.PortalUncertain):
             draft.warnings.append(
                 _(
