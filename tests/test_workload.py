@@ -392,7 +392,7 @@ def open_tasks(draw: Any) -> list[OpenTask]:
     return result
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=30, deadline=None, database=None)
 @given(calendars(), st.lists(absences(), min_size=PEOPLE, max_size=PEOPLE), open_tasks(), st.data())
 def test_every_choice_is_the_earliest_finish_there_is(
     calendar: WorkCalendar, away: list[Any], tasks: list[OpenTask], data: st.DataObject
