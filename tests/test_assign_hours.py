@@ -131,6 +131,12 @@ def test_a_wanted_date_in_such_a_year_says_so(works: Works) -> None:
     assert at("2027-05-10T17:00") == result.tasks[0].deadline
 
 
+def test_a_wanted_moment_in_such_a_year_rests_on_no_days_off(works: Works) -> None:
+    """It is the deadline, whatever day that is."""
+    result = planned(works, "2026-12-01T10:00", 1, country="BY", wanted=at("2027-05-09T12:00"))
+    assert ((), at("2027-05-09T12:00")) == (result.warnings, result.tasks[0].deadline)
+
+
 def test_an_order_sent_again_says_nothing_of_years(works: Works) -> None:
     """Nothing is planned, so nothing rests on them."""
     works.clock.now = at("2028-03-01T10:00")

@@ -219,6 +219,16 @@ def test_waiting_makes_a_bottleneck_too(works: Works) -> None:
     assert Bottleneck("Сборка", 13 * 3600, 3600) == (found and found.bottleneck)
 
 
+def test_a_task_that_is_there_waits_for_nobody(works: Works) -> None:
+    """Its plan stands: sent again, the order is held up by the work alone."""
+    (cutter,) = shops(works, "Раскрой")
+    works.portal.add_task("Чужая", responsible=cutter, creator=1, time_estimate=16 * 3600)
+    found = [works.assign(order([("Раскрой", 60)]))[0].promise for _time in range(2)]
+    assert [(16 * 3600, 3600), (0, 3600)] == [
+        (one.bottleneck.wait_s, one.bottleneck.work_s) for one in found if one and one.bottleneck
+    ]
+
+
 def test_nobody_waits_for_the_next_whole_step(works: Works) -> None:
     """At a minute past ten work begins at five past, though everybody is free."""
     shops(works, "Раскрой")

@@ -133,6 +133,35 @@ def test_decisions_learn_their_task(tmp_path: Path) -> None:
 # running settings
 
 
+def test_a_task_found_later_was_given_out_by_the_decision_for_its_person(store: Store) -> None:
+    """A run that was cut decided for one, the next for another, and it was the first one's task that was made."""
+    for person in (7, 8):
+        store.save_decisions([Decision("1c:a:b", None, "Сварщик", NOW, person, "first", [{"id": person}], {})])
+    store.save_ledger([line(task_id=5, responsible_id=7, state="done")])
+    found = store.decision_of(5)
+    assert 7 == (found and found.responsible_id)
+
+
+def test_of_a_number_that_the_portal_gave_twice_the_later_task_is_meant(store: Store) -> None:
+    """A portal that was restored repeats ids."""
+    for key, person in (("1c:a:b", 7), ("1c:c:d", 8)):
+        store.save_decisions([Decision(key, None, "Сварщик", NOW, person, "first", [{"id": person}], {})])
+        store.save_ledger([line(key, task_id=5, responsible_id=person, state="done")])
+    found = store.decision_of(5)
+    assert 8 == (found and found.responsible_id)
+
+
+def test_decisions_of_which_nothing_came_make_room_for_new_ones(store: Store) -> None:
+    """Those that have a task stay, and those of other lines."""
+    decided = [Decision(key, None, "Сварщик", NOW, 7, "first", [{"id": 7}], {}) for key in ("1c:a:b", "1c:c:d")]
+    store.save_decisions(decided[:1])
+    store.save_ledger([line(task_id=5, state="done")])
+    store.save_decisions(decided)
+    store.save_decisions(decided[:1], instead_of=["1c:a:b"])
+    rows = store._db.query("SELECT key, task_id FROM decisions ORDER BY id")
+    assert [("1c:a:b", 5), ("1c:c:d", None), ("1c:a:b", None)] == [(row["key"], row["task_id"]) for row in rows]
+
+
 def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> None:
     """At once, in another connection."""
     one, other = open_store(tmp_path / "b24tools.db"), open_store(tmp_path / "b24tools.db")
