@@ -74,6 +74,8 @@ def screen(why: Why, zone: ZoneInfo, console: Console | None = None) -> None:
             style="bold" if one.chosen and drawn else "",
         )
     console.print(table)
+    if why.others:
+        console.print(_("Also considered, and no better: {n}.").format(n=why.others), markup=False)
 
 
 class Words:

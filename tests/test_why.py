@@ -322,3 +322,16 @@ def test_an_adopted_task_has_no_reason(works: Works, capsys: pytest.CaptureFixtu
     assert "adopted" == works.assign(one)[0].tasks[0].outcome
     status, _out, err = run(works, capsys, str(old.id))
     assert (2, True) == (status, "b24tools took it over with the person it had" in err)
+
+
+def test_of_a_crowd_only_the_best_are_kept_and_the_one_it_was_pinned_to(
+    works: Works, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are counted: the database must not grow by hundreds of people a task."""
+    monkeypatch.setattr(session, "now", Clock())
+    people = shop(works, *(f"№{number:02}" for number in range(30)))
+    works.portal.add_task("А", responsible=people[-1], creator=1, time_estimate=3600)
+    task = given(works, pins={"Резчик": people[-1]})
+    names = [name for name, _note in told(works, task)[1]]
+    assert [f"Иван №{number:02}" for number in (*range(20), 29)] == names
+    assert run(works, capsys, str(task.task_id))[1].endswith("\nAlso considered, and no better: 9.\n")

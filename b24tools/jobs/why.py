@@ -41,7 +41,8 @@ class Why:
     """A decision with its causes. `work_s` is None in what older versions kept.
 
     `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
-    where there was one; `margin_s`: how much more work the chosen one could have had.
+    where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
+    more were considered, worse ones, of whom only the number was kept.
     """
 
     task_id: int
@@ -58,6 +59,7 @@ class Why:
     chosen: Considered
     second: Considered | None
     candidates: tuple[Considered, ...]
+    others: int
 
 
 def explain(store: Store, task_id: int, folder: Path) -> Why:
@@ -84,6 +86,7 @@ def explain(store: Store, task_id: int, folder: Path) -> Why:
         chosen=next(one for one in candidates if one.chosen),
         second=next(iter(able), None),
         candidates=candidates,
+        others=int(details.get("others") or 0),
     )
 
 

@@ -9,12 +9,15 @@ from b24tools.jobs.assign.draft import Draft
 from b24tools.planning.workload import Candidate
 from b24tools.reasons import Decision
 
+MOST_CANDIDATES = 20  # the best: a department of hundreds would fill the database
+
 
 def decision(draft: Draft, now: datetime) -> Decision:
     """Who was considered for a new task, and all that `why` will have to say about it."""
     choice = draft.choice
     assert choice is not None  # noqa: S101 - every new task has one
     item = draft.item
+    kept = [one for place, one in enumerate(choice.candidates) if place < MOST_CANDIDATES or one.chosen]
     return Decision(
         key=item.key,
         task_id=None,
@@ -22,7 +25,7 @@ def decision(draft: Draft, now: datetime) -> Decision:
         decided_at=now,
         responsible_id=choice.responsible_id,
         reason=choice.reason,
-        candidates=[_record(one, draft) for one in choice.candidates],
+        candidates=[_record(one, draft) for one in kept],
         details={
             "order": item.order.number,
             "department": draft.department.name if draft.department else None,
@@ -31,6 +34,7 @@ def decision(draft: Draft, now: datetime) -> Decision:
             "not_before": _text(draft.not_before),
             "after": draft.after.item.line.position if draft.after else None,
             "margin_s": choice.margin_s,
+            "others": len(choice.candidates) - len(kept),
         },
     )
 
