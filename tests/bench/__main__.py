@@ -28,7 +28,7 @@ def machine() -> str:
             model = line.partition(":")[2].strip()
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in COMPARED)
     return (
-        f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}, Python"
+        f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release().partition('-')[0]}, Python"
         f" {platform.python_version()}; {versions}; load {os.getloadavg()[0]:.1f} at the start.\n"
     )
 

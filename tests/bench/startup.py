@@ -56,7 +56,7 @@ def timed(command: Sequence[str], folder: Path, data: Path) -> Callable[[], Cost
     return lambda: measuring.run(command, env, folder).cost
 
 
-def report(folder: Path, rounds: int = 15) -> str:
+def report(folder: Path, rounds: int = 9) -> str:
     """The table, in Markdown."""
     full, empty = folder / "full", folder / "empty"
     measuring.run(measuring.program("tests.bench.year", str(full), str(TASKS)), {"PYTHONPATH": str(Path.cwd())}, folder)
