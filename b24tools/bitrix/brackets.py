@@ -108,6 +108,6 @@ def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = [_lists(item) for item in value.values()]
-    if list(value) == [str(index) for index in range(len(value))]:
+    if next(iter(value), "0") == "0" and list(value) == [str(index) for index in range(len(value))]:
         return inner
     return dict(zip(value, inner, strict=True))
