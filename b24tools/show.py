@@ -19,6 +19,7 @@ from b24tools.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 PLAIN_WIDTH = 10_000  # a line is a line, however long: for grep and for mail
@@ -192,6 +193,17 @@ def use_utf8() -> None:
                 stream.reconfigure(errors="replace")
             else:
                 stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def open_table(console: Console) -> Table:
+    """An empty table as all of ours look: drawn on a terminal, columns apart by a blank elsewhere."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = console.is_terminal
+    gap = 0 if drawn else 1  # a drawn table has dividers, here of blanks
+    look = box.SIMPLE_HEAD if drawn else None
+    return Table(box=look, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
 
 
 def open_console() -> Console:

@@ -82,7 +82,7 @@ def orders(
         if promised := _promised(order):
             console.print(promised, markup=False, highlight=False)
         if order.tasks:
-            console.print(_task_table(order, zone, portal_url, now, drawn=console.is_terminal))
+            console.print(_task_table(order, zone, portal_url, now, console))
         for remark, style in _remarks(order):
             console.print(remark, style=style, markup=False, highlight=False)
     if console.is_terminal and any(task.task_id for order in results for task in order.tasks):
@@ -158,9 +158,7 @@ def _promised(order: OrderResult) -> str:
     )
 
 
-def _task_table(order: OrderResult, zone: ZoneInfo, portal_url: str, now: datetime, *, drawn: bool) -> Any:
-    from rich import box
-    from rich.table import Table
+def _task_table(order: OrderResult, zone: ZoneInfo, portal_url: str, now: datetime, console: Console) -> Any:
     from rich.text import Text
 
     words = {
@@ -172,8 +170,8 @@ def _task_table(order: OrderResult, zone: ZoneInfo, portal_url: str, now: dateti
         "planned": (_("plan"), "cyan"),
         "failed": (_("FAILED"), "bold red"),
     }
-    gap = 0 if drawn else 1  # a drawn table has dividers, here of blanks
-    table = Table(box=box.SIMPLE_HEAD if drawn else None, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
+    drawn = console.is_terminal
+    table = show.open_table(console)
     table.add_column(_("Position"), overflow="fold")
     table.add_column(_("Person"), overflow="fold")
     for name in (_("Start"), _("End"), _("Deadline")):

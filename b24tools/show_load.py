@@ -42,23 +42,15 @@ def data(load: Load, zone: ZoneInfo) -> list[dict[str, Any]]:
 
 def screen(load: Load, zone: ZoneInfo, now: datetime, console: Console | None = None) -> None:
     """A table per department; a sign for each day says how full it is."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     console = console or show.open_console()
-    drawn = console.is_terminal
     signs = BLOCKS if console.encoding.lower().startswith("utf") else TENTHS
     for number, group in enumerate(load.groups):
         if number:
             console.print()
         console.print(group.department.name, style="bold", markup=False)
-        table = Table(
-            box=box.SIMPLE_HEAD if drawn else None,
-            padding=(0, 0 if drawn else 1, 0, 0),
-            pad_edge=False,
-            show_edge=False,
-        )
+        table = show.open_table(console)
         table.add_column(_("Person"), overflow="fold")
         table.add_column(_("Open work"), no_wrap=True, justify="right")
         table.add_column(_("Free"), no_wrap=True)

@@ -46,8 +46,6 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
 
 def screen(why: Why, zone: ZoneInfo, console: Console | None = None) -> None:
     """What was decided, and why, in sentences; then who was considered."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     words = Words(why, zone)
@@ -56,9 +54,7 @@ def screen(why: Why, zone: ZoneInfo, console: Console | None = None) -> None:
     for sentence in words.explanation().splitlines():
         console.print(sentence, markup=False)
     drawn = console.is_terminal
-    table = Table(
-        box=box.SIMPLE_HEAD if drawn else None, padding=(0, 0 if drawn else 1, 0, 0), pad_edge=False, show_edge=False
-    )
+    table = show.open_table(console)
     table.add_column(_("Person"), overflow="fold")
     for name in (_("Free"), _("Finish")):
         table.add_column(name, no_wrap=True)
