@@ -11,21 +11,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools import weeks
-from b24tools.models import Department, Person, Status, Task
+from b24tools.models import Department, Person, TaskRecord
 from b24tools.runs import Runs, to_text
 from b24tools.tallies import Tallies
 
-_COLUMNS = (
-    *("id", "title", "responsible_id", "created_by", "group_id", "status", "created_at", "changed_at"),
-    *("closed_at", "week", "deadline", "estimate_s", "spent_s", "gone", "saved_at"),
-)
+_OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the people tell
+_COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at")
 _TASK = (
     f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - names and marks
     f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
 _COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
-_ID, _CHANGED, _WEEK, _GONE, _SAVED = map(_COLUMNS.index, ("id", "changed_at", "week", "gone", "saved_at"))
 _PERSON = """INSERT INTO people (id, name, active, department_id, department_ids, saved_at) VALUES (?, ?, ?, ?, ?, ?)
  ON CONFLICT (id) DO UPDATE SET name = excluded.name, active = excluded.active,
  department_id = excluded.department_id, department_ids = excluded.department_ids, saved_at = excluded.saved_at"""
@@ -121,7 +118,7 @@ class History(Runs):
 
     # tasks
 
-    def save_tasks(self, tasks: Sequence[Task], now: datetime, zone: ZoneInfo) -> Saved:
+    def save_tasks(self, tasks: Sequence[TaskRecord], now: datetime, zone: ZoneInfo) -> Saved:
         """Save what the portal says of these tasks; the newer `changed_at` wins whatever the order of arrival.
 
         A task that is not closed is kept, too, if it was counted before, and marked gone. Call it inside
@@ -132,19 +129,20 @@ class History(Runs):
         saved_at = to_text(now)
         rows, outdated = [], []
         for task in tasks:
-            row = _task_row(task, zone, saved_at)
             changed_at, counted = before.get(task.id, (None, None))
-            if counted is None and row[_GONE]:
+            gone = task.closed_at is None
+            if counted is None and gone:
                 continue
-            if (changed_at or "") > (row[_CHANGED] or ""):
+            if (changed_at or "") > (task.changed_at or ""):
                 outdated.append((saved_at, task.id))
                 continue
+            week = None if task.closed_at is None else weeks.label_at(task.closed_at, zone)
+            row = (*task[:_OF_RECORD], week, int(gone), saved_at)
             new = _COUNTED_OF(row)
             kind = "new" if counted is None else "same" if counted == new else "changed"
-            week = row[_WEEK] or ""
-            counts[kind][week] = counts[kind].get(week, 0) + 1
+            counts[kind][week or ""] = counts[kind].get(week or "", 0) + 1
             rows.append(row)
-            before[task.id] = row[_CHANGED], new
+            before[task.id] = task.changed_at, new
         self._db.conn.executemany("UPDATE tasks SET saved_at = ? WHERE id = ?", outdated)
         self._db.conn.executemany(_TASK, rows)
         return Saved(**counts)
@@ -187,30 +185,10 @@ class History(Runs):
     def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[str | None, tuple[Any, ...]]]:
         """Of the tasks that are kept: when they changed, and what counts."""
         found: dict[int, tuple[str | None, tuple[Any, ...]]] = {}
-        for first in range(0, len(task_ids), 500):
-            ids = list(task_ids[first : first + 500])
+        last = self._db.conn.execute("SELECT max(id) FROM tasks").fetchone()[0] or 0
+        old = [task_id for task_id in task_ids if task_id <= last]  # the portal counts up
+        for first in range(0, len(old), 500):
+            ids = old[first : first + 500]
             sql = f"SELECT id, changed_at, {', '.join(_COUNTED)} FROM tasks WHERE id IN ({', '.join('?' * len(ids))})"  # noqa: S608 - names and marks
             found.update({row[0]: (row[1], row[2:]) for row in self._db.conn.execute(sql, ids)})
         return found
-
-
-def _task_row(task: Task, zone: ZoneInfo, saved_at: str | None) -> tuple[Any, ...]:
-    """The task in the order of _COLUMNS."""
-    closed = task.closed_at if task.status == Status.COMPLETED else None
-    return (
-        task.id,
-        task.title,
-        task.responsible_id,
-        task.created_by,
-        task.group_id,
-        task.status,
-        to_text(task.created_at),
-        to_text(task.changed_at),
-        to_text(closed),
-        weeks.label_of(closed.astimezone(zone).date()) if closed else None,
-        to_text(task.deadline),
-        task.estimate_s,
-        task.spent_s,
-        int(closed is None),
-        saved_at,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Status(IntEnum):
@@ -80,12 +81,32 @@ class Task:
     auditor_ids: tuple[int, ...] = ()
     comments: int = 0
     responsible_name: str = ""
-    closed_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
         """Not finished, not waiting for control, not declined."""
         return self.status in (*OPEN_WORK, Status.DEFERRED)
+
+
+class TaskRecord(NamedTuple):
+    """What is kept of a task for the leaderboard. `closed_at` is None while the task is not completed.
+
+    Moments are text as they are kept, ISO 8601 UTC of whole seconds: it sorts as they do, and a year brings many.
+    """
+
+    id: int
+    title: str
+    responsible_id: int
+    created_by: int
+    group_id: int
+    status: int
+    created_at: str | None
+    changed_at: str | None
+    closed_at: str | None
+    deadline: str | None
+    estimate_s: int
+    spent_s: int
+    responsible_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

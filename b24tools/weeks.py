@@ -64,6 +64,20 @@ def label_of(day: date) -> str:
     return f"{year}-W{week:02}"
 
 
+def label_at(moment: str, zone: ZoneInfo) -> str:
+    """The label of the week that a moment is in, by the zone's wall clock; the moment is ISO 8601 UTC text."""
+    return _label_all_hour(moment[:13], zone) or label_of(datetime.fromisoformat(moment).astimezone(zone).date())
+
+
+@lru_cache(maxsize=16_384)
+def _label_all_hour(hour: str, zone: ZoneInfo) -> str | None:
+    """The label of all moments of an hour of UTC, `2026-11-20T07`; None where a week begins inside of it."""
+    start = datetime.fromisoformat(f"{hour}:00:00+00:00")
+    ends = (start, start + timedelta(minutes=59, seconds=59))
+    labels = {label_of(moment.astimezone(zone).date()) for moment in ends}
+    return labels.pop() if len(labels) == 1 else None
+
+
 def containing(day: date, kind: str, zone: ZoneInfo) -> Period:
     """The week or month of a day."""
     if kind == MONTH:

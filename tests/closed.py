@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from b24tools import store, weeks
 from b24tools.jobs.leaderboard import Board, Row
-from b24tools.models import Department, Person, Status, Task
+from b24tools.models import Department, Person, Status, TaskRecord
+from b24tools.runs import to_text
 from b24tools.store import Store
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -37,28 +38,25 @@ def task(
     deadline: datetime | None = None,
     status: int = Status.COMPLETED,
     changed: datetime | None = None,
-) -> Task:
+) -> TaskRecord:
     """A task closed by somebody."""
-    return Task(
+    return TaskRecord(
         id=task_id,
-        status=status,
-        responsible_id=user_id,
         title=f"Задача {task_id}",
-        xml_id="",
-        group_id=1,
+        responsible_id=user_id,
         created_by=1,
-        created_at=closed - timedelta(days=3),
-        changed_at=changed or closed,
-        deadline=deadline,
-        start=None,
-        end=None,
+        group_id=1,
+        status=status,
+        created_at=to_text(closed - timedelta(days=3)),
+        changed_at=to_text(changed or closed),
+        closed_at=to_text(closed) if status == Status.COMPLETED else None,
+        deadline=to_text(deadline),
         estimate_s=round(hours * HOUR),
         spent_s=0,
-        closed_at=closed,
     )
 
 
-def save(opened: Store, tasks: Iterable[Task], now: datetime = NOW, zone: ZoneInfo = MOSCOW) -> None:
+def save(opened: Store, tasks: Iterable[TaskRecord], now: datetime = NOW, zone: ZoneInfo = MOSCOW) -> None:
     """As a snapshot saves them."""
     with opened.transaction():
         opened.save_tasks(list(tasks), now, zone)

@@ -76,11 +76,11 @@ def test_a_parked_method_is_parked_for_all_until_its_time(tmp_path: Path) -> Non
     time, path = FakeTime(), tmp_path / "throttle.json"
     first, second = make(path, time), make(path, time)
     first.learn({"Tasks.Task.List": START + 20})
-    assert (second.reset_of("tasks.task.list"), second.parked_until("tasks.task.list")) == (START + 20, None)
+    assert (second.reset_of("tasks.task.list"), second.parked(["tasks.task.list"])) == (START + 20, {})
     first.park("tasks.task.list", START + 20)
-    assert (second.parked_until("tasks.task.LIST"), second.parked_until("user.get")) == (START + 20, None)
+    assert second.parked(["tasks.task.LIST", "user.get"]) == {"tasks.task.LIST": START + 20}
     time.now += 20
-    assert (second.parked_until("tasks.task.list"), second.reset_of("tasks.task.list")) == (None, None)
+    assert (second.parked(["tasks.task.list"]), second.reset_of("tasks.task.list")) == ({}, None)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_a_broken_or_foreign_file_is_a_fresh_start(tmp_path: Path, text: bytes) 
     path.write_bytes(text)
     throttle = make(path, time)
     assert (
-        throttle.parked_until("user.get"),
+        throttle.parked(["user.get"]),
         [throttle.acquire() for _ in range(4)],
-    ) == (None, [0.0, 0.0, 0.0, 0.5])
+    ) == ({}, [0.0, 0.0, 0.0, 0.5])
     assert json.loads(path.read_bytes())["version"] == 1
 
 
@@ -133,7 +133,7 @@ def test_a_file_from_the_far_future_blocks_nobody(tmp_path: Path) -> None:
         json.dumps({"version": 1, "level": 1e12, "at": future, "parked": {"user.get": future}, "resets": {}})
     )
     throttle = make(path, time)
-    assert (throttle.parked_until("user.get"), throttle.acquire()) == (None, 50.5)
+    assert (throttle.parked(["user.get"]), throttle.acquire()) == ({}, 50.5)
 
 
 def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(

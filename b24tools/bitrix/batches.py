@@ -211,7 +211,7 @@ def _settle_one(
         return Item(key, error=codes.refusal(method, code, description))
     if key not in answer["result"]:
         return Trouble(method, _("the batch came back without it"), may_have_run=True)
-    if references(command) & failed:
+    if failed and references(command) & failed:
         return Trouble(method, _("the command it refers to failed"), may_have_run=True)
     total, following = answer["result_total"].get(key), answer["result_next"].get(key)
     spent = answer["result_time"].get(key)

@@ -206,7 +206,7 @@ def _rising(listing: Listing, result: Any, last: int) -> list[dict[str, Any]] | 
     if not isinstance(result, list):
         return None
     for row in result:
-        number = to_int(row.get(listing.key)) if isinstance(row, Mapping) else None
+        number = to_int(row.get(listing.key)) if isinstance(row, dict) else None
         if number is None or number <= last:
             return None
         last = number

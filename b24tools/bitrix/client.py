@@ -190,10 +190,12 @@ class Client:
         self, pending: dict[str, Command], done: dict[str, Item], patience: Patience, *, halt: bool
     ) -> dict[str, Command]:
         """Wait for methods that are blocked, or give up those that are for too long."""
-        ends = {command.method: self._throttle.parked_until(command.method) for command in pending.values()}
-        blocks = {method: _blocked(method, until) for method, until in ends.items() if until is not None}
+        methods = {command.method for command in pending.values()}
+        blocks = {method: _blocked(method, until) for method, until in self._throttle.parked(methods).items()}
+        if not blocks:
+            return pending
         hopeless = {name: block for name, block in blocks.items() if not patience.allows(block.until or 0.0)}
-        if hopeless and (halt or len(hopeless) == len(ends)):
+        if hopeless and (halt or len(hopeless) == len(methods)):
             raise max(hopeless.values(), key=lambda block: block.until or 0.0).busy(self._clock())
         going: dict[str, Command] = {}
         for key, command in pending.items():
@@ -241,7 +243,7 @@ class Client:
         # Broken JSON would not be refused: the method would run without its parameters.
         content = json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         while True:
-            if until := self._throttle.parked_until(method):
+            if until := self._throttle.parked([method]).get(method):
                 patience.pause(_blocked(method, until))
             self._throttle.acquire(self._tell_of_throttle)
             patience.sent_at = self._clock()

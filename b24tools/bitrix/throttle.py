@@ -15,7 +15,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,9 +101,11 @@ class Throttle:
         """No process is to call this method before `until`."""
         self._change(lambda state, now: state.parked.update({method.lower(): until}))
 
-    def parked_until(self, method: str) -> float | None:
-        """When this method may be called again; None when it may be now."""
-        return self._change(lambda state, now: state.parked.get(method.lower()))
+    def parked(self, methods: Iterable[str]) -> dict[str, float]:
+        """Those of the methods that must not be called now, with the moments from which they may be again."""
+        names = set(methods)
+        parked = self._change(lambda state, now: dict(state.parked))
+        return {name: parked[name.lower()] for name in names if name.lower() in parked}
 
     def _reserve(self, state: _State, now: float) -> float:
         state.level += 1

@@ -20,7 +20,7 @@ from b24tools.i18n import _
 from b24tools.inbox import BY_MODE, DONE, IGNORED, NewEvent, StoredEvent
 from b24tools.jobs import event_body, strangers
 from b24tools.jobs.event_body import Event, Refusal
-from b24tools.models import Person, Status, Task
+from b24tools.models import Person, Status, TaskRecord
 from b24tools.store import Store
 
 TASKS_AT_ONCE = 50
@@ -217,7 +217,7 @@ def _follow(
     if not names:
         return Processed()
     fates = _Fates()
-    tasks: list[Task] = []
+    tasks: list[TaskRecord] = []
     deleted: list[int] = []
     people: list[Person] = []
     try:
@@ -243,14 +243,16 @@ def _follow(
         return settle(fates)
 
 
-def _read(client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates) -> tuple[list[Task], list[int], bool]:
+def _read(
+    client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates
+) -> tuple[list[TaskRecord], list[int], bool]:
     """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
     queries = {f"tasks{number}": (ids, methods.tasks_as_closed(ids)) for number, ids in enumerate(_portions(task_ids))}
     commands = {"profile": methods.profile().command, "time": methods.server_time().command}
     items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
     owner = methods.profile().of(items["profile"])
     portal_zone = methods.owner_zone(owner, zone, methods.server_time().of(items["time"]))
-    tasks: list[Task] = []
+    tasks: list[TaskRecord] = []
     missing: list[int] = []
     for key, (ids, query) in queries.items():
         left = set(ids)
@@ -265,14 +267,14 @@ def _read(client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates
                 )
             left.remove(number)
             try:
-                tasks.append(methods.read_task(row, portal_zone))
+                tasks.append(methods.read_record(row, portal_zone))
             except errors.PortalError as error:  # one strange row is no reason to lose the others
                 fates.failed[number] = error.message
         missing += sorted(left)
     return tasks, missing, owner.admin
 
 
-def _meet(store: Store, client: Client, tasks: Sequence[Task]) -> list[Person]:
+def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Person]:
     """Those responsible for closed tasks whom nobody knows yet."""
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
     unknown = sorted(names.keys() - store.known_people()) if names else []

@@ -19,7 +19,7 @@ from b24tools.bitrix import chains, codes, methods
 from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
 from b24tools.jobs import strangers
-from b24tools.models import Department, Owner, Person, Status, Task
+from b24tools.models import Department, Owner, Person, TaskRecord
 from b24tools.runs import Run
 from b24tools.store import Store
 
@@ -121,11 +121,15 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _Part:
-    """What an answer holds, ready to be saved. `trouble`: why the lists cannot be read any further."""
+    """What an answer holds, ready to be saved. `trouble`: why the lists cannot be read any further.
+
+    `all_people`: the last of them are among these.
+    """
 
     departments: Sequence[Department]
     people: Sequence[Person]
-    tasks: Sequence[Task]
+    all_people: bool
+    tasks: Sequence[TaskRecord]
     asked_at: datetime
     requests: int
     trouble: errors.PortalError | None
@@ -186,6 +190,7 @@ class _Harvest:
         self._store, self._client, self._span, self._rules = store, client, span, rules
         self._now, self._progress = now, progress
         self._start, self._end = span[0].start, span[-1].end
+        self._window = self._start.isoformat(), self._end.isoformat()  # as the tasks' moments are written
         self._started_at = now()
         self._run = self._unfinished()
         self._requests_before = client.requests - (self._run.requests if self._run else 0)
@@ -258,9 +263,9 @@ class _Harvest:
         if self._owner is None:
             self._meet(items)
         departments = self._departments.read(items) if self._departments else []
-        people = methods.read_people(self._people.read(items)) if self._people else []
+        people, all_people = self._read_people(items)
         rows = self._tasks.read(items)
-        tasks = [task for row in rows if self._counts(task := methods.read_task(row, self._portal_zone))]
+        tasks = [task for row in rows if self._counts(task := methods.read_record(row, self._portal_zone))]
         self._names |= {task.responsible_id: task.responsible_name for task in tasks}
         trouble = None
         try:
@@ -270,7 +275,13 @@ class _Harvest:
         except errors.PortalError as error:
             trouble = error
         requests = self._client.requests - self._requests_before
-        return _Part(departments, people, tasks, answer.asked_at, requests, trouble)
+        return _Part(departments, people, all_people, tasks, answer.asked_at, requests, trouble)
+
+    def _read_people(self, items: Mapping[str, Item]) -> tuple[list[Person], bool]:
+        if self._people is None or self._people.complete:
+            return [], False
+        people = methods.read_people(self._people.read(items))
+        return people, self._people.complete
 
     def save(self, part: _Part) -> None:
         """Save what a batch brought, and the cursor with it."""
@@ -281,7 +292,7 @@ class _Harvest:
             self._store.save_people(part.people, self._now())
             if part.departments:
                 self._store.save_last_read("departments", self._started_at)
-            if self._people and self._people.complete:
+            if part.all_people:
                 self._store.retire_unseen_people(run.started_at)
                 self._store.save_last_read("people", run.started_at)
             newer = self._store.followed_since([task.id for task in tasks], part.asked_at)  # for an event, meanwhile
@@ -314,10 +325,10 @@ class _Harvest:
             people_cursor=self._people.after if going and self._people else None,
         )
 
-    def _counts(self, task: Task) -> bool:
+    def _counts(self, task: TaskRecord) -> bool:
         """Whether the task was closed in one of the weeks; the margin, or an ignored filter, brings others, too."""
-        closed = task.closed_at
-        return task.status == Status.COMPLETED and closed is not None and self._start <= closed < self._end
+        start, end = self._window
+        return task.closed_at is not None and start <= task.closed_at < end
 
     def finish(self) -> Result:
         """Mark what is gone and close the run."""

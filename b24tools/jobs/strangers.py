@@ -27,7 +27,7 @@ def names_on(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
     chunks = [task_ids[first : first + chains.PAGE] for first in range(0, len(task_ids), chains.PAGE)]
     queries = {f"tasks{number}": methods.tasks_as_closed(chunk) for number, chunk in enumerate(chunks)}
     items = client.batch({key: query.command for key, query in queries.items()})
-    tasks = (methods.read_task(row, UTC) for key, query in queries.items() for row in query.of(items[key]))
+    tasks = (methods.read_record(row, UTC) for key, query in queries.items() for row in query.of(items[key]))
     return {task.responsible_id: task.responsible_name for task in tasks}
 
 

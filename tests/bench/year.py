@@ -10,7 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from b24tools import store, weeks
-from b24tools.models import Department, Person, Status, Task
+from b24tools.models import Department, Person, Status, TaskRecord
+from b24tools.runs import to_text
 
 ZONE = ZoneInfo("Europe/Moscow")
 PEOPLE, DEPARTMENTS, WEEKS = 2_000, 100, 52
@@ -37,25 +38,22 @@ def make(path: Path, tasks: int, now: datetime) -> None:
             opened.finish_run(run, now, complete=True)
 
 
-def _task(task_id: int, chance: random.Random, start: datetime, end: datetime) -> Task:
+def _task(task_id: int, chance: random.Random, start: datetime, end: datetime) -> TaskRecord:
     closed = start + (end - start) * chance.random()
     deadline = closed + timedelta(hours=chance.uniform(-24, 72)) if chance.random() < 0.7 else None
-    return Task(
+    return TaskRecord(
         id=task_id,
-        status=Status.COMPLETED,
-        responsible_id=1 + int(chance.expovariate(4) * PEOPLE) % PEOPLE,
         title=f"Сварщик: 1Ц-{task_id:08}",
-        xml_id="",
-        group_id=1,
+        responsible_id=1 + int(chance.expovariate(4) * PEOPLE) % PEOPLE,
         created_by=1,
-        created_at=closed - timedelta(days=5),
-        changed_at=closed,
-        deadline=deadline,
-        start=None,
-        end=None,
+        group_id=1,
+        status=Status.COMPLETED,
+        created_at=to_text(closed - timedelta(days=5)),
+        changed_at=to_text(closed),
+        closed_at=to_text(closed),
+        deadline=to_text(deadline),
         estimate_s=chance.randrange(300, 36_000, 300),
         spent_s=0,
-        closed_at=closed,
     )
 
 
