@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
 from b24tools import errors
 from b24tools.bitrix import address, codes
 from b24tools.bitrix.patience import Trouble, said
@@ -47,9 +49,12 @@ def resets(times: Mapping[str, Any], now: float) -> dict[str, float]:
 
 def _parse(content: bytes) -> dict[str, Any] | None:
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
+        body = from_json(content)  # quicker, and it keeps a name that comes ten thousand times once
+    except ValueError:
+        try:
+            body = json.loads(content)  # takes a byte order mark, and half a surrogate pair
+        except (ValueError, RecursionError):
+            return None
     return body if isinstance(body, dict) else None
 
 

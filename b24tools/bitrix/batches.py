@@ -77,20 +77,19 @@ def is_batchable(params: Mapping[str, Any]) -> bool:
     return True
 
 
-def pack(commands: Mapping[str, Command]) -> dict[str, str]:
-    """The commands as the portal wants them."""
-    packed = {}
-    for key, command in commands.items():
-        query = _encode(command.params)
-        packed[key] = f"{command.method}?{query}" if query else command.method
-    return packed
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Commands that go in one request; `packed` as the portal wants them."""
+
+    commands: dict[str, Command]
+    packed: dict[str, str]
 
 
-def split(commands: Mapping[str, Command], *, halt: bool) -> list[dict[str, Command]]:
+def split(commands: Mapping[str, Command], *, halt: bool) -> list[Chunk]:
     """The commands in the fifties they are sent in; raises ValueError for what must not be sent."""
     pairs = list(commands.items())
-    chunks = [dict(pairs[start : start + MOST_COMMANDS]) for start in range(0, len(pairs), MOST_COMMANDS)]
-    for chunk in chunks:
+    fifties = [dict(pairs[start : start + MOST_COMMANDS]) for start in range(0, len(pairs), MOST_COMMANDS)]
+    for chunk in fifties:
         before: set[str] = set()
         for key, command in chunk.items():
             check_method(command.method)
@@ -101,14 +100,18 @@ def split(commands: Mapping[str, Command], *, halt: bool) -> list[dict[str, Comm
             if refers and not halt and not codes.is_read(command.method):
                 raise ValueError(f"{key}: a write that refers to another command needs halt")
             before.add(key)
-    pack(commands)
-    return chunks
+    return [Chunk(chunk, {key: _pack(command) for key, command in chunk.items()}) for chunk in fifties]
 
 
 def references(command: Command) -> set[str]:
     """The keys of the commands that this one refers to."""
     found = (_REFERENCE_KEY.match(text) for text in _with_dollars(command.params) if isinstance(text, Reference))
     return {match[1] for match in found if match}
+
+
+def _pack(command: Command) -> str:
+    query = _encode(command.params)
+    return f"{command.method}?{query}" if query else command.method
 
 
 def _encode(params: Mapping[str, Any]) -> str:

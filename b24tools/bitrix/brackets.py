@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
+SHORT = 64  # characters of a text worth remembering
+
 
 def encode(params: Mapping[str, Any]) -> str:
     """Nested values as one query string, percent-encoded once.
@@ -18,18 +20,16 @@ def encode(params: Mapping[str, Any]) -> str:
     Only what the notation can carry is taken: `None`, booleans and empty containers have no form
     in it (they would vanish or change their meaning on the portal), so they raise ValueError.
     """
-    return "&".join(f"{_quote_name(key)}={_quote(value)}" for key, value in _flatten(params))
-
-
-@lru_cache(maxsize=1024)
-def _quote_name(text: str) -> str:
-    """The pages of a list have the same names, hundreds of times over."""
-    return _quote(text)
+    return "&".join(f"{_quote(key)}={_quote(value)}" for key, value in _flatten(params))
 
 
 def _quote(text: str) -> str:
-    if text.isascii() and text.isalnum():
-        return text
+    return _quote_short(text) if len(text) <= SHORT else _quote_short.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)
+def _quote_short(text: str) -> str:
+    """The pages of a list have the same names and values, hundreds of times over."""
     return quote(text, safe="", errors="replace")  # half a surrogate pair has no UTF-8 form
 
 

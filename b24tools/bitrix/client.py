@@ -120,8 +120,10 @@ class Client:
             times if isinstance(times, Mapping) else {},
         )
 
-    def batch(self, commands: Mapping[str, Command], *, halt: bool = False) -> dict[str, Item]:
-        """Call many methods, fifty to a request; each item has its own result or error.
+    def batch(
+        self, commands: Mapping[str, Command], *, halt: bool = False, on_sent: Callable[[], None] | None = None
+    ) -> dict[str, Item]:
+        """Call many methods, fifty to a request; each item has its own result or error. `on_sent`: a request has left.
 
         Raises only while nothing has been answered. A failure after that becomes the error of the
         items it left without an answer, so that what was done is not lost from sight.
@@ -130,14 +132,14 @@ class Client:
         failure: errors.PortalError | None = None
         for chunk in batches.split(commands, halt=halt):
             if failure is not None:
-                done |= {key: batches.not_sent(key, command, failure) for key, command in chunk.items()}
+                done |= {key: batches.not_sent(key, command, failure) for key, command in chunk.commands.items()}
             elif halt and any(item.error for item in done.values()):
-                done |= {key: batches.not_run(key, command) for key, command in chunk.items()}
+                done |= {key: batches.not_run(key, command) for key, command in chunk.commands.items()}
             else:
-                failure = self._run_chunk(chunk, done, halt=halt)
+                failure = self._run_chunk(chunk, done, on_sent, halt=halt)
                 if failure is not None and not done:
                     raise failure
-                done |= {key: Item(key, error=failure) for key in chunk if key not in done}
+                done |= {key: Item(key, error=failure) for key in chunk.commands if key not in done}
         return {key: done[key] for key in commands}
 
     def pages(
@@ -161,18 +163,18 @@ class Client:
                 raise chains.not_rising(listing)
 
     def _run_chunk(
-        self, chunk: Mapping[str, Command], done: dict[str, Item], *, halt: bool
+        self, chunk: batches.Chunk, done: dict[str, Item], on_sent: Callable[[], None] | None, *, halt: bool
     ) -> errors.PortalError | None:
         """Send one batch, and again what may be sent again; the failure that ended it, if any."""
-        pending = dict(chunk)
+        pending = dict(chunk.commands)
         patience = self._patience()
         try:
             pending = self._set_parked_aside(pending, done, patience, halt=halt)
             while pending:
                 safe = all(codes.is_read(command.method) for command in pending.values())
-                params = {"halt": int(halt), "cmd": batches.pack(pending)}
+                params = {"halt": int(halt), "cmd": {key: chunk.packed[key] for key in pending}}
                 names = tuple(command.method for command in pending.values())
-                body = self._exchange("batch", params, names, patience, safe=safe)
+                body = self._exchange("batch", params, names, patience, safe=safe, on_sent=on_sent)
                 self._learn(batches.times(pending, body["result"]))
                 outcome = batches.settle(pending, body["result"], halt=halt)
                 for item in outcome.done.values():
@@ -237,7 +239,14 @@ class Client:
             self._on_wait(seconds, reason)
 
     def _exchange(
-        self, method: str, params: Mapping[str, Any], names: tuple[str, ...], patience: Patience, *, safe: bool
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        names: tuple[str, ...],
+        patience: Patience,
+        *,
+        safe: bool,
+        on_sent: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
         """Send until there is an answer with a result; raises what the errors module says."""
         # Broken JSON would not be refused: the method would run without its parameters.
@@ -247,7 +256,7 @@ class Client:
                 patience.pause(_blocked(method, until))
             self._throttle.acquire(self._tell_of_throttle)
             patience.sent_at = self._clock()
-            outcome = self._attempt(method, content, names)
+            outcome = self._attempt(method, content, names, on_sent)
             if isinstance(outcome, dict):
                 self._learn({method: outcome.get("time")})
                 return outcome
@@ -257,11 +266,13 @@ class Client:
                 raise outcome.uncertain(patience.sent_at)
             patience.pause(self._tell_throttle(outcome))
 
-    def _attempt(self, method: str, content: bytes, names: tuple[str, ...]) -> answers.Outcome:
+    def _attempt(
+        self, method: str, content: bytes, names: tuple[str, ...], on_sent: Callable[[], None] | None
+    ) -> answers.Outcome:
         """Send once. Troubles are returned, not raised, so that nothing of httpx is chained to them."""
         started = self._clock()
         try:
-            response = self._http.post(self._address.base + method, content=content)
+            response = self._http.post(self._address.base + method, content=content, extensions=_traced(on_sent))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             never_left = isinstance(error, _NEVER_LEFT)
             outcome, status = self._network_trouble(method, error, never_left), type(error).__name__
@@ -301,6 +312,13 @@ class Client:
     def _tell_of_throttle(self, seconds: float) -> None:
         if seconds >= NOTICEABLE_WAIT_S:
             self._tell_user(seconds, _("keeping to the portal's rate of requests"))
+
+
+def _traced(on_sent: Callable[[], None] | None) -> dict[str, Any] | None:
+    """httpx' way to tell how far a request has come."""
+    if on_sent is None:
+        return None
+    return {"trace": lambda event, _info: on_sent() if event == "http11.send_request_body.complete" else None}
 
 
 def _blocked(method: str, until: float) -> Trouble:

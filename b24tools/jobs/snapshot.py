@@ -27,9 +27,11 @@ RESUMABLE = timedelta(hours=1)
 # Asked for beyond both ends: a clock change may put a portal's wall clock and its filter an hour apart.
 MARGIN = timedelta(hours=1)
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
+LEAVING_S = 0.05  # longer than a request takes to leave
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 _LIMITS = (codes.QUERY_LIMIT, codes.OPERATION_LIMIT)
 
+_Ask = Callable[[Mapping[str, Command], Callable[[], None]], "_Answer"]
 Progress = Callable[[str, int, int | None], None]
 
 
@@ -102,9 +104,9 @@ def take(
     harvest = _Harvest(store, client, span, rules, now, progress)
     coming: Future[_Answer] | None = _asked(harvest.ask, harvest.commands())
     while coming is not None:
-        part = harvest.read(coming.result())
+        part = harvest.take(coming.result())
         commands = harvest.commands() if part.trouble is None else {}
-        coming = _asked(harvest.ask, commands) if commands else None  # the portal works while this is saved
+        coming = _asked(harvest.ask, commands) if commands else None  # the portal works while this is read and saved
         harvest.save(part)
         if part.trouble is not None:
             raise part.trouble
@@ -121,31 +123,32 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _Part:
-    """What an answer holds, ready to be saved. `trouble`: why the lists cannot be read any further.
-
-    `all_people`: the last of them are among these.
-    """
+    """What of an answer counts, people and tasks as rows. `trouble`: why the lists cannot be read any further."""
 
     departments: Sequence[Department]
-    people: Sequence[Person]
-    all_people: bool
-    tasks: Sequence[TaskRecord]
+    people: Sequence[Mapping[str, Any]]
+    tasks: Sequence[Mapping[str, Any]]
     asked_at: datetime
     requests: int
     trouble: errors.PortalError | None
 
 
-def _asked(ask: Callable[[Mapping[str, Command]], _Answer], commands: Mapping[str, Command]) -> Future[_Answer]:
-    """The answer to come, asked for in a thread: one that nobody waits for must not keep the program from ending."""
+def _asked(ask: _Ask, commands: Mapping[str, Command]) -> Future[_Answer]:
+    """The answer to come, asked for in a thread: one that nobody waits for must not keep the program from ending.
+
+    Comes back when the request has left, or must wait: of two threads that work, each only keeps the other waiting.
+    """
     future: Future[_Answer] = Future()
+    sent = threading.Event()
 
     def work() -> None:
         try:
-            future.set_result(ask(commands))
+            future.set_result(ask(commands, sent.set))
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
             future.set_exception(error)
 
     threading.Thread(target=work, name="snapshot", daemon=True).start()
+    sent.wait(LEAVING_S)
     return future
 
 
@@ -244,12 +247,12 @@ class _Harvest:
                 found |= reader.commands(self._room - len(found))
         return found
 
-    def ask(self, commands: Mapping[str, Command]) -> _Answer:
+    def ask(self, commands: Mapping[str, Command], on_sent: Callable[[], None]) -> _Answer:
         """Send a batch; once, if a long one took the portal too long, the beginning of it instead."""
         sent = self._client.requests
         asked_at = self._now()
         try:
-            return _Answer(self._client.batch(commands), asked_at)
+            return _Answer(self._client.batch(commands, on_sent=on_sent), asked_at)
         except errors.PortalBusy as error:
             too_long = error.portal_code not in _LIMITS and error.until is None and self._client.requests > sent
             if not too_long or len(commands) <= FEWER_COMMANDS:
@@ -257,16 +260,14 @@ class _Harvest:
             self._room = FEWER_COMMANDS
             return _Answer(self._client.batch(self.commands()), asked_at)
 
-    def read(self, answer: _Answer) -> _Part:
+    def take(self, answer: _Answer) -> _Part:
         """Take the rows that count out of an answer; from here on `commands` are the next ones."""
         items = answer.items
         if self._owner is None:
             self._meet(items)
         departments = self._departments.read(items) if self._departments else []
-        people, all_people = self._read_people(items)
-        rows = self._tasks.read(items)
-        tasks = [task for row in rows if self._counts(task := methods.read_record(row, self._portal_zone))]
-        self._names |= {task.responsible_id: task.responsible_name for task in tasks}
+        people = self._people.read(items) if self._people else []
+        tasks = self._tasks.read(items)
         trouble = None
         try:
             for reader in (self._people, self._tasks):
@@ -275,30 +276,27 @@ class _Harvest:
         except errors.PortalError as error:
             trouble = error
         requests = self._client.requests - self._requests_before
-        return _Part(departments, people, all_people, tasks, answer.asked_at, requests, trouble)
-
-    def _read_people(self, items: Mapping[str, Item]) -> tuple[list[Person], bool]:
-        if self._people is None or self._people.complete:
-            return [], False
-        people = methods.read_people(self._people.read(items))
-        return people, self._people.complete
+        return _Part(departments, people, tasks, answer.asked_at, requests, trouble)
 
     def save(self, part: _Part) -> None:
-        """Save what a batch brought, and the cursor with it."""
-        tasks = part.tasks
+        """Read and save what a batch brought, and the cursor with it."""
+        people = methods.read_people(part.people)
+        records = (methods.read_record(row, self._portal_zone) for row in part.tasks)
+        tasks = [task for task in records if self._counts(task)]
+        self._names |= {task.responsible_id: task.responsible_name for task in tasks}
         with self._store.transaction():
             run = self._run or self._begin()
             self._store.save_departments(part.departments, self._now())
-            self._store.save_people(part.people, self._now())
+            self._store.save_people(people, self._now())
             if part.departments:
                 self._store.save_last_read("departments", self._started_at)
-            if part.all_people:
+            if self._people and self._people.complete and run.people_cursor is not None:  # these are the last
                 self._store.retire_unseen_people(run.started_at)
                 self._store.save_last_read("people", run.started_at)
             newer = self._store.followed_since([task.id for task in tasks], part.asked_at)  # for an event, meanwhile
             current = [task for task in tasks if task.id not in newer]
             saved = self._store.save_tasks(current, self._now(), self._rules.zone)
-            run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(part.people))
+            run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
             run = replace(run, counts=_add_counts(run.counts, vars(saved)), requests=part.requests)
             self._run = self._with_cursors(run)
             self._store.advance_run(self._run)
