@@ -48,8 +48,12 @@ class Finished:
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """This process's, without settings of b24tools that are not of the measurement, and these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("B24_", "BITRIX_", "TZ_NAME"))}
+    """This process's, without settings of b24tools that are not of the measurement, and these.
+
+    And without what keeps Python from storing a module's bytecode: what pip has installed has it.
+    """
+    foreign = ("B24_", "BITRIX_", "TZ_NAME", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | dict(env)
 
 

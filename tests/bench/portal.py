@@ -37,10 +37,13 @@ class Running:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Whom each client's TLS is to trust."""
-        bundle = str(self.authority)
-        names = ("B24_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-        return dict.fromkeys(names, bundle) | {"NO_PROXY": "127.0.0.1", "BITRIX_WEBHOOK_URL": self.url}
+        """Whom each client's TLS is to trust: the portal's authority besides the public ones, as on any machine.
+
+        Ours is an addition, the others' is all there is.
+        """
+        public = str(self.authority.with_name("public.pem"))
+        trusted = {"B24_CA_BUNDLE": str(self.authority), "REQUESTS_CA_BUNDLE": public, "SSL_CERT_FILE": public}
+        return trusted | {"NO_PROXY": "127.0.0.1", "BITRIX_WEBHOOK_URL": self.url}
 
     def ready(self, *, brake: bool = True) -> None:
         """As if nobody had asked anything for a long while."""
@@ -139,6 +142,7 @@ def _company(people: int, tasks: int) -> Any:
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
+    import certifi
     import trustme
 
     authority = trustme.CA()
@@ -148,6 +152,8 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         blob.write_to_path(str(chain), append=True)
     certificate.private_key_pem.write_to_path(str(key))
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    public = Path(certifi.where()).read_bytes() + b"\n" + authority.cert_pem.bytes()
+    (folder / "public.pem").write_bytes(public)
     return chain, key
 
 
