@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import traceback
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import httpx
@@ -12,6 +15,7 @@ import pytest
 from b24tools import errors
 from b24tools.bitrix.batches import Reference
 from b24tools.bitrix.client import Client, Command, Item, is_batchable
+from b24tools.bitrix.throttle import Throttle
 from tests.scripted import SECRET, START, FakeTime, Script, batch_answer, error, ok, open_client
 
 LIMIT = {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
@@ -275,3 +279,45 @@ def test_what_cannot_be_batched_can_be_called() -> None:
     client: Client = open_client(script)
     client.call("tasks.task.add", text)
     assert [("tasks.task.add", text)] == script.asked
+
+
+def test_a_request_has_left_before_it_is_answered() -> None:
+    """Told while the portal works on it: this one waits to be told."""
+    left = threading.Event()
+    seen_first = []
+
+    class Portal(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen_first.append(left.wait(10))
+            body = json.dumps({"result": {"result": {"a": 1}, "result_error": []}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Portal) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/rest/7/{SECRET}/"
+        with Client(url, throttle=Throttle(None), retry_s=0) as client:
+            items = client.batch({"a": GET}, on_sent=left.set)
+
+    assert ([True], {"a": 1}) == (seen_first, seen(items))
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        (b'\xef\xbb\xbf{"result": {"result": {"a": "x"}}}', "x"),  # a byte order mark
+        (b'{"result": {"result": {"a": "\\ud83d"}}}', "\ud83d"),  # half a surrogate pair
+        (b'{"result": {"result": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}}", None),
+    ],
+)
+def test_json_that_strict_readers_refuse_is_read(content: bytes, title: str | None) -> None:
+    """What PHP can write is an answer; so is one nested deeper than most."""
+    items = open_client(Script(httpx.Response(200, content=content))).batch({"a": GET})
+
+    assert items["a"].result == title if title is not None else isinstance(items["a"].result, list)

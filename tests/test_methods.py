@@ -11,7 +11,7 @@ import pytest
 from b24tools import errors
 from b24tools.bitrix import methods, shapes
 from b24tools.bitrix.batches import Item, is_batchable
-from b24tools.models import Absence, Department, Owner, Person, Task
+from b24tools.models import Absence, Department, Owner, Person, Task, TaskRecord
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -124,9 +124,42 @@ def test_every_half_hour_of_a_year_is_the_wall_clocks(name: str, year: int) -> N
     """The days on which clocks change included: most days are reckoned with one offset."""
     zone, wall = ZoneInfo(name), datetime(year, 1, 1)  # noqa: DTZ001 - a wall clock
     halves = [wall + timedelta(minutes=30 * number) for number in range(365 * 48)]
-    assert [one.replace(tzinfo=zone).astimezone(UTC) for one in halves] == [
-        shapes.read_moment(f"{one.isoformat()}+03:00", zone) for one in halves
-    ]
+    texts = [f"{one.isoformat()}+03:00" for one in halves]
+    moments = [one.replace(tzinfo=zone).astimezone(UTC) for one in halves]
+    assert moments == [shapes.read_moment(text, zone) for text in texts]
+    assert [one.isoformat() for one in moments] == [shapes.read_as_text(text, zone) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "2026-02-31T10:00:00+03:00", "2026-11-20T25:00:00+03:00", "2026-11-20T10:61:00+03:00"]
+)
+def test_what_is_no_moment_is_no_text_of_one(text: str) -> None:
+    """Though it looks like one."""
+    with pytest.raises(errors.PortalError, match="something unexpected"):
+        shapes.read_as_text(text, MOSCOW)
+
+
+def test_a_record_is_what_is_kept_of_a_task() -> None:
+    """Only a completed one has a moment of closing: a task that awaits control has a CLOSED_DATE, too."""
+    closed = ROW | {"status": "5", "closedDate": "2026-11-20T10:15:00+03:00", "deadline": "0000-00-00 00:00:00"}
+    record = TaskRecord(
+        id=3711,
+        title="Сварщик: 1",
+        responsible_id=7,
+        created_by=1,
+        group_id=0,
+        status=5,
+        created_at="2026-11-02T07:06:08+00:00",
+        changed_at=None,
+        closed_at="2026-11-20T07:15:00+00:00",
+        deadline=None,
+        estimate_s=0,
+        spent_s=0,
+        responsible_name="Иван Иванов",
+    )
+
+    assert record == methods.read_record(closed, MOSCOW)
+    assert record._replace(status=4, closed_at=None) == methods.read_record(closed | {"status": "4"}, MOSCOW)
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59+03:00", "0001-01-01T00:00:00+03:00"])

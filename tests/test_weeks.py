@@ -106,3 +106,17 @@ def test_what_is_no_span_is_refused(text: str) -> None:
     """With examples."""
     with pytest.raises(errors.ConfigError, match="is not a span of time"):
         weeks.parse_span(text)
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "label"),
+    [
+        ("2026-11-15T18:29:59+00:00", "Asia/Kolkata", "2026-W46"),  # a week begins inside an hour of UTC
+        ("2026-11-15T18:30:00+00:00", "Asia/Kolkata", "2026-W47"),
+        ("2026-11-15T20:59:59+00:00", "Europe/Moscow", "2026-W46"),
+        ("2026-11-15T21:00:00+00:00", "Europe/Moscow", "2026-W47"),
+    ],
+)
+def test_a_moments_week_is_that_of_the_zones_wall_clock(moment: str, zone: str, label: str) -> None:
+    """To the second, whatever the zone's offset."""
+    assert label == weeks.label_at(moment, ZoneInfo(zone))

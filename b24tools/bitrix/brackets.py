@@ -24,13 +24,14 @@ def encode(params: Mapping[str, Any]) -> str:
 
 
 def _quote(text: str) -> str:
-    return _quote_short(text) if len(text) <= SHORT else _quote_short.__wrapped__(text)
+    return _quote_short(text) if len(text) <= SHORT else _percent(text)
 
 
-@lru_cache(maxsize=4096)
-def _quote_short(text: str) -> str:
-    """The pages of a list have the same names and values, hundreds of times over."""
+def _percent(text: str) -> str:
     return quote(text, safe="", errors="replace")  # half a surrogate pair has no UTF-8 form
+
+
+_quote_short = lru_cache(maxsize=4096)(_percent)  # the pages of a list have the same names and values, again and again
 
 
 def _flatten(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
