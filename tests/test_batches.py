@@ -321,3 +321,16 @@ def test_json_that_strict_readers_refuse_is_read(content: bytes, title: str | No
     items = open_client(Script(httpx.Response(200, content=content))).batch({"a": GET})
 
     assert items["a"].result == title if title is not None else isinstance(items["a"].result, list)
+
+
+def test_the_throttle_is_asked_for_a_request_not_for_each_of_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question locks and reads the file that all processes share."""
+    asked = []
+    parked = Throttle.parked
+    monkeypatch.setattr(Throttle, "parked", lambda self, names: asked.append(set(names)) or parked(self, names))
+
+    open_client(Script(batch_answer({f"k{number}": 1 for number in range(50)}))).batch(
+        {f"k{number}": GET for number in range(50)}
+    )
+
+    assert [{"tasks.task.get"}, {"batch"}] == asked
