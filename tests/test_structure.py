@@ -162,3 +162,16 @@ def test_importing_the_package_starts_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "[]\n" == done.stdout
+
+
+def test_the_client_brings_no_command_line() -> None:
+    """httpx would load its own, with rich, click and pygments, and works without."""
+    code = """
+import sys
+from b24tools.bitrix import client
+print(sorted({"rich", "click", "pygments"} & set(sys.modules)), client.httpx.URL("https://example.com").host)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "[] example.com\n" == done.stdout
