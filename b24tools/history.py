@@ -163,7 +163,8 @@ class History(Runs):
         window = [to_text(start), to_text(end), to_text(run_started_at)]
         found = self._db.query(f"SELECT week, count(*) AS n FROM tasks WHERE {where} GROUP BY week", window)  # noqa: S608
         counts = {row["week"]: row["n"] for row in found}
-        self._db.execute(f"UPDATE tasks SET gone = 1 WHERE {where}", window)  # noqa: S608 - a constant
+        if counts:
+            self._db.execute(f"UPDATE tasks SET gone = 1 WHERE {where}", window)  # noqa: S608 - a constant
         return counts
 
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -51,6 +53,18 @@ def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
         request.headers["Accept"],
         request.headers["User-Agent"],
     )
+
+
+def test_an_answer_is_forgotten_as_soon_as_it_has_been_read() -> None:
+    """A year of batches is eighty megabytes of text; waiting for the garbage collector would keep it all."""
+    script = Script(ok("much"))
+    held = weakref.ref(script.steps[0])
+    gc.disable()
+    try:
+        assert Answer("much") == open_client(script).call("app.info")
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_half_a_surrogate_pair_does_not_break_the_json() -> None:

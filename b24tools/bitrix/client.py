@@ -279,6 +279,7 @@ class Client:
         else:
             never_left = False
             location = response.headers.get("location", "")
+            response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and megabytes with them
             outcome = answers.read(
                 method, response.status_code, response.content, location=location, portal=self._address
             )
