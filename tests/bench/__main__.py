@@ -1,7 +1,7 @@
 """All measurements, as Markdown for the README: `python -m tests.bench [--ru] [NAME…]`, names as in PARTS.
 
-Some minutes on Linux; nothing of it is a part of CI. What goes on is said on stderr. With `--ru` all is printed once
-more at the end, for the Russian README.
+Six minutes or so on Linux; nothing of it is a part of CI. What goes on is said on stderr. With `--ru` all is printed
+once more at the end, for the Russian README.
 """
 
 from __future__ import annotations
@@ -64,10 +64,13 @@ PARTS: dict[str, Callable[[Path], str]] = {
 
 def main(arguments: list[str]) -> None:
     """Measure and print."""
+    names = [one for one in arguments if one != "--ru"]
+    if not set(names) <= PARTS.keys():
+        sys.exit(f"python -m tests.bench [--ru] [NAME…], names: {', '.join(PARTS)}")
     started = time.monotonic()
     printed = [machine()]
     sys.stdout.write(printed[0])
-    for name in [one for one in arguments if one != "--ru"] or PARTS:
+    for name in names or PARTS:
         with tempfile.TemporaryDirectory() as folder:
             measuring.tell(f"{name} ")
             printed.append(f"\n{PARTS[name](Path(folder))}")
