@@ -16,7 +16,7 @@ WORDS = {
     "b24tools serve, the next": "b24tools serve, следующий",
     "b24tools assign, the next": "b24tools assign, следующий",
     "the replaced service, the next": "прежний сервис, следующий",
-    "Start-up, 15 rounds": "Запуск, 15 кругов",
+    "Start-up, 9 rounds": "Запуск, 9 кругов",
     "a bare Typer program": "пустая программа на Typer",
     "one Rich table with Typer": "одна таблица Rich с Typer",
     "b24tools leaderboard, nothing collected": "b24tools leaderboard, данных нет",
