@@ -147,6 +147,8 @@ def _asked(ask: _Ask, commands: Mapping[str, Command]) -> Future[_Answer]:
             future.set_result(ask(commands, sent.set))
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
             future.set_exception(error)
+        finally:
+            sent.set()
 
     threading.Thread(target=work, name="snapshot", daemon=True).start()
     sent.wait(LEAVING_S)
