@@ -279,4 +279,5 @@ def test_laid_calendars_equal_counting_minutes(
         try:
             assert origin + timedelta(days=8) < line.end_at(position * 60)
         except NoWorkingTime:
-            assert not any(calendar.intervals(MONDAY.date() + timedelta(days=n)) for n in range(30, 37))
+            week_s = sum(calendar.working_s(MONDAY.date() + timedelta(days=n)) for n in range(30, 37))
+            assert week_s * 300 < position * 60  # the six years that are looked at have 313 weeks
