@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -68,6 +70,9 @@ class Collector:
             try:
                 return snapshot.take(opened, client, chosen, snapshot.Rules(self.zone, **values), now=self.clock)
             finally:
+                for thread in threading.enumerate():  # requests that nobody waits for any more
+                    if thread.name == "snapshot":
+                        thread.join()
                 self.requests = client.requests
 
     def since(self, year: int, month: int, day: int, **changes: Any) -> snapshot.Result:
@@ -144,15 +149,14 @@ def new_collector(folder: Path, now: datetime = FRIDAY, *, zone: ZoneInfo = MOSC
 def killed_at(portal: Portal, number: int, *, executed: bool = True) -> Iterator[None]:
     """The process dies of the `number`-th request from here on, after the portal did the work or before."""
     handle: Callable[..., Any] = portal.handle
-    count = 0
+    numbers = itertools.count(1)
 
     def deadly(*args: Any, **kwargs: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == number and not executed:
+        mine = next(numbers)
+        if mine == number and not executed:
             raise Killed
         answer = handle(*args, **kwargs)
-        if count == number:
+        if mine == number:
             raise Killed
         return answer
 

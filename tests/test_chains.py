@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from random import Random
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from b24tools import errors
 from b24tools.bitrix import chains
 from b24tools.bitrix.batches import Command, Item
-from b24tools.bitrix.chains import TASKS, USERS, ChainResult, Reference
+from b24tools.bitrix.chains import TASKS, USERS, ChainResult, Reader, Reference
 from tests.scripted import FakeTime, Script, batch_answer, error, open_client
 
 
@@ -224,3 +228,123 @@ def test_missing_rights_end_the_reading_at_once() -> None:
     script = Script(error("INVALID_CREDENTIALS", status=401))
     with pytest.raises(errors.PortalDenied):
         list(open_client(script).pages(TASKS, {}))
+
+
+class Listed:
+    """tasks.task.list over ids that come and go, executing the chains of a Reader."""
+
+    def __init__(self, ids: Iterable[int]) -> None:
+        self.ids = sorted(ids)
+
+    def answer(self, commands: Mapping[str, Command]) -> dict[str, Item]:
+        found: dict[str, Item] = {}
+        for key, command in commands.items():
+            after, start = command.params["filter"][">ID"], command.params["start"]
+            if isinstance(after, Reference):
+                before = found[after.partition("[")[2].partition("]")[0]].result["tasks"]
+                after = int(before[49]["id"]) if len(before) == 50 else 0
+            wanted = [number for number in self.ids if number > after]
+            offset = max(0, start)
+            total = None if start == -1 else len(wanted)
+            found[key] = Item(key, tasks(*wanted[offset : offset + 50]), total=total)
+        return found
+
+
+def ids_of(found: Iterable[Mapping[str, Any]]) -> list[int]:
+    return [int(row["id"]) for row in found]
+
+
+def test_chains_that_follow_one_on_its_way_begin_a_page_early_by_their_offset() -> None:
+    """The first of a list that nobody has counted is waited for; after it they go by its count."""
+    portal, reader = Listed(range(1, 331)), Reader(TASKS, {}, prefix="page", probe=2)
+    first = reader.commands(3)
+    assert reader.commands(3) == {}
+    assert ids_of(reader.read(portal.answer(first))) == list(range(1, 101))
+    second, third, fourth = reader.commands(3), reader.commands(3), reader.commands(3)
+    by_key = {"order": {"ID": "asc"}, "start": -1}
+    assert [first, second, third, fourth] == [
+        {
+            "page1_0": Command(TASKS.method, {**by_key, "filter": {">ID": 0}, "start": 0}),
+            "page1_1": Command(
+                TASKS.method, {**by_key, "filter": {">ID": Reference("$result[page1_0][tasks][49][id]")}}
+            ),
+        },
+        chains.commands(TASKS, {}, length=3, after=100, prefix="page2_"),
+        {
+            "page3_0": Command(TASKS.method, {**by_key, "filter": {">ID": 100}, "start": 100}),
+            "page3_1": Command(
+                TASKS.method, {**by_key, "filter": {">ID": Reference("$result[page3_0][tasks][49][id]")}}
+            ),
+            "page3_2": Command(
+                TASKS.method, {**by_key, "filter": {">ID": Reference("$result[page3_1][tasks][49][id]")}}
+            ),
+        },
+        {},
+    ]
+    assert ids_of(reader.read(portal.answer(second))) == list(range(101, 251))
+    assert (reader.after, reader.left, reader.complete) == (250, 80, False)
+    assert ids_of(reader.read(portal.answer(third))) == list(range(251, 331))
+    assert (reader.after, reader.left, reader.complete) == (330, 0, True)
+
+
+def test_a_chain_that_does_not_join_on_is_asked_for_again_by_key() -> None:
+    """More rows than a page has left the list meanwhile: those after them have moved up."""
+    portal, reader = Listed(range(1, 501)), Reader(TASKS, {}, prefix="page", left=500)
+    second, third = [reader.commands(5), reader.commands(5)]
+    assert len(reader.read(portal.answer(second))) == 250
+    portal.ids = portal.ids[60:]
+    assert reader.read(portal.answer(third)) == []
+    reader.check()
+    again = reader.commands(6)
+    assert again["page3_0"] == Command(TASKS.method, {"order": {"ID": "asc"}, "filter": {">ID": 250}, "start": -1})
+    assert ids_of(reader.read(portal.answer(again))) == list(range(251, 501))
+    assert reader.complete is True
+
+
+def test_a_portal_that_ignores_the_offset_is_read_by_key() -> None:
+    """What it repeats is left out, and is no reason to give up."""
+    portal, reader = Listed(range(1, 1001)), Reader(TASKS, {}, prefix="page", left=1000)
+    found: list[int] = []
+    for _round in range(20):
+        asked = [commands for _number in range(4) if (commands := reader.commands(4))]
+        for commands in asked:
+            head = next(iter(commands))
+            deaf = Command(TASKS.method, {**commands[head].params, "start": -1})
+            found += ids_of(reader.read(portal.answer({**commands, head: deaf})))
+            reader.check()
+    assert (found, reader.complete) == (portal.ids, True)
+
+
+@given(
+    count=st.integers(0, 1200),
+    known=st.one_of(st.none(), st.integers(0, 1500)),
+    room=st.integers(1, 7),
+    in_flight=st.integers(1, 5),
+    chance=st.randoms(use_true_random=False),
+)
+def test_whatever_comes_and_goes_no_row_is_lost_or_doubled(
+    count: int, known: int | None, room: int, in_flight: int, chance: Random
+) -> None:
+    """Of the rows that are there throughout; answers come in order, the portal executes in any."""
+    portal = Listed(range(10, 10 + 3 * count, 3))
+    reader = Reader(TASKS, {}, prefix="page", left=known)
+    always, found, coming = set(portal.ids), [], []
+    for _round in range(5_000):
+        while len(coming) < in_flight and (commands := reader.commands(room)):
+            coming.append((commands, []))
+        if not coming:
+            break
+        for commands, answer in chance.sample(coming, chance.randint(0, len(coming))):
+            answer or answer.append(portal.answer(commands))
+        if portal.ids and chance.random() < 0.3:
+            gone = chance.sample(portal.ids, min(len(portal.ids), chance.choice((1, 40, 120))))
+            portal.ids = sorted(
+                {*portal.ids, *(chance.randint(1, 4000) for _new in range(chance.choice((0, 3, 60))))} - set(gone)
+            )
+            always &= set(portal.ids)
+        commands, answer = coming.pop(0)
+        found += ids_of(reader.read(answer[0] if answer else portal.answer(commands)))
+        reader.check()
+    assert reader.complete
+    assert found == sorted(set(found))
+    assert always <= set(found)

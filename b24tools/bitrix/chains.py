@@ -7,6 +7,8 @@ failed, the next ones refer to a row that is not there, and what they return is 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -116,8 +118,19 @@ def read(listing: Listing, items: Mapping[str, Item], *, after: int = 0, prefix:
     return ChainResult(rows, False, last)
 
 
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """A chain that is on its way. `overlaps`: it began at an offset, and its first page has the last row before it."""
+
+    prefix: str
+    overlaps: bool
+
+
 class Reader:
-    """A long list that is read over several batches, in the room that others leave there.
+    """A long list that is read over several batches, in the room that others leave there; several may be on their way.
+
+    Where a chain begins is known when the one before has come. Meanwhile the next ones begin at an offset, a page
+    early, and count if that page joins on: rows that leave the list move it, and one that does not is asked for again.
 
     `left` is how many rows are probably still to come. None: nobody knows, so the portal counts
     them with the next page. `rows` of a batch count up to the chain's end; `after` is the cursor.
@@ -139,34 +152,69 @@ class Reader:
         self._probe = probe
         self._idle = 0
         self._error: errors.PortalError | None = None
-        self.after = start_of(listing, params, after)
-        self.left = left
+        self._legs: deque[_Leg] = deque()
+        self._asked = 0  # legs, ever
+        self.after = self._base = start_of(listing, params, after)
+        self.left = self._expected = left  # the latter: after `_base`, of which `_planned` pages are asked for
+        self._planned = 0
         self.complete = False
 
     def commands(self, room: int) -> dict[str, Command]:
-        """The next pages, at most `room` of them: as many as are needed, and one to see the end."""
-        if self.complete or room < 1:
+        """The next pages, at most `room` of them: as many as are needed, and one to see the end.
+
+        Nothing while all that is needed, or what tells how much that is, is on its way.
+        """
+        if self.complete:
             return {}
-        length = min(room, self._probe if self.left is None else self.left // PAGE + 1)
-        chain = commands(self._listing, self._params, length=length, after=self.after, prefix=self._prefix)
-        if self.left is None:
-            first = f"{self._prefix}0"
-            chain[first] = Command(self._listing.method, {**chain[first].params, "start": 0})
+        if not self._legs:
+            self._base, self._expected, self._planned = self.after, self.left, 0
+        overlap = int(self._planned > 0)
+        wanted = self._probe if self._expected is None else self._expected // PAGE + 1
+        length = min(room, wanted - self._planned + overlap)
+        if length <= overlap or (overlap and self._expected is None):
+            return {}
+        self._asked += 1
+        prefix = f"{self._prefix}{self._asked}_"
+        chain = commands(self._listing, self._params, length=length, after=self._base, prefix=prefix)
+        if overlap or self._expected is None:
+            first = f"{prefix}0"
+            offset = max(0, self._planned - 1) * PAGE
+            chain[first] = Command(self._listing.method, {**chain[first].params, "start": offset})
+        self._legs.append(_Leg(prefix, bool(overlap)))
+        self._planned += length - overlap
         return chain
 
     def read(self, items: Mapping[str, Item]) -> list[dict[str, Any]]:
-        """The rows that count among a batch's items; call `check` when they are safe."""
-        first = items.get(f"{self._prefix}0")
-        if first is None:
+        """The rows that count among a batch's items, which come in the order they were asked for.
+
+        Call `check` when they are safe.
+        """
+        if not self._legs or f"{self._legs[0].prefix}0" not in items:
             return []
-        found = read(self._listing, items, after=self.after, prefix=self._prefix)
-        left = first.total if self.left is None else self.left
-        rest = None if left is None else left - len(found.rows)
+        leg = self._legs.popleft()
+        found = read(self._listing, items, after=self._base, prefix=leg.prefix)
+        rows = found.rows
+        if leg.overlaps:
+            ids = [int(row[self._listing.key]) for row in rows]
+            if not ids or ids[0] > self.after:
+                self.forget()
+                return []
+            rows = rows[bisect_right(ids, self.after) :]
+        else:
+            if self._expected is None:
+                self._expected = self.left = items[f"{leg.prefix}0"].total
+            self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
+            self._error = found.error
+        rest = None if self.left is None else self.left - len(rows)
         self.left = None if rest is None or rest < 0 else rest
-        self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
-        self._error = found.error
-        self.after, self.complete = found.last_id, found.complete
-        return found.rows
+        self.after, self.complete = max(self.after, found.last_id), found.complete
+        if self.complete:
+            self.forget()
+        return rows
+
+    def forget(self) -> None:
+        """What is on its way no longer counts: it is asked for again, from the cursor on."""
+        self._legs.clear()
 
     def check(self) -> None:
         """Raise what keeps the list from being read any further, if anything does."""

@@ -7,8 +7,9 @@ saved together with the cursor: a run that was killed goes on where it stopped.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
@@ -27,6 +28,7 @@ RESUMABLE = timedelta(hours=1)
 # Asked for beyond both ends: a clock change may put a portal's wall clock and its filter an hour apart.
 MARGIN = timedelta(hours=1)
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
+IN_FLIGHT = 4  # requests at once: a portal has others to serve
 LEAVING_S = 0.05  # longer than a request takes to leave
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 _LIMITS = (codes.QUERY_LIMIT, codes.OPERATION_LIMIT)
@@ -102,11 +104,18 @@ def take(
     Raises PortalError as the client does; what was saved until then stays, and the next run goes on from there.
     """
     harvest = _Harvest(store, client, span, rules, now, progress)
-    coming: Future[_Answer] | None = _asked(harvest.ask, harvest.commands())
-    while coming is not None:
-        part = harvest.take(coming.result())
-        commands = harvest.commands() if part.trouble is None else {}
-        coming = _asked(harvest.ask, commands) if commands else None  # the portal works while this is read and saved
+    coming: deque[Future[_Answer]] = deque()
+    while _fill(coming, harvest):
+        answer = coming.popleft().result()
+        if answer.too_long is not None:
+            harvest.ask_less(answer.too_long)
+            wait(coming)
+            coming.clear()
+            continue
+        part = harvest.take(answer)
+        del answer
+        if part.trouble is None:
+            _fill(coming, harvest)  # the portal works while this is read and saved
         harvest.save(part)
         if part.trouble is not None:
             raise part.trouble
@@ -114,12 +123,20 @@ def take(
     return harvest.finish()
 
 
+def _fill(coming: deque[Future[_Answer]], harvest: _Harvest) -> bool:
+    """Ask for what is known to be needed, as far as there is room; whether anything is on its way."""
+    while len(coming) < harvest.in_flight and (commands := harvest.commands()):
+        coming.append(_asked(harvest.ask, commands))
+    return bool(coming)
+
+
 @dataclass(frozen=True)
 class _Answer:
-    """A batch's items, and when they were asked for."""
+    """A batch's items, and when they were asked for; `too_long`: none, for the portal could not do so many."""
 
     items: Mapping[str, Item]
     asked_at: datetime
+    too_long: errors.PortalBusy | None = None
 
 
 @dataclass(frozen=True)
@@ -160,13 +177,19 @@ class _Departments:
 
     def __init__(self, pages: int) -> None:
         self._planned = pages
-        self._waiting = list(range(pages))
+        self._waiting = set(range(pages))
+        self._coming: set[int] = set()
         self._found: dict[int, Department] = {}
 
     def commands(self, room: int) -> dict[str, Command]:
-        """The pages not read yet, as far as there is room."""
-        pages = self._waiting[: max(0, room)]
+        """The pages not asked for yet, as far as there is room."""
+        pages = sorted(self._waiting - self._coming)[: max(0, room)]
+        self._coming |= set(pages)
         return {f"departments{page}": methods.departments(page * chains.PAGE).command for page in pages}
+
+    def forget(self) -> None:
+        """What is on its way no longer counts: it is asked for again."""
+        self._coming.clear()
 
     def read(self, items: Mapping[str, Item]) -> list[Department]:
         """All the departments once, when the last page has come; nothing before and after."""
@@ -176,7 +199,7 @@ class _Departments:
             self._found |= {one.id: one for one in methods.read_departments(item.value)}
             self._waiting.remove(page)
             needed = -(-(item.total or 0) // chains.PAGE)
-            self._waiting += range(self._planned, needed)
+            self._waiting |= set(range(self._planned, needed))
             self._planned = max(self._planned, needed)
         return list(self._found.values()) if mine and not self._waiting else []
 
@@ -200,7 +223,9 @@ class _Harvest:
         self._started_at = now()
         self._run = self._unfinished()
         self._requests_before = client.requests - (self._run.requests if self._run else 0)
+        self.in_flight = IN_FLIGHT
         self._room = MOST_COMMANDS
+        self._begun = False
         self._owner: Owner | None = None
         self._portal_zone: tzinfo = rules.zone
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
@@ -241,9 +266,12 @@ class _Harvest:
         return chains.Reader(chains.TASKS, params, prefix="page", after=after or 0, left=known, probe=probe)
 
     def commands(self) -> dict[str, Command]:
-        """The next batch; nothing when all is read."""
+        """The next batch; nothing when all is asked for, or while it is not known yet what to ask for."""
         found: dict[str, Command] = {}
         if self._owner is None:
+            if self._begun:
+                return {}
+            self._begun = True
             found |= {"profile": methods.profile().command, "time": methods.server_time().command}
         for reader in (self._departments, self._people, self._tasks):
             if reader is not None:
@@ -251,7 +279,7 @@ class _Harvest:
         return found
 
     def ask(self, commands: Mapping[str, Command], on_sent: Callable[[], None]) -> _Answer:
-        """Send a batch; once, if a long one took the portal too long, the beginning of it instead."""
+        """Send a batch."""
         sent = self._client.requests
         asked_at = self._now()
         try:
@@ -260,8 +288,16 @@ class _Harvest:
             too_long = error.portal_code not in _LIMITS and error.until is None and self._client.requests > sent
             if not too_long or len(commands) <= FEWER_COMMANDS:
                 raise
-            self._room = FEWER_COMMANDS
-            return _Answer(self._client.batch(self.commands()), asked_at)
+            return _Answer({}, asked_at, error)
+
+    def ask_less(self, error: errors.PortalBusy) -> None:
+        """From here on `commands` are few, from where the last good answer ended; raises the error if they were few."""
+        if self._room == FEWER_COMMANDS:
+            raise error
+        self._room, self.in_flight, self._begun = FEWER_COMMANDS, 1, False
+        for reader in (self._departments, self._people, self._tasks):
+            if reader is not None:
+                reader.forget()
 
     def take(self, answer: _Answer) -> _Part:
         """Take the rows that count out of an answer; from here on `commands` are the next ones."""
