@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from b24tools import config, i18n
@@ -9,6 +10,8 @@ from b24tools import config, i18n
 
 def main() -> None:
     """Choose the language, then run: help texts are made while the commands are imported."""
+    # New objects between two searches for garbage: modules and answers are a hundred thousand that stay.
+    gc.set_threshold(50_000)
     i18n.use(config.language(sys.argv[1:]))
     from b24tools import cli
 

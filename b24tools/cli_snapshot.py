@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -12,7 +11,6 @@ from b24tools.i18n import _
 from b24tools.jobs import snapshot
 
 POLLING, WEBHOOK = "polling", "webhook"
-OBJECTS = 50_000  # made since the last look for garbage; Python's 700 are for programs that make less of it
 EARLIEST = 2000  # before Bitrix24; a portal takes a date it cannot read for 1970
 
 
@@ -41,7 +39,6 @@ def take(here: session.Session, talk: show.Talk, wanted: Wanted) -> int:
         if wanted.as_json:
             show.envelope("snapshot", {"skipped": WEBHOOK}, ok=True)
         return 0
-    gc.set_threshold(OBJECTS)  # an answer is a hundred thousand, and nothing of it needs to be looked for
     rules = snapshot.Rules(settings.zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin)
     with here.snapshot_tools() as (client, opened):
         chosen = span or snapshot.due(opened, now, settings.zone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,7 +55,7 @@ class History(Runs):
                 person.name,
                 int(person.active),
                 person.department_ids[0] if person.department_ids else None,
-                json.dumps(person.department_ids),
+                str(list(person.department_ids)),  # as JSON has it
                 saved_at,
             )
             for person in people

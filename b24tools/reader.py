@@ -111,7 +111,7 @@ def open_reader(path: Path, *, pending: bool) -> Reader:
     """
     if pending:
         return Reader(store.open_copy(path)._db)
-    return Reader(Database(_connect(path)))
+    return Reader(Database(_connect(path), execute_plugins=False))
 
 
 def _known_migrations() -> set[str]:

@@ -47,6 +47,26 @@ def test_user_row_has_the_portals_shape(ask: Asker) -> None:
 
 
 @pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        (["NAME", "UF_DEPARTMENT"], {"NAME": "Иван", "UF_DEPARTMENT": [2, 3]}),
+        (["ID", "name", "UNKNOWN"], {"ID": "2"}),
+        ({"1": "ID"}, {"ID": "2"}),
+        (["ID", "UF_*"], {"ID": "2", "UF_EMPLOYMENT_DATE": "", "UF_DEPARTMENT": [2, 3]}),
+    ],
+)
+def test_selected_columns_are_all_there_is(ask: Asker, select: Any, expected: dict[str, Any]) -> None:
+    """By their exact names, and without the id if nobody names it."""
+    assert ask.result("user.get", ID=2, select=select) == [expected]
+
+
+@pytest.mark.parametrize("select", [[], "ID", ["*", "ID"]])
+def test_what_selects_nothing_selects_all(ask: Asker, select: Any) -> None:
+    """An empty list, a text, a star."""
+    assert ask.result("user.get", ID=2, select=select) == ask.result("user.get", ID=2)
+
+
+@pytest.mark.parametrize(
     ("params", "expected"),
     [
         ({}, [1, 2, 3, 4]),

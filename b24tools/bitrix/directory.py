@@ -200,8 +200,7 @@ class Directory:
         while commands := reader.commands(MOST_COMMANDS):
             rows += reader.read(self._client.batch(commands))
             reader.check()
-        wanted = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT")
-        return [{name: row.get(name) for name in wanted} for row in rows]
+        return [{name: row.get(name) for name in methods.PEOPLE_SELECT} for row in rows]
 
     def _key(self, what: str) -> str:
         names = self._names

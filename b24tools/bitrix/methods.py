@@ -52,6 +52,8 @@ FULL_SELECT = (
     "COMMENTS_COUNT",
 )
 
+# Older portals do not know `select` here and tell all they know, with the address of a photo for each.
+PEOPLE_SELECT = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT")
 CLOSED_SELECT = (
     "ID",
     "TITLE",
@@ -118,21 +120,27 @@ def read_departments(result: Any) -> list[Department]:
     ]
 
 
-def people_of(department_ids: Sequence[int]) -> dict[str, Any]:
-    """Parameters for listing the active people of exactly these departments (sub-departments do not count)."""
-    return {"FILTER": {"ACTIVE": "Y", "UF_DEPARTMENT": list(department_ids)}}
+def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
+    """Parameters for listing the active people of exactly these departments (sub-departments do not count).
+
+    `more`: columns to select besides what `read_people` reads.
+    """
+    return {"FILTER": {"ACTIVE": "Y", "UF_DEPARTMENT": list(department_ids)}, "select": [*PEOPLE_SELECT, *more]}
 
 
 def people_by_id(user_ids: Sequence[int]) -> Query[list[Person]]:
     """These people, dismissed ones too."""
-    params = {"FILTER": {"ID": list(user_ids)}, "sort": "ID", "order": "ASC", "start": -1}
-    return Query(Command("user.get", params), read_people)
+    return _people({"ID": list(user_ids)})
 
 
 def people_by_surname(surname: str) -> Query[list[Person]]:
     """The active people of this surname."""
-    params = {"FILTER": {"LAST_NAME": surname, "ACTIVE": "Y"}, "sort": "ID", "order": "ASC", "start": -1}
-    return Query(Command("user.get", params), read_people)
+    return _people({"LAST_NAME": surname, "ACTIVE": "Y"})
+
+
+def _people(conditions: Mapping[str, Any]) -> Query[list[Person]]:
+    order = {"sort": "ID", "order": "ASC", "start": -1}
+    return Query(Command("user.get", {"FILTER": conditions, "select": list(PEOPLE_SELECT), **order}), read_people)
 
 
 def read_people(result: Any) -> list[Person]:
@@ -160,7 +168,7 @@ def paged(command: Command) -> dict[str, Any]:
 
 def everybody() -> dict[str, Any]:
     """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
-    return {"FILTER": {}}
+    return {"FILTER": {}, "select": list(PEOPLE_SELECT)}
 
 
 def closed_between(start: datetime, end: datetime) -> dict[str, Any]:

@@ -114,10 +114,11 @@ def _row(call: Call, user: User, params: dict[str, Any]) -> dict[str, Any]:
     row = _columns(call, user)
     row |= {"TIMESTAMP_X": php.RawDateTime(), "LAST_ACTIVITY_DATE": php.RawDateTime()}
     wanted = params.get("SELECT")
-    if isinstance(wanted, list) and wanted and "*" not in wanted:
-        names = {php.to_text(name).upper() for name in wanted} | {"ID"}
-        row = {name: value for name, value in row.items() if name in names}
-    return row
+    names = list(wanted.values()) if isinstance(wanted, dict) else wanted
+    if not isinstance(names, list) or not names or "*" in names:
+        return row
+    # as they are written, and the id like any other
+    return {key: value for key, value in row.items() if key in names or ("UF_*" in names and key.startswith("UF_"))}
 
 
 def _columns(call: Call, user: User) -> dict[str, Any]:

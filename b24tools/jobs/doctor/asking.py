@@ -175,7 +175,9 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
     for number, ids in enumerate(_chunks(workers)):
         commands[f"absences{number}"] = probes.absences_of(ids, *absence_span(answers.after)).command
     if not read.complete and read.error is None and homes:
-        commands |= chains.commands(chains.USERS, methods.people_of(homes), length=CREW_PAGES, prefix="crew")
+        commands |= chains.commands(
+            chains.USERS, methods.people_of(homes, "LAST_LOGIN"), length=CREW_PAGES, prefix="crew"
+        )
     if not commands:
         return
     answers.items |= client.batch(commands)
@@ -186,7 +188,9 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
         crew = chains.read(chains.USERS, answers.items, prefix="crew")
         rows = list(crew.rows)
         if not crew.complete:
-            for page in client.pages(chains.USERS, methods.people_of(homes), after=crew.last_id, length=CREW_PAGES):
+            for page in client.pages(
+                chains.USERS, methods.people_of(homes, "LAST_LOGIN"), after=crew.last_id, length=CREW_PAGES
+            ):
                 rows += page
         answers.people |= {int(row["ID"]): row for row in rows}
 
