@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,15 +17,10 @@ from b24tools.tallies import Tallies
 
 _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the people tell
 _COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at")
-_TASK = (
-    f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - names and marks
-    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
-)
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
 _COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
-_PERSON = """INSERT INTO people (id, name, active, department_id, department_ids, saved_at) VALUES (?, ?, ?, ?, ?, ?)
- ON CONFLICT (id) DO UPDATE SET name = excluded.name, active = excluded.active,
- department_id = excluded.department_id, department_ids = excluded.department_ids, saved_at = excluded.saved_at"""
+_OF_PERSON = ("id", "name", "active", "department_id", "department_ids", "saved_at")
+MOST_VALUES = 999  # in a statement, by SQLite before 3.32
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ class History(Runs):
         ]
         if rows:
             with self.transaction():
-                self._db.conn.executemany(_PERSON, rows)
+                _put(self._db.conn, "people", _OF_PERSON, rows)
 
     def retire_unseen_people(self, run_started_at: datetime) -> None:
         """Who was not among all the people that a run has read no longer works there; their past stays.
@@ -143,7 +139,7 @@ class History(Runs):
             rows.append(row)
             before[task.id] = task.changed_at, new
         self._db.conn.executemany("UPDATE tasks SET saved_at = ? WHERE id = ?", outdated)
-        self._db.conn.executemany(_TASK, rows)
+        _put(self._db.conn, "tasks", _COLUMNS, rows)
         return Saved(**counts)
 
     def mark_deleted(self, task_ids: Iterable[int], now: datetime) -> int:
@@ -192,3 +188,18 @@ class History(Runs):
             sql = f"SELECT id, changed_at, {', '.join(_COUNTED)} FROM tasks WHERE id IN ({', '.join('?' * len(ids))})"  # noqa: S608 - names and marks
             found.update({row[0]: (row[1], row[2:]) for row in self._db.conn.execute(sql, ids)})
         return found
+
+
+def _put(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert or, by the first column, update; many rows to a statement.
+
+    For each statement Python lets its other threads work and must wait for its turn again.
+    """
+    into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - names of ours
+    marks = f"({', '.join('?' * len(columns))})"
+    values = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
+    size = MOST_VALUES // len(columns)
+    for first in range(0, len(rows), size):
+        part = rows[first : first + size]
+        sql = f"{into}{', '.join([marks] * len(part))} ON CONFLICT ({columns[0]}) DO UPDATE SET {values}"
+        connection.execute(sql, [value for row in part for value in row])
