@@ -28,7 +28,7 @@ RESUMABLE = timedelta(hours=1)
 # Asked for beyond both ends: a clock change may put a portal's wall clock and its filter an hour apart.
 MARGIN = timedelta(hours=1)
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
-IN_FLIGHT = 4  # requests at once: a portal has others to serve
+IN_FLIGHT = 6  # requests at once, as many as a browser sends to one host: a portal has others to serve
 LEAVING_S = 0.05  # longer than a request takes to leave
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 _LIMITS = (codes.QUERY_LIMIT, codes.OPERATION_LIMIT)
