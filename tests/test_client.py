@@ -250,6 +250,22 @@ def test_waits_are_told() -> None:
     assert told == [(0.5, "not an answer of the REST API (HTTP 502)")]
 
 
+def test_what_several_threads_wait_for_is_said_once() -> None:
+    """A job with six requests under way must not say six times that the portal is away."""
+    time, told, others = FakeTime(), [], ["user.get"]
+    script = Script(*[httpx.ConnectError("refused")] * 4, ok(1), ok(2))
+
+    def sleep(seconds: float) -> None:
+        for method in others:  # another thread comes while this one sleeps
+            others.clear()
+            client.call(method)
+        time.sleep(seconds)
+
+    client = open_client(script, time, sleep=sleep, on_wait=lambda seconds, reason: told.append(seconds))
+    client.call("user.get")
+    assert (time.naps, told) == ([0.5, 1.0, 2.0, 0.5], [0.5, 1.0, 2.0])
+
+
 def test_only_noticeable_waits_of_the_throttle_are_told() -> None:
     """Half a second between requests is its everyday work."""
     time, told = FakeTime(), list[tuple[float, str]]()

@@ -84,6 +84,7 @@ class Client:
         self._random = random
         self._on_wait = on_wait
         self._counting = threading.Lock()
+        self._told = "", 0.0  # why somebody waits, and until when
         for name in ("httpx", "httpcore"):  # they log the address of every request
             logging.getLogger(name).setLevel(logging.WARNING)
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
@@ -235,7 +236,14 @@ class Client:
         )
 
     def _tell_user(self, seconds: float, reason: str) -> None:
-        if self._on_wait is not None:
+        """Say once what several threads wait for."""
+        now = self._clock()
+        with self._counting:
+            told, until = self._told
+            known = told == reason and now < until
+            if not known:
+                self._told = reason, now + seconds
+        if self._on_wait is not None and not known:
             self._on_wait(seconds, reason)
 
     def _exchange(
