@@ -312,7 +312,7 @@ def test_a_request_has_left_before_it_is_answered() -> None:
     ("content", "title"),
     [
         (b'\xef\xbb\xbf{"result": {"result": {"a": "x"}}}', "x"),  # a byte order mark
-        (b'{"result": {"result": {"a": "\\ud83d"}}}', "\ud83d"),  # half a surrogate pair
+        (b'{"result": {"result": {"a": "\\ud83d"}}}', "?"),  # half a surrogate pair, which no database takes
         (b'{"result": {"result": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}}", None),
     ],
 )

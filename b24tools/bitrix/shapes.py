@@ -11,6 +11,7 @@ from typing import Any
 from b24tools import errors
 from b24tools.i18n import _
 
+MOST = 2**63 - 1  # that SQLite has room for
 _EXACT = re.compile(r"[0-9-]{10}T[0-9]{2}(:[0-5][0-9]:[0-5][0-9])[+-][0-9]{2}:[0-9]{2}")
 
 
@@ -102,8 +103,12 @@ def id_of(row: Mapping[str, Any], name: str, method: str) -> int:
 
 
 def int_of(value: Any) -> int:
-    """Ids and seconds come as strings in tasks, as ints in others, and as null; all that is no number is 0."""
+    """Ids and seconds come as strings in tasks, as ints in others, and as null; all that is no number is 0.
+
+    So is what the database has no room for.
+    """
     try:
-        return int(value or 0)
-    except (TypeError, ValueError):
+        number = int(value or 0)
+    except (TypeError, ValueError, OverflowError):  # the last one for Infinity
         return 0
+    return number if -MOST <= number <= MOST else 0
