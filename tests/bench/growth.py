@@ -47,7 +47,7 @@ def report(folder: Path) -> str:
             ]
         )
     head = ("tasks of a year", "requests", "seconds", "CPU s", "CPU µs a task", "peak MB", "leaderboard ms", "peak MB")
-    return "Growth\n\n" + measuring.table(head, rows)
+    return f"Growth: {PEOPLE} people\n\n" + measuring.table(head, rows)
 
 
 def main() -> None:

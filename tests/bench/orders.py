@@ -121,7 +121,7 @@ def report(running: portal.Running, folder: Path, rounds: int = 3) -> str:
         "the replaced service, the next": theirs(running, folder, 1),
     }
     lines = rows(measuring.in_turns(cold, rounds)) + rows(measuring.in_turns(warm, rounds))
-    return f"An order of {LINES} lines and one file\n\n" + measuring.table(HEAD, lines)
+    return f"An order of {LINES} lines and one file; rounds: {rounds}\n\n" + measuring.table(HEAD, lines)
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """The sandbox portal as a process of its own: `with portal.running(folder, people, tasks) as running: …`.
 
-https, 50 ms for every answer, the brake of two requests a second and fifty at once. What a portal's server spends on
-an answer is not the client's doing, and the sandbox is no portal in this: an answer that reads is kept and given again,
-so that after a round to warm up every client gets its answers after the same 50 ms, whatever it asks for.
+https, 50 ms for every answer if nothing else is said, the brake of two requests a second and fifty at once. What a
+portal's server spends on an answer is not the client's doing, and the sandbox is no portal in this: an answer that
+reads is kept and given again. After a round to warm up every client gets its answers after the same time, whatever it
+asks for, and however much at once.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ class Running:
         trusted = {"B24_CA_BUNDLE": str(self.authority), "REQUESTS_CA_BUNDLE": public, "SSL_CERT_FILE": public}
         return trusted | {"NO_PROXY": "127.0.0.1", "BITRIX_WEBHOOK_URL": self.url}
 
-    def ready(self, *, brake: bool = True) -> None:
+    def ready(self, *, brake: bool = True, latency_s: float = LATENCY_S) -> None:
         """As if nobody had asked anything for a long while."""
-        self._say({"brake": brake})
+        self._say({"brake": brake, "latency_s": latency_s})
 
     def counted(self, cost: Cost, tasks: int) -> Cost:
         """The cost with what was asked of the portal since `ready`."""
@@ -91,6 +92,7 @@ def serve(folder: Path, people: int, tasks: int) -> None:
             order = json.loads(line)
             if "brake" in order:
                 portal.rate_limit, portal._rate = order["brake"], RequestRate()
+                portal.latency_s = order["latency_s"]
                 portal.log.clear()
             refused = sum(entry.outcome == "QUERY_LIMIT_EXCEEDED" for entry in portal.log)
             _print(json.dumps({"requests": len(portal.log), "refused": refused}))
@@ -109,8 +111,10 @@ def _company(people: int, tasks: int) -> Any:
     class Distant(Portal):
         """A portal that answers after a while, and twice the same to the same question while nothing is written."""
 
+        latency_s: float
+
         def handle(self, *request: Any, **more: Any) -> Any:
-            time.sleep(LATENCY_S)
+            time.sleep(self.latency_s)
             return super().handle(*request, **more)
 
         def _execute(self, request: Any, entry: Any, **more: Any) -> Any:
@@ -134,7 +138,7 @@ def _company(people: int, tasks: int) -> Any:
     look, tasklist.find = tasklist.find, find
     portal: Any = company(tasks, people)
     portal.__class__ = Distant
-    portal.rate_limit = True
+    portal.rate_limit, portal.latency_s = True, LATENCY_S
     portal.add_schedule(9, 18)
     storage = portal.add_storage("common", "Общий диск", "shared_files_s1")
     portal.files_folder = portal.add_folder(storage.root, FOLDER).id

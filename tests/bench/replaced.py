@@ -76,7 +76,9 @@ class Service:
     def __init__(self) -> None:
         from fast_bitrix24 import BitrixAsync
 
-        self._portal = BitrixAsync(os.environ["BITRIX_WEBHOOK_URL"], verbose=False)
+        # The client's own count of fifty at once would let the second order wait for the first; a minute later it is
+        # empty again, as the portal's is.
+        self._portal = BitrixAsync(os.environ["BITRIX_WEBHOOK_URL"], verbose=False, request_pool_size=1000)
         self._kept: dict[str, Any] = {}
 
     async def take(self, order: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.bench import measuring, portal
@@ -15,7 +16,8 @@ from tests.bench.measuring import Cost
 
 ZONE = ZoneInfo("Europe/Moscow")
 PEOPLE, TASKS, WEEKS = 5_000, 100_000, 52
-HEAD = ("", "requests", "refused", "seconds", "CPU s", "peak MB", "time to b24tools'")
+SLOW_S = 0.5
+HEAD = ("", "requests", "refused", "seconds", "CPU s", "peak MB", "× b24tools")
 
 
 def monday(weeks_ago: int) -> date:
@@ -29,27 +31,40 @@ def moment(day: date) -> str:
     return datetime.combine(day, time(), ZONE).isoformat()
 
 
-def ours(running: portal.Running, folder: Path, *arguments: str) -> Callable[[], Cost]:
-    """`b24tools snapshot`, each time into a database of its own."""
+def ours(
+    running: portal.Running,
+    folder: Path,
+    *arguments: str,
+    data: Path | None = None,
+    latency_s: float = portal.LATENCY_S,
+) -> Callable[[], Cost]:
+    """`b24tools snapshot`, each time into a database of its own if none is named."""
 
     def measure() -> Cost:
-        mine = Path(tempfile.mkdtemp(dir=folder))
+        mine = data or Path(tempfile.mkdtemp(dir=folder))
         env = running.environment | {"B24_DATA_DIR": str(mine), "B24_LANG": "en", "B24_TZ": str(ZONE)}
-        running.ready()
-        done = measuring.run(measuring.program("b24tools", "snapshot", "--json", *arguments), env, mine)
+        running.ready(latency_s=latency_s)
+        done = measuring.run(measuring.program("b24tools", "snapshot", "--json", *arguments), env, folder)
         return running.counted(done.cost, sum(week["tasks"] for week in json.loads(done.output)["data"]))
 
     return measure
 
 
 def theirs(
-    running: portal.Running, folder: Path, name: str, start: date, end: date, *, kept: bool = False
+    running: portal.Running,
+    folder: Path,
+    name: str,
+    start: date,
+    end: date,
+    *,
+    kept: bool = False,
+    latency_s: float = portal.LATENCY_S,
 ) -> Callable[[], Cost]:
     """A peer, reading the same; `kept`: and saving it."""
 
     def measure() -> Cost:
         mine = Path(tempfile.mkdtemp(dir=folder))
-        running.ready()
+        running.ready(latency_s=latency_s)
         module = ("tests.bench.replaced", "poll") if name == "replaced" else ("tests.bench.peers", name)
         command = measuring.program(*module, moment(start), moment(end))
         env = running.environment | {"PYTHONPATH": str(Path.cwd())}
@@ -71,37 +86,39 @@ def rows(costs: Mapping[str, Sequence[Cost]]) -> list[list[str]]:
 
 
 def report(running: portal.Running, folder: Path, rounds: int = 5) -> str:
-    """Both tables, in Markdown."""
-    parts = []
-    this = monday(0)
+    """The tables, in Markdown."""
+    this, first = monday(0), monday(WEEKS)
     end = this + timedelta(days=7)
-    week = {
-        "b24tools snapshot --week": ours(running, folder, "--week", f"{this:%G-W%V}"),
-        "fast-bitrix24": theirs(running, folder, "fast-bitrix24", this, end),
-        "b24pysdk": theirs(running, folder, "b24pysdk", this, end),
-        "fast-bitrix24, saved": theirs(running, folder, "fast-bitrix24", this, end, kept=True),
-        "b24pysdk, saved": theirs(running, folder, "b24pysdk", this, end, kept=True),
-    }
-    costs = measuring.in_turns(week, rounds)
+    week, year = ("--week", f"{this:%G-W%V}"), ("--since", f"{first}")
+    kept = Path(tempfile.mkdtemp(dir=folder))
+
+    def others(start: date, sdk: str, latency_s: float = portal.LATENCY_S, *, saved: bool) -> dict[str, Any]:
+        """Both of them, reading and, if `saved`, saving as well."""
+        names = {"fast-bitrix24": "fast-bitrix24", "b24pysdk": sdk}
+        found = {name: theirs(running, folder, key, start, end, latency_s=latency_s) for name, key in names.items()}
+        if saved:
+            found |= {
+                f"{name}, saved": theirs(running, folder, key, start, end, kept=True) for name, key in names.items()
+            }
+        return found
+
+    weeks = {"b24tools snapshot --week": ours(running, folder, *week)} | others(this, "b24pysdk", saved=True)
+    weeks["b24tools snapshot --week, the next"] = ours(running, folder, *week, data=kept)
+    costs = measuring.in_turns(weeks, rounds)
     costs |= measuring.in_turns({"one list per person": theirs(running, folder, "replaced", this, end)}, 1, warm=False)
-    parts.append(_titled("This week", costs))
-    first = monday(WEEKS)
-    year = {
-        "b24tools snapshot --since": ours(running, folder, "--since", f"{first}"),
-        "fast-bitrix24": theirs(running, folder, "fast-bitrix24", first, end),
-        "b24pysdk": theirs(running, folder, "b24pysdk-fast", first, end),
-        "fast-bitrix24, saved": theirs(running, folder, "fast-bitrix24", first, end, kept=True),
-        "b24pysdk, saved": theirs(running, folder, "b24pysdk-fast", first, end, kept=True),
-    }
-    parts.append(_titled("A year", measuring.in_turns(year, rounds - 2)))
+    parts = [_titled("This week", costs, rounds)]
+    years = {"b24tools snapshot --since": ours(running, folder, *year)} | others(first, "b24pysdk-fast", saved=True)
+    parts.append(_titled("A year", measuring.in_turns(years, rounds - 2), rounds - 2))
+    for title, words, start, sdk in (("This week", week, this, "b24pysdk"), ("A year", year, first, "b24pysdk-fast")):
+        slow = {f"b24tools snapshot {words[0]}": ours(running, folder, *words, latency_s=SLOW_S)}
+        slow |= others(start, sdk, SLOW_S, saved=False)
+        parts.append(_titled(f"{title}, {SLOW_S} s for an answer", measuring.in_turns(slow, 1, warm=False), 1))
     return "\n".join(parts)
 
 
-def _titled(title: str, costs: Mapping[str, Sequence[Cost]]) -> str:
-    tasks = {cost.tasks for of in costs.values() for cost in of}
-    return f"{title}: {', '.join(map(str, sorted(tasks)))} tasks, {PEOPLE} people\n\n" + measuring.table(
-        HEAD, rows(costs)
-    )
+def _titled(title: str, costs: Mapping[str, Sequence[Cost]], rounds: int) -> str:
+    tasks = ", ".join(map(str, sorted({cost.tasks for of in costs.values() for cost in of})))
+    return f"{title}: {tasks} tasks, {PEOPLE} people; rounds: {rounds}\n\n" + measuring.table(HEAD, rows(costs))
 
 
 def main() -> None:

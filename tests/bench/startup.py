@@ -86,8 +86,8 @@ def report(folder: Path, rounds: int = 9) -> str:
         one = measuring.median(of)
         ratios = [f"{measuring.ratio(of, costs[other]):.2f}" for other in ("a bare Typer program", table)]
         rows.append([name, f"{one.seconds * 1000:.0f}", f"{one.peak_mb:.0f}", *ratios])
-    return f"Start-up, {rounds} rounds\n\n" + measuring.table(
-        ("", "ms", "peak MB", "to bare Typer", "to one table"), rows
+    return f"Start-up; rounds: {rounds}\n\n" + measuring.table(
+        ("", "ms", "peak MB", "× bare Typer", "× one table"), rows
     )
 
 
