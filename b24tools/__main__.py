@@ -5,17 +5,19 @@ from __future__ import annotations
 import gc
 import sys
 
-from b24tools import config, i18n
+OBJECTS = 200_000  # made between two searches for garbage: modules and a portal's answers are many, and stay
 
 
 def main() -> None:
     """Choose the language, then run: help texts are made while the commands are imported."""
-    gc.set_threshold(50_000)  # new objects between two searches for garbage: modules and answers are many, and stay
+    gc.set_threshold(OBJECTS)
+    from b24tools import config, i18n
+
     i18n.use(config.language(sys.argv[1:]))
     from b24tools import cli
 
     status = cli.main(sys.argv[1:])
-    gc.freeze()  # at the end Python would look for garbage in all there is, a sixth of a short command's time
+    gc.freeze()  # or Python would search all there is once more at the end: a sixth of a short command's time
     sys.exit(status)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import os
@@ -26,6 +27,7 @@ from b24tools.server_intake import Intake
 
 BACKLOG = 2048
 HEAD_S = 30.0  # for the head of a request; the body has a limit of its own
+OBJECTS = 2_000  # made between two searches for garbage: whoever stays for a year must look for it
 FINISH_S = 60  # beyond the waits of an order under way, until the service is stopped all the same
 
 _log = logging.getLogger("b24tools.serve")
@@ -33,6 +35,7 @@ _log = logging.getLogger("b24tools.serve")
 
 def serve(here: session.Session, talk: show.Talk, host: str, port: int, *, no_auth: bool) -> int:
     """Listen until SIGTERM or Ctrl+C; the exit status."""
+    gc.set_threshold(OBJECTS)
     settings = here.settings
     access = choose_access(settings, host, no_auth=no_auth)
     with ExitStack() as stack:
