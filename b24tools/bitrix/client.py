@@ -114,6 +114,7 @@ class Client:
             raise ValueError(f"{method}: the portal keeps {sorted(clash)} for itself")
         body = self._exchange(method, params or {}, (method,), self._patience(), safe=codes.is_read(method))
         times = body.get("time")
+        self._learn({method: times})
         return Answer(
             body["result"],
             batches.to_int(body.get("total")),
@@ -176,7 +177,7 @@ class Client:
                 params = {"halt": int(halt), "cmd": {key: chunk.packed[key] for key in pending}}
                 names = tuple(command.method for command in pending.values())
                 body = self._exchange("batch", params, names, patience, safe=safe, on_sent=on_sent)
-                self._learn(batches.times(pending, body["result"]))
+                self._learn({"batch": body.get("time"), **batches.times(pending, body["result"])})
                 outcome = batches.settle(pending, body["result"], halt=halt)
                 for item in outcome.done.values():
                     if isinstance(item.error, errors.PortalUncertain):
@@ -266,7 +267,6 @@ class Client:
             patience.sent_at = self._clock()
             outcome = self._attempt(method, content, names, on_sent)
             if isinstance(outcome, dict):
-                self._learn({method: outcome.get("time")})
                 return outcome
             if isinstance(outcome, errors.B24ToolsError):
                 raise outcome

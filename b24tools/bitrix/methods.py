@@ -147,15 +147,15 @@ def read_people(result: Any) -> list[Person]:
     """The people of rows of `user.get`, which leaves out what is NULL and may say `false` for no departments."""
     people = []
     for row in rows_of(result, "user.get"):
-        homes = row.get("UF_DEPARTMENT")
+        get = row.get
         people.append(
             Person(
-                id=id_of(row, "ID", "user.get"),
-                first_name=str(row.get("NAME") or "").strip(),
-                last_name=str(row.get("LAST_NAME") or "").strip(),
-                second_name=str(row.get("SECOND_NAME") or "").strip(),
-                active=row.get("ACTIVE") in (True, "Y"),
-                department_ids=tuple(int_of(home) for home in php_values(homes)),
+                id_of(row, "ID", "user.get"),
+                str(get("NAME") or "").strip(),
+                str(get("LAST_NAME") or "").strip(),
+                str(get("SECOND_NAME") or "").strip(),
+                get("ACTIVE") in (True, "Y"),
+                tuple(map(int_of, php_values(get("UF_DEPARTMENT")))),
             )
         )
     return people
