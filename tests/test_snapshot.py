@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,6 +111,43 @@ def test_more_tasks_than_last_time_are_found_all(small: Collector) -> None:
         close(small.portal, FRIDAY - timedelta(minutes=100 + number))
     result = small.take()
     assert (result.requests, result.weeks[0].tasks, result.weeks[0].new) == (3, 650, 590)
+    assert small.true_rows() == small.saved()
+
+
+def test_the_parts_of_a_long_list_are_asked_for_at_once(small: Collector) -> None:
+    """After the first answer has told how long it is, nobody waits for the one before."""
+    for number in range(6_000):
+        close(small.portal, FRIDAY - timedelta(seconds=number))
+    handle, numbers, together = small.portal.handle, itertools.count(1), threading.Barrier(2, timeout=20)
+
+    def waiting(*args: Any, **more: Any) -> Any:
+        if next(numbers) in (2, 3):
+            together.wait()
+        return handle(*args, **more)
+
+    small.portal.handle = waiting  # type: ignore[method-assign]
+    assert small.take([small.week("2026-W47")]).requests == 4
+    assert small.true_rows() == small.saved()
+
+
+@pytest.mark.parametrize("gone", [1, 49, 50, 51, 700])
+def test_tasks_that_leave_the_list_meanwhile_take_no_others_along(small: Collector, gone: int) -> None:
+    """The rows after them move up, past the place where the next part begins."""
+    tasks = [close(small.portal, FRIDAY - timedelta(seconds=number)) for number in range(6_000)]
+    handle, numbers = small.portal.handle, itertools.count(1)
+
+    def leaving(*args: Any, **more: Any) -> Any:
+        with lock:
+            if next(numbers) == 3:
+                for task_id in tasks[:gone]:
+                    small.portal.tasks.drop(task_id)
+            return handle(*args, **more)
+
+    lock = threading.Lock()
+    small.portal.handle = leaving  # type: ignore[method-assign]
+    small.take([small.week("2026-W47")])
+    assert set(small.true_rows()) <= set(small.saved())
+    small.take([small.week("2026-W47")])
     assert small.true_rows() == small.saved()
 
 
