@@ -4,7 +4,7 @@
 
 After each kill the same command is run again; when one comes to its end, a new database is begun, until there
 were fifty kills. Told is how far each run had come. It fails unless each database ends with the rows of an
-undisturbed run and of the portal itself, and unless requests were repeated only where a kill took the answer.
+undisturbed run and of the portal itself, and if more requests were repeated than a kill may have taken answers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from b24tools.jobs.snapshot import IN_FLIGHT
 from b24tools.sandbox import front
 from tests.bench.company import TASKS, company
 from tests.collecting import label_of, utc
@@ -39,15 +40,14 @@ TABLES = {
 
 
 def serve(tasks: int) -> None:
-    """The portal in a process of its own: its address, its closed tasks; then for each line read, what was asked."""
+    """The portal in a process of its own: its address, its closed tasks; then for each line how often it was asked."""
     portal = company(tasks)
     closed = [task for task in portal.tasks if task.status == 5 and task.closed_at]
     with front.serve(portal) as url:
         _tell(portal.webhook_url(url))
         _tell([[t.id, label_of(t.closed_at, MOSCOW), t.responsible, t.time_estimate, utc(t.closed_at)] for t in closed])
         for _line in sys.stdin:
-            chains = [[one for one in entry.commands if one.key in ("page0", "people0")] for entry in portal.log]
-            _tell([{one.key: (one.params.get("filter") or one.params["FILTER"])[">ID"] for one in c} for c in chains])
+            _tell(len(portal.log))
             portal.log.clear()
 
 
@@ -71,7 +71,7 @@ def portal_process(tasks: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def answer(portal: subprocess.Popen[str], ask: bool = False) -> Any:
-    """A line of the portal's; of what it was asked since the last time, if `ask`."""
+    """A line of the portal's; how often it was asked since the last time, if `ask`."""
     assert portal.stdin and portal.stdout
     if ask:
         portal.stdin.write("\n")
@@ -120,11 +120,11 @@ def main(seed: int = KILLS, tasks: int = TASKS) -> None:
         calm, _killed, told = until_its_end(Path(base) / "calm", url, chance, 0, 0)
         longest_s = (time.monotonic() - begun) / PART
         asked = answer(portal, ask=True)
-        assert len(asked) == told[0]["requests"]
+        assert asked == told[0]["requests"]
         first = datetime.fromisoformat(told[0]["from"])
         true = sorted(tuple(row) for row in closed if datetime.fromisoformat(row[4]) >= first)
         assert true == [row[:5] for row in calm["tasks"]]
-        say(f"undisturbed: {len(true)} tasks, {len(asked)} requests; killed within {longest_s:.1f} s")
+        say(f"undisturbed: {len(true)} tasks, {asked} requests; killed within {longest_s:.1f} s")
         kills = 0
         while kills < KILLS:
             found, killed, again = until_its_end(Path(base) / "killed", url, chance, KILLS - kills, longest_s)
@@ -132,13 +132,9 @@ def main(seed: int = KILLS, tasks: int = TASKS) -> None:
             kills += killed
             assert calm == found
             assert [one | {"requests": 0} for one in told] == [one | {"requests": 0} for one in again]
-            for chain in ("page0", "people0"):
-                cursors = [one[chain] for one in asked if chain in one]
-                # (what a killed run had asked may wait in the portal until the next run's requests are through)
-                assert len(cursors) - len(set(cursors)) <= killed
-            lost = len(asked) - again[0]["requests"]
-            assert 0 <= lost <= killed
-            say(f"{kills} kills: the same rows; {len(asked)} requests, {lost} of them repeated")
+            lost = asked - again[0]["requests"]
+            assert 0 <= lost <= killed * IN_FLIGHT
+            say(f"{kills} kills: the same rows; {asked} requests, {lost} of them more than the run counts")
 
 
 def until_its_end(
