@@ -12,7 +12,7 @@ from b24tools import errors
 from b24tools.i18n import _
 
 MOST = 2**63 - 1  # that SQLite has room for
-_EXACT = re.compile(r"[0-9-]{10}T[0-9]{2}(:[0-5][0-9]:[0-5][0-9])[+-][0-9]{2}:[0-9]{2}")
+_WITHIN_HOUR = re.compile(r"(:[0-5][0-9]:[0-5][0-9])[+-][0-9]{2}:[0-9]{2}")
 
 
 def read_moment(text: Any, zone: tzinfo) -> datetime | None:
@@ -36,10 +36,17 @@ def read_moment(text: Any, zone: tzinfo) -> datetime | None:
 
 def read_as_text(text: Any, zone: tzinfo) -> str | None:
     """The same, as ISO 8601 of whole seconds; quicker than by way of a moment."""
-    if isinstance(text, str) and (found := _EXACT.fullmatch(text)) and (hour := _utc_hour(text[:13], zone)):
-        return f"{hour}{found[1]}+00:00"
+    if isinstance(text, str) and (rest := _within_utc_hour(text[13:])) and (hour := _utc_hour(text[:13], zone)):
+        return hour + rest
     moment = read_moment(text, zone)
     return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+@lru_cache(maxsize=16_384)
+def _within_utc_hour(rest: str) -> str | None:
+    """Minutes and seconds of UTC, `:15:00+00:00`, from those of a wall clock that is whole hours away."""
+    found = _WITHIN_HOUR.fullmatch(rest)
+    return f"{found[1]}+00:00" if found else None
 
 
 @lru_cache(maxsize=16_384)
