@@ -287,6 +287,17 @@ def test_chains_that_follow_one_on_its_way_begin_a_page_early_by_their_offset() 
     assert (reader.after, reader.left, reader.complete) == (330, 0, True)
 
 
+def test_what_is_known_of_a_long_list_is_asked_of_the_portal_as_well() -> None:
+    """Or a list that has become short would be asked for in parts that are not there."""
+    portal, reader = Listed(range(1, 121)), Reader(TASKS, {}, prefix="page", left=5_000)
+    first, second = reader.commands(2), reader.commands(2)
+    assert [first["page1_0"].params["start"], second["page2_0"].params["start"]] == [0, 50]
+    assert len(reader.read(portal.answer(first))) == 100
+    assert (reader.left, reader.commands(50)) == (20, {})
+    assert ids_of(reader.read(portal.answer(second))) == list(range(101, 121))
+    assert reader.complete is True
+
+
 def test_a_chain_that_does_not_join_on_is_asked_for_again_by_key() -> None:
     """More rows than a page has left the list meanwhile: those after them have moved up."""
     portal, reader = Listed(range(1, 501)), Reader(TASKS, {}, prefix="page", left=500)

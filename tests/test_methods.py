@@ -162,10 +162,10 @@ def test_a_record_is_what_is_kept_of_a_task() -> None:
     assert record._replace(status=4, closed_at=None) == methods.read_record(closed | {"status": "4"}, MOSCOW)
 
 
-@pytest.mark.parametrize("value", [None, "", "abc", [], float("inf"), float("nan"), 2**63, f"{10**30}", -(2**64)])
+@pytest.mark.parametrize("value", [None, "", "abc", [], float("inf"), float("nan"), 10**15, f"{10**30}", -(2**64)])
 def test_what_is_no_number_or_has_no_room_in_the_database_is_nothing(value: Any) -> None:
     """A field that nobody can read must not stop every later snapshot."""
-    assert [0, 2**63 - 1, -5] == [shapes.int_of(value), shapes.int_of(f"{2**63 - 1}"), shapes.int_of("-5")]
+    assert [0, 10**15 - 1, -5] == [shapes.int_of(value), shapes.int_of(f"{10**15 - 1}"), shapes.int_of("-5")]
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59+03:00", "0001-01-01T00:00:00+03:00"])

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -245,6 +246,30 @@ def test_a_batch_too_long_for_the_portal_is_asked_in_smaller_ones(tmp_path: Path
     assert (result.complete, result.requests) == (True, 17)
 
 
+def test_an_answer_that_nobody_needs_any_more_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list has become shorter while its later parts were asked for."""
+    monkeypatch.setattr(snapshot, "MOST_COMMANDS", 12)
+    works = new_collector(tmp_path)
+    tasks = [close(works.portal, FRIDAY - timedelta(minutes=number)) for number in range(2_000)]
+    handle, later_asked = works.portal.handle, threading.Event()
+
+    def shrinking(*args: Any, **more: Any) -> Any:
+        if b"page3_0" in args[4]:
+            later_asked.set()
+            raise Killed
+        if b"page2_0" in args[4]:
+            assert later_asked.wait(20)
+            for task_id in tasks[500:]:
+                works.portal.tasks.drop(task_id)
+        return handle(*args, **more)
+
+    works.portal.handle = shrinking  # type: ignore[method-assign]
+    [week] = works.take([works.week("2026-W47")]).weeks
+    assert (week.tasks, works.true_rows()) == (500, works.saved())
+
+
 def test_a_portal_that_is_down_leaves_no_trace(tmp_path: Path) -> None:
     """The next run begins where this one did."""
     works = new_collector(tmp_path)
@@ -267,11 +292,23 @@ def test_the_portals_limit_of_two_requests_a_second_is_kept(tmp_path: Path, monk
 
 
 def test_a_slow_portal_is_waited_for(tmp_path: Path) -> None:
-    """Fifty pages may take it most of the minute that it has."""
+    """Fifty pages may take it most of the minute that it has; it may do one thing after the other."""
     works = a_company(tmp_path, sleep=lambda seconds: works.clock.sleep(seconds))
     works.portal.faults.add(Fault("slow", delay_s=55, times=100))
+    handle, at_once, most = works.portal.handle, 0, 0
+
+    def watched(*args: Any, **more: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        try:
+            return handle(*args, **more)
+        finally:
+            at_once -= 1
+
+    works.portal.handle = watched  # type: ignore[method-assign]
     result = works.since(*SINCE)
-    assert works.clock.slept == [55] * result.requests
+    assert (most, works.clock.slept) == (1, [55] * result.requests)
     assert works.true_rows(works.week("2026-W01").start) == works.saved()
 
 

@@ -120,10 +120,14 @@ def read(listing: Listing, items: Mapping[str, Item], *, after: int = 0, prefix:
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
-    """A chain that is on its way. `overlaps`: it began at an offset, and its first page has the last row before it."""
+    """A chain that is on its way. `overlaps`: it began at an offset, and its first page has the last row before it.
+
+    `counts`: its first page tells how many rows there are.
+    """
 
     prefix: str
     overlaps: bool
+    counts: bool
 
 
 class Reader:
@@ -132,8 +136,8 @@ class Reader:
     Where a chain begins is known when the one before has come. Meanwhile the next ones begin at an offset, a page
     early, and count if that page joins on: rows that leave the list move it, and one that does not is asked for again.
 
-    `left` is how many rows are probably still to come. None: nobody knows, so the portal counts
-    them with the next page. `rows` of a batch count up to the chain's end; `after` is the cursor.
+    `left` is how many rows are probably still to come; None: nobody knows. The portal counts them with the next page
+    then, and where one batch will not do. `rows` of a batch count up to the chain's end; `after` is the cursor.
     """
 
     def __init__(
@@ -157,6 +161,7 @@ class Reader:
         self.after = self._base = start_of(listing, params, after)
         self.left = self._expected = left  # the latter: after `_base`, of which `_planned` pages are asked for
         self._planned = 0
+        self._counted = False
         self.complete = False
 
     def commands(self, room: int) -> dict[str, Command]:
@@ -176,11 +181,12 @@ class Reader:
         self._asked += 1
         prefix = f"{self._prefix}{self._asked}_"
         chain = commands(self._listing, self._params, length=length, after=self._base, prefix=prefix)
-        if overlap or self._expected is None:
+        counts = self._expected is None or (not self._counted and not overlap and wanted > length)
+        if overlap or counts:
             first = f"{prefix}0"
             offset = max(0, self._planned - 1) * PAGE
             chain[first] = Command(self._listing.method, {**chain[first].params, "start": offset})
-        self._legs.append(_Leg(prefix, bool(overlap)))
+        self._legs.append(_Leg(prefix, bool(overlap), counts))
         self._planned += length - overlap
         return chain
 
@@ -201,7 +207,8 @@ class Reader:
                 return []
             rows = rows[bisect_right(ids, self.after) :]
         else:
-            if self._expected is None:
+            if leg.counts:
+                self._counted = True
                 self._expected = self.left = items[f"{leg.prefix}0"].total
             self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
             self._error = found.error

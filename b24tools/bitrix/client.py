@@ -84,7 +84,7 @@ class Client:
         self._random = random
         self._on_wait = on_wait
         self._counting = threading.Lock()
-        self._told = "", 0.0  # why somebody waits, and until when
+        self._told: dict[str, float] = {}  # until when somebody waits, by the reason
         for name in ("httpx", "httpcore"):  # they log the address of every request
             logging.getLogger(name).setLevel(logging.WARNING)
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
@@ -102,7 +102,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; threads that wait for an answer have nothing to say any more."""
+        self._on_wait = None
         self._http.close()
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Answer:
@@ -240,12 +241,11 @@ class Client:
         """Say once what several threads wait for."""
         now = self._clock()
         with self._counting:
-            told, until = self._told
-            known = told == reason and now < until
+            known = now < self._told.get(reason, 0.0)
             if not known:
-                self._told = reason, now + seconds
-        if self._on_wait is not None and not known:
-            self._on_wait(seconds, reason)
+                self._told[reason] = now + seconds
+        if (tell := self._on_wait) is not None and not known:
+            tell(seconds, reason)
 
     def _exchange(
         self,

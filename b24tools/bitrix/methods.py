@@ -128,9 +128,9 @@ def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
     return {"FILTER": {"ACTIVE": "Y", "UF_DEPARTMENT": list(department_ids)}, "select": [*PEOPLE_SELECT, *more]}
 
 
-def people_by_id(user_ids: Sequence[int]) -> Query[list[Person]]:
-    """These people, dismissed ones too."""
-    return _people({"ID": list(user_ids)})
+def people_by_id(user_ids: Sequence[int], *more: str) -> Query[list[Person]]:
+    """These people, dismissed ones too. `more`: as in `people_of`."""
+    return _people({"ID": list(user_ids)}, *more)
 
 
 def people_by_surname(surname: str) -> Query[list[Person]]:
@@ -138,9 +138,9 @@ def people_by_surname(surname: str) -> Query[list[Person]]:
     return _people({"LAST_NAME": surname, "ACTIVE": "Y"})
 
 
-def _people(conditions: Mapping[str, Any]) -> Query[list[Person]]:
+def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
     order = {"sort": "ID", "order": "ASC", "start": -1}
-    return Query(Command("user.get", {"FILTER": conditions, "select": list(PEOPLE_SELECT), **order}), read_people)
+    return Query(Command("user.get", {"FILTER": conditions, "select": [*PEOPLE_SELECT, *more], **order}), read_people)
 
 
 def read_people(result: Any) -> list[Person]:

@@ -11,7 +11,7 @@ from typing import Any
 from b24tools import errors
 from b24tools.i18n import _
 
-MOST = 2**63 - 1  # that SQLite has room for
+MOST = 10**15 - 1  # so that SQLite has room for the sum of thousands
 _WITHIN_HOUR = re.compile(r"(:[0-5][0-9]:[0-5][0-9])[+-][0-9]{2}:[0-9]{2}")
 
 
@@ -112,7 +112,7 @@ def id_of(row: Mapping[str, Any], name: str, method: str) -> int:
 def int_of(value: Any) -> int:
     """Ids and seconds come as strings in tasks, as ints in others, and as null; all that is no number is 0.
 
-    So is what the database has no room for.
+    So is what is too much for a number of a database.
     """
     try:
         number = int(value or 0)

@@ -29,6 +29,7 @@ RESUMABLE = timedelta(hours=1)
 MARGIN = timedelta(hours=1)
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
 IN_FLIGHT = 6  # requests at once, as many as a browser sends to one host: a portal has others to serve
+UNHURRIED_S = 15  # an answer that takes so long is waited for alone: perhaps the portal does one thing after the other
 LEAVING_S = 0.05  # longer than a request takes to leave
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 _LIMITS = (codes.QUERY_LIMIT, codes.OPERATION_LIMIT)
@@ -119,6 +120,8 @@ def take(
         harvest.save(part)
         if part.trouble is not None:
             raise part.trouble
+        if harvest.complete:
+            break  # what else is on its way was for a longer list
         del part  # a hundred thousand objects, to be forgotten while the portal works, too
     return harvest.finish()
 
@@ -132,10 +135,11 @@ def _fill(coming: deque[Future[_Answer]], harvest: _Harvest) -> bool:
 
 @dataclass(frozen=True)
 class _Answer:
-    """A batch's items, and when they were asked for; `too_long`: none, for the portal could not do so many."""
+    """A batch's items, and when they were asked for and came; `too_long`: none, for the portal could not do so many."""
 
     items: Mapping[str, Item]
     asked_at: datetime
+    came_at: datetime
     too_long: errors.PortalBusy | None = None
 
 
@@ -186,6 +190,11 @@ class _Departments:
         pages = sorted(self._waiting - self._coming)[: max(0, room)]
         self._coming |= set(pages)
         return {f"departments{page}": methods.departments(page * chains.PAGE).command for page in pages}
+
+    @property
+    def complete(self) -> bool:
+        """Whether all pages have come."""
+        return not self._waiting
 
     def forget(self) -> None:
         """What is on its way no longer counts: it is asked for again."""
@@ -278,17 +287,22 @@ class _Harvest:
                 found |= reader.commands(self._room - len(found))
         return found
 
+    @property
+    def complete(self) -> bool:
+        """Whether all lists have been read to their ends."""
+        return all(reader is None or reader.complete for reader in (self._departments, self._people, self._tasks))
+
     def ask(self, commands: Mapping[str, Command], on_sent: Callable[[], None]) -> _Answer:
         """Send a batch."""
         sent = self._client.requests
         asked_at = self._now()
         try:
-            return _Answer(self._client.batch(commands, on_sent=on_sent), asked_at)
+            return _Answer(self._client.batch(commands, on_sent=on_sent), asked_at, self._now())
         except errors.PortalBusy as error:
             too_long = error.portal_code not in _LIMITS and error.until is None and self._client.requests > sent
             if not too_long or len(commands) <= FEWER_COMMANDS:
                 raise
-            return _Answer({}, asked_at, error)
+            return _Answer({}, asked_at, self._now(), error)
 
     def ask_less(self, error: errors.PortalBusy) -> None:
         """From here on `commands` are few, from where the last good answer ended; raises the error if they were few."""
@@ -302,6 +316,8 @@ class _Harvest:
     def take(self, answer: _Answer) -> _Part:
         """Take the rows that count out of an answer; from here on `commands` are the next ones."""
         items = answer.items
+        taken_s = max(0.001, (answer.came_at - answer.asked_at).total_seconds())
+        self.in_flight = max(1, min(IN_FLIGHT if self._room == MOST_COMMANDS else 1, int(UNHURRIED_S / taken_s)))
         if self._owner is None:
             self._meet(items)
         departments = self._departments.read(items) if self._departments else []

@@ -165,7 +165,7 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
     heads = {one.head_id for one in answers.departments if one.head_id}
     named = sorted((known.excluded | known.hidden | heads | {subject.fallback_user or 0}) - {0} - answers.people.keys())
     for number, ids in enumerate(_chunks(named)):
-        commands[f"named{number}"] = methods.people_by_id(ids).command
+        commands[f"named{number}"] = methods.people_by_id(ids, "LAST_LOGIN").command
     group = answers.items["group"]
     if group.error is None and (projects := probes.projects(subject.group).of(group)):
         commands["may_create"] = probes.may_create_tasks(projects[0].id).command
