@@ -12,6 +12,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 PEOPLE = ["ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT"]
@@ -43,16 +44,23 @@ def fast_bitrix24(start: str, end: str) -> int:
 
 
 def b24pysdk(start: str, end: str) -> int:
-    """By offset; what it says itself is best for lists of up to 2,550 rows."""
+    """By offset, what it says itself is best for lists of up to 2,550 rows; a thread for each list."""
     token = _sdk()
-    people = token.call_list("user.get", {"select": PEOPLE})["result"]
-    departments = token.call_list("department.get", {})["result"]
-    tasks = token.call_list("tasks.task.list", closed(start, end) | {"order": {"ID": "ASC"}})["result"]
+    lists: dict[str, dict[str, Any]] = {
+        "user.get": {"select": PEOPLE},
+        "department.get": {},
+        "tasks.task.list": closed(start, end) | {"order": {"ID": "ASC"}},
+    }
+    with ThreadPoolExecutor(len(lists)) as pool:
+        people, departments, tasks = pool.map(lambda one: token.call_list(*one)["result"], lists.items())
     return keep(people, departments, tasks)
 
 
 def b24pysdk_fast(start: str, end: str) -> int:
-    """Its chain of ids, for the long ones: a generator, of which no more than an answer is held at once."""
+    """Its chain of ids, for the long ones: a generator, of which no more than an answer is held at once.
+
+    One list after the other: together they hold more and are no quicker.
+    """
     token = _sdk()
     people = token.call_list_fast("user.get", {"select": PEOPLE})["result"]
     departments = token.call_list("department.get", {})["result"]

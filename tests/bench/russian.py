@@ -14,7 +14,7 @@ WORDS = {
     "An order of 6 lines and one file": "Заказ из 6 строк с одним файлом",
     "fast-bitrix24, saved": "fast-bitrix24 с записью",
     "b24pysdk, saved": "b24pysdk с записью",
-    "one list per person": "по списку на каждого сотрудника",
+    "one list per person, once": "по списку на каждого сотрудника, один раз",
     "b24tools serve, the first order": "b24tools serve, первый заказ",
     "b24tools assign, the first order": "b24tools assign, первый заказ",
     "the replaced service, the first order": "прежний сервис, первый заказ",
@@ -33,12 +33,13 @@ WORDS = {
     "b24tools serve, orders": "b24tools serve, заказы",
     "Keeping 5000 events": "Запись 5000 событий",
     "read only": "только разбор",
-    "kept, ": "с записью, ",
+    "kept, ": "с записью, по ",
     "| at once |": "| одновременно |",
-    " at once |": " одновременно |",
+    " at once |": " |",
     "writes to the disk": "записей на диск",
     "Serving\n": "Служба\n",
-    "Growth: 200 people": "Рост: 200 сотрудников",
+    "Growth\n": "Рост\n",
+    "its peak MB": "её пик памяти, МБ",
     "tasks of a year": "задач за год",
     "CPU µs a task": "мкс процессора на задачу",
     "leaderboard ms": "leaderboard, мс",
@@ -53,13 +54,12 @@ WORDS = {
     "requests": "запросов",
     "refused": "отказов",
     "p50 ms": "медиана, мс",
-    "p99 ms": "99 из 100, мс",
+    "p99 ms": "99-й процентиль, мс",
     " ms |": " мс |",
-    "Memory of `b24tools serve` with an hour of ": "Память `b24tools serve` за час из ",
-    " events in fast motion: ": " событий, пропущенный ускоренно: ",
+    "Memory of `b24tools serve` with an hour of ": "Память `b24tools serve` за час, ",
+    " events in fast motion, without the limit: ": " событий, ускоренно и без предела запросов: ",
     " MB at the start, ": " МБ в начале, ",
     " after each third.": " после каждой трети.",
-    " cores of ": " ядра ",
     " at the start.": " в начале.",
     "; load ": "; загрузка ",
 }
@@ -70,8 +70,10 @@ NAMES = re.compile(r"`[^`]*`|b24tools( (--)?[a-z]+)*|leaderboard|b24pysdk|fast-b
 
 def translated(text: str) -> str:
     """The tables in Russian. Raises ValueError for a word of English that stays in a table."""
+    text = re.sub(r"^(\d+) cores of (.+?),", r"\2, ядер: \1,", text)
     for english, russian in WORDS.items():
         text = text.replace(english, russian)
+    text = re.sub(r"(?<=\| )(\d+)\.(\d+)(?= \|)", r"\1,\2", text)
     tables = "\n".join(line for line in text.splitlines() if line.startswith("|"))
     if left := re.findall(r"\b[a-z]{2,}\b", NAMES.sub("", tables)):
         raise ValueError(f"no Russian for {left}")
