@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import locale
 import os
@@ -13,7 +12,6 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import dotenv
-import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from b24tools import errors
@@ -157,6 +155,8 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
 
 def _unknown(given: Mapping[str, str], where: str, *, alike: bool) -> Iterator[Unknown]:
     """Names that only look like ours. `alike`: those without our prefix, too, if they are close enough."""
+    import difflib
+
     ours = [*names(), *OLD_NAMES]
     for name, value in given.items():
         if name in ours or not value.strip():
@@ -178,7 +178,10 @@ def _merge(
         values[name] = value
         where[name] = _("the environment")
     known = {name: values[name].strip() for name in names() if name in values}
-    known.setdefault("B24_DATA_DIR", platformdirs.user_data_dir("b24tools", appauthor=False))
+    if "B24_DATA_DIR" not in known:
+        import platformdirs
+
+        known["B24_DATA_DIR"] = platformdirs.user_data_dir("b24tools", appauthor=False)
     for name in ("B24_DATA_DIR", "B24_CA_BUNDLE"):
         if name in known:
             # a path in a file is meant from there, wherever cron or a terminal stands

@@ -7,7 +7,6 @@ documentation and on-premise portals (apidocs.bitrix24.com/_includes/system-erro
 from __future__ import annotations
 
 import enum
-import html
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -123,7 +122,11 @@ def clean(text: object) -> str:
     if not isinstance(text, (str, int, float)):
         return ""
     plain = re.sub(r"</?[A-Za-z][^>]*>", "", re.sub(r"<br\b[^>]*>", " ", str(text), flags=re.IGNORECASE))
-    line = " ".join(html.unescape(plain).split())
+    if "&" in plain:
+        import html  # two thousand names of characters, for errors
+
+        plain = html.unescape(plain)
+    line = " ".join(plain.split())
     return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 1] + "…"
 
 

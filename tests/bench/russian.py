@@ -12,8 +12,9 @@ WORDS = {
     "; rounds: ": "; кругов: ",
     "snapshot --week, the next": "snapshot --week, следующий раз",
     "An order of 6 lines and one file": "Заказ из 6 строк с одним файлом",
-    "fast-bitrix24, saved": "fast-bitrix24 с записью",
-    "b24pysdk, saved": "b24pysdk с записью",
+    ", its chain": ", его цепочкой",
+    ", at once": ", всё сразу",
+    ", saved": ", с записью",
     "one list per person, once": "по списку на каждого сотрудника, один раз",
     "b24tools serve, the first order": "b24tools serve, первый заказ",
     "b24tools assign, the first order": "b24tools assign, первый заказ",
@@ -65,7 +66,7 @@ WORDS = {
 }
 
 
-NAMES = re.compile(r"`[^`]*`|b24tools( (--)?[a-z]+)*|leaderboard|b24pysdk|fast-bitrix24|python -c pass")
+NAMES = re.compile(r"× serve|`[^`]*`|b24tools( (--)?[a-z]+)*|leaderboard|b24pysdk|fast-bitrix24|python -c pass")
 
 
 def translated(text: str) -> str:

@@ -17,6 +17,18 @@ from tests.bench.measuring import Cost
 ZONE = ZoneInfo("Europe/Moscow")
 PEOPLE, TASKS, WEEKS = 5_000, 100_000, 52
 SLOW_S = 1
+WEEK = (
+    *("fast-bitrix24", "fast-bitrix24, at once", "fast-bitrix24, at once, saved"),
+    *("b24pysdk", "b24pysdk, at once", "b24pysdk, at once, saved"),
+)
+YEAR = ("fast-bitrix24, at once", "b24pysdk, its chain", "fast-bitrix24, at once, saved", "b24pysdk, its chain, saved")
+KEYS = {
+    "fast-bitrix24": "fast-bitrix24",
+    "fast-bitrix24, at once": "fast-bitrix24-at-once",
+    "b24pysdk": "b24pysdk",
+    "b24pysdk, at once": "b24pysdk-at-once",
+    "b24pysdk, its chain": "b24pysdk-fast",
+}
 HEAD = ("", "requests", "refused", "seconds", "CPU s", "peak MB", "× b24tools")
 
 
@@ -92,28 +104,31 @@ def report(running: portal.Running, folder: Path, rounds: int = 5) -> str:
     week, year = ("--week", f"{this:%G-W%V}"), ("--since", f"{first}")
     kept = Path(tempfile.mkdtemp(dir=folder))
 
-    def others(start: date, sdk: str, latency_s: float = portal.LATENCY_S, *, saved: bool) -> dict[str, Any]:
-        """Both of them, reading and, if `saved`, saving as well."""
-        names = {"fast-bitrix24": "fast-bitrix24", "b24pysdk": sdk}
-        found = {name: theirs(running, folder, key, start, end, latency_s=latency_s) for name, key in names.items()}
-        if saved:
-            found |= {
-                f"{name}, saved": theirs(running, folder, key, start, end, kept=True) for name, key in names.items()
-            }
-        return found
+    def others(names: Sequence[str], start: date, latency_s: float = portal.LATENCY_S) -> dict[str, Any]:
+        """Those of the peers, as they are called here, that read the same; some save it as well."""
+        return {
+            name: theirs(
+                running,
+                folder,
+                KEYS[name.removesuffix(", saved")],
+                start,
+                end,
+                kept=name.endswith(", saved"),
+                latency_s=latency_s,
+            )
+            for name in names
+        }
 
-    weeks = {"b24tools snapshot --week": ours(running, folder, *week)} | others(this, "b24pysdk", saved=True)
+    weeks = {"b24tools snapshot --week": ours(running, folder, *week)} | others(WEEK, this)
     weeks["b24tools snapshot --week, the next"] = ours(running, folder, *week, data=kept)
     costs = measuring.in_turns(weeks, rounds)
-    costs |= measuring.in_turns(
-        {"one list per person, once": theirs(running, folder, "replaced", this, end)}, 1, warm=False
-    )
-    parts = [_titled("This week", costs, rounds)]
-    years = {"b24tools snapshot --since": ours(running, folder, *year)} | others(first, "b24pysdk-fast", saved=True)
+    once = {"one list per person, once": theirs(running, folder, "replaced", this, end)}
+    parts = [_titled("This week", costs | measuring.in_turns(once, 1, warm=False), rounds)]
+    years = {"b24tools snapshot --since": ours(running, folder, *year)} | others(YEAR, first)
     parts.append(_titled("A year", measuring.in_turns(years, rounds - 2), rounds - 2))
-    for title, words, start, sdk in (("This week", week, this, "b24pysdk"), ("A year", year, first, "b24pysdk-fast")):
+    for title, words, start, names in (("This week", week, this, WEEK[1::3]), ("A year", year, first, YEAR[:2])):
         slow = {f"b24tools snapshot {words[0]}": ours(running, folder, *words, latency_s=SLOW_S)}
-        slow |= others(start, sdk, SLOW_S, saved=False)
+        slow |= others(names, start, SLOW_S)
         parts.append(_titled(f"{title}, {SLOW_S} s for an answer", measuring.in_turns(slow, 1, warm=False), 1))
     return "\n".join(parts)
 
