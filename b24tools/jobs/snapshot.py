@@ -385,8 +385,8 @@ class _Harvest:
 
     def finish(self) -> Result:
         """Mark what is gone and close the run."""
-        if self._run is None or self._owner is None:
-            raise RuntimeError("nothing was read")
+        if self._run is None or self._owner is None or not self.complete:
+            raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
         unknown = self._store.strangers(self._start, self._end)
         # nobody need be asked for if everybody has just been shown
         found = strangers.ask(self._client, list(unknown)) if self._people is None else {}
