@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from b24tools import errors, store
 from b24tools.i18n import _, os_reason
 from b24tools.migrations import migrations
@@ -111,7 +109,7 @@ def open_reader(path: Path, *, pending: bool) -> Reader:
     """
     if pending:
         return Reader(store.open_copy(path)._db)
-    return Reader(Database(_connect(path), execute_plugins=False))
+    return Reader(store.database(_connect(path)))
 
 
 def _known_migrations() -> set[str]:

@@ -280,7 +280,7 @@ def open_store(path: Path | None) -> Store:
     Raises ConfigError when the folder or the file cannot be used.
     """
     if path is None:
-        memory = Store(_database(sqlite3.connect(":memory:")))
+        memory = Store(database(sqlite3.connect(":memory:")))
         migrations.apply(memory._db)
         return memory
     try:
@@ -292,7 +292,7 @@ def open_store(path: Path | None) -> Store:
         connection.execute("PRAGMA synchronous = FULL")  # the ledger must survive a power cut
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
-        db = _database(connection)
+        db = database(connection)
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",) or migrations.pending(db):
             with filelock.FileLock(path.with_suffix(".migrating")):
                 # SQLite lets nobody wait who turns a new database to WAL while another one does
@@ -304,14 +304,14 @@ def open_store(path: Path | None) -> Store:
     return Store(db)
 
 
-def _database(connection: sqlite3.Connection) -> Database:
-    """Without plugins: they are looked for among all that is installed, and would run in every process."""
+def database(connection: sqlite3.Connection) -> Database:
+    """By sqlite-utils, without its plugins: they are looked for in all that is installed, and would run everywhere."""
     return Database(connection, execute_plugins=False)
 
 
 def open_copy(path: Path) -> Store:
     """What the database holds, in memory: for runs that must not write. Empty where there is no file."""
-    copy = _database(sqlite3.connect(":memory:"))
+    copy = database(sqlite3.connect(":memory:"))
     if path.is_file():
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source:

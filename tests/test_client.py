@@ -266,6 +266,21 @@ def test_what_several_threads_wait_for_is_said_once() -> None:
     assert (time.naps, told) == ([0.5, 1.0, 2.0, 0.5], [0.5, 1.0, 2.0])
 
 
+def test_whoever_is_cut_off_by_the_end_says_nothing() -> None:
+    """A job that ends with an error closes the connections under the threads that still wait for an answer."""
+    told: list[str] = []
+
+    class Closing(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            client.close()
+            raise httpx.ReadError("Bad file descriptor")
+
+    client = open_client(Closing(), on_wait=lambda seconds, reason: told.append(reason))
+    with pytest.raises(RuntimeError, match="closed"):
+        client.call("user.get")
+    assert told == []
+
+
 def test_only_noticeable_waits_of_the_throttle_are_told() -> None:
     """Half a second between requests is its everyday work."""
     time, told = FakeTime(), list[tuple[float, str]]()

@@ -75,7 +75,7 @@ DOORS = {
     "rich": {"show.py", "show_assign.py", "show_board.py", "show_doctor.py", "show_load.py", "show_why.py"},
     "fastapi": {"server.py", "server_board.py", "server_docs.py", "server_door.py", "server_replies.py"},
     "starlette": {"sandbox/front.py", "server.py", "server_door.py"},
-    "sqlite_utils": {"store.py", "history.py", "reader.py", "reasons.py", "runs.py", "migrations.py"},
+    "sqlite_utils": {"store.py", "history.py", "reasons.py", "runs.py", "migrations.py"},
     "pydantic_core": {"bitrix/answers.py"},
     "diskcache": {"bitrix/directory.py"},
     "dotenv": {"config.py"},

@@ -52,10 +52,8 @@ def _parse(content: bytes) -> dict[str, Any] | None:
         body = from_json(content)  # quicker, and it keeps a name that comes ten thousand times once
     except ValueError:
         try:
-            body = json.loads(
-                content
-            )  # takes a byte order mark, depth, and half a surrogate pair, which nobody else does
-            body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+            # takes a byte order mark, any depth, and half a surrogate pair, which no database takes
+            body = json.loads(json.dumps(json.loads(content), ensure_ascii=False).encode("utf-8", "replace"))
         except (ValueError, RecursionError):
             return None
     return body if isinstance(body, dict) else None

@@ -181,7 +181,7 @@ class Reader:
         self._asked += 1
         prefix = f"{self._prefix}{self._asked}_"
         chain = commands(self._listing, self._params, length=length, after=self._base, prefix=prefix)
-        counts = self._expected is None or (not self._counted and not overlap and wanted > length)
+        counts = not overlap and (self._expected is None or (wanted > length and not self._counted))
         if overlap or counts:
             first = f"{prefix}0"
             offset = max(0, self._planned - 1) * PAGE

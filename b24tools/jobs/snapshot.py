@@ -241,6 +241,7 @@ class _Harvest:
         self._departments = self._department_reader()
         self._people = self._people_reader()
         self._tasks = self._task_reader()
+        self._lists = [one for one in (self._departments, self._people, self._tasks) if one is not None]
 
     def _unfinished(self) -> Run | None:
         run = self._store.unfinished_run(self._start, self._end, self._started_at - RESUMABLE)
@@ -282,15 +283,14 @@ class _Harvest:
                 return {}
             self._begun = True
             found |= {"profile": methods.profile().command, "time": methods.server_time().command}
-        for reader in (self._departments, self._people, self._tasks):
-            if reader is not None:
-                found |= reader.commands(self._room - len(found))
+        for one in self._lists:
+            found |= one.commands(self._room - len(found))
         return found
 
     @property
     def complete(self) -> bool:
         """Whether all lists have been read to their ends."""
-        return all(reader is None or reader.complete for reader in (self._departments, self._people, self._tasks))
+        return all(one.complete for one in self._lists)
 
     def ask(self, commands: Mapping[str, Command], on_sent: Callable[[], None]) -> _Answer:
         """Send a batch."""
@@ -309,9 +309,8 @@ class _Harvest:
         if self._room == FEWER_COMMANDS:
             raise error
         self._room, self.in_flight, self._begun = FEWER_COMMANDS, 1, False
-        for reader in (self._departments, self._people, self._tasks):
-            if reader is not None:
-                reader.forget()
+        for one in self._lists:
+            one.forget()
 
     def take(self, answer: _Answer) -> _Part:
         """Take the rows that count out of an answer; from here on `commands` are the next ones."""
