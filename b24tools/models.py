@@ -81,6 +81,9 @@ class Task:
     auditor_ids: tuple[int, ...] = ()
     comments: int = 0
     responsible_name: str = ""
+    activity_at: datetime | None = None
+    date_start: datetime | None = None
+    description: str = ""
 
     @property
     def is_open(self) -> bool:

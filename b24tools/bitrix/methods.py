@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone, tzinfo
+from datetime import UTC, date, datetime, timezone, tzinfo
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -43,10 +43,13 @@ PLAN_SELECT = (
 FULL_SELECT = (
     *PLAN_SELECT,
     "TITLE",
+    "DESCRIPTION",
     "GROUP_ID",
     "CREATED_BY",
     "CREATED_DATE",
     "CHANGED_DATE",
+    "ACTIVITY_DATE",
+    "DATE_START",
     "DEADLINE",
     "AUDITORS",
     "COMMENTS_COUNT",
@@ -100,6 +103,15 @@ def profile() -> Query[Owner]:
 def server_time() -> Query[str]:
     """The server's clock with its zone's offset, ISO 8601."""
     return Query(Command("server.time", {}), str)
+
+
+def read_server_time(text: str) -> datetime | None:
+    """The moment that `server_time` told, aware UTC; None where it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def departments(start: int) -> Query[list[Department]]:
@@ -278,6 +290,9 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         auditor_ids=tuple(int_of(one) for one in php_values(auditors)),
         comments=int_of(row.get("commentsCount")),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
+        activity_at=typed("activityDate"),
+        date_start=typed("dateStart"),
+        description=str(row.get("description") or ""),
     )
 
 
@@ -328,6 +343,16 @@ def approve_task(task_id: int) -> Command:
     return Command("tasks.task.approve", {"taskId": task_id})
 
 
+def defer_task(task_id: int) -> Command:
+    """Put a task off: its status becomes 6, and it takes nobody's time."""
+    return Command("tasks.task.defer", {"taskId": task_id})
+
+
+def renew_task(task_id: int) -> Command:
+    """Take a task up again: its status becomes 2."""
+    return Command("tasks.task.renew", {"taskId": task_id})
+
+
 def delete_task(task_id: int) -> Command:
     """Move a task to the recycle bin."""
     return Command("tasks.task.delete", {"taskId": task_id})
@@ -348,12 +373,24 @@ def attachments(task_id: int) -> Query[list[int]]:
     return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
 
 
-def attached_file(attachment_id: int) -> Query[int]:
-    """The disk object behind an attachment."""
-    return Query(
-        Command("disk.attachedObject.get", {"id": attachment_id}),
-        lambda result: id_of(mapping_of(result, "disk.attachedObject.get"), "OBJECT_ID", "disk.attachedObject.get"),
-    )
+def attached_file(attachment_id: int) -> Query[tuple[int, str]]:
+    """The disk object behind an attachment, and its name."""
+
+    def read(result: Any) -> tuple[int, str]:
+        row = mapping_of(result, "disk.attachedObject.get")
+        return id_of(row, "OBJECT_ID", "disk.attachedObject.get"), str(row.get("NAME") or "")
+
+    return Query(Command("disk.attachedObject.get", {"id": attachment_id}), read)
+
+
+def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None]]]:
+    """What was done to a task, as (field, moment); its creation is the field NEW."""
+
+    def read(result: Any) -> list[tuple[str, datetime | None]]:
+        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
+        return [(str(row.get("field") or ""), read_moment(row.get("createdDate"), zone)) for row in rows]
+
+    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
 
 
 def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:

@@ -59,6 +59,7 @@ class Portal:
     owner: Owner
     zone: tzinfo
     places: Places
+    server_now: datetime | None = None
     by_id: dict[int, Task] = field(default_factory=dict)
     by_key: dict[str, list[Task]] = field(default_factory=dict)
     titled: dict[str, list[Task]] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class Portal:
     def of_line(self, known: LedgerTask) -> Task | None:
         """The task that the ledger has for a line. One with another's key is not it: a restored portal repeats ids."""
         task = self.by_id.get(known.task_id or 0)
-        return task if task is not None and task.xml_id in ("", known.key) else None
+        return task if task is not None and known.is_carried_by(task.xml_id) else None
 
 
 def read_portal(client: Client, questions: Questions) -> Portal:
@@ -93,6 +94,7 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     items = ask(client, {**commands, **spare, **chain})
     owner = methods.profile().of(items["profile"])
     portal = Portal(owner, _zone(owner, items, questions.zone), questions.places)
+    portal.server_now = methods.read_server_time(methods.server_time().of(items["server"]))
     _read_places(portal, items, questions)
     remember(portal, _tasks(items, "keys", portal.zone), questions.keys)
     for task in _tasks(items, "ids", portal.zone):
