@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timezone, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, Generic, TypeVar
-from zoneinfo import ZoneInfo
 
-from b24tools import errors
 from b24tools.bitrix.absences import read_absences
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
@@ -39,6 +37,7 @@ PLAN_SELECT = (
     "TIME_SPENT_IN_LOGS",
     "START_DATE_PLAN",
     "END_DATE_PLAN",
+    "CREATED_DATE",  # a date that every task has: it shows the zone in force
 )
 FULL_SELECT = (
     *PLAN_SELECT,
@@ -46,7 +45,6 @@ FULL_SELECT = (
     "DESCRIPTION",
     "GROUP_ID",
     "CREATED_BY",
-    "CREATED_DATE",
     "CHANGED_DATE",
     "ACTIVITY_DATE",
     "DATE_START",
@@ -103,15 +101,6 @@ def profile() -> Query[Owner]:
 def server_time() -> Query[str]:
     """The server's clock with its zone's offset, ISO 8601."""
     return Query(Command("server.time", {}), str)
-
-
-def read_server_time(text: str) -> datetime | None:
-    """The moment that `server_time` told, aware UTC; None where it cannot be read."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def departments(start: int) -> Query[list[Department]]:
@@ -259,16 +248,10 @@ def task_row(result: Any, method: str) -> Mapping[str, Any]:
 
 
 def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
-    """A task row of any method. `zone`: the webhook owner's, see `owner_zone`."""
+    """A task row of any method; a date that cannot be read is none. `zone`: see `zones.PortalClock`."""
 
     def moment(name: str) -> datetime | None:
         return read_moment(row.get(name), zone)
-
-    def typed(name: str) -> datetime | None:
-        try:
-            return moment(name)
-        except errors.PortalError:  # what people and imports put in, MySQL's zero date among it, stops nothing
-            return None
 
     auditors = row.get("auditors")
     responsible = row.get("responsible")
@@ -282,29 +265,27 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         created_by=int_of(row.get("createdBy")),
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
-        deadline=typed("deadline"),
-        start=typed("startDatePlan"),
-        end=typed("endDatePlan"),
+        deadline=moment("deadline"),
+        start=moment("startDatePlan"),
+        end=moment("endDatePlan"),
         estimate_s=int_of(row.get("timeEstimate")),
         spent_s=int_of(row.get("timeSpentInLogs")),
         auditor_ids=tuple(int_of(one) for one in php_values(auditors)),
         comments=int_of(row.get("commentsCount")),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
-        activity_at=typed("activityDate"),
-        date_start=typed("dateStart"),
+        activity_at=moment("activityDate"),
+        date_start=moment("dateStart"),
         description=str(row.get("description") or ""),
     )
 
 
 def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
-    """What is kept of a task, from its row with CLOSED_SELECT. `zone`: the webhook owner's, see `owner_zone`."""
+    """What is kept of a task, from its row with CLOSED_SELECT. `zone`: see `zones.PortalClock`.
+
+    A date that cannot be read is none: a completed task may come without `closed_at`.
+    """
     get = row.get
     status = int_of(get("status"))
-    closed_at = read_as_text(get("closedDate"), zone)  # status 4 has one, too
-    try:
-        deadline = read_as_text(get("deadline"), zone)
-    except errors.PortalError:  # typed by people and imports
-        deadline = None
     responsible = get("responsible")
     return TaskRecord(
         id_of(row, "id", "tasks.task"),
@@ -315,8 +296,8 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         status,
         read_as_text(get("createdDate"), zone),
         read_as_text(get("changedDate"), zone),
-        closed_at if status == Status.COMPLETED else None,
-        deadline,
+        read_as_text(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
+        read_as_text(get("deadline"), zone),
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
         str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
@@ -468,25 +449,3 @@ def upload_file(folder_id: int, name: str, content: str) -> Query[int]:
         Command("disk.folder.uploadfile", params),
         lambda result: id_of(mapping_of(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
     )
-
-
-def owner_zone(owner: Owner, configured: ZoneInfo, server_now: str | None) -> tzinfo:
-    """The zone in whose wall clock the portal writes dates.
-
-    That is the owner's, or the server's where the profile names none. Of the server only the offset
-    of the moment is known (`server_now`, see `server_time`): if the configured zone
-    has the same one, it is taken to be that zone.
-    """
-    if owner.time_zone:
-        try:
-            return ZoneInfo(owner.time_zone)
-        except (KeyError, OSError, ValueError):
-            pass  # PHP knows names that tzdata has dropped
-    try:
-        server = datetime.fromisoformat(server_now or "")
-    except ValueError:
-        return configured
-    offset = server.utcoffset()
-    if offset is None or server.astimezone(configured).utcoffset() == offset:
-        return configured
-    return timezone(offset)
