@@ -131,6 +131,7 @@ def title(check: Check) -> str:
         "orders": _("orders"),
         "snapshot": _("snapshot"),
         "events": _("events"),
+        "dropped_fields": _("dropped fields"),
         "webhook": _("webhook"),
         "portal": _("portal"),
         "owner": _("owner"),
@@ -138,10 +139,8 @@ def title(check: Check) -> str:
         "scope": _("scope"),
         "clock": _("clock"),
         "zones": _("zones"),
-        "limits": _("limits"),
         "tasks": _("tasks"),
         "keys": _("task keys"),
-        "default_deadline": _("default deadline"),
         "department": _("production"),
         "people": _("people"),
         "heads": _("heads"),
@@ -170,7 +169,17 @@ def _section_of(check: Check) -> str:
         return _("Order {number}").format(number=check.order)
     kind = check.check.partition(" ")[0]
     here = {"settings", "env_file", "setting", "serve_token", "outgoing_token", "version", "zone_data"}
-    here |= {"data_folder", "ownership", "disk_space", "cache", "database", "orders", "snapshot", "events"}
+    here |= {
+        "data_folder",
+        "ownership",
+        "disk_space",
+        "cache",
+        "database",
+        "orders",
+        "snapshot",
+        "events",
+        "dropped_fields",
+    }
     company = {"department", "people", "heads", "logins", "same_names", "positions", "position"}
     company |= {"excluded_users", "hidden_users", "fallback_user", "group", "folder"}
     hours = {"schedule", "exclusions", "calendar", "agreement", "production", "absences"}

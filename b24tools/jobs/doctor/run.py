@@ -90,7 +90,11 @@ def _ask(
             requests = ngettext("{n} request", "{n} requests", client.requests).format(n=client.requests)
             checks.append(ok("portal", _("{url} answers ({requests})").format(url=client.url, requests=requests)))
     except errors.B24ToolsError as error:
-        checks.append(from_error("portal", error))
+        webhook = next(place for place, one in enumerate(checks) if one.check == "webhook")
+        if refused := access.check_refusal(error, checks[webhook].detail):
+            checks[webhook] = refused
+        else:
+            checks.append(from_error("portal", error))
         return None
     return answers
 
