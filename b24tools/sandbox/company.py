@@ -11,8 +11,22 @@ from zoneinfo import ZoneInfo
 
 from b24tools.sandbox import worktime
 from b24tools.sandbox.disk import Disk
-from b24tools.sandbox.records import Absence, Department, DiskObject, Group, Meeting, Storage, Task, User
+from b24tools.sandbox.records import (
+    ZERO_DATE,
+    Absence,
+    Change,
+    Department,
+    DiskObject,
+    Group,
+    Meeting,
+    Message,
+    Storage,
+    Task,
+    User,
+)
+from b24tools.sandbox.taskfields import DATES
 from b24tools.sandbox.taskstore import TaskStore
+from b24tools.sandbox.taskview import camel
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +45,9 @@ class Company:
         self.departments: dict[int, Department] = {}
         self.groups: dict[int, Group] = {}
         self.tasks = TaskStore()
+        self.history: dict[int, list[Change]] = {}
+        self.task_chats: dict[int, int] = {}
+        self.messages: list[Message] = []
         self.disk = Disk(self)
         self.absences: list[Absence] = []
         self.meetings: list[Meeting] = []
@@ -38,6 +55,9 @@ class Company:
         self.calendar_settings: dict[str, Any] = dict(worktime.SETTINGS)
         self.user_fields: dict[str, tuple[str | None, str]] = {}
         self._tag_ids: dict[str, int] = {}
+        self._last_change = 16000
+        self._last_chat = 2000
+        self._last_message = 34000
 
     def zone_of(self, user: User) -> ZoneInfo:
         """A person's own time zone, else the server's."""
@@ -110,7 +130,9 @@ class Company:
         creator = times.setdefault("creator", next(iter(self.users)))
         rest: dict[str, Any] = {"changed_by": creator, "activity_at": changed, "viewed_by": (creator, responsible)}
         guid = f"{{{uuid.UUID(int=number)}}}"
-        return self.tasks.put(Task(number, title, responsible=responsible, guid=guid, **(rest | times)))
+        task = self.tasks.put(Task(number, title, responsible=responsible, guid=guid, **(rest | times)))
+        self.log_change(task, creator, created, "NEW")
+        return task
 
     def set_task(self, task_id: int, **values: Any) -> Task:
         """Write columns of a task past all rules."""
@@ -118,6 +140,44 @@ class Company:
         task = self.tasks[task_id]
         self.tasks.change(task, **times)
         return task
+
+    def set_raw_date(self, task_id: int, name: str, text: str) -> Task:
+        """Put a text into a date of a task, named as in a row (`closedDate`) or as in `select`.
+
+        A list or get shows it as it stands. What is no date of a calendar counts as MySQL's zero date: not NULL,
+        and earlier than any other.
+        """
+        column = DATES[name] if name in DATES else next(DATES[one] for one in DATES if camel(one) == name)
+        try:
+            moment = datetime.fromisoformat(text)
+            at = int((moment if moment.tzinfo else moment.replace(tzinfo=self.server_zone)).timestamp())
+        except (ValueError, OverflowError):
+            at = ZERO_DATE
+        task = self.tasks[task_id]
+        self.tasks.change(task, **{column: at})
+        task.raw_dates = task.raw_dates | {column: text}
+        return task
+
+    def log_change(
+        self, task: Task, user: int, at: int, field: str, before: str | None = None, after: str | None = None
+    ) -> None:
+        """A line in a task's history."""
+        self._last_change += 1
+        row = Change(self._last_change, task.id, user, at, field, before, after)
+        self.history.setdefault(task.id, []).append(row)
+
+    def chat_of(self, task: Task) -> int:
+        """The id of a task's chat; where there is none yet, it is made."""
+        if task.id not in self.task_chats:
+            self._last_chat += 1
+            self.task_chats[task.id] = self._last_chat
+        return self.task_chats[task.id]
+
+    def post(self, dialog: str, author: int, text: str, *, tag: str = "") -> Message:
+        """A message in a chat (`chat2001`, `sg5`, a person's id), or a notification (`notify5`)."""
+        self._last_message += 1
+        self.messages.append(Message(self._last_message, dialog, author, text, int(self.now().timestamp()), tag))
+        return self.messages[-1]
 
     def add_absence(self, user: int, first: date, last: date) -> Absence:
         """A bar of the absence chart: whole days, the last one included."""

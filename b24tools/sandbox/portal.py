@@ -15,7 +15,7 @@ import string
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from b24tools.sandbox import (
     departments,
@@ -24,6 +24,7 @@ from b24tools.sandbox import (
     groups,
     people,
     system,
+    taskhistory,
     tasklist,
     tasks,
     taskstatus,
@@ -34,11 +35,11 @@ from b24tools.sandbox.batch import Batch, read_commands
 from b24tools.sandbox.company import Company
 from b24tools.sandbox.faults import Command, ConnectionCut, Entry, Fault, Faults
 from b24tools.sandbox.limits import OperatingTime, RequestRate
-from b24tools.sandbox.records import Handler, Outgoing, User
+from b24tools.sandbox.records import Handler, Message, Outgoing, User
 from b24tools.sandbox.rest import Answer, Call, Method, Response, RestError
 
 ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group")
-MODULES: Final = (tasks, tasklist, taskstatus, people, departments, worktime, disk, groups, system)
+MODULES: Final = (tasks, tasklist, taskstatus, taskhistory, people, departments, worktime, disk, groups, system)
 METHODS: Final = {method.name.lower(): method for module in MODULES for method in module.METHODS}
 WRITING: Final = frozenset(name for name, method in METHODS.items() if method.writes)
 DEFAULT_SECONDS: Final = 0.05
@@ -58,6 +59,9 @@ class Portal(Company):
         rate_limit: bool = False,
         operating_limit_s: float | None = None,
         keep_xml_id: bool = True,
+        xml_id_width: int = 50,
+        xml_id_overflow: Literal["cut", "refuse"] = "cut",
+        forum_comments: bool = False,
         https_only: bool = False,
         moved_to: str | None = None,
         domain: str = "portal.example",
@@ -70,6 +74,9 @@ class Portal(Company):
         self.rate_limit = rate_limit
         self.operating_limit_s = operating_limit_s
         self.keep_xml_id = keep_xml_id
+        self.xml_id_width = xml_id_width
+        self.xml_id_overflow = xml_id_overflow  # MySQL cuts, PostgreSQL refuses
+        self.forum_comments = forum_comments  # the old task card: comments are posts of a forum
         self.https_only = https_only
         self.moved_to = moved_to
         self.domain = domain
@@ -134,6 +141,23 @@ class Portal(Company):
             call = Call(self, user, dict(params or {}), base_url=f"https://{self.domain}")
             result = self.methods[method.lower()].run(call)
         return result.result if isinstance(result, Answer) else result
+
+    def chat_in_task(self, task_id: int, user_id: int, text: str = "Когда будет готово?") -> Message:
+        """A person writes under a task.
+
+        In the new task card that is a message in the task's chat, and only ACTIVITY_DATE moves. Where
+        `forum_comments` is set it is a post of the task's forum: counted, in the history, and a change of the task.
+        """
+        with self.lock:
+            task, now = self.tasks[task_id], int(self.now().timestamp())
+            if not self.forum_comments:
+                self.tasks.change(task, activity_at=now)
+                return self.post(f"chat{self.chat_of(task)}", user_id, text)
+            message = self.post(f"forum{task_id}", user_id, text)
+            moved = {"changed_at": now, "changed_by": user_id, "activity_at": now}
+            self.tasks.change(task, comments=task.comments + 1, **moved)
+            self.log_change(task, user_id, now, "COMMENT", None, str(message.id))
+            return message
 
     def handle(
         self,

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from b24tools.sandbox import php, worktime
 from b24tools.sandbox.records import DEFERRED, PENDING, Task
-from b24tools.sandbox.rest import Call, core_error
+from b24tools.sandbox.rest import Call, RestError, core_error
 
 HASHTAG: Final = re.compile(r"\s#([^\s,\[\]<>]+)")
 TITLE_LENGTH: Final = 250
-XML_ID_LENGTH: Final = 200
+XML_ID_LENGTH: Final = 200  # what the validator of the ORM lets through; the column is narrower
 DEFAULT_DEADLINE_DAYS: Final = 5
+ADD_FAILED: Final = "ERROR_UNKNOWN_ADD_TASK_ERROR"
+UPDATE_FAILED: Final = "ERROR_UNKNOWN_UPDATE_TASK_ERROR"
 
 DATES: Final = {
     "DEADLINE": "deadline",
@@ -63,7 +65,7 @@ def _read_texts(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
     if "DESCRIPTION" in fields:
         changes["description"] = php.to_text(fields["DESCRIPTION"])
     if "XML_ID" in fields and call.portal.keep_xml_id:
-        changes["xml_id"] = php.to_text(fields["XML_ID"])[:XML_ID_LENGTH] or None
+        changes["xml_id"] = php.to_text(fields["XML_ID"]) or None
     if "MARK" in fields:
         changes["mark"] = fields["MARK"] if fields["MARK"] in ("P", "N") else None
     for name, column in FLAGS.items():
@@ -71,6 +73,22 @@ def _read_texts(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
             # Exactly "Y" or JSON true; "1", 1 and "true" are off
             changes[column] = fields[name] is True or fields[name] == "Y"
     return changes
+
+
+def fit_xml_id(call: Call, changes: dict[str, Any], code: str) -> None:
+    """Saving a row: MySQL cuts a key that is too long, PostgreSQL refuses the row, the ORM refuses beyond 200."""
+    key, width = changes.get("xml_id"), call.portal.xml_id_width
+    if key is None:
+        return
+    if len(key) > XML_ID_LENGTH:
+        text = f'Значение поля "XML_ID" превышает максимальную длину. Максимальная длина: {XML_ID_LENGTH}'
+        raise RestError(code, text)
+    if len(key) > width and call.portal.xml_id_overflow == "refuse":
+        text = "Неизвестная ошибка при обновлении задачи"  # update hides the database's words
+        if code == ADD_FAILED:
+            text = f"Pgsql query error: ERROR:  value too long for type character varying({width})"
+        raise RestError(code, text)
+    changes["xml_id"] = key[:width]
 
 
 def _read_numbers(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:

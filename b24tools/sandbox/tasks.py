@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from b24tools.sandbox import php, taskfields
+from b24tools.sandbox import php, taskfields, taskhistory
 from b24tools.sandbox.records import COMPLETED, IN_PROGRESS, PENDING, SUPPOSEDLY_COMPLETED, Task
 from b24tools.sandbox.rest import Call, Method, RestError, core_error
 from b24tools.sandbox.taskview import View
@@ -15,17 +15,6 @@ from b24tools.sandbox.taskview import View
 DISK_OBJECT: Final = re.compile(r"n(\d+)")
 DEADLINE_ONLY: Final = ("DEADLINE", "START_DATE_PLAN", "END_DATE_PLAN", "DURATION")
 NOT_ALLOWED: Final = "Действие над задачей не разрешено"
-
-
-def task_id(call: Call) -> int:
-    """The task's number: under `taskId`, or `id`. An array counts as 1, the curse of broken references."""
-    value = call.params.get("taskId", call.params.get("id"))
-    if value is None:
-        raise RestError("100", "CTaskItem All parameters in the constructor must have real class type")
-    number = php.to_int(value)
-    if number <= 0:
-        raise RestError("0", "wrong task id")
-    return number
 
 
 def add(call: Call) -> dict[str, Any]:
@@ -37,6 +26,7 @@ def add(call: Call) -> dict[str, Any]:
     _check_may_add(call, changes)
     if "DEADLINE" not in fields:
         changes["deadline"] = taskfields.default_deadline(call, working_days=changes.get("match_work_time", False))
+    taskfields.fit_xml_id(call, changes, taskfields.ADD_FAILED)
     now = int(call.portal.now().timestamp())
     number = call.portal.tasks.next_id()
     defaults: dict[str, Any] = {
@@ -51,10 +41,21 @@ def add(call: Call) -> dict[str, Any]:
     task = Task(id=number, guid=_guid(call, number), **(defaults | changes))
     task.add_in_report = task.add_in_report and call.portal.heads(task.creator, task.responsible)
     objects = _files(call, fields, task)
+    tags, task.tags = task.tags, ()
     call.portal.tasks.put(task)
+    _check_chat(call, task)
+    call.portal.tasks.change(task, tags=tags)
     _attach(call, task, objects)
+    call.portal.log_change(task, call.user.id, now, "NEW")
     call.portal.tell("ONTASKADD", task.id)
     return {"task": View(call.portal, call.user).full(task)}
+
+
+def _check_chat(call: Call, task: Task) -> None:
+    """The row is saved; no tags, files, history and event come after a chat that cannot be made."""
+    group = call.portal.groups.get(task.group)
+    if group is not None and group.chat_is_broken:
+        raise RestError(taskfields.ADD_FAILED, "There was an error while saving task chat")
 
 
 def _guid(call: Call, number: int) -> str:
@@ -73,7 +74,7 @@ def _check_may_add(call: Call, changes: Mapping[str, Any]) -> None:
 
 def update(call: Call) -> dict[str, Any]:
     """New values of the fields that are present; what else changes with them is half of the trouble."""
-    number = task_id(call)
+    number = call.task_id()
     raw = call.required_array("fields")
     if not raw:
         raise RestError("100", "Could not find value for parameter {fields}")
@@ -88,10 +89,12 @@ def update(call: Call) -> dict[str, Any]:
         changes["accomplices"] = ()
     objects = _files(call, fields, task)
     _delegate(task, fields, changes)
+    taskfields.fit_xml_id(call, changes, taskfields.UPDATE_FAILED)
     save(call, task, changes)
     if "UF_TASK_WEBDAV_FILES" in fields:
-        call.portal.tasks.change(task, attachments=_kept_files(call, fields, task))
+        before = call.portal.tasks.change(task, attachments=_kept_files(call, fields, task))
         _attach(call, task, objects)
+        taskhistory.note_changes(call.portal, call.user.id, before, task)
     call.portal.tell("ONTASKUPDATE", task.id)
     return {"task": View(call.portal, call.user).full(task)}
 
@@ -133,7 +136,8 @@ def save(call: Call, task: Task, changes: dict[str, Any]) -> None:
         if status == IN_PROGRESS:
             changes["date_start"] = now
     changes |= {"changed_at": now, "changed_by": call.user.id, "activity_at": now}
-    call.portal.tasks.change(task, **changes)
+    before = call.portal.tasks.change(task, **changes)
+    taskhistory.note_changes(call.portal, call.user.id, before, task)
 
 
 def _files(call: Call, fields: Mapping[str, Any], task: Task) -> list[int]:
@@ -163,7 +167,7 @@ def _attach(call: Call, task: Task, objects: list[int]) -> None:
 
 def delete(call: Call) -> dict[str, Any]:
     """Into the recycle bin, which REST does not show."""
-    number = task_id(call)
+    number = call.task_id()
     task = call.portal.tasks.get(number)
     if task is None or not call.portal.may_edit(call.user, task):
         raise RestError("1048582", "No access to delete the task")
@@ -174,7 +178,7 @@ def delete(call: Call) -> dict[str, Any]:
 
 def attach_file(call: Call) -> dict[str, Any]:
     """One more file, the others stay."""
-    number = task_id(call)
+    number = call.task_id()
     raw = call.required("fileId")
     if php.is_array(raw) or not re.fullmatch(r"\d+", php.to_text(raw)):
         text = f"Invalid value {{{php.to_text(raw)}}} to match with parameter {{fileId}}."
