@@ -84,6 +84,12 @@ def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
     return Query(Command("tasks.task.get", params), lambda result: methods.task_row(result, "tasks.task.get"))
 
 
+def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
+    """The task's chat as a list shows it, which makes none."""
+    params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), lambda result: (methods.task_rows(result) or [{}])[0])
+
+
 def history(task_id: int) -> Query[list[str]]:
     """What happened to a task: the names of the fields, oldest first."""
 

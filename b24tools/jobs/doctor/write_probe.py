@@ -107,13 +107,21 @@ def _look(
             "task": probes.task(task_id, LOOKED_AT).command,
             "found": methods.tasks_by_key([key]).command,
             "history": probes.history(task_id).command,
+            "listed": probes.listed_chat(task_id).command,
             "chat": probes.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")).command,  # last: it may make one
         }
     )
     task = probes.task(task_id, LOOKED_AT).of(items["task"])
     yield from guarded("probe filter", lambda: [_filter(methods.tasks_by_key([key]).of(items["found"]), key)])
     yield from guarded("probe zones", lambda: [_zones(task, fields, items["server"].value, answers)])
-    yield from guarded("probe chat", lambda: [_chat(added, task, probes.task(task_id, ()).of(items["chat"]))])
+    yield from guarded(
+        "probe chat",
+        lambda: [
+            _chat(
+                added, task, probes.listed_chat(task_id).of(items["listed"]), probes.task(task_id, ()).of(items["chat"])
+            )
+        ],
+    )
     yield from guarded("probe history", lambda: [_history(probes.history(task_id).of(items["history"]))])
     dropped = dropped_fields(fields, task)
     yield (
@@ -146,7 +154,7 @@ def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) 
     if back != key:
         return warn(
             "probe xml_id",
-            _("of {sent} characters {back} came back").format(sent=len(key), back=len(back)),
+            _("of {sent} characters {back} come back").format(sent=len(key), back=len(back)),
             _("Nothing to set: tasks are found by the database and by their exact titles."),
         )
     longer, refusal = key + LONGER, ""
@@ -156,12 +164,12 @@ def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) 
         refusal = error.portal_code or error.code
     back = str(probes.task(task_id, ("ID", "XML_ID")).run(client).get("xmlId") or "")
     if refusal:
-        told = _("{sent} are refused ({code}), {back} are there").format(sent=len(longer), code=refusal, back=len(back))
+        told = _("{sent} are refused ({code}), {back} remain").format(sent=len(longer), code=refusal, back=len(back))
     elif longer.startswith(back):
-        told = _("of {sent} {back} are there").format(sent=len(longer), back=len(back))
+        told = _("of {sent} characters {back} come back").format(sent=len(longer), back=len(back))
     else:
-        told = _("of {sent} something else is there").format(sent=len(longer))
-    return ok("probe xml_id", _("{width} characters stay as they are; {told}").format(width=len(key), told=told))
+        told = _("of {sent} characters something else comes back").format(sent=len(longer))
+    return ok("probe xml_id", _("{width} characters come back whole; {told}").format(width=len(key), told=told))
 
 
 def _zones(task: Mapping[str, Any], fields: Mapping[str, Any], server: str, answers: Answers) -> Check:
@@ -187,30 +195,27 @@ def _zones(task: Mapping[str, Any], fields: Mapping[str, Any], server: str, answ
     return ok("probe zones", told)
 
 
-def _chat(added: Mapping[str, Any], task: Mapping[str, Any], later: Mapping[str, Any]) -> Check:
+def _chat(
+    added: Mapping[str, Any], task: Mapping[str, Any], listed: Mapping[str, Any], later: Mapping[str, Any]
+) -> Check:
     """Whether the task has a chat, and whether `activityDate` tells a task that nobody touched."""
-    select = _("ignores select") if "title" in added else _("obeys select")
-    created, activity, last = (
-        str(row.get(name) or "")
-        for row, name in ((task, "createdDate"), (task, "activityDate"), (later, "activityDate"))
+    told = _("add {select}; chat in its answer: {added}, in a list: {listed}, by get: {later}").format(
+        select=_("ignores select") if "title" in added else _("obeys select"),
+        added=_chat_of(added),
+        listed=_chat_of(listed),
+        later=_chat_of(later),
     )
-    told = _("add {select}, its answer: {added}; by CHAT_ID: {later}").format(
-        select=select, added=_has_chat(added), later=_has_chat(later)
-    )
+    created, activity, last = task.get("createdDate"), task.get("activityDate"), later.get("activityDate")
     if created and created == activity == last:
         return ok("probe chat", _("{told}; activityDate equals createdDate").format(told=told))
-    return ok(
-        "probe chat",
-        _("{told}; createdDate {created}, activityDate {activity}, then {last}").format(
-            told=told, created=created, activity=activity or "–", last=last or "–"
-        ),
-    )
+    dates = _("createdDate {created}, activityDate {activity}, then {last}")
+    return ok("probe chat", f"{told}; {dates.format(created=created, activity=activity, last=last)}")
 
 
-def _has_chat(row: Mapping[str, Any]) -> str:
+def _chat_of(row: Mapping[str, Any]) -> str:
     if "chatId" not in row:
-        return _("no chatId")
-    return _("a chat") if shapes.int_of(row["chatId"]) else _("chatId is empty")
+        return _("no such field")
+    return _("yes") if shapes.int_of(row["chatId"]) else _("no")
 
 
 def _history(fields: list[str]) -> Check:
