@@ -37,6 +37,7 @@ class RunningSetting:
     examples: str
 
 
+_DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
 _IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
 RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
     "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
@@ -187,6 +188,20 @@ class Store(History, Inbox, Reasons):
     def excluded_users(self) -> frozenset[int]:
         """People who are never given work."""
         return frozenset(int(word) for word in self.setting("excluded_users").split(",") if word.strip().isdigit())
+
+    def note_dropped(self, dropped: Iterable[str], sent: Iterable[str], now: datetime) -> None:
+        """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
+        with self.transaction():
+            for name in sent:
+                self._db.execute("DELETE FROM last_read WHERE what = ?", [_DROPPED + name])
+            for name in dropped:
+                self.save_last_read(_DROPPED + name, now)
+
+    def dropped_fields(self) -> dict[str, datetime]:
+        """The fields of tasks that the portal drops, and when that was last seen."""
+        sql = "SELECT what, read_at FROM last_read WHERE what LIKE ? ORDER BY what"
+        rows = self._db.query(sql, [f"{_DROPPED}%"])
+        return {row["what"].removeprefix(_DROPPED): _moment(row["read_at"]) for row in rows}
 
     # the ledger of orders
 

@@ -363,7 +363,8 @@ class _Run:
         now = tools.pace.clock()
         for order in self._orders:
             tools.store.save_order(order.id, order.number, now)
-        Writer(tools.client, tools.store, portal, self._rules, tools.pace, titles).write(drafts)
+        writer = Writer(tools.client, tools.store, portal, self._rules, tools.pace, titles)
+        self._warnings += writer.write(drafts)
         if portal.places != company.places:
             tools.directory.remember_places(portal.places)
 

@@ -7,14 +7,16 @@ names. A write whose answer never came is looked up before it is repeated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from b24tools import errors, onec
 from b24tools.bitrix import batches, codes, methods
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
+from b24tools.bitrix.dropped import dropped_fields
 from b24tools.i18n import _
 from b24tools.jobs.assign import decisions, ledger, reading
 from b24tools.jobs.assign.draft import ADD, COMPLETE, DEFER, UPDATE, Draft, Rules
@@ -77,9 +79,13 @@ class Writer:
         self._repeated: list[Draft] = []
         self._answered: list[LedgerTask] = []
         self._attached: list[Mark] = []
+        self._dropped: dict[str, bool] = {}  # the fields that were sent, and whether the portal dropped them
 
-    def write(self, drafts: Sequence[Draft]) -> None:
-        """Write all; each draft ends with its outcome or its error. Raises only what stops the machine itself."""
+    def write(self, drafts: Sequence[Draft]) -> list[str]:
+        """Write all; each draft ends with its outcome or its error. Answers what is to be said of the whole run.
+
+        Raises only what stops the machine itself.
+        """
         self._note_adds(drafts)
         self._choose_spares([draft for draft in drafts if draft.others and draft.error is None])
         busy = [draft for draft in drafts if draft.writes or draft.spare]
@@ -98,6 +104,7 @@ class Writer:
         self._approve([draft for draft in busy if draft.action == COMPLETE and draft.error is None])
         self._remove_duplicates()
         self._note_kept(drafts)
+        return self._note_dropped()
 
     # before
 
@@ -312,6 +319,8 @@ class Writer:
     def _take(self, write: Write, item: Item) -> None:
         """Read one answer; raises its error."""
         draft, value = write.draft, item.value
+        if write.verb in (ADD, UPDATE):
+            self._compare(write.command.params["fields"], methods.task_row(value, write.command.method))
         if write.verb == ADD:
             task = self._portal.read_task(methods.task_row(value, "tasks.task.add"))
             if task.xml_id != draft.item.key:
@@ -320,7 +329,6 @@ class Writer:
                 )
             self._added(draft, task)
         elif write.verb == UPDATE:
-            methods.task_row(value, "tasks.task.update")
             self._answered.append(ledger.row(draft, "done", self._pace.clock()))
             if draft.outcome == "adopted":  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
@@ -496,6 +504,25 @@ class Writer:
                 )
 
     # after
+
+    def _compare(self, fields: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+        """Note which fields the portal dropped."""
+        dropped = dropped_fields(fields, row)
+        self._dropped |= {name: self._dropped.get(name, False) or name in dropped for name in fields if fields[name]}
+
+    def _note_dropped(self) -> list[str]:
+        """Remember for `doctor` which fields the portal dropped, and say it once."""
+        if not self._dropped:
+            return []
+        dropped = [name for name, is_dropped in self._dropped.items() if is_dropped]
+        self._store.note_dropped(dropped, self._dropped, self._pace.clock())
+        if not dropped:
+            return []
+        return [
+            _("the portal dropped {fields} without an error: its plan seems not to include them").format(
+                fields=", ".join(dropped)
+            )
+        ]
 
     def _approve(self, drafts: Sequence[Draft]) -> None:
         """A completed task may wait for its creator's control; and 200 may come with nothing done."""

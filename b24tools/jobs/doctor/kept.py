@@ -62,6 +62,24 @@ def check(opened: Reader, now: datetime) -> Iterator[Check]:
     yield _orders(opened)
     yield _snapshot(opened, now, mode)
     yield _events(opened, now, mode)
+    yield from _dropped(opened, now)
+
+
+def _dropped(opened: Reader, now: datetime) -> Iterator[Check]:
+    """What the last runs sent and the portal left out of the tasks, without an error."""
+    dropped = opened.dropped_fields()
+    if dropped:
+        day = max(dropped.values()).astimezone(now.tzinfo).strftime("%d.%m.%Y")
+        yield warn(
+            "dropped_fields",
+            _(
+                "the portal drops {names} from new tasks without an error (seen {day}): its plan has none of that"
+            ).format(names=", ".join(dropped), day=day),
+            _(
+                "Take a plan of Bitrix24 with projects, observers and time tracking, or do without; the line goes when "
+                "an order shows that they are there."
+            ),
+        )
 
 
 def host(opened: Reader, host_now: str) -> Check:
