@@ -42,9 +42,9 @@ class Case:
 
 
 CASES = {
-    "first": Case(first_send, (), 8, 15),
-    "changed": Case(second_send, (first_send,), 3, 13),
-    "finished": Case(_finished, (first_send,), 2, 7),
+    "first": Case(first_send, (), 8, 19),
+    "changed": Case(second_send, (first_send,), 5, 17),
+    "finished": Case(_finished, (first_send,), 2, 11),
 }
 EACH_REQUEST = [(name, number) for name, case in CASES.items() for number in range(1, case.requests + 1)]
 EACH_TRANSACTION = [(name, number) for name, case in CASES.items() for number in range(1, case.transactions + 1)]
