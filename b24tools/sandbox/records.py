@@ -194,6 +194,18 @@ class Change:
 
 
 @dataclass(slots=True)
+class TimeItem:
+    """Time somebody wrote down for a task."""
+
+    id: int
+    task: int
+    user: int
+    seconds: int
+    text: str
+    at: int
+
+
+@dataclass(slots=True)
 class Message:
     """What stands in a chat, or in a person's notifications when it has a tag."""
 
