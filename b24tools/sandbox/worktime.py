@@ -1,19 +1,20 @@
-"""Schedules, the calendar's settings and absences; the portal's own working-time arithmetic."""
+"""Schedules, the calendar's settings and the working day; the portal's own working-time arithmetic."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from b24tools.sandbox import php
-from b24tools.sandbox.records import Absence, Meeting, User
+from b24tools.sandbox.records import User, WorkDay
 from b24tools.sandbox.rest import Call, Method, RestError
 
 if TYPE_CHECKING:
     from b24tools.sandbox.portal import Portal
 
 WEEK: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+FORGOTTEN_AFTER_S: Final = 18 * 3600
+FINISH_BY_DEFAULT_S: Final = 18 * 3600
 SETTINGS: Final[dict[str, Any]] = {
     "work_time_start": "9",
     "work_time_end": "19",
@@ -76,63 +77,65 @@ def get_settings(call: Call) -> dict[str, Any]:
     return dict(call.portal.calendar_settings)
 
 
-def get_accessibility(call: Call) -> dict[str, Any]:
-    """When people are busy or away: calendar events first, then bars of the absence chart."""
-    for name in ("users", "from", "to"):
-        if not call.params.get(name):
-            method = "calendar.accessibility.get"
-            raise RestError("", f'The required parameter "{name}" for the method "{method}" is not set.')
-    zone = call.portal.server_zone
-    first = php.strtotime(php.to_text(call.params["from"]), call.portal.now(), zone) or 0
-    last = php.strtotime(php.to_text(call.params["to"]), call.portal.now(), zone) or 0
-    last += 86400 if last % 60 == 0 else 0  # the last day is meant whole
-    answer: dict[str, Any] = {}
-    for user_id in map(php.to_int, php.values(call.params["users"])):
-        meetings = [row for row in call.portal.meetings if row.user == user_id and row.accessibility != "free"]
-        rows = [_meeting_row(call, row) for row in meetings if row.start < last and row.end > first]
-        bars = [row for row in call.portal.absences if row.user == user_id]
-        rows += [_absence_row(row, zone) for row in bars if row.start < last and _end_of(row, zone) > first]
-        answer[str(user_id)] = rows
-    return answer
+def get_status(call: Call) -> dict[str, Any]:
+    """A person's working day: nothing but a status where there has never been one."""
+    portal, params = call.portal, php.upper_keys(call.params)
+    user = call.user
+    if "USER_ID" in params and php.to_text(params["USER_ID"]) != str(user.id):
+        if not user.admin:
+            raise RestError("", "User does not have access to managing other users work time")
+        other = portal.users.get(php.to_int(params["USER_ID"]))
+        if other is None:
+            raise RestError("", "User not found")
+        user = other
+    days = [day for day in portal.work_days if day.user == user.id]
+    return _status_of(call, user, days[-1]) if days else {"STATUS": "CLOSED"}
 
 
-def _end_of(row: Absence, zone: tzinfo) -> int:
-    whole_days = datetime.fromtimestamp(row.end, zone).time() == time()
-    return row.end + 86400 if whole_days else row.end
+def _status_of(call: Call, user: User, day: WorkDay) -> dict[str, Any]:
+    """The last day: dates on the caller's clock, times on the person's."""
+    portal, now = call.portal, int(call.portal.now().timestamp())
+    server_clock = datetime.fromtimestamp(day.start, portal.server_zone)
+    # Only the hours are compared: where the person has another date than the server, it is a whole day out
+    offset = _seconds_of(datetime.fromtimestamp(day.start, portal.zone_of(user))) - _seconds_of(server_clock)
+    offset += round((portal.now().astimezone(portal.server_zone).utcoffset() or timedelta()).total_seconds())
+    sign, minutes = ("-" if offset < 0 else "+"), abs(offset) // 60
+    shown_offset = f"{sign}{minutes // 60:02}:{minutes % 60:02}"
 
+    def shown(at: int, seconds: int | None = None) -> str:
+        clock = datetime.fromtimestamp(at + portal.caller_shift(call.user), portal.server_zone)
+        seconds = _seconds_of(datetime.fromtimestamp(at, portal.zone_of(user))) if seconds is None else seconds
+        return f"{clock:%Y-%m-%d}T{_hms(seconds)}{shown_offset}"
 
-def _meeting_row(call: Call, row: Meeting) -> dict[str, Any]:
-    zone = UTC if row.whole_day else ZoneInfo(row.zone)
-    shape = "%d.%m.%Y" if row.whole_day else "%d.%m.%Y %H:%M:%S"
-    start, end = datetime.fromtimestamp(row.start, zone), datetime.fromtimestamp(row.end, zone)
-    if row.whole_day:
-        end -= timedelta(days=1)  # the last day itself
-    owner = call.portal.now().astimezone(call.portal.zone_of(call.user)).utcoffset() or timedelta()
-    shift = 0 if row.whole_day else int(((start.utcoffset() or timedelta()) - owner).total_seconds())
-    return {
-        "ID": str(row.id),
-        "NAME": row.name,
-        "DATE_FROM": start.strftime(shape),
-        "DATE_TO": end.strftime(shape),
-        "DATE_FROM_TS_UTC": str(int(start.timestamp())),
-        "DATE_TO_TS_UTC": str(int(end.timestamp())),
-        "~USER_OFFSET_FROM": shift,
-        "~USER_OFFSET_TO": shift,
-        "DT_SKIP_TIME": "Y" if row.whole_day else "N",
-        "TZ_FROM": row.zone,
-        "TZ_TO": row.zone,
-        "ACCESSIBILITY": row.accessibility,
-        "IMPORTANCE": "normal",
-        "EVENT_TYPE": "",
+    status = "PAUSED" if day.paused else "OPENED" if day.finish is None else "CLOSED"
+    if day.finish is None and now > day.start + FORGOTTEN_AFTER_S:
+        status = "EXPIRED"
+    worked = 0 if day.finish is None else day.finish - day.start - day.leaks_s
+    answer: dict[str, Any] = {
+        "STATUS": status,
+        "ID": day.id,
+        "TIME_START": shown(day.start),
+        "TIME_FINISH": None if day.finish is None else shown(day.finish),
+        "DURATION": _hms(worked),
+        "TIME_LEAKS": _hms(day.leaks_s),
+        "ACTIVE": True,
+        "IP_OPEN": "127.0.0.1",
+        "IP_CLOSE": "" if day.finish is None else "127.0.0.1",
+        "LAT_OPEN": 0,
+        "LON_OPEN": 0,
+        "LAT_CLOSE": 0,
+        "LON_CLOSE": 0,
+        "TZ_OFFSET": offset,
     }
+    return answer | ({"TIME_FINISH_DEFAULT": shown(day.start, FINISH_BY_DEFAULT_S)} if status == "EXPIRED" else {})
 
 
-def _absence_row(row: Absence, zone: tzinfo) -> dict[str, Any]:
-    start, end = datetime.fromtimestamp(row.start, zone), datetime.fromtimestamp(row.end, zone)
-    shape = "%d.%m.%Y" if start.time() == end.time() == time() else "%d.%m.%Y %H:%M:%S"
-    dates = {"DT_FROM": start.strftime(shape), "DT_TO": end.strftime(shape)}
-    kind = {"ACCESSIBILITY": "absent", "IMPORTANCE": "normal"}
-    return {"FROM_HR": True, "ID": str(row.id), **dates, **kind, "FROM": row.start, "TO": row.end}
+def _seconds_of(clock: datetime) -> int:
+    return clock.hour * 3600 + clock.minute * 60 + clock.second
+
+
+def _hms(seconds: int) -> str:
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _clock(text: Any) -> time:
@@ -178,6 +181,6 @@ def end_of_day_in(portal: Portal, user: User, days: int, *, working_days: bool) 
 
 METHODS: Final = (
     Method("timeman.schedule.get", "timeman", get_schedule),
+    Method("timeman.status", "timeman", get_status),
     Method("calendar.settings.get", "calendar", get_settings),
-    Method("calendar.accessibility.get", "calendar", get_accessibility),
 )
