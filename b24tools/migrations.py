@@ -184,3 +184,19 @@ def m003_events(db: Database) -> None:
 def m004_decisions(db: Database) -> None:
     """What else was known when a person was chosen: the work, what it had to wait for, how close it was."""
     db.execute("ALTER TABLE decisions ADD COLUMN details TEXT NOT NULL DEFAULT '{}'")
+
+
+@migrations()
+def m005_saves(db: Database) -> None:
+    """What was read last, by the numbers of the requests that read it: clocks may be wrong, and have only seconds."""
+    for statement in (
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+        "INSERT INTO counters (name, value) VALUES ('readings', 0)",
+        "ALTER TABLE tasks ADD COLUMN read_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE people ADD COLUMN read_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE snapshot_runs ADD COLUMN first_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE events ADD COLUMN read_no INTEGER",
+        "DROP INDEX events_by_processing",
+        "CREATE INDEX events_by_reading ON events (read_no) WHERE read_no IS NOT NULL",
+    ):
+        db.execute(statement)

@@ -16,7 +16,7 @@ from typing import Any
 import filelock
 from sqlite_utils import Database
 
-from b24tools import errors
+from b24tools import clock, errors
 from b24tools.history import History
 from b24tools.i18n import _, os_reason
 from b24tools.inbox import Inbox
@@ -121,7 +121,7 @@ class Store(History, Inbox, Reasons):
         rows = list(self._db.query("SELECT value FROM settings WHERE key = ?", [key]))
         return str(rows[0]["value"]) if rows else RUNNING_SETTINGS[key].default
 
-    def save_setting(self, key: str, value: str) -> None:
+    def save_setting(self, key: str, value: str, now: datetime | None = None) -> None:
         """Set a running setting; every process sees it at its next step. Raises ConfigError."""
         _check_known(key)
         if not re.fullmatch(RUNNING_SETTINGS[key].form, value.strip()):
@@ -132,7 +132,7 @@ class Store(History, Inbox, Reasons):
         value = value.strip()
         with self.transaction():
             if key == "producer_mode" and value == "webhook" != self.setting(key):
-                self.queue_stored_events()
+                self.queue_stored_events(now or clock.read_clock())
             self._db.table("settings").upsert({"key": key, "value": value}, pk="key")
 
     def remember_host(self, host: str) -> None:
@@ -198,13 +198,17 @@ class Store(History, Inbox, Reasons):
             found.update({row["task_id"]: row["order_id"] for row in self._db.query(sql, chunk)})
         return found
 
-    def last_assigned(self) -> dict[int, datetime]:
-        """When each person was last given a task by us; what a run that was cut only planned does not count."""
+    def last_assigned(self, now: datetime) -> dict[int, datetime]:
+        """When each person was last given a task by us; what a run that was cut only planned does not count.
+
+        Nor does what is stamped in the future.
+        """
         sql = (
             "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
-            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL GROUP BY 1"
+            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL AND assigned_at <= ? GROUP BY 1"
         )
-        return {row["responsible_id"]: _moment(row["at"]) for row in self._db.query(sql) if row["at"]}
+        found = self._db.query(sql, [_text(clock.latest_known(now))])
+        return {row["responsible_id"]: _moment(row["at"]) for row in found}
 
     def save_order(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
         """Note that the order was sent; `outcome` None means it is under way."""
