@@ -53,24 +53,25 @@ def test_the_newer_change_wins_whatever_the_order_of_arrival() -> None:
     """A late answer does not undo what was read after it; the row counts as seen all the same."""
     monday = THIS.start
     with closing(store.open_store(None)) as opened:
-        save(opened, [task(1, 1, monday)], NOW - DAY)
-        save(opened, [task(1, 2, monday, changed=monday + DAY)], NOW - DAY)
-        save(opened, [task(1, 1, monday)], NOW)
+        save(opened, [task(1, 1, monday)])
+        save(opened, [task(1, 2, monday, changed=monday + DAY)])
+        run = opened.begin_run(THIS.start, THIS.end, NOW)
+        save(opened, [task(1, 1, monday)])
         with opened.transaction():
-            gone = opened.mark_unseen_gone(THIS.start, THIS.end, NOW)
+            gone = opened.mark_unseen_gone(run)
 
         assert [2] == [tally.user_id for tally in opened.tallies.closed(LAST.start, THIS.start, THIS.end)]
     assert {} == gone
 
 
 def test_what_a_complete_run_did_not_see_is_gone() -> None:
-    """Unless it was saved since the run began, or lies outside its window."""
-    began = NOW - timedelta(minutes=1)
+    """Unless it was read since the run began, or lies outside its window; all of it within one second."""
     with closing(store.open_store(None)) as opened:
-        save(opened, [task(1, 1, LAST.start), task(2, 1, THIS.start), task(3, 1, THIS.start)], NOW - DAY)
-        save(opened, [task(4, 1, THIS.start)], NOW)
+        save(opened, [task(1, 1, LAST.start), task(2, 1, THIS.start), task(3, 1, THIS.start)])
+        run = opened.begin_run(THIS.start, THIS.end, NOW)
+        save(opened, [task(4, 1, THIS.start)])
         with opened.transaction():
-            gone = opened.mark_unseen_gone(THIS.start, THIS.end, began)
+            gone = opened.mark_unseen_gone(run)
 
         assert {"2026-W47": 2} == gone
         assert {"2026-W46": 1, "2026-W47": 1} == opened.count_by_week(LAST.start, THIS.end)

@@ -258,7 +258,7 @@ def test_events_keep_this_week_young(opened: Store) -> None:
     )
 
     def event(minutes: int, status: str) -> None:
-        at = (NOW - timedelta(minutes=minutes)).isoformat()
+        at = to_text(NOW - timedelta(minutes=minutes))
         opened._db.execute(sql, [at, status, at if status == "done" else None])
 
     event(600, "ignored")

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,6 @@ def test_a_dry_run_reads_an_old_database_and_leaves_it_old(tmp_path: Path) -> No
     path = oldest(tmp_path)
     before = schema(path)
     with closing(open_copy(path)) as opened:
-        assert opened.last_complete_run() is None
+        assert opened.last_complete_run(datetime.now(UTC)) is None
         assert opened.order_outcomes(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]) != {}
     assert before == schema(path)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools import errors, store
+from b24tools import errors, runs, store
 from b24tools.bitrix import shapes
 from b24tools.jobs import snapshot
 from b24tools.sandbox import plant
@@ -380,15 +380,19 @@ def test_a_missing_scope_ends_the_run_with_the_mend(small: Collector, scope: str
     assert small.query("SELECT count(*) FROM snapshot_runs WHERE complete = 1") == [(0,)]
 
 
-def test_old_runs_are_forgotten_when_later_ones_have_replaced_them(small: Collector) -> None:
-    """Cron makes 288 a day; the last complete one of each window stays for ever."""
+def test_old_runs_are_forgotten_when_later_ones_have_replaced_them(
+    small: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron makes 288 a day; the last complete one of each window stays for ever, and so do the last of all."""
+    monkeypatch.setattr(runs, "KEPT", 2)
     for _run in range(3):
         small.take()
     small.clock.now += timedelta(days=8)
     small.take()
-    assert small.query("SELECT count(*) FROM snapshot_runs") == [(4,)]
+    assert small.query("SELECT id FROM snapshot_runs ORDER BY id") == [(1,), (3,), (4,)]
     small.clock.now += timedelta(days=28)
     small.take()
+    assert small.query("SELECT id FROM snapshot_runs ORDER BY id") == [(1,), (3,), (4,), (5,)]
     assert small.query("SELECT from_at, to_at FROM snapshot_runs ORDER BY id") == [
         ("2026-11-08T21:00:00+00:00", "2026-11-22T21:00:00+00:00"),
         ("2026-11-15T21:00:00+00:00", "2026-11-22T21:00:00+00:00"),
