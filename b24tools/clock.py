@@ -21,12 +21,3 @@ def known_moment(stamp: str | datetime | None, now: datetime) -> datetime | None
     """The moment that a stamp of ours names; None for one in the future: it counts as unknown, and long ago."""
     moment = datetime.fromisoformat(stamp) if isinstance(stamp, str) else stamp
     return None if moment is None or moment > latest_known(now) else moment
-
-
-def read_server_time(text: str | None) -> datetime | None:
-    """What the portal's clock says (`server.time`); None if it cannot be read."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return None if moment.tzinfo is None else moment.astimezone(UTC)

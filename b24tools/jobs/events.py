@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from b24tools import clock, errors
+from b24tools import errors
 from b24tools.bitrix import methods, shapes
 from b24tools.bitrix.batches import to_int
 from b24tools.bitrix.client import Client
+from b24tools.bitrix.zones import PortalClock, read_iso
 from b24tools.i18n import _
 from b24tools.inbox import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
 from b24tools.jobs import event_body, strangers
@@ -278,14 +279,15 @@ def _read(
     items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
     owner = methods.profile().of(items["profile"])
     server_now = methods.server_time().of(items["time"])
-    fates.portal_now = clock.read_server_time(server_now)
-    portal_zone = methods.owner_zone(owner, zone, server_now)
+    fates.portal_now = read_iso(server_now)
+    portal_clock = PortalClock(owner, zone, server_now)
     tasks: list[TaskRecord] = []
     missing: list[int] = []
     for key, (ids, query) in queries.items():
         left = set(ids)
         rows = query.of(items[key])
         nameless = [row for row in rows if to_int(row.get("id")) is None]
+        portal_zone = portal_clock.see(rows)
         for row in rows:
             number = to_int(row.get("id"))
             if number is None:

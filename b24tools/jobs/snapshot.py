@@ -11,15 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools import clock, errors, weeks
+from b24tools import errors, weeks
 from b24tools.bitrix import chains, codes, methods
 from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
+from b24tools.bitrix.zones import PortalClock, read_iso
 from b24tools.i18n import _, ngettext
 from b24tools.jobs import strangers
 from b24tools.models import Department, Owner, Person, Status, TaskRecord
@@ -245,7 +246,7 @@ class _Harvest:
         self._room = MOST_COMMANDS
         self._begun = False
         self._owner: Owner | None = None
-        self._portal_zone: tzinfo = rules.zone
+        self._portal_clock: PortalClock | None = None
         self._portal_now: datetime | None = None
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
         self._undated: list[int] = []  # tasks without a readable closing date
@@ -352,7 +353,8 @@ class _Harvest:
     def save(self, part: _Part) -> None:
         """Read and save what a batch brought, and the cursor with it."""
         people = methods.read_people(part.people)
-        records = [methods.read_record(row, self._portal_zone) for row in part.tasks]
+        zone = self._portal_clock.see(part.tasks) if self._portal_clock else self._rules.zone
+        records = [methods.read_record(row, zone) for row in part.tasks]
         tasks = [task for task in records if self._counts(task)]
         self._undated += [task.id for task in records if task.status == Status.COMPLETED and task.closed_at is None]
         self._names |= {task.responsible_id: task.responsible_name for task in tasks}
@@ -380,8 +382,8 @@ class _Harvest:
         """Learn from the first answer whose eyes these are, and whose clock."""
         self._owner = methods.profile().of(items["profile"])
         server_now = methods.server_time().of(items["time"])
-        self._portal_zone = methods.owner_zone(self._owner, self._rules.zone, server_now)
-        self._portal_now = clock.read_server_time(server_now)
+        self._portal_clock = PortalClock(self._owner, self._rules.zone, server_now)
+        self._portal_now = read_iso(server_now)
         self._store.remember_host(self._client.host)
 
     def _begin(self) -> Run:
@@ -452,6 +454,8 @@ class _Harvest:
         return Result(found, complete, run.people, run.requests, status, tuple(self._warnings()))
 
     def _warnings(self) -> Iterator[str]:
+        if self._portal_clock is not None and self._portal_clock.warning:
+            yield self._portal_clock.warning
         count = len(self._undated)
         if count:
             ids = ", ".join(map(str, self._undated[:MOST_NAMED])) + (", …" if count > MOST_NAMED else "")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from b24tools import errors
 from b24tools.bitrix import address, methods, probes
+from b24tools.bitrix.zones import PortalClock, find_zone
 from b24tools.i18n import _
 from b24tools.jobs.doctor.asking import Answers, Known
 from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, listed, ok, warn
@@ -170,16 +170,24 @@ def _zones(subject: Subject, answers: Answers) -> Check:
     owner = answers.read("profile", methods.profile())
     now = answers.after.astimezone(UTC)
     server_text = answers.read("server", methods.server_time())
-    read_in = methods.owner_zone(owner, subject.zone, server_text)
+    clock = PortalClock(owner, subject.zone, server_text)
+    rows = answers.read("newest", probes.newest_tasks())
+    read_in = clock.see(rows)
     ours = now.astimezone(subject.zone).utcoffset()
     names = _("B24_TZ {ours}; owner: {owner}; server: {server}").format(
         ours=subject.zone.key, owner=owner.time_zone or _("as the server"), server=server_text[-6:]
     )
-    if owner.time_zone and not _is_zone(owner.time_zone):
+    if owner.time_zone and not find_zone(owner.time_zone):
         return warn(
             "zones",
             _("{names}: that of the owner is unknown here").format(names=names),
             _("Choose another time zone in the profile of the webhook's owner."),
+        )
+    if clock.warning:
+        return warn(
+            "zones",
+            f"{names}; {clock.warning}",
+            _("Set B24_TZ to the portal's time zone, or choose it in the profile of the webhook's owner."),
         )
     if now.astimezone(read_in).utcoffset() != ours:
         return warn(
@@ -188,14 +196,6 @@ def _zones(subject: Subject, answers: Answers) -> Check:
             _("Set B24_TZ to the zone of the plant; if it is, the owner's profile has another one."),
         )
     return ok("zones", names)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        return False
-    return True
 
 
 def _limits(answers: Answers) -> Check:
