@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools import weeks
+from b24tools import clock, weeks
 from b24tools.models import Department, Person, TaskRecord
 from b24tools.runs import Run, Runs, to_text
 from b24tools.tallies import Tallies
@@ -132,7 +132,7 @@ class History(Runs):
         counts: dict[str, dict[str, int]] = {"new": {}, "changed": {}, "same": {}}
         number = self.number_reading() if reading is None else reading
         before = self._known([task.id for task in tasks])
-        saved_at = to_text(now)
+        saved_at, latest = to_text(now), to_text(clock.latest_known(now)) or ""
         rows, outdated = [], []
         for task in tasks:
             known = before.get(task.id)
@@ -143,7 +143,7 @@ class History(Runs):
                     continue
             else:
                 changed_at, read_no, counted = known
-                newer = _compare(task.changed_at, changed_at)
+                newer = _compare(task.changed_at, changed_at, latest)
                 if number < read_no and (newer <= 0 or counted[-1]):
                     continue
                 if newer < 0:
@@ -212,9 +212,14 @@ class History(Runs):
         return found
 
 
-def _compare(one: str | None, other: str | None) -> int:
-    """1 where the first moment is the later one, -1 where it is the earlier one; unknown ones are equal to all."""
-    return 0 if one is None or other is None else (one > other) - (one < other)
+def _compare(one: str | None, other: str | None, latest: str) -> int:
+    """1 where the first moment is the later one, -1 where it is the earlier one.
+
+    Those unknown, and those after `latest`, which only a wrong clock can have written, are equal to all.
+    """
+    if one is None or other is None or max(one, other) > latest:
+        return 0
+    return (one > other) - (one < other)
 
 
 def _put(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
