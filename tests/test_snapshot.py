@@ -262,7 +262,7 @@ def test_rows_without_an_id_are_left_out_and_nothing_is_gone_for_them(
     assert (result.exit_status, [(one.changed, one.gone) for one in result.weeks]) == (0, [(1, 0)])
     assert [row[0] for row in small.saved()] == made
     assert result.warnings == (
-        "the portal sent rows without an id: they are left out, and what was not among the others stays",
+        "the portal sent rows without an id: they are left out, and nothing is marked gone",
     )
 
 

@@ -465,7 +465,7 @@ class _Harvest:
                 count,
             ).format(n=count, ids=ids)
         if self._tasks.nameless or (self._people and self._people.nameless):
-            yield _("the portal sent rows without an id: they are left out, and what was not among the others stays")
+            yield _("the portal sent rows without an id: they are left out, and nothing is marked gone")
 
 
 def _add_counts(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Any]) -> dict[str, dict[str, int]]:
