@@ -249,20 +249,20 @@ def test_calendar_settings_are_lower_case_text(ask: Asker) -> None:
 
 
 def test_accessibility_has_two_kinds_of_rows(ask: Asker) -> None:
-    """Calendar events first, then bars of the absence chart, each with keys of its own."""
+    """Calendar events first, their stamps off by the server's offset, then bars of the absence chart."""
     portal = ask.portal
     portal.add_absence(2, date(2026, 11, 30), date(2026, 12, 13))
     portal.add_meeting(2, datetime(2026, 12, 2, 8, tzinfo=UTC), datetime(2026, 12, 2, 9, tzinfo=UTC))
     portal.add_days_off(4, date(2026, 12, 3), date(2026, 12, 4))
     rows = ask.result("calendar.accessibility.get", users=[2, "4", 3], **{"from": "2026-12-01", "to": "2026-12-31"})
-    event = {"IMPORTANCE": "normal", "EVENT_TYPE": "", "TZ_FROM": "Europe/Moscow", "TZ_TO": "Europe/Moscow"}
-    event |= {"~USER_OFFSET_FROM": 0, "~USER_OFFSET_TO": 0}  # type: ignore[dict-item]
+    event: dict[str, Any] = {"IMPORTANCE": "normal", "EVENT_TYPE": "", "~USER_OFFSET_FROM": 0, "~USER_OFFSET_TO": 0}
     assert rows == {
         "2": [
             event | {
                 "ID": "1200", "NAME": "Встреча", "ACCESSIBILITY": "busy", "DT_SKIP_TIME": "N",
                 "DATE_FROM": "02.12.2026 11:00:00", "DATE_TO": "02.12.2026 12:00:00",
-                "DATE_FROM_TS_UTC": "1796198400", "DATE_TO_TS_UTC": "1796202000",
+                "DATE_FROM_TS_UTC": "1796187600", "DATE_TO_TS_UTC": "1796191200",
+                "TZ_FROM": "Europe/Moscow", "TZ_TO": "Europe/Moscow",
             },
             {
                 "FROM_HR": True, "ID": "50", "DT_FROM": "30.11.2026", "DT_TO": "13.12.2026", "ACCESSIBILITY": "absent",
@@ -272,8 +272,8 @@ def test_accessibility_has_two_kinds_of_rows(ask: Asker) -> None:
         "4": [
             event | {
                 "ID": "1201", "NAME": "Отпуск", "ACCESSIBILITY": "absent", "DT_SKIP_TIME": "Y",
-                "DATE_FROM": "03.12.2026", "DATE_TO": "04.12.2026",
-                "DATE_FROM_TS_UTC": "1796256000", "DATE_TO_TS_UTC": "1796342400",
+                "DATE_FROM": "03.12.2026 00:00:00", "DATE_TO": "04.12.2026 00:00:00",
+                "DATE_FROM_TS_UTC": "1796245200", "DATE_TO_TS_UTC": "1796331600", "TZ_FROM": None, "TZ_TO": None,
             },
         ],
         "3": [],

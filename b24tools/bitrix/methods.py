@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, Generic, TypeVar
-from zoneinfo import ZoneInfo
 
-from b24tools import errors
 from b24tools.bitrix.absences import read_absences
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
@@ -39,14 +37,16 @@ PLAN_SELECT = (
     "TIME_SPENT_IN_LOGS",
     "START_DATE_PLAN",
     "END_DATE_PLAN",
+    "CREATED_DATE",  # a date that every task has: it shows the zone in force
 )
 FULL_SELECT = (
     *PLAN_SELECT,
     "TITLE",
     "GROUP_ID",
     "CREATED_BY",
-    "CREATED_DATE",
     "CHANGED_DATE",
+    "ACTIVITY_DATE",
+    "DATE_START",
     "DEADLINE",
     "AUDITORS",
     "COMMENTS_COUNT",
@@ -247,16 +247,10 @@ def task_row(result: Any, method: str) -> Mapping[str, Any]:
 
 
 def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
-    """A task row of any method. `zone`: the webhook owner's, see `owner_zone`."""
+    """A task row of any method; a date that cannot be read is none. `zone`: see `zones.PortalClock`."""
 
     def moment(name: str) -> datetime | None:
         return read_moment(row.get(name), zone)
-
-    def typed(name: str) -> datetime | None:
-        try:
-            return moment(name)
-        except errors.PortalError:  # what people and imports put in, MySQL's zero date among it, stops nothing
-            return None
 
     auditors = row.get("auditors")
     responsible = row.get("responsible")
@@ -270,26 +264,26 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         created_by=int_of(row.get("createdBy")),
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
-        deadline=typed("deadline"),
-        start=typed("startDatePlan"),
-        end=typed("endDatePlan"),
+        deadline=moment("deadline"),
+        start=moment("startDatePlan"),
+        end=moment("endDatePlan"),
         estimate_s=int_of(row.get("timeEstimate")),
         spent_s=int_of(row.get("timeSpentInLogs")),
         auditor_ids=tuple(int_of(one) for one in php_values(auditors)),
         comments=int_of(row.get("commentsCount")),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
+        activity_at=moment("activityDate"),
+        date_start=moment("dateStart"),
     )
 
 
 def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
-    """What is kept of a task, from its row with CLOSED_SELECT. `zone`: the webhook owner's, see `owner_zone`."""
+    """What is kept of a task, from its row with CLOSED_SELECT. `zone`: see `zones.PortalClock`.
+
+    A date that cannot be read is none: a completed task may come without `closed_at`.
+    """
     get = row.get
     status = int_of(get("status"))
-    closed_at = read_as_text(get("closedDate"), zone)  # status 4 has one, too
-    try:
-        deadline = read_as_text(get("deadline"), zone)
-    except errors.PortalError:  # typed by people and imports
-        deadline = None
     responsible = get("responsible")
     return TaskRecord(
         id_of(row, "id", "tasks.task"),
@@ -300,8 +294,8 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         status,
         read_as_text(get("createdDate"), zone),
         read_as_text(get("changedDate"), zone),
-        closed_at if status == Status.COMPLETED else None,
-        deadline,
+        read_as_text(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
+        read_as_text(get("deadline"), zone),
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
         str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
@@ -431,25 +425,3 @@ def upload_file(folder_id: int, name: str, content: str) -> Query[int]:
         Command("disk.folder.uploadfile", params),
         lambda result: id_of(mapping_of(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
     )
-
-
-def owner_zone(owner: Owner, configured: ZoneInfo, server_now: str | None) -> tzinfo:
-    """The zone in whose wall clock the portal writes dates.
-
-    That is the owner's, or the server's where the profile names none. Of the server only the offset
-    of the moment is known (`server_now`, see `server_time`): if the configured zone
-    has the same one, it is taken to be that zone.
-    """
-    if owner.time_zone:
-        try:
-            return ZoneInfo(owner.time_zone)
-        except (KeyError, OSError, ValueError):
-            pass  # PHP knows names that tzdata has dropped
-    try:
-        server = datetime.fromisoformat(server_now or "")
-    except ValueError:
-        return configured
-    offset = server.utcoffset()
-    if offset is None or server.astimezone(configured).utcoffset() == offset:
-        return configured
-    return timezone(offset)

@@ -62,8 +62,8 @@ def foreign_key() -> Query[list[Mapping[str, Any]]]:
 
 
 def newest_tasks() -> Query[list[Mapping[str, Any]]]:
-    """The newest tasks, with the key if the portal has such a field."""
-    params = {"select": ["ID", "XML_ID"], "order": {"ID": "desc"}, "start": -1}
+    """The newest tasks, with the key if the portal has such a field, and a date, which shows the zone in force."""
+    params = {"select": ["ID", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
     return Query(Command("tasks.task.list", params), methods.task_rows)
 
 

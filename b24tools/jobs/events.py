@@ -16,6 +16,7 @@ from b24tools import errors
 from b24tools.bitrix import methods
 from b24tools.bitrix.batches import to_int
 from b24tools.bitrix.client import Client
+from b24tools.bitrix.zones import PortalClock
 from b24tools.i18n import _
 from b24tools.inbox import BY_MODE, DONE, IGNORED, NewEvent, StoredEvent
 from b24tools.jobs import event_body, strangers
@@ -251,12 +252,14 @@ def _read(
     commands = {"profile": methods.profile().command, "time": methods.server_time().command}
     items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
     owner = methods.profile().of(items["profile"])
-    portal_zone = methods.owner_zone(owner, zone, methods.server_time().of(items["time"]))
+    portal_clock = PortalClock(owner, zone, methods.server_time().of(items["time"]))
     tasks: list[TaskRecord] = []
     missing: list[int] = []
     for key, (ids, query) in queries.items():
         left = set(ids)
-        for row in query.of(items[key]):
+        rows = query.of(items[key])
+        portal_zone = portal_clock.see(rows)
+        for row in rows:
             number = to_int(row.get("id"))
             if (
                 number is None or number not in left

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from b24tools import errors, weeks
 from b24tools.bitrix import chains, codes, methods
 from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
+from b24tools.bitrix.zones import PortalClock
 from b24tools.jobs import strangers
 from b24tools.models import Department, Owner, Person, TaskRecord
 from b24tools.runs import Run
@@ -236,7 +237,7 @@ class _Harvest:
         self._room = MOST_COMMANDS
         self._begun = False
         self._owner: Owner | None = None
-        self._portal_zone: tzinfo = rules.zone
+        self._portal_clock: PortalClock | None = None
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
         self._departments = self._department_reader()
         self._people = self._people_reader()
@@ -335,7 +336,8 @@ class _Harvest:
     def save(self, part: _Part) -> None:
         """Read and save what a batch brought, and the cursor with it."""
         people = methods.read_people(part.people)
-        records = (methods.read_record(row, self._portal_zone) for row in part.tasks)
+        zone = self._portal_clock.see(part.tasks) if self._portal_clock else self._rules.zone
+        records = (methods.read_record(row, zone) for row in part.tasks)
         tasks = [task for task in records if self._counts(task)]
         self._names |= {task.responsible_id: task.responsible_name for task in tasks}
         with self._store.transaction():
@@ -360,8 +362,7 @@ class _Harvest:
     def _meet(self, items: Mapping[str, Item]) -> None:
         """Learn from the first answer whose eyes these are, and whose clock."""
         self._owner = methods.profile().of(items["profile"])
-        server_now = methods.server_time().of(items["time"])
-        self._portal_zone = methods.owner_zone(self._owner, self._rules.zone, server_now)
+        self._portal_clock = PortalClock(self._owner, self._rules.zone, methods.server_time().of(items["time"]))
         self._store.remember_host(self._client.host)
 
     def _begin(self) -> Run:

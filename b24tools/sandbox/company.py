@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from contextlib import suppress
+from datetime import date, datetime, time
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from b24tools.sandbox import worktime
 from b24tools.sandbox.disk import Disk
@@ -41,6 +42,10 @@ class Company:
         self.now = now
         self.lock = threading.RLock()
         self.server_zone = ZoneInfo(server_zone)
+        self.use_time_zones = True
+        self.default_time_zone = ""
+        self.date_format = "DD.MM.YYYY"  # or DD/MM/YYYY, MM/DD/YYYY
+        self.time_format = ""  # of the site's three formats the American one has AM and PM
         self.users: dict[int, User] = {}
         self.departments: dict[int, Department] = {}
         self.groups: dict[int, Group] = {}
@@ -60,8 +65,17 @@ class Company:
         self._last_message = 34000
 
     def zone_of(self, user: User) -> ZoneInfo:
-        """A person's own time zone, else the server's."""
-        return ZoneInfo(user.time_zone) if user.time_zone else self.server_zone
+        """The zone in force: a person's own, else the portal's default; the server's where zones are not used."""
+        name = (user.time_zone or self.default_time_zone) if self.use_time_zones else ""
+        with suppress(ValueError, ZoneInfoNotFoundError):
+            return ZoneInfo(name)
+        return self.server_zone
+
+    @property
+    def datetime_format(self) -> str:
+        """The site's format of a date with a time."""
+        time_format = self.time_format or ("H:MI:SS T" if self.date_format.startswith("M") else "HH:MI:SS")
+        return f"{self.date_format} {time_format}"
 
     def tag_id(self, tag: str) -> int:
         """A tag's number."""
@@ -96,7 +110,7 @@ class Company:
         departments = list(values.pop("departments", ()))
         stamp = int(self.now().timestamp())
         defaults: dict[str, Any] = {"last_login": stamp - 3600, "registered": stamp}
-        defaults["email"] = f"user{number}@example.com"
+        defaults |= {"email": f"user{number}@example.com", "login": f"user{number}"}
         self.users[number] = User(number, name, last_name, departments=departments, **(defaults | values))
         return self.users[number]
 
@@ -180,27 +194,56 @@ class Company:
         return self.messages[-1]
 
     def add_absence(self, user: int, first: date, last: date) -> Absence:
-        """A bar of the absence chart: whole days, the last one included."""
-        start, end = (int(datetime.combine(day, time(), self.server_zone).timestamp()) for day in (first, last))
-        self.absences.append(Absence(50 + len(self.absences), user, start, end))
+        """A bar of the absence chart: whole days, the last one included; or aware datetimes."""
+        start, end = (
+            day if isinstance(day, datetime) else datetime.combine(day, time(), self.server_zone)
+            for day in (first, last)
+        )
+        self.absences.append(Absence(50 + len(self.absences), user, int(start.timestamp()), int(end.timestamp())))
         return self.absences[-1]
 
     def add_meeting(
-        self, user: int, start: datetime, end: datetime, *, accessibility: str = "busy", name: str = "Встреча"
+        self,
+        user: int,
+        start: datetime,
+        end: datetime,
+        *,
+        accessibility: str = "busy",
+        name: str = "Встреча",
+        zone: str = "",
+        zone_to: str = "",
+        repeats: Literal["", "daily", "weekly"] = "",
+        weekdays: Iterable[int] = (),
+        until: date | None = None,
     ) -> Meeting:
-        """An event in a person's calendar; a date without a time makes it a whole-day one, both days included."""
-        number, zone = 1200 + len(self.meetings), str(self.server_zone)
-        span = (int(start.timestamp()), int(end.timestamp()))
-        self.meetings.append(Meeting(number, user, name, *span, zone, accessibility))
-        return self.meetings[-1]
+        """An event in a person's calendar, in the person's zone unless another is given.
+
+        `repeats` makes a series of it, without an end or until a day. A weekly one is on the weekday of its start
+        unless there are `weekdays` (0 = Monday).
+        """
+        zone = zone or str(self.zone_of(self.users[user]))
+        zone_to = zone_to or zone
+        clocks = [at.astimezone(ZoneInfo(name)).replace(tzinfo=None) for at, name in ((start, zone), (end, zone_to))]
+        return self._put_meeting(
+            user,
+            name,
+            *clocks,
+            zone=zone,
+            zone_to=zone_to,
+            accessibility=accessibility,
+            repeats=repeats,
+            weekdays=tuple(weekdays) or (clocks[0].weekday(),),
+            until=until,
+        )
 
     def add_days_off(self, user: int, first: date, last: date, *, accessibility: str = "absent") -> Meeting:
         """A whole-day event in a person's calendar, both days included."""
-        zone = ZoneInfo("UTC")
-        start, end = datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
-        meeting = self.add_meeting(user, start, end, accessibility=accessibility, name="Отпуск")
-        meeting.whole_day = True
-        return meeting
+        days = (datetime.combine(day, time()) for day in (first, last))
+        return self._put_meeting(user, "Отпуск", *days, accessibility=accessibility, whole_day=True)
+
+    def _put_meeting(self, user: int, name: str, start: datetime, end: datetime, **values: Any) -> Meeting:
+        self.meetings.append(Meeting(1200 + len(self.meetings), user, name, start, end, **values))
+        return self.meetings[-1]
 
     def add_schedule(
         self,

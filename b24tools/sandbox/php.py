@@ -20,6 +20,7 @@ ISO_DATE: Final = re.compile(
 )
 SITE_DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?: +(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 US_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+SITE_PART: Final = re.compile("YYYY|MM|DD|HH|H|MI|SS|TT|T")
 LEADING_INT: Final = re.compile(r"\s*([+-]?\d+)")
 ESCAPED: Final = re.compile(r"\\(.)")
 HTML: Final = {
@@ -156,6 +157,22 @@ def _by_word(word: str, now: datetime, zone: tzinfo) -> int | None:
         midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         return int((midnight + timedelta(days=days[word])).timestamp())
     return None
+
+
+def site_text(clock: datetime, notation: str) -> str:
+    """A date in one of the site's formats: `H` and `T` are the twelve-hour clock, `HH` is the other one."""
+    values = {
+        "YYYY": f"{clock:%Y}",
+        "MM": f"{clock:%m}",
+        "DD": f"{clock:%d}",
+        "HH": f"{clock:%H}",
+        "H": f"{clock:%I}",
+        "MI": f"{clock:%M}",
+        "SS": f"{clock:%S}",
+        "TT": "AM" if clock.hour < 12 else "PM",
+        "T": "am" if clock.hour < 12 else "pm",
+    }
+    return SITE_PART.sub(lambda found: values[found[0]], notation)
 
 
 def _is_list(value: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from b24tools.sandbox import (
+    accessibility,
     departments,
     disk,
     events,
@@ -39,7 +40,9 @@ from b24tools.sandbox.records import Handler, Message, Outgoing, User
 from b24tools.sandbox.rest import Answer, Call, Method, Response, RestError
 
 ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group")
-MODULES: Final = (tasks, tasklist, taskstatus, taskhistory, people, departments, worktime, disk, groups, system)
+MODULES: Final = (
+    *(tasks, tasklist, taskstatus, taskhistory, people, departments, worktime, accessibility, disk, groups, system),
+)
 METHODS: Final = {method.name.lower(): method for module in MODULES for method in module.METHODS}
 WRITING: Final = frozenset(name for name, method in METHODS.items() if method.writes)
 DEFAULT_SECONDS: Final = 0.05
@@ -53,6 +56,9 @@ class Portal(Company):
         now: Callable[[], datetime],
         *,
         server_zone: str = "Europe/Moscow",
+        use_time_zones: bool = True,
+        default_time_zone: str = "",
+        date_format: str = "DD.MM.YYYY",
         secret: str | None = None,
         owner_id: int = 1,
         scopes: Iterable[str] = ALL_SCOPES,
@@ -68,6 +74,9 @@ class Portal(Company):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(now, server_zone)
+        self.use_time_zones = use_time_zones
+        self.default_time_zone = default_time_zone
+        self.date_format = date_format
         self.secret = secret or "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=16))
         self.owner_id = owner_id
         self.scopes = set(scopes)

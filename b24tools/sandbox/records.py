@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
 # Statuses of a task: 1 new (obsolete), 2 pending, 3 in progress, 4 waits for control, 5 completed, 6 deferred
 PENDING, IN_PROGRESS, SUPPOSEDLY_COMPLETED, COMPLETED, DEFERRED = 2, 3, 4, 5, 6
@@ -19,6 +20,7 @@ class User:
     last_name: str
     second_name: str | None = None
     email: str = ""
+    login: str = ""
     position: str = ""
     departments: list[int] = field(default_factory=list)
     active: bool = True
@@ -68,7 +70,7 @@ class Group:
 
 @dataclass(slots=True)
 class Absence:
-    """A bar of the absence chart (vacation, sick leave): `FROM_HR` rows, last day included."""
+    """A bar of the absence chart (vacation, sick leave): `FROM_HR` rows. One that ends at midnight has that day too."""
 
     id: int
     user: int
@@ -78,16 +80,23 @@ class Absence:
 
 @dataclass(slots=True)
 class Meeting:
-    """An event in a person's calendar."""
+    """An event in a person's calendar: wall clocks of its own zones. Whole days have none, their last one is included.
+
+    `repeats` makes it the first of a series: daily, or on these `weekdays` (0 = Monday), until a day or for ever.
+    """
 
     id: int
     user: int
     name: str
-    start: int
-    end: int
-    zone: str
+    start: datetime
+    end: datetime
+    zone: str | None = None
+    zone_to: str | None = None
     accessibility: str = "busy"
     whole_day: bool = False
+    repeats: Literal["", "daily", "weekly"] = ""
+    weekdays: tuple[int, ...] = ()
+    until: date | None = None
 
 
 @dataclass(slots=True)

@@ -1,14 +1,13 @@
-"""Schedules, the calendar's settings and absences; the portal's own working-time arithmetic."""
+"""Schedules, the calendar's settings and the working day; the portal's own working-time arithmetic."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from b24tools.sandbox import php
-from b24tools.sandbox.records import Absence, Meeting, User
-from b24tools.sandbox.rest import Call, Method, RestError
+from b24tools.sandbox.records import User
+from b24tools.sandbox.rest import Call, Method
 
 if TYPE_CHECKING:
     from b24tools.sandbox.portal import Portal
@@ -76,65 +75,6 @@ def get_settings(call: Call) -> dict[str, Any]:
     return dict(call.portal.calendar_settings)
 
 
-def get_accessibility(call: Call) -> dict[str, Any]:
-    """When people are busy or away: calendar events first, then bars of the absence chart."""
-    for name in ("users", "from", "to"):
-        if not call.params.get(name):
-            method = "calendar.accessibility.get"
-            raise RestError("", f'The required parameter "{name}" for the method "{method}" is not set.')
-    zone = call.portal.server_zone
-    first = php.strtotime(php.to_text(call.params["from"]), call.portal.now(), zone) or 0
-    last = php.strtotime(php.to_text(call.params["to"]), call.portal.now(), zone) or 0
-    last += 86400 if last % 60 == 0 else 0  # the last day is meant whole
-    answer: dict[str, Any] = {}
-    for user_id in map(php.to_int, php.values(call.params["users"])):
-        meetings = [row for row in call.portal.meetings if row.user == user_id and row.accessibility != "free"]
-        rows = [_meeting_row(call, row) for row in meetings if row.start < last and row.end > first]
-        bars = [row for row in call.portal.absences if row.user == user_id]
-        rows += [_absence_row(row, zone) for row in bars if row.start < last and _end_of(row, zone) > first]
-        answer[str(user_id)] = rows
-    return answer
-
-
-def _end_of(row: Absence, zone: tzinfo) -> int:
-    whole_days = datetime.fromtimestamp(row.end, zone).time() == time()
-    return row.end + 86400 if whole_days else row.end
-
-
-def _meeting_row(call: Call, row: Meeting) -> dict[str, Any]:
-    zone = UTC if row.whole_day else ZoneInfo(row.zone)
-    shape = "%d.%m.%Y" if row.whole_day else "%d.%m.%Y %H:%M:%S"
-    start, end = datetime.fromtimestamp(row.start, zone), datetime.fromtimestamp(row.end, zone)
-    if row.whole_day:
-        end -= timedelta(days=1)  # the last day itself
-    owner = call.portal.now().astimezone(call.portal.zone_of(call.user)).utcoffset() or timedelta()
-    shift = 0 if row.whole_day else int(((start.utcoffset() or timedelta()) - owner).total_seconds())
-    return {
-        "ID": str(row.id),
-        "NAME": row.name,
-        "DATE_FROM": start.strftime(shape),
-        "DATE_TO": end.strftime(shape),
-        "DATE_FROM_TS_UTC": str(int(start.timestamp())),
-        "DATE_TO_TS_UTC": str(int(end.timestamp())),
-        "~USER_OFFSET_FROM": shift,
-        "~USER_OFFSET_TO": shift,
-        "DT_SKIP_TIME": "Y" if row.whole_day else "N",
-        "TZ_FROM": row.zone,
-        "TZ_TO": row.zone,
-        "ACCESSIBILITY": row.accessibility,
-        "IMPORTANCE": "normal",
-        "EVENT_TYPE": "",
-    }
-
-
-def _absence_row(row: Absence, zone: tzinfo) -> dict[str, Any]:
-    start, end = datetime.fromtimestamp(row.start, zone), datetime.fromtimestamp(row.end, zone)
-    shape = "%d.%m.%Y" if start.time() == end.time() == time() else "%d.%m.%Y %H:%M:%S"
-    dates = {"DT_FROM": start.strftime(shape), "DT_TO": end.strftime(shape)}
-    kind = {"ACCESSIBILITY": "absent", "IMPORTANCE": "normal"}
-    return {"FROM_HR": True, "ID": str(row.id), **dates, **kind, "FROM": row.start, "TO": row.end}
-
-
 def _clock(text: Any) -> time:
     """`9.30` is half past nine: the dot divides hours from minutes."""
     hours, _, minutes = php.to_text(text).partition(".")
@@ -179,5 +119,4 @@ def end_of_day_in(portal: Portal, user: User, days: int, *, working_days: bool) 
 METHODS: Final = (
     Method("timeman.schedule.get", "timeman", get_schedule),
     Method("calendar.settings.get", "calendar", get_settings),
-    Method("calendar.accessibility.get", "calendar", get_accessibility),
 )

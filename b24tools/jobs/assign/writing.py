@@ -220,7 +220,7 @@ class Writer:
         """Read one answer; raises its error."""
         draft, value = write.draft, item.value
         if write.verb == ADD:
-            task = methods.read_task(methods.task_row(value, "tasks.task.add"), self._portal.zone)
+            task = self._portal.read_task(methods.task_row(value, "tasks.task.add"))
             if task.xml_id != draft.item.key:
                 draft.warnings.append(
                     _("the portal does not keep external keys (XML_ID): tasks are found again by their titles")
@@ -233,7 +233,7 @@ class Writer:
             if draft.item.known is None:  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb == COMPLETE:
-            draft.task = methods.read_task(methods.task_row(value, "tasks.task.complete"), self._portal.zone)
+            draft.task = self._portal.read_task(methods.task_row(value, "tasks.task.complete"))
         elif write.file is not None:
             self._attached.append(mark(draft, write.file))
         else:
@@ -352,7 +352,7 @@ class Writer:
             for key, draft in waiting.items():
                 try:
                     row = methods.task_row(items[key].value, "tasks.task.approve")
-                    draft.task = methods.read_task(row, self._portal.zone)
+                    draft.task = self._portal.read_task(row)
                 except errors.PortalError as error:
                     draft.fail(error)
         for draft in drafts:
