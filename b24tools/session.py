@@ -6,12 +6,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b24tools import config, errors, locks
+from b24tools import config, errors, hosts, locks
 from b24tools.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
@@ -36,6 +36,7 @@ class Session:
     settings: config.Settings
     say: Callable[[str], None]
     transport: httpx.BaseTransport | None = None
+    _said: set[str] = field(default_factory=set, repr=False)
 
     @contextmanager
     def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
@@ -62,6 +63,7 @@ class Session:
             on_wait=lambda seconds, reason: self.say(
                 _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
             ),
+            on_warn=self._say_once,
         )
         with client:
             yield client
@@ -131,6 +133,12 @@ class Session:
             return False
         return run is not None and now() - run.started_at < limit
 
+    def _say_once(self, message: str) -> None:
+        """`serve` opens many clients."""
+        if message not in self._said:
+            self._said.add(message)
+            self.say(message)
+
     def local_now(self) -> datetime:
         """The moment, in the configured zone: for people."""
         return now().astimezone(self.settings.zone)
@@ -170,7 +178,7 @@ def is_locked(error: BaseException) -> bool:
 def check_host(opened: store.Store, host: str) -> None:
     """Stop before one portal's ledger meets another portal: ids would be mixed up."""
     known = opened.setting("portal_host")
-    if known and known != host:
+    if known and not hosts.is_same(known, host):
         raise errors.ConfigError(
             _("the database is about the portal {known}, but the webhook leads to {host}").format(
                 known=known, host=host

@@ -16,7 +16,7 @@ from typing import Any
 import filelock
 from sqlite_utils import Database
 
-from b24tools import errors
+from b24tools import errors, hosts
 from b24tools.history import History
 from b24tools.i18n import _, os_reason
 from b24tools.inbox import Inbox
@@ -43,7 +43,7 @@ RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answer
     "hidden_users": RunningSetting("", _IDS, '"7,12"'),
     "excluded_users": RunningSetting("", _IDS, '"7,12"'),
     "snapshot_max_age_h": RunningSetting("26", r"[0-9]{1,6}(\.[0-9]{1,3})?", "26"),
-    "portal_host": RunningSetting("", r"[^\s/@]*", "example.bitrix24.ru"),
+    "portal_host": RunningSetting("", r"([^\s/@?#]+(/[^\s/@?#]+)*)?", "example.bitrix24.ru"),
 }
 
 
@@ -125,16 +125,17 @@ class Store(History, Inbox, Reasons):
     def save_setting(self, key: str, value: str) -> None:
         """Set a running setting; every process sees it at its next step. Raises ConfigError."""
         _check_known(key)
-        if not re.fullmatch(RUNNING_SETTINGS[key].form, value.strip()):
+        given = value.strip()
+        wanted = hosts.read(given) if key == "portal_host" else given
+        if not re.fullmatch(RUNNING_SETTINGS[key].form, wanted) or (given and not wanted):
             raise errors.ConfigError(
                 _('{key}: "{value}" does not fit').format(key=key, value=value),
                 _("Examples: {examples}").format(examples=RUNNING_SETTINGS[key].examples),
             )
-        value = value.strip()
         with self.transaction():
-            if key == "producer_mode" and value == "webhook" != self.setting(key):
+            if key == "producer_mode" and wanted == "webhook" != self.setting(key):
                 self.queue_stored_events()
-            self._db.table("settings").upsert({"key": key, "value": value}, pk="key")
+            self._db.table("settings").upsert({"key": key, "value": wanted}, pk="key")
 
     def remember_host(self, host: str) -> None:
         """The portal this database is about, learned from the first one that answered."""

@@ -190,6 +190,8 @@ def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> N
         ("excluded_users", "٣"),
         ("snapshot_max_age_h", "99999999999999"),
         ("portal_host", "https://x/"),
+        ("portal_host", "x..y"),
+        ("portal_host", "xn--0"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_examples(store: Store, key: str, value: str) -> None:
@@ -217,6 +219,13 @@ def test_the_first_portals_host_is_remembered(store: Store) -> None:
     store.remember_host("one.example")
     store.remember_host("two.example")
     assert "one.example" == store.setting("portal_host")
+
+
+@pytest.mark.parametrize("spelled", ["ЗАВОД.рф", "xn--80aegj1b.xn--p1ai", "завод.рф."])
+def test_a_portals_host_is_saved_in_one_spelling(store: Store, spelled: str) -> None:
+    """As people read it."""
+    store.save_setting("portal_host", f" {spelled}:8443/Portal ")
+    assert "завод.рф:8443/Portal" == store.setting("portal_host")
 
 
 # the file

@@ -15,7 +15,7 @@ from b24tools.jobs.doctor.asking import Answers, Known
 from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, listed, ok, warn
 from b24tools.jobs.doctor.subject import Subject
 
-LOCAL = {"localhost", "127.0.0.1", "[::1]"}
+LOCAL = {"localhost", "127.0.0.1", "::1"}
 A_LITTLE_OFF = timedelta(seconds=60)
 FAR_OFF = timedelta(minutes=10)
 REFUSALS = {"NO_AUTH_FOUND", "INVALID_CREDENTIALS", "EXPIRED_TOKEN", "INVALID_TOKEN", "AUTHORIZATION_ERROR"}
@@ -33,15 +33,17 @@ def check_address(subject: Subject) -> Check:
         reason = _misshape(url)
         detail = f"{error.message}: {reason}" if reason else error.message
         return fail("webhook", detail, error.hint)
-    told = _("{portal}, user {id}").format(portal=found.portal, id=found.owner_id)
-    parts = urlsplit(url.strip())
-    if parts.scheme.lower() == "http" and found.host.partition(":")[0] not in LOCAL:
+    if found.owner_id is None:
+        told = _("{portal}, by a login").format(portal=found.portal)
+    else:
+        told = _("{portal}, user {id}").format(portal=found.portal, id=found.owner_id)
+    if found.portal.startswith("http:") and urlsplit(found.portal).hostname not in LOCAL:
         return warn(
             "webhook",
             _("{told}: begins with http://, so the secret crosses the network in clear").format(told=told),
             _("Write https:// in BITRIX_WEBHOOK_URL."),
         )
-    if re.sub(r"^/rest/(?:api/)?\d+/[^/]+/?", "", parts.path, flags=re.IGNORECASE) or parts.query or parts.fragment:
+    if found.tail:
         return warn(
             "webhook",
             _("{told}: something follows the code, the method of the example perhaps").format(told=told),

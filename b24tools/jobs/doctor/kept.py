@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from b24tools import errors
+from b24tools import errors, hosts
 from b24tools.i18n import _, ngettext
 from b24tools.inbox import FAILED, WAITING
 from b24tools.jobs.doctor import machine
@@ -85,7 +85,7 @@ def _dropped(opened: Reader, now: datetime) -> Iterator[Check]:
 def host(opened: Reader, host_now: str) -> Check:
     """Ids of one portal mean nothing on another."""
     known = opened.setting("portal_host")
-    if known and known != host_now:
+    if known and not hosts.is_same(known, host_now):
         return fail(
             "portal_host",
             _("the database is about the portal {known}, but the webhook leads to {host}").format(
