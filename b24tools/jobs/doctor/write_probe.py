@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from b24tools import __version__, errors
+from b24tools import __version__, errors, hosts
 from b24tools.bitrix import codes, methods, probes, shapes
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.dropped import dropped_fields
@@ -64,7 +64,9 @@ def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: S
         checks.append(from_error("probe add" if task_id is None else "probe look", error))
     finally:
         checks.append(_clear_up(client, task_id, fields, sleep, say, pauses))
-    return [replace(check, detail=check.detail.replace(client.host, "***")) for check in checks]
+    for name in (client.host, hosts.to_wire(client.host)):
+        checks = [replace(check, detail=check.detail.replace(name, "***")) for check in checks]
+    return checks
 
 
 def _project(subject: Subject, answers: Answers) -> int:
@@ -246,40 +248,60 @@ def _rest3(client: Client) -> Check:
 
 
 def _clear_up(
-    client: Client, task_id: int | None, fields: Mapping[str, Any], sleep: Sleep, say: Say, pauses: Sequence[int]
+    client: Client,
+    task_id: int | None,
+    fields: Mapping[str, Any],
+    sleep: Sleep,
+    say: Say,
+    pauses: Sequence[int],
+    *,
+    again: bool = True,
 ) -> Check:
-    """Delete the task; where its id is not known, look for it first, before each of the pauses."""
-    by_hand = _("Look on the portal for the task “{title}”, and delete it by hand.").format(title=fields["TITLE"])
+    """Delete the task; where its id is not known, look for it first, before each of the pauses.
+
+    One Ctrl-C does not stop the deletion, `again` says that it may still come.
+    """
+    title, problem = fields["TITLE"], None
     ids = [] if task_id is None else [task_id]
     try:
         if task_id is None:
             if pauses == LATE_PAUSES_S:
                 say(_("the answer was lost; looking for up to a minute whether the task was made"))
             ids = _find(client, fields, sleep, pauses)
-        problems = {id_: problem for id_ in ids if (problem := _delete(client, id_, sleep)) is not None}
+        for id_ in ids:
+            problem = _delete(client, id_, sleep) or problem
     except errors.PortalError as error:
-        say(by_hand)
-        return fail("probe task", _("whether it was made is not known: {reason}").format(reason=error.message), by_hand)
-    except BaseException:
-        say(by_hand)
+        told = _("whether it was made is not known: {reason}").format(reason=error.message)
+    except BaseException as error:
+        if again and ids and isinstance(error, KeyboardInterrupt):
+            _clear_up(client, ids[0], fields, sleep, say, (), again=False)
+        else:
+            say(_by_hand(title, ids))
         raise
-    if not ids:
-        return ok("probe task", _("none was made"))
-    names = ", ".join(f"#{id_}" for id_ in ids)
-    if problems:
-        reason = next(iter(problems.values())).message
-        told = _("{names} could not be deleted: {reason}").format(
-            names=", ".join(f"#{id_}" for id_ in problems), reason=reason
-        )
-        say(f"{told}. {by_hand}")
-        return fail("probe task", told, by_hand)
-    where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
-    return ok(
-        "probe task",
-        _("{names} for user #{person}, {where}: made and deleted").format(
-            names=names, person=fields["RESPONSIBLE_ID"], where=where
-        ),
-    )
+    else:
+        names = _names(ids)
+        if not ids:
+            return ok("probe task", _("none was made"))
+        if problem is None:
+            where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
+            return ok(
+                "probe task",
+                _("{names} for user #{person}, {where}: made and deleted").format(
+                    names=names, person=fields["RESPONSIBLE_ID"], where=where
+                ),
+            )
+        told = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
+    say(f"{told}. {_by_hand(title, ids)}")
+    return fail("probe task", told, _by_hand(title, ids))
+
+
+def _names(ids: Sequence[int]) -> str:
+    return ", ".join(f"#{id_}" for id_ in ids)
+
+
+def _by_hand(title: str, ids: Sequence[int]) -> str:
+    task = f"“{title}” ({_names(ids)})" if ids else f"“{title}”"
+    return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
 
 
 def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Sequence[int]) -> list[int]:
