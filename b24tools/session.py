@@ -149,7 +149,7 @@ class Session:
 
         from b24tools.jobs.assign.pace import Pace
 
-        return Pace(now, time.sleep, progress, self.say)
+        return Pace(now, time.sleep, progress, self.say, time.monotonic)
 
 
 @contextmanager

@@ -41,7 +41,17 @@ from b24tools.sandbox.rest import Answer, Call, Method, Response, RestError
 
 ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group")
 MODULES: Final = (
-    *(tasks, tasklist, taskstatus, taskhistory, people, departments, worktime, accessibility, disk, groups, system),
+    tasks,
+    tasklist,
+    taskstatus,
+    taskhistory,
+    people,
+    departments,
+    worktime,
+    accessibility,
+    disk,
+    groups,
+    system,
 )
 METHODS: Final = {method.name.lower(): method for module in MODULES for method in module.METHODS}
 WRITING: Final = frozenset(name for name, method in METHODS.items() if method.writes)
