@@ -205,35 +205,41 @@ def _clock(answers: Answers) -> Check:
 
 
 def _zones(subject: Subject, answers: Answers) -> Check:
+    """The zone in whose wall clock the portal writes dates: the offset of a task's date shows it."""
     owner = answers.read("profile", methods.profile())
     now = answers.after.astimezone(UTC)
     server_text = answers.read("server", methods.server_time())
     clock = PortalClock(owner, subject.zone, server_text)
     rows = answers.read("newest", probes.newest_tasks())
     read_in = clock.see(rows)
-    ours = now.astimezone(subject.zone).utcoffset()
-    names = _("B24_TZ {ours}; owner: {owner}; server: {server}").format(
-        ours=subject.zone.key, owner=owner.time_zone or _("as the server"), server=server_text[-6:]
+    sources = {
+        "profile": _("the profile of the webhook's owner"),
+        "settings": _("B24_TZ, and the portal's offset agrees"),
+        "offset": _("the offset of the tasks' dates"),
+        "server": _("the server's offset, there is no task yet"),
+    }
+    told = _("dates are read in {zone} (from: {source}); B24_TZ {ours}, server {server}").format(
+        zone=read_in, source=sources[clock.source], ours=subject.zone.key, server=server_text[-6:]
     )
     if owner.time_zone and not find_zone(owner.time_zone):
         return warn(
             "zones",
-            _("{names}: that of the owner is unknown here").format(names=names),
+            _("{told}; the owner's zone {zone} is unknown here").format(told=told, zone=owner.time_zone),
             _("Choose another time zone in the profile of the webhook's owner."),
         )
     if clock.warning:
         return warn(
             "zones",
-            f"{names}; {clock.warning}",
+            f"{told}; {clock.warning}",
             _("Set B24_TZ to the portal's time zone, or choose it in the profile of the webhook's owner."),
         )
-    if now.astimezone(read_in).utcoffset() != ours:
+    if now.astimezone(read_in).utcoffset() != now.astimezone(subject.zone).utcoffset():
         return warn(
             "zones",
-            _("{names}: dates are read in the owner's zone, hours of work are meant in B24_TZ").format(names=names),
+            _("{told}: hours of work are meant in B24_TZ").format(told=told),
             _("Set B24_TZ to the zone of the plant; if it is, the owner's profile has another one."),
         )
-    return ok("zones", names)
+    return ok("zones", told)
 
 
 def _tasks(answers: Answers) -> Check:

@@ -6,13 +6,13 @@ Nothing in the checks names a person, the portal or the webhook: the block is fo
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from b24tools import __version__, errors
-from b24tools.bitrix import methods, probes, shapes
+from b24tools import __version__, errors, hosts
+from b24tools.bitrix import codes, methods, probes, shapes
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.dropped import dropped_fields
 from b24tools.i18n import _
@@ -24,7 +24,7 @@ from b24tools.jobs.doctor.settings import CLOUD
 from b24tools.jobs.doctor.subject import Subject
 
 LONGER = "0123456789"  # behind a key of 50 characters
-LATE_PAUSES_S = (1, 2, 4, 8, 15, 15, 15)  # the portal may work on a lost request for a minute
+LATE_PAUSES_S = (1, 2, 4, 8, 15, 15, 15, 0)  # the portal may work on a lost request for a minute
 DELETE_TRIES = 3
 NEAR = timedelta(minutes=5)
 LOOKED_AT = (
@@ -49,7 +49,8 @@ def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: S
     title = "{title} ({token})".format(title=_("b24tools: a test, this task is being deleted"), token=token[:8])
     fields = _fields(key, title, person, _project(subject, answers), answers.after)
     checks: list[Check] = []
-    task_id, lost = None, True
+    task_id: int | None = None
+    pauses: tuple[int, ...] = LATE_PAUSES_S
     try:
         # the documentation knows no `select` here; without one the portal makes the task's chat
         answer = client.call("tasks.task.add", {"fields": fields, "select": ["ID", "XML_ID"]})
@@ -58,11 +59,14 @@ def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: S
         for check in _look(client, row, task_id, fields, answers):
             checks.append(check)
     except errors.PortalError as error:
-        lost = isinstance(error, errors.PortalUncertain)
+        if not isinstance(error, errors.PortalUncertain):
+            pauses = (0,) if codes.may_have_been_done("tasks.task.add", error) else ()
         checks.append(from_error("probe add" if task_id is None else "probe look", error))
     finally:
-        checks.append(_clear_up(client, task_id, fields, sleep, say, lost=lost))
-    return [replace(check, detail=check.detail.replace(client.host, "***")) for check in checks]
+        checks.append(_clear_up(client, task_id, fields, sleep, say, pauses))
+    for name in (client.host, hosts.to_wire(client.host)):
+        checks = [replace(check, detail=check.detail.replace(name, "***")) for check in checks]
+    return checks
 
 
 def _project(subject: Subject, answers: Answers) -> int:
@@ -244,46 +248,66 @@ def _rest3(client: Client) -> Check:
 
 
 def _clear_up(
-    client: Client, task_id: int | None, fields: Mapping[str, Any], sleep: Sleep, say: Say, *, lost: bool
+    client: Client,
+    task_id: int | None,
+    fields: Mapping[str, Any],
+    sleep: Sleep,
+    say: Say,
+    pauses: Sequence[int],
+    *,
+    again: bool = True,
 ) -> Check:
-    """Delete the task, and look for it first where its id is not known; `lost`: the portal may still be making it."""
-    by_hand = _("Look on the portal for the task “{title}”, and delete it by hand.").format(title=fields["TITLE"])
+    """Delete the task; where its id is not known, look for it first, before each of the pauses.
+
+    One Ctrl-C does not stop the deletion, `again` says that it may still come.
+    """
+    title, problem = fields["TITLE"], None
     ids = [] if task_id is None else [task_id]
     try:
         if task_id is None:
-            if lost:
+            if pauses == LATE_PAUSES_S:
                 say(_("the answer was lost; looking for up to a minute whether the task was made"))
-            ids = _find(client, fields, sleep, LATE_PAUSES_S if lost else ())
-        problems = {id_: problem for id_ in ids if (problem := _delete(client, id_, sleep)) is not None}
+            ids = _find(client, fields, sleep, pauses)
+        for id_ in ids:
+            problem = _delete(client, id_, sleep) or problem
     except errors.PortalError as error:
-        say(by_hand)
-        return fail("probe task", _("whether it was made is not known: {reason}").format(reason=error.message), by_hand)
-    except BaseException:
-        say(by_hand)
+        told = _("whether it was made is not known: {reason}").format(reason=error.message)
+    except BaseException as error:
+        if again and ids and isinstance(error, KeyboardInterrupt):
+            _clear_up(client, ids[0], fields, sleep, say, (), again=False)
+        else:
+            say(_by_hand(title, ids))
         raise
-    if not ids:
-        return ok("probe task", _("none was made"))
-    names = ", ".join(f"#{id_}" for id_ in ids)
-    if problems:
-        reason = next(iter(problems.values())).message
-        told = _("{names} could not be deleted: {reason}").format(
-            names=", ".join(f"#{id_}" for id_ in problems), reason=reason
-        )
-        say(f"{told}. {by_hand}")
-        return fail("probe task", told, by_hand)
-    where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
-    return ok(
-        "probe task",
-        _("{names} for user #{person}, {where}: made and deleted").format(
-            names=names, person=fields["RESPONSIBLE_ID"], where=where
-        ),
-    )
+    else:
+        names = _names(ids)
+        if not ids:
+            return ok("probe task", _("none was made"))
+        if problem is None:
+            where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
+            return ok(
+                "probe task",
+                _("{names} for user #{person}, {where}: made and deleted").format(
+                    names=names, person=fields["RESPONSIBLE_ID"], where=where
+                ),
+            )
+        told = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
+    say(f"{told}. {_by_hand(title, ids)}")
+    return fail("probe task", told, _by_hand(title, ids))
 
 
-def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: tuple[int, ...]) -> list[int]:
-    """The ids of the task whose answer was lost, by its key and by its title; looks once more after each pause."""
+def _names(ids: Sequence[int]) -> str:
+    return ", ".join(f"#{id_}" for id_ in ids)
+
+
+def _by_hand(title: str, ids: Sequence[int]) -> str:
+    task = f"“{title}” ({_names(ids)})" if ids else f"“{title}”"
+    return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
+
+
+def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Sequence[int]) -> list[int]:
+    """The ids of the task whose answer was lost, by its key and by its title."""
     problem: errors.PortalError | None = None
-    for pause in (*pauses, 0):
+    for pause in pauses:
         try:
             rows = [
                 row
@@ -297,8 +321,7 @@ def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: tuple
             ours = [row for row in rows if row.get("xmlId") == fields["XML_ID"] or row.get("title") == fields["TITLE"]]
             if ours:
                 return sorted({shapes.id_of(row, "id", "tasks.task.list") for row in ours})
-        if pause:
-            sleep(pause)
+        sleep(pause)
     if problem is not None:
         raise problem
     return []
