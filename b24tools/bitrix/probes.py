@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,3 @@ def newest_tasks() -> Query[list[Mapping[str, Any]]]:
     """The newest tasks, with the key if the portal has such a field, and a date, which shows the zone in force."""
     params = {"select": ["ID", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
     return Query(Command("tasks.task.list", params), methods.task_rows)
-
-
-def absences_of(user_ids: Sequence[int], first: str, last: str) -> Query[list[Mapping[str, Any]]]:
-    """All rows of these people's calendars between two days (ISO 8601), of whatever kind."""
-
-    def read(result: Any) -> list[Mapping[str, Any]]:
-        rows = [row for found in shapes.php_values(result) for row in shapes.php_values(found)]
-        return [row for row in rows if isinstance(row, Mapping)]
-
-    params = {"users": list(user_ids), "from": first, "to": last}
-    return Query(Command("calendar.accessibility.get", params), read)

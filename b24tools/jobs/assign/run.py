@@ -177,6 +177,7 @@ class _Run:
             group=rules.group,
             folder=rules.folder,
             places=company.places,
+            date_order=self._tools.directory.date_order(),
         )
 
     def _title_questions(self, ledger: Mapping[str, LedgerTask]) -> list[TitleQuestion]:
@@ -229,6 +230,7 @@ class _Run:
         for task in portal.open:
             counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
         tools.directory.remember_open_counts(counts)
+        tools.directory.remember_date_order(portal.date_order)
         return portal
 
     def _read_once(self, questions: Questions) -> tuple[Portal, Questions]:
