@@ -6,13 +6,13 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from b24tools.sandbox import worktime
 from b24tools.sandbox.disk import Disk
-from b24tools.sandbox.records import Absence, Department, DiskObject, Group, Meeting, Storage, Task, User
+from b24tools.sandbox.records import Absence, Department, DiskObject, Group, Meeting, Storage, Task, User, WorkDay
 from b24tools.sandbox.taskstore import TaskStore
 
 
@@ -39,6 +39,7 @@ class Company:
         self.disk = Disk(self)
         self.absences: list[Absence] = []
         self.meetings: list[Meeting] = []
+        self.work_days: list[WorkDay] = []
         self.schedules: dict[int, dict[str, Any]] = {}
         self.calendar_settings: dict[str, Any] = dict(worktime.SETTINGS)
         self.user_fields: dict[str, tuple[str | None, str]] = {}
@@ -50,6 +51,13 @@ class Company:
         with suppress(ValueError, ZoneInfoNotFoundError):
             return ZoneInfo(name)
         return self.server_zone
+
+    def caller_shift(self, user: User) -> int:
+        """How many seconds a person's clock is ahead of the server's now: what old code adds to dates of any season."""
+        person, server = (
+            self.now().astimezone(zone).utcoffset() or timedelta() for zone in (self.zone_of(user), self.server_zone)
+        )
+        return round((person - server).total_seconds())
 
     @property
     def datetime_format(self) -> str:
@@ -184,6 +192,14 @@ class Company:
     def _put_meeting(self, user: int, name: str, start: datetime, end: datetime, **values: Any) -> Meeting:
         self.meetings.append(Meeting(1200 + len(self.meetings), user, name, start, end, **values))
         return self.meetings[-1]
+
+    def add_work_day(
+        self, user: int, start: datetime, finish: datetime | None = None, *, paused: bool = False, leaks_s: int = 0
+    ) -> WorkDay:
+        """A working day as a person opens and closes it; a paused one has the start of the pause as its finish."""
+        end = None if finish is None else int(finish.timestamp())
+        self.work_days.append(WorkDay(300 + len(self.work_days), user, int(start.timestamp()), end, paused, leaks_s))
+        return self.work_days[-1]
 
     def add_schedule(
         self,

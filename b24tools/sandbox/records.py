@@ -95,6 +95,18 @@ class Meeting:
 
 
 @dataclass(slots=True)
+class WorkDay:
+    """A day that a person opened in the portal; without a finish it is still open, or has been forgotten."""
+
+    id: int
+    user: int
+    start: int
+    finish: int | None = None
+    paused: bool = False
+    leaks_s: int = 0
+
+
+@dataclass(slots=True)
 class Storage:
     """A drive: of a person (`user`), a group (`group`) or the company (`common`)."""
 
