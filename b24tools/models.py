@@ -83,6 +83,7 @@ class Task:
     responsible_name: str = ""
     activity_at: datetime | None = None
     date_start: datetime | None = None
+    description: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -6,12 +6,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b24tools import config, errors, locks
+from b24tools import clock, config, errors, hosts, locks
 from b24tools.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
 
 def now() -> datetime:
     """The moment, aware UTC."""
-    return datetime.now(UTC)
+    return clock.read_clock()
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Session:
     settings: config.Settings
     say: Callable[[str], None]
     transport: httpx.BaseTransport | None = None
+    _said: set[str] = field(default_factory=set, repr=False)
 
     @contextmanager
     def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
@@ -62,6 +63,7 @@ class Session:
             on_wait=lambda seconds, reason: self.say(
                 _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
             ),
+            on_warn=self._say_once,
         )
         with client:
             yield client
@@ -125,11 +127,18 @@ class Session:
             if not self.settings.database.is_file():
                 return False
             with self.open_store() as opened:
-                run = opened.last_complete_run()
+                moment = now()
+                run = opened.last_complete_run(moment)
                 limit = timedelta(hours=float(opened.setting("snapshot_max_age_h")))
         except (errors.B24ToolsError, OSError):
             return False
-        return run is not None and now() - run.started_at < limit
+        return run is not None and moment - run.started_at < limit
+
+    def _say_once(self, message: str) -> None:
+        """`serve` opens many clients."""
+        if message not in self._said:
+            self._said.add(message)
+            self.say(message)
 
     def local_now(self) -> datetime:
         """The moment, in the configured zone: for people."""
@@ -141,7 +150,7 @@ class Session:
 
         from b24tools.jobs.assign.pace import Pace
 
-        return Pace(now, time.sleep, progress, self.say)
+        return Pace(now, time.sleep, progress, self.say, time.monotonic)
 
 
 @contextmanager
@@ -170,7 +179,7 @@ def is_locked(error: BaseException) -> bool:
 def check_host(opened: store.Store, host: str) -> None:
     """Stop before one portal's ledger meets another portal: ids would be mixed up."""
     known = opened.setting("portal_host")
-    if known and known != host:
+    if known and not hosts.is_same(known, host):
         raise errors.ConfigError(
             _("the database is about the portal {known}, but the webhook leads to {host}").format(
                 known=known, host=host

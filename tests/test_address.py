@@ -29,10 +29,13 @@ from tests.scripted import SECRET, URL, Script, check_no_secret, ok, open_client
         (f"https://box.local:8443/rest/7/{SECRET}/", "box.local:8443"),
         (f"http://127.0.0.1:8024/rest/7/{SECRET}/", "127.0.0.1:8024"),
         (f"https://завод.рф/rest/api/7/{SECRET}/", "завод.рф"),
+        (f"https://ЗАВОД.РФ./rest/7/{SECRET}/", "завод.рф"),
+        (f"HTTPS://XN--80AEGJ1B.xn--p1ai/rest/7/{SECRET}/", "завод.рф"),
+        (f"http://[::1]:8024/rest/7/{SECRET}?x#y", "[::1]:8024"),
     ],
 )
 def test_a_webhook_address_is_taken_as_people_paste_it(url: str, host: str) -> None:
-    """A missing slash, a method behind it, a port: all the same webhook."""
+    """A missing slash, a method behind it, a port, another spelling of the host: all the same webhook."""
     script = Script(ok(1))
     client = open_client(script, url=url)
     client.call("profile")
@@ -40,9 +43,58 @@ def test_a_webhook_address_is_taken_as_people_paste_it(url: str, host: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("url", "owner", "host", "sent_to"),
+    [
+        (
+            f"https://box.local/portal/rest/7/{SECRET}/",
+            7,
+            "box.local/portal",
+            f"https://box.local/portal/rest/7/{SECRET}/profile",
+        ),
+        (
+            f"https://завод.рф:8443/a/B/rest/api/7/{SECRET}/user.get.json?ID=1",
+            7,
+            "завод.рф:8443/a/B",
+            f"https://xn--80aegj1b.xn--p1ai:8443/a/B/rest/7/{SECRET}/profile",
+        ),
+        (
+            f"https://box.local/rest/admin/{SECRET}/profile",
+            None,
+            "box.local",
+            f"https://box.local/rest/admin/{SECRET}/profile",
+        ),
+        (
+            f"https://box.local/portal/rest/i.ivanov@plant.ru/{SECRET}",
+            None,
+            "box.local/portal",
+            f"https://box.local/portal/rest/i.ivanov@plant.ru/{SECRET}/profile",
+        ),
+    ],
+)
+def test_a_box_may_live_in_a_folder_and_a_login_stand_for_the_number(
+    url: str, owner: int | None, host: str, sent_to: str
+) -> None:
+    """The folder is a part of what names the portal, and of what people open: two boxes may share a host."""
+    script = Script(ok(1))
+    client = open_client(script, url=url)
+    client.call("profile")
+    assert (owner, host, f"https://{host}", sent_to) == (
+        client.owner_id,
+        client.host,
+        client.url,
+        str(script.requests[0].url),
+    )
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "",
+        f"https://plant.bitrix24.ru/rest/api/{SECRET}/",
+        f"https://plant.bitrix24.ru/rest/{SECRET}/profile/",
+        f"https://plant.bitrix24.ru/rest/7/{SECRET}/rest/7/{SECRET}/",
+        f"https://plant..ru/rest/7/{SECRET}/",
+        f"https://{'a' * 64}.ru/rest/7/{SECRET}/",
         "plant.bitrix24.ru",
         f"ftp://plant.bitrix24.ru/rest/7/{SECRET}/",
         f"https://plant.bitrix24.ru/rest/{SECRET}/",

@@ -33,6 +33,7 @@ from tests.scripted import (
 )
 
 HTML = httpx.Response(502, text="<html>Bad Gateway</html>")
+PAGE = httpx.Response(200, text=f"<html><title>Sign in</title><a href='{URL}'></a></html>")
 
 
 def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
@@ -105,8 +106,8 @@ MAY_HAVE_RUN: list[Any] = [
     error("ERROR_CORE", "SQL query error!", 500),
     error("", "", 500),
     HTML,
-    httpx.Response(200, text="<html>login</html>"),
     httpx.Response(200, text='{"result": {"tasks": ['),
+    httpx.Response(200, text="<br />\n<b>Fatal error</b>:  Allowed memory size of 134217728 bytes exhausted"),
     httpx.Response(200, text=""),
     httpx.Response(200, text="[1]"),
     httpx.Response(200, json={"time": {}}),
@@ -137,7 +138,7 @@ def test_a_read_is_repeated_after_any_trouble(trouble: Any) -> None:
     assert time.naps == [0.5, 1.0, 2.0]
 
 
-@pytest.mark.parametrize("trouble", MAY_HAVE_RUN)
+@pytest.mark.parametrize("trouble", [*MAY_HAVE_RUN, PAGE])
 def test_a_write_of_unknown_fate_is_not_repeated(trouble: Any) -> None:
     """It may have happened: the caller is told to look first."""
     time, script = FakeTime(), Script(trouble)
@@ -157,7 +158,7 @@ def test_patience_is_a_matter_of_time_alone() -> None:
         str(caught.value),
         caught.value.until,
         script.steps,
-    ) == ("user.get: not an answer of the REST API (HTTP 502)", None, [])
+    ) == ("user.get: not an answer of the REST API (HTTP 502): “Bad Gateway”", None, [])
 
 
 def test_patience_of_a_day_is_one() -> None:
@@ -247,7 +248,7 @@ def test_waits_are_told() -> None:
     told: list[tuple[float, str]] = []
     script = Script(HTML, ok(1))
     open_client(script, on_wait=lambda seconds, reason: told.append((seconds, reason))).call("user.get")
-    assert told == [(0.5, "not an answer of the REST API (HTTP 502)")]
+    assert told == [(0.5, "not an answer of the REST API (HTTP 502): “Bad Gateway”")]
 
 
 def test_what_several_threads_wait_for_is_said_once() -> None:
@@ -448,6 +449,7 @@ def test_a_redirect_is_not_followed_but_explained(status: int) -> None:
         (f"https://plant.bitrix24.ru/rest/7/{SECRET}/x", "plant.bitrix24.ru wants https"),
         (f"/login?back=/rest/7/{SECRET}/", "plant.bitrix24.ru sends calls of the webhook elsewhere"),
         ("https://[bad", "plant.bitrix24.ru sends calls of the webhook elsewhere"),
+        ("http://plant.bitrix24.ru/login/", "plant.bitrix24.ru sends calls of the webhook elsewhere"),
     ],
 )
 def test_a_redirect_within_the_portal_is_explained(location: str, message: str) -> None:
@@ -481,13 +483,17 @@ def test_no_log_holds_the_secret(caplog: pytest.LogCaptureFixture) -> None:
     """httpx would log the address at INFO; our own lines name methods only."""
     caplog.set_level(logging.DEBUG)
     with respx.mock(assert_all_called=True) as portal:
-        portal.post(f"{URL}user.get").mock(side_effect=[HTML, ok([])])
+        portal.post(f"{URL}user.get").mock(side_effect=[httpx.Response(502, text=HTML.text), ok([])])
         time = FakeTime()
         throttle = Throttle(None, clock=time.clock, sleep=time.sleep)
         with Client(URL, throttle=throttle, clock=time.clock, sleep=time.sleep) as client:
             client.call("user.get", {"FILTER": {"NAME": "Иван"}})
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
-    assert ours == ["user.get: 502 in 0.00 s", "user.get: 200 in 0.00 s"]
+    assert ours == [
+        "user.get: 502 in 0.00 s",
+        "user.get: it begins: <html>Bad Gateway</html>",
+        "user.get: 200 in 0.00 s",
+    ]
     assert SECRET not in caplog.text
     assert SECRET not in repr(client) + str(client)
 

@@ -93,7 +93,8 @@ def test_the_last_assignment_of_each_person_is_known(store: Store) -> None:
     made = line("k1", task_id=1)
     store.save_ledger([made, replace(made, key="k2", task_id=2, assigned_at=later)])
     store.save_ledger([replace(made, key="k3", responsible_id=8, assigned_at=None), line("k4", responsible_id=9)])
-    assert {7: later} == store.last_assigned()
+    assert {7: later} == store.last_assigned(later)
+    assert {7: NOW} == store.last_assigned(NOW)  # the other stamp lies in the future
 
 
 def test_files_and_what_hangs_where_are_kept(store: Store) -> None:
@@ -190,6 +191,8 @@ def test_running_settings_have_defaults_and_are_seen_by_all(tmp_path: Path) -> N
         ("excluded_users", "٣"),
         ("snapshot_max_age_h", "99999999999999"),
         ("portal_host", "https://x/"),
+        ("portal_host", "x..y"),
+        ("portal_host", "xn--0"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_examples(store: Store, key: str, value: str) -> None:
@@ -217,6 +220,13 @@ def test_the_first_portals_host_is_remembered(store: Store) -> None:
     store.remember_host("one.example")
     store.remember_host("two.example")
     assert "one.example" == store.setting("portal_host")
+
+
+@pytest.mark.parametrize("spelled", ["ЗАВОД.рф", "xn--80aegj1b.xn--p1ai", "завод.рф."])
+def test_a_portals_host_is_saved_in_one_spelling(store: Store, spelled: str) -> None:
+    """As people read it."""
+    store.save_setting("portal_host", f" {spelled}:8443/Portal ")
+    assert "завод.рф:8443/Portal" == store.setting("portal_host")
 
 
 # the file

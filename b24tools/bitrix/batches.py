@@ -173,7 +173,7 @@ def settle(sent: Mapping[str, Command], result: Mapping[str, Any], *, halt: bool
             again[key] = found
         else:
             causes = [done[cause].error for cause in sorted(references(command) & done.keys() & failed)]
-            done[key] = Item(key, error=causes[0] if causes else found.busy(0.0))
+            done[key] = Item(key, error=causes[0] if causes else found.give_up(0.0))
         if key in again or done[key].error is not None:
             failed.add(key)
     return Outcome(done, again)

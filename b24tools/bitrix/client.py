@@ -69,6 +69,7 @@ class Client:
         sleep: Callable[[float], None] = time_module.sleep,
         random: Callable[[], float] = random_module.random,
         on_wait: Callable[[float, str], None] | None = None,
+        on_warn: Callable[[str], None] | None = None,
     ) -> None:
         self._address = address.read(webhook_url)
         if not _is_url(self._address.base):
@@ -83,6 +84,7 @@ class Client:
         self._sleep = sleep
         self._random = random
         self._on_wait = on_wait
+        self._on_warn = on_warn
         self._counting = threading.Lock()
         self._told: dict[str, float] = {}  # until when somebody waits, by the reason
         for name in ("httpx", "httpcore"):  # they log the address of every request
@@ -122,6 +124,12 @@ class Client:
             batches.to_int(body.get("next")),
             times if isinstance(times, Mapping) else {},
         )
+
+    def call_v3(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+        """Call a method of REST 3.0, with headers of its own; its result."""
+        batches.check_method(method)
+        safe = codes.is_read(method)
+        return self._exchange(method, params, (method,), self._patience(), safe=safe, v3=headers)["result"]
 
     def batch(
         self, commands: Mapping[str, Command], *, halt: bool = False, on_sent: Callable[[], None] | None = None
@@ -201,11 +209,11 @@ class Client:
             return pending
         hopeless = {name: block for name, block in blocks.items() if not patience.allows(block.until or 0.0)}
         if hopeless and (halt or len(hopeless) == len(methods)):
-            raise max(hopeless.values(), key=lambda block: block.until or 0.0).busy(self._clock())
+            raise max(hopeless.values(), key=lambda block: block.until or 0.0).give_up(self._clock())
         going: dict[str, Command] = {}
         for key, command in pending.items():
             if command.method in hopeless:
-                done[key] = Item(key, error=hopeless[command.method].busy(self._clock()))
+                done[key] = Item(key, error=hopeless[command.method].give_up(self._clock()))
             elif not batches.references(command) <= going.keys():
                 done[key] = batches.not_run(key, command)
             else:
@@ -256,6 +264,7 @@ class Client:
         *,
         safe: bool,
         on_sent: Callable[[], None] | None = None,
+        v3: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Send until there is an answer with a result; raises what the errors module says."""
         # Broken JSON would not be refused: the method would run without its parameters.
@@ -265,7 +274,7 @@ class Client:
                 patience.pause(_blocked(method, until))
             self._throttle.acquire(self._tell_of_throttle)
             patience.sent_at = self._clock()
-            outcome = self._attempt(method, content, names, on_sent)
+            outcome = self._attempt(method, content, names, on_sent, v3)
             if isinstance(outcome, dict):
                 return outcome
             if isinstance(outcome, errors.B24ToolsError):
@@ -275,12 +284,21 @@ class Client:
             patience.pause(self._tell_throttle(outcome))
 
     def _attempt(
-        self, method: str, content: bytes, names: tuple[str, ...], on_sent: Callable[[], None] | None
+        self,
+        method: str,
+        content: bytes,
+        names: tuple[str, ...],
+        on_sent: Callable[[], None] | None,
+        v3: Mapping[str, str] | None,
     ) -> answers.Outcome:
-        """Send once. Troubles are returned, not raised, so that nothing of httpx is chained to them."""
-        started = self._clock()
+        """Send once, to REST 3.0 with the headers `v3`.
+
+        Troubles are returned, not raised, so that nothing of httpx is chained to them.
+        """
+        started, strange = self._clock(), b""
+        base = self._address.base if v3 is None else "/rest/api/".join(self._address.base.rsplit("/rest/", 1))
         try:
-            response = self._http.post(self._address.base + method, content=content, extensions=_traced(on_sent))
+            response = self._http.post(base + method, content=content, headers=v3, extensions=_traced(on_sent))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             never_left = isinstance(error, _NEVER_LEFT)
             outcome, status = self._network_trouble(method, error, never_left), type(error).__name__
@@ -288,14 +306,32 @@ class Client:
             never_left = False
             location = response.headers.get("location", "")
             response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and megabytes with them
-            outcome = answers.read(
+            outcome, noise = answers.read(
                 method, response.status_code, response.content, location=location, portal=self._address
             )
             status = str(response.status_code)
+            if noise or not isinstance(outcome, dict):
+                strange = response.content
+            if noise:
+                self._warn_of_noise(noise)
         with self._counting:
             self.requests += not never_left
         _log.debug("%s: %s in %.2f s", _in_short(method, names), status, self._clock() - started)
+        if strange:
+            _log.debug("%s: it begins: %s", method, answers.beginning(strange, self._address))
         return outcome
+
+    def _warn_of_noise(self, noise: str) -> None:
+        """Say once what the portal prints around its answers."""
+        with self._counting:
+            warn, self._on_warn = self._on_warn, None
+        if warn is not None:
+            warn(
+                _(
+                    "the portal prints other text around its answers: “{words}”. They are read all the same; on the "
+                    "box, set display_errors to off in PHP, or remove what prints this"
+                ).format(words=noise)
+            )
 
     def _network_trouble(self, method: str, error: Exception, never_left: bool) -> answers.Outcome:
         if distrust := _distrust(error):

@@ -63,6 +63,9 @@ _REFUSED = {
     "INTERNAL_WRONG_TRANSPORT",
     "INTERNAL_WRONG_HANDLER_CLASS",
 }
+# Said before anything is changed: the server that takes calls, the binding of parameters, the check of rights.
+_BEFORE = _DENIED | (_REFUSED - {"ERROR_ARGUMENT", "ERROR_NOT_FOUND"}) | {"100", "1048578", "1048582"}
+_BEFORE_ENDINGS = ("ACCESS_DENIED", "_OUT_OF_PROJECT_RANGE")
 # REST 3.0 names its exceptions in full, BITRIX_REST_V3_EXCEPTION_…; the end of the name is ours.
 _V3_ENDINGS = {
     "RATELIMITEXCEPTION": QUERY_LIMIT,
@@ -152,6 +155,20 @@ def judge(code: str, status: int = 200) -> Verdict:
     if status >= 500:  # ERROR_CORE "SQL query error!" among others
         return Verdict.UNSURE
     return Verdict.DENIED if status in (401, 403) else Verdict.REFUSED
+
+
+def may_have_been_done(method: str, error: errors.PortalError) -> bool:
+    """Whether a write may have been done in spite of its error: look before it is booked as not done.
+
+    A method is no transaction: `tasks.task.add` saves the row, then makes the chat, the files and the history, and
+    answers with the error of any of them. Texts are in the portal's language, so ERROR_CORE says nothing.
+    """
+    if is_read(method) or isinstance(error, errors.PortalDenied):
+        return False
+    if isinstance(error, errors.PortalBusy):
+        return isinstance(error, errors.PortalUncertain)
+    name = canonical(error.portal_code)
+    return name not in _BEFORE and not name.endswith(_BEFORE_ENDINGS)
 
 
 def refusal(method: str, code: str, description: str, status: int = 200) -> errors.PortalError:

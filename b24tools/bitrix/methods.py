@@ -41,6 +41,7 @@ PLAN_SELECT = (
 FULL_SELECT = (
     *PLAN_SELECT,
     "TITLE",
+    "DESCRIPTION",
     "GROUP_ID",
     "CREATED_BY",
     "CHANGED_DATE",
@@ -273,6 +274,7 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
         activity_at=moment("activityDate"),
         date_start=moment("dateStart"),
+        description=str(row.get("description") or ""),
     )
 
 
@@ -321,6 +323,16 @@ def approve_task(task_id: int) -> Command:
     return Command("tasks.task.approve", {"taskId": task_id})
 
 
+def defer_task(task_id: int) -> Command:
+    """Put a task off: its status becomes 6, and it takes nobody's time."""
+    return Command("tasks.task.defer", {"taskId": task_id})
+
+
+def renew_task(task_id: int) -> Command:
+    """Take a task up again: its status becomes 2."""
+    return Command("tasks.task.renew", {"taskId": task_id})
+
+
 def delete_task(task_id: int) -> Command:
     """Move a task to the recycle bin."""
     return Command("tasks.task.delete", {"taskId": task_id})
@@ -341,12 +353,24 @@ def attachments(task_id: int) -> Query[list[int]]:
     return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
 
 
-def attached_file(attachment_id: int) -> Query[int]:
-    """The disk object behind an attachment."""
-    return Query(
-        Command("disk.attachedObject.get", {"id": attachment_id}),
-        lambda result: id_of(mapping_of(result, "disk.attachedObject.get"), "OBJECT_ID", "disk.attachedObject.get"),
-    )
+def attached_file(attachment_id: int) -> Query[tuple[int, str]]:
+    """The disk object behind an attachment, and its name."""
+
+    def read(result: Any) -> tuple[int, str]:
+        row = mapping_of(result, "disk.attachedObject.get")
+        return id_of(row, "OBJECT_ID", "disk.attachedObject.get"), str(row.get("NAME") or "")
+
+    return Query(Command("disk.attachedObject.get", {"id": attachment_id}), read)
+
+
+def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None]]]:
+    """What was done to a task, as (field, moment); its creation is the field NEW."""
+
+    def read(result: Any) -> list[tuple[str, datetime | None]]:
+        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
+        return [(str(row.get("field") or ""), read_moment(row.get("createdDate"), zone)) for row in rows]
+
+    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
 
 
 def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:

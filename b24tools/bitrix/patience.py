@@ -12,6 +12,7 @@ from b24tools.i18n import _
 MOST_TRIES = 20_000  # against a clock that stands still: the longest `retry_s`, a day, takes some 12000
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 15.0
+MOST_PAGES = 3  # a page that stands where an answer should be seldom goes away by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,12 @@ class Trouble:
     portal_code: str = ""
     until: float | None = None  # of a block whose end is known
     hint: str = ""  # what a person can do, besides trying again
+    is_page: bool = False  # of a login or a proxy, under a status that says all is well: a person must act
 
-    def busy(self, now: float) -> errors.PortalBusy:
-        """The exception when there is no more patience."""
+    def give_up(self, now: float) -> errors.PortalError:
+        """The exception when it is not tried any more."""
+        if self.is_page:
+            return errors.PortalDenied(said(self.method, self.reason), self.hint, method=self.method)
         if self.until is not None and self.until > now:
             minutes = int((self.until - now) // 60) + 1
             return errors.PortalBusy(
@@ -81,6 +85,7 @@ class Patience:
         self._random = random
         self._on_wait = on_wait
         self._tries = 0
+        self._pages = 0
         self._deadline: float | None = None
         self.sent_at = clock()  # of the call's last attempt
 
@@ -89,13 +94,15 @@ class Patience:
         return until - self._clock() <= self._left()
 
     def pause(self, trouble: Trouble) -> None:
-        """Sleep before the next attempt, or raise PortalBusy when there is to be none."""
+        """Sleep before the next attempt, or raise what `Trouble.give_up` says when there is to be none."""
         now, left = self._clock(), self._left()
         self._deadline = now + left
         self._tries += 1
+        self._pages += trouble.is_page
         ahead = 0.0 if trouble.until is None else trouble.until - now
-        if left <= 0 or ahead > left or self._tries >= MOST_TRIES:
-            raise trouble.busy(now)
+        stays = trouble.is_page and self._pages >= MOST_PAGES
+        if left <= 0 or ahead > left or stays or self._tries >= MOST_TRIES:
+            raise trouble.give_up(now)
         if ahead > 0:
             wait = ahead + self._random()
         else:

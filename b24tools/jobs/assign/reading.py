@@ -14,7 +14,7 @@ from b24tools.bitrix.absences import read_absences
 from b24tools.bitrix.batches import Command, Item, is_batchable
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Places
-from b24tools.bitrix.zones import PortalClock
+from b24tools.bitrix.zones import PortalClock, read_iso
 from b24tools.i18n import _
 from b24tools.models import Absence, Owner, Person, Task
 from b24tools.store import LedgerTask
@@ -68,6 +68,7 @@ class Portal:
     owner: Owner
     clock: PortalClock
     places: Places
+    server_now: datetime | None = None
     by_id: dict[int, Task] = field(default_factory=dict)
     by_key: dict[str, list[Task]] = field(default_factory=dict)
     titled: dict[str, list[Task]] = field(default_factory=dict)
@@ -94,7 +95,7 @@ class Portal:
     def of_line(self, known: LedgerTask) -> Task | None:
         """The task that the ledger has for a line. One with another's key is not it: a restored portal repeats ids."""
         task = self.by_id.get(known.task_id or 0)
-        return task if task is not None and task.xml_id in ("", known.key) else None
+        return task if task is not None and known.is_carried_by(task.xml_id) else None
 
 
 def read_portal(client: Client, questions: Questions) -> Portal:
@@ -114,6 +115,7 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     owner = methods.profile().of(items["profile"])
     portal = Portal(owner, _clock(owner, items, questions.zone), questions.places)
     portal.date_order = questions.date_order
+    portal.server_now = read_iso(methods.server_time().of(items["server"]))
     _read_places(portal, items, questions)
     remember(portal, _tasks(items, "keys", portal), questions.keys)
     for task in _tasks(items, "ids", portal):
