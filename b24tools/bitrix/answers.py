@@ -20,7 +20,7 @@ Outcome = dict[str, Any] | Trouble | errors.B24ToolsError
 
 WORDS = 100  # characters of a page that are quoted
 BEGINNING = 300  # characters of an answer for the log
-_LOOKED_AT = 8192  # bytes of a page that are looked at for them
+_LOOKED_AT = 8192  # of a page or a notice, for them
 
 # An answer among other text begins a line, or comes behind a tag.
 _OPENING = re.compile(r"(?:\A|[>\r\n\ufeff])[ \t]*(\{)")
@@ -40,7 +40,7 @@ def read(method: str, status: int, content: bytes, *, location: str, portal: add
         body, noise = _find(content)
     if body is None:
         return _no_json(method, status, content, portal), ""
-    words = _quote(noise, portal) if noise else ""
+    words = _quote(noise[:_LOOKED_AT], portal) if noise else ""
     found = codes.read_error(body)
     if found is not None:
         code, description = found
@@ -105,7 +105,7 @@ def _find(content: bytes) -> tuple[dict[str, Any] | None, str]:
             if found is not None:
                 return None, ""
             found = start, at
-    if found is None:
+    if found is None or _ANSWER.search(text, found[1]):
         return None, ""
     before, after = text[: found[0]].strip("\ufeff \t\r\n"), text[found[1] :]
     if before and (_LINE_GOES_ON.match(after) or _BROKEN_OFF.search(before)):
