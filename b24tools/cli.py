@@ -375,21 +375,32 @@ def replay(
     return cli_replay.replay(context.session(), context.talk, wanted)
 
 
-@app.command(help=_("Check settings, portal, people, places. Says what is not well and how to mend it; never writes."))
+@app.command(
+    help=_(
+        "Check settings, portal, people, places; say what is wrong and how to fix it. Writes only with --write-probe."
+    )
+)
 def doctor(
     ctx: typer.Context,
     order: Annotated[
         Path | None,
         typer.Option("--order", metavar="FILE", help=_("Check an order file against the portal, too.")),
     ] = None,
+    write_probe: Annotated[
+        bool,
+        typer.Option(
+            "--write-probe",
+            help=_("Make ONE task and delete it at once, to see how this portal keeps keys, dates and chats."),
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> int:
-    """What is well, what is not, how to mend it."""
+    """What is well, what is not, how to fix it."""
     from b24tools import cli_doctor
 
     context: Context = ctx.obj
     context.as_json = as_json
-    return cli_doctor.examine(context.talk, context.env_file, order, as_json=as_json)
+    return cli_doctor.examine(context.talk, context.env_file, order, probe=write_probe, as_json=as_json)
 
 
 @app.command("config", help=_("Show or set what may change while b24tools runs."))
@@ -406,7 +417,7 @@ def running_settings(
     context.as_json = as_json
     with context.session().open_store() as opened:
         if key is not None and value is not None:
-            opened.save_setting(key, value)
+            opened.save_setting(key, value, session.now())
         wanted = [key] if key is not None else list(store.RUNNING_SETTINGS)
         show.settings([(name, opened.setting(name)) for name in wanted], as_json=as_json)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,15 @@ from pydantic import SecretStr
 
 from b24tools import config, errors, onec, session, show, show_doctor
 from b24tools.i18n import _, os_reason
-from b24tools.jobs.doctor import run
+from b24tools.jobs.doctor import run, write_probe
 from b24tools.jobs.doctor.checks import FAIL
 from b24tools.jobs.doctor.subject import OrderFile, Stray, Subject
 
 PATIENCE_S = 5.0  # a portal that is away is news enough
 
 
-def examine(talk: show.Talk, env_file: Path | None, order: Path | None, *, as_json: bool) -> int:
-    """Examine, show, and the exit status: 1 if anything fails."""
+def examine(talk: show.Talk, env_file: Path | None, order: Path | None, *, probe: bool, as_json: bool) -> int:
+    """Examine, show, and the exit status: 1 if anything fails. `probe`: make a task and delete it."""
     found = config.inspect(env_file=env_file)
     here = session.Session(found.settings, talk.detail)
     subject = _subject(found, None if order is None else _read(order, found.settings))
@@ -26,7 +28,11 @@ def examine(talk: show.Talk, env_file: Path | None, order: Path | None, *, as_js
     def open_client() -> AbstractContextManager[Any]:
         return here.open_client(retry_s=min(PATIENCE_S, found.settings.retry_seconds), leave_no_trace=True)
 
-    checks = run.examine(subject, open_client, here.local_now)
+    def warn(message: str) -> None:
+        talk.error(errors.B24ToolsError(message))
+
+    writing = partial(write_probe.run, sleep=time.sleep, say=warn) if probe else None
+    checks = run.examine(subject, open_client, here.local_now, writing)
     failed = [one for one in checks if one.status == FAIL]
     if as_json:
         show.envelope("doctor", show_doctor.data(checks), ok=not failed, error=show_doctor.verdict_error(checks))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from typing import Any
+
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("b24tools")
@@ -184,3 +189,126 @@ def m003_events(db: Database) -> None:
 def m004_decisions(db: Database) -> None:
     """What else was known when a person was chosen: the work, what it had to wait for, how close it was."""
     db.execute("ALTER TABLE decisions ADD COLUMN details TEXT NOT NULL DEFAULT '{}'")
+
+
+@migrations()
+def m005_saves(db: Database) -> None:
+    """What was read last, by the numbers of the requests that read it: clocks may be wrong, and have only seconds."""
+    for statement in (
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+        "INSERT INTO counters (name, value) VALUES ('readings', 0)",
+        "ALTER TABLE tasks ADD COLUMN read_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE people ADD COLUMN read_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE snapshot_runs ADD COLUMN first_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE events ADD COLUMN read_no INTEGER",
+        "DROP INDEX events_by_processing",
+        "CREATE INDEX events_by_reading ON events (read_no) WHERE read_no IS NOT NULL",
+    ):
+        db.execute(statement)
+
+
+@migrations()
+def m006_keys(db: Database) -> None:
+    """Keys of 50 characters and one spelling of each order; writes whose answer never came; the number of saves.
+
+    `old_key` is what version 0.1 wrote to the portal. Where two spellings of an order's id had become two orders, the
+    older row of a line stays, and `other_tasks` names the tasks of the others.
+    """
+    for statement in (
+        "ALTER TABLE orders ADD COLUMN portal_wins INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE order_tasks ADD COLUMN position_id TEXT",
+        "ALTER TABLE order_tasks ADD COLUMN old_key TEXT",
+        "ALTER TABLE order_tasks ADD COLUMN other_tasks TEXT NOT NULL DEFAULT '[]'",
+        """CREATE TABLE lost_writes (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            sent_at TEXT NOT NULL,
+            until_at TEXT NOT NULL,
+            title TEXT NOT NULL,
+            group_id INTEGER NOT NULL,
+            responsible_id INTEGER NOT NULL,
+            created_by INTEGER NOT NULL,
+            estimate_s INTEGER NOT NULL
+        )""",
+        "CREATE INDEX lost_writes_by_key ON lost_writes (key)",
+        "CREATE TABLE noticed (what TEXT PRIMARY KEY, value TEXT NOT NULL, noticed_at TEXT NOT NULL)",
+    ):
+        db.execute(statement)
+    _merge_orders(db)
+    _shorten_keys(db)
+
+
+_GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
+_OLD_KEY = re.compile(r"(?P<line>.*?)(?::(?P<number>[0-9]+))?", re.DOTALL)
+
+
+def _spell_id(text: str) -> str:
+    found = _GUID.fullmatch("".join(text.split()).lower())
+    return "-".join(found.groups()) if found else " ".join(text.split()).lower()
+
+
+def _merge_orders(db: Database) -> None:
+    """Give every order its canonical id. Those that become one keep the first row's beginning, the last one's end."""
+    for row in list(db.query("SELECT * FROM orders ORDER BY first_sent_at, rowid")):
+        new = _spell_id(row["id"])
+        if new == row["id"]:
+            continue
+        db.execute(
+            "INSERT OR IGNORE INTO orders SELECT ?, number, first_sent_at, last_sent_at, outcome, portal_wins"
+            " FROM orders WHERE id = ?",
+            [new, row["id"]],
+        )
+        db.execute(
+            "UPDATE orders SET number = :number, last_sent_at = :last_sent_at, outcome = :outcome"
+            " WHERE id = :new AND last_sent_at < :last_sent_at",
+            {**row, "new": new},
+        )
+        db.execute("UPDATE orders SET first_sent_at = min(first_sent_at, ?) WHERE id = ?", [row["first_sent_at"], new])
+        db.execute("UPDATE order_tasks SET order_id = ? WHERE order_id = ?", [new, row["id"]])
+        db.execute("UPDATE OR IGNORE files SET order_id = ? WHERE order_id = ?", [new, row["id"]])
+        db.execute("DELETE FROM files WHERE order_id = ?", [row["id"]])
+        db.execute("DELETE FROM orders WHERE id = ?", [row["id"]])
+
+
+def _shorten_keys(db: Database) -> None:
+    """Give every line its key of 50 characters. Of two rows of one line the one that was assigned first stays."""
+    first: dict[str, dict[str, Any]] = {}
+    rows = list(db.query("SELECT rowid, * FROM order_tasks ORDER BY assigned_at IS NULL, assigned_at, rowid"))
+    for row in rows:
+        position_id, identity = _read_old_key(row)
+        key = _key_of(row["order_id"], identity)
+        stays = first.setdefault(key, row)
+        if stays is row:
+            db.execute("UPDATE OR IGNORE task_files SET key = ? WHERE key = ?", [key, row["key"]])
+            db.execute(
+                "UPDATE order_tasks SET key = ?, old_key = ?, position_id = ? WHERE key = ?",
+                [key, row["key"], position_id, row["key"]],
+            )
+        else:
+            if row["task_id"] is not None and row["task_id"] != stays["task_id"]:
+                others = {*json.loads(stays["other_tasks"]), row["task_id"]}
+                stays["other_tasks"] = json.dumps(sorted(others))
+                db.execute("UPDATE order_tasks SET other_tasks = ? WHERE key = ?", [stays["other_tasks"], key])
+            db.execute("DELETE FROM order_tasks WHERE key = ?", [row["key"]])
+        db.execute("DELETE FROM task_files WHERE key = ?", [row["key"]])
+        db.execute("UPDATE decisions SET key = ? WHERE key = ?", [key, row["key"]])
+
+
+def _read_old_key(row: dict[str, Any]) -> tuple[str | None, str]:
+    """The position's id, where the key had one, and what tells the line from the others of its order."""
+    line = row["key"].removeprefix("1c:")
+    for spelling in sorted(range(len(line)), reverse=True):  # the order's id ends at the colon after which the line is
+        if line[spelling] == ":" and _spell_id(line[:spelling]) == row["order_id"]:
+            line = line[spelling + 1 :]
+            break
+    found = _OLD_KEY.fullmatch(line)
+    name, number = (found["line"], found["number"]) if found else (line, None)
+    is_id = _GUID.fullmatch(_spell_id(name)) is not None
+    name = _spell_id(name) if is_id else "".join(name.split()).casefold().replace("ё", "е")
+    return name if is_id else None, f"{name}:{number}" if number else name
+
+
+def _key_of(order_id: str, identity: str) -> str:
+    if _GUID.fullmatch(order_id):
+        return f"1c:{order_id}:{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+    return "1c:" + hashlib.sha256(f"{order_id}\0{identity}".encode()).hexdigest()[:40]

@@ -81,6 +81,9 @@ class Task:
     auditor_ids: tuple[int, ...] = ()
     comments: int = 0
     responsible_name: str = ""
+    activity_at: datetime | None = None
+    date_start: datetime | None = None
+    description: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -89,7 +92,9 @@ class Task:
 
 
 class TaskRecord(NamedTuple):
-    """What is kept of a task for the leaderboard. `closed_at` is None while the task is not completed.
+    """What is kept of a task for the leaderboard.
+
+    `closed_at` is None while the task is not completed, and where the portal's date cannot be read.
 
     Moments are text as they are kept, ISO 8601 UTC of whole seconds: it sorts as they do, and a year brings many.
     """

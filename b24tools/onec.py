@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
@@ -28,11 +28,13 @@ from pydantic.json_schema import SkipJsonSchema
 
 from b24tools import errors, onec_json, onec_values
 from b24tools.i18n import _
+from b24tools.staff import same_name
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ITEMS = 10_000
 KEY_PREFIX = "1c:"
-MAX_KEY = 200
+MAX_KEY = 50  # the width of the column behind XML_ID
+MAX_KEY_0_1 = 200
 MAX_TITLE = 250
 MAX_FILE_NAME = 200
 _MAX_DETAIL = 1000
@@ -43,6 +45,7 @@ _PROBLEMS_SHOWN = 3
 
 _WANTED = "РекоммендуемаяДатаСдачи"
 _WANTED_SPELT_RIGHT = "РекомендуемаяДатаСдачи"
+_LABELS = {"customer": "Заказчик:", "amount": "Сумма:", "wanted": "Дата сдачи:"}
 _MIB = 1024 * 1024
 
 
@@ -168,6 +171,10 @@ class Order(_Model):
     date: _Moment = Field(None, validation_alias="ДатаЗаказа")
     department: _Text = Field(None, validation_alias="Исполнитель")
     done: Annotated[bool, BeforeValidator(onec_values.read_flag)] = Field(False, validation_alias="Выполнен")
+    marked_for_deletion: Annotated[bool, BeforeValidator(onec_values.read_flag)] = Field(
+        False, validation_alias="ПометкаУдаления"
+    )
+    called_off: Annotated[bool, BeforeValidator(onec_values.read_flag)] = Field(False, validation_alias="Отменен")
     wanted: _DayOrMoment = Field(None, validation_alias=_WANTED)
     accepted: _Moment = Field(None, validation_alias="ДатаПриема")
     customer: _Text = Field(None, validation_alias="Контрагент")
@@ -178,6 +185,11 @@ class Order(_Model):
         BeforeValidator(lambda value: () if onec_values.is_blank(value) else _read_list(value)),
     ] = Field((), validation_alias="ПрисоединенныеФайлы")
     warnings: SkipJsonSchema[tuple[str, ...]] = ()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether 1C has cancelled the order, in either of its two ways."""
+        return self.marked_for_deletion or self.called_off
 
     @property
     def wanted_is_day(self) -> bool:
@@ -218,7 +230,23 @@ def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
         order = Order.model_validate(raw, context=source)
     except ValidationError as error:
         raise errors.OrderError(_describe(error, raw, place)) from None
+    _refuse_equal_keys(order, place)
     return _leave_out_useless_files(order)
+
+
+def _refuse_equal_keys(order: Order, place: str) -> None:
+    """Two lines with one key would share one task."""
+    first: dict[str, int] = {}
+    for number, key in enumerate(line_keys(order)):
+        if first.setdefault(key, number) != number:
+            raise errors.OrderError(
+                _("{first} and {second}: these lines cannot be told apart: both would have the key {key}").format(
+                    first=f"{place}Калькуляция[{first[key]}]",
+                    second=f"{place}Калькуляция[{number}]",
+                    key=key,
+                ),
+                _("Give one of the two positions another identifier (ДолжностьИдентификатор) in 1C."),
+            )
 
 
 def _describe(error: ValidationError, raw: Any, place: str) -> str:
@@ -283,27 +311,54 @@ def _leave_out_useless_files(order: Order) -> Order:
 
 
 def line_keys(order: Order) -> tuple[str, ...]:
-    """The XML_ID of each line's task, by which it is found again; unique within the order."""
-    keys: dict[str, None] = {}
+    """The XML_ID of each line's task, by which it is found again; unique within an order that was read."""
+    return tuple(make_key(order.id, identity) for identity in _number(identify(line) for line in order.lines))
+
+
+def keys_by_name(order: Order) -> tuple[str, ...]:
+    """The keys that the lines would have without their positions' ids: an id may come, go, or be another one."""
+    return tuple(make_key(order.id, name) for name in _number(same_name(line.position) for line in order.lines))
+
+
+def keys_of_0_1(order: Order) -> tuple[tuple[str, ...], ...]:
+    """For each line the keys that version 0.1 gave it: as a column of 200 characters holds them, and one of 50."""
     seen: Counter[str] = Counter()
+    found = []
     for line in order.lines:
-        base = f"{KEY_PREFIX}{_normalize(order.id)}:{_normalize(line.position_id or line.position)}"
+        base = f"{KEY_PREFIX}{order.id}:{_normalize(line.position_id or line.position)}"
         seen[base] += 1
-        key = _shorten_key(base if seen[base] == 1 else f"{base}:{seen[base]}")
-        while key in keys:
-            seen[base] += 1
-            key = _shorten_key(f"{base}:{seen[base]}")
-        keys[key] = None
-    return tuple(keys)
+        key = base if seen[base] == 1 else f"{base}:{seen[base]}"
+        if len(key) > MAX_KEY_0_1:
+            key = f"{KEY_PREFIX}sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+        found.append(tuple(dict.fromkeys((key, key[:MAX_KEY]))))
+    return tuple(found)
+
+
+def make_key(order_id: str, identity: str) -> str:
+    """The external key of a line: `1c:` with the order's GUID and a digest of the line, else a digest of both.
+
+    At most 50 characters: MySQL cuts what is longer without a word, PostgreSQL makes no task of it.
+    """
+    if onec_values.is_guid(order_id):
+        return f"{KEY_PREFIX}{order_id}:{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+    return KEY_PREFIX + hashlib.sha256(f"{order_id}\0{identity}".encode()).hexdigest()[:40]
+
+
+def identify(line: Line) -> str:
+    """What tells a line from the others of its order: the position's id, or its name where it has none."""
+    return line.position_id or same_name(line.position)
+
+
+def _number(identities: Iterable[str]) -> Iterator[str]:
+    """The same with `:2` for the second line of a position, and so on."""
+    seen: Counter[str] = Counter()
+    for identity in identities:
+        seen[identity] += 1
+        yield identity if seen[identity] == 1 else f"{identity}:{seen[identity]}"
 
 
 def _normalize(text: str) -> str:
     return " ".join(text.lower().split())
-
-
-def _shorten_key(key: str) -> str:
-    """The key itself, or its digest where the portal's XML_ID has no room for it."""
-    return key if len(key) <= MAX_KEY else f"{KEY_PREFIX}sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def safe_text(text: str) -> str:
@@ -320,14 +375,32 @@ def description(order: Order, line: Line, show_sum: bool) -> str:
     """What the worker reads in the task; always in Russian, as the order is."""
     parts = []
     if order.customer:
-        parts.append(f"Заказчик: {_without_markup(order.customer)}")
+        parts.append(f"{_LABELS['customer']} {_without_markup(order.customer)}")
     if show_sum and line.amount is not None:
         amount = f"{line.amount:,.2f}".replace(",", "\u00a0").replace(".", ",")
-        parts.append(f"Сумма: {amount}")
+        parts.append(f"{_LABELS['amount']} {amount}")
     if order.wanted:
         day = f"{order.wanted:%d.%m.%Y}" if order.wanted_is_day else f"{order.wanted:%d.%m.%Y %H:%M}"
-        parts.append(f"Дата сдачи: {day}")
+        parts.append(f"{_LABELS['wanted']} {day}")
     return safe_text("\n".join(parts))
+
+
+def read_description(text: str) -> dict[str, str] | None:
+    """What a description of ours says, by the name of the value; None where it has lines that are not ours."""
+    found = {}
+    for line in text.splitlines():
+        name = next((name for name, label in _LABELS.items() if line.startswith(label)), None)
+        if name is None and line.strip():
+            return None
+        if name is not None:
+            found[name] = " ".join(line.split())
+    return found
+
+
+def is_within(description: str, text: str) -> bool:
+    """Whether a text has all lines of a description of ours."""
+    lines = {" ".join(line.split()) for line in text.splitlines()}
+    return all(" ".join(line.split()) in lines for line in description.splitlines())
 
 
 def _without_markup(text: str) -> str:

@@ -10,6 +10,7 @@ import binascii
 import json
 import math
 import re
+import unicodedata
 from datetime import datetime, time
 from decimal import Decimal
 from urllib.parse import unquote_to_bytes
@@ -20,6 +21,7 @@ from b24tools.i18n import _
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
 MOST_STAGES = 1_000_000
+ZERO_GUID = "00000000-0000-0000-0000-000000000000"  # 1C's empty reference
 _SHOWN = 60
 
 _YES = frozenset({"true", "да", "истина", "1", "y", "yes"})
@@ -45,6 +47,7 @@ _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
 _NO_DATE = frozenset({(1, 1, 1), (100, 1, 1)})
 _YEARS = range(1980, 2200)
 
+_GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _BASE64_BLANKS = b" \t\r\n\v\f"
@@ -96,15 +99,28 @@ def read_text(value: object) -> str | None:
     return _CONTROL.sub(" ", text).strip() or None
 
 
-def is_zero_guid(text: str) -> bool:
-    """Whether the text is 1C's empty reference."""
-    return text.strip("{}").replace("-", "") == "0" * 32
+def read_id(text: str) -> str:
+    """Spell an identifier in its one canonical form.
+
+    Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces) becomes that GUID in lower case with
+    dashes; any other text loses its case, its invisible characters and what makes one space look like another.
+    """
+    visible = "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
+    found = _GUID.fullmatch("".join(visible.split()).lower())
+    return "-".join(found.groups()) if found else " ".join(visible.split()).lower()
+
+
+def is_guid(text: str) -> bool:
+    """Whether a canonical identifier is a GUID."""
+    return bool(_GUID.fullmatch(text)) and len(text) == len(ZERO_GUID)
 
 
 def read_order_id(value: object) -> str:
-    """The identifier of an order that has been saved."""
-    text = read_code(value)
-    if is_zero_guid(text):
+    """The identifier of an order that has been saved, canonical."""
+    text = read_id(read_code(value))
+    if not text:
+        raise ValueError(_("{value} is empty").format(value=show(value)))
+    if text == ZERO_GUID:
         raise ValueError(
             _("{value} is an empty identifier: has the document been saved in 1C?").format(value=show(value))
         )
@@ -112,11 +128,11 @@ def read_order_id(value: object) -> str:
 
 
 def read_position_id(value: object) -> str | None:
-    """The identifier of a position; None when missing or the empty reference."""
+    """The identifier of a position, canonical; None when missing or the empty reference."""
     if is_blank(value):
         return None
-    text = read_code(value)
-    return None if is_zero_guid(text) else text
+    text = read_id(read_code(value))
+    return None if text in ("", ZERO_GUID) else text
 
 
 def read_flag(value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,8 +11,9 @@ from b24tools.models import Department, Person
 
 
 def same_name(name: str) -> str:
-    """The form in which names are compared: case, ё and е, and spaces of any kind do not count."""
-    return "".join(name.split()).casefold().replace("ё", "е")
+    """Fold a name for comparison: case, ё and е, spaces, invisible characters and composition do not count."""
+    visible = (char for char in unicodedata.normalize("NFC", name) if unicodedata.category(char) != "Cf")
+    return "".join("".join(visible).split()).casefold().replace("ё", "е")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import filelock
 from sqlite_utils import Database
 
-from b24tools import errors, hosts
+from b24tools import clock, errors, hosts
 from b24tools.history import History
 from b24tools.i18n import _, os_reason
 from b24tools.inbox import Inbox
@@ -24,6 +24,7 @@ from b24tools.migrations import migrations
 from b24tools.reasons import Reasons
 
 BUSY_TIMEOUT_S = 30
+KEY_WIDTH = 50  # of the column behind XML_ID
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
 
 
@@ -36,6 +37,7 @@ class RunningSetting:
     examples: str
 
 
+_DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
 _IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
 RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
     "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
@@ -45,10 +47,17 @@ RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answer
     "portal_host": RunningSetting("", r"([^\s/@?#]+(/[^\s/@?#]+)*)?", "example.bitrix24.ru"),
 }
 
+_SAVES = "ledger_saves"  # among the counters
+RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
+
 
 @dataclass(frozen=True)
 class LedgerTask:
-    """One line of an order as it was last sent. `state`: planned, writing (fate unknown) or done."""
+    """One line of an order as it was last sent. `state`: planned, writing (fate unknown) or done.
+
+    `old_key`: what version 0.1 wrote to the portal. `other_tasks`: tasks of the same line that were made under another
+    spelling of the order's id.
+    """
 
     key: str
     order_id: str
@@ -66,6 +75,40 @@ class LedgerTask:
     sent_values: Mapping[str, Any]
     assigned_at: datetime | None
     writing_since: datetime | None
+    position_id: str | None = None
+    old_key: str | None = None
+    other_tasks: tuple[int, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that its task may carry."""
+        return (self.key, *self.old_keys)
+
+    @property
+    def old_keys(self) -> tuple[str, ...]:
+        """The key of version 0.1 as a column of 200 characters holds it, and as one of 50 does."""
+        return () if self.old_key is None else tuple(dict.fromkeys((self.old_key, self.old_key[:KEY_WIDTH])))
+
+    def is_carried_by(self, xml_id: str) -> bool:
+        """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
+        return xml_id in ("", *self.keys)
+
+
+@dataclass(frozen=True)
+class LostWrite:
+    """A task that the portal was asked to make and never said whether it did.
+
+    It can only have been made from `sent_at` to `until_at`, by the portal's clock, and then with these values.
+    """
+
+    key: str
+    sent_at: datetime
+    until_at: datetime
+    title: str
+    group_id: int
+    responsible_id: int
+    created_by: int
+    estimate_s: int
 
 
 @dataclass(frozen=True)
@@ -83,8 +126,10 @@ class LedgerFile:
 class Store(History, Inbox, Reasons):
     """The database behind every job; open it with `open_store`."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, counter: Path | None = None, *, is_copy: bool = False) -> None:
         self._db = db
+        self._counter = counter
+        self._is_copy = is_copy
         self._writer: int | None = None
 
     def close(self) -> None:
@@ -121,7 +166,7 @@ class Store(History, Inbox, Reasons):
         rows = list(self._db.query("SELECT value FROM settings WHERE key = ?", [key]))
         return str(rows[0]["value"]) if rows else RUNNING_SETTINGS[key].default
 
-    def save_setting(self, key: str, value: str) -> None:
+    def save_setting(self, key: str, value: str, now: datetime | None = None) -> None:
         """Set a running setting; every process sees it at its next step. Raises ConfigError."""
         _check_known(key)
         given = value.strip()
@@ -133,7 +178,7 @@ class Store(History, Inbox, Reasons):
             )
         with self.transaction():
             if key == "producer_mode" and wanted == "webhook" != self.setting(key):
-                self.queue_stored_events()
+                self.queue_stored_events(now or clock.read_clock())
             self._db.table("settings").upsert({"key": key, "value": wanted}, pk="key")
 
     def remember_host(self, host: str) -> None:
@@ -144,6 +189,20 @@ class Store(History, Inbox, Reasons):
     def excluded_users(self) -> frozenset[int]:
         """People who are never given work."""
         return frozenset(int(word) for word in self.setting("excluded_users").split(",") if word.strip().isdigit())
+
+    def note_dropped(self, dropped: Iterable[str], sent: Iterable[str], now: datetime) -> None:
+        """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
+        with self.transaction():
+            for name in sent:
+                self._db.execute("DELETE FROM last_read WHERE what = ?", [_DROPPED + name])
+            for name in dropped:
+                self.save_last_read(_DROPPED + name, now)
+
+    def dropped_fields(self) -> dict[str, datetime]:
+        """The fields of tasks that the portal drops, and when that was last seen."""
+        sql = "SELECT what, read_at FROM last_read WHERE what LIKE ? ORDER BY what"
+        rows = self._db.query(sql, [f"{_DROPPED}%"])
+        return {row["what"].removeprefix(_DROPPED): _moment(row["read_at"]) for row in rows}
 
     # the ledger of orders
 
@@ -199,23 +258,133 @@ class Store(History, Inbox, Reasons):
             found.update({row["task_id"]: row["order_id"] for row in self._db.query(sql, chunk)})
         return found
 
-    def last_assigned(self) -> dict[int, datetime]:
-        """When each person was last given a task by us; what a run that was cut only planned does not count."""
+    def last_assigned(self, now: datetime) -> dict[int, datetime]:
+        """When each person was last given a task by us; what a run that was cut only planned does not count.
+
+        Nor does what is stamped in the future.
+        """
         sql = (
             "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
-            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL GROUP BY 1"
+            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL AND assigned_at <= ? GROUP BY 1"
         )
-        return {row["responsible_id"]: _moment(row["at"]) for row in self._db.query(sql) if row["at"]}
+        found = self._db.query(sql, [_text(clock.latest_known(now))])
+        return {row["responsible_id"]: _moment(row["at"]) for row in found}
 
     def save_order(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
-        """Note that the order was sent; `outcome` None means it is under way."""
+        """Note that the order was sent; `outcome` None means it is under way, any other that the ledger is true again.
+
+        Beside the database, a file counts these saves, too: a database that knows of fewer was restored.
+        """
         with self.transaction():
             self._db.execute(
                 "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET number = excluded.number, last_sent_at = excluded.last_sent_at,"
-                " outcome = excluded.outcome",
+                " outcome = excluded.outcome, portal_wins = portal_wins AND excluded.outcome IS NULL",
                 [order_id, number, _text(now), _text(now), outcome],
             )
+            count = self._ledger_saves() + 1
+            self._db.table("counters").upsert({"name": _SAVES, "value": count}, pk="name")
+        self._count_beside(count)
+
+    def _ledger_saves(self) -> int:
+        rows = list(self._db.query("SELECT value FROM counters WHERE name = ?", [_SAVES]))
+        return int(rows[0]["value"]) if rows else 0
+
+    def _count_beside(self, count: int) -> None:
+        """Write the number of saves to the file beside the database; without it a restored one is harder to notice."""
+        if self._counter is None or self._is_copy:
+            return
+        with suppress(OSError):
+            new = self._counter.with_suffix(".new")
+            new.touch(mode=0o600)
+            new.write_text(str(count), encoding="ascii")
+            new.replace(self._counter)
+
+    def notice_restore(self, now: datetime, *, newer: Collection[int] = ()) -> bool:
+        """Whether the database is older than what was done with it: a backup was restored, or it was lost.
+
+        The file beside it tells, or `newer`: tasks on the portal that carry keys of ours and that it does not know.
+        Until an order is sent again, the portal's values count more than the ledger's.
+        """
+        saves, beside = self._ledger_saves(), 0
+        if self._counter is not None:
+            with suppress(OSError, ValueError):
+                beside = int(self._counter.read_text(encoding="ascii"))
+        last_newer = int(self.noticed(FOREIGN_TASK)[0] or 0)
+        if beside <= saves and max(newer, default=0) <= last_newer:
+            return False
+        with self.transaction():
+            self._db.execute("UPDATE orders SET portal_wins = 1")
+            self.save_noticed(RESTORED, str(beside - saves), now)
+            if newer:
+                self.save_noticed(FOREIGN_TASK, str(max(newer)), now)
+        self._count_beside(saves)
+        return True
+
+    def orders_to_compare(self, order_ids: Iterable[str]) -> set[str]:
+        """Those of the orders of which the portal knows more than the ledger."""
+        found: set[str] = set()
+        for chunk in _chunks(list(order_ids)):
+            sql = f"SELECT id FROM orders WHERE portal_wins AND id IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            found.update(row["id"] for row in self._db.query(sql, chunk))
+        return found
+
+    def known_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that are in the ledger."""
+        found: set[str] = set()
+        for chunk in _chunks(list(keys)):
+            sql = f"SELECT key FROM order_tasks WHERE key IN ({_marks(chunk)})"  # noqa: S608 - marks only
+            found.update(row["key"] for row in self._db.query(sql, chunk))
+        return found
+
+    def last_known_task(self) -> int:
+        """The highest id of a task that the ledger knows; 0 where it knows none."""
+        (row,) = self._db.query("SELECT max(task_id) AS last FROM order_tasks")
+        return row["last"] or 0
+
+    def save_noticed(self, what: str, value: str, now: datetime) -> None:
+        """Remember something a run noticed, for `doctor`."""
+        with self.transaction():
+            self._db.table("noticed").upsert({"what": what, "value": value, "noticed_at": _text(now)}, pk="what")
+
+    def noticed(self, what: str) -> tuple[str, datetime | None]:
+        """What was noticed last, and when; "" where nothing was."""
+        for row in self._db.query("SELECT value, noticed_at FROM noticed WHERE what = ?", [what]):
+            return row["value"], _moment(row["noticed_at"])
+        return "", None
+
+    def save_lost_writes(self, writes: Iterable[LostWrite]) -> None:
+        """Before requests leave that make these tasks: what is not answered stays here for ever."""
+        with self.transaction():
+            self._db.table("lost_writes").insert_all(
+                asdict(write) | {"sent_at": _text(write.sent_at), "until_at": _text(write.until_at)} for write in writes
+            )
+
+    def forget_lost_writes(self, keys: Iterable[str], sent_at: datetime) -> None:
+        """The requests of these lines that were noted at this moment have been answered."""
+        with self.transaction():
+            for key in keys:
+                self._db.execute("DELETE FROM lost_writes WHERE key = ? AND sent_at = ?", [key, _text(sent_at)])
+
+    def end_lost_writes(self, keys: Iterable[str], sent_at: datetime, until: datetime) -> None:
+        """It is known by when the requests noted at this moment must have ended."""
+        with self.transaction():
+            for key in keys:
+                self._db.execute(
+                    "UPDATE lost_writes SET until_at = ? WHERE key = ? AND sent_at = ?",
+                    [_text(until), key, _text(sent_at)],
+                )
+
+    def lost_writes(self, keys: Iterable[str]) -> dict[str, list[LostWrite]]:
+        """The tasks that may have been made without an answer, by key."""
+        found: dict[str, list[LostWrite]] = {}
+        for chunk in _chunks(list(keys)):
+            sql = f"SELECT * FROM lost_writes WHERE key IN ({_marks(chunk)}) ORDER BY id"  # noqa: S608 - marks only
+            for row in self._db.query(sql, chunk):
+                moments = {name: _moment(row[name]) for name in ("sent_at", "until_at")}
+                rest = {name: value for name, value in row.items() if name != "id"}
+                found.setdefault(row["key"], []).append(LostWrite(**rest | moments))
+        return found
 
     def save_ledger(self, tasks: Iterable[LedgerTask]) -> None:
         """Write these lines as they stand now; decisions about them learn their tasks."""
@@ -302,7 +471,7 @@ def open_store(path: Path | None) -> Store:
     except (OSError, sqlite3.Error) as error:
         connection.close()
         raise _unusable(path, error) from error
-    return Store(db)
+    return Store(db, path.with_suffix(".saves"))
 
 
 def database(connection: sqlite3.Connection) -> Database:
@@ -321,7 +490,7 @@ def open_copy(path: Path) -> Store:
             copy.close()
             raise _unusable(path, error) from error
     migrations.apply(copy)
-    return Store(copy)
+    return Store(copy, path.with_suffix(".saves"), is_copy=True)
 
 
 def _check_known(key: str) -> None:
@@ -378,6 +547,9 @@ def _ledger_task(row: Mapping[str, Any]) -> LedgerTask:
         sent_values=json.loads(row["sent_values"]),
         assigned_at=_maybe(row["assigned_at"]),
         writing_since=_maybe(row["writing_since"]),
+        position_id=row["position_id"],
+        old_key=row["old_key"],
+        other_tasks=tuple(json.loads(row["other_tasks"])),
     )
 
 
@@ -399,4 +571,7 @@ def _ledger_row(task: LedgerTask) -> dict[str, Any]:
         "sent_values": json.dumps(task.sent_values, ensure_ascii=False, sort_keys=True),
         "assigned_at": _text(task.assigned_at),
         "writing_since": _text(task.writing_since),
+        "position_id": task.position_id,
+        "old_key": task.old_key,
+        "other_tasks": json.dumps(task.other_tasks),
     }

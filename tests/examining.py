@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
+
 from b24tools import config, store
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.throttle import Throttle
@@ -86,8 +88,10 @@ def take_snapshot(works: Works, opened: store.Store, hours_ago: float = 1) -> No
         opened.finish_run(ran, at, complete=True)
 
 
-def examine(works: Works, **changes: Any) -> list[Check]:
-    """All checks, on the plant's clock."""
+def examine(
+    works: Works, *, probe: run.Probe | None = None, transport: httpx.BaseTransport | None = None, **changes: Any
+) -> list[Check]:
+    """All checks, on the plant's clock. `transport` takes the place of the plant's portal."""
     here = works.clock.now
     usual = {"data_dir": works.folder, "webhook_url": works.portal.webhook_url(f"https://{HOST}")}
     looked_at = subject(**{**usual, **changes})
@@ -97,7 +101,7 @@ def examine(works: Works, **changes: Any) -> list[Check]:
         client = Client(
             looked_at.webhook_url,
             throttle=Throttle(None, clock=works.clock.time, sleep=works.clock.sleep),
-            transport=front.transport(works.portal),
+            transport=transport or front.transport(works.portal),
             clock=works.clock.time,
             sleep=works.clock.sleep,
             random=lambda: 0.5,
@@ -106,7 +110,7 @@ def examine(works: Works, **changes: Any) -> list[Check]:
         with client:
             yield client
 
-    return run.examine(looked_at, open_client, lambda: here.astimezone(MOSCOW))
+    return run.examine(looked_at, open_client, lambda: here.astimezone(MOSCOW), probe)
 
 
 def found(checks: list[Check], name: str) -> Check:

@@ -27,7 +27,7 @@ ALWAYS = [
     *("settings", "serve_token", "version", "zone_data", "data_folder", "disk_space", "cache", "database", "orders"),
     *("snapshot", "events", "outgoing_token", "webhook", "rate", "portal_host", "portal", "owner"),
     *(f"scope {name}" for name in ("task", "user", "department", "sonet_group", "disk", "timeman", "calendar")),
-    *("clock", "zones", "limits", "tasks", "keys", "default_deadline", "department", "people", "heads", "logins"),
+    *("clock", "zones", "tasks", "keys", "department", "people", "heads", "logins"),
     *(
         "same_names",
         "positions",
@@ -218,7 +218,13 @@ def _user_brief(works: Works) -> None:
         (_based_on_another, "exclusions", "warn", "the calendar it is based on", "holidays in the schedule itself"),
         (_clock_off(100), "clock", "warn", "the portal is 100 s ahead", "NTP"),
         (_clock_off(-3600), "clock", "fail", "this machine is 3600 s ahead", "NTP"),
-        (_own_zone("Asia/Yekaterinburg"), "zones", "warn", "owner: Asia/Yekaterinburg", "Set B24_TZ"),
+        (
+            _own_zone("Asia/Yekaterinburg"),
+            "zones",
+            "warn",
+            "in Asia/Yekaterinburg (from: the profile of the webhook's owner); B24_TZ Europe/Moscow, server +03:00",
+            "Set B24_TZ",
+        ),
         (_user_brief, "scope user", "warn", "only user_brief", "tick “user”"),
         (_fault(kind="unreachable"), "portal", "fail", "cannot connect to portal.example", "check the network"),
         (_fault(kind="html"), "portal", "fail", "HTTP 502", "try again later"),
@@ -233,7 +239,7 @@ def _user_brief(works: Works) -> None:
             "new.example",
             "BITRIX",
         ),
-        (_dismiss_owner, "portal", "fail", "authorize", "create the incoming webhook again"),
+        (_dismiss_owner, "webhook", "fail", "user 1; the portal refuses it: Unable to auth", "its owner was dismissed"),
         (
             lambda works: setattr(works.portal, "keep_xml_id", False),
             "keys",
@@ -258,10 +264,13 @@ def test_what_is_broken_on_the_portal_is_named(
 
 def test_a_webhook_that_the_portal_does_not_know_is_named(well: Works) -> None:
     """Deleted, or copied wrongly; the secret is not shown."""
-    check = found(examine(well, webhook_url=f"https://{HOST}/rest/1/wrongsecret/"), "portal")
+    checks = examine(well, webhook_url=f"https://{HOST}/rest/1/wrongsecret/")
+    check = found(checks, "webhook")
 
-    assert ("fail", True) == (check.status, "INVALID_CREDENTIALS" in check.detail)
-    assert "create the incoming webhook again" in check.fix
+    assert {"webhook": "fail"} == not_ok(checks)
+    assert "INVALID_CREDENTIALS" in check.detail
+    causes = ("it was deleted", "edited by another administrator", "its date has passed", "its owner was dismissed")
+    assert [] == [cause for cause in causes if cause not in check.fix]
     assert "wrongsecret" not in check.detail + check.fix
 
 
@@ -380,14 +389,6 @@ def test_keys_that_the_portal_kept_are_found(well: Works) -> None:
     assert "warn" == found(examine(well), "keys").status
 
 
-def test_counters_of_server_time_are_shown(well: Works) -> None:
-    """Where the portal tells them."""
-    well.portal.operating_limit_s = 480
-    well.portal.seconds["user.get"] = 30
-
-    assert "has " in found(examine(well), "limits").detail
-
-
 def test_a_company_of_hundreds_is_read_by_its_departments(well: Works) -> None:
     """Production is all there, and it took one batch more."""
     office = plant.department(well.portal, "Офис").id
@@ -469,6 +470,18 @@ def test_no_snapshot_at_all_only_warns(works: Works) -> None:
 
     assert "warn" == check.status
     assert "b24tools snapshot" in check.fix
+
+
+def test_a_snapshot_of_the_future_is_told(works: Works) -> None:
+    """Its age is unknown; one that can be dated stands before it."""
+    with database(works) as opened:
+        take_snapshot(works, opened, -400 * 24)
+    check = found(examine(works), "snapshot")
+    assert ("fail", True) == (check.status, "dated in the future" in check.detail)
+
+    with database(works) as opened:
+        take_snapshot(works, opened, 1)
+    assert "ok" == found(examine(works), "snapshot").status
 
 
 def test_orders_of_unknown_fate_are_named(well: Works) -> None:

@@ -378,7 +378,7 @@ def test_human_page_names_the_portal_and_hides_the_secret() -> None:
     ("method", "params", "expected"),
     [
         ("server.time", {}, "2026-11-18T12:00:00+03:00"),
-        ("scope", {}, ["calendar", "department", "disk", "sonet_group", "task", "timeman", "user"]),
+        ("scope", {}, ["calendar", "department", "disk", "im", "sonet_group", "task", "timeman", "user"]),
         ("method.get", {"name": "user.get"}, {"isExisting": True, "isAvailable": True}),
         ("method.get", {"name": "crm.lead.list"}, {"isExisting": False, "isAvailable": False}),
         ("user.admin", {}, True),

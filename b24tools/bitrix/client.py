@@ -126,6 +126,12 @@ class Client:
             times if isinstance(times, Mapping) else {},
         )
 
+    def call_v3(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
+        """Call a method of REST 3.0, with headers of its own; its result."""
+        batches.check_method(method)
+        safe = codes.is_read(method)
+        return self._exchange(method, params, (method,), self._patience(), safe=safe, v3=headers)["result"]
+
     def batch(
         self, commands: Mapping[str, Command], *, halt: bool = False, on_sent: Callable[[], None] | None = None
     ) -> dict[str, Item]:
@@ -259,6 +265,7 @@ class Client:
         *,
         safe: bool,
         on_sent: Callable[[], None] | None = None,
+        v3: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Send until there is an answer with a result; raises what the errors module says."""
         # Broken JSON would not be refused: the method would run without its parameters.
@@ -268,7 +275,7 @@ class Client:
                 patience.pause(_blocked(method, until))
             self._throttle.acquire(self._tell_of_throttle)
             patience.sent_at = self._clock()
-            outcome = self._attempt(method, content, names, on_sent)
+            outcome = self._attempt(method, content, names, on_sent, v3)
             if isinstance(outcome, dict):
                 return outcome
             if isinstance(outcome, errors.B24ToolsError):
@@ -278,12 +285,21 @@ class Client:
             patience.pause(self._tell_throttle(outcome))
 
     def _attempt(
-        self, method: str, content: bytes, names: tuple[str, ...], on_sent: Callable[[], None] | None
+        self,
+        method: str,
+        content: bytes,
+        names: tuple[str, ...],
+        on_sent: Callable[[], None] | None,
+        v3: Mapping[str, str] | None,
     ) -> answers.Outcome:
-        """Send once. Troubles are returned, not raised, so that nothing of httpx is chained to them."""
+        """Send once, to REST 3.0 with the headers `v3`.
+
+        Troubles are returned, not raised, so that nothing of httpx is chained to them.
+        """
         started, strange = self._clock(), b""
+        base = self._address.base if v3 is None else "/rest/api/".join(self._address.base.rsplit("/rest/", 1))
         try:
-            response = self._http.post(self._address.base + method, content=content, extensions=_traced(on_sent))
+            response = self._http.post(base + method, content=content, headers=v3, extensions=_traced(on_sent))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             never_left = isinstance(error, _NEVER_LEFT)
             outcome, status = self._network_trouble(method, error, never_left), type(error).__name__

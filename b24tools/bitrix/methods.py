@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, Generic, TypeVar
-from zoneinfo import ZoneInfo
 
-from b24tools import errors
 from b24tools.bitrix.absences import read_absences
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
@@ -39,14 +37,17 @@ PLAN_SELECT = (
     "TIME_SPENT_IN_LOGS",
     "START_DATE_PLAN",
     "END_DATE_PLAN",
+    "CREATED_DATE",  # a date that every task has: it shows the zone in force
 )
 FULL_SELECT = (
     *PLAN_SELECT,
     "TITLE",
+    "DESCRIPTION",
     "GROUP_ID",
     "CREATED_BY",
-    "CREATED_DATE",
     "CHANGED_DATE",
+    "ACTIVITY_DATE",
+    "DATE_START",
     "DEADLINE",
     "AUDITORS",
     "COMMENTS_COUNT",
@@ -247,16 +248,10 @@ def task_row(result: Any, method: str) -> Mapping[str, Any]:
 
 
 def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
-    """A task row of any method. `zone`: the webhook owner's, see `owner_zone`."""
+    """A task row of any method; a date that cannot be read is none. `zone`: see `zones.PortalClock`."""
 
     def moment(name: str) -> datetime | None:
         return read_moment(row.get(name), zone)
-
-    def typed(name: str) -> datetime | None:
-        try:
-            return moment(name)
-        except errors.PortalError:  # what people and imports put in, MySQL's zero date among it, stops nothing
-            return None
 
     auditors = row.get("auditors")
     responsible = row.get("responsible")
@@ -270,26 +265,27 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         created_by=int_of(row.get("createdBy")),
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
-        deadline=typed("deadline"),
-        start=typed("startDatePlan"),
-        end=typed("endDatePlan"),
+        deadline=moment("deadline"),
+        start=moment("startDatePlan"),
+        end=moment("endDatePlan"),
         estimate_s=int_of(row.get("timeEstimate")),
         spent_s=int_of(row.get("timeSpentInLogs")),
         auditor_ids=tuple(int_of(one) for one in php_values(auditors)),
         comments=int_of(row.get("commentsCount")),
         responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
+        activity_at=moment("activityDate"),
+        date_start=moment("dateStart"),
+        description=str(row.get("description") or ""),
     )
 
 
 def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
-    """What is kept of a task, from its row with CLOSED_SELECT. `zone`: the webhook owner's, see `owner_zone`."""
+    """What is kept of a task, from its row with CLOSED_SELECT. `zone`: see `zones.PortalClock`.
+
+    A date that cannot be read is none: a completed task may come without `closed_at`.
+    """
     get = row.get
     status = int_of(get("status"))
-    closed_at = read_as_text(get("closedDate"), zone)  # status 4 has one, too
-    try:
-        deadline = read_as_text(get("deadline"), zone)
-    except errors.PortalError:  # typed by people and imports
-        deadline = None
     responsible = get("responsible")
     return TaskRecord(
         id_of(row, "id", "tasks.task"),
@@ -300,8 +296,8 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         status,
         read_as_text(get("createdDate"), zone),
         read_as_text(get("changedDate"), zone),
-        closed_at if status == Status.COMPLETED else None,
-        deadline,
+        read_as_text(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
+        read_as_text(get("deadline"), zone),
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
         str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
@@ -328,6 +324,16 @@ def approve_task(task_id: int) -> Command:
     return Command("tasks.task.approve", {"taskId": task_id})
 
 
+def defer_task(task_id: int) -> Command:
+    """Put a task off: its status becomes 6, and it takes nobody's time."""
+    return Command("tasks.task.defer", {"taskId": task_id})
+
+
+def renew_task(task_id: int) -> Command:
+    """Take a task up again: its status becomes 2."""
+    return Command("tasks.task.renew", {"taskId": task_id})
+
+
 def delete_task(task_id: int) -> Command:
     """Move a task to the recycle bin."""
     return Command("tasks.task.delete", {"taskId": task_id})
@@ -348,12 +354,24 @@ def attachments(task_id: int) -> Query[list[int]]:
     return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
 
 
-def attached_file(attachment_id: int) -> Query[int]:
-    """The disk object behind an attachment."""
-    return Query(
-        Command("disk.attachedObject.get", {"id": attachment_id}),
-        lambda result: id_of(mapping_of(result, "disk.attachedObject.get"), "OBJECT_ID", "disk.attachedObject.get"),
-    )
+def attached_file(attachment_id: int) -> Query[tuple[int, str]]:
+    """The disk object behind an attachment, and its name."""
+
+    def read(result: Any) -> tuple[int, str]:
+        row = mapping_of(result, "disk.attachedObject.get")
+        return id_of(row, "OBJECT_ID", "disk.attachedObject.get"), str(row.get("NAME") or "")
+
+    return Query(Command("disk.attachedObject.get", {"id": attachment_id}), read)
+
+
+def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None]]]:
+    """What was done to a task, as (field, moment); its creation is the field NEW."""
+
+    def read(result: Any) -> list[tuple[str, datetime | None]]:
+        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
+        return [(str(row.get("field") or ""), read_moment(row.get("createdDate"), zone)) for row in rows]
+
+    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
 
 
 def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:
@@ -431,25 +449,3 @@ def upload_file(folder_id: int, name: str, content: str) -> Query[int]:
         Command("disk.folder.uploadfile", params),
         lambda result: id_of(mapping_of(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
     )
-
-
-def owner_zone(owner: Owner, configured: ZoneInfo, server_now: str | None) -> tzinfo:
-    """The zone in whose wall clock the portal writes dates.
-
-    That is the owner's, or the server's where the profile names none. Of the server only the offset
-    of the moment is known (`server_now`, see `server_time`): if the configured zone
-    has the same one, it is taken to be that zone.
-    """
-    if owner.time_zone:
-        try:
-            return ZoneInfo(owner.time_zone)
-        except (KeyError, OSError, ValueError):
-            pass  # PHP knows names that tzdata has dropped
-    try:
-        server = datetime.fromisoformat(server_now or "")
-    except ValueError:
-        return configured
-    offset = server.utcoffset()
-    if offset is None or server.astimezone(configured).utcoffset() == offset:
-        return configured
-    return timezone(offset)

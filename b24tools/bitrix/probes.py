@@ -62,8 +62,8 @@ def foreign_key() -> Query[list[Mapping[str, Any]]]:
 
 
 def newest_tasks() -> Query[list[Mapping[str, Any]]]:
-    """The newest tasks, with the key if the portal has such a field."""
-    params = {"select": ["ID", "XML_ID"], "order": {"ID": "desc"}, "start": -1}
+    """The newest tasks, with the key if the portal has such a field, and a date, which shows the zone in force."""
+    params = {"select": ["ID", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
     return Query(Command("tasks.task.list", params), methods.task_rows)
 
 
@@ -76,3 +76,38 @@ def absences_of(user_ids: Sequence[int], first: str, last: str) -> Query[list[Ma
 
     params = {"users": list(user_ids), "from": first, "to": last}
     return Query(Command("calendar.accessibility.get", params), read)
+
+
+def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
+    """A task with these columns only."""
+    params = {"taskId": task_id, "select": list(select)}
+    return Query(Command("tasks.task.get", params), lambda result: methods.task_row(result, "tasks.task.get"))
+
+
+def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
+    """The task's chat as a list shows it, which makes none."""
+    params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), lambda result: (methods.task_rows(result) or [{}])[0])
+
+
+def history(task_id: int) -> Query[list[str]]:
+    """What happened to a task: the names of the fields, oldest first."""
+
+    def read(result: Any) -> list[str]:
+        rows = shapes.rows_of(
+            shapes.mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list"
+        )
+        return [str(row.get("field")) for row in rows]
+
+    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
+
+
+def tasks_called(key: str, title: str) -> dict[str, Command]:
+    """The newest tasks with this key, and those with this title: a portal may ignore the one filter."""
+    return {
+        name: Command(
+            "tasks.task.list",
+            {"filter": {name: value}, "select": ["ID", "TITLE", "XML_ID"], "order": {"ID": "desc"}, "start": -1},
+        )
+        for name, value in (("XML_ID", key), ("TITLE", title))
+    }

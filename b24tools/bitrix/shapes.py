@@ -12,64 +12,39 @@ from b24tools import errors
 from b24tools.i18n import _
 
 MOST = 10**15 - 1  # so that SQLite has room for the sum of thousands
-_WITHIN_HOUR = re.compile(r"(:[0-5][0-9]:[0-5][0-9])[+-][0-9]{2}:[0-9]{2}")
+_IN_AN_HOUR = re.compile(r"(.{13})(:[0-5][0-9]:[0-5][0-9])[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 def read_moment(text: Any, zone: tzinfo) -> datetime | None:
-    """A portal's date as aware UTC: the wall clock in `zone`.
+    """A portal's date as aware UTC: the wall clock in `zone`. What cannot be read is none, as MySQL's zero date.
 
     The offset in the text is today's, pasted onto dates of any season, and is not trusted.
     """
-    if not text:
-        return None
-    text = str(text)
     try:
-        offset = _offset_all_day(text[:10], zone)
-        if offset is not None and len(text) == len("2026-11-20T10:15:00+03:00"):
-            return datetime.fromisoformat(f"{text[:19]}+00:00") - offset
-        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+        moment = datetime.fromisoformat(str(text))
     except ValueError:
-        raise strange("tasks.task", text) from None
+        return None
+    try:
+        return moment.replace(tzinfo=zone).astimezone(UTC)
     except OverflowError:  # 31.12.9999 for "never"
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return moment.replace(tzinfo=UTC)
 
 
 def read_as_text(text: Any, zone: tzinfo) -> str | None:
     """The same, as ISO 8601 of whole seconds; quicker than by way of a moment."""
-    if isinstance(text, str) and (rest := _within_utc_hour(text[13:])) and (hour := _utc_hour(text[:13], zone)):
-        return hour + rest
+    if isinstance(text, str) and (found := _IN_AN_HOUR.fullmatch(text)) and (hour := _utc_hour(found[1], zone)):
+        return f"{hour}{found[2]}+00:00"
     moment = read_moment(text, zone)
     return None if moment is None else moment.isoformat(timespec="seconds")
 
 
 @lru_cache(maxsize=16_384)
-def _within_utc_hour(rest: str) -> str | None:
-    """Minutes and seconds of UTC, `:15:00+00:00`, from those of a wall clock that is whole hours away."""
-    found = _WITHIN_HOUR.fullmatch(rest)
-    return f"{found[1]}+00:00" if found else None
-
-
-@lru_cache(maxsize=16_384)
 def _utc_hour(hour: str, zone: tzinfo) -> str | None:
     """The hour of UTC (`2026-11-20T07`) that is this one on the zone's wall clock, if there is just one."""
-    try:
-        offset = _offset_all_day(hour[:10], zone)
-        if offset is None or offset % timedelta(hours=1):
-            return None
-        return (datetime.fromisoformat(f"{hour}:00:00+00:00") - offset).isoformat()[:13]
-    except (ValueError, OverflowError):
+    ends = [read_moment(f"{hour}:{rest}", zone) for rest in ("00:00", "59:59")]
+    if ends[0] is None or ends[1] is None or ends[1] - ends[0] != timedelta(minutes=59, seconds=59) or ends[0].minute:
         return None
-
-
-@lru_cache(maxsize=4096)
-def _offset_all_day(day: str, zone: tzinfo) -> timedelta | None:
-    """The zone's offset on a day on which it does not change: asking the zone about each of many dates takes long."""
-    midnight = datetime.fromisoformat(day)
-    try:
-        offsets = {(midnight + timedelta(hours=hours)).replace(tzinfo=zone).utcoffset() for hours in range(25)}
-    except OverflowError:
-        return None
-    return offsets.pop() if len(offsets) == 1 else None
+    return ends[0].isoformat()[:13]
 
 
 def strange(method: str, value: Any) -> errors.PortalError:

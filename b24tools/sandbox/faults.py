@@ -4,7 +4,10 @@ Kinds of faults, for a whole HTTP request unless said otherwise:
 
 - `limit`: 503 QUERY_LIMIT_EXCEEDED · `overload`: 503 OVERLOAD_LIMIT, nothing executed
 - `operating`: 429 OPERATION_TIME_LIMIT; with the `method` of a command of a batch it is that item's error, HTTP 200
-- `error`: any `code`, `description` and `status`; likewise an item's error inside a batch
+- `error`: any `code`, `description` and `status`; likewise an item's error inside a batch. With `executed` the work
+  is done all the same, as tasks.task.add does it: the row is saved before chat, files, tags and history are, so that
+  `Fault("error", method="tasks.task.add", code="ERROR_UNKNOWN_ADD_TASK_ERROR", executed=True)` leaves a whole task
+  behind, alone and in a batch. A project whose chat is broken (`Group.chat_is_broken`) leaves half a task, every time
 - `html`: a page instead of JSON with `status` 502 (or 504; 200 is a page for people to log in), executed or not
 - `unreachable`: no connection at all (on a port: as `cut_before`)
 - `cut_before`, `cut_after`: the connection drops, before or after the portal did the work

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from b24tools.sandbox import (
     accessibility,
@@ -25,12 +25,17 @@ from b24tools.sandbox import (
     disk,
     events,
     groups,
+    messages,
     people,
     php,
     system,
+    taskhistory,
+    tasklinks,
     tasklist,
     tasks,
     taskstatus,
+    tasktime,
+    userfields,
     wire,
     worktime,
 )
@@ -38,14 +43,16 @@ from b24tools.sandbox.batch import Batch, read_commands
 from b24tools.sandbox.company import Company
 from b24tools.sandbox.faults import Command, ConnectionCut, Entry, Fault, Faults
 from b24tools.sandbox.limits import OperatingTime, RequestRate
-from b24tools.sandbox.records import Handler, Outgoing, User
+from b24tools.sandbox.records import Handler, Message, Outgoing, User
 from b24tools.sandbox.rest import Answer, Call, Method, Response, RestError
 
-ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group")
-MODULES: Final = (tasks, tasklist, taskstatus, people, departments, worktime, accessibility, disk, groups, system)
+ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group", "im")
+TASKS: Final = (tasks, tasklist, taskstatus, taskhistory, tasktime, tasklinks, userfields)
+MODULES: Final = (*TASKS, people, departments, worktime, accessibility, disk, groups, messages, system)
 METHODS: Final = {method.name.lower(): method for module in MODULES for method in module.METHODS}
 WRITING: Final = frozenset(name for name, method in METHODS.items() if method.writes)
 DEFAULT_SECONDS: Final = 0.05
+SYSTEM_USER: Final = 900_001
 
 
 class Portal(Company):
@@ -65,6 +72,10 @@ class Portal(Company):
         rate_limit: bool = False,
         operating_limit_s: float | None = None,
         keep_xml_id: bool = True,
+        xml_id_width: int = 50,
+        xml_id_overflow: Literal["cut", "refuse"] = "cut",
+        forum_comments: bool = False,
+        small_tariff: bool = False,
         https_only: bool = False,
         moved_to: str | None = None,
         domain: str = "portal.example",
@@ -84,6 +95,12 @@ class Portal(Company):
         self.rate_limit = rate_limit
         self.operating_limit_s = operating_limit_s
         self.keep_xml_id = keep_xml_id
+        self.xml_id_width = xml_id_width
+        self.xml_id_overflow = xml_id_overflow  # MySQL cuts, PostgreSQL refuses
+        self.forum_comments = forum_comments  # the old task card: comments are posts of a forum
+        self.small_tariff = small_tariff  # no projects in add, no auditors and accomplices, no time tracking, no links
+        self.reason_for_deadline = False  # whoever is no administrator needs a DEADLINE_CHANGE_REASON
+        self.system_user: User | None = None  # whom the webhook speaks for once its owner is dismissed
         self.https_only = https_only
         self.moved_to = moved_to
         self.domain = domain
@@ -112,7 +129,13 @@ class Portal(Company):
     @property
     def owner(self) -> User:
         """The person whose rights the webhook has."""
-        return self.users[self.owner_id]
+        return self.system_user or self.users[self.owner_id]
+
+    def dismiss_owner(self, *, admin: bool = True) -> User:
+        """The owner leaves, the webhook lives on under its address: for a user whom no list shows."""
+        self.users[self.owner_id].active = False
+        self.system_user = User(SYSTEM_USER, "", "", admin=admin, user_type="system")
+        return self.system_user
 
     @property
     def webhook_path(self) -> str:
@@ -152,6 +175,22 @@ class Portal(Company):
             call = Call(self, user, dict(params or {}), base_url=f"https://{self.domain}{self.folder}")
             result = self.methods[method.lower()].run(call)
         return result.result if isinstance(result, Answer) else result
+
+    def chat_in_task(self, task_id: int, user_id: int, text: str = "Когда будет готово?") -> Message:
+        """A person writes under a task.
+
+        In the new task card that is a message in the task's chat, and only ACTIVITY_DATE moves. Where
+        `forum_comments` is set it is a post of the task's forum: counted, in the history, and a change of the task.
+        """
+        with self.lock:
+            task, now = self.tasks[task_id], int(self.now().timestamp())
+            if not self.forum_comments:
+                return self.say(self.chat_of(task), user_id, text)
+            message = self.post(f"forum{task_id}", user_id, text)
+            moved = {"changed_at": now, "changed_by": user_id, "activity_at": now}
+            self.tasks.change(task, comments=task.comments + 1, **moved)
+            self.log_change(task, user_id, now, "COMMENT", None, str(message.id))
+            return message
 
     def handle(
         self,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 # Statuses of a task: 1 new (obsolete), 2 pending, 3 in progress, 4 waits for control, 5 completed, 6 deferred
 PENDING, IN_PROGRESS, SUPPOSEDLY_COMPLETED, COMPLETED, DEFERRED = 2, 3, 4, 5, 6
+ZERO_DATE = -62_169_984_000  # MySQL's 0000-00-00: not NULL, and before every other date
 
 
 @dataclass(slots=True)
@@ -61,6 +62,10 @@ class Group:
     closed: bool = False
     project: bool = True
     created_at: int = 0
+    tasks_enabled: bool = True
+    date_start: int | None = None
+    date_finish: int | None = None
+    chat_is_broken: bool = False
 
 
 @dataclass(slots=True)
@@ -183,6 +188,45 @@ class Task:
     attachments: tuple[int, ...] = ()
     viewed_by: tuple[int, ...] = ()
     fields: dict[str, Any] | None = None
+    comments: int = 0
+    raw_dates: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Change:
+    """A line of a task's history; NULL and the empty text are two things."""
+
+    id: int
+    task: int
+    user: int
+    at: int
+    field: str
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(slots=True)
+class TimeItem:
+    """Time somebody wrote down for a task."""
+
+    id: int
+    task: int
+    user: int
+    seconds: int
+    text: str
+    at: int
+
+
+@dataclass(slots=True)
+class Message:
+    """What stands in a chat, or in a person's notifications when it has a tag."""
+
+    id: int
+    dialog: str
+    author: int
+    text: str
+    at: int
+    tag: str = ""
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,16 @@ class Call:
         self.required(name)
         return self.array(name)
 
+    def task_id(self) -> int:
+        """The task's number: under `taskId`, or `id`. An array counts as 1, the curse of broken references."""
+        value = self.params.get("taskId", self.params.get("id"))
+        if value is None:
+            raise RestError("100", "CTaskItem All parameters in the constructor must have real class type")
+        number = php.to_int(value)
+        if number <= 0:
+            raise RestError("0", "wrong task id")
+        return number
+
 
 @dataclass(frozen=True)
 class Method:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from b24tools.sandbox import php, taskfilter, tasks
+from b24tools.sandbox import php, taskfilter
 from b24tools.sandbox.records import Task
 from b24tools.sandbox.rest import PAGE, Answer, Call, Method, RestError
 from b24tools.sandbox.taskview import COLUMNS, EXTRA, View, field_names
@@ -126,7 +126,7 @@ def _sort_key(call: Call, name: str) -> Callable[[Task], tuple[bool, Any]]:
 
 def read_one(call: Call) -> Any:
     """One task; a missing or hidden one is `[]` with status 200."""
-    number = tasks.task_id(call)
+    number = call.task_id()
     select = _select(call)
     task = call.portal.tasks.get(number)
     if task is None or not call.portal.may_see(call.user, task):

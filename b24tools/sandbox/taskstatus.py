@@ -18,7 +18,7 @@ Action = Callable[[Call], dict[str, Any]]
 
 
 def _allowed_task(call: Call, *, to_workers: bool, statuses: tuple[int, ...]) -> Task:
-    task = call.portal.tasks.get(tasks.task_id(call))
+    task = call.portal.tasks.get(call.task_id())
     if task is None:
         raise RestError("0", tasks.NOT_ALLOWED)
     worker = to_workers and call.user.id in (task.responsible, *task.accomplices)

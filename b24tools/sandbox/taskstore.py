@@ -65,10 +65,11 @@ class TaskStore:
 
     def change(self, task: Task, **changes: Any) -> Task:
         """Save new values of a task's columns. Returns the task as it was."""
-        before = replace(task)
+        before = replace(task, raw_dates=dict(task.raw_dates))
         self._unindex(task)
         for name, value in changes.items():
             setattr(task, name, value)
+            task.raw_dates.pop(name, None)
         self._index(task)
         return before
 

@@ -44,21 +44,21 @@ COLUMNS: Final[dict[str, Column]] = {
     "SPRINT_ID": lambda view, task: None,
     "BACKLOG_ID": lambda view, task: None,
     "CREATED_BY": lambda view, task: str(task.creator),
-    "CREATED_DATE": lambda view, task: view.date(task.created_at),
+    "CREATED_DATE": lambda view, task: view.date(task, "created_at"),
     "RESPONSIBLE_ID": lambda view, task: str(task.responsible),
     "CHANGED_BY": lambda view, task: str(task.changed_by),
-    "CHANGED_DATE": lambda view, task: view.date(task.changed_at),
+    "CHANGED_DATE": lambda view, task: view.date(task, "changed_at"),
     "STATUS_CHANGED_BY": lambda view, task: _or_null(task.status_changed_by),
     "CLOSED_BY": lambda view, task: _or_null(task.closed_by),
-    "CLOSED_DATE": lambda view, task: view.date(task.closed_at),
-    "ACTIVITY_DATE": lambda view, task: view.date(task.activity_at),
-    "DATE_START": lambda view, task: view.date(task.date_start),
-    "DEADLINE": lambda view, task: view.date(task.deadline),
-    "START_DATE_PLAN": lambda view, task: view.date(task.start_plan),
-    "END_DATE_PLAN": lambda view, task: view.date(task.end_plan),
+    "CLOSED_DATE": lambda view, task: view.date(task, "closed_at"),
+    "ACTIVITY_DATE": lambda view, task: view.date(task, "activity_at"),
+    "DATE_START": lambda view, task: view.date(task, "date_start"),
+    "DEADLINE": lambda view, task: view.date(task, "deadline"),
+    "START_DATE_PLAN": lambda view, task: view.date(task, "start_plan"),
+    "END_DATE_PLAN": lambda view, task: view.date(task, "end_plan"),
     "GUID": lambda view, task: task.guid,
     "XML_ID": lambda view, task: task.xml_id if view.keep_xml_id else None,
-    "COMMENTS_COUNT": lambda view, task: None,
+    "COMMENTS_COUNT": lambda view, task: str(task.comments) if task.comments else None,
     "SERVICE_COMMENTS_COUNT": lambda view, task: None,
     "ALLOW_CHANGE_DEADLINE": lambda view, task: _flag(task.allow_change_deadline),
     "ALLOW_TIME_TRACKING": lambda view, task: _flag(task.allow_time_tracking),
@@ -83,7 +83,7 @@ COLUMNS: Final[dict[str, Column]] = {
     "IS_PINNED_IN_GROUP": lambda view, task: "N",
     "FLOW_ID": lambda view, task: None,
     "STATUS": lambda view, task: str(task.status),
-    "STATUS_CHANGED_DATE": lambda view, task: view.date(task.status_changed_at),
+    "STATUS_CHANGED_DATE": lambda view, task: view.date(task, "status_changed_at"),
     "DURATION_PLAN": lambda view, task: None,
     "DURATION_TYPE": lambda view, task: "days",
     "FAVORITE": lambda view, task: "N",
@@ -92,7 +92,7 @@ COLUMNS: Final[dict[str, Column]] = {
     "ACCOMPLICES": lambda view, task: list(map(str, task.accomplices)),
     "CHECKLIST": lambda view, task: [],
     "NEW_COMMENTS_COUNT": lambda view, task: 0,
-    "CHAT_ID": lambda view, task: 2000 + task.id,
+    "CHAT_ID": lambda view, task: view.chat_id(task),
 }
 NAMES: Final = {name: camel(name) for name in COLUMNS}
 EXTRA: Final = ("TAGS",)
@@ -112,11 +112,18 @@ class View:
         self._offset = now.astimezone(self._zone).isoformat()[-6:]
         self.keep_xml_id: bool = portal.keep_xml_id
 
-    def date(self, at: int | None) -> str | None:
-        """The owner's wall clock with today's offset behind it."""
+    def date(self, task: Task, column: str) -> str | None:
+        """The owner's wall clock with today's offset behind it, or the text that stands there instead."""
+        if column in task.raw_dates:
+            return task.raw_dates[column]
+        at: int | None = getattr(task, column)
         if at is None:
             return None
         return datetime.fromtimestamp(at, self._zone).replace(tzinfo=None).isoformat() + self._offset
+
+    def chat_id(self, task: Task) -> int | None:
+        """The task's chat; a list only looks for it, see `select`."""
+        return self._portal.task_chats.get(task.id)
 
     def sees_as_head(self, task: Task) -> bool:
         """Whether the caller heads the responsible person."""
@@ -135,6 +142,8 @@ class View:
         chosen.add("ID")
         if card:
             chosen.add("FAVORITE")
+            if "CHAT_ID" in chosen and not self._portal.forum_comments:
+                self._portal.chat_of(task)  # whoever asks for it with one task makes it, and "all fields" ask for it
         row = {NAMES[name]: column(self, task) for name, column in COLUMNS.items() if name in chosen}
         if "DESCRIPTION" in chosen:
             row["descriptionInBbcode"] = "Y"
@@ -153,10 +162,12 @@ class View:
         return row
 
     def _add_people(self, row: dict[str, Any], task: Task, chosen: set[str]) -> None:
-        if "CREATED_BY" in chosen:
-            row["creator"] = self._person(task.creator)
-        if "RESPONSIBLE_ID" in chosen:
-            row["responsible"] = self._person(task.responsible)
+        for name, key, person in (
+            ("CREATED_BY", "creator", task.creator),
+            ("RESPONSIBLE_ID", "responsible", task.responsible),
+        ):
+            if name in chosen and person in self._portal.users:  # else the block is missing
+                row[key] = self._person(person)
         for name, people in (("ACCOMPLICES", task.accomplices), ("AUDITORS", task.auditors)):
             if name in chosen:
                 row[f"{name.lower()}Data"] = {
@@ -164,13 +175,13 @@ class View:
                 }
 
     def _person(self, user_id: int) -> dict[str, Any]:
-        user = self._portal.users.get(user_id)
+        user = self._portal.users[user_id]
         return {
             "id": str(user_id),
-            "name": user.full_name if user else "",
+            "name": user.full_name,
             "link": f"/company/personal/user/{user_id}/",
             "icon": "/bitrix/images/tasks/default_avatar.png",
-            "workPosition": user.position if user else "",
+            "workPosition": user.position,
         }
 
     def _group(self, task: Task) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from b24tools.planning.workload import Choice
 from b24tools.staff import same_name
 from b24tools.store import LedgerTask
 
-ADD, UPDATE, KEEP, COMPLETE, FAIL = "add", "update", "keep", "complete", "fail"
+ADD, UPDATE, KEEP, COMPLETE, DEFER, FAIL = "add", "update", "keep", "complete", "defer", "fail"
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 
 
@@ -53,7 +53,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class Item:
-    """One line of an order, with its key, its title and what the ledger knows of it."""
+    """One line of an order, with its key, its title and what the ledger knows of it.
+
+    Its task may also carry one of `other_keys`, or of `old_keys`, which version 0.1 wrote. `compare`: the portal knows
+    more of it than the ledger.
+    """
 
     order: onec.Order
     number: int
@@ -61,6 +65,14 @@ class Item:
     key: str
     title: str
     known: LedgerTask | None
+    other_keys: tuple[str, ...] = ()
+    old_keys: tuple[str, ...] = ()
+    compare: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys under which its task may be found."""
+        return tuple(dict.fromkeys((self.key, *self.other_keys, *self.old_keys)))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -76,21 +88,30 @@ class Item:
             "manager": order.manager,
         }
 
+    def is_trusted(self, task: Task) -> bool:
+        """Whether the ledger knows what was last sent to this task."""
+        return self.known is not None and not self.compare and self.known.task_id in (None, task.id)
+
 
 @dataclass
 class Draft:
     """What is to be done for one line, and what came of it.
 
-    `not_before`: the work may begin then, because the order is accepted then or the operation `after`
-    ends. `inside`: who belongs to the position; `nearest`: a department named alike where there is none.
+    `estimate_s` is the portal's, `ordered_s` the order's. `not_before`: the work may begin then, because the order is
+    accepted then or the operation `after` ends. `inside`: who belongs to the position; `nearest`: a department named
+    alike where there is none. `others`: tasks besides `task` that carry a key of the line, `spare` those of them that
+    may be deleted. `renews`: the task was put off because the order was cancelled.
     """
 
     item: Item
     estimate_s: int
+    ordered_s: int
     action: str = KEEP
     outcome: str = result.CHANGED_NOTHING
     task: Task | None = None
+    others: list[Task] = field(default_factory=list)
     spare: list[Task] = field(default_factory=list)
+    renews: bool = False
     fields: dict[str, Any] = field(default_factory=dict)
     attach: list[onec.Attachment] = field(default_factory=list)
     choice: Choice | None = None
@@ -111,7 +132,7 @@ class Draft:
     @property
     def writes(self) -> bool:
         """Whether anything has to be written to the portal for it."""
-        return self.action in (ADD, UPDATE, COMPLETE) or bool(self.attach)
+        return self.action in (ADD, UPDATE, COMPLETE, DEFER) or self.renews or bool(self.attach)
 
     def fail(self, error: errors.B24ToolsError) -> None:
         """This line could not be done; the others go on."""

@@ -13,6 +13,7 @@ from b24tools.jobs.assign import result
 from b24tools.jobs.assign.draft import (
     ADD,
     COMPLETE,
+    DEFER,
     DONE,
     UPDATE,
     Draft,
@@ -22,6 +23,8 @@ from b24tools.jobs.assign.draft import (
     surname_of,
     wanted_end,
 )
+from b24tools.jobs.assign.ledger import UNKNOWN
+from b24tools.jobs.assign.pace import is_unbegun
 from b24tools.jobs.assign.promise import promise_of
 from b24tools.jobs.assign.reading import Portal
 from b24tools.jobs.assign.workers import workload_of
@@ -43,10 +46,14 @@ class Drafter:
         calendar: WorkCalendar,
         now: datetime,
         *,
+        found: Mapping[str, Task],
+        others: Mapping[str, Sequence[Task]],
         our_tasks: Iterable[int],
         last_assigned: Mapping[int, datetime],
         attached: Mapping[tuple[str, str, str], str],
     ) -> None:
+        self._found = found
+        self._others = others
         self._rules = rules
         self._staff = staff
         self._portal = portal
@@ -67,10 +74,8 @@ class Drafter:
 
     def draft(self, items: Sequence[Item]) -> list[Draft]:
         """A draft for every line, in the order in which work is given out."""
-        for item in items:  # what is known by id or key is not free to be adopted by title
-            found = self._by_key_or_id(item)
-            if found:
-                self._taken.add(found.id)
+        # what is known by id or key is not free to be adopted by title
+        self._taken = {task.id for tasks in (self._found.values(), *self._others.values()) for task in tasks}
         drafts: dict[str, Draft] = {}
         for _order_id, lines in groupby(items, key=lambda item: item.order.id):
             drafts |= self._draft_order(list(lines))
@@ -117,8 +122,9 @@ class Drafter:
 
     def _draft(self, item: Item, before: Sequence[Draft]) -> Draft:
         """The draft of a line; `before`: the operations that have to be done first."""
-        draft = Draft(item, estimate_s=rounded(item.line.minutes, self._rules.step_s))
-        draft.task = self._by_key_or_id(item) or self._by_title(item)
+        estimate_s = rounded(item.line.minutes, self._rules.step_s)
+        draft = Draft(item, estimate_s=estimate_s, ordered_s=estimate_s)
+        draft.task = self._found.get(item.key) or self._by_title(item)
         match = self._staff.position(item.line.position, item.order.department, self._rules.excluded)
         draft.department = match.departments[0] if match.departments else None
         draft.inside = frozenset(person.id for person in match.people)
@@ -126,8 +132,10 @@ class Drafter:
         draft.not_before, draft.after = self._not_before(item, before)
         if draft.task is not None:
             self._taken.add(draft.task.id)
-            draft.spare = [task for task in self._portal.by_key.get(item.key, []) if task.id != draft.task.id]
+            draft.others = list(self._others.get(item.key, ()))
             self._keep(draft)
+        elif item.order.cancelled:
+            draft.warnings.append(_("the order is cancelled and has no task for this line: none is made"))
         elif item.order.done:
             draft.warnings.append(_("the order is finished and has no task for this line: nothing to complete"))
         else:
@@ -144,14 +152,6 @@ class Drafter:
         return earliest, after
 
     # finding
-
-    def _by_key_or_id(self, item: Item) -> Task | None:
-        tasks = self._portal.by_key.get(item.key, [])
-        known = item.known
-        by_id = self._portal.of_line(known) if known else None
-        if by_id is not None and not any(task.is_open for task in tasks):
-            return by_id
-        return next((task for task in tasks if task.is_open), tasks[0] if tasks else None)
 
     def _by_title(self, item: Item) -> Task | None:
         """A task without a key, made by the system before us or by us on a portal that drops keys."""
@@ -170,55 +170,100 @@ class Drafter:
         assert task is not None  # noqa: S101 - the caller found it
         draft.responsible = (task.responsible_id, self._name_of(task))
         draft.start, draft.end, draft.deadline = task.start, task.end, task.deadline
+        draft.estimate_s = task.estimate_s or draft.ordered_s
+        is_trusted = item.is_trusted(task)
         if item.known:
             draft.deadline_from_slot = bool(item.known.sent_values.get("deadline_from_slot"))
             draft.auditor_id = item.known.sent_values.get("auditor_id")
-        else:
-            self._infer_sent(draft, task)
+        before = item.known.sent_values.get("onec", {}) if item.known and is_trusted else self._infer_sent(draft, task)
         if item.order.done:
-            self._complete(draft, task)
+            if task.status != Status.COMPLETED:
+                draft.action, draft.outcome = COMPLETE, "completed"
+            return
+        if item.order.cancelled:
+            self._put_off(draft, task)
             return
         if (pinned := self._rules.pin_for(item.line.position)) and pinned != task.responsible_id:
             draft.warnings.append(_("the task exists: --to does not change who does it"))
         adopting = not task.xml_id and item.known is None
+        changed = {name for name, value in item.values.items() if before.get(name) != value}
         if task.status in DONE:
-            if item.known and self._changed(item):
+            if changed and not adopting:
                 draft.warnings.append(_("the task is finished on the portal: changes of the order are not written"))
             return
+        if task.status == Status.DEFERRED:
+            self._take_up(draft)
         if adopting:
             draft.action, draft.outcome = UPDATE, "adopted"
             draft.fields["XML_ID"] = item.key
-        elif item.known:
-            self._update(draft, task, self._changed(item))
-        if item.known and not adopting:
-            draft.attach = [
-                file for file in item.order.files if self._attached.get((item.key, file.name, file.sha256)) != "done"
-            ]
-            if draft.attach and draft.outcome == result.CHANGED_NOTHING:
-                draft.outcome = "updated"
+            return
+        sent_s = item.known.estimate_s if item.known and is_trusted else task.estimate_s
+        self._update(draft, task, changed, sent_s)
+        draft.attach = [file for file in item.order.files if not (is_trusted and self._is_attached(item, file))]
+        if item.known and is_trusted and draft.attach and draft.outcome == result.CHANGED_NOTHING:
+            draft.outcome = "updated"
 
-    def _infer_sent(self, draft: Draft, task: Task) -> None:
-        """What the ledger would know of a task of ours if it had not been lost."""
-        auditor_id = self._auditor(draft.item.order)
+    def _is_attached(self, item: Item, file: onec.Attachment) -> bool:
+        return self._attached.get((item.key, file.name, file.sha256)) == "done"
+
+    def _infer_sent(self, draft: Draft, task: Task) -> dict[str, Any]:
+        """What 1C sent last, as the task itself shows it; no value where it shows another."""
+        order, line = draft.item.order, draft.item.line
+        auditor_id = self._auditor(order)
         draft.auditor_id = auditor_id if auditor_id in task.auditor_ids else None
-        wanted = self._wanted_moment(draft.item.order)
+        wanted = self._wanted_moment(order)
         draft.deadline_from_slot = task.deadline is not None and task.deadline == task.end and task.deadline != wanted
+        before: dict[str, Any] = dict(draft.item.values)
+        if task.title.strip() != draft.item.title:
+            before["title"] = task.title
+        if task.estimate_s != rounded(line.minutes, self._rules.step_s):
+            before["minutes"] = UNKNOWN
+        if auditor_id and draft.auditor_id is None:
+            before["manager"] = UNKNOWN
+        described = onec.read_description(task.description)
+        if described is None:
+            if not onec.is_within(onec.description(order, line, self._rules.show_sum), task.description):
+                draft.warnings.append(
+                    _("somebody has edited the description of task {id}: it does not say what the order does").format(
+                        id=task.id
+                    )
+                )
+        else:
+            now = onec.read_description(onec.description(order, line, self._rules.show_sum)) or {}
+            before |= {
+                name: UNKNOWN for name in ("customer", "amount", "wanted") if described.get(name) != now.get(name)
+            }
+        return before
 
-    def _complete(self, draft: Draft, task: Task) -> None:
-        if task.status != Status.COMPLETED:
-            draft.action, draft.outcome = COMPLETE, "completed"
+    def _put_off(self, draft: Draft, task: Task) -> None:
+        """The order is cancelled: a task that nobody has begun frees its person's time."""
+        if is_unbegun(task):
+            draft.action, draft.outcome = DEFER, "updated"
+        elif task.is_open and task.status != Status.DEFERRED:
+            draft.warnings.append(
+                _("the order is cancelled, but {name} has begun task {id}: it was left").format(
+                    name=self._name_of(task), id=task.id
+                )
+            )
 
-    def _changed(self, item: Item) -> set[str]:
-        """Which of 1C's values differ from those last sent."""
-        before = item.known.sent_values.get("onec", {}) if item.known else {}
-        return {name for name, value in item.values.items() if before.get(name) != value}
+    def _take_up(self, draft: Draft) -> None:
+        """The task was put off: by us, as the order was cancelled, or by a person."""
+        known = draft.item.known
+        if known and known.sent_values.get("cancelled"):
+            draft.renews, draft.outcome = True, "updated"
+        else:
+            draft.warnings.append(
+                _("task {id} is deferred on the portal: renew it there if the work is to go on").format(
+                    id=draft.task.id if draft.task else 0
+                )
+            )
 
-    def _update(self, draft: Draft, task: Task, changed: set[str]) -> None:
+    def _update(self, draft: Draft, task: Task, changed: set[str], sent_s: int | None) -> None:
         item, order, fields = draft.item, draft.item.order, draft.fields
         if "title" in changed and task.title != item.title:
             fields["TITLE"] = item.title
-        if "minutes" in changed and draft.estimate_s != (item.known and item.known.estimate_s):
-            fields["TIME_ESTIMATE"] = draft.estimate_s
+        if "minutes" in changed and draft.ordered_s != sent_s:
+            fields["TIME_ESTIMATE"] = draft.estimate_s = draft.ordered_s
             self._move_end(draft, task)
         if "wanted" in changed:
             self._set_deadline(draft, draft.end)
@@ -226,9 +271,10 @@ class Drafter:
         described = {"customer", "wanted", "amount"} if self._rules.show_sum else {"customer", "wanted"}
         if changed & described:
             fields["DESCRIPTION"] = onec.description(order, item.line, self._rules.show_sum)
-        creator = self._creator(order)
-        if "department" in changed and self._portal.owner.admin and creator != task.created_by:
-            fields["CREATED_BY"] = creator
+        if "department" in changed and self._portal.owner.admin:
+            creator = self._creator(order)
+            if creator != task.created_by:
+                fields["CREATED_BY"] = creator
         if "manager" in changed:
             others = [one for one in task.auditor_ids if one != draft.auditor_id]
             draft.auditor_id = self._auditor(order)
@@ -255,7 +301,7 @@ class Drafter:
                 _("with the new time it meets the next work of {name}").format(name=self._name_of(task))
             )
         known = draft.item.known
-        if draft.deadline_from_slot and known and task.deadline == known.deadline:
+        if draft.deadline_from_slot and task.deadline == (known.deadline if known else task.end):
             draft.deadline = end
             draft.fields["DEADLINE"] = self._text(end)
         draft.end = end
@@ -280,9 +326,13 @@ class Drafter:
         draft.responsible = (choice.responsible_id, self._people[choice.responsible_id].name)
         draft.start, draft.end = choice.start, choice.finish
         self._set_deadline(draft, choice.finish)
-        draft.action, draft.outcome = ADD, "created"
         draft.auditor_id = self._auditor(item.order)
-        draft.fields = self._new_fields(draft)
+        try:
+            draft.fields = self._new_fields(draft)
+        except errors.B24ToolsError as error:
+            draft.fail(error)
+        else:
+            draft.action, draft.outcome = ADD, "created"
 
     def _choose(self, draft: Draft, match: Match) -> Choice:
         position = draft.item.line.position
@@ -370,12 +420,23 @@ class Drafter:
         return wanted.astimezone(UTC)
 
     def _creator(self, order: onec.Order) -> int:
-        """The head of the order's department; only an administrator may name another creator than himself."""
-        if not self._portal.owner.admin:
-            return self._portal.owner.id
+        """The head of the order's department, else the webhook's owner, else B24_FALLBACK_USER.
+
+        Only an administrator may name another creator than himself. A webhook that has outlived its owner belongs to a
+        system user whom `user.get` does not show: what he creates would belong to no person.
+        """
+        owner = self._portal.owner
+        if not owner.admin:
+            return owner.id
         department = self._staff.department_named(order.department) if order.department else None
-        head = self._people.get(department.head_id) if department and department.head_id else None
-        return head.id if head and head.active else self._portal.owner.id
+        ids = (department.head_id if department else None, owner.id, self._rules.fallback_user)
+        people = (self._people.get(one) for one in ids if one)
+        if creator := next((person.id for person in people if person and person.active), None):
+            return creator
+        raise errors.B24ToolsError(
+            _("no person can be the creator of the task: the webhook's owner is no employee of the portal any more"),
+            _("Create the webhook anew as an active administrator, or set B24_FALLBACK_USER."),
+        )
 
     def _auditor(self, order: onec.Order) -> int | None:
         if not order.manager:

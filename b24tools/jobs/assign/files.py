@@ -87,49 +87,62 @@ class Files:
         found = methods.children(folder_id, stored).run(self._client)
         return first_id(one for one in found if one[2] == "file" and one[1] == stored)
 
-    def leave_out_attached(self, drafts: Sequence[Draft]) -> None:
-        """What was being attached when an earlier run was cut may hang there already, or may be about to."""
-        states = self._store.task_files(draft.item.key for draft in drafts if draft.attach)
-        unsure = {
-            draft.task.id: (draft, [file for file in draft.attach if states.get(mark(draft, file)) == "writing"])
-            for draft in drafts
-            if draft.task and draft.error is None
-        }
-        unsure = {task_id: (draft, files) for task_id, (draft, files) in unsure.items() if files}
-        if not unsure:
+    def leave_out_attached(self, drafts: Sequence[Draft], since: datetime | None = None) -> None:
+        """Ask what hangs on the tasks before anything is attached to them: twice attached cannot be taken back.
+
+        What was being attached when an earlier run was cut, or in a request that left at `since`, may hang there
+        already, or may be about to.
+        """
+        waiting = {draft.task.id: draft for draft in drafts if draft.task and draft.attach and draft.error is None}
+        if not waiting:
             return
-        there: dict[int, set[int]] = {}
+        states = self._store.task_files(draft.item.key for draft in waiting.values())
+        orders = {draft.item.order.id for draft in waiting.values()}
+        ids = {
+            (one.order_id, one.name, one.sha256): (one.file_id, one.stored_name) for one in self._store.files(orders)
+        }
+        there: dict[int, set[int | str]] = {}
+
+        def is_there(draft: Draft, task_id: int, file: onec.Attachment) -> bool:
+            order = draft.item.order
+            file_id, stored = ids.get((order.id, file.name, file.sha256), (0, onec.stored_name(order.number, file)))
+            return bool({file_id, stored} & there[task_id])
 
         def look() -> bool:
-            there.update(self._attached_to(list(unsure)))
+            there.update(self._attached_to(list(waiting)))
             return all(
-                {self.id_of(draft, file) for file in files} <= there[task_id]
-                for task_id, (draft, files) in unsure.items()
+                is_there(draft, task_id, file)
+                for task_id, draft in waiting.items()
+                for file in draft.attach
+                if states.get(mark(draft, file)) == "writing"
             )
 
-        # twice attached cannot be mended, so what may be under way is waited for to the end
-        since = latest([draft.item.known.writing_since for draft, _files in unsure.values() if draft.item.known])
+        earlier = [draft.item.known.writing_since for draft in waiting.values() if draft.item.known]
+        since = latest([since, *earlier])
         try:
             self._pace.look_until(since or datetime.min.replace(tzinfo=UTC), look, self._rules.zone)
         except errors.PortalError as error:
-            for draft, _files in unsure.values():
+            for draft in waiting.values():
                 draft.fail(error)
             return
-        for task_id, (draft, files) in unsure.items():
-            present = [file for file in files if self.id_of(draft, file) in there[task_id]]
+        for task_id, draft in waiting.items():
+            present = [file for file in draft.attach if is_there(draft, task_id, file)]
             self._store.save_task_files([mark(draft, file) for file in present], "done")
             draft.attach = [file for file in draft.attach if file not in present]
-            if draft.action == KEEP and not draft.attach:
+            if draft.attach and draft.outcome == CHANGED_NOTHING:
+                draft.outcome = "updated"
+            elif draft.action == KEEP and not draft.attach and not draft.renews:
                 draft.outcome = CHANGED_NOTHING
 
-    def _attached_to(self, task_ids: Sequence[int]) -> dict[int, set[int]]:
-        """The disk objects that hang on these tasks."""
+    def _attached_to(self, task_ids: Sequence[int]) -> dict[int, set[int | str]]:
+        """What hangs on these tasks: the disk objects, and their names."""
         queries = {str(task_id): methods.attachments(task_id) for task_id in task_ids}
         items = self._client.batch({key: query.command for key, query in queries.items()})
         ties = {key: query.of(items[key]) for key, query in queries.items()}
         objects = {str(tie): methods.attached_file(tie) for found in ties.values() for tie in found}
-        items = self._client.batch({key: query.command for key, query in objects.items()})
-        return {int(key): {objects[str(tie)].of(items[str(tie)]) for tie in found} for key, found in ties.items()}
+        items = self._client.batch({key: query.command for key, query in objects.items()}) if objects else {}
+        files = {int(key): query.of(items[key]) for key, query in objects.items()}
+        return {int(key): {value for tie in found for value in files[tie]} for key, found in ties.items()}
 
 
 def files_of(draft: Draft) -> Sequence[onec.Attachment]:

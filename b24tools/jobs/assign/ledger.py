@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from b24tools.jobs.assign.draft import ADD, UPDATE, Draft
+from b24tools.models import Task
 from b24tools.store import LedgerTask
 
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
@@ -28,14 +30,18 @@ def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
         start=draft.start,
         end=draft.end,
         deadline=item.known.deadline if kept and item.known else draft.deadline,
-        estimate_s=draft.estimate_s,
+        estimate_s=draft.ordered_s,
         sent_values={
             "onec": item.values,
             "auditor_id": draft.auditor_id,
             "deadline_from_slot": draft.deadline_from_slot,
+            "cancelled": item.order.cancelled,
         },
         assigned_at=now if draft.action == ADD else (item.known.assigned_at if item.known else None),
         writing_since=None,
+        position_id=item.line.position_id,
+        old_key=item.known.old_key if item.known else None,
+        other_tasks=item.known.other_tasks if item.known else (),
     )
 
 
@@ -44,6 +50,7 @@ def may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
     before = known.sent_values.get("onec", {})
     changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
     sent_values = {**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}}
+    sent_values["under_way"] = {name: value for name, value in draft.fields.items() if name != "DESCRIPTION"}
     if draft.deadline and draft.deadline_from_slot and "DEADLINE" in draft.fields:
         sent_values["deadline_under_way"] = draft.deadline.isoformat()
     return replace(
@@ -56,6 +63,24 @@ def may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
 
 
 def has_ended(draft: Draft, known: LedgerTask) -> bool:
-    """Whether no update of the line can be under way: none is unanswered, or the task shows it."""
-    changed_at = draft.task.changed_at if draft.task else None
-    return known.writing_since is None or (changed_at is not None and changed_at >= known.writing_since)
+    """Whether no update of the line can be under way: none is unanswered, or the task shows all its values."""
+    fields: dict[str, Any] = known.sent_values.get("under_way", {})
+    if known.writing_since is None:
+        return True
+    return bool(fields) and draft.task is not None and all(_shows(draft.task, *field) for field in fields.items())
+
+
+def _shows(task: Task, name: str, value: Any) -> bool:
+    shown: dict[str, object] = {
+        "TITLE": task.title,
+        "TIME_ESTIMATE": task.estimate_s,
+        "START_DATE_PLAN": task.start,
+        "END_DATE_PLAN": task.end,
+        "DEADLINE": task.deadline,
+        "CREATED_BY": task.created_by,
+        "AUDITORS": sorted(task.auditor_ids),
+        "XML_ID": task.xml_id,
+    }
+    if name in ("START_DATE_PLAN", "END_DATE_PLAN", "DEADLINE"):
+        value = datetime.fromisoformat(value) if value else None
+    return name in shown and shown[name] == (sorted(value) if name == "AUDITORS" else value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
 from b24tools import errors
@@ -13,20 +13,51 @@ from b24tools.models import Status, Task
 from b24tools.store import LedgerTask
 
 EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
-CLOCKS_APART = timedelta(hours=1)  # at most, the portal's and ours
+CLOCKS_APART = timedelta(hours=1)  # at most, where only this machine's clock is known
+CLOCK_ERROR = timedelta(seconds=2)  # `server.time` has whole seconds
 TOUCHED_S = 5  # the portal itself may change a task this long after making it
 
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pace:
-    """Time and talk: the clock, how to sleep, whom to tell."""
+    """Time and talk: the clock, how to sleep, whom to tell.
 
-    clock: Callable[[], datetime]
+    `monotonic`: seconds that no change of the machine's clock moves; by default the machine's clock itself.
+    """
+
+    machine_clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     progress: Progress
     say: Callable[[str], None]
+    monotonic: Callable[[], float] | None = None
+    skew: timedelta = field(default=timedelta(), init=False)
+    _synced: tuple[datetime, float] | None = field(default=None, init=False)
+
+    def clock(self) -> datetime:
+        """The moment by the portal's clock, aware UTC; by the machine's until the portal's is known."""
+        if self._synced is None:
+            return self.machine_clock()
+        moment, seconds = self._synced
+        return moment + timedelta(seconds=self._seconds() - seconds)
+
+    def sync(self, server_now: datetime, asked_at: datetime) -> None:
+        """Take over the portal's clock, read between `asked_at` (by this machine's clock) and now.
+
+        What lies within that time, give or take what `server.time` leaves out, is no difference.
+        """
+        now = self.machine_clock()
+        nearest = min(max(server_now, asked_at - CLOCK_ERROR), now + CLOCK_ERROR)
+        self.skew = server_now - nearest
+        self._synced = now + self.skew, self._seconds()
+
+    def portal_time(self, moment: datetime) -> datetime:
+        """A moment of this machine's clock by the portal's, not later than now."""
+        return min(moment + self.skew, self.clock())
+
+    def _seconds(self) -> float:
+        return self.monotonic() if self.monotonic else self.machine_clock().timestamp()
 
     def look_until(
         self, since: datetime, look: Callable[[], bool], zone: tzinfo, *, at_most_s: float = EXECUTES_S
@@ -65,7 +96,7 @@ def find_lost(portal: Portal, lost: Sequence[LedgerTask], ours: Collection[int])
     found: dict[str, Task] = {}
     taken = set(ours)
     looks: tuple[Callable[[LedgerTask], list[Task]], ...] = (
-        lambda line: portal.by_key.get(line.key, []),
+        lambda line: [task for key in (line.key, *line.old_keys) for task in portal.by_key.get(key, [])],
         lambda line: [task for task in _titled(portal, line, taken) if _is_as_sent(task, line)],
         lambda line: _titled(portal, line, taken),
     )
@@ -85,7 +116,7 @@ def _titled(portal: Portal, line: LedgerTask, taken: Collection[int]) -> list[Ta
         task
         for task in portal.titled.get(line.order_id, [])
         if task.id not in taken
-        and task.xml_id in ("", line.key)
+        and line.is_carried_by(task.xml_id)
         and task.title.strip() == line.title
         and (since is None or task.created_at is None or task.created_at >= since - CLOCKS_APART)
     ]
@@ -95,10 +126,17 @@ def _is_as_sent(task: Task, line: LedgerTask) -> bool:
     return (task.estimate_s, task.responsible_id) == (line.estimate_s, line.responsible_id)
 
 
-def untouched(task: Task) -> bool:
-    """Whether nobody did anything to it since it was made."""
-    changed = task.changed_at and task.created_at and task.changed_at - task.created_at > timedelta(seconds=TOUCHED_S)
-    return task.status in (Status.NEW, Status.PENDING) and not (changed or task.spent_s or task.comments)
+def is_untouched(task: Task) -> bool:
+    """Whether the task looks as it was made: what people write in its chat moves only the date of its activity."""
+    created = task.created_at
+    moments = (task.changed_at, task.activity_at)
+    moved = created is None or any(moment and moment - created > timedelta(seconds=TOUCHED_S) for moment in moments)
+    return is_unbegun(task) and not (moved or task.comments)
+
+
+def is_unbegun(task: Task) -> bool:
+    """Whether the work on an open task has not begun."""
+    return task.status in (Status.NEW, Status.PENDING) and not (task.spent_s or task.date_start)
 
 
 def may_still_run() -> errors.PortalUncertain:

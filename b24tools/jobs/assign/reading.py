@@ -13,6 +13,7 @@ from b24tools.bitrix import chains, directory, methods
 from b24tools.bitrix.batches import Command, Item, is_batchable
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Places
+from b24tools.bitrix.zones import PortalClock, read_iso
 from b24tools.i18n import _
 from b24tools.models import Absence, Owner, Person, Task
 from b24tools.store import LedgerTask
@@ -57,8 +58,9 @@ class Portal:
     """The answers. `by_key` lists the tasks of a key, the lowest id first."""
 
     owner: Owner
-    zone: tzinfo
+    clock: PortalClock
     places: Places
+    server_now: datetime | None = None
     by_id: dict[int, Task] = field(default_factory=dict)
     by_key: dict[str, list[Task]] = field(default_factory=dict)
     titled: dict[str, list[Task]] = field(default_factory=dict)
@@ -71,10 +73,19 @@ class Portal:
     missing_scopes: list[str] = field(default_factory=list)
     absences_problem: str = ""
 
+    @property
+    def zone(self) -> tzinfo:
+        """In whose wall clock dates are to be read."""
+        return self.clock.zone
+
+    def read_task(self, row: Mapping[str, Any]) -> Task:
+        """A task from its row. The first row that the portal shows tells which zone is in force."""
+        return methods.read_task(row, self.clock.see([row]))
+
     def of_line(self, known: LedgerTask) -> Task | None:
         """The task that the ledger has for a line. One with another's key is not it: a restored portal repeats ids."""
         task = self.by_id.get(known.task_id or 0)
-        return task if task is not None and task.xml_id in ("", known.key) else None
+        return task if task is not None and known.is_carried_by(task.xml_id) else None
 
 
 def read_portal(client: Client, questions: Questions) -> Portal:
@@ -92,10 +103,11 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     spare = _people_to_check(questions, room - len(chain))
     items = ask(client, {**commands, **spare, **chain})
     owner = methods.profile().of(items["profile"])
-    portal = Portal(owner, _zone(owner, items, questions.zone), questions.places)
+    portal = Portal(owner, _clock(owner, items, questions.zone), questions.places)
+    portal.server_now = read_iso(methods.server_time().of(items["server"]))
     _read_places(portal, items, questions)
-    remember(portal, _tasks(items, "keys", portal.zone), questions.keys)
-    for task in _tasks(items, "ids", portal.zone):
+    remember(portal, _tasks(items, "keys", portal), questions.keys)
+    for task in _tasks(items, "ids", portal):
         portal.by_id[task.id] = task
     _read_titled(client, portal, items, questions.titles, questions.keys)
     _read_people(client, portal, items, questions)
@@ -142,7 +154,7 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
     items = ask(client, commands)
     for key in keys:
         portal.by_key.pop(key, None)
-    remember(portal, _tasks(items, "keys", portal.zone), keys)
+    remember(portal, _tasks(items, "keys", portal), keys)
     _read_titled(client, portal, items, titles, keys)
 
 
@@ -237,8 +249,11 @@ def _absence_queries(
     }
 
 
-def _zone(owner: Owner, items: Mapping[str, Item], configured: ZoneInfo) -> tzinfo:
-    return methods.owner_zone(owner, configured, methods.server_time().of(items["server"]))
+def _clock(owner: Owner, items: Mapping[str, Item], configured: ZoneInfo) -> PortalClock:
+    clock = PortalClock(owner, configured, methods.server_time().of(items["server"]))
+    lists = [item.result for item in items.values() if isinstance(item.result, dict) and "tasks" in item.result]
+    clock.see([row for one in lists for row in methods.task_rows(one)])
+    return clock
 
 
 def _read_places(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
@@ -271,12 +286,12 @@ def _read_files(portal: Portal, items: Mapping[str, Item], questions: Questions)
                 portal.stored[name] = file_id
 
 
-def _tasks(items: Mapping[str, Item], prefix: str, zone: tzinfo) -> list[Task]:
+def _tasks(items: Mapping[str, Item], prefix: str, portal: Portal) -> list[Task]:
     """The tasks of the items `prefix` and `prefix0`, `prefix1`, …"""
     found = []
     for key, item in items.items():
         if key == prefix or key.rstrip("0123456789") == prefix:
-            found += [methods.read_task(row, zone) for row in methods.task_rows(item.value)]
+            found += [portal.read_task(row) for row in methods.task_rows(item.value)]
     return found
 
 
@@ -294,7 +309,7 @@ def _read_titled(
         if group_id is not None:
             command = methods.tasks_titled(question.part, group_id, question.since).command
             rows = [*rows, *_rest(client, chains.TASKS, command, rows)]
-        tasks = [methods.read_task(row, portal.zone) for row in rows]
+        tasks = [portal.read_task(row) for row in rows]
         portal.titled[question.order_id] = [task for task in tasks if task.group_id == group_id]
         remember(portal, tasks, keys)
 
@@ -320,7 +335,7 @@ def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], crew: 
     if not read.complete:
         for page in client.pages(chains.TASKS, methods.open_work_of(crew), after=read.last_id, length=BATCH):
             rows += page
-    portal.open += [methods.read_task(row, portal.zone) for row in rows]
+    portal.open += [portal.read_task(row) for row in rows]
 
 
 def _read_people(client: Client, portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:

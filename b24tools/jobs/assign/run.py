@@ -12,10 +12,11 @@ from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
-from b24tools.jobs.assign.draft import DONE, Draft, Item, Rules, late_from, surname_of, wanted_end
+from b24tools.jobs.assign.draft import DONE, Draft, Item, Rules, late_from, rounded, surname_of, wanted_end
 from b24tools.jobs.assign.drafter import Drafter
 from b24tools.jobs.assign.files import files_of
 from b24tools.jobs.assign.hours import not_known, unchecked_years, working_hours
+from b24tools.jobs.assign.matching import items_of, match_tasks
 from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
 from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, FAILED, OrderResult, TaskResult, outcome_of
@@ -25,6 +26,7 @@ from b24tools.planning.calendar import WorkCalendar
 from b24tools.staff import Staff, nearest_name, same_name
 from b24tools.store import LedgerTask, Store
 
+NOTICEABLE_SKEW = timedelta(minutes=5)
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
 
 
@@ -70,7 +72,7 @@ def _rounds(batch: Sequence[onec.Order]) -> Iterator[list[onec.Order]]:
     """An order that comes twice in one run is a change of the first: they go one after the other."""
     current: list[onec.Order] = []
     for order in batch:
-        if any(order.id.lower() == other.id.lower() for other in current):
+        if any(order.id == other.id for other in current):
             yield current
             current = []
         current.append(order)
@@ -89,18 +91,21 @@ class _Run:
         self._warnings = list(warnings)
         self._before: dict[str, str | None] = {}
         self._under_way: set[str] = set()  # lines whose task the portal may still be making
+        self._found: dict[str, Task] = {}  # the task of each line, by its key
+        self._others: dict[str, list[Task]] = {}  # what else carries a key of it
+        self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
 
     def run(self) -> list[OrderResult]:
         ids = [order.id for order in self._orders]
         self._before = self._tools.store.order_outcomes(ids)
         ledger = self._tools.store.ledger(ids)
         company = self._company(ledger)
-        titles = self._title_questions(ledger)
-        questions = self._questions(company, ledger, titles)
-        portal = self._read(questions, ledger)
+        portal, questions = self._read(company, ledger)
         self._check_owner(portal)
-        items = _items(self._orders, ledger)
-        if handed_over := _handed_over(items, portal, questions.workers):
+        self._notice_restore(portal)
+        items = items_of(self._orders, ledger, self._compare)
+        self._found, self._others = match_tasks(items, ledger, portal, self._rules.step_s)
+        if handed_over := _handed_over(items, self._found, self._rules.step_s, questions.workers):
             reading.read_workers(self._tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         company = _as_answered(company, portal, questions.workers)
@@ -113,7 +118,7 @@ class _Run:
             for draft in drafts:
                 if draft.item.key in self._under_way and draft.task is None and draft.error is None:
                     draft.fail(may_still_run())
-            self._write(company, portal, titles, drafts)
+            self._write(company, portal, questions.titles, drafts)
         return [self._report(order, drafter, drafts, portal, ledger) for order in self._orders]
 
     # reading
@@ -137,37 +142,34 @@ class _Run:
         """The positions without people for which work is to be given out."""
         lines = [
             (item.line.position, item.order.department)
-            for item in _items(self._orders, ledger)
-            if not (item.order.done or (item.known and item.known.task_id))
+            for item in items_of(self._orders, ledger)
+            if not (item.order.done or item.order.cancelled or (item.known and item.known.task_id))
         ]
         vacant = [line for line in lines if not company.staff.position(*line).people]
         return {f"{same_name(position)}|{same_name(department or '')}" for position, department in vacant}
 
-    def _questions(
-        self,
-        company: Company,
-        ledger: Mapping[str, LedgerTask],
-        titles: Sequence[TitleQuestion],
-    ) -> Questions:
+    def _questions(self, company: Company, ledger: Mapping[str, LedgerTask]) -> Questions:
         rules, staff = self._rules, company.staff
-        items = _items(self._orders, ledger)
+        items = items_of(self._orders, ledger)
         workers: dict[int, Person | None] = {}
         for item in items:
-            if item.order.done:
+            if item.order.done or item.order.cancelled:
                 continue  # it gives out no work
             for person in staff.position(item.line.position, item.order.department, rules.excluded).people:
                 workers[person.id] = person
         special = [user for user in (rules.fallback_user, *rules.pins.values()) if user]
         workers |= dict.fromkeys(special)
+        owner_id = self._tools.client.owner_id
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         files = {onec.stored_name(order.number, file) for order in self._orders for file in order.files}
         known_files = self._tools.store.files([order.id for order in self._orders])
+        keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(ledger))]
         return Questions(
-            keys=list(dict.fromkeys([*(item.key for item in items), *(line.key for line in _lost(ledger))])),
-            task_ids=sorted({task.task_id for task in ledger.values() if task.task_id}),
-            titles=titles,
-            people=sorted({*special, *heads}),
+            keys=list(dict.fromkeys(key for keys in keys_of for key in keys)),
+            task_ids=sorted({one for row in ledger.values() for one in (row.task_id, *row.other_tasks) if one}),
+            titles=self._title_questions(items, ledger),
+            people=sorted({*special, *heads, *([owner_id] if owner_id else [])}),
             surnames=sorted({surname_of(order.manager) for order in self._orders if order.manager}),
             workers=sorted(workers),
             file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
@@ -179,13 +181,13 @@ class _Run:
             places=company.places,
         )
 
-    def _title_questions(self, ledger: Mapping[str, LedgerTask]) -> list[TitleQuestion]:
+    def _title_questions(self, items: Sequence[Item], ledger: Mapping[str, LedgerTask]) -> list[TitleQuestion]:
         """Of orders with lines that have no task yet.
 
         The replaced service may have made one, without a key, and so may we, on a portal that drops keys.
         """
         found: dict[str, TitleQuestion] = {}
-        for item in _items(self._orders, ledger):
+        for item in items:
             order = item.order
             if order.id in found or (item.known and item.known.task_id):
                 continue
@@ -203,11 +205,17 @@ class _Run:
             return company.open_total
         return known + UNKNOWN_PERSON_TASKS * len(strangers)
 
-    def _read(self, questions: Questions, ledger: dict[str, LedgerTask]) -> Portal:
+    def _read(self, company: Company, ledger: dict[str, LedgerTask]) -> tuple[Portal, Questions]:
         """The portal as it is now; the ledger learns which tasks an earlier run that was cut has made."""
         tools = self._tools
-        asked_at = tools.pace.clock()
+        questions = self._questions(company, ledger)
+        asked_at = tools.pace.machine_clock()
         portal, questions = self._read_once(questions)
+        if abs(tools.pace.skew) > CLOCKS_APART / 2:  # the questions were about another time
+            company = replace(company, places=portal.places)
+            asked_at = tools.pace.machine_clock()
+            portal, questions = self._read_once(self._questions(company, ledger))
+        asked_at = tools.pace.portal_time(asked_at)
         if not self._dry_run:
             tools.store.remember_host(tools.client.host)
         lost = _lost(ledger)
@@ -229,11 +237,14 @@ class _Run:
         for task in portal.open:
             counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
         tools.directory.remember_open_counts(counts)
-        return portal
+        return portal, questions
 
     def _read_once(self, questions: Questions) -> tuple[Portal, Questions]:
         tools = self._tools
+        asked_at = tools.pace.machine_clock()
         portal = reading.read_portal(tools.client, questions)
+        if portal.server_now is not None:
+            tools.pace.sync(portal.server_now, asked_at)
         if portal.places != questions.places:
             tools.directory.remember_places(portal.places)
             questions = replace(questions, places=portal.places)
@@ -255,7 +266,7 @@ class _Run:
 
     def _wait_for_lost(self, portal: Portal, questions: Questions, lost: Sequence[LedgerTask]) -> bool:
         """An earlier send was cut: the portal may still be making its tasks. Whether it cannot be any more."""
-        keys = [line.key for line in lost]
+        keys = [key for line in lost for key in line.keys]
 
         def look() -> bool:
             reading.look_up(self._tools.client, portal, keys, questions.titles)
@@ -278,6 +289,33 @@ class _Run:
                 method="profile",
             )
         self._warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
+
+    def _notice_restore(self, portal: Portal) -> None:
+        """Trust the portal more than a ledger older than the tasks made with it, and than a wrong clock; say so."""
+        tools = self._tools
+        store, now = tools.store, tools.pace.clock()
+        if abs(tools.pace.skew) > NOTICEABLE_SKEW:
+            self._warnings.append(
+                _(
+                    "this machine's clock is wrong: it shows {machine}, the portal's {portal}; the portal's counts"
+                ).format(
+                    machine=f"{(now - tools.pace.skew).astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
+                    portal=f"{now.astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
+                )
+            )
+        last = store.last_known_task()
+        newer = {task.id: task.xml_id for task in portal.open if task.id > last > 0}
+        newer = {task_id: key for task_id, key in newer.items() if key.startswith(onec.KEY_PREFIX)}
+        known = store.known_keys(newer.values())
+        if store.notice_restore(now, newer=[task_id for task_id, key in newer.items() if key not in known]):
+            self._warnings.append(
+                _(
+                    "the database is older than the tasks on the portal: was a backup restored, or does another data "
+                    "folder serve this portal? Orders sent again are compared with the portal's tasks; "
+                    "b24tools snapshot --since brings the closed tasks back"
+                )
+            )
+        self._compare = store.orders_to_compare(order.id for order in self._orders)
 
     # drafting
 
@@ -302,8 +340,10 @@ class _Run:
             portal,
             calendar,
             self._tools.pace.clock(),
+            found=self._found,
+            others=self._others,
             our_tasks=store.our_tasks([task.id for task in portal.open]),
-            last_assigned=store.last_assigned(),
+            last_assigned=store.last_assigned(self._tools.pace.clock()),
             attached=store.task_files([item.key for item in items]),
         )
 
@@ -323,7 +363,8 @@ class _Run:
         now = tools.pace.clock()
         for order in self._orders:
             tools.store.save_order(order.id, order.number, now)
-        Writer(tools.client, tools.store, portal, self._rules, tools.pace, titles).write(drafts)
+        writer = Writer(tools.client, tools.store, portal, self._rules, tools.pace, titles)
+        self._warnings += writer.write(drafts)
         if portal.places != company.places:
             tools.directory.remember_places(portal.places)
 
@@ -377,24 +418,20 @@ def _as_answered(company: Company, portal: Portal, workers: Sequence[int]) -> Co
     return replace(company, staff=Staff(staff.departments.values(), people, staff.root_id))
 
 
-def _handed_over(items: Sequence[Item], portal: Portal, workers: Sequence[int]) -> list[int]:
+def _handed_over(items: Sequence[Item], found: Mapping[str, Task], step_s: int, workers: Sequence[int]) -> list[int]:
     """Who has a task whose minutes changed without being asked about: people of other departments."""
-    found = set()
+    people = set()
     for item in items:
-        task = portal.of_line(item.known) if item.known else None
-        if item.known and task is not None and not item.order.done:
-            before = item.known.sent_values.get("onec", {}).get("minutes")
-            if task.is_open and before != item.line.minutes and task.responsible_id not in workers:
-                found.add(task.responsible_id)
-    return sorted(found)
-
-
-def _items(batch: Sequence[onec.Order], ledger: Mapping[str, LedgerTask]) -> list[Item]:
-    return [
-        Item(order, number, line, key, onec.title(order, line), ledger.get(key))
-        for order in batch
-        for number, (line, key) in enumerate(zip(order.lines, onec.line_keys(order), strict=True))
-    ]
+        task = found.get(item.key)
+        if task is None or not task.is_open or item.order.done or task.responsible_id in workers:
+            continue
+        if item.known and item.is_trusted(task):
+            is_changed = item.known.sent_values.get("onec", {}).get("minutes") != item.line.minutes
+        else:
+            is_changed = task.estimate_s != rounded(item.line.minutes, step_s)
+        if is_changed:
+            people.add(task.responsible_id)
+    return sorted(people)
 
 
 def _lost(ledger: Mapping[str, LedgerTask]) -> list[LedgerTask]:

@@ -6,28 +6,43 @@ names. A write whose answer never came is looked up before it is repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from b24tools import errors, onec
-from b24tools.bitrix import batches, methods
+from b24tools.bitrix import batches, codes, methods
 from b24tools.bitrix.batches import Command, Item
 from b24tools.bitrix.client import Client
+from b24tools.bitrix.dropped import dropped_fields
 from b24tools.i18n import _
 from b24tools.jobs.assign import decisions, ledger, reading
-from b24tools.jobs.assign.draft import ADD, COMPLETE, UPDATE, Draft, Rules
+from b24tools.jobs.assign.draft import ADD, COMPLETE, DEFER, UPDATE, Draft, Rules
 from b24tools.jobs.assign.files import Files, Mark, files_of, mark
-from b24tools.jobs.assign.pace import Pace, Progress, find_lost, latest, may_still_run, untouched
+from b24tools.jobs.assign.pace import (
+    CLOCK_ERROR,
+    EXECUTES_S,
+    TOUCHED_S,
+    Pace,
+    Progress,
+    find_lost,
+    is_untouched,
+    latest,
+    may_still_run,
+)
 from b24tools.jobs.assign.places import PlaceMaker
 from b24tools.jobs.assign.reading import Portal, TitleQuestion
 from b24tools.models import Status, Task
-from b24tools.store import LedgerTask, Store
+from b24tools.store import LedgerTask, LostWrite, Store
 
 __all__ = ["Pace", "Progress", "Writer"]
 
 BATCH = 49  # of the 50 commands of a request: one asks about the people
-ATTACH, DELETE = "attach", "delete"
+ATTACH, DELETE, RENEW = "attach", "delete", "renew"
+
+_log = logging.getLogger("b24tools")
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,7 @@ class Write:
     verb: str
     command: Command
     file: onec.Attachment | None = None
+    spare: Task | None = None
 
 
 class Writer:
@@ -63,16 +79,21 @@ class Writer:
         self._repeated: list[Draft] = []
         self._answered: list[LedgerTask] = []
         self._attached: list[Mark] = []
+        self._dropped: dict[str, bool] = {}  # the fields that were sent, and whether the portal dropped them
 
-    def write(self, drafts: Sequence[Draft]) -> None:
-        """Write all; each draft ends with its outcome or its error. Raises only what stops the machine itself."""
+    def write(self, drafts: Sequence[Draft]) -> list[str]:
+        """Write all; each draft ends with its outcome or its error. Answers what is to be said of the whole run.
+
+        Raises only what stops the machine itself.
+        """
         self._note_adds(drafts)
+        self._choose_spares([draft for draft in drafts if draft.others and draft.error is None])
         busy = [draft for draft in drafts if draft.writes or draft.spare]
+        self._files.leave_out_attached(busy)
         self._places.prepare(
             [draft for draft in busy if draft.action == ADD], [draft for draft in busy if files_of(draft)]
         )
         self._files.upload(busy)
-        self._files.leave_out_attached(busy)
         self._let_updates_end(busy)
         writes = self._commands(busy)
         done = 0
@@ -83,6 +104,7 @@ class Writer:
         self._approve([draft for draft in busy if draft.action == COMPLETE and draft.error is None])
         self._remove_duplicates()
         self._note_kept(drafts)
+        return self._note_dropped()
 
     # before
 
@@ -129,20 +151,26 @@ class Writer:
                 found.append(Write(draft, ADD, methods.add_task(fields)))
             if task is None:
                 continue
+            if draft.renews:
+                found.append(Write(draft, RENEW, methods.renew_task(task.id)))
             if draft.action == UPDATE:
                 found.append(Write(draft, UPDATE, methods.update_task(task.id, draft.fields)))
             if draft.action == COMPLETE:
                 found.append(Write(draft, COMPLETE, methods.complete_task(task.id)))
+            if draft.action == DEFER:
+                found.append(Write(draft, DEFER, methods.defer_task(task.id)))
             found += [
                 Write(draft, ATTACH, methods.attach_file(task.id, self._files.id_of(draft, file)), file)
                 for file in draft.attach
             ]
-            found += [Write(draft, DELETE, methods.delete_task(spare.id)) for spare in _deletable(draft)]
+            found += [Write(draft, DELETE, methods.delete_task(spare.id), spare=spare) for spare in draft.spare]
         return found
 
     def _send(self, chunk: Sequence[Write]) -> None:
-        self._note_sending(chunk, self._pace.clock())
+        noted_at = self._pace.clock()
+        self._note_sending(chunk, noted_at)
         lost: list[Draft] = []
+        doubtful: dict[str, errors.PortalError] = {}
         items, people = self._ask(chunk)
         since = self._left_at(items)  # the client may have waited long before it
         for write, item in zip(chunk, items, strict=True):
@@ -153,25 +181,78 @@ class Writer:
                 uncertain = isinstance(error, errors.PortalUncertain)
                 if write.verb == ADD and (uncertain or item.error is None):  # lost, or an answer that says nothing
                     lost.append(draft)
+                elif write.verb == ADD and codes.may_have_been_done("tasks.task.add", error):
+                    doubtful[draft.item.key] = error
                 elif uncertain and write.verb != DELETE:
                     draft.fail(error)
                 else:
-                    self._refused(draft, write.verb, error)
+                    self._refused(write, error)
         _warn_of_leavers([write.draft for write in chunk if write.verb == ADD], people)
         unsure = {write.draft.item.key for write in chunk if _is_uncertain(write.draft)}
-        unsure |= {draft.item.key for draft in lost}
+        unsure |= {draft.item.key for draft in lost} | doubtful.keys()
         self._answered = [replace(row, writing_since=since) if row.key in unsure else row for row in self._answered]
-        self._flush()
-        if unsure:
-            self._store.mark_sent(unsure, since)
-        self._store.mark_answered({write.draft.item.key for write in chunk} - unsure)
+        answered = {write.draft.item.key for write in chunk} - unsure
+        with self._store.transaction():
+            self._flush()
+            self._store.forget_lost_writes(answered, noted_at)
+            self._store.end_lost_writes(unsure, noted_at, since + timedelta(seconds=EXECUTES_S))
+            if unsure:
+                self._store.mark_sent(unsure, since)
+            self._store.mark_answered(answered)
+        if doubtful:
+            self._look_after_errors([write for write in chunk if write.draft.item.key in doubtful], doubtful)
         if lost:
             self._settle(lost, since)
+
+    def _look_after_errors(self, writes: Sequence[Write], doubtful: dict[str, errors.PortalError]) -> None:
+        """Look up the tasks whose `add` was answered with an error: the portal saves the task before chat and files."""
+        drafts = [write.draft for write in writes if write.verb == ADD]
+        orders = {draft.item.order.id for draft in drafts}
+        titles = [title for title in self._titles if title.order_id in orders]
+        try:
+            reading.look_up(self._client, self._portal, list(doubtful), titles)
+        except errors.PortalError:
+            for draft in drafts:  # the ledger has it as sent: the next run looks again
+                draft.fail(doubtful[draft.item.key])
+            return
+        found = self._found(drafts, self._pace.clock())
+        for write in writes:
+            draft, error = write.draft, doubtful[write.draft.item.key]
+            if write.verb != ADD:
+                continue
+            if task := found.get(draft.item.key):
+                draft.warnings.append(
+                    _("the portal made task {id}, but answered with an error: {reason}").format(
+                        id=task.id, reason=error.message
+                    )
+                )
+                self._added(draft, task, all_done=False)
+            else:
+                self._refused(write, error)
+        self._flush()
+        self._store.mark_answered(list(doubtful))
+        self._attach_missing([draft for draft in drafts if draft.error is None], None)
+
+    def _attach_missing(self, drafts: Sequence[Draft], since: datetime | None) -> None:
+        """Hang on tasks whose making was disturbed what their answer did not vouch for."""
+        drafts = [draft for draft in drafts if draft.task and draft.item.order.files]
+        for draft in drafts:
+            draft.attach = list(draft.item.order.files)
+        self._files.leave_out_attached(drafts, since)
+        writes = [
+            Write(draft, ATTACH, methods.attach_file(draft.task.id, self._files.id_of(draft, file)), file)
+            for draft in drafts
+            if draft.task and draft.error is None
+            for file in draft.attach
+        ]
+        for chunk in _chunks(writes):
+            self._send(chunk)
 
     def _left_at(self, items: Sequence[Item]) -> datetime:
         """When the last request left whose fate is not known; not before that, if nobody knows."""
         lost = [item.error for item in items if isinstance(item.error, errors.PortalUncertain)]
-        return latest([error.sent_at for error in lost]) or self._pace.clock()
+        sent = latest([error.sent_at for error in lost])
+        return self._pace.portal_time(sent) if sent else self._pace.clock()
 
     def _note_sending(self, chunk: Sequence[Write], since: datetime) -> None:
         """Before a batch leaves, the ledger knows everything that may be different after it."""
@@ -181,10 +262,29 @@ class Writer:
             if write.verb == UPDATE and write.draft.item.known
         )
         self._store.mark_sent({write.draft.item.key for write in chunk}, since)
-        self._store.mark_writing([write.draft.item.key for write in chunk if write.verb == ADD], since)
+        self._note_adding([write for write in chunk if write.verb == ADD], since)
         added = [mark(write.draft, file) for write in chunk if write.verb == ADD for file in files_of(write.draft)]
         attached = [mark(write.draft, write.file) for write in chunk if write.file]
         self._store.save_task_files([*added, *attached], "writing")
+
+    def _note_adding(self, writes: Sequence[Write], since: datetime) -> None:
+        """Before tasks are made, note what would have been made if the answer never came."""
+        self._store.mark_writing([write.draft.item.key for write in writes], since)
+        until = since + timedelta(seconds=self._rules.retry_s + EXECUTES_S)
+        fields = {write.draft.item.key: write.command.params["fields"] for write in writes}
+        self._store.save_lost_writes(
+            LostWrite(
+                key=key,
+                sent_at=since,
+                until_at=until,
+                title=values["TITLE"],
+                group_id=values["GROUP_ID"],
+                responsible_id=values["RESPONSIBLE_ID"],
+                created_by=values["CREATED_BY"],
+                estimate_s=values["TIME_ESTIMATE"],
+            )
+            for key, values in fields.items()
+        )
 
     def _flush(self) -> None:
         """What a batch achieved goes to the ledger in one piece; lost before that, it is found by key."""
@@ -219,44 +319,54 @@ class Writer:
     def _take(self, write: Write, item: Item) -> None:
         """Read one answer; raises its error."""
         draft, value = write.draft, item.value
+        if write.verb in (ADD, UPDATE):
+            self._compare(write.command.params["fields"], methods.task_row(value, write.command.method))
         if write.verb == ADD:
-            task = methods.read_task(methods.task_row(value, "tasks.task.add"), self._portal.zone)
+            task = self._portal.read_task(methods.task_row(value, "tasks.task.add"))
             if task.xml_id != draft.item.key:
                 draft.warnings.append(
                     _("the portal does not keep external keys (XML_ID): tasks are found again by their titles")
                 )
             self._added(draft, task)
-            self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb == UPDATE:
-            methods.task_row(value, "tasks.task.update")
             self._answered.append(ledger.row(draft, "done", self._pace.clock()))
-            if draft.item.known is None:  # the service that made the task gave it the files, too
+            if draft.outcome == "adopted":  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
-        elif write.verb == COMPLETE:
-            draft.task = methods.read_task(methods.task_row(value, "tasks.task.complete"), self._portal.zone)
+        elif write.verb in (COMPLETE, DEFER, RENEW):
+            draft.task = self._portal.read_task(methods.task_row(value, write.command.method))
+            if write.verb != COMPLETE:
+                self._answered.append(ledger.row(draft, "done", self._pace.clock()))
         elif write.file is not None:
             self._attached.append(mark(draft, write.file))
-        else:
-            draft.warnings.append(
-                _("a second task of this line, made by a send that was cut, was deleted: the first stays")
+        elif write.spare is not None:
+            message = _("task {id}, a second one of this line that a lost request had made, was deleted").format(
+                id=write.spare.id
             )
+            draft.warnings.append(message)
+            _log.info(message)
 
-    def _refused(self, draft: Draft, verb: str, error: errors.PortalError) -> None:
-        if verb == ADD:
+    def _refused(self, write: Write, error: errors.PortalError) -> None:
+        draft = write.draft
+        if write.verb == ADD:
             self._answered.append(ledger.row(draft, "planned", self._pace.clock()))
             self._store.forget_decisions(self._settled([draft]))
-        if verb == DELETE and isinstance(error, errors.PortalUncertain):
-            draft.warnings.append(
-                _(
-                    "whether a second task of this line was deleted is not known ({reason}); send the order again"
-                ).format(reason=error.message)
-            )
-        elif verb == DELETE:
-            draft.warnings.append(_("a second task of this line could not be deleted: {reason}").format(reason=error))
-        else:
+        if write.spare is None:
             draft.fail(error)
+        elif isinstance(error, errors.PortalUncertain):
+            draft.warnings.append(
+                _("whether task {id}, a second one of this line, was deleted is not known ({reason})").format(
+                    id=write.spare.id, reason=error.message
+                )
+            )
+        else:
+            draft.warnings.append(
+                _("task {id}, a second one of this line, could not be deleted: {reason}").format(
+                    id=write.spare.id, reason=error
+                )
+            )
 
-    def _added(self, draft: Draft, task: Task) -> None:
+    def _added(self, draft: Draft, task: Task, *, all_done: bool = True) -> None:
+        """Take the task as the line's. `all_done`: the portal said so, hence its files hang on it."""
         draft.task = task
         if draft.responsible is None or task.responsible_id != draft.responsible[0]:  # by an earlier run
             draft.responsible = (task.responsible_id, task.responsible_name or f"#{task.responsible_id}")
@@ -267,6 +377,8 @@ class Writer:
                 task.estimate_s,
             )
         self._answered.append(ledger.row(draft, "done", self._pace.clock()))
+        if all_done:
+            self._attached += [mark(draft, file) for file in draft.item.order.files]
 
     # lost answers
 
@@ -285,8 +397,9 @@ class Writer:
             found = self._found(lost, since)
             for draft in lost:
                 if task := found.get(draft.item.key):
-                    self._added(draft, task)
+                    self._added(draft, task, all_done=False)
             self._flush()
+            self._attach_missing([draft for draft in lost if draft.task], since)
             missing = [draft for draft in lost if draft.task is None]
             if settled:
                 self._repeated += lost
@@ -303,17 +416,70 @@ class Writer:
 
     def _send_again(self, drafts: Sequence[Draft]) -> None:
         chunk = [write for write in self._commands(drafts) if write.verb == ADD]
-        self._store.mark_writing([write.draft.item.key for write in chunk], self._pace.clock())
+        noted_at = self._pace.clock()
+        self._note_adding(chunk, noted_at)
         items, _people = self._ask(chunk)
         for write, item in zip(chunk, items, strict=True):
+            key = write.draft.item.key
             try:
                 self._take(write, item)
-            except errors.PortalUncertain as error:
-                write.draft.fail(error)
-                self._store.mark_sent([write.draft.item.key], error.sent_at or self._pace.clock())
+                self._store.forget_lost_writes([key], noted_at)
             except errors.PortalError as error:
-                self._refused(write.draft, ADD, error)
+                sent_at = error.sent_at if isinstance(error, errors.PortalUncertain) else None
+                left_at = self._pace.portal_time(sent_at) if sent_at else self._pace.clock()
+                if isinstance(error, errors.PortalUncertain) or codes.may_have_been_done("tasks.task.add", error):
+                    write.draft.fail(error)
+                    self._store.mark_sent([key], left_at)
+                    self._store.end_lost_writes([key], noted_at, left_at + timedelta(seconds=EXECUTES_S))
+                else:
+                    self._refused(write, error)
+                    self._store.forget_lost_writes([key], noted_at)
         self._flush()
+
+    # a second task of a line
+
+    def _choose_spares(self, drafts: Sequence[Draft]) -> None:
+        """Decide which of the tasks with a line's key may be deleted; the others are left, and named.
+
+        That is what a lost request of ours made, as it was made: nothing else that carries our key is ours to delete,
+        a person's copy least of all.
+        """
+        lost = self._store.lost_writes([draft.item.key for draft in drafts])
+        ours = {
+            other.id: other
+            for draft in drafts
+            for other in draft.others
+            if draft.task is not None and draft.task.is_open and _is_of_lost_write(other, lost.get(draft.item.key, ()))
+        }
+        clean = self._without_history(list(ours.values()))
+        for draft in drafts:
+            draft.spare = [other for other in draft.others if other.id in clean]
+            for other in draft.others:
+                if other.is_open and other.id not in clean:
+                    draft.warnings.append(
+                        _("task {id} carries the key of this line as well (a copy?): it was left").format(id=other.id)
+                    )
+
+    def _without_history(self, tasks: Sequence[Task]) -> set[int]:
+        """Those of the tasks to whom nothing happened but their creation, as far as the portal tells."""
+        if not tasks:
+            return set()
+        queries = {str(task.id): methods.task_history(task.id, self._portal.zone) for task in tasks}
+        try:
+            items = self._client.batch({key: query.command for key, query in queries.items()})
+        except errors.PortalError:
+            return set()
+        clean = set()
+        for task in tasks:
+            try:
+                happened = queries[str(task.id)].of(items[str(task.id)])
+            except errors.PortalError:
+                continue
+            if any(name == "NEW" for name, _moment in happened) and all(
+                name == "NEW" or _is_at_creation(moment, task) for name, moment in happened
+            ):
+                clean.add(task.id)
+        return clean
 
     def _remove_duplicates(self) -> None:
         """Once more at the end of a run with lost answers: a first send may have ended after the second."""
@@ -322,13 +488,13 @@ class Writer:
         try:
             reading.look_up(self._client, self._portal, [draft.item.key for draft in self._repeated])
             for draft in self._repeated:
-                tasks = [task for task in self._portal.by_key.get(draft.item.key, []) if task.is_open]
-                if len(tasks) > 1:
-                    draft.spare = tasks[1:]
-                    self._added(draft, tasks[0])
-            doubled = [draft for draft in self._repeated if draft.spare]
-            if doubled:
-                self._send([write for write in self._commands(doubled) if write.verb == DELETE])
+                tasks = self._portal.by_key.get(draft.item.key, [])
+                draft.others = [task for task in tasks if draft.task is not None and task.id != draft.task.id]
+            doubled = [draft for draft in self._repeated if draft.others]
+            self._choose_spares(doubled)
+            writes = [write for write in self._commands(doubled) if write.verb == DELETE]
+            for chunk in _chunks(writes):
+                self._send(chunk)
         except errors.PortalError as error:
             for draft in self._repeated:
                 draft.warnings.append(
@@ -338,6 +504,25 @@ class Writer:
                 )
 
     # after
+
+    def _compare(self, fields: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+        """Note which fields the portal dropped."""
+        dropped = dropped_fields(fields, row)
+        self._dropped |= {name: self._dropped.get(name, False) or name in dropped for name in fields if fields[name]}
+
+    def _note_dropped(self) -> list[str]:
+        """Remember for `doctor` which fields the portal dropped, and say it once."""
+        if not self._dropped:
+            return []
+        dropped = [name for name, is_dropped in self._dropped.items() if is_dropped]
+        self._store.note_dropped(dropped, self._dropped, self._pace.clock())
+        if not dropped:
+            return []
+        return [
+            _("the portal dropped {fields} without an error: its plan seems not to include them").format(
+                fields=", ".join(dropped)
+            )
+        ]
 
     def _approve(self, drafts: Sequence[Draft]) -> None:
         """A completed task may wait for its creator's control; and 200 may come with nothing done."""
@@ -352,7 +537,7 @@ class Writer:
             for key, draft in waiting.items():
                 try:
                     row = methods.task_row(items[key].value, "tasks.task.approve")
-                    draft.task = methods.read_task(row, self._portal.zone)
+                    draft.task = self._portal.read_task(row)
                 except errors.PortalError as error:
                     draft.fail(error)
         for draft in drafts:
@@ -374,24 +559,25 @@ class Writer:
             known, task = draft.item.known, draft.task
             if task is None or draft.error or draft.action in (ADD, UPDATE):
                 continue
-            if known is None:
+            if known is None or not draft.item.is_trusted(task):
                 self._store.save_ledger([ledger.row(draft, "done", now)])
-                self._store.save_task_files([mark(draft, file) for file in draft.item.order.files], "done")
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
                 self._store.save_ledger([replace(known, state="done", task_id=task.id, writing_since=None)])
 
 
-def _deletable(draft: Draft) -> list[Task]:
-    """Second tasks of the line that nobody has touched; of the others people are told."""
-    found = []
-    for spare in draft.spare:
-        if spare.is_open and draft.task is not None and draft.task.is_open and untouched(spare):
-            found.append(spare)
-        elif spare.is_open:
-            draft.warnings.append(
-                _("task {id} is a second one of this line; somebody works on it, so it was left").format(id=spare.id)
-            )
-    return found
+def _is_of_lost_write(task: Task, writes: Iterable[LostWrite]) -> bool:
+    """Whether a request of ours that was never answered made the task, and it is as it was made."""
+    return is_untouched(task) and any(
+        task.created_at is not None
+        and write.sent_at - CLOCK_ERROR <= task.created_at <= write.until_at + CLOCK_ERROR
+        and (write.key, write.title, write.group_id, write.responsible_id, write.created_by, write.estimate_s)
+        == (task.xml_id, task.title, task.group_id, task.responsible_id, task.created_by, task.estimate_s)
+        for write in writes
+    )
+
+
+def _is_at_creation(moment: datetime | None, task: Task) -> bool:
+    return bool(moment and task.created_at and moment - task.created_at <= timedelta(seconds=TOUCHED_S))
 
 
 def _warn_of_leavers(added: Iterable[Draft], people: Item | None) -> None:

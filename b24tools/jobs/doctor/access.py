@@ -1,4 +1,4 @@
-"""The webhook: its address, whose it is, what it may, the portal's clock, limits and keys."""
+"""The webhook: its address, whose it is, what it may, the portal's clock, zone and keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from b24tools import errors
 from b24tools.bitrix import address, methods, probes
+from b24tools.bitrix.zones import PortalClock, find_zone
 from b24tools.i18n import _
 from b24tools.jobs.doctor.asking import Answers, Known
 from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, listed, ok, warn
@@ -18,6 +18,7 @@ from b24tools.jobs.doctor.subject import Subject
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 A_LITTLE_OFF = timedelta(seconds=60)
 FAR_OFF = timedelta(minutes=10)
+REFUSALS = {"NO_AUTH_FOUND", "INVALID_CREDENTIALS", "EXPIRED_TOKEN", "INVALID_TOKEN", "AUTHORIZATION_ERROR"}
 READING_TAKES = timedelta(seconds=1)  # the server's clock is told in whole seconds
 
 
@@ -51,19 +52,30 @@ def check_address(subject: Subject) -> Check:
     return ok("webhook", told)
 
 
+def check_refusal(error: errors.B24ToolsError, told: str) -> Check | None:
+    """What is wrong with a webhook whose calls the portal refuses; None for any other error. `told`: its address."""
+    if not isinstance(error, errors.PortalError) or error.portal_code.upper() not in REFUSALS:
+        return None
+    return fail(
+        "webhook",
+        _("{told}; the portal refuses it: {reason}").format(told=told, reason=error.message),
+        _(
+            "Open the webhook on the portal (Developer resources → Other → Incoming webhook). If it was deleted, or "
+            "edited by another administrator (that makes a new code), or if its date has passed, create it again; if "
+            "its owner was dismissed or has lost the right to use webhooks, let an active administrator create it. "
+            "Then put its URL into BITRIX_WEBHOOK_URL."
+        ),
+    )
+
+
 def check(subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
     """What the first batch tells about the webhook and the portal."""
     yield from guarded("owner", lambda: [_owner(subject, answers)])
     yield from _scopes(answers)
     yield from guarded("clock", lambda: [_clock(answers)])
     yield from guarded("zones", lambda: [_zones(subject, answers)])
-    yield _limits(answers)
     yield from guarded("tasks", lambda: [_tasks(answers)])
     yield from guarded("keys", lambda: [_keys(answers, known)])
-    yield ok(
-        "default_deadline",
-        _("cannot be read without making a task; b24tools always says a deadline, so it never counts"),
-    )
 
 
 def missing_scopes(answers: Answers) -> set[str]:
@@ -108,6 +120,18 @@ def _misshape(url: str) -> str:
 def _owner(subject: Subject, answers: Answers) -> Check:
     owner = answers.read("profile", methods.profile())
     told = f"{owner.name} (#{owner.id})"
+    if is_system_user(subject, answers):
+        detail = _(
+            "the webhook's owner was dismissed, and it lives on as the invisible user #{id}: tasks that he creates "
+            "belong to nobody"
+        ).format(id=owner.id)
+        mend = _("Let an active administrator create the webhook anew, and put its URL into BITRIX_WEBHOOK_URL")
+        if subject.fallback_user and owner.admin:
+            detail = _("{detail}; user {fallback} of B24_FALLBACK_USER creates them instead").format(
+                detail=detail, fallback=subject.fallback_user
+            )
+            return warn("owner", detail, f"{mend}.")
+        return fail("owner", detail, _("{mend}; until then set B24_FALLBACK_USER: he creates them.").format(mend=mend))
     if owner.admin:
         return ok("owner", _("{name}, an administrator").format(name=told))
     detail = _("{name} is no administrator, and sees only a part of the tasks").format(name=told)
@@ -115,6 +139,18 @@ def _owner(subject: Subject, answers: Answers) -> Check:
     if subject.non_admin:
         return warn("owner", _("{detail}; B24_NON_ADMIN=1 plans by these").format(detail=detail), mend)
     return fail("owner", detail, mend)
+
+
+def is_system_user(subject: Subject, answers: Answers) -> bool:
+    """Whether the webhook has outlived its owner: its calls are another user's than its address says.
+
+    Where the address has a login in place of the id, it is a user whom `user.get` does not show.
+    """
+    owner = answers.read("profile", methods.profile())
+    in_address = address.read(subject.webhook_url).owner_id
+    if in_address:
+        return in_address != owner.id
+    return answers.knows_people and answers.failure is None and owner.id not in answers.people
 
 
 def _scopes(answers: Answers) -> Iterator[Check]:
@@ -169,49 +205,41 @@ def _clock(answers: Answers) -> Check:
 
 
 def _zones(subject: Subject, answers: Answers) -> Check:
+    """The zone in whose wall clock the portal writes dates: the offset of a task's date shows it."""
     owner = answers.read("profile", methods.profile())
     now = answers.after.astimezone(UTC)
     server_text = answers.read("server", methods.server_time())
-    read_in = methods.owner_zone(owner, subject.zone, server_text)
-    ours = now.astimezone(subject.zone).utcoffset()
-    names = _("B24_TZ {ours}; owner: {owner}; server: {server}").format(
-        ours=subject.zone.key, owner=owner.time_zone or _("as the server"), server=server_text[-6:]
+    clock = PortalClock(owner, subject.zone, server_text)
+    rows = answers.read("newest", probes.newest_tasks())
+    read_in = clock.see(rows)
+    sources = {
+        "profile": _("the profile of the webhook's owner"),
+        "settings": _("B24_TZ, and the portal's offset agrees"),
+        "offset": _("the offset of the tasks' dates"),
+        "server": _("the server's offset, there is no task yet"),
+    }
+    told = _("dates are read in {zone} (from: {source}); B24_TZ {ours}, server {server}").format(
+        zone=read_in, source=sources[clock.source], ours=subject.zone.key, server=server_text[-6:]
     )
-    if owner.time_zone and not _is_zone(owner.time_zone):
+    if owner.time_zone and not find_zone(owner.time_zone):
         return warn(
             "zones",
-            _("{names}: that of the owner is unknown here").format(names=names),
+            _("{told}; the owner's zone {zone} is unknown here").format(told=told, zone=owner.time_zone),
             _("Choose another time zone in the profile of the webhook's owner."),
         )
-    if now.astimezone(read_in).utcoffset() != ours:
+    if clock.warning:
         return warn(
             "zones",
-            _("{names}: dates are read in the owner's zone, hours of work are meant in B24_TZ").format(names=names),
+            f"{told}; {clock.warning}",
+            _("Set B24_TZ to the portal's time zone, or choose it in the profile of the webhook's owner."),
+        )
+    if now.astimezone(read_in).utcoffset() != now.astimezone(subject.zone).utcoffset():
+        return warn(
+            "zones",
+            _("{told}: hours of work are meant in B24_TZ").format(told=told),
             _("Set B24_TZ to the zone of the plant; if it is, the owner's profile has another one."),
         )
-    return ok("zones", names)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        return False
-    return True
-
-
-def _limits(answers: Answers) -> Check:
-    spent = [
-        float(item.time["operating"])
-        for item in answers.items.values()
-        if isinstance(item.time.get("operating"), (int, float))
-    ]
-    if not spent:
-        return ok("limits", _("the portal tells no counters of server time (an own server, or the limiter is off)"))
-    return ok(
-        "limits",
-        _("the portal counts server time; the most used method has {n:.1f} s in ten minutes").format(n=max(spent)),
-    )
+    return ok("zones", told)
 
 
 def _tasks(answers: Answers) -> Check:

@@ -40,7 +40,7 @@ def _group(subject: Subject, answers: Answers) -> Check:
             _("{name} is archived: it takes no tasks").format(name=told),
             _("Take the project out of the archive, or set B24_GROUP to another one."),
         )
-    if not _may_create(answers, chosen.id):
+    if not may_create(answers, chosen.id):
         return fail(
             "group",
             _("{name}: the webhook's owner may not make tasks there").format(name=told),
@@ -57,7 +57,7 @@ def _group(subject: Subject, answers: Answers) -> Check:
     return ok("group", told)
 
 
-def _may_create(answers: Answers, group_id: int) -> bool:
+def may_create(answers: Answers, group_id: int) -> bool:
     """What the portal says of the right; an administrator has it. Where it says nothing, nothing is held against it."""
     if answers.read("profile", methods.profile()).admin or not answers.has("may_create"):
         return True

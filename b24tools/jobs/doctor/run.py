@@ -1,4 +1,4 @@
-"""The whole examination: as far as it can go, and never a trace left."""
+"""The whole examination: as far as it can go, and never a trace left but what `--write-probe` is asked for."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ from b24tools.bitrix.client import Client
 from b24tools.i18n import _, ngettext
 from b24tools.jobs.doctor import access, company, kept, machine, order, places, settings, worktime
 from b24tools.jobs.doctor.asking import Answers, Known, ask
-from b24tools.jobs.doctor.checks import FAIL, Check, from_error, ok
+from b24tools.jobs.doctor.checks import FAIL, Check, fail, from_error, ok
 from b24tools.jobs.doctor.subject import Subject
 from b24tools.reader import Reader, open_reader
 
 POSITIONS_OF = timedelta(days=180)
 
 OpenClient = Callable[[], AbstractContextManager[Client]]
+Probe = Callable[[Client, Subject, Answers], list[Check]]
 
 
-def examine(subject: Subject, open_client: OpenClient, clock: Callable[[], datetime]) -> list[Check]:
-    """Every check, in the order in which one mends. `clock` tells the moment in the zone that times are shown in."""
+def examine(
+    subject: Subject, open_client: OpenClient, clock: Callable[[], datetime], probe: Probe | None = None
+) -> list[Check]:
+    """Every check, in the order in which one mends. `clock` tells the moment in the zone that times are shown in.
+
+    `probe`: what writes to the portal, on request only.
+    """
     checks = [*settings.check(subject), *machine.check(subject, clock())]
     with _database(subject, checks) as opened:
         known = Known()
@@ -31,13 +37,16 @@ def examine(subject: Subject, open_client: OpenClient, clock: Callable[[], datet
         checks.append(settings.outgoing_token(subject, known.mode))
         address = access.check_address(subject)
         checks.append(address)
-        answers = None
+        answers, probed = None, list[Check]()
         if address.status != FAIL:
-            answers = _ask(subject, known, opened, open_client, clock, checks)
+            answers, probed = _ask(subject, known, opened, open_client, clock, checks, probe)
     if answers is not None:
         checks += _sections(subject, answers, known)
     checks += order.check(subject, answers, known, clock())
-    return checks
+    if probe is not None and not probed:
+        mend = _("Begin with the first that fails, then try again.")
+        probed = [fail("probe task", _("not made: the portal did not answer what was asked before"), mend)]
+    return checks + probed
 
 
 @contextmanager
@@ -76,8 +85,9 @@ def _ask(
     open_client: OpenClient,
     clock: Callable[[], datetime],
     checks: list[Check],
-) -> Answers | None:
-    """What the portal says; one line, if it says nothing."""
+    probe: Probe | None,
+) -> tuple[Answers | None, list[Check]]:
+    """What the portal says, and what the probe found; one line, if it says nothing."""
     try:
         with open_client() as client:
             checks.append(settings.rate(subject, client.host))
@@ -86,13 +96,17 @@ def _ask(
             answers = ask(client, subject, known, order.orders_of(subject), clock)
             if answers.failure is not None:
                 checks.append(from_error("portal", answers.failure))
-                return answers
+                return answers, []
             requests = ngettext("{n} request", "{n} requests", client.requests).format(n=client.requests)
             checks.append(ok("portal", _("{url} answers ({requests})").format(url=client.url, requests=requests)))
+            return answers, [] if probe is None else probe(client, subject, answers)
     except errors.B24ToolsError as error:
-        checks.append(from_error("portal", error))
-        return None
-    return answers
+        webhook = next(place for place, one in enumerate(checks) if one.check == "webhook")
+        if refused := access.check_refusal(error, checks[webhook].detail):
+            checks[webhook] = refused
+        else:
+            checks.append(from_error("portal", error))
+        return None, []
 
 
 def _sections(subject: Subject, answers: Answers, known: Known) -> list[Check]:

@@ -1,0 +1,142 @@
+"""Which line of an order each row of the ledger, and each task on the portal, belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from b24tools import onec
+from b24tools.jobs.assign.draft import Item, rounded
+from b24tools.jobs.assign.reading import Portal
+from b24tools.models import Task
+from b24tools.staff import same_name
+from b24tools.store import LedgerTask
+
+
+def items_of(
+    batch: Sequence[onec.Order], ledger: Mapping[str, LedgerTask], compare: Collection[str] = ()
+) -> list[Item]:
+    """The lines of the orders, each with its row of the ledger. `compare`: orders that the portal knows better."""
+    return [item for order in batch for item in _items(order, ledger, order.id in compare)]
+
+
+def _items(order: onec.Order, ledger: Mapping[str, LedgerTask], compare: bool) -> list[Item]:
+    rows = match_rows(order, [row for row in ledger.values() if row.order_id == order.id])
+    taken = {row.key for row in ledger.values() if row.order_id == order.id}
+    names, old = onec.keys_by_name(order), onec.keys_of_0_1(order)
+    items = []
+    for number, (line, row, key) in enumerate(zip(order.lines, rows, onec.line_keys(order), strict=True)):
+        title = onec.title(order, line)
+        if row is not None:
+            items.append(Item(order, number, line, row.key, title, row, old_keys=row.old_keys, compare=compare))
+            continue
+        other = 1
+        while key in taken:  # by a row of the same position that is another line's now, or that no line has any more
+            other += 1
+            key = onec.make_key(order.id, f"{onec.identify(line)}:{other}")
+        taken.add(key)
+        items.append(Item(order, number, line, key, title, None, (names[number],), old[number]))
+    return items
+
+
+def match_rows(order: onec.Order, rows: Iterable[LedgerTask]) -> list[LedgerTask | None]:
+    """For each line the row of the ledger that is about it.
+
+    That is the one with the position's id; where the id was changed, left out or added, or where one line went and
+    another came, the one with the position's name. Lines of one position meet their rows by minutes, then by order.
+    """
+    free = sorted(rows, key=lambda row: row.line)
+    found: list[LedgerTask | None] = [None] * len(order.lines)
+    for is_alike in (_has_same_id, _has_same_name):
+        for by_minutes in (True, False):
+            for place, line in enumerate(order.lines):
+                if found[place] is not None:
+                    continue
+                alike = (row for row in free if is_alike(line, row))
+                row = next((row for row in alike if not by_minutes or _sent_minutes(row) == line.minutes), None)
+                if row is not None:
+                    free.remove(row)
+                    found[place] = row
+    return found
+
+
+def _has_same_id(line: onec.Line, row: LedgerTask) -> bool:
+    return line.position_id is not None and line.position_id == row.position_id
+
+
+def _has_same_name(line: onec.Line, row: LedgerTask) -> bool:
+    return same_name(line.position) == same_name(row.position)
+
+
+def _sent_minutes(row: LedgerTask) -> object:
+    return row.sent_values.get("onec", {}).get("minutes")
+
+
+def match_tasks(
+    items: Sequence[Item], ledger: Mapping[str, LedgerTask], portal: Portal, step_s: int
+) -> tuple[dict[str, Task], dict[str, list[Task]]]:
+    """For each line, by its key, its task, and whatever else carries a key of it.
+
+    Of several the ledger's is the line's; else one that looks like it, is open, and is the oldest. Lines of one
+    position that the ledger does not know meet their tasks by their estimate, then by their keys, then by order.
+    """
+    found: dict[str, Task] = {}
+    claimed = {row.task_id for row in ledger.values() if row.task_id}
+    for item in items:
+        if item.known and (task := portal.of_line(item.known)):
+            found[item.key] = task
+    left = [item for item in items if item.key not in found]
+    steps: tuple[tuple[Callable[[Item], list[Task]], bool], ...] = (
+        (lambda item: _related(item, left, portal), True),
+        (lambda item: _carrying(item, portal), False),
+        (lambda item: _related(item, left, portal), False),
+    )
+    for look, by_estimate in steps:
+        for item in left:
+            if item.key in found:
+                continue
+            estimate_s = rounded(item.line.minutes, step_s)
+            free = [task for task in look(item) if task.id not in claimed]
+            free = [task for task in free if not by_estimate or task.estimate_s == estimate_s]
+            if free:
+                found[item.key] = min(free, key=lambda task: _unlikeliness(task, item, portal))
+                claimed.add(found[item.key].id)
+    others: dict[str, list[Task]] = {}
+    for item in items:
+        merged = item.known.other_tasks if item.known else ()
+        more = [*_carrying(item, portal), *(portal.by_id[one] for one in merged if one in portal.by_id)]
+        others[item.key] = [task for task in dict.fromkeys(more) if task.id not in claimed or task.id in merged]
+        claimed |= {task.id for task in more}
+    return found, others
+
+
+def _carrying(item: Item, portal: Portal) -> list[Task]:
+    """The tasks with a key of the line. One of version 0.1 may have been cut, so the rest has to fit as well."""
+    return [
+        task
+        for key in item.keys
+        for task in portal.by_key.get(key, ())
+        if key not in item.old_keys or _looks_like(task, item, portal)
+    ]
+
+
+def _related(item: Item, items: Sequence[Item], portal: Portal) -> list[Task]:
+    """The tasks with a key of this line or of another one of the same position."""
+    alike = (
+        other
+        for other in items
+        if other.order is item.order
+        and (onec.identify(other.line) == onec.identify(item.line) or _names(other) == _names(item))
+    )
+    return [task for other in alike for task in _carrying(other, portal)]
+
+
+def _names(item: Item) -> str:
+    return same_name(item.line.position)
+
+
+def _looks_like(task: Task, item: Item, portal: Portal) -> bool:
+    return task.title.strip() == item.title and task.group_id == (portal.places.group_id or 0)
+
+
+def _unlikeliness(task: Task, item: Item, portal: Portal) -> tuple[bool, bool, bool, int]:
+    return task.xml_id != item.key, not _looks_like(task, item, portal), not task.is_open, task.id

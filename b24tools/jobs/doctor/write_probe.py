@@ -1,0 +1,347 @@
+"""`doctor --write-probe`: one task made, looked at and deleted, to settle what differs from portal to portal.
+
+Nothing in the checks names a person, the portal or the webhook: the block is for sending to the authors.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from b24tools import __version__, errors, hosts
+from b24tools.bitrix import codes, methods, probes, shapes
+from b24tools.bitrix.client import Client
+from b24tools.bitrix.dropped import dropped_fields
+from b24tools.i18n import _
+from b24tools.jobs.doctor import access
+from b24tools.jobs.doctor.asking import Answers
+from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, ok, warn
+from b24tools.jobs.doctor.places import may_create
+from b24tools.jobs.doctor.settings import CLOUD
+from b24tools.jobs.doctor.subject import Subject
+
+LONGER = "0123456789"  # behind a key of 50 characters
+LATE_PAUSES_S = (1, 2, 4, 8, 15, 15, 15, 0)  # the portal may work on a lost request for a minute
+DELETE_TRIES = 3
+NEAR = timedelta(minutes=5)
+LOOKED_AT = (
+    *("ID", "XML_ID", "GROUP_ID", "RESPONSIBLE_ID", "CREATED_BY", "AUDITORS", "ALLOW_TIME_TRACKING", "TIME_ESTIMATE"),
+    *("START_DATE_PLAN", "END_DATE_PLAN", "DEADLINE", "CREATED_DATE", "CHANGED_DATE", "ACTIVITY_DATE"),
+)
+
+Sleep = Callable[[float], None]
+Say = Callable[[str], None]
+
+
+def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: Say) -> list[Check]:
+    """Make the task, look at it and delete it, whatever happens in between."""
+    person = methods.profile().of(answers.items["profile"]).id
+    if access.is_system_user(subject, answers):
+        if subject.fallback_user is None:
+            mend = _("Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.")
+            return [fail("probe task", _("not made: the webhook's owner is nobody who could be given a task"), mend)]
+        person = subject.fallback_user
+    token = secrets.token_hex(20)
+    key = f"1c:doctor:{token}"  # 50 characters, as long as those of orders
+    title = "{title} ({token})".format(title=_("b24tools: a test, this task is being deleted"), token=token[:8])
+    fields = _fields(key, title, person, _project(subject, answers), answers.after)
+    checks: list[Check] = []
+    task_id: int | None = None
+    pauses: tuple[int, ...] = LATE_PAUSES_S
+    try:
+        # the documentation knows no `select` here; without one the portal makes the task's chat
+        answer = client.call("tasks.task.add", {"fields": fields, "select": ["ID", "XML_ID"]})
+        row = methods.task_row(answer.result, "tasks.task.add")
+        task_id = shapes.id_of(row, "id", "tasks.task.add")
+        for check in _look(client, row, task_id, fields, answers):
+            checks.append(check)
+    except errors.PortalError as error:
+        if not isinstance(error, errors.PortalUncertain):
+            pauses = (0,) if codes.may_have_been_done("tasks.task.add", error) else ()
+        checks.append(from_error("probe add" if task_id is None else "probe look", error))
+    finally:
+        checks.append(_clear_up(client, task_id, fields, sleep, say, pauses))
+    for name in (client.host, hosts.to_wire(client.host)):
+        checks = [replace(check, detail=check.detail.replace(name, "***")) for check in checks]
+    return checks
+
+
+def _project(subject: Subject, answers: Answers) -> int:
+    """The project for orders, where tasks may be made in it; else 0."""
+    try:
+        found = answers.read("group", probes.projects(subject.group))
+    except errors.PortalError:
+        return 0
+    return found[0].id if found and not found[0].archived and may_create(answers, found[0].id) else 0
+
+
+def _fields(key: str, title: str, person: int, group_id: int, now: datetime) -> dict[str, Any]:
+    """What `assign` sends, too."""
+    start = (now + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    fields = {
+        "TITLE": title,
+        "XML_ID": key,
+        "RESPONSIBLE_ID": person,
+        "CREATED_BY": person,
+        "AUDITORS": [person],
+        "START_DATE_PLAN": start.isoformat(),
+        "END_DATE_PLAN": (start + timedelta(hours=1)).isoformat(),
+        "DEADLINE": (start + timedelta(days=1)).isoformat(),
+        "TIME_ESTIMATE": 3600,
+        "ALLOW_TIME_TRACKING": "Y",
+        "TASK_CONTROL": "N",
+    }
+    return fields | ({"GROUP_ID": group_id} if group_id else {})
+
+
+# looking
+
+
+def _look(
+    client: Client, added: Mapping[str, Any], task_id: int, fields: Mapping[str, Any], answers: Answers
+) -> Iterator[Check]:
+    yield _portal(client, answers)
+    key = fields["XML_ID"]
+    items = client.batch(
+        {
+            "server": methods.server_time().command,
+            "task": probes.task(task_id, LOOKED_AT).command,
+            "found": methods.tasks_by_key([key]).command,
+            "history": probes.history(task_id).command,
+            "listed": probes.listed_chat(task_id).command,
+            "chat": probes.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")).command,  # last: it may make one
+        }
+    )
+    task = probes.task(task_id, LOOKED_AT).of(items["task"])
+    yield from guarded("probe filter", lambda: [_filter(methods.tasks_by_key([key]).of(items["found"]), key)])
+    yield from guarded("probe zones", lambda: [_zones(task, fields, items["server"].value, answers)])
+    yield from guarded(
+        "probe chat",
+        lambda: [
+            _chat(
+                added, task, probes.listed_chat(task_id).of(items["listed"]), probes.task(task_id, ()).of(items["chat"])
+            )
+        ],
+    )
+    yield from guarded("probe history", lambda: [_history(probes.history(task_id).of(items["history"]))])
+    dropped = dropped_fields(fields, task)
+    yield (
+        warn("probe dropped", ", ".join(dropped), _("The portal's plan has none of that: see “dropped fields”."))
+        if dropped
+        else ok("probe dropped", _("none: the task is as it was sent"))
+    )
+    yield _key_width(client, task, task_id, key)
+    yield _rest3(client)
+
+
+def _portal(client: Client, answers: Answers) -> Check:
+    kind = _("cloud") if CLOUD in f".{client.host}." else _("own server")
+    return ok("probe portal", f"b24tools {__version__}; {kind}; {answers.after.isoformat(timespec='minutes')}")
+
+
+def _filter(rows: list[Mapping[str, Any]], key: str) -> Check:
+    found = [row.get("xmlId") == key for row in rows]
+    if found == [True]:
+        return ok("probe filter", _("XML_ID finds the task, and only that"))
+    mend = _("Nothing to set: tasks are found by the database and by their exact titles.")
+    if not found:
+        return warn("probe filter", _("XML_ID finds nothing"), mend)
+    return warn("probe filter", _("XML_ID is ignored: {n} tasks came").format(n=len(found)), mend)
+
+
+def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) -> Check:
+    """The column of XML_ID holds 50 characters as installed: MySQL cuts a longer value, PostgreSQL refuses it."""
+    back = str(task.get("xmlId") or "")
+    if back != key:
+        return warn(
+            "probe xml_id",
+            _("of {sent} characters {back} come back").format(sent=len(key), back=len(back)),
+            _("Nothing to set: tasks are found by the database and by their exact titles."),
+        )
+    longer, refusal = key + LONGER, ""
+    try:
+        client.call("tasks.task.update", {"taskId": task_id, "fields": {"XML_ID": longer}, "select": ["ID"]})
+    except errors.PortalError as error:
+        refusal = error.portal_code or error.code
+    back = str(probes.task(task_id, ("ID", "XML_ID")).run(client).get("xmlId") or "")
+    if refusal:
+        told = _("{sent} are refused ({code}), {back} remain").format(sent=len(longer), code=refusal, back=len(back))
+    elif longer.startswith(back):
+        told = _("of {sent} characters {back} come back").format(sent=len(longer), back=len(back))
+    else:
+        told = _("of {sent} characters something else comes back").format(sent=len(longer))
+    return ok("probe xml_id", _("{width} characters come back whole; {told}").format(width=len(key), told=told))
+
+
+def _zones(task: Mapping[str, Any], fields: Mapping[str, Any], server: str, answers: Answers) -> Check:
+    """The offset printed on the task's dates is that of now in the zone in force."""
+    owner = methods.profile().of(answers.items["profile"])
+    created, deadline = str(task.get("createdDate") or ""), str(task.get("deadline") or "")
+    told = _("task dates {dates}, server.time {server}, profile {profile}").format(
+        dates=created[19:] or "?", server=server[19:] or "?", profile=owner.time_zone or _("names no zone")
+    )
+    try:
+        off = abs(datetime.fromisoformat(created) - datetime.fromisoformat(server))
+        moved = datetime.fromisoformat(deadline) - datetime.fromisoformat(fields["DEADLINE"])
+    except (ValueError, TypeError):  # the latter: one without an offset
+        told = _("{told}; dates {created} and {deadline} cannot be read").format(
+            told=told, created=repr(created), deadline=repr(deadline)
+        )
+        return warn("probe zones", told, _("Send us this block."))
+    told = _("{told}; created {n} s from server.time, the deadline {moved:+.0f} s from what was sent").format(
+        told=told, n=off.seconds + off.days * 86_400, moved=moved.total_seconds()
+    )
+    if off > NEAR:
+        return warn("probe zones", told, _("Send us this block."))
+    return ok("probe zones", told)
+
+
+def _chat(
+    added: Mapping[str, Any], task: Mapping[str, Any], listed: Mapping[str, Any], later: Mapping[str, Any]
+) -> Check:
+    """Whether the task has a chat, and whether `activityDate` tells a task that nobody touched."""
+    told = _("add {select}; chat in its answer: {added}, in a list: {listed}, by get: {later}").format(
+        select=_("ignores select") if "title" in added else _("obeys select"),
+        added=_chat_of(added),
+        listed=_chat_of(listed),
+        later=_chat_of(later),
+    )
+    created, activity, last = task.get("createdDate"), task.get("activityDate"), later.get("activityDate")
+    if created and created == activity == last:
+        return ok("probe chat", _("{told}; activityDate equals createdDate").format(told=told))
+    dates = _("createdDate {created}, activityDate {activity}, then {last}")
+    return ok("probe chat", f"{told}; {dates.format(created=created, activity=activity, last=last)}")
+
+
+def _chat_of(row: Mapping[str, Any]) -> str:
+    if "chatId" not in row:
+        return _("no such field")
+    return _("yes") if shapes.int_of(row["chatId"]) else _("no")
+
+
+def _history(fields: list[str]) -> Check:
+    return ok("probe history", _("tasks.task.history.list is there: {names}").format(names=", ".join(fields) or "–"))
+
+
+def _rest3(client: Client) -> Check:
+    """Ask REST 3.0 for a task without fields, with a key longer than is allowed: neither can make a task."""
+    try:
+        client.call_v3("tasks.task.add", {"fields": {}}, {"Idempotency-Key": "x" * 256})
+    except errors.PortalError as error:
+        code = error.portal_code.upper()
+        if code.endswith("INVALIDIDEMPOTENCYKEYEXCEPTION"):
+            return ok("probe rest3", _("REST 3.0 is there, and looks at Idempotency-Key"))
+        if code.endswith(("INSUFFICIENTSCOPEEXCEPTION", "INSUFFICIENT_SCOPE")):
+            return ok("probe rest3", _("REST 3.0 is there; Idempotency-Key not settled, the webhook lacks “tasks”"))
+        if code.endswith("REQUESTVALIDATIONEXCEPTION"):
+            return ok("probe rest3", _("REST 3.0 is there; Idempotency-Key not settled, the fields were judged first"))
+        if code == "ERROR_METHOD_NOT_FOUND" or not code:
+            return ok("probe rest3", _("not there ({reason})").format(reason=error.message))
+        return ok("probe rest3", _("not settled ({reason})").format(reason=error.message))
+    return ok("probe rest3", _("not settled: a call without fields was accepted"))
+
+
+# clearing up
+
+
+def _clear_up(
+    client: Client,
+    task_id: int | None,
+    fields: Mapping[str, Any],
+    sleep: Sleep,
+    say: Say,
+    pauses: Sequence[int],
+    *,
+    again: bool = True,
+) -> Check:
+    """Delete the task; where its id is not known, look for it first, before each of the pauses.
+
+    One Ctrl-C does not stop the deletion, `again` says that it may still come.
+    """
+    title, problem = fields["TITLE"], None
+    ids = [] if task_id is None else [task_id]
+    try:
+        if task_id is None:
+            if pauses == LATE_PAUSES_S:
+                say(_("the answer was lost; looking for up to a minute whether the task was made"))
+            ids = _find(client, fields, sleep, pauses)
+        for id_ in ids:
+            problem = _delete(client, id_, sleep) or problem
+    except errors.PortalError as error:
+        told = _("whether it was made is not known: {reason}").format(reason=error.message)
+    except BaseException as error:
+        if again and ids and isinstance(error, KeyboardInterrupt):
+            _clear_up(client, ids[0], fields, sleep, say, (), again=False)
+        else:
+            say(_by_hand(title, ids))
+        raise
+    else:
+        names = _names(ids)
+        if not ids:
+            return ok("probe task", _("none was made"))
+        if problem is None:
+            where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
+            return ok(
+                "probe task",
+                _("{names} for user #{person}, {where}: made and deleted").format(
+                    names=names, person=fields["RESPONSIBLE_ID"], where=where
+                ),
+            )
+        told = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
+    say(f"{told}. {_by_hand(title, ids)}")
+    return fail("probe task", told, _by_hand(title, ids))
+
+
+def _names(ids: Sequence[int]) -> str:
+    return ", ".join(f"#{id_}" for id_ in ids)
+
+
+def _by_hand(title: str, ids: Sequence[int]) -> str:
+    task = f"“{title}” ({_names(ids)})" if ids else f"“{title}”"
+    return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
+
+
+def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Sequence[int]) -> list[int]:
+    """The ids of the task whose answer was lost, by its key and by its title."""
+    problem: errors.PortalError | None = None
+    for pause in pauses:
+        try:
+            rows = [
+                row
+                for item in client.batch(probes.tasks_called(fields["XML_ID"], fields["TITLE"])).values()
+                for row in methods.task_rows(item.value)
+            ]
+        except errors.PortalError as error:
+            problem = error
+        else:
+            problem = None
+            ours = [row for row in rows if row.get("xmlId") == fields["XML_ID"] or row.get("title") == fields["TITLE"]]
+            if ours:
+                return sorted({shapes.id_of(row, "id", "tasks.task.list") for row in ours})
+        sleep(pause)
+    if problem is not None:
+        raise problem
+    return []
+
+
+def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | None:
+    """Delete it, until it is gone or the portal has refused three times; the last refusal."""
+    problem: errors.PortalError | None = None
+    for wait in range(DELETE_TRIES):
+        if wait:
+            sleep(wait)
+        try:
+            command = methods.delete_task(task_id)
+            client.call(command.method, command.params)
+            return None
+        except errors.PortalError as error:
+            problem = error
+        try:
+            if not client.call("tasks.task.get", {"taskId": task_id, "select": ["ID"]}).result:
+                return None
+        except errors.PortalError:
+            continue
+    return problem
