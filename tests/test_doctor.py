@@ -9,16 +9,19 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from b24tools import errors, reader, store
 from b24tools.inbox import NewEvent
 from b24tools.jobs.doctor import access, machine, settings
+from b24tools.jobs.doctor.checks import Check
 from b24tools.jobs.doctor.subject import Stray
 from b24tools.planning.calendar import DayRule
 from b24tools.planning.own_days import OwnDays
-from b24tools.sandbox import plant
+from b24tools.sandbox import front, plant
 from b24tools.sandbox.faults import Fault
 from tests.examining import HOST, database, examine, found, make_well, not_ok, subject, take_snapshot
 from tests.plant import MONDAY, Works, order
@@ -281,6 +284,80 @@ def test_a_missing_scope_is_told_once(well: Works, scope: str) -> None:
     well.portal.scopes.discard(scope)
 
     assert [f"scope {scope}"] == list(not_ok(examine(well, route=("Сварщик",), fallback_user=3)))
+
+
+class _Outlived(httpx.BaseTransport):
+    """A portal whose webhook has another name in its address than the person it belongs to."""
+
+    def __init__(self, works: Works, name: str) -> None:
+        self._portal = works.portal
+        self._name = name
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = str(request.url).replace(f"/rest/{self._name}/", f"/rest/{self._portal.owner_id}/")
+        content = request.read()
+        asked = httpx.Request(request.method, url, content=content, headers=request.headers)
+        return front.transport(self._portal).handle_request(asked)
+
+
+def _by_name(works: Works, name: str, **changes: Any) -> list[Check]:
+    url = f"https://{HOST}/rest/{name}/{works.portal.secret}/"
+    return examine(works, webhook_url=url, transport=_Outlived(works, name), **changes)
+
+
+def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
+    """The id in its address is no longer whose it is; with somebody to create tasks instead it only warns."""
+    check = found(_by_name(well, "9"), "owner")
+    softened = found(_by_name(well, "9", fallback_user=3), "owner")
+
+    assert ("fail", "warn") == (check.status, softened.status)
+    assert check.detail.startswith("the webhook's owner was dismissed, and it lives on as the invisible user #1")
+    assert "Let an active administrator create the webhook anew" in check.fix
+    assert "set B24_FALLBACK_USER" in check.fix
+    assert softened.detail.endswith("; user 3 of B24_FALLBACK_USER creates them instead")
+
+
+def test_a_login_in_the_address_is_no_other_owner(well: Works) -> None:
+    """Unless the portal shows no such person; of a large company he is asked for by his id."""
+    assert "ok" == found(_by_name(well, "admin.login"), "owner").status
+
+    for number in range(400):
+        well.portal.add_user("Имя", f"Фамилия{number}", departments=[1])
+    owner = well.portal.users.pop(1)
+    owner.id = well.portal.owner_id = 9999
+    well.portal.users[9999] = owner
+    assert "ok" == found(_by_name(well, "admin.login"), "owner").status
+
+    owner.departments = []
+    assert "fail" == found(_by_name(well, "admin.login"), "owner").status
+
+
+def test_the_zone_in_force_is_shown(well: Works) -> None:
+    """The offset of a task's date decides, not the profile; where no named zone has it, that is a warning."""
+    well.portal.owner.time_zone = "Asia/Omsk"
+    well.portal.use_time_zones = False
+    assert (
+        "ok",
+        "dates are read in Europe/Moscow (from: B24_TZ, and the portal's offset agrees); B24_TZ Europe/Moscow, "
+        "server +03:00",
+    ) == (found(examine(well), "zones").status, found(examine(well), "zones").detail)
+
+    well.portal.server_zone = ZoneInfo("Asia/Vladivostok")
+    check = found(examine(well), "zones")
+    assert "warn" == check.status
+    assert check.detail.startswith("dates are read in UTC+10:00 (from: the offset of the tasks' dates); B24_TZ")
+    assert "neither the profile of the webhook's owner (Asia/Omsk) nor B24_TZ (Europe/Moscow)" in check.detail
+
+
+def test_what_the_portal_drops_is_shown(well: Works) -> None:
+    """With the day on which an order showed it."""
+    with database(well) as opened:
+        opened.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS"], MONDAY)
+
+    check = found(examine(well), "dropped_fields")
+
+    assert "warn" == check.status
+    assert "drops AUDITORS, GROUP_ID from new tasks without an error (seen 23.11.2026)" in check.detail
 
 
 def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:
