@@ -327,13 +327,13 @@ def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Seque
 
 
 def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | None:
-    """Delete it, and again where the portal is busy or its answer was lost; why it is still there."""
+    """Delete it, and again where that may help; why it is still there."""
     problem: errors.PortalError | None = None
+    command = methods.delete_task(task_id)
     for wait in (0, 1, 2):
         if wait:
             sleep(wait)
         try:
-            command = methods.delete_task(task_id)
             client.call(command.method, command.params)
             return None
         except errors.PortalError as error:
@@ -343,6 +343,6 @@ def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | 
                 return None
         except errors.PortalError:
             continue
-        if not isinstance(problem, errors.PortalBusy):
-            break
+        if not (isinstance(problem, errors.PortalBusy) or codes.may_have_been_done(command.method, problem)):
+            break  # a refusal that will be the same again
     return problem
