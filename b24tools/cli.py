@@ -417,7 +417,7 @@ def running_settings(
     context.as_json = as_json
     with context.session().open_store() as opened:
         if key is not None and value is not None:
-            opened.save_setting(key, value)
+            opened.save_setting(key, value, session.now())
         wanted = [key] if key is not None else list(store.RUNNING_SETTINGS)
         show.settings([(name, opened.setting(name)) for name in wanted], as_json=as_json)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ def from_files(
 def from_inbox(here: session.Session, talk: show.Talk, folder: Path, pins: Mapping[str, int], *, as_json: bool) -> int:
     """Orders dropped into a folder; those that could not be done now stay for the next time."""
     done = _Done()
-    paths = inbox.ripe(folder, session.now())
+    paths = inbox.ripe(folder, session.now(), time.sleep)
     if not paths:
         talk.detail(_("nothing in {folder}").format(folder=folder))
     for sources in _portions(here, paths, done):

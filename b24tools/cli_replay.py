@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools import errors, session, show, show_events, weeks
+from b24tools import clock, errors, session, show, show_events, weeks
 from b24tools.i18n import _, ngettext, os_reason
 from b24tools.inbox import StoredEvent
 from b24tools.jobs import event_body, event_files, events
@@ -71,7 +71,8 @@ def replay(here: session.Session, talk: show.Talk, wanted: Wanted) -> int:
         nothing_yet = not here.settings.database.is_file()
         with here.open_store(copy=wanted.dry_run or nothing_yet) as opened:
             status = "failed" if wanted.failed else None
-            chosen.kept = opened.events(status=status, since=since, ids=wanted.ids, last=last)
+            until = None if since is None else clock.latest_known(session.now())
+            chosen.kept = opened.events(status=status, since=since, until=until, ids=wanted.ids, last=last)
         _check_known(wanted, chosen.kept)
     if wanted.list_only:
         return _list(here, talk, wanted, chosen)
@@ -157,9 +158,11 @@ def _tell(talk: show.Talk, wanted: Wanted, done: Processed, refused: int) -> int
         error = errors.B24ToolsError(message.format(n=done.failed, reason="; ".join(done.reasons[:3])))
         error.code = "bad_event" if refused == done.failed else "failed"
     if wanted.as_json:
-        show.envelope("replay", show_events.counts(done), ok=status == 0, error=error)
+        show.envelope("replay", show_events.counts(done), ok=status == 0, warnings=done.warnings, error=error)
     elif talk.level >= 0 and done.processed:
         show.text(show_events.summary(done, dry_run=wanted.dry_run))
+        for warning in done.warnings:
+            talk.say(warning)
     if error is not None:
         talk.error(error)
     return status

@@ -52,7 +52,7 @@ def mode(here: session.Session, value: str | None, *, as_json: bool) -> None:
     """Show or set how closed tasks are collected."""
     with here.open_store() as opened:
         if value is not None:
-            opened.save_setting("producer_mode", value)
+            opened.save_setting("producer_mode", value, session.now())
         current = opened.setting("producer_mode")
     if as_json:
         show.envelope("mode", {"producer_mode": current}, ok=True)
@@ -113,7 +113,7 @@ def _tell(talk: show.Talk, result: snapshot.Result, zone: ZoneInfo, *, as_json: 
     blind = None if result.complete else _partly_blind()
     error = blind if result.exit_status else None
     if as_json:
-        warnings = [blind.message] if blind and not error else []
+        warnings = [*([blind.message] if blind and not error else []), *result.warnings]
         show.envelope("snapshot", show_snapshot.data(result, zone), ok=error is None, warnings=warnings, error=error)
     elif talk.level >= 0:
         show_snapshot.lines(result)
@@ -121,4 +121,6 @@ def _tell(talk: show.Talk, result: snapshot.Result, zone: ZoneInfo, *, as_json: 
         talk.error(error)
     elif blind:
         talk.detail(blind.message)
+    for warning in result.warnings:
+        talk.say(warning)
     talk.detail(_("requests to the portal: {count}").format(count=result.requests))

@@ -10,16 +10,16 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools import weeks
+from b24tools import clock, weeks
 from b24tools.models import Department, Person, TaskRecord
-from b24tools.runs import Runs, to_text
+from b24tools.runs import Run, Runs, to_text
 from b24tools.tallies import Tallies
 
 _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the people tell
-_COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at")
+_COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no")
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
 _COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
-_OF_PERSON = ("id", "name", "active", "department_id", "department_ids", "saved_at")
+_OF_PERSON = ("id", "name", "active", "department_id", "department_ids", "saved_at", "read_no")
 MOST_VALUES = 999  # in a statement, by SQLite before 3.32
 
 
@@ -42,31 +42,37 @@ class History(Runs):
 
     # people
 
-    def save_people(self, people: Iterable[Person], now: datetime) -> None:
-        """Save people; those who are not among them stay: their past weeks name them."""
-        saved_at = to_text(now)
-        rows = [
-            (
-                person.id,
-                person.name,
-                int(person.active),
-                person.department_ids[0] if person.department_ids else None,
-                str(list(person.department_ids)),  # as JSON has it
-                saved_at,
-            )
-            for person in people
-        ]
-        if rows:
-            with self.transaction():
-                _put(self._db.conn, "people", _OF_PERSON, rows)
+    def save_people(self, people: Iterable[Person], now: datetime, reading: int | None = None) -> None:
+        """Save people; those who are not among them stay: their past weeks name them.
 
-    def retire_unseen_people(self, run_started_at: datetime) -> None:
+        `reading`: the number of the request that brought them (see `number_reading`); None: they were read just now.
+        """
+        found = list(people)
+        if not found:
+            return
+        saved_at = to_text(now)
+        with self.transaction():
+            number = self.number_reading() if reading is None else reading
+            rows = [
+                (
+                    person.id,
+                    person.name,
+                    int(person.active),
+                    person.department_ids[0] if person.department_ids else None,
+                    str(list(person.department_ids)),  # as JSON has it
+                    saved_at,
+                    number,
+                )
+                for person in found
+            ]
+            _put(self._db.conn, "people", _OF_PERSON, rows)
+
+    def retire_unseen_people(self, run: Run) -> None:
         """Who was not among all the people that a run has read no longer works there; their past stays.
 
         Call it inside a transaction.
         """
-        sql = "UPDATE people SET active = 0 WHERE active = 1 AND saved_at < ?"
-        self._db.execute(sql, [to_text(run_started_at)])
+        self._db.execute("UPDATE people SET active = 0 WHERE active = 1 AND read_no < ?", [run.first_no])
 
     def save_departments(self, departments: Iterable[Department], now: datetime) -> None:
         """Replace the departments by these; none at all is no answer to believe."""
@@ -113,53 +119,68 @@ class History(Runs):
 
     # tasks
 
-    def save_tasks(self, tasks: Sequence[TaskRecord], now: datetime, zone: ZoneInfo) -> Saved:
+    def save_tasks(
+        self, tasks: Sequence[TaskRecord], now: datetime, zone: ZoneInfo, reading: int | None = None
+    ) -> Saved:
         """Save what the portal says of these tasks; the newer `changed_at` wins whatever the order of arrival.
 
-        A task that is not closed is kept, too, if it was counted before, and marked gone. Call it inside
-        a transaction.
+        `reading`: the number of the request that brought them (see `number_reading`); None: they were read just now.
+        Of two that know of the same change the later one wins, and one from before a task was seen to be gone
+        does not bring it back. A task that is not closed is saved, too, if it was counted before, and marked gone.
+        Call it inside a transaction.
         """
         counts: dict[str, dict[str, int]] = {"new": {}, "changed": {}, "same": {}}
+        number = self.number_reading() if reading is None else reading
         before = self._known([task.id for task in tasks])
-        saved_at = to_text(now)
+        saved_at, latest = to_text(now), to_text(clock.latest_known(now)) or ""
         rows, outdated = [], []
         for task in tasks:
-            changed_at, counted = before.get(task.id, (None, None))
+            known = before.get(task.id)
             gone = task.closed_at is None
-            if counted is None and gone:
-                continue
-            if (changed_at or "") > (task.changed_at or ""):
-                outdated.append((saved_at, task.id))
-                continue
+            read_no = 0
+            if known is None:
+                if gone:
+                    continue
+            else:
+                changed_at, read_no, counted = known
+                newer = _compare(task.changed_at, changed_at, latest)
+                if number < read_no and (newer <= 0 or counted[-1]):
+                    continue
+                if newer < 0:
+                    outdated.append((saved_at, number, task.id))
+                    continue
             week = None if task.closed_at is None else weeks.label_at(task.closed_at, zone)
-            row = (*task[:_OF_RECORD], week, int(gone), saved_at)
+            read_no = max(number, read_no)
+            row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no)
             new = _COUNTED_OF(row)
-            kind = "new" if counted is None else "same" if counted == new else "changed"
+            kind = "new" if known is None else "same" if known[-1] == new else "changed"
             counts[kind][week or ""] = counts[kind].get(week or "", 0) + 1
             rows.append(row)
-            before[task.id] = task.changed_at, new
-        self._db.conn.executemany("UPDATE tasks SET saved_at = ? WHERE id = ?", outdated)
+            before[task.id] = task.changed_at, read_no, new
+        self._db.conn.executemany("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         _put(self._db.conn, "tasks", _COLUMNS, rows)
         return Saved(**counts)
 
-    def mark_deleted(self, task_ids: Iterable[int], now: datetime) -> int:
-        """These tasks no longer exist on the portal; how many of them were counted. Call it inside a transaction."""
-        count = 0
-        for task_id in task_ids:
-            cursor = self._db.execute(
-                "UPDATE tasks SET gone = 1, saved_at = ? WHERE id = ? AND gone = 0", [to_text(now), task_id]
-            )
-            count += cursor.rowcount
-        return count
+    def mark_deleted(self, task_ids: Iterable[int], now: datetime, reading: int | None = None) -> None:
+        """These tasks no longer exist on the portal. Call it inside a transaction.
 
-    def mark_unseen_gone(self, start: datetime, end: datetime, run_started_at: datetime) -> dict[str, int]:
-        """Tasks of the window that a complete run did not see and nobody saved since it began: gone, by week."""
-        where = "closed_at >= ? AND closed_at < ? AND saved_at < ? AND gone = 0"
-        window = [to_text(start), to_text(end), to_text(run_started_at)]
+        `reading`: the number of the request that did not find them; None: just now. What was read later stands.
+        """
+        number = self.number_reading() if reading is None else reading
+        sql = "UPDATE tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ? AND read_no <= ?"
+        self._db.conn.executemany(sql, [(to_text(now), number, task_id, number) for task_id in task_ids])
+
+    def mark_unseen_gone(self, run: Run) -> dict[str, int]:
+        """Tasks of its window that a complete run did not see, and nothing has read since it began: gone, by week.
+
+        Call it inside a transaction.
+        """
+        where = "closed_at >= ? AND closed_at < ? AND read_no < ? AND gone = 0"
+        window = [to_text(run.start), to_text(run.end), run.first_no]
         found = self._db.query(f"SELECT week, count(*) AS n FROM tasks WHERE {where} GROUP BY week", window)  # noqa: S608
         counts = {row["week"]: row["n"] for row in found}
         if counts:
-            self._db.execute(f"UPDATE tasks SET gone = 1 WHERE {where}", window)  # noqa: S608 - a constant
+            self._db.execute(f"UPDATE tasks SET gone = 1, read_no = ? WHERE {where}", [run.first_no, *window])  # noqa: S608 - a constant
         return counts
 
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
@@ -178,16 +199,27 @@ class History(Runs):
             found.setdefault(row["responsible_id"], []).append(row["id"])
         return found
 
-    def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[str | None, tuple[Any, ...]]]:
-        """Of the tasks that are kept: when they changed, and what counts."""
-        found: dict[int, tuple[str | None, tuple[Any, ...]]] = {}
+    def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[str | None, int, tuple[Any, ...]]]:
+        """Of the tasks that are known: when they changed, which reading that is from, and what counts."""
+        found: dict[int, tuple[str | None, int, tuple[Any, ...]]] = {}
         last = self._db.conn.execute("SELECT max(id) FROM tasks").fetchone()[0] or 0
         old = [task_id for task_id in task_ids if task_id <= last]  # the portal counts up
+        names = ", ".join(_COUNTED)
         for first in range(0, len(old), 500):
             ids = old[first : first + 500]
-            sql = f"SELECT id, changed_at, {', '.join(_COUNTED)} FROM tasks WHERE id IN ({', '.join('?' * len(ids))})"  # noqa: S608 - names and marks
-            found.update({row[0]: (row[1], row[2:]) for row in self._db.conn.execute(sql, ids)})
+            sql = f"SELECT id, changed_at, read_no, {names} FROM tasks WHERE id IN ({', '.join('?' * len(ids))})"  # noqa: S608 - names and marks
+            found.update({row[0]: (row[1], row[2], row[3:]) for row in self._db.conn.execute(sql, ids)})
         return found
+
+
+def _compare(one: str | None, other: str | None, latest: str) -> int:
+    """1 where the first moment is the later one, -1 where it is the earlier one.
+
+    Those unknown, and those after `latest`, which only a wrong clock can have written, are equal to all.
+    """
+    if one is None or other is None or max(one, other) > latest:
+        return 0
+    return (one > other) - (one < other)
 
 
 def _put(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

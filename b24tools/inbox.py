@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from b24tools import clock
 from b24tools.runs import to_text
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 KEPT = timedelta(days=30)
+LONGEST_DELAY = timedelta(hours=24)  # before a failed one is tried again
 # What becomes of an event: it waits, is done, failed, was of no use, or is left to the snapshot in polling mode
 WAITING, DONE, FAILED, IGNORED, BY_MODE = "waiting", "done", "failed", "ignored", "ignored_by_mode"
 # Failed ones without a time for the next try wait for `replay`. The first condition is that of the index.
 _UNDER_WAY = "status IN ('waiting', 'failed') AND (status = 'waiting' OR next_try_at IS NOT NULL)"
-_DUE = f"{_UNDER_WAY} AND (next_try_at IS NULL OR next_try_at <= :now)"
+_DUE = f"{_UNDER_WAY} AND (next_try_at IS NULL OR next_try_at <= :now OR next_try_at > :latest)"
 _INSERT = """INSERT INTO events (received_at, event, task_id, body, body_sha256, status, attempts, processed_at)
  VALUES (?, ?, ?, ?, ?, ?, 0, ?)"""
 
@@ -59,7 +61,10 @@ class Due:
 
 
 class Inbox:
-    """The part of the store that is about events."""
+    """The part of the store that is about events.
+
+    Where it takes `now`, a stamp that lies in the future then counts as unknown and long ago.
+    """
 
     _db: Database
     transaction: Callable[[], AbstractContextManager[None]]
@@ -80,22 +85,26 @@ class Inbox:
         row = self._db.execute("SELECT value FROM settings WHERE key = 'producer_mode'").fetchone()
         return WAITING if row is not None and row[0] == "webhook" else BY_MODE
 
-    def queue_stored_events(self) -> int:
+    def queue_stored_events(self, now: datetime) -> int:
         """Events kept in polling mode wait now, as far as no snapshot of the running week has begun since.
 
-        How many. Call it inside the transaction that changes the mode.
+        One of whose stamp that cannot be known waits, too. How many. Call it inside the transaction that changes
+        the mode.
         """
         cursor = self._db.execute(
             "UPDATE events SET status = 'waiting', next_try_at = NULL WHERE status = 'ignored_by_mode'"
-            " AND received_at >= coalesce((SELECT max(started_at) FROM snapshot_runs"
-            " WHERE complete = 1 AND from_at <= started_at AND to_at > started_at), '')"
+            " AND (received_at > :latest OR received_at >= coalesce((SELECT max(started_at) FROM snapshot_runs"
+            " WHERE complete = 1 AND from_at <= started_at AND to_at > started_at AND started_at <= :latest), ''))",
+            {"latest": to_text(clock.latest_known(now))},
         )
         return cursor.rowcount
 
     def due_events(self, now: datetime, limit: int) -> Due:
         """The tasks that waiting events ask to be read, the longest waiting first."""
         sql = f"SELECT task_id FROM events WHERE {_DUE} GROUP BY task_id ORDER BY min(id) LIMIT :limit"  # noqa: S608
-        ids = [row["task_id"] for row in self._db.query(sql, {"now": to_text(now), "limit": limit})]
+        latest = clock.latest_known(now + LONGEST_DELAY)
+        values = {"now": to_text(now), "latest": to_text(latest), "limit": limit}
+        ids = [row["task_id"] for row in self._db.query(sql, values)]
         if not ids:
             return Due({}, 0)
         sql = f"SELECT id, task_id, event, attempts FROM events WHERE {_UNDER_WAY} AND task_id IN ({_marks(ids)})"  # noqa: S608
@@ -111,19 +120,25 @@ class Inbox:
         sql = (
             f"UPDATE events SET status = 'done', processed_at = ? WHERE {_UNDER_WAY} AND attempts = 0"  # noqa: S608
             f" AND task_id IN ({_marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
-            " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done'"
+            " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done' AND twin.processed_at <= ?"
             " AND julianday(twin.processed_at) >= julianday(twin.received_at) + ?)"
         )
+        latest = to_text(clock.latest_known(now))
         with self.transaction():
-            return self._db.execute(sql, [to_text(now), *task_ids, settled / timedelta(days=1)]).rowcount
+            return self._db.execute(sql, [to_text(now), *task_ids, latest, settled / timedelta(days=1)]).rowcount
 
-    def finish_events(self, task_ids: Sequence[int], last_id: int, status: str, now: datetime) -> int:
-        """The events of these tasks up to `last_id` are done, or of no use; how many. Inside a transaction."""
+    def finish_events(
+        self, task_ids: Sequence[int], last_id: int, status: str, now: datetime, reading: int, note: str | None = None
+    ) -> int:
+        """The events of these tasks up to `last_id` are done, or of no use; how many. Inside a transaction.
+
+        `reading`: the number of the request that read the tasks. `note`: what there is to say about it.
+        """
         sql = (
-            f"UPDATE events SET status = ?, processed_at = ?, next_try_at = NULL, error = NULL WHERE {_UNDER_WAY}"  # noqa: S608
-            f" AND id <= ? AND task_id IN ({_marks(task_ids)})"
+            f"UPDATE events SET status = ?, processed_at = ?, read_no = ?, next_try_at = NULL, error = ?"  # noqa: S608
+            f" WHERE {_UNDER_WAY} AND id <= ? AND task_id IN ({_marks(task_ids)})"
         )
-        return self._db.execute(sql, [status, to_text(now), last_id, *task_ids]).rowcount
+        return self._db.execute(sql, [status, to_text(now), reading, note, last_id, *task_ids]).rowcount
 
     def fail_events(self, task_id: int, last_id: int, error: str, next_try_at: datetime | None) -> int:
         """The events of this task up to `last_id` failed once more; how many. Inside a transaction."""
@@ -133,16 +148,16 @@ class Inbox:
         )
         return self._db.execute(sql, [error, to_text(next_try_at), last_id, task_id]).rowcount
 
-    def followed_since(self, task_ids: Collection[int], moment: datetime) -> set[int]:
-        """Those of the tasks that somebody began to read for an event after this moment, and has saved."""
-        sql = "SELECT DISTINCT task_id FROM events WHERE processed_at > ? AND status = 'done'"
+    def followed_since(self, task_ids: Collection[int], reading: int) -> set[int]:
+        """Those of the tasks that were read for an event by a request of a higher number, and saved."""
+        sql = "SELECT DISTINCT task_id FROM events WHERE read_no > ? AND status = 'done'"
         wanted = set(task_ids)
-        return {row["task_id"] for row in self._db.query(sql, [to_text(moment)]) if row["task_id"] in wanted}
+        return {row["task_id"] for row in self._db.query(sql, [reading]) if row["task_id"] in wanted}
 
-    def settle_event(self, event_id: int, status: str, now: datetime) -> None:
-        """This event was replayed: it is done, or of no use. Inside a transaction."""
-        sql = "UPDATE events SET status = ?, processed_at = ?, next_try_at = NULL, error = NULL WHERE id = ?"
-        self._db.execute(sql, [status, to_text(now), event_id])
+    def settle_event(self, event_id: int, status: str, now: datetime, reading: int, note: str | None = None) -> None:
+        """This event was replayed: it is done, or of no use. Inside a transaction; the rest as in `finish_events`."""
+        sql = "UPDATE events SET status = ?, processed_at = ?, read_no = ?, next_try_at = NULL, error = ? WHERE id = ?"
+        self._db.execute(sql, [status, to_text(now), reading, note, event_id])
 
     def fail_event(self, event_id: int, error: str, next_try_at: datetime | None) -> None:
         """This event was replayed in vain. Inside a transaction."""
@@ -157,6 +172,7 @@ class Inbox:
         *,
         status: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         ids: Collection[int] = (),
         last: int | None = None,
     ) -> list[StoredEvent]:
@@ -169,6 +185,9 @@ class Inbox:
         if since is not None:
             conditions.append("received_at >= ?")
             values.append(to_text(since))
+        if until is not None:
+            conditions.append("received_at <= ?")
+            values.append(to_text(until))
         if ids:
             conditions.append(f"id IN ({_marks(ids)})")
             values.extend(ids)
@@ -184,13 +203,16 @@ class Inbox:
         return next((_moment(row["received_at"]) for row in self._db.query(sql)), None)
 
     def forget_events(self, now: datetime) -> int:
-        """Drop what was processed a month ago, and what a snapshot has overtaken since; how many."""
+        """Drop what was processed a month ago, and what a snapshot has overtaken since; how many.
+
+        `now` is the portal's: by a clock of ours that is a year ahead all would go. What is from the future stays.
+        """
         with self.transaction():
             cursor = self._db.execute(
                 "DELETE FROM events WHERE received_at < :before AND ((status IN ('done', 'ignored')"
-                " AND processed_at < :before) OR (status = 'ignored_by_mode' AND received_at <"
-                " (SELECT max(started_at) FROM snapshot_runs WHERE finished_at IS NOT NULL)))",
-                {"before": to_text(now - KEPT)},
+                " AND processed_at < :before) OR (status = 'ignored_by_mode' AND received_at < (SELECT max(started_at)"
+                " FROM snapshot_runs WHERE finished_at IS NOT NULL AND started_at <= :latest)))",
+                {"before": to_text(now - KEPT), "latest": to_text(clock.latest_known(now))},
             )
         return cursor.rowcount
 

@@ -192,6 +192,22 @@ def m004_decisions(db: Database) -> None:
 
 
 @migrations()
+def m005_saves(db: Database) -> None:
+    """What was read last, by the numbers of the requests that read it: clocks may be wrong, and have only seconds."""
+    for statement in (
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+        "INSERT INTO counters (name, value) VALUES ('readings', 0)",
+        "ALTER TABLE tasks ADD COLUMN read_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE people ADD COLUMN read_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE snapshot_runs ADD COLUMN first_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE events ADD COLUMN read_no INTEGER",
+        "DROP INDEX events_by_processing",
+        "CREATE INDEX events_by_reading ON events (read_no) WHERE read_no IS NOT NULL",
+    ):
+        db.execute(statement)
+
+
+@migrations()
 def m006_keys(db: Database) -> None:
     """Keys of 50 characters and one spelling of each order; writes whose answer never came; the number of saves.
 

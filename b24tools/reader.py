@@ -19,7 +19,7 @@ MOST_PROBLEMS = 3
 
 @dataclass(frozen=True)
 class LatestKey:
-    """The line of an order sent last whose task is known: its key and the task's id."""
+    """The line whose task is known and was made last: its key and the task's id."""
 
     key: str
     task_id: int
@@ -65,7 +65,7 @@ class Reader(store.Store):
         """The key to ask the portal for, if there is any."""
         sql = (
             "SELECT key, task_id FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL"
-            " ORDER BY assigned_at DESC, task_id DESC LIMIT 1"
+            " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
         )
         return next((LatestKey(row["key"], row["task_id"]) for row in self._db.query(sql)), None)
 

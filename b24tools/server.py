@@ -23,7 +23,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from b24tools import errors, onec, server_board, server_docs, server_orders, session, show_assign, store, weeks
+from b24tools import clock, errors, onec, server_board, server_docs, server_orders, session, show_assign, store, weeks
 from b24tools.i18n import _
 from b24tools.jobs.assign import run
 from b24tools.jobs.assign.result import OrderResult
@@ -275,18 +275,24 @@ def _add_events(api: FastAPI, parts: Parts) -> None:
     def healthz() -> Response:
         now = parts.now()
         with parts.store() as opened:
-            last = opened.last_complete_run()
+            last = opened.last_complete_run(now)
             oldest = opened.oldest_unprocessed()
             most_s = float(opened.setting("snapshot_max_age_h")) * 3600
-        snapshot_s = None if last is None else max(0, int((now - last.started_at).total_seconds()))
-        event_s = None if oldest is None else max(0, int((now - oldest).total_seconds()))
-        stale = (snapshot_s or 0) > most_s or (event_s or 0) > OLDEST_EVENT_S
+            unknown = last is None and opened.has_complete_run()
+        snapshot_s = _age_s(last.started_at if last else None, now)
+        event_s = _age_s(clock.known_moment(oldest, now), now)
+        unknown = unknown or (oldest is not None and event_s is None)
+        stale = unknown or (snapshot_s or 0) > most_s or (event_s or 0) > OLDEST_EVENT_S
         content = {
             "status": "stale" if stale else "ok",
             "snapshot_age_s": snapshot_s,
             "oldest_event_age_s": event_s,
         }
         return Reply(content, 503 if stale else 200)
+
+
+def _age_s(moment: datetime | None, now: datetime) -> int | None:
+    return None if moment is None else max(0, int((now - moment).total_seconds()))
 
 
 # running settings
@@ -319,7 +325,7 @@ def _add_settings(api: FastAPI, parts: Parts) -> None:
         _check_known(key, 422)
         with parts.store() as opened:
             try:
-                opened.save_setting(key, value)
+                opened.save_setting(key, value, parts.now())
             except errors.ConfigError as error:
                 raise _unfit(error) from None
             return Reply(_setting(opened, key))

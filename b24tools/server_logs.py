@@ -99,7 +99,8 @@ def kept(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.INFO if logger.name == "b24tools" else logging.WARNING)
+        ours = logging.DEBUG if level >= 2 else logging.INFO
+        logger.setLevel(ours if logger.name == "b24tools" else logging.WARNING)
         logger.propagate = False
         logger.addHandler(file)
         logger.addHandler(screen)

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b24tools import config, errors, hosts, locks
+from b24tools import clock, config, errors, hosts, locks
 from b24tools.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
 
 def now() -> datetime:
     """The moment, aware UTC."""
-    return datetime.now(UTC)
+    return clock.read_clock()
 
 
 @dataclass
@@ -127,11 +127,12 @@ class Session:
             if not self.settings.database.is_file():
                 return False
             with self.open_store() as opened:
-                run = opened.last_complete_run()
+                moment = now()
+                run = opened.last_complete_run(moment)
                 limit = timedelta(hours=float(opened.setting("snapshot_max_age_h")))
         except (errors.B24ToolsError, OSError):
             return False
-        return run is not None and now() - run.started_at < limit
+        return run is not None and moment - run.started_at < limit
 
     def _say_once(self, message: str) -> None:
         """`serve` opens many clients."""

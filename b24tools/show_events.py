@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools import show
 from b24tools.i18n import _, ngettext, pgettext
-from b24tools.inbox import StoredEvent
+from b24tools.inbox import FAILED, StoredEvent
 from b24tools.jobs.events import Processed
 
 WIDTH = 80
@@ -104,6 +104,8 @@ def _reason(one: Listed, zone: ZoneInfo, now: datetime) -> str:
     kept = one.kept
     if kept is None or not kept.error:
         return one.error
+    if kept.status != FAILED:
+        return kept.error
     if kept.next_try_at is None:
         return _("{error}; not tried any more: b24tools replay --id {id}").format(error=kept.error, id=kept.id)
     return _("{error}; next try {moment}").format(error=kept.error, moment=_moment(kept.next_try_at, zone, now))

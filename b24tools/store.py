@@ -16,7 +16,7 @@ from typing import Any
 import filelock
 from sqlite_utils import Database
 
-from b24tools import errors, hosts
+from b24tools import clock, errors, hosts
 from b24tools.history import History
 from b24tools.i18n import _, os_reason
 from b24tools.inbox import Inbox
@@ -47,7 +47,7 @@ RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answer
     "portal_host": RunningSetting("", r"([^\s/@?#]+(/[^\s/@?#]+)*)?", "example.bitrix24.ru"),
 }
 
-_SAVES = "ledger_saves"  # among the settings, but none
+_SAVES = "ledger_saves"  # among the counters
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
 
 
@@ -166,7 +166,7 @@ class Store(History, Inbox, Reasons):
         rows = list(self._db.query("SELECT value FROM settings WHERE key = ?", [key]))
         return str(rows[0]["value"]) if rows else RUNNING_SETTINGS[key].default
 
-    def save_setting(self, key: str, value: str) -> None:
+    def save_setting(self, key: str, value: str, now: datetime | None = None) -> None:
         """Set a running setting; every process sees it at its next step. Raises ConfigError."""
         _check_known(key)
         given = value.strip()
@@ -178,7 +178,7 @@ class Store(History, Inbox, Reasons):
             )
         with self.transaction():
             if key == "producer_mode" and wanted == "webhook" != self.setting(key):
-                self.queue_stored_events()
+                self.queue_stored_events(now or clock.read_clock())
             self._db.table("settings").upsert({"key": key, "value": wanted}, pk="key")
 
     def remember_host(self, host: str) -> None:
@@ -258,13 +258,17 @@ class Store(History, Inbox, Reasons):
             found.update({row["task_id"]: row["order_id"] for row in self._db.query(sql, chunk)})
         return found
 
-    def last_assigned(self) -> dict[int, datetime]:
-        """When each person was last given a task by us; what a run that was cut only planned does not count."""
+    def last_assigned(self, now: datetime) -> dict[int, datetime]:
+        """When each person was last given a task by us; what a run that was cut only planned does not count.
+
+        Nor does what is stamped in the future.
+        """
         sql = (
             "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
-            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL GROUP BY 1"
+            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL AND assigned_at <= ? GROUP BY 1"
         )
-        return {row["responsible_id"]: _moment(row["at"]) for row in self._db.query(sql) if row["at"]}
+        found = self._db.query(sql, [_text(clock.latest_known(now))])
+        return {row["responsible_id"]: _moment(row["at"]) for row in found}
 
     def save_order(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
         """Note that the order was sent; `outcome` None means it is under way, any other that the ledger is true again.
@@ -279,11 +283,11 @@ class Store(History, Inbox, Reasons):
                 [order_id, number, _text(now), _text(now), outcome],
             )
             count = self._ledger_saves() + 1
-            self._db.table("settings").upsert({"key": _SAVES, "value": str(count)}, pk="key")
+            self._db.table("counters").upsert({"name": _SAVES, "value": count}, pk="name")
         self._count_beside(count)
 
     def _ledger_saves(self) -> int:
-        rows = list(self._db.query("SELECT value FROM settings WHERE key = ?", [_SAVES]))
+        rows = list(self._db.query("SELECT value FROM counters WHERE name = ?", [_SAVES]))
         return int(rows[0]["value"]) if rows else 0
 
     def _count_beside(self, count: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools import errors
+from b24tools import clock, errors
 from b24tools.i18n import _, os_reason
 
 BUSY_TIMEOUT_S = 30
@@ -58,7 +58,10 @@ class Window:
 
 
 class Tallies:
-    """Read-only questions to the database; `open_tallies` opens them, `Store.tallies` has them."""
+    """Read-only questions to the database; `open_tallies` opens them, `Store.tallies` has them.
+
+    Where it takes `now`, a stamp that lies in the future then counts as unknown and long ago.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -77,29 +80,31 @@ class Tallies:
                 members[department_id] = members.get(department_id, 0) + 1
         return members
 
-    def windows(self, start: datetime, end: datetime) -> list[Window]:
+    def windows(self, start: datetime, end: datetime, now: datetime) -> list[Window]:
         """What complete runs collected of [start, end); without a single one, what the others did."""
         for complete, which in ((True, "complete = 1"), (False, "finished_at IS NOT NULL")):
             sql = (
                 f"SELECT from_at, to_at, max(started_at) FROM snapshot_runs WHERE {which}"  # noqa: S608 - constants
-                " AND to_at > ? AND from_at < ? GROUP BY from_at, to_at"
+                " AND to_at > ? AND from_at < ? AND started_at <= ? GROUP BY from_at, to_at"
             )
-            rows = self._connection.execute(sql, [_text(start), _text(end)]).fetchall()
+            values = [_text(start), _text(end), _text(clock.latest_known(now))]
+            rows = self._connection.execute(sql, values).fetchall()
             if rows:
                 moments = (map(datetime.fromisoformat, row) for row in rows)
                 return [Window(start, end, started_at, complete) for start, end, started_at in moments]
         return []
 
-    def events_until(self) -> datetime | None:
-        """Up to when all that the portal reported is in the tasks; None without processed events."""
+    def events_until(self, now: datetime) -> datetime | None:
+        """Up to when all that the portal reported is in the tasks; None without processed events, or if unknown."""
         if not self._has_table("events"):
             return None
-        newest = "SELECT processed_at FROM events WHERE status = 'done' ORDER BY id DESC LIMIT 1"
-        oldest_open = "SELECT min(received_at) FROM events WHERE status IN ('waiting', 'failed')"
-        done = self._connection.execute(newest).fetchone()
-        waiting = self._connection.execute(oldest_open).fetchone()
-        moments = [datetime.fromisoformat(row[0]) for row in (done, waiting) if row and row[0]]
-        return min(moments) if done else None
+        newest = "SELECT processed_at FROM events WHERE status = 'done' AND processed_at <= ? ORDER BY id DESC LIMIT 1"
+        still_open = "SELECT min(received_at), max(received_at) FROM events WHERE status IN ('waiting', 'failed')"
+        done = self._connection.execute(newest, [_text(clock.latest_known(now))]).fetchone()
+        oldest, latest = self._connection.execute(still_open).fetchone()
+        if done is None or (latest and clock.known_moment(latest, now) is None):
+            return None
+        return min(datetime.fromisoformat(stamp) for stamp in (done[0], oldest) if stamp)
 
     def _has_table(self, name: str) -> bool:
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"

@@ -56,7 +56,7 @@ class Listener:
     def switch(self, mode: str) -> None:
         """`b24tools mode`."""
         with self.store() as opened:
-            opened.save_setting("producer_mode", mode)
+            opened.save_setting("producer_mode", mode, self.clock())
 
     def receive(self, body: bytes, content_type: str = FORM, tokens: Collection[str] | None = None) -> str:
         """`POST /webhook`; the answer's status."""

@@ -365,7 +365,7 @@ def test_a_task_of_the_replaced_service_is_adopted(works: Works) -> None:
     """It gets the key and nothing else, keeps its person, and no file is hung on it: the service did that."""
     task = old_task(works)
     outcome, warnings, writes = again(works, full())
-    key = "1c:11111111-2222-3333-4444-555555555555:p-1"
+    key = "1c:11111111-2222-3333-4444-555555555555:1dee6e3ec6"
     update = {"method": "update", "taskId": str(task.id), "fields": {"XML_ID": key}}
     assert ("adopted", (), [update]) == (outcome, warnings, writes)
     assert ("unchanged", (), []) == again(works, full())

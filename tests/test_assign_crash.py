@@ -42,9 +42,9 @@ class Case:
 
 
 CASES = {
-    "first": Case(first_send, (), 8, 15),
-    "changed": Case(second_send, (first_send,), 3, 13),
-    "finished": Case(_finished, (first_send,), 2, 7),
+    "first": Case(first_send, (), 8, 19),
+    "changed": Case(second_send, (first_send,), 5, 17),
+    "finished": Case(_finished, (first_send,), 2, 11),
 }
 EACH_REQUEST = [(name, number) for name, case in CASES.items() for number in range(1, case.requests + 1)]
 EACH_TRANSACTION = [(name, number) for name, case in CASES.items() for number in range(1, case.transactions + 1)]
@@ -159,7 +159,7 @@ def test_what_a_dead_run_only_planned_does_not_count_as_given_out(tmp_path: Path
     with killed_at(works.portal, 3, executed=False):
         works.assign(order([("Монтажник", 60)]))
     with works.tools() as tools:
-        assert {} == tools.store.last_assigned()
+        assert {} == tools.store.last_assigned(works.clock())
 
 
 @pytest.mark.parametrize("keep_xml_id", [True, False], ids=["keys", "no keys"])

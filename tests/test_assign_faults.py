@@ -34,6 +34,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "late by 59 s": {"kind": "late", "delay_s": 59},
     "502 before": {"kind": "html"},
     "504 after": {"kind": "html", "status": 504, "executed": True},
+    "a page to log in": {"kind": "html", "status": 200, "executed": True},
     "half an answer": {"kind": "half"},
     "half a batch executed": {"kind": "half_batch", "drop": 3, "executed": True},
     "half a batch not executed": {"kind": "half_batch", "drop": 3},

@@ -80,6 +80,39 @@ def test_ripe_orders_are_done_oldest_first(portal: Portal, folder: Path, capsys:
     )
 
 
+def test_files_from_a_computer_whose_clock_is_ahead_are_taken_when_they_hold_still(
+    portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked at twice, a few seconds apart: one that is still being written stays, as does one that is taken away."""
+    drop(folder, "still.json", age_s=-3 * 3600)
+    drop(folder, "seconds.json", age_s=-30)
+    growing = drop(folder, "growing.json", age_s=-3 * 3600)
+    gone = drop(folder, "gone.json", age_s=-3600)
+    touched = drop(folder, "touched.json", age_s=-3600)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        growing.write_text(growing.read_text(encoding="utf-8") + " ", encoding="utf-8")
+        ahead = time.time() + 3600
+        os.utime(touched, (ahead, ahead))
+        gone.unlink(missing_ok=True)
+
+    monkeypatch.setattr(cli_assign.time, "sleep", sleep)
+    assert 0 == take(folder)
+    assert ["done/seconds.json", "done/still.json", "growing.json", "touched.json"] == tree(folder)
+    assert [inbox_module.QUIET_S] == slept[:1]
+
+
+def test_a_fresh_file_makes_nobody_wait(portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the next run's."""
+    drop(folder, "a.json")
+    drop(folder, "fresh.json", age_s=2)
+    slept: list[float] = []
+    monkeypatch.setattr(cli_assign.time, "sleep", slept.append)
+    assert (0, []) == (take(folder), slept)
+
+
 def test_quiet_is_silent_while_all_is_well(portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Cron mails whatever is printed."""
     drop(folder, "a.json")

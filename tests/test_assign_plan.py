@@ -429,7 +429,7 @@ def test_a_hundred_orders_together_take_few_requests(works: Works) -> None:
     reading, files, writing = 6, 100, 12
     assert reading + files + writing >= spent(works, *orders)
     assert reading >= spent(works, *orders)
-    assert 606 == sum(1 for task in works.portal.tasks if (task.xml_id or "").startswith("1c:order-"))
+    assert 606 == sum(1 for task in works.portal.tasks if (task.xml_id or "").startswith("1c:"))
 
 
 def test_no_task_is_asked_for_without_a_filter_that_holds(works: Works) -> None:

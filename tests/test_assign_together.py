@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from b24tools import locks
+from b24tools.onec import make_key
 from tests.aftermath import FOLDER
 from tests.programs import Shop, end, open_shop, wait_for
 
@@ -48,8 +49,8 @@ def test_killed_at_random_moments_it_ends_with_one_task_per_line(seed: int, shop
         running.kill()
         end(running)
     assert (0, "") == end(shop.start("-q", "assign", file))[::2]
-    key = f"1c:k{seed}:"
-    assert {f"{key}макетчик": 1, f"{key}сварщик": 1, f"{key}сварщик:2": 1, f"{key}монтажник": 1} == {
+    lines = ("макетчик", "сварщик", "сварщик:2", "монтажник")
+    assert {make_key(f"k{seed}", line): 1 for line in lines} == {
         key: len(people) for key, people in shop.made().items()
     }
     disk = shop.portal.disk
@@ -67,7 +68,8 @@ def test_two_at_once_give_the_work_to_two_free_people(shop: Shop) -> None:
     files = [shop.write_order(f"t{number}", [("Сварщик", 240)]) for number in range(2)]
     running = [shop.start("-q", "assign", file) for file in files]
     assert [(0, ""), (0, "")] == [end(one)[::2] for one in running]
-    assert {("1c:t0:сварщик", 1), ("1c:t1:сварщик", 1)} == {(key, len(people)) for key, people in shop.made().items()}
+    expected = {make_key(order_id, "сварщик"): 1 for order_id in ("t0", "t1")}
+    assert expected == {key: len(people) for key, people in shop.made().items()}
     assert ["Исаев", "Лебедев"] == sorted(name for people in shop.made().values() for name in people)
 
 

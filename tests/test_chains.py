@@ -90,6 +90,13 @@ def test_what_would_break_the_chain_is_refused(params: dict[str, Any]) -> None:
         chains.commands(TASKS, params, length=2)
 
 
+def without_id(result: dict[str, Any], index: int) -> dict[str, Any]:
+    """The page, but one of its rows has no id."""
+    found = list(result["tasks"])
+    found[index] = {"id": None}
+    return {"tasks": found}
+
+
 BUSY = errors.PortalBusy("tasks.task.list: later")
 
 
@@ -113,6 +120,9 @@ BUSY = errors.PortalBusy("tasks.task.list: later")
         ([None], ChainResult([], False, 0)),
         (["text"], ChainResult([], False, 0)),
         ([{"tasks": [7]}], ChainResult([], False, 0)),
+        ([{"tasks": [{"id": "1"}, {"ID": "2"}, {"id": "3"}]}], ChainResult(rows(1, 3), True, 3, None, 1)),
+        ([without_id(page(1), 49), page(1)], ChainResult(rows(*range(1, 50)), False, 49, None, 1)),
+        ([without_id(page(1), 7), tasks(51)], ChainResult(rows(*range(1, 8), *range(9, 52)), True, 51, None, 1)),
         ([{"tasks": [{"ID": "1"}]}], ChainResult([], False, 0)),
         ([{"tasks": [{"id": "x"}]}], ChainResult([], False, 0)),
         ([], ChainResult([], False, 0)),

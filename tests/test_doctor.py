@@ -549,6 +549,18 @@ def test_no_snapshot_at_all_only_warns(works: Works) -> None:
     assert "b24tools snapshot" in check.fix
 
 
+def test_a_snapshot_of_the_future_is_told(works: Works) -> None:
+    """Its age is unknown; one that can be dated stands before it."""
+    with database(works) as opened:
+        take_snapshot(works, opened, -400 * 24)
+    check = found(examine(works), "snapshot")
+    assert ("fail", True) == (check.status, "dated in the future" in check.detail)
+
+    with database(works) as opened:
+        take_snapshot(works, opened, 1)
+    assert "ok" == found(examine(works), "snapshot").status
+
+
 def test_orders_of_unknown_fate_are_named(well: Works) -> None:
     """Those of a run that was cut, and those whose answer never came."""
     well.assign(order())

@@ -16,6 +16,7 @@ from b24tools import store, weeks
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.models import Department, Status
+from b24tools.runs import to_text
 from b24tools.store import Store
 from tests import closed
 from tests.closed import LAST, MOSCOW, NOW, THIS, collect, person, save, task
@@ -258,7 +259,7 @@ def test_events_keep_this_week_young(opened: Store) -> None:
     )
 
     def event(minutes: int, status: str) -> None:
-        at = (NOW - timedelta(minutes=minutes)).isoformat()
+        at = to_text(NOW - timedelta(minutes=minutes))
         opened._db.execute(sql, [at, status, at if status == "done" else None])
 
     event(600, "ignored")

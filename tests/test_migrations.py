@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 
 from b24tools import errors
 from b24tools.migrations import migrations
-from b24tools.store import open_copy, open_store
+from b24tools.store import database, open_copy, open_store
+from tests import closed
+from tests.collecting import FRIDAY, close, new_collector
 
 OLDEST = Path(__file__).parent / "data" / "schema-m001.sql"  # never to be made again: it is what was released
 OPEN = "import sys, pathlib; from b24tools import store; store.open_store(pathlib.Path(sys.argv[1])).close()"
@@ -59,6 +62,50 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
         assert opened.excluded_users() == {7, 12}
         (line,) = opened.ledger(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]).values()
         assert (line.position, line.task_id) == ("Сварщик", 101)
+
+
+def before_m005(path: Path) -> None:
+    """A database of before the readings had numbers: two tasks, a person who left, a run that was killed, an event."""
+    window = closed.THIS.start.astimezone(UTC).isoformat(), closed.THIS.end.astimezone(UTC).isoformat()
+    began = (FRIDAY - timedelta(minutes=5)).astimezone(UTC).isoformat()
+    with closing(sqlite3.connect(path)) as connection:
+        migrations.apply(database(connection), stop_before="m005_saves")
+        for task_id in (1, 2):
+            values = task_id, "Задача", 2, 5, began, began, began, "2026-W47", 3600, 0, 0, began
+            connection.execute(
+                "INSERT INTO tasks (id, title, responsible_id, status, created_at, changed_at, closed_at, week,"
+                " estimate_s, spent_s, gone, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+        connection.execute("INSERT INTO people VALUES (99, 'Ушёл Давно', 1, NULL, '[]', ?)", [began])
+        connection.execute(
+            "INSERT INTO snapshot_runs VALUES (1, ?, ?, ?, NULL, 0, NULL, 0, 0, 1, '{}', 1, 0)", [*window, began]
+        )
+        connection.execute(
+            "INSERT INTO events VALUES (1, ?, 'ONTASKUPDATE', 1, '', NULL, 'done', 0, NULL, NULL, ?)", [began, began]
+        )
+        connection.commit()
+
+
+def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_have_one(tmp_path: Path) -> None:
+    """Nothing is lost, a killed run is taken up and marks nothing gone, and the next one does."""
+    works = new_collector(tmp_path)
+    before_m005(works.database)
+    first = close(works.portal, FRIDAY - timedelta(hours=1))
+    before = {name: works.query(f"SELECT * FROM {name}") for name in ("tasks", "people", "snapshot_runs", "events")}
+    with closing(open_store(works.database)) as opened:
+        assert opened.followed_since([1], 0) == set()
+        assert 1 == opened.number_reading()
+    after = {name: works.query(f"SELECT * FROM {name}") for name in before}
+    numbers = {"tasks": (0,), "people": (0,), "snapshot_runs": (0,), "events": (None,)}
+    assert {name: [(*row, *numbers[name]) for row in rows] for name, rows in before.items()} == after
+
+    week = works.week("2026-W47")
+    assert [(one.tasks, one.gone) for one in works.take([week]).weeks] == [(2, 0)]
+    assert works.query("SELECT id, complete FROM snapshot_runs") == [(1, 1)]
+    assert [(one.tasks, one.gone) for one in works.take([week], people_h=0).weeks] == [(1, 1)]
+    assert [first] == [row[0] for row in works.saved()]
+    assert works.query("SELECT active FROM people WHERE id = 99") == [(0,)]
 
 
 def test_what_was_released_is_not_edited() -> None:
@@ -109,6 +156,6 @@ def test_a_dry_run_reads_an_old_database_and_leaves_it_old(tmp_path: Path) -> No
     path = oldest(tmp_path)
     before = schema(path)
     with closing(open_copy(path)) as opened:
-        assert opened.last_complete_run() is None
+        assert opened.last_complete_run(datetime.now(UTC)) is None
         assert opened.order_outcomes(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]) != {}
     assert before == schema(path)

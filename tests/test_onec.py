@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import tracemalloc
@@ -664,39 +665,60 @@ def test_a_refusal_is_one_line_that_can_be_shown() -> None:
 # Keys, texts, names
 
 
-def test_a_key_is_made_of_the_ids_in_lower_case() -> None:
-    """The position's name stands in for a missing id, spaces collapsed; repeated positions are numbered."""
+GUID = "b7c57163-8c5d-11ef-905d-a41731192b22"
+SPELLINGS = (
+    GUID,
+    GUID.upper(),
+    "{" + GUID + "}",
+    GUID.replace("-", ""),
+    f"urn:uuid:{GUID}",
+    f" {GUID[:18]}\u00a0{GUID[18:]} ",
+    f"\ufeff{GUID}\u200b",
+)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_whatever_spells_a_guid_is_one_id(spelling: str) -> None:
+    """Of an order and of a position alike."""
+    raw = raw_line(ДолжностьИдентификатор=spelling)
+    raw["ИдентификаторЗаказа"] = spelling
+    order = read(raw)
+    assert (order.id, order.lines[0].position_id) == (GUID, GUID)
+
+
+def test_an_id_that_is_no_guid_loses_its_case_and_its_spaces() -> None:
+    """So 1C's codes are one order however they are typed."""
+    assert "зк-001 а" == onec_values.read_order_id("  ЗК-001\u00a0 А ")
+
+
+def test_a_key_is_made_of_the_orders_guid_and_a_digest_of_the_line() -> None:
+    """Fifty characters; the position's name stands in for a missing id; repeated positions are numbered."""
     lines = (
-        onec.Line(position="Сварщик", position_id="878944CB", minutes=5),
         onec.Line(position="Сварщик", position_id="878944cb", minutes=5),
-        onec.Line(position="Печатник  /\u00a0Плотер", minutes=5),
-        onec.Line(position="ПЕЧАТНИК / плотер", minutes=5),
+        onec.Line(position="Сварщик", position_id="878944cb", minutes=5),
+        onec.Line(position="Печатник  /\u00a0Плотёр", minutes=5),
+        onec.Line(position="ПЕЧАТНИК / плоте\u200bр", minutes=5),
         onec.Line(position="печатник / плотер", minutes=5),
     )
-    assert onec.line_keys(make_order(id="B7C5", lines=lines)) == (
-        "1c:b7c5:878944cb",
-        "1c:b7c5:878944cb:2",
-        "1c:b7c5:печатник / плотер",
-        "1c:b7c5:печатник / плотер:2",
-        "1c:b7c5:печатник / плотер:3",
-    )
+    identities = ("878944cb", "878944cb:2", "печатник/плотер", "печатник/плотер:2", "печатник/плотер:3")
+    digests = [hashlib.sha256(identity.encode()).hexdigest()[:10] for identity in identities]
+    keys = onec.line_keys(make_order(id=GUID, lines=lines))
+    assert tuple(f"1c:{GUID}:{digest}" for digest in digests) == keys
+    assert {50} == {len(key) for key in keys}
 
 
-def test_a_position_named_like_a_numbered_key_gets_its_own() -> None:
-    """Keys never meet within an order."""
-    assert onec.line_keys(make_order("a", "a:2", "a")) == ("1c:id:a", "1c:id:a:2", "1c:id:a:3")
-    assert onec.line_keys(make_order("a", "a", "a:2")) == ("1c:id:a", "1c:id:a:2", "1c:id:a:2:2")
+def test_the_key_of_an_order_without_a_guid_is_a_digest_of_both() -> None:
+    """So it fits whatever 1C calls the order."""
+    digest = hashlib.sha256("зк-001\0a".encode()).hexdigest()[:40]
+    assert ("1c:" + digest,) == onec.line_keys(make_order("a", id="зк-001"))
 
 
-def test_a_key_over_200_characters_is_a_hash() -> None:
-    """Stable, different for each line, and never cut in the middle."""
-    name = "я" * 194
-    fits, hashed, numbered = onec.line_keys(make_order(name, name + "я", name))
-    assert "1c:id:" + name == fits
-    assert hashed[:14] == "1c:sha256:4d44"
-    assert len(fits) == 200
-    assert 74 == len(hashed) == len(numbered)
-    assert hashed != numbered
+def test_an_order_whose_lines_come_to_one_key_is_refused() -> None:
+    """Both would be one task; the message names the lines."""
+    raw = raw_line(Должность="a")
+    raw["Калькуляция"] += [dict(raw["Калькуляция"][0], Должность=name) for name in ("a:2", "a")]
+    message = refusal(raw)
+    assert message.startswith("Калькуляция[1] and Калькуляция[2]: these lines cannot be told apart")
 
 
 @pytest.mark.parametrize(
@@ -766,7 +788,8 @@ def test_the_schema_has_the_keys_of_1c_and_an_example_that_reads() -> None:
     """For the page that describes the HTTP endpoints."""
     schema = onec.Order.model_json_schema()
     sample = json.loads(SAMPLE)
-    assert {*sample, "Контрагент", "Менеджер"} == set(schema["properties"])
+    optional = {"Контрагент", "Менеджер", "ПометкаУдаления", "Отменен"}
+    assert {*sample, *optional} == set(schema["properties"])
     assert schema["required"] == ["ИдентификаторЗаказа", "НомерЗаказа", "Калькуляция"]
     assert read(schema["examples"][0]).customer == "ООО «Ромашка»"
 
@@ -805,7 +828,7 @@ def read_or_refuse(data: bytes) -> list[onec.Order]:
     for order in orders:
         keys = onec.line_keys(order)
         assert len(order.lines) == len(set(keys))
-        assert all(key.startswith("1c:") and len(key) <= 200 for key in keys)
+        assert all(key.startswith("1c:") and len(key) <= 50 for key in keys)
         for line in order.lines:
             onec.title(order, line).encode()
             onec.description(order, line, show_sum=True).encode()

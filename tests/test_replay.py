@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,18 @@ def test_another_portals_database_is_left_alone(here: Listener, run: Run) -> Non
 
 
 # the inbox
+
+
+def test_events_dated_in_the_future_are_not_the_latest(here: Listener, run: Run) -> None:
+    """They came at an unknown time, long ago: --list shows them, and --id follows them."""
+    here.clock.now += timedelta(days=400)
+    here.closed_task()
+    here.arrive()
+    here.clock.now -= timedelta(days=400)
+
+    assert counts(0, 0) == run("--since", "1h", "--json").data
+    assert [1, 2] == [one["id"] for one in run("--list", "--json").data]
+    assert counts(2, 2) == run("--id", "1", "--id", "2", "--json").data
 
 
 def test_failed_events_are_followed_again(here: Listener, run: Run) -> None:

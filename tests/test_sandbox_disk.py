@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,34 @@ def test_storages_are_listed_as_strings(ask: Asker) -> None:
         [{"ID": "11", "NAME": "Общий диск", "CODE": None, "MODULE_ID": "disk", "ENTITY_TYPE": "common",
           "ENTITY_ID": "shared_files_s1", "ROOT_OBJECT_ID": "8001"}],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"NAME": "a_b.txt"}, ["a_b.txt", "axb.txt"]),
+        ({"name": "A_B.TXT"}, ["a_b.txt", "axb.txt"]),
+        ({"NAME": "a%"}, ["a_b.txt", "axb.txt", "a100%.txt"]),
+        ({"NAME": ["a_b.txt", "a100%.txt"]}, ["a_b.txt", "axb.txt", "a100%.txt"]),
+        ({"=NAME": "a_b.txt"}, ["a_b.txt"]),
+        ({"=NAME": "A_B.txt"}, ["a_b.txt"]),
+        ({"=NAME": "a%"}, []),
+        ({"=NAME": ["a_b.txt", "a100%.txt"]}, ["a_b.txt", "a100%.txt"]),
+        ({"NAME": "2026"}, ["2026"]),
+        ({"NAME": "2026_"}, []),
+        ({"NAME": "a"}, []),
+    ],
+)
+@pytest.mark.parametrize(("method", "number"), [("disk.folder.getchildren", FOLDER), ("disk.storage.getchildren", 12)])
+def test_name_without_a_sign_is_a_mask(
+    ask: Asker, method: str, number: int, conditions: dict[str, Any], expected: list[str]
+) -> None:
+    """With `_` for any character and `%` for any number of them; `=NAME` takes a name as it stands."""
+    ask.portal.disk.storages[12] = replace(ask.portal.disk.storages[11], id=12, root=FOLDER)
+    for name in ("a_b.txt", "axb.txt", "a100%.txt", "2026"):
+        ask.portal.add_file(FOLDER, name, b"x")
+    rows = ask.result(method, id=number, filter=conditions, order={"ID": "ASC"})
+    assert expected == [row["NAME"] for row in rows]
 
 
 def test_new_folder_has_integers_a_listed_one_strings(ask: Asker) -> None:

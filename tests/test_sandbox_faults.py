@@ -69,6 +69,14 @@ def test_gateway_page_comes_with_or_without_the_work(ask: Asker, executed: bool,
     assert (response.status_code, response.text[:6], len(ask.portal.tasks)) == (status, "<html>", tasks)
 
 
+def test_a_page_for_people_may_come_with_status_200(ask: Asker) -> None:
+    """Log in, says a box that takes the address for one of its own pages; nothing is done."""
+    ask.portal.faults.add(Fault("html", status=200))
+    response = ask.post("tasks.task.add", b'{"fields":{"TITLE":"x","RESPONSIBLE_ID":1}}', "application/json")
+    assert (200, "text/html") == (response.status_code, response.headers["Content-Type"])
+    assert ("<title>Авторизация</title>" in response.text, len(ask.portal.tasks)) == (True, 0)
+
+
 @pytest.mark.parametrize(("kind", "tasks"), [("cut_before", 0), ("cut_after", 1)])
 def test_cut_connection_looks_the_same_before_and_after(ask: Asker, kind: Kind, tasks: int) -> None:
     """No answer at all; the next request goes through."""

@@ -360,16 +360,19 @@ def test_group_is_not_created_without_a_name_or_the_right(ask: Asker) -> None:
         (9, {"FEATURE": "tasks", "OPERATION": "create_tasks"}, False),
         (3, {"FEATURE": "tasks", "OPERATION": "view"}, True),
         (1, {"FEATURE": "blog", "OPERATION": "write_post"}, False),
+        (4, {"FEATURE": "tasks", "OPERATION": "create_tasks"}, False),
+        (4, {"FEATURE": "tasks", "OPERATION": "view"}, False),
     ],
 )
 def test_the_right_to_make_tasks_in_a_group_is_told(
     ask: Asker, group: int, asked: dict[str, str], expected: bool
 ) -> None:
-    """Members have it, others not, and nobody in an archived group; an administrator everywhere else."""
+    """Members have it, others not, nobody in an archived group or without the tool; an administrator wherever else."""
     ask.portal.owner.admin = False
     ask.portal.add_group("Своя", 1)
     ask.portal.add_group("Чужая", 2)
     ask.portal.add_group("Архив", 1, closed=True)
+    ask.portal.add_group("Без задач", 1, tasks_enabled=False)
 
     assert expected is ask.result("sonet_group.feature.access", GROUP_ID=group, **asked)
 

@@ -97,10 +97,28 @@ def test_plant_has_work_of_every_kind(portal: Portal) -> None:
         "elsewhere": [task for task in tasks if task.group != 1],
     }
     assert {kind: bool(found) for kind, found in kinds.items()} == dict.fromkeys(kinds, True)
-    assert (len(portal.absences), len(portal.meetings)) == (2, 2)
+    assert (len(portal.absences), len(portal.meetings)) == (3, 3)
     closed = [task for task in portal.tasks if task.status == 5]
     assert len(closed) == 60
     assert all(task.closed_at is not None and task.closed_at < now for task in closed)
+
+
+def test_plant_is_a_portal_in_moscow_whose_boss_is_away_for_hours(portal: Portal) -> None:
+    """An hour every week without an end, its stamps the series', and a morning of the absence chart."""
+    assert (str(portal.server_zone), portal.use_time_zones, portal.default_time_zone) == (
+        "Europe/Moscow", True, "Europe/Moscow",
+    )  # fmt: skip
+    boss = plant.person(portal, "Авдеев").id
+    asked = {"users": [boss], "from": "2026-11-18", "to": "2026-12-09"}
+    rows = Asker(portal).result("calendar.accessibility.get", **asked)[str(boss)]
+    assert {row["ACCESSIBILITY"] for row in rows} == {"absent"}
+    assert [(row["DATE_FROM"], row["DATE_TO"]) for row in rows if "DATE_FROM" in row] == [
+        (f"{day} 14:00:00", f"{day} 15:00:00") for day in ("18.11.2026", "25.11.2026", "02.12.2026", "09.12.2026")
+    ]
+    assert {row["DATE_TO_TS_UTC"] for row in rows if "DATE_FROM" in row} == {"2145992400"}
+    assert [(row["DT_FROM"], row["DT_TO"]) for row in rows if "DT_FROM" in row] == [
+        ("23.11.2026 09:00:00", "23.11.2026 12:00:00")
+    ]
 
 
 @pytest.mark.parametrize("days", range(7))

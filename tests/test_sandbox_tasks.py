@@ -210,7 +210,7 @@ def test_update_touches_only_what_is_given_and_ignores_null(ask: Asker, clock: C
     """But always the time of change."""
     add(ask, DEADLINE="2026-11-20T18:00:00+03:00", AUDITORS=[4])
     clock.move(minutes=5)
-    task = update(ask, 1, DESCRIPTION="новое", DEADLINE=None, AUDITORS="")
+    task = update(ask, 1, DESCRIPTION="новое", DEADLINE=None, AUDITORS=None)
     assert picked(task, "description", "deadline", "auditors", "changedDate") == (
         "новое",
         "2026-11-20T18:00:00+03:00",
@@ -226,11 +226,19 @@ def test_update_clears_dates_with_empty_text_and_lists_with_empty_lists(ask: Ask
     assert (*picked(task, "deadline", "auditors"), ask.portal.tasks[1].tags) == (None, [], ("b",))
 
 
-def test_empty_text_clears_accomplices_only_when_alone(ask: Asker) -> None:
-    """Together with other fields it is ignored."""
-    add(ask, ACCOMPLICES=[4])
-    assert update(ask, 1, ACCOMPLICES="", TITLE="x")["accomplices"] == ["4"]
-    assert update(ask, 1, ACCOMPLICES="")["accomplices"] == []
+@pytest.mark.parametrize("name", ["ACCOMPLICES", "AUDITORS"])
+@pytest.mark.parametrize("more", [{}, {"TITLE": "x"}])
+def test_empty_text_clears_people(ask: Asker, name: str, more: dict[str, str]) -> None:
+    """Alone or not; any other text is ignored."""
+    add(ask, **{name: [4]})
+    assert update(ask, 1, **{name: "5"}, **more)[name.lower()] == ["4"]
+    assert update(ask, 1, **{name: ""}, **more)[name.lower()] == []
+
+
+def test_estimate_can_be_set_to_nothing(ask: Asker) -> None:
+    """0 is a value like any other."""
+    add(ask, TIME_ESTIMATE=3600)
+    assert update(ask, 1, TIME_ESTIMATE=0)["timeEstimate"] == "0"
 
 
 PLAN = {"START_DATE_PLAN": "2026-11-20T10:00:00+03:00", "END_DATE_PLAN": "2026-11-20T12:00:00+03:00"}

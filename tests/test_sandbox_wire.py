@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from b24tools.sandbox import front, plant
+from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.portal import Portal
 from tests.sandbox_door import NOW, Asker, Clock
 
@@ -187,6 +189,114 @@ def test_renamed_portal_redirects(ask: Asker) -> None:
     )
 
 
+def test_a_redirect_to_a_cyrillic_name_goes_round_in_circles(ask: Asker) -> None:
+    """Clients send its punycode, which is not what the server's settings say; with punycode there it serves."""
+    scheme = ask.base_url.partition(":")[0]
+    punycode = "цех.example".encode("idna").decode()
+    target, host = f"{ask.portal.webhook_path}profile", {"Host": punycode}
+    ask.portal.moved_to = f"{scheme}://цех.example"
+    for headers in ({}, host):
+        moved = ask.request("POST", target, headers=headers)
+        raw = dict(moved.headers.raw)[b"location"] if ask.client else moved.headers["Location"].encode()
+        assert (302, f"{scheme}://цех.example{target}".encode()) == (moved.status_code, raw)
+    ask.portal.moved_to = f"{scheme}://{punycode}/"
+    assert [302, 200] == [ask.request("POST", target, headers=headers).status_code for headers in ({}, host)]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/portal/rest/1/{secret}/profile", 200),
+        ("/portal/rest/1/wrong/profile", 401),
+        ("/rest/1/{secret}/profile", 404),
+        ("/portals/rest/1/{secret}/profile", 404),
+        ("/portal/portal/rest/1/{secret}/profile", 404),
+    ],
+)
+def test_a_box_may_live_in_a_folder_of_its_host(ask: Asker, path: str, status: int) -> None:
+    """Nowhere else on that host is there a portal."""
+    ask.portal.folder = "/portal"
+    assert status == ask.request("POST", path.format(secret=ask.portal.secret)).status_code
+    assert ask.portal.webhook_url("https://box.example/") == f"https://box.example/portal/rest/1/{ask.portal.secret}/"
+
+
+def test_addresses_that_a_box_in_a_folder_gives_lead_there(ask: Asker) -> None:
+    """The second step of an upload."""
+    ask.portal.folder = "/portal"
+    root = ask.portal.add_storage("common", "Общий диск", "shared_files_s1").root
+    url = ask.result("disk.folder.uploadfile", id=root, data={"NAME": "план.pdf"})["uploadUrl"]
+    assert url.startswith(f"{ask.base_url}/portal/rest/1/{ask.portal.secret}/upload/?token=")
+
+
+@pytest.mark.parametrize(
+    ("login", "uid", "expected"),
+    [
+        ("admin", "admin", 200),
+        ("admin", "Admin", 200),
+        ("a.админ@firm.ru", "a.%D0%B0%D0%B4%D0%BC%D0%B8%D0%BD%40firm.ru", 200),
+        ("admin", "1", 200),
+        ("admin", "01", 401),
+        ("admin", "user2", 401),
+        ("2", "2", 401),
+    ],
+)
+def test_a_login_may_stand_in_place_of_the_id(ask: Asker, login: str, uid: str, expected: int) -> None:
+    """What is a number is an id."""
+    ask.portal.add_user("Анна", "Сидорова", departments=[1])
+    ask.portal.owner.login = login
+    assert expected == ask.request("POST", f"/rest/{uid}/{ask.portal.secret}/profile").status_code
+
+
+def test_the_login_of_a_dismissed_owner_is_not_found(ask: Asker) -> None:
+    """The id is, and is refused in other words."""
+    ask.portal.owner.active = False
+    codes = [ask.request("POST", f"/rest/{uid}/{ask.portal.secret}/profile").json()["error"] for uid in ("admin", "1")]
+    assert ["INVALID_CREDENTIALS", "authorization_error"] == codes
+
+
+def test_a_box_behind_a_proxy_may_take_https_for_http(ask: Asker) -> None:
+    """It refuses every call with a secret, and knows its methods all the same."""
+    ask.portal.believes_http = True
+    assert (401, "INVALID_REQUEST", "Https required.") == ask.error("profile")
+    assert 404 == ask.error("no.such.method")[0]
+    assert [] == ask.portal.writes()
+
+
+def test_notices_of_php_stand_before_the_json_and_a_comment_after_it(ask: Asker) -> None:
+    """In answers of all kinds, under the same type; what is before PHP knows nothing of it."""
+    plain = ask.post("server.time", b"", JSON).text
+    ask.portal.php_notice, ask.portal.php_comment = "<br />\n<b>Deprecated</b>:  strlen()<br />\n", "\n<!-- 0.1 -->"
+    noisy = ask.post("server.time", b"", JSON)
+    assert (ask.portal.php_notice + plain + ask.portal.php_comment, JSON) == (
+        noisy.text, noisy.headers["Content-Type"].partition(";")[0],
+    )  # fmt: skip
+    ask.portal.faults.add(Fault("error"))
+    for status in (400, 404):
+        refused = ask.post("no.such.method", b"", JSON)
+        assert (status, "<br />", "-->") == (refused.status_code, refused.text[:6], refused.text[-3:])
+    ask.portal.faults.add(Fault("limit"))
+    assert "QUERY_LIMIT_EXCEEDED" == ask.post("profile", b"", JSON).json()["error"]
+
+
+def test_every_stamp_is_of_the_portals_clock(ask: Asker, clock: Clock) -> None:
+    """Ten minutes ahead of ours."""
+    portal = ask.portal
+    portal.now = lambda: clock() + timedelta(minutes=10)
+    root = portal.add_storage("common", "Общий диск", "shared_files_s1").root
+    handler = portal.add_handler("http://127.0.0.1/", "token")
+    ahead = "2026-11-18T12:10:00+03:00"
+    made = ask.result("tasks.task.add", fields={"TITLE": "x", "RESPONSIBLE_ID": 1})["task"]
+    stamps = {made[name] for name in ("createdDate", "changedDate", "activityDate", "statusChangedDate")}
+    done = ask.result("tasks.task.complete", taskId=1)["task"]
+    stamps |= {done["closedDate"], done["changedDate"], done["statusChangedDate"], ask.result("server.time")}
+    stamps |= {ask.result("disk.folder.addsubfolder", id=root, data={"NAME": "x"})["CREATE_TIME"]}
+    stamps |= {ask.body("profile")["time"]["date_start"], ask.body("batch", cmd={})["time"]["date_finish"]}
+    assert {ahead} == stamps
+    assert {int(portal.now().timestamp())} == {ask.body("profile")["time"]["start"]}
+    assert f"ts={int(portal.now().timestamp())}&".encode() in portal.event_body("ONTASKADD", 1, handler)
+    assert {portal.now()} == {entry.at for entry in portal.log}
+
+
 def test_paths_beyond_rest_are_not_found(ask: Asker) -> None:
     """REST 3.0 is not emulated either."""
     found = [ask.request("GET", path).status_code for path in ("/x", f"/rest/api/1/{ask.portal.secret}/tasks.task.get")]
@@ -268,7 +378,7 @@ def test_human_page_names_the_portal_and_hides_the_secret() -> None:
     ("method", "params", "expected"),
     [
         ("server.time", {}, "2026-11-18T12:00:00+03:00"),
-        ("scope", {}, ["calendar", "department", "disk", "sonet_group", "task", "timeman", "user"]),
+        ("scope", {}, ["calendar", "department", "disk", "im", "sonet_group", "task", "timeman", "user"]),
         ("method.get", {"name": "user.get"}, {"isExisting": True, "isAvailable": True}),
         ("method.get", {"name": "crm.lead.list"}, {"isExisting": False, "isAvailable": False}),
         ("user.admin", {}, True),

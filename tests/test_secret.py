@@ -20,6 +20,7 @@ FAULTS: dict[str, list[Fault]] = {
     "cut while writing": [Fault("cut_before", method="tasks.task.add", times=99)],
     "half an answer": [Fault("half", times=99)],
     "a page": [Fault("html", times=99)],
+    "a page to log in": [Fault("html", status=200, times=99)],
     "over the limit": [Fault("limit", times=99)],
     "refused": [Fault("error", code="ACCESS_DENIED", status=403, times=99)],
 }
@@ -66,6 +67,8 @@ def test_no_trouble_of_the_portal_shows_the_code(name: str, shop: Shop) -> None:
         shop.portal.faults.add(fault)
     status, everything = run(shop, name)
     assert (True, False) == (status != 0, SECRET in everything)
+    if name == "a page to log in":
+        assert 'batch: it begins: <!DOCTYPE html> <html lang="ru"> <head><title>Авторизация</title>' in everything
 
 
 def test_no_run_shows_the_code(shop: Shop) -> None:

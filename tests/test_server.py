@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +260,28 @@ def test_health_tells_of_events_that_wait_too_long(served: Served, clock: Clock)
     assert (200, health) == seen(served.client.get("/healthz"))
     clock.now += timedelta(seconds=1)
     assert (503, {**health, "status": "stale", "oldest_event_age_s": 901}) == seen(served.client.get("/healthz"))
+
+
+def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock: Clock) -> None:
+    """A run or an event under a clock that was wrong: of an unknown age, until one comes that can be dated."""
+
+    def complete(began: datetime) -> None:
+        with closing(served.open_store()) as opened, opened.transaction():
+            run = opened.begin_run(closed.THIS.start, closed.THIS.end, began)
+            opened.finish_run(run, began, complete=True)
+
+    now = clock.now
+    stale = {"status": "stale", "snapshot_age_s": None, "oldest_event_age_s": None}
+    complete(now + timedelta(days=400))
+    assert (503, stale) == seen(served.client.get("/healthz"))
+    complete(now + timedelta(minutes=10))
+    assert (200, {**stale, "status": "ok", "snapshot_age_s": 0}) == seen(served.client.get("/healthz"))
+    served.portal.faults.add(Fault("cut_before", times=10_000))
+    served.client.post("/configs", json={"key": "producer_mode", "value": "webhook"})
+    clock.now = now + timedelta(days=400)
+    served.event(12)
+    clock.now = now
+    assert (503, {**stale, "snapshot_age_s": 0}) == seen(served.client.get("/healthz"))
 
 
 # description

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools import errors, store
+from b24tools import errors, runs, store
 from b24tools.bitrix import shapes
+from b24tools.bitrix.client import Client
 from b24tools.jobs import snapshot
 from b24tools.sandbox import plant
 from tests.collecting import FRIDAY, Collector, close, new_collector
@@ -168,6 +170,98 @@ def test_what_happens_to_tasks_is_followed(small: Collector) -> None:
     assert [same] == [row[0] for row in small.saved() if row[2:4] == (2, 3600) and row[1] == "2026-W47"]
     assert (before.tasks, before.changed, before.same, before.gone) == (3, 2, 1, 2)
     assert (week.tasks, week.new, week.changed, week.gone) == (1, 0, 1, 0)
+
+
+def test_a_task_reopened_between_two_runs_of_one_second_is_gone(small: Collector) -> None:
+    """Whole seconds do not tell the runs apart."""
+    reopened, deleted, same = (close(small.portal, FRIDAY - timedelta(minutes=number)) for number in range(3))
+    small.take()
+    small.portal.set_task(reopened, status=2, closed_at=None)
+    small.portal.tasks.drop(deleted)
+    small.clock.now -= timedelta(seconds=2)  # which `take` adds
+    assert [one.gone for one in small.take().weeks] == [2]
+    assert [row[0] for row in small.saved()] == [same]
+
+
+def with_rows(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], None]) -> None:
+    """The portal's rows of tasks are changed on their way."""
+    really = Client.batch
+
+    def batch(client: Client, commands: Any, **options: Any) -> Any:
+        items = really(client, commands, **options)
+        for item in items.values():
+            for row in item.result.get("tasks", ()) if isinstance(item.result, dict) else ():
+                change(row)
+        return items
+
+    monkeypatch.setattr(Client, "batch", batch)
+
+
+NO_DATES = ["-0001-11-30T00:00:00+02:30", "0000-00-00 00:00:00", "2026-02-30T10:00:00+03:00", "yesterday", "", None]
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_a_date_that_cannot_be_read_is_none(
+    small: Collector, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """The task counts by its closing; the other tasks are as they are."""
+    odd = [close(small.portal, FRIDAY - timedelta(minutes=number), deadline=FRIDAY) for number in range(60)][30]
+
+    def change(row: dict[str, Any]) -> None:
+        if row["id"] == str(odd):
+            row |= {"createdDate": text, "changedDate": text, "deadline": text}
+
+    with_rows(monkeypatch, change)
+    result = small.take()
+    assert (result.exit_status, result.complete, result.warnings) == (0, True, ())
+    assert small.true_rows() == small.saved()
+    wanted = "SELECT created_at, changed_at, deadline FROM tasks WHERE id = ?"
+    assert small.query(wanted, odd) == [(None, None, None)]
+    small.portal.set_task(odd, responsible=3)  # nobody can tell when, but it was read later
+    small.take()
+    assert small.true_rows() == small.saved()
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_a_task_without_a_readable_closing_date_is_left_out_and_named(
+    small: Collector, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """The others are saved and the run is complete; one that counted before is gone."""
+    made = [close(small.portal, FRIDAY - timedelta(minutes=number)) for number in range(60)]
+    odd = made[:1]
+    small.take()
+
+    def change(row: dict[str, Any]) -> None:
+        if int(row["id"]) in odd:
+            row["closedDate"] = text
+
+    with_rows(monkeypatch, change)
+    result = small.take()
+    assert (result.exit_status, result.complete, [one.gone for one in result.weeks]) == (0, True, [1])
+    assert result.warnings == (f"1 closed task has no readable closing date and is left out: {odd[0]}",)
+    assert [row[0] for row in small.saved()] == made[1:]
+    odd += made[1:7]
+    assert small.take().warnings == ("7 closed tasks have no readable closing date and are left out: 1, 2, 3, 4, 5, …",)
+
+
+def test_rows_without_an_id_are_left_out_and_nothing_is_gone_for_them(
+    small: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whose they are; the next page is asked for from the last id that there is."""
+    made = [close(small.portal, FRIDAY - timedelta(minutes=number)) for number in range(120)]
+    small.take()
+    odd = [made[3], made[49], made[119]]
+
+    def change(row: dict[str, Any]) -> None:
+        if row["id"] in map(str, odd):
+            row["id"] = None
+
+    with_rows(monkeypatch, change)
+    small.portal.set_task(made[5], time_estimate=60, changed_at=small.clock.now)
+    result = small.take()
+    assert (result.exit_status, [(one.changed, one.gone) for one in result.weeks]) == (0, [(1, 0)])
+    assert [row[0] for row in small.saved()] == made
+    assert result.warnings == ("the portal sent rows without an id: they are left out, and nothing is marked gone",)
 
 
 def test_a_task_that_comes_back_counts_again(small: Collector) -> None:
@@ -380,15 +474,19 @@ def test_a_missing_scope_ends_the_run_with_the_mend(small: Collector, scope: str
     assert small.query("SELECT count(*) FROM snapshot_runs WHERE complete = 1") == [(0,)]
 
 
-def test_old_runs_are_forgotten_when_later_ones_have_replaced_them(small: Collector) -> None:
-    """Cron makes 288 a day; the last complete one of each window stays for ever."""
+def test_old_runs_are_forgotten_when_later_ones_have_replaced_them(
+    small: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron makes 288 a day; the last complete one of each window stays for ever, and so do the last of all."""
+    monkeypatch.setattr(runs, "KEPT", 2)
     for _run in range(3):
         small.take()
     small.clock.now += timedelta(days=8)
     small.take()
-    assert small.query("SELECT count(*) FROM snapshot_runs") == [(4,)]
+    assert small.query("SELECT id FROM snapshot_runs ORDER BY id") == [(1,), (3,), (4,)]
     small.clock.now += timedelta(days=28)
     small.take()
+    assert small.query("SELECT id FROM snapshot_runs ORDER BY id") == [(1,), (3,), (4,), (5,)]
     assert small.query("SELECT from_at, to_at FROM snapshot_runs ORDER BY id") == [
         ("2026-11-08T21:00:00+00:00", "2026-11-22T21:00:00+00:00"),
         ("2026-11-15T21:00:00+00:00", "2026-11-22T21:00:00+00:00"),

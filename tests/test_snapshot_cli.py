@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from b24tools import cli, config, locks, session, store
+from b24tools.bitrix.client import Client
 from b24tools.sandbox import front
 from b24tools.sandbox.portal import Portal
 from tests.collecting import FRIDAY, close, new_portal
@@ -256,6 +257,43 @@ def test_quiet_says_try_later_only_when_the_data_are_old(portal: Portal, b24tool
     assert try_later(clock, b24tools, "-q", "snapshot")[1] != ""
     b24tools("config", "snapshot_max_age_h", "48")
     assert try_later(clock, b24tools, "-q", "snapshot") == (75, "")
+
+
+def test_quiet_is_not_silenced_by_a_run_from_the_future(portal: Portal, b24tools: Run, clock: Clock) -> None:
+    """Under a clock that was wrong: the last one that can be dated counts."""
+    clock.now += timedelta(days=400)
+    b24tools("snapshot")
+    clock.now = FRIDAY
+    assert try_later(clock, b24tools, "-q", "snapshot")[1] != ""
+    assert b24tools("leaderboard", "--max-age", "26h")[0] == 1
+    b24tools("snapshot")
+    assert try_later(clock, b24tools, "-q", "snapshot") == (75, "")
+    assert b24tools("leaderboard", "--max-age", "26h")[0] == 0
+
+
+def test_what_is_left_out_is_a_warning(portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for the run, silent with -q; the status stays 0."""
+    really = Client.batch
+
+    def batch(client: Client, commands: Any, **options: Any) -> Any:
+        items = really(client, commands, **options)
+        for item in items.values():
+            for row in item.result.get("tasks", ()) if isinstance(item.result, dict) else ():
+                if row["id"] in ("2", "3"):
+                    row["closedDate"] = "-0001-11-30T00:00:00+02:30"
+        return items
+
+    monkeypatch.setattr(Client, "batch", batch)
+    warning = "2 closed tasks have no readable closing date and are left out: 2, 3"
+    status, out, err = b24tools("snapshot")
+    assert (status, out.splitlines()[1], err) == (
+        0,
+        "2026-W47: 1 closed task (new 1, changed 0, gone 0)",
+        f"{warning}\n",
+    )
+    answer = json.loads(b24tools("snapshot", "--json")[1])
+    assert (answer["ok"], answer["warnings"], answer["error"]) == (True, [warning], None)
+    assert b24tools("-q", "snapshot") == (0, "", "")
 
 
 def test_the_rule_holds_for_every_command_and_for_the_portal(

@@ -93,7 +93,8 @@ def test_the_last_assignment_of_each_person_is_known(store: Store) -> None:
     made = line("k1", task_id=1)
     store.save_ledger([made, replace(made, key="k2", task_id=2, assigned_at=later)])
     store.save_ledger([replace(made, key="k3", responsible_id=8, assigned_at=None), line("k4", responsible_id=9)])
-    assert {7: later} == store.last_assigned()
+    assert {7: later} == store.last_assigned(later)
+    assert {7: NOW} == store.last_assigned(NOW)  # the other stamp lies in the future
 
 
 def test_files_and_what_hangs_where_are_kept(store: Store) -> None:

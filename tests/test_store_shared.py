@@ -95,7 +95,7 @@ def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:
             opened.save_people([person(1, "Иван Петров")], NOW)
             collect(opened, NOW, NOW + timedelta(1), NOW)
             _ = 1 / 0
-        assert (opened.known_people(), opened.last_complete_run()) == (set(), None)
+        assert (opened.known_people(), opened.last_complete_run(NOW)) == (set(), None)
         opened.save_people([person(1, "Иван Петров")], NOW)
         assert opened.known_people() == {1}
 

@@ -245,14 +245,15 @@ def test_nothing_is_asked_without_events_and_no_client_is_opened(here: Listener)
 
 
 def test_old_events_are_forgotten_by_the_way(here: Listener) -> None:
-    """Once an hour."""
+    """With the next ones that are followed."""
     here.closed_task()
     here.follow()
     with stepping(here) as step:
-        step()
         here.clock.now += timedelta(days=31)
+        here.new_task()
+        here.arrive()
         step()
-    assert [] == here.statuses()
+    assert ["done"] == here.statuses()
 
 
 def test_the_log_has_no_secret(here: Listener, caplog: pytest.LogCaptureFixture) -> None:

@@ -49,13 +49,15 @@ class ChainResult:
     """The rows of a chain that count.
 
     `complete` is true when the list's end was among them; else it goes on after `last_id`, and
-    `error` is the failure of the page that broke the chain, if it was one.
+    `error` is the failure of the page that broke the chain, if it was one. `nameless` rows had no id:
+    they are not among `rows`.
     """
 
     rows: list[dict[str, Any]]
     complete: bool
     last_id: int
     error: errors.PortalError | None = None
+    nameless: int = 0
 
 
 def commands(
@@ -103,19 +105,21 @@ def read(listing: Listing, items: Mapping[str, Item], *, after: int = 0, prefix:
     """
     rows: list[dict[str, Any]] = []
     last = after
-    page = 0
+    page = nameless = 0
     while (item := items.get(f"{prefix}{page}")) is not None:
         if item.error is not None:
-            return ChainResult(rows, False, last, item.error)
+            return ChainResult(rows, False, last, item.error, nameless)
         found = _rising(listing, item.result, last)
         if found is None:
-            return ChainResult(rows, False, last)
-        rows += found
+            return ChainResult(rows, False, last, None, nameless)
+        named = [row for row in found if to_int(row.get(listing.key)) is not None]
+        rows += named
+        nameless += len(found) - len(named)
+        last = _last_id(listing, named, last)
         if len(found) < PAGE:
-            return ChainResult(rows, True, _last_id(listing, found, last))
-        last = _last_id(listing, found, last)
+            return ChainResult(rows, True, last, None, nameless)
         page += 1
-    return ChainResult(rows, False, last)
+    return ChainResult(rows, False, last, None, nameless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class Reader:
 
     `left` is how many rows are probably still to come; None: nobody knows. The portal counts them with the next page
     then, and where one batch will not do. `rows` of a batch count up to the chain's end; `after` is the cursor.
+    `nameless`: rows without an id that were left out.
     """
 
     def __init__(
@@ -163,6 +168,7 @@ class Reader:
         self._planned = 0
         self._counted = False
         self.complete = False
+        self.nameless = 0
 
     def commands(self, room: int) -> dict[str, Command]:
         """The next pages, at most `room` of them: as many as are needed, and one to see the end.
@@ -200,6 +206,7 @@ class Reader:
         leg = self._legs.popleft()
         found = read(self._listing, items, after=self._base, prefix=leg.prefix)
         rows = found.rows
+        self.nameless += found.nameless
         if leg.overlaps:
             ids = [int(row[self._listing.key]) for row in rows]
             if not ids or ids[0] > self.after:
@@ -251,7 +258,10 @@ def _with_id_selected(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rising(listing: Listing, result: Any, last: int) -> list[dict[str, Any]] | None:
-    """The rows of a page; None for one that is no page, or whose ids do not rise above `last`."""
+    """The rows of a page; None for one that is no page, or whose ids do not rise above `last`.
+
+    Some rows may have no id, but not all of them.
+    """
     for part in listing.rows:
         if not isinstance(result, Mapping):
             break
@@ -260,12 +270,17 @@ def _rising(listing: Listing, result: Any, last: int) -> list[dict[str, Any]] | 
         result = list(result.values())
     if not isinstance(result, list):
         return None
+    before = last
     for row in result:
-        number = to_int(row.get(listing.key)) if isinstance(row, dict) else None
-        if number is None or number <= last:
+        if not isinstance(row, dict):
+            return None
+        number = to_int(row.get(listing.key))
+        if number is None:
+            continue
+        if number <= last:
             return None
         last = number
-    return result
+    return result if last > before or not result else None
 
 
 def _last_id(listing: Listing, rows: list[dict[str, Any]], last: int) -> int:

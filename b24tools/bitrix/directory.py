@@ -7,6 +7,7 @@ host: departments and schedule for a day, people for some hours.
 from __future__ import annotations
 
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -16,7 +17,7 @@ from typing import Any
 
 import diskcache
 
-from b24tools import errors
+from b24tools import clock, errors
 from b24tools.bitrix import chains, methods
 from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
@@ -91,7 +92,7 @@ class Directory:
 
         Raises ConfigError when the production department does not exist, PortalError as the client does.
         """
-        cached = None if refresh else self._get("company")
+        cached = None if refresh else self._get("company", self._directory_s)
         if cached is not None and with_files and cached["root_folder_id"] is None:
             cached = None
         open_total = storage_error = None
@@ -105,7 +106,7 @@ class Directory:
         if root is None:
             self._forget("company")
             raise _no_department(self._names.department, departments)
-        people = None if refresh else self._get(f"people:{root.id}")
+        people = None if refresh else self._get(f"people:{root.id}", self._people_s)
         if people is None:
             fresh = True
             homes = list(Staff(departments, (), root.id).below(root.id))
@@ -124,7 +125,7 @@ class Directory:
 
     def remember_places(self, places: Places) -> None:
         """Correct the cached ids of the project and the folder."""
-        cached = self._get("company")
+        cached = self._get("company", self._directory_s)
         if cached is not None:
             cached |= {
                 "group_id": places.group_id,
@@ -135,7 +136,7 @@ class Directory:
 
     def vacant(self) -> set[str]:
         """The positions that had no people when the portal was last asked, within the hour."""
-        return set(self._get("vacant") or [])
+        return set(self._get("vacant", HOUR_S) or [])
 
     def remember_vacant(self, positions: set[str]) -> None:
         """Keep these for an hour, which begins again for the others."""
@@ -144,11 +145,12 @@ class Directory:
 
     def open_counts(self) -> dict[int, int]:
         """How many open tasks each person had when last seen: it says how long a chain of pages must be."""
-        return {int(key): int(value) for key, value in (self._get("open_counts") or {}).items()}
+        known = self._get("open_counts", COUNTS_LIFETIME_S) or {}
+        return {int(key): int(value) for key, value in known.items()}
 
     def remember_open_counts(self, counts: Mapping[int, int]) -> None:
         """Keep the counts of these people."""
-        known = self._get("open_counts") or {}
+        known = self._get("open_counts", COUNTS_LIFETIME_S) or {}
         known |= {str(key): value for key, value in counts.items()}
         self._set("open_counts", known, COUNTS_LIFETIME_S)
 
@@ -206,9 +208,14 @@ class Directory:
         names = self._names
         return "|".join((self._client.host, names.department, names.group, names.folder, str(names.schedule_id), what))
 
-    def _get(self, what: str) -> Any:
+    def _get(self, what: str, lifetime_s: float) -> Any:
+        """What was set for as long, unless it is over; what would last longer was set by a wrong clock."""
         try:
-            return None if self._cache is None else self._cache.get(self._key(what))
+            if self._cache is None:
+                return None
+            value, until = self._cache.get(self._key(what), expire_time=True)
+            latest = time.time() + lifetime_s + clock.AHEAD.total_seconds()
+            return None if until is None or until > latest else value
         except _DAMAGE as error:
             self._mend(error)
             return None

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from b24tools import errors
@@ -18,7 +18,6 @@ GATHER_S = 2.0  # events of one action come together: several updates of a task 
 IDLE_S = 5.0  # what another process put into the table (a change of the mode) is found so soon
 FIRST_PAUSE_S = 5.0  # after a failure, then twice as long each time
 LONGEST_PAUSE_S = 300.0
-CLEAN_EVERY = timedelta(hours=1)
 
 _log = logging.getLogger("b24tools")
 
@@ -46,7 +45,6 @@ class Worker:
         self._gather_s = gather_s
         self._idle_s = idle_s
         self._pause_s = 0.0
-        self._cleaned_at: datetime | None = None
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -73,7 +71,6 @@ class Worker:
         """Follow what is due; how long to wait before the next step. Raises nothing but what ends the process."""
         now = self._now()
         try:
-            self._clean(store, now)
             full = self._follow(store, client, now)
             self._pause_s = 0.0
             return 0.0 if full else self._idle_s
@@ -99,14 +96,11 @@ class Worker:
         _log.info("events: %d followed, %d of no use, %d failed", done.applied, done.ignored, done.failed)
         for reason in done.reasons:
             _log.warning("an event failed: %s", reason)
+        for warning in done.warnings:
+            _log.warning("events: %s", warning)
         if done.failed and not done.applied:
             raise errors.PortalError(done.reasons[0])
         return count == events.TASKS_AT_ONCE
-
-    def _clean(self, store: Store, now: datetime) -> None:
-        if self._cleaned_at is None or now - self._cleaned_at >= CLEAN_EVERY:
-            store.forget_events(now)
-            self._cleaned_at = now
 
     def _longer_pause(self) -> float:
         self._pause_s = min(max(FIRST_PAUSE_S, self._pause_s * 2), LONGEST_PAUSE_S)

@@ -13,12 +13,12 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from b24tools import errors
-from b24tools.bitrix import methods
+from b24tools.bitrix import methods, shapes
 from b24tools.bitrix.batches import to_int
 from b24tools.bitrix.client import Client
-from b24tools.bitrix.zones import PortalClock
+from b24tools.bitrix.zones import PortalClock, read_iso
 from b24tools.i18n import _
-from b24tools.inbox import BY_MODE, DONE, IGNORED, NewEvent, StoredEvent
+from b24tools.inbox import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
 from b24tools.jobs import event_body, strangers
 from b24tools.jobs.event_body import Event, Refusal
 from b24tools.models import Person, Status, TaskRecord
@@ -29,8 +29,8 @@ TASKS_AT_ONCE = 50
 # this long after the first of them came has both.
 SETTLED = timedelta(seconds=2)
 FRESH = timedelta(minutes=10)  # how old `ts` may be in a body that can have a duplicate
-_MINUTES = (1, 5, 15, 60, 4 * 60, 12 * 60, 24 * 60)
-RETRIES = tuple(timedelta(minutes=minutes) for minutes in _MINUTES)  # after that only `replay` tries again
+_MINUTES = (1, 5, 15, 60, 4 * 60, 12 * 60)
+RETRIES = (*(timedelta(minutes=minutes) for minutes in _MINUTES), LONGEST_DELAY)  # then only `replay` tries again
 DELETED = "ONTASKDELETE"
 
 
@@ -43,13 +43,14 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Processed:
-    """How many events were followed, were of no use, failed and why."""
+    """How many events were followed, were of no use, failed and why. `warnings`: what else there is to say."""
 
     processed: int = 0
     applied: int = 0
     ignored: int = 0
     failed: int = 0
     reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __add__(self, other: Processed) -> Processed:
         return Processed(
@@ -57,7 +58,8 @@ class Processed:
             self.applied + other.applied,
             self.ignored + other.ignored,
             self.failed + other.failed,
-            (*self.reasons, *(reason for reason in other.reasons if reason not in self.reasons)),
+            tuple(dict.fromkeys((*self.reasons, *other.reasons))),
+            tuple(dict.fromkeys((*self.warnings, *other.warnings))),
         )
 
 
@@ -109,6 +111,7 @@ def _check_token(given: str, tokens: Collection[str]) -> None:
 def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: int = TASKS_AT_ONCE) -> Processed:
     """Follow the waiting events that are due, those of `limit` tasks at most. Nothing due, nothing asked.
 
+    Those processed a month ago are forgotten by the way.
     Raises PortalBusy and what has to do with settings; the events go on waiting then.
     """
     due = store.due_events(now, limit)
@@ -120,12 +123,17 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
     attempts = {task_id: max(tries for _name, tries in events) for task_id, events in due.tasks.items()}
 
     def settle(fates: _Fates) -> Processed:
-        applied = store.finish_events(fates.applied, due.last_id, DONE, now)
-        ignored = store.finish_events(fates.hidden, due.last_id, IGNORED, now)
+        plain = [task_id for task_id in fates.applied if task_id not in fates.notes]
+        applied = store.finish_events(plain, due.last_id, DONE, now, fates.reading)
+        for task_id, note in fates.notes.items():
+            applied += store.finish_events([task_id], due.last_id, DONE, now, fates.reading, note)
+        ignored = store.finish_events(fates.hidden, due.last_id, IGNORED, now, fates.reading)
         failed = 0
         for task_id, reason in fates.failed.items():
             failed += store.fail_events(task_id, due.last_id, reason, _next_try(attempts[task_id], now))
-        return Processed(applied + ignored + failed, applied, ignored, failed, fates.reasons)
+        if fates.portal_now is not None:
+            store.forget_events(fates.portal_now)
+        return Processed(applied + ignored + failed, applied, ignored, failed, fates.reasons, fates.warnings)
 
     names = {task_id: {name for name, _tries in events} for task_id, events in due.tasks.items()}
     return Processed(dropped, 0, dropped) + _follow(store, client, zone, now, names, settle)
@@ -150,7 +158,8 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
                     if task_id in fates.failed:
                         store.fail_event(one.id, fates.failed[task_id], _next_try(one.attempts, now))
                     else:
-                        store.settle_event(one.id, DONE if task_id in fates.applied else IGNORED, now)
+                        status = DONE if task_id in fates.applied else IGNORED
+                        store.settle_event(one.id, status, now, fates.reading, fates.notes.get(task_id))
                 found += fates.count(task_id, len(kept))
             return found
 
@@ -189,21 +198,35 @@ def _next_try(attempts: int, now: datetime) -> datetime | None:
 
 @dataclass
 class _Fates:
-    """What came of reading tasks: followed, not to be seen, failed and why."""
+    """What came of reading tasks: followed, not to be seen, failed and why.
 
+    `reading`: the number of the request. `notes`: what there is to say about some of those followed. `portal_now`:
+    the portal's clock, if it told.
+    """
+
+    reading: int
     applied: list[int] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
+    portal_now: datetime | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.failed.values()))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self.notes.values())
+
     def count(self, task_id: int, events: int) -> Processed:
         """So many events of this task."""
         if task_id in self.failed:
             return Processed(events, 0, 0, events, (self.failed[task_id],))
-        return Processed(events, events) if task_id in self.applied else Processed(events, 0, events)
+        if task_id not in self.applied:
+            return Processed(events, 0, events)
+        note = self.notes.get(task_id)
+        return Processed(events, events, warnings=(note,) if note else ())
 
 
 def _follow(
@@ -217,7 +240,7 @@ def _follow(
     """Read the tasks (`names` of the events that ask for each), save them, and `settle` in the same transaction."""
     if not names:
         return Processed()
-    fates = _Fates()
+    fates = _Fates(store.number_reading())
     tasks: list[TaskRecord] = []
     deleted: list[int] = []
     people: list[Person] = []
@@ -232,15 +255,18 @@ def _follow(
     except errors.PortalBusy:
         raise
     except errors.PortalError as error:
-        fates = _Fates(failed=dict.fromkeys(names, error.message))
+        fates = _Fates(fates.reading, failed=dict.fromkeys(names, error.message))
         tasks, deleted = [], []
     fates.applied += [*(task.id for task in tasks), *deleted]
+    for task in tasks:
+        if task.status == Status.COMPLETED and task.closed_at is None:
+            fates.notes[task.id] = _("task {id} has no readable closing date and does not count").format(id=task.id)
     with store.transaction():
         store.remember_host(client.host)
-        store.save_people(people, now)
-        newer = store.followed_since(names, now)  # read by another process, later than here
-        store.save_tasks([task for task in tasks if task.id not in newer], now, zone)
-        store.mark_deleted([task_id for task_id in deleted if task_id not in newer], now)
+        store.save_people(people, now, fates.reading)
+        newer = store.followed_since(names, fates.reading)  # read by another process, later than here
+        store.save_tasks([task for task in tasks if task.id not in newer], now, zone, fates.reading)
+        store.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, fates.reading)
         return settle(fates)
 
 
@@ -252,18 +278,21 @@ def _read(
     commands = {"profile": methods.profile().command, "time": methods.server_time().command}
     items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
     owner = methods.profile().of(items["profile"])
-    portal_clock = PortalClock(owner, zone, methods.server_time().of(items["time"]))
+    server_now = methods.server_time().of(items["time"])
+    fates.portal_now = read_iso(server_now)
+    portal_clock = PortalClock(owner, zone, server_now)
     tasks: list[TaskRecord] = []
     missing: list[int] = []
     for key, (ids, query) in queries.items():
         left = set(ids)
         rows = query.of(items[key])
+        nameless = [row for row in rows if to_int(row.get("id")) is None]
         portal_zone = portal_clock.see(rows)
         for row in rows:
             number = to_int(row.get("id"))
-            if (
-                number is None or number not in left
-            ):  # a portal that ignored the filter says nothing about those it left out
+            if number is None:
+                continue
+            if number not in left:  # a portal that ignored the filter says nothing about those it left out
                 raise errors.PortalError(
                     _("{method}: the portal sent tasks that nobody asked for").format(method=query.command.method),
                     method=query.command.method,
@@ -273,7 +302,10 @@ def _read(
                 tasks.append(methods.read_record(row, portal_zone))
             except errors.PortalError as error:  # one strange row is no reason to lose the others
                 fates.failed[number] = error.message
-        missing += sorted(left)
+        if nameless:  # whose is it? So none is known to be missing
+            fates.failed |= dict.fromkeys(left, shapes.strange(query.command.method, nameless[0]).message)
+        else:
+            missing += sorted(left)
     return tasks, missing, owner.admin
 
 

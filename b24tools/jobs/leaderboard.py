@@ -97,10 +97,10 @@ def board(
     entries = _entries((tally for tally in closed if tally.current), members)
     before = _entries((tally for tally in closed if not tally.current), members)
     rows = _ranked(entries, _places(before, by), by)
-    complete, as_of = _collected(period, source.windows(period.start, period.end), now)
+    complete, as_of = _collected(period, source.windows(period.start, period.end, now), now)
     mode = source.mode()
     if mode == WEBHOOK and as_of is not None and now < period.end:
-        as_of = max(as_of, source.events_until() or as_of)
+        as_of = max(as_of, source.events_until(now) or as_of)
     return Board(
         period=period,
         by=by,

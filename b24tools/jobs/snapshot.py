@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,10 @@ from b24tools import errors, weeks
 from b24tools.bitrix import chains, codes, methods
 from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
 from b24tools.bitrix.client import Client
-from b24tools.bitrix.zones import PortalClock
+from b24tools.bitrix.zones import PortalClock, read_iso
+from b24tools.i18n import _, ngettext
 from b24tools.jobs import strangers
-from b24tools.models import Department, Owner, Person, TaskRecord
+from b24tools.models import Department, Owner, Person, Status, TaskRecord
 from b24tools.runs import Run
 from b24tools.store import Store
 
@@ -33,6 +35,7 @@ IN_FLIGHT = 6  # requests at once, as many as a browser sends to one host: a por
 UNHURRIED_S = 15  # an answer that takes so long is waited for alone: perhaps the portal does one thing after the other
 LEAVING_S = 0.05  # longer than a request takes to leave
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
+MOST_NAMED = 5  # rows that are left out
 _LIMITS = (codes.QUERY_LIMIT, codes.OPERATION_LIMIT)
 
 _Ask = Callable[[Mapping[str, Command], Callable[[], None]], "_Answer"]
@@ -63,19 +66,20 @@ class WeekResult:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run saved. `complete`: nothing was hidden from it. `people`: those it read."""
+    """What a run saved. `complete`: nothing was hidden from it. `people`: those it read. `warnings`: of what is odd."""
 
     weeks: tuple[WeekResult, ...]
     complete: bool
     people: int
     requests: int
     exit_status: int
+    warnings: tuple[str, ...] = ()
 
 
 def due(store: Store, now: datetime, zone: ZoneInfo) -> list[weeks.Period]:
     """This week, and the one before until a complete run that began after its end has covered it."""
     week = weeks.week_of(now, zone)
-    covering = store.latest_covering_run(week.before.start, week.before.end)
+    covering = store.latest_covering_run(week.before.start, week.before.end, now)
     return [week] if covering and covering.started_at >= week.before.end else last_two(now, zone)
 
 
@@ -130,14 +134,18 @@ def take(
 def _fill(coming: deque[Future[_Answer]], harvest: _Harvest) -> bool:
     """Ask for what is known to be needed, as far as there is room; whether anything is on its way."""
     while len(coming) < harvest.in_flight and (commands := harvest.commands()):
-        coming.append(_asked(harvest.ask, commands))
+        coming.append(_asked(partial(harvest.ask, harvest.number_reading()), commands))
     return bool(coming)
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """A batch's items, and when they were asked for and came; `too_long`: none, for the portal could not do so many."""
+    """A batch's items, and when they were asked for and came; `too_long`: none, for the portal could not do so many.
 
+    `reading`: the number it was asked under.
+    """
+
+    reading: int
     items: Mapping[str, Item]
     asked_at: datetime
     came_at: datetime
@@ -151,7 +159,7 @@ class _Part:
     departments: Sequence[Department]
     people: Sequence[Mapping[str, Any]]
     tasks: Sequence[Mapping[str, Any]]
-    asked_at: datetime
+    reading: int
     requests: int
     trouble: errors.PortalError | None
 
@@ -232,25 +240,28 @@ class _Harvest:
         self._window = self._start.isoformat(), self._end.isoformat()  # as the tasks' moments are written
         self._started_at = now()
         self._run = self._unfinished()
+        self._first_no = self._run.first_no if self._run else None
         self._requests_before = client.requests - (self._run.requests if self._run else 0)
         self.in_flight = IN_FLIGHT
         self._room = MOST_COMMANDS
         self._begun = False
         self._owner: Owner | None = None
         self._portal_clock: PortalClock | None = None
+        self._portal_now: datetime | None = None
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
+        self._undated: list[int] = []  # tasks without a readable closing date
         self._departments = self._department_reader()
         self._people = self._people_reader()
         self._tasks = self._task_reader()
         self._lists = [one for one in (self._departments, self._people, self._tasks) if one is not None]
 
     def _unfinished(self) -> Run | None:
-        run = self._store.unfinished_run(self._start, self._end, self._started_at - RESUMABLE)
-        return run if run and run.started_at <= self._started_at else None
+        now = self._started_at
+        return self._store.unfinished_run(self._start, self._end, now - RESUMABLE, now)
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
-        read_at = self._store.last_read(what)
-        return read_at is None or not timedelta() <= self._started_at - read_at < timedelta(hours=lifetime_h)
+        read_at = self._store.last_read(what, self._started_at)
+        return read_at is None or self._started_at - read_at >= timedelta(hours=lifetime_h)
 
     def _department_reader(self) -> _Departments | None:
         if not self._is_stale("departments", self._rules.directory_h):
@@ -271,7 +282,7 @@ class _Harvest:
         known = after = None
         if self._run is not None:
             after = self._run.cursor
-        elif self._store.latest_covering_run(self._start, self._span[0].end):
+        elif self._store.latest_covering_run(self._start, self._span[0].end, self._started_at):
             known = sum(self._store.count_by_week(self._start, self._end).values()) or None
         probe = chains.PROBE_PAGES * len(self._span)
         return chains.Reader(chains.TASKS, params, prefix="page", after=after or 0, left=known, probe=probe)
@@ -293,17 +304,23 @@ class _Harvest:
         """Whether all lists have been read to their ends."""
         return all(one.complete for one in self._lists)
 
-    def ask(self, commands: Mapping[str, Command], on_sent: Callable[[], None]) -> _Answer:
-        """Send a batch."""
+    def number_reading(self) -> int:
+        """The number of a batch that is about to be asked for."""
+        number = self._store.number_reading()
+        self._first_no = self._first_no or number
+        return number
+
+    def ask(self, reading: int, commands: Mapping[str, Command], on_sent: Callable[[], None]) -> _Answer:
+        """Send a batch under this number."""
         sent = self._client.requests
         asked_at = self._now()
         try:
-            return _Answer(self._client.batch(commands, on_sent=on_sent), asked_at, self._now())
+            return _Answer(reading, self._client.batch(commands, on_sent=on_sent), asked_at, self._now())
         except errors.PortalBusy as error:
             too_long = error.portal_code not in _LIMITS and error.until is None and self._client.requests > sent
             if not too_long or len(commands) <= FEWER_COMMANDS:
                 raise
-            return _Answer({}, asked_at, self._now(), error)
+            return _Answer(reading, {}, asked_at, self._now(), error)
 
     def ask_less(self, error: errors.PortalBusy) -> None:
         """From here on `commands` are few, from where the last good answer ended; raises the error if they were few."""
@@ -331,27 +348,29 @@ class _Harvest:
         except errors.PortalError as error:
             trouble = error
         requests = self._client.requests - self._requests_before
-        return _Part(departments, people, tasks, answer.asked_at, requests, trouble)
+        return _Part(departments, people, tasks, answer.reading, requests, trouble)
 
     def save(self, part: _Part) -> None:
         """Read and save what a batch brought, and the cursor with it."""
         people = methods.read_people(part.people)
         zone = self._portal_clock.see(part.tasks) if self._portal_clock else self._rules.zone
-        records = (methods.read_record(row, zone) for row in part.tasks)
+        records = [methods.read_record(row, zone) for row in part.tasks]
         tasks = [task for task in records if self._counts(task)]
+        self._undated += [task.id for task in records if task.status == Status.COMPLETED and task.closed_at is None]
         self._names |= {task.responsible_id: task.responsible_name for task in tasks}
         with self._store.transaction():
             run = self._run or self._begin()
             self._store.save_departments(part.departments, self._now())
-            self._store.save_people(people, self._now())
+            self._store.save_people(people, self._now(), part.reading)
             if part.departments:
                 self._store.save_last_read("departments", self._started_at)
             if self._people and self._people.complete and run.people_cursor is not None:  # these are the last
-                self._store.retire_unseen_people(run.started_at)
+                if not self._people.nameless:
+                    self._store.retire_unseen_people(run)
                 self._store.save_last_read("people", run.started_at)
-            newer = self._store.followed_since([task.id for task in tasks], part.asked_at)  # for an event, meanwhile
+            newer = self._store.followed_since([task.id for task in tasks], part.reading)  # for an event, meanwhile
             current = [task for task in tasks if task.id not in newer]
-            saved = self._store.save_tasks(current, self._now(), self._rules.zone)
+            saved = self._store.save_tasks(current, self._now(), self._rules.zone, part.reading)
             run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
             run = replace(run, counts=_add_counts(run.counts, vars(saved)), requests=part.requests)
             self._run = self._with_cursors(run)
@@ -362,13 +381,17 @@ class _Harvest:
     def _meet(self, items: Mapping[str, Item]) -> None:
         """Learn from the first answer whose eyes these are, and whose clock."""
         self._owner = methods.profile().of(items["profile"])
-        self._portal_clock = PortalClock(self._owner, self._rules.zone, methods.server_time().of(items["time"]))
+        server_now = methods.server_time().of(items["time"])
+        self._portal_clock = PortalClock(self._owner, self._rules.zone, server_now)
+        self._portal_now = read_iso(server_now)
         self._store.remember_host(self._client.host)
 
     def _begin(self) -> Run:
         admin = self._owner is not None and self._owner.admin
         people_cursor = None if self._people is None else 0
-        return self._store.begin_run(self._start, self._end, self._started_at, people_cursor, admin=admin)
+        return self._store.begin_run(
+            self._start, self._end, self._started_at, people_cursor, admin=admin, first_no=self._first_no
+        )
 
     def _with_cursors(self, run: Run) -> Run:
         going = self._people is not None and not self._people.complete
@@ -384,7 +407,7 @@ class _Harvest:
         return task.closed_at is not None and start <= task.closed_at < end
 
     def finish(self) -> Result:
-        """Mark what is gone and close the run."""
+        """Mark what is gone, close the run, and forget events of a month ago."""
         if self._run is None or self._owner is None or not self.complete:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
         unknown = self._store.strangers(self._start, self._end)
@@ -395,11 +418,13 @@ class _Harvest:
         gone: Mapping[str, int] = {}
         with self._store.transaction():
             self._store.save_people([*found.values(), *unseen], self._now())
-            if complete:
-                gone = self._store.mark_unseen_gone(self._start, self._end, self._run.started_at)
+            if complete and not self._tasks.nameless:
+                gone = self._store.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
             self._run = replace(self._run, people=self._run.people + len(found), requests=requests)
             self._store.finish_run(self._run, self._now(), complete=complete)
+            if self._portal_now is not None:
+                self._store.forget_events(self._portal_now)
         return self._result(self._run, gone, complete=complete)
 
     def _unseen(self, unknown: Mapping[int, int]) -> list[Person]:
@@ -426,7 +451,21 @@ class _Harvest:
             for week in self._span
         )
         status = 0 if complete or self._rules.non_admin else 3
-        return Result(found, complete, run.people, run.requests, status)
+        return Result(found, complete, run.people, run.requests, status, tuple(self._warnings()))
+
+    def _warnings(self) -> Iterator[str]:
+        if self._portal_clock is not None and self._portal_clock.warning:
+            yield self._portal_clock.warning
+        count = len(self._undated)
+        if count:
+            ids = ", ".join(map(str, self._undated[:MOST_NAMED])) + (", …" if count > MOST_NAMED else "")
+            yield ngettext(
+                "{n} closed task has no readable closing date and is left out: {ids}",
+                "{n} closed tasks have no readable closing date and are left out: {ids}",
+                count,
+            ).format(n=count, ids=ids)
+        if self._tasks.nameless or (self._people and self._people.nameless):
+            yield _("the portal sent rows without an id: they are left out, and nothing is marked gone")
 
 
 def _add_counts(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from b24tools.bitrix import chains, methods
 from b24tools.bitrix.client import Client
+from b24tools.bitrix.shapes import int_of, mapping_or_none
 from b24tools.models import Person
 
 
@@ -27,8 +27,12 @@ def names_on(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
     chunks = [task_ids[first : first + chains.PAGE] for first in range(0, len(task_ids), chains.PAGE)]
     queries = {f"tasks{number}": methods.tasks_as_closed(chunk) for number, chunk in enumerate(chunks)}
     items = client.batch({key: query.command for key, query in queries.items()})
-    tasks = (methods.read_record(row, UTC) for key, query in queries.items() for row in query.of(items[key]))
-    return {task.responsible_id: task.responsible_name for task in tasks}
+    found = {}
+    for key, query in queries.items():
+        for row in query.of(items[key]):
+            responsible = mapping_or_none(row.get("responsible")) or {}
+            found[int_of(row.get("responsibleId"))] = str(responsible.get("name") or "")
+    return found
 
 
 def unseen(user_id: int, name: str) -> Person:

@@ -50,11 +50,10 @@ def _limit(call: Call, name: str, unread: date) -> int:
 
 
 def _offset(zone: str | None, at: int) -> int:
-    return 0 if zone is None else round(_utc_offset(datetime.fromtimestamp(at, ZoneInfo(zone))))
-
-
-def _utc_offset(at: datetime) -> float:
-    return (at.utcoffset() or timedelta()).total_seconds()
+    """What a zone is ahead of UTC."""
+    if zone is None:
+        return 0
+    return round((datetime.fromtimestamp(at, ZoneInfo(zone)).utcoffset() or timedelta()).total_seconds())
 
 
 def _round(value: float) -> int:
@@ -140,9 +139,7 @@ class _Event:
 def _bars(call: Call, user_id: int, first: int, last: int) -> list[dict[str, Any]]:
     """Bars of the absence chart, which know no zones: whole days are the server's, clock times the caller's."""
     portal = call.portal
-    clocks = (portal.now().astimezone(zone) for zone in (portal.zone_of(call.user), portal.server_zone))
-    caller, server = map(_utc_offset, clocks)
-    shift = int(caller - server)
+    shift = portal.caller_shift(call.user)
     bars = [row for row in portal.absences if row.user == user_id]
     bars = [row for row in bars if row.end >= first - shift and row.start < last + DAY - 1 - shift]
     return [_bar(portal, row, shift) for row in sorted(bars, key=lambda row: (row.start, row.end))]

@@ -6,11 +6,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from b24tools.sandbox import worktime
+from b24tools.sandbox import php, worktime
 from b24tools.sandbox.disk import Disk
 from b24tools.sandbox.records import (
     ZERO_DATE,
@@ -23,7 +23,9 @@ from b24tools.sandbox.records import (
     Message,
     Storage,
     Task,
+    TimeItem,
     User,
+    WorkDay,
 )
 from b24tools.sandbox.taskfields import DATES
 from b24tools.sandbox.taskstore import TaskStore
@@ -51,14 +53,20 @@ class Company:
         self.groups: dict[int, Group] = {}
         self.tasks = TaskStore()
         self.history: dict[int, list[Change]] = {}
+        self.links: dict[tuple[int, int], int] = {}  # predecessor and successor of a Gantt chart: the kind of link
+        self.time_items: list[TimeItem] = []
         self.task_chats: dict[int, int] = {}
+        self.group_chats: dict[int, int] = {}
+        self.chats: dict[int, set[int]] = {}  # made by hand: their members
         self.messages: list[Message] = []
         self.disk = Disk(self)
         self.absences: list[Absence] = []
         self.meetings: list[Meeting] = []
+        self.work_days: list[WorkDay] = []
         self.schedules: dict[int, dict[str, Any]] = {}
         self.calendar_settings: dict[str, Any] = dict(worktime.SETTINGS)
         self.user_fields: dict[str, tuple[str | None, str]] = {}
+        self.mandatory_fields: set[str] = set()  # names among user_fields
         self._tag_ids: dict[str, int] = {}
         self._last_change = 16000
         self._last_chat = 2000
@@ -70,6 +78,13 @@ class Company:
         with suppress(ValueError, ZoneInfoNotFoundError):
             return ZoneInfo(name)
         return self.server_zone
+
+    def caller_shift(self, user: User) -> int:
+        """How many seconds a person's clock is ahead of the server's now: what old code adds to dates of any season."""
+        person, server = (
+            self.now().astimezone(zone).utcoffset() or timedelta() for zone in (self.zone_of(user), self.server_zone)
+        )
+        return round((person - server).total_seconds())
 
     @property
     def datetime_format(self) -> str:
@@ -104,6 +119,11 @@ class Company:
         """Administrators, the creator and the responsible's bosses change a task."""
         return user.admin or user.id == task.creator or self.heads(user.id, task.responsible)
 
+    def may_move(self, user: User, task: Task) -> bool:
+        """Whoever may change its deadline: editors, and its workers where the task allows it."""
+        works = user.id in (task.responsible, *task.accomplices)
+        return self.may_edit(user, task) or (works and task.allow_change_deadline)
+
     def add_user(self, name: str, last_name: str, **values: Any) -> User:
         """A person; `values` are those of records.User, with `departments` the ids of theirs."""
         number = values.pop("id", None) or max(self.users, default=0) + 1
@@ -125,10 +145,10 @@ class Company:
         return self.departments[number]
 
     def add_group(self, name: str, owner: int, *, members: Iterable[int] = (), **values: Any) -> Group:
-        """A work group or project."""
+        """A work group or project; `values` are those of records.Group, `date_start` and `date_finish` as midnights."""
         number = max(self.groups, default=0) + 1
         stamp = int(self.now().timestamp())
-        self.groups[number] = Group(number, name, owner, {owner, *members}, created_at=stamp, **values)
+        self.groups[number] = Group(number, name, owner, {owner, *members}, created_at=stamp, **_columns(values))
         return self.groups[number]
 
     def add_task(self, title: str, *, responsible: int, **values: Any) -> Task:
@@ -183,12 +203,48 @@ class Company:
     def chat_of(self, task: Task) -> int:
         """The id of a task's chat; where there is none yet, it is made."""
         if task.id not in self.task_chats:
-            self._last_chat += 1
-            self.task_chats[task.id] = self._last_chat
+            self.task_chats[task.id] = self._new_chat()
         return self.task_chats[task.id]
 
+    def _new_chat(self) -> int:
+        self._last_chat += 1
+        return self._last_chat
+
+    def add_chat(self, *members: int) -> int:
+        """A chat of these people. Returns its number: `chat2001` is the dialog."""
+        number = self._new_chat()
+        self.chats[number] = set(members)
+        return number
+
+    def chat_by_dialog(self, dialog: str) -> int:
+        """The chat of `chat2001` or of the project `sg5`; 0 for what cannot be one."""
+        number = php.to_int(dialog.removeprefix("chat").removeprefix("sg"))
+        if dialog.startswith("chat"):
+            return max(0, number)
+        if number not in self.groups:
+            return 0
+        if number not in self.group_chats:
+            self.group_chats[number] = self._new_chat()
+        return self.group_chats[number]
+
+    def chat_members(self, chat: int) -> set[int]:
+        """Who is in a chat: that of a task has its people, that of a project its members."""
+        members = set(self.chats.get(chat, ()))
+        for task_id in (task_id for task_id, one in self.task_chats.items() if one == chat and task_id in self.tasks):
+            task = self.tasks[task_id]
+            members |= {task.creator, task.responsible, *task.accomplices, *task.auditors}
+        for group_id in (group_id for group_id, one in self.group_chats.items() if one == chat):
+            members |= self.groups[group_id].members
+        return members
+
+    def say(self, chat: int, author: int, text: str) -> Message:
+        """A message in a chat; under a task it moves ACTIVITY_DATE, and nothing else."""
+        for task_id in (task_id for task_id, one in self.task_chats.items() if one == chat and task_id in self.tasks):
+            self.tasks.change(self.tasks[task_id], activity_at=int(self.now().timestamp()))
+        return self.post(f"chat{chat}", author, text)
+
     def post(self, dialog: str, author: int, text: str, *, tag: str = "") -> Message:
-        """A message in a chat (`chat2001`, `sg5`, a person's id), or a notification (`notify5`)."""
+        """A message in a chat (`chat2001`), to a person (`5`), or a notification (`notify5`)."""
         self._last_message += 1
         self.messages.append(Message(self._last_message, dialog, author, text, int(self.now().timestamp()), tag))
         return self.messages[-1]
@@ -244,6 +300,14 @@ class Company:
     def _put_meeting(self, user: int, name: str, start: datetime, end: datetime, **values: Any) -> Meeting:
         self.meetings.append(Meeting(1200 + len(self.meetings), user, name, start, end, **values))
         return self.meetings[-1]
+
+    def add_work_day(
+        self, user: int, start: datetime, finish: datetime | None = None, *, paused: bool = False, leaks_s: int = 0
+    ) -> WorkDay:
+        """A working day as a person opens and closes it; a paused one has the start of the pause as its finish."""
+        end = None if finish is None else int(finish.timestamp())
+        self.work_days.append(WorkDay(300 + len(self.work_days), user, int(start.timestamp()), end, paused, leaks_s))
+        return self.work_days[-1]
 
     def add_schedule(
         self,

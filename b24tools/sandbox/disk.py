@@ -165,7 +165,7 @@ def _check_open(call: Call, storage: int) -> None:
 
 def list_storages(call: Call) -> Answer:
     """Drives the owner may read; every value is a string."""
-    found = ormfilter.conditions(call.params.get("filter"), STORAGE_COLUMNS, any_case=True)
+    found = ormfilter.conditions(call.params.get("filter"), STORAGE_COLUMNS, any_case=True, like_texts=True)
     open_to = [row for row in call.portal.disk.storages.values() if call.portal.disk.is_open(call.user, row.id)]
     rows = ormfilter.order_by(ormfilter.select(open_to, found), call.params.get("order"), STORAGE_COLUMNS)
     page = offset_page(rows, call.start)
@@ -188,7 +188,7 @@ def list_folder_children(call: Call) -> Answer:
 
 
 def _children(call: Call, parent: int) -> Answer:
-    found = ormfilter.conditions(call.params.get("filter"), OBJECT_COLUMNS, any_case=True)
+    found = ormfilter.conditions(call.params.get("filter"), OBJECT_COLUMNS, any_case=True, like_texts=True)
     rows = ormfilter.select(call.portal.disk.children(parent), found)
     page = offset_page(ormfilter.order_by(rows, call.params.get("order"), OBJECT_COLUMNS), call.start)
     return Answer([_as_strings(object_row(call, row)) for row in page.result], total=page.total, next=page.next)

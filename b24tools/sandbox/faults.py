@@ -8,7 +8,7 @@ Kinds of faults, for a whole HTTP request unless said otherwise:
   is done all the same, as tasks.task.add does it: the row is saved before chat, files, tags and history are, so that
   `Fault("error", method="tasks.task.add", code="ERROR_UNKNOWN_ADD_TASK_ERROR", executed=True)` leaves a whole task
   behind, alone and in a batch. A project whose chat is broken (`Group.chat_is_broken`) leaves half a task, every time
-- `html`: a page instead of JSON with `status` 502 (or 504), executed or not
+- `html`: a page instead of JSON with `status` 502 (or 504; 200 is a page for people to log in), executed or not
 - `unreachable`: no connection at all (on a port: as `cut_before`)
 - `cut_before`, `cut_after`: the connection drops, before or after the portal did the work
 - `late`: the connection drops now, the work is done later: after `delay_s`, or when `Portal.run_late` is called
@@ -42,6 +42,11 @@ Kind = Literal[
 ]
 FOR_ITEMS: Final = ("operating", "error")
 PAGE: Final = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center></body>\r\n</html>\r\n"
+LOGIN: Final = (
+    '<!DOCTYPE html>\n<html lang="ru">\n<head><title>Авторизация</title></head>\n<body>\n'
+    '<form method="post"><input name="USER_LOGIN"><input type="password" name="USER_PASSWORD"></form>\n'
+    "</body>\n</html>\n"
+)
 REASONS: Final = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 
 
@@ -72,8 +77,10 @@ class Fault:
         return RestError(self.code, self.description, self.status or 400)
 
     def page(self) -> tuple[int, bytes]:
-        """The gateway's HTML page."""
+        """The gateway's HTML page, or one of the portal's own."""
         status = self.status or 502
+        if status == 200:
+            return status, LOGIN.encode()
         return status, PAGE.format(REASONS.get(status, str(status))).encode()
 
 

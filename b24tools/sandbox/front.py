@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,13 @@ class _Transport(httpx.BaseTransport):
             raise _error_of(cut, request) from cut
         if response.truncated:
             headers = {**response.headers, "Content-Length": str(len(response.body))}
-            return httpx.Response(response.status, headers=headers, stream=_BrokenBody(response.body))
-        return httpx.Response(response.status, headers=dict(response.headers), content=response.body)
+            return httpx.Response(response.status, headers=_raw(headers), stream=_BrokenBody(response.body))
+        return httpx.Response(response.status, headers=_raw(response.headers), content=response.body)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as they travel: a Cyrillic host in Location as UTF-8, which no standard allows."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def _error_of(cut: ConnectionCut, request: httpx.Request) -> httpx.TransportError:
@@ -110,8 +115,8 @@ class _Broken(HttpResponse):
         if self._response is not None:
             body = self._response.body
             headers = {**self._response.headers, "Content-Length": str(len(body))}
-            raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-            await send({"type": "http.response.start", "status": self._response.status, "headers": raw})
+            start = {"type": "http.response.start", "status": self._response.status, "headers": _raw(headers)}
+            await send(start)
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         if connection is None:
             raise RuntimeError("this server cannot break connections; start the app with front.serve")
@@ -127,7 +132,7 @@ def app(portal: Portal) -> Starlette:
     """The door on a port, as an ASGI app. Broken connections need the server of `serve` or `run`."""
 
     async def answer(request: Request) -> HttpResponse:
-        if request.url.path == "/":
+        if request.url.path.rstrip("/") == portal.folder:
             return PlainTextResponse(greeting(portal, str(request.base_url)))
         body = await request.body()
         headers = dict(request.headers)
@@ -143,7 +148,9 @@ def app(portal: Portal) -> Starlette:
             return _Broken()
         if response.truncated:
             return _Broken(response)
-        return HttpResponse(response.body, response.status, dict(response.headers))
+        answered = HttpResponse(response.body, response.status)
+        answered.raw_headers += _raw(response.headers)
+        return answered
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
 
@@ -157,7 +164,7 @@ def greeting(portal: Portal, base_url: str) -> str:
     return (
         f"Учебный портал Битрикс24 «{portal.domain}» (b24tools sandbox)\n\n"
         f"Людей: {len(portal.users)}, отделов: {len(portal.departments)}, задач: {len(portal.tasks)}.\n"
-        f"Методы REST: {base_url}rest/{portal.owner_id}/<код вебхука>/<метод>\n"
+        f"Методы REST: {base_url.rstrip('/')}{portal.folder}/rest/{portal.owner_id}/<код вебхука>/<метод>\n"
         "Код вебхука напечатан при запуске.\n"
     )
 

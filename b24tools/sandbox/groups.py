@@ -1,13 +1,21 @@
-"""sonet_group.get, sonet_group.feature.access and sonet_group.create."""
+"""sonet_group.get, .feature.access and .create, and socialnetwork.api.workgroup.list.
+
+The dates of a project are in the last one only; that its tasks are switched off shows in feature.access only.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
 from b24tools.sandbox import ormfilter, php
 from b24tools.sandbox.records import Group
 from b24tools.sandbox.rest import Answer, Call, Method, RestError, floored_page
+from b24tools.sandbox.taskview import camel
+
+OPERATIONS: Final = ("view", "view_all", "sort", "create_tasks", "edit_tasks", "delete_tasks")
+OTHER_FEATURES: Final = ("photo", "calendar", "files", "blog")
 
 
 def _flag(value: bool) -> str:
@@ -30,8 +38,7 @@ COLUMNS: Final[dict[str, ormfilter.Column]] = {
 
 def get(call: Call) -> Answer:
     """A page of groups the owner can see; IS_ADMIN=Y shows an administrator the secret ones too."""
-    all_of_them = call.user.admin and call.params.get("IS_ADMIN") == "Y"
-    rows = [row for row in call.portal.groups.values() if all_of_them or row.visible or call.user.id in row.members]
+    rows = _visible(call, as_admin=call.params.get("IS_ADMIN") == "Y")
     found = ormfilter.conditions(call.params.get("FILTER"), COLUMNS, any_case=False)
     if call.params.get("GROUP_ID") is not None:
         wanted = php.to_int(call.params["GROUP_ID"])
@@ -41,8 +48,17 @@ def get(call: Call) -> Answer:
     return Answer([_row(call, row) for row in page.result], total=page.total, next=page.next)
 
 
+def _visible(call: Call, *, as_admin: bool) -> list[Group]:
+    wide = as_admin and call.user.admin
+    return [row for row in call.portal.groups.values() if wide or row.visible or call.user.id in row.members]
+
+
+def _moment(call: Call, at: int | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, call.portal.server_zone).isoformat()
+
+
 def _row(call: Call, row: Group) -> dict[str, Any]:
-    at = datetime.fromtimestamp(row.created_at, call.portal.server_zone).isoformat()
+    at = _moment(call, row.created_at)
     return {
         "ID": str(row.id),
         "SITE_ID": "s1",
@@ -86,18 +102,64 @@ def create(call: Call) -> int:
 
 
 def may(call: Call) -> bool:
-    """Whether the owner may do something in a group: `tasks` only. An archived group lets nobody make tasks."""
-    params = call.params
-    group = call.portal.groups.get(php.to_int(params.get("GROUP_ID")))
-    if group is None or params.get("FEATURE") != "tasks":
+    """Whether the owner may do something in a group: `tasks` only.
+
+    An archived group lets nobody make tasks, and where the tool is off nobody may do anything with it.
+    """
+    number, feature, operation = (php.to_text(call.params.get(name)) for name in ("GROUP_ID", "FEATURE", "OPERATION"))
+    if php.to_int(number) <= 0:
+        raise RestError("", "Wrong socialnetwork group ID")
+    if feature.strip() in OTHER_FEATURES:
         return False
-    if group.closed and params.get("OPERATION") == "create_tasks":
+    if feature.strip() != "tasks":
+        raise RestError("", "Wrong feature")
+    if operation.strip() not in OPERATIONS:
+        raise RestError("", "Wrong operation")
+    group = call.portal.groups.get(php.to_int(number))
+    if group is None or not group.tasks_enabled or (group.closed and operation.strip() == "create_tasks"):
         return False
     return call.user.admin or call.user.id in group.members
+
+
+WORKGROUP: Final[dict[str, Callable[[Call, Group], Any]]] = {
+    "ID": lambda _, row: str(row.id),
+    "ACTIVE": lambda _, row: "Y",
+    "SUBJECT_ID": lambda _, row: "1",
+    "NAME": lambda _, row: row.name,
+    "DESCRIPTION": lambda _, row: row.description,
+    "KEYWORDS": lambda _, row: None,
+    "CLOSED": lambda _, row: _flag(row.closed),
+    "VISIBLE": lambda _, row: _flag(row.visible),
+    "OPENED": lambda _, row: _flag(row.opened),
+    "PROJECT": lambda _, row: _flag(row.project),
+    "DATE_CREATE": lambda call, row: _moment(call, row.created_at),
+    "OWNER_ID": lambda _, row: str(row.owner),
+    "NUMBER_OF_MEMBERS": lambda _, row: str(len(row.members)),
+    "PROJECT_DATE_START": lambda call, row: _moment(call, row.date_start),
+    "PROJECT_DATE_FINISH": lambda call, row: _moment(call, row.date_finish),
+    "TYPE": lambda _, row: "project" if row.project else "group",
+}
+
+
+def list_workgroups(call: Call) -> Answer:
+    """A page of groups with the chosen columns, by default the id alone."""
+    params = call.array("params")
+    as_admin = isinstance(params, dict) and params.get("IS_ADMIN") == "Y"
+    rows = ormfilter.select(
+        _visible(call, as_admin=as_admin), ormfilter.conditions(call.array("filter"), COLUMNS, any_case=False)
+    )
+    rows = ormfilter.order_by(rows, call.array("order"), COLUMNS)
+    names = {"ID", *(php.to_text(name).upper() for name in php.values(call.array("select")))}
+    chosen = [name for name in WORKGROUP if name in names]
+    page = floored_page(rows, call.start, restarts=False)
+    found = [{camel(name): WORKGROUP[name](call, row) for name in chosen} for row in page.result]
+    counted = php.to_int(call.start) != -1
+    return Answer({"workgroups": found}, total=page.total if counted else None, next=page.next if counted else None)
 
 
 METHODS: Final = (
     Method("sonet_group.get", "sonet_group", get),
     Method("sonet_group.feature.access", "sonet_group", may),
     Method("sonet_group.create", "sonet_group", create, writes=True),
+    Method("socialnetwork.api.workgroup.list", "socialnetwork", list_workgroups),
 )

@@ -51,7 +51,7 @@ class _Minute:
 
 
 class OperatingTime:
-    """Seconds of work by method in ten one-minute buckets; calls up to 0.1 s are not added."""
+    """Seconds of work of one webhook, by method, in ten buckets of a minute; calls up to 0.1 s are not added."""
 
     def __init__(self) -> None:
         self._minutes: dict[str, deque[_Minute]] = {}

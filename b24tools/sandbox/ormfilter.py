@@ -20,15 +20,18 @@ COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def conditions(raw: Any, columns: Mapping[str, Column], *, any_case: bool) -> list[Condition]:
-    """What a filter demands; unknown names are ignored, so a typo finds everything."""
+def conditions(raw: Any, columns: Mapping[str, Column], *, any_case: bool, like_texts: bool = False) -> list[Condition]:
+    """What a filter demands; unknown names are ignored, so a typo finds everything.
+
+    With `like_texts` a text without a sign before its name is a mask, as the ORM has it: `_` and `%` are wildcards.
+    """
     found = []
     for key, value in php.items(raw):
         sign = next((sign for sign in SIGNS if key.startswith(sign)), "")
         name = key[len(sign) :]
         column = columns.get(name.upper() if any_case else name)
         if column is not None:
-            found.append(condition(column, sign, value))
+            found.append(_text_condition(column, value) if like_texts and not sign else condition(column, sign, value))
     return found
 
 
@@ -50,6 +53,18 @@ def condition(column: Column, sign: str, value: Any) -> Condition:
     if sign in ("!", "!=", "!@"):
         return lambda row: not _is_one_of(column(row), numbers, texts)
     return lambda row: _is_one_of(column(row), numbers, texts)
+
+
+def _text_condition(column: Column, value: Any) -> Condition:
+    """A mask for texts; digits only, an empty value and numbers are compared as they are."""
+    exact = condition(column, "=", value)
+    masks = [php.like(php.to_text(one)) for one in php.values(value) if not php.to_text(one).isdecimal()]
+
+    def holds(row: Any) -> bool:
+        mine = column(row)
+        return exact(row) or (isinstance(mine, str) and any(mask.fullmatch(php.fold(mine)) for mask in masks))
+
+    return holds
 
 
 def _as(mine: Any, theirs: Any) -> Any:

@@ -85,7 +85,7 @@ def _filtered(call: Call, raw: dict[str, Any], users: Iterable[User]) -> list[Us
                 return []
         if name == "ID" and (raw[key] == [] or raw[key] == {}):
             return []  # unlike in tasks, an empty list of ids is nobody
-    conditions += ormfilter.conditions(raw, COLUMNS, any_case=True)
+    conditions += ormfilter.conditions(raw, COLUMNS, any_case=True, like_texts=True)
     return ormfilter.select(users, conditions)
 
 

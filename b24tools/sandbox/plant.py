@@ -26,8 +26,8 @@ HOLIDAYS: Final = ((1, 1), (1, 2), (1, 5), (1, 6), (1, 7), (1, 8), (2, 23), (3, 
 
 
 def build(now: Callable[[], datetime], **options: Any) -> Portal:
-    """The plant's portal; `options` are those of Portal."""
-    portal = Portal(now, **options)
+    """The plant's portal, like that of most: the server and everybody in Moscow. `options` are those of Portal."""
+    portal = Portal(now, **({"default_time_zone": "Europe/Moscow"} | options))
     _departments_and_people(portal)
     _work_time(portal)
     _groups_and_disk(portal)
@@ -110,6 +110,9 @@ def _absences(portal: Portal) -> None:
     portal.add_absence(person(portal, "Новиков").id, today + timedelta(days=7), today + timedelta(days=20))
     portal.add_days_off(person(portal, "Жукова").id, today + timedelta(days=1), today + timedelta(days=2))
     portal.add_meeting(person(portal, "Белова").id, _at(portal, 1, 10), _at(portal, 1, 11))
+    boss = person(portal, "Авдеев").id
+    portal.add_meeting(boss, _at(portal, -5, 14), _at(portal, -5, 15), accessibility="absent", repeats="weekly")
+    portal.add_absence(boss, _at(portal, 3, 9), _at(portal, 3, 12))
 
 
 def _open_work(portal: Portal) -> None:

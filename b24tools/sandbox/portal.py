@@ -5,7 +5,8 @@ Where the real portal is unkind, so is this one. Where something is not emulated
 the field is unknown; nothing pretends to have worked. Statuses are those of the server's own code, which differ
 from the documentation's for four codes.
 
-Kinder than the cloud in one thing: plain http is answered unless `https_only` is set.
+Kinder than the cloud in one thing: plain http is answered unless `https_only` is set. With `believes_http` an https
+call is refused as well: the box behind a TLS proxy that does not say so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import string
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -23,12 +25,17 @@ from b24tools.sandbox import (
     disk,
     events,
     groups,
+    messages,
     people,
+    php,
     system,
     taskhistory,
+    tasklinks,
     tasklist,
     tasks,
     taskstatus,
+    tasktime,
+    userfields,
     wire,
     worktime,
 )
@@ -39,23 +46,13 @@ from b24tools.sandbox.limits import OperatingTime, RequestRate
 from b24tools.sandbox.records import Handler, Message, Outgoing, User
 from b24tools.sandbox.rest import Answer, Call, Method, Response, RestError
 
-ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group")
-MODULES: Final = (
-    tasks,
-    tasklist,
-    taskstatus,
-    taskhistory,
-    people,
-    departments,
-    worktime,
-    accessibility,
-    disk,
-    groups,
-    system,
-)
+ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group", "im")
+TASKS: Final = (tasks, tasklist, taskstatus, taskhistory, tasktime, tasklinks, userfields)
+MODULES: Final = (*TASKS, people, departments, worktime, accessibility, disk, groups, messages, system)
 METHODS: Final = {method.name.lower(): method for module in MODULES for method in module.METHODS}
 WRITING: Final = frozenset(name for name, method in METHODS.items() if method.writes)
 DEFAULT_SECONDS: Final = 0.05
+SYSTEM_USER: Final = 900_001
 
 
 class Portal(Company):
@@ -78,9 +75,14 @@ class Portal(Company):
         xml_id_width: int = 50,
         xml_id_overflow: Literal["cut", "refuse"] = "cut",
         forum_comments: bool = False,
+        small_tariff: bool = False,
         https_only: bool = False,
         moved_to: str | None = None,
         domain: str = "portal.example",
+        folder: str = "",
+        believes_http: bool = False,
+        php_notice: str = "",
+        php_comment: str = "",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(now, server_zone)
@@ -96,9 +98,16 @@ class Portal(Company):
         self.xml_id_width = xml_id_width
         self.xml_id_overflow = xml_id_overflow  # MySQL cuts, PostgreSQL refuses
         self.forum_comments = forum_comments  # the old task card: comments are posts of a forum
+        self.small_tariff = small_tariff  # no projects in add, no auditors and accomplices, no time tracking, no links
+        self.reason_for_deadline = False  # whoever is no administrator needs a DEADLINE_CHANGE_REASON
+        self.system_user: User | None = None  # whom the webhook speaks for once its owner is dismissed
         self.https_only = https_only
         self.moved_to = moved_to
         self.domain = domain
+        self.folder = folder
+        self.believes_http = believes_http
+        self.php_notice = php_notice
+        self.php_comment = php_comment
         self.sleep = sleep
         self.may_create_groups = True
         self.member_id = "0123456789abcdef0123456789abcdef"
@@ -112,7 +121,7 @@ class Portal(Company):
         self._rate = RequestRate()
         self._operating = OperatingTime()
         self.add_department("Компания", id=1)
-        self.add_user("Алексей", "Админов", id=owner_id, admin=True, departments=[1])
+        self.add_user("Алексей", "Админов", id=owner_id, admin=True, departments=[1], login="admin")
 
     def __repr__(self) -> str:
         return f"<Portal {self.domain}: {len(self.users)} users, {len(self.tasks)} tasks>"
@@ -120,15 +129,21 @@ class Portal(Company):
     @property
     def owner(self) -> User:
         """The person whose rights the webhook has."""
-        return self.users[self.owner_id]
+        return self.system_user or self.users[self.owner_id]
+
+    def dismiss_owner(self, *, admin: bool = True) -> User:
+        """The owner leaves, the webhook lives on under its address: for a user whom no list shows."""
+        self.users[self.owner_id].active = False
+        self.system_user = User(SYSTEM_USER, "", "", admin=admin, user_type="system")
+        return self.system_user
 
     @property
     def webhook_path(self) -> str:
         """The path of the incoming webhook: it holds the secret."""
-        return f"/rest/{self.owner_id}/{self.secret}/"
+        return f"{self.folder}/rest/{self.owner_id}/{self.secret}/"
 
     def webhook_url(self, base_url: str | None = None) -> str:
-        """The address of the incoming webhook."""
+        """The address of the incoming webhook; `base_url` is that of the host."""
         return (base_url or f"https://{self.domain}").rstrip("/") + self.webhook_path
 
     def writes(self) -> list[tuple[str, dict[str, Any]]]:
@@ -157,7 +172,7 @@ class Portal(Company):
         """What a person does through the portal's pages: a method with its rules, rights and events, but no HTTP."""
         with self.lock:
             user = self.users[self.owner_id if user_id is None else user_id]
-            call = Call(self, user, dict(params or {}), base_url=f"https://{self.domain}")
+            call = Call(self, user, dict(params or {}), base_url=f"https://{self.domain}{self.folder}")
             result = self.methods[method.lower()].run(call)
         return result.result if isinstance(result, Answer) else result
 
@@ -170,8 +185,7 @@ class Portal(Company):
         with self.lock:
             task, now = self.tasks[task_id], int(self.now().timestamp())
             if not self.forum_comments:
-                self.tasks.change(task, activity_at=now)
-                return self.post(f"chat{self.chat_of(task)}", user_id, text)
+                return self.say(self.chat_of(task), user_id, text)
             message = self.post(f"forum{task_id}", user_id, text)
             moved = {"changed_at": now, "changed_by": user_id, "activity_at": now}
             self.tasks.change(task, comments=task.comments + 1, **moved)
@@ -194,7 +208,7 @@ class Portal(Company):
         GET and POST are alike, so `method` decides nothing. `patience_s` is the client's read timeout, for a door
         that cannot measure it.
         """
-        request = wire.read(path, query, headers, body, scheme)
+        request = wire.read(path, query, headers, body, scheme, self.folder)
         with self.lock:
             self.run_late(due_only=True)
             if not request.method:
@@ -218,8 +232,11 @@ class Portal(Company):
         return entry
 
     def _gate(self, request: wire.Request, entry: Entry) -> Response | None:
-        """What stands before the portal: the redirect of a renamed one, and the request rate."""
-        if self.moved_to is not None:
+        """What stands before the portal: the redirect of a renamed one to its new name, and the request rate.
+
+        Names are compared as text: a Cyrillic one in the server's settings is never what a client sends.
+        """
+        if self.moved_to is not None and self.moved_to.rstrip("/") != f"{request.scheme}://{request.host}":
             entry.outcome = "moved"
             return Response(302, wire.HTML_HEADERS | {"Location": self.moved_to.rstrip("/") + request.target})
         if self.rate_limit:
@@ -260,7 +277,10 @@ class Portal(Company):
         if fault.kind == "html":
             status, page = fault.page()
             return Response(status, wire.HTML_HEADERS, page)
-        return wire.failure(fault.refusal())
+        refusal = wire.failure(fault.refusal())
+        return (
+            refusal if fault.kind == "limit" else self._with_noise(refusal)
+        )  # the limit is the front end's, not PHP's
 
     def run_late(self, *, due_only: bool = False) -> int:
         """Do the work of `late` requests whose connection dropped before. Returns how many were done."""
@@ -277,10 +297,15 @@ class Portal(Company):
             try:
                 answer, seconds = self._answer(request, entry, drop, skip)
                 entry.outcome = entry.outcome or "ok"
-                return wire.success(answer, self.time_block(request.method, seconds))
+                response = wire.success(answer, self.time_block(request.method, seconds))
             except RestError as error:
                 entry.outcome = entry.outcome or error.code
-                return wire.failure(error)
+                response = wire.failure(error)
+            return self._with_noise(response)
+
+    def _with_noise(self, response: Response) -> Response:
+        """The answer of a server that shows PHP's notices, or whose template leaves a comment behind."""
+        return replace(response, body=self.php_notice.encode() + response.body + self.php_comment.encode())
 
     def _answer(self, request: wire.Request, entry: Entry, drop: int, skip: int) -> tuple[Answer, float]:
         if request.method not in self.methods and request.method not in ("batch", "upload"):
@@ -301,11 +326,15 @@ class Portal(Company):
         return self.invoke(request.method, request.params, request.start, user, request, entry)
 
     def _authorize(self, request: wire.Request) -> User:
-        if self.https_only and request.scheme != "https":
+        if self.believes_http or (self.https_only and request.scheme != "https"):
             raise RestError("INVALID_REQUEST", "Https required.", 401)
         if not request.uid:
             raise RestError("NO_AUTH_FOUND", "Wrong authorization data", 401)
-        if (request.uid, request.secret) != (str(self.owner_id), self.secret):
+        if request.uid == str(php.to_int(request.uid)):
+            is_owner = request.uid == str(self.owner_id)
+        else:
+            is_owner = self.owner.active and php.fold(request.uid) == php.fold(self.owner.login)
+        if not is_owner or request.secret != self.secret:
             raise RestError("INVALID_CREDENTIALS", "Invalid request credentials", 401)
         if not self.owner.active:
             raise RestError("authorization_error", "Unable to authorize user", 401)

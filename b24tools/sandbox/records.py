@@ -100,6 +100,18 @@ class Meeting:
 
 
 @dataclass(slots=True)
+class WorkDay:
+    """A day that a person opened in the portal; without a finish it is still open, or has been forgotten."""
+
+    id: int
+    user: int
+    start: int
+    finish: int | None = None
+    paused: bool = False
+    leaks_s: int = 0
+
+
+@dataclass(slots=True)
 class Storage:
     """A drive: of a person (`user`), a group (`group`) or the company (`common`)."""
 
@@ -191,6 +203,18 @@ class Change:
     field: str
     before: str | None = None
     after: str | None = None
+
+
+@dataclass(slots=True)
+class TimeItem:
+    """Time somebody wrote down for a task."""
+
+    id: int
+    task: int
+    user: int
+    seconds: int
+    text: str
+    at: int
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The `fields` of tasks.task.add and update: what each value becomes before it is saved.
 
 Not emulated, hence ignored: REPLICATE, SE_PARAMETER, STAGE_ID, FLOW_ID, DEPENDS_ON, DURATION_PLAN, CHECKLIST,
-HTML descriptions, project date limits, mandatory user fields.
+HTML descriptions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ HASHTAG: Final = re.compile(r"\s#([^\s,\[\]<>]+)")
 TITLE_LENGTH: Final = 250
 XML_ID_LENGTH: Final = 200  # what the validator of the ORM lets through; the column is narrower
 DEFAULT_DEADLINE_DAYS: Final = 5
+LAST_SECOND: Final = 86399
 ADD_FAILED: Final = "ERROR_UNKNOWN_ADD_TASK_ERROR"
 UPDATE_FAILED: Final = "ERROR_UNKNOWN_UPDATE_TASK_ERROR"
 
@@ -128,12 +129,12 @@ def _read_people(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
         changes["responsible"] = responsible
     if "CREATED_BY" in fields:
         creator = php.to_int(fields["CREATED_BY"])
-        if creator not in call.portal.users:
+        if creator not in call.portal.users and creator != call.user.id:
             raise core_error("Пользователь, указанный в поле &quot;Постановщик&quot;, не найден")
         changes["creator"] = creator
     for name, column in PEOPLE.items():
-        if php.is_array(fields.get(name)):  # "" and other scalars are ignored
-            ids = (php.to_int(one) for one in php.values(fields[name]))
+        if php.is_array(fields.get(name)) or fields.get(name) == "":  # other scalars are ignored
+            ids = (php.to_int(one) for one in php.values(fields[name] or []))
             changes[column] = tuple(dict.fromkeys(person for person in ids if person > 0))
     return changes
 
@@ -213,6 +214,56 @@ def _into_work_time(call: Call, task: Task | None, changes: dict[str, Any]) -> N
     for column in ("deadline", "start_plan", "end_plan"):
         if changes.get(column) is not None:
             changes[column] = worktime.next_working_moment(call.portal, changes[column])
+
+
+def drop_unpaid(call: Call, fields: dict[str, Any], *, new: bool) -> None:
+    """A small tariff leaves out, without a word, what it does not have; given lists of people become empty ones."""
+    if not call.portal.small_tariff:
+        return
+    for name in PEOPLE.keys() & fields.keys():
+        fields[name] = []
+    for name in ("ALLOW_TIME_TRACKING", "TASK_CONTROL", "MATCH_WORK_TIME"):
+        if name in fields:
+            fields[name] = "N"
+    if new:
+        fields.pop("GROUP_ID", None)
+
+
+def check_mandatory(call: Call, fields: Mapping[str, Any], *, new: bool) -> None:
+    """Fields made by hand are looked at only when the request brings any; an update may leave the others out."""
+    if not any(name.startswith("UF_") for name in fields):
+        return
+    for name in call.portal.user_fields.keys() & call.portal.mandatory_fields:
+        if (new or name in fields) and fields.get(name) in (None, "", [], {}, False):
+            label = call.portal.user_fields[name][0] or name
+            raise core_error(f"Поле &quot;{label}&quot; обязательно для заполнения.")
+
+
+RANGES: Final = (
+    ("deadline", "Крайний срок задачи стоит за рамками проекта"),
+    ("end_plan", "Планируемая дата завершения задачи стоит за рамками проекта"),
+    ("start_plan", "Планируемая дата начала задачи стоит за рамками проекта"),
+)
+
+
+def check_project_dates(call: Call, task: Task | None, changes: Mapping[str, Any]) -> None:
+    """Deadline and plan lie within the dates of a project, its last day included; groups have none.
+
+    An update is held to it when it changes the project or any of the three dates.
+    """
+    if task is not None and not {"group", *(column for column, _ in RANGES)} & changes.keys():
+        return
+    group = call.portal.groups.get(changes.get("group", task.group if task else 0))
+    if group is None or not group.project:
+        return
+    for column, text in RANGES:
+        at = changes.get(column, getattr(task, column) if task else None)
+        if at is None:
+            continue
+        if group.date_start is not None and at < group.date_start:
+            raise core_error(text)
+        if group.date_finish is not None and at > group.date_finish + LAST_SECOND:
+            raise core_error(text)
 
 
 def default_deadline(call: Call, *, working_days: bool) -> int:

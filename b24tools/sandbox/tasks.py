@@ -7,25 +7,29 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from b24tools.sandbox import php, taskfields, taskhistory
+from b24tools.sandbox import php, taskfields, taskhistory, tasklinks
 from b24tools.sandbox.records import COMPLETED, IN_PROGRESS, PENDING, SUPPOSEDLY_COMPLETED, Task
 from b24tools.sandbox.rest import Call, Method, RestError, core_error
 from b24tools.sandbox.taskview import View
 
 DISK_OBJECT: Final = re.compile(r"n(\d+)")
-DEADLINE_ONLY: Final = ("DEADLINE", "START_DATE_PLAN", "END_DATE_PLAN", "DURATION")
+DEADLINE_ONLY: Final = ("DEADLINE", "START_DATE_PLAN", "END_DATE_PLAN", "DURATION", "DEADLINE_CHANGE_REASON")
+SINGLE: Final = ("RESPONSIBLE_ID", "STATUS", "ACCOMPLICES", "MARK")  # given alone, other rights are asked for
 NOT_ALLOWED: Final = "Действие над задачей не разрешено"
 
 
 def add(call: Call) -> dict[str, Any]:
     """A new task. There is no idempotency: the same call again makes another one."""
     fields = taskfields.named(call.required_array("fields"))
+    taskfields.drop_unpaid(call, fields, new=True)
     if "RESPONSIBLE_ID" not in fields:
         fields["RESPONSIBLE_ID"] = 0
     changes = taskfields.read(call, fields, None)
     _check_may_add(call, changes)
     if "DEADLINE" not in fields:
         changes["deadline"] = taskfields.default_deadline(call, working_days=changes.get("match_work_time", False))
+    taskfields.check_project_dates(call, None, changes)
+    taskfields.check_mandatory(call, fields, new=True)
     taskfields.fit_xml_id(call, changes, taskfields.ADD_FAILED)
     now = int(call.portal.now().timestamp())
     number = call.portal.tasks.next_id()
@@ -68,6 +72,7 @@ def _check_may_add(call: Call, changes: Mapping[str, Any]) -> None:
     denied = creator != call.user.id and not call.user.admin
     if group_id:
         denied = denied or group is None or not (call.user.admin or call.user.id in group.members)
+        denied = denied or (group is not None and not group.tasks_enabled)  # administrators as well
     if denied:
         raise RestError("ERROR_TASK_CREATE_ACCESS_DENIED", "У вас нет прав на создание задачи")
 
@@ -80,17 +85,21 @@ def update(call: Call) -> dict[str, Any]:
         raise RestError("100", "Could not find value for parameter {fields}")
     task = call.portal.tasks.get(number)
     fields = taskfields.named(raw)
+    taskfields.drop_unpaid(call, fields, new=False)
     if task is None or not _may_update(call, task, fields):
         raise RestError("0", NOT_ALLOWED)
     changes = taskfields.read(call, fields, task)
     if changes.get("parent") == task.id:
         raise core_error("Задача не может быть надзадачей самой себе")
-    if taskfields.is_only(fields, "ACCOMPLICES") and fields["ACCOMPLICES"] == "":
-        changes["accomplices"] = ()
+    taskfields.check_project_dates(call, task, changes)
+    taskfields.check_mandatory(call, fields, new=False)
+    if "END_DATE_PLAN" in fields and changes.get("end_plan") is None and tasklinks.is_linked(call.portal, task.id):
+        raise core_error("Нельзя очистить дату завершения: задача связана с другими задачами")
     objects = _files(call, fields, task)
     _delegate(task, fields, changes)
     taskfields.fit_xml_id(call, changes, taskfields.UPDATE_FAILED)
     save(call, task, changes)
+    tasklinks.push_successors(call.portal, task, call.user.id)
     if "UF_TASK_WEBDAV_FILES" in fields:
         before = call.portal.tasks.change(task, attachments=_kept_files(call, fields, task))
         _attach(call, task, objects)
@@ -100,12 +109,19 @@ def update(call: Call) -> dict[str, Any]:
 
 
 def _may_update(call: Call, task: Task, fields: Mapping[str, Any]) -> bool:
+    reason = php.to_text(fields.get("DEADLINE_CHANGE_REASON")).strip()
+    if "DEADLINE" in fields and call.portal.reason_for_deadline and not (call.user.admin or reason):
+        return False
+    if taskfields.is_only(fields, *DEADLINE_ONLY):
+        return call.portal.may_move(call.user, task)
+    alone = any(taskfields.is_only(fields, name) for name in SINGLE)
+    group = call.portal.groups.get(php.to_int(fields.get("GROUP_ID", task.group)))
+    if group is not None and not group.tasks_enabled and not alone:
+        return False  # nobody saves a task in a project without the tool
     if call.portal.may_edit(call.user, task):
         return True
     if call.user.id not in (task.responsible, *task.accomplices):
         return False
-    if taskfields.is_only(fields, *DEADLINE_ONLY):
-        return task.allow_change_deadline
     return taskfields.is_only(fields, "RESPONSIBLE_ID") or taskfields.is_only(fields, "STATUS")
 
 
@@ -124,6 +140,8 @@ def _delegate(task: Task, fields: Mapping[str, Any], changes: dict[str, Any]) ->
 def save(call: Call, task: Task, changes: dict[str, Any]) -> None:
     """Save an update with the columns that follow the status."""
     now = int(call.portal.now().timestamp())
+    if call.portal.small_tariff and "auditors" in changes:
+        changes["auditors"] = ()  # even those a delegation would leave
     if "fields" in changes:
         changes["fields"] = (task.fields or {}) | changes["fields"]
     status = changes.get("status", task.status)

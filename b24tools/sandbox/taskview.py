@@ -162,10 +162,12 @@ class View:
         return row
 
     def _add_people(self, row: dict[str, Any], task: Task, chosen: set[str]) -> None:
-        if "CREATED_BY" in chosen:
-            row["creator"] = self._person(task.creator)
-        if "RESPONSIBLE_ID" in chosen:
-            row["responsible"] = self._person(task.responsible)
+        for name, key, person in (
+            ("CREATED_BY", "creator", task.creator),
+            ("RESPONSIBLE_ID", "responsible", task.responsible),
+        ):
+            if name in chosen and person in self._portal.users:  # else the block is missing
+                row[key] = self._person(person)
         for name, people in (("ACCOMPLICES", task.accomplices), ("AUDITORS", task.auditors)):
             if name in chosen:
                 row[f"{name.lower()}Data"] = {
@@ -173,13 +175,13 @@ class View:
                 }
 
     def _person(self, user_id: int) -> dict[str, Any]:
-        user = self._portal.users.get(user_id)
+        user = self._portal.users[user_id]
         return {
             "id": str(user_id),
-            "name": user.full_name if user else "",
+            "name": user.full_name,
             "link": f"/company/personal/user/{user_id}/",
             "icon": "/bitrix/images/tasks/default_avatar.png",
-            "workPosition": user.position if user else "",
+            "workPosition": user.position,
         }
 
     def _group(self, task: Task) -> dict[str, Any]:

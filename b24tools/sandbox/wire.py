@@ -30,6 +30,7 @@ class Request:
     secret: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     start: Any = None
+    host: str = ""
     base_url: str = ""
     scheme: str = "https"
     target: str = ""
@@ -41,12 +42,17 @@ class Request:
         return f"/rest/{self.uid}/{self.secret}"
 
 
-def read(path: str, query: str, headers: Mapping[str, str], body: bytes, scheme: str) -> Request:
-    """Take a request apart: GET and POST are alike, the body wins over the query string."""
+def read(path: str, query: str, headers: Mapping[str, str], body: bytes, scheme: str, folder: str = "") -> Request:
+    """Take a request apart: GET and POST are alike, the body wins over the query string.
+
+    `folder`: where on its host the portal lives.
+    """
     lower = {name.lower(): value for name, value in headers.items()}
     request = Request(scheme=scheme, target=f"{path}?{query}" if query else path)
-    request.base_url = f"{scheme}://{lower.get('host', 'portal.example')}"
-    parts = [unquote(part) for part in path.strip("/").split("/")]
+    request.host = lower.get("host", "portal.example")
+    request.base_url = f"{scheme}://{request.host}{folder}"
+    below = path.removeprefix(folder) if path.startswith(f"{folder}/") else ""
+    parts = [unquote(part) for part in below.strip("/").split("/")]
     if len(parts) not in (2, 4) or parts[0] != "rest":
         return request
     if len(parts) == 4:

@@ -6,13 +6,15 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from b24tools.sandbox import php
-from b24tools.sandbox.records import User
-from b24tools.sandbox.rest import Call, Method
+from b24tools.sandbox.records import User, WorkDay
+from b24tools.sandbox.rest import Call, Method, RestError
 
 if TYPE_CHECKING:
     from b24tools.sandbox.portal import Portal
 
 WEEK: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+FORGOTTEN_AFTER_S: Final = 18 * 3600
+FINISH_BY_DEFAULT_S: Final = 18 * 3600
 SETTINGS: Final[dict[str, Any]] = {
     "work_time_start": "9",
     "work_time_end": "19",
@@ -75,6 +77,67 @@ def get_settings(call: Call) -> dict[str, Any]:
     return dict(call.portal.calendar_settings)
 
 
+def get_status(call: Call) -> dict[str, Any]:
+    """A person's working day: nothing but a status where there has never been one."""
+    portal, params = call.portal, php.upper_keys(call.params)
+    user = call.user
+    if "USER_ID" in params and php.to_text(params["USER_ID"]) != str(user.id):
+        if not user.admin:
+            raise RestError("", "User does not have access to managing other users work time")
+        other = portal.users.get(php.to_int(params["USER_ID"]))
+        if other is None:
+            raise RestError("", "User not found")
+        user = other
+    days = [day for day in portal.work_days if day.user == user.id]
+    return _status_of(call, user, days[-1]) if days else {"STATUS": "CLOSED"}
+
+
+def _status_of(call: Call, user: User, day: WorkDay) -> dict[str, Any]:
+    """The last day: dates on the caller's clock, times on the person's."""
+    portal, now = call.portal, int(call.portal.now().timestamp())
+    server_clock = datetime.fromtimestamp(day.start, portal.server_zone)
+    # Only the hours are compared: where the person has another date than the server, it is a whole day out
+    offset = _seconds_of(datetime.fromtimestamp(day.start, portal.zone_of(user))) - _seconds_of(server_clock)
+    offset += round((portal.now().astimezone(portal.server_zone).utcoffset() or timedelta()).total_seconds())
+    sign, minutes = ("-" if offset < 0 else "+"), abs(offset) // 60
+    shown_offset = f"{sign}{minutes // 60:02}:{minutes % 60:02}"
+
+    def shown(at: int, seconds: int | None = None) -> str:
+        clock = datetime.fromtimestamp(at + portal.caller_shift(call.user), portal.server_zone)
+        seconds = _seconds_of(datetime.fromtimestamp(at, portal.zone_of(user))) if seconds is None else seconds
+        return f"{clock:%Y-%m-%d}T{_hms(seconds)}{shown_offset}"
+
+    status = "PAUSED" if day.paused else "OPENED" if day.finish is None else "CLOSED"
+    if day.finish is None and now > day.start + FORGOTTEN_AFTER_S:
+        status = "EXPIRED"
+    worked = 0 if day.finish is None else day.finish - day.start - day.leaks_s
+    answer: dict[str, Any] = {
+        "STATUS": status,
+        "ID": day.id,
+        "TIME_START": shown(day.start),
+        "TIME_FINISH": None if day.finish is None else shown(day.finish),
+        "DURATION": _hms(worked),
+        "TIME_LEAKS": _hms(day.leaks_s),
+        "ACTIVE": True,
+        "IP_OPEN": "127.0.0.1",
+        "IP_CLOSE": "" if day.finish is None else "127.0.0.1",
+        "LAT_OPEN": 0,
+        "LON_OPEN": 0,
+        "LAT_CLOSE": 0,
+        "LON_CLOSE": 0,
+        "TZ_OFFSET": offset,
+    }
+    return answer | ({"TIME_FINISH_DEFAULT": shown(day.start, FINISH_BY_DEFAULT_S)} if status == "EXPIRED" else {})
+
+
+def _seconds_of(clock: datetime) -> int:
+    return clock.hour * 3600 + clock.minute * 60 + clock.second
+
+
+def _hms(seconds: int) -> str:
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
 def _clock(text: Any) -> time:
     """`9.30` is half past nine: the dot divides hours from minutes."""
     hours, _, minutes = php.to_text(text).partition(".")
@@ -118,5 +181,6 @@ def end_of_day_in(portal: Portal, user: User, days: int, *, working_days: bool) 
 
 METHODS: Final = (
     Method("timeman.schedule.get", "timeman", get_schedule),
+    Method("timeman.status", "timeman", get_status),
     Method("calendar.settings.get", "calendar", get_settings),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +22,13 @@ def stamp_of(path: Path) -> Stamp:
     return found.st_mtime_ns, found.st_size
 
 
-def ripe(folder: Path, now: datetime) -> list[Path]:
-    """The `*.json` files nobody has written to for a while, oldest first. Raises ConfigError."""
+def ripe(folder: Path, now: datetime, sleep: Callable[[float], None]) -> list[Path]:
+    """The `*.json` files nobody has written to for a while, oldest first. Raises ConfigError.
+
+    One whose stamp lies in the future, from a computer whose clock is ahead, is looked at twice.
+    """
     found: list[tuple[float, Path]] = []
+    ahead: list[tuple[Stamp, Path]] = []
     try:
         entries = [entry for entry in os.scandir(folder) if entry.name.lower().endswith(".json")]
     except OSError as error:
@@ -34,8 +39,19 @@ def ripe(folder: Path, now: datetime) -> list[Path]:
     for entry in entries:
         with suppress(OSError):  # another run may have taken it
             written = entry.stat().st_mtime
-            if entry.is_file() and now.timestamp() - written >= QUIET_S:
+            if not entry.is_file():
+                continue
+            if now.timestamp() - written >= QUIET_S:
                 found.append((written, Path(entry.path)))
+            elif written > now.timestamp():
+                path = Path(entry.path)
+                ahead.append((stamp_of(path), path))
+    if ahead:
+        sleep(QUIET_S)
+        for stamp, path in ahead:
+            with suppress(OSError):
+                if stamp_of(path) == stamp:
+                    found.append((stamp[0] / 1e9, path))
     return [path for _written, path in sorted(found)]
 
 

@@ -343,7 +343,7 @@ class _Run:
             found=self._found,
             others=self._others,
             our_tasks=store.our_tasks([task.id for task in portal.open]),
-            last_assigned=store.last_assigned(),
+            last_assigned=store.last_assigned(self._tools.pace.clock()),
             attached=store.task_files([item.key for item in items]),
         )
 

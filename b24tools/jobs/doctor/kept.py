@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from b24tools import errors, hosts
+from b24tools import clock, errors, hosts
 from b24tools.i18n import _, ngettext
 from b24tools.inbox import FAILED, WAITING
 from b24tools.jobs.doctor import machine
@@ -117,10 +117,13 @@ def _orders(opened: Reader) -> Check:
 
 
 def _snapshot(opened: Reader, now: datetime, mode: str) -> Check:
-    run = opened.last_complete_run()
+    run = opened.last_complete_run(now)
     limit_h = float(opened.setting("snapshot_max_age_h"))
     by_hand = "b24tools snapshot --reconcile" if mode == "webhook" else "b24tools snapshot"
     mend = _("Run `{command}` and look at what it says; by the clock: crontab.example.").format(command=by_hand)
+    if run is None and opened.has_complete_run():
+        told = _("the last complete one is dated in the future: the clock of this computer was wrong then")
+        return fail("snapshot", told, mend)
     if run is None:
         return warn("snapshot", _("never taken: the leaderboard is empty"), mend)
     age = now - run.started_at
@@ -141,7 +144,8 @@ def _snapshot(opened: Reader, now: datetime, mode: str) -> Check:
 def _events(opened: Reader, now: datetime, mode: str) -> Check:
     counts = opened.events_by_status()
     oldest = opened.oldest_unprocessed()
-    if oldest is not None and now - oldest > LONG_WAIT and mode == "webhook":
+    known = clock.known_moment(oldest, now)
+    if oldest is not None and mode == "webhook" and (known is None or now - known > LONG_WAIT):
         return fail(
             "events",
             ngettext(
