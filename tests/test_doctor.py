@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
 from b24tools import errors, reader, store
 from b24tools.inbox import NewEvent
 from b24tools.jobs.doctor import access, machine, settings
-from b24tools.jobs.doctor.checks import Check
 from b24tools.jobs.doctor.subject import Stray
 from b24tools.planning.calendar import DayRule
 from b24tools.planning.own_days import OwnDays
-from b24tools.sandbox import front, plant
+from b24tools.sandbox import plant
 from b24tools.sandbox.faults import Fault
 from tests.examining import HOST, database, examine, found, make_well, not_ok, subject, take_snapshot
 from tests.plant import MONDAY, Works, order
@@ -242,6 +240,7 @@ def _user_brief(works: Works) -> None:
             "new.example",
             "BITRIX",
         ),
+        (lambda works: setattr(works.portal, "believes_http", True), "portal", "fail", "Https required", "TLS proxy"),
         (_dismiss_owner, "webhook", "fail", "user 1; the portal refuses it: Unable to auth", "its owner was dismissed"),
         (
             lambda works: setattr(works.portal, "keep_xml_id", False),
@@ -286,50 +285,36 @@ def test_a_missing_scope_is_told_once(well: Works, scope: str) -> None:
     assert [f"scope {scope}"] == list(not_ok(examine(well, route=("Сварщик",), fallback_user=3)))
 
 
-class _Outlived(httpx.BaseTransport):
-    """A portal whose webhook has another name in its address than the person it belongs to."""
-
-    def __init__(self, works: Works, name: str) -> None:
-        self._portal = works.portal
-        self._name = name
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = str(request.url).replace(f"/rest/{self._name}/", f"/rest/{self._portal.owner_id}/")
-        content = request.read()
-        asked = httpx.Request(request.method, url, content=content, headers=request.headers)
-        return front.transport(self._portal).handle_request(asked)
-
-
-def _by_name(works: Works, name: str, **changes: Any) -> list[Check]:
-    url = f"https://{HOST}/rest/{name}/{works.portal.secret}/"
-    return examine(works, webhook_url=url, transport=_Outlived(works, name), **changes)
-
-
 def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
     """The id in its address is no longer whose it is; with somebody to create tasks instead it only warns."""
-    check = found(_by_name(well, "9"), "owner")
-    softened = found(_by_name(well, "9", fallback_user=3), "owner")
+    user = well.portal.dismiss_owner()
+    check = found(examine(well), "owner")
+    softened = found(examine(well, fallback_user=3), "owner")
+    user.admin = False
+    powerless = found(examine(well, fallback_user=3), "owner")
 
-    assert ("fail", "warn") == (check.status, softened.status)
-    assert check.detail.startswith("the webhook's owner was dismissed, and it lives on as the invisible user #1")
+    assert ("fail", "warn", "fail") == (check.status, softened.status, powerless.status)
+    lives_on = f"the webhook's owner was dismissed, and it lives on as the invisible user #{user.id}: tasks that he "
+    assert f"{lives_on}creates belong to nobody" == check.detail == powerless.detail
     assert "Let an active administrator create the webhook anew" in check.fix
     assert "set B24_FALLBACK_USER" in check.fix
-    assert softened.detail.endswith("; user 3 of B24_FALLBACK_USER creates them instead")
+    assert f"{check.detail}; user 3 of B24_FALLBACK_USER creates them instead" == softened.detail
 
 
 def test_a_login_in_the_address_is_no_other_owner(well: Works) -> None:
-    """Unless the portal shows no such person; of a large company he is asked for by his id."""
-    assert "ok" == found(_by_name(well, "admin.login"), "owner").status
+    """Unless the portal shows no such person; in a large company he is asked for by his id."""
+    url = f"https://{HOST}/rest/admin/{well.portal.secret}/"
+    assert "ok" == found(examine(well, webhook_url=url), "owner").status
 
     for number in range(400):
         well.portal.add_user("Имя", f"Фамилия{number}", departments=[1])
     owner = well.portal.users.pop(1)
     owner.id = well.portal.owner_id = 9999
     well.portal.users[9999] = owner
-    assert "ok" == found(_by_name(well, "admin.login"), "owner").status
+    assert "ok" == found(examine(well, webhook_url=url), "owner").status
 
     owner.departments = []
-    assert "fail" == found(_by_name(well, "admin.login"), "owner").status
+    assert "fail" == found(examine(well, webhook_url=url), "owner").status
 
 
 def test_the_zone_in_force_is_shown(well: Works) -> None:
@@ -350,14 +335,20 @@ def test_the_zone_in_force_is_shown(well: Works) -> None:
 
 
 def test_what_the_portal_drops_is_shown(well: Works) -> None:
-    """With the day on which an order showed it."""
-    with database(well) as opened:
-        opened.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS"], MONDAY)
+    """With the day on which an order showed it, until an order shows that it is there."""
+    well.portal.small_tariff = True
+    well.assign(order(manager="Авдеев Борис"))
 
     check = found(examine(well), "dropped_fields")
-
     assert "warn" == check.status
-    assert "drops AUDITORS, GROUP_ID from new tasks without an error (seen 23.11.2026)" in check.detail
+    assert (
+        "the portal drops ALLOW_TIME_TRACKING, AUDITORS, GROUP_ID from new tasks without an error (seen 23.11.2026): "
+        "its plan has none of that"
+    ) == check.detail
+
+    well.portal.small_tariff = False
+    well.assign(order(id="2", manager="Авдеев Борис"))
+    assert {} == not_ok(examine(well))
 
 
 def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:
