@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -239,6 +240,7 @@ def _user_brief(works: Works) -> None:
             "new.example",
             "BITRIX",
         ),
+        (lambda works: setattr(works.portal, "believes_http", True), "portal", "fail", "Https required", "TLS proxy"),
         (_dismiss_owner, "webhook", "fail", "user 1; the portal refuses it: Unable to auth", "its owner was dismissed"),
         (
             lambda works: setattr(works.portal, "keep_xml_id", False),
@@ -281,6 +283,72 @@ def test_a_missing_scope_is_told_once(well: Works, scope: str) -> None:
     well.portal.scopes.discard(scope)
 
     assert [f"scope {scope}"] == list(not_ok(examine(well, route=("Сварщик",), fallback_user=3)))
+
+
+def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
+    """The id in its address is no longer whose it is; with somebody to create tasks instead it only warns."""
+    user = well.portal.dismiss_owner()
+    check = found(examine(well), "owner")
+    softened = found(examine(well, fallback_user=3), "owner")
+    user.admin = False
+    powerless = found(examine(well, fallback_user=3), "owner")
+
+    assert ("fail", "warn", "fail") == (check.status, softened.status, powerless.status)
+    lives_on = f"the webhook's owner was dismissed, and it lives on as the invisible user #{user.id}: tasks that he "
+    assert f"{lives_on}creates belong to nobody" == check.detail == powerless.detail
+    assert "Let an active administrator create the webhook anew" in check.fix
+    assert "set B24_FALLBACK_USER" in check.fix
+    assert f"{check.detail}; user 3 of B24_FALLBACK_USER creates them instead" == softened.detail
+
+
+def test_a_login_in_the_address_is_no_other_owner(well: Works) -> None:
+    """Unless the portal shows no such person; in a large company he is asked for by his id."""
+    url = f"https://{HOST}/rest/admin/{well.portal.secret}/"
+    assert "ok" == found(examine(well, webhook_url=url), "owner").status
+
+    for number in range(400):
+        well.portal.add_user("Имя", f"Фамилия{number}", departments=[1])
+    owner = well.portal.users.pop(1)
+    owner.id = well.portal.owner_id = 9999
+    well.portal.users[9999] = owner
+    assert "ok" == found(examine(well, webhook_url=url), "owner").status
+
+    owner.departments = []
+    assert "fail" == found(examine(well, webhook_url=url), "owner").status
+
+
+def test_the_zone_in_force_is_shown(well: Works) -> None:
+    """The offset of a task's date decides, not the profile; where no named zone has it, that is a warning."""
+    well.portal.owner.time_zone = "Asia/Omsk"
+    well.portal.use_time_zones = False
+    assert (
+        "ok",
+        "dates are read in Europe/Moscow (from: B24_TZ, and the portal's offset agrees); B24_TZ Europe/Moscow, "
+        "server +03:00",
+    ) == (found(examine(well), "zones").status, found(examine(well), "zones").detail)
+
+    well.portal.server_zone = ZoneInfo("Asia/Vladivostok")
+    check = found(examine(well), "zones")
+    assert "warn" == check.status
+    assert check.detail.startswith("dates are read in UTC+10:00 (from: the offset of the tasks' dates); B24_TZ")
+    assert "neither the profile of the webhook's owner (Asia/Omsk) nor B24_TZ (Europe/Moscow)" in check.detail
+
+
+def test_what_the_portal_drops_is_shown(well: Works) -> None:
+    """With the day on which an order showed it, until an order shows that it is there."""
+    well.portal.small_tariff = True
+    well.assign(order(manager="Авдеев Борис"))
+
+    check = found(examine(well), "dropped_fields")
+    assert "warn" == check.status
+    assert (
+        "the portal drops ALLOW_TIME_TRACKING, AUDITORS, GROUP_ID from new tasks without an error (seen 23.11.2026): "
+        "its plan has none of that"
+    ) == check.detail
+
+    well.portal.small_tariff = False
+    well.assign(order(id="2", manager="Авдеев Борис"))
+    assert {} == not_ok(examine(well))
 
 
 def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:

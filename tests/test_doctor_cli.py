@@ -14,6 +14,7 @@ from rich.console import Console
 from b24tools import cli, config, i18n, session, show, show_doctor
 from b24tools.jobs.doctor.checks import Check
 from b24tools.sandbox import front, plant
+from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.portal import Portal
 from tests.examining import examine, make_well
 from tests.plant import Clock, Works
@@ -56,6 +57,34 @@ def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> 
     (tmp_path / "data").mkdir()
     b24tools("doctor")
     assert [tmp_path / "data"] == list(tmp_path.rglob("*"))
+
+
+def test_the_probe_is_made_on_request_only(portal: Portal, b24tools: Run) -> None:
+    """Its block is shown even where all is well and -q is given; `data` has it, too. The task is gone afterwards."""
+    before = [task.id for task in portal.tasks]
+
+    status, out, err = b24tools("-q", "doctor", "--write-probe")
+    block = [line for line in out.splitlines() if line[6:].startswith("probe ")]
+    data = json.loads(b24tools("doctor", "--write-probe", "--json")[1])["data"]
+
+    assert (0, "") == (status, err)
+    names = ["portal", "filter", "zones", "chat", "history", "dropped", "xml_id", "rest3", "task"]
+    assert [f"probe {name}" for name in names] == [line[6:].partition(":")[0] for line in block]
+    assert block[-1] == f"ok    probe task: #{before[-1] + 1} for user #1, in project #1: made and deleted"
+    assert names == [one["check"][6:] for one in data if one["check"].startswith("probe ")]
+    assert before == [task.id for task in portal.tasks]
+    assert portal.secret not in out
+
+
+def test_a_probe_that_stays_is_said_at_once(portal: Portal, b24tools: Run) -> None:
+    """On stderr, though the rest is quiet, and with status 1."""
+    portal.faults.add(Fault("error", method="tasks.task.delete", times=99, code="1048582", description="No"))
+
+    status, out, err = b24tools("-q", "doctor", "--write-probe")
+
+    assert 1 == status
+    assert "fail  probe task: #69 could not be deleted" in out
+    assert err.startswith("#69 could not be deleted: tasks.task.delete: No (1048582). Look on the portal for the task")
 
 
 def test_a_failure_is_status_1(portal: Portal, b24tools: Run) -> None:
@@ -161,6 +190,7 @@ def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPat
         Check("webhook", "ok", "https://portal.example, user 1"),
         Check("scope disk", "fail", "missing; stores the orders' files: orders with files fail without it", "tick it"),
         Check("order 7 Сварщик", "warn", "nobody", "`b24tools`", order="7"),
+        Check("probe xml_id", "ok", "50 characters"),
     ]
     drawn = []
     for encoding in ("utf-8", "ascii"):
@@ -180,6 +210,9 @@ def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPat
         "Order 7",
         "! Сварщик            nobody",
         "                     → `b24tools`",
+        "The test task (for sending to us: no names, no addresses, no",
+        "secrets)",
+        "✓ xml_id             50 characters",
     ] == drawn[0]
     assert "x scope disk" in drawn[1][2]
     assert "-> Tick it." in drawn[1][4]

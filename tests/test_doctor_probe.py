@@ -127,6 +127,7 @@ def _broken_clock(works: Works) -> None:
                 "the deadline +0 s from what was sent"
             },
         ),
+        ({"small_tariff": True}, {"dropped": "GROUP_ID, AUDITORS, ALLOW_TIME_TRACKING"}),
         (lambda works: works.portal.groups.clear(), {"task": "#69 for user #1, in no project: made and deleted"}),
     ],
     ids=lambda value: "",
@@ -288,6 +289,22 @@ def test_a_portal_that_falls_silent_leaves_it_open(well: Works) -> None:
     assert "fail" == check.status
     assert "whether it was made is not known" in check.detail
     assert "this task is being deleted (" in check.fix
+
+
+def test_a_task_is_for_a_person(well: Works) -> None:
+    """A system user is none: without B24_FALLBACK_USER there is no task."""
+    well.portal.dismiss_owner()
+
+    check = found(probe(well), "probe task")
+    assert ("fail", "Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.") == (
+        check.status,
+        check.fix,
+    )
+    assert [] == well.portal.writes()
+
+    assert "#69 for user #3, in project #1: made and deleted" == settled(probe(well, fallback_user=3))["task"]
+    fields = well.portal.writes()[0][1]["fields"]
+    assert (3, 3, [3]) == (fields["RESPONSIBLE_ID"], fields["CREATED_BY"], fields["AUDITORS"])
 
 
 def test_a_refused_task_is_told(well: Works) -> None:

@@ -94,4 +94,4 @@ def test_a_run_remembers_what_was_dropped_and_forgets_what_came_back(works: Work
 
     opened.note_dropped([], ["GROUP_ID", "AUDITORS"], later)
     assert {} == opened.dropped_fields()
-    assert MONDAY == opened.last_read("people")
+    assert MONDAY == opened.last_read("people", MONDAY)

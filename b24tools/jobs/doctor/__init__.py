@@ -1,1 +1,1 @@
-"""What is well and what is not, and how to mend it: `doctor`. Nothing here writes, neither to the portal nor here."""
+"""What is well and what is not, and how to fix it: `doctor`. Only `write_probe` writes, on request, to the portal."""

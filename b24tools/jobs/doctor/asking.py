@@ -163,7 +163,10 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
     homes = list(Staff(answers.departments, (), answers.root.id).below(answers.root.id)) if answers.root else []
     commands: dict[str, Command] = {}
     heads = {one.head_id for one in answers.departments if one.head_id}
-    named = sorted((known.excluded | known.hidden | heads | {subject.fallback_user or 0}) - {0} - answers.people.keys())
+    owner = 0 if answers.items["profile"].error else methods.profile().of(answers.items["profile"]).id
+    named = sorted(
+        (known.excluded | known.hidden | heads | {subject.fallback_user or 0, owner}) - {0} - answers.people.keys()
+    )
     for number, ids in enumerate(_chunks(named)):
         commands[f"named{number}"] = methods.people_by_id(ids, "LAST_LOGIN").command
     group = answers.items["group"]

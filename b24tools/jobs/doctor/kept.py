@@ -69,7 +69,8 @@ def _dropped(opened: Reader, now: datetime) -> Iterator[Check]:
     """What the last runs sent and the portal left out of the tasks, without an error."""
     dropped = opened.dropped_fields()
     if dropped:
-        day = max(dropped.values()).astimezone(now.tzinfo).strftime("%d.%m.%Y")
+        seen = clock.known_moment(max(dropped.values()), now)
+        day = seen.astimezone(now.tzinfo).strftime("%d.%m.%Y") if seen else "?"
         yield warn(
             "dropped_fields",
             _(

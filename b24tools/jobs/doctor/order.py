@@ -10,7 +10,7 @@ from typing import Any
 from b24tools import onec
 from b24tools.bitrix import methods
 from b24tools.i18n import _, ngettext
-from b24tools.jobs.doctor import company, machine
+from b24tools.jobs.doctor import access, company, machine
 from b24tools.jobs.doctor.asking import Answers, Known, surnames
 from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, listed, ok, warn
 from b24tools.jobs.doctor.subject import Subject
@@ -42,7 +42,7 @@ def _on_portal(order: onec.Order, subject: Subject, answers: Answers, known: Kno
         for name in dict.fromkeys(line.position for line in order.lines):
             yield company.position(name, staff, order.department, subject, known, name)
         if answers.failure is None:
-            yield from _performer(order, answers, staff)
+            yield from guarded("Исполнитель", lambda: _performer(order, subject, answers, staff))
     yield from guarded("Менеджер", lambda: _manager(order, orders_of(subject), answers))
     yield from guarded("tasks", lambda: _tasks(order, answers))
 
@@ -97,12 +97,14 @@ def _files(order: onec.Order) -> Iterator[Check]:
         yield ok(name, told)
 
 
-def _performer(order: onec.Order, answers: Answers, staff: Staff) -> Iterator[Check]:
+def _performer(order: onec.Order, subject: Subject, answers: Answers, staff: Staff) -> Iterator[Check]:
     """The department of `Исполнитель`: its head becomes the creator."""
     if not order.department:
         return
     name = "Исполнитель"
     otherwise = _("the webhook's owner will be the creator")
+    if access.is_system_user(subject, answers):  # the line about the owner says what to do
+        otherwise = _("B24_FALLBACK_USER will be the creator, if it is set")
     found = staff.department_named(order.department)
     if found is None:
         nearest = nearest_name(order.department, (one.name for one in staff.departments.values()))
@@ -170,7 +172,7 @@ def _tasks(order: onec.Order, answers: Answers) -> Iterator[Check]:
         yield fail(
             name,
             _("there are several tasks for one line: {ids}").format(ids=told),
-            _("Send the order again: of two open tasks the untouched one is deleted."),
+            _("Send the order again: what a cut send made twice is deleted; copies made by people stay, delete them."),
         )
     elif missing:
         yield ok(name, _("on the portal: {ids}; {n} are missing and would be made").format(ids=told, n=missing))

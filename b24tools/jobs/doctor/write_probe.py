@@ -25,7 +25,6 @@ from b24tools.jobs.doctor.subject import Subject
 
 LONGER = "0123456789"  # behind a key of 50 characters
 LATE_PAUSES_S = (1, 2, 4, 8, 15, 15, 15, 0)  # the portal may work on a lost request for a minute
-DELETE_TRIES = 3
 NEAR = timedelta(minutes=5)
 LOOKED_AT = (
     *("ID", "XML_ID", "GROUP_ID", "RESPONSIBLE_ID", "CREATED_BY", "AUDITORS", "ALLOW_TIME_TRACKING", "TIME_ESTIMATE"),
@@ -328,13 +327,13 @@ def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Seque
 
 
 def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | None:
-    """Delete it, until it is gone or the portal has refused three times; the last refusal."""
+    """Delete it, and again where that may help; why it is still there."""
     problem: errors.PortalError | None = None
-    for wait in range(DELETE_TRIES):
+    command = methods.delete_task(task_id)
+    for wait in (0, 1, 2):
         if wait:
             sleep(wait)
         try:
-            command = methods.delete_task(task_id)
             client.call(command.method, command.params)
             return None
         except errors.PortalError as error:
@@ -344,4 +343,6 @@ def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | 
                 return None
         except errors.PortalError:
             continue
+        if not (isinstance(problem, errors.PortalBusy) or codes.may_have_been_done(command.method, problem)):
+            break  # a refusal that will be the same again
     return problem
