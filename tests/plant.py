@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -66,6 +66,7 @@ class Works:
     folder: Path
     clock: Clock
     said: list[str] = field(default_factory=list)
+    machine_clock: Callable[[], datetime] | None = None  # where it is not the portal's
 
     @contextmanager
     def tools(self, *, dry_run: bool = False) -> Iterator[run.Tools]:
@@ -77,12 +78,13 @@ class Works:
             self.portal.webhook_url("https://portal.example"),
             throttle=throttle,
             transport=front.transport(self.portal),
-            clock=self.clock.time,
+            clock=lambda: (self.machine_clock or self.clock)().timestamp(),
             sleep=self.clock.sleep,
             random=lambda: 0.5,
         )
         names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
-        pace = Pace(self.clock, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append)
+        machine = self.machine_clock or self.clock
+        pace = Pace(machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time)
         lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
         with (
             client,

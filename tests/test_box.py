@@ -73,6 +73,16 @@ def test_a_login_page_is_named_and_left_to_a_person(box: Portal, b24tools: Run) 
         assert "check BITRIX_WEBHOOK_URL, HTTPS_PROXY and the portal's web server" in err
 
 
+def test_doctor_knows_an_address_with_a_login(box: Portal, b24tools: Run) -> None:
+    """Nothing is wrong with it, and the login itself is not shown."""
+    _status, out, _err = b24tools("doctor", "--json")
+    checks = {one["check"]: one for one in json.loads(out)["data"]}
+    detail = checks["webhook"]["detail"]
+    assert detail.startswith("http://127.0.0.1:")
+    assert detail.endswith("/portal, by a login")
+    assert {"ok"} == {checks[name]["status"] for name in ("webhook", "owner", "portal")}
+
+
 def test_a_second_box_of_one_host_is_another_portal(
     box: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

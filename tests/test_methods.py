@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ import pytest
 from b24tools import errors
 from b24tools.bitrix import methods, shapes, zones
 from b24tools.bitrix.batches import Item, is_batchable
-from b24tools.models import Absence, Department, Owner, Person, Task, TaskRecord
+from b24tools.models import Department, Owner, Person, Task, TaskRecord
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -264,7 +264,7 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
         methods.tasks_titled("1", 1, now),
         methods.schedule(1),
         methods.calendar_settings(),
-        methods.absences([1], now.date(), now.date(), MOSCOW),
+        methods.absences([1], now.date(), now.date()),
         methods.groups_named("Задачи из 1с"),
         methods.common_storage(),
         methods.children(1, "a"),
@@ -273,96 +273,7 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
     assert is_batchable(methods.people_of([1])) and is_batchable(methods.open_work_of([1]))
 
 
-# absences
-
-
-def away(*rows: Any, zone: Any = MOSCOW) -> list[Absence]:
-    """When person 7 is away, by these rows."""
-    query = methods.absences([7], date(2026, 7, 1), date(2026, 8, 1), zone)
-    return list(read(query, {"7": list(rows)})[7])
-
-
-def days(first: int, last: int, zone: Any = MOSCOW) -> Absence:
-    """Whole days of July, the last one included."""
-    end = datetime(2026, 7, last, tzinfo=zone) + timedelta(days=1)
-    return Absence(datetime(2026, 7, first, tzinfo=zone).astimezone(UTC), end.astimezone(UTC))
-
-
-def chart(first: str, last: str, start: datetime, end: datetime) -> dict[str, Any]:
-    """A bar of the absence chart."""
-    stamps = {"FROM": int(start.timestamp()), "TO": int(end.timestamp())}
-    return {"FROM_HR": True, "ID": "55", "DT_FROM": first, "DT_TO": last, "ACCESSIBILITY": "absent", **stamps}
-
-
-def july(day: int, hour: int = 0) -> datetime:
-    """A moment of July in Moscow."""
-    return datetime(2026, 7, day, hour, tzinfo=MOSCOW)
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        (chart("01.07.2026", "14.07.2026", july(1), july(14)), days(1, 14)),
-        (chart("01.07.2026 00:00:00", "14.07.2026 00:00:00", july(1), july(14)), days(1, 14)),
-        (chart("07/01/2026", "07/14/2026", july(1), july(14)), days(1, 14)),
-        (chart("07/01/2026 12:00:00 am", "07/14/2026 12:00:00 am", july(1), july(14)), days(1, 14)),
-        (chart("03.07.2026", "03.07.2026", july(3), july(3)), days(3, 3)),
-        (
-            chart("03.07.2026 09:00:00", "03.07.2026 13:00:00", july(3, 9), july(3, 13)),
-            Absence(july(3, 9).astimezone(UTC), july(3, 13).astimezone(UTC)),
-        ),
-        (
-            chart("03.07.2026 12:00:00", "05.07.2026", july(3, 12), july(5)),
-            Absence(july(3, 12).astimezone(UTC), july(6).astimezone(UTC)),
-        ),
-    ],
-)
-def test_bars_of_the_absence_chart_are_read(row: dict[str, Any], expected: Absence) -> None:
-    """Whole days include the last one, in whatever format the site writes dates."""
-    assert [expected] == away(row)
-
-
-def event(first: str, last: str, start: datetime, end: datetime, **changes: Any) -> dict[str, Any]:
-    """An event of somebody's calendar."""
-    stamps = {"DATE_FROM_TS_UTC": str(int(start.timestamp())), "DATE_TO_TS_UTC": str(int(end.timestamp()))}
-    row = {"DATE_FROM": first, "DATE_TO": last, **stamps, "DT_SKIP_TIME": "N", "ACCESSIBILITY": "absent"}
-    return row | changes
-
-
-def test_events_of_the_calendar_are_read() -> None:
-    """With a clock time by their stamps, whole days by their dates in the configured zone; midnight is an end."""
-    timed = event("02.07.2026 18:00:00", "03.07.2026 00:00:00", july(2, 18), july(3))
-    whole = event("05.07.2026", "06.07.2026", july(5), july(6), DT_SKIP_TIME="Y")
-    elsewhere = event("05.07.2026 00:00:00", "06.07.2026 00:00:00", july(5), july(6), DT_SKIP_TIME="Y")
-    assert [Absence(july(2, 18).astimezone(UTC), july(3).astimezone(UTC)), days(5, 6), days(5, 6)] == away(
-        timed, whole, elsewhere
-    )
-    assert [days(5, 6, NEW_YORK)] == away(whole, zone=NEW_YORK)
-
-
-@pytest.mark.parametrize("kind", ["busy", "quest", "free", None])
-def test_only_rows_marked_absent_count(kind: str | None) -> None:
-    """A meeting is no absence."""
-    assert [] == away(event("05.07.2026", "06.07.2026", july(5), july(6), ACCESSIBILITY=kind))
-
-
-@pytest.mark.parametrize(
-    "row", [{"ACCESSIBILITY": "absent"}, {"ACCESSIBILITY": "absent", "FROM_HR": True, "DT_FROM": "?"}, "x", None]
-)
-def test_rows_that_cannot_be_read_are_passed_over(row: Any) -> None:
-    """Their shape is known from the server's source only."""
-    assert [] == away(row)
-
-
-def test_rows_may_come_as_an_object_and_nobody_as_a_list() -> None:
-    """PHP arrays."""
-    query = methods.absences([7], date(2026, 7, 1), date(2026, 8, 1), MOSCOW)
-    bar = chart("01.07.2026", "14.07.2026", july(1), july(14))
-    assert {7: [days(1, 14)], 8: []} == read(query, {"7": {"2": bar}, "8": False})
-    assert {} == read(query, [])
-
-
-# places and zones
+# places
 
 
 def test_projects_are_asked_for_by_name_or_id() -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors
+from b24tools import errors, onec
 from b24tools.migrations import migrations
 from b24tools.store import database, open_copy, open_store
 from tests import closed
+from tests.aftermath import SKETCH, new_works
 from tests.collecting import FRIDAY, close, new_collector
+from tests.plant import Works, order
 
 OLDEST = Path(__file__).parent / "data" / "schema-m001.sql"  # never to be made again: it is what was released
 OPEN = "import sys, pathlib; from b24tools import store; store.open_store(pathlib.Path(sys.argv[1])).close()"
@@ -56,7 +58,11 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     new = tmp_path / "new" / "b24tools.db"
     open_store(new).close()
     assert schema(new) == schema(path)
-    before["decisions"] = [(*row, "{}") for row in before["decisions"]]
+    key = onec.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
+    before["decisions"] = [(row[0], key, *row[2:], "{}") for row in before["decisions"]]
+    before["orders"] = [(*row, 0) for row in before["orders"]]
+    before["order_tasks"] = [(key, *row[1:], None, row[0], "[]") for row in before["order_tasks"]]
+    before["task_files"] = [(key, *row[1:]) for row in before["task_files"]]
     assert before == content(path, list(before))
     with closing(open_store(path)) as opened:
         assert opened.excluded_users() == {7, 12}
@@ -115,8 +121,125 @@ def test_what_was_released_is_not_edited() -> None:
         sql = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_%' ESCAPE '\\'"
         made = dict(then.execute(sql).fetchall())
         now = dict(today._db.conn.execute(sql).fetchall())
-    made["decisions"] = made["decisions"].removesuffix(")") + ", details TEXT NOT NULL DEFAULT '{}')"
-    assert made == {name: now[name] for name in made}
+    added = {
+        "decisions": ["details TEXT NOT NULL DEFAULT '{}'"],
+        "orders": ["portal_wins INTEGER NOT NULL DEFAULT 0"],
+        "order_tasks": ["position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'"],
+    }
+    for name, columns in added.items():
+        made[name] = ", ".join([made[name].removesuffix(")").rstrip(), *columns]) + ")"
+    assert {name: "".join(sql.split()) for name, sql in made.items()} == {
+        name: "".join(now[name].split()) for name in made
+    }
+
+
+def make_old(works: Works, sent: onec.Order, spelling: str = "") -> None:
+    """Turn what was sent into what version 0.1 left: its keys, cut by the portal, and a database of its schema."""
+    spelling = spelling or sent.id
+    made = zip(onec.line_keys(sent), (keys[0] for keys in onec.keys_of_0_1(sent)), strict=True)
+    keys = {new: old.replace(sent.id, spelling) for new, old in made}
+    for task in works.portal.tasks:
+        if task.xml_id in keys:
+            works.portal.set_task(task.id, xml_id=keys[task.xml_id][:50])
+    with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
+        connection.execute(
+            "INSERT INTO orders SELECT ?, number, first_sent_at, last_sent_at, outcome, 0 FROM orders"
+            " WHERE id = ? AND ? <> id",
+            [spelling, sent.id, spelling],
+        )
+        for table in ("order_tasks", "files"):
+            connection.execute(f"UPDATE {table} SET order_id = ? WHERE order_id = ?", [spelling, sent.id])
+        connection.execute("DELETE FROM orders WHERE id = ? AND id <> ?", [sent.id, spelling])
+        for table in ("order_tasks", "task_files", "decisions"):
+            for new, old in keys.items():
+                connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
+        for table, column in [
+            ("orders", "portal_wins"),
+            ("order_tasks", "position_id"),
+            ("order_tasks", "old_key"),
+            ("order_tasks", "other_tasks"),
+        ]:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("DROP TABLE lost_writes")
+        connection.execute("DROP TABLE noticed")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm006_keys'")
+        connection.commit()
+
+
+def two_welders(**changes: Any) -> onec.Order:
+    """Two lines of one position, whose keys of 0.1 a portal cuts to the same 50 characters, and one more."""
+    ids = ("87894412-75a2-47d4-8b62-1f2fd573aabd", "87894412-75a2-47d4-8b62-1f2fd573aabd", None)
+    lines = zip(("Сварщик", "Сварщик", "Макетчик"), (60, 30, 45), ids, strict=True)
+    made = [onec.Line(position=name, minutes=minutes, position_id=one) for name, minutes, one in lines]
+    return order(files=(SKETCH,), **changes).model_copy(update={"lines": tuple(made)})
+
+
+@pytest.mark.parametrize("spelling", ["", "{11111111-2222-3333-4444-555555555555}"], ids=["as it is", "in braces"])
+def test_the_ledger_of_version_0_1_goes_on_to_work(spelling: str, tmp_path: Path) -> None:
+    """By the tasks' ids: nothing is written, nothing doubled, a change is an update, a deleted task gets a new key."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(two_welders())
+    make_old(works, two_welders(), spelling)
+    works.clock.now += timedelta(minutes=2)
+    writes = len(works.portal.writes())
+    (again,) = works.assign(two_welders())
+    assert ("unchanged", [], [()] * 3, ()) == (
+        again.outcome,
+        works.portal.writes()[writes:],
+        [task.warnings for task in again.tasks],
+        again.warnings,
+    )
+    assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
+    works.portal.act("tasks.task.delete", {"taskId": first.tasks[1].task_id})
+    (changed,) = works.assign(two_welders(customer="ООО «Лютик»"))
+    assert ["updated", "created", "updated"] == [task.outcome for task in changed.tasks]
+    made = works.portal.tasks[changed.tasks[1].task_id or 0]
+    assert onec.line_keys(two_welders())[1] == made.xml_id
+
+
+@pytest.mark.parametrize("width", [50, 200])
+def test_tasks_of_version_0_1_are_found_without_its_ledger(width: int, tmp_path: Path) -> None:
+    """By their keys, whole or cut, in this project and of this title."""
+    works = new_works(tmp_path)
+    works.portal.xml_id_width = width
+    (first,) = works.assign(two_welders())
+    old = [keys[0][:width] for keys in onec.keys_of_0_1(two_welders())]
+    for task, key in zip(first.tasks, old, strict=True):
+        works.portal.set_task(task.task_id or 0, xml_id=key)
+    works.folder = tmp_path / "another"
+    works.clock.now += timedelta(minutes=2)
+    (again,) = works.assign(two_welders())
+    assert ("unchanged", [task.task_id for task in first.tasks]) == (
+        again.outcome,
+        [task.task_id for task in again.tasks],
+    )
+
+
+def test_an_order_that_two_spellings_had_made_two_is_one_again(tmp_path: Path) -> None:
+    """The older task of a line stays; the other is named, and not deleted."""
+    works = new_works(tmp_path)
+    sent = order([("Сварщик", 60)])
+    braces = "{" + sent.id + "}"
+    works.assign(sent)
+    make_old(works, sent)
+    with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
+        connection.execute(
+            "INSERT INTO orders SELECT ?, number, first_sent_at, last_sent_at, outcome FROM orders", [braces]
+        )
+        second = works.portal.add_task("Сварщик: 1Ц-00000100", responsible=12, xml_id="x", group=1).id
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(order_tasks)")][3:]
+        columns = [name for name in columns if name not in ("task_id", "assigned_at")]
+        connection.execute(
+            f"INSERT INTO order_tasks (key, order_id, line, task_id, assigned_at, {', '.join(columns)})"
+            f" SELECT replace(key, order_id, ?), ?, line, ?, '2026-11-24T00:00:00+00:00', {', '.join(columns)}"
+            " FROM order_tasks",
+            [braces, braces, second],
+        )
+        connection.commit()
+    (result,) = works.assign(order([("Сварщик", 60)]))
+    said = (f"task {second} carries the key of this line as well (a copy?): it was left",)
+    assert ("unchanged", [said]) == (result.outcome, [task.warnings for task in result.tasks])
+    assert second in works.portal.tasks
 
 
 def test_a_second_opening_changes_nothing(tmp_path: Path) -> None:

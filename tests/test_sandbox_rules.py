@@ -103,6 +103,13 @@ def test_project_with_dates_refuses_what_lies_outside(ask: Asker, fields: dict[s
     assert add(ask, **changes)["groupId"] == "1"
 
 
+def test_deadline_nobody_gave_may_lie_outside_the_project(ask: Asker) -> None:
+    """That in five days; with none at all the task is made."""
+    ask.portal.add_group("Выставка", 1, date_finish=datetime(2026, 11, 20, tzinfo=MOSCOW))
+    assert ask.error("tasks.task.add", fields=NEW | {"GROUP_ID": 1}) == DEADLINE
+    assert add(ask, GROUP_ID=1, DEADLINE="")["groupId"] == "1"
+
+
 def test_update_is_held_to_the_dates_only_when_it_touches_them(ask: Asker) -> None:
     """The deadline that was there counts when the project is set."""
     dated(ask)

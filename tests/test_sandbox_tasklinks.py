@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sandbox_door import NOW, Asker, Clock
@@ -51,24 +51,43 @@ def move(ask: Asker, number: int, start: float, end: float) -> None:
     update(ask, number, START_DATE_PLAN=at(start), END_DATE_PLAN=at(end))
 
 
-def test_successors_move_when_their_predecessor_takes_longer(ask: Asker) -> None:
-    """Each by as much as it would begin too early, with its length; and it is a change of the task."""
-    assert [link(ask, 1, 2), link(ask, 2, 3)] == [[], []]
+def test_successors_move_as_far_as_their_predecessor_ends_later(ask: Asker) -> None:
+    """Forth and back, with the time between them; it is a change of theirs."""
+    assert [link(ask, 1, 2), link(ask, 2, 4)] == [[], []]
     move(ask, 1, 0, 5)
-    assert starts(ask) == [0, 5, 7, 6]
-    lines = ask.result("tasks.task.history.list", taskId=3)["list"]
+    assert starts(ask) == [0, 5, 4, 9]
+    lines = ask.result("tasks.task.history.list", taskId=4)["list"]
     assert [line["field"] for line in lines] == ["NEW", "START_DATE_PLAN", "END_DATE_PLAN"]
     move(ask, 1, 0, 1)
-    assert starts(ask) == [0, 5, 7, 6]
+    assert starts(ask) == [0, 1, 4, 5]
 
 
-def test_other_links_and_deleted_ones_move_nothing(ask: Asker) -> None:
-    """Nor does a task without a plan."""
-    link(ask, 1, 2, 0)
+@pytest.mark.parametrize(("kind", "second"), [(0, 3), (1, 3), (2, 5), (3, 5)])
+def test_link_hangs_on_the_start_or_the_end(ask: Asker, kind: int, second: float) -> None:
+    """The first task begins an hour later and ends three hours later."""
+    link(ask, 1, 2, kind)
+    move(ask, 1, 1, 5)
+    assert starts(ask) == [1, second, 4, 6]
+
+
+def test_deleted_links_move_nothing_and_neither_does_a_new_one(ask: Asker) -> None:
+    """Dates stay where they were."""
+    move(ask, 1, 0, 5)
     link(ask, 1, 3)
     assert ask.result("task.dependence.delete", taskIdFrom=1, taskIdTo=3) == []
-    move(ask, 1, 0, 5)
+    move(ask, 1, 0, 9)
     assert starts(ask) == [0, 2, 4, 6]
+
+
+def test_what_the_user_may_not_move_stays(ask: Asker) -> None:
+    """With all that hangs on it."""
+    link(ask, 1, 2)
+    link(ask, 2, 3)
+    link(ask, 1, 4)
+    for number in (1, 3, 4):
+        ask.portal.set_task(number, allow_change_deadline=True)
+    move(as_user(ask, 3), 1, 0, 5)
+    assert starts(ask) == [0, 2, 4, 9]
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (3, 1), (1, 1)])
@@ -103,13 +122,18 @@ def test_links_need_rights_a_tariff_and_tasks(ask: Asker) -> None:
     assert ask.error("task.dependence.add", **call)[:2] == DENIED
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(2, 5)), max_size=12), st.integers(0, 40))
-def test_no_successor_begins_before_its_predecessor_ends(pairs: list[tuple[int, int]], hours: int) -> None:
-    """Whatever is linked, however long the first takes; lengths stay."""
+def test_all_that_comes_after_a_task_moves_by_the_same_time(pairs: list[tuple[int, int]], hours: int) -> None:
+    """Over any links from finish to start, against a plain walk along them; the rest stays."""
     ask = chained(shop(Clock()), 5)
     for before, after in pairs:
         ask.status_and_body("task.dependence.add", taskIdFrom=before, taskIdTo=after, linkType=2)
+    reached = {1}
+    for _ in range(5):
+        reached |= {after for before, after in ask.portal.links if before in reached}
     move(ask, 1, 0, hours)
-    plans = {task.id: (task.start_plan or 0, task.end_plan or 0) for task in ask.portal.tasks}
-    assert all(plans[after][0] >= plans[before][1] for before, after in ask.portal.links)
-    assert [hours, 2, 2, 2, 2] == [(end - start) / 3600 for start, end in plans.values()]
+    expected = [2.0 * number + (hours - 2) * (number + 1 in reached - {1}) for number in range(5)]
+    assert starts(ask) == expected
+    lengths = [((task.end_plan or 0) - (task.start_plan or 0)) / 3600 for task in ask.portal.tasks]
+    assert lengths == [hours, 2, 2, 2, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 
 from b24tools.bitrix import shapes
 from b24tools.bitrix.zones import PortalClock
+from b24tools.jobs import load
 from b24tools.models import Owner
+from tests.collecting import close, new_collector
+from tests.plant import Works, order, rules
 
 MOSCOW, BERLIN, OMSK = ZoneInfo("Europe/Moscow"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Omsk")
 PLACES = ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Asia/Vladivostok")
@@ -109,3 +113,58 @@ def test_a_date_is_read_as_it_was_meant(now: datetime, moment: datetime, force: 
     assert now.astimezone(found.zone).utcoffset() == now.astimezone(zone).utcoffset()
     if wall.utcoffset() == now.astimezone(zone).utcoffset() and found.source == "offset":
         assert read == moment
+
+
+# what comes of it
+
+IN_FORCE = [
+    # profile, default of the portal, option "use time zones", server; whether a zone with a name has the offset of now
+    ("Asia/Vladivostok", "", True, "Europe/Moscow", True),
+    ("Asia/Vladivostok", "", False, "Europe/Moscow", True),
+    ("Asia/Vladivostok", "Asia/Omsk", False, "Asia/Yekaterinburg", False),
+    ("", "Europe/Moscow", True, "America/Bogota", True),
+    ("", "Asia/Yekaterinburg", True, "Europe/Moscow", False),
+    ("", "America/Bogota", True, "UTC", False),
+]
+
+
+@pytest.mark.parametrize(("profile", "default", "use_zones", "server"), [one[:4] for one in IN_FORCE])
+def test_weeks_are_right_whatever_zone_is_in_force(
+    tmp_path: Path, profile: str, default: str, use_zones: bool, server: str
+) -> None:
+    """Tasks closed around midnight on Mondays, to the second."""
+    options = {"server_zone": server, "use_time_zones": use_zones, "default_time_zone": default}
+    works = new_collector(tmp_path, datetime(2026, 11, 27, 12, tzinfo=MOSCOW), **options)
+    works.portal.owner.time_zone = profile
+    for monday in (9, 16, 23):
+        for second in (-3600, -1, 0, 1, 3600):
+            close(works.portal, datetime(2026, 11, monday, tzinfo=MOSCOW) + timedelta(seconds=second))
+    works.since(2026, 11, 2)
+    assert works.true_rows() == works.saved()
+
+
+@pytest.mark.parametrize(("profile", "default", "use_zones", "server", "named"), IN_FORCE)
+def test_plans_are_right_whatever_zone_is_in_force(
+    works: Works, profile: str, default: str, use_zones: bool, server: str, named: bool
+) -> None:
+    """A slot from nine to twelve in Moscow is taken, and a doubt about the zone is said by `assign` and `load`."""
+    portal = works.portal
+    portal.server_zone, portal.default_time_zone, portal.use_time_zones = ZoneInfo(server), default, use_zones
+    portal.owner.time_zone = profile
+    shop = portal.add_department("Резчик", parent=4)
+    person = portal.add_user("Иван", "Первый", departments=[shop.id]).id
+    nine = datetime(2026, 11, 23, 9, tzinfo=MOSCOW)
+    portal.add_task(
+        "А",
+        responsible=person,
+        xml_id="1c:x:y",
+        time_estimate=3 * 3600,
+        start_plan=nine,
+        end_plan=nine + timedelta(hours=3),
+    )
+    (result,) = works.assign(order([("Резчик", 60)]))
+    (task,) = result.tasks
+    assert ("created", nine + timedelta(hours=3), nine + timedelta(hours=4)) == (task.outcome, task.start, task.end)
+    with works.tools(dry_run=True) as tools:
+        seen = load.load(tools, rules(), "Резчик")
+    assert [named] * 2 == [all("offset" not in one for one in found) for found in (result.warnings, seen.warnings)]

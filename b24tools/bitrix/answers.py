@@ -20,13 +20,14 @@ Outcome = dict[str, Any] | Trouble | errors.B24ToolsError
 
 WORDS = 100  # characters of a page that are quoted
 BEGINNING = 300  # characters of an answer for the log
-_LOOKED_AT = 8192  # bytes of a page that are looked at for them
+_LOOKED_AT = 8192  # of a page or a notice, for them
 
 # An answer among other text begins a line, or comes behind a tag.
 _OPENING = re.compile(r"(?:\A|[>\r\n\ufeff])[ \t]*(\{)")
 _ANSWER = re.compile(r'\{\s*"(?:result|error)"')
 _LINE_GOES_ON = re.compile(r"[ \t]*(?:</|[^\s<])")
 _BROKEN_OFF = re.compile(r"(?:Fatal|Parse) error\b|\bUncaught \w", re.IGNORECASE)
+_PHP_SPEAKS = re.compile(r"\bon line (?:<b>)?\d")
 _DECODER = json.JSONDecoder()
 
 
@@ -40,7 +41,7 @@ def read(method: str, status: int, content: bytes, *, location: str, portal: add
         body, noise = _find(content)
     if body is None:
         return _no_json(method, status, content, portal), ""
-    words = _quote(noise, portal) if noise else ""
+    words = _quote(noise[:_LOOKED_AT], portal) if noise else ""
     found = codes.read_error(body)
     if found is not None:
         code, description = found
@@ -53,7 +54,7 @@ def read(method: str, status: int, content: bytes, *, location: str, portal: add
 
 def beginning(content: bytes, portal: address.Address) -> str:
     """The first characters of an answer, on one line and without secrets, for the log."""
-    return _one_line(portal.scrub(_text(content)))[:BEGINNING]
+    return _one_line(portal.scrub(_text(portal.scrub_bytes(content))))[:BEGINNING]
 
 
 def resets(times: Mapping[str, Any], now: float) -> dict[str, float]:
@@ -105,7 +106,7 @@ def _find(content: bytes) -> tuple[dict[str, Any] | None, str]:
             if found is not None:
                 return None, ""
             found = start, at
-    if found is None:
+    if found is None or _ANSWER.search(text, found[1]):
         return None, ""
     before, after = text[: found[0]].strip("\ufeff \t\r\n"), text[found[1] :]
     if before and (_LINE_GOES_ON.match(after) or _BROKEN_OFF.search(before)):
@@ -155,15 +156,15 @@ def _failed(method: str, code: str, description: str, status: int, portal: addre
 def _no_json(method: str, status: int, content: bytes, portal: address.Address) -> Outcome:
     """Web servers and proxies answer in HTML. What they refuse themselves with 4xx did not run."""
     text = _text(content).strip("\ufeff \t\r\n")
-    is_cut = text[:1] in ("", "{", "[")
-    words = "" if is_cut else _quote(text, portal)
+    is_text = text[:1] not in ("", "{", "[")
+    words = _quote(text, portal) if is_text else ""
     reason = _("not an answer of the REST API (HTTP {status})").format(status=status)
     if words:
         reason = _("{reason}: “{words}”").format(reason=reason, words=words)
     if status == 429:
         return Trouble(method, reason, may_have_run=False)
-    if status < 300 and not is_cut:
-        if _BROKEN_OFF.search(text):
+    if status < 300 and is_text and not _ANSWER.search(content.decode("utf-8", "replace")):
+        if _BROKEN_OFF.search(text) or _PHP_SPEAKS.search(text):
             hint = _("PHP broke off on the portal (memory_limit, max_execution_time?): its error log says more")
             return Trouble(method, reason, may_have_run=True, hint=hint)
         hint = _(

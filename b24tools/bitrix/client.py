@@ -1,8 +1,9 @@
 """The portal's REST over an incoming webhook: one call, a batch, all rows of a list.
 
 A method's name tells whether it only reads (`codes.is_read`). Reads are repeated after any
-trouble; other calls only when they surely did not run, else they raise `PortalUncertain`. The
-secret is a part of the address, so no address gets into a message, a log or an exception's chain.
+trouble, after a page in an answer's place not often; other calls only when they surely did not
+run, else they raise `PortalUncertain`. The secret is a part of the address, so no address gets
+into a message, a log or an exception's chain.
 """
 
 from __future__ import annotations

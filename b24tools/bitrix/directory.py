@@ -29,6 +29,7 @@ HOUR_S = 3600
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
 PEOPLE_PAGES = 20
 COUNTS_LIFETIME_S = 90 * 24 * HOUR_S
+ORDER_LIFETIME_S = 365 * 24 * HOUR_S
 
 _DAMAGE = (sqlite3.Error, OSError, ValueError, zlib.error, diskcache.Timeout)
 
@@ -153,6 +154,15 @@ class Directory:
         known = self._get("open_counts", COUNTS_LIFETIME_S) or {}
         known |= {str(key): value for key, value in counts.items()}
         self._set("open_counts", known, COUNTS_LIFETIME_S)
+
+    def date_order(self) -> str:
+        """In which order the site writes dates, as last seen; "" where nothing has shown it."""
+        return self._get("date_order", ORDER_LIFETIME_S) or ""
+
+    def remember_date_order(self, order: str) -> None:
+        """Keep what was seen; "" is nothing."""
+        if order:
+            self._set("date_order", order, ORDER_LIFETIME_S)
 
     def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None, errors.PortalError | None]:
         names = self._names

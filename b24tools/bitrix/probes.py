@@ -67,17 +67,6 @@ def newest_tasks() -> Query[list[Mapping[str, Any]]]:
     return Query(Command("tasks.task.list", params), methods.task_rows)
 
 
-def absences_of(user_ids: Sequence[int], first: str, last: str) -> Query[list[Mapping[str, Any]]]:
-    """All rows of these people's calendars between two days (ISO 8601), of whatever kind."""
-
-    def read(result: Any) -> list[Mapping[str, Any]]:
-        rows = [row for found in shapes.php_values(result) for row in shapes.php_values(found)]
-        return [row for row in rows if isinstance(row, Mapping)]
-
-    params = {"users": list(user_ids), "from": first, "to": last}
-    return Query(Command("calendar.accessibility.get", params), read)
-
-
 def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
     """A task with these columns only."""
     params = {"taskId": task_id, "select": list(select)}

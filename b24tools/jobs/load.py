@@ -51,6 +51,7 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
     people = [one for one in company.staff.people.values() if one.active and one.id not in rules.excluded]
     people = [one for one in people if _home(one, homes) is not None]
     portal = reading.read_portal(tools.client, _questions(tools, rules, company, people))
+    tools.directory.remember_date_order(portal.date_order)
     calendar, warnings = working_hours(company, rules)
     warnings = [*warnings, *not_known(company, portal)]
     if not portal.owner.admin:
@@ -125,4 +126,5 @@ def _questions(tools: Tools, rules: Rules, company: Company, people: Sequence[Pe
         group=rules.group,
         folder=rules.folder,
         places=company.places,
+        date_order=tools.directory.date_order(),
     )

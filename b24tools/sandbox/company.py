@@ -181,7 +181,7 @@ class Company:
         A list or get shows it as it stands. What is no date of a calendar counts as MySQL's zero date: not NULL,
         and earlier than any other.
         """
-        column = DATES[name] if name in DATES else next(DATES[one] for one in DATES if camel(one) == name)
+        column = (DATES | {camel(one): DATES[one] for one in DATES})[name]
         try:
             moment = datetime.fromisoformat(text)
             at = int((moment if moment.tzinfo else moment.replace(tzinfo=self.server_zone)).timestamp())

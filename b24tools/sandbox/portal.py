@@ -43,7 +43,7 @@ from b24tools.sandbox.batch import Batch, read_commands
 from b24tools.sandbox.company import Company
 from b24tools.sandbox.faults import Command, ConnectionCut, Entry, Fault, Faults
 from b24tools.sandbox.limits import OperatingTime, RequestRate
-from b24tools.sandbox.records import Handler, Message, Outgoing, User
+from b24tools.sandbox.records import Handler, Message, Outgoing, Task, User
 from b24tools.sandbox.rest import Answer, Call, Method, Response, RestError
 
 ALL_SCOPES: Final = ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group", "im")
@@ -175,6 +175,11 @@ class Portal(Company):
             call = Call(self, user, dict(params or {}), base_url=f"https://{self.domain}{self.folder}")
             result = self.methods[method.lower()].run(call)
         return result.result if isinstance(result, Answer) else result
+
+    def has_chat(self, task: Task) -> bool:
+        """Whether a task has a chat, or gets one when it is asked for."""
+        group = self.groups.get(task.group)
+        return not self.forum_comments and (group is None or not group.chat_is_broken)
 
     def chat_in_task(self, task_id: int, user_id: int, text: str = "Когда будет готово?") -> Message:
         """A person writes under a task.

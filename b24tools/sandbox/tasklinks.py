@@ -6,14 +6,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from b24tools.sandbox import php, taskhistory
-from b24tools.sandbox.records import Task
+from b24tools.sandbox.records import Task, User
 from b24tools.sandbox.rest import Call, Method, RestError
 
 if TYPE_CHECKING:
     from b24tools.sandbox.portal import Portal
 
 FINISH_START: Final = 2
-KINDS: Final = (0, 1, FINISH_START, 3)
+FROM_START, FROM_END = (0, 1), (FINISH_START, 3)
 
 
 def _pair(call: Call) -> tuple[Task, Task]:
@@ -37,8 +37,7 @@ def add(call: Call) -> list[object]:
         raise RestError("ILLEGAL_NEW_LINK", "Нельзя связать задачи: не указана дата завершения")
     if (before.id, after.id) in links or before.id == after.id or before.id in _successors(call.portal, after.id):
         raise RestError("ILLEGAL_NEW_LINK", "Связь между задачами уже существует")
-    links[before.id, after.id] = kind if kind in KINDS else FINISH_START
-    push_successors(call.portal, before, call.user.id)
+    links[before.id, after.id] = kind if kind in FROM_START + FROM_END else FINISH_START
     return []
 
 
@@ -67,24 +66,31 @@ def is_linked(portal: Portal, task_id: int) -> bool:
     return any(task_id in pair for pair in portal.links)
 
 
-def push_successors(portal: Portal, task: Task, user_id: int) -> None:
-    """Move what may begin only after a task's end, by as much as it now begins too early; and so on down the links."""
-    waiting = deque([task])
-    while waiting:
-        before = waiting.popleft()
-        for (first, second), kind in list(portal.links.items()):
-            after = portal.tasks.get(second)
-            if first != before.id or kind != FINISH_START or after is None or before.end_plan is None:
-                continue
-            if after.start_plan is None or after.end_plan is None or after.start_plan >= before.end_plan:
-                continue
-            late = before.end_plan - after.start_plan
-            plan = {"start_plan": after.start_plan + late, "end_plan": after.end_plan + late}
-            now = int(portal.now().timestamp())
-            old = portal.tasks.change(after, **plan, changed_at=now, changed_by=user_id, activity_at=now)
-            taskhistory.note_changes(portal, user_id, old, after)
-            portal.tell("ONTASKUPDATE", after.id)
-            waiting.append(after)
+def move_successors(portal: Portal, user: User, old: Task, task: Task, met: set[int] | None = None) -> None:
+    """What is linked to a task moves with it, forth and back: lengths and the time between two tasks stay.
+
+    Each link hangs on the end or the start of its predecessor. Tasks the user may not move stay, and all behind them.
+    Not emulated: MATCH_WORK_TIME along the way.
+    """
+    met = {task.id} if met is None else met
+    for (first, second), kind in list(portal.links.items()):
+        after = portal.tasks.get(second)
+        if first != task.id or after is None or second in met or not portal.may_move(user, after):
+            continue
+        anchor = "end_plan" if kind in FROM_END else "start_plan"
+        moments = (getattr(old, anchor), getattr(task, anchor), after.start_plan, after.end_plan)
+        if None in moments:
+            continue
+        was, now_is, start, end = moments
+        if was == now_is:
+            continue
+        met.add(second)
+        shifted = {"start_plan": start + now_is - was, "end_plan": end + now_is - was}
+        now = int(portal.now().timestamp())
+        before = portal.tasks.change(after, **shifted, changed_at=now, changed_by=user.id, activity_at=now)
+        taskhistory.note_changes(portal, user.id, before, after)
+        portal.tell("ONTASKUPDATE", after.id)
+        move_successors(portal, user, before, after, met)
 
 
 METHODS: Final = (

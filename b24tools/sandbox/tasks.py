@@ -98,8 +98,7 @@ def update(call: Call) -> dict[str, Any]:
     objects = _files(call, fields, task)
     _delegate(task, fields, changes)
     taskfields.fit_xml_id(call, changes, taskfields.UPDATE_FAILED)
-    save(call, task, changes)
-    tasklinks.push_successors(call.portal, task, call.user.id)
+    tasklinks.move_successors(call.portal, call.user, save(call, task, changes), task)
     if "UF_TASK_WEBDAV_FILES" in fields:
         before = call.portal.tasks.change(task, attachments=_kept_files(call, fields, task))
         _attach(call, task, objects)
@@ -137,8 +136,8 @@ def _delegate(task: Task, fields: Mapping[str, Any], changes: dict[str, Any]) ->
         changes["auditors"] = (*task.auditors, task.responsible)
 
 
-def save(call: Call, task: Task, changes: dict[str, Any]) -> None:
-    """Save an update with the columns that follow the status."""
+def save(call: Call, task: Task, changes: dict[str, Any]) -> Task:
+    """Save an update with the columns that follow the status. Returns the task as it was."""
     now = int(call.portal.now().timestamp())
     if call.portal.small_tariff and "auditors" in changes:
         changes["auditors"] = ()  # even those a delegation would leave
@@ -156,6 +155,7 @@ def save(call: Call, task: Task, changes: dict[str, Any]) -> None:
     changes |= {"changed_at": now, "changed_by": call.user.id, "activity_at": now}
     before = call.portal.tasks.change(task, **changes)
     taskhistory.note_changes(call.portal, call.user.id, before, task)
+    return before
 
 
 def _files(call: Call, fields: Mapping[str, Any], task: Task) -> list[int]:

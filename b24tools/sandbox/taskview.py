@@ -142,7 +142,7 @@ class View:
         chosen.add("ID")
         if card:
             chosen.add("FAVORITE")
-            if "CHAT_ID" in chosen and not self._portal.forum_comments:
+            if "CHAT_ID" in chosen and self._portal.has_chat(task):
                 self._portal.chat_of(task)  # whoever asks for it with one task makes it, and "all fields" ask for it
         row = {NAMES[name]: column(self, task) for name, column in COLUMNS.items() if name in chosen}
         if "DESCRIPTION" in chosen:

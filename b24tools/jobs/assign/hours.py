@@ -20,8 +20,8 @@ def working_hours(company: Company, rules: Rules) -> tuple[WorkCalendar, list[st
 
 
 def not_known(company: Company, portal: Portal) -> list[str]:
-    """What the portal did not tell about hours, clocks and absences, and so is not counted."""
-    warnings = [portal.clock.warning] if portal.clock.warning else []
+    """What the portal did not tell about hours and absences, and so is not counted; what is doubtful about times."""
+    warnings = [*([portal.clock.warning] if portal.clock.warning else []), *portal.doubts]
     if portal.absences_problem:
         warnings.append(_("the absences are not known: {reason}").format(reason=portal.absences_problem))
     for scope in dict.fromkeys([*company.missing_scopes, *portal.missing_scopes]):

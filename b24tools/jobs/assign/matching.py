@@ -77,7 +77,8 @@ def match_tasks(
     """For each line, by its key, its task, and whatever else carries a key of it.
 
     Of several the ledger's is the line's; else one that looks like it, is open, and is the oldest. Lines of one
-    position that the ledger does not know meet their tasks by their estimate, then by their keys, then by order.
+    position that the ledger does not know meet their tasks by their estimate, then by their keys, then by order. Last
+    comes a task of the order under a key of a position's id that it has no more.
     """
     found: dict[str, Task] = {}
     claimed = {row.task_id for row in ledger.values() if row.task_id}
@@ -89,6 +90,7 @@ def match_tasks(
         (lambda item: _related(item, left, portal), True),
         (lambda item: _carrying(item, portal), False),
         (lambda item: _related(item, left, portal), False),
+        (lambda item: _titled(item, portal), False),
     )
     for look, by_estimate in steps:
         for item in left:
@@ -117,6 +119,13 @@ def _carrying(item: Item, portal: Portal) -> list[Task]:
         for task in portal.by_key.get(key, ())
         if key not in item.old_keys or _looks_like(task, item, portal)
     ]
+
+
+def _titled(item: Item, portal: Portal) -> list[Task]:
+    """The tasks of the line's title whose key has the GUID of its order."""
+    prefix = f"{onec.KEY_PREFIX}{item.order.id}:"
+    tasks = portal.titled.get(item.order.id, ())
+    return [task for task in tasks if task.xml_id.startswith(prefix) and task.title.strip() == item.title]
 
 
 def _related(item: Item, items: Sequence[Item], portal: Portal) -> list[Task]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools import errors
 from b24tools.bitrix import chains, directory, methods
+from b24tools.bitrix.absences import read_absences
 from b24tools.bitrix.batches import Command, Item, is_batchable
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Places
@@ -36,7 +37,10 @@ class TitleQuestion:
 
 @dataclass(frozen=True)
 class Questions:
-    """What has to be known. `expected_open`: about how many open tasks the workers have."""
+    """What has to be known. `expected_open`: about how many open tasks the workers have.
+
+    `date_order`: see `absences.Absences`, as remembered.
+    """
 
     keys: Sequence[str]
     task_ids: Sequence[int]
@@ -51,11 +55,15 @@ class Questions:
     group: str
     folder: str
     places: Places
+    date_order: str = ""
 
 
 @dataclass
 class Portal:
-    """The answers. `by_key` lists the tasks of a key, the lowest id first."""
+    """The answers. `by_key` lists the tasks of a key, the lowest id first.
+
+    `doubts`: warnings about absences. `date_order`: as in the questions, or as the answers show it.
+    """
 
     owner: Owner
     clock: PortalClock
@@ -72,6 +80,8 @@ class Portal:
     stored: dict[str, int] = field(default_factory=dict)
     missing_scopes: list[str] = field(default_factory=list)
     absences_problem: str = ""
+    doubts: list[str] = field(default_factory=list)
+    date_order: str = ""
 
     @property
     def zone(self) -> tzinfo:
@@ -104,6 +114,7 @@ def read_portal(client: Client, questions: Questions) -> Portal:
     items = ask(client, {**commands, **spare, **chain})
     owner = methods.profile().of(items["profile"])
     portal = Portal(owner, _clock(owner, items, questions.zone), questions.places)
+    portal.date_order = questions.date_order
     portal.server_now = read_iso(methods.server_time().of(items["server"]))
     _read_places(portal, items, questions)
     remember(portal, _tasks(items, "keys", portal), questions.keys)
@@ -160,8 +171,10 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
 
 def read_more_absences(client: Client, portal: Portal, questions: Questions, until: date) -> None:
     """Absences beyond the usual horizon, for a plan that ends there."""
-    queries = _absence_queries(questions, portal.absences_until, until)
-    _take_absences(portal, queries, client.batch({key: query.command for key, query in queries.items()}))
+    span = portal.absences_until, until
+    queries = _absence_queries(questions, span)
+    items = client.batch({key: query.command for key, query in queries.items()})
+    _take_absences(portal, queries, items, span, questions.zone)
     portal.absences_until = until
 
 
@@ -169,7 +182,8 @@ def read_workers(client: Client, portal: Portal, questions: Questions, user_ids:
     """The open work and the absences of people whom the questions were not about: they were handed a task."""
     asked = replace(questions, workers=user_ids)
     crews = _chunks(user_ids, PEOPLE_A_CHAIN)
-    queries = _absence_queries(asked, questions.today, portal.absences_until)
+    span = questions.today, portal.absences_until
+    queries = _absence_queries(asked, span)
     commands = {
         **_people_commands(_chunks(user_ids, PEOPLE_A_COMMAND)),
         **({} if portal.missing_scopes else {key: query.command for key, query in queries.items()}),
@@ -178,7 +192,7 @@ def read_workers(client: Client, portal: Portal, questions: Questions, user_ids:
     items = client.batch({**commands, **_open_chain(crews[0], pages)})
     _take_people(portal, items)
     if not portal.missing_scopes:
-        _take_absences(portal, queries, items)
+        _take_absences(portal, queries, items, span, questions.zone)
     for number, crew in enumerate(crews):
         _read_open(client, portal, items if number == 0 else {}, crew)
 
@@ -200,7 +214,7 @@ def _commands(questions: Questions) -> dict[str, Command]:
     commands |= _people_commands(_people(questions)[: _needed(questions)])
     for number, surname in enumerate(questions.surnames):
         commands[f"surname{number}"] = methods.people_by_surname(surname).command
-    for key, absence in _absence_queries(questions, questions.today, _horizon(questions)).items():
+    for key, absence in _absence_queries(questions, (questions.today, _horizon(questions))).items():
         commands[key] = absence.command
     if questions.places.folder_id is not None:
         for number, name in enumerate(questions.file_names):
@@ -240,11 +254,9 @@ def _horizon(questions: Questions) -> date:
     return questions.today + timedelta(days=ABSENCE_DAYS)
 
 
-def _absence_queries(
-    questions: Questions, first: date, last: date
-) -> dict[str, methods.Query[dict[int, list[Absence]]]]:
+def _absence_queries(questions: Questions, span: tuple[date, date]) -> dict[str, methods.Query[Mapping[str, Any]]]:
     return {
-        f"absences{number}": methods.absences(chunk, first, last, questions.zone)
+        f"absences{number}": methods.absences(chunk, *span)
         for number, chunk in enumerate(_chunks(questions.workers, PEOPLE_A_COMMAND))
     }
 
@@ -355,16 +367,22 @@ def _take_people(portal: Portal, items: Mapping[str, Item]) -> None:
 
 def _read_absences(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
     portal.absences_until = _horizon(questions)
-    _take_absences(portal, _absence_queries(questions, questions.today, portal.absences_until), items)
+    span = questions.today, portal.absences_until
+    _take_absences(portal, _absence_queries(questions, span), items, span, questions.zone)
 
 
 def _take_absences(
-    portal: Portal, queries: Mapping[str, methods.Query[dict[int, list[Absence]]]], items: Mapping[str, Item]
+    portal: Portal,
+    queries: Mapping[str, methods.Query[Mapping[str, Any]]],
+    items: Mapping[str, Item],
+    span: tuple[date, date],
+    zone: ZoneInfo,
 ) -> None:
     """Planning goes on without absences where the webhook lacks the scope, or the calendar is switched off."""
+    answers = []
     for key, query in queries.items():
         try:
-            found = query.of(items[key])
+            answers.append(query.of(items[key]))
         except errors.PortalBusy:
             raise
         except errors.PortalError as error:
@@ -372,9 +390,12 @@ def _take_absences(
                 portal.missing_scopes = ["calendar"]
             else:
                 portal.absences_problem = error.message
-            return
-        for user_id, away in found.items():
-            portal.absences.setdefault(user_id, []).extend(away)
+            break
+    read = read_absences(answers, *span, days_in=zone, clock_in=portal.zone, order=portal.date_order)
+    portal.date_order = read.order
+    portal.doubts += read.warnings
+    for user_id, away in read.away.items():
+        portal.absences[user_id] = list(dict.fromkeys([*portal.absences.get(user_id, []), *away]))
 
 
 def _chunks(values: Sequence[Any], size: int) -> list[list[Any]]:

@@ -179,6 +179,7 @@ class _Run:
             group=rules.group,
             folder=rules.folder,
             places=company.places,
+            date_order=self._tools.directory.date_order(),
         )
 
     def _title_questions(self, items: Sequence[Item], ledger: Mapping[str, LedgerTask]) -> list[TitleQuestion]:
@@ -237,6 +238,7 @@ class _Run:
         for task in portal.open:
             counts[task.responsible_id] = counts.get(task.responsible_id, 0) + 1
         tools.directory.remember_open_counts(counts)
+        tools.directory.remember_date_order(portal.date_order)
         return portal, questions
 
     def _read_once(self, questions: Questions) -> tuple[Portal, Questions]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from b24tools import errors, onec
@@ -121,9 +121,9 @@ def surnames(orders: Iterable[onec.Order]) -> list[str]:
     return sorted({order.manager.split()[0] for order in orders if order.manager and order.manager.split()})
 
 
-def absence_span(now: datetime) -> tuple[str, str]:
+def absence_span(now: datetime) -> tuple[date, date]:
     """From today, as far as a plan looks at first."""
-    return now.date().isoformat(), (now.date() + timedelta(days=ABSENCE_DAYS)).isoformat()
+    return now.date(), now.date() + timedelta(days=ABSENCE_DAYS)
 
 
 def _ask(client: Client, commands: Mapping[str, Command]) -> dict[str, Item]:
@@ -176,7 +176,7 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
     workers = workers[:MOST_ABSENT]
     answers.absences_of = len(workers)
     for number, ids in enumerate(_chunks(workers)):
-        commands[f"absences{number}"] = probes.absences_of(ids, *absence_span(answers.after)).command
+        commands[f"absences{number}"] = methods.absences(ids, *absence_span(answers.after)).command
     if not read.complete and read.error is None and homes:
         commands |= chains.commands(
             chains.USERS, methods.people_of(homes, "LAST_LOGIN"), length=CREW_PAGES, prefix="crew"

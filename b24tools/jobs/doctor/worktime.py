@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from b24tools.bitrix import methods, probes
+from b24tools.bitrix import methods
+from b24tools.bitrix.absences import read_absences
+from b24tools.bitrix.shapes import php_values
 from b24tools.i18n import _, ngettext
 from b24tools.jobs.doctor.asking import ABSENCE_DAYS, Answers, absence_span
 from b24tools.jobs.doctor.checks import Check, guarded, listed, ok, warn
@@ -24,7 +26,7 @@ def check(subject: Subject, answers: Answers) -> Iterator[Check]:
     yield from guarded("schedule", lambda: _schedule(subject, answers))
     yield from guarded("calendar", lambda: [_settings(subject, answers)])
     yield from _agreement(subject, answers)
-    yield from guarded("absences", lambda: [_absences(answers)])
+    yield from guarded("absences", lambda: [_absences(subject, answers)])
 
 
 def _schedule(subject: Subject, answers: Answers) -> Iterator[Check]:
@@ -213,12 +215,15 @@ def _clock(seconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}"
 
 
-def _absences(answers: Answers) -> Check:
-    rows = _absence_rows(answers, answers.after)
+def _absences(subject: Subject, answers: Answers) -> Check:
+    first, last = absence_span(answers.after)
+    query = methods.absences([], first, last)
+    found = [answers.read(key, query) for key in answers.items if key.rstrip("0123456789") == "absences"]
+    rows = [row for one in found for of_person in one.values() for row in php_values(of_person)]
+    rows = [row for row in rows if isinstance(row, Mapping)]
     chart = [row for row in rows if row.get("FROM_HR")]
     events = [row for row in rows if not row.get("FROM_HR")]
     away = [row for row in events if row.get("ACCESSIBILITY") == "absent"]
-    strange = [row for row in chart if not {"DT_FROM", "DT_TO"} <= row.keys() and not {"FROM", "TO"} <= row.keys()]
     told = _(
         "{people} asked for, {days} days ahead: {chart} of the absence chart, {away} calendar events “absent”, "
         "{others} other events"
@@ -233,16 +238,17 @@ def _absences(answers: Answers) -> Check:
         told = _("{told}; rows of the chart have {names}").format(
             told=told, names=listed(sorted(name for name in chart[0] if name.isupper() and name != "FROM_HR"), 8)
         )
-    if strange:
-        return warn("absences", told, _("Report these names: such absences are not understood, and get planned."))
+    read = read_absences(found, first, last, days_in=subject.zone, clock_in=subject.zone)
+    orders = {"DMY": _("day, month, year"), "MDY": _("month, day, year"), "YMD": _("year, month, day")}
+    if read.order:
+        told = _("{told}; dates are written as {order}").format(told=told, order=orders[read.order])
+    if read.warnings:
+        return warn(
+            "absences",
+            "; ".join([told, *read.warnings]),
+            _(
+                "Put an event after the 12th of a month into a worker's calendar: it shows how dates are written. "
+                "If they still cannot be read, report this line."
+            ),
+        )
     return ok("absences", told)
-
-
-def _absence_rows(answers: Answers, now: datetime) -> list[Mapping[str, Any]]:
-    rows: list[Mapping[str, Any]] = []
-    query = probes.absences_of([], *absence_span(now))
-    for key in answers.items:
-        if key.rstrip("0123456789") == "absences":
-            found = answers.read(key, query)
-            rows += found
-    return rows
