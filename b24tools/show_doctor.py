@@ -117,7 +117,7 @@ def title(check: Check) -> str:
         "settings": _("settings"),
         "env_file": _("settings file"),
         "setting": "",
-        "probe": "",  # told to us, in every language
+        "probe": "",  # names for us, in every language
         "serve_token": _("token of serve"),
         "outgoing_token": _("token of events"),
         "rate": _("request rate"),

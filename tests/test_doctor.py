@@ -295,7 +295,7 @@ def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
 
     assert ("fail", "warn", "fail") == (check.status, softened.status, powerless.status)
     lives_on = f"the webhook's owner was dismissed, and it lives on as the invisible user #{user.id}: tasks that he "
-    assert f"{lives_on}creates belong to nobody" == check.detail == powerless.detail
+    assert f"{lives_on}creates belong to no person" == check.detail == powerless.detail
     assert "Let an active administrator create the webhook anew" in check.fix
     assert "set B24_FALLBACK_USER" in check.fix
     assert f"{check.detail}; user 3 of B24_FALLBACK_USER creates them instead" == softened.detail

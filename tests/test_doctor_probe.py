@@ -57,11 +57,11 @@ def test_one_task_settles_all_and_is_deleted(well: Works) -> None:
     checks = probe(well)
 
     assert {} == not_ok(checks)
-    told = settled(checks)
-    assert list(USUAL) == list(told)
-    kept = {name: text for name, text in USUAL.items() if "{" not in text}
-    assert kept == {name: told[name] for name in kept}
-    assert "404" in told["rest3"]
+    detail = settled(checks)
+    assert list(USUAL) == list(detail)
+    plain = {name: text for name, text in USUAL.items() if "{" not in text}
+    assert plain == {name: detail[name] for name in plain}
+    assert "404" in detail["rest3"]
     assert before == [task.id for task in well.portal.tasks]
     writes = well.portal.writes()
     assert ["tasks.task.add", "tasks.task.update", "tasks.task.delete"] == [method for method, _params in writes]
@@ -71,7 +71,7 @@ def test_one_task_settles_all_and_is_deleted(well: Works) -> None:
     assert [] == well.clock.slept
 
 
-def test_the_block_names_nobody(well: Works) -> None:
+def test_the_block_names_no_person(well: Works) -> None:
     """It is for sending to strangers: no host, no secret, no name of a person, even where the portal failed."""
     well.portal.faults.add(Fault("cut_before", method="tasks.task.get", times=99))
     words = {HOST, well.portal.secret, *(user.last_name for user in well.portal.users.values())}
@@ -92,7 +92,7 @@ def _broken_clock(works: Works) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "detail"),
     [
         ({"xml_id_width": 200}, {"xml_id": "50 characters come back whole; of 60 characters 60 come back"}),
         (
@@ -132,7 +132,7 @@ def _broken_clock(works: Works) -> None:
     ],
     ids=lambda value: "",
 )
-def test_portals_differ(well: Works, change: Any, told: dict[str, str]) -> None:
+def test_portals_differ(well: Works, change: Any, detail: dict[str, str]) -> None:
     """In the width of the key, the chat, the zone; the task goes all the same."""
     if callable(change):
         change(well)
@@ -143,7 +143,7 @@ def test_portals_differ(well: Works, change: Any, told: dict[str, str]) -> None:
 
     found_out = settled(probe(well))
 
-    assert told == {name: found_out[name] for name in told}
+    assert detail == {name: found_out[name] for name in detail}
     assert count == len(well.portal.tasks)
 
 
@@ -169,7 +169,7 @@ def _exception(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "detail"),
     [
         (400, _exception("INVALIDIDEMPOTENCYKEYEXCEPTION"), "REST 3.0 is there, and looks at Idempotency-Key"),
         (
@@ -187,13 +187,13 @@ def _exception(name: str) -> dict[str, Any]:
         (200, {"result": {"result": False}}, "not settled: a call without fields was accepted"),
     ],
 )
-def test_rest3_is_asked_without_making_a_task(well: Works, status: int, body: dict[str, Any], told: str) -> None:
+def test_rest3_is_asked_without_making_a_task(well: Works, status: int, body: dict[str, Any], detail: str) -> None:
     """No fields, and a key that is too long by one."""
     transport = _Rest3(well, status, body)
 
     check = found(probe(well, transport=transport), "probe rest3")
 
-    assert ("ok", told) == (check.status, check.detail[: len(told)])
+    assert ("ok", detail) == (check.status, check.detail[: len(detail)])
     assert [("tasks.task.add", {"fields": {}}, "x" * 256)] == transport.asked
 
 
@@ -307,7 +307,7 @@ def test_a_task_is_for_a_person(well: Works) -> None:
     assert (3, 3, [3]) == (fields["RESPONSIBLE_ID"], fields["CREATED_BY"], fields["AUDITORS"])
 
 
-def test_a_refused_task_is_told(well: Works) -> None:
+def test_a_refused_task_is_named(well: Works) -> None:
     """With the portal's reason; nothing is looked for where nothing can have been made."""
     well.portal.owner.admin = False
     well.portal.groups.clear()

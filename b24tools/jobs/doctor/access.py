@@ -52,13 +52,13 @@ def check_address(subject: Subject) -> Check:
     return ok("webhook", told)
 
 
-def check_refusal(error: errors.B24ToolsError, told: str) -> Check | None:
-    """What is wrong with a webhook whose calls the portal refuses; None for any other error. `told`: its address."""
+def check_refusal(error: errors.B24ToolsError, detail: str) -> Check | None:
+    """What is wrong with a webhook whose calls the portal refuses; None for any other error. `detail`: its address."""
     if not isinstance(error, errors.PortalError) or error.portal_code.upper() not in REFUSALS:
         return None
     return fail(
         "webhook",
-        _("{told}; the portal refuses it: {reason}").format(told=told, reason=error.message),
+        _("{detail}; the portal refuses it: {reason}").format(detail=detail, reason=error.message),
         _(
             "Open the webhook on the portal (Developer resources → Other → Incoming webhook). If it was deleted, or "
             "edited by another administrator (that makes a new code), or if its date has passed, create it again; if "
@@ -123,15 +123,15 @@ def _owner(subject: Subject, answers: Answers) -> Check:
     if is_system_user(subject, answers):
         detail = _(
             "the webhook's owner was dismissed, and it lives on as the invisible user #{id}: tasks that he creates "
-            "belong to nobody"
+            "belong to no person"
         ).format(id=owner.id)
-        mend = _("Let an active administrator create the webhook anew, and put its URL into BITRIX_WEBHOOK_URL")
+        fix = _("Let an active administrator create the webhook anew, and put its URL into BITRIX_WEBHOOK_URL")
         if subject.fallback_user and owner.admin:
             detail = _("{detail}; user {fallback} of B24_FALLBACK_USER creates them instead").format(
                 detail=detail, fallback=subject.fallback_user
             )
-            return warn("owner", detail, f"{mend}.")
-        return fail("owner", detail, _("{mend}; until then set B24_FALLBACK_USER: he creates them.").format(mend=mend))
+            return warn("owner", detail, f"{fix}.")
+        return fail("owner", detail, _("{fix}; until then set B24_FALLBACK_USER: he creates them.").format(fix=fix))
     if owner.admin:
         return ok("owner", _("{name}, an administrator").format(name=told))
     detail = _("{name} is no administrator, and sees only a part of the tasks").format(name=told)
@@ -218,28 +218,28 @@ def _zones(subject: Subject, answers: Answers) -> Check:
         "offset": _("the offset of the tasks' dates"),
         "server": _("the server's offset, there is no task yet"),
     }
-    told = _("dates are read in {zone} (from: {source}); B24_TZ {ours}, server {server}").format(
+    detail = _("dates are read in {zone} (from: {source}); B24_TZ {ours}, server {server}").format(
         zone=read_in, source=sources[clock.source], ours=subject.zone.key, server=server_text[-6:]
     )
     if owner.time_zone and not find_zone(owner.time_zone):
         return warn(
             "zones",
-            _("{told}; the owner's zone {zone} is unknown here").format(told=told, zone=owner.time_zone),
+            _("{detail}; the owner's zone {zone} is unknown here").format(detail=detail, zone=owner.time_zone),
             _("Choose another time zone in the profile of the webhook's owner."),
         )
     if clock.warning:
         return warn(
             "zones",
-            f"{told}; {clock.warning}",
+            f"{detail}; {clock.warning}",
             _("Set B24_TZ to the portal's time zone, or choose it in the profile of the webhook's owner."),
         )
     if now.astimezone(read_in).utcoffset() != now.astimezone(subject.zone).utcoffset():
         return warn(
             "zones",
-            _("{told}: hours of work are meant in B24_TZ").format(told=told),
+            _("{detail}: hours of work are meant in B24_TZ").format(detail=detail),
             _("Set B24_TZ to the zone of the plant; if it is, the owner's profile has another one."),
         )
-    return ok("zones", told)
+    return ok("zones", detail)
 
 
 def _tasks(answers: Answers) -> Check:

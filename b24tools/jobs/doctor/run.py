@@ -44,8 +44,8 @@ def examine(
         checks += _sections(subject, answers, known)
     checks += order.check(subject, answers, known, clock())
     if probe is not None and not probed:
-        mend = _("Begin with the first that fails, then try again.")
-        probed = [fail("probe task", _("not made: the portal did not answer what was asked before"), mend)]
+        fix = _("Begin with the first that fails, then try again.")
+        probed = [fail("probe task", _("not made: the portal did not answer what was asked before"), fix)]
     return checks + probed
 
 

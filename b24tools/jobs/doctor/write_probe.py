@@ -40,8 +40,10 @@ def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: S
     person = methods.profile().of(answers.items["profile"]).id
     if access.is_system_user(subject, answers):
         if subject.fallback_user is None:
-            mend = _("Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.")
-            return [fail("probe task", _("not made: the webhook's owner is nobody who could be given a task"), mend)]
+            fix = _("Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.")
+            return [
+                fail("probe task", _("not made: the webhook's owner is a system user, who can be given no task"), fix)
+            ]
         person = subject.fallback_user
     token = secrets.token_hex(20)
     key = f"1c:doctor:{token}"  # 50 characters, as long as those of orders
@@ -145,10 +147,10 @@ def _filter(rows: list[Mapping[str, Any]], key: str) -> Check:
     found = [row.get("xmlId") == key for row in rows]
     if found == [True]:
         return ok("probe filter", _("XML_ID finds the task, and only that"))
-    mend = _("Nothing to set: tasks are found by the database and by their exact titles.")
+    fix = _("Nothing to set: tasks are found by the database and by their exact titles.")
     if not found:
-        return warn("probe filter", _("XML_ID finds nothing"), mend)
-    return warn("probe filter", _("XML_ID is ignored: {n} tasks came").format(n=len(found)), mend)
+        return warn("probe filter", _("XML_ID finds nothing"), fix)
+    return warn("probe filter", _("XML_ID is ignored: {n} tasks came").format(n=len(found)), fix)
 
 
 def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) -> Check:
@@ -167,42 +169,42 @@ def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) 
         refusal = error.portal_code or error.code
     back = str(probes.task(task_id, ("ID", "XML_ID")).run(client).get("xmlId") or "")
     if refusal:
-        told = _("{sent} are refused ({code}), {back} remain").format(sent=len(longer), code=refusal, back=len(back))
+        detail = _("{sent} are refused ({code}), {back} remain").format(sent=len(longer), code=refusal, back=len(back))
     elif longer.startswith(back):
-        told = _("of {sent} characters {back} come back").format(sent=len(longer), back=len(back))
+        detail = _("of {sent} characters {back} come back").format(sent=len(longer), back=len(back))
     else:
-        told = _("of {sent} characters something else comes back").format(sent=len(longer))
-    return ok("probe xml_id", _("{width} characters come back whole; {told}").format(width=len(key), told=told))
+        detail = _("of {sent} characters something else comes back").format(sent=len(longer))
+    return ok("probe xml_id", _("{width} characters come back whole; {detail}").format(width=len(key), detail=detail))
 
 
 def _zones(task: Mapping[str, Any], fields: Mapping[str, Any], server: str, answers: Answers) -> Check:
     """The offset printed on the task's dates is that of now in the zone in force."""
     owner = methods.profile().of(answers.items["profile"])
     created, deadline = str(task.get("createdDate") or ""), str(task.get("deadline") or "")
-    told = _("task dates {dates}, server.time {server}, profile {profile}").format(
+    detail = _("task dates {dates}, server.time {server}, profile {profile}").format(
         dates=created[19:] or "?", server=server[19:] or "?", profile=owner.time_zone or _("names no zone")
     )
     try:
         off = abs(datetime.fromisoformat(created) - datetime.fromisoformat(server))
         moved = datetime.fromisoformat(deadline) - datetime.fromisoformat(fields["DEADLINE"])
     except (ValueError, TypeError):  # the latter: one without an offset
-        told = _("{told}; dates {created} and {deadline} cannot be read").format(
-            told=told, created=repr(created), deadline=repr(deadline)
+        detail = _("{detail}; dates {created} and {deadline} cannot be read").format(
+            detail=detail, created=repr(created), deadline=repr(deadline)
         )
-        return warn("probe zones", told, _("Send us this block."))
-    told = _("{told}; created {n} s from server.time, the deadline {moved:+.0f} s from what was sent").format(
-        told=told, n=off.seconds + off.days * 86_400, moved=moved.total_seconds()
+        return warn("probe zones", detail, _("Send us this block."))
+    detail = _("{detail}; created {n} s from server.time, the deadline {moved:+.0f} s from what was sent").format(
+        detail=detail, n=off.seconds + off.days * 86_400, moved=moved.total_seconds()
     )
     if off > NEAR:
-        return warn("probe zones", told, _("Send us this block."))
-    return ok("probe zones", told)
+        return warn("probe zones", detail, _("Send us this block."))
+    return ok("probe zones", detail)
 
 
 def _chat(
     added: Mapping[str, Any], task: Mapping[str, Any], listed: Mapping[str, Any], later: Mapping[str, Any]
 ) -> Check:
-    """Whether the task has a chat, and whether `activityDate` tells a task that nobody touched."""
-    told = _("add {select}; chat in its answer: {added}, in a list: {listed}, by get: {later}").format(
+    """Whether the task has a chat, and whether `activityDate` shows a task that is untouched."""
+    detail = _("add {select}; chat in its answer: {added}, in a list: {listed}, by get: {later}").format(
         select=_("ignores select") if "title" in added else _("obeys select"),
         added=_chat_of(added),
         listed=_chat_of(listed),
@@ -210,9 +212,9 @@ def _chat(
     )
     created, activity, last = task.get("createdDate"), task.get("activityDate"), later.get("activityDate")
     if created and created == activity == last:
-        return ok("probe chat", _("{told}; activityDate equals createdDate").format(told=told))
+        return ok("probe chat", _("{detail}; activityDate equals createdDate").format(detail=detail))
     dates = _("createdDate {created}, activityDate {activity}, then {last}")
-    return ok("probe chat", f"{told}; {dates.format(created=created, activity=activity, last=last)}")
+    return ok("probe chat", f"{detail}; {dates.format(created=created, activity=activity, last=last)}")
 
 
 def _chat_of(row: Mapping[str, Any]) -> str:
@@ -270,7 +272,7 @@ def _clear_up(
         for id_ in ids:
             problem = _delete(client, id_, sleep) or problem
     except errors.PortalError as error:
-        told = _("whether it was made is not known: {reason}").format(reason=error.message)
+        detail = _("whether it was made is not known: {reason}").format(reason=error.message)
     except BaseException as error:
         if again and ids and isinstance(error, KeyboardInterrupt):
             _clear_up(client, ids[0], fields, sleep, say, (), again=False)
@@ -289,9 +291,9 @@ def _clear_up(
                     names=names, person=fields["RESPONSIBLE_ID"], where=where
                 ),
             )
-        told = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
-    say(f"{told}. {_by_hand(title, ids)}")
-    return fail("probe task", told, _by_hand(title, ids))
+        detail = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
+    say(f"{detail}. {_by_hand(title, ids)}")
+    return fail("probe task", detail, _by_hand(title, ids))
 
 
 def _names(ids: Sequence[int]) -> str:
