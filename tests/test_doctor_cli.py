@@ -68,7 +68,7 @@ def test_the_probe_is_made_on_request_only(portal: Portal, b24tools: Run) -> Non
     data = json.loads(b24tools("doctor", "--write-probe", "--json")[1])["data"]
 
     assert (0, "") == (status, err)
-    names = ["portal", "filter", "zones", "chat", "history", "dropped", "xml_id", "rest3", "task"]
+    names = ["portal", "filter", "zones", "calendar", "chat", "history", "dropped", "xml_id", "rest3", "task"]
     assert [f"probe {name}" for name in names] == [line[6:].partition(":")[0] for line in block]
     assert block[-1] == f"ok    probe task: #{before[-1] + 1} for user #1, in project #1: made and deleted"
     assert names == [one["check"][6:] for one in data if one["check"].startswith("probe ")]

@@ -11,7 +11,7 @@ from b24tools.bitrix.client import Client
 from b24tools.i18n import _, ngettext
 from b24tools.jobs.doctor import access, company, kept, machine, order, places, settings, worktime
 from b24tools.jobs.doctor.asking import Answers, Known, ask
-from b24tools.jobs.doctor.checks import FAIL, Check, fail, from_error, ok
+from b24tools.jobs.doctor.checks import FAIL, Check, fail, from_error, guarded, ok
 from b24tools.jobs.doctor.subject import Subject
 from b24tools.reader import Reader, open_reader
 
@@ -99,7 +99,9 @@ def _ask(
                 return answers, []
             requests = ngettext("{n} request", "{n} requests", client.requests).format(n=client.requests)
             checks.append(ok("portal", _("{url} answers ({requests})").format(url=client.url, requests=requests)))
-            return answers, [] if probe is None else probe(client, subject, answers)
+            if probe is None:
+                return answers, []
+            return answers, guarded("probe task", lambda: probe(client, subject, answers))
     except errors.B24ToolsError as error:
         webhook = next(place for place, one in enumerate(checks) if one.check == "webhook")
         if refused := access.check_refusal(error, checks[webhook].detail):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -219,8 +219,7 @@ def _absences(subject: Subject, answers: Answers) -> Check:
     first, last = absence_span(answers.after)
     query = methods.absences([], first, last)
     found = [answers.read(key, query) for key in answers.items if key.rstrip("0123456789") == "absences"]
-    rows = [row for one in found for of_person in one.values() for row in php_values(of_person)]
-    rows = [row for row in rows if isinstance(row, Mapping)]
+    rows = absence_rows(found)
     chart = [row for row in rows if row.get("FROM_HR")]
     events = [row for row in rows if not row.get("FROM_HR")]
     away = [row for row in events if row.get("ACCESSIBILITY") == "absent"]
@@ -252,3 +251,9 @@ def _absences(subject: Subject, answers: Answers) -> Check:
             ),
         )
     return ok("absences", told)
+
+
+def absence_rows(found: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows in answers of `calendar.accessibility.get`, of events and of the absence chart."""
+    rows = (row for one in found for of_person in one.values() for row in php_values(of_person))
+    return [row for row in rows if isinstance(row, Mapping)]

@@ -6,6 +6,7 @@ Nothing in the checks names a person, the portal or the webhook: the block is fo
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from b24tools import __version__, errors, hosts
 from b24tools.bitrix import codes, methods, probes, shapes
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.dropped import dropped_fields
+from b24tools.bitrix.zones import find_zone
 from b24tools.i18n import _
 from b24tools.jobs.doctor import access
 from b24tools.jobs.doctor.asking import Answers
@@ -22,7 +24,9 @@ from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, ok, wa
 from b24tools.jobs.doctor.places import may_create
 from b24tools.jobs.doctor.settings import CLOUD
 from b24tools.jobs.doctor.subject import Subject
+from b24tools.jobs.doctor.worktime import absence_rows
 
+MOST_STAMPS = 3  # a series has those of its first event
 LONGER = "0123456789"  # behind a key of 50 characters
 LATE_PAUSES_S = (1, 2, 4, 8, 15, 15, 15, 0)  # the portal may work on a lost request for a minute
 NEAR = timedelta(minutes=5)
@@ -119,6 +123,7 @@ def _look(
     task = probes.task(task_id, LOOKED_AT).of(items["task"])
     yield from guarded("probe filter", lambda: [_filter(methods.tasks_by_key([key]).of(items["found"]), key)])
     yield from guarded("probe zones", lambda: [_zones(task, fields, items["server"].value, answers)])
+    yield from guarded("probe calendar", lambda: [_stamps(answers)])
     yield from guarded(
         "probe chat",
         lambda: [
@@ -198,6 +203,24 @@ def _zones(task: Mapping[str, Any], fields: Mapping[str, Any], server: str, answ
     if off > NEAR:
         return warn("probe zones", detail, _("Send us this block."))
     return ok("probe zones", detail)
+
+
+def _stamps(answers: Answers) -> Check:
+    """How far the stamps of events lie from their own clocks: by the server's offset, where it is not in UTC."""
+    apart: Counter[int] = Counter()
+    found = (item.value for key, item in answers.items.items() if key.rstrip("0123456789") == "absences")
+    for row in absence_rows(filter(None, map(shapes.mapping_or_none, found))):
+        zone, stamp = find_zone(row.get("TZ_FROM")), shapes.int_of(row.get("DATE_FROM_TS_UTC"))
+        try:
+            clock = datetime.strptime(str(row.get("DATE_FROM")), "%d.%m.%Y %H:%M:%S").replace(tzinfo=zone)
+        except ValueError:  # a whole day, a row of the absence chart, another format
+            continue
+        if zone and stamp and row.get("DT_SKIP_TIME") != "Y":
+            apart[round((stamp - clock.timestamp()) / 60)] += 1
+    if not apart:
+        return ok("probe calendar", _("no event with a time and a date like 31.12.2026 to see its stamps"))
+    detail = ", ".join(f"{minutes:+d} ({count})" for minutes, count in apart.most_common(MOST_STAMPS))
+    return ok("probe calendar", _("stamps of events are off by minutes: {detail}").format(detail=detail))
 
 
 def _chat(
