@@ -298,9 +298,7 @@ class _Run:
         store, now = tools.store, tools.pace.clock()
         if abs(tools.pace.skew) > NOTICEABLE_SKEW:
             self._warnings.append(
-                _(
-                    "this machine's clock is wrong: it shows {machine}, the portal's {portal}; the portal's counts"
-                ).format(
+                _("this machine's clock shows {machine}, the portal's {portal}: the portal's counts").format(
                     machine=f"{(now - tools.pace.skew).astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
                     portal=f"{now.astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
                 )
