@@ -271,7 +271,7 @@ class Store(History, Inbox, Reasons):
         return {row["responsible_id"]: _moment(row["at"]) for row in found}
 
     def save_order(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
-        """Note that the order was sent; `outcome` None means it is under way, any other that the ledger is true again.
+        """Note that the order was sent; `outcome` None means it is under way. A success makes the ledger true again.
 
         Beside the database, a file counts these saves, too: a database that knows of fewer was restored.
         """
@@ -279,7 +279,8 @@ class Store(History, Inbox, Reasons):
             self._db.execute(
                 "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET number = excluded.number, last_sent_at = excluded.last_sent_at,"
-                " outcome = excluded.outcome, portal_wins = portal_wins AND excluded.outcome IS NULL",
+                " outcome = excluded.outcome,"
+                " portal_wins = portal_wins AND coalesce(excluded.outcome, 'failed') IN ('failed', 'partial')",
                 [order_id, number, _text(now), _text(now), outcome],
             )
             count = self._ledger_saves() + 1

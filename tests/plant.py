@@ -66,6 +66,7 @@ class Works:
     folder: Path
     clock: Clock
     said: list[str] = field(default_factory=list)
+    webhook_url: str = ""  # where it is spelt in another way
     machine_clock: Callable[[], datetime] | None = None  # where it is not the portal's
 
     @contextmanager
@@ -75,7 +76,7 @@ class Works:
         open_database = store.open_copy if dry_run else store.open_store
         throttle = Throttle(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
         client = Client(
-            self.portal.webhook_url("https://portal.example"),
+            self.webhook_url or self.portal.webhook_url("https://portal.example"),
             throttle=throttle,
             transport=front.transport(self.portal),
             clock=lambda: (self.machine_clock or self.clock)().timestamp(),

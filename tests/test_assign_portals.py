@@ -394,3 +394,42 @@ def test_a_changed_order_after_a_lost_ledger_is_as_if_nothing_was_lost(tmp_path:
     for one in (works, expected):
         one.assign(second_send())
     assert picture(expected.portal) == picture(works.portal)
+
+
+def test_changes_of_a_cancelled_order_are_written_when_it_comes_back(tmp_path: Path) -> None:
+    """What was not written while it was cancelled does not count as sent."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order(customer="ООО «Ромашка»"))
+    works.assign(order(customer="ООО «Лютик»", called_off=True))
+    works.clock.now += timedelta(minutes=2)
+    (back,) = works.assign(order(customer="ООО «Лютик»"))
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    assert ("updated", 2, "Заказчик: ООО «Лютик»") == (back.outcome, task.status, task.description)
+    works.clock.now += timedelta(minutes=2)
+    assert ["unchanged"] == [one.outcome for one in works.assign(order(customer="ООО «Лютик»"))]
+
+
+# whose webhook it is
+
+
+def creator_of(works: Works, result: OrderResult) -> int:
+    return works.portal.tasks[result.tasks[0].task_id or 0].creator
+
+
+def test_a_webhook_that_outlived_its_owner_makes_no_task_that_belongs_to_nobody(tmp_path: Path) -> None:
+    """B24_FALLBACK_USER creates it; without one the line fails, and says what to do."""
+    works = new_works(tmp_path)
+    works.portal.dismiss_owner()
+    (result,) = works.assign(order(department=None))
+    assert ("failed", []) == (result.outcome, works.portal.writes())
+    assert result.tasks[0].error is not None and "B24_FALLBACK_USER" in result.tasks[0].error.hint
+    (again,) = works.assign(order(department=None), fallback_user=7)
+    assert ("created", 7) == (again.outcome, creator_of(works, again))
+
+
+def test_the_owner_is_the_creator_though_a_login_stands_in_the_address(tmp_path: Path) -> None:
+    """His id is told by `profile` alone."""
+    works = new_works(tmp_path)
+    works.webhook_url = works.portal.webhook_url("https://portal.example").replace("/rest/1/", "/rest/admin/")
+    (result,) = works.assign(order(department=None))
+    assert ("created", 1) == (result.outcome, creator_of(works, result))

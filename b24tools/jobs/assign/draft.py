@@ -99,8 +99,9 @@ class Draft:
 
     `estimate_s` is the portal's, `ordered_s` the order's. `not_before`: the work may begin then, because the order is
     accepted then or the operation `after` ends. `inside`: who belongs to the position; `nearest`: a department named
-    alike where there is none. `others`: tasks besides `task` that carry a key of the line, `spare` those of them that
-    may be deleted. `renews`: the task was put off because the order was cancelled.
+    alike where there is none. `before`: 1C's values as they were last sent. `others`: tasks besides `task` that carry a
+    key of the line, `spare` those of them that may be deleted. `renews`: the task was put off because the order was
+    cancelled.
     """
 
     item: Item
@@ -112,6 +113,7 @@ class Draft:
     others: list[Task] = field(default_factory=list)
     spare: list[Task] = field(default_factory=list)
     renews: bool = False
+    before: Mapping[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     attach: list[onec.Attachment] = field(default_factory=list)
     choice: Choice | None = None

@@ -175,7 +175,8 @@ class Drafter:
         if item.known:
             draft.deadline_from_slot = bool(item.known.sent_values.get("deadline_from_slot"))
             draft.auditor_id = item.known.sent_values.get("auditor_id")
-        before = item.known.sent_values.get("onec", {}) if item.known and is_trusted else self._infer_sent(draft, task)
+        sent = item.known.sent_values.get("onec", {}) if item.known and is_trusted else None
+        draft.before = self._infer_sent(draft, task) if sent is None else sent
         if item.order.done:
             if task.status != Status.COMPLETED:
                 draft.action, draft.outcome = COMPLETE, "completed"
@@ -186,7 +187,7 @@ class Drafter:
         if (pinned := self._rules.pin_for(item.line.position)) and pinned != task.responsible_id:
             draft.warnings.append(_("the task exists: --to does not change who does it"))
         adopting = not task.xml_id and item.known is None
-        changed = {name for name, value in item.values.items() if before.get(name) != value}
+        changed = {name for name, value in item.values.items() if draft.before.get(name) != value}
         if task.status in DONE:
             if changed and not adopting:
                 draft.warnings.append(_("the task is finished on the portal: changes of the order are not written"))
@@ -281,6 +282,8 @@ class Drafter:
             auditors = list(dict.fromkeys([*others, *([draft.auditor_id] if draft.auditor_id else [])]))
             if auditors != list(task.auditor_ids):
                 fields["AUDITORS"] = auditors
+        if "DEADLINE" in fields and not self._portal.owner.admin:
+            fields["DEADLINE_CHANGE_REASON"] = "Изменено в 1С"  # a portal may demand one
         if fields:
             draft.action, draft.outcome = UPDATE, "updated"
 

@@ -10,6 +10,7 @@ from b24tools.jobs.assign.draft import ADD, UPDATE, Draft
 from b24tools.models import Task
 from b24tools.store import LedgerTask
 
+UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
 
@@ -45,12 +46,24 @@ def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
     )
 
 
+def put_off(draft: Draft, now: datetime) -> LedgerTask:
+    """The line after its task was deferred or renewed: of the order's values nothing has been written."""
+    known = draft.item.known
+    if known is None:
+        known = row(draft, "done", now)
+        known = replace(known, sent_values={**known.sent_values, "onec": draft.before})
+    elif draft.action == UPDATE:
+        known = may_change(known, draft)
+    sent_values = {**known.sent_values, "cancelled": draft.item.order.cancelled}
+    return replace(known, state="done", task_id=draft.task.id if draft.task else None, sent_values=sent_values)
+
+
 def may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
     """The ledger's row while an update is under way: cut now, the next send writes what it changes in any case."""
     before = known.sent_values.get("onec", {})
     changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
     sent_values = {**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}}
-    sent_values["under_way"] = {name: value for name, value in draft.fields.items() if name != "DESCRIPTION"}
+    sent_values["under_way"] = {name: value for name, value in draft.fields.items() if name not in UNSHOWN}
     if draft.deadline and draft.deadline_from_slot and "DEADLINE" in draft.fields:
         sent_values["deadline_under_way"] = draft.deadline.isoformat()
     return replace(

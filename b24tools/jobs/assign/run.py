@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from b24tools import errors, onec
+from b24tools.bitrix import methods
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
 from b24tools.jobs.assign.draft import DONE, Draft, Item, Rules, late_from, rounded, surname_of, wanted_end
 from b24tools.jobs.assign.drafter import Drafter
-from b24tools.jobs.assign.files import files_of
+from b24tools.jobs.assign.files import Files, files_of
 from b24tools.jobs.assign.hours import not_known, unchecked_years, working_hours
 from b24tools.jobs.assign.matching import items_of, match_tasks
 from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
@@ -102,6 +103,9 @@ class _Run:
         company = self._company(ledger)
         portal, questions = self._read(company, ledger)
         self._check_owner(portal)
+        if portal.owner.id not in portal.people and portal.owner.id != self._tools.client.owner_id:
+            owner = methods.people_by_id([portal.owner.id]).run(self._tools.client)
+            portal.people |= {person.id: person for person in owner}
         self._notice_restore(portal)
         items = items_of(self._orders, ledger, self._compare)
         self._found, self._others = match_tasks(items, ledger, portal, self._rules.step_s)
@@ -114,7 +118,10 @@ class _Run:
             for draft in drafts:
                 if files_of(draft) and draft.error is None:
                     draft.fail(company.storage_error)
-        if not self._dry_run:
+        if self._dry_run:
+            files = Files(self._tools.client, self._tools.store, portal, self._rules, self._tools.pace)
+            files.leave_out_attached(drafts)
+        else:
             for draft in drafts:
                 if draft.item.key in self._under_way and draft.task is None and draft.error is None:
                     draft.fail(may_still_run())

@@ -200,11 +200,13 @@ class Writer:
                 self._store.mark_sent(unsure, since)
             self._store.mark_answered(answered)
         if doubtful:
-            self._look_after_errors([write for write in chunk if write.draft.item.key in doubtful], doubtful)
+            self._look_after_errors([write for write in chunk if write.draft.item.key in doubtful], doubtful, noted_at)
         if lost:
             self._settle(lost, since)
 
-    def _look_after_errors(self, writes: Sequence[Write], doubtful: dict[str, errors.PortalError]) -> None:
+    def _look_after_errors(
+        self, writes: Sequence[Write], doubtful: dict[str, errors.PortalError], noted_at: datetime
+    ) -> None:
         """Look up the tasks whose `add` was answered with an error: the portal saves the task before chat and files."""
         drafts = [write.draft for write in writes if write.verb == ADD]
         orders = {draft.item.order.id for draft in drafts}
@@ -230,7 +232,8 @@ class Writer:
             else:
                 self._refused(write, error)
         self._flush()
-        self._store.mark_answered(list(doubtful))
+        self._store.forget_lost_writes(doubtful, noted_at)
+        self._store.mark_answered(doubtful)
         self._attach_missing([draft for draft in drafts if draft.error is None], None)
 
     def _attach_missing(self, drafts: Sequence[Draft], since: datetime | None) -> None:
@@ -335,7 +338,7 @@ class Writer:
         elif write.verb in (COMPLETE, DEFER, RENEW):
             draft.task = self._portal.read_task(methods.task_row(value, write.command.method))
             if write.verb != COMPLETE:
-                self._answered.append(ledger.row(draft, "done", self._pace.clock()))
+                self._answered.append(ledger.put_off(draft, self._pace.clock()))
         elif write.file is not None:
             self._attached.append(mark(draft, write.file))
         elif write.spare is not None:
