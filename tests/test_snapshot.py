@@ -261,9 +261,7 @@ def test_rows_without_an_id_are_left_out_and_nothing_is_gone_for_them(
     result = small.take()
     assert (result.exit_status, [(one.changed, one.gone) for one in result.weeks]) == (0, [(1, 0)])
     assert [row[0] for row in small.saved()] == made
-    assert result.warnings == (
-        "the portal sent rows without an id: they are left out, and nothing is marked gone",
-    )
+    assert result.warnings == ("the portal sent rows without an id: they are left out, and nothing is marked gone",)
 
 
 def test_a_task_that_comes_back_counts_again(small: Collector) -> None:
