@@ -88,13 +88,12 @@ class Inbox:
     def queue_stored_events(self, now: datetime) -> int:
         """Events kept in polling mode wait now, as far as no snapshot of the running week has begun since.
 
-        One of whose stamp that cannot be known waits, too. How many. Call it inside the transaction that changes
-        the mode.
+        One that is dated in the future waits, too. How many. Call it inside the transaction that changes the mode.
         """
         cursor = self._db.execute(
             "UPDATE events SET status = 'waiting', next_try_at = NULL WHERE status = 'ignored_by_mode'"
-            " AND (received_at > :latest OR received_at >= coalesce((SELECT max(started_at) FROM snapshot_runs"
-            " WHERE complete = 1 AND from_at <= started_at AND to_at > started_at AND started_at <= :latest), ''))",
+            " AND received_at >= coalesce((SELECT max(started_at) FROM snapshot_runs"
+            " WHERE complete = 1 AND from_at <= started_at AND to_at > started_at AND started_at <= :latest), '')",
             {"latest": to_text(clock.latest_known(now))},
         )
         return cursor.rowcount

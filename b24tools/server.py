@@ -242,9 +242,8 @@ def _add_orders(api: FastAPI, parts: Parts) -> None:
 def _assign(here: session.Session, orders: list[onec.Order], *, dry_run: bool) -> list[OrderResult]:
     with here.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None) as tools:
         results = run.orders(orders, tools, session.assign_rules(here.settings, tools.store, {}), dry_run=dry_run)
-    for order in results:
-        for warning in order.warnings:
-            here.say(f"{order.number}: {warning}")
+    for warning in server_orders.warnings_of(results):
+        here.say(warning)
     return results
 
 

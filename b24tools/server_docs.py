@@ -44,9 +44,10 @@ GROUPS = {"/": "1C", "/plan": "1C", "/webhook": "Bitrix24"}  # the headings; the
 
 
 class Message(BaseModel):
-    """What 1C is answered."""
+    """What 1C is answered; `warnings` only where there are any."""
 
     message: str
+    warnings: list[str] = []
 
 
 class Problem(BaseModel):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from b24tools import errors
 from b24tools.i18n import _
@@ -24,7 +25,7 @@ class Answer:
     """A status with a body, and for 503 after how many seconds to come again."""
 
     status: int
-    body: dict[str, str]
+    body: dict[str, Any]
     retry_after_s: int | None = None
 
     @property
@@ -42,7 +43,27 @@ def answer(results: Sequence[OrderResult], now: datetime) -> Answer:
     | anything that will pass (portal busy)          | 503    |
     | only updates and completions of existing tasks | 200 При обновлении… |
     | anything else                                  | 500    |
+
+    Warnings, where there are any, stand beside it: whatever was deleted or left alone is among them.
     """
+    said = _status_and_body(results, now)
+    return replace(said, body={**said.body, "warnings": found}) if (found := warnings_of(results)) else said
+
+
+def warnings_of(results: Iterable[OrderResult]) -> list[str]:
+    """What is to be said of orders and of their lines, each line's with its position."""
+    found = [
+        f"{order.number}: {text}"
+        for order in results
+        for text in [
+            *order.warnings,
+            *(f"{task.position}: {warning}" for task in order.tasks for warning in task.warnings),
+        ]
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _status_and_body(results: Sequence[OrderResult], now: datetime) -> Answer:
     bad = [order for order in results if order.exit_status]
     failures = [task for order in bad for task in order.tasks if task.outcome == FAILED]
     if not bad:

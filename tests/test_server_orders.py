@@ -104,6 +104,16 @@ def test_an_order_sent_again_changes_nothing(served: Served) -> None:
     assert before == len(served.portal.writes())
 
 
+def test_warnings_of_orders_and_lines_are_in_the_answer(served: Served) -> None:
+    """A copy that a person made is left and named; 1C is not left without a word."""
+    post(served, order())
+    (task,) = (one for one in served.portal.tasks if (one.xml_id or "").startswith("1c:"))
+    copy = served.portal.add_task("Копия", responsible=3, xml_id=task.xml_id)
+    text = f"1Ц-00000100: Сварщик: task {copy.id} carries the key of this line as well (a copy?): it was left"
+    status, body = post(served, order())
+    assert (200, {"message": "ok", "warnings": [text]}) == (status, json.loads(body))
+
+
 def test_a_list_of_orders_is_taken(served: Served) -> None:
     """All planned together."""
     assert (200, OK) == post(served, [order(), order(ИдентификаторЗаказа="2", НомерЗаказа="1Ц-2")])

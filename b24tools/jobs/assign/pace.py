@@ -36,11 +36,11 @@ class Pace:
     _synced: tuple[datetime, float] | None = field(default=None, init=False)
 
     def clock(self) -> datetime:
-        """The moment by the portal's clock, aware UTC; by the machine's until the portal's is known."""
+        """The moment by the portal's clock, aware UTC in whole seconds; by the machine's until that is known."""
         if self._synced is None:
             return self.machine_clock()
         moment, seconds = self._synced
-        return moment + timedelta(seconds=self._seconds() - seconds)
+        return (moment + timedelta(seconds=self._seconds() - seconds)).replace(microsecond=0)
 
     def sync(self, server_now: datetime, asked_at: datetime) -> None:
         """Take over the portal's clock, read between `asked_at` (by this machine's clock) and now.
