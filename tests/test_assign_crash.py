@@ -46,6 +46,7 @@ CASES = {
     "changed": Case(second_send, (first_send,), 5, 17),
     "finished": Case(_finished, (first_send,), 2, 11),
 }
+SKEWS_S = (400 * 86400, 600, -600, 30, -30)
 EACH_REQUEST = [(name, number) for name, case in CASES.items() for number in range(1, case.requests + 1)]
 EACH_TRANSACTION = [(name, number) for name, case in CASES.items() for number in range(1, case.transactions + 1)]
 
@@ -123,6 +124,24 @@ def test_killed_at_any_request_the_next_run_completes_the_work(
     assert [0] == [one.exit_status for one in works.assign(sent)]
     assert undisturbed(name, keep_xml_id=keep_xml_id) == picture(works.portal)
     assert_sent_again_changes_nothing(works, sent)
+
+
+@pytest.mark.parametrize("executed", [True, False], ids=["executed", "not executed"])
+@pytest.mark.parametrize("number", range(1, CASES["first"].requests + 1))
+def test_killed_under_a_wrong_clock_the_next_run_with_the_right_one_completes_the_work(
+    number: int, executed: bool, tmp_path: Path
+) -> None:
+    """Exact tasks and exact minutes: both runs plan by the portal's time, and nothing dated ahead is believed."""
+    works = prepared("first", tmp_path)
+    true, skew = works.clock, SKEWS_S[(number + 3 * executed) % len(SKEWS_S)]
+    works.machine_clock = lambda: true() + timedelta(seconds=skew)
+    with killed_at(works.portal, number, executed=executed):
+        works.assign(first_send())
+    works.machine_clock = None
+    true.now += timedelta(seconds=1)
+    assert [0] == [one.exit_status for one in works.assign(first_send())]
+    assert undisturbed("first") == picture(works.portal)
+    assert_sent_again_changes_nothing(works, first_send())
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["after", "before"])
