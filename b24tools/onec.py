@@ -334,6 +334,12 @@ def keys_of_0_1(order: Order) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+def all_keys(order: Order) -> tuple[tuple[str, ...], ...]:
+    """For each line all keys under which its task may be found."""
+    lines = zip(line_keys(order), keys_by_name(order), keys_of_0_1(order), strict=True)
+    return tuple(tuple(dict.fromkeys((key, by_name, *old))) for key, by_name, old in lines)
+
+
 def make_key(order_id: str, identity: str) -> str:
     """The external key of a line: `1c:` with the order's GUID and a digest of the line, else a digest of both.
 

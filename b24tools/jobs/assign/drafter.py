@@ -103,7 +103,9 @@ class Drafter:
         when what is left of it is worked.
         """
         task = draft.task
-        if draft.error is not None or draft.action == COMPLETE or (task is not None and task.status in DONE):
+        if draft.error is not None or draft.action in (COMPLETE, DEFER):
+            return None
+        if task is not None and (task.status in DONE or (task.status == Status.DEFERRED and not draft.renews)):
             return None
         end, held_up = draft.end, _is_held_up(draft)
         if task is None or (end is not None and end > self._now and not held_up):
@@ -274,7 +276,7 @@ class Drafter:
             fields["DESCRIPTION"] = onec.description(order, item.line, self._rules.show_sum)
         if "department" in changed and self._portal.owner.admin:
             creator = self._creator(order)
-            if creator != task.created_by:
+            if creator and creator != task.created_by:
                 fields["CREATED_BY"] = creator
         if "manager" in changed:
             others = [one for one in task.auditor_ids if one != draft.auditor_id]
@@ -329,13 +331,13 @@ class Drafter:
         draft.responsible = (choice.responsible_id, self._people[choice.responsible_id].name)
         draft.start, draft.end = choice.start, choice.finish
         self._set_deadline(draft, choice.finish)
+        creator = self._creator(item.order)
+        if creator is None:
+            draft.fail(_no_creator())
+            return
+        draft.action, draft.outcome = ADD, "created"
         draft.auditor_id = self._auditor(item.order)
-        try:
-            draft.fields = self._new_fields(draft)
-        except errors.B24ToolsError as error:
-            draft.fail(error)
-        else:
-            draft.action, draft.outcome = ADD, "created"
+        draft.fields = self._new_fields(draft, creator)
 
     def _choose(self, draft: Draft, match: Match) -> Choice:
         position = draft.item.line.position
@@ -377,12 +379,12 @@ class Drafter:
             )
         return person
 
-    def _new_fields(self, draft: Draft) -> dict[str, Any]:
+    def _new_fields(self, draft: Draft, creator: int) -> dict[str, Any]:
         item = draft.item
         fields: dict[str, Any] = {
             "TITLE": item.title,
             "XML_ID": item.key,
-            "CREATED_BY": self._creator(item.order),
+            "CREATED_BY": creator,
             "RESPONSIBLE_ID": draft.responsible[0] if draft.responsible else 0,
             "START_DATE_PLAN": self._text(draft.start),
             "END_DATE_PLAN": self._text(draft.end),
@@ -422,7 +424,7 @@ class Drafter:
                 wanted = wanted_end(order) or wanted
         return wanted.astimezone(UTC)
 
-    def _creator(self, order: onec.Order) -> int:
+    def _creator(self, order: onec.Order) -> int | None:
         """The head of the order's department, else the webhook's owner, else B24_FALLBACK_USER.
 
         Only an administrator may name another creator than himself. A webhook that has outlived its owner belongs to a
@@ -434,12 +436,7 @@ class Drafter:
         department = self._staff.department_named(order.department) if order.department else None
         ids = (department.head_id if department else None, owner.id, self._rules.fallback_user)
         people = (self._people.get(one) for one in ids if one)
-        if creator := next((person.id for person in people if person and person.active), None):
-            return creator
-        raise errors.B24ToolsError(
-            _("no person can be the creator of the task: the webhook's owner is no employee of the portal any more"),
-            _("Create the webhook anew as an active administrator, or set B24_FALLBACK_USER."),
-        )
+        return next((person.id for person in people if person and person.active), None)
 
     def _auditor(self, order: onec.Order) -> int | None:
         if not order.manager:
@@ -455,6 +452,13 @@ class Drafter:
     def _text(self, moment: datetime | None) -> str:
         """A date for the portal: with an offset, because without one it would mean the server's zone."""
         return "" if moment is None else moment.astimezone(self._rules.zone).isoformat(timespec="seconds")
+
+
+def _no_creator() -> errors.B24ToolsError:
+    return errors.B24ToolsError(
+        _("no person can be the creator of the task: the webhook's owner is no employee of the portal any more"),
+        _("Create the webhook anew as an active administrator, or set B24_FALLBACK_USER."),
+    )
 
 
 def _is_held_up(draft: Draft) -> bool:

@@ -108,7 +108,7 @@ def _first(subject: Subject, known: Known, orders: Sequence[onec.Order]) -> dict
         commands["folder"] = methods.children(int(subject.folder), subject.folder).command
     if known.key:
         commands["known_key"] = methods.tasks_by_key([known.key]).command
-    order_keys = sorted({key for order in orders for key in onec.line_keys(order)})
+    order_keys = sorted({key for order in orders for keys in onec.all_keys(order) for key in keys})
     for number, keys in enumerate(_chunks(order_keys, KEYS_A_COMMAND)):
         commands[f"keys{number}"] = methods.tasks_by_key(keys).command
     for number, name in enumerate(surnames(orders)):

@@ -154,7 +154,8 @@ def _manager(order: onec.Order, orders: list[onec.Order], answers: Answers) -> I
 
 def _tasks(order: onec.Order, answers: Answers) -> Iterator[Check]:
     """Which of the order's tasks are there. Rows with a key that was not asked for come from an ignored filter."""
-    keys = set(onec.line_keys(order))
+    lines = onec.all_keys(order)
+    keys = {key for keys_of_line in lines for key in keys_of_line}
     rows: list[Mapping[str, Any]] = []
     for key in answers.items:
         if key.rstrip("0123456789") == "keys":
@@ -166,9 +167,10 @@ def _tasks(order: onec.Order, answers: Answers) -> Iterator[Check]:
         yield ok(name, _("none on the portal yet: sending makes them"))
         return
     told = listed([f"#{row.get('id')}" for row in found])
-    missing = len(keys - {row.get("xmlId") for row in found})
-    several = len(found) - len({row.get("xmlId") for row in found})
-    if several:
+    there = {row.get("xmlId") for row in found}
+    missing = sum(not there.intersection(keys_of_line) for keys_of_line in lines)
+    several = len(found) - (len(lines) - missing)
+    if several > 0:
         yield fail(
             name,
             _("there are several tasks for one line: {ids}").format(ids=told),
