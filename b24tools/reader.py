@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from b24tools import errors, store
@@ -64,7 +64,7 @@ class Reader(store.Store):
     def latest_key(self) -> LatestKey | None:
         """The key to ask the portal for, if there is any."""
         sql = (
-            "SELECT key, task_id FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL"
+            "SELECT key, task_id FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
             " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
         )
         return next((LatestKey(row["key"], row["task_id"]) for row in self._db.query(sql)), None)
@@ -73,6 +73,16 @@ class Reader(store.Store):
         """How many events are kept, by what became of them."""
         sql = "SELECT status, count(*) AS n FROM events GROUP BY status"
         return {row["status"]: row["n"] for row in self._db.query(sql)}
+
+    def restored_at(self) -> datetime | None:
+        """When it was noticed that the database had been restored; None once older weeks were collected since."""
+        _value, noticed_at = self.noticed(store.RESTORED)
+        if noticed_at is None:
+            return None
+        earlier = noticed_at - timedelta(days=8)  # further back than a run by itself goes
+        sql = "SELECT 1 FROM snapshot_runs WHERE complete AND started_at >= ? AND from_at < ?"
+        moments = [moment.isoformat(timespec="seconds") for moment in (noticed_at, earlier)]
+        return None if list(self._db.query(sql, moments)) else noticed_at
 
     def hidden_users(self) -> frozenset[int]:
         """People who are left out of the leaderboard."""

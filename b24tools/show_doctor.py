@@ -133,6 +133,7 @@ def title(check: Check) -> str:
         "snapshot": _("snapshot"),
         "events": _("events"),
         "dropped_fields": _("dropped fields"),
+        "restored": _("a restored database"),
         "webhook": _("webhook"),
         "portal": _("portal"),
         "owner": _("owner"),
@@ -186,6 +187,7 @@ def _section_of(check: Check) -> str:
         "snapshot",
         "events",
         "dropped_fields",
+        "restored",
     }
     company = {"department", "people", "heads", "logins", "same_names", "positions", "position"}
     company |= {"excluded_users", "hidden_users", "fallback_user", "group", "folder"}

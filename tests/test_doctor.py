@@ -351,6 +351,26 @@ def test_what_the_portal_drops_is_shown(well: Works) -> None:
     assert {} == not_ok(examine(well))
 
 
+def test_a_restored_database_is_a_line_until_older_weeks_were_collected(well: Works) -> None:
+    """It names the command that brings the closed tasks back."""
+    well.assign(order())
+    (well.folder / "b24tools.saves").write_text("1000")
+    well.assign(order())
+
+    check = found(examine(well), "restored")
+    assert ("warn", "on 23.11.2026 the database was older than the portal's tasks: it was restored, or lost") == (
+        check.status,
+        check.detail,
+    )
+    assert "`b24tools snapshot --since 2026-10-23`" in check.fix
+
+    week = well.clock() - timedelta(days=21)
+    with well.tools() as tools:
+        run = tools.store.begin_run(week, week + timedelta(days=7), well.clock(), admin=True)
+        tools.store.finish_run(run, well.clock(), complete=True)
+    assert {} == not_ok(examine(well))
+
+
 def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:
     """One line for it; all that is known here is there."""
     well.portal.faults.add(Fault("unreachable", times=99))

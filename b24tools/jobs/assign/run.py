@@ -13,7 +13,7 @@ from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Company, Directory
 from b24tools.i18n import _
 from b24tools.jobs.assign import reading
-from b24tools.jobs.assign.draft import DONE, Draft, Item, Rules, late_from, rounded, surname_of, wanted_end
+from b24tools.jobs.assign.draft import DEFER, DONE, Draft, Item, Rules, late_from, rounded, surname_of, wanted_end
 from b24tools.jobs.assign.drafter import Drafter
 from b24tools.jobs.assign.files import Files, files_of
 from b24tools.jobs.assign.hours import not_known, unchecked_years, working_hours
@@ -395,9 +395,12 @@ class _Run:
         unfinished = before and not order.done and any(draft.task and draft.task.status in DONE for draft in mine)
         if unfinished:
             warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
+        if any(draft.action == DEFER for draft in mine):
+            warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
         promise = drafter.promise(order, mine)
         ends = [task.end for task in tasks if task.end and task.outcome != FAILED]
         finish = max([*ends, *([promise.ready] if promise else [])], default=None)
+        finish = None if order.cancelled and not order.done else finish
         late_since = late_from(order)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
         if not self._dry_run:

@@ -62,7 +62,23 @@ def check(opened: Reader, now: datetime) -> Iterator[Check]:
     yield _orders(opened)
     yield _snapshot(opened, now, mode)
     yield _events(opened, now, mode)
+    yield from _restored(opened, now)
     yield from _dropped(opened, now)
+
+
+def _restored(opened: Reader, now: datetime) -> Iterator[Check]:
+    """A backup is older than the portal: what was closed and sent since is missing in it."""
+    if moment := opened.restored_at():
+        day = moment.astimezone(now.tzinfo)
+        yield warn(
+            "restored",
+            _("on {day} the database was older than the portal's tasks: it was restored, or lost").format(
+                day=f"{day:%d.%m.%Y}"
+            ),
+            _("Bring the closed tasks back: `b24tools snapshot --since {day}`. Send the open orders again.").format(
+                day=f"{day - timedelta(days=31):%Y-%m-%d}"
+            ),
+        )
 
 
 def _dropped(opened: Reader, now: datetime) -> Iterator[Check]:
