@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -365,6 +366,25 @@ def test_two_tries_with_a_clock_step_between_make_no_second_task(
     works.portal.run_late()
     (again,) = works.assign(sent)
     assert ("unchanged", 2) == (again.outcome, len(picture(works.portal)["tasks"]))
+
+
+def test_a_write_dated_ahead_by_an_earlier_version_is_found_and_not_waited_for(tmp_path: Path) -> None:
+    """0.1 noted its own clock, which may have been 400 days ahead."""
+    works = new_works(tmp_path, keep_xml_id=False)
+    works.portal.faults.add(Fault("cut_after", method="tasks.task.add"))
+    works.portal.faults.add(Fault("unreachable", times=100, method="tasks.task.list", skip=2))
+    with suppress(Killed):
+        works.assign(order(), retry_s=1)
+    works.portal.faults.clear()
+    with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
+        connection.execute(
+            "UPDATE order_tasks SET state = 'writing', task_id = NULL, writing_since = ?", ["2028-01-01T00:00:00+00:00"]
+        )
+        connection.commit()
+    works.clock.now += timedelta(minutes=5)
+    works.clock.slept.clear()
+    (again,) = works.assign(order())
+    assert (0, [], 1) == (again.exit_status, works.clock.slept, len(picture(works.portal)["tasks"]))
 
 
 def test_a_late_update_is_waited_for_though_the_task_was_changed_by_a_person(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from b24tools import errors, onec
+from b24tools import clock, errors, onec
 from b24tools.bitrix import methods
 from b24tools.bitrix.client import Client
 from b24tools.bitrix.directory import Company, Directory
@@ -27,6 +27,7 @@ from b24tools.planning.calendar import WorkCalendar
 from b24tools.staff import Staff, nearest_name, same_name
 from b24tools.store import LedgerTask, Store
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what a stamp from the future counts as
 NOTICEABLE_SKEW = timedelta(minutes=5)
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
 
@@ -216,10 +217,15 @@ class _Run:
     def _read(self, company: Company, ledger: dict[str, LedgerTask]) -> tuple[Portal, Questions]:
         """The portal as it is now; the ledger learns which tasks an earlier run that was cut has made."""
         tools = self._tools
+        now = tools.pace.clock
         questions = self._questions(company, ledger)
         asked_at = tools.pace.machine_clock()
         portal, questions = self._read_once(questions)
-        if abs(tools.pace.skew) > CLOCKS_APART / 2:  # the questions were about another time
+        ahead = [
+            row for row in ledger.values() if row.writing_since and not clock.known_moment(row.writing_since, now())
+        ]
+        ledger |= {row.key: replace(row, writing_since=LONG_AGO) for row in ahead}
+        if ahead or abs(tools.pace.skew) > CLOCKS_APART / 2:  # the questions were about another time
             company = replace(company, places=portal.places)
             asked_at = tools.pace.machine_clock()
             portal, questions = self._read_once(self._questions(company, ledger))
