@@ -57,8 +57,7 @@ def add(call: Call) -> dict[str, Any]:
 
 def _check_chat(call: Call, task: Task) -> None:
     """The row is saved; no tags, files, history and event come after a chat that cannot be made."""
-    group = call.portal.groups.get(task.group)
-    if group is not None and group.chat_is_broken:
+    if not (call.portal.forum_comments or call.portal.has_chat(task)):
         raise RestError(taskfields.ADD_FAILED, "There was an error while saving task chat")
 
 
