@@ -367,7 +367,7 @@ def test_group_is_not_created_without_a_name_or_the_right(ask: Asker) -> None:
 def test_the_right_to_make_tasks_in_a_group_is_told(
     ask: Asker, group: int, asked: dict[str, str], expected: bool
 ) -> None:
-    """Members have it, others not, nobody in an archived group or without the tool; an administrator wherever else."""
+    """Members have it, others not, no one in an archived group or without the tool; an administrator wherever else."""
     ask.portal.owner.admin = False
     ask.portal.add_group("Своя", 1)
     ask.portal.add_group("Чужая", 2)

@@ -49,7 +49,7 @@ def test_small_tariff_empties_lists_on_update_and_keeps_what_is_not_given(ask: A
     assert update(ask, 1, RESPONSIBLE_ID=4)["auditors"] == []
 
 
-def test_nobody_makes_tasks_in_a_project_without_the_tool(ask: Asker) -> None:
+def test_no_task_is_made_in_a_project_without_the_tool(ask: Asker) -> None:
     """An administrator neither. What is there can be delegated, moved and completed, but not edited or put there."""
     ask.portal.add_group("Без задач", 1, tasks_enabled=False)
     refusal = ask.error("tasks.task.add", fields=NEW | {"GROUP_ID": 1})
@@ -103,7 +103,7 @@ def test_project_with_dates_refuses_what_lies_outside(ask: Asker, fields: dict[s
     assert add(ask, **changes)["groupId"] == "1"
 
 
-def test_deadline_nobody_gave_may_lie_outside_the_project(ask: Asker) -> None:
+def test_default_deadline_may_lie_outside_the_project(ask: Asker) -> None:
     """That in five days; with none at all the task is made."""
     ask.portal.add_group("Выставка", 1, date_finish=datetime(2026, 11, 20, tzinfo=MOSCOW))
     assert ask.error("tasks.task.add", fields=NEW | {"GROUP_ID": 1}) == DEADLINE
@@ -217,8 +217,8 @@ def test_portal_can_demand_a_reason_for_a_deadline(ask: Asker, user: int, fields
     assert update(as_user(ask, 2), 1, TITLE="y")["title"] == "y"
 
 
-def test_webhook_outlives_its_owner_as_a_user_nobody_sees(ask: Asker) -> None:
-    """Same address, another id, no row in user.get; his tasks have a creator's id and nobody behind it."""
+def test_webhook_outlives_its_owner_as_an_invisible_user(ask: Asker) -> None:
+    """Same address, another id, no row in user.get; his tasks have a creator's id and no creator."""
     add(ask)
     address = ask.portal.webhook_path
     ask.portal.dismiss_owner()

@@ -86,7 +86,7 @@ def test_actions_and_people_are_told_apart(ask: Asker, clock: Clock) -> None:
 
 
 def test_files_are_logged_by_update_but_not_by_attach(ask: Asker) -> None:
-    """files.attach writes the field past the task; the next update shows what became of it."""
+    """files.attach writes the field past the task; the next update shows it."""
     drive = ask.portal.add_storage("common", "Общий", "shared_files_s1")
     files = [ask.portal.add_file(drive.root, f"{name}.txt", b"x").id for name in "abc"]
     add(ask, UF_TASK_WEBDAV_FILES=[f"n{files[0]}"])

@@ -104,7 +104,7 @@ def create(call: Call) -> int:
 def may(call: Call) -> bool:
     """Whether the owner may do something in a group: `tasks` only.
 
-    An archived group lets nobody make tasks, and where the tool is off nobody may do anything with it.
+    No one makes tasks in an archived group, and no one does anything with tasks where the tool is off.
     """
     number, feature, operation = (php.to_text(call.params.get(name)) for name in ("GROUP_ID", "FEATURE", "OPERATION"))
     if php.to_int(number) <= 0:

@@ -81,7 +81,7 @@ def _notify(call: Call, author: int) -> int | bool:
 
 
 def notify_by_system(call: Call) -> int | bool:
-    """A notification from nobody in particular."""
+    """A notification from the system."""
     return _notify(call, 0)
 
 

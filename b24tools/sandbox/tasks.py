@@ -57,8 +57,7 @@ def add(call: Call) -> dict[str, Any]:
 
 def _check_chat(call: Call, task: Task) -> None:
     """The row is saved; no tags, files, history and event come after a chat that cannot be made."""
-    group = call.portal.groups.get(task.group)
-    if group is not None and group.chat_is_broken:
+    if not (call.portal.forum_comments or call.portal.has_chat(task)):
         raise RestError(taskfields.ADD_FAILED, "There was an error while saving task chat")
 
 
@@ -116,7 +115,7 @@ def _may_update(call: Call, task: Task, fields: Mapping[str, Any]) -> bool:
     alone = any(taskfields.is_only(fields, name) for name in SINGLE)
     group = call.portal.groups.get(php.to_int(fields.get("GROUP_ID", task.group)))
     if group is not None and not group.tasks_enabled and not alone:
-        return False  # nobody saves a task in a project without the tool
+        return False  # without the tool no task of a project is saved
     if call.portal.may_edit(call.user, task):
         return True
     if call.user.id not in (task.responsible, *task.accomplices):
