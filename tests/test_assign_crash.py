@@ -42,8 +42,8 @@ class Case:
 
 
 CASES = {
-    "first": Case(first_send, (), 8, 19),
-    "changed": Case(second_send, (first_send,), 5, 17),
+    "first": Case(first_send, (), 8, 20),
+    "changed": Case(second_send, (first_send,), 5, 18),
     "finished": Case(_finished, (first_send,), 2, 11),
 }
 SKEWS_S = (400 * 86400, 600, -600, 30, -30)

@@ -326,9 +326,9 @@ def test_the_limits_of_the_future_hold_nobody_up(tmp_path: Path) -> None:
 
 
 def test_who_was_given_work_in_the_future_is_not_last_for_ever(tmp_path: Path) -> None:
-    """Of equals the one assigned least recently is taken."""
-
-    works = Works(plant.build(Clock()), tmp_path, Clock())
+    """Of equals the one assigned least recently is taken; here the portal's own clock was ahead."""
+    clock = Clock()
+    works = Works(plant.build(clock), tmp_path, clock)
     works.clock.now += AHEAD
     works.assign(order())
     with closing(store.open_store(tmp_path / "b24tools.db")) as kept:
