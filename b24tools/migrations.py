@@ -273,7 +273,8 @@ def _merge_orders(db: Database) -> None:
 def _shorten_keys(db: Database) -> None:
     """Give every line its key of 50 characters. Of two rows of one line the one that was assigned first stays."""
     first: dict[str, dict[str, Any]] = {}
-    rows = list(db.query("SELECT rowid, * FROM order_tasks ORDER BY assigned_at IS NULL, assigned_at, rowid"))
+    order = "task_id IS NULL, assigned_at IS NULL, assigned_at, rowid"
+    rows = list(db.query(f"SELECT rowid, * FROM order_tasks ORDER BY {order}"))  # noqa: S608 - a constant
     for row in rows:
         position_id, identity = _read_old_key(row)
         key = _key_of(row["order_id"], identity)

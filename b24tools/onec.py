@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, BinaryIO
@@ -379,14 +379,19 @@ def title(order: Order, line: Line) -> str:
 
 def description(order: Order, line: Line, show_sum: bool) -> str:
     """What the worker reads in the task; always in Russian, as the order is."""
+    return describe(order.customer, line.amount if show_sum else None, order.wanted)
+
+
+def describe(customer: str | None, amount: Decimal | None, wanted: datetime | None) -> str:
+    """The same, of its values."""
     parts = []
-    if order.customer:
-        parts.append(f"{_LABELS['customer']} {_without_markup(order.customer)}")
-    if show_sum and line.amount is not None:
-        amount = f"{line.amount:,.2f}".replace(",", "\u00a0").replace(".", ",")
-        parts.append(f"{_LABELS['amount']} {amount}")
-    if order.wanted:
-        day = f"{order.wanted:%d.%m.%Y}" if order.wanted_is_day else f"{order.wanted:%d.%m.%Y %H:%M}"
+    if customer:
+        parts.append(f"{_LABELS['customer']} {_without_markup(customer)}")
+    if amount is not None:
+        shown = f"{amount:,.2f}".replace(",", "\u00a0").replace(".", ",")
+        parts.append(f"{_LABELS['amount']} {shown}")
+    if wanted:
+        day = f"{wanted:%d.%m.%Y}" if wanted.time() == time.min else f"{wanted:%d.%m.%Y %H:%M}"
         parts.append(f"{_LABELS['wanted']} {day}")
     return safe_text("\n".join(parts))
 

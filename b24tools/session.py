@@ -167,8 +167,9 @@ def database_error(path: Path, error: sqlite3.Error) -> errors.B24ToolsError:
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=error)
     if is_locked(error):
         return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
-    hint = _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
-    return errors.B24ToolsError(message, hint)
+    from b24tools import store
+
+    return errors.B24ToolsError(message, store.hint_for(error))
 
 
 def is_locked(error: BaseException) -> bool:

@@ -55,8 +55,8 @@ RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` rem
 class LedgerTask:
     """One line of an order as it was last sent. `state`: planned, writing (fate unknown) or done.
 
-    `old_key`: what version 0.1 wrote to the portal. `other_tasks`: tasks of the same line that were made under another
-    spelling of the order's id.
+    `old_key`: what its task carries instead of `key`: that of version 0.1, or of another id of its position.
+    `other_tasks`: tasks of the same line that were made under another spelling of the order's id.
     """
 
     key: str
@@ -304,19 +304,21 @@ class Store(History, Inbox, Reasons):
     def notice_restore(self, now: datetime, *, newer: Collection[int] = ()) -> bool:
         """Whether the database is older than what was done with it: a backup was restored, or it was lost.
 
-        The file beside it tells, or `newer`: tasks on the portal that carry keys of ours and that it does not know.
-        Until an order is sent again, the portal's values count more than the ledger's.
+        The file beside it tells; then, until an order is sent again, the portal's values count more than the ledger's.
+        `newer`, tasks on the portal that carry keys of ours and that it does not know, may be another folder's, too.
         """
         saves, beside = self._ledger_saves(), 0
         if self._counter is not None:
             with suppress(OSError, ValueError):
                 beside = int(self._counter.read_text(encoding="ascii"))
         last_newer = int(self.noticed(FOREIGN_TASK)[0] or 0)
-        if beside <= saves and max(newer, default=0) <= last_newer:
+        is_restored = beside > saves
+        if not is_restored and max(newer, default=0) <= last_newer:
             return False
         with self.transaction():
-            self._db.execute("UPDATE orders SET portal_wins = 1")
-            self.save_noticed(RESTORED, str(beside - saves), now)
+            if is_restored:
+                self._db.execute("UPDATE orders SET portal_wins = 1")
+                self.save_noticed(RESTORED, str(beside - saves), now)
             if newer:
                 self.save_noticed(FOREIGN_TASK, str(max(newer)), now)
         self._count_beside(saves)
@@ -375,6 +377,15 @@ class Store(History, Inbox, Reasons):
                     "UPDATE lost_writes SET until_at = ? WHERE key = ? AND sent_at = ?",
                     [_text(until), key, _text(sent_at)],
                 )
+
+    def pay_lost_write(self, key: str, made_at: datetime | None) -> None:
+        """The line's task is what one of its unanswered requests made: that one has made no other."""
+        with self.transaction():
+            self._db.execute(
+                "DELETE FROM lost_writes WHERE id = (SELECT id FROM lost_writes WHERE key = :key"
+                " ORDER BY :at NOT BETWEEN sent_at AND until_at, id LIMIT 1)",
+                {"key": key, "at": _text(made_at) or ""},
+            )
 
     def lost_writes(self, keys: Iterable[str]) -> dict[str, list[LostWrite]]:
         """The tasks that may have been made without an answer, by key."""
@@ -505,8 +516,15 @@ def _check_known(key: str) -> None:
 def _unusable(path: Path, error: Exception) -> errors.ConfigError:
     return errors.ConfigError(
         _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error)),
-        _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
+        hint_for(error),
     )
+
+
+def hint_for(error: Exception) -> str:
+    """What to do about a database that SQLite cannot use."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return _("Stop everything that uses it, keep the file, and put back the last copy of it.")
+    return _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
 
 
 def _chunks(values: list[Any]) -> Iterator[list[Any]]:

@@ -14,7 +14,7 @@ from b24tools.jobs.assign.pace import is_untouched
 from b24tools.models import Task
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import COMPLETED, IN_PROGRESS
-from tests.aftermath import SKETCH, assert_sent_again_changes_nothing, new_works
+from tests.aftermath import SKETCH, assert_sent_again_changes_nothing, killed_at, new_works
 from tests.plant import Works, order
 
 SENT = order([("Сварщик", 60), ("Макетчик", 60)], files=(SKETCH,))
@@ -241,3 +241,24 @@ def test_a_copy_made_on_another_ledgers_line_does_not_take_its_place(tmp_path: P
     works.folder = tmp_path / "another"
     (again,) = works.assign(sent)
     assert ("unchanged", task.id) == (again.outcome, again.tasks[0].task_id)
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "killed"])
+def test_a_copy_made_at_once_after_a_lost_answer_is_not_deleted(kind: Any, tmp_path: Path) -> None:
+    """It looks as what was sent, within the minute: but the lost request has made the line's own task."""
+    works = new_works(tmp_path)
+    sent = order([("Сварщик", 60)])
+    if kind == "killed":
+        with killed_at(works.portal, 4, executed=True):
+            works.assign(sent)
+    else:
+        works.portal.faults.add(Fault(kind, method="tasks.task.add"))
+        works.assign(sent)
+    works.clock.now += timedelta(seconds=20)
+    (task,) = (one for one in works.portal.tasks if (one.xml_id or "").startswith("1c:"))
+    values = {name: getattr(task, name) for name in ("creator", "group", "xml_id", "time_estimate", "deadline")}
+    copy = works.portal.add_task(task.title, responsible=task.responsible, **values)
+    for _send in range(3):
+        (again,) = works.assign(sent)
+        assert (task.id, [(left(copy.id),)]) == (again.tasks[0].task_id, [one.warnings for one in again.tasks])
+        works.clock.now += timedelta(minutes=1)

@@ -146,7 +146,10 @@ def test_a_positions_id_that_changes_is_still_that_line(
     if lost:
         works.folder = tmp_path / "another"
     (again,) = works.assign(order(lines=()).model_copy(update={"lines": (line("Сварщик", 60, after),)}))
-    assert ("unchanged", [first.tasks[0].task_id]) == (again.outcome, [task.task_id for task in again.tasks])
+    for _send in range(2):
+        assert ("unchanged", [first.tasks[0].task_id]) == (again.outcome, [task.task_id for task in again.tasks])
+        works.clock.now += timedelta(minutes=2)
+        (again,) = works.assign(order(lines=()).model_copy(update={"lines": (line("Сварщик", 60, after),)}))
 
 
 def test_repeated_lines_meet_their_tasks_by_minutes(tmp_path: Path) -> None:
@@ -154,7 +157,7 @@ def test_repeated_lines_meet_their_tasks_by_minutes(tmp_path: Path) -> None:
     works = new_works(tmp_path)
     (first,) = works.assign(order([("Сварщик", 60), ("Сварщик", 30)]))
     expected = [task.task_id for task in reversed(first.tasks)]
-    for folder in (tmp_path, tmp_path / "another"):
+    for folder in (tmp_path, tmp_path / "another", tmp_path / "another"):
         works.folder = folder
         works.clock.now += timedelta(minutes=2)
         (again,) = works.assign(order([("Сварщик", 30), ("Сварщик", 60)]))
@@ -453,3 +456,154 @@ def test_the_owner_is_the_creator_though_a_login_stands_in_the_address(tmp_path:
     works.webhook_url = works.portal.webhook_url("https://portal.example").replace("/rest/1/", "/rest/admin/")
     (result,) = works.assign(order(department=None))
     assert ("created", 1) == (result.outcome, creator_of(works, result))
+
+
+# what a sceptical reader found
+
+
+def test_a_line_that_goes_and_comes_back_after_a_lost_ledger_keeps_its_task(tmp_path: Path) -> None:
+    """Its task carries the key of an id that the line has no more."""
+    works = new_works(tmp_path)
+    both = (line("Сварщик", 60, "P-1"), line("Макетчик", 30, "P-2"))
+    (first,) = works.assign(order(lines=()).model_copy(update={"lines": both}))
+    works.folder = tmp_path / "another"
+    nameless = (both[0], line("Макетчик", 30))
+    for lines in (nameless, both[:1], nameless):
+        works.clock.now += timedelta(minutes=2)
+        (again,) = works.assign(order(lines=()).model_copy(update={"lines": lines}))
+        assert ["unchanged", 2] == [again.outcome, len(again.tasks)]
+        assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
+
+
+def test_a_line_without_an_id_keeps_its_task_beside_one_with_an_id(tmp_path: Path) -> None:
+    """The key by the name of the one is the own key of the other."""
+    works = new_works(tmp_path)
+    lines = (line("Сварщик", 60, "P-1"), line("Сварщик", 60))
+    (first,) = works.assign(order(lines=()).model_copy(update={"lines": lines}))
+    for folder in ("another", "another", "third"):
+        works.folder = tmp_path / folder
+        works.clock.now += timedelta(minutes=2)
+        (again,) = works.assign(order(lines=()).model_copy(update={"lines": lines}))
+        assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
+
+
+def test_what_another_folder_wrote_is_compared_and_said(tmp_path: Path) -> None:
+    """Two ledgers for one portal, one after the other: the last send counts."""
+    works = new_works(tmp_path / "a")
+    old, new = order(wanted=WANTED), order([("Сварщик", 500)], wanted=WANTED + timedelta(days=7))
+    (first,) = works.assign(old)
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    before = (task.time_estimate, task.deadline)
+    for folder, sent in (("b", new), ("a", old), ("b", new), ("a", old)):
+        works.folder = tmp_path / folder
+        works.clock.now += timedelta(minutes=2)
+        (result,) = works.assign(sent)
+        assert ("updated", 1) == (result.outcome, len(result.warnings))
+    assert before == (task.time_estimate, task.deadline)
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "late"])
+@pytest.mark.parametrize("method", ["tasks.task.defer", "tasks.task.renew"])
+def test_a_cancelled_order_comes_back_whatever_was_cut(method: str, kind: Any, tmp_path: Path) -> None:
+    """The intention is noted before the request leaves; what may still run is waited for."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order())
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    off = order(called_off=True)
+    steps = [off] if method == "tasks.task.defer" else [off, order()]
+    works.portal.faults.add(Fault(kind, method=method, delay_s=50 if kind == "late" else None))
+    for sent in steps:
+        works.clock.now += timedelta(minutes=2)
+        works.assign(sent)
+    works.clock.now += timedelta(seconds=5)
+    works.assign(order())  # within the minute in which the portal may still be at work: busy, or done
+    works.clock.now += timedelta(minutes=2)
+    works.portal.run_late()
+    for _send in range(2):
+        (back,) = works.assign(order())
+        assert (0, 2) == (back.exit_status, task.status)
+        works.clock.now += timedelta(minutes=2)
+    assert ("unchanged", ()) == (back.outcome, back.tasks[0].warnings)
+
+
+def test_a_change_in_a_cancelled_order_from_another_folder_is_written_when_it_comes_back(tmp_path: Path) -> None:
+    """Nothing of it was written when it was cancelled."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order())
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    works.folder = tmp_path / "another"
+    for sent in (order([("Сварщик", 120)], called_off=True), order([("Сварщик", 120)])):
+        works.clock.now += timedelta(minutes=2)
+        works.assign(sent)
+    assert (2, 7200) == (task.status, task.time_estimate)
+
+
+def test_a_cancelled_order_without_its_lines_frees_its_people_too(tmp_path: Path) -> None:
+    """1C may empty the costing of what it cancels."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order([("Сварщик", 60), ("Макетчик", 30)]))
+    (result,) = works.assign(order(lines=(), called_off=True))
+    assert [6, 6] == [works.portal.tasks[task.task_id or 0].status for task in first.tasks]
+    assert ["updated", "updated"] == [task.outcome for task in result.tasks]
+
+
+def test_an_attachment_that_cannot_be_read_stops_no_order(tmp_path: Path) -> None:
+    """A person hung it there; its file is gone."""
+    works = new_works(tmp_path)
+    works.assign(order(files=(SKETCH,)))
+    works.portal.faults.add(Fault("error", method="disk.attachedobject.get", times=9))
+    (result,) = works.assign(order(files=(SKETCH, ESTIMATE)))
+    assert ("updated", 0) == (result.outcome, result.exit_status)
+
+
+def test_with_the_ledger_lost_a_finished_task_is_the_lines_and_its_open_copy_is_not(tmp_path: Path) -> None:
+    """The older one is ours."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order())
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    works.portal.act("tasks.task.complete", {"taskId": task.id})
+    copy = works.portal.add_task(
+        task.title, responsible=task.responsible, creator=task.creator, group=task.group, xml_id=task.xml_id
+    )
+    works.folder = tmp_path / "another"
+    (again,) = works.assign(order(called_off=True))
+    assert (task.id, 2) == (again.tasks[0].task_id, works.portal.tasks[copy.id].status)
+
+
+def test_on_a_portal_that_drops_keys_a_lost_ledger_swallows_no_change(tmp_path: Path) -> None:
+    """The description shows that the task is ours."""
+    works = new_works(tmp_path, keep_xml_id=False)
+    (first,) = works.assign(order(customer="ООО «Ромашка»", files=(SKETCH,)))
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    works.folder = tmp_path / "another"
+    works.assign(order([("Сварщик", 120)], customer="ООО «Ромашка»", files=(SKETCH, ESTIMATE)))
+    assert (7200, 2) == (task.time_estimate, len(task.attachments))
+
+
+def test_a_title_taken_back_while_its_change_may_be_under_way_is_written(tmp_path: Path) -> None:
+    """A change of unknown fate, and the order as it was before."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order())
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    works.clock.now += timedelta(minutes=5)
+    works.portal.faults.add(Fault("late", method="tasks.task.update", delay_s=50))
+    works.assign(order(number="1Ц-00000100/2"))
+    works.clock.now += timedelta(seconds=5)
+    assert [0] == [one.exit_status for one in works.assign(order())]
+    works.clock.now += timedelta(minutes=2)
+    works.portal.run_late()
+    assert "Сварщик: 1Ц-00000100" == task.title
+
+
+def test_a_hand_made_change_survives_tasks_that_another_folder_made(tmp_path: Path) -> None:
+    """Those are said; an order that nobody changed stays as people have it."""
+    works = new_works(tmp_path / "a")
+    (first,) = works.assign(order(id="one"))
+    task_id = first.tasks[0].task_id or 0
+    works.portal.act("tasks.task.update", {"taskId": task_id, "fields": {"TIME_ESTIMATE": 9000}})
+    works.folder = tmp_path / "b"
+    works.assign(order(id="two", number="1Ц-2"))
+    works.folder = tmp_path / "a"
+    (again,) = works.assign(order(id="one"))
+    assert ("unchanged", 9000) == (again.outcome, works.portal.tasks[task_id].time_estimate)
+    assert (f"the estimate of task {task_id} was changed on the portal: it was left",) == (again.tasks[0].warnings)

@@ -363,12 +363,19 @@ def attached_file(attachment_id: int) -> Query[tuple[int, str]]:
     return Query(Command("disk.attachedObject.get", {"id": attachment_id}), read)
 
 
-def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None]]]:
-    """What was done to a task, as (field, moment); its creation is the field NEW."""
+def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None, int]]]:
+    """What was done to a task, as (field, moment, by whom); its creation is the field NEW."""
 
-    def read(result: Any) -> list[tuple[str, datetime | None]]:
+    def read(result: Any) -> list[tuple[str, datetime | None, int]]:
         rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
-        return [(str(row.get("field") or ""), read_moment(row.get("createdDate"), zone)) for row in rows]
+        return [
+            (
+                str(row.get("field") or ""),
+                read_moment(row.get("createdDate"), zone),
+                int_of((mapping_or_none(row.get("user")) or {}).get("id")),
+            )
+            for row in rows
+        ]
 
     return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
 
@@ -432,7 +439,7 @@ def children(folder_id: Any, name: str) -> Query[list[tuple[int, str, str]]]:
             (id_of(row, "ID", "disk.folder.getchildren"), str(row.get("NAME")), str(row.get("TYPE"))) for row in rows
         ]
 
-    return Query(Command("disk.folder.getchildren", {"id": folder_id, "filter": {"NAME": name}}), read)
+    return Query(Command("disk.folder.getchildren", {"id": folder_id, "filter": {"=NAME": name}}), read)
 
 
 def add_folder(parent_id: int, name: str) -> Query[int]:

@@ -28,6 +28,7 @@ from b24tools.runs import Run
 from b24tools.store import Store
 
 RESUMABLE = timedelta(hours=1)
+NOTICEABLE_SKEW = timedelta(minutes=5)
 # Asked for beyond both ends: a clock change may put a portal's wall clock and its filter an hour apart.
 MARGIN = timedelta(hours=1)
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
@@ -247,6 +248,7 @@ class _Harvest:
         self._begun = False
         self._owner: Owner | None = None
         self._portal_clock: PortalClock | None = None
+        self._skew = timedelta()
         self._portal_now: datetime | None = None
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
         self._undated: list[int] = []  # tasks without a readable closing date
@@ -384,6 +386,7 @@ class _Harvest:
         server_now = methods.server_time().of(items["time"])
         self._portal_clock = PortalClock(self._owner, self._rules.zone, server_now)
         self._portal_now = read_iso(server_now)
+        self._skew = self._now() - self._portal_now if self._portal_now else timedelta()
         self._store.remember_host(self._client.host)
 
     def _begin(self) -> Run:
@@ -454,6 +457,11 @@ class _Harvest:
         return Result(found, complete, run.people, run.requests, status, tuple(self._warnings()))
 
     def _warnings(self) -> Iterator[str]:
+        if self._portal_now is not None and abs(self._skew) > NOTICEABLE_SKEW:
+            moment = self._portal_now.astimezone(self._rules.zone)
+            yield _(
+                "this machine's clock shows {machine}, the portal's {portal}: the weeks were chosen by this machine's"
+            ).format(machine=f"{moment + self._skew:%d.%m.%Y %H:%M}", portal=f"{moment:%d.%m.%Y %H:%M}")
         if self._portal_clock is not None and self._portal_clock.warning:
             yield self._portal_clock.warning
         count = len(self._undated)

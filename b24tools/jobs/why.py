@@ -128,7 +128,10 @@ def _causes(record: Mapping[str, Any], winner: Mapping[str, Any], not_before: st
 
 def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
     if store.is_in_ledger(task_id):
-        reason = _("task {id} was made by another system: b24tools took it over with the person it had")
+        reason = _(
+            "b24tools found task {id} on the portal and took it over with the person it had: another system made it, "
+            "or the database that knew why was lost"
+        )
     else:
         reason = _("task {id} is not one that b24tools has given out")
     error = errors.ConfigError(

@@ -136,6 +136,13 @@ class Draft:
         """Whether anything has to be written to the portal for it."""
         return self.action in (ADD, UPDATE, COMPLETE, DEFER) or self.renews or bool(self.attach)
 
+    @property
+    def is_put_off(self) -> bool:
+        """Whether its task takes no time of anybody, now or after this run."""
+        return self.action == DEFER or (
+            self.task is not None and self.task.status == Status.DEFERRED and not self.renews
+        )
+
     def fail(self, error: errors.B24ToolsError) -> None:
         """This line could not be done; the others go on."""
         self.action, self.outcome, self.error = FAIL, result.FAILED, error

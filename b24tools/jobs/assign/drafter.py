@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -24,7 +24,7 @@ from b24tools.jobs.assign.draft import (
     wanted_end,
 )
 from b24tools.jobs.assign.ledger import UNKNOWN
-from b24tools.jobs.assign.pace import is_unbegun
+from b24tools.jobs.assign.pace import EXECUTES_S, is_unbegun, may_still_run
 from b24tools.jobs.assign.promise import promise_of
 from b24tools.jobs.assign.reading import Portal
 from b24tools.jobs.assign.workers import workload_of
@@ -103,9 +103,9 @@ class Drafter:
         when what is left of it is worked.
         """
         task = draft.task
-        if draft.error is not None or draft.action in (COMPLETE, DEFER):
+        if draft.error is not None or draft.action == COMPLETE or draft.is_put_off:
             return None
-        if task is not None and (task.status in DONE or (task.status == Status.DEFERRED and not draft.renews)):
+        if task is not None and task.status in DONE:
             return None
         end, held_up = draft.end, _is_held_up(draft)
         if task is None or (end is not None and end > self._now and not held_up):
@@ -183,6 +183,9 @@ class Drafter:
             if task.status != Status.COMPLETED:
                 draft.action, draft.outcome = COMPLETE, "completed"
             return
+        if self._is_being_put_off(item):
+            draft.fail(may_still_run())
+            return
         if item.order.cancelled:
             self._put_off(draft, task)
             return
@@ -194,17 +197,43 @@ class Drafter:
             if changed and not adopting:
                 draft.warnings.append(_("the task is finished on the portal: changes of the order are not written"))
             return
+        if item.known and item.known.task_id and item.known.task_id != task.id:
+            draft.warnings.append(
+                _("task {old} is gone from the portal; task {id}, which carries the same key, is taken for it").format(
+                    old=item.known.task_id, id=task.id
+                )
+            )
         if task.status == Status.DEFERRED:
             self._take_up(draft)
-        if adopting:
+        if adopting and not onec.read_description(task.description):  # made by another system, which knew no keys
             draft.action, draft.outcome = UPDATE, "adopted"
             draft.fields["XML_ID"] = item.key
             return
         sent_s = item.known.estimate_s if item.known and is_trusted else task.estimate_s
         self._update(draft, task, changed, sent_s)
+        self._say_what_differs(draft, task, is_trusted, sent_s)
         draft.attach = [file for file in item.order.files if not (is_trusted and self._is_attached(item, file))]
         if item.known and is_trusted and draft.attach and draft.outcome == result.CHANGED_NOTHING:
             draft.outcome = "updated"
+        if adopting:  # made by us, on a portal that drops keys
+            draft.action, draft.outcome = UPDATE, "adopted"
+            draft.fields["XML_ID"] = item.key
+
+    def _say_what_differs(self, draft: Draft, task: Task, is_trusted: bool, sent_s: int | None) -> None:
+        """Whatever of the order is neither on the task nor written, though nobody can tell who wants it so."""
+        if is_trusted:
+            if "TIME_ESTIMATE" not in draft.fields and task.estimate_s and task.estimate_s != sent_s:
+                draft.warnings.append(
+                    _("the estimate of task {id} was changed on the portal: it was left").format(id=task.id)
+                )
+            return
+        if task.start is None or task.end is None:
+            draft.warnings.append(_("task {id} has no planned time on the portal").format(id=task.id))
+        wanted = self._wanted_moment(draft.item.order)
+        if "DEADLINE" not in draft.fields and wanted and wanted > self._now and task.deadline != wanted:
+            draft.warnings.append(
+                _("the deadline of task {id} is another one than the order's: it was left").format(id=task.id)
+            )
 
     def _is_attached(self, item: Item, file: onec.Attachment) -> bool:
         return self._attached.get((item.key, file.name, file.sha256)) == "done"
@@ -249,6 +278,14 @@ class Drafter:
                 )
             )
 
+    def _is_being_put_off(self, item: Item) -> bool:
+        """Whether the portal may still be deferring or renewing the task: its status says nothing yet."""
+        known = item.known
+        if known is None or known.writing_since is None:
+            return False
+        concerned = item.order.cancelled or bool(known.sent_values.get("cancelled"))
+        return concerned and self._now < known.writing_since + timedelta(seconds=EXECUTES_S)
+
     def _take_up(self, draft: Draft) -> None:
         """The task was put off: by us, as the order was cancelled, or by a person."""
         known = draft.item.known
@@ -263,7 +300,8 @@ class Drafter:
 
     def _update(self, draft: Draft, task: Task, changed: set[str], sent_s: int | None) -> None:
         item, order, fields = draft.item, draft.item.order, draft.fields
-        if "title" in changed and task.title != item.title:
+        unsure = {name for name in changed if draft.before.get(name) == UNKNOWN}  # an update may be under way
+        if "title" in changed and (task.title != item.title or "title" in unsure):
             fields["TITLE"] = item.title
         if "minutes" in changed and draft.ordered_s != sent_s:
             fields["TIME_ESTIMATE"] = draft.estimate_s = draft.ordered_s
@@ -276,13 +314,13 @@ class Drafter:
             fields["DESCRIPTION"] = onec.description(order, item.line, self._rules.show_sum)
         if "department" in changed and self._portal.owner.admin:
             creator = self._creator(order)
-            if creator and creator != task.created_by:
+            if creator and (creator != task.created_by or "department" in unsure):
                 fields["CREATED_BY"] = creator
         if "manager" in changed:
             others = [one for one in task.auditor_ids if one != draft.auditor_id]
             draft.auditor_id = self._auditor(order)
             auditors = list(dict.fromkeys([*others, *([draft.auditor_id] if draft.auditor_id else [])]))
-            if auditors != list(task.auditor_ids):
+            if auditors != list(task.auditor_ids) or ("manager" in unsure and item.is_trusted(task)):
                 fields["AUDITORS"] = auditors
         if "DEADLINE" in fields and not self._portal.owner.admin:
             fields["DEADLINE_CHANGE_REASON"] = "Изменено в 1С"  # a portal may demand one

@@ -141,8 +141,15 @@ class Files:
         ties = {key: query.of(items[key]) for key, query in queries.items()}
         objects = {str(tie): methods.attached_file(tie) for found in ties.values() for tie in found}
         items = self._client.batch({key: query.command for key, query in objects.items()}) if objects else {}
-        files = {int(key): query.of(items[key]) for key, query in objects.items()}
-        return {int(key): {value for tie in found for value in files[tie]} for key, found in ties.items()}
+        files: dict[int, tuple[int, str]] = {}
+        for key, query in objects.items():
+            try:
+                files[int(key)] = query.of(items[key])
+            except errors.PortalBusy:
+                raise
+            except errors.PortalError:  # somebody else's, or its file is gone: then it is none of the order's
+                continue
+        return {int(key): {value for tie in found for value in files.get(tie, ())} for key, found in ties.items()}
 
 
 def files_of(draft: Draft) -> Sequence[onec.Attachment]:

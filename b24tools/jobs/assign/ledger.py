@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from b24tools.jobs.assign.draft import ADD, UPDATE, Draft
+from b24tools.jobs.assign.draft import ADD, DEFER, UPDATE, Draft
 from b24tools.models import Task
 from b24tools.store import LedgerTask
 
@@ -31,31 +31,45 @@ def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
         start=draft.start,
         end=draft.end,
         deadline=item.known.deadline if kept and item.known else draft.deadline,
-        estimate_s=draft.ordered_s,
+        estimate_s=draft.estimate_s if draft.outcome == "adopted" else draft.ordered_s,
         sent_values={
             "onec": item.values,
             "auditor_id": draft.auditor_id,
             "deadline_from_slot": draft.deadline_from_slot,
-            "cancelled": item.order.cancelled,
+            "cancelled": _is_deferred_by_us(draft),
         },
         assigned_at=now if draft.action == ADD else (item.known.assigned_at if item.known else None),
         writing_since=None,
         position_id=item.line.position_id,
-        old_key=item.known.old_key if item.known else None,
+        old_key=_other_key(draft),
         other_tasks=item.known.other_tasks if item.known else (),
     )
 
 
+def _other_key(draft: Draft) -> str | None:
+    """The key that the line's task carries, where it is not the line's own."""
+    known, task = draft.item.known, draft.task
+    if task is None or task.xml_id in ("", draft.item.key) or (known and task.xml_id in known.keys):
+        return known.old_key if known else None
+    return task.xml_id
+
+
 def put_off(draft: Draft, now: datetime) -> LedgerTask:
-    """The line after its task was deferred or renewed: of the order's values nothing has been written."""
-    known = draft.item.known
-    if known is None:
-        known = row(draft, "done", now)
-        known = replace(known, sent_values={**known.sent_values, "onec": draft.before})
-    elif draft.action == UPDATE:
-        known = may_change(known, draft)
-    sent_values = {**known.sent_values, "cancelled": draft.item.order.cancelled}
-    return replace(known, state="done", task_id=draft.task.id if draft.task else None, sent_values=sent_values)
+    """The line of a cancelled order: whether its task is deferred by us. Of the order's values nothing is written."""
+    known, task = draft.item.known, draft.task
+    if known is None or task is None or not draft.item.is_trusted(task):
+        known = replace(row(draft, "done", now), estimate_s=draft.estimate_s)
+        known = replace(known, sent_values={**known.sent_values, "onec": dict(draft.before)})
+    sent_values = {**known.sent_values, "cancelled": _is_deferred_by_us(draft)}
+    return replace(known, state="done", task_id=task.id if task else None, sent_values=sent_values)
+
+
+def _is_deferred_by_us(draft: Draft) -> bool:
+    """Noted before the task is deferred, until it is known to be renewed."""
+    if draft.action == DEFER:
+        return True
+    before = draft.item.known.sent_values.get("cancelled", False) if draft.item.known else False
+    return before and (draft.item.order.cancelled or draft.renews)
 
 
 def may_change(known: LedgerTask, draft: Draft) -> LedgerTask:

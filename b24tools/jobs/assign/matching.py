@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 
 from b24tools import onec
 from b24tools.jobs.assign.draft import Item, rounded
+from b24tools.jobs.assign.ledger import UNKNOWN
 from b24tools.jobs.assign.reading import Portal
 from b24tools.models import Task
+from b24tools.onec_values import is_guid
 from b24tools.staff import same_name
 from b24tools.store import LedgerTask
 
@@ -17,6 +22,40 @@ def items_of(
 ) -> list[Item]:
     """The lines of the orders, each with its row of the ledger. `compare`: orders that the portal knows better."""
     return [item for order in batch for item in _items(order, ledger, order.id in compare)]
+
+
+def settle_keys(
+    items: Sequence[Item], found: Mapping[str, Task], others: Mapping[str, list[Task]]
+) -> tuple[list[Item], dict[str, Task], dict[str, list[Task]]]:
+    """Give lines that the ledger does not know the keys their tasks carry, so that ledger and portal agree.
+
+    A line without a task, or one whose task has a key of version 0.1, has a key that no other line has.
+    """
+    taken = {item.key for item in items if item.known}
+    keys: dict[str, str] = {}
+    for item in items:
+        task = found.get(item.key)
+        if item.known or task is None or not task.xml_id or task.xml_id in (*taken, *item.old_keys):
+            continue
+        if task.xml_id.startswith(onec.KEY_PREFIX) and len(task.xml_id) <= onec.MAX_KEY:
+            keys[item.key] = task.xml_id
+            taken.add(task.xml_id)
+    settled = []
+    for item in items:
+        key = item.key if item.known else keys.get(item.key, item.key)
+        number = 1
+        while not item.known and item.key not in keys and key in taken:
+            identity = onec.identify(item.line)
+            key = onec.make_key(item.order.id, identity if number == 1 else f"{identity}:{number}")
+            number += 1
+        keys[item.key] = key
+        taken.add(key)
+        settled.append(replace(item, key=key))
+    return (
+        settled,
+        {keys[key]: task for key, task in found.items()},
+        {keys[key]: tasks for key, tasks in others.items()},
+    )
 
 
 def _items(order: onec.Order, ledger: Mapping[str, LedgerTask], compare: bool) -> list[Item]:
@@ -35,6 +74,14 @@ def _items(order: onec.Order, ledger: Mapping[str, LedgerTask], compare: bool) -
             key = onec.make_key(order.id, f"{onec.identify(line)}:{other}")
         taken.add(key)
         items.append(Item(order, number, line, key, title, None, (names[number],), old[number]))
+    if order.cancelled and not order.done:  # then lines that it no longer has are put off as well
+        lineless = taken - {item.key for item in items}
+        for row in (row for row in ledger.values() if row.key in lineless and row.task_id):
+            minutes = (row.estimate_s or 0) / 60
+            gone = onec.Line(
+                position=row.position, position_id=row.position_id, minutes=minutes, amount=None, stage=None
+            )
+            items.append(Item(order, row.line, gone, row.key, row.title, row, old_keys=row.old_keys, compare=compare))
     return items
 
 
@@ -76,7 +123,7 @@ def match_tasks(
 ) -> tuple[dict[str, Task], dict[str, list[Task]]]:
     """For each line, by its key, its task, and whatever else carries a key of it.
 
-    Of several the ledger's is the line's; else one that looks like it, is open, and is the oldest. Lines of one
+    Of several the ledger's is the line's; else one that looks like it, and the oldest of them. Lines of one
     position that the ledger does not know meet their tasks by their estimate, then by their keys, then by order. Last
     comes a task of the order under a key of a position's id that it has no more.
     """
@@ -86,10 +133,12 @@ def match_tasks(
         if item.known and (task := portal.of_line(item.known)):
             found[item.key] = task
     left = [item for item in items if item.key not in found]
+    own = {item.key: onec.identify(item.line) for item in items if not item.known}
     steps: tuple[tuple[Callable[[Item], list[Task]], bool], ...] = (
-        (lambda item: _related(item, left, portal), True),
-        (lambda item: _carrying(item, portal), False),
-        (lambda item: _related(item, left, portal), False),
+        (lambda item: _related(item, left, portal, own), True),
+        (lambda item: _carrying(item, portal, own), False),
+        (lambda item: _related(item, left, portal, own), False),
+        (lambda item: _merged(item, portal), False),
         (lambda item: _titled(item, portal), False),
     )
     for look, by_estimate in steps:
@@ -97,38 +146,76 @@ def match_tasks(
             if item.key in found:
                 continue
             estimate_s = rounded(item.line.minutes, step_s)
-            free = [task for task in look(item) if task.id not in claimed]
+            free = [task for task in look(item) if task.id not in claimed or task in _merged(item, portal)]
             free = [task for task in free if not by_estimate or task.estimate_s == estimate_s]
             if free:
                 found[item.key] = min(free, key=lambda task: _unlikeliness(task, item, portal))
                 claimed.add(found[item.key].id)
     others: dict[str, list[Task]] = {}
     for item in items:
-        merged = item.known.other_tasks if item.known else ()
-        more = [*_carrying(item, portal), *(portal.by_id[one] for one in merged if one in portal.by_id)]
-        others[item.key] = [task for task in dict.fromkeys(more) if task.id not in claimed or task.id in merged]
+        merged = _merged(item, portal)
+        more = dict.fromkeys([*_carrying(item, portal, own), *merged])
+        mine = found.get(item.key)
+        others[item.key] = [task for task in more if task != mine and (task.id not in claimed or task in merged)]
         claimed |= {task.id for task in more}
     return found, others
 
 
-def _carrying(item: Item, portal: Portal) -> list[Task]:
-    """The tasks with a key of the line. One of version 0.1 may have been cut, so the rest has to fit as well."""
+def was_written_elsewhere(item: Item, task: Task) -> bool:
+    """Whether another data folder has written to the task: it does not describe what the ledger sent last.
+
+    Only letters and digits count, so that whatever else a portal makes of a text writes nothing again and again.
+    """
+    sent = item.known.sent_values.get("onec", {}) if item.known else {}
+    shown = onec.read_description(task.description)
+    if not shown or any(sent.get(name, UNKNOWN) == UNKNOWN for name in ("customer", "amount", "wanted")):
+        return False
+    amount = Decimal(sent["amount"]) if sent["amount"] is not None and "amount" in shown else None
+    wanted = datetime.fromisoformat(sent["wanted"]) if sent["wanted"] else None
+    expected = onec.read_description(onec.describe(sent["customer"], amount, wanted)) or {}
+    return {name: _plain(text) for name, text in shown.items()} != {
+        name: _plain(text) for name, text in expected.items()
+    }
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+def _merged(item: Item, portal: Portal) -> list[Task]:
+    """The tasks of the line that were made under another spelling of the order's id."""
+    return [portal.by_id[one] for one in (item.known.other_tasks if item.known else ()) if one in portal.by_id]
+
+
+def _carrying(item: Item, portal: Portal, own: Mapping[str, str]) -> list[Task]:
+    """The tasks with a key of the line that is not another line's own.
+
+    A key of version 0.1 may have been cut, so the rest has to fit as well.
+    """
+    identity = onec.identify(item.line)
     return [
         task
         for key in item.keys
+        if own.get(key, identity) == identity
         for task in portal.by_key.get(key, ())
         if key not in item.old_keys or _looks_like(task, item, portal)
     ]
 
 
 def _titled(item: Item, portal: Portal) -> list[Task]:
-    """The tasks of the line's title whose key has the GUID of its order."""
-    prefix = f"{onec.KEY_PREFIX}{item.order.id}:"
+    """The tasks of the line's title whose key has the GUID of its order, in whatever spelling 0.1 left it."""
+    if not is_guid(item.order.id):
+        return []
+    prefix = _bare(f"{onec.KEY_PREFIX}{item.order.id}")
     tasks = portal.titled.get(item.order.id, ())
-    return [task for task in tasks if task.xml_id.startswith(prefix) and task.title.strip() == item.title]
+    return [task for task in tasks if _bare(task.xml_id).startswith(prefix) and task.title.strip() == item.title]
 
 
-def _related(item: Item, items: Sequence[Item], portal: Portal) -> list[Task]:
+def _bare(key: str) -> str:
+    return key.translate({ord(char): None for char in "{}-"}).lower()
+
+
+def _related(item: Item, items: Sequence[Item], portal: Portal, own: Mapping[str, str]) -> list[Task]:
     """The tasks with a key of this line or of another one of the same position."""
     alike = (
         other
@@ -136,7 +223,7 @@ def _related(item: Item, items: Sequence[Item], portal: Portal) -> list[Task]:
         if other.order is item.order
         and (onec.identify(other.line) == onec.identify(item.line) or _names(other) == _names(item))
     )
-    return [task for other in alike for task in _carrying(other, portal)]
+    return [task for other in alike for task in _carrying(other, portal, own)]
 
 
 def _names(item: Item) -> str:
@@ -147,5 +234,5 @@ def _looks_like(task: Task, item: Item, portal: Portal) -> bool:
     return task.title.strip() == item.title and task.group_id == (portal.places.group_id or 0)
 
 
-def _unlikeliness(task: Task, item: Item, portal: Portal) -> tuple[bool, bool, bool, int]:
-    return task.xml_id != item.key, not _looks_like(task, item, portal), not task.is_open, task.id
+def _unlikeliness(task: Task, item: Item, portal: Portal) -> tuple[bool, bool, int]:
+    return task.xml_id != item.key, not _looks_like(task, item, portal), task.id

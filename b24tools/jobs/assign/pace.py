@@ -96,7 +96,7 @@ def find_lost(portal: Portal, lost: Sequence[LedgerTask], ours: Collection[int])
     found: dict[str, Task] = {}
     taken = set(ours)
     looks: tuple[Callable[[LedgerTask], list[Task]], ...] = (
-        lambda line: [task for key in (line.key, *line.old_keys) for task in portal.by_key.get(key, [])],
+        lambda line: [task for key in line.keys for task in portal.by_key.get(key, []) if task.id not in taken],
         lambda line: [task for task in _titled(portal, line, taken) if _is_as_sent(task, line)],
         lambda line: _titled(portal, line, taken),
     )

@@ -92,6 +92,10 @@ class Portal:
         """A task from its row. The first row that the portal shows tells which zone is in force."""
         return methods.read_task(row, self.clock.see([row]))
 
+    def found_ids(self) -> list[int]:
+        """The ids of all tasks that were found by keys or titles."""
+        return [task.id for found in (self.titled, self.by_key) for tasks in found.values() for task in tasks]
+
     def of_line(self, known: LedgerTask) -> Task | None:
         """The task that the ledger has for a line. One with another's key is not it: a restored portal repeats ids."""
         task = self.by_id.get(known.task_id or 0)

@@ -17,10 +17,10 @@ from b24tools.jobs.assign.draft import DEFER, DONE, Draft, Item, Rules, late_fro
 from b24tools.jobs.assign.drafter import Drafter
 from b24tools.jobs.assign.files import Files, files_of
 from b24tools.jobs.assign.hours import not_known, unchecked_years, working_hours
-from b24tools.jobs.assign.matching import items_of, match_tasks
+from b24tools.jobs.assign.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
 from b24tools.jobs.assign.pace import CLOCKS_APART, EXECUTES_S, Pace, find_lost, latest, may_still_run
 from b24tools.jobs.assign.reading import Portal, Questions, TitleQuestion
-from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, FAILED, OrderResult, TaskResult, outcome_of
+from b24tools.jobs.assign.result import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
 from b24tools.jobs.assign.writing import Writer
 from b24tools.models import Person, Task
 from b24tools.planning.calendar import WorkCalendar
@@ -95,6 +95,7 @@ class _Run:
         self._under_way: set[str] = set()  # lines whose task the portal may still be making
         self._found: dict[str, Task] = {}  # the task of each line, by its key
         self._others: dict[str, list[Task]] = {}  # what else carries a key of it
+        self._was_restored = False
         self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
 
     def run(self) -> list[OrderResult]:
@@ -109,7 +110,14 @@ class _Run:
             portal.people |= {person.id: person for person in owner}
         self._notice_restore(portal)
         items = items_of(self._orders, ledger, self._compare)
-        self._found, self._others = match_tasks(items, ledger, portal, self._rules.step_s)
+        found, others = match_tasks(items, ledger, portal, self._rules.step_s)
+        items, self._found, self._others = settle_keys(items, found, others)
+        items = [
+            replace(item, compare=True)
+            if (task := self._found.get(item.key)) and was_written_elsewhere(item, task)
+            else item
+            for item in items
+        ]
         if handed_over := _handed_over(items, self._found, self._rules.step_s, questions.workers):
             reading.read_workers(self._tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
@@ -276,8 +284,7 @@ class _Run:
             portal.titled[order_id] = [task for task in tasks if owners.get(task.id, order_id) in ours]
 
     def _find_lost(self, portal: Portal, lost: Sequence[LedgerTask]) -> dict[str, Task]:
-        titled = [task.id for tasks in portal.titled.values() for task in tasks]
-        return find_lost(portal, lost, self._tools.store.our_tasks(titled))
+        return find_lost(portal, lost, self._tools.store.our_tasks(portal.found_ids()))
 
     def _wait_for_lost(self, portal: Portal, questions: Questions, lost: Sequence[LedgerTask]) -> bool:
         """An earlier send was cut: the portal may still be making its tasks. Whether it cannot be any more."""
@@ -320,7 +327,10 @@ class _Run:
         newer = {task.id: task.xml_id for task in portal.open if task.id > last > 0}
         newer = {task_id: key for task_id, key in newer.items() if key.startswith(onec.KEY_PREFIX)}
         known = store.known_keys(newer.values())
-        if store.notice_restore(now, newer=[task_id for task_id, key in newer.items() if key not in known]):
+        self._was_restored = store.notice_restore(
+            now, newer=[task_id for task_id, key in newer.items() if key not in known]
+        )
+        if self._was_restored:
             self._warnings.append(
                 _(
                     "the database is older than the tasks on the portal: was a backup restored, or does another data "
@@ -393,7 +403,7 @@ class _Run:
     ) -> OrderResult:
         mine = [draft for draft in drafts if draft.item.order is order]
         tasks = [draft.to_result(dry_run=self._dry_run) for draft in mine]
-        tasks += _removed_lines(order, {draft.item.key for draft in mine}, portal, ledger)
+        tasks += _removed_lines(order, mine, portal, ledger)
         warnings = [*order.warnings, *self._warnings, *unchecked_years(mine, self._rules)]
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
@@ -401,10 +411,20 @@ class _Run:
         unfinished = before and not order.done and any(draft.task and draft.task.status in DONE for draft in mine)
         if unfinished:
             warnings.append(_("the order was finished before: its tasks stay as they are; reopen them in Bitrix24"))
+        found = [
+            draft.task for draft in mine if draft.item.known is None and draft.outcome not in ("created", "adopted")
+        ]
+        if any(task and task.xml_id for task in found) and not self._was_restored:
+            warnings.append(
+                _("the database did not know these tasks: they were found on the portal and compared with the order")
+            )
+        elif any(draft.item.compare for draft in mine) and order.id not in self._compare:
+            warnings.append(_("another data folder has sent this order since: its tasks were compared with the order"))
         if any(draft.action == DEFER for draft in mine):
             warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
         promise = drafter.promise(order, mine)
-        ends = [task.end for task in tasks if task.end and task.outcome != FAILED]
+        ends = [draft.end for draft in mine if draft.end and draft.error is None and not draft.is_put_off]
+        ends += [task.end for task in tasks[len(mine) :] if task.end]
         finish = max([*ends, *([promise.ready] if promise else [])], default=None)
         finish = None if order.cancelled and not order.done else finish
         late_since = late_from(order)
@@ -464,28 +484,33 @@ def _with_deadline_as_sent(line: LedgerTask, task: Task | None) -> LedgerTask:
 
 
 def _removed_lines(
-    order: onec.Order, keys: set[str], portal: Portal, ledger: Mapping[str, LedgerTask]
+    order: onec.Order, drafts: Sequence[Draft], portal: Portal, ledger: Mapping[str, LedgerTask]
 ) -> list[TaskResult]:
-    """Tasks of lines that the order no longer has: left alone, and said so."""
-    found = []
-    for known in ledger.values():
-        if known.order_id != order.id or known.key in keys or known.task_id is None:
-            continue
-        task = portal.of_line(known)
-        if task is None or not task.is_open:
-            continue
-        found.append(
-            TaskResult(
-                position=known.position,
-                outcome=CHANGED_NOTHING,
-                task_id=task.id,
-                title=known.title,
-                responsible=(task.responsible_id, task.responsible_name),
-                start=task.start,
-                end=task.end,
-                deadline=task.deadline,
-                estimate_s=known.estimate_s,
-                warnings=(_("the order no longer has this line: its task was left"),),
-            )
+    """Tasks of lines that the order no longer has: left alone, and said so.
+
+    Those that the ledger does not know are told by the order's GUID in their keys.
+    """
+    keys = {draft.item.key for draft in drafts}
+    rows = [row for row in ledger.values() if row.order_id == order.id and row.key not in keys]
+    tasks = [(row.position, task) for row in rows if (task := portal.of_line(row))]
+    taken = {task.id for draft in drafts for task in (draft.task, *draft.others) if task}
+    taken |= {row.task_id for row in ledger.values() if row.task_id}
+    for task in portal.titled.get(order.id, ()):
+        if task.xml_id.startswith(f"{onec.KEY_PREFIX}{order.id}:") and task.id not in taken:
+            tasks.append((task.title.rpartition(":")[0] or task.title, task))
+    return [
+        TaskResult(
+            position=position,
+            outcome=CHANGED_NOTHING,
+            task_id=task.id,
+            title=task.title,
+            responsible=(task.responsible_id, task.responsible_name),
+            start=task.start,
+            end=task.end,
+            deadline=task.deadline,
+            estimate_s=task.estimate_s,
+            warnings=(_("the order no longer has this line: its task was left"),),
         )
-    return found
+        for position, task in tasks
+        if task.is_open
+    ]

@@ -86,6 +86,7 @@ class Writer:
 
         Raises only what stops the machine itself.
         """
+        self._note_found(drafts)
         self._note_adds(drafts)
         self._choose_spares([draft for draft in drafts if draft.others and draft.error is None])
         busy = [draft for draft in drafts if draft.writes or draft.spare]
@@ -107,6 +108,15 @@ class Writer:
         return self._note_dropped()
 
     # before
+
+    def _note_found(self, drafts: Sequence[Draft]) -> None:
+        """A task that an earlier run was cut while making is the line's: its request has made no other one."""
+        for draft in drafts:
+            known, task = draft.item.known, draft.task
+            if known and task and known.state == "writing":
+                with self._store.transaction():
+                    self._store.save_ledger([replace(known, state="done", task_id=task.id)])
+                    self._store.pay_lost_write(known.key, task.created_at)
 
     def _note_adds(self, drafts: Sequence[Draft]) -> None:
         adds = [draft for draft in drafts if draft.action == ADD]
@@ -214,8 +224,7 @@ class Writer:
         try:
             reading.look_up(self._client, self._portal, list(doubtful), titles)
         except errors.PortalError:
-            for draft in drafts:  # the ledger has it as sent: the next run looks again
-                draft.fail(doubtful[draft.item.key])
+            _fail(drafts, may_still_run())  # the ledger has them as sent: the next run looks again
             return
         found = self._found(drafts, self._pace.clock())
         for write in writes:
@@ -264,6 +273,7 @@ class Writer:
             for write in chunk
             if write.verb == UPDATE and write.draft.item.known
         )
+        self._store.save_ledger(ledger.put_off(write.draft, since) for write in chunk if write.verb == DEFER)
         self._store.mark_sent({write.draft.item.key for write in chunk}, since)
         self._note_adding([write for write in chunk if write.verb == ADD], since)
         added = [mark(write.draft, file) for write in chunk if write.verb == ADD for file in files_of(write.draft)]
@@ -333,12 +343,16 @@ class Writer:
             self._added(draft, task)
         elif write.verb == UPDATE:
             self._answered.append(ledger.row(draft, "done", self._pace.clock()))
-            if draft.outcome == "adopted":  # the service that made the task gave it the files, too
+            if draft.outcome == "adopted" and not draft.attach:  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb in (COMPLETE, DEFER, RENEW):
             draft.task = self._portal.read_task(methods.task_row(value, write.command.method))
-            if write.verb != COMPLETE:
+            if write.verb == DEFER:
                 self._answered.append(ledger.put_off(draft, self._pace.clock()))
+            if write.verb == RENEW:
+                draft.renews = False
+                if draft.action != UPDATE:  # else its answer says what was written
+                    self._answered.append(ledger.row(draft, "done", self._pace.clock()))
         elif write.file is not None:
             self._attached.append(mark(draft, write.file))
         elif write.spare is not None:
@@ -401,6 +415,7 @@ class Writer:
             for draft in lost:
                 if task := found.get(draft.item.key):
                     self._added(draft, task, all_done=False)
+                    self._store.pay_lost_write(draft.item.key, task.created_at)
             self._flush()
             self._attach_missing([draft for draft in lost if draft.task], since)
             missing = [draft for draft in lost if draft.task is None]
@@ -414,8 +429,7 @@ class Writer:
 
     def _found(self, lost: Sequence[Draft], since: datetime) -> dict[str, Task]:
         lines = [replace(ledger.row(draft, "writing", since), writing_since=since) for draft in lost]
-        titled = [task.id for tasks in self._portal.titled.values() for task in tasks]
-        return find_lost(self._portal, lines, self._store.our_tasks(titled))
+        return find_lost(self._portal, lines, self._store.our_tasks(self._portal.found_ids()))
 
     def _send_again(self, drafts: Sequence[Draft]) -> None:
         chunk = [write for write in self._commands(drafts) if write.verb == ADD]
@@ -464,7 +478,7 @@ class Writer:
                     )
 
     def _without_history(self, tasks: Sequence[Task]) -> set[int]:
-        """Those of the tasks to whom nothing happened but their creation, as far as the portal tells."""
+        """Those of the tasks whose history tells nothing but that the webhook's owner made them."""
         if not tasks:
             return set()
         queries = {str(task.id): methods.task_history(task.id, self._portal.zone) for task in tasks}
@@ -478,8 +492,9 @@ class Writer:
                 happened = queries[str(task.id)].of(items[str(task.id)])
             except errors.PortalError:
                 continue
-            if any(name == "NEW" for name, _moment in happened) and all(
-                name == "NEW" or _is_at_creation(moment, task) for name, moment in happened
+            made_by = [user for name, _moment, user in happened if name == "NEW"]
+            if made_by == [self._portal.owner.id] and all(
+                name == "NEW" or _is_at_creation(moment, task) for name, moment, _user in happened
             ):
                 clean.add(task.id)
         return clean
@@ -562,8 +577,12 @@ class Writer:
             known, task = draft.item.known, draft.task
             if task is None or draft.error or draft.action in (ADD, UPDATE):
                 continue
+            if draft.action == DEFER or draft.renews:
+                continue
             if known is None or not draft.item.is_trusted(task):
-                self._store.save_ledger([ledger.row(draft, "done", now)])
+                is_off = draft.item.order.cancelled and not draft.item.order.done
+                row = ledger.put_off(draft, now) if is_off else ledger.row(draft, "done", now)
+                self._store.save_ledger([row])
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
                 self._store.save_ledger([replace(known, state="done", task_id=task.id, writing_since=None)])
 
