@@ -53,6 +53,7 @@ class History(Runs):
         saved_at = to_text(now)
         with self.transaction():
             number = self.number_reading() if reading is None else reading
+            newer = {row[0] for row in self._db.execute("SELECT id FROM people WHERE read_no > ?", [number])}
             rows = [
                 (
                     person.id,
@@ -64,6 +65,7 @@ class History(Runs):
                     number,
                 )
                 for person in found
+                if person.id not in newer
             ]
             _put(self._db.conn, "people", _OF_PERSON, rows)
 

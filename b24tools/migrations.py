@@ -203,6 +203,8 @@ def m005_saves(db: Database) -> None:
         "ALTER TABLE events ADD COLUMN read_no INTEGER",
         "DROP INDEX events_by_processing",
         "CREATE INDEX events_by_reading ON events (read_no) WHERE read_no IS NOT NULL",
+        # 0.1 may have read dates in another zone than the portal's: the next reading counts, whatever it says
+        "UPDATE tasks SET changed_at = NULL",
     ):
         db.execute(statement)
 

@@ -297,6 +297,14 @@ def test_what_is_remembered_decides(known: str, expected: Absence) -> None:
     assert ([expected], known, []) == (found.away[7], found.order, found.warnings)
 
 
+def test_a_year_in_front_says_nothing_of_the_others() -> None:
+    """One odd row among those of the site: the others are read as the site writes them."""
+    rows = [event("16/02/2027 09:00:00", "16/02/2027 10:00:00"), event("2027-02-17 09:00:00", "2027-02-17 10:00:00")]
+    found = read(*rows, TWOFOLD)
+    days = [span(f"2027-02-{day}T09:00", f"2027-02-{day}T10:00") for day in (16, 17)]
+    assert ([*days, FEBRUARY], "DMY", []) == (found.away[7], found.order, found.warnings)
+
+
 def test_dates_that_contradict_each_other_decide_nothing() -> None:
     """Each is read as it must be; both readings of the others count, whatever was remembered."""
     rows = [event("16/02/2027 09:00:00", "16/02/2027 10:00:00"), event("02/17/2027 09:00:00", "02/17/2027 10:00:00")]

@@ -104,6 +104,7 @@ def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_h
         assert 1 == opened.number_reading()
     after = {name: works.query(f"SELECT * FROM {name}") for name in before}
     numbers = {"tasks": (0,), "people": (0,), "snapshot_runs": (0,), "events": (None,)}
+    before["tasks"] = [(*row[:7], None, *row[8:]) for row in before["tasks"]]  # changed_at: read in a zone in doubt
     assert {name: [(*row, *numbers[name]) for row in rows] for name, rows in before.items()} == after
 
     week = works.week("2026-W47")

@@ -60,6 +60,7 @@ def read_absences(
             away = absences.away.setdefault(int_of(user_id), [])
             rows += [(away, row, _readings(row, first, last)) for row in php_values(found) if isinstance(row, Mapping)]
     if shown := {next(iter(readings)) for _away, _row, readings in rows if len(readings) == 1}:
+        shown = shown - {"YMD"} or shown  # a year in front is plain by itself, and says nothing of the others
         absences.order = shown.pop() if len(shown) == 1 else ""
     start, end = (datetime.combine(day, time(), days_in) for day in (first, last + timedelta(days=1)))
     twofold, unread = [], []
