@@ -296,10 +296,10 @@ def test_a_copy_leaves_the_database_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("copy", [False, True])
 def test_a_file_that_is_no_database_is_told(tmp_path: Path, copy: bool) -> None:
-    """With its name and the setting to look at."""
+    """With its name and what to do."""
     path = tmp_path / "b24tools.db"
     path.write_bytes(b"something else, long enough to be looked at" * 50)
     with pytest.raises(errors.ConfigError) as caught:
         open_copy(path) if copy else open_store(path)
     assert caught.value.message.startswith(f"the database {path} cannot be used: ")
-    assert "B24_DATA_DIR" in caught.value.hint
+    assert caught.value.hint == "Stop everything that uses it, keep the file, and put back the last copy of it."
