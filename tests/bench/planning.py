@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 
 from b24tools import onec
 from b24tools.bitrix.directory import Places
-from b24tools.jobs.assign import run
+from b24tools.bitrix.zones import PortalClock
 from b24tools.jobs.assign.draft import Item, Rules
 from b24tools.jobs.assign.drafter import Drafter
+from b24tools.jobs.assign.matching import items_of
 from b24tools.jobs.assign.reading import Portal
 from b24tools.models import Absence, Department, Owner, Person, Status, Task
 from b24tools.planning.calendar import Shift, WorkCalendar
@@ -39,7 +40,9 @@ def company(people: int, chance: random.Random) -> tuple[Staff, Portal]:
     departments = [Department(1, "Производство", None, None)]
     departments += [Department(10 + number, f"Участок {number}", 1, None) for number in range(positions)]
     staff = [Person(100 + n, "Имя", f"Работник{n}", "", True, (10 + n % positions,)) for n in range(people)]
-    portal = Portal(Owner(1, "Админ", True, "Europe/Moscow"), ZONE, Places(1, 1, 1))
+    owner = Owner(1, "Админ", True, "Europe/Moscow")
+    portal = Portal(owner, PortalClock(owner, ZONE, NOW.isoformat()), Places(1, 1, 1))
+    portal.people[1] = Person(1, "Админ", "", "", True, ())
     for number in range(people * OPEN_TASKS):
         start = NOW + timedelta(hours=chance.randrange(0, 500))
         ours = number % 2 == 0
@@ -82,14 +85,16 @@ def items(positions: int, chance: random.Random) -> list[Item]:
         )
         for number in range(ORDERS)
     ]
-    return run._items(orders, {})
+    return items_of(orders, {})
 
 
 def draft(staff: Staff, portal: Portal, lines: Sequence[Item]) -> float:
     """The processor's seconds that planning takes: nothing is waited for, so other programs do not count."""
     calendar = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
     started = time.process_time()
-    drafter = Drafter(RULES, staff, portal, calendar, NOW, our_tasks=(), last_assigned={}, attached={})
+    drafter = Drafter(
+        RULES, staff, portal, calendar, NOW, found={}, others={}, our_tasks=(), last_assigned={}, attached={}
+    )
     drafts = drafter.draft(lines)
     spent = time.process_time() - started
     assert len(drafts) == ORDERS * LINES and all(one.error is None for one in drafts)
