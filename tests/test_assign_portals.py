@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -473,6 +474,26 @@ def test_a_line_that_goes_and_comes_back_after_a_lost_ledger_keeps_its_task(tmp_
         (again,) = works.assign(order(lines=()).model_copy(update={"lines": lines}))
         assert ["unchanged", 2] == [again.outcome, len(again.tasks)]
         assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
+
+
+def test_a_line_that_a_dead_run_only_planned_is_compared_with_the_task_that_is_found(tmp_path: Path) -> None:
+    """The ledger has what was planned, not what was sent; the task carries another key of its position."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(order(lines=()).model_copy(update={"lines": (line("Сварщик", 60, "P-1"),)}))
+    task = works.portal.tasks[first.tasks[0].task_id or 0]
+    works.folder = tmp_path / "another"
+    changed = order(lines=()).model_copy(update={"lines": (line("Сварщик", 90, "P-2"),)})
+    works.assign(order(id="two", number="1Ц-2"))
+    with works.tools() as tools:
+        tools.store.save_order(changed.id, changed.number, works.clock())
+        known = next(iter(tools.store.ledger(["two"]).values()))
+        planned = {"onec": {**known.sent_values["onec"], "title": "Сварщик: 1Ц-00000100", "minutes": 90.0}}
+        row = replace(known, key=onec.line_keys(changed)[0], order_id=changed.id, title="Сварщик: 1Ц-00000100")
+        tools.store.save_ledger([replace(row, state="planned", task_id=None, sent_values=planned, estimate_s=5400)])
+    for outcome in ("updated", "unchanged", "unchanged"):
+        works.clock.now += timedelta(minutes=2)
+        (again,) = works.assign(changed)
+        assert (outcome, task.id, 5400) == (again.outcome, again.tasks[0].task_id, task.time_estimate)
 
 
 def test_a_line_without_an_id_keeps_its_task_beside_one_with_an_id(tmp_path: Path) -> None:

@@ -89,8 +89,13 @@ class Item:
         }
 
     def is_trusted(self, task: Task) -> bool:
-        """Whether the ledger knows what was last sent to this task."""
-        return self.known is not None and not self.compare and self.known.task_id in (None, task.id)
+        """Whether the ledger knows what was last sent to this task; of a line that was only planned it does not."""
+        known = self.known
+        if known is None or self.compare:
+            return False
+        return known.task_id == task.id or (
+            known.task_id is None and known.state == "writing" and known.is_carried_by(task.xml_id)
+        )
 
 
 @dataclass

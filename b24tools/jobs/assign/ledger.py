@@ -41,12 +41,12 @@ def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
         assigned_at=now if draft.action == ADD else (item.known.assigned_at if item.known else None),
         writing_since=None,
         position_id=item.line.position_id,
-        old_key=_other_key(draft),
+        old_key=other_key(draft),
         other_tasks=item.known.other_tasks if item.known else (),
     )
 
 
-def _other_key(draft: Draft) -> str | None:
+def other_key(draft: Draft) -> str | None:
     """The key that the line's task carries, where it is not the line's own."""
     known, task = draft.item.known, draft.task
     if task is None or task.xml_id in ("", draft.item.key) or (known and task.xml_id in known.keys):

@@ -115,7 +115,9 @@ class Writer:
             known, task = draft.item.known, draft.task
             if known and task and known.state == "writing":
                 with self._store.transaction():
-                    self._store.save_ledger([replace(known, state="done", task_id=task.id)])
+                    self._store.save_ledger(
+                        [replace(known, state="done", task_id=task.id, old_key=ledger.other_key(draft))]
+                    )
                     self._store.pay_lost_write(known.key, task.created_at)
 
     def _note_adds(self, drafts: Sequence[Draft]) -> None:
@@ -584,7 +586,9 @@ class Writer:
                 row = ledger.put_off(draft, now) if is_off else ledger.row(draft, "done", now)
                 self._store.save_ledger([row])
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
-                self._store.save_ledger([replace(known, state="done", task_id=task.id, writing_since=None)])
+                self._store.save_ledger(
+                    [replace(known, state="done", task_id=task.id, writing_since=None, old_key=ledger.other_key(draft))]
+                )
 
 
 def _is_of_lost_write(task: Task, writes: Iterable[LostWrite]) -> bool:
