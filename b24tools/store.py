@@ -357,7 +357,7 @@ class Store(History, Inbox, Reasons):
         return "", None
 
     def save_lost_writes(self, writes: Iterable[LostWrite]) -> None:
-        """Before requests leave that make these tasks: what is not answered stays here for ever."""
+        """Before requests leave that make these tasks: what is neither answered nor found stays here for ever."""
         with self.transaction():
             self._db.table("lost_writes").insert_all(
                 asdict(write) | {"sent_at": _text(write.sent_at), "until_at": _text(write.until_at)} for write in writes
