@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools import errors, onec
-from b24tools.sandbox import plant
-from b24tools.sandbox.portal import Portal
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import demo_company
+from b24tools.sandbox.state import Portal
 from tests.plant import MONDAY, Clock, Works, order
 
 FOLDER = "Прикрепленные файлы"
@@ -23,9 +24,9 @@ FIRST_LINES = (
     ("Фрезеровщик", 45),
     ("Поклейщик", 60),
 )
-SKETCH = onec.Attachment(name="эскиз.pdf", content=b"the sketch")
-ESTIMATE = onec.Attachment(name="смета.xlsx", content=b"the estimate")
-LETTER = onec.Attachment(name="письмо.txt", content=b"the letter")
+SKETCH = onec_order.Attachment(name="эскиз.pdf", content=b"the sketch")
+ESTIMATE = onec_order.Attachment(name="смета.xlsx", content=b"the estimate")
+LETTER = onec_order.Attachment(name="письмо.txt", content=b"the letter")
 WANTED = datetime(2026, 12, 4, tzinfo=ZoneInfo("Europe/Moscow"))
 
 
@@ -33,13 +34,13 @@ class Killed(BaseException):
     """The process is dead: nothing after this point happened."""
 
 
-def first_send(**changes: Any) -> onec.Order:
+def first_send(**changes: Any) -> onec_order.Order:
     """Six lines, two of them of one position, and two files."""
     values: dict[str, Any] = {"wanted": WANTED, "customer": "ООО «Ромашка»", "files": (SKETCH, ESTIMATE)}
     return order(FIRST_LINES, **values | changes)
 
 
-def second_send(**changes: Any) -> onec.Order:
+def second_send(**changes: Any) -> onec_order.Order:
     """The same order with two lines changed, one more line and one more file."""
     lines = (("Макетчик", 180), ("Сварщик", 60), ("Сварщик", 90), *FIRST_LINES[3:], ("Печатник/плотер", 60))
     values: dict[str, Any] = {"wanted": WANTED, "customer": "ООО «Лютик»", "files": (SKETCH, ESTIMATE, LETTER)}
@@ -49,9 +50,9 @@ def second_send(**changes: Any) -> onec.Order:
 def new_works(folder: Path, *, bare: bool = False, **options: Any) -> Works:
     """The plant with an empty data folder. `bare`: without the project; the folder for files is missing anyway."""
     clock = Clock()
-    works = Works(plant.build(clock, sleep=clock.sleep, **options), folder, clock)
+    works = Works(demo_company.build(clock, sleep=clock.sleep, **options), folder, clock)
     if bare:
-        group = next(one for one in works.portal.groups.values() if one.name == plant.GROUP)
+        group = next(one for one in works.portal.groups.values() if one.name == demo_company.GROUP)
         group.name = "Другой проект"
     works.portal.log.clear()
     return works
@@ -86,7 +87,7 @@ def picture(portal: Portal) -> dict[str, Any]:
     made = [task for task in portal.tasks if task.created_at >= MONDAY.timestamp()]
     folders = [row for row in portal.disk.objects.values() if row.content is None and row.name == FOLDER]
     return {
-        "projects": [group.name for group in portal.groups.values() if group.name == plant.GROUP],
+        "projects": [group.name for group in portal.groups.values() if group.name == demo_company.GROUP],
         "folders": [row.name for row in folders],
         "files": sorted((row.name, row.content) for row in portal.disk.objects.values() if row.content is not None),
         "tasks": sorted(
@@ -108,7 +109,7 @@ def picture(portal: Portal) -> dict[str, Any]:
     }
 
 
-def statuses(works: Works, sent: onec.Order) -> list[int]:
+def statuses(works: Works, sent: onec_order.Order) -> list[int]:
     """One run; the exit statuses of its orders, as the command line would have them."""
     try:
         return [one.exit_status for one in works.assign(sent)]
@@ -116,7 +117,7 @@ def statuses(works: Works, sent: onec.Order) -> list[int]:
         return [error.exit_status]
 
 
-def send_until_done(works: Works, sent: onec.Order) -> None:
+def send_until_done(works: Works, sent: onec_order.Order) -> None:
     """Send again after each honest failure, as cron does, at most twice."""
     for _attempt in range(2):
         if statuses(works, sent) == [0]:
@@ -125,7 +126,7 @@ def send_until_done(works: Works, sent: onec.Order) -> None:
     assert [0] == statuses(works, sent)
 
 
-def assert_sent_again_changes_nothing(works: Works, sent: onec.Order) -> None:
+def assert_sent_again_changes_nothing(works: Works, sent: onec_order.Order) -> None:
     """Once more the same order: `unchanged`, and no write."""
     works.clock.now += timedelta(minutes=2)
     writes = len(works.portal.writes())

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from b24tools import store, weeks
+from b24tools.core import periods
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board
-from b24tools.store import Store
+from b24tools.store import database
+from b24tools.store.database import Store
 from tests import closed
 from tests.closed import NOW, THIS
 
@@ -19,7 +20,7 @@ from tests.closed import NOW, THIS
 @pytest.fixture
 def opened() -> Iterator[Store]:
     """An empty database."""
-    with closing(store.open_store(None)) as memory:
+    with closing(database.open_store(None)) as memory:
         yield memory
 
 
@@ -28,7 +29,7 @@ def plant(opened: Store) -> Callable[..., Board]:
     """The ranking of the small plant."""
     closed.plant(opened)
 
-    def board(period: weeks.Period = THIS, **options: Any) -> Board:
+    def board(period: periods.Period = THIS, **options: Any) -> Board:
         return leaderboard.board(opened.tallies, period, now=NOW, **options)
 
     return board

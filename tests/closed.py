@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from b24tools import store, weeks
+from b24tools.core import periods
+from b24tools.core.models import Department, Person, Status, TaskRecord
 from b24tools.jobs.leaderboard import Board, Row
-from b24tools.models import Department, Person, Status, TaskRecord
-from b24tools.runs import to_text
-from b24tools.store import Store
+from b24tools.store import database
+from b24tools.store.database import Store
+from b24tools.store.snapshot_runs import to_text
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NOW = datetime(2026, 11, 20, 14, 5, tzinfo=MOSCOW)  # the Friday of 2026-W47
-THIS = weeks.week_of(NOW, MOSCOW)
+THIS = periods.week_of(NOW, MOSCOW)
 LAST = THIS.before
 HOUR = 3600
 WELDERS, PAINTERS, FITTERS = 11, 12, 13
@@ -121,7 +122,7 @@ def invented(rows: tuple[Row, ...]) -> Board:
 
 def main(folder: Path) -> None:
     """Lay the plant out in a folder, to look at."""
-    with closing(store.open_store(folder / "b24tools.db")) as opened:
+    with closing(database.open_store(folder / "b24tools.db")) as opened:
         plant(opened)
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools import store, weeks
-from b24tools.bitrix.client import Client
-from b24tools.bitrix.throttle import Throttle
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import periods
 from b24tools.jobs import snapshot
-from b24tools.sandbox import front
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox import server
+from b24tools.sandbox.state import Portal
+from b24tools.store.database import open_store
 from tests.plant import MOSCOW, Clock
 
 FRIDAY = datetime(2026, 11, 20, 14, 5, tzinfo=MOSCOW)  # of 2026-W47
@@ -54,18 +55,18 @@ class Collector:
         with Client(
             self.portal.webhook_url("https://portal.example"),
             throttle=throttle,
-            transport=front.transport(self.portal),
+            transport=server.transport(self.portal),
             clock=self.clock.time,
             sleep=self.clock.sleep,
             random=lambda: 0.5,
         ) as client:
             yield client
 
-    def take(self, span: Sequence[weeks.Period] = (), **changes: Any) -> snapshot.Result:
+    def take(self, span: Sequence[periods.Period] = (), **changes: Any) -> snapshot.Result:
         """A snapshot of these weeks, else of those that are due, a moment after the one before."""
         self.clock.now += timedelta(seconds=2)
         values = {"directory_h": 24.0, "people_h": 4.0, "non_admin": False} | changes
-        with closing(store.open_store(self.database)) as opened, self.client() as client:
+        with closing(open_store(self.database)) as opened, self.client() as client:
             chosen = span or snapshot.due(opened, self.clock.now, self.zone)
             try:
                 return snapshot.take(opened, client, chosen, snapshot.Rules(self.zone, **values), now=self.clock)
@@ -80,8 +81,8 @@ class Collector:
         day_ = datetime(year, month, day).date()  # noqa: DTZ001 - a date
         return self.take(snapshot.since(day_, self.clock.now, self.zone), **changes)
 
-    def week(self, label: str) -> weeks.Period:
-        return weeks.parse(label, self.zone)
+    def week(self, label: str) -> periods.Period:
+        return periods.parse(label, self.zone)
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What is in the database, past our own code."""

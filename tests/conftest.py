@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from b24tools import i18n
+from b24tools.core import i18n
 
 # Started in the background, a shell has SIGINT ignored, and that is inherited by what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,8 +49,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def works(tmp_path: Any) -> Any:
     """The demo plant on Monday at seven."""
-    from b24tools.sandbox import plant
+    from b24tools.sandbox import demo_company
     from tests.plant import Clock, Works
 
     clock = Clock()
-    return Works(plant.build(clock), tmp_path / "data", clock)
+    return Works(demo_company.build(clock), tmp_path / "data", clock)

@@ -12,14 +12,15 @@ from typing import Any
 
 import httpx
 
-from b24tools import config, store
-from b24tools.bitrix.client import Client
-from b24tools.bitrix.throttle import Throttle
-from b24tools.jobs.doctor import run
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import config
+from b24tools.jobs.doctor import job
 from b24tools.jobs.doctor.checks import Check
 from b24tools.jobs.doctor.subject import Subject
-from b24tools.sandbox import front, plant
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from b24tools.store.database import Store, open_store
 from tests.plant import MOSCOW, Clock, Works
 
 HOST = "portal.example"
@@ -56,8 +57,8 @@ def subject(data_dir: Path, webhook_url: str = f"https://{HOST}/rest/1/abc/", **
 
 def make_well(works: Works) -> None:
     """Mend what the demo plant has for show: a head and a newcomer among the workers, two calendars that differ."""
-    plant.department(works.portal, "Монтажник").head = None
-    plant.person(works.portal, "Фомин").last_login = 1
+    demo_company.department(works.portal, "Монтажник").head = None
+    demo_company.person(works.portal, "Фомин").last_login = 1
     works.portal.calendar_settings["year_holidays"] = "1.01,2.01,5.01,6.01,7.01,8.01,23.02,8.03,1.05,9.05,12.06,4.11"
     works.folder.mkdir(mode=0o700, exist_ok=True)
     (works.folder / "b24tools.db").write_bytes(_young_database())
@@ -74,13 +75,13 @@ def _young_database() -> bytes:
 
 
 @contextmanager
-def database(works: Works) -> Iterator[store.Store]:
+def database(works: Works) -> Iterator[Store]:
     """The plant's database, to be filled."""
-    with closing(store.open_store(works.folder / "b24tools.db")) as opened:
+    with closing(open_store(works.folder / "b24tools.db")) as opened:
         yield opened
 
 
-def take_snapshot(works: Works, opened: store.Store, hours_ago: float = 1) -> None:
+def take_snapshot(works: Works, opened: Store, hours_ago: float = 1) -> None:
     """A complete one, then."""
     at = works.clock.now - timedelta(hours=hours_ago)
     ran = opened.begin_run(at - timedelta(days=1), at, at)
@@ -89,7 +90,7 @@ def take_snapshot(works: Works, opened: store.Store, hours_ago: float = 1) -> No
 
 
 def examine(
-    works: Works, *, probe: run.Probe | None = None, transport: httpx.BaseTransport | None = None, **changes: Any
+    works: Works, *, probe: job.Probe | None = None, transport: httpx.BaseTransport | None = None, **changes: Any
 ) -> list[Check]:
     """All checks, on the plant's clock. `transport` takes the place of the plant's portal."""
     here = works.clock.now
@@ -101,7 +102,7 @@ def examine(
         client = Client(
             looked_at.webhook_url,
             throttle=Throttle(None, clock=works.clock.time, sleep=works.clock.sleep),
-            transport=transport or front.transport(works.portal),
+            transport=transport or server.transport(works.portal),
             clock=works.clock.time,
             sleep=works.clock.sleep,
             random=lambda: 0.5,
@@ -110,7 +111,7 @@ def examine(
         with client:
             yield client
 
-    return run.examine(looked_at, open_client, lambda: here.astimezone(MOSCOW), probe)
+    return job.examine(looked_at, open_client, lambda: here.astimezone(MOSCOW), probe)
 
 
 def found(checks: list[Check], name: str) -> Check:

@@ -10,13 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from b24tools import store
-from b24tools.jobs import events
-from b24tools.jobs.events import Processed
-from b24tools.sandbox import plant
-from b24tools.sandbox.portal import Portal
+from b24tools.jobs.events import process as events_process
+from b24tools.jobs.events.process import Processed
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.records import Handler, User
-from b24tools.store import Store
+from b24tools.sandbox.state import Portal
+from b24tools.store.database import Store, open_store
 from tests import collecting
 from tests.plant import MOSCOW, Clock
 
@@ -46,7 +45,7 @@ class Listener:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The database, opened as the program opens it."""
-        with closing(store.open_store(self.database)) as opened:
+        with closing(open_store(self.database)) as opened:
             yield opened
 
     def client(self) -> Any:
@@ -61,7 +60,7 @@ class Listener:
     def receive(self, body: bytes, content_type: str = FORM, tokens: Collection[str] | None = None) -> str:
         """`POST /webhook`; the answer's status."""
         with self.store() as opened:
-            receipt = events.receive(
+            receipt = events_process.receive(
                 opened, body, content_type, self.tokens if tokens is None else tokens, self.clock()
             )
             return receipt.status
@@ -71,13 +70,13 @@ class Listener:
         bodies = [one.body for one in self.portal.outbox]
         del self.portal.outbox[:]
         with self.store() as opened:
-            return [events.receive(opened, body, FORM, self.tokens, self.clock()).status for body in bodies]
+            return [events_process.receive(opened, body, FORM, self.tokens, self.clock()).status for body in bodies]
 
     def process(self, limit: int = 50) -> Processed:
         """One step of the worker, a moment later."""
         self.clock.now += timedelta(seconds=3)
         with self.store() as opened, self.client() as client:
-            return events.process(opened, client, MOSCOW, self.clock(), limit)
+            return events_process.process(opened, client, MOSCOW, self.clock(), limit)
 
     def follow(self) -> Processed:
         """What the portal has to say arrives and is processed."""
@@ -102,7 +101,7 @@ class Listener:
         return len(self.portal.log)
 
     def person(self, last_name: str) -> User:
-        return plant.person(self.portal, last_name)
+        return demo_company.person(self.portal, last_name)
 
     def new_task(self, last_name: str = "Козлов") -> int:
         """A task that a person was given just now."""
@@ -124,6 +123,6 @@ class Listener:
 def listener(folder: Path) -> Listener:
     """The demo plant, in webhook mode."""
     clock = Clock()
-    found = Listener(plant.build(clock), folder, clock)
+    found = Listener(demo_company.build(clock), folder, clock)
     found.switch("webhook")
     return found

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from b24tools import i18n, onec, show, show_assign
-from b24tools.sandbox import plant
+from b24tools.core import i18n
+from b24tools.onec import order as onec_order
+from b24tools.render import assign
+from b24tools.render.console import Talk
+from b24tools.sandbox import demo_company
 from tests.plant import MOSCOW, Clock, Works, order
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -30,14 +33,14 @@ def draw(language: str = "en") -> str:
     i18n.use(language)
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
-        works = Works(plant.build(clock), Path(folder), clock)
+        works = Works(demo_company.build(clock), Path(folder), clock)
         wanted = datetime(2026, 12, 4, tzinfo=MOSCOW)
         sent = order(LINES, id="b7c57163-8c5d-11ef-905d-a41731192b22", number="1Ц-00000069", wanted=wanted)
-        assert isinstance(sent, onec.Order)
+        assert isinstance(sent, onec_order.Order)
         results = works.assign(sent)
         console = Console(record=True, width=80, force_terminal=True, file=io.StringIO(), highlight=False)
         console.print("$ b24tools assign order.json")
-        show_assign.orders(results, MOSCOW, "https://portal.example", clock(), show.Talk(-1), console)
+        assign.orders(results, MOSCOW, "https://portal.example", clock(), Talk(-1), console)
     return console.export_svg(title="b24tools", unique_id="b24tools")
 
 

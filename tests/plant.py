@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools import locks, onec, store
-from b24tools.bitrix.client import Client
-from b24tools.bitrix.directory import Directory, Names
-from b24tools.bitrix.throttle import Throttle
-from b24tools.jobs.assign import run
-from b24tools.jobs.assign.draft import Rules
-from b24tools.jobs.assign.result import OrderResult
-from b24tools.jobs.assign.writing import Pace
-from b24tools.sandbox import front
-from b24tools.sandbox.portal import Portal
+from b24tools.assignment.apply import Pace
+from b24tools.assignment.plan import Rules
+from b24tools.assignment.report import OrderResult
+from b24tools.assignment.tools import Tools
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.org_cache import Directory, Names
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import locks
+from b24tools.jobs import assign as jobs_assign
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import server
+from b24tools.sandbox.state import Portal
+from b24tools.store.database import open_copy, open_store
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 MONDAY = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # Monday 07:00 in Moscow, before the shift
@@ -70,15 +73,15 @@ class Works:
     machine_clock: Callable[[], datetime] | None = None  # where it is not the portal's
 
     @contextmanager
-    def tools(self, *, dry_run: bool = False) -> Iterator[run.Tools]:
+    def tools(self, *, dry_run: bool = False) -> Iterator[Tools]:
         """Opened as the program opens them, but on the test's clock."""
         database = self.folder / "b24tools.db"
-        open_database = store.open_copy if dry_run else store.open_store
+        open_database = open_copy if dry_run else open_store
         throttle = Throttle(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
         client = Client(
             self.webhook_url or self.portal.webhook_url("https://portal.example"),
             throttle=throttle,
-            transport=front.transport(self.portal),
+            transport=server.transport(self.portal),
             clock=lambda: (self.machine_clock or self.clock)().timestamp(),
             sleep=self.clock.sleep,
             random=lambda: 0.5,
@@ -92,29 +95,29 @@ class Works:
             closing(open_database(database)) as opened,
             closing(Directory(client, self.folder / "cache", names)) as directory,
         ):
-            yield run.Tools(client, directory, opened, lock, pace)
+            yield Tools(client, directory, opened, lock, pace)
 
-    def assign(self, *orders: onec.Order, dry_run: bool = False, **changes: Any) -> list[OrderResult]:
+    def assign(self, *orders: onec_order.Order, dry_run: bool = False, **changes: Any) -> list[OrderResult]:
         """One run of the program with these orders."""
         with self.tools(dry_run=dry_run) as tools:
-            return run.orders(orders, tools, rules(**changes), dry_run=dry_run)
+            return jobs_assign.orders(orders, tools, rules(**changes), dry_run=dry_run)
 
-    def tasks_of(self, order: onec.Order) -> dict[str, list[int]]:
+    def tasks_of(self, order: onec_order.Order) -> dict[str, list[int]]:
         """The ids of the tasks on the portal, by key, for every line of the order."""
-        found: dict[str, list[int]] = {key: [] for key in onec.line_keys(order)}
+        found: dict[str, list[int]] = {key: [] for key in onec_order.line_keys(order)}
         for task in self.portal.tasks:
             if task.xml_id in found:
                 found[task.xml_id].append(task.id)
         return found
 
 
-def order(lines: Iterable[tuple[str, float]] = (("Сварщик", 60),), **changes: Any) -> onec.Order:
+def order(lines: Iterable[tuple[str, float]] = (("Сварщик", 60),), **changes: Any) -> onec_order.Order:
     """A small order as if 1C had sent it today."""
     values: dict[str, Any] = {
         "id": "11111111-2222-3333-4444-555555555555",
         "number": "1Ц-00000100",
         "date": datetime(2026, 11, 20, 12, 0, tzinfo=MOSCOW),
         "department": "Производство",
-        "lines": tuple(onec.Line(position=position, minutes=minutes) for position, minutes in lines),
+        "lines": tuple(onec_order.Line(position=position, minutes=minutes) for position, minutes in lines),
     }
-    return onec.Order(**values | changes)
+    return onec_order.Order(**values | changes)

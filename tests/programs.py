@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from b24tools.sandbox import front, plant
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
 
 # A sandbox works off a request at once: a second is as good as the minute that a portal may take
-START = "from b24tools.jobs.assign import pace; pace.EXECUTES_S = 1; "
+START = "from b24tools.assignment import recovery; recovery.EXECUTES_S = 1; "
 MAIN = "from b24tools.__main__ import main; main()"
 PATIENCE_S = 30.0
 
@@ -76,8 +76,8 @@ class Shop:
 @contextmanager
 def open_shop(folder: Path) -> Iterator[Shop]:
     """The demo plant on a port, by the clock on the wall."""
-    portal = plant.build(lambda: datetime.now(UTC))
-    with front.serve(portal) as base_url:
+    portal = demo_company.build(lambda: datetime.now(UTC))
+    with server.serve(portal) as base_url:
         yield Shop(portal, folder, base_url)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday, noon in Moscow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 from tests.sandbox_door import Asker, Clock
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from b24tools.bitrix.client import Client
-from b24tools.bitrix.throttle import Throttle
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.rate_limit import Throttle
 
 SECRET = "s3cr3tc0de"
 URL = f"https://plant.bitrix24.ru/rest/7/{SECRET}/"

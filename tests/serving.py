@@ -14,11 +14,15 @@ from typing import Any
 
 import httpx
 
-from b24tools import cli_serve, config, session, store
-from b24tools.sandbox import events, front
-from b24tools.sandbox.portal import Portal
+from b24tools import context
+from b24tools.cli import serve
+from b24tools.core import config
+from b24tools.sandbox.methods import events
 from b24tools.sandbox.records import Handler
-from b24tools.server_door import Access
+from b24tools.sandbox.server import transport
+from b24tools.sandbox.state import Portal
+from b24tools.server.middleware import Access
+from b24tools.store import database
 
 OUTGOING = "outgoing-token-of-the-tests"
 SERVE = "serve-token-of-the-tests"
@@ -36,9 +40,9 @@ class Served:
     settings: config.Settings
     said: list[str]
 
-    def open_store(self) -> store.Store:
+    def open_store(self) -> database.Store:
         """A connection of the test's own."""
-        return store.open_store(self.settings.database)
+        return database.open_store(self.settings.database)
 
     def event(self, task_id: int, event: str = "ONTASKUPDATE", token: str = OUTGOING) -> httpx.Response:
         """The portal's outgoing webhook."""
@@ -51,7 +55,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 def event_body(portal: Portal, task_id: int, event: str = "ONTASKUPDATE", token: str = OUTGOING) -> bytes:
     """As the portal sends it."""
     handler = Handler(404, "https://b24tools.example/webhook", token, frozenset({event}))
-    return events.body(event, task_id, handler, session.now(), portal.domain, "0123456789abcdef0123456789abcdef")
+    return events.body(event, task_id, handler, context.now(), portal.domain, "0123456789abcdef0123456789abcdef")
 
 
 @contextmanager
@@ -70,10 +74,10 @@ def serving(
     given = {key: value for key, value in (values | more).items() if value is not None}
     settings = config.Settings.model_validate(given)
     said: list[str] = []
-    here = session.Session(settings, said.append, front.transport(portal))
+    here = context.Session(settings, said.append, transport(portal))
     with ExitStack() as stack:
-        listener = stack.enter_context(cli_serve.listen("127.0.0.1", port))
-        app = stack.enter_context(cli_serve.open_app(here, access or Access()))
+        listener = stack.enter_context(serve.listen("127.0.0.1", port))
+        app = stack.enter_context(serve.open_app(here, access or Access()))
         stack.enter_context(running(app, listener))
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
@@ -84,7 +88,7 @@ def serving(
 @contextmanager
 def running(app: Any, listener: socket.socket) -> Iterator[None]:
     """uvicorn in a thread."""
-    server = cli_serve.make_server(app, stop_within_s=20)
+    server = serve.make_server(app, stop_within_s=20)
     thread = threading.Thread(target=server.run, args=([listener],), name="serve", daemon=True)
     thread.start()
     deadline = time.monotonic() + 10

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from b24tools.planning.calendar import DAY_OFF, DayRule, Interval, Shift, WorkCalendar
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, Interval, Shift, WorkCalendar
 
 MINUTE = timedelta(minutes=1)
 MONDAY = datetime(2026, 3, 23, 0, 0, tzinfo=UTC)

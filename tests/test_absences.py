@@ -14,16 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from b24tools.bitrix import methods
-from b24tools.bitrix.absences import Absences, read_absences
-from b24tools.bitrix.batches import Item
-from b24tools.bitrix.client import Client
+from b24tools.assignment.report import OrderResult
+from b24tools.bitrix24.batch import Item
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.queries import methods
+from b24tools.bitrix24.queries.absences import Absences, read_absences
+from b24tools.core.models import Absence
 from b24tools.jobs import load
-from b24tools.jobs.assign.result import OrderResult
-from b24tools.models import Absence
-from b24tools.sandbox.portal import Portal
 from b24tools.sandbox.records import Absence as Bar
 from b24tools.sandbox.records import Meeting
+from b24tools.sandbox.state import Portal
 from tests.plant import MOSCOW, Clock, Works, order, rules
 from tests.sandbox_door import Asker
 

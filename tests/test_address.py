@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from b24tools import errors
-from b24tools.bitrix.client import Answer, Client
-from b24tools.bitrix.throttle import Throttle
+from b24tools.bitrix24.client import Answer, Client
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import errors
 from tests.scripted import SECRET, URL, Script, check_no_secret, ok, open_client
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools import errors
-from b24tools.bitrix.batches import Command
-from b24tools.bitrix.client import Answer
+from b24tools.bitrix24.batch import Command
+from b24tools.bitrix24.client import Answer
+from b24tools.core import errors
 from tests.scripted import SECRET, URL, FakeTime, Script, check_no_secret, error, ok, open_client
 
 NOTICE = (

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, onec
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import COMPLETED, DEFERRED, SUPPOSEDLY_COMPLETED, Task
 from tests.plant import MOSCOW, Works, order
@@ -21,20 +22,20 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
     return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
 
 
-def full(**changes: Any) -> onec.Order:
+def full(**changes: Any) -> onec_order.Order:
     """An order with everything in it, one line."""
     line: dict[str, Any] = {"position": "Сварщик", "position_id": "p-1", "minutes": 60, "amount": Decimal(100)}
-    line |= {name: changes.pop(name) for name in list(changes) if name in onec.Line.model_fields}
+    line |= {name: changes.pop(name) for name in list(changes) if name in onec_order.Line.model_fields}
     values: dict[str, Any] = {
         "customer": "Ромашка",
         "manager": "Сидоров Вадим",
         "wanted": at(27),
-        "files": (onec.Attachment(name="a.txt", content=b"a"),),
+        "files": (onec_order.Attachment(name="a.txt", content=b"a"),),
     }
-    return order([], **values | changes).model_copy(update={"lines": (onec.Line(**line),)})
+    return order([], **values | changes).model_copy(update={"lines": (onec_order.Line(**line),)})
 
 
-def sent(works: Works, new: onec.Order, **changes: Any) -> Task:
+def sent(works: Works, new: onec_order.Order, **changes: Any) -> Task:
     """Send an order of one line; its task on the portal. What was written before is forgotten."""
     result = works.assign(new, **changes)[0]
     assert result.tasks[0].error is None and result.tasks[0].task_id is not None
@@ -42,7 +43,7 @@ def sent(works: Works, new: onec.Order, **changes: Any) -> Task:
     return works.portal.tasks[result.tasks[0].task_id]
 
 
-def again(works: Works, new: onec.Order, **changes: Any) -> tuple[str, tuple[str, ...], list[dict[str, Any]]]:
+def again(works: Works, new: onec_order.Order, **changes: Any) -> tuple[str, tuple[str, ...], list[dict[str, Any]]]:
     """Send an order again: the outcome of its line, all its warnings, and what was written."""
     works.clock.sleep(600)
     result = works.assign(new, **changes)[0]
@@ -274,7 +275,7 @@ def test_a_deleted_task_is_created_again_with_a_warning(works: Works) -> None:
 def test_a_finished_order_completes_its_tasks_and_writes_nothing_else(works: Works) -> None:
     """Whatever else changed in it; new lines and files are not made any more."""
     task = sent(works, full())
-    new_file = onec.Attachment(name="b.txt", content=b"b")
+    new_file = onec_order.Attachment(name="b.txt", content=b"b")
     outcome, warnings, writes = again(works, full(done=True, customer="Лютик", minutes=500.0, files=(new_file,)))
     assert ("completed", (), [{"method": "complete", "taskId": str(task.id)}]) == (outcome, warnings, writes)
     assert COMPLETED == works.portal.tasks[task.id].status
@@ -510,7 +511,7 @@ def test_a_portal_that_drops_keys_is_worked_by_the_ledger(works: Works) -> None:
 def test_a_new_file_is_attached_once_beside_the_old_one(works: Works) -> None:
     """By attach, never by writing the list."""
     task = sent(works, full())
-    new = onec.Attachment(name="b.txt", content=b"b")
+    new = onec_order.Attachment(name="b.txt", content=b"b")
     more = full(files=(*full().files, new))
     outcome, warnings, writes = again(works, more)
     assert ("updated", (), ["disk.folder.uploadfile", "files.attach"]) == (
@@ -541,7 +542,7 @@ def test_the_same_file_under_a_new_number_is_not_uploaded_again(works: Works) ->
 def test_a_changed_file_of_the_same_name_is_another_file(works: Works) -> None:
     """Both stay on the task."""
     task = sent(works, full())
-    changed = full(files=(onec.Attachment(name="a.txt", content=b"changed"),))
+    changed = full(files=(onec_order.Attachment(name="a.txt", content=b"changed"),))
     assert "updated" == again(works, changed)[0]
     assert 2 == len(works.portal.tasks[task.id].attachments)
 

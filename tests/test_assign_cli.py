@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, session
-from b24tools.sandbox import front, plant
+from b24tools import context
+from b24tools.cli import app
+from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 
 SAMPLE = Path(__file__).parent / "data" / "orders" / "sample.json"
 ENVELOPE = ["version", "command", "ok", "data", "warnings", "error"]
@@ -62,8 +63,8 @@ Run = Callable[..., Told]
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     """The plant on a port of this machine, in the settings."""
-    plant_portal = plant.build(session.now)
-    with front.serve(plant_portal) as url:
+    plant_portal = demo_company.build(context.now)
+    with server.serve(plant_portal) as url:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", plant_portal.webhook_url(url))
         monkeypatch.setenv("B24_REQUESTS_PER_SECOND", "1000")
         monkeypatch.setenv("B24_RETRY_SECONDS", "0")
@@ -78,7 +79,7 @@ def b24tools(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsys.readouterr()
-        status = cli.main([str(one) for one in arguments])
+        status = app.main([str(one) for one in arguments])
         return Told(status, *capsys.readouterr())
 
     return run
@@ -491,9 +492,9 @@ def test_a_data_folder_that_cannot_be_is_named(
 
 def test_another_run_at_work_is_waited_for_and_then_told(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
     """Exit 75: who holds the lock, since when."""
-    from b24tools import locks
+    from b24tools.core import locks
 
-    with locks.hold(tmp_path / "data", "assign", 1, session.now):
+    with locks.hold(tmp_path / "data", "assign", 1, context.now):
         told = b24tools("assign", SAMPLE)
     assert (75, True) == (told.status, f"process {os.getpid()}, since " in told.line)
     assert [] == portal.writes()
@@ -568,10 +569,10 @@ def test_a_huge_file_is_refused_without_reading_it_all(portal: Portal, tmp_path:
     with huge.open("wb") as stream:
         stream.truncate(200 * 1024 * 1024)
     script = (
-        "import resource, sys; from b24tools import cli, cli_assign;"
+        "import resource, sys; from b24tools.cli import app, assign;"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize();"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 150 * 2**20,) * 2);"
-        "sys.exit(cli.main(['assign', 'huge.json']))"
+        "sys.exit(app.main(['assign', 'huge.json']))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
     assert (2, b"huge.json: the order is larger than 64 MiB. Correct the order in 1C and send it again.\n") == (

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from b24tools import onec, store
+from b24tools.onec import order as onec_order
+from b24tools.store import database
 from tests.aftermath import (
     Killed,
     assert_sent_again_changes_nothing,
@@ -27,7 +28,7 @@ from tests.aftermath import (
 from tests.plant import Works, order
 
 
-def _finished() -> onec.Order:
+def _finished() -> onec_order.Order:
     return first_send(done=True)
 
 
@@ -35,8 +36,8 @@ def _finished() -> onec.Order:
 class Case:
     """What is sent, after what, and how many requests and transactions of the ledger an undisturbed run takes."""
 
-    sent: Callable[[], onec.Order]
-    before: tuple[Callable[[], onec.Order], ...]
+    sent: Callable[[], onec_order.Order]
+    before: tuple[Callable[[], onec_order.Order], ...]
     requests: int
     transactions: int
 
@@ -73,11 +74,11 @@ def undisturbed(name: str, **options: Any) -> Any:
 @contextmanager
 def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done: bool) -> Any:
     """The process dies right after (`done`) or instead of the ledger's `number`-th transaction."""
-    transaction = store.Store.transaction
+    transaction = database.Store.transaction
     count = 0
 
     @contextmanager
-    def deadly(self: store.Store) -> Any:
+    def deadly(self: database.Store) -> Any:
         nonlocal count
         count += 1
         if count == number and not done:
@@ -88,7 +89,7 @@ def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done:
             raise Killed
 
     with monkeypatch.context() as patch, suppress(Killed):
-        patch.setattr(store.Store, "transaction", deadly)
+        patch.setattr(database.Store, "transaction", deadly)
         yield
     assert count >= number
 
@@ -97,14 +98,14 @@ def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done:
 def test_these_are_all_the_points_a_run_can_die_at(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tables below leave out no request and no transaction."""
     works = prepared(name, tmp_path)
-    transaction, count = store.Store.transaction, 0
+    transaction, count = database.Store.transaction, 0
 
-    def counting(self: store.Store) -> Any:
+    def counting(self: database.Store) -> Any:
         nonlocal count
         count += 1
         return transaction(self)
 
-    monkeypatch.setattr(store.Store, "transaction", counting)
+    monkeypatch.setattr(database.Store, "transaction", counting)
     works.assign(CASES[name].sent())
     assert (CASES[name].requests, CASES[name].transactions) == (len(works.portal.log), count)
 
@@ -236,6 +237,6 @@ def test_a_task_of_another_order_with_the_same_number_is_not_taken(tmp_path: Pat
     assert 2 == len(picture(works.portal)["tasks"])
 
 
-def replace_id(sent: onec.Order, order_id: str) -> onec.Order:
+def replace_id(sent: onec_order.Order, order_id: str) -> onec_order.Order:
     """The same order under another id."""
     return sent.model_copy(update={"id": order_id})

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from b24tools.jobs.assign.pace import is_untouched
-from b24tools.models import Task
+from b24tools.assignment.recovery import is_untouched
+from b24tools.core.models import Task
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import COMPLETED, IN_PROGRESS
 from tests.aftermath import SKETCH, assert_sent_again_changes_nothing, killed_at, new_works

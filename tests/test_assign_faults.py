@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, locks, onec
-from b24tools.jobs.assign import run
-from b24tools.sandbox import plant
+from b24tools.core import errors, locks
+from b24tools.jobs import assign
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from tests.aftermath import (
     LETTER,
@@ -45,7 +46,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "refused": {"kind": "error", "code": "ERROR_CORE", "status": 400},
 }
 DONE_OR_TRY_LATER = ([0], [3], [75])
-PHOTO = onec.Attachment(name="фото.jpg", content=b"the photo")
+PHOTO = onec_order.Attachment(name="фото.jpg", content=b"the photo")
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
@@ -97,7 +98,7 @@ def test_a_dead_run_whose_request_is_carried_out_late_leaves_nothing_twice(
     expected = undisturbed("first")
     if when == "after the second run" and number == 4:
         # a minute later than a portal ever works: nothing can be known of it any more
-        expected = expected | {"projects": [plant.GROUP] * 2}
+        expected = expected | {"projects": [demo_company.GROUP] * 2}
     assert expected == picture(works.portal)
 
 
@@ -134,7 +135,7 @@ def test_a_project_in_the_making_is_waited_for_by_other_orders_too(tmp_path: Pat
     with killed_at(works.portal, 5, executed=False):
         works.assign(order([("Сварщик", 60)]))
     assert [0] == statuses(works, order([("Макетчик", 60)], id="another", number="1Ц-00000101"))
-    assert [plant.GROUP] == picture(works.portal)["projects"]
+    assert [demo_company.GROUP] == picture(works.portal)["projects"]
 
 
 SENT = order([("Сварщик", 60)])
@@ -150,7 +151,7 @@ def test_what_left_late_is_looked_for_as_long_as_the_portal_may_work_on_it(
     works.portal.faults.add(Fault("late", method=method, delay_s=50))
     assert [0] == statuses(works, SENT)
     works.portal.run_late()
-    assert ([[1]], [plant.GROUP]) == (
+    assert ([[1]], [demo_company.GROUP]) == (
         [[len(found)] for found in works.tasks_of(SENT).values()],
         picture(works.portal)["projects"],
     )
@@ -168,7 +169,7 @@ def test_the_next_run_counts_from_when_the_request_left_too(method: str, bare: b
     assert "late" == works.portal.log[-1].outcome
     assert [0] == statuses(works, SENT)
     works.portal.run_late()
-    assert [plant.GROUP] == picture(works.portal)["projects"]
+    assert [demo_company.GROUP] == picture(works.portal)["projects"]
     assert [1] == [len(found) for found in works.tasks_of(SENT).values()]
 
 
@@ -208,7 +209,7 @@ def test_the_progress_of_a_large_order_knows_its_end(tmp_path: Path) -> None:
     large = order([("Сварщик", 5)] * 60)
     with works.tools() as tools:
         pace = replace(tools.pace, progress=lambda stage, done, total: seen.append((stage, done, total)))
-        run.orders([large], replace(tools, pace=pace), rules())
+        assign.orders([large], replace(tools, pace=pace), rules())
     assert [("tasks", 49, 60), ("tasks", 60, 60)] == seen
 
 

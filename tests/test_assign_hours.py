@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from b24tools.jobs.assign.result import OrderResult
-from b24tools.planning.calendar import DAY_OFF, DayRule
-from b24tools.planning.own_days import OwnDays
+from b24tools.assignment.report import OrderResult
+from b24tools.scheduling.calendar import DAY_OFF, DayRule
+from b24tools.scheduling.calendar_file import OwnDays
 from tests.plant import MOSCOW, Works, order
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, cli_assign, session
-from b24tools.jobs.assign import inbox as inbox_module
-from b24tools.sandbox import front, plant
+from b24tools import context
+from b24tools.cli import app, assign
+from b24tools.cli import order_folder as inbox_module
+from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 
 SAMPLE = Path(__file__).parent / "data" / "orders" / "sample.json"
 OLD_S = 100
@@ -24,8 +25,8 @@ OLD_S = 100
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     """The plant on a port of this machine, in the settings."""
-    plant_portal = plant.build(session.now)
-    with front.serve(plant_portal) as url:
+    plant_portal = demo_company.build(context.now)
+    with server.serve(plant_portal) as url:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", plant_portal.webhook_url(url))
         monkeypatch.setenv("B24_REQUESTS_PER_SECOND", "1000")
         monkeypatch.setenv("B24_RETRY_SECONDS", "0")
@@ -54,7 +55,7 @@ def drop(folder: Path, name: str, *, age_s: float = OLD_S, text: str | None = No
 
 def take(folder: Path, *options: str) -> int:
     """One run of cron."""
-    return cli.main([*options, "assign", "--inbox", str(folder)])
+    return app.main([*options, "assign", "--inbox", str(folder)])
 
 
 def tree(folder: Path) -> list[str]:
@@ -98,7 +99,7 @@ def test_files_from_a_computer_whose_clock_is_ahead_are_taken_when_they_hold_sti
         os.utime(touched, (ahead, ahead))
         gone.unlink(missing_ok=True)
 
-    monkeypatch.setattr(cli_assign.time, "sleep", sleep)
+    monkeypatch.setattr(assign.time, "sleep", sleep)
     assert 0 == take(folder)
     assert ["done/seconds.json", "done/still.json", "growing.json", "touched.json"] == tree(folder)
     assert [inbox_module.QUIET_S] == slept[:1]
@@ -109,7 +110,7 @@ def test_a_fresh_file_makes_nobody_wait(portal: Portal, folder: Path, monkeypatc
     drop(folder, "a.json")
     drop(folder, "fresh.json", age_s=2)
     slept: list[float] = []
-    monkeypatch.setattr(cli_assign.time, "sleep", slept.append)
+    monkeypatch.setattr(assign.time, "sleep", slept.append)
     assert (0, []) == (take(folder), slept)
 
 
@@ -217,7 +218,7 @@ def test_quiet_keeps_to_itself_what_is_tried_again(
 ) -> None:
     """Neither a table nor a line while the snapshots are fresh."""
     drop(folder, "a.json")
-    monkeypatch.setattr(session.Session, "is_fresh", lambda self: True)
+    monkeypatch.setattr(context.Session, "is_fresh", lambda self: True)
     portal.faults.add(Fault("limit", method="tasks.task.add", times=50))
     assert 75 == take(folder, "-q")
     assert ("", "") == tuple(capsys.readouterr())
@@ -264,14 +265,14 @@ def test_a_file_written_anew_while_it_is_done_stays(
 ) -> None:
     """The new writing has not been read: it is the next run's."""
     drop(folder, "a.json")
-    really = cli_assign.run.orders
+    really = assign.run.orders
 
     def slowly(*arguments: Any, **options: Any) -> Any:
         results = really(*arguments, **options)
         drop(folder, "a.json", age_s=50, Контрагент="Лютик")
         return results
 
-    monkeypatch.setattr(cli_assign.run, "orders", slowly)
+    monkeypatch.setattr(assign.run, "orders", slowly)
     assert 0 == take(folder)
     assert ["a.json"] == tree(folder)
     monkeypatch.undo()
@@ -291,7 +292,7 @@ def test_a_file_that_cannot_be_moved_is_told_after_the_work(
     (folder / "done").write_text("", encoding="utf-8")
     drop(folder, "a.json")
     drop(folder, "b.json")
-    assert 3 == cli.main(["assign", "--inbox", str(folder), "--json"])
+    assert 3 == app.main(["assign", "--inbox", str(folder), "--json"])
     out, err = capsys.readouterr()
     assert ["created", "created"] == [one["outcome"] for one in json.loads(out)["data"]]
     assert 2 == err.count("was handled but cannot be moved")
@@ -302,16 +303,16 @@ def test_many_files_are_done_in_portions_and_told_at_once(
     portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One JSON object for all of them; a portal that breaks down midway leaves the rest."""
-    monkeypatch.setattr(cli_assign, "INBOX_FILES", 3)
+    monkeypatch.setattr(assign, "INBOX_FILES", 3)
     for number in range(7):
         drop(folder, f"{number}.json", age_s=100 - number)
-    assert 0 == cli.main(["assign", "--inbox", str(folder), "--json"])
+    assert 0 == app.main(["assign", "--inbox", str(folder), "--json"])
     found = json.loads(capsys.readouterr().out)
     assert [f"{number}.json" for number in range(7)] == [one["order"]["number"] for one in found["data"]]
     for number in range(7, 11):
         drop(folder, f"{number}.json", age_s=100 - number)
     portal.faults.add(Fault("limit", times=99, skip=2))
-    assert 3 == cli.main(["assign", "--inbox", str(folder), "--json"])
+    assert 3 == app.main(["assign", "--inbox", str(folder), "--json"])
     found = json.loads(capsys.readouterr().out)
     assert (3, "portal_busy", ["10.json"]) == (
         len(found["data"]),
@@ -322,6 +323,6 @@ def test_many_files_are_done_in_portions_and_told_at_once(
 
 def test_json_of_an_empty_inbox_is_an_empty_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One object, as always."""
-    assert 0 == cli.main(["assign", "--inbox", str(folder), "--json"])
+    assert 0 == app.main(["assign", "--inbox", str(folder), "--json"])
     expected = {"version": 1, "command": "assign", "ok": True, "data": [], "warnings": [], "error": None}
     assert expected == json.loads(capsys.readouterr().out)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from b24tools import cli, store
-from b24tools.jobs.assign import run
-from b24tools.sandbox import front
+from b24tools.cli import app
+from b24tools.jobs import assign
+from b24tools.sandbox import server
+from b24tools.store import database as store_database
 from tests.aftermath import assert_sent_again_changes_nothing, first_send, new_works, picture
 from tests.plant import Works, rules
 from tests.test_assign_crash import CASES, prepared, undisturbed
@@ -30,14 +31,14 @@ def at_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
     """A plant on a port, the environment set to it, an order in a file."""
     works = new_works(tmp_path / "data")
     (tmp_path / "order.json").write_text(json.dumps(ORDER))
-    with front.serve(works.portal) as base:
+    with server.serve(works.portal) as base:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", works.portal.webhook_url(base))
         yield works
 
 
 def assert_one_task(works: Works) -> None:
     """Sent again without trouble."""
-    assert 0 == cli.main(["-q", "assign", "order.json"])
+    assert 0 == app.main(["-q", "assign", "order.json"])
     assert 1 == len(picture(works.portal)["tasks"])
 
 
@@ -50,7 +51,7 @@ def test_a_disk_that_runs_full_ends_in_one_set_of_tasks(pages: int, tmp_path: Pa
         (count,) = tools.store._db.execute("PRAGMA page_count").fetchone()
         tools.store._db.execute(f"PRAGMA max_page_count = {count + pages}")
         try:
-            run.orders([first_send(number="Ц" * 900)], tools, rules())
+            assign.orders([first_send(number="Ц" * 900)], tools, rules())
         except sqlite3.OperationalError as error:
             assert "database or disk is full" == str(error)
     works.clock.now += timedelta(seconds=1)
@@ -67,9 +68,9 @@ def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
 ) -> None:
     """Also when the tasks were made and the ledger could not be told."""
     works = prepared("first", tmp_path)
-    transaction, count = store.Store.transaction, 0
+    transaction, count = store_database.Store.transaction, 0
 
-    def full(self: store.Store) -> AbstractContextManager[None]:
+    def full(self: store_database.Store) -> AbstractContextManager[None]:
         nonlocal count
         count += 1
         if count >= number:
@@ -77,7 +78,7 @@ def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
         return transaction(self)
 
     with monkeypatch.context() as patch, pytest.raises(sqlite3.OperationalError):
-        patch.setattr(store.Store, "transaction", full)
+        patch.setattr(store_database.Store, "transaction", full)
         works.assign(first_send())
     works.clock.now += timedelta(seconds=1)
     assert [0] == [one.exit_status for one in works.assign(first_send())]
@@ -99,7 +100,7 @@ def test_a_database_that_becomes_read_only_ends_in_one_set_of_tasks(moment: str,
 
         works.portal.handle = lock_up  # type: ignore[method-assign, assignment]
         with pytest.raises(sqlite3.OperationalError, match="attempt to write a readonly database"):
-            run.orders([first_send()], tools, rules())
+            assign.orders([first_send()], tools, rules())
     works.portal.handle = handle  # type: ignore[method-assign]
     works.clock.now += timedelta(seconds=1)
     assert [0] == [one.exit_status for one in works.assign(first_send())]
@@ -111,11 +112,11 @@ def test_a_database_that_another_program_holds_is_told_of_with_try_later(
 ) -> None:
     """Exit status 75, one line, nothing written to the portal."""
     database = tmp_path / "data" / "b24tools.db"
-    store.open_store(database).close()
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    store_database.open_store(database).close()
+    monkeypatch.setattr(store_database, "BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert 75 == cli.main(["assign", "order.json"])
+        assert 75 == app.main(["assign", "order.json"])
     expected = f"the database {database} cannot be used: database is locked. {WAIT}\n"
     assert (expected, []) == (capsys.readouterr().err, at_the_door.portal.writes())
     assert_one_task(at_the_door)
@@ -126,14 +127,14 @@ def test_a_full_disk_is_told_of_in_one_line(
 ) -> None:
     """Exit status 1: a person must act."""
     database = tmp_path / "data" / "b24tools.db"
-    store.open_store(database).close()
+    store_database.open_store(database).close()
 
-    def fail(self: store.Store, *args: object) -> None:
+    def fail(self: store_database.Store, *args: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.Store, "mark_sent", fail)
-        assert 1 == cli.main(["assign", "order.json"])
+        patch.setattr(store_database.Store, "mark_sent", fail)
+        assert 1 == app.main(["assign", "order.json"])
     expected = f"the database {database} cannot be used: database or disk is full. {HINT}\n"
     assert (expected, []) == (capsys.readouterr().err, at_the_door.portal.writes())
     assert_one_task(at_the_door)
@@ -144,7 +145,7 @@ def test_a_file_in_place_of_the_folder_is_told_of_in_one_line(
 ) -> None:
     """Exit status 2: the setting is wrong."""
     (tmp_path / "data").write_text("not a folder")
-    assert 2 == cli.main(["assign", "order.json"])
+    assert 2 == app.main(["assign", "order.json"])
     told = capsys.readouterr().err
     assert (1, True, []) == (told.count("\n"), told.endswith(f"{HINT}\n"), at_the_door.portal.writes())
 
@@ -158,7 +159,7 @@ def test_a_folder_that_may_not_be_written_is_told_of_in_one_line(
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(mode)
     try:
-        assert 2 == cli.main(["assign", "order.json"])
+        assert 2 == app.main(["assign", "order.json"])
     finally:
         (tmp_path / "data").chmod(0o700)
     told = capsys.readouterr().err
@@ -173,7 +174,7 @@ def test_a_broken_database_is_told_of_and_left_as_it_is(
     (tmp_path / "data").mkdir()
     database = tmp_path / "data" / "b24tools.db"
     database.write_bytes(b"this is no database" * 100)
-    assert 2 == cli.main(["assign", "order.json"])
+    assert 2 == app.main(["assign", "order.json"])
     expected = f"the database {database} cannot be used: file is not a database. {BROKEN}\n"
     assert (expected, b"this is no database" * 100) == (capsys.readouterr().err, database.read_bytes())
     assert [] == at_the_door.portal.log

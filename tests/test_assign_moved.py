@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, errors, onec, store
-from b24tools.sandbox import front, plant
+from b24tools.cli import app
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.records import Group
+from b24tools.store import database
 from tests.aftermath import (
     ESTIMATE,
     FOLDER,
@@ -43,13 +46,13 @@ def sent_before(folder: Path, **options: Any) -> Works:
 
 def task_ids(works: Works) -> list[int]:
     """Our tasks, by title, for a portal with keys and without."""
-    titles = {onec.title(SENT, line) for line in SENT.lines}
+    titles = {onec_order.title(SENT, line) for line in SENT.lines}
     return [task.id for task in works.portal.tasks if task.title in titles]
 
 
 def project(works: Works) -> Group:
     """The project for our tasks."""
-    return next(one for one in works.portal.groups.values() if one.name == plant.GROUP)
+    return next(one for one in works.portal.groups.values() if one.name == demo_company.GROUP)
 
 
 def drop_object(works: Works, name: str) -> None:
@@ -129,9 +132,9 @@ def test_what_people_did_does_not_hinder_a_changed_order(
     assert ["updated"] * 3 + ["created"] == [task.outcome for task in result.tasks]
     assert before == [task.task_id for task in result.tasks[:3]]
     new = works.portal.tasks[result.tasks[3].task_id or 0]
-    assert (plant.GROUP, 3) == (works.portal.groups[new.group].name, len(new.attachments))
+    assert (demo_company.GROUP, 3) == (works.portal.groups[new.group].name, len(new.attachments))
     assert [3, 3, 3] == [len(works.portal.tasks[one].attachments) for one in before]
-    assert [plant.GROUP] == [one.name for one in works.portal.groups.values() if one.name == plant.GROUP]
+    assert [demo_company.GROUP] == [one.name for one in works.portal.groups.values() if one.name == demo_company.GROUP]
     assert_sent_again_changes_nothing(works, more)
 
 
@@ -255,20 +258,20 @@ def test_the_database_of_one_portal_does_not_meet_another(
     file = tmp_path / "order.json"
     lines = [{"Должность": line.position, "Время": line.minutes} for line in SENT.lines]
     file.write_text(json.dumps({"ИдентификаторЗаказа": SENT.id, "НомерЗаказа": SENT.number, "Калькуляция": lines}))
-    with front.serve(works.portal) as base:
+    with server.serve(works.portal) as base:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", works.portal.webhook_url(base))
         host = base.removeprefix("http://")
-        assert 2 == cli.main(["assign", str(file)])
+        assert 2 == app.main(["assign", str(file)])
         assert (
             f"the database is about the portal portal.example, but the webhook leads to {host}. "
             f"For another portal set another B24_DATA_DIR; if the portal was renamed, run "
             f"`b24tools config portal_host {host}`.\n"
         ) in capsys.readouterr().err
         assert [] == works.portal.log
-        assert 0 == cli.main(["config", "portal_host", host])
-        assert 0 == cli.main(["assign", str(file), "--json"])
+        assert 0 == app.main(["config", "portal_host", host])
+        assert 0 == app.main(["assign", str(file), "--json"])
     assert 3 == len(task_ids(works))
-    with closing(store.open_copy(tmp_path / "data" / "b24tools.db")) as opened:
+    with closing(database.open_copy(tmp_path / "data" / "b24tools.db")) as opened:
         assert opened.setting("portal_host") == host
 
 
@@ -280,7 +283,7 @@ def test_a_restored_portal_gives_an_id_again_and_it_means_another_task(done: boo
     """Made anew, the portal has another order's task under the ledger's id: that one is left alone."""
     works = new_works(tmp_path)
     first = works.assign(order())[0].tasks[0].task_id
-    works.portal = plant.build(works.clock)
+    works.portal = demo_company.build(works.clock)
     other = order([("Макетчик", 60)], id="22222222-2222-3333-4444-555555555555", number="1Ц-00000200")
     assert first == works.assign(other)[0].tasks[0].task_id
     before = copy.copy(works.portal.tasks[first or 0])
@@ -296,7 +299,7 @@ def test_an_id_that_came_back_is_no_task_of_a_removed_line(tmp_path: Path) -> No
     """The order has lost the line, and the portal its task: another order's task of that id is not named."""
     works = new_works(tmp_path)
     works.assign(order([("Макетчик", 60), ("Сварщик", 60)]))
-    works.portal = plant.build(works.clock)
+    works.portal = demo_company.build(works.clock)
     other = order([("Монтажник", 60), ("Монтажник", 60)], id="22222222-2222-3333-4444-555555555555", number="1Ц-2")
     works.assign(other)
     assert ["Сварщик"] == [task.position for task in works.assign(order())[0].tasks]

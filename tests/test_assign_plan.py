@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, onec
-from b24tools.jobs.assign.result import TaskResult
-from b24tools.sandbox import plant
+from b24tools.assignment.report import TaskResult
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import DEFERRED, IN_PROGRESS
 from tests.plant import MOSCOW, Works, order
@@ -28,7 +29,7 @@ def alone(works: Works, position: str = "Резчик", last_name: str = "Пер
 
 def join(works: Works, last_name: str, position: str = "Резчик") -> int:
     """One more person for a position; the id."""
-    return works.portal.add_user("Иван", last_name, departments=[plant.department(works.portal, position).id]).id
+    return works.portal.add_user("Иван", last_name, departments=[demo_company.department(works.portal, position).id]).id
 
 
 def plan(works: Works, minutes: float = 60, position: str = "Резчик", **changes: Any) -> TaskResult:
@@ -317,7 +318,7 @@ def test_no_working_time_at_all_fails_the_line_with_the_mend(works: Works) -> No
 
 def test_an_owner_who_is_no_administrator_is_refused(works: Works) -> None:
     """Half of the tasks would be unseen; nothing is written."""
-    from b24tools import errors
+    from b24tools.core import errors
 
     works.portal.owner.admin = False
     with pytest.raises(errors.PortalDenied) as caught:
@@ -338,14 +339,14 @@ def test_an_owner_who_is_no_administrator_may_be_allowed(works: Works) -> None:
 # requests
 
 
-def spent(works: Works, *orders: onec.Order, **changes: Any) -> int:
+def spent(works: Works, *orders: onec_order.Order, **changes: Any) -> int:
     """How many HTTP requests a run takes."""
     before = len(works.portal.log)
     works.assign(*orders, **changes)
     return len(works.portal.log) - before
 
 
-def six_lines(number: int = 1, *, files: int = 1) -> onec.Order:
+def six_lines(number: int = 1, *, files: int = 1) -> onec_order.Order:
     """An order like the sample's."""
     positions = ("Макетчик", "Печатник/плотер", "Фрезеровщик", "Сварщик", "Монтажник", "Поклейщик")
     return order(
@@ -353,13 +354,13 @@ def six_lines(number: int = 1, *, files: int = 1) -> onec.Order:
         id=f"order-{number}",
         number=f"1Ц-{number:08}",
         manager="Сидоров Вадим",
-        files=tuple(onec.Attachment(name=f"{one}.txt", content=b"%d" % one) for one in range(files)),
+        files=tuple(onec_order.Attachment(name=f"{one}.txt", content=b"%d" % one) for one in range(files)),
     )
 
 
 def many_open(works: Works, count: int) -> None:
     """Open tasks for the plant's people."""
-    people = [user.id for user in works.portal.users.values() if user.position in plant.SHOPS and user.active]
+    people = [user.id for user in works.portal.users.values() if user.position in demo_company.SHOPS and user.active]
     for number in range(count):
         works.portal.add_task(f"Т{number}", responsible=people[number % len(people)], creator=1, time_estimate=900)
 
@@ -384,7 +385,7 @@ def test_the_first_order_of_all_takes_six_requests(works: Works, open_tasks: int
 
 def test_the_people_of_a_big_company_take_two_requests(works: Works) -> None:
     """The first twenty pages tell how many there are: the other six go together."""
-    shop = plant.department(works.portal, "Сварщик")
+    shop = demo_company.department(works.portal, "Сварщик")
     for number in range(1250):
         works.portal.add_user("Имя", f"Фамилия{number}", departments=[shop.id])
     works.assign(six_lines(1, files=0))

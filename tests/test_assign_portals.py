@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from b24tools import onec
-from b24tools.jobs.assign.result import OrderResult
+from b24tools.assignment.report import OrderResult
+from b24tools.onec import order as onec_order
 from b24tools.sandbox.faults import Fault
 from tests.aftermath import ESTIMATE, FIRST_LINES, SKETCH, WANTED, Killed, new_works, picture, second_send
 from tests.plant import Works, order
@@ -26,12 +26,12 @@ WIDTHS: dict[str, dict[str, Any]] = {
 }
 
 
-def spelt(spelling: str, **changes: Any) -> onec.Order:
+def spelt(spelling: str, **changes: Any) -> onec_order.Order:
     """Six lines and two files, in an order whose ids are spelt so."""
     names = dict.fromkeys(name for name, _minutes in FIRST_LINES)
     ids = {name: f"{number:08x}-1111-2222-3333-444444444444" for number, name in enumerate(names, 1)}
     lines = tuple(
-        onec.Line(position=name, position_id=spelling.replace(GUID, ids[name]), minutes=minutes)
+        onec_order.Line(position=name, position_id=spelling.replace(GUID, ids[name]), minutes=minutes)
         for name, minutes in FIRST_LINES
     )
     values: dict[str, Any] = {"files": (SKETCH, ESTIMATE), "wanted": WANTED, "customer": "ООО «Ромашка»"}
@@ -128,8 +128,8 @@ def test_a_description_edited_by_hand_is_left_and_said(tmp_path: Path) -> None:
     assert "Сначала позвонить" == works.portal.tasks[task_id].description
 
 
-def line(position: str, minutes: float, position_id: str | None = None) -> onec.Line:
-    return onec.Line(position=position, minutes=minutes, position_id=position_id)
+def line(position: str, minutes: float, position_id: str | None = None) -> onec_order.Line:
+    return onec_order.Line(position=position, minutes=minutes, position_id=position_id)
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["ledger", "no ledger"])
@@ -488,7 +488,7 @@ def test_a_line_that_a_dead_run_only_planned_is_compared_with_the_task_that_is_f
         tools.store.save_order(changed.id, changed.number, works.clock())
         known = next(iter(tools.store.ledger(["two"]).values()))
         planned = {"onec": {**known.sent_values["onec"], "title": "Сварщик: 1Ц-00000100", "minutes": 90.0}}
-        row = replace(known, key=onec.line_keys(changed)[0], order_id=changed.id, title="Сварщик: 1Ц-00000100")
+        row = replace(known, key=onec_order.line_keys(changed)[0], order_id=changed.id, title="Сварщик: 1Ц-00000100")
         tools.store.save_ledger([replace(row, state="planned", task_id=None, sent_values=planned, estimate_s=5400)])
     for outcome in ("updated", "unchanged", "unchanged"):
         works.clock.now += timedelta(minutes=2)

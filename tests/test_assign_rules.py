@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, onec
-from b24tools.sandbox import plant
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import demo_company
 from tests.plant import MOSCOW, Works, order
 
 
@@ -20,12 +21,12 @@ def at(day: int, hour: int = 0, minute: int = 0, month: int = 11) -> datetime:
     return datetime(2026, month, day, hour, minute, tzinfo=MOSCOW)
 
 
-def line(position: str = "Сварщик", minutes: float = 60, **values: Any) -> onec.Line:
+def line(position: str = "Сварщик", minutes: float = 60, **values: Any) -> onec_order.Line:
     """A line of a costing."""
-    return onec.Line(position=position, minutes=minutes, **values)
+    return onec_order.Line(position=position, minutes=minutes, **values)
 
 
-def lined(*lines: onec.Line, **values: Any) -> onec.Order:
+def lined(*lines: onec_order.Line, **values: Any) -> onec_order.Order:
     """An order of these lines."""
     return order([], **values).model_copy(update={"lines": lines})
 
@@ -72,14 +73,17 @@ def test_a_whole_task_is_stored_as_the_rules_say(works: Works) -> None:
         customer="ООО «Ромашка»",
         manager="Сидоров Вадим",
         wanted=at(27),
-        files=(onec.Attachment(name="чертёж.pdf", content=b"one"), onec.Attachment(name="b.txt", content=b"two")),
+        files=(
+            onec_order.Attachment(name="чертёж.pdf", content=b"one"),
+            onec_order.Attachment(name="b.txt", content=b"two"),
+        ),
     )
     result = works.assign(new)[0]
     assert {
         "title": "Сварщик: 1Ц-00000069",
         "description": "Заказчик: ООО «Ромашка»\nСумма: 1\u00a0080,25\nДата сдачи: 27.11.2026",
-        "creator": plant.person(works.portal, "Авдеев").id,
-        "responsible": plant.person(works.portal, "Исаев").id,
+        "creator": demo_company.person(works.portal, "Авдеев").id,
+        "responsible": demo_company.person(works.portal, "Исаев").id,
         "group": 1,
         "status": 2,
         "xml_id": "1c:b7c57163-8c5d-11ef-905d-a41731192b22:a9012d957d",
@@ -91,7 +95,7 @@ def test_a_whole_task_is_stored_as_the_rules_say(works: Works) -> None:
         "task_control": False,
         "match_work_time": False,
         "accomplices": (),
-        "auditors": (plant.person(works.portal, "Сидоров").id,),
+        "auditors": (demo_company.person(works.portal, "Сидоров").id,),
         "tags": (),
         "files": ["чертёж (1Ц-00000069, 7692c3ad).pdf", "b (1Ц-00000069, 3fc4ccfe).txt"],
     } == stored(works, result.tasks[0].task_id)
@@ -205,7 +209,7 @@ def test_all_departments_of_a_person_count(works: Works) -> None:
 
 def test_excluded_people_get_nothing(works: Works) -> None:
     """excluded_users: the other welders take over."""
-    excluded = frozenset({plant.person(works.portal, "Исаев").id})
+    excluded = frozenset({demo_company.person(works.portal, "Исаев").id})
     assert chosen(works, "Сварщик", excluded=excluded) == "Лебедев"
 
 
@@ -235,7 +239,7 @@ def test_a_position_without_a_department_fails_alone_and_names_the_nearest(works
 
 def test_the_fallback_user_takes_what_has_no_department_with_a_warning(works: Works) -> None:
     """B24_FALLBACK_USER; the warning names the nearest department."""
-    boss = plant.person(works.portal, "Авдеев")
+    boss = demo_company.person(works.portal, "Авдеев")
     task = works.assign(order([("Сварщег", 60)]), fallback_user=boss.id)[0].tasks[0]
     assert ("created", (boss.id, "Борис Авдеев"), None) == (task.outcome, task.responsible, task.department)
     assert task.warnings == (
@@ -245,7 +249,7 @@ def test_the_fallback_user_takes_what_has_no_department_with_a_warning(works: Wo
 
 def test_the_fallback_user_may_work_outside_production(works: Works) -> None:
     """And that person's own open work counts: it is read as well."""
-    chief = plant.person(works.portal, "Громова")
+    chief = demo_company.person(works.portal, "Громова")
     works.portal.add_task("Отчёт", responsible=chief.id, time_estimate=7200, creator=1)
     task = works.assign(order([("Водитель", 60)]), fallback_user=chief.id)[0].tasks[0]
     assert ((chief.id, "Наталья Громова"), at(23, 11)) == (task.responsible, task.start)
@@ -324,7 +328,7 @@ def test_a_pin_for_a_position_that_no_order_has_is_said(works: Works) -> None:
 
 def test_the_creator_is_the_active_head_of_the_orders_department(works: Works) -> None:
     """Wherever in the company that department is."""
-    works.portal.departments[3].head = plant.person(works.portal, "Тихонова").id
+    works.portal.departments[3].head = demo_company.person(works.portal, "Тихонова").id
     result = works.assign(order(department=" менеджеры "))[0]
     assert "Тихонова" == surname(works, stored(works, result.tasks[0].task_id)["creator"])
 
@@ -356,7 +360,7 @@ def test_the_webhooks_owner_creates_where_there_is_no_active_head(works: Works, 
 def test_the_manager_watches_the_task(works: Works, manager: str) -> None:
     """In every form 1C may have the name."""
     result = works.assign(order(manager=manager))[0]
-    assert (plant.person(works.portal, "Сидоров").id,) == stored(works, result.tasks[0].task_id)["auditors"]
+    assert (demo_company.person(works.portal, "Сидоров").id,) == stored(works, result.tasks[0].task_id)["auditors"]
 
 
 @pytest.mark.parametrize(
@@ -487,7 +491,7 @@ def test_text_that_a_batch_would_replace_arrives_unharmed(works: Works, place: s
     """`$result[…]` and its kin, wherever 1C may have them; and the second send finds everything again."""
     changes: dict[str, Any] = {} if place in ("position", "file") else {place: REFERENCE}
     if place == "file":
-        changes["files"] = (onec.Attachment(name=REFERENCE + ".txt", content=b"x"),)
+        changes["files"] = (onec_order.Attachment(name=REFERENCE + ".txt", content=b"x"),)
     if place == "position":
         shop = works.portal.add_department(REFERENCE, parent=4)
         works.portal.add_user("Иван", "Первый", departments=[shop.id])
@@ -495,9 +499,9 @@ def test_text_that_a_batch_would_replace_arrives_unharmed(works: Works, place: s
     result = works.assign(new)[0]
     assert ("created", None) == (result.outcome, result.tasks[0].error)
     found = stored(works, result.tasks[0].task_id)
-    assert (onec.title(new, new.lines[0]), onec.line_keys(new)[0]) == (found["title"], found["xml_id"])
-    assert onec.description(new, new.lines[0], True) == found["description"]
-    assert [onec.stored_name(new.number, file) for file in new.files] == found["files"]
+    assert (onec_order.title(new, new.lines[0]), onec_order.line_keys(new)[0]) == (found["title"], found["xml_id"])
+    assert onec_order.description(new, new.lines[0], True) == found["description"]
+    assert [onec_order.stored_name(new.number, file) for file in new.files] == found["files"]
     assert "unchanged" == works.assign(new)[0].outcome
 
 
@@ -560,7 +564,7 @@ def test_an_order_without_lines_alone_writes_nothing(works: Works) -> None:
 
 def test_a_dry_run_plans_what_the_real_run_does(works: Works) -> None:
     """Same people, same slots; nothing written, neither to the portal nor to the data folder."""
-    new = order([("Сварщик", 60), ("Сварщик", 90), ("Нет", 5)], files=(onec.Attachment(name="a", content=b"a"),))
+    new = order([("Сварщик", 60), ("Сварщик", 90), ("Нет", 5)], files=(onec_order.Attachment(name="a", content=b"a"),))
     planned = works.assign(new, dry_run=True)[0]
     assert [] == works.portal.writes()
     assert not (works.folder / "b24tools.db").exists()
@@ -591,7 +595,7 @@ def test_work_does_not_go_to_whoever_changed_the_department_since_the_people_wer
     shop = works.portal.add_department("Резчик", parent=4)
     cutter = works.portal.add_user("Иван", "Резчиков", departments=[shop.id])
     assert "Резчиков" == chosen(works, "Резчик")
-    cutter.departments = [plant.department(works.portal, "Сварщик").id]
+    cutter.departments = [demo_company.department(works.portal, "Сварщик").id]
     task = works.assign(order([("Резчик", 60)], id="second", number="2"), fallback_user=1)[0].tasks[0]
     assert task.responsible is not None and 1 == task.responsible[0]
 
@@ -627,7 +631,7 @@ def test_an_owner_who_is_no_administrator_creates_the_tasks_himself(works: Works
 def test_only_the_orders_with_files_fail_where_the_storage_is_shut(works: Works) -> None:
     """The webhook has no scope for the disk."""
     works.portal.scopes.discard("disk")
-    with_file = order(id="second", number="2", files=(onec.Attachment(name="a.txt", content=b"a"),))
+    with_file = order(id="second", number="2", files=(onec_order.Attachment(name="a.txt", content=b"a"),))
     plain, filed = works.assign(order(), with_file)
     assert ["created", "failed"] == [plain.outcome, filed.outcome]
     assert isinstance(filed.tasks[0].error, errors.PortalDenied)
@@ -638,7 +642,7 @@ def test_only_the_orders_with_files_fail_where_the_storage_is_shut(works: Works)
 def test_a_failed_order_is_never_ready(works: Works) -> None:
     """It has a plan, but no task."""
     works.portal.scopes.discard("disk")
-    new = order(wanted=at(23), wanted_is_day=True, files=(onec.Attachment(name="a.txt", content=b"a"),))
+    new = order(wanted=at(23), wanted_is_day=True, files=(onec_order.Attachment(name="a.txt", content=b"a"),))
     (result,) = works.assign(new)
     assert ("failed", None, 0) == (result.outcome, result.finish, result.late_s)
 
@@ -646,7 +650,7 @@ def test_a_failed_order_is_never_ready(works: Works) -> None:
 def test_an_archived_project_of_the_same_name_is_not_used(works: Works) -> None:
     """Though its id is lower."""
     works.portal.groups[1].closed = True
-    other = works.portal.add_group(plant.GROUP, owner=1)
+    other = works.portal.add_group(demo_company.GROUP, owner=1)
     (task,) = works.assign(order())[0].tasks
     assert other.id == stored(works, task.task_id)["group"]
 
@@ -715,7 +719,7 @@ def test_a_department_made_after_its_order_failed_is_seen_at_once(works: Works) 
 def test_a_department_renamed_while_cached_is_looked_up_once(works: Works) -> None:
     """The new name is found by reading the departments anew; a name that is nowhere is given up after that."""
     works.assign(order())
-    plant.department(works.portal, "Фрезеровщик").name = "Резчик"
+    demo_company.department(works.portal, "Фрезеровщик").name = "Резчик"
     works.portal.log.clear()
     new, old = (works.assign(order([(name, 60)], id=name, number=name))[0].tasks[0] for name in ("Резчик", "Маляр"))
     assert ("created", "failed") == (new.outcome, old.outcome)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from b24tools import locks
-from b24tools.onec import make_key
+from b24tools.core import locks
+from b24tools.onec.order import make_key
 from tests.aftermath import FOLDER
 from tests.programs import Shop, end, open_shop, wait_for
 

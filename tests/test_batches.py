@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from b24tools import errors
-from b24tools.bitrix.batches import Reference
-from b24tools.bitrix.client import Client, Command, Item, is_batchable
-from b24tools.bitrix.throttle import Throttle
+from b24tools.bitrix24.batch import Reference
+from b24tools.bitrix24.client import Client, Command, Item, is_batchable
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import errors
 from tests.scripted import SECRET, START, FakeTime, Script, batch_answer, error, ok, open_client
 
 LIMIT = {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from b24tools import server_board, session
-from b24tools.sandbox import plant
-from b24tools.server_door import Access
+from b24tools import context
+from b24tools.sandbox import demo_company
+from b24tools.server.middleware import Access
+from b24tools.server.routes import leaderboard
 from tests import closed
 from tests.serving import BOARD, SERVE, Served, serving
 
@@ -25,7 +26,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """With two weeks of a small plant, for this machine only."""
     folder = tmp_path_factory.mktemp("board")
     closed.main(folder)
-    with serving(plant.build(session.now), folder, Access(host="127.0.0.1")) as opened:
+    with serving(demo_company.build(context.now), folder, Access(host="127.0.0.1")) as opened:
         yield opened
 
 
@@ -76,7 +77,7 @@ def test_only_its_own_script_and_style_may_run(filled: Served) -> None:
 
 def test_nothing_in_the_setup_ends_its_element() -> None:
     """Whatever the words hold."""
-    page = server_board.Page()
+    page = leaderboard.Page()
     told = {"words": {"new": "</script><script>alert(1)</script><!--"}}
 
     content = bytes(page.answer(closed.THIS, "tasks", "auto", told).body).decode()
@@ -141,7 +142,7 @@ def test_what_has_not_changed_is_not_sent_again(filled: Served) -> None:
 
 def test_the_board_opens_with_either_token(tmp_path: Any) -> None:
     """As the password of HTTP Basic, which a browser can send; not in the address, which is written down everywhere."""
-    with serving(plant.build(session.now), tmp_path, Access(SERVE, BOARD)) as guarded:
+    with serving(demo_company.build(context.now), tmp_path, Access(SERVE, BOARD)) as guarded:
         for path in ("/board", "/board/", "/leaderboard?details=1"):
             statuses = [
                 guarded.client.get(path, auth=auth).status_code

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from b24tools import cli, config, session, store
-from b24tools.sandbox import front, plant
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import config
+from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
+from b24tools.store import database
 
 SAMPLE = Path(__file__).parent / "data" / "orders" / "sample.json"
 NOTICE = "<br />\n<b>Deprecated</b>:  strlen(): Passing null in <b>/home/init.php</b> on line <b>12</b><br />\n"
@@ -24,9 +27,9 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     """The plant in a folder of this machine, its administrator's login in the settings."""
-    portal = plant.build(session.now)
+    portal = demo_company.build(context.now)
     portal.folder = "/portal"
-    with front.serve(portal) as url:
+    with server.serve(portal) as url:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", f"{url}/portal/rest/admin/{portal.secret}/")
         monkeypatch.setenv("B24_REQUESTS_PER_SECOND", "1000")
         monkeypatch.setenv("B24_RETRY_SECONDS", "0")
@@ -39,7 +42,7 @@ def b24tools(capsys: pytest.CaptureFixture[str], box: Portal) -> Run:
 
     def run(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        status = cli.main([str(one) for one in arguments])
+        status = app.main([str(one) for one in arguments])
         out, err = capsys.readouterr()
         assert box.secret not in out + err
         return status, out, err
@@ -99,5 +102,5 @@ def test_the_host_of_a_renamed_portal_may_be_typed_in_any_spelling(b24tools: Run
     for typed in ("xn--80aegj1b.xn--p1ai", "ЗАВОД.РФ"):
         status, out, _err = b24tools("config", "portal_host", typed)
         assert (0, True) == (status, "завод.рф" in out)
-    with closing(store.open_store(config.load().database)) as opened:
-        session.check_host(opened, "завод.рф")
+    with closing(database.open_store(config.load().database)) as opened:
+        context.check_host(opened, "завод.рф")

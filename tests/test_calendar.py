@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools.planning import sources
-from b24tools.planning.calendar import DAY_OFF, DayRule, Interval, NoWorkingTime, Shift, Timeline, WorkCalendar
+from b24tools.scheduling import portal_hours
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, Interval, NoWorkingTime, Shift, Timeline, WorkCalendar
 from tests.slow_model import MINUTE, MONDAY, absences, calendars, working_minutes
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -181,13 +181,13 @@ def test_the_end_of_a_day_off_is_that_of_the_last_working_day(day: str, expected
 )
 def test_the_next_working_moment_skips_what_is_not_worked(moment: str, expected: str) -> None:
     """Before a shift, within it, in the break, at the end of the week."""
-    assert at(expected) == sources.default(MOSCOW).next_working(at(moment))
+    assert at(expected) == portal_hours.default(MOSCOW).next_working(at(moment))
 
 
 def test_a_calendar_of_days_off_has_no_working_time() -> None:
     """Asking for any raises, in both directions, and an absence without end does the same."""
     never = of()
-    line = Timeline(sources.default(MOSCOW), [(at("2026-01-01"), at("2099-01-01"))], at("2026-11-23"))
+    line = Timeline(portal_hours.default(MOSCOW), [(at("2026-01-01"), at("2099-01-01"))], at("2026-11-23"))
     for ask in (
         lambda: never.next_working(at("2026-11-23")),
         lambda: never.end_of_working_day(date(2026, 11, 23)),
@@ -198,14 +198,16 @@ def test_a_calendar_of_days_off_has_no_working_time() -> None:
         with pytest.raises(NoWorkingTime, match="six years"):
             ask()
     assert line.worked(at("2098-01-01")) == 0
-    always = Timeline(sources.default(MOSCOW), (), at("2026-11-23"))
+    always = Timeline(portal_hours.default(MOSCOW), (), at("2026-11-23"))
     assert always.worked(at("2032-11-30")) == always.worked(at("2098-01-01"))
 
 
 def test_an_absence_is_taken_to_whole_seconds() -> None:
     """Begun within a second it takes that second, ended within one it takes that too."""
     blink = timedelta(microseconds=1)
-    line = Timeline(sources.default(MOSCOW), [(at("2026-11-23T10:00") + blink, at("2026-11-23T11:00") + blink)], MONDAY)
+    line = Timeline(
+        portal_hours.default(MOSCOW), [(at("2026-11-23T10:00") + blink, at("2026-11-23T11:00") + blink)], MONDAY
+    )
     expected = (at("2026-11-23T10:00"), at("2026-11-23T11:00:01"))
     assert (expected,) == line.absences
 
@@ -232,20 +234,20 @@ def plan(line: Timeline, hours: float) -> tuple[str, str]:
 )
 def test_work_fills_working_time_only(origin: str, hours: float, expected: tuple[str, str]) -> None:
     """Before a shift, over a break, part of a day left, over a weekend."""
-    assert expected == plan(Timeline(sources.default(MOSCOW), (), at(origin)), hours)
+    assert expected == plan(Timeline(portal_hours.default(MOSCOW), (), at(origin)), hours)
 
 
 def test_a_plan_goes_over_new_year() -> None:
     """Ten hours from the last afternoon of the year end after the holidays."""
     off = {date(2027, 1, day): DAY_OFF for day in range(1, 9)}
-    calendar = WorkCalendar(MOSCOW, sources.default(MOSCOW).shifts, off)
+    calendar = WorkCalendar(MOSCOW, portal_hours.default(MOSCOW).shifts, off)
     line = Timeline(calendar, (), at("2026-12-31T16:00"))
     assert plan(line, 10) == ("2026-12-31 16:00", "2027-01-11 18:00")
 
 
 def test_a_plan_goes_over_a_vacation() -> None:
     """What is begun before it is finished after it; a neighbour on the same calendar is not held up."""
-    shared = Timeline(sources.default(MOSCOW), (), at("2026-11-23T10:00"))
+    shared = Timeline(portal_hours.default(MOSCOW), (), at("2026-11-23T10:00"))
     line = shared.without([(at("2026-11-24T00:00"), at("2026-12-08T00:00"))])
     assert plan(line, 8) == ("2026-11-23 10:00", "2026-12-08 10:00")
     assert plan(shared, 8) == ("2026-11-23 10:00", "2026-11-24 10:00")
@@ -262,7 +264,7 @@ def test_absences_are_united_and_reported() -> None:
         (at("2026-11-23T20:00"), at("2026-11-23T21:00")),
         (at("2026-11-02T09:00"), at("2026-11-03T12:00")),
     ]
-    line = Timeline(sources.default(MOSCOW), away, at("2026-11-23T17:00"))
+    line = Timeline(portal_hours.default(MOSCOW), away, at("2026-11-23T17:00"))
     assert plan(line, 2) == ("2026-11-23 17:00", "2026-11-24 16:00")
     expected = (away[3], away[2], (away[0][0], away[1][1]))
     assert expected == line.absences

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools import errors
-from b24tools.bitrix import chains
-from b24tools.bitrix.batches import Command, Item
-from b24tools.bitrix.chains import TASKS, USERS, ChainResult, Reader, Reference
+from b24tools.bitrix24 import pagination
+from b24tools.bitrix24.batch import Command, Item
+from b24tools.bitrix24.pagination import TASKS, USERS, ChainResult, Reader, Reference
+from b24tools.core import errors
 from tests.scripted import FakeTime, Script, batch_answer, error, open_client
 
 
@@ -55,7 +55,7 @@ def test_a_chain_of_tasks_asks_each_page_after_the_last_row_of_the_one_before() 
             "tasks.task.list",
             {**common, "filter": {"REAL_STATUS": 5, ">ID": Reference("$result[page1][tasks][49][id]")}},
         ),
-    } == chains.commands(TASKS, {"select": select, "filter": {"REAL_STATUS": 5}}, length=3, after=100)
+    } == pagination.commands(TASKS, {"select": select, "filter": {"REAL_STATUS": 5}}, length=3, after=100)
 
 
 def test_a_chain_of_users_sorts_at_top_level() -> None:
@@ -64,20 +64,20 @@ def test_a_chain_of_users_sorts_at_top_level() -> None:
     assert {
         "u0": Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": 0}}),
         "u1": Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": Reference("$result[u0][49][ID]")}}),
-    } == chains.commands(USERS, {"FILTER": {"ACTIVE": "Y"}}, length=2, prefix="u")
+    } == pagination.commands(USERS, {"FILTER": {"ACTIVE": "Y"}}, length=2, prefix="u")
 
 
 def test_the_callers_own_conditions_on_the_id_are_kept() -> None:
     """A list of ids stays beside `>ID`; of two `>ID` the higher counts."""
-    chain = chains.commands(TASKS, {"filter": {"ID": [5, 6], ">ID": "40", "<=ID": 90}}, length=1, after=30)
+    chain = pagination.commands(TASKS, {"filter": {"ID": [5, 6], ">ID": "40", "<=ID": 90}}, length=1, after=30)
     assert chain["page0"].params["filter"] == {"ID": [5, 6], ">ID": 40, "<=ID": 90}
-    assert chains.start_of(TASKS, {"filter": {">ID": 40}}, 50) == 50
+    assert pagination.start_of(TASKS, {"filter": {">ID": 40}}, 50) == 50
 
 
 def test_the_id_is_selected_even_if_the_caller_forgot_it() -> None:
     """A chain cannot go on without it."""
     chosen = [
-        chains.commands(TASKS, {"select": select}, length=1)["page0"].params["select"]
+        pagination.commands(TASKS, {"select": select}, length=1)["page0"].params["select"]
         for select in (["TITLE"], ["id"], ["*"])
     ]
     assert chosen == [["ID", "TITLE"], ["id"], ["*"]]
@@ -87,7 +87,7 @@ def test_the_id_is_selected_even_if_the_caller_forgot_it() -> None:
 def test_what_would_break_the_chain_is_refused(params: dict[str, Any]) -> None:
     """Another order, an offset, an id that is none."""
     with pytest.raises(ValueError, match=r"tasks\.task\.list"):
-        chains.commands(TASKS, params, length=2)
+        pagination.commands(TASKS, params, length=2)
 
 
 def without_id(result: dict[str, Any], index: int) -> dict[str, Any]:
@@ -132,12 +132,12 @@ def test_only_the_pages_up_to_the_first_short_empty_or_failed_one_count(
     results: list[Any], expected: ChainResult
 ) -> None:
     """Ids must rise; what follows a break is noise."""
-    assert expected == chains.read(TASKS, items(*results))
+    assert expected == pagination.read(TASKS, items(*results))
 
 
 def test_rows_at_or_below_the_starting_id_are_an_ignored_filter() -> None:
     """The portal ignores filters it does not understand and returns everything."""
-    assert ChainResult([], False, 100) == chains.read(TASKS, items(page(1)), after=100)
+    assert ChainResult([], False, 100) == pagination.read(TASKS, items(page(1)), after=100)
 
 
 class ListPortal(httpx.BaseTransport):
@@ -279,7 +279,7 @@ def test_chains_that_follow_one_on_its_way_begin_a_page_early_by_their_offset() 
                 TASKS.method, {**by_key, "filter": {">ID": Reference("$result[page1_0][tasks][49][id]")}}
             ),
         },
-        chains.commands(TASKS, {}, length=3, after=100, prefix="page2_"),
+        pagination.commands(TASKS, {}, length=3, after=100, prefix="page2_"),
         {
             "page3_0": Command(TASKS.method, {**by_key, "filter": {">ID": 100}, "start": 100}),
             "page3_1": Command(

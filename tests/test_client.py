@@ -13,11 +13,12 @@ import httpx
 import pytest
 import respx
 
-from b24tools import __version__, errors
-from b24tools.bitrix import patience
-from b24tools.bitrix.batches import Command
-from b24tools.bitrix.client import Answer, Client
-from b24tools.bitrix.throttle import Throttle
+from b24tools import __version__
+from b24tools.bitrix24 import retry
+from b24tools.bitrix24.batch import Command
+from b24tools.bitrix24.client import Answer, Client
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import errors
 from tests.scripted import (
     REQUEST,
     SECRET,
@@ -171,7 +172,7 @@ def test_patience_of_a_day_is_one() -> None:
 
 def test_a_clock_that_stands_still_does_not_keep_a_call_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a last try."""
-    monkeypatch.setattr(patience, "MOST_TRIES", 3)
+    monkeypatch.setattr(retry, "MOST_TRIES", 3)
     script = Script(*[HTML] * 3)
     with pytest.raises(errors.PortalBusy):
         open_client(script, sleep=lambda _seconds: None).call("user.get")

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from b24tools import clock, store
-from b24tools.bitrix.directory import Directory, Names, Places
-from b24tools.bitrix.throttle import Throttle
-from b24tools.inbox import LONGEST_DELAY
-from b24tools.jobs import events, leaderboard, snapshot
-from b24tools.jobs.events import Processed
-from b24tools.sandbox import plant
-from b24tools.sandbox.portal import Portal
+from b24tools.bitrix24.org_cache import Directory, Names, Places
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import clock
+from b24tools.jobs import leaderboard, snapshot
+from b24tools.jobs.events import process
+from b24tools.jobs.events.process import Processed
+from b24tools.sandbox import demo_company
+from b24tools.sandbox.state import Portal
+from b24tools.store import database
+from b24tools.store.events import LONGEST_DELAY
 from tests.closed import NOW, THIS, collect
 from tests.collecting import FRIDAY, Collector, close, new_portal
 from tests.listening import Listener
@@ -117,7 +119,7 @@ def test_a_run_killed_in_the_future_is_not_taken_up(works: Collector, monkeypatc
     monkeypatch.setattr(snapshot, "MOST_COMMANDS", 4)
 
     def begun(moment: datetime) -> snapshot.Run | None:
-        with closing(store.open_store(works.database)) as opened:
+        with closing(database.open_store(works.database)) as opened:
             return opened.unfinished_run(span[0].start, span[0].end, moment - snapshot.RESUMABLE, moment)
 
     def die(*_arguments: Any, **_named: Any) -> Any:
@@ -126,7 +128,7 @@ def test_a_run_killed_in_the_future_is_not_taken_up(works: Collector, monkeypatc
     for ahead, expected in ((AHEAD, None), (timedelta(), 2)):
         set_clocks(works, FRIDAY, ahead)
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(store.Store, "finish_run", die)
+            patch.setattr(database.Store, "finish_run", die)
             works.take(span)
         found = begun(FRIDAY)
         assert expected == (found and found.id)
@@ -137,7 +139,7 @@ def test_a_run_killed_in_the_future_is_not_taken_up(works: Collector, monkeypatc
 
 def test_data_of_an_unknown_age_are_not_fresh(tmp_path: Path) -> None:
     """The run of the future has no date; behind it stands the last one that has."""
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         collect(opened, THIS.start, THIS.end, NOW + AHEAD)
 
         board = leaderboard.board(opened.tallies, THIS, now=NOW)
@@ -154,7 +156,7 @@ def test_data_of_an_unknown_age_are_not_fresh(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "as_of"), [("done", -3), ("waiting", -9), ("failed", -9)])
 def test_an_event_from_the_future_makes_nothing_young(status: str, as_of: int) -> None:
     """One that is done is passed over; with one that is not, the events say nothing."""
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         collect(opened, THIS.start, THIS.end, NOW - timedelta(hours=9))
         opened.save_setting("producer_mode", "webhook")
         sql = (
@@ -162,7 +164,7 @@ def test_an_event_from_the_future_makes_nothing_young(status: str, as_of: int) -
             " VALUES (?, 'ONTASKUPDATE', 1, '', ?, 0, ?)"
         )
         for moment, kind in ((NOW - timedelta(hours=3), "done"), (NOW + AHEAD, status)):
-            at = store._text(moment)
+            at = database._text(moment)
             opened._db.execute(sql, [at, kind, at if kind == "done" else None])
 
         assert NOW + timedelta(hours=as_of) == leaderboard.board(opened.tallies, THIS, now=NOW).as_of
@@ -174,7 +176,7 @@ def test_an_event_from_the_future_makes_nothing_young(status: str, as_of: int) -
 @pytest.fixture
 def here(tmp_path: Path) -> Listener:
     """The demo plant with the right clock, in webhook mode, and a data folder whose clock need not be right."""
-    found = Listener(plant.build(Clock()), tmp_path, Clock())
+    found = Listener(demo_company.build(Clock()), tmp_path, Clock())
     found.switch("webhook")
     return found
 
@@ -200,10 +202,10 @@ def test_an_event_that_failed_in_the_future_is_tried_at_once(here: Listener) -> 
     assert 2 == here.process().failed
     assert Processed() == here.process()
     here.portal.scopes.add("task")
-    here.clock.now += events.RETRIES[1]
+    here.clock.now += process.RETRIES[1]
     assert Processed(2, 2) == here.process()
     assert 1 == len(here.counted())
-    assert LONGEST_DELAY == max(events.RETRIES)
+    assert LONGEST_DELAY == max(process.RETRIES)
 
 
 def test_what_an_event_brought_in_the_future_holds_up_no_snapshot(here: Listener) -> None:
@@ -287,7 +289,7 @@ def listed(here: Listener, since: timedelta) -> list[Any]:
 
 def test_what_was_cached_in_the_future_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Company, people, positions without people, counts of open tasks; a little ahead is fresh."""
-    works = Works(plant.build(Clock()), tmp_path, Clock())
+    works = Works(demo_company.build(Clock()), tmp_path, Clock())
     started = time.time()
     names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
 
@@ -328,9 +330,9 @@ def test_the_limits_of_the_future_hold_nobody_up(tmp_path: Path) -> None:
 def test_who_was_given_work_in_the_future_is_not_last_for_ever(tmp_path: Path) -> None:
     """Of equals the one assigned least recently is taken; here the portal's own clock was ahead."""
     clock = Clock()
-    works = Works(plant.build(clock), tmp_path, clock)
+    works = Works(demo_company.build(clock), tmp_path, clock)
     works.clock.now += AHEAD
     works.assign(order())
-    with closing(store.open_store(tmp_path / "b24tools.db")) as kept:
+    with closing(database.open_store(tmp_path / "b24tools.db")) as kept:
         assert 1 == len(kept.last_assigned(works.clock()))
         assert {} == kept.last_assigned(works.clock() - AHEAD)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from b24tools import errors
-from b24tools.bitrix import codes
+from b24tools.bitrix24 import error_codes
+from b24tools.core import errors
 
 ADD = "tasks.task.add"
 
@@ -25,7 +25,7 @@ ADD = "tasks.task.add"
 )
 def test_an_error_that_does_not_say_when_it_arose_leaves_the_write_open(code: str) -> None:
     """The row is saved before the chat, the files and the history, and any of them may fail."""
-    assert codes.may_have_been_done(ADD, errors.PortalError("no", portal_code=code))
+    assert error_codes.may_have_been_done(ADD, errors.PortalError("no", portal_code=code))
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ def test_an_error_that_does_not_say_when_it_arose_leaves_the_write_open(code: st
 )
 def test_rights_limits_and_missing_parameters_are_checked_before_anything_is_changed(code: str) -> None:
     """No look-up is spent on them."""
-    assert not codes.may_have_been_done(ADD, codes.refusal(ADD, code, "no"))
+    assert not error_codes.may_have_been_done(ADD, error_codes.refusal(ADD, code, "no"))
 
 
 def test_the_kind_of_error_decides_before_its_code() -> None:
     """A lost answer is open whatever it says; a call that was never taken, and any read, are not."""
     seen = [
-        codes.may_have_been_done(ADD, errors.PortalUncertain("lost")),
-        codes.may_have_been_done(ADD, errors.PortalBusy("full", portal_code="QUERY_LIMIT_EXCEEDED")),
-        codes.may_have_been_done(ADD, errors.PortalBusy("cannot connect")),
-        codes.may_have_been_done(ADD, codes.refusal(ADD, "ERROR_CORE", "no", 403)),
-        codes.may_have_been_done("tasks.task.list", errors.PortalError("odd", portal_code="ERROR_CORE")),
+        error_codes.may_have_been_done(ADD, errors.PortalUncertain("lost")),
+        error_codes.may_have_been_done(ADD, errors.PortalBusy("full", portal_code="QUERY_LIMIT_EXCEEDED")),
+        error_codes.may_have_been_done(ADD, errors.PortalBusy("cannot connect")),
+        error_codes.may_have_been_done(ADD, error_codes.refusal(ADD, "ERROR_CORE", "no", 403)),
+        error_codes.may_have_been_done("tasks.task.list", errors.PortalError("odd", portal_code="ERROR_CORE")),
     ]
     assert seen == [True, False, False, False, False]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b24tools import config, errors
+from b24tools.core import config, errors
 
 URL = "https://portal.example/rest/1/s3cr3tc0de/"
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from b24tools import cli, i18n, session
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import i18n
 from tests import screens
 from tests.plant import Clock
 
@@ -17,10 +19,10 @@ def test_demo_tells_the_whole_story(
     language: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Created, unchanged, updated, completed, counted, reported: word for word, on a Monday before the shift."""
-    monkeypatch.setattr(session, "now", Clock())
+    monkeypatch.setattr(context, "now", Clock())
     i18n.use(language)
 
-    status = cli.main(["demo"])
+    status = app.main(["demo"])
 
     told = capsys.readouterr()
     assert (0, "") == (status, told.err)
@@ -34,7 +36,7 @@ def test_demo_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", "not even a URL")
 
-    status = cli.main(["-q", "demo"])
+    status = app.main(["-q", "demo"])
 
     assert (0, []) == (status, list(folder.iterdir()))
     assert not (tmp_path / "data").exists()

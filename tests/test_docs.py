@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 import typer.main
 
-from b24tools import cli, config, onec, show_assign
-from b24tools.planning import own_days
-from b24tools.planning.production import production_calendar
-from b24tools.sandbox import plant
+from b24tools.cli import app
+from b24tools.core import config
+from b24tools.onec import order as onec_order
+from b24tools.render import assign
+from b24tools.sandbox import demo_company
+from b24tools.scheduling import calendar_file
+from b24tools.scheduling.holidays import production_calendar
 from tests import picture
 from tests.plant import MOSCOW, Clock, Works
 
@@ -61,7 +64,7 @@ def _first_cells(path: Path, heading: str) -> list[str]:
 
 def _check_command_line(words: list[str]) -> None:
     """Parse a command line as the program would, without running it; raises a usage error."""
-    group: Any = typer.main.get_command(cli.app)
+    group: Any = typer.main.get_command(app.app)
     parsed = group.make_context("b24tools", words, resilient_parsing=False)
     rest = [*parsed._protected_args, *parsed.args]
     if rest:
@@ -101,7 +104,7 @@ def test_the_defaults_in_both_readmes_and_in_env_example_are_the_same() -> None:
 @READMES
 def test_a_readme_mentions_every_command(readme: Path) -> None:
     """What `b24tools --help` lists."""
-    group: Any = typer.main.get_command(cli.app)
+    group: Any = typer.main.get_command(app.app)
 
     assert [] == [name for name in group.commands if f"b24tools {name}" not in _text(readme)]
 
@@ -156,7 +159,7 @@ def test_the_order_in_a_readme_has_the_keys_of_its_table(readme: Path, heading: 
     _days, sample, _answer = _blocks(readme, "json")
     told = {key for row in re.findall(r"^\|(.*)\|$", _text(readme), re.M) for key in re.findall(r"`([А-Яа-я]+)`", row)}
 
-    (order,) = onec.read_orders(sample.encode(), MOSCOW)
+    (order,) = onec_order.read_orders(sample.encode(), MOSCOW)
 
     assert set(json.loads(sample)) <= told
     assert set(json.loads(sample)["Калькуляция"][0]) <= told
@@ -169,7 +172,7 @@ def test_the_calendar_in_a_readme_can_be_read_and_names_the_years_that_were_chec
     days, _sample, _answer = _blocks(readme, "json")
     told = dict(re.findall(r"^\| `([A-Z]{2})` \| ([0-9, ]+) \|$", _text(readme), re.M))
 
-    assert 5 == len(own_days.parse(days.encode(), "calendar.json").days)
+    assert 5 == len(calendar_file.parse(days.encode(), "calendar.json").days)
     assert {
         country: ", ".join(map(str, sorted(production_calendar(country).verified)))
         for country in ("RU", "BY", "KZ", "UZ")
@@ -180,10 +183,10 @@ def test_the_answer_in_the_readme_is_what_comes(tmp_path: Path) -> None:
     """Of the order printed there, on the demo plant."""
     _days, sample, answer = _blocks(ENGLISH, "json")
     clock = Clock()
-    works = Works(plant.build(clock), tmp_path, clock)
-    (order,) = onec.read_orders(sample.encode(), MOSCOW)
+    works = Works(demo_company.build(clock), tmp_path, clock)
+    (order,) = onec_order.read_orders(sample.encode(), MOSCOW)
 
-    data = json.loads(json.dumps(show_assign.data(works.assign(order), MOSCOW)))
+    data = json.loads(json.dumps(assign.data(works.assign(order), MOSCOW)))
 
     assert _shape(json.loads(answer)["data"]) == _shape(data)
     assert {"version", "command", "ok", "data", "warnings", "error"} == set(json.loads(answer))

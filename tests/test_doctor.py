@@ -13,14 +13,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools import errors, reader, store
-from b24tools.inbox import NewEvent
-from b24tools.jobs.doctor import access, machine, settings
+from b24tools.core import errors
+from b24tools.jobs.doctor import machine, settings, webhook
 from b24tools.jobs.doctor.subject import Stray
-from b24tools.planning.calendar import DayRule
-from b24tools.planning.own_days import OwnDays
-from b24tools.sandbox import plant
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.scheduling.calendar import DayRule
+from b24tools.scheduling.calendar_file import OwnDays
+from b24tools.store import inspection
+from b24tools.store.database import Store
+from b24tools.store.events import NewEvent
 from tests.examining import HOST, database, examine, found, make_well, not_ok, subject, take_snapshot
 from tests.plant import MONDAY, Works, order
 
@@ -101,7 +103,7 @@ def _lose_scope(name: str) -> Break:
 
 
 def _rename(name: str, new: str) -> Break:
-    return lambda works: setattr(plant.department(works.portal, name), "name", new)
+    return lambda works: setattr(demo_company.department(works.portal, name), "name", new)
 
 
 def _no_people(works: Works) -> None:
@@ -479,8 +481,8 @@ def test_keys_that_the_portal_kept_are_found(well: Works) -> None:
 
 def test_a_company_of_hundreds_is_read_by_its_departments(well: Works) -> None:
     """Production is all there, and it took one batch more."""
-    office = plant.department(well.portal, "Офис").id
-    welders = plant.department(well.portal, "Сварщик").id
+    office = demo_company.department(well.portal, "Офис").id
+    welders = demo_company.department(well.portal, "Сварщик").id
     for number in range(400):
         well.portal.add_user("Имя", f"Офисный{number}", departments=[office])
     late = well.portal.add_user("Имя", "Последний", departments=[welders], last_login=None)
@@ -507,7 +509,7 @@ def test_a_company_of_hundreds_is_read_by_its_departments(well: Works) -> None:
 )
 def test_the_form_of_the_webhook_is_looked_at(tmp_path: Path, url: str, status: str, detail: str) -> None:
     """Without the network, and without showing the secret."""
-    check = access.check_address(subject(tmp_path, url))
+    check = webhook.check_address(subject(tmp_path, url))
 
     assert status == check.status
     assert detail in check.detail
@@ -585,7 +587,7 @@ def test_orders_of_unknown_fate_are_named(well: Works) -> None:
     assert {"1Ц-00000100", "1Ц-00000101"} == set(check.detail.rpartition(": ")[2].split(", "))
 
 
-def _keep_event(works: Works, opened: store.Store, status: str, minutes_ago: float) -> None:
+def _keep_event(works: Works, opened: Store, status: str, minutes_ago: float) -> None:
     at = works.clock.now - timedelta(minutes=minutes_ago)
     opened.add_events([NewEvent(at, "ONTASKUPDATE", 5, "body", None)])
     if status == "failed":
@@ -639,7 +641,7 @@ def test_a_database_of_another_version_is_named(well: Works) -> None:
 
 def test_a_database_that_may_only_be_read_is_read_as_it_stands(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without leaving a log of SQLite's beside it, which its owner might not be able to use; what it says is told."""
-    monkeypatch.setattr(reader, "_is_writable", lambda _path: False)
+    monkeypatch.setattr(inspection, "_is_writable", lambda _path: False)
 
     checks = examine(well)
 

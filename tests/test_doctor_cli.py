@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from b24tools import cli, config, i18n, session, show, show_doctor
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import config, i18n
 from b24tools.jobs.doctor.checks import Check
-from b24tools.sandbox import front, plant
+from b24tools.render import console as render_console
+from b24tools.render import doctor
+from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 from tests.examining import examine, make_well
 from tests.plant import Clock, Works
 
@@ -26,9 +30,9 @@ Run = Callable[..., tuple[int, str, str]]
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     """The demo plant on a port."""
     clock = Clock()
-    monkeypatch.setattr(session, "now", clock)
-    portal = plant.build(clock)
-    with front.serve(portal) as url:
+    monkeypatch.setattr(context, "now", clock)
+    portal = demo_company.build(clock)
+    with server.serve(portal) as url:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
         yield portal
 
@@ -39,7 +43,7 @@ def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        status = cli.main(arguments)
+        status = app.main(arguments)
         return status, *capsys.readouterr()
 
     return run
@@ -196,8 +200,8 @@ def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPat
     for encoding in ("utf-8", "ascii"):
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
         console = Console(file=stream, force_terminal=True, width=60, color_system=None, legacy_windows=False)
-        monkeypatch.setattr(show, "open_console", lambda console=console: console)
-        show_doctor.report(checks)
+        monkeypatch.setattr(render_console, "open_console", lambda console=console: console)
+        doctor.report(checks)
         stream.seek(0)
         drawn.append([line.rstrip() for line in stream.read().splitlines()])
 
@@ -226,15 +230,15 @@ def test_the_example_in_the_readme_is_what_is_drawn(
     i18n.use(language)
     make_well(works)
     works.portal.scopes.discard("disk")
-    plant.person(works.portal, "Фомин").last_login = None
+    demo_company.person(works.portal, "Фомин").last_login = None
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80, color_system=None, legacy_windows=False)
-    monkeypatch.setattr(show, "open_console", lambda: console)
+    monkeypatch.setattr(render_console, "open_console", lambda: console)
     checks = examine(works, route=("Плоттер",))
 
-    show_doctor.report(checks)
+    doctor.report(checks)
 
-    drawn = [*(line.rstrip() for line in stream.getvalue().splitlines()), show_doctor.verdict(checks)]
+    drawn = [*(line.rstrip() for line in stream.getvalue().splitlines()), doctor.verdict(checks)]
     text = (Path(__file__).parent.parent / readme).read_text(encoding="utf-8")
     (block,) = (body for body in text.split("```text\n")[1:] if "✗" in body)
     assert [] == [line for line in block.partition("```")[0].splitlines() if line not in drawn]

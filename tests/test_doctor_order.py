@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, onec
+from b24tools.core import errors
 from b24tools.jobs.doctor.checks import Check
 from b24tools.jobs.doctor.subject import OrderFile
-from b24tools.sandbox import plant
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from tests.examining import examine, make_well
 from tests.plant import MOSCOW, Works, order
@@ -19,7 +20,7 @@ from tests.plant import MOSCOW, Works, order
 SAMPLE = Path(__file__).parent / "data" / "orders" / "sample.json"
 
 
-def look(works: Works, *orders: onec.Order, **changes: Any) -> dict[str, Check]:
+def look(works: Works, *orders: onec_order.Order, **changes: Any) -> dict[str, Check]:
     """The checks about the orders of a file, without the number in their names."""
     checks = examine(works, order_file=OrderFile("o.json", orders), **changes)
     return {check.check.removeprefix(f"order {check.order}").strip(): check for check in checks if check.order}
@@ -34,7 +35,7 @@ def well(works: Works) -> Works:
 
 def test_each_line_finds_its_people(well: Works) -> None:
     """A real order: positions, performer, files, dates; no task yet, and none is made."""
-    (sample,) = onec.read_orders(SAMPLE.read_bytes(), MOSCOW)
+    (sample,) = onec_order.read_orders(SAMPLE.read_bytes(), MOSCOW)
 
     checks = look(well, sample)
 
@@ -118,7 +119,7 @@ def test_a_manager_is_one_person(well: Works, manager: str, status: str, detail:
 def test_a_performer_has_a_head(well: Works) -> None:
     """Who becomes the creator; where there is none, the webhook's owner."""
     assert "no active head" in look(well, order(department="Цех"))["Исполнитель"].detail
-    plant.department(well.portal, "Цех").head = 21  # dismissed
+    demo_company.department(well.portal, "Цех").head = 21  # dismissed
     assert "no active head" in look(well, order(department="Цех"))["Исполнитель"].detail
     wrong = look(well, order(department="Производсво"))["Исполнитель"]
     assert ("warn", True) == (wrong.status, "the nearest is “Производство”" in wrong.detail)

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from b24tools import show_doctor
-from b24tools.jobs.doctor import run, write_probe
+from b24tools.jobs.doctor import job, write_probe
 from b24tools.jobs.doctor.checks import Check
-from b24tools.sandbox import front
+from b24tools.render import doctor
+from b24tools.sandbox import server
 from b24tools.sandbox.faults import Fault
 from tests.examining import HOST, examine, found, make_well, not_ok
 from tests.plant import Works
@@ -79,7 +79,7 @@ def test_the_block_names_no_person(well: Works) -> None:
     words = {HOST, well.portal.secret, *(user.last_name for user in well.portal.users.values())}
 
     for checks in (probe(well), probe(well, transport=_Rest3(well, 404, {}))):
-        block = "\n".join(show_doctor.line(one) for one in checks if one.check.startswith("probe "))
+        block = "\n".join(doctor.line(one) for one in checks if one.check.startswith("probe "))
         assert [] == [word for word in words if word in block]
     assert "cannot connect to ***" in block or "broke" in block
 
@@ -164,7 +164,7 @@ class _Rest3(httpx.BaseTransport):
     """A plant with REST 3.0, as far as the probe can see it: one answer, and what was asked."""
 
     def __init__(self, works: Works, status: int, body: dict[str, Any]) -> None:
-        self._works = front.transport(works.portal)
+        self._works = server.transport(works.portal)
         self._answer = (status, body)
         self.asked: list[tuple[str, dict[str, Any], str]] = []
 
@@ -227,7 +227,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def bare(well: Works, monkeypatch: pytest.MonkeyPatch) -> Works:
     """Without the checks that only read what was answered: the probe is looked at many times."""
-    monkeypatch.setattr(run, "_sections", lambda *_answers: [])
+    monkeypatch.setattr(job, "_sections", lambda *_answers: [])
     return well
 
 
@@ -251,7 +251,7 @@ class _Interrupted(httpx.BaseTransport):
     """Ctrl-C while requests of these numbers are under way, before or after the portal has done them."""
 
     def __init__(self, works: Works, *numbers: int, executed: bool) -> None:
-        self._works = front.transport(works.portal)
+        self._works = server.transport(works.portal)
         self._numbers = numbers
         self._number = 0
         self._executed = executed

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from b24tools import store
-from b24tools.bitrix.dropped import dropped_fields
-from b24tools.sandbox.taskview import camel
+from b24tools.bitrix24.dropped_fields import dropped_fields
+from b24tools.sandbox.methods.taskview import camel
+from b24tools.store import database
 from tests.plant import MONDAY, Works
 
 SENT: dict[str, Any] = {
@@ -82,7 +82,7 @@ def test_no_shape_of_an_answer_stops_it(value: Any) -> None:
 
 def test_a_run_remembers_what_was_dropped_and_forgets_what_came_back(works: Works) -> None:
     """A larger plan takes what a small one dropped; what was not sent says nothing."""
-    opened = store.open_store(None)
+    opened = database.open_store(None)
     opened.save_last_read("people", MONDAY)
 
     opened.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS", "DEADLINE"], MONDAY)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools.jobs import event_body, event_files
-from b24tools.jobs.event_body import Refusal, read_body, task_of
+from b24tools.jobs.events import payload, replay_files
+from b24tools.jobs.events.payload import Refusal, read_body, task_of
 
 TOKEN = "REDACTEDREDACTEDREDACTEDREDACTED"
 BODIES = Path(__file__).parent / "data" / "events"
@@ -128,7 +128,7 @@ def test_what_is_no_event_is_unreadable(body: bytes, content_type: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        UPDATE + b"&x=" + b"y" * event_body.MOST_BYTES,
+        UPDATE + b"&x=" + b"y" * payload.MOST_BYTES,
         b"event=ONTASKADD" + b"&a=1" * 1000,
         b"event=ONTASKADD&a" + b"[b]" * 8 + b"=1",
         b"event=ONTASKADD&a[" + b"9" * 5000 + b"][]=1&a[" + b"9" * 5000 + b"][]=1&a[]=1",
@@ -146,7 +146,7 @@ def test_the_limits_come_before_everything_else(body: bytes) -> None:
 def test_what_is_just_within_the_limits_is_read() -> None:
     """A thousand pairs, eight levels, 64 KiB."""
     body = b"event=ONTASKADD&data[FIELDS_AFTER][ID]=7&a" + b"[b]" * 7 + b"=1" + b"&x=1" * 996
-    body += b"&y=" + b"z" * (event_body.MOST_BYTES - len(body) - 3)
+    body += b"&y=" + b"z" * (payload.MOST_BYTES - len(body) - 3)
 
     assert 7 == task_of(read_body(body))
 
@@ -224,5 +224,5 @@ def test_no_body_brings_anything_but_a_refusal(body: bytes, content_type: str) -
         task_of(event)
     except Refusal as refusal:
         assert refusal.status in (400, 413, 422)
-    for found in event_files.read("file", body):
+    for found in replay_files.read("file", body):
         assert (found.event is None) != (found.refusal is None)

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from b24tools import store
-from b24tools.jobs import events
-from b24tools.jobs.event_body import Refusal
-from b24tools.jobs.events import Processed
+from b24tools.jobs.events import process
+from b24tools.jobs.events.payload import Refusal
+from b24tools.jobs.events.process import Processed
 from b24tools.sandbox.faults import Fault
+from b24tools.store import database
 from tests import listening
 from tests.listening import TOKEN, Listener
 
@@ -106,7 +106,7 @@ def test_several_bodies_go_to_the_disk_together(here: Listener) -> None:
     with here.store() as opened:
         commits: list[str] = []
         opened._db.conn.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
-        answers = events.receive_all(opened, [(one, "") for one in bodies], [TOKEN, "REDACTED" * 4], here.clock())
+        answers = process.receive_all(opened, [(one, "") for one in bodies], [TOKEN, "REDACTED" * 4], here.clock())
 
     assert ["accepted", 400, "accepted", 403, 422, 400, "event_ignored"] == [one.status for one in answers]
     assert [(1, "waiting"), (2, "waiting"), (None, "ignored")] == here.query("SELECT task_id, status FROM events")
@@ -119,10 +119,10 @@ def test_a_database_that_cannot_be_written_keeps_none(here: Listener) -> None:
         opened._db.conn.execute("PRAGMA busy_timeout = 0")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError):
-            events.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock())
+            process.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock())
         other.rollback()
 
-        assert "accepted" == events.receive(opened, body("ONTASKADD", 2), "", [TOKEN], here.clock()).status
+        assert "accepted" == process.receive(opened, body("ONTASKADD", 2), "", [TOKEN], here.clock()).status
     assert [(2,)] == here.query("SELECT task_id FROM events")
 
 
@@ -251,7 +251,7 @@ def test_an_old_read_does_not_undo_a_newer_one(here: Listener, action: str, know
             return answer
 
         slow.batch = batch
-        events.process(opened, slow, here.collector.zone, here.clock())
+        process.process(opened, slow, here.collector.zone, here.clock())
 
     assert {} == here.counted()
     assert {"done"} == set(here.statuses())
@@ -271,7 +271,7 @@ def test_an_event_that_comes_while_its_task_is_read_is_read_again(here: Listener
             return answer
 
         client.batch = batch
-        events.process(opened, client, here.collector.zone, here.clock())
+        process.process(opened, client, here.collector.zone, here.clock())
 
     assert ["done", "waiting"] == here.statuses()
     here.process()
@@ -298,7 +298,7 @@ def test_the_same_body_in_the_same_second_may_be_another_event(here: Listener) -
     update = here.portal.event_body("ONTASKUPDATE", task_id, here.handler)
     here.receive(update)
     with here.store() as opened, here.client() as client:
-        events.process(opened, client, here.collector.zone, here.clock())
+        process.process(opened, client, here.collector.zone, here.clock())
     here.portal.act("tasks.task.complete", {"taskId": task_id})
     here.receive(update)
     here.process()
@@ -352,7 +352,7 @@ def test_a_portal_that_ignores_the_filter_deletes_nothing(here: Listener) -> Non
             return real(found, **options)
 
         client.batch = batch
-        done = events.process(opened, client, here.collector.zone, here.clock())
+        done = process.process(opened, client, here.collector.zone, here.clock())
 
     assert (1, 1, ("tasks.task.list: the portal sent tasks that nobody asked for",)) == (
         done.processed,
@@ -385,14 +385,14 @@ def test_a_refusal_is_kept_with_its_reason_and_tried_again_later(here: Listener)
     here.arrive()
     here.portal.scopes.remove("task")
     tried = []
-    for _turn in range(len(events.RETRIES) + 1):
+    for _turn in range(len(process.RETRIES) + 1):
         assert here.process().failed == 2
         assert Processed() == here.process()  # it is not due
         attempts, error, again = here.query("SELECT attempts, error, next_try_at FROM events LIMIT 1")[0]
         tried.append((attempts, again is None))
         here.clock.now += timedelta(days=1)
 
-    assert [(number, number > len(events.RETRIES)) for number in range(1, len(tried) + 1)] == tried
+    assert [(number, number > len(process.RETRIES)) for number in range(1, len(tried) + 1)] == tried
     assert "insufficient_scope" in error
     assert ["failed", "failed"] == here.statuses()
 
@@ -409,7 +409,7 @@ def replay(here: Listener, chosen: Callable[[Any], bool]) -> Processed:
     here.clock.now += timedelta(seconds=3)
     with here.store() as opened, here.client() as client:
         found = [one for one in opened.events() if chosen(one)]
-        return events.replay(opened, client, here.collector.zone, here.clock(), found)
+        return process.replay(opened, client, here.collector.zone, here.clock(), found)
 
 
 def process_odd(here: Listener, change: Callable[[dict[str, Any]], None]) -> Processed:
@@ -424,7 +424,7 @@ def process_odd(here: Listener, change: Callable[[dict[str, Any]], None]) -> Pro
             return items
 
         client.batch = batch
-        return events.process(opened, client, here.collector.zone, here.clock())
+        return process.process(opened, client, here.collector.zone, here.clock())
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -470,7 +470,7 @@ def test_a_row_without_an_id_deletes_no_task(here: Listener) -> None:
 
     assert (3, 1, 2) == (done.processed, done.applied, done.failed)
     assert {good, odd, gone} == set(here.counted())
-    here.clock.now += events.RETRIES[0]
+    here.clock.now += process.RETRIES[0]
     assert Processed(2, 2) == here.process()
     assert {good, odd} == set(here.counted())
 
@@ -505,7 +505,7 @@ def test_a_step_that_is_killed_is_done_again(here: Listener) -> None:
 
             opened._db.execute = execute  # type: ignore[method-assign]
             try:
-                events.process(opened, client, here.collector.zone, here.clock())
+                process.process(opened, client, here.collector.zone, here.clock())
             except KeyboardInterrupt:
                 assert ["waiting", "waiting"] == here.statuses()
                 assert {} == here.counted()
@@ -584,7 +584,7 @@ def test_the_mode_changes_between_two_events_of_one_connection(here: Listener) -
         answers = []
         for mode in ("polling", "webhook", "polling"):
             here.switch(mode)
-            answers.append(events.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock()).status)
+            answers.append(process.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock()).status)
 
     assert ["ignored_by_mode", "accepted", "ignored_by_mode"] == answers
 
@@ -607,7 +607,7 @@ def test_the_oldest_event_that_waits_is_known(here: Listener) -> None:
     start = here.clock()
     assert start == oldest()
     here.portal.scopes.remove("task")
-    for _turn in range(len(events.RETRIES) + 1):
+    for _turn in range(len(process.RETRIES) + 1):
         assert start == oldest()
         here.process()
         here.clock.now += timedelta(days=1)
@@ -638,7 +638,7 @@ def test_processed_events_are_forgotten_after_a_month(here: Listener) -> None:
 
 def test_the_table_says_what_it_holds_in_plain_words(tmp_path: Path) -> None:
     """For whoever opens it in another tool."""
-    with closing(store.open_store(tmp_path / "b24tools.db")):
+    with closing(database.open_store(tmp_path / "b24tools.db")):
         pass
     with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(events)")]
@@ -674,7 +674,7 @@ def test_a_snapshot_does_not_undo_what_an_event_brought_meanwhile(
             here.portal.act(f"tasks.task.{action}", {"taskId": task_id})
             here.arrive()
             with here.store() as opened, here.client() as client:
-                events.process(opened, client, here.collector.zone, here.clock())
+                process.process(opened, client, here.collector.zone, here.clock())
         return answer
 
     here.portal.handle = handle  # type: ignore[method-assign]

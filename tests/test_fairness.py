@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from b24tools import onec
-from b24tools.jobs.assign.result import TaskResult
+from b24tools.assignment.report import TaskResult
+from b24tools.onec import order as onec_order
 from b24tools.sandbox.records import Task
 from tests.plant import MONDAY, MOSCOW, Works, order
 
@@ -88,7 +88,7 @@ def moment(stamp: Any) -> datetime:
     return datetime.fromtimestamp(stamp, UTC)
 
 
-def random_orders(chance: Random, shops: Sequence[Shop], numbers: range, now: datetime) -> list[onec.Order]:
+def random_orders(chance: Random, shops: Sequence[Shop], numbers: range, now: datetime) -> list[onec_order.Order]:
     """Orders of one to four lines; every fifth is accepted only later."""
     found = []
     for number in numbers:
@@ -98,7 +98,7 @@ def random_orders(chance: Random, shops: Sequence[Shop], numbers: range, now: da
     return found
 
 
-def check_run(works: Works, shops: dict[str, Shop], orders: Sequence[onec.Order]) -> list[TaskResult]:
+def check_run(works: Works, shops: dict[str, Shop], orders: Sequence[onec_order.Order]) -> list[TaskResult]:
     """Send the orders; each line has to end as early as anybody of its department could end it then."""
     now = works.clock.now
     people = {user: shop.works[user] for shop in shops.values() for user in shop.works}
@@ -125,7 +125,7 @@ def check_run(works: Works, shops: dict[str, Shop], orders: Sequence[onec.Order]
     return results
 
 
-KEY = onec.make_key("order-1", "сварщик")
+KEY = onec_order.make_key("order-1", "сварщик")
 
 
 def assert_nobody_works_twice_at_once(works: Works) -> None:

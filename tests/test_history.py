@@ -18,10 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools import errors, store, tallies, weeks
-from b24tools.history import Saved
+from b24tools.core import errors, periods
+from b24tools.core.models import Status, TaskRecord
 from b24tools.jobs import leaderboard
-from b24tools.models import Status, TaskRecord
+from b24tools.store import database
+from b24tools.store import leaderboard as store_leaderboard
+from b24tools.store.tasks import Saved
 from tests import closed
 from tests.closed import LAST, MOSCOW, NOW, THIS, collect, person, save, task
 
@@ -32,7 +34,7 @@ DAY = timedelta(days=1)
 def path(tmp_path: Path) -> Path:
     """The small plant's database."""
     path = tmp_path / "data" / "b24tools.db"
-    with closing(store.open_store(path)) as opened:
+    with closing(database.open_store(path)) as opened:
         closed.plant(opened)
     return path
 
@@ -42,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_a_save_did_is_counted_by_week() -> None:
     """New, changed, the same; a task that is open and was never counted is nothing."""
-    with closing(store.open_store(None)) as opened, opened.transaction():
+    with closing(database.open_store(None)) as opened, opened.transaction():
         first = opened.save_tasks([task(1, 1, LAST.start), task(2, 1, THIS.start)], NOW, MOSCOW)
         again = opened.save_tasks(
             [task(1, 1, LAST.start), task(2, 2, THIS.start), task(3, 1, NOW, status=Status.IN_PROGRESS)], NOW, MOSCOW
@@ -55,7 +57,7 @@ def test_what_a_save_did_is_counted_by_week() -> None:
 def test_the_newer_change_wins_whatever_the_order_of_arrival() -> None:
     """A late answer does not undo what was read after it; the row counts as seen all the same."""
     monday = THIS.start
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         save(opened, [task(1, 1, monday)])
         save(opened, [task(1, 2, monday, changed=monday + DAY)])
         run = opened.begin_run(THIS.start, THIS.end, NOW)
@@ -69,7 +71,7 @@ def test_the_newer_change_wins_whatever_the_order_of_arrival() -> None:
 
 def test_what_a_complete_run_did_not_see_is_gone() -> None:
     """Unless it was read since the run began, or lies outside its window; all of it within one second."""
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         save(opened, [task(1, 1, LAST.start), task(2, 1, THIS.start), task(3, 1, THIS.start)])
         run = opened.begin_run(THIS.start, THIS.end, NOW)
         save(opened, [task(4, 1, THIS.start)])
@@ -82,7 +84,7 @@ def test_what_a_complete_run_did_not_see_is_gone() -> None:
 
 def test_people_who_left_keep_their_names(path: Path) -> None:
     """A list of people replaces those who are on it and leaves the others."""
-    with closing(store.open_store(path)) as opened:
+    with closing(database.open_store(path)) as opened:
         opened.save_people([person(1, "Иван Переименованный", closed.PAINTERS)], NOW)
 
         rows = leaderboard.board(opened.tallies, THIS, now=NOW).rows
@@ -99,7 +101,7 @@ def test_reading_leaves_the_folder_as_it_is(path: Path) -> None:
     """Neither rows nor files are made, and nothing stays open."""
     before = sorted(path.parent.iterdir())
 
-    with tallies.open_tallies(path) as opened:
+    with store_leaderboard.open_tallies(path) as opened:
         assert opened is not None
         rows = leaderboard.board(opened, THIS, now=NOW).rows
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -111,7 +113,7 @@ def test_reading_leaves_the_folder_as_it_is(path: Path) -> None:
 
 def test_reading_makes_no_database(tmp_path: Path) -> None:
     """Where there is none there will be none."""
-    with tallies.open_tallies(tmp_path / "none" / "b24tools.db") as opened:
+    with store_leaderboard.open_tallies(tmp_path / "none" / "b24tools.db") as opened:
         assert opened is None
 
     assert [] == list(tmp_path.iterdir())
@@ -123,7 +125,7 @@ def test_a_database_from_before_the_leaderboard_has_no_data(tmp_path: Path) -> N
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
 
-    with tallies.open_tallies(path) as opened:
+    with store_leaderboard.open_tallies(path) as opened:
         assert opened is None
 
 
@@ -132,7 +134,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     path = tmp_path / "b24tools.db"
     path.write_text("not a database, but long enough to look like one" * 100, encoding="utf-8")
 
-    with pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be read"), tallies.open_tallies(path):
+    with pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be read"), store_leaderboard.open_tallies(path):
         pass
 
 
@@ -146,7 +148,7 @@ def test_a_damaged_database_is_told_wherever_it_breaks(path: Path) -> None:
 
     with (
         pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be read: database disk image is malformed"),
-        tallies.open_tallies(path) as opened,
+        store_leaderboard.open_tallies(path) as opened,
     ):
         assert opened is not None
         leaderboard.board(opened, THIS, now=NOW)
@@ -159,13 +161,16 @@ def test_a_folder_that_may_not_be_looked_into_is_told(path: Path, monkeypatch: p
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "is_file", refuse)
-    with pytest.raises(errors.ConfigError, match=r"cannot be read: Permission denied$"), tallies.open_tallies(path):
+    with (
+        pytest.raises(errors.ConfigError, match=r"cannot be read: Permission denied$"),
+        store_leaderboard.open_tallies(path),
+    ):
         pass
 
 
 def test_a_reader_sees_one_state_while_a_writer_writes(path: Path) -> None:
     """A run that commits in between changes nothing, and does not wait for the reader."""
-    with tallies.open_tallies(path) as reader, closing(store.open_store(path)) as writer:
+    with store_leaderboard.open_tallies(path) as reader, closing(database.open_store(path)) as writer:
         assert reader is not None
         before = leaderboard.board(reader, THIS, now=NOW)
         save(writer, [task(99, 1, THIS.start)])
@@ -188,12 +193,12 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: in
     code = (
         "import sys, os, pathlib; sys.path.insert(0, sys.argv[1])\n"
         "import urllib.parse\n"  # Python itself may lie where nobody may look
-        "from b24tools import tallies\n"
+        "from b24tools.store import leaderboard\n"
         "os.setuid(65534)\n"
-        "with tallies.open_tallies(pathlib.Path(sys.argv[2])) as opened: print(opened.mode())"
+        "with leaderboard.open_tallies(pathlib.Path(sys.argv[2])) as opened: print(opened.mode())"
     )
-    package = Path(tallies.__file__).parent.parent
-    with closing(store.open_store(path)) as writer:
+    package = Path(store_leaderboard.__file__).parent.parent.parent
+    with closing(database.open_store(path)) as writer:
         if writing:
             save(writer, [task(99, 1, THIS.start)])
         else:
@@ -211,7 +216,7 @@ def test_the_ranking_reads_only_indexes(path: Path) -> None:
     """Of the tasks, only those of the two periods, and not their rows."""
     with closing(sqlite3.connect(path)) as connection:
         spans = {"before": "2026-11-08", "start": "2026-11-15", "end": "2026-11-22"}
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {tallies._TALLIES}", spans)]
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {store_leaderboard._TALLIES}", spans)]
 
     assert "SEARCH tasks USING COVERING INDEX tasks_by_closing (closed_at>? AND closed_at<?)" in plan
     assert not [step for step in plan if step.startswith("SCAN") and step != "SCAN counted"]
@@ -236,7 +241,7 @@ def test_the_shell_shows_the_weeks_as_the_leaderboard_counts_them(path: Path) ->
     """The view `closed_by_week`, hidden people too."""
     rows = shell(path, "SELECT * FROM closed_by_week WHERE week = '2026-W47' AND user_id <> 9 ORDER BY user_id")
 
-    with tallies.open_tallies(path) as opened:
+    with store_leaderboard.open_tallies(path) as opened:
         assert opened is not None
         ranked = sorted(leaderboard.board(opened, THIS, now=NOW).rows, key=lambda row: row.id)
     figures = [
@@ -252,8 +257,8 @@ def test_the_view_of_this_week_is_the_leaderboard(tmp_path: Path, shift: int) ->
     path = tmp_path / "b24tools.db"
     zone = ZoneInfo("UTC")
     now = datetime.now(zone)
-    week = weeks.week_of(now, zone)
-    with closing(store.open_store(path)) as opened:
+    week = periods.week_of(now, zone)
+    with closing(database.open_store(path)) as opened:
         opened.save_setting("hidden_users", "3, 4")
         save(
             opened, [task(n, n % 6, week.start + n * timedelta(hours=2), hours=n / 7) for n in range(1, 20)], zone=zone
@@ -282,14 +287,14 @@ def test_the_week_of_the_view_is_that_of_the_calendar(path: Path) -> None:
 
         labels = [connection.execute(f"SELECT {formula}", {"day": day.isoformat()}).fetchone()[0] for day in days]
 
-    assert [weeks.containing(day, weeks.WEEK, MOSCOW).label for day in days] == labels
+    assert [periods.containing(day, periods.WEEK, MOSCOW).label for day in days] == labels
 
 
 def test_the_database_is_sound_and_its_times_are_words(path: Path) -> None:
     """Opened by the shell: integrity, plain names, ISO 8601."""
     assert [["ok"]] == shell(path, "PRAGMA integrity_check")
     assert [["2026-11-16T06:01:00+00:00"]] == shell(path, "SELECT closed_at FROM tasks WHERE id = 1000")
-    with closing(store.open_store(path)) as opened:
+    with closing(database.open_store(path)) as opened:
         collect(opened, THIS.start, THIS.end, NOW)
     assert [["2026-11-15T21:00:00+00:00", "2026-11-22T21:00:00+00:00", "1"]] == shell(
         path, "SELECT from_at, to_at, complete FROM snapshot_runs ORDER BY id DESC LIMIT 1"
@@ -318,7 +323,7 @@ def test_in_whatever_order_answers_are_saved_the_one_asked_for_last_stands(
     """A task is closed, reopened, deleted, restored, several times in a second; slow answers come when they come."""
     readings: list[tuple[int, str, TaskRecord]] = []
     changed = THIS.start
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         save(opened, [task(1, 9, THIS.start)])
         for state, seconds, user_id, dated in states:
             changed += timedelta(seconds=seconds)
@@ -341,7 +346,7 @@ def test_in_whatever_order_answers_are_saved_the_one_asked_for_last_stands(
 
 def test_a_change_dated_in_the_future_freezes_nothing() -> None:
     """The portal's clock was wrong once: then the order of reading decides."""
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         save(opened, [task(1, 1, THIS.start, changed=NOW + 400 * DAY)])
         save(opened, [task(1, 2, THIS.start, changed=NOW)])
 
@@ -350,7 +355,7 @@ def test_a_change_dated_in_the_future_freezes_nothing() -> None:
 
 def test_what_a_run_marked_gone_is_not_brought_back_by_an_answer_from_before_it() -> None:
     """One from its time or later does."""
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         save(opened, [task(1, 1, THIS.start)])
         before = opened.number_reading()
         run = opened.begin_run(THIS.start, THIS.end, NOW)
@@ -364,7 +369,7 @@ def test_what_a_run_marked_gone_is_not_brought_back_by_an_answer_from_before_it(
 
 def test_people_whom_a_run_did_not_see_are_retired_by_its_number() -> None:
     """Not those who were read since it began."""
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         opened.save_people([person(1, "Иван Петров"), person(2, "Пётр Иванов")], NOW)
         run = opened.begin_run(THIS.start, THIS.end, NOW, 0)
         opened.save_people([person(2, "Пётр Иванов")], NOW)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools import errors, hosts, session
-from b24tools.jobs.doctor import kept
-from b24tools.store import open_store
+from b24tools import context
+from b24tools.core import errors, hosts
+from b24tools.jobs.doctor import database
+from b24tools.store.database import open_store
 
 LABELS = st.text("abcxyz0189абвёыя", min_size=1, max_size=10)
 
@@ -49,7 +50,7 @@ def test_a_database_meets_only_its_own_portal(tmp_path: Path, known: str, now: s
             opened._db.table("settings").upsert({"key": "portal_host", "value": known}, pk="key")
         stopped = False
         try:
-            session.check_host(opened, now)
+            context.check_host(opened, now)
         except errors.ConfigError as error:
             stopped = f"config portal_host {now}" in error.hint
-        assert (not same, "ok" if same else "fail") == (stopped, kept.host(opened, now).status)
+        assert (not same, "ok" if same else "fail") == (stopped, database.host(opened, now).status)

@@ -9,7 +9,8 @@ import string
 import pytest
 from babel.messages.catalog import Message
 
-from b24tools import cli, i18n
+from b24tools.cli import app
+from b24tools.core import i18n
 from tests import messages
 
 RUSSIAN_FORMS = 3
@@ -127,8 +128,8 @@ def test_a_wrong_command_line_is_told_in_one_language(
     capsys: pytest.CaptureFixture[str], arguments: str, english: str, russian: str
 ) -> None:
     """Typer itself speaks English only."""
-    assert 2 == cli.main(arguments.split())
+    assert 2 == app.main(arguments.split())
     assert f"{english} `b24tools --help` shows the usage.\n" == capsys.readouterr().err
     i18n.use("ru")
-    assert 2 == cli.main(arguments.split())
+    assert 2 == app.main(arguments.split())
     assert capsys.readouterr().err.endswith(f"{russian} Справка: `b24tools --help`.\n")

@@ -14,8 +14,8 @@ import pytest
 import trustme
 from fast_bitrix24 import Bitrix
 
-from b24tools.sandbox import front
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox import server
+from b24tools.sandbox.state import Portal
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 TASKS = 120
@@ -45,7 +45,7 @@ def loop() -> Iterator[None]:
 @pytest.fixture
 def fast(portal: Portal, loop: None) -> Iterator[Bitrix]:
     """fast-bitrix24 on the plain port."""
-    with front.serve(portal) as url:
+    with server.serve(portal) as url:
         yield Bitrix(portal.webhook_url(url), verbose=False)
 
 
@@ -61,7 +61,7 @@ def sdk(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     authority.cert_pem.write_to_path(str(bundle))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    with front.serve(portal, certfile=chain, keyfile=key) as url:
+    with server.serve(portal, certfile=chain, keyfile=key) as url:
         token = f"{portal.owner_id}/{portal.secret}"
         yield b24pysdk.BitrixWebhook(domain=url.removeprefix("https://"), webhook_token=token)
 

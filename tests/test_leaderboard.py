@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools import store, weeks
+from b24tools.core import periods
+from b24tools.core.models import Department, Status
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
-from b24tools.models import Department, Status
-from b24tools.runs import to_text
-from b24tools.store import Store
+from b24tools.store import database
+from b24tools.store.database import Store
+from b24tools.store.snapshot_runs import to_text
 from tests import closed
 from tests.closed import LAST, MOSCOW, NOW, THIS, collect, person, save, task
 
@@ -27,11 +28,11 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def opened() -> Iterator[Store]:
     """An empty database."""
-    with closing(store.open_store(None)) as memory:
+    with closing(database.open_store(None)) as memory:
         yield memory
 
 
-def board(opened: Store, period: weeks.Period = THIS, **options: object) -> Board:
+def board(opened: Store, period: periods.Period = THIS, **options: object) -> Board:
     """The ranking on the test's Friday."""
     return leaderboard.board(opened.tallies, period, **{"now": NOW} | options)  # type: ignore[arg-type]
 
@@ -115,7 +116,7 @@ def test_top_cuts_rows_and_keeps_totals(opened: Store) -> None:
 
 def test_a_month_adds_its_days_and_compares_with_the_month_before(opened: Store) -> None:
     """Weeks that reach over its ends give only their days."""
-    november = weeks.parse("2026-11", MOSCOW)
+    november = periods.parse("2026-11", MOSCOW)
     save(
         opened,
         [
@@ -147,12 +148,12 @@ def test_a_month_adds_its_days_and_compares_with_the_month_before(opened: Store)
 def test_a_second_decides_the_week(opened: Store, zone: str, label: str, after: str) -> None:
     """Closed on Sunday at 23:59:59 and on Monday at 00:00:00 of the zone; the view agrees."""
     here = ZoneInfo(zone)
-    week = weeks.parse(label, here)
+    week = periods.parse(label, here)
     midnight = datetime.combine(week.after, datetime.min.time(), here)
     sunday = midnight.replace(day=(week.after - DAY).day, month=(week.after - DAY).month, year=(week.after - DAY).year)
     save(opened, [task(1, 1, sunday.replace(hour=23, minute=59, second=59)), task(2, 2, midnight)], zone=here)
 
-    found = {period: [row.id for row in board(opened, weeks.parse(period, here)).rows] for period in (label, after)}
+    found = {period: [row.id for row in board(opened, periods.parse(period, here)).rows] for period in (label, after)}
 
     assert {label: [1], after: [2]} == found
     view = opened.tallies._connection.execute("SELECT week, user_id FROM closed_by_week ORDER BY week")
@@ -185,7 +186,7 @@ def test_the_running_settings_speak_for_the_board(opened: Store) -> None:
 # how complete, how old
 
 
-def age(opened: Store, period: weeks.Period, now: datetime = NOW) -> tuple[bool, datetime | None]:
+def age(opened: Store, period: periods.Period, now: datetime = NOW) -> tuple[bool, datetime | None]:
     ranked = board(opened, period, now=now)
     return ranked.complete, ranked.as_of
 
@@ -221,7 +222,7 @@ def test_a_past_week_wants_a_run_that_began_after_it(opened: Store) -> None:
 
 def test_one_run_may_cover_many_weeks(opened: Store) -> None:
     """As `snapshot --since` does; what it did not cover is missing in a month."""
-    month = weeks.parse("2026-11", MOSCOW)
+    month = periods.parse("2026-11", MOSCOW)
     second_week = list(month.weeks())[1]
     began = NOW - DAY
     collect(opened, second_week.start, THIS.end, began)
@@ -235,7 +236,7 @@ def test_one_run_may_cover_many_weeks(opened: Store) -> None:
 
 def test_a_month_that_went_on_uncollected_is_as_old_as_what_there_is(opened: Store) -> None:
     """The cron job died last week."""
-    month = weeks.parse("2026-11", MOSCOW)
+    month = periods.parse("2026-11", MOSCOW)
     first = next(month.weeks()).start
     began = LAST.start + DAY
     collect(opened, first, LAST.end, began)
@@ -280,7 +281,7 @@ def test_a_period_to_come_is_empty(opened: Store) -> None:
     """And cannot be complete."""
     collect(opened, THIS.start, THIS.end, NOW)
 
-    assert (False, None) == age(opened, weeks.parse("2026-W48", MOSCOW))
+    assert (False, None) == age(opened, periods.parse("2026-W48", MOSCOW))
 
 
 # against a naive model
@@ -332,7 +333,7 @@ def test_the_ranking_is_that_of_a_naive_count(
         )
         for number, (user, when, estimate, deadline, status) in enumerate(drawn, 1)
     ]
-    with closing(store.open_store(None)) as opened:
+    with closing(database.open_store(None)) as opened:
         opened.save_people((person(user, f"Имя {user}", user % 2 + 1) for user in range(1, 7)), NOW)
         opened.save_setting("hidden_users", ",".join(map(str, hidden)))
         save(opened, tasks)

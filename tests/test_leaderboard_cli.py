@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, cli_leaderboard, errors, session, store
+from b24tools import context
+from b24tools.cli import app, leaderboard
+from b24tools.core import errors
+from b24tools.store import database
 from tests import closed
 from tests.closed import MOSCOW, NOW, THIS
 
@@ -24,11 +27,11 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def b24tools(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command on the test's Friday; status, stdout, stderr."""
-    monkeypatch.setattr(session, "now", lambda: NOW)
+    monkeypatch.setattr(context, "now", lambda: NOW)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        status = cli.main(arguments)
+        status = app.main(arguments)
         return status, *capsys.readouterr()
 
     return run
@@ -41,8 +44,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def wanted(period: str | None = None, *, week: bool = False, month: bool = False) -> cli_leaderboard.Wanted:
-    return cli_leaderboard.Wanted(period, week, month, "tasks", False, None, "table", None, False)
+def wanted(period: str | None = None, *, week: bool = False, month: bool = False) -> leaderboard.Wanted:
+    return leaderboard.Wanted(period, week, month, "tasks", False, None, "table", None, False)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +65,14 @@ def wanted(period: str | None = None, *, week: bool = False, month: bool = False
 )
 def test_the_period_that_is_meant(options: dict[str, Any], label: str) -> None:
     """This week unless told otherwise."""
-    assert label == cli_leaderboard.choose_period(wanted(**options), MOSCOW, NOW).label
+    assert label == leaderboard.choose_period(wanted(**options), MOSCOW, NOW).label
 
 
 def test_this_week_is_the_zones() -> None:
     """On Sunday evening in London it is Monday in Moscow."""
     late = THIS.end + timedelta(hours=1)
 
-    assert "2026-W48" == cli_leaderboard.choose_period(wanted(), MOSCOW, late).label
+    assert "2026-W48" == leaderboard.choose_period(wanted(), MOSCOW, late).label
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_this_week_is_the_zones() -> None:
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any]) -> None:
     """Rather than one of them ignored."""
     with pytest.raises(errors.ConfigError):
-        cli_leaderboard.choose_period(wanted(**options), MOSCOW, NOW)
+        leaderboard.choose_period(wanted(**options), MOSCOW, NOW)
 
 
 def test_the_table(b24tools: Run, folder: Path) -> None:
@@ -205,7 +208,7 @@ def test_what_an_incomplete_period_wants(b24tools: Run, folder: Path) -> None:
 
 def test_another_process_may_be_writing(b24tools: Run, folder: Path) -> None:
     """A snapshot that takes long keeps nobody from looking."""
-    with closing(store.open_store(folder / "b24tools.db")) as opened, opened.transaction():
+    with closing(database.open_store(folder / "b24tools.db")) as opened, opened.transaction():
         opened.save_tasks([closed.task(1, 1, THIS.start)], NOW, MOSCOW)
 
         status, out, _err = b24tools("leaderboard")
@@ -217,7 +220,7 @@ def test_it_loads_nothing_heavy(folder: Path) -> None:
     """No HTTP client, no web framework, no cache, not the database's toolbox; Rich only for a terminal."""
     heavy = {"httpx", "fastapi", "starlette", "uvicorn", "sqlite_utils", "diskcache", "rich", "asyncio", "ssl"}
     code = (
-        "import sys; from b24tools import cli; status = cli.main(['leaderboard', '--teams']);"
+        "import sys; from b24tools.cli import app; status = app.main(['leaderboard', '--teams']);"
         f"print(status, sorted({heavy} & set(sys.modules)), file=sys.stderr)"
     )
     env = os.environ | {"B24_DATA_DIR": str(folder)}

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from b24tools import cli, errors, i18n, session, show_load
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import errors, i18n
+from b24tools.core.models import Department
 from b24tools.jobs import load
-from b24tools.models import Department
-from b24tools.planning.workload import DayLoad, PersonLoad
-from b24tools.sandbox import front, plant
-from b24tools.sandbox.portal import Portal
+from b24tools.render.load import screen
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from b24tools.scheduling.workload import DayLoad, PersonLoad
 from tests.plant import MOSCOW, Clock, Works, order, rules
 
 HOUR = 3600
@@ -111,10 +114,10 @@ def test_load_and_assign_agree(works: Works) -> None:
 
 def test_everybody_of_the_production_is_there_once(works: Works) -> None:
     """By department in the tree's order, by surname; nobody dismissed, nobody excluded, nobody of the office."""
-    works.portal.users[plant.person(works.portal, "Исаев").id].departments.append(
-        plant.department(works.portal, "Монтажник").id
+    works.portal.users[demo_company.person(works.portal, "Исаев").id].departments.append(
+        demo_company.department(works.portal, "Монтажник").id
     )
-    excluded = plant.person(works.portal, "Козлов").id
+    excluded = demo_company.person(works.portal, "Козлов").id
     groups = found(works, excluded=frozenset({excluded})).groups
     names = {group.department.name: [one.name for one in group.people] for group in groups}
     assert list(names) == [
@@ -133,7 +136,7 @@ def test_everybody_of_the_production_is_there_once(works: Works) -> None:
 @pytest.mark.parametrize("name", ["сварщик ", "id"])
 def test_a_department_is_named_or_numbered(works: Works, name: str) -> None:
     """With the departments below it."""
-    welders = plant.department(works.portal, "Сварщик")
+    welders = demo_company.department(works.portal, "Сварщик")
     below = works.portal.add_department("Ученики", parent=welders.id)
     works.portal.add_user("Иван", "Ученик", departments=[below.id])
     groups = found(works, str(welders.id) if name == "id" else name).groups
@@ -192,7 +195,7 @@ PEOPLE = load.Load(
 def drawn(**console: Any) -> list[str]:
     """The screen's lines."""
     stream = io.StringIO()
-    show_load.screen(PEOPLE, MOSCOW, at(23, 7), Console(file=stream, color_system=None, highlight=False, **console))
+    screen(PEOPLE, MOSCOW, at(23, 7), Console(file=stream, color_system=None, highlight=False, **console))
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
@@ -208,7 +211,7 @@ def test_without_unicode_tenths_are_told() -> None:
     """For old consoles: # is a full day."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp866")
     console = Console(file=stream, color_system=None, highlight=False, width=200, force_terminal=False)
-    show_load.screen(PEOPLE, MOSCOW, at(23, 7), console)
+    screen(PEOPLE, MOSCOW, at(23, 7), console)
     stream.flush()
     text = stream.buffer.getvalue().decode("cp866")  # type: ignore[attr-defined]
     assert ("#####.. _____..", "2_1#9.. _____..") == tuple(
@@ -220,26 +223,26 @@ def test_without_unicode_tenths_are_told() -> None:
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     """A portal that the program reaches on Monday at seven."""
     clock = Clock()
-    portal = plant.build(clock)
-    monkeypatch.setattr(session, "now", clock)
+    portal = demo_company.build(clock)
+    monkeypatch.setattr(context, "now", clock)
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
-    opened = session.Session
+    opened = context.Session
 
-    def inside(settings: Any, say: Any) -> session.Session:
-        return opened(settings, say, front.transport(portal))
+    def inside(settings: Any, say: Any) -> context.Session:
+        return opened(settings, say, server.transport(portal))
 
-    monkeypatch.setattr(session, "Session", inside)
+    monkeypatch.setattr(context, "Session", inside)
     yield portal
 
 
 def test_the_json_of_load(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
     """As the contract has it."""
-    status = cli.main(["load", "Поклейщик", "--json"])
+    status = app.main(["load", "Поклейщик", "--json"])
     envelope = json.loads(capsys.readouterr().out)
     assert (0, "load", True) == (status, envelope["command"], envelope["ok"])
     sick = envelope["data"][-1]
     assert {
-        "id": plant.person(portal, "Соколова").id,
+        "id": demo_company.person(portal, "Соколова").id,
         "name": "Ирина Соколова",
         "department": "Поклейщик",
         "open_s": 0,
@@ -252,7 +255,7 @@ def test_the_json_of_load(portal: Portal, capsys: pytest.CaptureFixture[str]) ->
 def test_the_table_in_a_pipe(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
     """Plain text, in Russian."""
     i18n.use("ru")
-    status = cli.main(["load", "сварщик"])
+    status = app.main(["load", "сварщик"])
     told = capsys.readouterr()
     lines = [line.rstrip() for line in told.out.splitlines()]
     assert (0, "") == (status, told.err)

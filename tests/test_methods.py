@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools import errors
-from b24tools.bitrix import methods, shapes, zones
-from b24tools.bitrix.batches import Item, is_batchable
-from b24tools.models import Department, Owner, Person, Task, TaskRecord
+from b24tools.bitrix24 import parsing, portal_time
+from b24tools.bitrix24.batch import Item, is_batchable
+from b24tools.bitrix24.queries import methods
+from b24tools.core import errors
+from b24tools.core.models import Department, Owner, Person, Task, TaskRecord
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -113,7 +114,7 @@ def test_auditors_come_in_several_shapes(auditors: Any, ids: tuple[int, ...]) ->
 def test_todays_offset_on_an_old_date_is_not_trusted() -> None:
     """Winter's offset pasted onto July: the wall clock in the owner's zone counts."""
     text = "2026-07-03T18:00:00-05:00"
-    assert datetime(2026, 7, 3, 22, tzinfo=UTC) == shapes.read_moment(text, NEW_YORK)
+    assert datetime(2026, 7, 3, 22, tzinfo=UTC) == parsing.read_moment(text, NEW_YORK)
 
 
 NO_DATES = [
@@ -132,14 +133,14 @@ NO_DATES = [
 @pytest.mark.parametrize("text", NO_DATES)
 def test_a_date_that_cannot_be_read_is_none(text: Any) -> None:
     """In whatever field of a task it stands: one odd row must not keep all the others from being read."""
-    dates = {name: ROW["createdDate"] for name in zones.TASK_DATES}
+    dates = {name: ROW["createdDate"] for name in portal_time.TASK_DATES}
     task = methods.read_task(ROW | dates, MOSCOW)
     record = methods.read_record(ROW | dates | {"status": "5"}, MOSCOW)
     created, kept = task.created_at, record.created_at
     fields = ("created_at", "changed_at", "activity_at", "date_start", "deadline", "start", "end")
     assert ((created,) * 7, kept) == (tuple(getattr(task, field) for field in fields), "2026-11-02T07:06:08+00:00")
 
-    odd = dict.fromkeys(zones.TASK_DATES, text)
+    odd = dict.fromkeys(portal_time.TASK_DATES, text)
     assert replace(task, **dict.fromkeys(fields)) == methods.read_task(ROW | odd, MOSCOW)
     gone = dict.fromkeys(("created_at", "changed_at", "closed_at", "deadline"))
     assert record._replace(**gone) == methods.read_record(ROW | odd | {"status": "5"}, MOSCOW)
@@ -164,7 +165,7 @@ def test_a_row_with_mysqls_zero_date_is_read() -> None:
     closed = "2026-11-26T07:00:00+00:00"
     record = TaskRecord(1353, "перенесена из другой системы", 142, 1, 0, 5, None, closed, closed, None, 0, 0, "")
     assert record == methods.read_record(row, MOSCOW)
-    clock = zones.PortalClock(Owner(1, "", True, ""), MOSCOW, "2026-11-27T10:00:00+02:00")
+    clock = portal_time.PortalClock(Owner(1, "", True, ""), MOSCOW, "2026-11-27T10:00:00+02:00")
     assert (MOSCOW, "settings", "") == (clock.see([row]), clock.source, clock.warning)
 
 
@@ -176,8 +177,8 @@ def test_every_half_hour_of_a_year_is_the_wall_clocks(name: str, year: int) -> N
     halves = [wall + timedelta(minutes=30 * number) for number in range(365 * 48)]
     texts = [f"{one.isoformat()}+03:00" for one in halves]
     moments = [one.replace(tzinfo=zone).astimezone(UTC) for one in halves]
-    assert moments == [shapes.read_moment(text, zone) for text in texts]
-    assert [one.isoformat() for one in moments] == [shapes.read_as_text(text, zone) for text in texts]
+    assert moments == [parsing.read_moment(text, zone) for text in texts]
+    assert [one.isoformat() for one in moments] == [parsing.read_as_text(text, zone) for text in texts]
 
 
 def test_a_record_is_what_is_kept_of_a_task() -> None:
@@ -206,13 +207,13 @@ def test_a_record_is_what_is_kept_of_a_task() -> None:
 @pytest.mark.parametrize("value", [None, "", "abc", [], float("inf"), float("nan"), 10**15, f"{10**30}", -(2**64)])
 def test_what_is_no_number_or_has_no_room_in_the_database_is_nothing(value: Any) -> None:
     """A field that nobody can read must not stop every later snapshot."""
-    assert [0, 10**15 - 1, -5] == [shapes.int_of(value), shapes.int_of(f"{10**15 - 1}"), shapes.int_of("-5")]
+    assert [0, 10**15 - 1, -5] == [parsing.int_of(value), parsing.int_of(f"{10**15 - 1}"), parsing.int_of("-5")]
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59+03:00", "0001-01-01T00:00:00+03:00"])
 def test_the_ends_of_time_are_no_error(text: str) -> None:
     """Some mean "never" by them."""
-    found = shapes.read_moment(text, NEW_YORK), shapes.read_moment(text, ZoneInfo("Asia/Tokyo"))
+    found = parsing.read_moment(text, NEW_YORK), parsing.read_moment(text, ZoneInfo("Asia/Tokyo"))
     assert all(one is not None and one.year in (1, 9999) for one in found)
 
 

@@ -12,16 +12,19 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, onec
-from b24tools.migrations import migrations
-from b24tools.store import database, open_copy, open_store
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.store.database import database, open_copy, open_store
+from b24tools.store.migrations import migrations
 from tests import closed
 from tests.aftermath import SKETCH, new_works
 from tests.collecting import FRIDAY, close, new_collector
 from tests.plant import Works, order
 
 OLDEST = Path(__file__).parent / "data" / "schema-m001.sql"  # never to be made again: it is what was released
-OPEN = "import sys, pathlib; from b24tools import store; store.open_store(pathlib.Path(sys.argv[1])).close()"
+OPEN = (
+    "import sys, pathlib; from b24tools.store import database; database.open_store(pathlib.Path(sys.argv[1])).close()"
+)
 
 
 def oldest(folder: Path) -> Path:
@@ -58,7 +61,7 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     new = tmp_path / "new" / "b24tools.db"
     open_store(new).close()
     assert schema(new) == schema(path)
-    key = onec.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
+    key = onec_order.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
     before["decisions"] = [(row[0], key, *row[2:], "{}") for row in before["decisions"]]
     before["orders"] = [(*row, 0) for row in before["orders"]]
     before["order_tasks"] = [(key, *row[1:], None, row[0], "[]") for row in before["order_tasks"]]
@@ -134,10 +137,10 @@ def test_what_was_released_is_not_edited() -> None:
     }
 
 
-def make_old(works: Works, sent: onec.Order, spelling: str = "") -> None:
+def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
     """Turn what was sent into what version 0.1 left: its keys, cut by the portal, and a database of its schema."""
     spelling = spelling or sent.id
-    made = zip(onec.line_keys(sent), (keys[0] for keys in onec.keys_of_0_1(sent)), strict=True)
+    made = zip(onec_order.line_keys(sent), (keys[0] for keys in onec_order.keys_of_0_1(sent)), strict=True)
     keys = {new: old.replace(sent.id, spelling) for new, old in made}
     for task in works.portal.tasks:
         if task.xml_id in keys:
@@ -167,11 +170,11 @@ def make_old(works: Works, sent: onec.Order, spelling: str = "") -> None:
         connection.commit()
 
 
-def two_welders(**changes: Any) -> onec.Order:
+def two_welders(**changes: Any) -> onec_order.Order:
     """Two lines of one position, whose keys of 0.1 a portal cuts to the same 50 characters, and one more."""
     ids = ("87894412-75a2-47d4-8b62-1f2fd573aabd", "87894412-75a2-47d4-8b62-1f2fd573aabd", None)
     lines = zip(("Сварщик", "Сварщик", "Макетчик"), (60, 30, 45), ids, strict=True)
-    made = [onec.Line(position=name, minutes=minutes, position_id=one) for name, minutes, one in lines]
+    made = [onec_order.Line(position=name, minutes=minutes, position_id=one) for name, minutes, one in lines]
     return order(files=(SKETCH,), **changes).model_copy(update={"lines": tuple(made)})
 
 
@@ -195,7 +198,7 @@ def test_the_ledger_of_version_0_1_goes_on_to_work(spelling: str, tmp_path: Path
     (changed,) = works.assign(two_welders(customer="ООО «Лютик»"))
     assert ["updated", "created", "updated"] == [task.outcome for task in changed.tasks]
     made = works.portal.tasks[changed.tasks[1].task_id or 0]
-    assert onec.line_keys(two_welders())[1] == made.xml_id
+    assert onec_order.line_keys(two_welders())[1] == made.xml_id
 
 
 @pytest.mark.parametrize("width", [50, 200])
@@ -204,7 +207,7 @@ def test_tasks_of_version_0_1_are_found_without_its_ledger(width: int, tmp_path:
     works = new_works(tmp_path)
     works.portal.xml_id_width = width
     (first,) = works.assign(two_welders())
-    old = [keys[0][:width] for keys in onec.keys_of_0_1(two_welders())]
+    old = [keys[0][:width] for keys in onec_order.keys_of_0_1(two_welders())]
     for task, key in zip(first.tasks, old, strict=True):
         works.portal.set_task(task.task_id or 0, xml_id=key)
     works.folder = tmp_path / "another"

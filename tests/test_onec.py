@@ -18,7 +18,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from b24tools import errors, onec, onec_values
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.onec import values
 
 ORDERS = Path(__file__).parent / "data" / "orders"
 SAMPLE = (ORDERS / "sample.json").read_bytes()
@@ -46,9 +48,9 @@ def raw_file(**changes: Any) -> dict[str, Any]:
     return raw_order(ПрисоединенныеФайлы=[{"Имя": "a.txt", "ДвоичныеДанные": BASE64, **changes}])
 
 
-def read(raw: Any) -> onec.Order:
+def read(raw: Any) -> onec_order.Order:
     """The only order of a value written as JSON."""
-    [order] = onec.read_orders(json.dumps(raw, ensure_ascii=False).encode("utf-8", "surrogatepass"), MOSCOW)
+    [order] = onec_order.read_orders(json.dumps(raw, ensure_ascii=False).encode("utf-8", "surrogatepass"), MOSCOW)
     return order
 
 
@@ -56,14 +58,14 @@ def refusal(source: Any) -> str:
     """The message with which bytes, or a value written as JSON, are refused."""
     data = source if isinstance(source, bytes) else json.dumps(source, ensure_ascii=False).encode()
     with pytest.raises(errors.OrderError) as caught:
-        onec.read_orders(data, MOSCOW)
+        onec_order.read_orders(data, MOSCOW)
     return caught.value.message
 
 
-def make_order(*positions: str, **fields: Any) -> onec.Order:
+def make_order(*positions: str, **fields: Any) -> onec_order.Order:
     """An order built in code."""
-    lines = tuple(onec.Line(position=position, minutes=5) for position in positions)
-    return onec.Order(**{"id": "ID", "number": "1Ц-69", "lines": lines, **fields})
+    lines = tuple(onec_order.Line(position=position, minutes=5) for position in positions)
+    return onec_order.Order(**{"id": "ID", "number": "1Ц-69", "lines": lines, **fields})
 
 
 # The real ones, whole
@@ -71,7 +73,7 @@ def make_order(*positions: str, **fields: Any) -> onec.Order:
 
 def test_the_sample_is_read_whole() -> None:
     """A real order of 1C, field by field."""
-    expected = onec.Order(
+    expected = onec_order.Order(
         id="b7c57163-8c5d-11ef-905d-a41731192b22",
         number="1Ц-00000069",
         date=datetime(2024, 10, 17, 13, 56, 45, tzinfo=MOSCOW),
@@ -80,7 +82,7 @@ def test_the_sample_is_read_whole() -> None:
         wanted=datetime(2024, 11, 4, tzinfo=MOSCOW),
         accepted=datetime(2024, 10, 18, tzinfo=MOSCOW),
         lines=tuple(
-            onec.Line(position=position, position_id=position_id, minutes=minutes, amount=Decimal(amount))
+            onec_order.Line(position=position, position_id=position_id, minutes=minutes, amount=Decimal(amount))
             for position, position_id, minutes, amount in (
                 ("Макетчик", "878944cb-75a2-47d4-8b62-1f2fd573aabd", 1310.48, "5320.55"),
                 ("Печатник/плотер", "f2244a48-e526-11e6-8b87-f07959705c55", 68.67, "240.35"),
@@ -90,14 +92,14 @@ def test_the_sample_is_read_whole() -> None:
                 ("Поклейщик", "b421c97f-9d9f-4285-b39c-1f99490b2461", 490.9, "2110.87"),
             )
         ),
-        files=(onec.Attachment(name="test.json", content=b'{"test": "test"}'),),
+        files=(onec_order.Attachment(name="test.json", content=b'{"test": "test"}'),),
     )
-    assert [expected] == onec.read_orders(SAMPLE, MOSCOW)
+    assert [expected] == onec_order.read_orders(SAMPLE, MOSCOW)
 
 
 def test_an_order_with_all_the_habits_of_1c_is_read_whole() -> None:
     """A mark, CRLF, tabs, text booleans, comma decimals, odd spaces, broken and percent-encoded base64."""
-    expected = onec.Order(
+    expected = onec_order.Order(
         id="B7C57163-8C5D-11EF-905D-A41731192B22",
         number="1Ц-00000070",
         date=datetime(2024, 10, 17, 9, 56, 45, tzinfo=MOSCOW),
@@ -105,16 +107,16 @@ def test_an_order_with_all_the_habits_of_1c_is_read_whole() -> None:
         wanted=datetime(2024, 11, 4, tzinfo=MOSCOW),
         customer="ООО «Ромашка [Юг]» #7",
         lines=(
-            onec.Line(position="Сварщик", minutes=1310.48, amount=Decimal("5320.55")),
-            onec.Line(position="Сварщик", minutes=68.67),
+            onec_order.Line(position="Сварщик", minutes=1310.48, amount=Decimal("5320.55")),
+            onec_order.Line(position="Сварщик", minutes=68.67),
         ),
         files=(
-            onec.Attachment(name="чертёж.pdf", content=BYTES),
-            onec.Attachment(name="photo.JPG", content=BYTES),
+            onec_order.Attachment(name="чертёж.pdf", content=BYTES),
+            onec_order.Attachment(name="photo.JPG", content=BYTES),
         ),
         warnings=('ПрисоединенныеФайлы[2]: the file "пустой.txt" is empty and is left out',),
     )
-    assert [expected] == onec.read_orders((ORDERS / "habits.json").read_bytes(), MOSCOW)
+    assert [expected] == onec_order.read_orders((ORDERS / "habits.json").read_bytes(), MOSCOW)
 
 
 # Bytes
@@ -123,32 +125,32 @@ def test_an_order_with_all_the_habits_of_1c_is_read_whole() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1251"])
 def test_the_encodings_of_1c_give_the_same_order(encoding: str) -> None:
     """UTF-8 with or without a mark, UTF-16 by its mark, windows-1251."""
-    assert onec.read_orders(SAMPLE, MOSCOW) == onec.read_orders(SAMPLE.decode().encode(encoding), MOSCOW)
+    assert onec_order.read_orders(SAMPLE, MOSCOW) == onec_order.read_orders(SAMPLE.decode().encode(encoding), MOSCOW)
 
 
 def test_utf16_of_both_byte_orders_is_told_by_its_mark() -> None:
     """Little-endian and big-endian."""
     text = "\ufeff" + SAMPLE.decode()
     for encoding in ("utf-16-le", "utf-16-be"):
-        assert onec.read_orders(SAMPLE, MOSCOW) == onec.read_orders(text.encode(encoding), MOSCOW)
+        assert onec_order.read_orders(SAMPLE, MOSCOW) == onec_order.read_orders(text.encode(encoding), MOSCOW)
 
 
 def test_line_ends_and_tabs_do_not_matter() -> None:
     """Pretty-printed with CRLF and tabs, or on one line."""
     raw = json.loads(SAMPLE)
     pretty = json.dumps(raw, ensure_ascii=False, indent="\t").replace("\n", "\r\n")
-    assert read(raw) == onec.read_orders(pretty.encode(), MOSCOW)[0]
+    assert read(raw) == onec_order.read_orders(pretty.encode(), MOSCOW)[0]
 
 
 def test_line_breaks_inside_a_string_are_read() -> None:
     """JSON put together by hand does not escape them."""
     data = json.dumps(raw_order(Контрагент="А@Б")).replace("@", "\r\n").encode()
-    assert onec.read_orders(data, MOSCOW)[0].customer == "А  Б"
+    assert onec_order.read_orders(data, MOSCOW)[0].customer == "А  Б"
 
 
 def test_a_list_holds_several_orders() -> None:
     """In the order of the file."""
-    orders = onec.read_orders(json.dumps([raw_order(), raw_order(НомерЗаказа="2")]).encode(), MOSCOW)
+    orders = onec_order.read_orders(json.dumps([raw_order(), raw_order(НомерЗаказа="2")]).encode(), MOSCOW)
     assert [order.number for order in orders] == ["1Ц-69", "2"]
 
 
@@ -165,7 +167,7 @@ def test_a_list_holds_several_orders() -> None:
 )
 def test_a_form_with_the_order_in_one_field_is_read(body: bytes) -> None:
     """Encoded either way, in either encoding, among other fields, or not encoded at all."""
-    assert onec.read_orders(SAMPLE, MOSCOW) == onec.read_orders(body, MOSCOW)
+    assert onec_order.read_orders(SAMPLE, MOSCOW) == onec_order.read_orders(body, MOSCOW)
 
 
 def test_plus_signs_of_base64_survive_every_kind_of_form() -> None:
@@ -175,8 +177,8 @@ def test_plus_signs_of_base64_survive_every_kind_of_form() -> None:
     text = json.dumps(raw)
     assert "+" in text
     for body in (urllib.parse.urlencode({"order": text}), f"order={text}"):
-        [order] = onec.read_orders(body.encode(), MOSCOW)
-        assert (onec.Attachment(name="a & b = 100%.txt", content=content),) == order.files
+        [order] = onec_order.read_orders(body.encode(), MOSCOW)
+        assert (onec_order.Attachment(name="a & b = 100%.txt", content=content),) == order.files
 
 
 def test_a_form_that_lost_the_plus_signs_of_base64_is_refused() -> None:
@@ -241,12 +243,12 @@ def test_a_file_cut_off_anywhere_is_refused(length: int) -> None:
 
 def test_an_order_that_is_too_large_is_refused_by_its_size() -> None:
     """The size is checked before anything is read; the exception tells it apart."""
-    with pytest.raises(onec.OrderTooLarge, match=r"^the order is larger than 64 MiB$") as caught:
-        onec.read_orders(b"x" * (64 * 1024 * 1024 + 1), MOSCOW)
+    with pytest.raises(onec_order.OrderTooLarge, match=r"^the order is larger than 64 MiB$") as caught:
+        onec_order.read_orders(b"x" * (64 * 1024 * 1024 + 1), MOSCOW)
     assert (caught.value.exit_status, caught.value.code) == (2, "too_large")
-    with pytest.raises(onec.OrderTooLarge, match=r"^the order is larger than 10 bytes$"):
-        onec.read_orders(SAMPLE, MOSCOW, max_bytes=10)
-    assert onec.read_orders(SAMPLE, MOSCOW, max_bytes=len(SAMPLE))
+    with pytest.raises(onec_order.OrderTooLarge, match=r"^the order is larger than 10 bytes$"):
+        onec_order.read_orders(SAMPLE, MOSCOW, max_bytes=10)
+    assert onec_order.read_orders(SAMPLE, MOSCOW, max_bytes=len(SAMPLE))
 
 
 class Drip(io.RawIOBase):
@@ -265,9 +267,9 @@ class Drip(io.RawIOBase):
 def test_a_source_is_read_to_one_byte_past_the_limit() -> None:
     """An endless pipe ends there; a short file is read whole."""
     drip = Drip()
-    assert 101 == len(onec.read_source(drip, 100)) == drip.given  # type: ignore[arg-type]
-    assert onec.read_source(io.BytesIO(b"abc")) == b"abc"
-    assert onec.read_source(io.BytesIO(b"")) == b""
+    assert 101 == len(onec_order.read_source(drip, 100)) == drip.given  # type: ignore[arg-type]
+    assert onec_order.read_source(io.BytesIO(b"abc")) == b"abc"
+    assert onec_order.read_source(io.BytesIO(b"")) == b""
 
 
 @pytest.mark.parametrize("encode", [str, urllib.parse.quote, lambda text: "\r\n".join([text[:76], text[76:]])])
@@ -275,7 +277,7 @@ def test_a_large_order_takes_a_few_times_its_size(encode: Any) -> None:
     """Plain, percent-encoded and broken base64."""
     data = json.dumps(raw_file(ДвоичныеДанные=encode(BASE64[:-4] * 12_000)), ensure_ascii=False).encode()
     tracemalloc.start()
-    onec.read_orders(data, MOSCOW)
+    onec_order.read_orders(data, MOSCOW)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6 * len(data)
@@ -286,10 +288,10 @@ def test_a_large_order_takes_a_few_times_its_size(encode: Any) -> None:
 
 def test_optional_fields_may_be_missing() -> None:
     """The id, the number and the lines with position and time are enough."""
-    expected = onec.Order(
+    expected = onec_order.Order(
         id="b7c57163",
         number="1Ц-69",
-        lines=(onec.Line(position="Сварщик", position_id="878944cb", minutes=60),),
+        lines=(onec_order.Line(position="Сварщик", position_id="878944cb", minutes=60),),
     )
     assert expected == read(raw_order())
     assert not expected.done
@@ -325,7 +327,7 @@ def test_keys_are_known_in_any_case_and_with_spaces() -> None:
 def test_of_a_repeated_key_the_last_counts() -> None:
     """As JSON readers have it."""
     data = json.dumps(raw_order()).encode()[:-1] + ', "Контрагент": "А", "Контрагент": "Б"}'.encode()
-    assert onec.read_orders(data, MOSCOW)[0].customer == "Б"
+    assert onec_order.read_orders(data, MOSCOW)[0].customer == "Б"
 
 
 @pytest.mark.parametrize(("value", "text"), [("69", "69"), (" 69\t", "69"), (69, "69"), (10**40, "1" + "0" * 40)])
@@ -338,7 +340,7 @@ def test_identifiers_and_numbers_are_trimmed_text(value: Any, text: str) -> None
 def test_text_is_one_line_without_control_characters() -> None:
     """Half of an emoji, which 1C leaves when it cuts a string, becomes a replacement character."""
     data = json.dumps(raw_order(Контрагент=" А\n\0Б \ud83d"), ensure_ascii=True).encode()
-    assert onec.read_orders(data, MOSCOW)[0].customer == "А  Б \ufffd"
+    assert onec_order.read_orders(data, MOSCOW)[0].customer == "А  Б \ufffd"
 
 
 @pytest.mark.parametrize("zero", [ZERO_GUID, "", None, "{" + ZERO_GUID + "}", f" {ZERO_GUID} "])
@@ -474,7 +476,7 @@ def test_the_wanted_date_has_two_spellings() -> None:
 )
 def test_base64_is_read_however_it_was_carried(text: str) -> None:
     """Broken into lines, percent-encoded, unpadded, or in the alphabet of URLs."""
-    assert (onec.Attachment(name="a.txt", content=BYTES),) == read(raw_file(ДвоичныеДанные=text)).files
+    assert (onec_order.Attachment(name="a.txt", content=BYTES),) == read(raw_file(ДвоичныеДанные=text)).files
 
 
 @pytest.mark.parametrize(
@@ -688,21 +690,21 @@ def test_whatever_spells_a_guid_is_one_id(spelling: str) -> None:
 
 def test_an_id_that_is_no_guid_loses_its_case_and_its_spaces() -> None:
     """So 1C's codes are one order however they are typed."""
-    assert "зк-001 а" == onec_values.read_order_id("  ЗК-001\u00a0 А ")
+    assert "зк-001 а" == values.read_order_id("  ЗК-001\u00a0 А ")
 
 
 def test_a_key_is_made_of_the_orders_guid_and_a_digest_of_the_line() -> None:
     """Fifty characters; the position's name stands in for a missing id; repeated positions are numbered."""
     lines = (
-        onec.Line(position="Сварщик", position_id="878944cb", minutes=5),
-        onec.Line(position="Сварщик", position_id="878944cb", minutes=5),
-        onec.Line(position="Печатник  /\u00a0Плотёр", minutes=5),
-        onec.Line(position="ПЕЧАТНИК / плоте\u200bр", minutes=5),
-        onec.Line(position="печатник / плотер", minutes=5),
+        onec_order.Line(position="Сварщик", position_id="878944cb", minutes=5),
+        onec_order.Line(position="Сварщик", position_id="878944cb", minutes=5),
+        onec_order.Line(position="Печатник  /\u00a0Плотёр", minutes=5),
+        onec_order.Line(position="ПЕЧАТНИК / плоте\u200bр", minutes=5),
+        onec_order.Line(position="печатник / плотер", minutes=5),
     )
     identities = ("878944cb", "878944cb:2", "печатник/плотер", "печатник/плотер:2", "печатник/плотер:3")
     digests = [hashlib.sha256(identity.encode()).hexdigest()[:10] for identity in identities]
-    keys = onec.line_keys(make_order(id=GUID, lines=lines))
+    keys = onec_order.line_keys(make_order(id=GUID, lines=lines))
     assert tuple(f"1c:{GUID}:{digest}" for digest in digests) == keys
     assert {50} == {len(key) for key in keys}
 
@@ -710,7 +712,7 @@ def test_a_key_is_made_of_the_orders_guid_and_a_digest_of_the_line() -> None:
 def test_the_key_of_an_order_without_a_guid_is_a_digest_of_both() -> None:
     """So it fits whatever 1C calls the order."""
     digest = hashlib.sha256("зк-001\0a".encode()).hexdigest()[:40]
-    assert ("1c:" + digest,) == onec.line_keys(make_order("a", id="зк-001"))
+    assert ("1c:" + digest,) == onec_order.line_keys(make_order("a", id="зк-001"))
 
 
 def test_an_order_whose_lines_come_to_one_key_is_refused() -> None:
@@ -735,34 +737,34 @@ def test_an_order_whose_lines_come_to_one_key_is_refused() -> None:
 )
 def test_a_hash_that_begins_a_word_becomes_a_number_sign(text: str, safe: str) -> None:
     """The portal would make a tag of it."""
-    assert safe == onec.safe_text(text)
+    assert safe == onec_order.safe_text(text)
 
 
 def test_a_title_is_what_the_portal_keeps() -> None:
     """Position and number, without tags, no longer than 250 characters."""
     order = make_order("Сварщик #1", "я" * 300, "я" * 249, number="#69")
-    titles = [onec.title(order, line) for line in order.lines]
+    titles = [onec_order.title(order, line) for line in order.lines]
     assert titles == ["Сварщик №1: №69", "я" * 250, "я" * 249 + ":"]
 
 
 def test_a_description_tells_the_customer_the_sum_and_the_wanted_date() -> None:
     """In Russian; brackets cannot make markup, a # no tag."""
-    line = onec.Line(position="Сварщик", minutes=5, amount=Decimal("1234567.891"))
+    line = onec_order.Line(position="Сварщик", minutes=5, amount=Decimal("1234567.891"))
     order = make_order(
         customer="[URL=http://x]Ромашка[/URL] #7", lines=(line,), wanted=datetime(2024, 11, 4, tzinfo=MOSCOW)
     )
-    assert onec.description(order, line, show_sum=True) == (
+    assert onec_order.description(order, line, show_sum=True) == (
         "Заказчик: (URL=http://x)Ромашка(/URL) №7\nСумма: 1\u00a0234\u00a0567,89\nДата сдачи: 04.11.2024"
     )
-    assert "Сумма" not in onec.description(order, line, show_sum=False)
+    assert "Сумма" not in onec_order.description(order, line, show_sum=False)
 
 
 def test_a_description_leaves_blanks_out() -> None:
     """A time is told only where one was given."""
     order = make_order("Сварщик", wanted=datetime(2024, 11, 4, 15, 30, tzinfo=MOSCOW))
-    assert onec.description(order, order.lines[0], show_sum=True) == "Дата сдачи: 04.11.2024 15:30"
+    assert onec_order.description(order, order.lines[0], show_sum=True) == "Дата сдачи: 04.11.2024 15:30"
     empty = make_order("Сварщик")
-    assert onec.description(empty, empty.lines[0], show_sum=True) == ""
+    assert onec_order.description(empty, empty.lines[0], show_sum=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -780,13 +782,13 @@ def test_a_description_leaves_blanks_out() -> None:
 )
 def test_a_stored_name_tells_order_and_content(name: str, number: str, stored: str) -> None:
     """Without forbidden characters, 200 characters at most, the extension kept."""
-    assert stored == onec.stored_name(number, onec.Attachment(name=name, content=b"a"))
+    assert stored == onec_order.stored_name(number, onec_order.Attachment(name=name, content=b"a"))
     assert len(stored) <= 200
 
 
 def test_the_schema_has_the_keys_of_1c_and_an_example_that_reads() -> None:
     """For the page that describes the HTTP endpoints."""
-    schema = onec.Order.model_json_schema()
+    schema = onec_order.Order.model_json_schema()
     sample = json.loads(SAMPLE)
     optional = {"Контрагент", "Менеджер", "ПометкаУдаления", "Отменен"}
     assert {*sample, *optional} == set(schema["properties"])
@@ -796,7 +798,7 @@ def test_the_schema_has_the_keys_of_1c_and_an_example_that_reads() -> None:
 
 def test_contents_of_files_stay_out_of_reprs() -> None:
     """A log line must not grow by a file."""
-    attachment = onec.Attachment(name="a.txt", content=b"abc")
+    attachment = onec_order.Attachment(name="a.txt", content=b"abc")
     assert repr(attachment) == "Attachment(name='a.txt')"
     assert attachment.sha256[:8] == "ba7816bf"
 
@@ -817,23 +819,23 @@ JSON = st.recursive(
 )
 
 
-def read_or_refuse(data: bytes) -> list[onec.Order]:
+def read_or_refuse(data: bytes) -> list[onec_order.Order]:
     """The orders, or none with a message of one line."""
     try:
-        orders = onec.read_orders(data, MOSCOW)
+        orders = onec_order.read_orders(data, MOSCOW)
     except errors.OrderError as error:
         assert error.message
         assert error.message.isprintable()
         return []
     for order in orders:
-        keys = onec.line_keys(order)
+        keys = onec_order.line_keys(order)
         assert len(order.lines) == len(set(keys))
         assert all(key.startswith("1c:") and len(key) <= 50 for key in keys)
         for line in order.lines:
-            onec.title(order, line).encode()
-            onec.description(order, line, show_sum=True).encode()
+            onec_order.title(order, line).encode()
+            onec_order.description(order, line, show_sum=True).encode()
         for file in order.files:
-            assert len(onec.stored_name(order.number, file).encode()) > 0
+            assert len(onec_order.stored_name(order.number, file).encode()) > 0
     return orders
 
 
@@ -888,7 +890,7 @@ def test_base64_comes_back(content: bytes, width: int, quoted: bool, padded: boo
     text = base64.b64encode(content).decode()
     text = text if padded else text.rstrip("=")
     text = "\r\n".join(text[start : start + width] for start in range(0, len(text), width))
-    assert content == onec_values.read_content(urllib.parse.quote(text, safe="") if quoted else text)
+    assert content == values.read_content(urllib.parse.quote(text, safe="") if quoted else text)
 
 
 @patient
@@ -900,8 +902,8 @@ def test_base64_comes_back(content: bytes, width: int, quoted: bool, padded: boo
 def test_numbers_come_back(number: Decimal, space: str, point: str) -> None:
     """However they are written."""
     text = f"{number:,.2f}".replace(",", "@").replace(".", point).replace("@", space)
-    assert float(number) == onec_values.read_minutes(text)
-    assert number == onec_values.read_amount(text)
+    assert float(number) == values.read_minutes(text)
+    assert number == values.read_amount(text)
 
 
 @patient
@@ -912,7 +914,7 @@ def test_dates_come_back(moment: datetime, offset: int) -> None:
     there = moment.replace(tzinfo=UTC) - timedelta(minutes=offset)
     sign, minutes = "-+"[offset >= 0], abs(offset)
     text = f"{moment.isoformat()}{sign}{minutes // 60:02}:{minutes % 60:02}"
-    found = onec_values.read_moment(text, MOSCOW)
+    found = values.read_moment(text, MOSCOW)
     assert there == (found and found.astimezone(UTC))  # in an hour that a clock shows twice, zones never compare equal
 
 
@@ -922,5 +924,5 @@ def test_percent_decoding_by_blocks_is_that_of_the_library(data: bytes, scale: i
     """Wherever a block ends."""
     text = (urllib.parse.quote_from_bytes(data).encode() + b"%4%%") * scale
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onec_values, "_BLOCK", 3)
-        assert urllib.parse.unquote_to_bytes(text) == onec_values.unquote(text)
+        patch.setattr(values, "_BLOCK", 3)
+        assert urllib.parse.unquote_to_bytes(text) == values.unquote(text)

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools import config, errors, session, store
-from b24tools.planning.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
-from b24tools.planning.own_days import OwnDays, parse
+from b24tools import context
+from b24tools.core import config, errors
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
+from b24tools.scheduling.calendar_file import OwnDays, parse
+from b24tools.store import database
 
 HOUR = 3600
 NO_DAY = frozenset[int]()
@@ -124,17 +126,17 @@ def test_a_worked_day_has_the_hours_of_the_first_day_of_the_week_that_has_some()
 def test_the_file_lies_in_the_data_folder(tmp_path: Path) -> None:
     """Without it there are no days; a folder in its place, or junk, is an error that names it."""
     chosen = config.load({"B24_DATA_DIR": str(tmp_path)})
-    assert OwnDays() == session.own_days(chosen)
+    assert OwnDays() == context.own_days(chosen)
     path = tmp_path / "calendar.json"
     path.write_text('{"2026-12-31": "off"}', encoding="utf-8")
-    assert OwnDays({date(2026, 12, 31): DAY_OFF}) == session.own_days(chosen)
-    with closing(store.open_store(None)) as opened:
-        rules = session.assign_rules(chosen, opened, {})
-        assert ("RU", session.own_days(chosen)) == (rules.country, rules.own)
+    assert OwnDays({date(2026, 12, 31): DAY_OFF}) == context.own_days(chosen)
+    with closing(database.open_store(None)) as opened:
+        rules = context.assign_rules(chosen, opened, {})
+        assert ("RU", context.own_days(chosen)) == (rules.country, rules.own)
     path.write_text('{"2026-12-31": "maybe"}', encoding="utf-8")
     with pytest.raises(errors.ConfigError, match=f"{path}: '2026-12-31': \"maybe\" is none of"):
-        session.own_days(chosen)
+        context.own_days(chosen)
     path.unlink()
     path.mkdir()
     with pytest.raises(errors.ConfigError, match=f"{path} cannot be read"):
-        session.own_days(chosen)
+        context.own_days(chosen)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools.planning.calendar import DAY_OFF, DayRule, NoWorkingTime, Shift, Timeline, WorkCalendar
-from b24tools.planning.production import production_calendar, with_production
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, NoWorkingTime, Shift, Timeline, WorkCalendar
+from b24tools.scheduling.holidays import production_calendar, with_production
 from tests.slow_model import MINUTE, MONDAY, calendars, days_that_differ, working_minutes
 from tests.test_calendar import HOUR, MOSCOW, WEEKDAYS, at, plan, shown, thorough
 

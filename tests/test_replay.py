@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, session
-from b24tools.jobs import event_files, events
-from b24tools.sandbox import front
+from b24tools import context
+from b24tools.cli import app
+from b24tools.jobs.events import process, replay_files
+from b24tools.sandbox import server
 from b24tools.sandbox.faults import Fault
 from tests import listening
 from tests.listening import TOKEN, Listener
@@ -59,21 +60,21 @@ def run(here: Listener, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setenv("B24_REQUESTS_PER_SECOND", "1000")
     monkeypatch.setenv("B24_RETRY_SECONDS", "0")
     monkeypatch.setenv("B24_DATA_DIR", str(here.folder))
-    monkeypatch.setattr(session, "now", here.clock)
-    original = session.Session.__init__
+    monkeypatch.setattr(context, "now", here.clock)
+    original = context.Session.__init__
 
-    def opened(self: session.Session, *arguments: Any, **options: Any) -> None:
+    def opened(self: context.Session, *arguments: Any, **options: Any) -> None:
         original(self, *arguments, **options)
-        self.transport = front.transport(here.portal)
+        self.transport = server.transport(here.portal)
 
-    monkeypatch.setattr(session.Session, "__init__", opened)
+    monkeypatch.setattr(context.Session, "__init__", opened)
 
     def replay(*words: object, stdin: bytes = b"") -> Told:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsys.readouterr()
         options = [str(word) for word in words]
         flags = ["-q"] if "-q" in options else []
-        status = cli.main([*flags, "replay", *(word for word in options if word != "-q")])
+        status = app.main([*flags, "replay", *(word for word in options if word != "-q")])
         out, err = capsys.readouterr()
         return Told(status, out, err)
 
@@ -114,7 +115,7 @@ def counts(processed: int, applied: int, ignored: int = 0, failed: int = 0) -> d
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_events_are_found_in_every_shape_people_have(content: str, count: int, encoding: str) -> None:
     """A raw body, several of them, JSON in all its forms, captured requests, lines of a log."""
-    found = event_files.read("file", content.encode(encoding))
+    found = replay_files.read("file", content.encode(encoding))
 
     assert [("ONTASKUPDATE", {"ID": "2536"})] * count == [
         (one.event.name, one.event.data["FIELDS_AFTER"]) for one in found if one.event
@@ -138,7 +139,7 @@ def test_events_are_found_in_every_shape_people_have(content: str, count: int, e
 )
 def test_what_looks_like_an_event_but_is_none_is_named(content: str, places: list[str]) -> None:
     """With its place in the file."""
-    found = event_files.read("file", content.encode())
+    found = replay_files.read("file", content.encode())
 
     assert places == [one.place for one in found if one.refusal]
 
@@ -278,9 +279,9 @@ def test_failed_events_are_followed_again(here: Listener, run: Run) -> None:
     task_id = here.closed_task()
     here.arrive()
     here.portal.scopes.remove("task")
-    for _turn in range(len(events.RETRIES) + 1):
+    for _turn in range(len(process.RETRIES) + 1):
         here.process()
-        here.clock.now += events.RETRIES[-1]
+        here.clock.now += process.RETRIES[-1]
     here.portal.scopes.add("task")
 
     assert counts(2, 2) == run("--failed", "--json").data
@@ -294,7 +295,7 @@ def test_what_polling_left_aside_can_be_followed(here: Listener, run: Run) -> No
     here.switch("polling")
     first = here.closed_task()
     here.arrive()
-    here.clock.now += events.RETRIES[3]  # an hour
+    here.clock.now += process.RETRIES[3]  # an hour
     second = here.closed_task()
     here.arrive()
 
@@ -375,7 +376,7 @@ def test_the_list_is_chosen_like_what_is_followed(varied: Listener, run: Run) ->
     assert [4] == [one["id"] for one in run("--list", "--failed", "--json").data]
     assert [1, 5] == [one["id"] for one in run("--list", "--id", 5, "--id", 1, "--json").data]
     assert [3, 4, 5] == [one["id"] for one in run("--list", "--since", "0.08m", "--json").data]
-    varied.clock.now += events.RETRIES[-1]
+    varied.clock.now += process.RETRIES[-1]
     told = run("--list", "--since", "1h")
     assert (0, "") == (told.status, told.out)
     assert str(varied.folder) in told.err

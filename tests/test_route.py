@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, onec
-from b24tools.jobs.assign.files import Files
-from b24tools.jobs.assign.result import Bottleneck, OrderResult, Promise
-from b24tools.planning import route
+from b24tools.assignment.files import Files
+from b24tools.assignment.report import Bottleneck, OrderResult, Promise
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.scheduling import sequence
 from tests.plant import MOSCOW, Works, order
 
 
@@ -34,9 +35,9 @@ def slots(result: OrderResult) -> list[tuple[datetime | None, datetime | None]]:
     return [(task.start, task.end) for task in result.tasks]
 
 
-def staged(*lines: tuple[str, float, int | None]) -> tuple[onec.Line, ...]:
+def staged(*lines: tuple[str, float, int | None]) -> tuple[onec_order.Line, ...]:
     """Lines with a place in the sequence."""
-    return tuple(onec.Line(position=name, minutes=minutes, stage=stage) for name, minutes, stage in lines)
+    return tuple(onec_order.Line(position=name, minutes=minutes, stage=stage) for name, minutes, stage in lines)
 
 
 ABC = ("Раскрой", "Сборка", "Упаковка")
@@ -58,7 +59,7 @@ def test_a_stage_comes_from_the_order_or_else_from_the_route(
     operations: list[tuple[str, int | None]], way: tuple[str, ...], expected: list[int | None]
 ) -> None:
     """Names are compared as positions; what neither names has none; a first mention counts, zeros alone do not."""
-    assert expected == route.stages(operations, way)
+    assert expected == sequence.stages(operations, way)
 
 
 def test_an_operation_starts_when_the_one_before_it_ends(works: Works) -> None:
@@ -177,7 +178,7 @@ def test_a_stage_that_is_no_whole_number_is_refused(value: Any) -> None:
     line = {"Должность": "А", "Время": 1, "Порядок": value}
     raw = json.dumps({"ИдентификаторЗаказа": "1", "НомерЗаказа": "1", "Калькуляция": [line]}).encode()
     with pytest.raises(errors.OrderError, match=r"Калькуляция\[0\]\.Порядок: .* is not a whole number from 0 to"):
-        onec.read_orders(raw, MOSCOW)
+        onec_order.read_orders(raw, MOSCOW)
 
 
 # what may be promised
@@ -282,7 +283,7 @@ def test_somebody_who_leaves_while_files_are_uploaded_is_told(works: Works, monk
         works.portal.users[cutter].active = False
 
     monkeypatch.setattr(Files, "upload", leave)
-    file = onec.Attachment(name="чертёж.pdf", content=b"x")
+    file = onec_order.Attachment(name="чертёж.pdf", content=b"x")
     task = works.assign(order([("Раскрой", 60)], files=(file,)))[0].tasks[0]
     assert ("created", ("Иван Раскрой has left since the plan was made: give the task to somebody else",)) == (
         task.outcome,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b24tools.sandbox import php
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 from tests.sandbox_door import Asker, Clock
 
 ZONES = ("America/New_York", "UTC", "Europe/Berlin", "Europe/Moscow", "Asia/Yekaterinburg", "Asia/Kamchatka")

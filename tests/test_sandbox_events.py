@@ -12,9 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from b24tools.jobs import event_body
-from b24tools.sandbox import front, plant
-from b24tools.sandbox.portal import Portal
+from b24tools.jobs.events import payload
+from b24tools.sandbox import demo_company
+from b24tools.sandbox.server import deliver, serve
+from b24tools.sandbox.state import Portal
 from tests.plant import Clock
 
 TOKEN = "applicationtoken"
@@ -24,7 +25,7 @@ WITHIN_S = 20.0
 @pytest.fixture
 def portal() -> Portal:
     """The plant, with three changes to report."""
-    made = plant.build(Clock())
+    made = demo_company.build(Clock())
     made.add_handler("http://127.0.0.1:9/webhook", TOKEN)
     change(made)
     return made
@@ -70,15 +71,15 @@ def test_events_go_out_once_in_their_order(portal: Portal) -> None:
         seen.append(request)
         return httpx.Response(202)
 
-    sent = front.deliver(portal, transport=httpx.MockTransport(answer))
+    sent = deliver(portal, transport=httpx.MockTransport(answer))
 
     assert [("ONTASKADD", 202), ("ONTASKUPDATE", 202), ("ONTASKDELETE", 202)] == [
         (one.event, one.status) for one in sent
     ]
     assert {"application/x-www-form-urlencoded"} == {request.headers["content-type"] for request in seen}
     assert {"Bitrix24 Webhook Engine"} == {request.headers["user-agent"] for request in seen}
-    assert [one.task_id for one in sent] == [event_body.task_of(event_body.read_body(one.content)) for one in seen]
-    assert [] == front.deliver(portal)
+    assert [one.task_id for one in sent] == [payload.task_of(payload.read_body(one.content)) for one in seen]
+    assert [] == deliver(portal)
 
 
 def test_the_bodies_are_those_of_the_server(portal: Portal) -> None:
@@ -99,7 +100,7 @@ def test_what_is_not_taken_is_lost(portal: Portal) -> None:
             raise found
         return found
 
-    sent = front.deliver(portal, transport=httpx.MockTransport(answer))
+    sent = deliver(portal, transport=httpx.MockTransport(answer))
 
     assert [500, None, None] == [one.status for one in sent]
     assert [] == portal.outbox
@@ -108,23 +109,23 @@ def test_what_is_not_taken_is_lost(portal: Portal) -> None:
 @pytest.mark.parametrize("url", ["nowhere", "http://[", ""])
 def test_an_address_that_is_none_stops_nothing(url: str) -> None:
     """Of an outgoing webhook that somebody mistyped."""
-    portal = plant.build(Clock())
+    portal = demo_company.build(Clock())
     portal.add_handler(url, TOKEN, on=["ONTASKADD"])
     change(portal)
 
-    assert [("ONTASKADD", None)] == [(one.event, one.status) for one in front.deliver(portal)]
+    assert [("ONTASKADD", None)] == [(one.event, one.status) for one in deliver(portal)]
 
 
 def test_a_portal_on_a_port_sends_by_itself(portal: Portal) -> None:
     """If asked to; else the bodies gather."""
     del portal.outbox[:], portal.handlers[:]
-    with receiver() as (url, came), front.serve(portal, send_events=True):
+    with receiver() as (url, came), serve(portal, send_events=True):
         portal.add_handler(url, TOKEN)
         change(portal)
         deadline = time.monotonic() + WITHIN_S
         while len(came) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert 3 == len(came)
-    with front.serve(portal):
+    with serve(portal):
         change(portal)
     assert 3 == len(portal.outbox)

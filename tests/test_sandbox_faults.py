@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from b24tools.sandbox import front
+from b24tools.sandbox import server
 from b24tools.sandbox.faults import Fault, Kind
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 from tests.sandbox_door import Asker, Clock
 
 LOST = (httpx.RemoteProtocolError, httpx.ReadError)
@@ -31,10 +31,10 @@ def ask(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Asker]:
     slept: list[float] = []
     portal = Portal(clock, sleep=slept.append)
     if request.param == "port":
-        with front.serve(portal) as url, httpx.Client(timeout=10) as client:
+        with server.serve(portal) as url, httpx.Client(timeout=10) as client:
             yield Asker(portal, client, url)
     else:
-        with httpx.Client(transport=front.transport(portal), timeout=10) as client:
+        with httpx.Client(transport=server.transport(portal), timeout=10) as client:
             yield Asker(portal, client)
 
 
@@ -117,7 +117,7 @@ def test_late_request_is_carried_out_by_the_clock() -> None:
     portal = Portal(clock)
     portal.faults.add(Fault("late", delay_s=5))
     totals = []
-    with httpx.Client(transport=front.transport(portal)) as client:
+    with httpx.Client(transport=server.transport(portal)) as client:
         ask = Asker(portal, client)
         with pytest.raises(LOST):
             add(ask)
@@ -130,7 +130,7 @@ def test_late_request_is_carried_out_by_the_clock() -> None:
 def test_late_request_on_a_port_is_carried_out_by_a_timer() -> None:
     """Nobody has to ask again."""
     portal = Portal(Clock())
-    with front.serve(portal) as url, httpx.Client() as client:
+    with server.serve(portal) as url, httpx.Client() as client:
         portal.faults.add(Fault("late", delay_s=0.05))
         with pytest.raises(LOST):
             add(Asker(portal, client, url))
@@ -145,7 +145,7 @@ def test_slow_answer_comes_after_a_sleep() -> None:
     slept: list[float] = []
     portal = Portal(Clock(), sleep=slept.append)
     portal.faults.add(Fault("slow", delay_s=20))
-    with httpx.Client(transport=front.transport(portal), timeout=60) as client:
+    with httpx.Client(transport=server.transport(portal), timeout=60) as client:
         assert (add(Asker(portal, client))[0], slept) == (200, [20])
 
 
@@ -154,7 +154,7 @@ def test_slow_answer_beyond_the_clients_patience_is_a_timeout() -> None:
     slept: list[float] = []
     portal = Portal(Clock(), sleep=slept.append)
     portal.faults.add(Fault("slow", delay_s=90))
-    with httpx.Client(transport=front.transport(portal), timeout=60) as client, pytest.raises(httpx.ReadTimeout):
+    with httpx.Client(transport=server.transport(portal), timeout=60) as client, pytest.raises(httpx.ReadTimeout):
         add(Asker(portal, client))
     assert (slept, len(portal.tasks)) == ([60], 1)
 
@@ -248,7 +248,7 @@ def test_app_without_its_own_server_says_so() -> None:
     portal.faults.add(Fault("cut_before"))
 
     async def call() -> None:
-        transport = httpx.ASGITransport(front.app(portal))
+        transport = httpx.ASGITransport(server.app(portal))
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             await client.post(portal.webhook_path + "profile")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from b24tools.sandbox import plant
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox import demo_company
+from b24tools.sandbox.state import Portal
 from tests.sandbox_door import NOW, Asker, Clock
 
 POSITIONS = {"Макетчик", "Печатник/плотер", "Фрезеровщик", "Сварщик", "Монтажник", "Поклейщик"}
@@ -19,7 +19,7 @@ POSITIONS = {"Макетчик", "Печатник/плотер", "Фрезер�
 @pytest.fixture
 def portal() -> Portal:
     """The plant on a Wednesday."""
-    return plant.build(Clock())
+    return demo_company.build(Clock())
 
 
 def test_plant_is_the_same_every_time() -> None:
@@ -31,7 +31,7 @@ def test_plant_is_the_same_every_time() -> None:
         "timeman.schedule.get": {"id": 1},
         "sonet_group.get": {},
     }
-    first, second = (Asker(plant.build(Clock())) for _ in range(2))
+    first, second = (Asker(demo_company.build(Clock())) for _ in range(2))
     assert first.portal.secret != second.portal.secret
     answers = [[ask.body(method, **params) for method, params in asked.items()] for ask in (first, second)]
     assert answers[0] == answers[1]
@@ -43,18 +43,18 @@ def test_every_position_has_a_department_with_two_to_four_people(portal: Portal)
         name: [
             user
             for user in portal.users.values()
-            if plant.department(portal, name).id in user.departments and user.active and user.last_login
+            if demo_company.department(portal, name).id in user.departments and user.active and user.last_login
         ]
         for name in POSITIONS
     }
     assert {name: 2 <= len(users) <= 4 for name, users in people.items()} == dict.fromkeys(POSITIONS, True)
-    parents = {name: portal.departments[plant.department(portal, name).parent or 0].name for name in POSITIONS}
+    parents = {name: portal.departments[demo_company.department(portal, name).parent or 0].name for name in POSITIONS}
     assert (parents["Макетчик"], parents["Сварщик"]) == ("Производство", "Цех")
 
 
 def test_plant_has_its_odd_people(portal: Portal) -> None:
     """Somebody dismissed, somebody who never came in, somebody in two departments."""
-    odd = [plant.person(portal, name) for name in ("Ушаков", "Фомин", "Исаев")]
+    odd = [demo_company.person(portal, name) for name in ("Ушаков", "Фомин", "Исаев")]
     assert [(user.active, user.last_login is None, len(user.departments)) for user in odd] == [
         (False, False, 1),
         (True, True, 1),
@@ -108,7 +108,7 @@ def test_plant_is_a_portal_in_moscow_whose_boss_is_away_for_hours(portal: Portal
     assert (str(portal.server_zone), portal.use_time_zones, portal.default_time_zone) == (
         "Europe/Moscow", True, "Europe/Moscow",
     )  # fmt: skip
-    boss = plant.person(portal, "Авдеев").id
+    boss = demo_company.person(portal, "Авдеев").id
     asked = {"users": [boss], "from": "2026-11-18", "to": "2026-12-09"}
     rows = Asker(portal).result("calendar.accessibility.get", **asked)[str(boss)]
     assert {row["ACCESSIBILITY"] for row in rows} == {"absent"}
@@ -124,13 +124,13 @@ def test_plant_is_a_portal_in_moscow_whose_boss_is_away_for_hours(portal: Portal
 @pytest.mark.parametrize("days", range(7))
 def test_plant_can_be_built_on_any_day(days: int) -> None:
     """Weekends included."""
-    portal = plant.build(Clock(NOW + timedelta(days=days)))
+    portal = demo_company.build(Clock(NOW + timedelta(days=days)))
     assert len(portal.tasks) == 68
 
 
 def test_big_company_has_what_was_ordered() -> None:
     """People, tasks in the order of their age, unique keys."""
-    portal = plant.company(Clock(), people=50, tasks=500)
+    portal = demo_company.company(Clock(), people=50, tasks=500)
     tasks = list(portal.tasks)
     assert (len(portal.users), len(tasks), len({task.xml_id for task in tasks})) == (51, 500, 500)
     assert [task.created_at for task in tasks] == sorted(task.created_at for task in tasks)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 from tests.sandbox_door import NOW, Asker, Clock
 
 

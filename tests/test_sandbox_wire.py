@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from b24tools.sandbox import front, plant
+from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 from tests.sandbox_door import NOW, Asker, Clock
 
 JSON = "application/json"
@@ -36,10 +36,10 @@ def portal(clock: Clock) -> Portal:
 def ask(request: pytest.FixtureRequest, portal: Portal) -> Iterator[Asker]:
     """Both doors over the same rules."""
     if request.param == "port":
-        with front.serve(portal) as url, httpx.Client(timeout=10) as client:
+        with server.serve(portal) as url, httpx.Client(timeout=10) as client:
             yield Asker(portal, client, url)
     else:
-        with httpx.Client(transport=front.transport(portal)) as client:
+        with httpx.Client(transport=server.transport(portal)) as client:
             yield Asker(portal, client)
 
 
@@ -368,8 +368,8 @@ def test_log_tells_reads_from_writes_and_keeps_no_secret(ask: Asker) -> None:
 
 def test_human_page_names_the_portal_and_hides_the_secret() -> None:
     """At the root of the port."""
-    portal = plant.build(Clock())
-    with front.serve(portal) as url:
+    portal = demo_company.build(Clock())
+    with server.serve(portal) as url:
         page = httpx.get(url).text
     assert ("portal.example" in page, f"{url}/rest/1/" in page, portal.secret in page) == (True, True, False)
 

@@ -14,7 +14,7 @@ from b24tools.sandbox.faults import Fault
 from tests.programs import Shop, end, open_shop
 
 SECRET = "zs3cr3tw3bh00kc0"
-CRASH = "from b24tools.jobs.assign import writing; writing.Writer.write = lambda *all: 1 / 0; "
+CRASH = "from b24tools.assignment import apply; apply.Writer.write = lambda *all: 1 / 0; "
 FAULTS: dict[str, list[Fault]] = {
     "cut": [Fault("cut_after", times=99)],
     "cut while writing": [Fault("cut_before", method="tasks.task.add", times=99)],

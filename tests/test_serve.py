@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from b24tools import store
 from b24tools.sandbox.faults import Fault
+from b24tools.store.database import open_store
 from tests.programs import Shop, end, open_shop
 from tests.serving import FORM, OUTGOING, as_bytes, event_body, head, order, raw, wait_until
 
@@ -57,7 +57,7 @@ def database(shop: Shop) -> Path:
 
 def states(shop: Shop) -> list[tuple[int | None, str]]:
     """Task and state of all events that were kept."""
-    with closing(store.open_store(database(shop))) as opened:
+    with closing(open_store(database(shop))) as opened:
         return [(one.task_id, one.status) for one in opened.events()]
 
 
@@ -149,7 +149,7 @@ def test_the_network_is_refused_without_a_token(shop: Shop) -> None:
 def test_another_portals_database_is_refused(shop: Shop) -> None:
     """Before anything listens."""
     (shop.folder / "data").mkdir()
-    with closing(store.open_store(database(shop))) as opened:
+    with closing(open_store(database(shop))) as opened:
         opened.remember_host("other.example")
 
     status, _out, err = end(shop.start("serve", "--port", "0"))

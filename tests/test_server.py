@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from b24tools import onec, session, store
-from b24tools.sandbox import plant
+from b24tools import context
+from b24tools.onec import order as onec_order
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.store import database
 from tests import closed
 from tests.plant import Clock
 from tests.serving import FORM, OUTGOING, Served, as_bytes, event_body, order, serving, wait_until
@@ -27,14 +29,14 @@ HOUR = timedelta(hours=1)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The Friday of 2026-W47."""
     clock = Clock(closed.NOW)
-    monkeypatch.setattr(session, "now", clock)
+    monkeypatch.setattr(context, "now", clock)
     return clock
 
 
 @pytest.fixture
 def served(tmp_path: Path, clock: Clock) -> Iterator[Served]:
     """The service of the plant."""
-    with serving(plant.build(clock), tmp_path / "data") as opened:
+    with serving(demo_company.build(clock), tmp_path / "data") as opened:
         yield opened
 
 
@@ -121,14 +123,14 @@ def test_a_body_that_is_no_event_of_ours_is_refused_and_not_kept(served: Served,
 
 def test_without_a_token_in_the_settings_no_event_is_taken(tmp_path: Path, clock: Clock) -> None:
     """403: anybody could send them."""
-    with serving(plant.build(clock), tmp_path, BITRIX_OUTGOING_TOKEN=None) as served:
+    with serving(demo_company.build(clock), tmp_path, BITRIX_OUTGOING_TOKEN=None) as served:
         assert 403 == served.event(12).status_code
         assert 403 == served.event(12, token="").status_code
 
 
 def test_two_tokens_are_taken_while_they_are_changed(tmp_path: Path, clock: Clock) -> None:
     """Comma-separated."""
-    with serving(plant.build(clock), tmp_path, BITRIX_OUTGOING_TOKEN="old-token, new-token") as served:
+    with serving(demo_company.build(clock), tmp_path, BITRIX_OUTGOING_TOKEN="old-token, new-token") as served:
         assert [202, 202, 403] == [
             served.event(12, token=token).status_code for token in ("old-token", "new-token", "old-token, new-token")
         ]
@@ -294,7 +296,7 @@ def test_the_description_has_the_order_with_its_russian_keys(served: Served) -> 
     body = found["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]
     required = ["ИдентификаторЗаказа", "НомерЗаказа", "Калькуляция"]
     assert required == found["components"]["schemas"]["Order"]["required"]
-    (read,) = onec.read_orders(as_bytes(body["example"]), closed.MOSCOW)
+    (read,) = onec_order.read_orders(as_bytes(body["example"]), closed.MOSCOW)
     assert ("1Ц-00000069", 1, 1) == (read.number, len(read.lines), len(read.files))
     assert {
         "/", "/plan", "/webhook", "/ping/", "/healthz", "/configs", "/configs/{key}", "/users", "/tasks/week",
@@ -331,10 +333,10 @@ def test_the_page_of_the_description_needs_nothing_from_elsewhere(served: Served
 def test_a_bug_is_told_without_its_words(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """They may hold anything; the log has them."""
 
-    def broken(_self: store.Store) -> dict[int, str]:
+    def broken(_self: database.Store) -> dict[int, str]:
         raise KeyError("secret of the house")
 
-    monkeypatch.setattr(store.Store, "names", broken)
+    monkeypatch.setattr(database.Store, "names", broken)
 
     expected = {"detail": "an unexpected error, KeyError; log.log in the data folder has the details"}
     assert (500, expected) == seen(served.client.get("/users"))
@@ -371,7 +373,7 @@ def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path,
                 ]
             return statuses
 
-    portal = plant.build(clock)
+    portal = demo_company.build(clock)
     bodies = [event_body(portal, task.id) for task in list(portal.tasks)[:5]]
     with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=60) as served:
         with ThreadPoolExecutor(5) as pool:

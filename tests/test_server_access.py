@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli_serve, config, errors, server_logs, session, store
-from b24tools.sandbox import plant
-from b24tools.server_door import Access
+from b24tools import context
+from b24tools.cli import serve
+from b24tools.core import config, errors
+from b24tools.sandbox import demo_company
+from b24tools.server import log_setup
+from b24tools.server.middleware import Access
+from b24tools.store import database
 from tests.serving import BOARD, FORM, OUTGOING, SERVE, Served, as_bytes, event_body, head, order, raw, serving
 
 PROTECTED = [
@@ -46,14 +50,14 @@ HEADERS = {
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """With both tokens, as on a network."""
     access = Access(SERVE, BOARD, origins=("https://intranet.example",))
-    with serving(plant.build(session.now), tmp_path_factory.mktemp("guarded"), access) as opened:
+    with serving(demo_company.build(context.now), tmp_path_factory.mktemp("guarded"), access) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Without a token, for this machine only."""
-    with serving(plant.build(session.now), tmp_path_factory.mktemp("local"), Access(host="127.0.0.1")) as opened:
+    with serving(demo_company.build(context.now), tmp_path_factory.mktemp("local"), Access(host="127.0.0.1")) as opened:
         yield opened
 
 
@@ -225,25 +229,25 @@ def settings(folder: Path, **more: Any) -> config.Settings:
 def test_the_network_is_not_let_in_without_a_token(tmp_path: Path, host: str) -> None:
     """Exit status 2, unless that is said to be wanted."""
     with pytest.raises(errors.ConfigError) as caught:
-        cli_serve.choose_access(settings(tmp_path), host, no_auth=False)
+        serve.choose_access(settings(tmp_path), host, no_auth=False)
 
     assert f"{host} is open to the network, and B24_SERVE_TOKEN is not set" == caught.value.message
-    assert Access() == cli_serve.choose_access(settings(tmp_path), host, no_auth=True)
+    assert Access() == serve.choose_access(settings(tmp_path), host, no_auth=True)
     with_token = settings(tmp_path, B24_SERVE_TOKEN=SERVE, B24_BOARD_TOKEN=BOARD)
-    assert Access(SERVE, BOARD) == cli_serve.choose_access(with_token, host, no_auth=False)
+    assert Access(SERVE, BOARD) == serve.choose_access(with_token, host, no_auth=False)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_this_machine_is_let_in_without_a_token(tmp_path: Path, host: str) -> None:
     """By its own names only."""
-    assert Access(host=host) == cli_serve.choose_access(settings(tmp_path), host, no_auth=False)
+    assert Access(host=host) == serve.choose_access(settings(tmp_path), host, no_auth=False)
 
 
 def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     """In one line."""
     for host in ("no such host", "256.1.1.1", ""):
         with pytest.raises(errors.ConfigError):
-            cli_serve.choose_access(settings(tmp_path, B24_SERVE_TOKEN=SERVE), host or "…", no_auth=False)
+            serve.choose_access(settings(tmp_path, B24_SERVE_TOKEN=SERVE), host or "…", no_auth=False)
 
 
 # the log
@@ -252,16 +256,16 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def quiet_loggers() -> Iterator[None]:
     """As they were."""
-    before = {name: logging.getLogger(name).handlers[:] for name in server_logs.LOGGERS}
+    before = {name: logging.getLogger(name).handlers[:] for name in log_setup.LOGGERS}
     yield
-    assert before == {name: logging.getLogger(name).handlers for name in server_logs.LOGGERS}
+    assert before == {name: logging.getLogger(name).handlers for name in log_setup.LOGGERS}
 
 
 def test_each_request_leaves_a_line_without_secrets(
     tmp_path: Path, quiet_loggers: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nor do exceptions leave any: not the webhook's URL, not a token, whatever repeats them."""
-    portal = plant.build(session.now)
+    portal = demo_company.build(context.now)
     url = portal.webhook_url("https://portal.example")
     with_all = settings(
         tmp_path,
@@ -271,12 +275,12 @@ def test_each_request_leaves_a_line_without_secrets(
         B24_BOARD_TOKEN=BOARD,
     )
 
-    def broken(_self: store.Store) -> dict[int, str]:
+    def broken(_self: database.Store) -> dict[int, str]:
         raise KeyError(f"{url} {SERVE} {BOARD} {OUTGOING} {portal.secret}")
 
-    monkeypatch.setattr(store.Store, "names", broken)
+    monkeypatch.setattr(database.Store, "names", broken)
     with (
-        server_logs.kept(tmp_path, cli_serve.secrets(with_all), 2) as path,
+        log_setup.kept(tmp_path, serve.secrets(with_all), 2) as path,
         serving(portal, tmp_path, Access(SERVE, BOARD), BITRIX_OUTGOING_TOKEN=f"older,{OUTGOING}") as served,
     ):
         answers = [
@@ -305,8 +309,8 @@ def test_each_request_leaves_a_line_without_secrets(
 
 def test_the_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old ones are dropped."""
-    monkeypatch.setattr(server_logs, "MOST_BYTES", 1000)
-    with server_logs.kept(tmp_path, [], -1):
+    monkeypatch.setattr(log_setup, "MOST_BYTES", 1000)
+    with log_setup.kept(tmp_path, [], -1):
         for number in range(500):
             logging.getLogger("b24tools.serve").info("a line of the log, number %d", number)
 
@@ -319,7 +323,7 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """Before anything listens."""
     (tmp_path / "log.log").mkdir()
 
-    with pytest.raises(errors.ConfigError), server_logs.kept(tmp_path, [], 0):
+    with pytest.raises(errors.ConfigError), log_setup.kept(tmp_path, [], 0):
         pass
 
 
@@ -327,8 +331,8 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_once_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not with each line, and not with logging's own words, which repeat the line with its secrets."""
     log = logging.getLogger("b24tools.serve")
-    with server_logs.kept(tmp_path, [SERVE], -1) as path:
-        (file,) = [one for one in logging.getLogger("b24tools").handlers if isinstance(one, server_logs._File)]
+    with log_setup.kept(tmp_path, [SERVE], -1) as path:
+        (file,) = [one for one in logging.getLogger("b24tools").handlers if isinstance(one, log_setup._File)]
         good = file.setStream(Path("/dev/full").open("w", encoding="utf-8"))  # noqa: SIM115 - closed below
         for number in range(3):
             log.info("%s %d", SERVE, number)
@@ -345,7 +349,7 @@ def test_tracebacks_are_for_the_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     """On stderr only with -vv."""
     shown = {}
     for level in (0, 2):
-        with server_logs.kept(tmp_path, [], level) as path:
+        with log_setup.kept(tmp_path, [], level) as path:
             try:
                 raise KeyError("lost")
             except KeyError:
@@ -363,7 +367,7 @@ def test_stderr_has_as_much_as_was_asked_for(
 ) -> None:
     """The file has everything."""
     log = logging.getLogger("b24tools.serve")
-    with server_logs.kept(tmp_path, [], level) as path:
+    with log_setup.kept(tmp_path, [], level) as path:
         log.info("note")
         log.warning("careful")
         log.error("boom")

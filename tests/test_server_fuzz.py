@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from b24tools import session
-from b24tools.sandbox import plant
+from b24tools import context
+from b24tools.sandbox import demo_company
 from tests.serving import OUTGOING, Served, order, serving
 
 TRIES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -29,7 +29,7 @@ BRACKETS = st.text(st.sampled_from("abIDFELTSau[]=&%5B0+\x00"), max_size=80)
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One service for all of it."""
-    with serving(plant.build(session.now), tmp_path_factory.mktemp("fuzz")) as opened:
+    with serving(demo_company.build(context.now), tmp_path_factory.mktemp("fuzz")) as opened:
         yield opened
 
 

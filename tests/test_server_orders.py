@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import pytest
 
-from b24tools import locks, server, session
-from b24tools.sandbox import plant
+from b24tools import context
+from b24tools.core import locks
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.server import app
 from tests.plant import Clock
 from tests.serving import Served, as_bytes, head, order, raw, serving, wait_until
 
@@ -55,14 +57,14 @@ ORDER = {
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Monday morning."""
     clock = Clock()
-    monkeypatch.setattr(session, "now", clock)
+    monkeypatch.setattr(context, "now", clock)
     return clock
 
 
 @pytest.fixture
 def served(tmp_path: Path, clock: Clock) -> Iterator[Served]:
     """The service of the plant; its portal is asked once."""
-    portal = plant.build(clock)
+    portal = demo_company.build(clock)
     with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
         yield opened
 
@@ -178,7 +180,7 @@ def test_more_orders_at_once_than_there_are_threads_for_come_again(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before their bodies are read."""
-    monkeypatch.setattr(server, "MOST_ORDERS", 0)
+    monkeypatch.setattr(app, "MOST_ORDERS", 0)
 
     answer = served.client.post("/", content=as_bytes(order()))
 
@@ -314,7 +316,10 @@ def test_orders_of_one_service_do_not_contend_for_the_lock(
         there[0] -= 1
 
     monkeypatch.setattr(locks, "hold", counted)
-    with serving(plant.build(clock), tmp_path / "data", B24_RETRY_SECONDS=30) as served, ThreadPoolExecutor(4) as pool:
+    with (
+        serving(demo_company.build(clock), tmp_path / "data", B24_RETRY_SECONDS=30) as served,
+        ThreadPoolExecutor(4) as pool,
+    ):
         bodies = [order(ИдентификаторЗаказа=f"id-{n}", НомерЗаказа=f"1Ц-{n}") for n in range(4)]
         answers = list(pool.map(lambda body: post(served, body), bodies))
 
@@ -323,7 +328,7 @@ def test_orders_of_one_service_do_not_contend_for_the_lock(
 
 def test_many_orders_at_once_make_each_task_once(tmp_path: Path, clock: Clock) -> None:
     """Several of them the same, pressed again by somebody impatient."""
-    portal = plant.build(clock)
+    portal = demo_company.build(clock)
     with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=30) as served, ThreadPoolExecutor(8) as pool:
         bodies = [order(ИдентификаторЗаказа=f"id-{n % 4}", НомерЗаказа=f"1Ц-{n % 4}") for n in range(8)]
         answers = list(pool.map(lambda body: post(served, body), bodies))

@@ -13,8 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from b24tools import cli_serve, server_intake, session, store
-from b24tools.sandbox import plant
+from b24tools import context
+from b24tools.cli import serve
+from b24tools.sandbox import demo_company
+from b24tools.server import event_queue
+from b24tools.store import database
 from tests.serving import FORM, Served, as_bytes, event_body, head, order, serving, wait_until
 
 HELD = "the database b24tools.db cannot be used: database is locked. Another program is writing to it: "
@@ -24,8 +27,8 @@ FULL = "the database b24tools.db cannot be used: database or disk is full. B24_D
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """The service of the plant, with less patience than usual."""
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
-    with serving(plant.build(session.now), tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    with serving(demo_company.build(context.now), tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
         yield opened
 
 
@@ -56,10 +59,10 @@ def test_events_wait_for_a_database_that_is_held(served: Served) -> None:
 
 def test_what_is_held_for_too_long_is_to_be_tried_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """503, whatever was asked for; what only reads goes on."""
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(server_intake, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(event_queue, "PATIENCE_S", 0.1)
     with (
-        serving(plant.build(session.now), tmp_path / "data", B24_RETRY_SECONDS=0) as served,
+        serving(demo_company.build(context.now), tmp_path / "data", B24_RETRY_SECONDS=0) as served,
         closing(hold(served)),
     ):
         answers = [
@@ -76,15 +79,15 @@ def test_what_is_held_for_too_long_is_to_be_tried_later(tmp_path: Path, monkeypa
 
 def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not kept is not said to be; with room again all goes on without a restart."""
-    ordinary = store.Store.transaction
+    ordinary = database.Store.transaction
 
-    def in_a_database_that_cannot_grow(opened: store.Store) -> Any:
+    def in_a_database_that_cannot_grow(opened: database.Store) -> Any:
         opened._db.execute("PRAGMA max_page_count = 1")
         return ordinary(opened)
 
     big = event_body(served.portal, 2) + b"&x=" + b"y" * 60_000
     with monkeypatch.context() as full:
-        full.setattr(store.Store, "transaction", in_a_database_that_cannot_grow)
+        full.setattr(database.Store, "transaction", in_a_database_that_cannot_grow)
         answers = [served.client.post("/webhook", content=big, headers=FORM) for _turn in range(3)]
 
     assert [(500, True)] * 3 == [(one.status_code, one.json()["detail"].startswith(FULL)) for one in answers]
@@ -94,8 +97,8 @@ def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPat
 
 def test_who_never_ends_the_head_of_a_request_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However busily; who is being answered is not."""
-    monkeypatch.setattr(cli_serve, "HEAD_S", 0.2)
-    with serving(plant.build(session.now), tmp_path / "data") as served:
+    monkeypatch.setattr(serve, "HEAD_S", 0.2)
+    with serving(demo_company.build(context.now), tmp_path / "data") as served:
         silent, busy, second = (socket.create_connection(("127.0.0.1", served.port), timeout=10) for _one in range(3))
         with silent, busy, second:
             second.sendall(head("GET", "/ping/"))

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from b24tools import errors, i18n, show, show_assign
-from b24tools.jobs.assign.result import Bottleneck, OrderResult, Promise, TaskResult
+from b24tools.assignment.report import Bottleneck, OrderResult, Promise, TaskResult
+from b24tools.core import errors, i18n
+from b24tools.render import assign
+from b24tools.render.console import Talk, duration, error_line
 from tests import screens
 from tests.plant import MOSCOW
 
@@ -98,7 +100,7 @@ def rendered(*, terminal: bool, width: int = 80) -> str:
     """The orders as they are printed; a terminal without colours, so that a diff can be read."""
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, color_system=None, highlight=False)
-    show_assign.orders(ORDERS, MOSCOW, URL, NOW, show.Talk(), console)
+    assign.orders(ORDERS, MOSCOW, URL, NOW, Talk(), console)
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
@@ -116,7 +118,7 @@ def test_orders_fit_a_terminal_of_80_columns(language: str, capsys: pytest.Captu
 def test_orders_are_plain_text_elsewhere(language: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A line per task and per remark, however long, with the task's address at its end: for grep and for mail."""
     i18n.use(language)
-    show_assign.orders(ORDERS, MOSCOW, URL, NOW, show.Talk())
+    assign.orders(ORDERS, MOSCOW, URL, NOW, Talk())
     out, err = capsys.readouterr()
     plain = "".join(f"{line.rstrip()}\n" for line in out.splitlines())
     screens.check(f"orders_plain.{language}.txt", plain)
@@ -127,13 +129,13 @@ def test_a_task_is_a_link_on_a_terminal() -> None:
     """Its number can be clicked."""
     stream = io.StringIO()
     console = Console(file=stream, width=80, force_terminal=True, color_system="standard", legacy_windows=False)
-    show_assign.orders(ORDERS[:1], MOSCOW, URL, NOW, show.Talk(level=-1), console)
+    assign.orders(ORDERS[:1], MOSCOW, URL, NOW, Talk(level=-1), console)
     assert "https://portal.example/company/personal/user/0/tasks/task/view/12345/\x1b\\" in stream.getvalue()
 
 
 def test_the_json_of_an_order() -> None:
     """Times in the configured zone, pairs as objects, errors with their mend."""
-    data = show_assign.data(ORDERS[:1], MOSCOW)[0]
+    data = assign.data(ORDERS[:1], MOSCOW)[0]
     assert {
         "position": "Водитель",
         "outcome": "failed",
@@ -163,7 +165,7 @@ def test_the_json_of_an_order() -> None:
     assert json.dumps(data)
     held_up = {"position": "Сварщик", "wait_s": 104_400, "work_s": 13_200}
     assert {"late_work_s": 99_600, "promise": "2026-11-27", "bottleneck": held_up} == {
-        name: show_assign.data(ORDERS[4:5], MOSCOW)[0][name] for name in ("late_work_s", "promise", "bottleneck")
+        name: assign.data(ORDERS[4:5], MOSCOW)[0][name] for name in ("late_work_s", "promise", "bottleneck")
     }
 
 
@@ -181,7 +183,7 @@ def test_the_json_of_an_order() -> None:
 )
 def test_durations_are_told_in_two_units(span: timedelta, said: str) -> None:
     """No hours beside ten days."""
-    assert said == show.duration(int(span.total_seconds()))
+    assert said == duration(int(span.total_seconds()))
 
 
 @pytest.mark.parametrize(
@@ -195,4 +197,4 @@ def test_durations_are_told_in_two_units(span: timedelta, said: str) -> None:
 )
 def test_an_error_is_one_line(message: str, hint: str, line: str) -> None:
     """What happened, and what to do, as sentences."""
-    assert line == show.error_line(errors.B24ToolsError(message, hint))
+    assert line == error_line(errors.B24ToolsError(message, hint))

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from b24tools import board_files, board_words, i18n, show_board, store, weeks
+from b24tools.core import i18n, periods
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
-from b24tools.show_board import Look
+from b24tools.render import leaderboard as render_leaderboard
+from b24tools.render import leaderboard_export, leaderboard_text
+from b24tools.render.leaderboard import Look
+from b24tools.store import database
 from tests import screens
 from tests.boards import opened, plant
 from tests.closed import LAST, MOSCOW, NOW, THIS, collect, invented, person, save, task
@@ -29,7 +32,7 @@ PLAIN = Look(False, 0, False)
 
 
 def screen(board: Board, look: Look, now: datetime = NOW) -> str:
-    return show_board.plain(show_board.lines(board, MOSCOW, now, look)) + "\n"
+    return render_leaderboard.plain(render_leaderboard.lines(board, MOSCOW, now, look)) + "\n"
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -50,7 +53,7 @@ def test_the_plant(plant: Callable[..., Board], name: str, look: Look, language:
         ("teams", {"teams": True}),
         ("teams_hours", {"teams": True, "by": "hours"}),
         ("top", {"top": 3}),
-        ("month", {"period": weeks.parse("2026-11", MOSCOW)}),
+        ("month", {"period": periods.parse("2026-11", MOSCOW)}),
         ("first_week", {"period": LAST}),
     ],
 )
@@ -106,11 +109,11 @@ def test_one_person() -> None:
     [
         ("empty", THIS, True),
         ("empty_past", LAST, True),
-        ("to_come", weeks.parse("2027-W01", MOSCOW), True),
+        ("to_come", periods.parse("2027-W01", MOSCOW), True),
         ("nothing", THIS, False),
     ],
 )
-def test_an_empty_week(opened: store.Store, name: str, period: weeks.Period, runs: bool) -> None:
+def test_an_empty_week(opened: database.Store, name: str, period: periods.Period, runs: bool) -> None:
     """A friendly line instead of a table."""
     if runs:
         collect(opened, LAST.start, THIS.end, NOW - timedelta(minutes=3))
@@ -139,11 +142,11 @@ def test_a_period_in_words(
     first: tuple[int, int, int], after: tuple[int, int, int], kind: str, english: str, russian: str
 ) -> None:
     """Days, months and years are named once where once is enough."""
-    period = weeks.Period(date(*first), date(*after), kind, MOSCOW)
+    period = periods.Period(date(*first), date(*after), kind, MOSCOW)
     told = []
     for language in ("en", "ru"):
         i18n.use(language)
-        told.append(board_words.period_words(period))
+        told.append(leaderboard_text.period_words(period))
 
     assert [english, russian] == told
 
@@ -161,7 +164,7 @@ def test_the_age_of_the_data(ago: timedelta, expected: str) -> None:
     """The day only where it is not today, the year only where it is another one."""
     board = replace(invented(()), as_of=NOW - ago, mode="webhook")
 
-    assert expected == board_words.age(board, MOSCOW, NOW)
+    assert expected == leaderboard_text.age(board, MOSCOW, NOW)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_the_age_of_the_data(ago: timedelta, expected: str) -> None:
 )
 def test_the_share_on_time_is_hidden_below_three(on_time: int, of: int, expected: str) -> None:
     """One of one is no merit."""
-    assert expected == board_words.share(Row(1, 0, 1, "", None, 9, 9, 1.0, on_time, of))
+    assert expected == leaderboard_text.share(Row(1, 0, 1, "", None, 9, 9, 1.0, on_time, of))
 
 
 # what programs get
@@ -214,13 +217,13 @@ def test_json(plant: Callable[..., Board]) -> None:
             },
         ],
     }
-    assert expected == show_board.data(board, MOSCOW)
+    assert expected == render_leaderboard.data(board, MOSCOW)
 
 
 def test_json_of_somebody_new_and_of_a_team(plant: Callable[..., Board]) -> None:
     """`moved` is "new"; a team has three keys more."""
-    new = show_board.data(plant(), MOSCOW)["rows"][6]
-    team = show_board.data(plant(teams=True), MOSCOW)["rows"][0]
+    new = render_leaderboard.data(plant(), MOSCOW)["rows"][6]
+    team = render_leaderboard.data(plant(teams=True), MOSCOW)["rows"][0]
 
     assert ("Глеб Новый", "new") == (new["name"], new["moved"])
     assert {
@@ -270,7 +273,7 @@ def test_a_terminal_gets_colours_a_bar_and_medals(plant: Callable[..., Board], t
     """The same words as without colours."""
     out = terminal()
 
-    show_board.table(plant(), MOSCOW, NOW)
+    render_leaderboard.table(plant(), MOSCOW, NOW)
 
     assert "\x1b[32m▲1" in out.text()
     drawn = re.sub(r"\x1b\[[0-9;]*m", "", out.text())
@@ -281,7 +284,7 @@ def test_a_terminal_without_utf8_gets_ascii_signs(plant: Callable[..., Board], t
     """cp866 knows the names, but no medals."""
     out = terminal("cp866")
 
-    show_board.table(plant(), MOSCOW, NOW)
+    render_leaderboard.table(plant(), MOSCOW, NOW)
 
     drawn = re.sub(r"\x1b\[[0-9;]*m", "", out.text())
     assert screen(plant(), POOR) == "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
@@ -292,7 +295,7 @@ def test_no_terminal_gets_plain_text(plant: Callable[..., Board], terminal: Call
     """No frame, no bar, no medals, no colours; whole names."""
     out = terminal(terminal=False)
 
-    show_board.table(plant(), MOSCOW, NOW)
+    render_leaderboard.table(plant(), MOSCOW, NOW)
 
     assert screen(plant(), PLAIN) == out.text()
 
@@ -301,9 +304,9 @@ def test_csv_goes_out_as_it_is(plant: Callable[..., Board], terminal: Callable[.
     """Windows must not add another carriage return, nor a terminal's encoding eat letters."""
     out = terminal("cp866")
 
-    show_board.write(board_files.csv(plant()))
+    render_leaderboard.write(leaderboard_export.csv(plant()))
 
-    assert board_files.csv(plant()).encode() == out.buffer.getvalue()  # type: ignore[attr-defined]
+    assert leaderboard_export.csv(plant()).encode() == out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["\x1b[31mred", "a\rb", "a\nb", "\u202eabc", "a\x07"])
@@ -322,10 +325,10 @@ def test_a_board_with_movement_shows_it_only_if_there_was_one_before(plant: Call
 
 def test_json_is_json(plant: Callable[..., Board]) -> None:
     """Nothing in it that JSON does not know."""
-    assert json.loads(json.dumps(show_board.data(plant(teams=True, by="hours"), MOSCOW)))
+    assert json.loads(json.dumps(render_leaderboard.data(plant(teams=True, by="hours"), MOSCOW)))
 
 
-def test_a_person_nobody_knows_and_a_company_of_one(opened: store.Store) -> None:
+def test_a_person_nobody_knows_and_a_company_of_one(opened: database.Store) -> None:
     """A number stands for a name, a dash for a team."""
     opened.save_people([person(5, "", 1)], NOW)
     save(opened, [task(1, 5, THIS.start), task(2, 6, THIS.start)])

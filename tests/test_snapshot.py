@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools import errors, runs, store
-from b24tools.bitrix import shapes
-from b24tools.bitrix.client import Client
+from b24tools.bitrix24 import parsing
+from b24tools.bitrix24.client import Client
+from b24tools.core import errors
 from b24tools.jobs import snapshot
-from b24tools.sandbox import plant
+from b24tools.sandbox import demo_company
+from b24tools.store import database, snapshot_runs
 from tests.collecting import FRIDAY, Collector, close, new_collector
 from tests.plant import MOSCOW, Clock
 
@@ -31,7 +32,7 @@ def small(tmp_path: Path) -> Collector:
 def a_plant(folder: Path, **options: Any) -> Collector:
     """The demo plant: three weeks of closed tasks."""
     clock = Clock(FRIDAY)
-    return Collector(plant.build(clock, **options), folder, clock)
+    return Collector(demo_company.build(clock, **options), folder, clock)
 
 
 def test_every_closed_task_of_the_two_weeks_is_counted_in_its_week(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_an_empty_portal_gives_empty_weeks(small: Collector) -> None:
 def test_a_company_of_any_size_is_read_in_few_requests(tmp_path: Path) -> None:
     """Pages of people, departments and tasks share batches; what is known sets their number."""
     clock = Clock(FRIDAY)
-    company = Collector(plant.company(clock, people=1_200, tasks=10_000), tmp_path, clock)
+    company = Collector(demo_company.company(clock, people=1_200, tasks=10_000), tmp_path, clock)
     cold = company.take()
     assert (cold.people, cold.requests) == (1_201, 2)
     assert company.true_rows(company.week("2026-W46").start) == company.saved()
@@ -430,7 +431,7 @@ def test_somebody_deleted_no_longer_counts_as_active(small: Collector) -> None:
 
 def test_a_deadline_at_the_end_of_time_can_be_read() -> None:
     """Some type 31.12.9999 for "never", and live west of Greenwich."""
-    assert shapes.read_moment("9999-12-31T23:59:59-05:00", NEW_YORK) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert parsing.read_moment("9999-12-31T23:59:59-05:00", NEW_YORK) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_a_bot_is_called_what_its_tasks_call_it(small: Collector) -> None:
@@ -478,7 +479,7 @@ def test_old_runs_are_forgotten_when_later_ones_have_replaced_them(
     small: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cron makes 288 a day; the last complete one of each window stays for ever, and so do the last of all."""
-    monkeypatch.setattr(runs, "KEPT", 2)
+    monkeypatch.setattr(snapshot_runs, "KEPT", 2)
     for _run in range(3):
         small.take()
     small.clock.now += timedelta(days=8)
@@ -527,10 +528,10 @@ def test_since_names_every_week_to_this_one() -> None:
 def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
     """After the first answer the portal's count is known."""
     clock = Clock(FRIDAY)
-    company = Collector(plant.company(clock, people=20, tasks=4_000), tmp_path, clock)
+    company = Collector(demo_company.company(clock, people=20, tasks=4_000), tmp_path, clock)
     told: list[tuple[str, int, int | None]] = []
     span = snapshot.since(datetime(2025, 12, 1, tzinfo=MOSCOW).date(), clock.now, MOSCOW)
-    with closing(store.open_store(company.database)) as opened, company.client() as client:
+    with closing(database.open_store(company.database)) as opened, company.client() as client:
         snapshot.take(
             opened,
             client,

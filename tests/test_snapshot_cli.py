@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, config, locks, session, store
-from b24tools.bitrix.client import Client
-from b24tools.sandbox import front
-from b24tools.sandbox.portal import Portal
+from b24tools import context
+from b24tools.bitrix24.client import Client
+from b24tools.cli import app
+from b24tools.core import config, locks
+from b24tools.sandbox import server
+from b24tools.sandbox.state import Portal
+from b24tools.store import database as store_database
 from tests.collecting import FRIDAY, close, new_portal
 from tests.plant import Clock
 
@@ -28,7 +31,7 @@ Run = Callable[..., tuple[int, str, str]]
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A Friday."""
     clock = Clock(FRIDAY)
-    monkeypatch.setattr(session, "now", clock)
+    monkeypatch.setattr(context, "now", clock)
     return clock
 
 
@@ -38,7 +41,7 @@ def portal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     portal = new_portal(clock)
     for days in (0, 1, 2, 9):
         close(portal, FRIDAY - timedelta(days=days))
-    with front.serve(portal) as url:
+    with server.serve(portal) as url:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
         yield portal
 
@@ -50,7 +53,7 @@ def b24tools(capsys: pytest.CaptureFixture[str], clock: Clock) -> Run:
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
         clock.now += timedelta(seconds=2)
-        status = cli.main(arguments)
+        status = app.main(arguments)
         return status, *capsys.readouterr()
 
     return run
@@ -185,7 +188,7 @@ def test_a_second_run_says_whose_the_first_is(portal: Portal, b24tools: Run, clo
 def test_a_run_notes_in_the_configured_zone_since_when(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     """That is what the second one tells."""
     monkeypatch.setenv("B24_TZ", "Asia/Yekaterinburg")
-    with session.Session(config.load(), print).snapshot_tools():
+    with context.Session(config.load(), print).snapshot_tools():
         note = json.loads((data_folder() / "snapshot.lock.json").read_text(encoding="utf-8"))
     assert note == {"pid": os.getpid(), "since": "2026-11-20T16:05:00+05:00"}
 
@@ -199,7 +202,7 @@ def test_a_database_that_another_program_holds_is_tried_later(
 ) -> None:
     """Somebody has begun a change in the SQLite shell and gone for lunch."""
     b24tools("snapshot")
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(store_database, "BUSY_TIMEOUT_S", 0.05)
     database = data_folder() / "b24tools.db"
     with closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -222,7 +225,7 @@ def test_a_full_disk_is_told_in_one_line(
         raise sqlite3.OperationalError("database or disk is full")
 
     b24tools("mode")
-    monkeypatch.setattr(store.Store, "transaction", fail)
+    monkeypatch.setattr(store_database.Store, "transaction", fail)
     write_text = Path.write_text
 
     def full(path: Path, text: str, **named: Any) -> int:

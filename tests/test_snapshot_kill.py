@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors, runs
-from b24tools.bitrix.throttle import Throttle
+from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.core import errors
 from b24tools.jobs import snapshot
-from b24tools.sandbox import plant
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.store import snapshot_runs
 from tests.collecting import FRIDAY, Collector, Killed, close, killed_at, new_collector
 from tests.plant import Clock
 
@@ -32,7 +33,7 @@ SINCE = (2026, 1, 1)
 def a_company(folder: Path, **options: Any) -> Collector:
     """Seven pages of people, a hundred and fifty of tasks."""
     clock = Clock(FRIDAY)
-    return Collector(plant.company(clock, people=300, tasks=8_000, **options), folder, clock)
+    return Collector(demo_company.company(clock, people=300, tasks=8_000, **options), folder, clock)
 
 
 def rows(works: Collector) -> list[tuple[Any, ...]]:
@@ -96,7 +97,7 @@ def dying(works: Collector, monkeypatch: pytest.MonkeyPatch, chance: random.Rand
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Runs, "advance_run", deadly)
+        patch.setattr(snapshot_runs.Runs, "advance_run", deadly)
         yield
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools.planning import sources
-from b24tools.planning.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
+from b24tools.scheduling import portal_hours
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
 
 ZONE = ZoneInfo("Europe/Moscow")
 HOUR = 3600
@@ -51,14 +51,14 @@ def test_a_schedule_becomes_a_calendar() -> None:
     days = [date(2026, 1, 1), date(2026, 1, 2), date(2026, 5, 1)]
     week = Shift(frozenset({1, 2, 3, 4}), 8 * HOUR, 17 * HOUR, HOUR)
     friday = Shift(frozenset({5}), 8 * HOUR, 15 * HOUR, 1800)
-    assert (calendar(week, friday, days=days), []) == sources.from_schedule(answer, ZONE)
+    assert (calendar(week, friday, days=days), []) == portal_hours.from_schedule(answer, ZONE)
 
 
 def test_a_break_of_zero_is_one_nobody_stated() -> None:
     """Neither is one that does not fit into its shift, nor one that is no number."""
     expected = calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR)), []
     for pause in (0, "0", None, "", -5, 9 * HOUR, "soon"):
-        assert expected == sources.from_schedule(schedule(shift(pause=pause)), ZONE)
+        assert expected == portal_hours.from_schedule(schedule(shift(pause=pause)), ZONE)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_break_of_zero_is_one_nobody_stated() -> None:
 )
 def test_an_answer_without_hours_is_left_to_the_next_source(answer: Any) -> None:
     """Nothing there, no right to read, flexible time, deleted, no shift."""
-    assert sources.from_schedule(answer, ZONE) is None
+    assert portal_hours.from_schedule(answer, ZONE) is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_schedule_without_hours_may_have_days_off(
     answer: Any, expected: tuple[dict[date, DayRule], list[str]]
 ) -> None:
     """Its exclusions, and a warning of what is no day; a deleted one has none."""
-    assert expected == sources.days_off(answer)
+    assert expected == portal_hours.days_off(answer)
 
 
 def test_all_shifts_of_a_fixed_day_are_worked() -> None:
@@ -108,7 +108,7 @@ def test_all_shifts_of_a_fixed_day_are_worked() -> None:
     answer = schedule(shift(6, 14, pause="0"), shift(22, 6, days=12345, pause="1800"))
     early = Shift(WEEKDAYS, 6 * HOUR, 14 * HOUR)
     night = Shift(WEEKDAYS, 22 * HOUR, 6 * HOUR, 1800)
-    assert (calendar(early, night), []) == sources.from_schedule(answer, ZONE)
+    assert (calendar(early, night), []) == portal_hours.from_schedule(answer, ZONE)
 
 
 def test_of_rotating_shifts_the_earliest_of_a_day_counts() -> None:
@@ -117,14 +117,14 @@ def test_of_rotating_shifts_the_earliest_of_a_day_counts() -> None:
     early = Shift(frozenset({1, 2, 3}), 6 * HOUR, 14 * HOUR, HOUR)
     late = Shift(frozenset({4, 5}), 14 * HOUR, 22 * HOUR, HOUR)
     warnings = ["work schedule 'Для всех': several shifts a day, planning by the earliest"]
-    assert (calendar(early, late), warnings) == sources.from_schedule(answer, ZONE)
+    assert (calendar(early, late), warnings) == portal_hours.from_schedule(answer, ZONE)
 
 
 def test_a_rotating_shift_without_weekdays_is_from_monday_to_friday() -> None:
     """With a warning; a single shift needs none about being the earliest."""
     warnings = ["work schedule 'Для всех': a shift without weekdays, taken as Monday to Friday"]
     expected = calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR, HOUR)), warnings
-    assert expected == sources.from_schedule(schedule(shift(days=""), kind="SHIFT"), ZONE)
+    assert expected == portal_hours.from_schedule(schedule(shift(days=""), kind="SHIFT"), ZONE)
 
 
 def test_unusable_parts_of_a_schedule_are_left_out_and_named() -> None:
@@ -146,7 +146,7 @@ def test_unusable_parts_of_a_schedule_are_left_out_and_named() -> None:
         "work schedule 'Для всех': '8' is not a day",
     ]
     expected = calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR, HOUR), days=[date(2026, 2, 23)])
-    assert (expected, warnings) == sources.from_schedule(answer, ZONE)
+    assert (expected, warnings) == portal_hours.from_schedule(answer, ZONE)
 
 
 def test_exclusions_may_be_a_list_of_dates() -> None:
@@ -155,7 +155,7 @@ def test_exclusions_may_be_a_list_of_dates() -> None:
     days = [date(2026, 1, 7), date(2026, 3, 8)]
     warnings = ["work schedule 'Для всех': '1.05' is not a day"]
     expected = calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR, HOUR), days=days), warnings
-    assert expected == sources.from_schedule(answer, ZONE)
+    assert expected == portal_hours.from_schedule(answer, ZONE)
 
 
 def test_calendar_settings_become_a_calendar() -> None:
@@ -172,7 +172,7 @@ def test_calendar_settings_become_a_calendar() -> None:
     worked = DayRule(shifts=(Shift(EVERY_DAY, start, end),))
     yearly = {(1, 1): DAY_OFF, (3, 8): DAY_OFF, (12, 31): worked}
     expected = WorkCalendar(ZONE, (Shift(WEEKDAYS, start, end),), {date(2027, 5, 9): DAY_OFF}, yearly)
-    read = sources.from_settings(answer, ZONE)
+    read = portal_hours.from_settings(answer, ZONE)
     assert (expected, []) == read
     assert read is not None
     assert len(read[0].intervals(date(2028, 12, 31))) == 2  # a Sunday
@@ -186,7 +186,7 @@ def test_calendar_settings_become_a_calendar() -> None:
 def test_hours_are_read_in_every_spelling(text: Any, seconds: int) -> None:
     """Numbers and texts, with dot or colon."""
     expected = WorkCalendar(ZONE, (Shift(WEEKDAYS, seconds, 18 * HOUR),)), []
-    assert expected == sources.from_settings({"work_time_start": text, "work_time_end": "18"}, ZONE)
+    assert expected == portal_hours.from_settings({"work_time_start": text, "work_time_end": "18"}, ZONE)
 
 
 @pytest.mark.parametrize(
@@ -205,12 +205,12 @@ def test_hours_are_read_in_every_spelling(text: Any, seconds: int) -> None:
 )
 def test_settings_without_hours_are_left_to_the_next_source(answer: Any) -> None:
     """No hours, impossible ones, or a week of seven days off."""
-    assert sources.from_settings(answer, ZONE) is None
+    assert portal_hours.from_settings(answer, ZONE) is None
 
 
 def test_unreadable_holidays_are_named() -> None:
     """Each in a warning, the others count."""
-    read = sources.from_settings(
+    read = portal_hours.from_settings(
         {"work_time_start": "9", "work_time_end": "18", "week_holidays": "SU", "year_holidays": "1.13,?,29.02"}, ZONE
     )
     warnings = [
@@ -227,7 +227,7 @@ def test_the_last_resort_is_nine_to_six() -> None:
     shown = [
         f"{start.astimezone(zone):%H:%M}-{end.astimezone(zone):%H:%M}"
         for day in range(23, 30)
-        for start, end in sources.default(zone).intervals(date(2026, 11, day))
+        for start, end in portal_hours.default(zone).intervals(date(2026, 11, day))
     ]
     assert shown == ["09:00-13:00", "14:00-18:00"] * 5
 
@@ -262,7 +262,7 @@ def test_junk_never_breaks_the_reader(fields: dict[str, Any], inner: Any, other:
         schedule(shift(), SHIFTS=inner),
         inner,
     ):
-        sources.from_schedule(answer, ZONE)
+        portal_hours.from_schedule(answer, ZONE)
     keys = ("work_time_start", "work_time_end", "week_holidays", "year_holidays", "year_workdays")
-    sources.from_settings({"work_time_start": "9", "work_time_end": "18"} | dict.fromkeys(keys[2:], inner), ZONE)
-    sources.from_settings(dict.fromkeys(keys, other), ZONE)
+    portal_hours.from_settings({"work_time_start": "9", "work_time_end": "18"} | dict.fromkeys(keys[2:], inner), ZONE)
+    portal_hours.from_settings(dict.fromkeys(keys, other), ZONE)

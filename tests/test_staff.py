@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools.models import Department, Person
-from b24tools.staff import Match, Staff, find_root, matches_person, nearest_name, same_name
+from b24tools.core.models import Department, Person
+from b24tools.core.org_structure import Match, Staff, find_root, matches_person, nearest_name, same_name
 
 
 def department(id: int, name: str, parent: int | None = 1) -> Department:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from b24tools import errors
-from b24tools.reasons import Decision
-from b24tools.store import LedgerFile, LedgerTask, Store, open_copy, open_store
+from b24tools.core import errors
+from b24tools.store.database import LedgerFile, LedgerTask, Store, open_copy, open_store
+from b24tools.store.decisions import Decision
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
@@ -246,7 +246,7 @@ def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
     """What was saved before the process was killed is there; times are ISO 8601 UTC for any tool."""
     path = tmp_path / "data" / "b24tools.db"
     script = (
-        "import os, pathlib, sys; from datetime import datetime, UTC; from b24tools.store import open_store;"
+        "import os, pathlib, sys; from datetime import datetime, UTC; from b24tools.store.database import open_store;"
         f"s = open_store(pathlib.Path({str(path)!r}));"
         "s.save_order('a', '1', datetime(2026, 11, 23, 4, tzinfo=UTC)); os.kill(os.getpid(), 9)"
     )
@@ -267,7 +267,7 @@ def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
     """One waits for the other; nothing is lost."""
     path = tmp_path / "b24tools.db"
     script = (
-        "import pathlib, sys; from datetime import datetime, UTC; from b24tools.store import open_store;"
+        "import pathlib, sys; from datetime import datetime, UTC; from b24tools.store.database import open_store;"
         f"s = open_store(pathlib.Path({str(path)!r}));"
         "[s.save_order(sys.argv[1] + str(n), '1', datetime.now(UTC)) for n in range(50)]; s.close()"
     )

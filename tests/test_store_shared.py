@@ -12,8 +12,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from b24tools import store
-from b24tools.store import Store, open_store
+from b24tools.store import database
+from b24tools.store.database import Store, open_store
 from tests.closed import NOW, collect, person, task
 from tests.plant import MOSCOW
 
@@ -25,7 +25,7 @@ def save(opened: Store, first: int, count: int) -> None:
 
 def test_a_long_reader_sees_one_state_and_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report in Datasette while snapshots go on; the log shrinks again when it has ended."""
-    monkeypatch.setattr(store, "LOG_BYTES", 200_000)
+    monkeypatch.setattr(database, "LOG_BYTES", 200_000)
     path = tmp_path / "b24tools.db"
     log = path.with_name("b24tools.db-wal")
     with closing(open_store(path)) as opened, closing(sqlite3.connect(path, isolation_level=None)) as reader:
@@ -35,12 +35,12 @@ def test_a_long_reader_sees_one_state_and_holds_nobody_up(tmp_path: Path, monkey
         for batch in range(4):
             save(opened, 1 + 400 * batch, 400)
         assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
-        assert log.stat().st_size > 2 * store.LOG_BYTES
+        assert log.stat().st_size > 2 * database.LOG_BYTES
         reader.execute("COMMIT")
         assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (1_600,)
         for batch in range(2):
             save(opened, 1 + batch, 1)
-        assert log.stat().st_size <= store.LOG_BYTES
+        assert log.stat().st_size <= database.LOG_BYTES
     assert not log.exists()
 
 

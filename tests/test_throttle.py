@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from b24tools.bitrix.throttle import Throttle
+from b24tools.bitrix24.rate_limit import Throttle
 from tests.scripted import START, FakeTime
 
 

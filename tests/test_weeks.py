@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools import errors, weeks
+from b24tools.core import errors, periods
 
 MOSCOW, BERLIN = ZoneInfo("Europe/Moscow"), ZoneInfo("Europe/Berlin")
 DAYS = st.dates(date(2000, 1, 10), date(2060, 12, 31))
@@ -19,32 +19,32 @@ def test_a_week_begins_on_monday_on_the_wall_clock_of_the_zone() -> None:
     """Sunday 23:59:59 is the old week, a second later the new one."""
     sunday = datetime(2026, 11, 22, 23, 59, 59, tzinfo=MOSCOW)
 
-    labels = [weeks.week_of(moment, MOSCOW).label for moment in (sunday, sunday + timedelta(seconds=1))]
+    labels = [periods.week_of(moment, MOSCOW).label for moment in (sunday, sunday + timedelta(seconds=1))]
 
     assert ["2026-W47", "2026-W48"] == labels
-    assert datetime(2026, 11, 22, 21, tzinfo=UTC) == weeks.parse("2026-W47", MOSCOW).end
+    assert datetime(2026, 11, 22, 21, tzinfo=UTC) == periods.parse("2026-W47", MOSCOW).end
 
 
 def test_the_turn_of_the_year_splits_no_week() -> None:
     """2026 has 53 weeks; the last one ends in January."""
-    week = weeks.parse("2026-W53", MOSCOW)
+    week = periods.parse("2026-W53", MOSCOW)
 
     assert (date(2026, 12, 28), date(2027, 1, 4)) == (week.first, week.after)
-    assert "2027-W01" == weeks.containing(week.after, weeks.WEEK, MOSCOW).label
-    assert "2026-W53" == weeks.parse("2027-W01", MOSCOW).before.label
+    assert "2027-W01" == periods.containing(week.after, periods.WEEK, MOSCOW).label
+    assert "2026-W53" == periods.parse("2027-W01", MOSCOW).before.label
 
 
 @pytest.mark.parametrize(("label", "hours"), [("2026-W43", 169), ("2026-W13", 167), ("2026-W44", 168)])
 def test_a_week_with_a_clock_change_has_not_168_hours(label: str, hours: int) -> None:
     """Its ends stand on the wall clock."""
-    week = weeks.parse(label, BERLIN)
+    week = periods.parse(label, BERLIN)
 
     assert timedelta(hours=hours) == week.end - week.start
 
 
 def test_a_month_has_the_weeks_that_have_a_day_in_it() -> None:
     """November 2026 begins on a Sunday and ends on a Monday."""
-    month = weeks.parse("2026-11", MOSCOW)
+    month = periods.parse("2026-11", MOSCOW)
 
     labels = [week.label for week in month.weeks()]
 
@@ -52,14 +52,14 @@ def test_a_month_has_the_weeks_that_have_a_day_in_it() -> None:
     assert ("2026-11", "2026-10") == (month.label, month.before.label)
 
 
-@given(DAYS, st.sampled_from([weeks.WEEK, weeks.MONTH]))
+@given(DAYS, st.sampled_from([periods.WEEK, periods.MONTH]))
 def test_periods_stand_side_by_side(day: date, kind: str) -> None:
     """Each ends where the next begins, and its label names it."""
-    period = weeks.containing(day, kind, BERLIN)
+    period = periods.containing(day, kind, BERLIN)
 
     assert period.first <= day < period.after
     assert period.before.end == period.start
-    assert period == weeks.parse(period.label, BERLIN)
+    assert period == periods.parse(period.label, BERLIN)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_periods_stand_side_by_side(day: date, kind: str) -> None:
 def test_what_is_no_period_is_refused_with_examples(text: str) -> None:
     """A week that the year does not have, too."""
     with pytest.raises(errors.ConfigError, match="is not a period") as caught:
-        weeks.parse(text, MOSCOW)
+        periods.parse(text, MOSCOW)
 
     assert "2026-W47" in caught.value.hint
 
@@ -98,14 +98,14 @@ def test_what_is_no_period_is_refused_with_examples(text: str) -> None:
 )
 def test_a_span_of_time_is_read(text: str, span: timedelta) -> None:
     """Hours, minutes, days."""
-    assert span == weeks.parse_span(text)
+    assert span == periods.parse_span(text)
 
 
 @pytest.mark.parametrize("text", ["", "26", "h", "-1h", "1w", "99999999d"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     """With examples."""
     with pytest.raises(errors.ConfigError, match="is not a span of time"):
-        weeks.parse_span(text)
+        periods.parse_span(text)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 )
 def test_a_moments_week_is_that_of_the_zones_wall_clock(moment: str, zone: str, label: str) -> None:
     """To the second, whatever the zone's offset."""
-    assert label == weeks.label_at(moment, ZoneInfo(zone))
+    assert label == periods.label_at(moment, ZoneInfo(zone))

@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 
-from b24tools import cli, errors, i18n, onec, session, show_why, store
+from b24tools import context
+from b24tools.assignment.report import TaskResult
+from b24tools.cli import app
+from b24tools.core import errors, i18n
 from b24tools.jobs import why
-from b24tools.jobs.assign.result import TaskResult
-from b24tools.sandbox import plant
+from b24tools.onec import order as onec_order
+from b24tools.render.why import data
+from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.store import database
 from tests.plant import MOSCOW, Clock, Works, order
 
 NUMBERS = iter(range(1000, 10_000))
@@ -39,8 +44,8 @@ def given(works: Works, minutes: float = 60, position: str = "Резчик", **c
 
 def told(works: Works, task: TaskResult) -> tuple[str, list[tuple[str, str]]]:
     """The explanation and each candidate's note."""
-    with closing(store.open_copy(works.folder / "b24tools.db")) as opened:
-        found = show_why.data(why.explain(opened, task.task_id or 0, works.folder), MOSCOW)
+    with closing(database.open_copy(works.folder / "b24tools.db")) as opened:
+        found = data(why.explain(opened, task.task_id or 0, works.folder), MOSCOW)
     return found["explanation"], [(one["name"], one["note"]) for one in found["candidates"]]
 
 
@@ -107,7 +112,7 @@ def test_the_only_one_is_told(works: Works) -> None:
 def test_a_pin_is_told_with_whom_it_would_have_been(works: Works) -> None:
     """An outsider, a busy colleague, and the one it would have been anyway."""
     one, two = shop(works, "Первый", "Второй")
-    welder = plant.person(works.portal, "Исаев").id
+    welder = demo_company.person(works.portal, "Исаев").id
     without = "Without --to it would have been "
     assert told(works, given(works, pins={"Резчик": welder})) == (
         f"It was pinned to Павел Исаев with --to.\n{without}Иван Первый, 23.11 10:00.",
@@ -134,7 +139,7 @@ def test_a_pin_is_told_with_whom_it_would_have_been(works: Works) -> None:
 def test_the_fallback_is_told_with_its_reason(works: Works, position: str, problem: str) -> None:
     """As it was at the time."""
     works.portal.add_department("Маляр", parent=4)
-    boss = plant.person(works.portal, "Авдеев").id
+    boss = demo_company.person(works.portal, "Авдеев").id
     assert told(works, given(works, position=position, fallback_user=boss)) == (
         f"{problem}; such work goes to Борис Авдеев (B24_FALLBACK_USER).\n"
         f'A department "{position}" with people in it would have changed that.',
@@ -185,10 +190,10 @@ def test_what_the_portal_refused_was_given_to_nobody(works: Works) -> None:
     for _time in range(3):
         works.portal.faults.add(Fault("error", method="tasks.task.add", status=400))
         assert "failed" == works.assign(small)[0].outcome
-    title = onec.title(small, small.lines[0])
+    title = onec_order.title(small, small.lines[0])
     by_hand = works.portal.add_task(title, responsible=two, creator=1, group=1, created_at=works.clock.now)
     assert by_hand.id == works.assign(small)[0].tasks[0].task_id
-    with closing(store.open_copy(works.folder / "b24tools.db")) as opened:
+    with closing(database.open_copy(works.folder / "b24tools.db")) as opened:
         assert 0 == opened._db.table("decisions").count
         with pytest.raises(errors.ConfigError, match="took it over with the person it had"):
             why.explain(opened, by_hand.id, works.folder)
@@ -208,7 +213,7 @@ def test_every_task_of_the_demo_order_can_be_explained(works: Works) -> None:
 
 def test_records_of_older_versions_are_read(works: Works) -> None:
     """They know neither the work nor who was busy."""
-    with closing(store.open_store(works.folder / "b24tools.db")) as opened:
+    with closing(database.open_store(works.folder / "b24tools.db")) as opened:
         six, seven = (f"2026-11-23T0{hour}:00:00+00:00" for hour in (6, 7))
         able = {"id": 8, "name": "Юрин", "free": six, "start": six, "finish": seven, "open_s": 0, "note": ""}
         record = {"id": 7, "name": "Ёлкин", "free": None, "start": None, "finish": None, "open_s": 0, "note": "away"}
@@ -226,7 +231,7 @@ def test_records_of_older_versions_are_read(works: Works) -> None:
 
 def run(works: Works, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     """Status, stdout, stderr of `b24tools why …`."""
-    status = cli.main(["why", *words])
+    status = app.main(["why", *words])
     out, err = capsys.readouterr()
     return status, out, err
 
@@ -234,7 +239,7 @@ def run(works: Works, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[
 @pytest.fixture
 def decided(works: Works, monkeypatch: pytest.MonkeyPatch) -> TaskResult:
     """A task with two candidates."""
-    monkeypatch.setattr(session, "now", Clock())
+    monkeypatch.setattr(context, "now", Clock())
     _one, two = shop(works, "Первый", "Второй")
     works.portal.add_task("А", responsible=two, creator=1, time_estimate=4 * 3600)
     return given(works, 120)
@@ -317,7 +322,7 @@ def test_an_adopted_task_has_no_reason(works: Works, capsys: pytest.CaptureFixtu
     """The replaced service chose its person."""
     shop(works, "Первый")
     one = order([("Резчик", 60)])
-    title = onec.title(one, one.lines[0])
+    title = onec_order.title(one, one.lines[0])
     old = works.portal.add_task(title, responsible=1, creator=1, group=1, created_at=at(21))
     assert "adopted" == works.assign(one)[0].tasks[0].outcome
     status, _out, err = run(works, capsys, str(old.id))
@@ -328,7 +333,7 @@ def test_of_a_crowd_only_the_best_are_kept_and_the_one_it_was_pinned_to(
     works: Works, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The others are counted: the database must not grow by hundreds of people a task."""
-    monkeypatch.setattr(session, "now", Clock())
+    monkeypatch.setattr(context, "now", Clock())
     people = shop(works, *(f"№{number:02}" for number in range(30)))
     works.portal.add_task("А", responsible=people[-1], creator=1, time_estimate=3600)
     task = given(works, pins={"Резчик": people[-1]})

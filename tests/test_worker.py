@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from b24tools import errors
-from b24tools.bitrix.client import Client
-from b24tools.jobs import event_worker
-from b24tools.jobs.event_worker import Worker
+from b24tools.bitrix24.client import Client
+from b24tools.core import errors
+from b24tools.jobs.events import worker as events_worker
+from b24tools.jobs.events.worker import Worker
 from b24tools.sandbox.faults import Fault
-from b24tools.store import Store
+from b24tools.store.database import Store
 from tests import listening
 from tests.listening import Listener
 
@@ -104,7 +104,7 @@ def test_a_block_whose_end_is_known_is_waited_for(here: Listener) -> None:
             raise errors.PortalBusy("blocked", until=here.clock() + timedelta(seconds=100))
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(event_worker.events, "process", blocked)
+            patch.setattr(events_worker.events, "process", blocked)
             assert [100.0, 100.0] == [step(), step()]
 
 
@@ -152,7 +152,7 @@ def test_the_thread_outlives_its_bugs(here: Listener, caplog: pytest.LogCaptureF
             yield opened
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(event_worker, "FIRST_PAUSE_S", 0.01)
+        patch.setattr(events_worker, "FIRST_PAUSE_S", 0.01)
         made = Worker(here.store, client, here.collector.zone, now=here.clock, gather_s=0.01, idle_s=0.02)
         made.start()
         until(lambda: task_id in here.counted())
@@ -175,7 +175,7 @@ def test_a_store_that_cannot_be_opened_is_tried_again(here: Listener) -> None:
         return here.store()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(event_worker, "FIRST_PAUSE_S", 0.01)
+        patch.setattr(events_worker, "FIRST_PAUSE_S", 0.01)
         made = Worker(opening, here.client, here.collector.zone, now=here.clock, gather_s=0.01, idle_s=0.02)
         made.start()
         until(lambda: task_id in here.counted())

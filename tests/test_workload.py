@@ -12,13 +12,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from b24tools.planning import sources
-from b24tools.planning.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.planning.workload import Candidate, Choice, OpenTask, Worker, Workload, remaining_s
+from b24tools.scheduling import portal_hours
+from b24tools.scheduling.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.workload import Candidate, Choice, OpenTask, Worker, Workload, remaining_s
 from tests.slow_model import MINUTE, MONDAY, absences, calendars, walk, working_minutes
 
 ZONE = ZoneInfo("Europe/Moscow")
-CALENDAR = sources.default(ZONE)
+CALENDAR = portal_hours.default(ZONE)
 HOUR = 3600
 STEP = 300
 

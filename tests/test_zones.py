@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools.bitrix import shapes
-from b24tools.bitrix.zones import PortalClock
+from b24tools.bitrix24 import parsing
+from b24tools.bitrix24.portal_time import PortalClock
+from b24tools.core.models import Owner
 from b24tools.jobs import load
-from b24tools.models import Owner
 from tests.collecting import close, new_collector
 from tests.plant import Works, order, rules
 
@@ -106,7 +106,7 @@ def test_a_date_is_read_as_it_was_meant(now: datetime, moment: datetime, force: 
     wall = moment.astimezone(zone)
     text = f"{wall.replace(tzinfo=None).isoformat()}{now.astimezone(zone).isoformat()[-6:]}"
     found = clock(profile, now.astimezone(ZoneInfo(server)).isoformat())
-    read = shapes.read_moment(text, found.see([{"id": "1", "closedDate": text}]))
+    read = parsing.read_moment(text, found.see([{"id": "1", "closedDate": text}]))
     meant = wall.replace(fold=0).astimezone(UTC)
     if found.zone == zone:
         assert read == meant

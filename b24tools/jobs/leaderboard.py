@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from b24tools.tallies import Tallies, Tally, Window
-from b24tools.weeks import Period
+from b24tools.core.periods import Period
+from b24tools.store.leaderboard import Tallies, Tally, Window
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"

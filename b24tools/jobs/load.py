@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from b24tools import errors
-from b24tools.bitrix.directory import Company
-from b24tools.i18n import _
-from b24tools.jobs.assign import reading
-from b24tools.jobs.assign.draft import Rules
-from b24tools.jobs.assign.hours import not_known, working_hours
-from b24tools.jobs.assign.reading import Questions
-from b24tools.jobs.assign.run import UNKNOWN_PERSON_TASKS, Tools
-from b24tools.jobs.assign.workers import workload_of
-from b24tools.models import Department, Person
-from b24tools.planning.workload import DayLoad, PersonLoad
-from b24tools.staff import nearest_name, same_name
+from b24tools.assignment import portal_state
+from b24tools.assignment.plan import Rules
+from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, Questions
+from b24tools.assignment.staffing import not_known, working_hours
+from b24tools.assignment.tools import Tools
+from b24tools.assignment.workers import workload_of
+from b24tools.bitrix24.org_cache import Company
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.models import Department, Person
+from b24tools.core.org_structure import nearest_name, same_name
+from b24tools.scheduling.workload import DayLoad, PersonLoad
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
 
@@ -50,7 +50,7 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
     homes = _homes(company, department)
     people = [one for one in company.staff.people.values() if one.active and one.id not in rules.excluded]
     people = [one for one in people if _home(one, homes) is not None]
-    portal = reading.read_portal(tools.client, _questions(tools, rules, company, people))
+    portal = portal_state.read_portal(tools.client, _questions(tools, rules, company, people))
     tools.directory.remember_date_order(portal.date_order)
     calendar, warnings = working_hours(company, rules)
     warnings = [*warnings, *not_known(company, portal)]

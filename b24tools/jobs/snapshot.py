@@ -16,16 +16,16 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools import errors, weeks
-from b24tools.bitrix import chains, codes, methods
-from b24tools.bitrix.batches import MOST_COMMANDS, Command, Item
-from b24tools.bitrix.client import Client
-from b24tools.bitrix.zones import PortalClock, read_iso
-from b24tools.i18n import _, ngettext
-from b24tools.jobs import strangers
-from b24tools.models import Department, Owner, Person, Status, TaskRecord
-from b24tools.runs import Run
-from b24tools.store import Store
+from b24tools.bitrix24 import error_codes, pagination
+from b24tools.bitrix24.batch import MOST_COMMANDS, Command, Item
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.portal_time import PortalClock, read_iso
+from b24tools.bitrix24.queries import methods, missing_people
+from b24tools.core import errors, periods
+from b24tools.core.i18n import _, ngettext
+from b24tools.core.models import Department, Owner, Person, Status, TaskRecord
+from b24tools.store.database import Store
+from b24tools.store.snapshot_runs import Run
 
 RESUMABLE = timedelta(hours=1)
 NOTICEABLE_SKEW = timedelta(minutes=5)
@@ -37,7 +37,7 @@ UNHURRIED_S = 15  # an answer that takes so long is waited for alone: perhaps th
 LEAVING_S = 0.05  # longer than a request takes to leave
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 MOST_NAMED = 5  # rows that are left out
-_LIMITS = (codes.QUERY_LIMIT, codes.OPERATION_LIMIT)
+_LIMITS = (error_codes.QUERY_LIMIT, error_codes.OPERATION_LIMIT)
 
 _Ask = Callable[[Mapping[str, Command], Callable[[], None]], "_Answer"]
 Progress = Callable[[str, int, int | None], None]
@@ -57,7 +57,7 @@ class Rules:
 class WeekResult:
     """A week: tasks that count in it now, and what this run made of them."""
 
-    week: weeks.Period
+    week: periods.Period
     tasks: int
     new: int
     changed: int
@@ -77,30 +77,30 @@ class Result:
     warnings: tuple[str, ...] = ()
 
 
-def due(store: Store, now: datetime, zone: ZoneInfo) -> list[weeks.Period]:
+def due(store: Store, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
     """This week, and the one before until a complete run that began after its end has covered it."""
-    week = weeks.week_of(now, zone)
+    week = periods.week_of(now, zone)
     covering = store.latest_covering_run(week.before.start, week.before.end, now)
     return [week] if covering and covering.started_at >= week.before.end else last_two(now, zone)
 
 
-def last_two(now: datetime, zone: ZoneInfo) -> list[weeks.Period]:
+def last_two(now: datetime, zone: ZoneInfo) -> list[periods.Period]:
     """The week before and this one."""
-    week = weeks.week_of(now, zone)
+    week = periods.week_of(now, zone)
     return [week.before, week]
 
 
-def since(day: date, now: datetime, zone: ZoneInfo) -> list[weeks.Period]:
+def since(day: date, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
     """Every week from the one of that day to this one; none for a day to come."""
-    week = weeks.week_of(now, zone)
-    first = weeks.containing(day, weeks.WEEK, zone)
+    week = periods.week_of(now, zone)
+    first = periods.containing(day, periods.WEEK, zone)
     return list(replace(week, first=first.first).weeks()) if first <= week else []
 
 
 def take(
     store: Store,
     client: Client,
-    span: Sequence[weeks.Period],
+    span: Sequence[periods.Period],
     rules: Rules,
     *,
     now: Callable[[], datetime],
@@ -199,7 +199,7 @@ class _Departments:
         """The pages not asked for yet, as far as there is room."""
         pages = sorted(self._waiting - self._coming)[: max(0, room)]
         self._coming |= set(pages)
-        return {f"departments{page}": methods.departments(page * chains.PAGE).command for page in pages}
+        return {f"departments{page}": methods.departments(page * pagination.PAGE).command for page in pages}
 
     @property
     def complete(self) -> bool:
@@ -217,7 +217,7 @@ class _Departments:
             # Past the end the portal gives the first page again.
             self._found |= {one.id: one for one in methods.read_departments(item.value)}
             self._waiting.remove(page)
-            needed = -(-(item.total or 0) // chains.PAGE)
+            needed = -(-(item.total or 0) // pagination.PAGE)
             self._waiting |= set(range(self._planned, needed))
             self._planned = max(self._planned, needed)
         return list(self._found.values()) if mine and not self._waiting else []
@@ -230,7 +230,7 @@ class _Harvest:
         self,
         store: Store,
         client: Client,
-        span: Sequence[weeks.Period],
+        span: Sequence[periods.Period],
         rules: Rules,
         now: Callable[[], datetime],
         progress: Progress,
@@ -269,25 +269,25 @@ class _Harvest:
         if not self._is_stale("departments", self._rules.directory_h):
             return None
         known = self._store.count_departments()
-        return _Departments(known // chains.PAGE + 1 if known else DEPARTMENT_PAGES)
+        return _Departments(known // pagination.PAGE + 1 if known else DEPARTMENT_PAGES)
 
-    def _people_reader(self) -> chains.Reader | None:
+    def _people_reader(self) -> pagination.Reader | None:
         run = self._run
         after = 0 if run is None else run.people_cursor
         if after is None or (run is None and not self._is_stale("people", self._rules.people_h)):
             return None
         known = None if run else self._store.count_people() or None
-        return chains.Reader(chains.USERS, methods.everybody(), prefix="people", after=after, left=known)
+        return pagination.Reader(pagination.USERS, methods.everybody(), prefix="people", after=after, left=known)
 
-    def _task_reader(self) -> chains.Reader:
+    def _task_reader(self) -> pagination.Reader:
         params = methods.closed_between(self._start - MARGIN, self._end + MARGIN)
         known = after = None
         if self._run is not None:
             after = self._run.cursor
         elif self._store.latest_covering_run(self._start, self._span[0].end, self._started_at):
             known = sum(self._store.count_by_week(self._start, self._end).values()) or None
-        probe = chains.PROBE_PAGES * len(self._span)
-        return chains.Reader(chains.TASKS, params, prefix="page", after=after or 0, left=known, probe=probe)
+        probe = pagination.PROBE_PAGES * len(self._span)
+        return pagination.Reader(pagination.TASKS, params, prefix="page", after=after or 0, left=known, probe=probe)
 
     def commands(self) -> dict[str, Command]:
         """The next batch; nothing when all is asked for, or while it is not known yet what to ask for."""
@@ -415,7 +415,7 @@ class _Harvest:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
         unknown = self._store.strangers(self._start, self._end)
         # nobody need be asked for if everybody has just been shown
-        found = strangers.ask(self._client, list(unknown)) if self._people is None else {}
+        found = missing_people.ask(self._client, list(unknown)) if self._people is None else {}
         unseen = self._unseen({one: task_id for one, task_id in unknown.items() if one not in found})
         complete = self._owner.admin and self._run.admin
         gone: Mapping[str, int] = {}
@@ -433,13 +433,13 @@ class _Harvest:
     def _unseen(self, unknown: Mapping[int, int]) -> list[Person]:
         """People whom the portal does not show, by the names that tasks have; a killed run took what it read along."""
         nameless = [task_id for one, task_id in unknown.items() if one not in self._names]
-        names = self._names | strangers.names_on(self._client, nameless)
-        return [strangers.unseen(one, names.get(one, "")) for one in unknown]
+        names = self._names | missing_people.names_on(self._client, nameless)
+        return [missing_people.unseen(one, names.get(one, "")) for one in unknown]
 
     def _result(self, run: Run, gone: Mapping[str, int], *, complete: bool) -> Result:
         tasks = self._store.count_by_week(self._start, self._end)
 
-        def of(kind: str, week: weeks.Period) -> int:
+        def of(kind: str, week: periods.Period) -> int:
             return run.counts.get(kind, {}).get(week.label, 0)
 
         found = tuple(

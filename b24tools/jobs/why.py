@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from b24tools import errors
-from b24tools.i18n import _
-from b24tools.planning.calendar import Interval
-from b24tools.reasons import Decision
-from b24tools.store import Store
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.scheduling.calendar import Interval
+from b24tools.store.database import Store
+from b24tools.store.decisions import Decision
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
-from b24tools.bitrix import brackets
-from b24tools.sandbox import php
+from b24tools.sandbox import php, php_query
 from b24tools.sandbox.faults import Command, Entry
+from b24tools.sandbox.http import Request
 from b24tools.sandbox.records import User
 from b24tools.sandbox.rest import Answer, RestError
-from b24tools.sandbox.wire import Request
 
 if TYPE_CHECKING:
-    from b24tools.sandbox.portal import Portal
+    from b24tools.sandbox.state import Portal
 
 MAX_COMMANDS: Final = 50
 NOT_IN_BATCH: Final = ("batch", "upload", "download")
@@ -31,7 +30,7 @@ def read_commands(params: dict[str, Any], writing: frozenset[str]) -> list[Comma
             # as parse_url and parse_str have it: "#" cuts the rest, "+" is a space, everything becomes text
             name, _, query = text.partition("#")[0].partition("?")
             method = unquote_plus(name).lower()
-            commands.append(Command(key, method, brackets.decode(query), method in writing))
+            commands.append(Command(key, method, php_query.decode(query), method in writing))
     return commands
 
 

@@ -10,8 +10,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from b24tools.sandbox import php, worktime
-from b24tools.sandbox.disk import Disk
+from b24tools.sandbox import php
+from b24tools.sandbox.methods import worktime
+from b24tools.sandbox.methods.disk import Disk
+from b24tools.sandbox.methods.taskfields import DATES
+from b24tools.sandbox.methods.taskstore import TaskStore
+from b24tools.sandbox.methods.taskview import camel
 from b24tools.sandbox.records import (
     ZERO_DATE,
     Absence,
@@ -27,9 +31,6 @@ from b24tools.sandbox.records import (
     User,
     WorkDay,
 )
-from b24tools.sandbox.taskfields import DATES
-from b24tools.sandbox.taskstore import TaskStore
-from b24tools.sandbox.taskview import camel
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from b24tools.sandbox import php
 
 if TYPE_CHECKING:
-    from b24tools.sandbox.portal import Portal
     from b24tools.sandbox.records import User
+    from b24tools.sandbox.state import Portal
 
 PAGE = 50
 

@@ -12,8 +12,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools import store
-from b24tools.jobs import event_body, events
+from b24tools.jobs.events import payload, process
+from b24tools.store import database
 from tests.bench import measuring, serve
 from tests.bench.serving import TOKEN
 
@@ -23,14 +23,14 @@ TOGETHER = (1, 8, 40)
 
 def keep(sent: list[bytes], together: int) -> tuple[float, int]:
     """Events a second, and writes to the disk, when so many come at once."""
-    with tempfile.TemporaryDirectory() as folder, closing(store.open_store(Path(folder) / "b24tools.db")) as opened:
+    with tempfile.TemporaryDirectory() as folder, closing(database.open_store(Path(folder) / "b24tools.db")) as opened:
         opened.save_setting("producer_mode", "webhook")
         commits = []
         opened._db.conn.set_trace_callback(lambda sql: commits.append(1) if sql == "COMMIT" else None)
         started = time.perf_counter()
         for first in range(0, len(sent), together):
             bodies = [(body, "") for body in sent[first : first + together]]
-            events.receive_all(opened, bodies, [TOKEN], datetime.now(UTC))
+            process.receive_all(opened, bodies, [TOKEN], datetime.now(UTC))
         spent = time.perf_counter() - started
         assert len(sent) == len(opened.events(status="waiting"))
         return len(sent) / spent, len(commits)
@@ -41,7 +41,7 @@ def report() -> str:
     sent = serve.bodies(EVENTS)
     started = time.perf_counter()
     for body in sent:
-        event_body.read_body(body, "", [TOKEN])
+        payload.read_body(body, "", [TOKEN])
     rows = [["read only", f"{len(sent) / (time.perf_counter() - started):.0f}", "0"]]
     for together in TOGETHER:
         rate, writes = keep(sent, together)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from b24tools.jobs.snapshot import IN_FLIGHT
-from b24tools.sandbox import front
+from b24tools.sandbox import server
 from tests.bench.company import TASKS, company
 from tests.collecting import label_of, utc
 from tests.plant import MOSCOW
@@ -43,7 +43,7 @@ def serve(tasks: int) -> None:
     """The portal in a process of its own: its address, its closed tasks; then for each line what it was asked."""
     portal = company(tasks)
     closed = [task for task in portal.tasks if task.status == 5 and task.closed_at]
-    with front.serve(portal) as url:
+    with server.serve(portal) as url:
         _tell(portal.webhook_url(url))
         _tell([[t.id, label_of(t.closed_at, MOSCOW), t.responsible, t.time_estimate, utc(t.closed_at)] for t in closed])
         for _line in sys.stdin:

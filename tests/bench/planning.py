@@ -15,16 +15,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from b24tools import onec
-from b24tools.bitrix.directory import Places
-from b24tools.bitrix.zones import PortalClock
-from b24tools.jobs.assign.draft import Item, Rules
-from b24tools.jobs.assign.drafter import Drafter
-from b24tools.jobs.assign.matching import items_of
-from b24tools.jobs.assign.reading import Portal
-from b24tools.models import Absence, Department, Owner, Person, Status, Task
-from b24tools.planning.calendar import Shift, WorkCalendar
-from b24tools.staff import Staff
+from b24tools.assignment.matching import items_of
+from b24tools.assignment.plan import Item, Rules
+from b24tools.assignment.planner import Drafter
+from b24tools.assignment.portal_state import Portal
+from b24tools.bitrix24.org_cache import Places
+from b24tools.bitrix24.portal_time import PortalClock
+from b24tools.core.models import Absence, Department, Owner, Person, Status, Task
+from b24tools.core.org_structure import Staff
+from b24tools.onec import order
+from b24tools.scheduling.calendar import Shift, WorkCalendar
 from tests.bench import measuring
 
 ZONE = ZoneInfo("Europe/Moscow")
@@ -73,13 +73,13 @@ def company(people: int, chance: random.Random) -> tuple[Staff, Portal]:
 def items(positions: int, chance: random.Random) -> list[Item]:
     """The lines of a hundred orders."""
     orders = [
-        onec.Order(
+        order.Order(
             id=f"order{number}",
             number=f"1Ц-{number:08}",
             date=NOW,
             department="Производство",
             lines=tuple(
-                onec.Line(position=f"Участок {chance.randrange(positions)}", minutes=float(chance.randrange(15, 600)))
+                order.Line(position=f"Участок {chance.randrange(positions)}", minutes=float(chance.randrange(15, 600)))
                 for _line in range(LINES)
             ),
         )

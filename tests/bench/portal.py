@@ -79,14 +79,14 @@ def running(folder: Path, people: int, tasks: int) -> Iterator[Running]:
 
 def serve(folder: Path, people: int, tasks: int) -> None:
     """The portal's process: its address, then an answer to each order on stdin, until that is closed."""
-    from b24tools.sandbox import front
+    from b24tools.sandbox import server
     from b24tools.sandbox.limits import RequestRate
 
     gc.disable()
     portal = _company(people, tasks)
     gc.freeze()
     chain, key = _certificate(folder)
-    with front.serve(portal, certfile=chain, keyfile=key) as base_url:
+    with server.serve(portal, certfile=chain, keyfile=key) as base_url:
         _print(json.dumps([portal.webhook_url(base_url), portal.files_folder]))
         for line in sys.stdin:
             order = json.loads(line)
@@ -104,8 +104,8 @@ def _print(line: str) -> None:
 
 
 def _company(people: int, tasks: int) -> Any:
-    from b24tools.sandbox import tasklist
-    from b24tools.sandbox.portal import Portal
+    from b24tools.sandbox.methods import tasklist
+    from b24tools.sandbox.state import Portal
     from tests.bench.company import company
 
     class Distant(Portal):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox.state import Portal
 from tests.bench import measuring, orders, portal
 from tests.bench.measuring import program
 from tests.bench.serving import TOKEN, free_port, ours, process

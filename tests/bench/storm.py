@@ -27,9 +27,9 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from b24tools import store
-from b24tools.sandbox import front, plant
-from b24tools.sandbox.portal import Portal
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from b24tools.store import database
 from tests.serving import OUTGOING, event_body
 
 EVENTS, TASKS, CLIENTS = 20_000, 4_000, 16
@@ -126,7 +126,7 @@ def served(folder: Path, url: str) -> Iterator[tuple[int, int]]:
 
 def company(tasks: int) -> tuple[Portal, list[int]]:
     """The demo plant, where so many tasks were closed just now."""
-    portal = plant.build(lambda: datetime.now(UTC))
+    portal = demo_company.build(lambda: datetime.now(UTC))
     people = [user.id for user in portal.users.values() if user.active]
     made = []
     for number in range(tasks):
@@ -145,10 +145,10 @@ def storm(mode: str, count: int, portal: Portal, tasks: list[int]) -> None:
             for number in range(count)
         }
     )
-    with tempfile.TemporaryDirectory() as name, front.serve(portal) as base:
+    with tempfile.TemporaryDirectory() as name, server.serve(portal) as base:
         folder = Path(name)
         url = portal.webhook_url(base)
-        with closing(store.open_store(folder / "b24tools.db")) as opened:
+        with closing(database.open_store(folder / "b24tools.db")) as opened:
             opened.save_setting("producer_mode", mode)
         with served(folder, url) as (pid, port):
             before = sender.send(port, count // 2, pid)
@@ -161,7 +161,7 @@ def storm(mode: str, count: int, portal: Portal, tasks: list[int]) -> None:
             assert (count, []) == (len(sender.answered), sender.refused)
             stored = check_kept(folder, sender)
             started = time.monotonic()
-            with closing(store.open_store(folder / "b24tools.db")) as opened:
+            with closing(database.open_store(folder / "b24tools.db")) as opened:
                 if mode == "polling":
                     assert not opened.oldest_unprocessed()
                     opened.save_setting("producer_mode", "webhook")
@@ -185,9 +185,9 @@ def storm(mode: str, count: int, portal: Portal, tasks: list[int]) -> None:
 
 def endure(count: int, portal: Portal, tasks: list[int]) -> None:
     """Resident memory while ten times so many events come, and many questions."""
-    with tempfile.TemporaryDirectory() as name, front.serve(portal) as base:
+    with tempfile.TemporaryDirectory() as name, server.serve(portal) as base:
         folder = Path(name)
-        with closing(store.open_store(folder / "b24tools.db")) as opened:
+        with closing(database.open_store(folder / "b24tools.db")) as opened:
             opened.save_setting("producer_mode", "webhook")
         with served(folder, portal.webhook_url(base)) as (pid, port):
             for turn in range(10):
@@ -208,7 +208,7 @@ def endure(count: int, portal: Portal, tasks: list[int]) -> None:
 
 def check_kept(folder: Path, sender: Sender) -> int:
     """Every event that was answered is in the database; how many are."""
-    with closing(store.open_store(folder / "b24tools.db")) as opened:
+    with closing(database.open_store(folder / "b24tools.db")) as opened:
         kept = [int(found[0]) for one in opened.events() if (found := NUMBER.search(one.body))]
     assert sender.answered <= set(kept), len(sender.answered - set(kept))
     # answered or not, what was under way when it was killed may have been kept, and was sent again

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from b24tools import store, weeks
-from b24tools.models import Department, Person, Status, TaskRecord
-from b24tools.runs import to_text
+from b24tools.core import periods
+from b24tools.core.models import Department, Person, Status, TaskRecord
+from b24tools.store import database
+from b24tools.store.snapshot_runs import to_text
 
 ZONE = ZoneInfo("Europe/Moscow")
 PEOPLE, DEPARTMENTS, WEEKS = 2_000, 100, 52
@@ -20,9 +21,9 @@ PEOPLE, DEPARTMENTS, WEEKS = 2_000, 100, 52
 def make(path: Path, tasks: int, now: datetime) -> None:
     """A year of a company up to now, with a complete run for all of it."""
     chance = random.Random(2026)
-    week = weeks.week_of(now, ZONE)
-    first = weeks.week_of(now - timedelta(weeks=WEEKS - 1), ZONE)
-    with closing(store.open_store(path)) as opened:
+    week = periods.week_of(now, ZONE)
+    first = periods.week_of(now - timedelta(weeks=WEEKS - 1), ZONE)
+    with closing(database.open_store(path)) as opened:
         opened.save_departments((Department(n, f"Цех {n}", None, None) for n in range(1, DEPARTMENTS + 1)), now)
         people = (
             Person(n, "Имя", f"Фамильный{n:04}", "", True, (chance.randint(1, DEPARTMENTS),))

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from b24tools import i18n, session, store, weeks
-from b24tools.sandbox import plant
-from b24tools.server_door import Access
+from b24tools import context
+from b24tools.core import i18n, periods
+from b24tools.sandbox import demo_company
+from b24tools.server.middleware import Access
+from b24tools.store import database
 from tests import closed
 from tests.browser.chromium import Browser, Page
 from tests.serving import BOARD, SERVE, Served, serving
@@ -30,7 +32,7 @@ ASK_NOW = "window.dispatchEvent(new Event('online'))"  # what a browser says whe
 
 def fill(folder: Path, *people: tuple[int, str, int, int]) -> None:
     """The small plant, and more people: id, name, department, how many tasks."""
-    with closing(store.open_store(folder / "b24tools.db")) as opened:
+    with closing(database.open_store(folder / "b24tools.db")) as opened:
         closed.plant(opened)
         opened.save_people((closed.person(number, name, team) for number, name, team, _tasks in people), closed.NOW)
     for user_id, _name, _team, tasks in people:
@@ -41,7 +43,7 @@ def close(folder: Path, user_id: int, count: int) -> None:
     """More tasks of somebody in that week."""
     moments = (closed.THIS.start + timedelta(hours=60, minutes=number) for number in range(count))
     tasks = [closed.task(user_id * 100_000 + number, user_id, moment) for number, moment in enumerate(moments)]
-    with closing(store.open_store(folder / "b24tools.db")) as opened:
+    with closing(database.open_store(folder / "b24tools.db")) as opened:
         closed.save(opened, tasks)
 
 
@@ -50,7 +52,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """With more than ten people."""
     folder = tmp_path_factory.mktemp("wall")
     fill(folder, (20, LONG, closed.PAINTERS, 128), (21, HOSTILE, closed.FITTERS, 8))
-    with serving(plant.build(session.now), folder, Access(host="127.0.0.1")) as opened:
+    with serving(demo_company.build(context.now), folder, Access(host="127.0.0.1")) as opened:
         yield opened
 
 
@@ -148,7 +150,7 @@ def test_light_and_dark(browser: Browser, filled: Served) -> None:
 def test_a_change_is_shown_without_a_reload(browser: Browser, tmp_path: Path) -> None:
     """The rows stay the same elements and move to their new places."""
     fill(tmp_path)
-    with serving(plant.build(session.now), tmp_path) as served, browser.page() as page:
+    with serving(demo_company.build(context.now), tmp_path) as served, browser.page() as page:
         shown(page, served)
         page.evaluate("window.mark = [...document.querySelectorAll('#people li')].find(row => row.dataset.id === '8')")
         assert page.evaluate("mark.textContent").startswith("7newГлеб Новый")
@@ -167,7 +169,10 @@ def test_a_change_is_shown_without_a_reload(browser: Browser, tmp_path: Path) ->
 def test_whoever_wants_no_motion_sees_none(browser: Browser, tmp_path: Path) -> None:
     """prefers-reduced-motion."""
     fill(tmp_path)
-    with serving(plant.build(session.now), tmp_path) as served, browser.page(prefers_reduced_motion="reduce") as page:
+    with (
+        serving(demo_company.build(context.now), tmp_path) as served,
+        browser.page(prefers_reduced_motion="reduce") as page,
+    ):
         shown(page, served)
         close(tmp_path, 8, 30)
         page.evaluate(ASK_NOW)
@@ -179,7 +184,7 @@ def test_whoever_wants_no_motion_sees_none(browser: Browser, tmp_path: Path) -> 
 def test_a_server_that_is_away_is_told_and_awaited(browser: Browser, tmp_path: Path) -> None:
     """What was known stays on the wall; the page finds back by itself."""
     fill(tmp_path)
-    portal = plant.build(session.now)
+    portal = demo_company.build(context.now)
     with browser.page() as page:
         with serving(portal, tmp_path) as served:
             shown(page, served, WEEK + "&lang=ru")
@@ -203,9 +208,9 @@ def test_a_server_that_is_away_is_told_and_awaited(browser: Browser, tmp_path: P
 def test_a_new_week_begins_by_itself(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Monday the page is opened anew, with the new week's heading and no rows."""
     clock = [closed.NOW]
-    monkeypatch.setattr(session, "now", lambda: clock[0])
+    monkeypatch.setattr(context, "now", lambda: clock[0])
     fill(tmp_path)
-    with serving(plant.build(session.now), tmp_path) as served, browser.page() as page:
+    with serving(demo_company.build(context.now), tmp_path) as served, browser.page() as page:
         shown(page, served, "/board")
         assert "week 47, 16–22 November 2026, closed tasks" == heading(page)
 
@@ -225,13 +230,13 @@ def test_an_empty_board_is_friendly(browser: Browser, tmp_path: Path) -> None:
     """Before the first snapshot, and on a Monday morning; in Russian as well."""
     words = "document.querySelector('#empty p').textContent"
     i18n.use("ru")
-    with serving(plant.build(session.now), tmp_path) as served, browser.page() as page:
+    with serving(demo_company.build(context.now), tmp_path) as served, browser.page() as page:
         page.open(served.url + "/board")
         page.wait_for("!document.getElementById('empty').hidden")
         assert "Данных пока нет: они появятся после первого сбора." == page.evaluate(words)
 
-        now = session.now()
-        week = weeks.week_of(now, closed.MOSCOW)
+        now = context.now()
+        week = periods.week_of(now, closed.MOSCOW)
         with closing(served.open_store()) as opened:
             closed.collect(opened, week.start, week.end, now)
         page.evaluate(ASK_NOW)
@@ -244,7 +249,7 @@ def test_an_empty_board_is_friendly(browser: Browser, tmp_path: Path) -> None:
 def test_a_screen_comes_in_with_the_token_in_its_address(browser: Browser, tmp_path: Path) -> None:
     """user:password@ before the host: what a screen without a keyboard is started with."""
     fill(tmp_path)
-    with serving(plant.build(session.now), tmp_path, Access(SERVE, BOARD)) as served, browser.page() as page:
+    with serving(demo_company.build(context.now), tmp_path, Access(SERVE, BOARD)) as served, browser.page() as page:
         page.open(f"http://tv:{BOARD}@127.0.0.1:{served.port}/board/?period=2026-W47&lang=ru")
         page.wait_for(SHOWN)
         assert "9 человек · 38 задач · 65,8 ч" == page.evaluate("document.getElementById('totals').textContent")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from b24tools import session
-from b24tools.sandbox import plant
-from b24tools.server_door import Access
+from b24tools import context
+from b24tools.sandbox import demo_company
+from b24tools.server.middleware import Access
 from tests.browser.chromium import Browser
 from tests.serving import SERVE, serving
 
 
 def test_docs_need_no_internet(browser: Browser, tmp_path: Path) -> None:
     """Every endpoint is listed, nothing is on the console, nobody else is asked."""
-    with serving(plant.build(session.now), tmp_path) as served, browser.page() as page:
+    with serving(demo_company.build(context.now), tmp_path) as served, browser.page() as page:
         page.open(f"{served.url}/docs")
         page.wait_for("document.querySelectorAll('.opblock').length > 0")
 
@@ -26,7 +26,7 @@ def test_docs_need_no_internet(browser: Browser, tmp_path: Path) -> None:
 
 def test_docs_open_however_they_are_asked_for(browser: Browser, tmp_path: Path) -> None:
     """With a slash at the end, and with the token in the address."""
-    with serving(plant.build(session.now), tmp_path, Access(SERVE)) as served:
+    with serving(demo_company.build(context.now), tmp_path, Access(SERVE)) as served:
         own = served.url.replace("//", f"//1c:{SERVE}@")
         for address in (f"{own}/docs", f"{own}/docs/"):
             with browser.page() as page:

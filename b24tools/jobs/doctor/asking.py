@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-from b24tools import errors, onec
-from b24tools.bitrix import chains, directory, methods, probes, shapes
-from b24tools.bitrix.batches import Command, Item, is_batchable
-from b24tools.bitrix.client import Client
-from b24tools.bitrix.methods import Query
+from b24tools.bitrix24 import org_cache, pagination, parsing
+from b24tools.bitrix24.batch import Command, Item, is_batchable
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.queries import methods, probes
+from b24tools.bitrix24.queries.methods import Query
+from b24tools.core import errors
+from b24tools.core.models import Department
+from b24tools.core.org_structure import Staff, find_root
 from b24tools.jobs.doctor.subject import Subject
-from b24tools.models import Department
-from b24tools.staff import Staff, find_root
+from b24tools.onec import order as onec_order
 
 T = TypeVar("T")
 
@@ -75,7 +77,7 @@ class Answers:
         return Staff(self.departments, methods.read_people(list(self.people.values())), self.root.id)
 
 
-def ask(client: Client, subject: Subject, known: Known, orders: Sequence[onec.Order], clock: Any) -> Answers:
+def ask(client: Client, subject: Subject, known: Known, orders: Sequence[onec_order.Order], clock: Any) -> Answers:
     """Ask everything. Raises what the client raises while nothing has been answered."""
     before = clock()
     items = _ask(client, _first(subject, known, orders))
@@ -89,7 +91,7 @@ def ask(client: Client, subject: Subject, known: Known, orders: Sequence[onec.Or
     return answers
 
 
-def _first(subject: Subject, known: Known, orders: Sequence[onec.Order]) -> dict[str, Command]:
+def _first(subject: Subject, known: Known, orders: Sequence[onec_order.Order]) -> dict[str, Command]:
     commands = {
         "profile": methods.profile().command,
         "server": methods.server_time().command,
@@ -98,17 +100,17 @@ def _first(subject: Subject, known: Known, orders: Sequence[onec.Order]) -> dict
         "schedule": methods.schedule(subject.schedule_id).command,
         "settings": methods.calendar_settings().command,
         "group": probes.projects(subject.group).command,
-        **directory.folder_commands(subject.folder),
+        **org_cache.folder_commands(subject.folder),
         "open": methods.open_work_count().command,
         "foreign_key": probes.foreign_key().command,
         "newest": probes.newest_tasks().command,
-        **chains.commands(chains.USERS, _active(), length=PEOPLE_PAGES, prefix="people"),
+        **pagination.commands(pagination.USERS, _active(), length=PEOPLE_PAGES, prefix="people"),
     }
     if subject.folder.isdecimal():
         commands["folder"] = methods.children(int(subject.folder), subject.folder).command
     if known.key:
         commands["known_key"] = methods.tasks_by_key([known.key]).command
-    order_keys = sorted({key for order in orders for keys in onec.all_keys(order) for key in keys})
+    order_keys = sorted({key for order in orders for keys in onec_order.all_keys(order) for key in keys})
     for number, keys in enumerate(_chunks(order_keys, KEYS_A_COMMAND)):
         commands[f"keys{number}"] = methods.tasks_by_key(keys).command
     for number, name in enumerate(surnames(orders)):
@@ -116,7 +118,7 @@ def _first(subject: Subject, known: Known, orders: Sequence[onec.Order]) -> dict
     return commands
 
 
-def surnames(orders: Iterable[onec.Order]) -> list[str]:
+def surnames(orders: Iterable[onec_order.Order]) -> list[str]:
     """Those of the managers."""
     return sorted({order.manager.split()[0] for order in orders if order.manager and order.manager.split()})
 
@@ -154,12 +156,12 @@ def _read_departments(client: Client, answers: Answers, subject: Subject) -> Non
 
 
 def _everybody(answers: Answers) -> list[dict[str, Any]]:
-    return chains.read(chains.USERS, answers.items, prefix="people").rows
+    return pagination.read(pagination.USERS, answers.items, prefix="people").rows
 
 
 def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) -> None:
     """The people of a large company, those who are named by id, their absences, the right to make tasks."""
-    read = chains.read(chains.USERS, answers.items, prefix="people")
+    read = pagination.read(pagination.USERS, answers.items, prefix="people")
     homes = list(Staff(answers.departments, (), answers.root.id).below(answers.root.id)) if answers.root else []
     commands: dict[str, Command] = {}
     heads = {one.head_id for one in answers.departments if one.head_id}
@@ -172,14 +174,14 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
     group = answers.items["group"]
     if group.error is None and (projects := probes.projects(subject.group).of(group)):
         commands["may_create"] = probes.may_create_tasks(projects[0].id).command
-    workers = [int(row["ID"]) for row in read.rows if set(shapes.php_values(row.get("UF_DEPARTMENT"))) & set(homes)]
+    workers = [int(row["ID"]) for row in read.rows if set(parsing.php_values(row.get("UF_DEPARTMENT"))) & set(homes)]
     workers = workers[:MOST_ABSENT]
     answers.absences_of = len(workers)
     for number, ids in enumerate(_chunks(workers)):
         commands[f"absences{number}"] = methods.absences(ids, *absence_span(answers.after)).command
     if not read.complete and read.error is None and homes:
-        commands |= chains.commands(
-            chains.USERS, methods.people_of(homes, "LAST_LOGIN"), length=CREW_PAGES, prefix="crew"
+        commands |= pagination.commands(
+            pagination.USERS, methods.people_of(homes, "LAST_LOGIN"), length=CREW_PAGES, prefix="crew"
         )
     if not commands:
         return
@@ -188,11 +190,11 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
         if key.rstrip("0123456789") == "named" and item.error is None:
             answers.people |= {int(row["ID"]): row for row in item.result}
     if "crew0" in commands:
-        crew = chains.read(chains.USERS, answers.items, prefix="crew")
+        crew = pagination.read(pagination.USERS, answers.items, prefix="crew")
         rows = list(crew.rows)
         if not crew.complete:
             for page in client.pages(
-                chains.USERS, methods.people_of(homes, "LAST_LOGIN"), after=crew.last_id, length=CREW_PAGES
+                pagination.USERS, methods.people_of(homes, "LAST_LOGIN"), after=crew.last_id, length=CREW_PAGES
             ):
                 rows += page
         answers.people |= {int(row["ID"]): row for row in rows}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from b24tools import errors
-from b24tools.i18n import _, ngettext
+from b24tools.core import errors
+from b24tools.core.i18n import _, ngettext
 
 Status = Literal["ok", "warn", "fail"]
 OK: Status = "ok"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from b24tools.i18n import _, ngettext
+from b24tools.core.i18n import _, ngettext
+from b24tools.core.models import Person
+from b24tools.core.org_structure import Staff, nearest_name, same_name
 from b24tools.jobs.doctor.asking import Answers, Known
 from b24tools.jobs.doctor.checks import Check, fail, guarded, listed, ok, warn
 from b24tools.jobs.doctor.subject import Subject
-from b24tools.models import Person
-from b24tools.staff import Staff, nearest_name, same_name
 
 MOST_POSITIONS = 20
 

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from b24tools import __version__
-from b24tools.i18n import _, ngettext, os_reason
+from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Check, fail, ok, warn
 from b24tools.jobs.doctor.subject import Subject
 

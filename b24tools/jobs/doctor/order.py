@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from b24tools import onec
-from b24tools.bitrix import methods
-from b24tools.i18n import _, ngettext
-from b24tools.jobs.doctor import access, company, machine
+from b24tools.bitrix24.queries import methods
+from b24tools.core.i18n import _, ngettext
+from b24tools.core.org_structure import Staff, matches_person, nearest_name
+from b24tools.jobs.doctor import company, machine, webhook
 from b24tools.jobs.doctor.asking import Answers, Known, surnames
 from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, listed, ok, warn
 from b24tools.jobs.doctor.subject import Subject
-from b24tools.staff import Staff, matches_person, nearest_name
+from b24tools.onec import order as onec_order
 
 LARGE_FILE = 50 * machine.MIB
 
@@ -36,7 +36,7 @@ def check(subject: Subject, answers: Answers | None, known: Known, now: datetime
             yield replace(one, check=f"order {order.number} {one.check}".rstrip(), order=order.number)
 
 
-def _on_portal(order: onec.Order, subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
+def _on_portal(order: onec_order.Order, subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
     staff = answers.staff
     if staff is not None and answers.knows_people:
         for name in dict.fromkeys(line.position for line in order.lines):
@@ -47,12 +47,12 @@ def _on_portal(order: onec.Order, subject: Subject, answers: Answers, known: Kno
     yield from guarded("tasks", lambda: _tasks(order, answers))
 
 
-def orders_of(subject: Subject) -> list[onec.Order]:
+def orders_of(subject: Subject) -> list[onec_order.Order]:
     """The orders of the file that was named, if any."""
     return list(subject.order_file.orders) if subject.order_file else []
 
 
-def _contents(order: onec.Order) -> Check:
+def _contents(order: onec_order.Order) -> Check:
     lines = ngettext("{n} line", "{n} lines", len(order.lines)).format(n=len(order.lines))
     files = ngettext("{n} file", "{n} files", len(order.files)).format(n=len(order.files))
     minutes = sum(line.minutes for line in order.lines)
@@ -64,7 +64,7 @@ def _contents(order: onec.Order) -> Check:
     return ok("", told)
 
 
-def _dates(order: onec.Order, now: datetime) -> Iterator[Check]:
+def _dates(order: onec_order.Order, now: datetime) -> Iterator[Check]:
     name = "wanted"
     mend = _("Correct the dates in 1C.")
     if order.wanted is None:
@@ -83,7 +83,7 @@ def _dates(order: onec.Order, now: datetime) -> Iterator[Check]:
         yield ok(name, _("wanted by {day}").format(day=order.wanted.strftime("%d.%m.%Y")))
 
 
-def _files(order: onec.Order) -> Iterator[Check]:
+def _files(order: onec_order.Order) -> Iterator[Check]:
     if not order.files:
         return
     total = sum(len(file.content) for file in order.files)
@@ -97,13 +97,13 @@ def _files(order: onec.Order) -> Iterator[Check]:
         yield ok(name, told)
 
 
-def _performer(order: onec.Order, subject: Subject, answers: Answers, staff: Staff) -> Iterator[Check]:
+def _performer(order: onec_order.Order, subject: Subject, answers: Answers, staff: Staff) -> Iterator[Check]:
     """The department of `Исполнитель`: its head becomes the creator."""
     if not order.department:
         return
     name = "Исполнитель"
     otherwise = _("the webhook's owner will be the creator")
-    if access.is_system_user(subject, answers):  # the line about the owner says what to do
+    if webhook.is_system_user(subject, answers):  # the line about the owner says what to do
         otherwise = _("B24_FALLBACK_USER will be the creator, if it is set")
     found = staff.department_named(order.department)
     if found is None:
@@ -129,7 +129,7 @@ def _performer(order: onec.Order, subject: Subject, answers: Answers, staff: Sta
     )
 
 
-def _manager(order: onec.Order, orders: list[onec.Order], answers: Answers) -> Iterator[Check]:
+def _manager(order: onec_order.Order, orders: list[onec_order.Order], answers: Answers) -> Iterator[Check]:
     if not order.manager or not order.manager.split():
         return
     name = "Менеджер"
@@ -152,9 +152,9 @@ def _manager(order: onec.Order, orders: list[onec.Order], answers: Answers) -> I
     yield warn(name, _("“{text}” is nobody on the portal: nobody will watch").format(text=order.manager), mend)
 
 
-def _tasks(order: onec.Order, answers: Answers) -> Iterator[Check]:
+def _tasks(order: onec_order.Order, answers: Answers) -> Iterator[Check]:
     """Which of the order's tasks are there. Rows with a key that was not asked for come from an ignored filter."""
-    lines = onec.all_keys(order)
+    lines = onec_order.all_keys(order)
     keys = {key for keys_of_line in lines for key in keys_of_line}
     rows: list[Mapping[str, Any]] = []
     for key in answers.items:

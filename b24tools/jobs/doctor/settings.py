@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from b24tools.i18n import _, ngettext
+from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor.checks import Check, fail, from_error, ok, warn
 from b24tools.jobs.doctor.subject import Stray, Subject
 

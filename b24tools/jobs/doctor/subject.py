@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from b24tools import errors, onec
-from b24tools.planning.own_days import OwnDays
+from b24tools.core import errors
+from b24tools.onec import order
+from b24tools.scheduling.calendar_file import OwnDays
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class OrderFile:
     """An order file: its orders, or why it has none."""
 
     path: str
-    orders: Sequence[onec.Order] = ()
+    orders: Sequence[order.Order] = ()
     error: errors.B24ToolsError | None = None
 
 

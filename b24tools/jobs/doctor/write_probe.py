@@ -12,19 +12,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from b24tools import __version__, errors, hosts
-from b24tools.bitrix import codes, methods, probes, shapes
-from b24tools.bitrix.client import Client
-from b24tools.bitrix.dropped import dropped_fields
-from b24tools.bitrix.zones import find_zone
-from b24tools.i18n import _
-from b24tools.jobs.doctor import access
+from b24tools import __version__
+from b24tools.bitrix24 import error_codes, parsing
+from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.dropped_fields import dropped_fields
+from b24tools.bitrix24.portal_time import find_zone
+from b24tools.bitrix24.queries import methods, probes
+from b24tools.core import errors, hosts
+from b24tools.core.i18n import _
+from b24tools.jobs.doctor import webhook
 from b24tools.jobs.doctor.asking import Answers
 from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, ok, warn
-from b24tools.jobs.doctor.places import may_create
 from b24tools.jobs.doctor.settings import CLOUD
 from b24tools.jobs.doctor.subject import Subject
-from b24tools.jobs.doctor.worktime import absence_rows
+from b24tools.jobs.doctor.working_time import absence_rows
+from b24tools.jobs.doctor.workspace import may_create
 
 MOST_STAMPS = 3  # a series has those of its first event
 LONGER = "0123456789"  # behind a key of 50 characters
@@ -42,7 +44,7 @@ Say = Callable[[str], None]
 def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: Say) -> list[Check]:
     """Make the task, look at it and delete it, whatever happens in between."""
     person = methods.profile().of(answers.items["profile"]).id
-    if access.is_system_user(subject, answers):
+    if webhook.is_system_user(subject, answers):
         if subject.fallback_user is None:
             fix = _("Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.")
             return [
@@ -60,12 +62,12 @@ def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: S
         # the documentation knows no `select` here; without one the portal makes the task's chat
         answer = client.call("tasks.task.add", {"fields": fields, "select": ["ID", "XML_ID"]})
         row = methods.task_row(answer.result, "tasks.task.add")
-        task_id = shapes.id_of(row, "id", "tasks.task.add")
+        task_id = parsing.id_of(row, "id", "tasks.task.add")
         for check in _look(client, row, task_id, fields, answers):
             checks.append(check)
     except errors.PortalError as error:
         if not isinstance(error, errors.PortalUncertain):
-            pauses = (0,) if codes.may_have_been_done("tasks.task.add", error) else ()
+            pauses = (0,) if error_codes.may_have_been_done("tasks.task.add", error) else ()
         checks.append(from_error("probe add" if task_id is None else "probe look", error))
     finally:
         checks.append(_clear_up(client, task_id, fields, sleep, say, pauses))
@@ -209,8 +211,8 @@ def _stamps(answers: Answers) -> Check:
     """How far the stamps of events lie from their own clocks: by the server's offset, where it is not in UTC."""
     apart: Counter[int] = Counter()
     found = (item.value for key, item in answers.items.items() if key.rstrip("0123456789") == "absences")
-    for row in absence_rows(filter(None, map(shapes.mapping_or_none, found))):
-        zone, stamp = find_zone(row.get("TZ_FROM")), shapes.int_of(row.get("DATE_FROM_TS_UTC"))
+    for row in absence_rows(filter(None, map(parsing.mapping_or_none, found))):
+        zone, stamp = find_zone(row.get("TZ_FROM")), parsing.int_of(row.get("DATE_FROM_TS_UTC"))
         try:
             clock = datetime.strptime(str(row.get("DATE_FROM")), "%d.%m.%Y %H:%M:%S").replace(tzinfo=zone)
         except ValueError:  # a whole day, a row of the absence chart, another format
@@ -243,7 +245,7 @@ def _chat(
 def _chat_of(row: Mapping[str, Any]) -> str:
     if "chatId" not in row:
         return _("no such field")
-    return _("yes") if shapes.int_of(row["chatId"]) else _("no")
+    return _("yes") if parsing.int_of(row["chatId"]) else _("no")
 
 
 def _history(fields: list[str]) -> Check:
@@ -344,7 +346,7 @@ def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Seque
             problem = None
             ours = [row for row in rows if row.get("xmlId") == fields["XML_ID"] or row.get("title") == fields["TITLE"]]
             if ours:
-                return sorted({shapes.id_of(row, "id", "tasks.task.list") for row in ours})
+                return sorted({parsing.id_of(row, "id", "tasks.task.list") for row in ours})
         sleep(pause)
     if problem is not None:
         raise problem
@@ -368,6 +370,6 @@ def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | 
                 return None
         except errors.PortalError:
             continue
-        if not (isinstance(problem, errors.PortalBusy) or codes.may_have_been_done(command.method, problem)):
+        if not (isinstance(problem, errors.PortalBusy) or error_codes.may_have_been_done(command.method, problem)):
             break  # a refusal that will be the same again
     return problem

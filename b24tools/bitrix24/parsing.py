@@ -1,0 +1,96 @@
+"""The shapes of the portal's answers: PHP's arrays, ids as text, dates in the owner's wall clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Any
+
+from b24tools.core import errors
+from b24tools.core.i18n import _
+
+MOST = 10**15 - 1  # so that SQLite has room for the sum of thousands
+_IN_AN_HOUR = re.compile(r"(.{13})(:[0-5][0-9]:[0-5][0-9])[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def read_moment(text: Any, zone: tzinfo) -> datetime | None:
+    """A portal's date as aware UTC: the wall clock in `zone`. What cannot be read is none, as MySQL's zero date.
+
+    The offset in the text is today's, pasted onto dates of any season, and is not trusted.
+    """
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    try:
+        return moment.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:  # 31.12.9999 for "never"
+        return moment.replace(tzinfo=UTC)
+
+
+def read_as_text(text: Any, zone: tzinfo) -> str | None:
+    """The same, as ISO 8601 of whole seconds; quicker than by way of a moment."""
+    if isinstance(text, str) and (found := _IN_AN_HOUR.fullmatch(text)) and (hour := _utc_hour(found[1], zone)):
+        return f"{hour}{found[2]}+00:00"
+    moment = read_moment(text, zone)
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+@lru_cache(maxsize=16_384)
+def _utc_hour(hour: str, zone: tzinfo) -> str | None:
+    """The hour of UTC (`2026-11-20T07`) that is this one on the zone's wall clock, if there is just one."""
+    ends = [read_moment(f"{hour}:{rest}", zone) for rest in ("00:00", "59:59")]
+    if ends[0] is None or ends[1] is None or ends[1] - ends[0] != timedelta(minutes=59, seconds=59) or ends[0].minute:
+        return None
+    return ends[0].isoformat()[:13]
+
+
+def strange(method: str, value: Any) -> errors.PortalError:
+    return errors.PortalError(
+        _("{method} answered with something unexpected: {value}").format(method=method, value=repr(value)[:80]),
+        _("Run the command again with -vv and report it; nothing was changed by this answer."),
+        method=method,
+    )
+
+
+def rows_of(value: Any, method: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise strange(method, value)
+    return value
+
+
+def mapping_of(value: Any, method: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise strange(method, value)
+    return value
+
+
+def php_values(value: Any) -> list[Any]:
+    """The items of a PHP array: one with gaps arrives as an object, an empty one may be false or null."""
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def mapping_or_none(value: Any) -> Mapping[str, Any] | None:
+    """PHP writes an empty map as a list."""
+    return value if isinstance(value, dict) and value else None
+
+
+def id_of(row: Mapping[str, Any], name: str, method: str) -> int:
+    number = int_of(row.get(name))
+    if number <= 0:
+        raise strange(method, row.get(name))
+    return number
+
+
+def int_of(value: Any) -> int:
+    """Ids and seconds come as strings in tasks, as ints in others, and as null; all that is no number is 0.
+
+    So is what is too much for a number of a database.
+    """
+    try:
+        number = int(value or 0)
+    except (TypeError, ValueError, OverflowError):  # the last one for Infinity
+        return 0
+    return number if -MOST <= number <= MOST else 0

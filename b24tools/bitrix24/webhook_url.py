@@ -1,0 +1,99 @@
+"""The incoming webhook's address: read once, never shown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from b24tools.core import errors, hosts
+from b24tools.core.i18n import _
+
+# A box may live in a folder of its host, and a login may stand for the user's number: then only the length of the
+# code tells it from a method. People paste the address with the example's method behind it, or without the last slash.
+_WEBHOOK = re.compile(
+    r"(?P<site>https?://[^/?#@\s\\]+)(?P<folder>(?:/(?!rest/)[^/?#\s\\]+)*)/rest/(?:api/)?"
+    r"(?:(?P<owner>[1-9]\d{0,17})/(?P<code>[A-Za-z0-9]+)"
+    r"|(?P<login>(?!api/|\d+/)[^/?#\s\\]{3,})/(?P<long_code>[A-Za-z0-9]{8,}))"
+    r"(?:/(?P<tail>(?:[A-Za-z0-9_.]+/?)?(?:[?#].*)?))?(?P<query>[?#].*)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+# What may be a secret of somebody: the code in a webhook's address, as JSON and URLs have it, and named tokens.
+_SLASH = r"(?:\\?/|%2F)"
+_CODE = re.compile(rf"({_SLASH}rest(?:{_SLASH}api)?{_SLASH}[^/\\%\s\"'<>]+{_SLASH})[A-Za-z0-9]{{8,}}", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"(\b\w*(?:token|auth|sessid|password|secret)[\"']*\s*(?:[:=]|%3D|\w*=[\"'][^<>]*\bvalue=)\s*[\"']?)[\w.~+/-]{8,}",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the portal is, whose webhook it is, and the secret.
+
+    `host` names the portal: as people write it, with a port that is not the usual one and the folder of a box that
+    lives in one. `portal` is the URL that people open. `owner_id` is None where a login stands in the address.
+    `tail` is what was pasted behind the code.
+    """
+
+    host: str
+    portal: str
+    owner_id: int | None
+    base: str = field(repr=False)
+    secret: str = field(repr=False)
+    tail: str = field(default="", repr=False)
+
+    def scrub(self, text: str) -> str:
+        """The text without the secret, however it is spelled, should somebody else have put it there; nor others."""
+        spelled = "".join(
+            rf"(?:{one}|%{ord(one):x}|\\u00{ord(one):x}|&#(?:0*{ord(one)}|x0*{ord(one):x});)" for one in self.secret
+        )
+        return _TOKEN.sub(r"\1***", _CODE.sub(r"\1***", re.sub(spelled, "***", text, flags=re.IGNORECASE)))
+
+    def scrub_bytes(self, content: bytes) -> bytes:
+        """An answer without the secret: links of the portal may have it."""
+        return content.replace(self.secret.encode(), b"***")
+
+
+def read(webhook_url: str) -> Address:
+    """Take a webhook's URL apart; raises ConfigError without repeating it."""
+    match = _WEBHOOK.fullmatch(webhook_url.strip())
+    host = host_of(match["site"]) if match else ""
+    if match is None or not host:
+        raise wrong()
+    scheme, folder = match["site"].partition("://")[0].lower(), match["folder"]
+    owner, code = match["owner"] or match["login"], match["code"] or match["long_code"]
+    return Address(
+        host=host + folder,
+        portal=f"{scheme}://{host}{folder}",
+        owner_id=int(match["owner"]) if match["owner"] else None,
+        base=f"{scheme}://{hosts.to_wire(host)}{folder}/rest/{owner}/{code}/",
+        secret=code,
+        tail=(match["tail"] or "") + (match["query"] or ""),
+    )
+
+
+def wrong() -> errors.ConfigError:
+    """The error for what is no webhook's address."""
+    return errors.ConfigError(
+        _("BITRIX_WEBHOOK_URL is not the address of an incoming webhook"),
+        _("expected https://PORTAL/rest/USER_ID/CODE/ from Developer resources → Other → Incoming webhook"),
+    )
+
+
+def portal_of(url: str) -> str:
+    """The name of the portal whose webhook's address this is, as `Address.host` has it; "" if it is none."""
+    match, host = _WEBHOOK.fullmatch(url), host_of(url)
+    return host + match["folder"] if match and host else ""
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, with the port where it is not the usual one; "" if there is none."""
+    try:
+        parts = urlsplit(url)
+        name, port = unquote(parts.hostname or ""), parts.port
+    except ValueError:
+        return ""
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return hosts.read((f"[{name}]" if ":" in name else name) + ("" if port in (None, usual) else f":{port}"))

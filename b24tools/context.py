@@ -1,0 +1,228 @@
+"""What a command stands on: settings opened into a database, a client, a directory, a lock."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from b24tools.core import clock, config, errors, hosts, locks
+from b24tools.core.i18n import _, os_reason
+
+if TYPE_CHECKING:  # the commands without network must not pay for it
+    from b24tools.assignment.recovery import Pace, Progress
+    from b24tools.assignment.tools import Tools
+    from b24tools.bitrix24.client import Client, Transport
+    from b24tools.scheduling.calendar_file import OwnDays
+    from b24tools.store import database as store_database
+
+
+def now() -> datetime:
+    """The moment, aware UTC."""
+    return clock.read_clock()
+
+
+@dataclass
+class Session:
+    """Settings and the ways to open things by them. `transport` takes the place of the network."""
+
+    settings: config.Settings
+    say: Callable[[str], None]
+    transport: Transport | None = None
+    _said: set[str] = field(default_factory=set, repr=False)
+
+    @contextmanager
+    def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
+        """The portal of the settings' webhook, with the throttle that all processes of the folder share.
+
+        `retry_s` instead of the setting's; `leave_no_trace` makes no file to share where there is none.
+        """
+        from b24tools.bitrix24.client import Client
+        from b24tools.bitrix24.rate_limit import Throttle
+
+        settings = self.settings
+        shared = settings.data_dir / "throttle.json"
+        throttle = Throttle(
+            None if leave_no_trace and not os.access(shared, os.F_OK) else shared,
+            per_second=settings.requests_per_second,
+            burst=settings.burst,
+        )
+        client = Client(
+            config.webhook_url(settings),
+            throttle=throttle,
+            transport=self.transport,
+            verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+            retry_s=settings.retry_seconds if retry_s is None else retry_s,
+            on_wait=lambda seconds, reason: self.say(
+                _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
+            ),
+            on_warn=self._say_once,
+        )
+        with client:
+            yield client
+
+    @contextmanager
+    def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
+        """What the `assign` job works with. A dry run gets a copy of the database and no lock."""
+        from b24tools.assignment.tools import Tools
+        from b24tools.bitrix24.org_cache import Directory, Names
+        from b24tools.store import database as store_database
+
+        settings = self.settings
+        open_database = store_database.open_copy if dry_run else store_database.open_store
+        names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
+        with (
+            self.open_client() as client,
+            told_of_the_database(settings.database),
+            closing(open_database(settings.database)) as opened,
+            closing(
+                Directory(
+                    client,
+                    settings.data_dir / "cache",
+                    names,
+                    directory_h=settings.directory_cache_h,
+                    people_h=settings.people_cache_h,
+                )
+            ) as directory,
+        ):
+            check_host(opened, client.host)
+            lock = (
+                nullcontext()
+                if dry_run
+                else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
+            )
+            yield Tools(client, directory, opened, lock, self.pace(progress))
+
+    @contextmanager
+    def snapshot_tools(self) -> Iterator[tuple[Client, store_database.Store]]:
+        """What the `snapshot` job works with. Raises Busy at once while another one runs."""
+        with (
+            self.open_client() as client,
+            locks.hold(self.settings.data_dir, "snapshot", 0, self.local_now),
+            self.open_store() as opened,
+        ):
+            check_host(opened, client.host)
+            yield client, opened
+
+    @contextmanager
+    def open_store(self, *, copy: bool = False) -> Iterator[store_database.Store]:
+        """The database, or a copy that may be written to. What SQLite refuses in the block becomes an error."""
+        from b24tools.store import database as store_database
+
+        database = self.settings.database
+        open_database = store_database.open_copy if copy else store_database.open_store
+        with told_of_the_database(database), closing(open_database(database)) as opened:
+            yield opened
+
+    def is_fresh(self) -> bool:
+        """Whether the last complete snapshot is younger than `snapshot_max_age_h`; what cannot be read is not."""
+        try:
+            if not self.settings.database.is_file():
+                return False
+            with self.open_store() as opened:
+                moment = now()
+                run = opened.last_complete_run(moment)
+                limit = timedelta(hours=float(opened.setting("snapshot_max_age_h")))
+        except (errors.B24ToolsError, OSError):
+            return False
+        return run is not None and moment - run.started_at < limit
+
+    def _say_once(self, message: str) -> None:
+        """`serve` opens many clients."""
+        if message not in self._said:
+            self._said.add(message)
+            self.say(message)
+
+    def local_now(self) -> datetime:
+        """The moment, in the configured zone: for people."""
+        return now().astimezone(self.settings.zone)
+
+    def pace(self, progress: Progress) -> Pace:
+        """The real clock and sleep."""
+        import time
+
+        from b24tools.assignment.recovery import Pace
+
+        return Pace(now, time.sleep, progress, self.say, time.monotonic)
+
+
+@contextmanager
+def told_of_the_database(path: Path) -> Iterator[None]:
+    """SQLite's failures in the block become errors that say what to do; the ledger's and the cache's are alike."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise database_error(path, error) from error
+
+
+def database_error(path: Path, error: sqlite3.Error) -> errors.B24ToolsError:
+    """What a failure of SQLite means to people: somebody holds the database, or it cannot be used."""
+    message = _("the database {path} cannot be used: {reason}").format(path=path, reason=error)
+    if is_locked(error):
+        return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
+    from b24tools.store import database as store_database
+
+    return errors.B24ToolsError(message, store_database.hint_for(error))
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody else only holds the database."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def check_host(opened: store_database.Store, host: str) -> None:
+    """Stop before one portal's ledger meets another portal: ids would be mixed up."""
+    known = opened.setting("portal_host")
+    if known and not hosts.is_same(known, host):
+        raise errors.ConfigError(
+            _("the database is about the portal {known}, but the webhook leads to {host}").format(
+                known=known, host=host
+            ),
+            _(
+                "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
+                "`b24tools config portal_host {host}`."
+            ).format(host=host),
+        )
+
+
+def assign_rules(settings: config.Settings, opened: store_database.Store, pins: Mapping[str, int]) -> Any:
+    """The settings that assignment obeys."""
+    from b24tools.assignment.plan import Rules
+
+    return Rules(
+        zone=settings.zone,
+        department=settings.department,
+        group=settings.group,
+        folder=settings.folder,
+        step_s=settings.step_s,
+        show_sum=settings.show_sum,
+        non_admin=settings.non_admin,
+        fallback_user=settings.fallback_user,
+        excluded=opened.excluded_users(),
+        pins=pins,
+        route=settings.route,
+        retry_s=settings.retry_seconds,
+        country=settings.country,
+        own=own_days(settings),
+    )
+
+
+def own_days(settings: config.Settings) -> OwnDays:
+    """The days of calendar.json in the data folder; none without the file. Raises ConfigError."""
+    from b24tools.scheduling import calendar_file
+
+    path = settings.data_dir / "calendar.json"
+    try:
+        return calendar_file.parse(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return calendar_file.OwnDays()
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
+            _("Make it readable for whoever runs this."),
+        ) from error

@@ -1,0 +1,69 @@
+"""One run at a time: a lock file in the data folder, with a note of who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+import filelock
+
+from b24tools.core import errors
+from b24tools.core.i18n import _, os_reason
+
+NOTICEABLE_WAIT_S = 1.0
+
+
+@contextmanager
+def hold(
+    folder: Path,
+    name: str,
+    wait_s: float,
+    now: Callable[[], datetime],
+    say: Callable[[str], None] | None = None,
+) -> Iterator[None]:
+    """Hold the lock `name` of this data folder; the system releases it when the process dies.
+
+    `say` is told once whom it waits for, if that takes a while.
+    Raises Busy, naming the holder and since when, if it is not free within `wait_s` seconds.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / f"{name}.lock")
+    note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read
+    try:
+        silent_s = wait_s if say is None else min(wait_s, NOTICEABLE_WAIT_S)
+        try:
+            lock.acquire(timeout=silent_s, poll_interval=0.1)
+        except filelock.Timeout:
+            if say is None or silent_s == wait_s:
+                raise
+            say(_("waiting for another run of `b24tools {name}`: {holder}").format(name=name, holder=_holder(note)))
+            lock.acquire(timeout=wait_s - silent_s, poll_interval=0.1)
+    except filelock.Timeout:
+        raise errors.Busy(
+            _("another run of `b24tools {name}` is at work: {holder}").format(name=name, holder=_holder(note)),
+            _("Nothing was written; it is safe to try again when it has ended."),
+        ) from None
+    except OSError as error:
+        raise errors.ConfigError(
+            _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=os_reason(error)),
+            _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there."),
+        ) from None
+    try:
+        since = now().isoformat(timespec="seconds")
+        with suppress(OSError):  # a full disk: the database will say so, and which
+            note.write_text(json.dumps({"pid": os.getpid(), "since": since}), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(note: Path) -> str:
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+        return _("process {pid}, since {since}").format(pid=found["pid"], since=found["since"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return _("an unknown process")

@@ -1,0 +1,117 @@
+"""Weeks and other periods of the configured zone: ISO weeks from Monday 00:00, calendar months."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from b24tools.core import errors
+from b24tools.core.i18n import _
+
+WEEK, MONTH = "week", "month"
+_FORM = re.compile(r"([12]\d{3})-(?:[Ww](\d{1,2})|(\d{1,2}))")  # far from the ends of Python's calendar
+_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """A week or a month. `first` is its first day and `after` the first one after it, in `zone`."""
+
+    first: date
+    after: date
+    kind: str
+    zone: ZoneInfo
+
+    @property
+    def start(self) -> datetime:
+        """The first moment, UTC: midnight on the zone's wall clock, so a week with a clock change has not 168 hours."""
+        return datetime.combine(self.first, time(), self.zone).astimezone(UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after it, UTC."""
+        return datetime.combine(self.after, time(), self.zone).astimezone(UTC)
+
+    @property
+    def label(self) -> str:
+        """`2026-W47` or `2026-11`."""
+        if self.kind == MONTH:
+            return f"{self.first:%Y-%m}"
+        return label_of(self.first)
+
+    @property
+    def before(self) -> Period:
+        """The period before this one."""
+        return containing(self.first - timedelta(days=1), self.kind, self.zone)
+
+    def weeks(self) -> Iterator[Period]:
+        """The weeks that have a day in it, the first one first."""
+        week = containing(self.first, WEEK, self.zone)
+        while week.first < self.after:
+            yield week
+            week = containing(week.after, WEEK, self.zone)
+
+
+@lru_cache(maxsize=4096)
+def label_of(day: date) -> str:
+    """The label of a day's week; a year's tasks ask for some hundred days, again and again."""
+    year, week, _day = day.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def label_at(moment: str, zone: ZoneInfo) -> str:
+    """The label of the week that a moment is in, by the zone's wall clock; the moment is ISO 8601 UTC text."""
+    return _label_all_hour(moment[:13], zone) or label_of(datetime.fromisoformat(moment).astimezone(zone).date())
+
+
+@lru_cache(maxsize=16_384)
+def _label_all_hour(hour: str, zone: ZoneInfo) -> str | None:
+    """The label of all moments of an hour of UTC, `2026-11-20T07`; None where a week begins inside of it."""
+    start = datetime.fromisoformat(f"{hour}:00:00+00:00")
+    ends = (start, start + timedelta(minutes=59, seconds=59))
+    labels = {label_of(moment.astimezone(zone).date()) for moment in ends}
+    return labels.pop() if len(labels) == 1 else None
+
+
+def containing(day: date, kind: str, zone: ZoneInfo) -> Period:
+    """The week or month of a day."""
+    if kind == MONTH:
+        first = day.replace(day=1)
+        return Period(first, (first + timedelta(days=31)).replace(day=1), MONTH, zone)
+    first = day - timedelta(days=day.weekday())
+    return Period(first, first + timedelta(days=7), WEEK, zone)
+
+
+def week_of(moment: datetime, zone: ZoneInfo) -> Period:
+    """The week a moment falls into, by the zone's wall clock."""
+    return containing(moment.astimezone(zone).date(), WEEK, zone)
+
+
+def parse(text: str, zone: ZoneInfo) -> Period:
+    """`2026-W47` or `2026-11`. Raises ConfigError."""
+    match = _FORM.fullmatch(text.strip())
+    try:
+        if match and match[2]:
+            return containing(date.fromisocalendar(int(match[1]), int(match[2]), 1), WEEK, zone)
+        if match:
+            return containing(date(int(match[1]), int(match[3]), 1), MONTH, zone)
+    except ValueError:
+        pass
+    raise errors.ConfigError(
+        _('"{text}" is not a period').format(text=text), _("Examples: 2026-W47 (a week), 2026-11 (a month)")
+    )
+
+
+def parse_span(text: str) -> timedelta:
+    """`26h`, `90m`, `2d`. Raises ConfigError."""
+    match = _SPAN.fullmatch(text.strip().lower())
+    if not match:
+        raise errors.ConfigError(
+            _('"{text}" is not a span of time').format(text=text), _("Examples: 26h, 90m, 2d (hours, minutes, days)")
+        )
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})

@@ -1,0 +1,134 @@
+"""The thread inside `serve` that follows the portal's events while others come in."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from b24tools.bitrix24.client import Client
+from b24tools.core import errors
+from b24tools.jobs.events import process
+from b24tools.store.database import Store
+
+GATHER_S = 2.0  # events of one action come together: several updates of a task are read once
+IDLE_S = 5.0  # what another process put into the table (a change of the mode) is found so soon
+FIRST_PAUSE_S = 5.0  # after a failure, then twice as long each time
+LONGEST_PAUSE_S = 300.0
+
+_log = logging.getLogger("b24tools")
+
+
+class Worker:
+    """Follows waiting events as they come; what it knows is in the table, so a restart loses nothing.
+
+    `open_store` and `open_client` are called in the worker's own thread; the client only when there is work.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], AbstractContextManager[Store]],
+        open_client: Callable[[], AbstractContextManager[Client]],
+        zone: ZoneInfo,
+        *,
+        now: Callable[[], datetime],
+        gather_s: float = GATHER_S,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self._open_store = open_store
+        self._open_client = open_client
+        self._zone = zone
+        self._now = now
+        self._gather_s = gather_s
+        self._idle_s = idle_s
+        self._pause_s = 0.0
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """An event has come. Costs next to nothing."""
+        self._woken.set()
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """End after the step under way; whether it did in time. What is unfinished stays in the table."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            return not self._thread.is_alive()
+        return True
+
+    def step(self, store: Store, client: Callable[[], Client]) -> float:
+        """Follow what is due; how long to wait before the next step. Raises nothing but what ends the process."""
+        now = self._now()
+        try:
+            full = self._follow(store, client, now)
+            self._pause_s = 0.0
+            return 0.0 if full else self._idle_s
+        except errors.PortalBusy as error:
+            pause = self._longer_pause()
+            if error.until is not None:
+                pause = min(max(pause, (error.until - now).total_seconds()), LONGEST_PAUSE_S)
+            _log.warning("events wait: %s", error.message)
+            return pause
+        except errors.B24ToolsError as error:
+            _log.warning("events wait: %s %s", error.message, error.hint)
+            return self._longer_pause()
+        except Exception:  # noqa: BLE001 - the last resort of this thread: it must outlive its bugs
+            _log.exception("events wait")
+            return self._longer_pause()
+
+    def _follow(self, store: Store, client: Callable[[], Client], now: datetime) -> bool:
+        """Whether that was as much as goes into a request, so that there may be more."""
+        count = len(store.due_events(now, process.TASKS_AT_ONCE).tasks)
+        if not count:
+            return False
+        done = process.process(store, client(), self._zone, now)
+        _log.info("events: %d followed, %d of no use, %d failed", done.applied, done.ignored, done.failed)
+        for reason in done.reasons:
+            _log.warning("an event failed: %s", reason)
+        for warning in done.warnings:
+            _log.warning("events: %s", warning)
+        if done.failed and not done.applied:
+            raise errors.PortalError(done.reasons[0])
+        return count == process.TASKS_AT_ONCE
+
+    def _longer_pause(self) -> float:
+        self._pause_s = min(max(FIRST_PAUSE_S, self._pause_s * 2), LONGEST_PAUSE_S)
+        return self._pause_s
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._work()
+            except Exception:  # noqa: BLE001 - likewise, for a store that cannot be opened
+                _log.exception("events wait")
+                self._stopping.wait(self._longer_pause())
+
+    def _work(self) -> None:
+        """Steps until the end, with a store and, from the first event on, a client."""
+        with ExitStack() as opened:
+            store = opened.enter_context(self._open_store())
+            clients: list[Client] = []
+
+            def client() -> Client:
+                if not clients:
+                    clients.append(opened.enter_context(self._open_client()))
+                return clients[0]
+
+            while not self._stopping.is_set():
+                pause = self.step(store, client)
+                if self._pause_s:  # after a failure nobody's event makes it any sooner
+                    self._stopping.wait(pause)
+                elif pause and self._woken.wait(pause):
+                    self._woken.clear()
+                    self._stopping.wait(self._gather_s)

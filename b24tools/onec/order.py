@@ -1,0 +1,433 @@
+"""Orders as 1C sends them: lenient about form, strict about meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.org_structure import same_name
+from b24tools.onec import decoding, values
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_ITEMS = 10_000
+KEY_PREFIX = "1c:"
+MAX_KEY = 50  # the width of the column behind XML_ID
+MAX_KEY_0_1 = 200
+MAX_TITLE = 250
+MAX_FILE_NAME = 200
+_MAX_DETAIL = 1000
+_MAX_NUMBER = 60
+_MAX_EXTENSION = 20
+_FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f]')
+_PROBLEMS_SHOWN = 3
+
+_WANTED = "РекоммендуемаяДатаСдачи"
+_WANTED_SPELT_RIGHT = "РекомендуемаяДатаСдачи"
+_LABELS = {"customer": "Заказчик:", "amount": "Сумма:", "wanted": "Дата сдачи:"}
+_MIB = 1024 * 1024
+
+
+class OrderTooLarge(errors.OrderError):
+    """More bytes than an order may have."""
+
+    code = "too_large"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What the fields of one file have to know to be read."""
+
+    zone: ZoneInfo
+    from_form: bool = False
+
+
+def _source(info: ValidationInfo) -> _Source:
+    context = info.context
+    return context if isinstance(context, _Source) else _Source(ZoneInfo("UTC"))
+
+
+def _read_list(value: object) -> object:
+    """A list of a bearable length."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, list):
+        raise ValueError(_("{value} is not a list").format(value=values.show(value)))
+    if len(value) > MAX_ITEMS:
+        raise ValueError(
+            _("{count} items are more than the {most} an order may hold").format(count=len(value), most=MAX_ITEMS)
+        )
+    return value
+
+
+_Text = Annotated[str | None, BeforeValidator(values.read_text)]
+_RequiredText = Annotated[str, BeforeValidator(values.read_required_text)]
+_Moment = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(lambda value, info: values.read_moment(value, _source(info).zone)),
+]
+_DayOrMoment = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(lambda value, info: values.read_day_or_moment(value, _source(info).zone)),
+]
+_Content = Annotated[
+    bytes,
+    BeforeValidator(lambda value, info: values.read_content(value, from_form=_source(info).from_form)),
+    Field(json_schema_extra={"format": "byte"}),
+]
+
+
+class _Model(BaseModel):
+    """Read from JSON by 1C's keys, built in code by field names."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_known_keys(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(info.context, _Source) or isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(_("{value} is not an object").format(value=values.show(value)))
+        aliases = [field.validation_alias for field in cls.model_fields.values()]
+        keys = _find_keys(value, [alias for alias in aliases if isinstance(alias, str)])
+        return {alias: value[key] for alias, key in keys.items()}
+
+
+class Line(_Model):
+    """One operation of the costing: who does it, for how long."""
+
+    position: _RequiredText = Field(validation_alias="Должность")
+    position_id: Annotated[str | None, BeforeValidator(values.read_position_id)] = Field(
+        None, validation_alias="ДолжностьИдентификатор"
+    )
+    minutes: Annotated[float, BeforeValidator(values.read_minutes)] = Field(validation_alias="Время")
+    amount: Annotated[Decimal | None, BeforeValidator(values.read_amount)] = Field(None, validation_alias="Сумма")
+    stage: Annotated[int | None, BeforeValidator(values.read_stage)] = Field(None, validation_alias="Порядок")
+
+
+class Attachment(_Model):
+    """A file that came with an order."""
+
+    name: Annotated[str, BeforeValidator(values.read_file_name)] = Field(validation_alias="Имя")
+    content: _Content = Field(validation_alias="ДвоичныеДанные", repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The content's digest, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+_EXAMPLE: dict[str, JsonValue] = {
+    "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
+    "НомерЗаказа": "1Ц-00000069",
+    "ДатаЗаказа": "2024-10-17T13:56:45",
+    "Исполнитель": "Производство",
+    "Выполнен": False,
+    "РекоммендуемаяДатаСдачи": "2024-11-04T00:00:00",
+    "ДатаПриема": "2024-10-18T00:00:00",
+    "Контрагент": "ООО «Ромашка»",
+    "Менеджер": "Иванова Мария",
+    "Калькуляция": [
+        {
+            "Должность": "Макетчик",
+            "ДолжностьИдентификатор": "878944cb-75a2-47d4-8b62-1f2fd573aabd",
+            "Время": 1310.48,
+            "Сумма": 5320.55,
+        }
+    ],
+    "ПрисоединенныеФайлы": [{"Имя": "test.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
+}
+
+
+class Order(_Model):
+    """An order of 1C; each of its lines becomes a task."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: Annotated[str, BeforeValidator(values.read_order_id)] = Field(validation_alias="ИдентификаторЗаказа")
+    number: Annotated[str, BeforeValidator(values.read_code)] = Field(validation_alias="НомерЗаказа")
+    date: _Moment = Field(None, validation_alias="ДатаЗаказа")
+    department: _Text = Field(None, validation_alias="Исполнитель")
+    done: Annotated[bool, BeforeValidator(values.read_flag)] = Field(False, validation_alias="Выполнен")
+    marked_for_deletion: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
+        False, validation_alias="ПометкаУдаления"
+    )
+    called_off: Annotated[bool, BeforeValidator(values.read_flag)] = Field(False, validation_alias="Отменен")
+    wanted: _DayOrMoment = Field(None, validation_alias=_WANTED)
+    accepted: _Moment = Field(None, validation_alias="ДатаПриема")
+    customer: _Text = Field(None, validation_alias="Контрагент")
+    manager: _Text = Field(None, validation_alias="Менеджер")
+    lines: Annotated[tuple[Line, ...], BeforeValidator(_read_list)] = Field(validation_alias="Калькуляция")
+    files: Annotated[
+        tuple[Attachment, ...],
+        BeforeValidator(lambda value: () if values.is_blank(value) else _read_list(value)),
+    ] = Field((), validation_alias="ПрисоединенныеФайлы")
+    warnings: SkipJsonSchema[tuple[str, ...]] = ()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether 1C has cancelled the order, in either of its two ways."""
+        return self.marked_for_deletion or self.called_off
+
+    @property
+    def wanted_is_day(self) -> bool:
+        """Whether `wanted` is a day without a time: 1C writes such days as their midnight."""
+        return self.wanted is not None and self.wanted.time() == time.min
+
+
+def read_source(stream: BinaryIO, max_bytes: int = MAX_BYTES) -> bytes:
+    """The stream's bytes, one more than allowed at most: `read_orders` tells that it is too large."""
+    parts: list[bytes] = []
+    left = max_bytes + 1
+    while left and (part := stream.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def read_orders(data: bytes, zone: ZoneInfo, *, max_bytes: int = MAX_BYTES) -> list[Order]:
+    """The orders of a file or a request body, one or a list; OrderError when any cannot be read."""
+    if len(data) > max_bytes:
+        size = f"{max_bytes // _MIB} MiB" if max_bytes >= _MIB else _("{count} bytes").format(count=max_bytes)
+        raise OrderTooLarge(_("the order is larger than {size}").format(size=size))
+    body, from_form = decoding.find_json(data)
+    source = _Source(zone, from_form)
+    parsed = decoding.parse(decoding.decode(body))
+    del body
+    if isinstance(parsed, dict):
+        return [_read_order(parsed, source)]
+    if not isinstance(parsed, list):
+        raise errors.OrderError(_("{value} is not an order").format(value=values.show(parsed)))
+    if not parsed:
+        raise errors.OrderError(_("the list of orders is empty"))
+    return [_read_order(item, source, f"[{place}]") for place, item in enumerate(parsed)]
+
+
+def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
+    try:
+        order = Order.model_validate(raw, context=source)
+    except ValidationError as error:
+        raise errors.OrderError(_describe(error, raw, place)) from None
+    _refuse_equal_keys(order, place)
+    return _leave_out_useless_files(order)
+
+
+def _refuse_equal_keys(order: Order, place: str) -> None:
+    """Two lines with one key would share one task."""
+    first: dict[str, int] = {}
+    for number, key in enumerate(line_keys(order)):
+        if first.setdefault(key, number) != number:
+            raise errors.OrderError(
+                _("{first} and {second}: these lines cannot be told apart: both would have the key {key}").format(
+                    first=f"{place}Калькуляция[{first[key]}]",
+                    second=f"{place}Калькуляция[{number}]",
+                    key=key,
+                ),
+                _("Give one of the two positions another identifier (ДолжностьИдентификатор) in 1C."),
+            )
+
+
+def _describe(error: ValidationError, raw: Any, place: str) -> str:
+    """The first few problems in one line, each with the path as the sender spelt it."""
+    problems = []
+    for detail in error.errors(include_url=False, include_input=False)[:_PROBLEMS_SHOWN]:
+        reason = _("missing") if detail["type"] == "missing" else str(detail["ctx"]["error"])
+        path = _spell_path(detail["loc"], raw, place)
+        problems.append(f"{path}: {reason}")
+    if rest := error.error_count() - len(problems):
+        problems.append(_("and {count} more").format(count=rest))
+    return "; ".join(problems)
+
+
+def _spell_path(location: tuple[int | str, ...], raw: Any, place: str) -> str:
+    path = place
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+            raw = raw[part]
+        else:
+            key = _find_keys(raw, [part]).get(part, part)
+            shown = key if key.isprintable() else part
+            path += f".{shown}" if path else shown
+            raw = raw.get(key)
+    return path
+
+
+def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, str]:
+    """Under which key each alias is written here; letter case, spaces and ё do not matter."""
+    written = {_fold(key): key for key in value}
+    found = {}
+    for alias in aliases:
+        spellings = (_WANTED, _WANTED_SPELT_RIGHT) if alias == _WANTED else (alias,)
+        keys = [key for name in spellings if (key := name if name in value else written.get(_fold(name)))]
+        if keys:
+            found[alias] = next((key for key in keys if not values.is_blank(value[key])), keys[0])
+    return found
+
+
+def _fold(key: str) -> str:
+    return "".join(key.split()).casefold().replace("ё", "е")
+
+
+def _leave_out_useless_files(order: Order) -> Order:
+    """Without repeated and empty files: the portal takes an upload of no bytes for a question where to upload."""
+    warnings = list(order.warnings)
+    if not order.lines:
+        warnings.append(_("Калькуляция: the list is empty, there is nothing to make tasks of"))
+    files: dict[tuple[str, str], Attachment] = {}
+    for place, file in enumerate(order.files):
+        if file.content:
+            files.setdefault((file.name, file.sha256), file)
+        else:
+            path = f"ПрисоединенныеФайлы[{place}]"
+            warnings.append(
+                _("{path}: the file {name} is empty and is left out").format(path=path, name=values.show(file.name))
+            )
+    return order.model_copy(update={"files": tuple(files.values()), "warnings": tuple(warnings)})
+
+
+def line_keys(order: Order) -> tuple[str, ...]:
+    """The XML_ID of each line's task, by which it is found again; unique within an order that was read."""
+    return tuple(make_key(order.id, identity) for identity in _number(identify(line) for line in order.lines))
+
+
+def keys_by_name(order: Order) -> tuple[str, ...]:
+    """The keys that the lines would have without their positions' ids: an id may come, go, or be another one."""
+    return tuple(make_key(order.id, name) for name in _number(same_name(line.position) for line in order.lines))
+
+
+def keys_of_0_1(order: Order) -> tuple[tuple[str, ...], ...]:
+    """For each line the keys that version 0.1 gave it: as a column of 200 characters holds them, and one of 50."""
+    seen: Counter[str] = Counter()
+    found = []
+    for line in order.lines:
+        base = f"{KEY_PREFIX}{order.id}:{_normalize(line.position_id or line.position)}"
+        seen[base] += 1
+        key = base if seen[base] == 1 else f"{base}:{seen[base]}"
+        if len(key) > MAX_KEY_0_1:
+            key = f"{KEY_PREFIX}sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+        found.append(tuple(dict.fromkeys((key, key[:MAX_KEY]))))
+    return tuple(found)
+
+
+def all_keys(order: Order) -> tuple[tuple[str, ...], ...]:
+    """For each line all keys under which its task may be found."""
+    lines = zip(line_keys(order), keys_by_name(order), keys_of_0_1(order), strict=True)
+    return tuple(tuple(dict.fromkeys((key, by_name, *old))) for key, by_name, old in lines)
+
+
+def make_key(order_id: str, identity: str) -> str:
+    """The external key of a line: `1c:` with the order's GUID and a digest of the line, else a digest of both.
+
+    At most 50 characters: MySQL cuts what is longer without a word, PostgreSQL makes no task of it.
+    """
+    if values.is_guid(order_id):
+        return f"{KEY_PREFIX}{order_id}:{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+    return KEY_PREFIX + hashlib.sha256(f"{order_id}\0{identity}".encode()).hexdigest()[:40]
+
+
+def identify(line: Line) -> str:
+    """What tells a line from the others of its order: the position's id, or its name where it has none."""
+    return line.position_id or same_name(line.position)
+
+
+def _number(identities: Iterable[str]) -> Iterator[str]:
+    """The same with `:2` for the second line of a position, and so on."""
+    seen: Counter[str] = Counter()
+    for identity in identities:
+        seen[identity] += 1
+        yield identity if seen[identity] == 1 else f"{identity}:{seen[identity]}"
+
+
+def _normalize(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def safe_text(text: str) -> str:
+    """The text with № for each # that begins a word: the portal would make a tag of that word."""
+    return re.sub(r"(^|\s)#", r"\1№", text)
+
+
+def title(order: Order, line: Line) -> str:
+    """The task's title, as the portal will keep it."""
+    return safe_text(f"{line.position}: {order.number}").strip()[:MAX_TITLE].rstrip()
+
+
+def description(order: Order, line: Line, show_sum: bool) -> str:
+    """What the worker reads in the task; always in Russian, as the order is."""
+    return describe(order.customer, line.amount if show_sum else None, order.wanted)
+
+
+def describe(customer: str | None, amount: Decimal | None, wanted: datetime | None) -> str:
+    """The same, of its values."""
+    parts = []
+    if customer:
+        parts.append(f"{_LABELS['customer']} {_without_markup(customer)}")
+    if amount is not None:
+        shown = f"{amount:,.2f}".replace(",", "\u00a0").replace(".", ",")
+        parts.append(f"{_LABELS['amount']} {shown}")
+    if wanted:
+        day = f"{wanted:%d.%m.%Y}" if wanted.time() == time.min else f"{wanted:%d.%m.%Y %H:%M}"
+        parts.append(f"{_LABELS['wanted']} {day}")
+    return safe_text("\n".join(parts))
+
+
+def read_description(text: str) -> dict[str, str] | None:
+    """What a description of ours says, by the name of the value; None where it has lines that are not ours."""
+    found = {}
+    for line in text.splitlines():
+        name = next((name for name, label in _LABELS.items() if line.startswith(label)), None)
+        if name is None and line.strip():
+            return None
+        if name is not None:
+            found[name] = " ".join(line.split())
+    return found
+
+
+def is_within(description: str, text: str) -> bool:
+    """Whether a text has all lines of a description of ours."""
+    lines = {" ".join(line.split()) for line in text.splitlines()}
+    return all(" ".join(line.split()) in lines for line in description.splitlines())
+
+
+def _without_markup(text: str) -> str:
+    """Round brackets for square ones: BBCode knows no way to write a bracket that is only a bracket."""
+    return text[:_MAX_DETAIL].replace("[", "(").replace("]", ")")
+
+
+def stored_name(order_number: str, attachment: Attachment) -> str:
+    """The name under which the file lies on the portal: the same order and content, the same name."""
+    stem, _dot, extension = attachment.name.rpartition(".")
+    if not stem.strip(". ") or not 0 < len(extension) <= _MAX_EXTENSION:
+        stem, suffix = attachment.name, ""
+    else:
+        suffix = f".{extension}"
+    tail = f" ({order_number[:_MAX_NUMBER]}, {attachment.sha256[:8]}){suffix}"
+    stem = stem[: MAX_FILE_NAME - len(tail)]
+    inner = stem.strip(". ")
+    start = len(stem) - len(stem.lstrip(". "))
+    stem = "_" * start + inner + "_" * (len(stem) - start - len(inner))
+    return _FORBIDDEN.sub("_", stem + tail)

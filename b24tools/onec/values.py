@@ -1,0 +1,305 @@
+"""One value of a 1C order: from the ways 1C writes it to what it means, or the reason why not.
+
+Each `read_*` takes a value out of parsed JSON and raises ValueError with a line for the user.
+Values that already have their type pass, so that the models can be built in code as well.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import math
+import re
+import unicodedata
+from datetime import datetime, time
+from decimal import Decimal
+from urllib.parse import unquote_to_bytes
+from zoneinfo import ZoneInfo
+
+from b24tools.core.i18n import _
+
+MOST_MINUTES = 10 * 365 * 24 * 60
+MOST_MONEY = Decimal(10) ** 15
+MOST_STAGES = 1_000_000
+ZERO_GUID = "00000000-0000-0000-0000-000000000000"  # 1C's empty reference
+_SHOWN = 60
+
+_YES = frozenset({"true", "да", "истина", "1", "y", "yes"})
+_NO = frozenset({"false", "нет", "ложь", "0", "n", "no", ""})
+
+_SPACES = " \u00a0\u202f\u2009"
+_NUMBERS = tuple(
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        rf"[-+]?(?:\d+|\d{{1,3}}(?:[{_SPACES}]\d{{3}})+)(?:[.,]\d+)?",
+        r"[-+]?\d{1,3}(?:,\d{3})+\.\d+",
+        r"[-+]?\d{1,3}(?:\.\d{3})+,\d+",
+    )
+)
+_LONGEST_NUMBER = 40
+
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[-+]\d\d(?::?\d\d(?::?\d\d)?)?))?)?", re.ASCII
+)
+_PRINTED = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?):(\d\d)(?::(\d\d))?)?", re.ASCII)
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
+# 1C's empty date, and the same one through COM
+_NO_DATE = frozenset({(1, 1, 1), (100, 1, 1)})
+_YEARS = range(1980, 2200)
+
+_GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_BASE64_BLANKS = b" \t\r\n\v\f"
+_BLOCK = 1024 * 1024
+
+
+def show(value: object) -> str:
+    """A value as a message names it: as JSON, short, on one line."""
+    if isinstance(value, dict):
+        return _("an object")
+    if isinstance(value, list):
+        return _("a list")
+    if isinstance(value, str) and len(value) > _SHOWN:
+        value = value[: _SHOWN - 1] + "…"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if not isinstance(value, str) and len(text) > _SHOWN:
+        text = text[: _SHOWN - 1] + "…"
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def is_blank(value: object) -> bool:
+    """Whether 1C says "nothing": null, or text without a character."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def read_code(value: object) -> str:
+    """A required identifier or number: text, or a whole number taken as text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return read_required_text(value)
+
+
+def read_required_text(value: object) -> str:
+    """Text that must hold something."""
+    text = read_text(value)
+    if value is None or text is None:
+        raise ValueError(_("{value} is empty").format(value=show(value)))
+    return text
+
+
+def read_text(value: object) -> str | None:
+    """One line of text; None when blank."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(_("{value} is not a text").format(value=show(value)))
+    # 1C cuts strings by UTF-16 units, which leaves half of an emoji behind
+    text = _HALF_PAIR.sub("\ufffd", value)
+    return _CONTROL.sub(" ", text).strip() or None
+
+
+def read_id(text: str) -> str:
+    """Spell an identifier in its one canonical form.
+
+    Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces) becomes that GUID in lower case with
+    dashes; any other text loses its case, its invisible characters and what makes one space look like another.
+    """
+    visible = "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
+    found = _GUID.fullmatch("".join(visible.split()).lower())
+    return "-".join(found.groups()) if found else " ".join(visible.split()).lower()
+
+
+def is_guid(text: str) -> bool:
+    """Whether a canonical identifier is a GUID."""
+    return bool(_GUID.fullmatch(text)) and len(text) == len(ZERO_GUID)
+
+
+def read_order_id(value: object) -> str:
+    """The identifier of an order that has been saved, canonical."""
+    text = read_id(read_code(value))
+    if not text:
+        raise ValueError(_("{value} is empty").format(value=show(value)))
+    if text == ZERO_GUID:
+        raise ValueError(
+            _("{value} is an empty identifier: has the document been saved in 1C?").format(value=show(value))
+        )
+    return text
+
+
+def read_position_id(value: object) -> str | None:
+    """The identifier of a position, canonical; None when missing or the empty reference."""
+    if is_blank(value):
+        return None
+    text = read_id(read_code(value))
+    return None if text in ("", ZERO_GUID) else text
+
+
+def read_flag(value: object) -> bool:
+    """Yes or no in any of 1C's spellings; nothing is no."""
+    if value is None or (isinstance(value, int | float) and value in (0, 1)):
+        return bool(value)
+    word = value.strip().casefold() if isinstance(value, str) else None
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ValueError(_("{value} is neither yes nor no").format(value=show(value)))
+
+
+def _read_number(value: object) -> Decimal | None:
+    """The number, None when it is none or could be read as two different ones."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | Decimal):
+        return Decimal(value)
+    if isinstance(value, float):
+        return Decimal(repr(value)) if math.isfinite(value) else None
+    if not isinstance(value, str) or len(value) > _LONGEST_NUMBER:
+        return None
+    text = value.strip().replace("−", "-")
+    if not any(pattern.fullmatch(text) for pattern in _NUMBERS):
+        return None
+    for space in _SPACES:
+        text = text.replace(space, "")
+    if "," in text and "." in text:
+        thousands = min(",.", key=text.index)
+        text = text.replace(thousands, "")
+    return Decimal(text.replace(",", "."))
+
+
+def read_minutes(value: object) -> float:
+    """Working time in minutes, zero included."""
+    number = _read_number(value)
+    if number is None:
+        raise ValueError(_("{value} is not a number of minutes").format(value=show(value)))
+    if number < 0:
+        raise ValueError(_("{value} is a negative number of minutes").format(value=show(value)))
+    if number > MOST_MINUTES:
+        raise ValueError(_("{value} is more than ten years of minutes").format(value=show(value)))
+    return abs(float(number))
+
+
+def read_stage(value: object) -> int | None:
+    """The place of an operation in the sequence; None when blank."""
+    if is_blank(value):
+        return None
+    number = _read_number(value)
+    if number is None or number != number.to_integral_value() or not 0 <= number <= MOST_STAGES:
+        raise ValueError(
+            _("{value} is not a whole number from 0 to {most}").format(value=show(value), most=MOST_STAGES)
+        )
+    return int(number)
+
+
+def read_amount(value: object) -> Decimal | None:
+    """A sum of money; None when blank."""
+    if is_blank(value):
+        return None
+    number = _read_number(value)
+    if number is None or abs(number) >= MOST_MONEY:
+        raise ValueError(_("{value} is not a sum of money").format(value=show(value)))
+    return number
+
+
+def read_moment(value: object, zone: ZoneInfo) -> datetime | None:
+    """A moment in `zone`; None when blank or 1C's empty date."""
+    written = value if isinstance(value, datetime) else _read_written(value)
+    if written is None or written is value:
+        return written
+    return written.replace(tzinfo=zone) if written.tzinfo is None else written.astimezone(zone)
+
+
+def read_day_or_moment(value: object, zone: ZoneInfo) -> datetime | None:
+    """As `read_moment`, but a midnight in any zone is that calendar day: 1C's dates have no zone, a sender adds one."""
+    written = None if isinstance(value, datetime) else _read_written(value)
+    if written is not None and written.time() == time.min:
+        return written.replace(tzinfo=zone)
+    return read_moment(value, zone)
+
+
+def _read_written(value: object) -> datetime | None:
+    """The date as it is written: naive without a zone, None for no date."""
+    if is_blank(value):
+        return None
+    text = " ".join(value.split()) if isinstance(value, str) else ""
+    try:
+        written = datetime.fromisoformat(_rewrite_as_iso(text))
+    except ValueError:
+        raise ValueError(_("{value} is not a date").format(value=show(value))) from None
+    if (written.year, written.month, written.day) in _NO_DATE:
+        return None
+    if written.year not in _YEARS:
+        raise ValueError(
+            _("{value} is not in the years {first}-{last}").format(value=show(value), first=_YEARS[0], last=_YEARS[-1])
+        )
+    return written
+
+
+def _rewrite_as_iso(text: str) -> str:
+    """One of the accepted notations in the form datetime reads; "" for any other."""
+    if _ISO.fullmatch(text):
+        day, mark, rest = text[:10], text[10:11] and "T", text[11:]
+        return day + mark + rest.replace(" ", "")
+    if found := _COMPACT.fullmatch(text):
+        year, month, day, *clock = found.groups(default="00")
+    elif found := _PRINTED.fullmatch(text):
+        day, month, year, *clock = found.groups(default="00")
+    else:
+        return ""
+    # 1C prints the hour without a leading zero
+    hour, minute, second = (part.zfill(2) for part in clock)
+    return f"{year}-{month.zfill(2)}-{day.zfill(2)}T{hour}:{minute}:{second}"
+
+
+def read_file_name(value: object) -> str:
+    """The name of a file without its folders."""
+    text = read_required_text(_CONTROL.sub("", value) if isinstance(value, str) else value)
+    # 1C may send the full path of the client's disk
+    name = re.split(r"[\\/]", text)[-1].strip()
+    if not name.strip("."):
+        raise ValueError(_("{value} is not a file name").format(value=show(value)))
+    return name
+
+
+def read_content(value: object, *, from_form: bool = False) -> bytes:
+    """Bytes out of base64: broken into lines, percent-encoded, without padding, in either alphabet."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(_("{value} is not base64").format(value=show(value)))
+    try:
+        packed = value.encode("ascii")
+        if b"%" in packed:
+            packed = unquote(packed)
+        if from_form and b" " in packed.strip():
+            raise ValueError(
+                _("{value} has spaces where a form loses plus signs; send + as %2B").format(value=show(value))
+            )
+        # Base64Строка() breaks lines with CR and LF every 76 characters
+        packed = packed.translate(None, _BASE64_BLANKS)
+        return _decode_base64(packed)
+    except (UnicodeEncodeError, binascii.Error):
+        raise ValueError(_("{value} is not base64").format(value=show(value))) from None
+
+
+def _decode_base64(packed: bytes) -> bytes:
+    """Strict but for the alphabet and a missing padding."""
+    if b"+" not in packed and b"/" not in packed:
+        packed = packed.translate(bytes.maketrans(b"-_", b"+/"))
+    if b"=" not in packed:
+        packed += b"=" * (-len(packed) % 4)
+    if len(packed) % 4:
+        raise binascii.Error
+    return binascii.a2b_base64(packed, strict_mode=True)
+
+
+def unquote(data: bytes) -> bytes:
+    """Percent-decoded, block by block: the standard function takes ten times the memory of a large file."""
+    decoded = bytearray()
+    start = 0
+    while start < len(data):
+        end = start + _BLOCK
+        cut_escape = data.rfind(b"%", end - 2, end)
+        end = end if cut_escape < 0 else cut_escape
+        decoded += unquote_to_bytes(data[start:end])
+        start = end
+    return bytes(decoded)
