@@ -245,7 +245,7 @@ def test_an_old_read_does_not_undo_a_newer_one(here: Listener, action: str, know
 
         def batch(commands: Any, **options: Any) -> Any:
             answer = real(commands, **options)
-            if "profile" in commands:
+            if any(one.method == "profile" for one in commands.values()):
                 here.do(action, task_id)
                 here.follow()  # another process, meanwhile
             return answer
@@ -419,8 +419,9 @@ def process_odd(here: Listener, change: Callable[[dict[str, Any]], None]) -> Pro
 
         def batch(commands: Any, **options: Any) -> Any:
             items = real(commands, **options)
-            for row in items["tasks0"].result["tasks"] if "tasks0" in items else ():
-                change(row)
+            for item in items.values():
+                for row in item.result.get("tasks", ()) if isinstance(item.result, dict) else ():
+                    change(row)
             return items
 
         client.batch = batch

@@ -28,11 +28,10 @@ from b24tools.assignment.recovery import (
     may_still_run,
 )
 from b24tools.assignment.workspace import PlaceMaker
-from b24tools.bitrix24 import batch, error_codes
+from b24tools.bitrix24 import batch, error_codes, queries
 from b24tools.bitrix24.batch import Command, Item
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
-from b24tools.bitrix24.queries import methods
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
@@ -162,22 +161,22 @@ class Writer:
                     # n: a disk object; a plain number would be an attachment of the task
                     ids = dict.fromkeys(self._files.id_of(draft, file) for file in draft.item.order.files)
                     fields["UF_TASK_WEBDAV_FILES"] = [f"n{file_id}" for file_id in ids]
-                found.append(Write(draft, ADD, methods.add_task(fields)))
+                found.append(Write(draft, ADD, queries.add_task(fields)))
             if task is None:
                 continue
             if draft.renews:
-                found.append(Write(draft, RENEW, methods.renew_task(task.id)))
+                found.append(Write(draft, RENEW, queries.renew_task(task.id)))
             if draft.action == UPDATE:
-                found.append(Write(draft, UPDATE, methods.update_task(task.id, draft.fields)))
+                found.append(Write(draft, UPDATE, queries.update_task(task.id, draft.fields)))
             if draft.action == COMPLETE:
-                found.append(Write(draft, COMPLETE, methods.complete_task(task.id)))
+                found.append(Write(draft, COMPLETE, queries.complete_task(task.id)))
             if draft.action == DEFER:
-                found.append(Write(draft, DEFER, methods.defer_task(task.id)))
+                found.append(Write(draft, DEFER, queries.defer_task(task.id)))
             found += [
-                Write(draft, ATTACH, methods.attach_file(task.id, self._files.id_of(draft, file)), file)
+                Write(draft, ATTACH, queries.attach_file(task.id, self._files.id_of(draft, file)), file)
                 for file in draft.attach
             ]
-            found += [Write(draft, DELETE, methods.delete_task(spare.id), spare=spare) for spare in draft.spare]
+            found += [Write(draft, DELETE, queries.delete_task(spare.id), spare=spare) for spare in draft.spare]
         return found
 
     def _send(self, chunk: Sequence[Write]) -> None:
@@ -256,7 +255,7 @@ class Writer:
             draft.attach = list(draft.item.order.files)
         self._files.leave_out_attached(drafts, since)
         writes = [
-            Write(draft, ATTACH, methods.attach_file(draft.task.id, self._files.id_of(draft, file)), file)
+            Write(draft, ATTACH, queries.attach_file(draft.task.id, self._files.id_of(draft, file)), file)
             for draft in drafts
             if draft.task and draft.error is None
             for file in draft.attach
@@ -318,7 +317,7 @@ class Writer:
         together = {key: command for key, command in commands.items() if batch.is_batchable(command.params)}
         getters = {write.draft.responsible[0] for write in chunk if write.verb == ADD and write.draft.responsible}
         if getters and together:
-            together = {"people": methods.people_by_id(sorted(getters)).command, **together}
+            together = {"people": queries.people_by_id(sorted(getters)).command, **together}
         items: dict[str, Item] = {}
         if together:
             try:
@@ -337,9 +336,9 @@ class Writer:
         """Read one answer; raises its error."""
         draft, value = write.draft, item.value
         if write.verb in (ADD, UPDATE):
-            self._compare(write.command.params["fields"], methods.task_row(value, write.command.method))
+            self._compare(write.command.params["fields"], queries.task_row(value, write.command.method))
         if write.verb == ADD:
-            task = self._portal.read_task(methods.task_row(value, "tasks.task.add"))
+            task = self._portal.read_task(queries.task_row(value, "tasks.task.add"))
             if task.xml_id != draft.item.key:
                 draft.warnings.append(
                     _("the portal does not keep external keys (XML_ID): tasks are found again by their titles")
@@ -350,7 +349,7 @@ class Writer:
             if draft.outcome == "adopted" and not draft.attach:  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb in (COMPLETE, DEFER, RENEW):
-            draft.task = self._portal.read_task(methods.task_row(value, write.command.method))
+            draft.task = self._portal.read_task(queries.task_row(value, write.command.method))
             if write.verb == DEFER:
                 self._answered.append(ledger.put_off(draft, self._pace.clock()))
             if write.verb == RENEW:
@@ -485,7 +484,7 @@ class Writer:
         """Those of the tasks whose history tells nothing but that the webhook's owner made them."""
         if not tasks:
             return set()
-        queries = {str(task.id): methods.task_history(task.id, self._portal.zone) for task in tasks}
+        queries = {str(task.id): queries.task_history(task.id, self._portal.zone) for task in tasks}
         try:
             items = self._client.batch({key: query.command for key, query in queries.items()})
         except errors.PortalError:
@@ -553,12 +552,12 @@ class Writer:
         }
         if waiting:
             try:
-                items = self._client.batch({key: methods.approve_task(int(key)) for key in waiting})
+                items = self._client.batch({key: queries.approve_task(int(key)) for key in waiting})
             except errors.PortalError as error:
                 items = {key: Item(key, error=error) for key in waiting}
             for key, draft in waiting.items():
                 try:
-                    row = methods.task_row(items[key].value, "tasks.task.approve")
+                    row = queries.task_row(items[key].value, "tasks.task.approve")
                     draft.task = self._portal.read_task(row)
                 except errors.PortalError as error:
                     draft.fail(error)
@@ -612,7 +611,7 @@ def _warn_of_leavers(added: Iterable[Draft], people: Item | None) -> None:
     """The portal gives tasks to the dismissed, too: files may have taken minutes since the plan was made."""
     if people is None or people.error is not None:
         return
-    gone = {person.id: person.name for person in methods.read_people(people.value) if not person.active}
+    gone = {person.id: person.name for person in queries.read_people(people.value) if not person.active}
     for draft in added:
         if draft.task is not None and draft.task.responsible_id in gone:
             draft.warnings.append(

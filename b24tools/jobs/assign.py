@@ -17,8 +17,8 @@ from b24tools.assignment.recovery import CLOCKS_APART, EXECUTES_S, find_lost, la
 from b24tools.assignment.report import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import Company
-from b24tools.bitrix24.queries import methods
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Task
@@ -96,7 +96,7 @@ class _Run:
         portal, questions = self._read(company, ledger)
         self._check_owner(portal)
         if portal.owner.id not in portal.people and portal.owner.id != self._tools.client.owner_id:
-            owner = methods.people_by_id([portal.owner.id]).run(self._tools.client)
+            owner = self._tools.client.ask(queries.people_by_id([portal.owner.id]))
             portal.people |= {person.id: person for person in owner}
         self._notice_restore(portal)
         items = items_of(self._orders, ledger, self._compare)

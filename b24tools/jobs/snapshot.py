@@ -16,11 +16,11 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import error_codes, pagination
+from b24tools.bitrix24 import error_codes, pagination, queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Command, Item
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import methods, missing_people
+from b24tools.bitrix24.queries import missing_people
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Person, Status, TaskRecord
@@ -199,7 +199,7 @@ class _Departments:
         """The pages not asked for yet, as far as there is room."""
         pages = sorted(self._waiting - self._coming)[: max(0, room)]
         self._coming |= set(pages)
-        return {f"departments{page}": methods.departments(page * pagination.PAGE).command for page in pages}
+        return {f"departments{page}": queries.departments(page * pagination.PAGE).command for page in pages}
 
     @property
     def complete(self) -> bool:
@@ -215,7 +215,7 @@ class _Departments:
         mine = {page: items[f"departments{page}"] for page in self._waiting if f"departments{page}" in items}
         for page, item in mine.items():
             # Past the end the portal gives the first page again.
-            self._found |= {one.id: one for one in methods.read_departments(item.value)}
+            self._found |= {one.id: one for one in queries.read_departments(item.value)}
             self._waiting.remove(page)
             needed = -(-(item.total or 0) // pagination.PAGE)
             self._waiting |= set(range(self._planned, needed))
@@ -277,10 +277,10 @@ class _Harvest:
         if after is None or (run is None and not self._is_stale("people", self._rules.people_h)):
             return None
         known = None if run else self._store.count_people() or None
-        return pagination.Reader(pagination.USERS, methods.everybody(), prefix="people", after=after, left=known)
+        return pagination.Reader(pagination.USERS, queries.everybody(), prefix="people", after=after, left=known)
 
     def _task_reader(self) -> pagination.Reader:
-        params = methods.closed_between(self._start - MARGIN, self._end + MARGIN)
+        params = queries.closed_between(self._start - MARGIN, self._end + MARGIN)
         known = after = None
         if self._run is not None:
             after = self._run.cursor
@@ -296,7 +296,7 @@ class _Harvest:
             if self._begun:
                 return {}
             self._begun = True
-            found |= {"profile": methods.profile().command, "time": methods.server_time().command}
+            found |= {"profile": queries.profile().command, "time": queries.server_time().command}
         for one in self._lists:
             found |= one.commands(self._room - len(found))
         return found
@@ -354,9 +354,9 @@ class _Harvest:
 
     def save(self, part: _Part) -> None:
         """Read and save what a batch brought, and the cursor with it."""
-        people = methods.read_people(part.people)
+        people = queries.read_people(part.people)
         zone = self._portal_clock.see(part.tasks) if self._portal_clock else self._rules.zone
-        records = [methods.read_record(row, zone) for row in part.tasks]
+        records = [queries.read_record(row, zone) for row in part.tasks]
         tasks = [task for task in records if self._counts(task)]
         self._undated += [task.id for task in records if task.status == Status.COMPLETED and task.closed_at is None]
         self._names |= {task.responsible_id: task.responsible_name for task in tasks}
@@ -382,8 +382,8 @@ class _Harvest:
 
     def _meet(self, items: Mapping[str, Item]) -> None:
         """Learn from the first answer whose eyes these are, and whose clock."""
-        self._owner = methods.profile().of(items["profile"])
-        server_now = methods.server_time().of(items["time"])
+        self._owner = queries.profile().of(items["profile"])
+        server_now = queries.server_time().of(items["time"])
         self._portal_clock = PortalClock(self._owner, self._rules.zone, server_now)
         self._portal_now = read_iso(server_now)
         self._skew = self._now() - self._portal_now if self._portal_now else timedelta()
@@ -415,7 +415,7 @@ class _Harvest:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
         unknown = self._store.strangers(self._start, self._end)
         # nobody need be asked for if everybody has just been shown
-        found = missing_people.ask(self._client, list(unknown)) if self._people is None else {}
+        found = missing_people.fetch_people(self._client, list(unknown)) if self._people is None else {}
         unseen = self._unseen({one: task_id for one, task_id in unknown.items() if one not in found})
         complete = self._owner.admin and self._run.admin
         gone: Mapping[str, int] = {}
@@ -433,7 +433,7 @@ class _Harvest:
     def _unseen(self, unknown: Mapping[int, int]) -> list[Person]:
         """People whom the portal does not show, by the names that tasks have; a killed run took what it read along."""
         nameless = [task_id for one, task_id in unknown.items() if one not in self._names]
-        names = self._names | missing_people.names_on(self._client, nameless)
+        names = self._names | missing_people.fetch_names_on_tasks(self._client, nameless)
         return [missing_people.unseen(one, names.get(one, "")) for one in unknown]
 
     def _result(self, run: Run, gone: Mapping[str, int], *, complete: bool) -> Result:
