@@ -507,12 +507,12 @@ def test_a_portal_that_ignores_the_filter_adds_nothing_wrong(small: Collector, m
     close(small.portal, FRIDAY)
     close(small.portal, FRIDAY - timedelta(days=40))
     small.portal.add_task("Открытая", responsible=2)
-    ask = snapshot.methods.closed_between
+    ask = snapshot.queries.closed_between
 
     def loose(start: datetime, end: datetime) -> dict[str, Any]:
         return ask(start, end) | {"filter": {}}
 
-    monkeypatch.setattr(snapshot.methods, "closed_between", loose)
+    monkeypatch.setattr(snapshot.queries, "closed_between", loose)
     assert [one.tasks for one in small.take().weeks] == [0, 1]
     assert len(small.saved()) == 1
 
