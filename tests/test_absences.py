@@ -25,7 +25,7 @@ from b24tools.sandbox.records import Absence as Bar
 from b24tools.sandbox.records import Meeting
 from b24tools.sandbox.state import Portal
 from tests.plant import MOSCOW, Clock, Works, order, rules
-from tests.sandbox_door import Asker
+from tests.sandbox.client import Asker
 
 NEW_YORK, OMSK = ZoneInfo("America/New_York"), ZoneInfo("Asia/Omsk")
 FIRST, LAST = date(2026, 11, 23), date(2027, 2, 23)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from b24tools.bitrix24.dropped_fields import dropped_fields
-from b24tools.sandbox.methods.taskview import camel
+from b24tools.sandbox.php import camel
 from b24tools.store import open_store
 from tests.plant import MONDAY, Works
 

@@ -19,6 +19,7 @@ from b24tools.core import errors
 from b24tools.jobs import snapshot
 from b24tools.sandbox import demo_company
 from b24tools.store import open_store, snapshot_runs
+from tests.bench.company import big_company
 from tests.collecting import FRIDAY, Collector, close, new_collector
 from tests.plant import MOSCOW, Clock
 
@@ -81,7 +82,7 @@ def test_an_empty_portal_gives_empty_weeks(small: Collector) -> None:
 def test_a_company_of_any_size_is_read_in_few_requests(tmp_path: Path) -> None:
     """Pages of people, departments and tasks share batches; what is known sets their number."""
     clock = Clock(FRIDAY)
-    company = Collector(demo_company.company(clock, people=1_200, tasks=10_000), tmp_path, clock)
+    company = Collector(big_company(clock, people=1_200, tasks=10_000), tmp_path, clock)
     cold = company.take()
     assert (cold.people, cold.requests) == (1_201, 2)
     assert company.true_rows(company.week("2026-W46").start) == company.saved()
@@ -528,7 +529,7 @@ def test_since_names_every_week_to_this_one() -> None:
 def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
     """After the first answer the portal's count is known."""
     clock = Clock(FRIDAY)
-    company = Collector(demo_company.company(clock, people=20, tasks=4_000), tmp_path, clock)
+    company = Collector(big_company(clock, people=20, tasks=4_000), tmp_path, clock)
     told: list[tuple[str, int, int | None]] = []
     span = snapshot.since(datetime(2025, 12, 1, tzinfo=MOSCOW).date(), clock.now, MOSCOW)
     with closing(open_store(company.database)) as opened, company.client() as client:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from b24tools.sandbox.state import Portal
-from tests.sandbox_door import Asker, Clock
+from tests.sandbox.client import Asker, Clock
+
+TIME = "2026-11-18T12:00:00+03:00"
 
 
 @pytest.fixture
@@ -52,20 +54,20 @@ def test_total_and_next_are_given_per_command(ask: Asker) -> None:
 
 def test_list_of_commands_answers_with_a_list_until_one_fails(ask: Asker) -> None:
     """As soon as an index is missing it is an object."""
-    full = batch(ask, ["server.time", "user.admin"])["result"]
-    holed = batch(ask, ["server.time", "no.such", "user.admin"])["result"]
-    assert (full, holed) == (["2026-11-18T12:00:00+03:00", True], {"0": "2026-11-18T12:00:00+03:00", "2": True})
+    full = batch(ask, ["server.time", "server.time"])["result"]
+    holed = batch(ask, ["server.time", "no.such", "server.time"])["result"]
+    assert (full, holed) == ([TIME, TIME], {"0": TIME, "2": TIME})
 
 
 def test_command_that_is_not_text_vanishes(ask: Asker) -> None:
     """Neither a result nor an error."""
-    maps = batch(ask, {"a": {"method": "profile"}, "b": "user.admin", "c": None})
-    assert (maps["result"], maps["result_error"]) == ({"b": True}, [])
+    maps = batch(ask, {"a": {"method": "profile"}, "b": "server.time", "c": None})
+    assert (maps["result"], maps["result_error"]) == ({"b": TIME}, [])
 
 
 def test_51st_command_and_nested_batches_are_refused_each(ask: Asker) -> None:
     """Inside a successful answer."""
-    maps = batch(ask, {f"c{number}": "user.admin" for number in range(52)})
+    maps = batch(ask, {f"c{number}": "server.time" for number in range(52)})
     too_long = {"error": "ERROR_BATCH_LENGTH_EXCEEDED", "error_description": "Max batch length exceeded"}
     assert (50, {"c50": too_long, "c51": too_long}) == (len(maps["result"]), maps["result_error"])
     nested = batch(ask, {"a": "batch?cmd[a]=profile"})["result_error"]["a"]["error"]
@@ -75,13 +77,13 @@ def test_51st_command_and_nested_batches_are_refused_each(ask: Asker) -> None:
 @pytest.mark.parametrize(("halt", "last"), [(0, True), (1, False), ("false", False), ("0", True), ("", True)])
 def test_halt_goes_by_php_truth(ask: Asker, halt: Any, last: bool) -> None:
     """The text "false" is true; what follows the failure leaves no trace."""
-    maps = batch(ask, {"a": "no.such", "b": "user.admin"}, halt=halt)
-    assert ({"b": True} if last else [], ["a"]) == (maps["result"], list(maps["result_error"]))
+    maps = batch(ask, {"a": "no.such", "b": "server.time"}, halt=halt)
+    assert ({"b": TIME} if last else [], ["a"]) == (maps["result"], list(maps["result_error"]))
 
 
 def test_parameters_of_the_batch_come_in_any_case(ask: Asker) -> None:
     """CMD as well as cmd."""
-    assert ask.result("batch", CMD={"a": "user.admin"})["result"] == {"a": True}
+    assert ask.result("batch", CMD={"a": "server.time"})["result"] == {"a": TIME}
 
 
 def test_hash_cuts_a_command_and_plus_is_a_space(ask: Asker) -> None:
@@ -146,7 +148,7 @@ def test_array_inside_a_longer_text_leaves_the_text(ask: Asker) -> None:
 def test_broken_reference_hits_task_number_one(ask: Asker) -> None:
     """The whole map stands in for the missing key, and (int)array is 1."""
     cmd = {
-        "ok": "user.admin",
+        "ok": "server.time",
         "a": "tasks.task.add?fields[TITLE]=",
         "b": "tasks.task.update?taskId=$result[a][task][id]&fields[TITLE]=Ой",
     }
@@ -201,10 +203,10 @@ def test_log_keeps_the_commands_as_they_were_carried_out(ask: Asker) -> None:
     }
     batch(ask, cmd)
     told = [
-        (one.key, one.method, one.params, one.is_write, one.executed, one.error) for one in ask.portal.log[0].commands
+        (one.key, one.method, one.params, one.is_write, one.executed, one.outcome) for one in ask.portal.log[0].commands
     ]
     assert told == [
-        ("a", "tasks.task.get", {"taskId": "2", "select": ["ID"]}, False, True, None),
-        ("b", "tasks.task.delete", {"taskId": "2"}, True, True, None),
+        ("a", "tasks.task.get", {"taskId": "2", "select": ["ID"]}, False, True, "ok"),
+        ("b", "tasks.task.delete", {"taskId": "2"}, True, True, "ok"),
         ("c", "no.such", {}, False, False, "ERROR_METHOD_NOT_FOUND"),
     ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from b24tools.sandbox.state import Portal
-from tests.sandbox_door import Asker, Clock
+from tests.sandbox.client import Asker, Clock
 
 
 @pytest.fixture
@@ -59,28 +58,26 @@ def test_storages_are_listed_as_strings(ask: Asker) -> None:
         ({"NAME": "a"}, []),
     ],
 )
-@pytest.mark.parametrize(("method", "number"), [("disk.folder.getchildren", FOLDER), ("disk.storage.getchildren", 12)])
-def test_name_without_a_sign_is_a_mask(
-    ask: Asker, method: str, number: int, conditions: dict[str, Any], expected: list[str]
-) -> None:
+def test_name_without_a_sign_is_a_mask(ask: Asker, conditions: dict[str, Any], expected: list[str]) -> None:
     """With `_` for any character and `%` for any number of them; `=NAME` takes a name as it stands."""
-    ask.portal.disk.storages[12] = replace(ask.portal.disk.storages[11], id=12, root=FOLDER)
     for name in ("a_b.txt", "axb.txt", "a100%.txt", "2026"):
         ask.portal.add_file(FOLDER, name, b"x")
-    rows = ask.result(method, id=number, filter=conditions, order={"ID": "ASC"})
+    rows = ask.result("disk.folder.getchildren", id=FOLDER, filter=conditions, order={"ID": "ASC"})
     assert expected == [row["NAME"] for row in rows]
 
 
 def test_new_folder_has_integers_a_listed_one_strings(ask: Asker) -> None:
     """The same folder in two shapes."""
-    new = ask.result("disk.storage.addfolder", id=11, data={"NAME": "Прикрепленные файлы"})
+    new = ask.result("disk.folder.addsubfolder", id=COMMON_ROOT, data={"NAME": "Прикрепленные файлы"})
     shape = {
         "ID": 8004, "NAME": "Прикрепленные файлы", "CODE": None, "STORAGE_ID": "11", "TYPE": "folder",
         "REAL_OBJECT_ID": 8004, "PARENT_ID": "8001", "DELETED_TYPE": 0, "CREATE_TIME": AT, "UPDATE_TIME": AT,
         "DELETE_TIME": None, "CREATED_BY": "1", "UPDATED_BY": "1", "DELETED_BY": None,
     }  # fmt: skip
     assert without_urls(new) == shape
-    listed = ask.result("disk.storage.getchildren", id=11, filter={"name": "прикреплЁнные файлы", "TYPE": "folder"})
+    listed = ask.result(
+        "disk.folder.getchildren", id=COMMON_ROOT, filter={"name": "прикреплЁнные файлы", "TYPE": "folder"}
+    )
     strings = shape | {"ID": "8004", "REAL_OBJECT_ID": "8004", "DELETED_TYPE": "0"}
     assert [without_urls(row) for row in listed] == [strings]
 
@@ -96,13 +93,12 @@ def test_uploaded_file_mixes_integers_and_strings(ask: Asker) -> None:
     assert without_urls(row) == shape
     assert ask.portal.disk.objects[8004].content == b"hello " * 20
     strings = {"ID": "8004", "DELETED_TYPE": "0", "GLOBAL_CONTENT_VERSION": "1", "FILE_ID": "32001"}
-    assert without_urls(ask.result("disk.file.get", id=8004)) == shape | strings | {"DELETED_BY": "0"}
     assert without_urls(ask.result("disk.folder.getchildren", id=FOLDER)[0]) == shape | strings
 
 
 def test_bare_base64_is_a_file_too(ask: Asker) -> None:
     """Without the pair."""
-    row = ask.result("disk.storage.uploadfile", id=11, data={"NAME": "a.txt"}, fileContent="aGk=")
+    row = ask.result("disk.folder.uploadfile", id=FOLDER, data={"NAME": "a.txt"}, fileContent="aGk=")
     assert ask.portal.disk.objects[row["ID"]].content == b"hi"
 
 
@@ -123,12 +119,9 @@ def test_bare_base64_is_a_file_too(ask: Asker) -> None:
             {"id": FOLDER, "data": {"NAME": "a"}, "fileContent": "не база"},
             "ERROR_COULD_NOT_SAVE_FILE",
         ),
-        ("disk.storage.uploadfile", {"id": 11, "data": {"NAME": "a"}}, "ERROR_ARGUMENT"),
-        ("disk.storage.addfolder", {"id": 11, "data": {"NAME": "ПРАЙСЫ"}}, "DISK_OBJ_22000"),
-        ("disk.storage.addfolder", {"id": 11}, "ERROR_ARGUMENT"),
-        ("disk.storage.addfolder", {"id": 11, "data": {"NAME": "a/b"}}, "ERROR_CORE"),
-        ("disk.storage.getchildren", {"id": 99}, "ERROR_NOT_FOUND"),
-        ("disk.file.get", {"id": FOLDER}, "ERROR_NOT_FOUND"),
+        ("disk.folder.addsubfolder", {"id": COMMON_ROOT, "data": {"NAME": "ПРАЙСЫ"}}, "DISK_OBJ_22000"),
+        ("disk.folder.addsubfolder", {"id": COMMON_ROOT}, "DISK_BASE_SERVICE_22001"),
+        ("disk.folder.addsubfolder", {"id": COMMON_ROOT, "data": {"NAME": "a/b"}}, "ERROR_CORE"),
         ("disk.attachedObject.get", {"id": 1}, "ERROR_NOT_FOUND"),
     ],
 )
@@ -143,14 +136,12 @@ def test_misspelt_content_turns_an_upload_into_its_first_step(ask: Asker) -> Non
     assert (list(answer), ask.portal.disk.children(FOLDER)) == (["field", "uploadUrl"], [])
 
 
-def test_same_name_is_refused_or_numbered(ask: Asker) -> None:
+def test_same_name_is_refused(ask: Asker) -> None:
     """By the collation: case does not help."""
     upload = {"id": FOLDER, "fileContent": "aGk="}
     ask.result("disk.folder.uploadfile", **upload, data={"NAME": "план.v1.txt"})
     error = ask.error("disk.folder.uploadfile", **upload, data={"NAME": "План.v1.txt"})
     assert error == (400, "DISK_OBJ_22000", "Файл с таким именем уже существует (DISK_OBJ_22000).")
-    again = ask.result("disk.folder.uploadfile", **upload, data={"NAME": "план.v1.txt"}, generateUniqueName=True)
-    assert again["NAME"] == "план.v1 (1).txt"
 
 
 def test_children_are_paged_by_a_true_offset_even_for_minus_one(ask: Asker) -> None:

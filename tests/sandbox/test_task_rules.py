@@ -8,32 +8,26 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.sandbox_door import Asker, Clock
-from tests.sandbox_shop import add, as_user, get, picked, shop, update
+from tests.sandbox.client import Asker
+from tests.sandbox.shop import add, as_user, get, picked, update
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NEW = {"TITLE": "Сварить", "RESPONSIBLE_ID": 3}
 DENIED = (400, "0", "Действие над задачей не разрешено")
 
 
-@pytest.fixture
-def ask() -> Asker:
-    """The shop's portal."""
-    return shop(Clock())
-
-
-PAID = ("groupId", "accomplices", "auditors", "allowTimeTracking", "taskControl", "matchWorkTime", "timeEstimate")
+PAID = ("groupId", "accomplices", "auditors", "allowTimeTracking", "taskControl", "timeEstimate")
 
 
 @pytest.mark.parametrize(
     ("small", "expected"),
-    [(False, ("1", ["4"], ["5"], "Y", "Y", "Y", "3600")), (True, ("0", [], [], "N", "N", "N", "3600"))],
+    [(False, ("1", ["4"], ["5"], "Y", "Y", "3600")), (True, ("0", [], [], "N", "N", "3600"))],
 )
 def test_small_tariff_leaves_out_what_it_does_not_have(ask: Asker, small: bool, expected: Any) -> None:
     """Without an error: only the answer shows it."""
     ask.portal.small_tariff = small
     ask.portal.add_group("Заказы", 1)
-    flags = dict.fromkeys(("ALLOW_TIME_TRACKING", "TASK_CONTROL", "MATCH_WORK_TIME"), "Y")
+    flags = dict.fromkeys(("ALLOW_TIME_TRACKING", "TASK_CONTROL"), "Y")
     task = add(ask, GROUP_ID=1, ACCOMPLICES=[4], AUDITORS=[5], TIME_ESTIMATE=3600, **flags)
     assert expected == picked(task, *PAID)
 
@@ -192,7 +186,7 @@ def test_fields_made_by_hand_are_listed_without_labels(ask: Asker) -> None:
             }
         ],
     )  # fmt: skip
-    rows = ask.result("task.item.userfield.getlist", FILTER={"ID": "desc"}, ORDER={"FIELD_NAME": "UF_CRM_TASK"})
+    rows = ask.result("task.item.userfield.getlist", FILTER={"ID": "asc"}, ORDER={"FIELD_NAME": "UF_CRM_TASK"})
     assert [(row["ID"], row["FIELD_NAME"]) for row in rows] == [("1295", "UF_CRM_TASK")]
 
 
@@ -241,18 +235,3 @@ def test_dismissed_owner_may_have_been_no_administrator(ask: Asker) -> None:
     add(ask)
     ask.portal.dismiss_owner(admin=False)
     assert (ask.result("profile")["ADMIN"], ask.body("tasks.task.list")["total"]) == (False, 0)
-
-
-def test_operating_time_counts_by_method_for_ten_minutes() -> None:
-    """In buckets of a minute; another method is free to go on."""
-    clock = Clock()
-    ask = shop(clock)
-    ask.portal.operating_limit_s, ask.portal.seconds["tasks.task.list"] = 100, 60
-    answers = []
-    for _ in range(4):
-        answers.append(ask.status_and_body("tasks.task.list")[0])
-        clock.move(minutes=3)
-    other = ask.body("user.get")["time"]
-    clock.move(seconds=1)
-    assert (answers, ask.status_and_body("tasks.task.list")[0]) == ([200, 200, 429, 429], 200)
-    assert (other["operating"], other["operating_reset_at"]) == (0, int(clock.now.timestamp()) - 1 + 600)

@@ -74,18 +74,20 @@ def test_events_go_out_once_in_their_order(portal: Portal) -> None:
     sent = deliver(portal, transport=httpx.MockTransport(answer))
 
     assert [("ONTASKADD", 202), ("ONTASKUPDATE", 202), ("ONTASKDELETE", 202)] == [
-        (one.event, one.status) for one in sent
+        (one.event, status) for one, status in sent
     ]
     assert {"application/x-www-form-urlencoded"} == {request.headers["content-type"] for request in seen}
     assert {"Bitrix24 Webhook Engine"} == {request.headers["user-agent"] for request in seen}
-    assert [one.task_id for one in sent] == [payload.task_of(payload.read_body(one.content)) for one in seen]
+    assert [one.task_id for one, _status in sent] == [payload.task_of(payload.read_body(one.content)) for one in seen]
     assert [] == deliver(portal)
 
 
 def test_the_bodies_are_those_of_the_server(portal: Portal) -> None:
     """Key by key, in the order of the wire."""
     for one in portal.outbox:
-        recorded = (Path(__file__).parent / "data" / "events" / f"{one.event.lower()}.txt").read_text(encoding="utf-8")
+        recorded = (Path(__file__).parent.parent / "data" / "events" / f"{one.event.lower()}.txt").read_text(
+            encoding="utf-8"
+        )
         names = [pair.partition("=")[0] for pair in recorded.split("&")]
         assert names == [pair.partition("=")[0] for pair in one.body.decode().split("&")]
 
@@ -102,7 +104,7 @@ def test_what_is_not_taken_is_lost(portal: Portal) -> None:
 
     sent = deliver(portal, transport=httpx.MockTransport(answer))
 
-    assert [500, None, None] == [one.status for one in sent]
+    assert [500, None, None] == [status for _one, status in sent]
     assert [] == portal.outbox
 
 
@@ -113,7 +115,7 @@ def test_an_address_that_is_none_stops_nothing(url: str) -> None:
     portal.add_handler(url, TOKEN, on=["ONTASKADD"])
     change(portal)
 
-    assert [("ONTASKADD", None)] == [(one.event, one.status) for one in deliver(portal)]
+    assert [("ONTASKADD", None)] == [(one.event, status) for one, status in deliver(portal)]
 
 
 def test_a_portal_on_a_port_sends_by_itself(portal: Portal) -> None:

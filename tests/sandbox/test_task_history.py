@@ -6,20 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox_door import NOW, Asker, Clock
-from tests.sandbox_shop import add, as_user, shop, update
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Noon in Moscow."""
-    return Clock()
-
-
-@pytest.fixture
-def ask(clock: Clock) -> Asker:
-    """The shop's portal."""
-    return shop(clock)
+from tests.sandbox.client import NOW, Asker, Clock
+from tests.sandbox.shop import add, as_user, update
 
 
 def lines(ask: Asker, task_id: int = 1, **params: Any) -> list[tuple[str, Any, Any, int]]:
@@ -93,28 +81,6 @@ def test_files_are_logged_by_update_but_not_by_attach(ask: Asker) -> None:
     ask.result("tasks.task.files.attach", taskId=1, fileId=files[1])
     update(ask, 1, UF_TASK_WEBDAV_FILES=[1001, f"n{files[2]}"])
     assert lines(ask) == [("NEW", None, None, 1), ("UF_TASK_WEBDAV_FILES", "1001,1002", "1001,1003", 1)]
-
-
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ({"FIELD": "deadline"}, ["DEADLINE"]),
-        ({"FIELD": ["NEW", "TITLE"]}, ["NEW", "TITLE"]),
-        ({"%FIELD": "EADL"}, ["DEADLINE"]),
-        ({"!FIELD": "TITLE"}, ["TITLE"]),
-        ({"USER_ID": 4}, []),
-        ({"!=USER_ID": 4}, ["NEW", "DEADLINE", "TITLE"]),
-        ({">CREATED_DATE": "2026-11-18T12:00:00+03:00"}, ["TITLE"]),
-        ({"NO_SUCH": 1}, ["NEW", "DEADLINE", "TITLE"]),
-    ],
-)
-def test_filter_of_the_history(ask: Asker, clock: Clock, conditions: dict[str, Any], expected: list[str]) -> None:
-    """FIELD is always LIKE: an exclamation mark before it changes nothing."""
-    add(ask)
-    update(ask, 1, DEADLINE="2026-11-30T18:00:00+03:00")
-    clock.move(minutes=1)
-    update(ask, 1, TITLE="Новая")
-    assert expected == [line[0] for line in lines(ask, filter=conditions)]
 
 
 def test_history_of_what_is_not_there_or_hidden(ask: Asker) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from b24tools.sandbox import php
 from b24tools.sandbox.state import Portal
-from tests.sandbox_door import Asker, Clock
+from tests.sandbox.client import Asker, Clock
 
 ZONES = ("America/New_York", "UTC", "Europe/Berlin", "Europe/Moscow", "Asia/Yekaterinburg", "Asia/Kamchatka")
 

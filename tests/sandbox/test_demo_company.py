@@ -11,7 +11,8 @@ import pytest
 
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.state import Portal
-from tests.sandbox_door import NOW, Asker, Clock
+from tests.bench.company import big_company
+from tests.sandbox.client import NOW, Asker, Clock
 
 POSITIONS = {"Макетчик", "Печатник/плотер", "Фрезеровщик", "Сварщик", "Монтажник", "Поклейщик"}
 
@@ -69,7 +70,7 @@ def test_plant_has_a_head_of_production_a_project_and_no_folder_yet(portal: Port
     assert portal.users[int(head)].last_name == "Авдеев"
     assert [row["ID"] for row in ask.result("sonet_group.get", FILTER={"NAME": "Задачи из 1с"})] == ["1"]
     storage = ask.result("disk.storage.getlist", filter={"ENTITY_TYPE": "common"})[0]
-    names = [row["NAME"] for row in ask.result("disk.storage.getchildren", id=storage["ID"])]
+    names = [row["NAME"] for row in ask.result("disk.folder.getchildren", id=storage["ROOT_OBJECT_ID"])]
     assert names == ["Прайс-листы"]
 
 
@@ -130,7 +131,7 @@ def test_plant_can_be_built_on_any_day(days: int) -> None:
 
 def test_big_company_has_what_was_ordered() -> None:
     """People, tasks in the order of their age, unique keys."""
-    portal = demo_company.company(Clock(), people=50, tasks=500)
+    portal = big_company(Clock(), people=50, tasks=500)
     tasks = list(portal.tasks)
     assert (len(portal.users), len(tasks), len({task.xml_id for task in tasks})) == (51, 500, 500)
     assert [task.created_at for task in tasks] == sorted(task.created_at for task in tasks)
@@ -139,7 +140,7 @@ def test_big_company_has_what_was_ordered() -> None:
 
 def test_sample_order_finds_its_departments(portal: Portal) -> None:
     """The plant is made for the sample."""
-    sample = Path(__file__).parent / "data" / "orders" / "sample.json"
+    sample = Path(__file__).parent.parent / "data" / "orders" / "sample.json"
     order = json.loads(sample.read_text(encoding="utf-8"))
     wanted = {line["Должность"] for line in order["Калькуляция"]}
     assert wanted <= {department.name for department in portal.departments.values()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from b24tools.sandbox.state import Portal
-from tests.sandbox_door import Asker, Clock
+from tests.sandbox.client import Asker, Clock
 
 
 def shop(clock: Clock) -> Asker:
