@@ -12,7 +12,7 @@ from rich.console import Console
 from b24tools.core import i18n
 from b24tools.onec import order as onec_order
 from b24tools.render import assign
-from b24tools.render.console import Talk
+from b24tools.render.console import Messenger, Screen
 from b24tools.sandbox import demo_company
 from tests.plant import MOSCOW, Clock, Works, order
 
@@ -40,7 +40,7 @@ def draw(language: str = "en") -> str:
         results = works.assign(sent)
         console = Console(record=True, width=80, force_terminal=True, file=io.StringIO(), highlight=False)
         console.print("$ b24tools assign order.json")
-        assign.orders(results, MOSCOW, "https://portal.example", clock(), Talk(-1), console)
+        assign.print_orders(results, MOSCOW, "https://portal.example", clock(), Messenger(-1), Screen(console))
     return console.export_svg(title="b24tools", unique_id="b24tools")
 
 
