@@ -14,9 +14,10 @@ from b24tools.core import clock, config, errors, hosts, locks
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
-    from b24tools.assignment.recovery import Pace, Progress
+    from b24tools.assignment.recovery import Pace
     from b24tools.assignment.tools import Tools
     from b24tools.bitrix24.client import Client, Transport
+    from b24tools.core.models import Progress
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.store import Store
 

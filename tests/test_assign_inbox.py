@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from b24tools import context
-from b24tools.cli import app, assign
-from b24tools.cli import order_folder as inbox_module
-from b24tools.jobs import assign as jobs_assign
+from b24tools.cli import app, assign, order_files
+from b24tools.jobs import assign as assign_job
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.state import Portal
@@ -103,7 +102,7 @@ def test_files_from_a_computer_whose_clock_is_ahead_are_taken_when_they_hold_sti
     monkeypatch.setattr(assign.time, "sleep", sleep)
     assert 0 == take(folder)
     assert ["done/seconds.json", "done/still.json", "growing.json", "touched.json"] == tree(folder)
-    assert [inbox_module.QUIET_S] == slept[:1]
+    assert [order_files.QUIET_S] == slept[:1]
 
 
 def test_a_fresh_file_makes_nobody_wait(portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,14 +248,14 @@ def test_a_file_another_run_has_taken_is_none_of_ours(
 ) -> None:
     """Two runs of cron overlap: listed, and gone when it is read."""
     gone = drop(folder, "a.json")
-    ripe = inbox_module.ripe
+    list_ripe = order_files.list_ripe
 
-    def taken(*arguments: Any) -> list[Path]:
-        found = ripe(*arguments)
+    def taken(*arguments: Any) -> Any:
+        found = list_ripe(*arguments)
         gone.unlink()
         return found
 
-    monkeypatch.setattr(inbox_module, "ripe", taken)
+    monkeypatch.setattr(order_files, "list_ripe", taken)
     assert 0 == take(folder)
     assert ("", "") == capsys.readouterr()
 
@@ -266,14 +265,14 @@ def test_a_file_written_anew_while_it_is_done_stays(
 ) -> None:
     """The new writing has not been read: it is the next run's."""
     drop(folder, "a.json")
-    really = jobs_assign.orders
+    really = assign_job.orders
 
     def slowly(*arguments: Any, **options: Any) -> Any:
         results = really(*arguments, **options)
         drop(folder, "a.json", age_s=50, Контрагент="Лютик")
         return results
 
-    monkeypatch.setattr(jobs_assign, "orders", slowly)
+    monkeypatch.setattr(assign_job, "orders", slowly)
     assert 0 == take(folder)
     assert ["a.json"] == tree(folder)
     monkeypatch.undo()

@@ -25,7 +25,7 @@ def test_csv_opens_in_excel(plant: Callable[..., Board], language: str) -> None:
     """A BOM, semicolons, CRLF; in Russian a decimal comma."""
     i18n.use(language)
 
-    text = leaderboard_export.csv(plant())
+    text = leaderboard_export.to_csv(plant())
 
     screens.check(f"leaderboard/people.{language}.csv", text)
     assert text.startswith("\ufeff")
@@ -35,7 +35,7 @@ def test_csv_opens_in_excel(plant: Callable[..., Board], language: str) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+7 900", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0", '"; =1'])
 def test_no_cell_of_csv_is_a_formula(name: str) -> None:
     """Names come from people, and Excel runs what begins like a formula."""
-    text = leaderboard_export.csv(invented((Row(1, 0, 1, name, name, 1, 1, 1.0, 0, 0),)))
+    text = leaderboard_export.to_csv(invented((Row(1, 0, 1, name, name, 1, 1, 1.0, 0, 0),)))
 
     cells = list(csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=";"))[1]
     assert 9 == len(cells)
@@ -45,15 +45,15 @@ def test_no_cell_of_csv_is_a_formula(name: str) -> None:
 
 def test_markdown(plant: Callable[..., Board]) -> None:
     """A table for GitHub."""
-    screens.check("leaderboard/people.en.md", leaderboard_export.md(plant(), MOSCOW, NOW))
-    screens.check("leaderboard/teams.en.md", leaderboard_export.md(plant(teams=True), MOSCOW, NOW))
+    screens.check("leaderboard/people.en.md", leaderboard_export.to_markdown(plant(), MOSCOW, NOW))
+    screens.check("leaderboard/teams.en.md", leaderboard_export.to_markdown(plant(teams=True), MOSCOW, NOW))
 
 
 def test_markdown_escapes_what_would_break_the_table() -> None:
     """Pipes, emphasis, links, tags, line breaks."""
     row = Row(1, 0, 1, "a|b *c* [d](e) <b>\nf\\", "`g_h`", 1, 1, 1.0, 0, 0)
 
-    line = leaderboard_export.md(invented((row,)), MOSCOW, NOW).splitlines()[4]
+    line = leaderboard_export.to_markdown(invented((row,)), MOSCOW, NOW).splitlines()[4]
 
     assert r"| 🥇 | = | a\|b \*c\* \[d\](e) \<b\> f\\ | \`g\_h\` | 1 | 1.0 | - |" == line
 
@@ -63,7 +63,7 @@ def test_the_page(plant: Callable[..., Board], language: str) -> None:
     """One file that needs nothing from outside."""
     i18n.use(language)
 
-    page = leaderboard_export.html(plant(), MOSCOW, NOW)
+    page = leaderboard_export.to_html(plant(), MOSCOW, NOW)
 
     screens.check(f"leaderboard/people.{language}.html", page)
     assert f'<html lang="{language}">' in page
@@ -74,7 +74,7 @@ def test_the_page_escapes_names() -> None:
     """A name is text, wherever it came from; a dollar is no place of the template."""
     row = Row(1, None, 1, "<script>alert(1)</script>", '"$title" & Co', 1, 1, 1.0, 0, 0)
 
-    page = leaderboard_export.html(invented((row,)), MOSCOW, NOW)
+    page = leaderboard_export.to_html(invented((row,)), MOSCOW, NOW)
 
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
@@ -85,6 +85,6 @@ def test_files_without_data_say_so() -> None:
     """A header alone in CSV, a sentence in the others."""
     board = leaderboard.Board(THIS, leaderboard.TASKS, teams=False, complete=False, as_of=None, mode="polling")
 
-    assert 1 == leaderboard_export.csv(board).count("\n")
-    assert "No data yet." in leaderboard_export.md(board, MOSCOW, NOW)
-    assert "No data yet." in leaderboard_export.html(board, MOSCOW, NOW)
+    assert 1 == leaderboard_export.to_csv(board).count("\n")
+    assert "No data yet." in leaderboard_export.to_markdown(board, MOSCOW, NOW)
+    assert "No data yet." in leaderboard_export.to_html(board, MOSCOW, NOW)

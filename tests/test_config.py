@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from b24tools.core import config, errors
+from b24tools.core import config, env_file, errors
 
 URL = "https://portal.example/rest/1/s3cr3tc0de/"
 
@@ -180,18 +179,7 @@ def test_the_language_is_the_settings_or_the_locales(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     Path(".env").write_text(text, encoding="utf-8")
-    assert language == config.language()
-
-
-@pytest.mark.parametrize("arguments", [["--env-file", "ru.env", "assign"], ["-q", "--env-file=ru.env", "assign"]])
-def test_the_language_is_looked_for_in_the_chosen_file(
-    monkeypatch: pytest.MonkeyPatch, arguments: list[str], tmp_path: Any
-) -> None:
-    """Help texts are made before the options are read."""
-    monkeypatch.delenv("B24_LANG")
-    monkeypatch.setenv("LC_ALL", "C")
-    (tmp_path / "ru.env").write_text("B24_LANG=ru", encoding="utf-8")
-    assert ["ru", "en"] == [config.language(arguments), config.language(["--env-file", "missing.env"])]
+    assert language == env_file.choose_language()
 
 
 def test_a_path_in_a_file_is_meant_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import string
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Message
@@ -133,3 +134,22 @@ def test_a_wrong_command_line_is_told_in_one_language(
     i18n.use("ru")
     assert 2 == app.main(arguments.split())
     assert capsys.readouterr().err.endswith(f"{russian} Справка: `b24tools --help`.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--env-file", "ru.env", "--help"], ["-q", "--env-file=ru.env", "assign", "--help"]]
+)
+def test_a_help_page_is_in_the_language_of_the_chosen_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], tmp_path: Path
+) -> None:
+    """The options of one run decide, and each run anew; a file that is missing decides nothing."""
+    monkeypatch.delenv("B24_LANG")
+    monkeypatch.setenv("LC_ALL", "C")
+    (tmp_path / "ru.env").write_text("B24_LANG=ru", encoding="utf-8")
+    pages = []
+    for words in (arguments, ["--env-file", "missing.env", *arguments[-1:]]):
+        assert 0 == app.main(words)
+        pages.append(capsys.readouterr().out)
+    assert ["Вызов:", "Usage:"] == [page.split()[0] for page in pages]
+    assert "Параметры:" in pages[0] and "Show" not in pages[0]
+    assert "Options:" in pages[1] and not re.search("[а-я]", pages[1])

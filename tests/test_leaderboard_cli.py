@@ -10,13 +10,11 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from b24tools import context
-from b24tools.cli import app, leaderboard
-from b24tools.core import errors
+from b24tools.cli import app
 from b24tools.store import open_store
 from tests import closed
 from tests.closed import MOSCOW, NOW, THIS
@@ -44,45 +42,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def wanted(period: str | None = None, *, week: bool = False, month: bool = False) -> leaderboard.Wanted:
-    return leaderboard.Wanted(period, week, month, "tasks", False, None, "table", None, False)
-
-
 @pytest.mark.parametrize(
     ("options", "label"),
     [
-        ({}, "2026-W47"),
-        ({"week": True}, "2026-W47"),
-        ({"month": True}, "2026-11"),
-        ({"period": "last"}, "2026-W46"),
-        ({"period": "last", "week": True}, "2026-W46"),
-        ({"period": "LAST", "month": True}, "2026-10"),
-        ({"period": "2026-W46"}, "2026-W46"),
-        ({"period": "2026-w7", "week": True}, "2026-W07"),
-        ({"period": "2026-2"}, "2026-02"),
-        ({"period": "2026-02", "month": True}, "2026-02"),
+        ("", "2026-W47"),
+        ("--week", "2026-W47"),
+        ("--month", "2026-11"),
+        ("last", "2026-W46"),
+        ("last --week", "2026-W46"),
+        ("LAST --month", "2026-10"),
+        ("2026-W46", "2026-W46"),
+        ("2026-w7 --week", "2026-W07"),
+        ("2026-2", "2026-02"),
+        ("2026-02 --month", "2026-02"),
     ],
 )
-def test_the_period_that_is_meant(options: dict[str, Any], label: str) -> None:
+def test_the_period_that_is_meant(b24tools: Run, options: str, label: str) -> None:
     """This week unless told otherwise."""
-    assert label == leaderboard.choose_period(wanted(**options), MOSCOW, NOW).label
+    _status, out, _err = b24tools("leaderboard", *options.split(), "--json")
+
+    assert label == json.loads(out)["data"]["period"]["label"]
 
 
-def test_this_week_is_the_zones() -> None:
+def test_this_week_is_the_zones(b24tools: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Sunday evening in London it is Monday in Moscow."""
-    late = THIS.end + timedelta(hours=1)
+    monkeypatch.setattr(context, "now", lambda: THIS.end + timedelta(hours=1))
 
-    assert "2026-W48" == leaderboard.choose_period(wanted(), MOSCOW, late).label
+    _status, out, _err = b24tools("leaderboard", "--json")
 
-
-@pytest.mark.parametrize(
-    "options",
-    [{"week": True, "month": True}, {"period": "2026-W46", "month": True}, {"period": "2026-11", "week": True}],
-)
-def test_options_that_contradict_each_other_are_refused(options: dict[str, Any]) -> None:
-    """Rather than one of them ignored."""
-    with pytest.raises(errors.ConfigError):
-        leaderboard.choose_period(wanted(**options), MOSCOW, NOW)
+    assert "2026-W48" == json.loads(out)["data"]["period"]["label"]
 
 
 def test_the_table(b24tools: Run, folder: Path) -> None:
@@ -162,6 +150,8 @@ def test_max_age_in_json(b24tools: Run, folder: Path) -> None:
         ["--top", "0"],
         ["--format", "xls"],
         ["--week", "--month"],
+        ["2026-W46", "--month"],
+        ["2026-11", "--week"],
         ["--json", "--format", "csv"],
     ],
 )
@@ -236,3 +226,13 @@ def test_weeks_and_months_stand_in_the_help(b24tools: Run) -> None:
 
     assert 0 == status
     assert "2026-W46, 2026-11" in out
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
+    """`| head`: no complaint, and the status is 0."""
+    command = f"set -o pipefail; '{sys.executable}' -m b24tools leaderboard 2026-W47 | true"
+    env = os.environ | {"B24_DATA_DIR": str(folder)}
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False, env=env)
+
+    assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,7 +17,8 @@ from b24tools.cli import app
 from b24tools.core import errors, i18n
 from b24tools.core.models import Department
 from b24tools.jobs import load
-from b24tools.render.load import screen
+from b24tools.render.console import Screen
+from b24tools.render.load import print_load
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.scheduling.workload import DayLoad, PersonLoad
@@ -195,7 +197,7 @@ PEOPLE = load.Load(
 def drawn(**console: Any) -> list[str]:
     """The screen's lines."""
     stream = io.StringIO()
-    screen(PEOPLE, MOSCOW, at(23, 7), Console(file=stream, color_system=None, highlight=False, **console))
+    print_load(PEOPLE, MOSCOW, at(23, 7), Screen(Console(file=stream, color_system=None, highlight=False, **console)))
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
@@ -210,13 +212,11 @@ def test_a_terminal_of_80_columns_holds_it() -> None:
 def test_without_unicode_tenths_are_told() -> None:
     """For old consoles: # is a full day."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp866")
-    console = Console(file=stream, color_system=None, highlight=False, width=200, force_terminal=False)
-    screen(PEOPLE, MOSCOW, at(23, 7), console)
+    console = Console(file=stream, color_system=None, highlight=False, width=200, force_terminal=True)
+    print_load(PEOPLE, MOSCOW, at(23, 7), Screen(console))
     stream.flush()
     text = stream.buffer.getvalue().decode("cp866")  # type: ignore[attr-defined]
-    assert ("#####.. _____..", "2_1#9.. _____..") == tuple(
-        line[line.index(".. ") - 5 :][:15] for line in text.splitlines()[2:4]
-    )
+    assert ["#####.. _____..", "2_1#9.. _____..", "_____.. _____.."] == re.findall(r"\S{5}\.\. \S{5}\.\.", text)
 
 
 @pytest.fixture
@@ -259,4 +259,4 @@ def test_the_table_in_a_pipe(portal: Portal, capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr()
     lines = [line.rstrip() for line in told.out.splitlines()]
     assert (0, "") == (status, told.err)
-    assert lines[:2] == ["Сварщик", "Исполнитель   Работы Свободен    ПВСЧПСВ ПВСЧПСВ Отсутствует"]
+    assert lines[:2] == ["Сварщик", "Исполнитель    Работы  Свободен     ПВСЧПСВ ПВСЧПСВ  Отсутствует"]

@@ -316,7 +316,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(here: Listener, run
     told = run("--since", "1h", "--dry-run")
 
     assert 0 == told.status
-    assert "2 events: 2 followed, 0 of no use, 0 failed (nothing was written)" == told.out.splitlines()[-1]
+    assert "2 events: 2 applied, 0 ignored, 0 failed (nothing was written)" == told.out.splitlines()[-1]
     assert "ONTASKADD" in told.out
     assert counts(2, 2) == run("--since", "1h", "--dry-run", "--json").data
     assert counts(1, 1) == run("-", "--dry-run", "--json", stdin=FORM.replace("2536", "2").encode()).data
@@ -352,19 +352,19 @@ def varied(here: Listener) -> Listener:
 
 
 def test_the_list_is_readable_on_eighty_columns(varied: Listener, run: Run) -> None:
-    """A line per event, below it why it failed."""
+    """A line per event, below them why one failed."""
     told = run("--list")
 
     assert 0 == told.status
     assert (
         """\
-    No.  Event                  Task  Received         Tries  Status
-      1  ONTASKADD                69  23.11 07:01:00       0  done
-      2  ONTASKUPDATE             69  23.11 07:01:00       0  done
-      3  ONTASKCOMMENTADD          -  23.11 07:01:03       0  of no use
-      4  ONTASKADD                70  23.11 07:01:03       1  failed
-        tasks.task.list: (insufficient_scope); next try 23.11 07:02:06
-      5  ONTASKUPDATE           2536  23.11 07:01:06       0  polling mode
+No.  Event             Task  Received        Tries  Status
+  1  ONTASKADD           69  23.11 07:01:00      0  done
+  2  ONTASKUPDATE        69  23.11 07:01:00      0  done
+  3  ONTASKCOMMENTADD     -  23.11 07:01:03      0  ignored
+  4  ONTASKADD           70  23.11 07:01:03      1  failed
+  5  ONTASKUPDATE      2536  23.11 07:01:06      0  polling mode
+  ! 4: tasks.task.list: (insufficient_scope); next try 23.11 07:02:06
 """
         == told.out
     )
@@ -427,4 +427,4 @@ def test_a_strange_name_does_nothing_to_a_terminal(here: Listener, run: Run) -> 
     told = run("--list")
 
     assert "\x1b" not in told.out
-    assert "ON?[31MREDREDRE…" in told.out
+    assert "ON[31MREDREDREDREDREDR…" in told.out

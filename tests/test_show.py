@@ -13,7 +13,8 @@ from rich.console import Console
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise, TaskResult
 from b24tools.core import errors, i18n
 from b24tools.render import assign
-from b24tools.render.console import Talk, duration, error_line
+from b24tools.render.console import Messenger, Screen
+from b24tools.render.formats import format_duration
 from tests import screens
 from tests.plant import MOSCOW
 
@@ -96,21 +97,22 @@ ORDERS = (
 )
 
 
-def rendered(*, terminal: bool, width: int = 80) -> str:
-    """The orders as they are printed; a terminal without colours, so that a diff can be read."""
+def drawn(width: int) -> str:
+    """The orders on a terminal without colours, so that a diff can be read."""
     stream = io.StringIO()
-    console = Console(file=stream, width=width, force_terminal=terminal, color_system=None, highlight=False)
-    assign.orders(ORDERS, MOSCOW, URL, NOW, Talk(), console)
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None, highlight=False)
+    assign.print_orders(ORDERS, MOSCOW, URL, NOW, Messenger(), Screen(console))
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
+@pytest.mark.parametrize("width", [60, 80])
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_orders_fit_a_terminal_of_80_columns(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_orders_fit_a_terminal(language: str, width: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Long names are folded, nothing is cut off; where a task opens is said once."""
     i18n.use(language)
-    screen = rendered(terminal=True)
-    screens.check(f"orders_80.{language}.txt", screen)
-    assert 80 >= max(map(len, screen.splitlines()))
+    screen = drawn(width)
+    screens.check(f"orders_{width}.{language}.txt", screen)
+    assert width >= max(map(len, screen.splitlines()))
     assert 1 == capsys.readouterr().err.count("https://portal.example/company/personal/user/0/tasks/task/view/")
 
 
@@ -118,10 +120,9 @@ def test_orders_fit_a_terminal_of_80_columns(language: str, capsys: pytest.Captu
 def test_orders_are_plain_text_elsewhere(language: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A line per task and per remark, however long, with the task's address at its end: for grep and for mail."""
     i18n.use(language)
-    assign.orders(ORDERS, MOSCOW, URL, NOW, Talk())
+    assign.print_orders(ORDERS, MOSCOW, URL, NOW, Messenger())
     out, err = capsys.readouterr()
-    plain = "".join(f"{line.rstrip()}\n" for line in out.splitlines())
-    screens.check(f"orders_plain.{language}.txt", plain)
+    screens.check(f"orders_plain.{language}.txt", out)
     assert ("", False) == (err, "\x1b" in out)
 
 
@@ -129,7 +130,7 @@ def test_a_task_is_a_link_on_a_terminal() -> None:
     """Its number can be clicked."""
     stream = io.StringIO()
     console = Console(file=stream, width=80, force_terminal=True, color_system="standard", legacy_windows=False)
-    assign.orders(ORDERS[:1], MOSCOW, URL, NOW, Talk(level=-1), console)
+    assign.print_orders(ORDERS[:1], MOSCOW, URL, NOW, Messenger(level=-1), Screen(console))
     assert "https://portal.example/company/personal/user/0/tasks/task/view/12345/\x1b\\" in stream.getvalue()
 
 
@@ -183,7 +184,7 @@ def test_the_json_of_an_order() -> None:
 )
 def test_durations_are_told_in_two_units(span: timedelta, said: str) -> None:
     """No hours beside ten days."""
-    assert said == duration(int(span.total_seconds()))
+    assert said == format_duration(int(span.total_seconds()))
 
 
 @pytest.mark.parametrize(
@@ -197,4 +198,4 @@ def test_durations_are_told_in_two_units(span: timedelta, said: str) -> None:
 )
 def test_an_error_is_one_line(message: str, hint: str, line: str) -> None:
     """What happened, and what to do, as sentences."""
-    assert line == error_line(errors.B24ToolsError(message, hint))
+    assert line == errors.B24ToolsError(message, hint).line

@@ -7,19 +7,19 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
 from b24tools.core import i18n, periods
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard as render_leaderboard
 from b24tools.render import leaderboard_export, leaderboard_text
-from b24tools.render.leaderboard import Look
+from b24tools.render.console import Screen, print_file
 from b24tools.store import Store
 from tests import screens
 from tests.boards import opened, plant
@@ -27,23 +27,45 @@ from tests.closed import LAST, MOSCOW, NOW, THIS, collect, invented, person, sav
 
 __all__ = ["opened", "plant"]  # fixtures
 
-WIDE, NARROW, POOR = Look(True, 200, True), Look(True, 80, True), Look(True, 80, False)
-PLAIN = Look(False, 0, False)
 
-
-def screen(board: Board, look: Look, now: datetime = NOW) -> str:
-    return render_leaderboard.plain(render_leaderboard.lines(board, MOSCOW, now, look)) + "\n"
+def drawn(board: Board, width: int = 80, encoding: str = "utf-8", now: datetime = NOW) -> str:
+    """The ranking on a terminal without colours, so that a diff can be read."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="")
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    render_leaderboard.print_board(board, MOSCOW, now, Screen(console))
+    stream.flush()
+    text = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-@pytest.mark.parametrize(
-    ("name", "look"), [("80", NARROW), ("200", WIDE), ("ascii", POOR), ("plain", PLAIN), ("50", Look(True, 50, True))]
-)
-def test_the_plant(plant: Callable[..., Board], name: str, look: Look, language: str) -> None:
+@pytest.mark.parametrize("width", [50, 60, 80, 200])
+def test_the_plant(plant: Callable[..., Board], width: int, language: str) -> None:
     """Ties, movement, somebody new, on-time under 3, a hidden one."""
     i18n.use(language)
 
-    screens.check(f"leaderboard/people_{name}.{language}.txt", screen(plant(), look))
+    screens.check(f"leaderboard/people_{width}.{language}.txt", drawn(plant(), width))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_plant_without_utf8(plant: Callable[..., Board], language: str) -> None:
+    """cp866 knows the names, but neither medals nor dots."""
+    i18n.use(language)
+
+    screen = drawn(plant(), encoding="cp866")
+
+    screens.check(f"leaderboard/people_ascii.{language}.txt", screen)
+    assert "?" not in screen
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_plant_in_a_pipe(plant: Callable[..., Board], language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No frame, no bar, no medals, no colours; whole names."""
+    i18n.use(language)
+
+    render_leaderboard.print_board(plant(), MOSCOW, NOW)
+
+    screens.check(f"leaderboard/people_plain.{language}.txt", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +81,7 @@ def test_the_plant(plant: Callable[..., Board], name: str, look: Look, language:
 )
 def test_other_rankings(plant: Callable[..., Board], name: str, options: dict[str, Any]) -> None:
     """By hours, of teams, cut, of an incomplete month, of a week with nothing to compare with."""
-    screens.check(f"leaderboard/{name}_80.en.txt", screen(plant(**options), NARROW))
+    screens.check(f"leaderboard/{name}_80.en.txt", drawn(plant(**options)))
 
 
 @pytest.mark.parametrize("width", [80, 200])
@@ -75,7 +97,7 @@ def test_names_of_sixty_characters(width: int) -> None:
         Row(3, -1, 3, "Ли", None, 1, 1, 0.1, 3, 3),
     )
 
-    printed = screen(invented(rows), Look(True, width, True))
+    printed = drawn(invented(rows), width)
 
     screens.check(f"leaderboard/long_{width}.en.txt", printed)
     assert width >= max(cell_len(line) for line in printed.splitlines())
@@ -89,7 +111,7 @@ def test_two_thousand_people(width: int) -> None:
         for n in range(1, 2001)
     )
 
-    lines = screen(invented(rows), Look(True, width, True)).splitlines()
+    lines = drawn(invented(rows), width).splitlines()
 
     screens.check(f"leaderboard/2000_{width}.en.txt", "\n".join([*lines[:12], "…", *lines[-8:], ""]))
     assert 2000 + 7 == len(lines)
@@ -101,7 +123,7 @@ def test_one_person() -> None:
     """Singular words."""
     rows = (Row(1, 0, 1, "Иван Петров", "Цех", 1, 1, 2.5, 1, 1),)
 
-    screens.check("leaderboard/one_80.en.txt", screen(invented(rows), NARROW))
+    screens.check("leaderboard/one_80.en.txt", drawn(invented(rows)))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +142,7 @@ def test_an_empty_week(opened: Store, name: str, period: periods.Period, runs: b
 
     board = leaderboard.board(opened, period, now=NOW)
 
-    screens.check(f"leaderboard/{name}.en.txt", screen(board, NARROW))
+    screens.check(f"leaderboard/{name}.en.txt", drawn(board))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +168,7 @@ def test_a_period_in_words(
     told = []
     for language in ("en", "ru"):
         i18n.use(language)
-        told.append(leaderboard_text.period_words(period))
+        told.append(leaderboard_text.describe_period(period))
 
     assert [english, russian] == told
 
@@ -162,9 +184,7 @@ def test_a_period_in_words(
 )
 def test_the_age_of_the_data(ago: timedelta, expected: str) -> None:
     """The day only where it is not today, the year only where it is another one."""
-    board = replace(invented(()), as_of=NOW - ago, mode="webhook")
-
-    assert expected == leaderboard_text.age(board, MOSCOW, NOW)
+    assert expected == leaderboard_text.describe_age(NOW - ago, "webhook", MOSCOW, NOW)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +192,7 @@ def test_the_age_of_the_data(ago: timedelta, expected: str) -> None:
 )
 def test_the_share_on_time_is_hidden_below_three(on_time: int, of: int, expected: str) -> None:
     """One of one is no merit."""
-    assert expected == leaderboard_text.share(Row(1, 0, 1, "", None, 9, 9, 1.0, on_time, of))
+    assert expected == leaderboard_text.format_share(Row(1, 0, 1, "", None, 9, 9, 1.0, on_time, of))
 
 
 # what programs get
@@ -238,7 +258,7 @@ def test_json_of_somebody_new_and_of_a_team(plant: Callable[..., Board]) -> None
 # terminals
 
 
-class Screen(io.TextIOWrapper):
+class Terminal(io.TextIOWrapper):
     """stdout that is a terminal, or not."""
 
     def __init__(self, encoding: str, terminal: bool) -> None:
@@ -254,65 +274,47 @@ class Screen(io.TextIOWrapper):
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Screen]:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
     """Put a screen in the place of stdout."""
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
 
-    def place(encoding: str = "utf-8", *, terminal: bool = True) -> Screen:
-        screen = Screen(encoding, terminal)
+    def place(encoding: str = "utf-8", *, terminal: bool = True) -> Terminal:
+        screen = Terminal(encoding, terminal)
         monkeypatch.setattr(sys, "stdout", screen)
         return screen
 
     return place
 
 
-def test_a_terminal_gets_colours_a_bar_and_medals(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
+def test_a_terminal_gets_colours_a_bar_and_medals(
+    plant: Callable[..., Board], terminal: Callable[..., Terminal]
+) -> None:
     """The same words as without colours."""
     out = terminal()
 
-    render_leaderboard.table(plant(), MOSCOW, NOW)
+    render_leaderboard.print_board(plant(), MOSCOW, NOW)
 
     assert "\x1b[32m▲1" in out.text()
-    drawn = re.sub(r"\x1b\[[0-9;]*m", "", out.text())
-    assert screen(plant(), NARROW) == "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out.text())
+    assert drawn(plant()) == "".join(f"{line.rstrip()}\n" for line in plain.splitlines())
 
 
-def test_a_terminal_without_utf8_gets_ascii_signs(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
-    """cp866 knows the names, but no medals."""
-    out = terminal("cp866")
-
-    render_leaderboard.table(plant(), MOSCOW, NOW)
-
-    drawn = re.sub(r"\x1b\[[0-9;]*m", "", out.text())
-    assert screen(plant(), POOR) == "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
-    assert "?" not in drawn
-
-
-def test_no_terminal_gets_plain_text(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
-    """No frame, no bar, no medals, no colours; whole names."""
-    out = terminal(terminal=False)
-
-    render_leaderboard.table(plant(), MOSCOW, NOW)
-
-    assert screen(plant(), PLAIN) == out.text()
-
-
-def test_csv_goes_out_as_it_is(plant: Callable[..., Board], terminal: Callable[..., Screen]) -> None:
+def test_csv_goes_out_as_it_is(plant: Callable[..., Board], terminal: Callable[..., Terminal]) -> None:
     """Windows must not add another carriage return, nor a terminal's encoding eat letters."""
     out = terminal("cp866")
 
-    render_leaderboard.write(leaderboard_export.csv(plant()))
+    print_file(leaderboard_export.to_csv(plant()))
 
-    assert leaderboard_export.csv(plant()).encode() == out.buffer.getvalue()  # type: ignore[attr-defined]
+    assert leaderboard_export.to_csv(plant()).encode() == out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["\x1b[31mred", "a\rb", "a\nb", "\u202eabc", "a\x07"])
 def test_a_name_does_not_move_the_cursor(name: str) -> None:
     """Control characters and turns of the writing direction are dropped."""
-    printed = screen(invented((Row(1, 0, 1, name, name, 1, 1, 1.0, 0, 0),)), NARROW)
+    printed = drawn(invented((Row(1, 0, 1, name, name, 1, 1, 1.0, 0, 0),)))
 
     assert printed.replace("\n", "").isprintable()
     assert 8 == printed.count("\n")
@@ -320,7 +322,7 @@ def test_a_name_does_not_move_the_cursor(name: str) -> None:
 
 def test_a_board_with_movement_shows_it_only_if_there_was_one_before(plant: Callable[..., Board]) -> None:
     """Everybody "new" says nothing."""
-    assert "new" not in screen(plant(LAST), NARROW)
+    assert "new" not in drawn(plant(LAST))
 
 
 def test_json_is_json(plant: Callable[..., Board]) -> None:

@@ -21,7 +21,6 @@ from b24tools.assignment.recovery import (
     EXECUTES_S,
     TOUCHED_S,
     Pace,
-    Progress,
     find_lost,
     is_untouched,
     latest,
@@ -39,7 +38,7 @@ from b24tools.onec import order
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask, LostWrite
 
-__all__ = ["Pace", "Progress", "Writer"]
+__all__ = ["Pace", "Writer"]
 
 BATCH = 49  # of the 50 commands of a request: one asks about the people
 ATTACH, DELETE, RENEW = "attach", "delete", "renew"

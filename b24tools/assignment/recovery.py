@@ -9,15 +9,13 @@ from datetime import datetime, timedelta, tzinfo
 from b24tools.assignment.portal_state import Portal
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Status, Task
+from b24tools.core.models import Progress, Status, Task
 from b24tools.store.orders import LedgerTask
 
 EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
 CLOCKS_APART = timedelta(hours=1)  # at most, where only this machine's clock is known
 CLOCK_ERROR = timedelta(seconds=2)  # `server.time` has whole seconds
 TOUCHED_S = 5  # the portal itself may change a task this long after making it
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass

@@ -17,31 +17,33 @@ from b24tools.jobs.doctor import job, write_probe
 from b24tools.jobs.doctor.checks import FAIL
 from b24tools.jobs.doctor.subject import OrderFile, Stray, Subject
 from b24tools.onec import order as onec_order
-from b24tools.render import console, doctor
+from b24tools.render import doctor
+from b24tools.render.console import Messenger
+from b24tools.render.json import print_envelope
 
 PATIENCE_S = 5.0  # a portal that is away is news enough
 
 
-def examine(talk: console.Talk, env_file: Path | None, order: Path | None, *, probe: bool, as_json: bool) -> int:
+def examine(messenger: Messenger, env_file: Path | None, order: Path | None, *, probe: bool, as_json: bool) -> int:
     """Examine, show, and the exit status: 1 if anything fails. `probe`: make a task and delete it."""
     found = config.inspect(env_file=env_file)
-    here = context.Session(found.settings, talk.detail)
+    here = context.Session(found.settings, messenger.detail)
     subject = _subject(found, None if order is None else _read(order, found.settings))
 
     def open_client() -> AbstractContextManager[Any]:
         return here.open_client(retry_s=min(PATIENCE_S, found.settings.retry_seconds), leave_no_trace=True)
 
     def warn(message: str) -> None:
-        talk.error(errors.B24ToolsError(message))
+        messenger.warn(errors.as_sentence(message))
 
     writing = partial(write_probe.run, sleep=time.sleep, say=warn) if probe else None
     checks = job.examine(subject, open_client, here.local_now, writing)
     failed = [one for one in checks if one.status == FAIL]
     if as_json:
-        console.envelope("doctor", doctor.data(checks), ok=not failed, error=doctor.verdict_error(checks))
+        print_envelope("doctor", doctor.data(checks), error=doctor.verdict_error(checks))
     else:
-        doctor.report(checks, only_bad=talk.level < 0)
-        talk.say(doctor.verdict(checks))
+        doctor.report(checks, only_bad=messenger.level < 0)
+        messenger.info(doctor.verdict(checks))
     return errors.B24ToolsError.exit_status if failed else 0
 
 

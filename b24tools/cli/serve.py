@@ -23,7 +23,7 @@ from b24tools.core import config, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.jobs.events import process
 from b24tools.jobs.events.worker import Worker
-from b24tools.render import console
+from b24tools.render.console import Messenger
 from b24tools.server import log_setup
 from b24tools.server.app import Parts, create_app
 from b24tools.server.event_queue import Intake
@@ -38,20 +38,20 @@ FINISH_S = 60  # beyond the waits of an order under way, until the service is st
 _log = logging.getLogger("b24tools.serve")
 
 
-def serve(here: context.Session, talk: console.Talk, host: str, port: int, *, no_auth: bool) -> int:
+def serve(here: context.Session, messenger: Messenger, host: str, port: int, *, no_auth: bool) -> int:
     """Listen until SIGTERM or Ctrl+C; the exit status."""
     gc.set_threshold(OBJECTS)
     settings = here.settings
     access = choose_access(settings, host, no_auth=no_auth)
     with ExitStack() as stack:
         listener = stack.enter_context(listen(host, port))
-        log = stack.enter_context(log_setup.kept(settings.data_dir, secrets(settings), talk.level))
+        log = stack.enter_context(log_setup.kept(settings.data_dir, secrets(settings), messenger.level))
         serving = context.Session(settings, _log.info, here.transport)
         app = stack.enter_context(open_app(serving, access))
         for warning in remarks(settings):
-            talk.say(warning)
+            messenger.info(warning)
         address = listener.getsockname()
-        talk.say(
+        messenger.info(
             _("Listening on {url}; /docs describes it, the log is {log}. Ctrl+C stops it.").format(
                 url=f"http://{_shown(address[0])}:{address[1]}", log=log
             )

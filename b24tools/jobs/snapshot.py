@@ -23,7 +23,7 @@ from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.bitrix24.queries import missing_people
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Department, Owner, Person, Status, TaskRecord
+from b24tools.core.models import Department, Owner, Person, Progress, Status, TaskRecord
 from b24tools.store import Store
 from b24tools.store.snapshot_runs import Run
 
@@ -40,7 +40,6 @@ MOST_NAMED = 5  # rows that are left out
 _LIMITS = (error_codes.QUERY_LIMIT, error_codes.OPERATION_LIMIT)
 
 _Ask = Callable[[Mapping[str, Command], Callable[[], None]], "_Answer"]
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ _MIB = 1024 * 1024
 class OrderTooLarge(errors.OrderError):
     """More bytes than an order may have."""
 
-    code = "too_large"
+    code = errors.ErrorCode.TOO_LARGE
 
 
 @dataclass(frozen=True)

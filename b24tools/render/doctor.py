@@ -42,9 +42,7 @@ def verdict_error(checks: Sequence[Check]) -> errors.B24ToolsError | None:
     first = next((one for one in checks if one.status == FAIL), None)
     if first is None:
         return None
-    error = errors.B24ToolsError(f"{first.check}: {first.detail}", first.fix)
-    error.code = "unwell"
-    return error
+    return errors.B24ToolsError(f"{first.check}: {first.detail}", first.fix, code=errors.ErrorCode.CHECKS_FAILED)
 
 
 def report(checks: Sequence[Check], *, only_bad: bool = False) -> None:
@@ -55,7 +53,7 @@ def report(checks: Sequence[Check], *, only_bad: bool = False) -> None:
         _draw(console, shown)
         return
     for one in shown:
-        render_console.text(line(one))
+        render_console.print_text(line(one))
 
 
 def line(check: Check) -> str:

@@ -1,4 +1,4 @@
-"""What a snapshot did: lines for people, `data` for programs."""
+"""What a snapshot collected: lines for people, `data` for programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.snapshot import Result
 from b24tools.render import console
 
-MOST_LINES = 5  # of more weeks the first and the last are named, and the sums told
+MOST_LINES = 5  # of more weeks only the first and the last are named, with the sums
 
 
 def data(result: Result, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """The `data` of `snapshot --json`; times in `zone` with their offset."""
+    """Return the `data` of `snapshot --json`; times in `zone` with their offset."""
     return [
         {
             "week": one.week.label,
@@ -32,18 +32,17 @@ def data(result: Result, zone: ZoneInfo) -> list[dict[str, Any]]:
     ]
 
 
-def lines(result: Result) -> None:
-    """A line per week, or one for many of them."""
-    if len(result.weeks) <= MOST_LINES:
-        for one in result.weeks:
-            console.text(_line(one.week.label, one.tasks, one.new, one.changed, one.gone))
-        return
-    sums = [sum(getattr(one, name) for one in result.weeks) for name in ("tasks", "new", "changed", "gone")]
-    console.text(_line(f"{result.weeks[0].week.label} - {result.weeks[-1].week.label}", *sums))
-
-
-def _line(label: str, tasks: int, new: int, changed: int, gone: int) -> str:
-    closed = ngettext("{n} closed task", "{n} closed tasks", tasks).format(n=tasks)
-    return _("{weeks}: {tasks} (new {new}, changed {changed}, gone {gone})").format(
-        weeks=label, tasks=closed, new=new, changed=changed, gone=gone
-    )
+def print_weeks(result: Result) -> None:
+    """Print a line per week, or one for many of them."""
+    parts = [[one] for one in result.weeks] if len(result.weeks) <= MOST_LINES else [result.weeks]
+    for weeks in parts:
+        label = weeks[0].week.label if len(weeks) == 1 else f"{weeks[0].week.label} - {weeks[-1].week.label}"
+        tasks = sum(one.tasks for one in weeks)
+        line = _("{weeks}: {tasks} (new {new}, changed {changed}, gone {gone})").format(
+            weeks=label,
+            tasks=ngettext("{n} closed task", "{n} closed tasks", tasks).format(n=tasks),
+            new=sum(one.new for one in weeks),
+            changed=sum(one.changed for one in weeks),
+            gone=sum(one.gone for one in weeks),
+        )
+        console.print_text(line)

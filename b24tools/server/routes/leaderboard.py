@@ -138,7 +138,7 @@ class Page:
     def answer(self, period: periods.Period, by: str, theme: str, setup: dict[str, Any]) -> Response:
         """The page in the language in use; `setup` is what its script is told."""
         by_hours = by == leaderboard.HOURS
-        days = leaderboard_text.period_words(period)
+        days = leaderboard_text.describe_period(period)
         content = self._form.substitute(
             language=pgettext("language code", "en"),
             theme=theme,
@@ -183,7 +183,7 @@ def words(period: periods.Period, now: datetime) -> dict[str, Any]:
         "tasks": {name: ngettext("{n} task", "{n} tasks", n) for name, n in PLURALS.items()},
         "mark": pgettext("decimal mark", "."),
         "new": pgettext("movement", "new"),
-        "nobody": leaderboard_text.nobody(empty, now),
+        "nobody": leaderboard_text.describe_empty(empty, now),
         "no_data": _("No data yet. The first snapshot will bring them."),
         "incomplete": _("Incomplete: part of this period was never collected."),
         "away": _("The server is away since {moment}"),
