@@ -17,7 +17,8 @@ from b24tools.core import config, errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.onec.order import Order
 from b24tools.scheduling.calendar_file import OwnDays
-from b24tools.store.inspection import Looked, Reader
+from b24tools.store import Store
+from b24tools.store.inspection import Looked
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
@@ -109,7 +110,7 @@ class Examination:
 
     looked: Looked | None = None
     database_error: errors.ConfigError | None = None
-    database: Reader | None = None
+    database: Store | None = None
     mode: str = "polling"
     excluded: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
@@ -121,7 +122,7 @@ class Examination:
         self.now = self.asked_at = self.answered_at = self.clock()
 
     @property
-    def store(self) -> Reader:
+    def store(self) -> Store:
         """The database, where it could be opened."""
         if self.database is None:
             raise NotLookedAt
