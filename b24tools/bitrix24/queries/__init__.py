@@ -1,7 +1,14 @@
 """What b24tools asks the portal: each request and the reader of its answer in one place."""
 
-from b24tools.bitrix24.queries.disk import add_folder, attached_file, children, common_storage, storages, upload_file
-from b24tools.bitrix24.queries.groups import Project, create_group, groups_named, may_create_tasks, projects
+from b24tools.bitrix24.queries.disk import add_folder, attached_file, children, common_storage, upload_file
+from b24tools.bitrix24.queries.groups import (
+    Project,
+    create_group,
+    groups_named,
+    may_create_tasks,
+    project_dates,
+    projects,
+)
 from b24tools.bitrix24.queries.tasks import (
     CLOSED_SELECT,
     FOREIGN_KEY,
@@ -16,8 +23,8 @@ from b24tools.bitrix24.queries.tasks import (
     defer_task,
     delete_task,
     foreign_key,
-    history,
     listed_chat,
+    mandatory_fields,
     newest_tasks,
     open_work_count,
     open_work_of,
@@ -31,7 +38,6 @@ from b24tools.bitrix24.queries.tasks import (
     tasks_as_closed,
     tasks_by_id,
     tasks_by_key,
-    tasks_called,
     tasks_titled,
     update_task,
 )
@@ -75,8 +81,8 @@ __all__ = [
     "everybody",
     "foreign_key",
     "groups_named",
-    "history",
     "listed_chat",
+    "mandatory_fields",
     "may_create_tasks",
     "newest_tasks",
     "open_work_count",
@@ -86,6 +92,7 @@ __all__ = [
     "people_by_surname",
     "people_of",
     "profile",
+    "project_dates",
     "projects",
     "read_departments",
     "read_people",
@@ -95,7 +102,6 @@ __all__ = [
     "schedule",
     "scopes",
     "server_time",
-    "storages",
     "task",
     "task_history",
     "task_row",
@@ -103,7 +109,6 @@ __all__ = [
     "tasks_as_closed",
     "tasks_by_id",
     "tasks_by_key",
-    "tasks_called",
     "tasks_titled",
     "update_task",
     "upload_file",

@@ -47,7 +47,7 @@ def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
     return {"FILTER": {"ACTIVE": "Y", "UF_DEPARTMENT": list(department_ids)}, "select": [*PEOPLE_SELECT, *more]}
 
 
-def people_by_id(user_ids: Sequence[int], *more: str) -> Query[list[Person]]:
+def people_by_id(user_ids: Sequence[int | str], *more: str) -> Query[list[Person]]:
     """These people, dismissed ones too. `more`: as in `people_of`."""
     return _people({"ID": list(user_ids)}, *more)
 
