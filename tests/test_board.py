@@ -13,7 +13,7 @@ import pytest
 
 from b24tools import context
 from b24tools.sandbox import demo_company
-from b24tools.server.middleware import Access
+from b24tools.server.auth import Access
 from b24tools.server.routes import leaderboard
 from tests import closed
 from tests.serving import BOARD, SERVE, Served, serving
@@ -77,10 +77,9 @@ def test_only_its_own_script_and_style_may_run(filled: Served) -> None:
 
 def test_nothing_in_the_setup_ends_its_element() -> None:
     """Whatever the words hold."""
-    page = leaderboard.Page()
     told = {"words": {"new": "</script><script>alert(1)</script><!--"}}
 
-    content = bytes(page.answer(closed.THIS, "tasks", "auto", told).body).decode()
+    content = bytes(leaderboard.render_board(closed.THIS, "tasks", "auto", told).body).decode()
 
     assert told == setup_of(content)
     assert 2 == content.count("</script>")

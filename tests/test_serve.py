@@ -184,7 +184,7 @@ def running_bare(shop: Shop) -> Iterator[tuple[subprocess.Popen[str], list[str]]
 
 def test_commands_without_http_do_not_load_it() -> None:
     """The web framework is loaded by `serve` alone."""
-    code = "import sys, b24tools.cli, b24tools.cli_leaderboard; print({'fastapi', 'uvicorn'} & set(sys.modules))"
+    code = "import sys, b24tools.cli.app, b24tools.cli.leaderboard; print({'fastapi', 'uvicorn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "set()\n" == done.stdout

@@ -18,7 +18,7 @@ from b24tools import context
 from b24tools.core import locks
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.server import app
+from b24tools.server.routes import orders
 from tests.plant import Clock
 from tests.serving import Served, as_bytes, head, order, raw, serving, wait_until
 
@@ -180,7 +180,7 @@ def test_more_orders_at_once_than_there_are_threads_for_come_again(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before their bodies are read."""
-    monkeypatch.setattr(app, "MOST_ORDERS", 0)
+    monkeypatch.setattr(orders, "ORDERS_AT_ONCE", 0)
 
     answer = served.client.post("/", content=as_bytes(order()))
 

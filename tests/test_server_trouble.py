@@ -14,9 +14,8 @@ import httpx
 import pytest
 
 from b24tools import context
-from b24tools.cli import serve
 from b24tools.sandbox import demo_company
-from b24tools.server import event_queue
+from b24tools.server import run
 from b24tools.store import database
 from tests.serving import FORM, Served, as_bytes, event_body, head, order, serving, wait_until
 
@@ -25,9 +24,8 @@ FULL = "the database b24tools.db cannot be used: database or disk is full. B24_D
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """The service of the plant, with less patience than usual."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+def served(tmp_path: Path) -> Iterator[Served]:
+    """The service of the plant."""
     with serving(demo_company.build(context.now), tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
         yield opened
 
@@ -60,7 +58,6 @@ def test_events_wait_for_a_database_that_is_held(served: Served) -> None:
 def test_what_is_held_for_too_long_is_to_be_tried_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """503, whatever was asked for; what only reads goes on."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(event_queue, "PATIENCE_S", 0.1)
     with (
         serving(demo_company.build(context.now), tmp_path / "data", B24_RETRY_SECONDS=0) as served,
         closing(hold(served)),
@@ -97,7 +94,7 @@ def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPat
 
 def test_who_never_ends_the_head_of_a_request_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However busily; who is being answered is not."""
-    monkeypatch.setattr(serve, "HEAD_S", 0.2)
+    monkeypatch.setattr(run, "HEAD_S", 0.2)
     with serving(demo_company.build(context.now), tmp_path / "data") as served:
         silent, busy, second = (socket.create_connection(("127.0.0.1", served.port), timeout=10) for _one in range(3))
         with silent, busy, second:

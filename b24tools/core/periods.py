@@ -13,6 +13,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 
 WEEK, MONTH = "week", "month"
+LAST = "last"
 _FORM = re.compile(r"([12]\d{3})-(?:[Ww](\d{1,2})|(\d{1,2}))")  # far from the ends of Python's calendar
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -90,6 +91,14 @@ def containing(day: date, kind: str, zone: ZoneInfo) -> Period:
 def week_of(moment: datetime, zone: ZoneInfo) -> Period:
     """The week a moment falls into, by the zone's wall clock."""
     return containing(moment.astimezone(zone).date(), WEEK, zone)
+
+
+def choose(text: str | None, kind: str, zone: ZoneInfo, now: datetime) -> Period:
+    """Find the period that is meant: the current one without a text, the one before for `last`. Raises ConfigError."""
+    current = containing(now.astimezone(zone).date(), kind, zone)
+    if text is None:
+        return current
+    return current.before if text.strip().lower() == LAST else parse(text, zone)
 
 
 def parse(text: str, zone: ZoneInfo) -> Period:

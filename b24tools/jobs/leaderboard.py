@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
 from b24tools.core.periods import Period
-from b24tools.store.leaderboard import Tallies, Tally, Window
+from b24tools.store.leaderboard import Tallies, Tally, Window, open_tallies
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
@@ -81,6 +82,16 @@ class _Entry:
         if self.members is None:
             return value
         return round(value / self.members, 2) if self.members else None
+
+
+def read_board(
+    database: Path, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
+) -> Board:
+    """Rank a period from a database file; where nothing was ever collected the board is empty. Raises ConfigError."""
+    with open_tallies(database) as source:
+        if source is None:
+            return no_data(period, by=by, teams=teams)
+        return board(source, period, now=now, by=by, teams=teams, top=top)
 
 
 def board(

@@ -1,47 +1,19 @@
-"""`/docs`: the description of the endpoints, readable without internet."""
+"""`/openapi.json`: the endpoints with the order's Russian keys, their refusals, and the token."""
 
 from __future__ import annotations
 
-import html
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.openapi.utils import get_openapi
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi import FastAPI
 from pydantic import BaseModel
 
 from b24tools import __version__
 from b24tools.core.i18n import _
-from b24tools.onec import order as onec_order
+from b24tools.onec import order
+from b24tools.server.auth import OPEN_PATHS
+from b24tools.server.responses import Reply
 
-PAGE = """<!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" type="image/png" href="{folder}favicon-32x32.png">
-<link rel="stylesheet" href="{folder}swagger-ui.css"></head>
-<body><div id="page"></div>
-<script src="{folder}swagger-ui-bundle.js"></script><script src="{folder}start.js"></script></body></html>
-"""
-START = """SwaggerUIBundle({
-  // without the name and password that may stand in the address: fetch() refuses those
-  url: location.origin + location.pathname.replace(/\\/docs\\/*$/, "/openapi.json"),
-  dom_id: "#page", deepLinking: true, docExpansion: "list", validatorUrl: null,
-  defaultModelsExpandDepth: 2, presets: [SwaggerUIBundle.presets.apis], layout: "BaseLayout",
-});
-"""
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-ASSETS = {
-    "swagger-ui.css": "text/css",
-    "swagger-ui-bundle.js": "text/javascript",
-    "favicon-32x32.png": "image/png",
-}
-DAY_S = 86_400
-GROUPS = {"/": "1C", "/plan": "1C", "/webhook": "Bitrix24"}  # the headings; the rest is b24tools' own
+FORM_EXAMPLE = "event=ONTASKUPDATE&data%5BFIELDS_AFTER%5D%5BID%5D=2536&ts=1769071218&auth%5Bapplication_token%5D=..."
 
 
 class Message(BaseModel):
@@ -58,7 +30,7 @@ class Problem(BaseModel):
 
 
 class Received(BaseModel):
-    """What became of an event: accepted, ignored_by_mode or event_ignored."""
+    """What happens with an event: accepted, ignored_by_mode or event_ignored."""
 
     status: str
 
@@ -78,108 +50,73 @@ class Health(BaseModel):
     oldest_event_age_s: int | None
 
 
-def add_pages(api: FastAPI) -> None:
-    """The page and what it is made of."""
-    folder = Path(str(resources.files("fastapi_swagger") / "resources"))
-    kept = {"Cache-Control": f"private, max-age={DAY_S}"}
+class Api(FastAPI):
+    """FastAPI with our answers and our description."""
 
-    @api.get("/docs", include_in_schema=False)
-    def page(request: Request) -> Response:
-        beside = "" if request.scope["raw_path"].endswith(b"/") else "docs/"  # a browser counts from the last slash
-        content = PAGE.format(title=html.escape(api.title), folder=beside)
-        return HTMLResponse(content, headers={"Content-Security-Policy": POLICY})
+    def __init__(self, *, with_token: bool) -> None:
+        super().__init__(
+            title="b24tools",
+            version=__version__,
+            description=_("Orders from 1C become tasks in Bitrix24; closed tasks become a leaderboard."),
+            default_response_class=Reply,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
+        self._with_token = with_token
 
-    @api.get("/docs/start.js", include_in_schema=False)
-    def start() -> Response:
-        return Response(START, media_type="text/javascript")
-
-    @api.get("/docs/{name}", include_in_schema=False)
-    def asset(name: str) -> Response:
-        if name not in ASSETS:
-            return Response(status_code=404)
-        return FileResponse(folder / name, media_type=ASSETS[name], headers=kept)
-
-
-def describe(api: FastAPI, *, with_token: bool) -> None:
-    """Let `/openapi.json` tell of the order with its Russian keys, and of the token. Called when all is added."""
-    schema = _schema(api, with_token=with_token)
-    api.openapi = lambda: schema  # type: ignore[method-assign]  # FastAPI's own way to extend it
-
-
-def _schema(api: FastAPI, *, with_token: bool) -> dict[str, Any]:
-    schema = get_openapi(
-        title=api.title, version=__version__, description=api.description, routes=api.routes, summary=api.summary
-    )
-    order = onec_order.Order.model_json_schema(ref_template="#/components/schemas/{model}")
-    parts = schema.setdefault("components", {}).setdefault("schemas", {})
-    parts |= order.pop("$defs", {})
-    parts["Order"] = order
-    parts["Problem"] = Problem.model_json_schema()
-    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of a refusal, which is not ours
-        parts.pop(name, None)
-    for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            operation["tags"] = [GROUPS.get(path, "b24tools")]
-            if "HTTPValidationError" in str(operation["responses"].get("422")):
-                del operation["responses"]["422"]
-    if with_token:
-        schema["components"]["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer"},
-            "basic": {"type": "http", "scheme": "basic", "description": _("The token is the password.")},
-        }
-        schema["security"] = [{"bearer": []}, {"basic": []}]
-        for path in ("/ping/", "/healthz", "/webhook"):
-            for operation in schema["paths"][path].values():
-                operation["security"] = []
-    return schema
+    def openapi(self) -> dict[str, Any]:
+        """Describe the endpoints, once; add what FastAPI cannot see: an order is read from any bytes."""
+        if self.openapi_schema:
+            return self.openapi_schema
+        schema = super().openapi()
+        components = schema["components"]
+        model = order.Order.model_json_schema(ref_template="#/components/schemas/{model}")
+        components["schemas"] |= model.pop("$defs", {}) | {"Order": model}
+        if self._with_token:
+            components["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": _("The token is the password.")},
+            }
+            schema["security"] = [{"bearer": []}, {"basic": []}]
+            for path in OPEN_PATHS:
+                for operation in schema["paths"][path].values():
+                    operation["security"] = []
+        return schema
 
 
 def order_body() -> dict[str, Any]:
-    """An order or a list of orders, for `openapi_extra`."""
+    """Describe an order or a list of orders, for `openapi_extra`."""
     reference = {"$ref": "#/components/schemas/Order"}
-    example = onec_order.Order.model_json_schema()["examples"][0]
-    return {
-        "requestBody": {
-            "required": True,
-            "description": _("An order or a list of orders, up to 64 MiB; Content-Type does not matter."),
-            "content": {
-                "application/json": {
-                    "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
-                    "example": example,
-                }
-            },
-        }
+    content = {
+        "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
+        "example": order.Order.model_json_schema()["examples"][0],
     }
+    description = _("An order or a list of orders, up to 64 MiB; Content-Type does not matter.")
+    return _body({"application/json": content}, description=description)
 
 
 def event_body() -> dict[str, Any]:
-    """Bitrix24's own form, for `openapi_extra`."""
-    event = {
-        "type": "object",
-        "properties": {"event": {"type": "string"}, "data": {"type": "object"}, "auth": {"type": "object"}},
-        "required": ["event", "data", "auth"],
-    }
-    form = "event=ONTASKUPDATE&data%5BFIELDS_AFTER%5D%5BID%5D=2536&ts=1769071218&auth%5Bapplication_token%5D=..."
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/x-www-form-urlencoded": {"schema": event, "example": form},
-                "application/json": {"schema": event},
-            },
-        }
-    }
+    """Describe Bitrix24's own form, for `openapi_extra`."""
+    parts = {"event": {"type": "string"}, "data": {"type": "object"}, "auth": {"type": "object"}}
+    schema = {"type": "object", "properties": parts, "required": list(parts)}
+    form = {"schema": schema, "example": FORM_EXAMPLE}
+    return _body({"application/x-www-form-urlencoded": form, "application/json": {"schema": schema}})
 
 
 def setting_body() -> dict[str, Any]:
-    """A key and a value, for `openapi_extra`."""
+    """Describe a key and a value, for `openapi_extra`."""
     example = {"key": "producer_mode", "value": "webhook"}
-    content = {"schema": {"$ref": "#/components/schemas/Setting"}, "example": example}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+    schema = {"$ref": "#/components/schemas/Setting"}
+    return _body({"application/json": {"schema": schema, "example": example}})
 
 
-def answers(model: Any, *refusals: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """What is answered when all is well, and the refusals that there are; for `responses`."""
+def _body(content: dict[str, Any], **more: str) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content, **more}}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe these refusals, for `responses`."""
     words = {
         400: _("The body cannot be read."),
         401: _("A token is needed."),
@@ -190,9 +127,4 @@ def answers(model: Any, *refusals: int, status: int = 200) -> dict[int | str, di
         500: _("Something failed; the text says what was done and what was not."),
         503: _("Try later: Retry-After says when. Sending the same again is safe."),
     }
-    # named by hand: FastAPI would take the type of the page for that of its refusals
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    problems: dict[int | str, dict[str, Any]] = {
-        number: {"description": words[number], "content": content} for number in refusals
-    }
-    return {status: {"model": model, "description": _("Done.")}} | problems
+    return {status: {"model": Problem, "description": words[status]} for status in statuses}

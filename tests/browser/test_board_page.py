@@ -14,7 +14,7 @@ import pytest
 from b24tools import context
 from b24tools.core import i18n, periods
 from b24tools.sandbox import demo_company
-from b24tools.server.middleware import Access
+from b24tools.server.auth import Access
 from b24tools.store import database
 from tests import closed
 from tests.browser.chromium import Browser, Page

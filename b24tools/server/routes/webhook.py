@@ -1,0 +1,39 @@
+"""`POST /webhook`: what Bitrix24 sends when a task changes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+
+from b24tools.core.i18n import _
+from b24tools.jobs.events import process
+from b24tools.server import openapi
+from b24tools.server.auth import outgoing_tokens
+from b24tools.server.services import Services, SmallBody
+
+
+def add_routes(api: FastAPI, services: Services) -> None:
+    """Add the endpoint."""
+    tokens = outgoing_tokens(services.session.settings)
+    turn = asyncio.Lock()
+
+    def save(body: bytes, content_type: str) -> str:
+        with services.open_store() as store:
+            return process.receive(store, body, content_type, tokens, services.now()).status
+
+    @api.post(
+        "/webhook",
+        status_code=202,
+        tags=["Bitrix24"],
+        summary=_("Bitrix24's outgoing webhook"),
+        openapi_extra=openapi.event_body(),
+        responses=openapi.problems(400, 403, 413, 422, 500, 503),
+    )
+    async def receive_event(request: Request, body: SmallBody) -> openapi.Received:
+        """Answer when the event is on the disk."""
+        async with turn:  # SQLite lets one write at a time: whoever waits here keeps no thread from the others
+            status = await run_in_threadpool(save, body, request.headers.get("content-type", ""))
+        services.wake_worker()
+        return openapi.Received(status=status)
