@@ -18,9 +18,9 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware
-from b24tools.server.openapi import Api
+from b24tools.server.openapi import Api, add_docs
 from b24tools.server.responses import Reply, reply_error
-from b24tools.server.routes import docs, health, leaderboard, orders, settings, webhook
+from b24tools.server.routes import health, leaderboard, orders, settings, webhook
 from b24tools.server.services import Services
 
 _log = logging.getLogger("b24tools.serve")
@@ -29,8 +29,9 @@ _log = logging.getLogger("b24tools.serve")
 def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
     api = Api(with_token=bool(access.token))
-    for routes in (orders, webhook, health, settings, leaderboard, docs):
+    for routes in (orders, webhook, health, settings, leaderboard):
         routes.add_routes(api, services)
+    add_docs(api)
     _add_error_handlers(api, services)
     api.add_middleware(AuthMiddleware, access)
     if access.origins:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi.requests import HTTPConnection
 from pydantic import SecretStr
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from b24tools.core import config
 from b24tools.core.i18n import _
 from b24tools.server.responses import Reply
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN_PATHS = frozenset({"/ping/", "/healthz", "/webhook"})
 BOARD_PATHS = frozenset({"/board", "/leaderboard"})
@@ -106,10 +103,8 @@ def read_token(header: str) -> str:
     if scheme.lower() == "bearer":
         return value.strip()
     if scheme.lower() == "basic":
-        try:
+        with suppress(ValueError):
             return base64.b64decode(value.strip(), validate=True).decode("utf-8", "replace").partition(":")[2]
-        except (binascii.Error, ValueError):
-            return ""
     return ""
 
 
@@ -126,12 +121,8 @@ def _is_this_machine(host: str, own: str) -> bool:
     """
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return False
-    if name in ("", "localhost", own.lower()) or name.endswith(".localhost"):
-        return True
-    try:
-        ipaddress.ip_address(name)
+        if name not in ("", "localhost", own.lower()) and not name.endswith(".localhost"):
+            ipaddress.ip_address(name)
     except ValueError:
         return False
     return True

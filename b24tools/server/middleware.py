@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from b24tools.core.i18n import _, os_reason
 from b24tools.server.responses import Reply
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HUNG_UP = 499  # nginx's word for a client that did not wait
 PATH_LENGTH = 200
@@ -46,6 +43,8 @@ class AccessLogMiddleware:
                 headers = MutableHeaders(scope=message)
                 for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
+                if headers.get("Content-Type") == "application/json":
+                    headers["Content-Type"] += "; charset=utf-8"  # PowerShell would take it for Latin-1
                 if "expect" in Headers(scope=scope):
                     # who waits to be asked for the body was perhaps not asked: what comes next may be anything
                     headers["Connection"] = "close"

@@ -1,11 +1,17 @@
-"""`/openapi.json`: the endpoints with the order's Russian keys, their refusals, and the token."""
+"""`/openapi.json` and `/docs`: the endpoints with the order's Russian keys, on a page that needs no internet."""
 
 from __future__ import annotations
 
-from typing import Any
+import html
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Annotated, Any
 
-from fastapi import FastAPI
-from pydantic import BaseModel
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse
+from pydantic import BaseModel, Field
+from pydantic.alias_generators import to_camel
 
 from b24tools import __version__
 from b24tools.core.i18n import _
@@ -13,7 +19,19 @@ from b24tools.onec import order
 from b24tools.server.auth import OPEN_PATHS
 from b24tools.server.responses import Reply
 
-FORM_EXAMPLE = "event=ONTASKUPDATE&data%5BFIELDS_AFTER%5D%5BID%5D=2536&ts=1769071218&auth%5Bapplication_token%5D=..."
+PAGES = Path(__file__).parent / "pages"
+SWAGGER = Path(str(resources.files("fastapi_swagger") / "resources"))
+ASSETS = {
+    "swagger-ui.css": (SWAGGER, "text/css"),
+    "swagger-ui-bundle.js": (SWAGGER, "text/javascript"),
+    "favicon-32x32.png": (SWAGGER, "image/png"),
+    "start.js": (PAGES, "text/javascript"),
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+DAY_S = 86_400
 
 
 class Message(BaseModel):
@@ -39,7 +57,7 @@ class Setting(BaseModel):
     """A setting that may change while b24tools runs."""
 
     key: str
-    value: str
+    value: Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
 class Health(BaseModel):
@@ -59,6 +77,7 @@ class Api(FastAPI):
             version=__version__,
             description=_("Orders from 1C become tasks in Bitrix24; closed tasks become a leaderboard."),
             default_response_class=Reply,
+            generate_unique_id_function=lambda route: to_camel(route.name),
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
@@ -79,44 +98,39 @@ class Api(FastAPI):
                 "basic": {"type": "http", "scheme": "basic", "description": _("The token is the password.")},
             }
             schema["security"] = [{"bearer": []}, {"basic": []}]
-            for path in OPEN_PATHS:
-                for operation in schema["paths"][path].values():
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                operation.setdefault("tags", ["b24tools"])
+                if path in OPEN_PATHS:
                     operation["security"] = []
         return schema
 
 
-def order_body() -> dict[str, Any]:
-    """Describe an order or a list of orders, for `openapi_extra`."""
-    reference = {"$ref": "#/components/schemas/Order"}
-    content = {
-        "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
-        "example": order.Order.model_json_schema()["examples"][0],
-    }
-    description = _("An order or a list of orders, up to 64 MiB; Content-Type does not matter.")
-    return _body({"application/json": content}, description=description)
+def add_docs(api: FastAPI) -> None:
+    """Add the page and what it is made of."""
+
+    @api.get("/docs", include_in_schema=False)
+    def read_page(request: Request) -> HTMLResponse:
+        page = Template((PAGES / "docs.html").read_text(encoding="utf-8"))
+        beside = "" if request.scope["raw_path"].endswith(b"/") else "docs/"  # a browser counts from the last slash
+        content = page.substitute(title=html.escape(api.title), folder=beside)
+        return HTMLResponse(content, headers={"Content-Security-Policy": POLICY})
+
+    @api.get("/docs/{name}", include_in_schema=False)
+    def read_asset(name: str) -> FileResponse:
+        if name not in ASSETS:
+            raise HTTPException(404)
+        folder, kind = ASSETS[name]
+        return FileResponse(folder / name, media_type=kind, headers={"Cache-Control": f"private, max-age={DAY_S}"})
 
 
-def event_body() -> dict[str, Any]:
-    """Describe Bitrix24's own form, for `openapi_extra`."""
-    parts = {"event": {"type": "string"}, "data": {"type": "object"}, "auth": {"type": "object"}}
-    schema = {"type": "object", "properties": parts, "required": list(parts)}
-    form = {"schema": schema, "example": FORM_EXAMPLE}
-    return _body({"application/x-www-form-urlencoded": form, "application/json": {"schema": schema}})
-
-
-def setting_body() -> dict[str, Any]:
-    """Describe a key and a value, for `openapi_extra`."""
-    example = {"key": "producer_mode", "value": "webhook"}
-    schema = {"$ref": "#/components/schemas/Setting"}
-    return _body({"application/json": {"schema": schema, "example": example}})
-
-
-def _body(content: dict[str, Any], **more: str) -> dict[str, Any]:
+def describe_body(content: dict[str, Any], **more: str) -> dict[str, Any]:
+    """Describe a body that FastAPI does not read itself, by its Content-Type; for `openapi_extra`."""
     return {"requestBody": {"required": True, "content": content, **more}}
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe these refusals, for `responses`."""
+def describe_answers(*refusals: int, done: int = 200) -> dict[int | str, dict[str, Any]]:
+    """Describe what is answered when all is well, and these refusals; for `responses`."""
     words = {
         400: _("The body cannot be read."),
         401: _("A token is needed."),
@@ -127,4 +141,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         500: _("Something failed; the text says what was done and what was not."),
         503: _("Try later: Retry-After says when. Sending the same again is safe."),
     }
-    return {status: {"model": Problem, "description": words[status]} for status in statuses}
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": words[status]} for status in refusals
+    }
+    return {done: {"description": _("Done.")}} | problems

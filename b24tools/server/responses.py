@@ -1,4 +1,4 @@
-"""What goes back over HTTP: JSON that names its UTF-8, and errors as answers."""
+"""What goes back over HTTP: JSON, and errors as answers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ LONGEST_RETRY_S = 3600
 
 
 class Reply(JSONResponse):
-    """JSON in UTF-8, which says so: PowerShell would take it for Latin-1."""
-
-    media_type = "application/json; charset=utf-8"
+    """JSON in UTF-8."""
 
     def render(self, content: Any) -> bytes:
         """Write it as people can read it; half a surrogate pair, which is no text, becomes a question mark."""

@@ -45,8 +45,10 @@ def serve(
         write_log(settings.data_dir, list_secrets(settings), level) as log,
         open_app(context.Session(settings, _log.info, session.transport), access) as app,
     ):
-        for remark in list_remarks(settings):
-            say(remark)
+        if settings.webhook_url is None:
+            say(_("BITRIX_WEBHOOK_URL is not set: orders cannot be taken."))
+        if settings.outgoing_token is None:
+            say(_("BITRIX_OUTGOING_TOKEN is not set: the portal's events are refused."))
         address, bound_port = listener.getsockname()[:2]
         name = f"[{address}]" if ":" in address else address
         say(
@@ -138,9 +140,10 @@ class Connection(H11Protocol):
 
 
 def choose_access(settings: config.Settings, host: str, *, no_auth: bool) -> Access:
-    """Choose who may come in. Raises ConfigError rather than leave the portal open to a network."""
+    """Choose who may come in. Raises ConfigError rather than leave it open to a network."""
     token = reveal(settings.serve_token)
-    local = is_loopback(host)
+    addresses = [str(found[4][0]).partition("%")[0] for found in _look_up(host, 0)]
+    local = all(ipaddress.ip_address(address).is_loopback for address in addresses)
     if no_auth:
         return Access(origins=settings.cors_origins)
     if not token and not local:
@@ -149,11 +152,6 @@ def choose_access(settings: config.Settings, host: str, *, no_auth: bool) -> Acc
             _("Set it to a long random word, which callers must send; or leave out --host; or say --no-auth."),
         )
     return Access(token, reveal(settings.board_token), settings.cors_origins, host if local else "")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches it. Raises ConfigError for a name that leads nowhere."""
-    return all(ipaddress.ip_address(str(found[4][0]).partition("%")[0]).is_loopback for found in _look_up(host, 0))
 
 
 @contextmanager
@@ -183,16 +181,6 @@ def _look_up(host: str, port: int) -> list[Any]:
             _("--host {host}: there is no such address").format(host=host),
             _("127.0.0.1 is this machine only, 0.0.0.0 its whole network."),
         ) from None
-
-
-def list_remarks(settings: config.Settings) -> list[str]:
-    """List what will not work, to be said at the start."""
-    remarks = []
-    if settings.webhook_url is None:
-        remarks.append(_("BITRIX_WEBHOOK_URL is not set: orders cannot be taken."))
-    if settings.outgoing_token is None:
-        remarks.append(_("BITRIX_OUTGOING_TOKEN is not set: the portal's events are refused."))
-    return remarks
 
 
 def list_secrets(settings: config.Settings) -> list[str]:

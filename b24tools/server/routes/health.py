@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from b24tools.core import clock
 from b24tools.core.i18n import _
@@ -25,10 +25,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.get(
         "/healthz",
         summary=_("How old the last snapshot and the oldest unprocessed event are; 503 when too old"),
-        response_model=Health,
         responses={503: {"model": Health}},
     )
-    def read_health() -> Reply:
+    def read_health(response: Response) -> Health:
         now = services.now()
         with services.open_store() as store:
             last = store.last_complete_run(now)
@@ -39,8 +38,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
         event_s = _age_s(clock.known_moment(oldest, now), now)
         is_unknown = is_unknown or (oldest is not None and event_s is None)
         is_stale = is_unknown or (snapshot_s or 0) > limit_s or (event_s or 0) > OLDEST_EVENT_S
-        health = Health(status="stale" if is_stale else "ok", snapshot_age_s=snapshot_s, oldest_event_age_s=event_s)
-        return Reply(health.model_dump(), 503 if is_stale else 200)
+        if is_stale:
+            response.status_code = 503
+        status = "stale" if is_stale else "ok"
+        return Health(status=status, snapshot_age_s=snapshot_s, oldest_event_age_s=event_s)
 
 
 def _age_s(moment: datetime | None, now: datetime) -> int | None:

@@ -30,6 +30,16 @@ def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoints."""
     session = services.session
     zone = session.settings.zone
+    reference = {"$ref": "#/components/schemas/Order"}
+    body = openapi.describe_body(
+        {
+            "application/json": {
+                "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
+                "example": Order.model_json_schema()["examples"][0],
+            }
+        },
+        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter."),
+    )
     under_way = 0
     writing = threading.Lock()
 
@@ -51,9 +61,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         tags=["1C"],
         dependencies=[Depends(take_place)],
         summary=_("An order from 1C, or a list of them, becomes tasks"),
-        openapi_extra=openapi.order_body(),
+        openapi_extra=body,
         response_model=openapi.Message,
-        responses=openapi.problems(401, 403, 413, 422, 500, 503),
+        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
     )
     def send_order(
         body: OrderBody,
@@ -74,9 +84,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         tags=["1C"],
         dependencies=[Depends(take_place)],
         summary=_("The same order planned; nothing is written"),
-        openapi_extra=openapi.order_body(),
+        openapi_extra=body,
         response_model=list[dict[str, Any]],
-        responses=openapi.problems(401, 403, 413, 422, 500, 503),
+        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
     )
     def plan_order(body: OrderBody) -> Reply:
         return Reply(render_assign.data(_assign(session, read_orders(body, zone), dry_run=True), zone))

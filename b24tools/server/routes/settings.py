@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from fastapi import FastAPI, HTTPException
+from pydantic import ValidationError
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -14,17 +13,19 @@ from b24tools.server.responses import describe
 from b24tools.server.services import Services, SmallBody
 
 KEYS = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h")
+EXAMPLE = {"key": "producer_mode", "value": "webhook"}
+BODY = {"application/json": {"schema": {"$ref": "#/components/schemas/Setting"}, "example": EXAMPLE}}
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoints."""
 
-    @api.get("/configs", summary=_("The running settings"), responses=openapi.problems(401))
+    @api.get("/configs", summary=_("The running settings"), responses=openapi.describe_answers(401))
     def list_settings() -> list[Setting]:
         with services.open_store() as store:
             return [Setting(key=key, value=store.setting(key)) for key in KEYS]
 
-    @api.get("/configs/{key}", summary=_("One of them"), responses=openapi.problems(401, 404, 422))
+    @api.get("/configs/{key}", summary=_("One of them"), responses=openapi.describe_answers(401, 404, 422))
     def read_setting(key: str) -> Setting:
         _check_known(key, 404)
         with services.open_store() as store:
@@ -33,35 +34,25 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.post(
         "/configs",
         summary=_("Set one; it holds at once, in every process"),
-        openapi_extra=openapi.setting_body(),
-        responses=openapi.problems(401, 403, 413, 422),
+        openapi_extra=openapi.describe_body(BODY),
+        responses=openapi.describe_answers(401, 403, 413, 422),
     )
     def set_setting(body: SmallBody) -> Setting:
-        key, value = _parse(body)
-        _check_known(key, 422)
+        try:
+            given = Setting.model_validate_json(body)  # whatever the Content-Type: curl's -d calls everything a form
+        except ValidationError:
+            example = '{"key": "...", "value": "..."}'
+            raise HTTPException(422, _("expected JSON like {example}").format(example=example)) from None
+        _check_known(given.key, 422)
         with services.open_store() as store:
             try:
-                store.save_setting(key, value, services.now())
+                store.save_setting(given.key, given.value, services.now())
             except errors.ConfigError as error:
                 raise HTTPException(422, describe(error)) from None
-            return Setting(key=key, value=store.setting(key))
+            return Setting(key=given.key, value=store.setting(given.key))
 
 
 def _check_known(key: str, status: int) -> None:
     if key not in KEYS:
         known = _("There are: {known}").format(known=", ".join(KEYS))
         raise HTTPException(status, _('there is no running setting "{key}"').format(key=key[:50]) + f". {known}")
-
-
-def _parse(body: bytes) -> tuple[str, str]:
-    """Read key and value, whatever the Content-Type: curl's -d calls everything a form."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        data = None
-    key, value = (data.get("key"), data.get("value")) if isinstance(data, dict) else (None, None)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(key, str) or not isinstance(value, str):
-        raise HTTPException(422, _("expected JSON like {example}").format(example='{"key": "...", "value": "..."}'))
-    return key, value

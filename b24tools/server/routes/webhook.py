@@ -13,6 +13,17 @@ from b24tools.server import openapi
 from b24tools.server.auth import outgoing_tokens
 from b24tools.server.services import Services, SmallBody
 
+EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "object"}, "auth": {"type": "object"}},
+    "required": ["event", "data", "auth"],
+}
+FORM = "event=ONTASKUPDATE&data%5BFIELDS_AFTER%5D%5BID%5D=2536&ts=1769071218&auth%5Bapplication_token%5D=..."
+BODY = {
+    "application/x-www-form-urlencoded": {"schema": EVENT, "example": FORM},
+    "application/json": {"schema": EVENT},
+}
+
 
 def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoint."""
@@ -28,11 +39,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
         status_code=202,
         tags=["Bitrix24"],
         summary=_("Bitrix24's outgoing webhook"),
-        openapi_extra=openapi.event_body(),
-        responses=openapi.problems(400, 403, 413, 422, 500, 503),
+        openapi_extra=openapi.describe_body(BODY),
+        responses=openapi.describe_answers(400, 403, 413, 422, 500, 503, done=202),
     )
     async def receive_event(request: Request, body: SmallBody) -> openapi.Received:
-        """Answer when the event is on the disk."""
         async with turn:  # SQLite lets one write at a time: whoever waits here keeps no thread from the others
             status = await run_in_threadpool(save, body, request.headers.get("content-type", ""))
         services.wake_worker()
