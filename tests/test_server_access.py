@@ -139,6 +139,7 @@ def test_a_large_body_without_the_token_is_not_read(guarded: Served) -> None:
     answer = guarded.client.post("/", content=body)
 
     assert 401 == answer.status_code
+    assert 200 == guarded.client.get("/ping/").status_code  # over the same connection
     announced = raw(guarded.port, head("POST", "/", "Content-Length: 1000000000", "Expect: 100-continue"))
     assert announced.startswith(b"HTTP/1.1 401 ")
 
@@ -318,7 +319,7 @@ def test_the_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.M
     assert max(sizes.values()) < 1200  # the last line may stick out
 
 
-def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Before anything listens."""
     (tmp_path / "log.log").mkdir()
 
@@ -327,7 +328,7 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_told_once_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_named_once_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not with each line, and not with logging's own words, which repeat the line with its secrets."""
     log = logging.getLogger("b24tools.serve")
     with log_setup.write_log(tmp_path, [SERVE], -1) as path:

@@ -166,7 +166,7 @@ def test_a_portal_that_turns_busy_halfway_asks_to_come_again(served: Served) -> 
     assert ["Монтажник: 1Ц-00000100", "Сварщик: 1Ц-00000100"] == sorted(made(served))
 
 
-def test_another_run_that_holds_the_lock_is_waited_for_and_then_told(served: Served, clock: Clock) -> None:
+def test_another_run_that_holds_the_lock_is_waited_for_and_then_named(served: Served, clock: Clock) -> None:
     """503, nothing written."""
     with locks.hold(served.settings.data_dir, "assign", 0, clock):
         answer = served.client.post("/", content=as_bytes(order()))
@@ -187,8 +187,8 @@ def test_more_orders_at_once_than_there_are_threads_for_come_again(
     assert (503, {"detail": "0 orders are under way. Try again a little later."}) == (answer.status_code, answer.json())
 
 
-def test_a_refusal_of_the_portal_is_told(served: Served) -> None:
-    """500 with the mend."""
+def test_a_refusal_of_the_portal_is_passed_on(served: Served) -> None:
+    """500, and how to fix it."""
     served.portal.users[1].admin = False
 
     status, body = post(served, order())

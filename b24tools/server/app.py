@@ -33,7 +33,7 @@ def create_app(services: Services, access: Access) -> FastAPI:
         routes.add_routes(api, services)
     add_docs(api)
     _add_error_handlers(api, services)
-    api.add_middleware(AuthMiddleware, access)
+    api.add_middleware(AuthMiddleware, access=access)
     if access.origins:
         api.add_middleware(
             CORSMiddleware,

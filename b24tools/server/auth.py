@@ -62,7 +62,7 @@ class AuthMiddleware:
         if access.token:
             given = read_token(request.headers.get("authorization", ""))
             known = [access.token, *([access.board_token] if request.scope["path"] in BOARD_PATHS else [])]
-            if not any([is_same_token(given, token) for token in known]):  # all of them: time must tell nothing
+            if not any([is_same_token(given, token) for token in known]):  # compares all: time must give nothing away
                 return Reply({"detail": _("a token is needed: Bearer, or the password of HTTP Basic")}, 401, CHALLENGE)
         if request.scope["method"] not in SAFE_METHODS and not self._is_own_page(request):
             detail = _("pages of other sites may not call this; B24_CORS_ORIGINS names those that may")

@@ -56,7 +56,7 @@ class AccessLogMiddleware:
             await self._app(_tidy(scope), receive, send_safely)
         except ClientDisconnect:
             status = status or HUNG_UP
-        except Exception as error:  # noqa: BLE001 - the server's last resort: a bug is told in one line as well
+        except Exception as error:  # noqa: BLE001 - the server's last resort: a bug gets an answer, too
             _log.exception("%s %s", scope["method"], _path(scope))
             if not status:
                 await Reply({"detail": _describe_bug(error)}, 500)(scope, receive, send_safely)

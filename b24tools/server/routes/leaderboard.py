@@ -171,7 +171,7 @@ def list_words(period: periods.Period, now: datetime) -> dict[str, Any]:
         "tasks": {name: ngettext("{n} task", "{n} tasks", n) for name, n in PLURALS.items()},
         "mark": pgettext("decimal mark", "."),
         "new": pgettext("movement", "new"),
-        "nobody": leaderboard_text.nobody(empty, now),
+        "empty": leaderboard_text.nobody(empty, now),
         "no_data": _("No data yet. The first snapshot will bring them."),
         "incomplete": _("Incomplete: part of this period was never collected."),
         "away": _("The server is away since {moment}"),

@@ -43,7 +43,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses=openapi.describe_answers(400, 403, 413, 422, 500, 503, done=202),
     )
     async def receive_event(request: Request, body: SmallBody) -> openapi.Received:
-        async with turn:  # SQLite lets one write at a time: whoever waits here keeps no thread from the others
+        async with turn:  # SQLite lets one write at a time; who waits here takes no thread from the others
             status = await run_in_threadpool(save, body, request.headers.get("content-type", ""))
         services.wake_worker()
         return openapi.Received(status=status)
