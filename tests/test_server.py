@@ -40,6 +40,13 @@ def served(tmp_path: Path, clock: Clock) -> Iterator[Served]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One service for all that it refuses."""
+    with serving(demo_company.build(context.now), tmp_path_factory.mktemp("refusing")) as opened:
+        yield opened
+
+
 def seen(answer: httpx.Response) -> tuple[int, Any]:
     """Status and JSON."""
     return answer.status_code, answer.json()
@@ -112,13 +119,13 @@ def test_an_event_in_json_is_taken(served: Served) -> None:
     ],
     ids=["empty", "binary", "broken", "text", "token", "no token", "no id", "pairs", "depth", "size"],
 )
-def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(served: Served, body: bytes, status: int) -> None:
+def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(refusing: Served, body: bytes, status: int) -> None:
     """With a reason that does not repeat it."""
-    answer = served.client.post("/webhook", content=body, headers=FORM)
+    answer = refusing.client.post("/webhook", content=body, headers=FORM)
 
     assert (status, ["detail"]) == (answer.status_code, list(answer.json()))
     assert OUTGOING not in answer.text
-    assert [] == rows(served)
+    assert [] == rows(refusing)
 
 
 def test_without_a_token_in_the_settings_no_event_is_taken(tmp_path: Path, clock: Clock) -> None:

@@ -40,6 +40,9 @@ def serve(
     """Listen until SIGTERM or Ctrl+C. `level` (-1 to 2): how much of the log goes to stderr, too."""
     settings = session.settings
     access = choose_access(settings, host, no_auth=no_auth)
+    for kind in ("SIGTERM", "SIGBREAK"):  # uvicorn repeats the signal that stopped it to the handler it found
+        if hasattr(signal, kind):
+            signal.signal(getattr(signal, kind), signal.default_int_handler)
     with (
         listen(host, port) as listener,
         write_log(settings.data_dir, list_secrets(settings), level) as log,
@@ -51,17 +54,13 @@ def serve(
             say(_("BITRIX_OUTGOING_TOKEN is not set: the portal's events are refused."))
         address, bound_port = listener.getsockname()[:2]
         name = f"[{address}]" if ":" in address else address
-        say(
-            _("Listening on {url}; /docs describes it, the log is {log}. Ctrl+C stops it.").format(
-                url=f"http://{name}:{bound_port}", log=log
-            )
-        )
-        _log.info("listening on %s port %s", address, bound_port)
-        # uvicorn ends what was begun, and repeats the signal that stopped it to the handlers it found
-        for kind in ("SIGTERM", "SIGBREAK"):
-            if hasattr(signal, kind):
-                signal.signal(getattr(signal, kind), signal.default_int_handler)
         with suppress(KeyboardInterrupt):
+            say(
+                _("Listening on {url}; /docs describes it, the log is {log}. Ctrl+C stops it.").format(
+                    url=f"http://{name}:{bound_port}", log=log
+                )
+            )
+            _log.info("listening on %s port %s", address, bound_port)
             make_server(app, stop_within_s=settings.retry_seconds + FINISH_S).run(sockets=[listener])
         _log.info("stopped")
 
@@ -101,8 +100,8 @@ def make_server(app: FastAPI, *, stop_within_s: float) -> uvicorn.Server:
 class Connection(H11Protocol):
     """uvicorn's connection, closed when no request begins within HEAD_S; uvicorn has no setting for that.
 
-    Who is answered before his body has come may send the rest, which uvicorn throws away: a connection closed with
-    unread bytes is reset, and he would never see why. More than the largest order is not waited for.
+    Senders that are answered before their body has come may send the rest, which uvicorn throws away: a connection
+    closed with unread bytes is reset, and they would never see why. The rest may be as long as the largest order.
     """
 
     _timer: asyncio.TimerHandle | None = None
