@@ -14,6 +14,7 @@ import pytest
 from b24tools import context
 from b24tools.cli import app, assign
 from b24tools.cli import order_folder as inbox_module
+from b24tools.jobs import assign as jobs_assign
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.state import Portal
@@ -265,14 +266,14 @@ def test_a_file_written_anew_while_it_is_done_stays(
 ) -> None:
     """The new writing has not been read: it is the next run's."""
     drop(folder, "a.json")
-    really = assign.run.orders
+    really = jobs_assign.orders
 
     def slowly(*arguments: Any, **options: Any) -> Any:
         results = really(*arguments, **options)
         drop(folder, "a.json", age_s=50, Контрагент="Лютик")
         return results
 
-    monkeypatch.setattr(assign.run, "orders", slowly)
+    monkeypatch.setattr(jobs_assign, "orders", slowly)
     assert 0 == take(folder)
     assert ["a.json"] == tree(folder)
     monkeypatch.undo()

@@ -222,7 +222,7 @@ def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPat
     assert "-> Tick it." in drawn[1][4]
 
 
-@pytest.mark.parametrize(("language", "readme"), [("en", "README.md"), ("ru", "docs/README.ru.md")])
+@pytest.mark.parametrize(("language", "readme"), [("en", "docs/doctor.md"), ("ru", "docs/ru/doctor.md")])
 def test_the_example_in_the_readme_is_what_is_drawn(
     works: Works, monkeypatch: pytest.MonkeyPatch, language: str, readme: str
 ) -> None:

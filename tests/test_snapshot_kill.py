@@ -97,7 +97,7 @@ def dying(works: Collector, monkeypatch: pytest.MonkeyPatch, chance: random.Rand
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot_runs.Runs, "advance_run", deadly)
+        patch.setattr(snapshot_runs.SnapshotRuns, "advance", deadly)
         yield
 
 
@@ -316,10 +316,10 @@ def test_a_slow_portal_is_waited_for(tmp_path: Path) -> None:
 SERVER = """
 import sys
 from datetime import UTC, datetime
-from b24tools.sandbox import front, plant
+from b24tools.sandbox import demo_company, server
 people, tasks = map(int, sys.argv[1:])
-portal = plant.company(lambda: datetime.now(UTC), people=people, tasks=tasks, secret="killkillkillkill")
-with front.serve(portal) as url:
+portal = demo_company.company(lambda: datetime.now(UTC), people=people, tasks=tasks, secret="killkillkillkill")
+with server.serve(portal) as url:
     print(portal.webhook_url(url), flush=True)
     sys.stdin.readline()
     import json

@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 import typer
 
 from b24tools import __version__
+from b24tools import context as app_context
 from b24tools.cli import localized
-from b24tools.context import Session, now
 from b24tools.core import config, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.render import console
@@ -44,9 +44,9 @@ class Context:
     command: str = ""
     as_json: bool = False
 
-    def session(self) -> Session:
+    def session(self) -> app_context.Session:
         """The settings, ready to open things by."""
-        return Session(config.load(env_file=self.env_file), self.talk.say)
+        return app_context.Session(config.load(env_file=self.env_file), self.talk.say)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -234,7 +234,7 @@ def sandbox(
     """The embedded portal on a port."""
     from b24tools.sandbox import demo_company, server
 
-    portal = demo_company.build(now, secret=SANDBOX_CODE)
+    portal = demo_company.build(app_context.now, secret=SANDBOX_CODE)
     lines = [
         _("A sandbox portal for this machine only; Ctrl+C ends it and forgets its tasks. For .env:"),
         f"BITRIX_WEBHOOK_URL={portal.webhook_url(f'http://127.0.0.1:{port}')}",
@@ -417,15 +417,15 @@ def running_settings(
     as_json: Json = False,
 ) -> None:
     """Running settings: kept in the database, effective at once in every process."""
-    from b24tools.store import database
+    from b24tools.store.settings import RUNNING_SETTINGS
 
     context: Context = ctx.obj
     context.as_json = as_json
     with context.session().open_store() as opened:
         if key is not None and value is not None:
-            opened.save_setting(key, value, now())
-        wanted = [key] if key is not None else list(database.RUNNING_SETTINGS)
-        console.settings([(name, opened.setting(name)) for name in wanted], as_json=as_json)
+            opened.settings.save(key, value, app_context.now())
+        wanted = [key] if key is not None else list(RUNNING_SETTINGS)
+        console.settings([(name, opened.settings.get(name)) for name in wanted], as_json=as_json)
 
 
 def _pins(words: Sequence[str]) -> dict[str, int]:

@@ -13,7 +13,6 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from b24tools import context
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.server.auth import Access, AuthMiddleware
@@ -22,6 +21,7 @@ from b24tools.server.openapi import Api, add_docs
 from b24tools.server.responses import Reply, reply_error
 from b24tools.server.routes import health, leaderboard, orders, settings, webhook
 from b24tools.server.services import Services
+from b24tools.store import database
 
 _log = logging.getLogger("b24tools.serve")
 
@@ -53,9 +53,9 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
 
     @api.exception_handler(sqlite3.Error)
     def answer_database_error(_request: Request, error: sqlite3.Error) -> Reply:
-        _log.error("%s", error, exc_info=None if context.is_locked(error) else error)
+        _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
         name = Path(services.session.settings.database.name)  # its folder is nothing for a client
-        return reply_error(context.database_error(name, error), services.now())
+        return reply_error(database.explain(name, error), services.now())
 
     @api.exception_handler(RequestValidationError)
     def answer_bad_query(_request: Request, error: RequestValidationError) -> Reply:

@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request
 from b24tools import context
 from b24tools.core.i18n import _
 from b24tools.onec import order
-from b24tools.store import database
+from b24tools.store import Store, open_store
 
 SMALL_BYTES = 64 * 1024  # every body but an order's
 IDLE_S = 60.0  # a sender that falls silent in the middle of a body
@@ -31,9 +31,9 @@ class Services:
     now: Callable[[], datetime]
 
     @contextmanager
-    def open_store(self) -> Iterator[database.Store]:
+    def open_store(self) -> Iterator[Store]:
         """Open the database for one request: a connection is cheap, and a thread's own one needs no lock."""
-        with closing(database.open_store(self.session.settings.database)) as store:
+        with closing(open_store(self.session.settings.database)) as store:
             yield store
 
 

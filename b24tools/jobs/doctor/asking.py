@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-from b24tools.bitrix24 import org_cache, pagination, parsing
-from b24tools.bitrix24.batch import Command, Item, is_batchable
+from b24tools.bitrix24 import org_cache, pagination, parsing, queries
+from b24tools.bitrix24.batch import Command, Item, Query, is_batchable
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.queries import methods, probes
-from b24tools.bitrix24.queries.methods import Query
 from b24tools.core import errors
 from b24tools.core.models import Department
 from b24tools.core.org_structure import Staff, find_root
@@ -74,7 +72,7 @@ class Answers:
         """Departments and people; None without the production department."""
         if self.root is None:
             return None
-        return Staff(self.departments, methods.read_people(list(self.people.values())), self.root.id)
+        return Staff(self.departments, queries.read_people(list(self.people.values())), self.root.id)
 
 
 def ask(client: Client, subject: Subject, known: Known, orders: Sequence[onec_order.Order], clock: Any) -> Answers:
@@ -93,28 +91,28 @@ def ask(client: Client, subject: Subject, known: Known, orders: Sequence[onec_or
 
 def _first(subject: Subject, known: Known, orders: Sequence[onec_order.Order]) -> dict[str, Command]:
     commands = {
-        "profile": methods.profile().command,
-        "server": methods.server_time().command,
-        "scopes": probes.scopes().command,
-        **{f"departments{page}": methods.departments(page * CHUNK).command for page in range(DEPARTMENT_PAGES)},
-        "schedule": methods.schedule(subject.schedule_id).command,
-        "settings": methods.calendar_settings().command,
-        "group": probes.projects(subject.group).command,
+        "profile": queries.profile().command,
+        "server": queries.server_time().command,
+        "scopes": queries.scopes().command,
+        **{f"departments{page}": queries.departments(page * CHUNK).command for page in range(DEPARTMENT_PAGES)},
+        "schedule": queries.schedule(subject.schedule_id).command,
+        "settings": queries.calendar_settings().command,
+        "group": queries.projects(subject.group).command,
         **org_cache.folder_commands(subject.folder),
-        "open": methods.open_work_count().command,
-        "foreign_key": probes.foreign_key().command,
-        "newest": probes.newest_tasks().command,
+        "open": queries.open_work_count().command,
+        "foreign_key": queries.foreign_key().command,
+        "newest": queries.newest_tasks().command,
         **pagination.commands(pagination.USERS, _active(), length=PEOPLE_PAGES, prefix="people"),
     }
     if subject.folder.isdecimal():
-        commands["folder"] = methods.children(int(subject.folder), subject.folder).command
+        commands["folder"] = queries.children(int(subject.folder), subject.folder).command
     if known.key:
-        commands["known_key"] = methods.tasks_by_key([known.key]).command
+        commands["known_key"] = queries.tasks_by_key([known.key]).command
     order_keys = sorted({key for order in orders for keys in onec_order.all_keys(order) for key in keys})
     for number, keys in enumerate(_chunks(order_keys, KEYS_A_COMMAND)):
-        commands[f"keys{number}"] = methods.tasks_by_key(keys).command
+        commands[f"keys{number}"] = queries.tasks_by_key(keys).command
     for number, name in enumerate(surnames(orders)):
-        commands[f"surname{number}"] = methods.people_by_surname(name).command
+        commands[f"surname{number}"] = queries.people_by_surname(name).command
     return commands
 
 
@@ -145,12 +143,12 @@ def _read_departments(client: Client, answers: Answers, subject: Subject) -> Non
     starts = range(DEPARTMENT_PAGES * CHUNK, total, CHUNK)
     if starts and answers.items["departments0"].error is None:
         answers.items |= client.batch(
-            {f"departments{start // CHUNK}": methods.departments(start).command for start in starts}
+            {f"departments{start // CHUNK}": queries.departments(start).command for start in starts}
         )
     found: dict[int, Department] = {}
     for key, item in answers.items.items():
         if key.startswith("departments") and item.error is None:
-            found |= {one.id: one for one in methods.read_departments(item.result)}
+            found |= {one.id: one for one in queries.read_departments(item.result)}
     answers.departments = list(found.values())
     answers.root = find_root(answers.departments, subject.department)
 
@@ -165,23 +163,23 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
     homes = list(Staff(answers.departments, (), answers.root.id).below(answers.root.id)) if answers.root else []
     commands: dict[str, Command] = {}
     heads = {one.head_id for one in answers.departments if one.head_id}
-    owner = 0 if answers.items["profile"].error else methods.profile().of(answers.items["profile"]).id
+    owner = 0 if answers.items["profile"].error else queries.profile().of(answers.items["profile"]).id
     named = sorted(
         (known.excluded | known.hidden | heads | {subject.fallback_user or 0, owner}) - {0} - answers.people.keys()
     )
     for number, ids in enumerate(_chunks(named)):
-        commands[f"named{number}"] = methods.people_by_id(ids, "LAST_LOGIN").command
+        commands[f"named{number}"] = queries.people_by_id(ids, "LAST_LOGIN").command
     group = answers.items["group"]
-    if group.error is None and (projects := probes.projects(subject.group).of(group)):
-        commands["may_create"] = probes.may_create_tasks(projects[0].id).command
+    if group.error is None and (projects := queries.projects(subject.group).of(group)):
+        commands["may_create"] = queries.may_create_tasks(projects[0].id).command
     workers = [int(row["ID"]) for row in read.rows if set(parsing.php_values(row.get("UF_DEPARTMENT"))) & set(homes)]
     workers = workers[:MOST_ABSENT]
     answers.absences_of = len(workers)
     for number, ids in enumerate(_chunks(workers)):
-        commands[f"absences{number}"] = methods.absences(ids, *absence_span(answers.after)).command
+        commands[f"absences{number}"] = queries.absences(ids, *absence_span(answers.after)).command
     if not read.complete and read.error is None and homes:
         commands |= pagination.commands(
-            pagination.USERS, methods.people_of(homes, "LAST_LOGIN"), length=CREW_PAGES, prefix="crew"
+            pagination.USERS, queries.people_of(homes, "LAST_LOGIN"), length=CREW_PAGES, prefix="crew"
         )
     if not commands:
         return
@@ -194,7 +192,7 @@ def _ask_more(client: Client, answers: Answers, subject: Subject, known: Known) 
         rows = list(crew.rows)
         if not crew.complete:
             for page in client.pages(
-                pagination.USERS, methods.people_of(homes, "LAST_LOGIN"), after=crew.last_id, length=CREW_PAGES
+                pagination.USERS, queries.people_of(homes, "LAST_LOGIN"), after=crew.last_id, length=CREW_PAGES
             ):
                 rows += page
         answers.people |= {int(row["ID"]): row for row in rows}

@@ -10,8 +10,9 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor import machine
 from b24tools.jobs.doctor.checks import Check, fail, from_error, listed, ok, warn
 from b24tools.jobs.doctor.subject import Subject
+from b24tools.store import Store
 from b24tools.store.events import FAILED, WAITING
-from b24tools.store.inspection import Looked, Reader, look
+from b24tools.store.inspection import Looked, look
 
 LONG_WAIT = timedelta(minutes=15)
 
@@ -56,9 +57,9 @@ def check_file(subject: Subject) -> tuple[Check, Looked | None]:
     return ok("database", told), seen
 
 
-def check(opened: Reader, now: datetime) -> Iterator[Check]:
+def check(opened: Store, now: datetime) -> Iterator[Check]:
     """What the rows say. `now` in the zone that times are shown in."""
-    mode = opened.setting("producer_mode")
+    mode = opened.settings.get("producer_mode")
     yield _orders(opened)
     yield _snapshot(opened, now, mode)
     yield _events(opened, now, mode)
@@ -66,9 +67,9 @@ def check(opened: Reader, now: datetime) -> Iterator[Check]:
     yield from _dropped(opened, now)
 
 
-def _restored(opened: Reader, now: datetime) -> Iterator[Check]:
+def _restored(opened: Store, now: datetime) -> Iterator[Check]:
     """A backup is older than the portal: what was closed and sent since is missing in it."""
-    if moment := opened.restored_at():
+    if moment := opened.orders.restored_at():
         day = moment.astimezone(now.tzinfo)
         yield warn(
             "restored",
@@ -81,9 +82,9 @@ def _restored(opened: Reader, now: datetime) -> Iterator[Check]:
         )
 
 
-def _dropped(opened: Reader, now: datetime) -> Iterator[Check]:
+def _dropped(opened: Store, now: datetime) -> Iterator[Check]:
     """What the last runs sent and the portal left out of the tasks, without an error."""
-    dropped = opened.dropped_fields()
+    dropped = opened.orders.dropped_fields()
     if dropped:
         seen = clock.known_moment(max(dropped.values()), now)
         day = seen.astimezone(now.tzinfo).strftime("%d.%m.%Y") if seen else "?"
@@ -99,9 +100,9 @@ def _dropped(opened: Reader, now: datetime) -> Iterator[Check]:
         )
 
 
-def host(opened: Reader, host_now: str) -> Check:
+def host(opened: Store, host_now: str) -> Check:
     """Ids of one portal mean nothing on another."""
-    known = opened.setting("portal_host")
+    known = opened.settings.get("portal_host")
     if known and not hosts.is_same(known, host_now):
         return fail(
             "portal_host",
@@ -116,8 +117,8 @@ def host(opened: Reader, host_now: str) -> Check:
     return ok("portal_host", known or _("the database knows none yet"))
 
 
-def _orders(opened: Reader) -> Check:
-    unsettled = opened.unsettled_orders()
+def _orders(opened: Store) -> Check:
+    unsettled = opened.orders.unsettled()
     if unsettled:
         numbers = listed([number for _id, number in unsettled])
         return warn(
@@ -129,16 +130,16 @@ def _orders(opened: Reader) -> Check:
             ).format(n=len(unsettled), numbers=numbers),
             _("Send them again from 1C: what is there is found, nothing is made twice."),
         )
-    count = opened.count_orders()
+    count = opened.orders.count()
     return ok("orders", ngettext("{n} order sent so far", "{n} orders sent so far", count).format(n=count))
 
 
-def _snapshot(opened: Reader, now: datetime, mode: str) -> Check:
-    run = opened.last_complete_run(now)
-    limit_h = float(opened.setting("snapshot_max_age_h"))
+def _snapshot(opened: Store, now: datetime, mode: str) -> Check:
+    run = opened.snapshot_runs.last_complete(now)
+    limit_h = float(opened.settings.get("snapshot_max_age_h"))
     by_hand = "b24tools snapshot --reconcile" if mode == "webhook" else "b24tools snapshot"
     mend = _("Run `{command}` and look at what it says; by the clock: crontab.example.").format(command=by_hand)
-    if run is None and opened.has_complete_run():
+    if run is None and opened.snapshot_runs.has_complete():
         told = _("the last complete one is dated in the future: the clock of this computer was wrong then")
         return fail("snapshot", told, mend)
     if run is None:
@@ -158,9 +159,9 @@ def _snapshot(opened: Reader, now: datetime, mode: str) -> Check:
     return ok("snapshot", told)
 
 
-def _events(opened: Reader, now: datetime, mode: str) -> Check:
-    counts = opened.events_by_status()
-    oldest = opened.oldest_unprocessed()
+def _events(opened: Store, now: datetime, mode: str) -> Check:
+    counts = opened.events.count_by_status()
+    oldest = opened.events.oldest_unprocessed()
     known = clock.known_moment(oldest, now)
     if oldest is not None and mode == "webhook" and (known is None or now - known > LONG_WAIT):
         return fail(

@@ -14,7 +14,7 @@ from b24tools.jobs.doctor.asking import Answers, Known, ask
 from b24tools.jobs.doctor.checks import FAIL, Check, fail, from_error, guarded, ok
 from b24tools.jobs.doctor.subject import Subject
 from b24tools.jobs.doctor.webhook import check, check_address, check_refusal
-from b24tools.store.inspection import Reader, open_reader
+from b24tools.store import Store, read_store
 
 POSITIONS_OF = timedelta(days=180)
 
@@ -51,13 +51,13 @@ def examine(
 
 
 @contextmanager
-def _database(subject: Subject, checks: list[Check]) -> Iterator[Reader | None]:
+def _database(subject: Subject, checks: list[Check]) -> Iterator[Store | None]:
     """The database, where it can be read; what was seen of it goes to the checks."""
     found, seen = database.check_file(subject)
     opened = None
     if seen is not None:
         try:
-            opened = open_reader(subject.database, pending=seen.pending)
+            opened = read_store(subject.database)
         except errors.ConfigError as error:
             found = from_error("database", error)
     checks.append(found)
@@ -68,21 +68,21 @@ def _database(subject: Subject, checks: list[Check]) -> Iterator[Reader | None]:
         yield opened
 
 
-def _known(opened: Reader, now: datetime) -> Known:
-    key = opened.latest_key()
+def _known(opened: Store, now: datetime) -> Known:
+    key = opened.orders.latest_key()
     return Known(
-        excluded=opened.excluded_users(),
-        hidden=opened.hidden_users(),
-        positions=opened.positions_since(now - POSITIONS_OF),
+        excluded=opened.settings.excluded_users(),
+        hidden=opened.settings.hidden_users(),
+        positions=opened.orders.positions_since(now - POSITIONS_OF),
         key=key.key if key else "",
-        mode=opened.setting("producer_mode"),
+        mode=opened.settings.get("producer_mode"),
     )
 
 
 def _ask(
     subject: Subject,
     known: Known,
-    opened: Reader | None,
+    opened: Store | None,
     open_client: OpenClient,
     clock: Callable[[], datetime],
     checks: list[Check],

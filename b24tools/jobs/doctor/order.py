@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from b24tools.bitrix24.queries import methods
+from b24tools.bitrix24 import queries
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.org_structure import Staff, matches_person, nearest_name
 from b24tools.jobs.doctor import company, machine, webhook
@@ -134,7 +134,7 @@ def _manager(order: onec_order.Order, orders: list[onec_order.Order], answers: A
         return
     name = "Менеджер"
     key = f"surname{surnames(orders).index(order.manager.split()[0])}"
-    namesakes = answers.read(key, methods.people_by_surname(""))
+    namesakes = answers.read(key, queries.people_by_surname(""))
     found = [one for one in namesakes if one.active and matches_person(order.manager, one)]
     if len(found) == 1:
         yield ok(
@@ -159,7 +159,7 @@ def _tasks(order: onec_order.Order, answers: Answers) -> Iterator[Check]:
     rows: list[Mapping[str, Any]] = []
     for key in answers.items:
         if key.rstrip("0123456789") == "keys":
-            some = answers.read(key, methods.tasks_by_key(sorted(keys)))
+            some = answers.read(key, queries.tasks_by_key(sorted(keys)))
             rows += some
     found = [row for row in rows if row.get("xmlId") in keys]
     name = "tasks"

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from b24tools.bitrix24 import webhook_url
+from b24tools.bitrix24 import queries, webhook_url
 from b24tools.bitrix24.portal_time import PortalClock, find_zone
-from b24tools.bitrix24.queries import methods, probes
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs.doctor.asking import Answers, Known
@@ -82,7 +81,7 @@ def check(subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
 def missing_scopes(answers: Answers) -> set[str]:
     """Scopes that the webhook lacks; none where they are not told."""
     try:
-        told = answers.read("scopes", probes.scopes())
+        told = answers.read("scopes", queries.scopes())
     except errors.PortalError:
         return set()
     given = set(told)
@@ -119,7 +118,7 @@ def _misshape(url: str) -> str:
 
 
 def _owner(subject: Subject, answers: Answers) -> Check:
-    owner = answers.read("profile", methods.profile())
+    owner = answers.read("profile", queries.profile())
     told = f"{owner.name} (#{owner.id})"
     if is_system_user(subject, answers):
         detail = _(
@@ -147,7 +146,7 @@ def is_system_user(subject: Subject, answers: Answers) -> bool:
 
     Where the address has a login in place of the id, it is a user whom `user.get` does not show.
     """
-    owner = answers.read("profile", methods.profile())
+    owner = answers.read("profile", queries.profile())
     in_address = webhook_url.read(subject.webhook_url).owner_id
     if in_address:
         return in_address != owner.id
@@ -156,7 +155,7 @@ def is_system_user(subject: Subject, answers: Answers) -> bool:
 
 def _scopes(answers: Answers) -> Iterator[Check]:
     try:
-        told = answers.read("scopes", probes.scopes())
+        told = answers.read("scopes", queries.scopes())
     except errors.PortalError as error:
         yield from_error("scopes", error)
         return
@@ -176,7 +175,7 @@ def _scopes(answers: Answers) -> Iterator[Check]:
 
 
 def _clock(answers: Answers) -> Check:
-    text = answers.read("server", methods.server_time())
+    text = answers.read("server", queries.server_time())
     try:
         server = datetime.fromisoformat(text)
     except ValueError:
@@ -207,11 +206,11 @@ def _clock(answers: Answers) -> Check:
 
 def _zones(subject: Subject, answers: Answers) -> Check:
     """The zone in whose wall clock the portal writes dates: the offset of a task's date shows it."""
-    owner = answers.read("profile", methods.profile())
+    owner = answers.read("profile", queries.profile())
     now = answers.after.astimezone(UTC)
-    server_text = answers.read("server", methods.server_time())
+    server_text = answers.read("server", queries.server_time())
     clock = PortalClock(owner, subject.zone, server_text)
-    rows = answers.read("newest", probes.newest_tasks())
+    rows = answers.read("newest", queries.newest_tasks())
     read_in = clock.see(rows)
     sources = {
         "profile": _("the profile of the webhook's owner"),
@@ -244,8 +243,8 @@ def _zones(subject: Subject, answers: Answers) -> Check:
 
 
 def _tasks(answers: Answers) -> Check:
-    rows = answers.read("newest", probes.newest_tasks())
-    answers.read("open", methods.open_work_count())
+    rows = answers.read("newest", queries.newest_tasks())
+    answers.read("open", queries.open_work_count())
     item = answers.items["newest"]
     told = _("{n} open on the portal, as far as the owner sees").format(n=answers.items["open"].total or 0)
     counted = item.total is not None or item.next is not None
@@ -259,14 +258,14 @@ def _keys(answers: Answers, known: Known) -> Check:
     mend = _(
         "Nothing to set: tasks are found by the database and by their exact titles. Keep copies of the data folder."
     )
-    if answers.read("foreign_key", probes.foreign_key()):
+    if answers.read("foreign_key", queries.foreign_key()):
         return warn("keys", _("the filter XML_ID is ignored: a key nobody has brings tasks"), mend)
     if known.key:
-        rows = answers.read("known_key", methods.tasks_by_key([known.key]))
+        rows = answers.read("known_key", queries.tasks_by_key([known.key]))
         if any(row.get("xmlId") == known.key for row in rows):
             return ok("keys", _("XML_ID is kept and found: the last order's task came by its key"))
         return warn("keys", _("the task sent last is not found by its key: deleted, or XML_ID is not kept"), mend)
-    rows = answers.read("newest", probes.newest_tasks())
+    rows = answers.read("newest", queries.newest_tasks())
     if rows and "xmlId" not in rows[0]:
         return warn("keys", _("tasks have no field xmlId"), mend)
     if not rows:

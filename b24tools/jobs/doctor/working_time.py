@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.absences import read_absences
 from b24tools.bitrix24.parsing import php_values
-from b24tools.bitrix24.queries import methods
-from b24tools.bitrix24.queries.absences import read_absences
 from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor.asking import ABSENCE_DAYS, Answers, absence_span
 from b24tools.jobs.doctor.checks import Check, guarded, listed, ok, warn
@@ -30,11 +30,11 @@ def check(subject: Subject, answers: Answers) -> Iterator[Check]:
 
 
 def _schedule(subject: Subject, answers: Answers) -> Iterator[Check]:
-    raw = answers.read("schedule", methods.schedule(subject.schedule_id))
+    raw = answers.read("schedule", queries.schedule(subject.schedule_id))
     number = subject.schedule_id
     instead = _("the hours of the portal's calendar count instead")
     if raw is None:
-        owner = answers.read("profile", methods.profile())
+        owner = answers.read("profile", queries.profile())
         mend = _(
             "Set B24_SCHEDULE_ID to a schedule's number: it stands in the address when one is opened on the portal."
         )
@@ -104,7 +104,7 @@ def _shape(value: Any, depth: int = 0) -> str:
 
 
 def _settings(subject: Subject, answers: Answers) -> Check:
-    raw = answers.read("settings", methods.calendar_settings())
+    raw = answers.read("settings", queries.calendar_settings())
     read = portal_hours.from_settings(raw, subject.zone)
     if read is None:
         return warn(
@@ -217,7 +217,7 @@ def _clock(seconds: int) -> str:
 
 def _absences(subject: Subject, answers: Answers) -> Check:
     first, last = absence_span(answers.after)
-    query = methods.absences([], first, last)
+    query = queries.absences([], first, last)
     found = [answers.read(key, query) for key in answers.items if key.rstrip("0123456789") == "absences"]
     rows = absence_rows(found)
     chart = [row for row in rows if row.get("FROM_HR")]

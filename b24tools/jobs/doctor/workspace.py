@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from b24tools.bitrix24.queries import methods, probes
+from b24tools.bitrix24 import queries
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs.doctor.asking import Answers
@@ -19,7 +19,7 @@ def check(subject: Subject, answers: Answers) -> Iterator[Check]:
 
 
 def _group(subject: Subject, answers: Answers) -> Check:
-    found = answers.read("group", probes.projects(subject.group))
+    found = answers.read("group", queries.projects(subject.group))
     if not found and subject.group.isdecimal():
         return fail(
             "group",
@@ -59,20 +59,20 @@ def _group(subject: Subject, answers: Answers) -> Check:
 
 def may_create(answers: Answers, group_id: int) -> bool:
     """What the portal says of the right; an administrator has it. Where it says nothing, nothing is held against it."""
-    if answers.read("profile", methods.profile()).admin or not answers.has("may_create"):
+    if answers.read("profile", queries.profile()).admin or not answers.has("may_create"):
         return True
     try:
-        return answers.read("may_create", probes.may_create_tasks(group_id))
+        return answers.read("may_create", queries.may_create_tasks(group_id))
     except errors.PortalError:
         return True
 
 
 def _folder(subject: Subject, answers: Answers) -> Check:
-    storages = answers.read("storage", probes.storages())
-    root = answers.read("storage", methods.common_storage())
+    storages = answers.read("storage", queries.storages())
+    root = answers.read("storage", queries.common_storage())
     if subject.folder.isdecimal():
         try:
-            answers.read("folder", methods.children(0, ""))
+            answers.read("folder", queries.children(0, ""))
         except errors.PortalBusy:
             raise
         except errors.PortalError as error:
@@ -90,7 +90,7 @@ def _folder(subject: Subject, answers: Answers) -> Check:
             _("the portal shows no common storage for files"),
             _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder."),
         )
-    found = answers.read("folder", methods.children(0, subject.folder))
+    found = answers.read("folder", queries.children(0, subject.folder))
     folders = [id_ for id_, _name, kind in found if kind == "folder"]
     if not folders and found:
         return fail(

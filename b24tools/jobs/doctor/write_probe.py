@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from b24tools import __version__
-from b24tools.bitrix24 import error_codes, parsing
+from b24tools.bitrix24 import error_codes, parsing, queries
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.bitrix24.portal_time import find_zone
-from b24tools.bitrix24.queries import methods, probes
 from b24tools.core import errors, hosts
 from b24tools.core.i18n import _
 from b24tools.jobs.doctor import webhook
@@ -43,7 +42,7 @@ Say = Callable[[str], None]
 
 def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: Say) -> list[Check]:
     """Make the task, look at it and delete it, whatever happens in between."""
-    person = methods.profile().of(answers.items["profile"]).id
+    person = queries.profile().of(answers.items["profile"]).id
     if webhook.is_system_user(subject, answers):
         if subject.fallback_user is None:
             fix = _("Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.")
@@ -61,7 +60,7 @@ def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: S
     try:
         # the documentation knows no `select` here; without one the portal makes the task's chat
         answer = client.call("tasks.task.add", {"fields": fields, "select": ["ID", "XML_ID"]})
-        row = methods.task_row(answer.result, "tasks.task.add")
+        row = queries.task_row(answer.result, "tasks.task.add")
         task_id = parsing.id_of(row, "id", "tasks.task.add")
         for check in _look(client, row, task_id, fields, answers):
             checks.append(check)
@@ -79,7 +78,7 @@ def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: S
 def _project(subject: Subject, answers: Answers) -> int:
     """The project for orders, where tasks may be made in it; else 0."""
     try:
-        found = answers.read("group", probes.projects(subject.group))
+        found = answers.read("group", queries.projects(subject.group))
     except errors.PortalError:
         return 0
     return found[0].id if found and not found[0].archived and may_create(answers, found[0].id) else 0
@@ -114,27 +113,30 @@ def _look(
     key = fields["XML_ID"]
     items = client.batch(
         {
-            "server": methods.server_time().command,
-            "task": probes.task(task_id, LOOKED_AT).command,
-            "found": methods.tasks_by_key([key]).command,
-            "history": probes.history(task_id).command,
-            "listed": probes.listed_chat(task_id).command,
-            "chat": probes.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")).command,  # last: it may make one
+            "server": queries.server_time().command,
+            "task": queries.task(task_id, LOOKED_AT).command,
+            "found": queries.tasks_by_key([key]).command,
+            "history": queries.history(task_id).command,
+            "listed": queries.listed_chat(task_id).command,
+            "chat": queries.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")).command,  # last: it may make one
         }
     )
-    task = probes.task(task_id, LOOKED_AT).of(items["task"])
-    yield from guarded("probe filter", lambda: [_filter(methods.tasks_by_key([key]).of(items["found"]), key)])
+    task = queries.task(task_id, LOOKED_AT).of(items["task"])
+    yield from guarded("probe filter", lambda: [_filter(queries.tasks_by_key([key]).of(items["found"]), key)])
     yield from guarded("probe zones", lambda: [_zones(task, fields, items["server"].value, answers)])
     yield from guarded("probe calendar", lambda: [_stamps(answers)])
     yield from guarded(
         "probe chat",
         lambda: [
             _chat(
-                added, task, probes.listed_chat(task_id).of(items["listed"]), probes.task(task_id, ()).of(items["chat"])
+                added,
+                task,
+                queries.listed_chat(task_id).of(items["listed"]),
+                queries.task(task_id, ()).of(items["chat"]),
             )
         ],
     )
-    yield from guarded("probe history", lambda: [_history(probes.history(task_id).of(items["history"]))])
+    yield from guarded("probe history", lambda: [_history(queries.history(task_id).of(items["history"]))])
     dropped = dropped_fields(fields, task)
     yield (
         warn("probe dropped", ", ".join(dropped), _("The portal's plan has none of that: see “dropped fields”."))
@@ -174,7 +176,7 @@ def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) 
         client.call("tasks.task.update", {"taskId": task_id, "fields": {"XML_ID": longer}, "select": ["ID"]})
     except errors.PortalError as error:
         refusal = error.portal_code or error.code
-    back = str(probes.task(task_id, ("ID", "XML_ID")).run(client).get("xmlId") or "")
+    back = str(client.ask(queries.task(task_id, ("ID", "XML_ID"))).get("xmlId") or "")
     if refusal:
         detail = _("{sent} are refused ({code}), {back} remain").format(sent=len(longer), code=refusal, back=len(back))
     elif longer.startswith(back):
@@ -186,7 +188,7 @@ def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) 
 
 def _zones(task: Mapping[str, Any], fields: Mapping[str, Any], server: str, answers: Answers) -> Check:
     """The offset printed on the task's dates is that of now in the zone in force."""
-    owner = methods.profile().of(answers.items["profile"])
+    owner = queries.profile().of(answers.items["profile"])
     created, deadline = str(task.get("createdDate") or ""), str(task.get("deadline") or "")
     detail = _("task dates {dates}, server.time {server}, profile {profile}").format(
         dates=created[19:] or "?", server=server[19:] or "?", profile=owner.time_zone or _("names no zone")
@@ -337,8 +339,8 @@ def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Seque
         try:
             rows = [
                 row
-                for item in client.batch(probes.tasks_called(fields["XML_ID"], fields["TITLE"])).values()
-                for row in methods.task_rows(item.value)
+                for item in client.batch(queries.tasks_called(fields["XML_ID"], fields["TITLE"])).values()
+                for row in queries.task_rows(item.value)
             ]
         except errors.PortalError as error:
             problem = error
@@ -356,7 +358,7 @@ def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Seque
 def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | None:
     """Delete it, and again where that may help; why it is still there."""
     problem: errors.PortalError | None = None
-    command = methods.delete_task(task_id)
+    command = queries.delete_task(task_id)
     for wait in (0, 1, 2):
         if wait:
             sleep(wait)

@@ -30,10 +30,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def read_health(response: Response) -> Health:
         now = services.now()
         with services.open_store() as store:
-            last = store.last_complete_run(now)
-            oldest = store.oldest_unprocessed()
-            limit_s = float(store.setting("snapshot_max_age_h")) * 3600
-            is_unknown = last is None and store.has_complete_run()
+            last = store.snapshot_runs.last_complete(now)
+            oldest = store.events.oldest_unprocessed()
+            limit_s = float(store.settings.get("snapshot_max_age_h")) * 3600
+            is_unknown = last is None and store.snapshot_runs.has_complete()
         snapshot_s = _age_s(last.started_at if last else None, now)
         event_s = _age_s(clock.known_moment(oldest, now), now)
         is_unknown = is_unknown or (oldest is not None and event_s is None)

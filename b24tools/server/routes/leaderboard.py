@@ -55,9 +55,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         top: Annotated[int | None, Query(ge=1, le=100_000)] = None,
         details: Annotated[bool, Query(description=_("Add the mode, and the totals of everybody."))] = False,
     ) -> Response:
-        board = leaderboard.read_board(
-            settings.database, choose_period(period, kind), now=services.now(), by=by, teams=teams, top=top
-        )
+        chosen = choose_period(period, kind)
+        with services.session.read_store() as store:
+            board = leaderboard.board(store, chosen, now=services.now(), by=by, teams=teams, top=top)
         content = data(board, settings.zone)
         if details:
             rows = len(board.rows) + board.left_out
@@ -81,7 +81,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         theme: Literal["auto", "light", "dark"] = "auto",
     ) -> HTMLResponse:
         with services.open_store() as store:
-            old_s = float(store.setting("snapshot_max_age_h")) * 3600
+            old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
         query = {"kind": kind, "by": by, "details": "1"} | ({} if period is None else {"period": period})
         with i18n.speaking(lang):
             chosen = choose_period(period, kind)
@@ -98,7 +98,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.get("/users", summary=_("Everybody known, by id"), responses=openapi.describe_answers(401))
     def read_users() -> dict[int, str]:
         with services.open_store() as store:
-            return store.names()
+            return store.people.names()
 
     @api.get(
         "/tasks/week",
@@ -110,7 +110,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if period.kind != periods.WEEK:
             raise HTTPException(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
         with services.open_store() as store:
-            return store.closed_ids(period.start, period.end)
+            return store.tasks.closed_ids(period.start, period.end)
 
 
 def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:

@@ -23,13 +23,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.get("/configs", summary=_("The running settings"), responses=openapi.describe_answers(401))
     def list_settings() -> list[Setting]:
         with services.open_store() as store:
-            return [Setting(key=key, value=store.setting(key)) for key in KEYS]
+            return [Setting(key=key, value=store.settings.get(key)) for key in KEYS]
 
     @api.get("/configs/{key}", summary=_("One of them"), responses=openapi.describe_answers(401, 404, 422))
     def read_setting(key: str) -> Setting:
         _check_known(key, 404)
         with services.open_store() as store:
-            return Setting(key=key, value=store.setting(key))
+            return Setting(key=key, value=store.settings.get(key))
 
     @api.post(
         "/configs",
@@ -46,10 +46,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
         _check_known(given.key, 422)
         with services.open_store() as store:
             try:
-                store.save_setting(given.key, given.value, services.now())
+                store.settings.save(given.key, given.value, services.now())
             except errors.ConfigError as error:
                 raise HTTPException(422, describe(error)) from None
-            return Setting(key=given.key, value=store.setting(given.key))
+            return Setting(key=given.key, value=store.settings.get(given.key))
 
 
 def _check_known(key: str, status: int) -> None:

@@ -1,4 +1,4 @@
-"""The catalogue of messages: `python -m tests.messages` brings ru.po up to the code and compiles it."""
+"""The catalogue of messages: `python -m scripts.update_translations` brings ru.po up to the code and compiles it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def update() -> list[str]:
     made = catalog.creation_date
     catalog.update(extract(), no_fuzzy_matching=True)
     catalog.creation_date = made  # a run that changes nothing leaves the files as they are
-    catalog.header_comment = "# What b24tools says, in Russian: `python -m tests.messages` brings it up to the code."
+    catalog.header_comment = (
+        "# The Russian messages: `python -m scripts.update_translations` brings them up to the code."
+    )
     catalog.obsolete.clear()
     RU.parent.mkdir(parents=True, exist_ok=True)
     with RU.open("wb") as stream:

@@ -1,18 +1,15 @@
-"""The REST methods in use: what to ask, and how to read the answer. Models out.
+"""Tasks: lists, changes, history, and what hangs on them.
 
-A `Query` is a command together with the reader of its result, so that any of them can ride in a
-batch. Parameters that need empty values or booleans cannot (see `brackets.encode`).
+A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
 
-from b24tools.bitrix24.batch import Command, Item
-from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.batch import Command, Query
 from b24tools.bitrix24.parsing import (
     id_of,
     int_of,
@@ -23,9 +20,7 @@ from b24tools.bitrix24.parsing import (
     read_moment,
     rows_of,
 )
-from b24tools.core.models import OPEN_WORK, Department, Owner, Person, Status, Task, TaskRecord
-
-T = TypeVar("T")
+from b24tools.core.models import OPEN_WORK, Status, Task, TaskRecord
 
 PLAN_SELECT = (
     "ID",
@@ -51,9 +46,6 @@ FULL_SELECT = (
     "AUDITORS",
     "COMMENTS_COUNT",
 )
-
-# Older portals do not know `select` here and tell all they know, with the address of a photo for each.
-PEOPLE_SELECT = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT")
 CLOSED_SELECT = (
     "ID",
     "TITLE",
@@ -68,107 +60,6 @@ CLOSED_SELECT = (
     "TIME_ESTIMATE",
     "TIME_SPENT_IN_LOGS",
 )
-
-
-@dataclass(frozen=True)
-class Query(Generic[T]):
-    """A command and the reader of its result. The reader raises PortalError on a shape it does not know."""
-
-    command: Command
-    read: Callable[[Any], T]
-
-    def of(self, item: Item) -> T:
-        """The item's result, read; raises the item's own error."""
-        return self.read(item.value)
-
-    def run(self, client: Client) -> T:
-        """Ask for this alone."""
-        return self.read(client.call(self.command.method, self.command.params).result)
-
-
-def profile() -> Query[Owner]:
-    """Whose webhook it is, and whether with an administrator's rights. Needs no scope."""
-
-    def read(result: Any) -> Owner:
-        row = mapping_of(result, "profile")
-        name = f"{row.get('NAME') or ''} {row.get('LAST_NAME') or ''}".strip()
-        return Owner(id_of(row, "ID", "profile"), name, row.get("ADMIN") is True, str(row.get("TIME_ZONE") or ""))
-
-    return Query(Command("profile", {}), read)
-
-
-def server_time() -> Query[str]:
-    """The server's clock with its zone's offset, ISO 8601."""
-    return Query(Command("server.time", {}), str)
-
-
-def departments(start: int) -> Query[list[Department]]:
-    """A page of the departments, in the tree's order. Past the end the portal gives the first page again."""
-    return Query(Command("department.get", {"start": start}), read_departments)
-
-
-def read_departments(result: Any) -> list[Department]:
-    """The departments of rows of `department.get`; the root has no PARENT, a headless one no UF_HEAD."""
-    return [
-        Department(
-            id=id_of(row, "ID", "department.get"),
-            name=str(row.get("NAME") or ""),
-            parent_id=int_of(row.get("PARENT")) or None,
-            head_id=int_of(row.get("UF_HEAD")) or None,
-        )
-        for row in rows_of(result, "department.get")
-    ]
-
-
-def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
-    """Parameters for listing the active people of exactly these departments (sub-departments do not count).
-
-    `more`: columns to select besides what `read_people` reads.
-    """
-    return {"FILTER": {"ACTIVE": "Y", "UF_DEPARTMENT": list(department_ids)}, "select": [*PEOPLE_SELECT, *more]}
-
-
-def people_by_id(user_ids: Sequence[int], *more: str) -> Query[list[Person]]:
-    """These people, dismissed ones too. `more`: as in `people_of`."""
-    return _people({"ID": list(user_ids)}, *more)
-
-
-def people_by_surname(surname: str) -> Query[list[Person]]:
-    """The active people of this surname."""
-    return _people({"LAST_NAME": surname, "ACTIVE": "Y"})
-
-
-def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
-    order = {"sort": "ID", "order": "ASC", "start": -1}
-    return Query(Command("user.get", {"FILTER": conditions, "select": [*PEOPLE_SELECT, *more], **order}), read_people)
-
-
-def read_people(result: Any) -> list[Person]:
-    """The people of rows of `user.get`, which leaves out what is NULL and may say `false` for no departments."""
-    people = []
-    for row in rows_of(result, "user.get"):
-        get = row.get
-        people.append(
-            Person(
-                id_of(row, "ID", "user.get"),
-                str(get("NAME") or "").strip(),
-                str(get("LAST_NAME") or "").strip(),
-                str(get("SECOND_NAME") or "").strip(),
-                get("ACTIVE") in (True, "Y"),
-                tuple(map(int_of, php_values(get("UF_DEPARTMENT")))),
-            )
-        )
-    return people
-
-
-def paged(command: Command) -> dict[str, Any]:
-    """A list's parameters for reading all its pages by id: without its order and start."""
-    return {name: value for name, value in command.params.items() if name not in ("order", "sort", "start")}
-
-
-def everybody() -> dict[str, Any]:
-    """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
-    return {"FILTER": {}, "select": list(PEOPLE_SELECT)}
 
 
 def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
@@ -353,16 +244,6 @@ def attachments(task_id: int) -> Query[list[int]]:
     return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
 
 
-def attached_file(attachment_id: int) -> Query[tuple[int, str]]:
-    """The disk object behind an attachment, and its name."""
-
-    def read(result: Any) -> tuple[int, str]:
-        row = mapping_of(result, "disk.attachedObject.get")
-        return id_of(row, "OBJECT_ID", "disk.attachedObject.get"), str(row.get("NAME") or "")
-
-    return Query(Command("disk.attachedObject.get", {"id": attachment_id}), read)
-
-
 def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None, int]]]:
     """What was done to a task, as (field, moment, by whom); its creation is the field NEW."""
 
@@ -380,83 +261,48 @@ def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime |
     return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
 
 
-def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:
-    """A work schedule as the portal has it; None where it does not exist or may not be read (answered by [])."""
-    return Query(Command("timeman.schedule.get", {"id": schedule_id}), mapping_or_none)
+FOREIGN_KEY = "1c:doctor:no-such-key"
 
 
-def calendar_settings() -> Query[Mapping[str, Any] | None]:
-    """The portal's working hours and yearly holidays as it has them."""
-    return Query(Command("calendar.settings.get", {}), mapping_or_none)
+def foreign_key() -> Query[list[Mapping[str, Any]]]:
+    """The tasks with a key that nobody has: rows mean that the filter is ignored."""
+    return tasks_by_key([FOREIGN_KEY])
 
 
-def absences(user_ids: Sequence[int], first: date, last: date) -> Query[Mapping[str, Any]]:
-    """What is in these people's calendars, for `absences.read_absences`.
-
-    More is asked for than is wanted: the portal looks for events by stamps that are hours off, and of a series it
-    leaves out the event that began before the first day and goes on.
-    """
-    since, until = first - timedelta(days=8), last + timedelta(days=1)
-    params = {"users": list(user_ids), "from": since.isoformat(), "to": until.isoformat()}
-    return Query(Command("calendar.accessibility.get", params), lambda result: mapping_or_none(result) or {})
+def newest_tasks() -> Query[list[Mapping[str, Any]]]:
+    """The newest tasks, with the key if the portal has such a field, and a date, which shows the zone in force."""
+    params = {"select": ["ID", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), task_rows)
 
 
-def groups_named(name: str) -> Query[list[tuple[int, str]]]:
-    """The projects of exactly this name, or with this id, as (id, name); the archived ones last."""
-    conditions = {"ID": int(name)} if name.isdecimal() else {"NAME": name}
-
-    def read(result: Any) -> list[tuple[int, str]]:
-        rows = sorted(rows_of(result, "sonet_group.get"), key=lambda row: row.get("CLOSED") == "Y")
-        return [(id_of(row, "ID", "sonet_group.get"), str(row.get("NAME") or "")) for row in rows]
-
-    return Query(Command("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}), read)
+def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
+    """A task with these columns only."""
+    params = {"taskId": task_id, "select": list(select)}
+    return Query(Command("tasks.task.get", params), lambda result: task_row(result, "tasks.task.get"))
 
 
-def create_group(name: str) -> Query[int]:
-    """Create a project for tasks; names are not unique on the portal: look first."""
-    params = {"NAME": name, "VISIBLE": "Y", "OPENED": "N", "PROJECT": "Y", "INITIATE_PERMS": "K"}
-    return Query(Command("sonet_group.create", params), int_of)
+def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
+    """The task's chat as a list shows it, which makes none."""
+    params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), lambda result: (task_rows(result) or [{}])[0])
 
 
-def common_storage() -> Query[tuple[int, int] | None]:
-    """The common storage as (storage id, id of its root folder)."""
+def history(task_id: int) -> Query[list[str]]:
+    """What happened to a task: the names of the fields, oldest first."""
 
-    def read(result: Any) -> tuple[int, int] | None:
-        rows = rows_of(result, "disk.storage.getlist")
-        if not rows:
-            return None
-        return tuple(id_of(rows[0], name, "disk.storage.getlist") for name in ("ID", "ROOT_OBJECT_ID"))  # type: ignore[return-value]
+    def read(result: Any) -> list[str]:
+        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
+        return [str(row.get("field")) for row in rows]
 
-    return Query(Command("disk.storage.getlist", {"filter": {"ENTITY_TYPE": "common"}}), read)
+    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
 
 
-def children(folder_id: Any, name: str) -> Query[list[tuple[int, str, str]]]:
-    """What a folder holds under this name, as (object id, name, "file" or "folder")."""
-
-    def read(result: Any) -> list[tuple[int, str, str]]:
-        rows = rows_of(result, "disk.folder.getchildren")
-        return [
-            (id_of(row, "ID", "disk.folder.getchildren"), str(row.get("NAME")), str(row.get("TYPE"))) for row in rows
-        ]
-
-    return Query(Command("disk.folder.getchildren", {"id": folder_id, "filter": {"=NAME": name}}), read)
-
-
-def add_folder(parent_id: int, name: str) -> Query[int]:
-    """Create a folder; a taken name is refused with DISK_OBJ_22000."""
-    return Query(
-        Command("disk.folder.addsubfolder", {"id": parent_id, "data": {"NAME": name}}),
-        lambda result: id_of(mapping_of(result, "disk.folder.addsubfolder"), "ID", "disk.folder.addsubfolder"),
-    )
-
-
-def upload_file(folder_id: int, name: str, content: str) -> Query[int]:
-    """Store a file (`content` in base64); answers the disk object's id. A taken name: DISK_OBJ_22000.
-
-    A misspelt parameter would be answered with an `uploadUrl` and no file, so the id is insisted on.
-    """
-    params = {"id": folder_id, "data": {"NAME": name}, "fileContent": [name, content]}
-    return Query(
-        Command("disk.folder.uploadfile", params),
-        lambda result: id_of(mapping_of(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
-    )
+def tasks_called(key: str, title: str) -> dict[str, Command]:
+    """The newest tasks with this key, and those with this title: a portal may ignore the one filter."""
+    return {
+        name: Command(
+            "tasks.task.list",
+            {"filter": {name: value}, "select": ["ID", "TITLE", "XML_ID"], "order": {"ID": "desc"}, "start": -1},
+        )
+        for name, value in (("XML_ID", key), ("TITLE", title))
+    }
