@@ -1,4 +1,4 @@
-"""`doctor` at the command line: what is examined, how it is shown, and with which status it ends."""
+"""`b24tools doctor`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,46 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from b24tools import context
+from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import config, errors
 from b24tools.core.i18n import _, os_reason
-from b24tools.jobs.doctor import job, write_probe
-from b24tools.jobs.doctor.checks import Examination
-from b24tools.onec import order as onec_order
-from b24tools.render import doctor
-from b24tools.render.console import Messenger
-from b24tools.render.json import print_envelope
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from b24tools.onec.order import Order
 
 RETRY_S = 5.0  # a portal that is away is news enough
 
 
-def examine(messenger: Messenger, env_file: Path | None, order: Path | None, *, probe: bool, as_json: bool) -> int:
-    """Examine, show, and return the exit status: 1 if anything fails. `probe`: make a task and delete it."""
-    inspection = config.inspect(env_file=env_file)
+def doctor(
+    ctx: typer.Context,
+    order: Annotated[
+        Path | None, typer.Option("--order", metavar="FILE", help="Check an order file against the portal, too.")
+    ] = None,
+    write_probe: Annotated[
+        bool,
+        typer.Option(
+            "--write-probe",
+            help="Make ONE task and delete it at once, to see how this portal keeps keys, dates and chats.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Check settings, portal, people, places; say what is wrong and how to fix it. Writes only with --write-probe."""
+    from b24tools.jobs.doctor import job
+    from b24tools.jobs.doctor import write_probe as probe
+    from b24tools.jobs.doctor.checks import Examination
+    from b24tools.render import doctor as render_doctor
+
+    invocation: Invocation = ctx.obj
+    messenger = invocation.messenger
+    inspection = config.inspect(env_file=invocation.env_file)
     session = context.Session(inspection.settings, messenger.detail)
     exam = Examination(inspection, session.local_now, order_file=str(order or ""))
     try:
@@ -37,21 +59,24 @@ def examine(messenger: Messenger, env_file: Path | None, order: Path | None, *, 
     open_client = partial(
         session.open_client, retry_s=min(RETRY_S, inspection.settings.retry_seconds), leave_no_trace=True
     )
-    writing = (
-        write_probe.make_check(time.sleep, lambda text: messenger.warn(errors.as_sentence(text))) if probe else None
-    )
-    findings = job.examine(exam, open_client, writing)
-    failure = doctor.verdict_error(findings)
+
+    def warn(message: str) -> None:
+        messenger.warn(errors.as_sentence(message))
+
+    findings = job.examine(exam, open_client, probe.make_check(time.sleep, warn) if write_probe else None)
+    failure = render_doctor.verdict_error(findings)
     if as_json:
-        print_envelope("doctor", doctor.data(findings), error=failure)
+        invocation.print_json(render_doctor.data(findings), error=failure)
     else:
-        doctor.report(findings, only_bad=messenger.level < 0)
-        messenger.info(doctor.verdict(findings))
+        render_doctor.report(findings, only_bad=messenger.level < 0)
+        messenger.info(render_doctor.verdict(findings))
     return 0 if failure is None else failure.exit_status
 
 
-def _read_orders(path: Path, zone: ZoneInfo) -> list[onec_order.Order]:
+def _read_orders(path: Path, zone: ZoneInfo) -> list[Order]:
     """Read the orders of a file. Raise OrderError or ConfigError, which name the file."""
+    from b24tools.onec import order as onec_order
+
     try:
         with path.open("rb") as stream:
             return onec_order.read_orders(onec_order.read_source(stream), zone)
