@@ -24,13 +24,12 @@ from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.records import COMPLETED
 from b24tools.sandbox.state import Portal
 
-NUMBER = "1Ц-00000069"
 WELDING = "Сварщик"
 TOKEN = "demo"  # noqa: S105 - of a portal that ends with the story
 
 
 def run() -> int:
-    """Send an order, send it again, change and finish it; count the week; report changes. Return the exit status."""
+    """Tell the story; return the exit status."""
     portal = demo_company.build(context.now)
     with tempfile.TemporaryDirectory(prefix="b24tools-demo-", ignore_cleanup_errors=True) as folder:
         settings = config.Settings.model_validate(
@@ -41,12 +40,10 @@ def run() -> int:
             }
         )
         session = context.Session(settings, print_text, server.transport(portal))
-        status = max(
-            _introduce(session, portal), _send_again(session, portal), _send_changed(session), _send_finished(session)
-        )
+        statuses = _send_orders(session, portal)
         _count_closed_tasks(session, portal)
         _receive_events(session, portal)
-    _title("\n" + _("What to type next"))
+    _print_title("\n" + _("What to type next"))
     print_text(
         _(
             "  b24tools sandbox                   this portal on a port, its webhook for .env\n"
@@ -56,10 +53,11 @@ def run() -> int:
             "Your own portal: copy .env-example to .env and set BITRIX_WEBHOOK_URL (README)."
         )
     )
-    return status
+    return max(statuses)
 
 
-def _introduce(session: context.Session, portal: Portal) -> int:
+def _send_orders(session: context.Session, portal: Portal) -> list[int]:
+    """Send an order, send it again, change it, finish it."""
     people = sum(user.active for user in portal.users.values())
     print_text(
         _(
@@ -67,10 +65,13 @@ def _introduce(session: context.Session, portal: Portal) -> int:
             "with {people} people and {tasks} tasks; nothing of yours is read or changed.\n"
         ).format(people=people, tasks=len(portal.tasks))
     )
-    _title(_("1. 1C sends an order: six operations, one file. A part of the JSON:"))
+    _print_title(_("1. 1C sends an order: six operations, one file. A part of the JSON:"))
     order = _build_order(session)
-    print_text(_excerpt(order) + "\n")
-    status = _assign(session, order)
+    part = {key: order[key] for key in ("НомерЗаказа", "Контрагент", "РекоммендуемаяДатаСдачи")}
+    part["Калькуляция"] = [{key: order["Калькуляция"][3][key] for key in ("Должность", "Время")}]
+    excerpt = json.dumps(part, ensure_ascii=False, indent=2).replace("\n    }\n", "\n    },\n    …\n")
+    print_text(excerpt + "\n")
+    statuses = [_assign(session, order)]
     print_text(
         _(
             "\nEach operation became a task for whoever in the right department finishes it\n"
@@ -78,37 +79,25 @@ def _introduce(session: context.Session, portal: Portal) -> int:
             "on every task. And why was this person the one to weld?\n"
         )
     )
-    welding = next(task.id for task in portal.tasks if task.title == f"{WELDING}: {NUMBER}")
+    welding = next(task.id for task in portal.tasks if task.title == f"{WELDING}: {order['НомерЗаказа']}")
     print_text(f"$ b24tools why {welding}")
     with session.open_store() as store:
         print_why(why.explain(store, welding, session.settings.data_dir), session.settings.zone)
-    print_text("")
-    return status
-
-
-def _send_again(session: context.Session, portal: Portal) -> int:
-    _title(_("2. Somebody in 1C presses the button again."))
+    _print_title("\n" + _("2. Somebody in 1C presses the button again."))
     before = len(portal.writes())
-    status = _assign(session, _build_order(session))
+    statuses.append(_assign(session, order))
     written = len(portal.writes()) - before
     print_text(_("\nOne look at the portal, {count} writes: it is still one set of tasks.\n").format(count=written))
-    return status
-
-
-def _send_changed(session: context.Session) -> int:
-    _title(_("3. The welding takes longer than thought: 1C sends new minutes."))
-    status = _assign(session, _build_order(session, welding=516.05))
+    _print_title(_("3. The welding takes longer than thought: 1C sends new minutes."))
+    statuses.append(_assign(session, _build_order(session, welding=516.05)))
     print_text(_("\nOnly the changed task was written; who does it stays.\n"))
-    return status
-
-
-def _send_finished(session: context.Session) -> int:
-    _title(_('4. The order is done: 1C sends it with "Выполнен": true.'))
-    return _assign(session, _build_order(session, welding=516.05, done=True))
+    _print_title(_('4. The order is done: 1C sends it with "Выполнен": true.'))
+    statuses.append(_assign(session, _build_order(session, welding=516.05, done=True)))
+    return statuses
 
 
 def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
-    _title("\n" + _("5. People close tasks in Bitrix24; a snapshot counts them for the leaderboard."))
+    _print_title("\n" + _("5. People close tasks in Bitrix24; a snapshot counts them for the leaderboard."))
     _complete_tasks(portal, 5)
     print_text("$ b24tools snapshot && b24tools leaderboard --top 8")
     rules = snapshot.Rules(session.settings.zone, directory_h=24, people_h=4, non_admin=False)
@@ -119,7 +108,7 @@ def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
 
 
 def _receive_events(session: context.Session, portal: Portal) -> None:
-    _title("\n" + _("6. In webhook mode nobody has to ask: the portal reports what changes."))
+    _print_title("\n" + _("6. In webhook mode nobody has to ask: the portal reports what changes."))
     portal.add_handler("http://127.0.0.1:8000/webhook", TOKEN)
     _complete_tasks(portal, 3)
     finished = max((task for task in portal.tasks if task.status == COMPLETED), key=lambda task: task.id)
@@ -139,13 +128,13 @@ def _receive_events(session: context.Session, portal: Portal) -> None:
     _print_board(session, top=4)
 
 
-def _title(text: str) -> None:
-    Screen().print(text, "bold")
-
-
 def _complete_tasks(portal: Portal, count: int) -> None:
     for task in [task for task in portal.tasks if task.status in OPEN_WORK][:count]:
         portal.act("tasks.task.complete", {"taskId": task.id}, user_id=task.responsible)
+
+
+def _print_title(text: str) -> None:
+    Screen().print(text, "bold")
 
 
 def _print_board(session: context.Session, *, top: int) -> None:
@@ -157,7 +146,7 @@ def _print_board(session: context.Session, *, top: int) -> None:
 def _assign(session: context.Session, order: Mapping[str, Any]) -> int:
     print_text("$ b24tools assign order.json")
     settings = session.settings
-    orders = read_orders(json.dumps(order, ensure_ascii=False).encode(), settings.zone)
+    orders = read_orders(json.dumps(order).encode(), settings.zone)
     with session.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
         results = assign.orders(orders, tools, context.assign_rules(settings, tools.store, {}))
         url = tools.client.url
@@ -179,7 +168,7 @@ def _build_order(session: context.Session, *, welding: float = 216.05, done: boo
     names = ("Должность", "ДолжностьИдентификатор", "Время", "Сумма")
     return {
         "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
-        "НомерЗаказа": NUMBER,
+        "НомерЗаказа": "1Ц-00000069",
         "ДатаЗаказа": (today - timedelta(days=1)).isoformat(),
         "Исполнитель": "Производство",
         "Контрагент": "ООО «Ромашка»",
@@ -189,9 +178,3 @@ def _build_order(session: context.Session, *, welding: float = 216.05, done: boo
         "Калькуляция": [dict(zip(names, line, strict=True)) for line in lines],
         "ПрисоединенныеФайлы": [{"Имя": "макет.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
     }
-
-
-def _excerpt(order: Mapping[str, Any]) -> str:
-    part = {key: order[key] for key in ("НомерЗаказа", "Контрагент", "РекоммендуемаяДатаСдачи")}
-    part["Калькуляция"] = [{key: order["Калькуляция"][3][key] for key in ("Должность", "Время")}]
-    return json.dumps(part, ensure_ascii=False, indent=2).replace("\n    }\n", "\n    },\n    …\n")

@@ -47,33 +47,28 @@ class Group(_Localized, TyperGroup):
 
 
 def describe_usage_error(error: typer.TyperException) -> str:
-    """Say what was wrong with the command line; Typer has only English for it."""
+    """Say what is wrong with the command line; Typer has only English for it."""
     message = error.format_message()
-    name = getattr(error, "option_name", "")
-    if hasattr(error, "possibilities"):
-        near = ", ".join(sorted(error.possibilities or ()))
-        return _("no such option: {name}").format(name=name) + (
-            _(" (the nearest is {names})").format(names=near) if near else ""
-        )
-    if name and "requires" in message:
-        return _("the option {name} wants a value").format(name=name)
-    if isinstance(error, typer.BadParameter) and error.param is not None:
-        return _("{name}: the value does not fit: {reason}").format(
-            name="/".join(error.param.opts), reason=_describe_reason(error.message.removeprefix("Value error, "))
-        )
-    if extra := re.fullmatch(r"Got unexpected extra argument.*? \((.*)\)", message):
-        return _("unexpected words: {words}").format(words=extra[1])
-    return message
-
-
-def _describe_reason(message: str) -> str:
-    known = {
+    nearest = _(" (the nearest is {names})")
+    unfit = _("{name}: the value does not fit: {reason}")
+    forms = {
+        r"No such option: (?P<name>\S+)": _("no such option: {name}"),
+        r"No such option: (?P<name>\S+) \(Possible options: (?P<names>.*)\)": _("no such option: {name}") + nearest,
+        r"(?P<start>.*)\. Did you mean (?P<names>.*)\?": "{start}" + nearest,
+        r"Option (?P<name>\S+) requires an argument\.": _("the option {name} wants a value"),
+        r"Option (?P<name>\S+) does not take a value\.": _("the option {name} takes no value"),
+        r"Missing \w+ (?P<name>\S+)\.": _("{name} is missing"),
+        r"Got unexpected extra argument\(s\) \((?P<words>.*)\)": _("unexpected words: {words}"),
+    }
+    reasons = {
         r"Input should be greater than or equal to (?P<limit>\S+)": _("it must be at least {limit}"),
         r"Input should be less than or equal to (?P<limit>\S+)": _("it must be at most {limit}"),
         r"Input should be a valid integer.*": _("it must be a whole number"),
-        r".* is not one of (?P<choices>.*)": _("it must be one of {choices}"),
+        r"Value error, .* is not one of (?P<choices>.*)\.": _("it must be one of {choices}"),
+        r"(?P<other>.*)": "{other}",
     }
-    for form, words in known.items():
+    forms |= {f"Invalid value for (?P<name>\\S+): {form}": unfit.replace("{reason}", r) for form, r in reasons.items()}
+    for form, words in forms.items():
         if found := re.fullmatch(form, message):
             return words.format(**{name: text.replace("'", "") for name, text in found.groupdict().items()})
     return message

@@ -74,92 +74,70 @@ def _at(moment: datetime | None, why: Why, zone: ZoneInfo) -> str:
 
 def _note(one: Considered, why: Why, zone: ZoneInfo) -> str:
     """Say why it was not this person; of the chosen one, that it is."""
-    notes = [_("chosen")] if one.chosen else []
-    if "outside" in one.causes:
-        notes.append(_("not in the department"))
-    if "unable" in one.causes:
-        notes.append(one.note)
-    if "away" in one.causes:
-        notes.append(_("away {span}").format(span=format_span(*one.absent[-1], zone, why.decided_at)))
-    if "busy" in one.causes:
-        notes.append(_("busy until {moment}").format(moment=_at(one.free, why, zone)))
-    if "no_gap" in one.causes:
-        notes.append(_("it fits in only from {moment}").format(moment=_at(one.start, why, zone)))
-    if "tie" in one.causes:
-        notes.append(_("finishes at the same time"))
-    return "; ".join(notes)
+    away = format_span(*one.absent[-1], zone, why.decided_at) if one.absent else ""
+    notes = {
+        "outside": _("not in the department"),
+        "unable": one.note,
+        "away": _("away {span}").format(span=away),
+        "busy": _("busy until {moment}").format(moment=_at(one.free, why, zone)),
+        "no_gap": _("it fits in only from {moment}").format(moment=_at(one.start, why, zone)),
+        "tie": _("finishes at the same time"),
+    }
+    return "; ".join([_("chosen")] * one.chosen + [note for cause, note in notes.items() if cause in one.causes])
 
 
 def _explain(why: Why, zone: ZoneInfo) -> list[str]:
     """Give the reason, what the work had to wait for, what would have changed the choice: a sentence each."""
-    return [text for text in (_reason(why, zone), _waited(why, zone), _otherwise(why, zone)) if text]
-
-
-def _reason(why: Why, zone: ZoneInfo) -> str:
-    name, second = why.chosen.name, why.second
-    if why.reason == "pinned":
-        return _("It was pinned to {name} with --to.").format(name=name)
-    if why.reason == "fallback":
-        return _("{problem}; such work goes to {name} (B24_FALLBACK_USER).").format(problem=_problem(why), name=name)
-    if second is None:
-        return _('{name} was the only one in the department "{department}" with time for it.').format(
-            name=name, department=why.department or why.position
-        )
-    reasons = {
+    chosen, second = why.chosen, why.second
+    reason = why.reason if second or why.reason in ("pinned", "fallback") else "only"
+    because = {
+        "pinned": _("It was pinned to {name} with --to."),
+        "fallback": _("{problem}; such work goes to {name} (B24_FALLBACK_USER)."),
+        "only": _('{name} was the only one in the department "{department}" with time for it.'),
+        "first": _("{name} finishes it first, {finish}; the next one, {second}, would have done so {later}."),
         "less_open": _("{name} and {second} were equally fast; {name} had less open work, {less} to {more}."),
         "least_recent": _("{name} and {second} were equally free; {name} had been given no work for longer."),
         "lower_id": _("{name} and {second} were equally free; between equals the lower id decides."),
     }
-    first = _("{name} finishes it first, {finish}; the next one, {second}, would have done so {later}.")
-    return reasons.get(why.reason, first).format(
-        name=name,
-        second=second.name,
-        finish=_at(why.chosen.finish, why, zone),
-        later=_at(second.finish, why, zone),
-        less=format_work(why.chosen.open_s),
-        more=format_work(second.open_s),
-    )
+    otherwise = {
+        "pinned": _("Without --to it would have been {second}, {later}.") if second else "",
+        "fallback": _('A department "{position}" with people in it would have changed that.'),
+        "only": _("A colleague there, or --to, would have changed that."),
+        "first": _("With more than {hours} of work more for {name} it would have been {second}."),
+        "less_open": _("With more than {hours} of open work more for {name} it would have been {second}."),
+        "least_recent": _("Any open work more for {name} would have made it {second}."),
+        "lower_id": _("Any open work more for {name} would have made it {second}."),
+    }
+    if reason == "first" and why.margin_s is None:  # of older versions
+        otherwise["first"] = ""
+    ranked = why.candidates.index
+    if "outside" not in chosen.causes and (second is None or ranked(chosen) < ranked(second)):
+        otherwise["pinned"] = _("Without --to it would have been the same.")
+    waited = ""
+    if why.not_before is not None and why.not_before > why.decided_at:
+        waited = _("It could not begin before {moment}, when the order is accepted.")
+        if why.after:
+            waited = _('It could not begin before {moment}, when "{after}" ends.')
+    more_s = second.open_s if second else 0
+    values = {
+        "name": chosen.name,
+        "second": second.name if second else "",
+        "finish": _at(chosen.finish, why, zone),
+        "later": _at(second.finish, why, zone) if second else "",
+        "less": format_work(chosen.open_s),
+        "more": format_work(more_s),
+        "hours": format_work(why.margin_s or 0 if reason == "first" else more_s - chosen.open_s),
+        "position": why.position,
+        "department": why.department or why.position,
+        "problem": _describe_problem(why),
+        "moment": _at(why.not_before, why, zone),
+        "after": why.after,
+    }
+    return [form.format(**values) for form in (because[reason], waited, otherwise[reason]) if form]
 
 
-def _problem(why: Why) -> str:
+def _describe_problem(why: Why) -> str:
     if why.department:
         return _('Nobody active worked in the department "{name}"').format(name=why.department)
     problem = _('There was no department "{name}"').format(name=why.position)
     return problem + (_(' (the nearest name was "{nearest}")').format(nearest=why.nearest) if why.nearest else "")
-
-
-def _waited(why: Why, zone: ZoneInfo) -> str:
-    if why.not_before is None or why.not_before <= why.decided_at:
-        return ""
-    moment = _at(why.not_before, why, zone)
-    if why.after:
-        return _('It could not begin before {moment}, when "{after}" ends.').format(moment=moment, after=why.after)
-    return _("It could not begin before {moment}, when the order is accepted.").format(moment=moment)
-
-
-def _otherwise(why: Why, zone: ZoneInfo) -> str:
-    name, second = why.chosen.name, why.second
-    if why.reason == "pinned":
-        best_first = why.candidates.index
-        if "outside" not in why.chosen.causes and (second is None or best_first(why.chosen) < best_first(second)):
-            return _("Without --to it would have been the same.")
-        if second is None:
-            return ""
-        return _("Without --to it would have been {second}, {finish}.").format(
-            second=second.name, finish=_at(second.finish, why, zone)
-        )
-    if why.reason == "fallback":
-        return _('A department "{position}" with people in it would have changed that.').format(position=why.position)
-    if second is None:
-        return _("A colleague there, or --to, would have changed that.")
-    if why.reason == "first":
-        if why.margin_s is None:
-            return ""
-        return _("With more than {hours} of work more for {name} it would have been {second}.").format(
-            hours=format_work(why.margin_s), name=name, second=second.name
-        )
-    if why.reason == "less_open":
-        return _("With more than {hours} of open work more for {name} it would have been {second}.").format(
-            hours=format_work(second.open_s - why.chosen.open_s), name=name, second=second.name
-        )
-    return _("Any open work more for {name} would have made it {second}.").format(name=name, second=second.name)
