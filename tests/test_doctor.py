@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from b24tools.bitrix24 import queries
 from b24tools.core import config, errors
 from b24tools.jobs.doctor import job, machine, settings, webhook
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
@@ -270,6 +272,48 @@ def test_a_missing_scope_is_told_once(well: Works, scope: str) -> None:
     well.portal.scopes.discard(scope)
 
     assert [f"scope {scope}"] == list(not_ok(examine(well, route=("Сварщик",), fallback_user=3)))
+
+
+@pytest.mark.parametrize(
+    ("method", "check"), [("user.get", "people"), ("department.get", "department"), ("profile", "owner")]
+)
+def test_a_refusal_is_told_once(well: Works, method: str, check: str) -> None:
+    """By the first check that meets it, though many others need that answer, too."""
+    well.portal.faults.add(Fault("error", method=method, times=99, code="INTERNAL_SERVER_ERROR", description="Broken"))
+
+    assert [check] == [name for name, status in not_ok(examine(well)).items() if status == "fail"]
+
+
+def test_a_new_check_is_one_function(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it needs rides in the batches that are sent anyway; without it the check is left out."""
+    first = Need(lambda batch, _exam: batch.add(queries.task(1, ("ID", "TITLE"))))
+    later = Need(lambda batch, exam: batch.add(queries.task(int(exam[first].value["id"]) + 1, ("ID",))), stage=2)
+    checks = Checks(lambda: "New things")
+
+    @checks.add("second_task", lambda: "the second task", first, later)
+    def check_second_task(exam: Examination) -> Finding:
+        return warn("{first} comes before {later}", "swap {first}", about="b", first="1", later=exam[later].value["id"])
+
+    monkeypatch.setattr(job, "CHECKS", [*job.CHECKS, *checks])
+    findings = examine(well)
+
+    expected = Finding("warn", "1 comes before 2", "swap 1", "b", "second_task b", "the second task b", "New things")
+    assert expected == findings[-1]
+    assert 2 == len(well.portal.log)
+    well.portal.faults.add(Fault("unreachable", times=99))
+    assert "second_task b" not in not_ok(examine(well))
+
+
+def test_names_may_have_braces(well: Works) -> None:
+    """They are names, not places to put something."""
+    demo_company.department(well.portal, "Производство").name = "Цех {0}"
+
+    findings = examine(well, department="Цех {0}", group="{group}", folder="{folder}", route=("{position}",))
+
+    assert "fail" == found(findings, "position {position}").status
+    assert "“{group}” is not there" in found(findings, "group").detail
+    assert "“{folder}” is not there" in found(findings, "folder").detail
+    assert "Цех {0} (#4), 7 departments below it" == found(findings, "department").detail
 
 
 def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:

@@ -51,11 +51,12 @@ def make_check(sleep: Sleep, say: Say) -> Check:
     return Check("probe", lambda: "", _section, partial(run, sleep=sleep, say=say), needs)
 
 
-@partial(Check, "probe", lambda: "", _section)
-def not_made(_exam: Examination) -> Finding:
-    """Report in place of the check that it could not be made."""
+def _report_not_made(_exam: Examination) -> Finding:
     fix = _("Begin with the first that fails, then try again.")
     return fail(_("not made: the portal did not answer what was asked before"), fix, about="task")
+
+
+not_made = Check("probe", lambda: "", _section, _report_not_made)
 
 
 def run(exam: Examination, sleep: Sleep, say: Say) -> list[Finding]:
