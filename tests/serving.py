@@ -22,7 +22,7 @@ from b24tools.sandbox.records import Handler
 from b24tools.sandbox.server import transport
 from b24tools.sandbox.state import Portal
 from b24tools.server.middleware import Access
-from b24tools.store import database
+from b24tools.store import Store, open_store
 
 OUTGOING = "outgoing-token-of-the-tests"
 SERVE = "serve-token-of-the-tests"
@@ -40,9 +40,9 @@ class Served:
     settings: config.Settings
     said: list[str]
 
-    def open_store(self) -> database.Store:
+    def open_store(self) -> Store:
         """A connection of the test's own."""
-        return database.open_store(self.settings.database)
+        return open_store(self.settings.database)
 
     def event(self, task_id: int, event: str = "ONTASKUPDATE", token: str = OUTGOING) -> httpx.Response:
         """The portal's outgoing webhook."""

@@ -13,7 +13,7 @@ from b24tools import context
 from b24tools.core import errors, hosts
 from b24tools.jobs.doctor import webhook
 from b24tools.jobs.doctor.checks import Examination
-from b24tools.store.database import open_store
+from b24tools.store import open_store
 from tests.examining import inspect
 from tests.plant import MONDAY
 
@@ -50,7 +50,7 @@ def test_a_database_meets_only_its_own_portal(tmp_path: Path, known: str, now: s
     """Commands stop and `doctor` names it, both or neither."""
     with contextlib.closing(open_store(tmp_path / "b24tools.db")) as opened:
         with opened.transaction():
-            opened._db.table("settings").upsert({"key": "portal_host", "value": known}, pk="key")
+            opened.database.insert("settings", [{"key": "portal_host", "value": known}], key=["key"])
         stopped = False
         try:
             context.check_host(opened, now)

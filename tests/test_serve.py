@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from b24tools.sandbox.faults import Fault
-from b24tools.store.database import open_store
+from b24tools.store import open_store
 from tests.programs import Shop, end, open_shop
 from tests.serving import FORM, OUTGOING, as_bytes, event_body, head, order, raw, wait_until
 
@@ -58,7 +58,7 @@ def database(shop: Shop) -> Path:
 def states(shop: Shop) -> list[tuple[int | None, str]]:
     """Task and state of all events that were kept."""
     with closing(open_store(database(shop))) as opened:
-        return [(one.task_id, one.status) for one in opened.events()]
+        return [(one.task_id, one.status) for one in opened.events.find()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -150,7 +150,7 @@ def test_another_portals_database_is_refused(shop: Shop) -> None:
     """Before anything listens."""
     (shop.folder / "data").mkdir()
     with closing(open_store(database(shop))) as opened:
-        opened.remember_host("other.example")
+        opened.settings.remember_host("other.example")
 
     status, _out, err = end(shop.start("serve", "--port", "0"))
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from b24tools.store.people import People
 
 from b24tools import context
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.store import database
 from tests import closed
 from tests.plant import Clock
 from tests.serving import FORM, OUTGOING, Served, as_bytes, event_body, order, serving, wait_until
@@ -59,7 +59,7 @@ def test_ping_has_the_answer_of_old(served: Served) -> None:
 def rows(served: Served) -> list[tuple[Any, ...]]:
     """Event, task and state of all that was kept."""
     with closing(served.open_store()) as opened:
-        return [(one.event, one.task_id, one.status) for one in opened.events()]
+        return [(one.event, one.task_id, one.status) for one in opened.events.find()]
 
 
 def test_in_polling_mode_an_event_is_kept_and_left(served: Served) -> None:
@@ -67,7 +67,7 @@ def test_in_polling_mode_an_event_is_kept_and_left(served: Served) -> None:
     assert (202, {"status": "ignored_by_mode"}) == seen(served.event(12))
     assert [("ONTASKUPDATE", 12, "ignored_by_mode")] == rows(served)
     with closing(served.open_store()) as opened:
-        assert OUTGOING not in opened.events()[0].body
+        assert OUTGOING not in opened.events.find()[0].body
 
 
 def test_in_webhook_mode_an_event_is_followed(served: Served, clock: Clock) -> None:
@@ -183,11 +183,13 @@ def filled(served: Served) -> Served:
     """Two people, three closed tasks of this week and one of the last."""
     with closing(served.open_store()) as opened, opened.transaction():
         people = [closed.person(7, "Ольга Ким", 11), closed.person(8, "Пётр О'Нил", 11)]
-        opened.save_people(people, closed.NOW)
+        opened.people.save(people, closed.NOW)
         tasks = [closed.task(number, user_id, closed.NOW - ago) for number, user_id, ago in CLOSED]
-        opened.save_tasks(tasks, closed.NOW, closed.MOSCOW)
+        opened.tasks.save(tasks, closed.NOW, closed.MOSCOW)
         for week in (closed.LAST, closed.THIS):
-            opened.finish_run(opened.begin_run(week.start, week.end, closed.NOW - HOUR), closed.NOW, complete=True)
+            opened.snapshot_runs.finish(
+                opened.snapshot_runs.begin(week.start, week.end, closed.NOW - HOUR), closed.NOW, complete=True
+            )
     return served
 
 
@@ -244,8 +246,8 @@ def test_health_tells_how_old_the_data_are(served: Served, clock: Clock) -> None
     health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
     assert (200, health) == seen(served.client.get("/healthz"))
     with closing(served.open_store()) as opened, opened.transaction():
-        run = opened.begin_run(closed.THIS.start, closed.THIS.end, clock())
-        opened.finish_run(run, clock(), complete=True)
+        run = opened.snapshot_runs.begin(closed.THIS.start, closed.THIS.end, clock())
+        opened.snapshot_runs.finish(run, clock(), complete=True)
     clock.now += timedelta(hours=26)
     assert (200, {**health, "snapshot_age_s": 93600}) == seen(served.client.get("/healthz"))
     clock.now += timedelta(seconds=1)
@@ -269,8 +271,8 @@ def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock:
 
     def complete(began: datetime) -> None:
         with closing(served.open_store()) as opened, opened.transaction():
-            run = opened.begin_run(closed.THIS.start, closed.THIS.end, began)
-            opened.finish_run(run, began, complete=True)
+            run = opened.snapshot_runs.begin(closed.THIS.start, closed.THIS.end, began)
+            opened.snapshot_runs.finish(run, began, complete=True)
 
     now = clock.now
     stale = {"status": "stale", "snapshot_age_s": None, "oldest_event_age_s": None}
@@ -333,10 +335,10 @@ def test_the_page_of_the_description_needs_nothing_from_elsewhere(served: Served
 def test_a_bug_is_told_without_its_words(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """They may hold anything; the log has them."""
 
-    def broken(_self: database.Store) -> dict[int, str]:
+    def broken(_self: People) -> dict[int, str]:
         raise KeyError("secret of the house")
 
-    monkeypatch.setattr(database.Store, "names", broken)
+    monkeypatch.setattr(People, "names", broken)
 
     expected = {"detail": "an unexpected error, KeyError; log.log in the data folder has the details"}
     assert (500, expected) == seen(served.client.get("/users"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from b24tools.store.people import People
 
 from b24tools import context
 from b24tools.cli import serve
@@ -17,7 +18,6 @@ from b24tools.core import config, errors
 from b24tools.sandbox import demo_company
 from b24tools.server import log_setup
 from b24tools.server.middleware import Access
-from b24tools.store import database
 from tests.serving import BOARD, FORM, OUTGOING, SERVE, Served, as_bytes, event_body, head, order, raw, serving
 
 PROTECTED = [
@@ -275,10 +275,10 @@ def test_each_request_leaves_a_line_without_secrets(
         B24_BOARD_TOKEN=BOARD,
     )
 
-    def broken(_self: database.Store) -> dict[int, str]:
+    def broken(_self: People) -> dict[int, str]:
         raise KeyError(f"{url} {SERVE} {BOARD} {OUTGOING} {portal.secret}")
 
-    monkeypatch.setattr(database.Store, "names", broken)
+    monkeypatch.setattr(People, "names", broken)
     with (
         log_setup.kept(tmp_path, serve.secrets(with_all), 2) as path,
         serving(portal, tmp_path, Access(SERVE, BOARD), BITRIX_OUTGOING_TOKEN=f"older,{OUTGOING}") as served,

@@ -67,4 +67,4 @@ def test_any_form(served: Served, form: str, tail: str) -> None:
     """What is kept holds no token."""
     check(served, "/webhook", f"{form}{tail}".encode(), "application/x-www-form-urlencoded")
     with closing(served.open_store()) as opened:
-        assert not [one for one in opened.events() if OUTGOING in one.body]
+        assert not [one for one in opened.events.find() if OUTGOING in one.body]

@@ -42,7 +42,7 @@ def hold(served: Served) -> sqlite3.Connection:
 def kept(served: Served) -> list[int | None]:
     """The tasks of the events that were kept."""
     with closing(served.open_store()) as opened:
-        return [one.task_id for one in opened.events()]
+        return [one.task_id for one in opened.events.find()]
 
 
 def test_events_wait_for_a_database_that_is_held(served: Served) -> None:
@@ -79,15 +79,15 @@ def test_what_is_held_for_too_long_is_to_be_tried_later(tmp_path: Path, monkeypa
 
 def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not kept is not said to be; with room again all goes on without a restart."""
-    ordinary = database.Store.transaction
+    ordinary = database.Database.transaction
 
-    def in_a_database_that_cannot_grow(opened: database.Store) -> Any:
-        opened._db.execute("PRAGMA max_page_count = 1")
+    def in_a_database_that_cannot_grow(opened: database.Database) -> Any:
+        opened.execute("PRAGMA max_page_count = 1")
         return ordinary(opened)
 
     big = event_body(served.portal, 2) + b"&x=" + b"y" * 60_000
     with monkeypatch.context() as full:
-        full.setattr(database.Store, "transaction", in_a_database_that_cannot_grow)
+        full.setattr(database.Database, "transaction", in_a_database_that_cannot_grow)
         answers = [served.client.post("/webhook", content=big, headers=FORM) for _turn in range(3)]
 
     assert [(500, True)] * 3 == [(one.status_code, one.json()["detail"].startswith(FULL)) for one in answers]

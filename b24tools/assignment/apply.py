@@ -36,7 +36,8 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
 from b24tools.onec import order
-from b24tools.store.database import LedgerTask, LostWrite, Store
+from b24tools.store import Store
+from b24tools.store.orders import LedgerTask, LostWrite
 
 __all__ = ["Pace", "Progress", "Writer"]
 
@@ -116,20 +117,20 @@ class Writer:
             known, task = draft.item.known, draft.task
             if known and task and known.state == "writing":
                 with self._store.transaction():
-                    self._store.save_ledger(
+                    self._store.orders.save_lines(
                         [replace(known, state="done", task_id=task.id, old_key=ledger.other_key(draft))]
                     )
-                    self._store.pay_lost_write(known.key, task.created_at)
+                    self._store.orders.settle_lost_write(known.key, task.created_at)
 
     def _note_adds(self, drafts: Sequence[Draft]) -> None:
         adds = [draft for draft in drafts if draft.action == ADD]
         now = self._pace.clock()
         since = {draft.item.key: draft.item.known.writing_since for draft in adds if draft.item.known}
-        self._store.save_ledger(
+        self._store.orders.save_lines(
             replace(ledger.row(draft, "planned", now), writing_since=since.get(draft.item.key)) for draft in adds
         )
-        self._store.forget_task_files(draft.item.key for draft in adds)
-        self._store.save_decisions((decisions.decision(draft, now) for draft in adds), self._settled(adds))
+        self._store.orders.forget_task_files(draft.item.key for draft in adds)
+        self._store.decisions.save((decisions.decision(draft, now) for draft in adds), self._settled(adds))
 
     def _settled(self, drafts: Sequence[Draft]) -> set[str]:
         """The keys of lines of which no earlier send can have made a task that is still to turn up."""
@@ -207,11 +208,11 @@ class Writer:
         answered = {write.draft.item.key for write in chunk} - unsure
         with self._store.transaction():
             self._flush()
-            self._store.forget_lost_writes(answered, noted_at)
-            self._store.end_lost_writes(unsure, noted_at, since + timedelta(seconds=EXECUTES_S))
+            self._store.orders.forget_lost_writes(answered, noted_at)
+            self._store.orders.end_lost_writes(unsure, noted_at, since + timedelta(seconds=EXECUTES_S))
             if unsure:
-                self._store.mark_sent(unsure, since)
-            self._store.mark_answered(answered)
+                self._store.orders.mark_sent(unsure, since)
+            self._store.orders.mark_answered(answered)
         if doubtful:
             self._look_after_errors([write for write in chunk if write.draft.item.key in doubtful], doubtful, noted_at)
         if lost:
@@ -244,8 +245,8 @@ class Writer:
             else:
                 self._refused(write, error)
         self._flush()
-        self._store.forget_lost_writes(doubtful, noted_at)
-        self._store.mark_answered(doubtful)
+        self._store.orders.forget_lost_writes(doubtful, noted_at)
+        self._store.orders.mark_answered(doubtful)
         self._attach_missing([draft for draft in drafts if draft.error is None], None)
 
     def _attach_missing(self, drafts: Sequence[Draft], since: datetime | None) -> None:
@@ -271,24 +272,24 @@ class Writer:
 
     def _note_sending(self, chunk: Sequence[Write], since: datetime) -> None:
         """Before a batch leaves, the ledger knows everything that may be different after it."""
-        self._store.save_ledger(
+        self._store.orders.save_lines(
             ledger.may_change(write.draft.item.known, write.draft)
             for write in chunk
             if write.verb == UPDATE and write.draft.item.known
         )
-        self._store.save_ledger(ledger.put_off(write.draft, since) for write in chunk if write.verb == DEFER)
-        self._store.mark_sent({write.draft.item.key for write in chunk}, since)
+        self._store.orders.save_lines(ledger.put_off(write.draft, since) for write in chunk if write.verb == DEFER)
+        self._store.orders.mark_sent({write.draft.item.key for write in chunk}, since)
         self._note_adding([write for write in chunk if write.verb == ADD], since)
         added = [mark(write.draft, file) for write in chunk if write.verb == ADD for file in files_of(write.draft)]
         attached = [mark(write.draft, write.file) for write in chunk if write.file]
-        self._store.save_task_files([*added, *attached], "writing")
+        self._store.orders.save_task_files([*added, *attached], "writing")
 
     def _note_adding(self, writes: Sequence[Write], since: datetime) -> None:
         """Before tasks are made, note what would have been made if the answer never came."""
-        self._store.mark_writing([write.draft.item.key for write in writes], since)
+        self._store.orders.mark_writing([write.draft.item.key for write in writes], since)
         until = since + timedelta(seconds=self._rules.retry_s + EXECUTES_S)
         fields = {write.draft.item.key: write.command.params["fields"] for write in writes}
-        self._store.save_lost_writes(
+        self._store.orders.save_lost_writes(
             LostWrite(
                 key=key,
                 sent_at=since,
@@ -304,8 +305,8 @@ class Writer:
 
     def _flush(self) -> None:
         """What a batch achieved goes to the ledger in one piece; lost before that, it is found by key."""
-        self._store.save_ledger(self._answered)
-        self._store.save_task_files(self._attached, "done")
+        self._store.orders.save_lines(self._answered)
+        self._store.orders.save_task_files(self._attached, "done")
         self._answered, self._attached = [], []
 
     def _ask(self, chunk: Sequence[Write]) -> tuple[list[Item], Item | None]:
@@ -369,7 +370,7 @@ class Writer:
         draft = write.draft
         if write.verb == ADD:
             self._answered.append(ledger.row(draft, "planned", self._pace.clock()))
-            self._store.forget_decisions(self._settled([draft]))
+            self._store.decisions.forget(self._settled([draft]))
         if write.spare is None:
             draft.fail(error)
         elif isinstance(error, errors.PortalUncertain):
@@ -418,7 +419,7 @@ class Writer:
             for draft in lost:
                 if task := found.get(draft.item.key):
                     self._added(draft, task, all_done=False)
-                    self._store.pay_lost_write(draft.item.key, task.created_at)
+                    self._store.orders.settle_lost_write(draft.item.key, task.created_at)
             self._flush()
             self._attach_missing([draft for draft in lost if draft.task], since)
             missing = [draft for draft in lost if draft.task is None]
@@ -432,7 +433,7 @@ class Writer:
 
     def _found(self, lost: Sequence[Draft], since: datetime) -> dict[str, Task]:
         lines = [replace(ledger.row(draft, "writing", since), writing_since=since) for draft in lost]
-        return find_lost(self._portal, lines, self._store.our_tasks(self._portal.found_ids()))
+        return find_lost(self._portal, lines, self._store.orders.our_tasks(self._portal.found_ids()))
 
     def _send_again(self, drafts: Sequence[Draft]) -> None:
         chunk = [write for write in self._commands(drafts) if write.verb == ADD]
@@ -443,17 +444,17 @@ class Writer:
             key = write.draft.item.key
             try:
                 self._take(write, item)
-                self._store.forget_lost_writes([key], noted_at)
+                self._store.orders.forget_lost_writes([key], noted_at)
             except errors.PortalError as error:
                 sent_at = error.sent_at if isinstance(error, errors.PortalUncertain) else None
                 left_at = self._pace.portal_time(sent_at) if sent_at else self._pace.clock()
                 if isinstance(error, errors.PortalUncertain) or error_codes.may_have_been_done("tasks.task.add", error):
                     write.draft.fail(error)
-                    self._store.mark_sent([key], left_at)
-                    self._store.end_lost_writes([key], noted_at, left_at + timedelta(seconds=EXECUTES_S))
+                    self._store.orders.mark_sent([key], left_at)
+                    self._store.orders.end_lost_writes([key], noted_at, left_at + timedelta(seconds=EXECUTES_S))
                 else:
                     self._refused(write, error)
-                    self._store.forget_lost_writes([key], noted_at)
+                    self._store.orders.forget_lost_writes([key], noted_at)
         self._flush()
 
     # a second task of a line
@@ -464,7 +465,7 @@ class Writer:
         That is what a lost request of ours made, as it was made: nothing else that carries our key is ours to delete,
         a person's copy least of all.
         """
-        lost = self._store.lost_writes([draft.item.key for draft in drafts])
+        lost = self._store.orders.lost_writes([draft.item.key for draft in drafts])
         ours = {
             other.id: other
             for draft in drafts
@@ -536,7 +537,7 @@ class Writer:
         if not self._dropped:
             return []
         dropped = [name for name, is_dropped in self._dropped.items() if is_dropped]
-        self._store.note_dropped(dropped, self._dropped, self._pace.clock())
+        self._store.orders.note_dropped(dropped, self._dropped, self._pace.clock())
         if not dropped:
             return []
         return [
@@ -585,9 +586,9 @@ class Writer:
             if known is None or not draft.item.is_trusted(task):
                 is_off = draft.item.order.cancelled and not draft.item.order.done
                 row = ledger.put_off(draft, now) if is_off else ledger.row(draft, "done", now)
-                self._store.save_ledger([row])
+                self._store.orders.save_lines([row])
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
-                self._store.save_ledger(
+                self._store.orders.save_lines(
                     [replace(known, state="done", task_id=task.id, writing_since=None, old_key=ledger.other_key(draft))]
                 )
 

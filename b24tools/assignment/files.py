@@ -16,7 +16,8 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
-from b24tools.store.database import LedgerFile, Store
+from b24tools.store import Store
+from b24tools.store.orders import LedgerFile
 
 Mark = tuple[str, str, str]  # the line's key (or the order's id), 1C's name, sha256
 
@@ -44,7 +45,8 @@ class Files:
             for file in files_of(draft):
                 wanted[order.id, file.name, file.sha256] = (order, file)
         known = {
-            (file.order_id, file.name, file.sha256): file for file in self._store.files({one[0] for one in wanted})
+            (file.order_id, file.name, file.sha256): file
+            for file in self._store.orders.files({one[0] for one in wanted})
         }
         failed: dict[str, errors.PortalError] = {}
         for number, (mark, (order, file)) in enumerate(wanted.items()):
@@ -56,7 +58,7 @@ class Files:
                     self._ids[mark] = file_id
                     entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
                     if known.get(mark) != entry:
-                        self._store.save_file(entry, self._pace.clock())
+                        self._store.orders.save_file(entry, self._pace.clock())
             except errors.PortalError as error:
                 failed[order.id] = error
         if wanted:
@@ -97,10 +99,11 @@ class Files:
         waiting = {draft.task.id: draft for draft in drafts if draft.task and draft.attach and draft.error is None}
         if not waiting:
             return
-        states = self._store.task_files(draft.item.key for draft in waiting.values())
+        states = self._store.orders.task_files(draft.item.key for draft in waiting.values())
         orders = {draft.item.order.id for draft in waiting.values()}
         ids = {
-            (one.order_id, one.name, one.sha256): (one.file_id, one.stored_name) for one in self._store.files(orders)
+            (one.order_id, one.name, one.sha256): (one.file_id, one.stored_name)
+            for one in self._store.orders.files(orders)
         }
         there: dict[int, set[int | str]] = {}
 
@@ -130,7 +133,7 @@ class Files:
             return
         for task_id, draft in waiting.items():
             present = [file for file in draft.attach if is_there(draft, task_id, file)]
-            self._store.save_task_files([mark(draft, file) for file in present], "done")
+            self._store.orders.save_task_files([mark(draft, file) for file in present], "done")
             draft.attach = [file for file in draft.attach if file not in present]
             if draft.attach and draft.outcome == CHANGED_NOTHING:
                 draft.outcome = "updated"

@@ -14,7 +14,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.store.database import Store
+from b24tools.store import Store
 
 NAME_TAKEN = "DISK_OBJ_22000"
 
@@ -50,7 +50,7 @@ class PlaceMaker:
         name = self._rules.group
         if name.isdecimal():
             raise errors.PortalError(_("the portal has no project {id}").format(id=name), self._project_hint())
-        earlier = self._store.last_unanswered()
+        earlier = self._store.orders.last_unanswered()
         found = None if earlier is None else self._look_for_project(earlier)
         if found is not None:
             return found
@@ -62,11 +62,11 @@ class PlaceMaker:
 
     def _make_noted_project(self, name: str, keys: Sequence[str]) -> int:
         """The ledger knows since when it may be in the making."""
-        self._store.mark_sent(keys, self._pace.clock())
+        self._store.orders.mark_sent(keys, self._pace.clock())
         try:
             return self._make_project(name)
         except errors.PortalUncertain as error:  # it may have left long after it was ready to
-            self._store.mark_sent(keys, error.sent_at or self._pace.clock())
+            self._store.orders.mark_sent(keys, error.sent_at or self._pace.clock())
             raise
 
     def _look_for_project(self, since: datetime) -> int | None:

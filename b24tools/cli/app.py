@@ -417,15 +417,15 @@ def running_settings(
     as_json: Json = False,
 ) -> None:
     """Running settings: kept in the database, effective at once in every process."""
-    from b24tools.store import database
+    from b24tools.store.settings import RUNNING_SETTINGS
 
     context: Context = ctx.obj
     context.as_json = as_json
     with context.session().open_store() as opened:
         if key is not None and value is not None:
-            opened.save_setting(key, value, app_context.now())
-        wanted = [key] if key is not None else list(database.RUNNING_SETTINGS)
-        console.settings([(name, opened.setting(name)) for name in wanted], as_json=as_json)
+            opened.settings.save(key, value, app_context.now())
+        wanted = [key] if key is not None else list(RUNNING_SETTINGS)
+        console.settings([(name, opened.settings.get(name)) for name in wanted], as_json=as_json)
 
 
 def _pins(words: Sequence[str]) -> dict[str, int]:

@@ -22,7 +22,7 @@ from b24tools.render import assign, console
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.records import COMPLETED
 from b24tools.sandbox.state import Portal
-from b24tools.store import database
+from b24tools.store import open_store
 
 NUMBER = "1Ц-00000069"
 WELDING = "Сварщик"
@@ -120,8 +120,8 @@ def _reported(here: context.Session, portal: Portal, talk: console.Talk) -> int:
     pairs = unquote(portal.outbox[-1].body.decode()).split("&")
     told = "&…&".join(pair for pair in pairs if pair.startswith(("event=", "data[FIELDS_AFTER]")))
     console.text(f"POST /webhook  {told}&…")
-    with here.open_client() as client, closing(database.open_store(here.settings.database)) as opened:
-        opened.save_setting("producer_mode", "webhook")
+    with here.open_client() as client, closing(open_store(here.settings.database)) as opened:
+        opened.settings.save("producer_mode", "webhook")
         for one in portal.outbox:
             process.receive(opened, one.body, "", [DEMO_TOKEN], context.now())
         done = process.process(opened, client, here.settings.zone, context.now())

@@ -12,7 +12,6 @@ from b24tools.core.i18n import _
 from b24tools.jobs import leaderboard
 from b24tools.render import console, leaderboard_text
 from b24tools.render import leaderboard as render_leaderboard
-from b24tools.store.leaderboard import open_tallies
 
 LAST = "last"
 
@@ -39,11 +38,8 @@ def run(here: context.Session, talk: console.Talk, wanted: Wanted) -> int:
     now, settings = context.now(), here.settings
     period = choose_period(wanted, settings.zone, now)
     limit = periods.parse_span(wanted.max_age) if wanted.max_age is not None else None
-    with open_tallies(settings.database) as opened:
-        if opened is None:
-            board = leaderboard.no_data(period, by=wanted.by, teams=wanted.teams)
-        else:
-            board = leaderboard.board(opened, period, now=now, by=wanted.by, teams=wanted.teams, top=wanted.top)
+    with here.read_store() as opened:
+        board = leaderboard.board(opened, period, now=now, by=wanted.by, teams=wanted.teams, top=wanted.top)
     missing = _missing(board, str(settings.data_dir), now)
     old = too_old(board, limit, now, missing)
     if wanted.as_json:

@@ -71,11 +71,10 @@ def replay(here: context.Session, talk: console.Talk, wanted: Wanted) -> int:
     chosen = _Chosen(found=[one for path in wanted.files for one in _read(path)])
     if not wanted.files:
         last = LISTED if wanted.list_only and not wanted.chooses else None
-        nothing_yet = not here.settings.database.is_file()
-        with here.open_store(copy=wanted.dry_run or nothing_yet) as opened:
+        with here.read_store() as opened:
             status = "failed" if wanted.failed else None
             until = None if since is None else clock.latest_known(context.now())
-            chosen.kept = opened.events(status=status, since=since, until=until, ids=wanted.ids, last=last)
+            chosen.kept = opened.events.find(status=status, since=since, until=until, ids=wanted.ids, last=last)
         _check_known(wanted, chosen.kept)
     if wanted.list_only:
         return _list(here, talk, wanted, chosen)
@@ -145,7 +144,7 @@ def _follow(here: context.Session, chosen: _Chosen, *, dry_run: bool) -> Process
     done = Processed(len(refused), 0, 0, len(refused), tuple(refused))
     if not chosen.kept and not chosen.bodies:
         return done
-    with here.open_client() as client, here.open_store(copy=dry_run) as opened:
+    with here.open_client() as client, here.open_store(dry_run=dry_run) as opened:
         context.check_host(opened, client.host)
         zone = here.settings.zone
         done += process.replay(opened, client, zone, context.now(), chosen.kept)

@@ -28,7 +28,7 @@ from b24tools.server import log_setup
 from b24tools.server.app import Parts, create_app
 from b24tools.server.event_queue import Intake
 from b24tools.server.middleware import Access
-from b24tools.store import database
+from b24tools.store import Store, open_store
 
 BACKLOG = 2048
 HEAD_S = 30.0  # for the head of a request; the body has a limit of its own
@@ -68,19 +68,19 @@ def open_app(here: context.Session, access: Access) -> Iterator[Any]:
     settings = here.settings
     tokens = outgoing_tokens(settings)
 
-    def take(inbox: database.Store, bodies: Sequence[tuple[bytes, str]]) -> list[str | Exception]:
+    def take(inbox: Store, bodies: Sequence[tuple[bytes, str]]) -> list[str | Exception]:
         receipts = process.receive_all(inbox, bodies, tokens, context.now())
         worker.wake()
         return [one.status if isinstance(one, process.Receipt) else one for one in receipts]
 
-    def open_store() -> database.Store:
-        return database.open_store(settings.database)
+    def open_database() -> Store:
+        return open_store(settings.database)
 
     if settings.webhook_url is not None:
-        with here.open_client() as client, closing(open_store()) as opened:
+        with here.open_client() as client, closing(open_database()) as opened:
             context.check_host(opened, client.host)
-    intake = Intake(open_store, take)
-    worker = Worker(lambda: closing(open_store()), here.open_client, settings.zone, now=context.now)
+    intake = Intake(open_database, take)
+    worker = Worker(lambda: closing(open_database()), here.open_client, settings.zone, now=context.now)
     intake.start()
     worker.start()
     try:

@@ -55,8 +55,8 @@ def mode(here: context.Session, value: str | None, *, as_json: bool) -> None:
     """Show or set how closed tasks are collected."""
     with here.open_store() as opened:
         if value is not None:
-            opened.save_setting("producer_mode", value, context.now())
-        current = opened.setting("producer_mode")
+            opened.settings.save("producer_mode", value, context.now())
+        current = opened.settings.get("producer_mode")
     if as_json:
         console.envelope("mode", {"producer_mode": current}, ok=True)
     else:
@@ -65,7 +65,7 @@ def mode(here: context.Session, value: str | None, *, as_json: bool) -> None:
 
 def _mode(here: context.Session) -> str:
     with here.open_store() as opened:
-        return opened.setting("producer_mode")
+        return opened.settings.get("producer_mode")
 
 
 def _chosen(wanted: Wanted, now: datetime, zone: ZoneInfo) -> list[periods.Period]:

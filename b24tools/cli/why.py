@@ -11,8 +11,7 @@ from b24tools.render.why import data, screen
 def run(here: context.Session, task_id: int, *, as_json: bool) -> int:
     """Tell why a task's person got it, from the database alone; the exit status."""
     settings = here.settings
-    nothing_yet = not settings.database.is_file()  # and nothing is made to look for it
-    with here.open_store(copy=nothing_yet) as kept:
+    with here.read_store() as kept:
         found = why.explain(kept, task_id, settings.data_dir)
     if as_json:
         console.envelope("why", data(found, settings.zone), ok=True)

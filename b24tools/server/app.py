@@ -37,7 +37,7 @@ from b24tools.server.middleware import Access, Door, Gate, unexpected
 from b24tools.server.responses import Refusal, Reply
 from b24tools.server.routes import leaderboard
 from b24tools.server.routes import orders as routes_orders
-from b24tools.store import database
+from b24tools.store import Store, database, open_store
 
 MOST_SMALL = 64 * 1024  # of every other body
 MOST_ORDERS = 20  # at once; the thread pool has 40 threads, and the board wants some
@@ -58,9 +58,9 @@ class Parts:
     now: Callable[[], datetime]
 
     @contextmanager
-    def store(self) -> Iterator[database.Store]:
+    def store(self) -> Iterator[Store]:
         """A connection for one request: SQLite's are cheap, and one thread's own needs no turns."""
-        with closing(database.open_store(self.here.settings.database)) as opened:
+        with closing(open_store(self.here.settings.database)) as opened:
             yield opened
 
 
@@ -148,8 +148,8 @@ def _add_errors(api: FastAPI, parts: Parts) -> None:
 
     @api.exception_handler(sqlite3.Error)
     def no_database(request: Request, error: sqlite3.Error) -> Response:
-        _log.error("%s", error, exc_info=None if context.is_locked(error) else error)
-        return failed(request, context.database_error(Path(parts.here.settings.database.name), error))
+        _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
+        return failed(request, database.explain(Path(parts.here.settings.database.name), error))
 
     @api.exception_handler(EventRefusal)
     def not_taken(_request: Request, error: EventRefusal) -> Response:
@@ -283,10 +283,10 @@ def _add_events(api: FastAPI, parts: Parts) -> None:
     def healthz() -> Response:
         now = parts.now()
         with parts.store() as opened:
-            last = opened.last_complete_run(now)
-            oldest = opened.oldest_unprocessed()
-            most_s = float(opened.setting("snapshot_max_age_h")) * 3600
-            unknown = last is None and opened.has_complete_run()
+            last = opened.snapshot_runs.last_complete(now)
+            oldest = opened.events.oldest_unprocessed()
+            most_s = float(opened.settings.get("snapshot_max_age_h")) * 3600
+            unknown = last is None and opened.snapshot_runs.has_complete()
         snapshot_s = _age_s(last.started_at if last else None, now)
         event_s = _age_s(clock.known_moment(oldest, now), now)
         unknown = unknown or (oldest is not None and event_s is None)
@@ -333,14 +333,14 @@ def _add_settings(api: FastAPI, parts: Parts) -> None:
         _check_known(key, 422)
         with parts.store() as opened:
             try:
-                opened.save_setting(key, value, parts.now())
+                opened.settings.save(key, value, parts.now())
             except errors.ConfigError as error:
                 raise _unfit(error) from None
             return Reply(_setting(opened, key))
 
 
-def _setting(opened: database.Store, key: str) -> dict[str, str]:
-    return {"key": key, "value": opened.setting(key)}
+def _setting(opened: Store, key: str) -> dict[str, str]:
+    return {"key": key, "value": opened.settings.get(key)}
 
 
 def _check_known(key: str, status: int) -> None:
@@ -378,7 +378,7 @@ def _add_views(api: FastAPI, parts: Parts) -> None:
     )
     def get_users() -> Response:
         with parts.store() as opened:
-            return Reply({str(user_id): name for user_id, name in opened.names().items()})
+            return Reply({str(user_id): name for user_id, name in opened.people.names().items()})
 
     @api.get(
         "/tasks/week",
@@ -390,5 +390,5 @@ def _add_views(api: FastAPI, parts: Parts) -> None:
         if period.kind != periods.WEEK:
             raise HTTPException(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
         with parts.store() as opened:
-            closed = opened.closed_ids(period.start, period.end)
+            closed = opened.tasks.closed_ids(period.start, period.end)
         return Reply({str(user_id): ids for user_id, ids in closed.items()})

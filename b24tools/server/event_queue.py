@@ -14,16 +14,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from b24tools import context
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.store import database
+from b24tools.store import Store, database
 
 MOST_AT_ONCE = 200
 BREATH_S = 0.05
 PATIENCE_S = 300.0  # with a database that somebody else holds: the portal does not send an event twice
 
-Take = Callable[[database.Store, Sequence[tuple[bytes, str]]], Sequence[str | Exception]]
+Take = Callable[[Store, Sequence[tuple[bytes, str]]], Sequence[str | Exception]]
 
 
 @dataclass(eq=False, slots=True)
@@ -36,10 +35,10 @@ class _Item:
 class Intake:
     """`take` keeps bodies, each with its type, and says what became of them in their sequence: a status or an error."""
 
-    def __init__(self, open_store: Callable[[], database.Store], take: Take) -> None:
+    def __init__(self, open_store: Callable[[], Store], take: Take) -> None:
         self._open_store = open_store
         self._take = take
-        self._store: database.Store | None = None
+        self._store: Store | None = None
         self._waiting: deque[_Item] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -87,7 +86,7 @@ class Intake:
             return self._keep_patiently(batch)
         except Exception as error:  # noqa: BLE001 - it is for those who wait: they would wait for ever
             self._forget_connection()
-            if context.is_locked(error):
+            if database.is_locked(error):
                 return [error] * len(batch)
             if len(batch) > 1:
                 return [outcome for item in batch for outcome in self._keep([item])]
@@ -102,7 +101,7 @@ class Intake:
                     self._store = self._open_store()
                 return self._take(self._store, [(item.body, item.content_type) for item in batch])
             except sqlite3.Error as error:
-                if not context.is_locked(error) or self._stopping or time.monotonic() >= end:
+                if not database.is_locked(error) or self._stopping or time.monotonic() >= end:
                     raise
                 time.sleep(BREATH_S)
 

@@ -23,7 +23,6 @@ from b24tools.render import leaderboard_text
 from b24tools.render.leaderboard import data
 from b24tools.server import openapi
 from b24tools.server.responses import Reply
-from b24tools.store.leaderboard import open_tallies
 
 if TYPE_CHECKING:
     from b24tools.server.app import Parts
@@ -55,11 +54,8 @@ def add_leaderboard(api: FastAPI, parts: Parts) -> None:
     ) -> Response:
         now = parts.now()
         chosen = choose_period(period, kind, settings.zone, now)
-        with open_tallies(settings.database) as opened:
-            if opened is None:
-                board = leaderboard.no_data(chosen, by=by, teams=teams)
-            else:
-                board = leaderboard.board(opened, chosen, now=now, by=by, teams=teams, top=top)
+        with parts.here.read_store() as opened:
+            board = leaderboard.board(opened, chosen, now=now, by=by, teams=teams, top=top)
         content = data(board, settings.zone)
         return _with_etag(request, Reply(content | (_details(board) if details else {})))
 
@@ -115,7 +111,7 @@ def add_page(api: FastAPI, parts: Parts) -> None:
     ) -> Response:
         zone, now = parts.here.settings.zone, parts.now()
         with parts.store() as opened:
-            old_s = float(opened.setting("snapshot_max_age_h")) * 3600
+            old_s = float(opened.settings.get("snapshot_max_age_h")) * 3600
         with i18n.speaking(lang):
             chosen = choose_period(period, kind, zone, now)
             asked = {"kind": kind, "by": by, "details": "1"} | ({} if period is None else {"period": period})
