@@ -6,15 +6,18 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from b24tools.bitrix24 import queries
 from b24tools.core import config, errors
 from b24tools.jobs.doctor import job, machine, settings, webhook
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
+from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.scheduling.calendar import DayRule
@@ -22,7 +25,7 @@ from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.store import Store, inspection
 from b24tools.store.events import NewEvent
 from tests.examining import HOST, USUAL, database, examine, found, make_well, not_ok, prepare, take_snapshot
-from tests.plant import Works, order
+from tests.plant import MOSCOW, Works, order
 
 Break = Callable[[Works], Any]
 
@@ -268,6 +271,48 @@ def test_a_missing_scope_is_told_once(well: Works, scope: str) -> None:
     well.portal.scopes.discard(scope)
 
     assert [f"scope {scope}"] == list(not_ok(examine(well, route=("Сварщик",), fallback_user=3)))
+
+
+@pytest.mark.parametrize(
+    ("method", "check"), [("user.get", "people"), ("department.get", "department"), ("profile", "owner")]
+)
+def test_a_refusal_is_told_once(well: Works, method: str, check: str) -> None:
+    """By the first check that meets it, though many others need that answer, too."""
+    well.portal.faults.add(Fault("error", method=method, times=99, code="INTERNAL_SERVER_ERROR", description="Broken"))
+
+    assert [check] == [name for name, status in not_ok(examine(well)).items() if status == "fail"]
+
+
+def test_a_new_check_is_one_function(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it needs rides in the batches that are sent anyway; without it the check is left out."""
+    first = Need(lambda batch, _exam: batch.add(queries.task(1, ("ID", "TITLE"))))
+    later = Need(lambda batch, exam: batch.add(queries.task(int(exam[first].value["id"]) + 1, ("ID",))), stage=2)
+    checks = Checks(lambda: "New things")
+
+    @checks.add("second_task", lambda: "the second task", first, later)
+    def check_second_task(exam: Examination) -> Finding:
+        return warn("{first} comes before {later}", "swap {first}", about="b", first="1", later=exam[later].value["id"])
+
+    monkeypatch.setattr(job, "CHECKS", [*job.CHECKS, *checks])
+    findings = examine(well)
+
+    expected = Finding("warn", "1 comes before 2", "swap 1", "b", "second_task b", "the second task b", "New things")
+    assert expected == findings[-1]
+    assert 2 == len(well.portal.log)
+    well.portal.faults.add(Fault("unreachable", times=99))
+    assert "second_task b" not in not_ok(examine(well))
+
+
+def test_names_may_have_braces(well: Works) -> None:
+    """They are names, not places to put something."""
+    demo_company.department(well.portal, "Производство").name = "Цех {0}"
+
+    findings = examine(well, department="Цех {0}", group="{group}", folder="{folder}", route=("{position}",))
+
+    assert "fail" == found(findings, "position {position}").status
+    assert "“{group}” is not there" in found(findings, "group").detail
+    assert "“{folder}” is not there" in found(findings, "folder").detail
+    assert "Цех {0} (#4), 7 departments below it" == found(findings, "department").detail
 
 
 def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
@@ -740,6 +785,91 @@ def test_in_webhook_mode_the_token_must_be_set(well: Works) -> None:
 
     assert "fail" == check.status
     assert "mode polling" in check.fix
+
+
+def _tool_off(works: Works) -> None:
+    works.portal.groups[1].tasks_enabled = False
+
+
+@pytest.mark.parametrize(
+    ("admin", "host", "name", "status", "detail"),
+    [
+        (True, HOST, "group_tasks", "fail", "the project's tool “Tasks” is switched off"),
+        (True, "plant.bitrix24.ru", "group_tasks", "warn", "is off, or the owner is no member"),
+        (False, HOST, "group", "fail", "the webhook's owner may not make tasks there"),
+    ],
+)
+def test_a_project_without_the_task_tool_is_named(
+    well: Works, admin: bool, host: str, name: str, status: str, detail: str
+) -> None:
+    """No order gets a task there; in the cloud the portal refuses an administrator for another reason, too."""
+    _tool_off(well)
+    well.portal.owner.admin = admin
+
+    check = found(examine(well, webhook_url=well.portal.webhook_url(f"https://{host}")), name)
+
+    assert (status, True) == (check.status, detail in check.detail)
+    assert "“Tasks”" in check.fix
+    assert "failed" == well.assign(order(), non_admin=True)[0].outcome
+
+
+def _midnight(day: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T00:00:00+03:00").timestamp())
+
+
+@pytest.mark.parametrize(
+    ("dates", "status", "detail"),
+    [
+        ({}, "ok", "the project has no end date"),
+        ({"date_finish": "2026-11-22"}, "fail", "the project ended on 22.11.2026: every task is refused"),
+        (
+            {"date_finish": "2026-11-23"},
+            "warn",
+            "the project ends on 23.11.2026: tasks that are planned or wanted later",
+        ),
+        ({"date_finish": "2027-02-21"}, "warn", "the project ends on 21.02.2027"),
+        ({"date_finish": "2027-02-23"}, "ok", "the project ends on 23.02.2027"),
+        ({"date_start": "2026-11-24"}, "fail", "the project begins on 24.11.2026: tasks before are refused"),
+        ({"date_start": "2026-11-23", "date_finish": "2027-12-31"}, "ok", "the project ends on 31.12.2027"),
+    ],
+)
+def test_a_project_with_dates_is_named(well: Works, dates: dict[str, str], status: str, detail: str) -> None:
+    """As far ahead as plans are made; the last day is a part of it. What fails, fails for every order."""
+    well.portal.scopes.add("socialnetwork")
+    for name, day in dates.items():
+        setattr(well.portal.groups[1], name, _midnight(day))
+
+    check = found(examine(well), "group_dates")
+
+    assert (status, detail) == (check.status, check.detail[: len(detail)])
+    assert ("" if status == "ok" else "Change the project's dates in its settings, or remove them.") == check.fix
+    assert (status == "fail") == (well.assign(order())[0].outcome == "failed")
+
+
+def test_dates_that_do_not_count_or_are_not_shown_are_no_fault(well: Works) -> None:
+    """A workgroup has none; without the scope they cannot be seen, which is said."""
+    well.portal.groups[1].date_finish = _midnight("2026-11-01")
+    hidden = found(examine(well), "group_dates")
+    well.portal.scopes.add("socialnetwork")
+    well.portal.groups[1].project = False
+
+    assert ("ok", True) == (hidden.status, "the scope “socialnetwork”" in hidden.detail)
+    assert "the project has no end date" == found(examine(well), "group_dates").detail
+
+
+def test_mandatory_custom_fields_are_named(well: Works) -> None:
+    """Orders with files fail for them, those without pass; the field of the files itself is filled in."""
+    well.portal.user_fields |= {"UF_AUTO_1": ("Договор", "string"), "UF_AUTO_2": ("Цвет", "string")}
+    well.portal.mandatory_fields |= {"UF_TASK_WEBDAV_FILES"}
+    assert "ok" == found(examine(well), "mandatory_fields").status
+    well.portal.mandatory_fields |= {"UF_AUTO_1"}
+
+    check = found(examine(well), "mandatory_fields")
+
+    assert ("fail", "UF_AUTO_1: tasks of orders with files are refused without them") == (check.status, check.detail)
+    assert "Make these custom fields of tasks optional on the portal." == check.fix
+    (sample,) = onec_order.read_orders((Path(__file__).parent / "data/orders/sample.json").read_bytes(), MOSCOW)
+    assert ["failed", "created"] == [result.outcome for result in well.assign(sample, order())]
 
 
 def test_a_non_administrator_by_choice_only_warns(well: Works) -> None:

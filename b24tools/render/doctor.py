@@ -73,8 +73,7 @@ def _draw(console: Console, section: str, findings: Sequence[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    marks = MARKS if _can_show(console, "".join(MARKS.values())) else ASCII_MARKS
-    arrow = "→" if _can_show(console, "→") else "->"
+    marks, arrow = (ASCII_MARKS, "->") if console.options.ascii_only else (MARKS, "→")
     table = Table.grid(padding=(0, 1, 0, 0), expand=False)
     table.add_column(no_wrap=True, width=1)
     table.add_column(width=MOST_TITLE, overflow="fold")
@@ -86,14 +85,6 @@ def _draw(console: Console, section: str, findings: Sequence[Finding]) -> None:
         table.add_row(Text(marks[one.status], style=STYLES[one.status]), Text(one.title), text)
     console.print(section, style="bold", markup=False, highlight=False)
     console.print(table)
-
-
-def _can_show(console: Console, text: str) -> bool:
-    try:
-        text.encode(console.encoding or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 def _write_sentence(fix: str) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
+from b24tools.bitrix24 import webhook_url
 from b24tools.bitrix24.batch import Batch
 from b24tools.bitrix24.client import Client
 from b24tools.core import config, errors
@@ -49,29 +51,20 @@ class Finding:
     section: str = ""
 
 
-def ok(detail: str, *, about: str = "", **values: object) -> Finding:
-    """All is well. The `values` are put into the text, where there are any; so they are in the other two."""
-    return Finding(OK, detail.format(**values) if values else detail, about=about)
-
-
-def warn(detail: str, fix: str, *, about: str = "", **values: object) -> Finding:
-    """It works, but somebody should look at it."""
-    return _bad(WARN, detail, fix, about, values)
-
-
-def fail(detail: str, fix: str, *, about: str = "", **values: object) -> Finding:
-    """Something will not work."""
-    return _bad(FAIL, detail, fix, about, values)
-
-
-def _bad(status: Status, detail: str, fix: str, about: str, values: dict[str, object]) -> Finding:
+def judge(status: Status, detail: str, fix: str = "", *, about: str = "", **values: object) -> Finding:
+    """Make a finding; the `values` are put into its texts, where there are any."""
     if values:
         detail, fix = detail.format(**values), fix.format(**values)
     return Finding(status, detail, fix, about)
 
 
+ok = partial(judge, OK)  # all is well
+warn = partial(judge, WARN)  # it works, but somebody should look at it
+fail = partial(judge, FAIL)  # something will not work
+
+
 def from_error(error: errors.B24ToolsError, about: str = "") -> Finding:
-    """Something could not be looked at, or is wrong in a way that the error describes."""
+    """Make a finding of what could not be looked at, or is wrong in the way that the error describes."""
     return fail(error.message, error.hint or _("See what the portal's administrator says."), about=about)
 
 
@@ -120,6 +113,18 @@ class Examination:
     def __post_init__(self) -> None:
         self.settings = self.inspection.settings
         self.now = self.asked_at = self.answered_at = self.clock()
+        self.address: webhook_url.Address | errors.ConfigError
+        try:
+            self.address = webhook_url.read(config.webhook_url(self.settings))
+        except errors.ConfigError as error:
+            self.address = error
+
+    @property
+    def webhook(self) -> webhook_url.Address:
+        """The webhook's address, where the settings have one."""
+        if isinstance(self.address, errors.ConfigError):
+            raise NotLookedAt
+        return self.address
 
     @property
     def store(self) -> Store:

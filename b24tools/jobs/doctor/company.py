@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from b24tools.bitrix24 import pagination, queries
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
-from b24tools.bitrix24.pagination import PAGE, USERS
+from b24tools.bitrix24.pagination import PAGE, USERS, add_pages
 from b24tools.bitrix24.parsing import rows_of
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Staff, find_root, nearest_name, same_name
 from b24tools.jobs.doctor.checks import OK, Checks, Examination, Finding, Need, NotLookedAt, fail, listed, ok, warn
 
-DEPARTMENT_PAGES = 4
+FIRST_DEPARTMENTS = 200  # before it is known how many there are
 PEOPLE_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
 CREW_PAGES = 20
 MOST_POSITIONS = 20
@@ -24,22 +24,17 @@ MOST_POSITIONS = 20
 checks = Checks(lambda: _("The company"))
 
 
-def _add_departments(batch: Batch, _exam: Examination) -> list[Pending[list[Department]]]:
-    return [batch.add(queries.departments(page * PAGE)) for page in range(DEPARTMENT_PAGES)]
+def _add_departments(batch: Batch, first: int, total: int) -> list[Pending[list[Department]]]:
+    return [batch.add(queries.departments(start)) for start in range(first, total, PAGE)]
 
 
-def _add_other_departments(batch: Batch, exam: Examination) -> list[Pending[list[Department]]]:
-    total = exam[departments][0].item.total or 0
-    return [batch.add(queries.departments(start)) for start in range(DEPARTMENT_PAGES * PAGE, total, PAGE)]
-
-
-def _add_everybody(batch: Batch, _exam: Examination) -> pagination.Pages:
-    return pagination.add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(PEOPLE_PAGES, batch.room))
-
-
-departments = Need(_add_departments)
-other_departments = Need(_add_other_departments, stage=1)
-everybody = Need(_add_everybody)
+departments = Need(lambda batch, _exam: _add_departments(batch, 0, FIRST_DEPARTMENTS))
+other_departments = Need(
+    lambda batch, exam: _add_departments(batch, FIRST_DEPARTMENTS, exam[departments][0].item.total or 0), stage=1
+)
+everybody = Need(
+    lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(PEOPLE_PAGES, batch.room))
+)
 
 
 def find_production(exam: Examination) -> list[Department]:
@@ -56,9 +51,9 @@ def _shown_departments(exam: Examination) -> list[Department]:
 
 
 class Company:
-    """The people, as far as checks need them: the active ones, and those whom settings and departments name.
+    """The departments, and people: the active ones (only production's, where there are many), and whom others name.
 
-    All of them where there are not many; else those of production. `staff` raises what the portal refused.
+    All but `departments` and `production` may raise what the portal answered.
     """
 
     def __init__(self, batch: Batch, exam: Examination) -> None:
@@ -74,14 +69,14 @@ class Company:
         self._crew = None
         if self.production and not self._everybody.complete and self._everybody.error is None:
             self._crew_params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
-            self._crew = pagination.add_pages(batch, USERS, self._crew_params, length=min(CREW_PAGES, batch.room))
+            self._crew = add_pages(batch, USERS, self._crew_params, length=min(CREW_PAGES, batch.room))
 
     @cached_property
     def rows(self) -> list[Mapping[str, Any]]:
         """The people as `user.get` shows them."""
         if self._everybody.error is not None:
             raise self._everybody.error
-        named = [rows_of(page.item.result, "user.get") for page in self._named if not page.error]
+        named = [rows_of(page.item.value, "user.get") for page in self._named]
         rows: list[Mapping[str, Any]] = [*self._everybody.rows, *(row for page in named for row in page)]
         if self._crew is not None and self._exam.client is not None:
             crew = self._crew.read()
@@ -135,9 +130,8 @@ COMPANY = (*DEPARTMENTS, everybody, company)
 @checks.add("department", lambda: _("production"), *DEPARTMENTS)
 def check_department(exam: Examination) -> Finding:
     """Whether there is one production department, with departments below it."""
-    for page in (*exam[departments], *exam[other_departments]):
-        if page.error:
-            raise page.error
+    for error in filter(None, (page.error for page in (*exam[departments], *exam[other_departments]))):
+        raise error
     wanted, shown, production = exam.settings.department, _shown_departments(exam), find_production(exam)
     if not production:
         nearest = nearest_name(wanted, (one.name for one in shown))

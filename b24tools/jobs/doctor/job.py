@@ -19,7 +19,7 @@ from b24tools.jobs.doctor import (
     workspace,
     write_probe,
 )
-from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt
+from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need
 
 STAGES = 3
 PARTS = (settings, machine, database, webhook, company, workspace, working_time)
@@ -33,15 +33,13 @@ def examine(
     with ExitStack() as stack:
         if store := database.open_database(exam):
             stack.enter_context(closing(store))
-        try:
-            webhook.read_host(exam)
-            exam.client = stack.enter_context(open_client())
+        if not isinstance(exam.address, errors.ConfigError):
             checks = (*CHECKS, *order.checks, *([probe] if probe else ()))
-            _ask(exam, exam.client, dict.fromkeys(need for check in checks for need in check.needs))
-        except NotLookedAt:
-            pass  # without an address
-        except errors.B24ToolsError as error:
-            exam.failure = error
+            try:
+                exam.client = stack.enter_context(open_client())
+                _ask(exam, exam.client, dict.fromkeys(need for check in checks for need in check.needs))
+            except errors.B24ToolsError as error:
+                exam.failure = error
         findings = [finding for check in CHECKS for finding in check.run(exam)]
         findings += order.examine(exam)
         if probe:

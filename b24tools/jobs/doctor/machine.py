@@ -14,7 +14,6 @@ import zoneinfo
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from importlib import metadata
 from pathlib import Path
 
 from b24tools import __version__
@@ -42,16 +41,12 @@ def check_version(_exam: Examination) -> Finding:
 def check_zone_data(exam: Examination) -> Finding:
     fix = _("Update the time zone data: `pip install --upgrade tzdata`, or the system's package tzdata.")
     try:
-        version = metadata.version("tzdata")
-    except metadata.PackageNotFoundError:
-        version = _("the system's own")
-    try:
         offset = ALMATY_AT.astimezone(zoneinfo.ZoneInfo("Asia/Almaty")).utcoffset()
     except zoneinfo.ZoneInfoNotFoundError:
         return fail(_("there are no time zone data"), fix)
     if offset != ALMATY_OFFSET:
         return warn(_("the time zone data are older than 2024"), fix)
-    return ok(_("tzdata {version}; B24_TZ is {zone}"), version=version, zone=exam.settings.zone.key)
+    return ok(_("B24_TZ is {zone}"), zone=exam.settings.zone.key)
 
 
 @checks.add("data_folder", lambda: _("data folder"))
@@ -122,14 +117,11 @@ def check_cache(exam: Examination) -> Finding:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=1)) as connection:
             connection.execute("PRAGMA query_only = 1")
-            count, first = connection.execute("SELECT count(*), min(store_time) FROM Cache").fetchone()
+            count = connection.execute("SELECT count(*) FROM Cache").fetchone()[0]
     except sqlite3.Error as error:
         fix = _("Delete the folder {folder}; it is made again.")
         return warn(_("{path} cannot be read: {reason}"), fix, path=file, reason=error, folder=folder)
     entries = ngettext("{n} entry", "{n} entries", count).format(n=count)
-    if first is not None:
-        age_h = max(0.0, exam.now.timestamp() - first) / 3600
-        entries = _("{entries}, the oldest {n:.1f} h old").format(entries=entries, n=age_h)
     return ok(_("{entries}; delete {path} to read all anew"), entries=entries, path=folder)
 
 

@@ -195,22 +195,15 @@ def _write_weekdays(days: Sequence[int]) -> str:
 @checks.add("absences", lambda: _("absences"), *DEPARTMENTS, everybody, absences)
 def check_absences(exam: Examination) -> Finding:
     """Show what the portal knows of vacations and sick leave, and whether its dates can be read."""
+    ids = [user_id for of_page, _pending in exam[absences] for user_id in of_page]
     answers = [pending.value for _ids, pending in exam[absences]]
-    rows = list_absence_rows(answers)
-    people = sum(len(ids) for ids, _pending in exam[absences])
-    events = [row for row in rows if not row.get("FROM_HR")]
-    away = sum(row.get("ACCESSIBILITY") == "absent" for row in events)
-    read = read_absences(answers, *_absence_span(exam), days_in=exam.settings.zone, clock_in=exam.settings.zone)
+    zone = exam.settings.zone
+    read = read_absences(answers, *_absence_span(exam), days_in=zone, clock_in=zone)
     details = [
-        _(
-            "{people} asked for, {days} days ahead: {chart} of the absence chart, {away} calendar events “absent”, "
-            "{others} other events"
-        ).format(
-            people=ngettext("{n} person", "{n} people", people).format(n=people),
+        _("{people} looked at, {days} days ahead: {n} absences").format(
+            people=ngettext("{n} person", "{n} people", len(ids)).format(n=len(ids)),
             days=ABSENCE_DAYS,
-            chart=len(rows) - len(events),
-            away=away,
-            others=len(events) - away,
+            n=sum(map(len, read.away.values())),
         )
     ]
     orders = {"DMY": _("day, month, year"), "MDY": _("month, day, year"), "YMD": _("year, month, day")}
@@ -223,9 +216,3 @@ def check_absences(exam: Examination) -> Finding:
         "If they still cannot be read, report this line."
     )
     return warn("; ".join([*details, *read.warnings]), fix)
-
-
-def list_absence_rows(answers: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """List the rows in answers of `calendar.accessibility.get`, of events and of the absence chart."""
-    rows = (row for answer in answers for of_person in answer.values() for row in php_values(of_person))
-    return [row for row in rows if isinstance(row, Mapping)]

@@ -15,50 +15,54 @@ from typing import Any
 
 from b24tools import __version__
 from b24tools.bitrix24 import error_codes, parsing, queries
+from b24tools.bitrix24.batch import Command, Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
-from b24tools.bitrix24.portal_time import find_zone, read_iso
+from b24tools.bitrix24.portal_time import find_zone
 from b24tools.core import errors, hosts
 from b24tools.core.i18n import _
 from b24tools.jobs.doctor.checks import Check, Examination, Finding, NotLookedAt, fail, from_error, ok, warn
 from b24tools.jobs.doctor.company import DEPARTMENTS, everybody
 from b24tools.jobs.doctor.webhook import is_in_cloud, is_system_user, login_owner, owner
-from b24tools.jobs.doctor.working_time import absences, list_absence_rows
+from b24tools.jobs.doctor.working_time import absences
 from b24tools.jobs.doctor.workspace import find_project, may_create, may_create_tasks, projects
 
 MOST_STAMPS = 3  # a series has those of its first event
 LONGER = "0123456789"  # behind a key of 50 characters
 LATE_PAUSES_S = (1, 2, 4, 8, 15, 15, 15, 0)  # the portal may work on a lost request for a minute
-NEAR = timedelta(minutes=5)
+NEAR_S = 300
 LOOKED_AT = (
     *("ID", "XML_ID", "GROUP_ID", "RESPONSIBLE_ID", "CREATED_BY", "AUDITORS", "ALLOW_TIME_TRACKING", "TIME_ESTIMATE"),
     *("START_DATE_PLAN", "END_DATE_PLAN", "DEADLINE", "CREATED_DATE", "CHANGED_DATE", "ACTIVITY_DATE"),
 )
 
 Row = Mapping[str, Any]
+Say = Callable[[str], None]
+Sleep = Callable[[float], None]
 
 
 def _section() -> str:
     return _("The test task (for sending to us: no names, no addresses, no secrets)")
 
 
-def make_check(sleep: Callable[[float], None], say: Callable[[str], None]) -> Check:
+def make_check(sleep: Sleep, say: Say) -> Check:
     """Make the check that writes. `say`: what must be said at once, lest it be lost."""
     needs = (owner, login_owner, projects, may_create, *DEPARTMENTS, everybody, absences)
     return Check("probe", lambda: "", _section, partial(run, sleep=sleep, say=say), needs)
 
 
-@partial(Check, "probe", lambda: "", _section)
-def not_made(_exam: Examination) -> Finding:
-    """Report in place of the check that it could not be made."""
+def _report_not_made(_exam: Examination) -> Finding:
     fix = _("Begin with the first that fails, then try again.")
     return fail(_("not made: the portal did not answer what was asked before"), fix, about="task")
 
 
-def run(exam: Examination, sleep: Callable[[float], None], say: Callable[[str], None]) -> list[Finding]:
+not_made = Check("probe", lambda: "", _section, _report_not_made)
+
+
+def run(exam: Examination, sleep: Sleep, say: Say) -> list[Finding]:
     """Make the task, look at it and delete it, whatever happens in between."""
     client, person = exam.client, exam[owner].value.id
-    if client is None or not all(need in exam.answers for need in (projects, may_create, absences)):
+    if client is None:
         raise NotLookedAt
     if is_system_user(exam):
         if exam.settings.fallback_user is None:
@@ -116,6 +120,7 @@ def _make_fields(exam: Examination, person: int) -> dict[str, Any]:
 
 def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: Mapping[str, Any]) -> list[Finding]:
     key = fields["XML_ID"]
+    kind = _("cloud") if is_in_cloud(exam) else _("own server")
     batch = client.new_batch()
     server = batch.add(queries.server_time())
     task = batch.add(queries.task(task_id, LOOKED_AT))
@@ -125,12 +130,14 @@ def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: M
     later = batch.add(queries.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")))  # last: it may make one
     batch.send()
     looks: dict[str, Callable[[], Finding]] = {
-        "portal": lambda: _look_at_portal(exam),
+        "portal": lambda: ok(f"b24tools {__version__}; {kind}; {exam.now.isoformat(timespec='minutes')}"),
         "filter": lambda: _look_at_filter(found.value, key),
         "zones": lambda: _look_at_zones(exam, task.value, fields["DEADLINE"], server.value),
         "calendar": lambda: _look_at_stamps(exam),
         "chat": lambda: _look_at_chat(added, task.value, listed.value, later.value),
-        "history": lambda: _look_at_history([name for name, _at, _by in history.value]),
+        "history": lambda: ok(
+            _("tasks.task.history.list is there: {names}"), names=", ".join(name for name, _at, _by in history.value)
+        ),
         "dropped": lambda: _look_at_dropped(dropped_fields(fields, task.value)),
         "xml_id": lambda: _look_at_key_width(client, str(task.value.get("xmlId") or ""), task_id, key),
         "rest3": lambda: _look_at_rest3(client),
@@ -142,11 +149,6 @@ def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: M
         except errors.PortalError as error:
             findings.append(from_error(error, about))
     return findings
-
-
-def _look_at_portal(exam: Examination) -> Finding:
-    kind = _("cloud") if is_in_cloud(exam) else _("own server")
-    return ok(f"b24tools {__version__}; {kind}; {exam.now.isoformat(timespec='minutes')}")
 
 
 def _look_at_filter(rows: list[Row], key: str) -> Finding:
@@ -161,28 +163,31 @@ def _look_at_filter(rows: list[Row], key: str) -> Finding:
 def _look_at_zones(exam: Examination, task: Row, sent_deadline: str, server: str) -> Finding:
     """The offset printed on the task's dates is that of now in the zone in force."""
     created, deadline = str(task.get("createdDate") or ""), str(task.get("deadline") or "")
-    detail = _("task dates {dates}, server.time {server}, profile {profile}").format(
-        dates=created[19:] or "?", server=server[19:] or "?", profile=exam[owner].value.time_zone or _("names no zone")
+    fix = _("Send us this block.")
+    try:
+        off = (datetime.fromisoformat(created) - datetime.fromisoformat(server)).total_seconds()
+        moved = (datetime.fromisoformat(deadline) - datetime.fromisoformat(sent_deadline)).total_seconds()
+    except (ValueError, TypeError):  # the latter: one without an offset
+        return warn(_("dates {created!r} and {deadline!r} cannot be read"), fix, created=created, deadline=deadline)
+    detail = _(
+        "task dates {dates}, server.time {server}, profile {profile}; created {n:.0f} s from server.time, the deadline "
+        "{moved:+.0f} s from what was sent"
+    ).format(
+        dates=created[19:],
+        server=server[19:],
+        profile=exam[owner].value.time_zone or _("names no zone"),
+        n=abs(off),
+        moved=moved,
     )
-    report = _("Send us this block.")
-    moments = [read_iso(text) for text in (created, server, deadline, sent_deadline)]
-    if None in moments:
-        unread = _("dates {created} and {deadline} cannot be read").format(
-            created=repr(created), deadline=repr(deadline)
-        )
-        return warn(f"{detail}; {unread}", report)
-    made_at, server_at, ends, should_end = [moment for moment in moments if moment]
-    off = abs(made_at - server_at)
-    apart = _("created {n} s from server.time, the deadline {moved:+.0f} s from what was sent").format(
-        n=int(off.total_seconds()), moved=(ends - should_end).total_seconds()
-    )
-    return warn(f"{detail}; {apart}", report) if off > NEAR else ok(f"{detail}; {apart}")
+    return warn(detail, fix) if abs(off) > NEAR_S else ok(detail)
 
 
 def _look_at_stamps(exam: Examination) -> Finding:
     """See how far the stamps of events lie from their own clocks: by the server's offset, where it is not in UTC."""
     apart: Counter[int] = Counter()
-    for row in list_absence_rows(pending.value for _ids, pending in exam[absences]):
+    calendars = [of_person for _ids, pending in exam[absences] for of_person in pending.value.values()]
+    rows = [row for of_person in calendars for row in parsing.php_values(of_person)]
+    for row in filter(None, map(parsing.mapping_or_none, rows)):
         zone, stamp = find_zone(row.get("TZ_FROM")), parsing.int_of(row.get("DATE_FROM_TS_UTC"))
         try:
             clock = datetime.strptime(str(row.get("DATE_FROM")), "%d.%m.%Y %H:%M:%S").replace(tzinfo=zone)
@@ -217,10 +222,6 @@ def _look_at_chat(added: Row, task: Row, listed: Row, later: Row) -> Finding:
             created=created, activity=activity, last=last
         )
     return ok(f"{detail}; {dates}")
-
-
-def _look_at_history(fields: list[str]) -> Finding:
-    return ok(_("tasks.task.history.list is there: {names}"), names=", ".join(fields) or "–")
 
 
 def _look_at_dropped(names: list[str]) -> Finding:
@@ -270,56 +271,47 @@ def _look_at_rest3(client: Client) -> Finding:
 
 
 def _clear_up(
-    client: Client,
-    task_id: int | None,
-    fields: Mapping[str, Any],
-    sleep: Callable[[float], None],
-    say: Callable[[str], None],
-    pauses: Sequence[int],
-    *,
-    again: bool = True,
+    client: Client, task_id: int | None, fields: Mapping[str, Any], sleep: Sleep, say: Say, pauses: Sequence[int]
 ) -> Finding:
-    """Delete the task; where its id is not known, look for it first, before each of the pauses.
-
-    A first Ctrl-C does not stop the deletion: `again` is false after it.
-    """
+    """Delete the task; where its id is not known, look for it first, before each of the pauses."""
     ids = [] if task_id is None else [task_id]
     try:
         if task_id is None:
             if pauses == LATE_PAUSES_S:
                 say(_("the answer was lost; looking for up to a minute whether the task was made"))
             ids = _find(client, fields, sleep, pauses)
-        problems = [problem for id_ in ids if (problem := _delete(client, id_, sleep))]
+        try:
+            problem = _delete(client, ids, sleep)
+        except KeyboardInterrupt:  # one does not stop the deletion
+            _delete(client, ids, sleep)
+            raise
     except errors.PortalError as error:
         detail = _("whether it was made is not known: {reason}").format(reason=error.message)
-    except BaseException as error:
-        if again and ids and isinstance(error, KeyboardInterrupt):
-            _clear_up(client, ids[0], fields, sleep, say, (), again=False)
-        else:
-            say(_advise(fields, ids))
+    except BaseException:
+        say(_advise(fields, ids))
         raise
     else:
-        names = ", ".join(f"#{id_}" for id_ in ids)
         if not ids:
             return ok(_("none was made"), about="task")
-        if not problems:
+        if problem is None:
             where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
             text = _("{names} for user #{person}, {where}: made and deleted")
-            return ok(text, about="task", names=names, person=fields["RESPONSIBLE_ID"], where=where)
-        detail = _("{names} could not be deleted: {reason}").format(names=names, reason=problems[-1].message)
+            return ok(text, about="task", names=_name(ids), person=fields["RESPONSIBLE_ID"], where=where)
+        detail = _("{names} could not be deleted: {reason}").format(names=_name(ids), reason=problem.message)
     say(f"{detail}. {_advise(fields, ids)}")
     return fail(detail, _advise(fields, ids), about="task")
 
 
+def _name(ids: Sequence[int]) -> str:
+    return ", ".join(f"#{id_}" for id_ in ids)
+
+
 def _advise(fields: Mapping[str, Any], ids: Sequence[int]) -> str:
-    numbers = f" ({', '.join(f'#{id_}' for id_ in ids)})" if ids else ""
-    text = _("Look on the portal for the task {task}, and delete it by hand.")
-    return text.format(task=f"“{fields['TITLE']}”{numbers}")
+    task = f"“{fields['TITLE']}” ({_name(ids)})" if ids else f"“{fields['TITLE']}”"
+    return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
 
 
-def _find(
-    client: Client, fields: Mapping[str, Any], sleep: Callable[[float], None], pauses: Sequence[int]
-) -> list[int]:
+def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Sequence[int]) -> list[int]:
     """Return the ids of the task whose answer was lost, by its key and by its title: a portal may ignore the one."""
     problem: errors.PortalError | None = None
     for pause in pauses:
@@ -341,23 +333,29 @@ def _find(
     return []
 
 
-def _delete(client: Client, task_id: int, sleep: Callable[[float], None]) -> errors.PortalError | None:
-    """Delete it, and again where that may help; return why it is still there."""
+def _delete(client: Client, ids: Sequence[int], sleep: Sleep) -> errors.PortalError | None:
+    """Delete these tasks; return why one is still there."""
+    problems = [problem for id_ in ids if (problem := _delete_one(client, id_, sleep))]
+    return problems[-1] if problems else None
+
+
+def _delete_one(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | None:
+    """Delete a task and look whether it is gone, again where that may help; return why it is still there."""
+    method = "tasks.task.delete"
     problem: errors.PortalError | None = None
-    command = queries.delete_task(task_id)
     for pause in (1, 2, 0):
+        batch = client.new_batch()
+        deleted = batch.add(Query(Command(method, {"taskId": task_id}), bool))
+        left = batch.add(queries.task(task_id, ("ID",)))
         try:
-            client.call(command.method, command.params)
-            return None
+            batch.send()
         except errors.PortalError as error:
             problem = error
-        try:
-            if not client.call("tasks.task.get", {"taskId": task_id, "select": ["ID"]}).result:
-                return None
-        except errors.PortalError:
-            pass
         else:
-            if not (isinstance(problem, errors.PortalBusy) or error_codes.may_have_been_done(command.method, problem)):
+            problem = deleted.error
+            if problem is None or not (left.error or left.item.result):
+                return None
+            if not isinstance(problem, errors.PortalBusy) and not error_codes.may_have_been_done(method, problem):
                 break  # a refusal that will be the same again
         sleep(pause)
     return problem
