@@ -15,7 +15,7 @@ import typer
 from b24tools import __version__
 from b24tools.cli import assign, config, demo, leaderboard, load, localized, replay, sandbox, snapshot, why
 from b24tools.cli.invocation import Invocation, Json
-from b24tools.core import env_file as env_files
+from b24tools.core import config as settings
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text, use_utf8
@@ -113,7 +113,7 @@ def _describe_unexpected(error: Exception) -> errors.B24ToolsError:
 
 def _choose_language(path: Path | None) -> Path | None:
     if path is not None:
-        i18n.use(env_files.choose_language(path))
+        i18n.use(settings.choose_language(path))
     return path
 
 
