@@ -11,8 +11,7 @@ import pytest
 from b24tools.core import periods
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board
-from b24tools.store import database
-from b24tools.store.database import Store
+from b24tools.store import Store, open_store
 from tests import closed
 from tests.closed import NOW, THIS
 
@@ -20,7 +19,7 @@ from tests.closed import NOW, THIS
 @pytest.fixture
 def opened() -> Iterator[Store]:
     """An empty database."""
-    with closing(database.open_store(None)) as memory:
+    with closing(open_store(None)) as memory:
         yield memory
 
 
@@ -30,6 +29,6 @@ def plant(opened: Store) -> Callable[..., Board]:
     closed.plant(opened)
 
     def board(period: periods.Period = THIS, **options: Any) -> Board:
-        return leaderboard.board(opened.tallies, period, now=NOW, **options)
+        return leaderboard.board(opened, period, now=NOW, **options)
 
     return board

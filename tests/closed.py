@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core import periods
 from b24tools.core.models import Department, Person, Status, TaskRecord
+from b24tools.core.timestamps import to_text
 from b24tools.jobs.leaderboard import Board, Row
-from b24tools.store import database
-from b24tools.store.database import Store
-from b24tools.store.snapshot_runs import to_text
+from b24tools.store import Store, open_store
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NOW = datetime(2026, 11, 20, 14, 5, tzinfo=MOSCOW)  # the Friday of 2026-W47
@@ -60,19 +59,19 @@ def task(
 def save(opened: Store, tasks: Iterable[TaskRecord], now: datetime = NOW, zone: ZoneInfo = MOSCOW) -> None:
     """As a snapshot saves them."""
     with opened.transaction():
-        opened.save_tasks(list(tasks), now, zone)
+        opened.tasks.save(list(tasks), now, zone)
 
 
 def collect(opened: Store, start: datetime, end: datetime, began: datetime, *, complete: bool = True) -> None:
     """A run that saw everything of [start, end)."""
-    run = opened.begin_run(start, end, began)
+    run = opened.snapshot_runs.begin(start, end, began)
     with opened.transaction():
-        opened.finish_run(run, began + timedelta(seconds=20), complete=complete)
+        opened.snapshot_runs.finish(run, began + timedelta(seconds=20), complete=complete)
 
 
 def plant(opened: Store) -> None:
     """Two weeks of a small plant: ties, movement, somebody new, few deadlines, one dismissed, one unknown."""
-    opened.save_departments((Department(number, name, None, None) for number, name in TEAMS.items()), NOW)
+    opened.people.save_departments((Department(number, name, None, None) for number, name in TEAMS.items()), NOW)
     names = {
         1: ("Иван Петров", WELDERS),
         2: ("Мария Кузнецова", PAINTERS),
@@ -84,8 +83,8 @@ def plant(opened: Store) -> None:
         8: ("Глеб Новый", WELDERS),
         9: ("Зоя Невидимая", PAINTERS),
     }
-    opened.save_people((person(number, *who, active=number != 7) for number, who in names.items()), NOW)
-    opened.save_setting("hidden_users", "9")
+    opened.people.save((person(number, *who, active=number != 7) for number, who in names.items()), NOW)
+    opened.settings.save("hidden_users", "9")
     # this week and the one before: tasks, hours of each, how many of how many deadlines were kept
     closed = {
         1: (9, 6, 1.5, 8, 9),
@@ -122,7 +121,7 @@ def invented(rows: tuple[Row, ...]) -> Board:
 
 def main(folder: Path) -> None:
     """Lay the plant out in a folder, to look at."""
-    with closing(database.open_store(folder / "b24tools.db")) as opened:
+    with closing(open_store(folder / "b24tools.db")) as opened:
         plant(opened)
 
 

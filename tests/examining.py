@@ -16,43 +16,31 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.rate_limit import Throttle
 from b24tools.core import config
 from b24tools.jobs.doctor import job
-from b24tools.jobs.doctor.checks import Check
-from b24tools.jobs.doctor.subject import Subject
+from b24tools.jobs.doctor.checks import Check, Examination, Finding
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
-from b24tools.store.database import Store, open_store
+from b24tools.store import Store, open_store
 from tests.plant import MOSCOW, Clock, Works
 
 HOST = "portal.example"
+USUAL = {
+    "webhook_url": f"https://{HOST}/rest/1/abc/",
+    "zone": MOSCOW,
+    "lang": "en",
+    "country": "none",
+    "folder": "Прайс-листы",
+    "outgoing_token": "token",
+    "serve_token": "a word that is long enough",
+}
 
 
-def subject(data_dir: Path, webhook_url: str = f"https://{HOST}/rest/1/abc/", **changes: Any) -> Subject:
-    """The settings with which all is well."""
-    values: dict[str, Any] = {
-        "env_file": None,
-        "given": frozenset(config.names()),
-        "strays": (),
-        "problems": (),
-        "data_dir": data_dir,
-        "database": data_dir / "b24tools.db",
-        "zone": MOSCOW,
-        "lang": "en",
-        "department": "Производство",
-        "group": "Задачи из 1с",
-        "folder": "Прайс-листы",
-        "schedule_id": 1,
-        "fallback_user": None,
-        "route": (),
-        "non_admin": False,
-        "ca_bundle": None,
-        "requests_per_second": 2.0,
-        "burst": 50,
-        "outgoing_tokens": 1,
-        "serve_token_length": 32,
-        "tokens_alike": False,
-        "webhook_url": webhook_url,
-    }
-    return Subject(**values | changes)
+def inspect(data_dir: Path, **changes: Any) -> config.Inspection:
+    """The settings with which all is well, changed by the names of their fields; `given` … are the inspection's."""
+    of_inspection = {"file": None, "given": frozenset(config.names()), "unknown": (), "problems": ()}
+    of_inspection |= {name: changes.pop(name) for name in list(of_inspection) if name in changes}
+    values = {**USUAL, "data_dir": data_dir, **changes}
+    given = {config.Settings.model_fields[name].alias: value for name, value in values.items()}
+    return config.Inspection(config.Settings.model_validate(given), **of_inspection)
 
 
 def make_well(works: Works) -> None:
@@ -84,23 +72,30 @@ def database(works: Works) -> Iterator[Store]:
 def take_snapshot(works: Works, opened: Store, hours_ago: float = 1) -> None:
     """A complete one, then."""
     at = works.clock.now - timedelta(hours=hours_ago)
-    ran = opened.begin_run(at - timedelta(days=1), at, at)
+    ran = opened.snapshot_runs.begin(at - timedelta(days=1), at, at)
     with opened.transaction():
-        opened.finish_run(ran, at, complete=True)
+        opened.snapshot_runs.finish(ran, at, complete=True)
+
+
+def prepare(works: Works, **changes: Any) -> Examination:
+    """An examination of the plant on its clock; `changes` are fields of it, of the inspection, or settings."""
+    names = {"own_days", "order_file", "orders", "order_error"}
+    of_exam = {name: changes.pop(name) for name in names if name in changes}
+    usual = {"data_dir": works.folder, "webhook_url": works.portal.webhook_url(f"https://{HOST}")}
+    here = works.clock.now
+    return Examination(inspect(**{**usual, **changes}), lambda: here.astimezone(MOSCOW), **of_exam)
 
 
 def examine(
-    works: Works, *, probe: job.Probe | None = None, transport: httpx.BaseTransport | None = None, **changes: Any
-) -> list[Check]:
-    """All checks, on the plant's clock. `transport` takes the place of the plant's portal."""
-    here = works.clock.now
-    usual = {"data_dir": works.folder, "webhook_url": works.portal.webhook_url(f"https://{HOST}")}
-    looked_at = subject(**{**usual, **changes})
+    works: Works, *, probe: Check | None = None, transport: httpx.BaseTransport | None = None, **changes: Any
+) -> list[Finding]:
+    """All findings. `transport` takes the place of the plant's portal."""
+    exam = prepare(works, **changes)
 
     @contextmanager
     def open_client() -> Iterator[Client]:
         client = Client(
-            looked_at.webhook_url,
+            config.webhook_url(exam.settings),
             throttle=Throttle(None, clock=works.clock.time, sleep=works.clock.sleep),
             transport=transport or server.transport(works.portal),
             clock=works.clock.time,
@@ -111,15 +106,15 @@ def examine(
         with client:
             yield client
 
-    return job.examine(looked_at, open_client, lambda: here.astimezone(MOSCOW), probe)
+    return job.examine(exam, open_client, probe)
 
 
-def found(checks: list[Check], name: str) -> Check:
-    """The one check of this name."""
-    (one,) = [check for check in checks if check.check == name]
+def found(findings: list[Finding], name: str) -> Finding:
+    """The one finding of this name."""
+    (one,) = [finding for finding in findings if finding.check == name]
     return one
 
 
-def not_ok(checks: list[Check]) -> dict[str, str]:
+def not_ok(findings: list[Finding]) -> dict[str, str]:
     """The statuses of those that are not well."""
-    return {check.check: check.status for check in checks if check.status != "ok"}
+    return {finding.check: finding.status for finding in findings if finding.status != "ok"}

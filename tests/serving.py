@@ -15,14 +15,14 @@ from typing import Any
 import httpx
 
 from b24tools import context
-from b24tools.cli import serve
 from b24tools.core import config
 from b24tools.sandbox.methods import events
 from b24tools.sandbox.records import Handler
 from b24tools.sandbox.server import transport
 from b24tools.sandbox.state import Portal
-from b24tools.server.middleware import Access
-from b24tools.store import database
+from b24tools.server import run
+from b24tools.server.auth import Access
+from b24tools.store import Store, open_store
 
 OUTGOING = "outgoing-token-of-the-tests"
 SERVE = "serve-token-of-the-tests"
@@ -40,9 +40,9 @@ class Served:
     settings: config.Settings
     said: list[str]
 
-    def open_store(self) -> database.Store:
+    def open_store(self) -> Store:
         """A connection of the test's own."""
-        return database.open_store(self.settings.database)
+        return open_store(self.settings.database)
 
     def event(self, task_id: int, event: str = "ONTASKUPDATE", token: str = OUTGOING) -> httpx.Response:
         """The portal's outgoing webhook."""
@@ -76,8 +76,8 @@ def serving(
     said: list[str] = []
     here = context.Session(settings, said.append, transport(portal))
     with ExitStack() as stack:
-        listener = stack.enter_context(serve.listen("127.0.0.1", port))
-        app = stack.enter_context(serve.open_app(here, access or Access()))
+        listener = stack.enter_context(run.listen("127.0.0.1", port))
+        app = stack.enter_context(run.open_app(here, access or Access()))
         stack.enter_context(running(app, listener))
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
@@ -88,7 +88,7 @@ def serving(
 @contextmanager
 def running(app: Any, listener: socket.socket) -> Iterator[None]:
     """uvicorn in a thread."""
-    server = serve.make_server(app, stop_within_s=20)
+    server = run.make_server(app, stop_within_s=20)
     thread = threading.Thread(target=server.run, args=([listener],), name="serve", daemon=True)
     thread.start()
     deadline = time.monotonic() + 10

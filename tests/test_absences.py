@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from b24tools.assignment.report import OrderResult
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.absences import Absences, read_absences
 from b24tools.bitrix24.batch import Item
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.queries import methods
-from b24tools.bitrix24.queries.absences import Absences, read_absences
 from b24tools.core.models import Absence
 from b24tools.jobs import load
 from b24tools.sandbox.records import Absence as Bar
 from b24tools.sandbox.records import Meeting
 from b24tools.sandbox.state import Portal
 from tests.plant import MOSCOW, Clock, Works, order, rules
-from tests.sandbox_door import Asker
+from tests.sandbox.client import Asker
 
 NEW_YORK, OMSK = ZoneInfo("America/New_York"), ZoneInfo("Asia/Omsk")
 FIRST, LAST = date(2026, 11, 23), date(2027, 2, 23)
@@ -387,7 +387,7 @@ def expected(portal: Portal, days_in: ZoneInfo, beyond: int = 0) -> set[Absence]
 
 def ask(portal: Portal) -> Any:
     """What the portal answers about person 2."""
-    command = methods.absences([2], FIRST, LAST).command
+    command = queries.absences([2], FIRST, LAST).command
     return Asker(portal).result(command.method, **command.params)
 
 

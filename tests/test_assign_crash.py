@@ -74,11 +74,11 @@ def undisturbed(name: str, **options: Any) -> Any:
 @contextmanager
 def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done: bool) -> Any:
     """The process dies right after (`done`) or instead of the ledger's `number`-th transaction."""
-    transaction = database.Store.transaction
+    transaction = database.Database.transaction
     count = 0
 
     @contextmanager
-    def deadly(self: database.Store) -> Any:
+    def deadly(self: database.Database) -> Any:
         nonlocal count
         count += 1
         if count == number and not done:
@@ -89,7 +89,7 @@ def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done:
             raise Killed
 
     with monkeypatch.context() as patch, suppress(Killed):
-        patch.setattr(database.Store, "transaction", deadly)
+        patch.setattr(database.Database, "transaction", deadly)
         yield
     assert count >= number
 
@@ -98,14 +98,14 @@ def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done:
 def test_these_are_all_the_points_a_run_can_die_at(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tables below leave out no request and no transaction."""
     works = prepared(name, tmp_path)
-    transaction, count = database.Store.transaction, 0
+    transaction, count = database.Database.transaction, 0
 
-    def counting(self: database.Store) -> Any:
+    def counting(self: database.Database) -> Any:
         nonlocal count
         count += 1
         return transaction(self)
 
-    monkeypatch.setattr(database.Store, "transaction", counting)
+    monkeypatch.setattr(database.Database, "transaction", counting)
     works.assign(CASES[name].sent())
     assert (CASES[name].requests, CASES[name].transactions) == (len(works.portal.log), count)
 
@@ -179,7 +179,7 @@ def test_what_a_dead_run_only_planned_does_not_count_as_given_out(tmp_path: Path
     with killed_at(works.portal, 3, executed=False):
         works.assign(order([("Монтажник", 60)]))
     with works.tools() as tools:
-        assert {} == tools.store.last_assigned(works.clock())
+        assert {} == tools.store.orders.last_assigned(works.clock())
 
 
 @pytest.mark.parametrize("keep_xml_id", [True, False], ids=["keys", "no keys"])

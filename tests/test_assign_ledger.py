@@ -16,6 +16,8 @@ from b24tools.cli import app
 from b24tools.jobs import assign
 from b24tools.sandbox import server
 from b24tools.store import database as store_database
+from b24tools.store import open_store
+from b24tools.store.orders import Orders
 from tests.aftermath import assert_sent_again_changes_nothing, first_send, new_works, picture
 from tests.plant import Works, rules
 from tests.test_assign_crash import CASES, prepared, undisturbed
@@ -47,9 +49,9 @@ def test_a_disk_that_runs_full_ends_in_one_set_of_tasks(pages: int, tmp_path: Pa
     """The database may grow by so many pages, then there is no room; later there is."""
     works = new_works(tmp_path, bare=True)
     with works.tools() as tools:
-        tools.store._db.execute("VACUUM")
-        (count,) = tools.store._db.execute("PRAGMA page_count").fetchone()
-        tools.store._db.execute(f"PRAGMA max_page_count = {count + pages}")
+        tools.store.database.execute("VACUUM")
+        (count,) = tools.store.database.execute("PRAGMA page_count").fetchone()
+        tools.store.database.execute(f"PRAGMA max_page_count = {count + pages}")
         try:
             assign.orders([first_send(number="Ц" * 900)], tools, rules())
         except sqlite3.OperationalError as error:
@@ -68,9 +70,9 @@ def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
 ) -> None:
     """Also when the tasks were made and the ledger could not be told."""
     works = prepared("first", tmp_path)
-    transaction, count = store_database.Store.transaction, 0
+    transaction, count = store_database.Database.transaction, 0
 
-    def full(self: store_database.Store) -> AbstractContextManager[None]:
+    def full(self: store_database.Database) -> AbstractContextManager[None]:
         nonlocal count
         count += 1
         if count >= number:
@@ -78,7 +80,7 @@ def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
         return transaction(self)
 
     with monkeypatch.context() as patch, pytest.raises(sqlite3.OperationalError):
-        patch.setattr(store_database.Store, "transaction", full)
+        patch.setattr(store_database.Database, "transaction", full)
         works.assign(first_send())
     works.clock.now += timedelta(seconds=1)
     assert [0] == [one.exit_status for one in works.assign(first_send())]
@@ -95,7 +97,7 @@ def test_a_database_that_becomes_read_only_ends_in_one_set_of_tasks(moment: str,
         def lock_up(*args: object, **kwargs: object) -> object:
             response = handle(*args, **kwargs)  # type: ignore[arg-type]
             if moment == "before the run" or picture(works.portal)["tasks"]:
-                tools.store._db.execute("PRAGMA query_only = ON")
+                tools.store.database.execute("PRAGMA query_only = ON")
             return response
 
         works.portal.handle = lock_up  # type: ignore[method-assign, assignment]
@@ -112,7 +114,7 @@ def test_a_database_that_another_program_holds_is_told_of_with_try_later(
 ) -> None:
     """Exit status 75, one line, nothing written to the portal."""
     database = tmp_path / "data" / "b24tools.db"
-    store_database.open_store(database).close()
+    open_store(database).close()
     monkeypatch.setattr(store_database, "BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -127,13 +129,13 @@ def test_a_full_disk_is_told_of_in_one_line(
 ) -> None:
     """Exit status 1: a person must act."""
     database = tmp_path / "data" / "b24tools.db"
-    store_database.open_store(database).close()
+    open_store(database).close()
 
-    def fail(self: store_database.Store, *args: object) -> None:
+    def fail(self: Orders, *args: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_database.Store, "mark_sent", fail)
+        patch.setattr(Orders, "mark_sent", fail)
         assert 1 == app.main(["assign", "order.json"])
     expected = f"the database {database} cannot be used: database or disk is full. {HINT}\n"
     assert (expected, []) == (capsys.readouterr().err, at_the_door.portal.writes())

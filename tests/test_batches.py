@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from b24tools.bitrix24.batch import Reference
+from b24tools.bitrix24.batch import Query, Reference
 from b24tools.bitrix24.client import Client, Command, Item, is_batchable
 from b24tools.bitrix24.rate_limit import Throttle
 from b24tools.core import errors
@@ -130,9 +130,8 @@ def test_an_item_blocked_for_too_long_fails_alone() -> None:
         assert {"a": blocked, "b": expected} == seen(items)
         assert isinstance(items["a"].error, errors.PortalBusy)
         assert datetime.fromtimestamp(START + 300, UTC) == items["a"].error.until
-    for halt in (False, True):
-        with pytest.raises(errors.PortalBusy, match=r"tasks\.task\.get: blocked"):
-            client.batch({"a": GET}, halt=halt)
+    with pytest.raises(errors.PortalBusy, match=r"tasks\.task\.get: blocked"):
+        client.batch({"a": GET})
     assert (client.call("user.get").result, time.naps) == (4, [])
 
 
@@ -199,35 +198,13 @@ def test_items_that_stay_without_an_answer_end_as_busy() -> None:
     assert {"a": 1, "b": (errors.PortalBusy, "tasks.task.add: Too many requests (QUERY_LIMIT_EXCEEDED)")} == seen(items)
 
 
-ATTACH = Command("tasks.task.files.attach", {"taskId": Reference("$result[a][task][id]"), "fileId": 55})
-
-
-def test_after_a_failure_with_halt_the_rest_is_known_not_to_have_run() -> None:
-    """Also in the batches after that one."""
-    script = Script(batch_answer([], {"a": REFUSED}))
-    commands = {"a": ADD, "b": ATTACH, **{f"k{number}": ADD for number in range(49)}}
-    items = open_client(script).batch(commands, halt=True)
-    not_run = "not run: an earlier command of the batch failed"
-    assert (script.asked[0][1]["halt"], len(script.asked)) == (1, 1)
-    assert {
-        "a": (errors.PortalError, "tasks.task.add: Не указан исполнитель (ERROR_CORE)"),
-        "b": (errors.PortalError, f"tasks.task.files.attach: {not_run}"),
-        **{f"k{number}": (errors.PortalError, f"tasks.task.add: {not_run}") for number in range(49)},
-    } == seen(items)
-
-
-def test_a_limit_with_halt_sends_the_rest_again_together() -> None:
-    """Nothing of it ran, and what refers to others goes with them."""
-    script = Script(batch_answer([], {"a": LIMIT}), batch_answer({"a": 1, "b": 2}))
-    assert seen(open_client(script).batch({"a": ADD, "b": ATTACH}, halt=True)) == {"a": 1, "b": 2}
-    assert [list(params["cmd"]) for _method, params in script.asked] == [["a", "b"], ["a", "b"]]
-
-
 def test_what_refers_to_an_answered_command_is_not_sent_again_alone() -> None:
-    """The reference would lead nowhere, and the portal would write to task 1."""
+    """The reference would lead nowhere, and the portal would answer with something else."""
     script = Script(batch_answer({"a": 1}, {"b": LIMIT}))
-    items = open_client(script).batch({"a": ADD, "b": ATTACH}, halt=True)
-    busy = (errors.PortalBusy, "tasks.task.files.attach: Too many requests (QUERY_LIMIT_EXCEEDED)")
+    items = open_client(script).batch(
+        {"a": GET, "b": Command("disk.folder.getchildren", {"id": Reference("$result[a]")})}
+    )
+    busy = (errors.PortalBusy, "disk.folder.getchildren: Too many requests (QUERY_LIMIT_EXCEEDED)")
     assert {"a": 1, "b": busy} == seen(items)
 
 
@@ -248,7 +225,7 @@ def test_a_result_by_a_broken_reference_is_no_result() -> None:
         ({"a": Command("tasks.task.add", {"x": "$time[b]"})}, "reference"),
         ({"a": Command("tasks.task.add", {"x": "$errors[b]"})}, "reference"),
         ({"a": Command("user.get", {"x": Reference("$result[z][0]")})}, "not earlier among the same 50"),
-        ({"a": Command("user.get"), "b": Command("task.add", {"x": Reference("$result[a]")})}, "needs halt"),
+        ({"a": Command("user.get"), "b": Command("task.add", {"x": Reference("$result[a]")})}, "must not refer"),
         ({"a": Command("user.get", {"x": None})}, "bracket notation"),
         ({"a": Command("user.get", {"x": list(range(1001))})}, "more than 1000 values"),
         ({"a": Command("user.get?x=1")}, "method name"),
@@ -334,3 +311,27 @@ def test_the_throttle_is_asked_for_a_request_not_for_each_of_its_commands(monkey
     )
 
     assert [{"tasks.task.get"}, {"batch"}] == asked
+
+
+def test_a_batch_holds_each_answer_with_its_reader() -> None:
+    """What it cannot carry goes alone, and everything has its own value or error."""
+    script = Script(batch_answer({"c0": {"ID": "7"}}, {"c1": REFUSED}), ok([1, 2]))
+    batch = open_client(script).new_batch()
+    number = batch.add(Query(Command("profile"), lambda result: int(result["ID"])))
+    refused = batch.add(Query(GET, lambda result: result))
+    alone = batch.add(Query(Command("user.get", {"FILTER": []}), len))
+    assert 48 == batch.room
+    batch.send()
+    assert (7, 2) == (number.value, alone.value)
+    with pytest.raises(errors.PortalError, match="Не указан исполнитель"):
+        _ = refused.value
+
+
+def test_a_batch_that_fails_as_a_whole_leaves_its_error_with_each_command() -> None:
+    """Nothing looks as if it had been answered."""
+    script = Script(error("insufficient_scope", status=403))
+    batch = open_client(script).new_batch()
+    asked = batch.add(Query(Command("profile"), lambda result: result))
+    with pytest.raises(errors.PortalError):
+        batch.send()
+    assert isinstance(asked.error, errors.PortalError)

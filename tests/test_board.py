@@ -13,7 +13,7 @@ import pytest
 
 from b24tools import context
 from b24tools.sandbox import demo_company
-from b24tools.server.middleware import Access
+from b24tools.server.auth import Access
 from b24tools.server.routes import leaderboard
 from tests import closed
 from tests.serving import BOARD, SERVE, Served, serving
@@ -31,11 +31,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def setup_of(page: str) -> dict[str, Any]:
-    """What the script is told."""
+    """What the script is given."""
     found = re.search(r'<script type="application/json" id="setup">(.*?)</script>', page)
     assert found
-    told: dict[str, Any] = json.loads(found[1])
-    return told
+    setup: dict[str, Any] = json.loads(found[1])
+    return setup
 
 
 def test_the_page_is_sent_in_one_piece(filled: Served) -> None:
@@ -77,12 +77,11 @@ def test_only_its_own_script_and_style_may_run(filled: Served) -> None:
 
 def test_nothing_in_the_setup_ends_its_element() -> None:
     """Whatever the words hold."""
-    page = leaderboard.Page()
-    told = {"words": {"new": "</script><script>alert(1)</script><!--"}}
+    setup = {"words": {"new": "</script><script>alert(1)</script><!--"}}
 
-    content = bytes(page.answer(closed.THIS, "tasks", "auto", told).body).decode()
+    content = bytes(leaderboard.render_board(closed.THIS, "tasks", "auto", setup).body).decode()
 
-    assert told == setup_of(content)
+    assert setup == setup_of(content)
     assert 2 == content.count("</script>")
 
 
@@ -132,8 +131,8 @@ def test_details_add_what_the_page_shows(filled: Served) -> None:
 
 def test_what_has_not_changed_is_not_sent_again(filled: Served) -> None:
     """304 to the page's questions."""
-    told = setup_of(filled.client.get(f"/board?{WEEK}").text)
-    for asked in (told["people"], told["teams"]):
+    setup = setup_of(filled.client.get(f"/board?{WEEK}").text)
+    for asked in (setup["people"], setup["teams"]):
         tag = filled.client.get(f"/leaderboard?{asked}").headers["etag"]
         again = filled.client.get(f"/leaderboard?{asked}", headers={"If-None-Match": tag})
         assert (304, b"") == (again.status_code, again.content)

@@ -83,7 +83,7 @@ def test_the_page_escapes_names() -> None:
 
 def test_files_without_data_say_so() -> None:
     """A header alone in CSV, a sentence in the others."""
-    board = leaderboard.no_data(THIS)
+    board = leaderboard.Board(THIS, leaderboard.TASKS, teams=False, complete=False, as_of=None, mode="polling")
 
     assert 1 == leaderboard_export.to_csv(board).count("\n")
     assert "No data yet." in leaderboard_export.to_markdown(board, MOSCOW, NOW)

@@ -16,7 +16,7 @@ from b24tools.core import config
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.state import Portal
-from b24tools.store import database
+from b24tools.store import open_store
 
 SAMPLE = Path(__file__).parent / "data" / "orders" / "sample.json"
 NOTICE = "<br />\n<b>Deprecated</b>:  strlen(): Passing null in <b>/home/init.php</b> on line <b>12</b><br />\n"
@@ -102,5 +102,5 @@ def test_the_host_of_a_renamed_portal_may_be_typed_in_any_spelling(b24tools: Run
     for typed in ("xn--80aegj1b.xn--p1ai", "ЗАВОД.РФ"):
         status, out, _err = b24tools("config", "portal_host", typed)
         assert (0, True) == (status, "завод.рф" in out)
-    with closing(database.open_store(config.load().database)) as opened:
+    with closing(open_store(config.load().database)) as opened:
         context.check_host(opened, "завод.рф")

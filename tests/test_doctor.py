@@ -6,44 +6,26 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools.core import errors
-from b24tools.jobs.doctor import machine, settings, webhook
-from b24tools.jobs.doctor.subject import Stray
+from b24tools.bitrix24 import queries
+from b24tools.core import config, errors
+from b24tools.jobs.doctor import job, machine, settings, webhook
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
+from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.scheduling.calendar import DayRule
 from b24tools.scheduling.calendar_file import OwnDays
-from b24tools.store import inspection
-from b24tools.store.database import Store
+from b24tools.store import Store, inspection
 from b24tools.store.events import NewEvent
-from tests.examining import HOST, database, examine, found, make_well, not_ok, subject, take_snapshot
-from tests.plant import MONDAY, Works, order
-
-ALWAYS = [
-    *("settings", "serve_token", "version", "zone_data", "data_folder", "disk_space", "cache", "database", "orders"),
-    *("snapshot", "events", "outgoing_token", "webhook", "rate", "portal_host", "portal", "owner"),
-    *(f"scope {name}" for name in ("task", "user", "department", "sonet_group", "disk", "timeman", "calendar")),
-    *("clock", "zones", "tasks", "keys", "department", "people", "heads", "logins"),
-    *(
-        "same_names",
-        "positions",
-        "group",
-        "folder",
-        "schedule",
-        "exclusions",
-        "calendar",
-        "agreement",
-        "production",
-        "absences",
-    ),
-]
+from tests.examining import HOST, USUAL, database, examine, found, make_well, not_ok, prepare, take_snapshot
+from tests.plant import MOSCOW, Works, order
 
 Break = Callable[[Works], Any]
 
@@ -59,8 +41,12 @@ def test_all_is_well_in_two_requests(well: Works) -> None:
     """Every check has its line, none asks for anything, and nothing was written to the portal."""
     checks = examine(well)
 
+    names = [check.check for check in checks]
+    silent = {"env_file", "setting", "ownership", "restored", "dropped_fields", "scopes", "position"}
+    silent |= {"excluded_users", "hidden_users", "fallback_user"}
     assert {} == not_ok(checks)
-    assert ALWAYS == [check.check for check in checks]
+    assert {check.name for check in job.CHECKS} - silent == {name.partition(" ")[0] for name in names}
+    assert len(names) == len(set(names))
     assert {""} == {check.fix for check in checks}
     assert 2 == len(well.portal.log)
     assert [] == well.portal.writes()
@@ -217,7 +203,7 @@ def _user_brief(works: Works) -> None:
         (_not_admin, "schedule", "warn", "may not be read", "an administrator's webhook"),
         (_flexible, "schedule", "warn", "FLEXTIME: no hours to plan by", "fixed hours"),
         (_two_shifts, "schedule", "warn", "several shifts a day", "Correct the schedule"),
-        (_no_exclusions_known, "exclusions", "warn", 'given as [{date: "soon"}]', "Report the shape"),
+        (_no_exclusions_known, "exclusions", "warn", "cannot be read: they are planned", "Mark them again"),
         (_based_on_another, "exclusions", "warn", "the calendar it is based on", "holidays in the schedule itself"),
         (_clock_off(100), "clock", "warn", "the portal is 100 s ahead", "NTP"),
         (_clock_off(-3600), "clock", "fail", "this machine is 3600 s ahead", "NTP"),
@@ -285,6 +271,48 @@ def test_a_missing_scope_is_told_once(well: Works, scope: str) -> None:
     well.portal.scopes.discard(scope)
 
     assert [f"scope {scope}"] == list(not_ok(examine(well, route=("Сварщик",), fallback_user=3)))
+
+
+@pytest.mark.parametrize(
+    ("method", "check"), [("user.get", "people"), ("department.get", "department"), ("profile", "owner")]
+)
+def test_a_refusal_is_told_once(well: Works, method: str, check: str) -> None:
+    """By the first check that meets it, though many others need that answer, too."""
+    well.portal.faults.add(Fault("error", method=method, times=99, code="INTERNAL_SERVER_ERROR", description="Broken"))
+
+    assert [check] == [name for name, status in not_ok(examine(well)).items() if status == "fail"]
+
+
+def test_a_new_check_is_one_function(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it needs rides in the batches that are sent anyway; without it the check is left out."""
+    first = Need(lambda batch, _exam: batch.add(queries.task(1, ("ID", "TITLE"))))
+    later = Need(lambda batch, exam: batch.add(queries.task(int(exam[first].value["id"]) + 1, ("ID",))), stage=2)
+    checks = Checks(lambda: "New things")
+
+    @checks.add("second_task", lambda: "the second task", first, later)
+    def check_second_task(exam: Examination) -> Finding:
+        return warn("{first} comes before {later}", "swap {first}", about="b", first="1", later=exam[later].value["id"])
+
+    monkeypatch.setattr(job, "CHECKS", [*job.CHECKS, *checks])
+    findings = examine(well)
+
+    expected = Finding("warn", "1 comes before 2", "swap 1", "b", "second_task b", "the second task b", "New things")
+    assert expected == findings[-1]
+    assert 2 == len(well.portal.log)
+    well.portal.faults.add(Fault("unreachable", times=99))
+    assert "second_task b" not in not_ok(examine(well))
+
+
+def test_names_may_have_braces(well: Works) -> None:
+    """They are names, not places to put something."""
+    demo_company.department(well.portal, "Производство").name = "Цех {0}"
+
+    findings = examine(well, department="Цех {0}", group="{group}", folder="{folder}", route=("{position}",))
+
+    assert "fail" == found(findings, "position {position}").status
+    assert "“{group}” is not there" in found(findings, "group").detail
+    assert "“{folder}” is not there" in found(findings, "folder").detail
+    assert "Цех {0} (#4), 7 departments below it" == found(findings, "department").detail
 
 
 def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
@@ -368,8 +396,8 @@ def test_a_restored_database_is_a_line_until_older_weeks_were_collected(well: Wo
 
     week = well.clock() - timedelta(days=21)
     with well.tools() as tools:
-        run = tools.store.begin_run(week, week + timedelta(days=7), well.clock(), admin=True)
-        tools.store.finish_run(run, well.clock(), complete=True)
+        run = tools.store.snapshot_runs.begin(week, week + timedelta(days=7), well.clock(), admin=True)
+        tools.store.snapshot_runs.finish(run, well.clock(), complete=True)
     assert {} == not_ok(examine(well))
 
 
@@ -380,7 +408,8 @@ def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:
     checks = examine(well)
 
     assert {"portal": "fail"} == not_ok(checks)
-    assert ALWAYS[: ALWAYS.index("portal") + 1] == [check.check for check in checks]
+    assert "portal" == checks[-1].check
+    assert {"This machine", "The portal"} == {check.section for check in checks}
 
 
 def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
@@ -394,7 +423,7 @@ def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
 def test_people_who_should_perhaps_get_no_work_are_listed(works: Works) -> None:
     """Who heads a department, who never logged in; with the command that leaves out these besides the others."""
     with database(works) as opened:
-        opened.save_setting("excluded_users", "7")
+        opened.settings.save("excluded_users", "7")
 
     checks = examine(works)
 
@@ -423,7 +452,7 @@ def test_a_portal_that_shows_no_logins_accuses_nobody(well: Works) -> None:
 def test_people_named_by_id_exist(well: Works, setting: str, value: str, status: str, detail: str) -> None:
     """Those of the running settings."""
     with database(well) as opened:
-        opened.save_setting(setting, value)
+        opened.settings.save(setting, value)
 
     check = found(examine(well), setting)
 
@@ -507,9 +536,9 @@ def test_a_company_of_hundreds_is_read_by_its_departments(well: Works) -> None:
         ("https://portal.example/rest/anna/abc/", "fail", "no user's number"),
     ],
 )
-def test_the_form_of_the_webhook_is_looked_at(tmp_path: Path, url: str, status: str, detail: str) -> None:
+def test_the_form_of_the_webhook_is_looked_at(works: Works, url: str, status: str, detail: str) -> None:
     """Without the network, and without showing the secret."""
-    check = webhook.check_address(subject(tmp_path, url))
+    check = webhook.check_address(prepare(works, webhook_url=url))
 
     assert status == check.status
     assert detail in check.detail
@@ -518,19 +547,18 @@ def test_the_form_of_the_webhook_is_looked_at(tmp_path: Path, url: str, status: 
 
 def test_without_a_webhook_the_rest_is_looked_at(well: Works) -> None:
     """One line fails, with the mend."""
-    problem = errors.ConfigError("BITRIX_WEBHOOK_URL is not set", "Copy .env-example to .env.")
-
-    checks = examine(well, webhook_url="", webhook_problem=problem)
+    checks = examine(well, webhook_url=None)
 
     assert {"webhook": "fail"} == not_ok(checks)
-    assert "Copy .env-example to .env." == found(checks, "webhook").fix
+    assert "BITRIX_WEBHOOK_URL is not set" == found(checks, "webhook").detail
+    assert "Copy .env-example to .env" in found(checks, "webhook").fix
     assert [] == well.portal.log
 
 
 def test_another_portal_is_noticed(well: Works) -> None:
     """The database's ids mean nothing there."""
     with database(well) as opened:
-        opened.save_setting("portal_host", "old.example")
+        opened.settings.save("portal_host", "old.example")
 
     check = found(examine(well), "portal_host")
 
@@ -578,8 +606,8 @@ def test_orders_of_unknown_fate_are_named(well: Works) -> None:
     """Those of a run that was cut, and those whose answer never came."""
     well.assign(order())
     with database(well) as opened:
-        opened.save_order("22", "1Ц-00000101", well.clock.now)
-        opened.mark_sent(opened.ledger([order().id]), well.clock.now)
+        opened.orders.save("22", "1Ц-00000101", well.clock.now)
+        opened.orders.mark_sent(opened.orders.lines([order().id]), well.clock.now)
 
     check = found(examine(well), "orders")
 
@@ -589,10 +617,10 @@ def test_orders_of_unknown_fate_are_named(well: Works) -> None:
 
 def _keep_event(works: Works, opened: Store, status: str, minutes_ago: float) -> None:
     at = works.clock.now - timedelta(minutes=minutes_ago)
-    opened.add_events([NewEvent(at, "ONTASKUPDATE", 5, "body", None)])
+    opened.events.add([NewEvent(at, "ONTASKUPDATE", 5, "body", None)])
     if status == "failed":
         with opened.transaction():
-            opened.fail_events(5, 99, "no", None)
+            opened.events.fail(5, 99, "no", None)
 
 
 @pytest.mark.parametrize(
@@ -602,7 +630,7 @@ def _keep_event(works: Works, opened: Store, status: str, minutes_ago: float) ->
 def test_events_that_wait_or_fail_are_told(well: Works, status: str, minutes: float, expected: str, fix: str) -> None:
     """With who follows them, or how to try them again."""
     with database(well) as opened:
-        opened.save_setting("producer_mode", "webhook")
+        opened.settings.save("producer_mode", "webhook")
         _keep_event(well, opened, status, minutes)
 
     check = found(examine(well), "events")
@@ -708,27 +736,31 @@ def test_a_damaged_cache_only_warns(well: Works) -> None:
 @pytest.mark.parametrize(
     ("changes", "name", "status", "fix"),
     [
-        ({"strays": [Stray("B24_DEPARTEMENT", ".env", "B24_DEPARTMENT")]}, "setting B24_DEPARTEMENT", "warn", "Write"),
-        ({"strays": [Stray("B24_X", "env", None)]}, "setting B24_X", "warn", "Remove it"),
+        (
+            {"unknown": [config.Unknown("B24_DEPARTEMENT", ".env", "B24_DEPARTMENT")]},
+            "setting B24_DEPARTEMENT",
+            "warn",
+            "Write",
+        ),
+        ({"unknown": [config.Unknown("B24_X", "env", None)]}, "setting B24_X", "warn", "Remove it"),
         ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "x"),
         ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "x"),
         ({"given": frozenset()}, "setting B24_DATA_DIR", "warn", "Write B24_DATA_DIR="),
         ({"lang": "de"}, "setting B24_LANG", "warn", "ru or en"),
         ({"ca_bundle": Path("/no/such.pem")}, "setting B24_CA_BUNDLE", "fail", "PEM"),
-        ({"serve_token_length": 4}, "serve_token", "warn", "token_hex"),
-        ({"tokens_alike": True}, "serve_token", "warn", "B24_BOARD_TOKEN"),
-        ({"outgoing_tokens": 0}, "outgoing_token", "warn", "BITRIX_OUTGOING_TOKEN"),
-        ({"outgoing_tokens": 0, "serve_token_length": 0}, "outgoing_token", "ok", ""),
+        ({"serve_token": "1234"}, "serve_token", "warn", "token_hex"),
+        ({"board_token": USUAL["serve_token"]}, "serve_token", "warn", "B24_BOARD_TOKEN"),
+        ({"outgoing_token": None}, "outgoing_token", "warn", "BITRIX_OUTGOING_TOKEN"),
+        ({"outgoing_token": None, "serve_token": None}, "outgoing_token", "ok", ""),
         ({"requests_per_second": 50.0}, "rate", "ok", ""),
     ],
 )
 def test_settings_that_are_wrong_are_named(
-    tmp_path: Path, changes: dict[str, Any], name: str, status: str, fix: str
+    works: Works, changes: dict[str, Any], name: str, status: str, fix: str
 ) -> None:
     """With what to write instead."""
-    looked_at = subject(tmp_path, **changes)
-    checks = [*settings.check(looked_at), *machine.check(looked_at, MONDAY)]
-    checks += [settings.outgoing_token(looked_at, "polling"), settings.rate(looked_at, HOST)]
+    exam = prepare(works, **changes)
+    checks = [finding for check in (*settings.checks, *webhook.checks) for finding in check.run(exam)]
 
     check = found(checks, name)
 
@@ -736,21 +768,108 @@ def test_settings_that_are_wrong_are_named(
     assert fix in check.fix
 
 
-def test_a_rate_that_the_cloud_refuses_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("host", "status"), [("plant.bitrix24.ru", "warn"), ("bitrix.plant.ru", "ok")])
+def test_a_rate_that_the_cloud_refuses_is_named(works: Works, host: str, status: str) -> None:
     """An own server may allow more."""
-    assert "warn" == settings.rate(subject(tmp_path, burst=300), "plant.bitrix24.ru").status
-    assert "ok" == settings.rate(subject(tmp_path, burst=300), "bitrix.plant.ru").status
+    exam = prepare(works, burst=300, webhook_url=f"https://{host}/rest/1/abc/")
+
+    assert status == webhook.check_rate(exam).status
 
 
 def test_in_webhook_mode_the_token_must_be_set(well: Works) -> None:
     """Every event would be refused."""
     with database(well) as opened:
-        opened.save_setting("producer_mode", "webhook")
+        opened.settings.save("producer_mode", "webhook")
 
-    check = found(examine(well, outgoing_tokens=0, serve_token_length=0), "outgoing_token")
+    check = found(examine(well, outgoing_token=None, serve_token=None), "outgoing_token")
 
     assert "fail" == check.status
     assert "mode polling" in check.fix
+
+
+def _tool_off(works: Works) -> None:
+    works.portal.groups[1].tasks_enabled = False
+
+
+@pytest.mark.parametrize(
+    ("admin", "host", "name", "status", "detail"),
+    [
+        (True, HOST, "group_tasks", "fail", "the project's tool “Tasks” is switched off"),
+        (True, "plant.bitrix24.ru", "group_tasks", "warn", "is off, or the owner is no member"),
+        (False, HOST, "group", "fail", "the webhook's owner may not make tasks there"),
+    ],
+)
+def test_a_project_without_the_task_tool_is_named(
+    well: Works, admin: bool, host: str, name: str, status: str, detail: str
+) -> None:
+    """No order gets a task there; in the cloud the portal refuses an administrator for another reason, too."""
+    _tool_off(well)
+    well.portal.owner.admin = admin
+
+    check = found(examine(well, webhook_url=well.portal.webhook_url(f"https://{host}")), name)
+
+    assert (status, True) == (check.status, detail in check.detail)
+    assert "“Tasks”" in check.fix
+    assert "failed" == well.assign(order(), non_admin=True)[0].outcome
+
+
+def _midnight(day: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T00:00:00+03:00").timestamp())
+
+
+@pytest.mark.parametrize(
+    ("dates", "status", "detail"),
+    [
+        ({}, "ok", "the project has no end date"),
+        ({"date_finish": "2026-11-22"}, "fail", "the project ended on 22.11.2026: every task is refused"),
+        (
+            {"date_finish": "2026-11-23"},
+            "warn",
+            "the project ends on 23.11.2026: tasks that are planned or wanted later",
+        ),
+        ({"date_finish": "2027-02-21"}, "warn", "the project ends on 21.02.2027"),
+        ({"date_finish": "2027-02-23"}, "ok", "the project ends on 23.02.2027"),
+        ({"date_start": "2026-11-24"}, "fail", "the project begins on 24.11.2026: tasks before are refused"),
+        ({"date_start": "2026-11-23", "date_finish": "2027-12-31"}, "ok", "the project ends on 31.12.2027"),
+    ],
+)
+def test_a_project_with_dates_is_named(well: Works, dates: dict[str, str], status: str, detail: str) -> None:
+    """As far ahead as plans are made; the last day is a part of it. What fails, fails for every order."""
+    well.portal.scopes.add("socialnetwork")
+    for name, day in dates.items():
+        setattr(well.portal.groups[1], name, _midnight(day))
+
+    check = found(examine(well), "group_dates")
+
+    assert (status, detail) == (check.status, check.detail[: len(detail)])
+    assert ("" if status == "ok" else "Change the project's dates in its settings, or remove them.") == check.fix
+    assert (status == "fail") == (well.assign(order())[0].outcome == "failed")
+
+
+def test_dates_that_do_not_count_or_are_not_shown_are_no_fault(well: Works) -> None:
+    """A workgroup has none; without the scope they cannot be seen, which is said."""
+    well.portal.groups[1].date_finish = _midnight("2026-11-01")
+    hidden = found(examine(well), "group_dates")
+    well.portal.scopes.add("socialnetwork")
+    well.portal.groups[1].project = False
+
+    assert ("ok", True) == (hidden.status, "the scope “socialnetwork”" in hidden.detail)
+    assert "the project has no end date" == found(examine(well), "group_dates").detail
+
+
+def test_mandatory_custom_fields_are_named(well: Works) -> None:
+    """Orders with files fail for them, those without pass; the field of the files itself is filled in."""
+    well.portal.user_fields |= {"UF_AUTO_1": ("Договор", "string"), "UF_AUTO_2": ("Цвет", "string")}
+    well.portal.mandatory_fields |= {"UF_TASK_WEBDAV_FILES"}
+    assert "ok" == found(examine(well), "mandatory_fields").status
+    well.portal.mandatory_fields |= {"UF_AUTO_1"}
+
+    check = found(examine(well), "mandatory_fields")
+
+    assert ("fail", "UF_AUTO_1: tasks of orders with files are refused without them") == (check.status, check.detail)
+    assert "Make these custom fields of tasks optional on the portal." == check.fix
+    (sample,) = onec_order.read_orders((Path(__file__).parent / "data/orders/sample.json").read_bytes(), MOSCOW)
+    assert ["failed", "created"] == [result.outcome for result in well.assign(sample, order())]
 
 
 def test_a_non_administrator_by_choice_only_warns(well: Works) -> None:
@@ -792,7 +911,7 @@ def test_a_year_that_nobody_checked_is_shown_until_the_user_has(well: Works) -> 
     well.portal.schedules[1]["CALENDAR"]["EXCLUSIONS"] = []
     check = found(examine(well, country="BY"), "production")
     checked = found(
-        examine(well, country="BY", own=OwnDays({date(2026, 12, 26): DayRule(worked=True)}, {2027})), "production"
+        examine(well, country="BY", own_days=OwnDays({date(2026, 12, 26): DayRule(worked=True)}, {2027})), "production"
     )
 
     assert ("warn", True) == (check.status, check.detail.endswith("; not checked against the official calendar: 2027"))

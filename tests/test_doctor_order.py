@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from b24tools.core import errors
-from b24tools.jobs.doctor.checks import Check
-from b24tools.jobs.doctor.subject import OrderFile
+from b24tools.jobs.doctor.checks import Finding
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
@@ -20,10 +19,11 @@ from tests.plant import MOSCOW, Works, order
 SAMPLE = Path(__file__).parent / "data" / "orders" / "sample.json"
 
 
-def look(works: Works, *orders: onec_order.Order, **changes: Any) -> dict[str, Check]:
+def look(works: Works, *orders: onec_order.Order, **changes: Any) -> dict[str, Finding]:
     """The checks about the orders of a file, without the number in their names."""
-    checks = examine(works, order_file=OrderFile("o.json", orders), **changes)
-    return {check.check.removeprefix(f"order {check.order}").strip(): check for check in checks if check.order}
+    findings = examine(works, order_file="o.json", orders=orders, **changes)
+    of_orders = [finding for finding in findings if finding.section.startswith("Order ")]
+    return {finding.check.removeprefix(f"order {orders[0].number}").strip(): finding for finding in of_orders}
 
 
 @pytest.fixture
@@ -153,14 +153,12 @@ def test_what_the_order_says_by_itself_is_judged(
 
 def test_a_file_that_cannot_be_read_is_one_line(well: Works) -> None:
     """With the field's path; the portal is looked at all the same."""
-    bad = OrderFile(
-        "o.json", error=errors.OrderError('o.json: Калькуляция[2].Время: "abc" is not a number', "Correct it.")
-    )
+    error = errors.OrderError('o.json: Калькуляция[2].Время: "abc" is not a number', "Correct it.")
 
-    checks = examine(well, order_file=bad)
+    *others, last = examine(well, order_file="o.json", order_error=error)
 
-    assert [Check("order", "fail", 'o.json: Калькуляция[2].Время: "abc" is not a number', "Correct it.")] == checks[-1:]
-    assert "absences" == checks[-2].check
+    assert ("order", "fail", error.message, error.hint) == (last.check, last.status, last.detail, last.fix)
+    assert "absences" == others[-1].check
 
 
 def test_names_that_a_batch_would_garble_go_alone(well: Works) -> None:

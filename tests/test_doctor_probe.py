@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,7 @@ import httpx
 import pytest
 
 from b24tools.jobs.doctor import job, write_probe
-from b24tools.jobs.doctor.checks import Check
+from b24tools.jobs.doctor.checks import Finding
 from b24tools.render import doctor
 from b24tools.sandbox import server
 from b24tools.sandbox.faults import Fault
@@ -41,13 +40,12 @@ def well(works: Works) -> Works:
     return works
 
 
-def probe(works: Works, **changes: Any) -> list[Check]:
+def probe(works: Works, **changes: Any) -> list[Finding]:
     """The doctor's checks with those of the probe."""
-    writing = partial(write_probe.run, sleep=works.clock.sleep, say=works.said.append)
-    return examine(works, probe=writing, **changes)
+    return examine(works, probe=write_probe.make_check(works.clock.sleep, works.said.append), **changes)
 
 
-def settled(checks: list[Check]) -> dict[str, str]:
+def settled(checks: list[Finding]) -> dict[str, str]:
     """What the probe found."""
     return {one.check.removeprefix("probe "): one.detail for one in checks if one.check.startswith("probe ")}
 
@@ -227,7 +225,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def bare(well: Works, monkeypatch: pytest.MonkeyPatch) -> Works:
     """Without the checks that only read what was answered: the probe is looked at many times."""
-    monkeypatch.setattr(job, "_sections", lambda *_answers: [])
+    monkeypatch.setattr(job, "CHECKS", [])
     return well
 
 

@@ -16,7 +16,7 @@ from b24tools.jobs.events import process
 from b24tools.jobs.events.payload import Refusal
 from b24tools.jobs.events.process import Processed
 from b24tools.sandbox.faults import Fault
-from b24tools.store import database
+from b24tools.store import open_store
 from tests import listening
 from tests.listening import TOKEN, Listener
 
@@ -105,7 +105,7 @@ def test_several_bodies_go_to_the_disk_together(here: Listener) -> None:
     bodies = [body("ONTASKADD", 1), b"rubbish", body("ONTASKUPDATE", 2), strange, body("ONTASKADD", 0), b"", COMMENT]
     with here.store() as opened:
         commits: list[str] = []
-        opened._db.conn.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        opened.database.connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
         answers = process.receive_all(opened, [(one, "") for one in bodies], [TOKEN, "REDACTED" * 4], here.clock())
 
     assert ["accepted", 400, "accepted", 403, 422, 400, "event_ignored"] == [one.status for one in answers]
@@ -116,7 +116,7 @@ def test_several_bodies_go_to_the_disk_together(here: Listener) -> None:
 def test_a_database_that_cannot_be_written_keeps_none(here: Listener) -> None:
     """And serves whoever comes later, when it can be written again."""
     with here.store() as opened, closing(sqlite3.connect(here.database, timeout=0)) as other:
-        opened._db.conn.execute("PRAGMA busy_timeout = 0")
+        opened.database.connection.execute("PRAGMA busy_timeout = 0")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError):
             process.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock())
@@ -245,7 +245,7 @@ def test_an_old_read_does_not_undo_a_newer_one(here: Listener, action: str, know
 
         def batch(commands: Any, **options: Any) -> Any:
             answer = real(commands, **options)
-            if "profile" in commands:
+            if any(one.method == "profile" for one in commands.values()):
                 here.do(action, task_id)
                 here.follow()  # another process, meanwhile
             return answer
@@ -408,7 +408,7 @@ def replay(here: Listener, chosen: Callable[[Any], bool]) -> Processed:
     """`b24tools replay`, a moment later."""
     here.clock.now += timedelta(seconds=3)
     with here.store() as opened, here.client() as client:
-        found = [one for one in opened.events() if chosen(one)]
+        found = [one for one in opened.events.find() if chosen(one)]
         return process.replay(opened, client, here.collector.zone, here.clock(), found)
 
 
@@ -419,8 +419,9 @@ def process_odd(here: Listener, change: Callable[[dict[str, Any]], None]) -> Pro
 
         def batch(commands: Any, **options: Any) -> Any:
             items = real(commands, **options)
-            for row in items["tasks0"].result["tasks"] if "tasks0" in items else ():
-                change(row)
+            for item in items.values():
+                for row in item.result.get("tasks", ()) if isinstance(item.result, dict) else ():
+                    change(row)
             return items
 
         client.batch = batch
@@ -497,13 +498,13 @@ def test_a_step_that_is_killed_is_done_again(here: Listener) -> None:
                 if len(seen) == number:
                     raise KeyboardInterrupt
 
-            real = opened._db.execute
+            real = opened.database.execute
 
             def execute(sql: str, *values: Any, real: Any = real, killed: Any = killed) -> Any:
                 killed(sql)
                 return real(sql, *values)
 
-            opened._db.execute = execute  # type: ignore[method-assign]
+            opened.database.execute = execute  # type: ignore[method-assign]
             try:
                 process.process(opened, client, here.collector.zone, here.clock())
             except KeyboardInterrupt:
@@ -597,7 +598,7 @@ def test_the_oldest_event_that_waits_is_known(here: Listener) -> None:
 
     def oldest() -> Any:
         with here.store() as opened:
-            return opened.oldest_unprocessed()
+            return opened.events.oldest_unprocessed()
 
     assert None is oldest()
     here.switch("polling")
@@ -627,10 +628,10 @@ def test_processed_events_are_forgotten_after_a_month(here: Listener) -> None:
     here.portal.scopes.add("task")
     here.clock.now += timedelta(days=29)
     with here.store() as opened:
-        assert 0 == opened.forget_events(here.clock())
+        assert 0 == opened.events.forget_old(here.clock())
     here.clock.now += timedelta(days=2)
     with here.store() as opened:
-        assert 3 == opened.forget_events(here.clock())
+        assert 3 == opened.events.forget_old(here.clock())
     assert ["failed", "ignored_by_mode"] == here.statuses()
     here.collector.take()
     assert ["failed"] == here.statuses()
@@ -638,7 +639,7 @@ def test_processed_events_are_forgotten_after_a_month(here: Listener) -> None:
 
 def test_the_table_says_what_it_holds_in_plain_words(tmp_path: Path) -> None:
     """For whoever opens it in another tool."""
-    with closing(database.open_store(tmp_path / "b24tools.db")):
+    with closing(open_store(tmp_path / "b24tools.db")):
         pass
     with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(events)")]

@@ -9,7 +9,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,20 +22,29 @@ from hypothesis import strategies as st
 from b24tools.core import errors, periods
 from b24tools.core.models import Status, TaskRecord
 from b24tools.jobs import leaderboard
-from b24tools.store import database
-from b24tools.store import leaderboard as store_leaderboard
+from b24tools.store import Store, database, open_store, read_store
+from b24tools.store.leaderboard import CLOSED
 from b24tools.store.tasks import Saved
 from tests import closed
 from tests.closed import LAST, MOSCOW, NOW, THIS, collect, person, save, task
 
 DAY = timedelta(days=1)
+OLDEST = Path(__file__).parent / "data" / "schema-m001.sql"
+EMPTY = leaderboard.Board(THIS, leaderboard.TASKS, teams=False, complete=False, as_of=None, mode="polling")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Store]:
+    """The database as the leaderboard opens it."""
+    with database.explain_failures(path), closing(read_store(path)) as opened:
+        yield opened
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """The small plant's database."""
     path = tmp_path / "data" / "b24tools.db"
-    with closing(database.open_store(path)) as opened:
+    with closing(open_store(path)) as opened:
         closed.plant(opened)
     return path
 
@@ -44,9 +54,9 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_a_save_did_is_counted_by_week() -> None:
     """New, changed, the same; a task that is open and was never counted is nothing."""
-    with closing(database.open_store(None)) as opened, opened.transaction():
-        first = opened.save_tasks([task(1, 1, LAST.start), task(2, 1, THIS.start)], NOW, MOSCOW)
-        again = opened.save_tasks(
+    with closing(open_store(None)) as opened, opened.transaction():
+        first = opened.tasks.save([task(1, 1, LAST.start), task(2, 1, THIS.start)], NOW, MOSCOW)
+        again = opened.tasks.save(
             [task(1, 1, LAST.start), task(2, 2, THIS.start), task(3, 1, NOW, status=Status.IN_PROGRESS)], NOW, MOSCOW
         )
 
@@ -57,37 +67,37 @@ def test_what_a_save_did_is_counted_by_week() -> None:
 def test_the_newer_change_wins_whatever_the_order_of_arrival() -> None:
     """A late answer does not undo what was read after it; the row counts as seen all the same."""
     monday = THIS.start
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         save(opened, [task(1, 1, monday)])
         save(opened, [task(1, 2, monday, changed=monday + DAY)])
-        run = opened.begin_run(THIS.start, THIS.end, NOW)
+        run = opened.snapshot_runs.begin(THIS.start, THIS.end, NOW)
         save(opened, [task(1, 1, monday)])
         with opened.transaction():
-            gone = opened.mark_unseen_gone(run)
+            gone = opened.tasks.mark_unseen_gone(run)
 
-        assert [2] == [tally.user_id for tally in opened.tallies.closed(LAST.start, THIS.start, THIS.end)]
+        assert [2] == [tally.user_id for tally in opened.leaderboard.closed(LAST.start, THIS.start, THIS.end)]
     assert {} == gone
 
 
 def test_what_a_complete_run_did_not_see_is_gone() -> None:
     """Unless it was read since the run began, or lies outside its window; all of it within one second."""
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         save(opened, [task(1, 1, LAST.start), task(2, 1, THIS.start), task(3, 1, THIS.start)])
-        run = opened.begin_run(THIS.start, THIS.end, NOW)
+        run = opened.snapshot_runs.begin(THIS.start, THIS.end, NOW)
         save(opened, [task(4, 1, THIS.start)])
         with opened.transaction():
-            gone = opened.mark_unseen_gone(run)
+            gone = opened.tasks.mark_unseen_gone(run)
 
         assert {"2026-W47": 2} == gone
-        assert {"2026-W46": 1, "2026-W47": 1} == opened.count_by_week(LAST.start, THIS.end)
+        assert {"2026-W46": 1, "2026-W47": 1} == opened.tasks.count_by_week(LAST.start, THIS.end)
 
 
 def test_people_who_left_keep_their_names(path: Path) -> None:
     """A list of people replaces those who are on it and leaves the others."""
-    with closing(database.open_store(path)) as opened:
-        opened.save_people([person(1, "Иван Переименованный", closed.PAINTERS)], NOW)
+    with closing(open_store(path)) as opened:
+        opened.people.save([person(1, "Иван Переименованный", closed.PAINTERS)], NOW)
 
-        rows = leaderboard.board(opened.tallies, THIS, now=NOW).rows
+        rows = leaderboard.board(opened, THIS, now=NOW).rows
 
     assert [("Иван Переименованный", "Покраска"), ("Алёна Ёлкина", "Монтаж и упаковка")] == [
         (row.name, row.department) for row in rows[:2]
@@ -101,11 +111,10 @@ def test_reading_leaves_the_folder_as_it_is(path: Path) -> None:
     """Neither rows nor files are made, and nothing stays open."""
     before = sorted(path.parent.iterdir())
 
-    with store_leaderboard.open_tallies(path) as opened:
-        assert opened is not None
+    with reading(path) as opened:
         rows = leaderboard.board(opened, THIS, now=NOW).rows
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            opened._connection.execute("DELETE FROM tasks")
+            opened.database.execute("DELETE FROM tasks")
 
     assert 9 == len(rows)
     assert before == sorted(path.parent.iterdir())
@@ -113,20 +122,22 @@ def test_reading_leaves_the_folder_as_it_is(path: Path) -> None:
 
 def test_reading_makes_no_database(tmp_path: Path) -> None:
     """Where there is none there will be none."""
-    with store_leaderboard.open_tallies(tmp_path / "none" / "b24tools.db") as opened:
-        assert opened is None
+    with reading(tmp_path / "none" / "b24tools.db") as opened:
+        assert EMPTY == leaderboard.board(opened, THIS, now=NOW)
 
     assert [] == list(tmp_path.iterdir())
 
 
 def test_a_database_from_before_the_leaderboard_has_no_data(tmp_path: Path) -> None:
-    """The reader migrates nothing."""
+    """The reader migrates a copy."""
     path = tmp_path / "b24tools.db"
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        connection.executescript(OLDEST.read_text(encoding="utf-8"))
+    before = path.read_bytes()
 
-    with store_leaderboard.open_tallies(path) as opened:
-        assert opened is None
+    with reading(path) as opened:
+        assert EMPTY == leaderboard.board(opened, THIS, now=NOW)
+    assert before == path.read_bytes()
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
@@ -134,7 +145,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     path = tmp_path / "b24tools.db"
     path.write_text("not a database, but long enough to look like one" * 100, encoding="utf-8")
 
-    with pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be read"), store_leaderboard.open_tallies(path):
+    with pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be used"), reading(path):
         pass
 
 
@@ -147,36 +158,34 @@ def test_a_damaged_database_is_told_wherever_it_breaks(path: Path) -> None:
     path.write_bytes(content)
 
     with (
-        pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be read: database disk image is malformed"),
-        store_leaderboard.open_tallies(path) as opened,
+        pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be used: database disk image is malformed"),
+        reading(path) as opened,
     ):
-        assert opened is not None
         leaderboard.board(opened, THIS, now=NOW)
 
 
 def test_a_folder_that_may_not_be_looked_into_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold a database; so it is not said that there are no data."""
 
-    def refuse(_path: Path) -> bool:
+    def refuse(_path: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
     with (
-        pytest.raises(errors.ConfigError, match=r"cannot be read: Permission denied$"),
-        store_leaderboard.open_tallies(path),
+        pytest.raises(errors.ConfigError, match=r"cannot be used: Permission denied$"),
+        reading(path),
     ):
         pass
 
 
 def test_a_reader_sees_one_state_while_a_writer_writes(path: Path) -> None:
     """A run that commits in between changes nothing, and does not wait for the reader."""
-    with store_leaderboard.open_tallies(path) as reader, closing(database.open_store(path)) as writer:
-        assert reader is not None
+    with reading(path) as reader, closing(open_store(path)) as writer:
         before = leaderboard.board(reader, THIS, now=NOW)
         save(writer, [task(99, 1, THIS.start)])
 
         assert before == leaderboard.board(reader, THIS, now=NOW)
-        assert before.rows[0].tasks + 1 == leaderboard.board(writer.tallies, THIS, now=NOW).rows[0].tasks
+        assert before.rows[0].tasks + 1 == leaderboard.board(writer, THIS, now=NOW).rows[0].tasks
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="wants root, to become somebody else")
@@ -193,12 +202,14 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: in
     code = (
         "import sys, os, pathlib; sys.path.insert(0, sys.argv[1])\n"
         "import urllib.parse\n"  # Python itself may lie where nobody may look
-        "from b24tools.store import leaderboard\n"
+        "from b24tools.store import read_store\n"
         "os.setuid(65534)\n"
-        "with leaderboard.open_tallies(pathlib.Path(sys.argv[2])) as opened: print(opened.mode())"
+        "opened = read_store(pathlib.Path(sys.argv[2]))\n"
+        "print(opened.settings.get('producer_mode'))\n"
+        "opened.close()"
     )
-    package = Path(store_leaderboard.__file__).parent.parent.parent
-    with closing(database.open_store(path)) as writer:
+    package = Path(database.__file__).parent.parent.parent
+    with closing(open_store(path)) as writer:
         if writing:
             save(writer, [task(99, 1, THIS.start)])
         else:
@@ -216,7 +227,7 @@ def test_the_ranking_reads_only_indexes(path: Path) -> None:
     """Of the tasks, only those of the two periods, and not their rows."""
     with closing(sqlite3.connect(path)) as connection:
         spans = {"before": "2026-11-08", "start": "2026-11-15", "end": "2026-11-22"}
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {store_leaderboard._TALLIES}", spans)]
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {CLOSED}", spans)]
 
     assert "SEARCH tasks USING COVERING INDEX tasks_by_closing (closed_at>? AND closed_at<?)" in plan
     assert not [step for step in plan if step.startswith("SCAN") and step != "SCAN counted"]
@@ -241,8 +252,7 @@ def test_the_shell_shows_the_weeks_as_the_leaderboard_counts_them(path: Path) ->
     """The view `closed_by_week`, hidden people too."""
     rows = shell(path, "SELECT * FROM closed_by_week WHERE week = '2026-W47' AND user_id <> 9 ORDER BY user_id")
 
-    with store_leaderboard.open_tallies(path) as opened:
-        assert opened is not None
+    with reading(path) as opened:
         ranked = sorted(leaderboard.board(opened, THIS, now=NOW).rows, key=lambda row: row.id)
     figures = [
         ["2026-W47", row.id, row.name, row.department or "", row.tasks, row.hours, row.on_time, row.on_time_of]
@@ -258,15 +268,15 @@ def test_the_view_of_this_week_is_the_leaderboard(tmp_path: Path, shift: int) ->
     zone = ZoneInfo("UTC")
     now = datetime.now(zone)
     week = periods.week_of(now, zone)
-    with closing(database.open_store(path)) as opened:
-        opened.save_setting("hidden_users", "3, 4")
+    with closing(open_store(path)) as opened:
+        opened.settings.save("hidden_users", "3, 4")
         save(
             opened, [task(n, n % 6, week.start + n * timedelta(hours=2), hours=n / 7) for n in range(1, 20)], zone=zone
         )
         save(opened, [task(50, 1, week.start + shift * DAY)] if shift else [], zone=zone)
         expected = [
             [str(value) for value in (row.place, row.id, row.tasks, row.hours)]
-            for row in leaderboard.board(opened.tallies, week, now=now).rows
+            for row in leaderboard.board(opened, week, now=now).rows
         ]
 
     assert [] != expected
@@ -294,7 +304,7 @@ def test_the_database_is_sound_and_its_times_are_words(path: Path) -> None:
     """Opened by the shell: integrity, plain names, ISO 8601."""
     assert [["ok"]] == shell(path, "PRAGMA integrity_check")
     assert [["2026-11-16T06:01:00+00:00"]] == shell(path, "SELECT closed_at FROM tasks WHERE id = 1000")
-    with closing(database.open_store(path)) as opened:
+    with closing(open_store(path)) as opened:
         collect(opened, THIS.start, THIS.end, NOW)
     assert [["2026-11-15T21:00:00+00:00", "2026-11-22T21:00:00+00:00", "1"]] == shell(
         path, "SELECT from_at, to_at, complete FROM snapshot_runs ORDER BY id DESC LIMIT 1"
@@ -323,56 +333,56 @@ def test_in_whatever_order_answers_are_saved_the_one_asked_for_last_stands(
     """A task is closed, reopened, deleted, restored, several times in a second; slow answers come when they come."""
     readings: list[tuple[int, str, TaskRecord]] = []
     changed = THIS.start
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         save(opened, [task(1, 9, THIS.start)])
         for state, seconds, user_id, dated in states:
             changed += timedelta(seconds=seconds)
             status = Status.IN_PROGRESS if state == "open" else Status.COMPLETED
             record = task(1, user_id, THIS.start, status=status, changed=changed)
-            number = opened.number_reading()
+            number = opened.snapshot_runs.number_reading()
             readings.append((number, state, record if dated else record._replace(changed_at=None)))
         last = readings[-1]
         chance.shuffle(readings)
         for number, state, record in readings:
             with opened.transaction():
                 if state == "missing":
-                    opened.mark_deleted([1], NOW, number)
+                    opened.tasks.mark_deleted([1], NOW, number)
                 else:
-                    opened.save_tasks([record], NOW, MOSCOW, number)
+                    opened.tasks.save([record], NOW, MOSCOW, number)
 
         counted = {} if last[1] != "closed" else {last[2].responsible_id: [1]}
-        assert counted == opened.closed_ids(THIS.start, THIS.end)
+        assert counted == opened.tasks.closed_ids(THIS.start, THIS.end)
 
 
 def test_a_change_dated_in_the_future_freezes_nothing() -> None:
     """The portal's clock was wrong once: then the order of reading decides."""
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         save(opened, [task(1, 1, THIS.start, changed=NOW + 400 * DAY)])
         save(opened, [task(1, 2, THIS.start, changed=NOW)])
 
-        assert {2: [1]} == opened.closed_ids(THIS.start, THIS.end)
+        assert {2: [1]} == opened.tasks.closed_ids(THIS.start, THIS.end)
 
 
 def test_what_a_run_marked_gone_is_not_brought_back_by_an_answer_from_before_it() -> None:
     """One from its time or later does."""
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         save(opened, [task(1, 1, THIS.start)])
-        before = opened.number_reading()
-        run = opened.begin_run(THIS.start, THIS.end, NOW)
+        before = opened.snapshot_runs.number_reading()
+        run = opened.snapshot_runs.begin(THIS.start, THIS.end, NOW)
         with opened.transaction():
-            assert {"2026-W47": 1} == opened.mark_unseen_gone(run)
-            opened.save_tasks([task(1, 1, THIS.start)], NOW, MOSCOW, before)
-        assert {} == opened.closed_ids(THIS.start, THIS.end)
+            assert {"2026-W47": 1} == opened.tasks.mark_unseen_gone(run)
+            opened.tasks.save([task(1, 1, THIS.start)], NOW, MOSCOW, before)
+        assert {} == opened.tasks.closed_ids(THIS.start, THIS.end)
         save(opened, [task(1, 1, THIS.start)])
-        assert {1: [1]} == opened.closed_ids(THIS.start, THIS.end)
+        assert {1: [1]} == opened.tasks.closed_ids(THIS.start, THIS.end)
 
 
 def test_people_whom_a_run_did_not_see_are_retired_by_its_number() -> None:
     """Not those who were read since it began."""
-    with closing(database.open_store(None)) as opened:
-        opened.save_people([person(1, "Иван Петров"), person(2, "Пётр Иванов")], NOW)
-        run = opened.begin_run(THIS.start, THIS.end, NOW, 0)
-        opened.save_people([person(2, "Пётр Иванов")], NOW)
-        opened.retire_unseen_people(run)
-        rows = opened._db.query("SELECT id, active FROM people ORDER BY id")
+    with closing(open_store(None)) as opened:
+        opened.people.save([person(1, "Иван Петров"), person(2, "Пётр Иванов")], NOW)
+        run = opened.snapshot_runs.begin(THIS.start, THIS.end, NOW, 0)
+        opened.people.save([person(2, "Пётр Иванов")], NOW)
+        opened.people.retire_unseen(run)
+        rows = opened.database.query("SELECT id, active FROM people ORDER BY id")
         assert [(1, 0), (2, 1)] == [(row["id"], row["active"]) for row in rows]

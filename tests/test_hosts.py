@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from b24tools import context
 from b24tools.core import errors, hosts
 from b24tools.jobs.doctor import database
-from b24tools.store.database import open_store
+from b24tools.store import open_store
 
 LABELS = st.text("abcxyz0189абвёыя", min_size=1, max_size=10)
 
@@ -47,7 +47,7 @@ def test_a_database_meets_only_its_own_portal(tmp_path: Path, known: str, now: s
     """Commands stop and `doctor` names it, both or neither."""
     with contextlib.closing(open_store(tmp_path / "b24tools.db")) as opened:
         with opened.transaction():
-            opened._db.table("settings").upsert({"key": "portal_host", "value": known}, pk="key")
+            opened.database.insert("settings", [{"key": "portal_host", "value": known}], key=["key"])
         stopped = False
         try:
             context.check_host(opened, now)

@@ -12,7 +12,7 @@ from babel.messages.catalog import Message
 
 from b24tools.cli import app
 from b24tools.core import i18n
-from tests import messages
+from scripts import update_translations as messages
 
 RUSSIAN_FORMS = 3
 
@@ -86,7 +86,7 @@ def test_russian_counts_have_three_forms() -> None:
 
 
 def test_the_compiled_catalogue_is_that_of_the_source() -> None:
-    """`python -m tests.messages` was run after the last change."""
+    """`python -m scripts.update_translations` was run after the last change."""
     assert messages.RU.with_suffix(".mo").read_bytes() == messages.compiled(messages.read())
 
 

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from b24tools.core import periods
 from b24tools.core.models import Department, Status
+from b24tools.core.timestamps import to_text
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
-from b24tools.store import database
-from b24tools.store.database import Store
-from b24tools.store.snapshot_runs import to_text
+from b24tools.store import Store, open_store
 from tests import closed
 from tests.closed import LAST, MOSCOW, NOW, THIS, collect, person, save, task
 
@@ -28,13 +27,13 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def opened() -> Iterator[Store]:
     """An empty database."""
-    with closing(database.open_store(None)) as memory:
+    with closing(open_store(None)) as memory:
         yield memory
 
 
 def board(opened: Store, period: periods.Period = THIS, **options: object) -> Board:
     """The ranking on the test's Friday."""
-    return leaderboard.board(opened.tallies, period, **{"now": NOW} | options)  # type: ignore[arg-type]
+    return leaderboard.board(opened, period, **{"now": NOW} | options)  # type: ignore[arg-type]
 
 
 def places(ranked: Board) -> list[tuple[int, int | None, str]]:
@@ -95,8 +94,8 @@ def test_teams_are_ranked_per_active_member(opened: Store) -> None:
 
 def test_a_team_without_active_members_comes_last(opened: Store) -> None:
     """There is nothing to divide by."""
-    opened.save_departments((Department(number, f"Цех {number}", None, None) for number in (1, 2)), NOW)
-    opened.save_people([person(1, "Ушёл Давно", 1, active=False), person(2, "Есть Ещё", 2)], NOW)
+    opened.people.save_departments((Department(number, f"Цех {number}", None, None) for number in (1, 2)), NOW)
+    opened.people.save([person(1, "Ушёл Давно", 1, active=False), person(2, "Есть Ещё", 2)], NOW)
     save(opened, [task(number, 1, THIS.start) for number in range(1, 9)] + [task(9, 2, THIS.start, hours=0)])
 
     assert [(1, "Цех 2", 0.0), (2, "Цех 1", None)] == [
@@ -156,8 +155,8 @@ def test_a_second_decides_the_week(opened: Store, zone: str, label: str, after: 
     found = {period: [row.id for row in board(opened, periods.parse(period, here)).rows] for period in (label, after)}
 
     assert {label: [1], after: [2]} == found
-    view = opened.tallies._connection.execute("SELECT week, user_id FROM closed_by_week ORDER BY week")
-    assert [(label, 1), (after, 2)] == view.fetchall()
+    view = opened.database.connection.execute("SELECT week, user_id FROM closed_by_week ORDER BY week")
+    assert [(label, 1), (after, 2)] == [tuple(row) for row in view]
 
 
 def test_reopened_deleted_and_handed_over(opened: Store) -> None:
@@ -167,7 +166,7 @@ def test_reopened_deleted_and_handed_over(opened: Store) -> None:
     save(opened, [task(1, 1, monday, status=Status.IN_PROGRESS, changed=monday + DAY)])
     save(opened, [task(2, 2, monday + DAY)])
     with opened.transaction():
-        opened.mark_deleted([3], NOW)
+        opened.tasks.mark_deleted([3], NOW)
 
     assert [("#1", 1), ("#2", 1)] == [(row.name, row.tasks) for row in board(opened).rows]
 
@@ -175,8 +174,8 @@ def test_reopened_deleted_and_handed_over(opened: Store) -> None:
 def test_the_running_settings_speak_for_the_board(opened: Store) -> None:
     """Mode and hidden people are read each time."""
     save(opened, [task(1, 1, THIS.start), task(2, 2, THIS.start)])
-    opened.save_setting("producer_mode", "webhook")
-    opened.save_setting("hidden_users", "2, 3")
+    opened.settings.save("producer_mode", "webhook")
+    opened.settings.save("hidden_users", "2, 3")
 
     ranked = board(opened)
 
@@ -261,10 +260,10 @@ def test_events_keep_this_week_young(opened: Store) -> None:
 
     def event(minutes: int, status: str) -> None:
         at = to_text(NOW - timedelta(minutes=minutes))
-        opened._db.execute(sql, [at, status, at if status == "done" else None])
+        opened.database.execute(sql, [at, status, at if status == "done" else None])
 
     event(600, "ignored")
-    opened.save_setting("producer_mode", "webhook")
+    opened.settings.save("producer_mode", "webhook")
     ages = [age(opened, THIS)[1]]
     for minutes, status in ((30, "done"), (20, "waiting"), (10, "done"), (5, "ignored")):
         event(minutes, status)
@@ -273,7 +272,7 @@ def test_events_keep_this_week_young(opened: Store) -> None:
     minutes = [540, 30, 30, 20, 20]
     assert [NOW - timedelta(minutes=one) for one in minutes] == ages
     assert NOW - timedelta(hours=9) == age(opened, LAST)[1]
-    opened.save_setting("producer_mode", "polling")
+    opened.settings.save("producer_mode", "polling")
     assert NOW - timedelta(hours=9) == age(opened, THIS)[1]
 
 
@@ -333,9 +332,9 @@ def test_the_ranking_is_that_of_a_naive_count(
         )
         for number, (user, when, estimate, deadline, status) in enumerate(drawn, 1)
     ]
-    with closing(database.open_store(None)) as opened:
-        opened.save_people((person(user, f"Имя {user}", user % 2 + 1) for user in range(1, 7)), NOW)
-        opened.save_setting("hidden_users", ",".join(map(str, hidden)))
+    with closing(open_store(None)) as opened:
+        opened.people.save((person(user, f"Имя {user}", user % 2 + 1) for user in range(1, 7)), NOW)
+        opened.settings.save("hidden_users", ",".join(map(str, hidden)))
         save(opened, tasks)
         rows = board(opened, by=by).rows
 

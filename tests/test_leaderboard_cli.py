@@ -15,7 +15,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app
-from b24tools.store import database
+from b24tools.store import open_store
 from tests import closed
 from tests.closed import MOSCOW, NOW, THIS
 
@@ -198,8 +198,8 @@ def test_what_an_incomplete_period_wants(b24tools: Run, folder: Path) -> None:
 
 def test_another_process_may_be_writing(b24tools: Run, folder: Path) -> None:
     """A snapshot that takes long keeps nobody from looking."""
-    with closing(database.open_store(folder / "b24tools.db")) as opened, opened.transaction():
-        opened.save_tasks([closed.task(1, 1, THIS.start)], NOW, MOSCOW)
+    with closing(open_store(folder / "b24tools.db")) as opened, opened.transaction():
+        opened.tasks.save([closed.task(1, 1, THIS.start)], NOW, MOSCOW)
 
         status, out, _err = b24tools("leaderboard")
 

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b24tools.bitrix24 import parsing, portal_time
-from b24tools.bitrix24.batch import Item, is_batchable
-from b24tools.bitrix24.queries import methods
+from b24tools.bitrix24 import parsing, portal_time, queries
+from b24tools.bitrix24.batch import Item, Query, is_batchable
 from b24tools.core import errors
 from b24tools.core.models import Department, Owner, Person, Task, TaskRecord
 
@@ -19,7 +18,7 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def read(query: methods.Query[Any], result: Any) -> Any:
+def read(query: Query[Any], result: Any) -> Any:
     """The result of a query, read."""
     return query.of(Item("x", result))
 
@@ -30,14 +29,14 @@ def read(query: methods.Query[Any], result: Any) -> Any:
 def test_the_owner_is_read() -> None:
     """ADMIN must be true itself; a zone may be missing."""
     row = {"ID": "1", "ADMIN": True, "NAME": "Алексей", "LAST_NAME": None, "TIME_ZONE": "Asia/Omsk"}
-    assert Owner(1, "Алексей", True, "Asia/Omsk") == read(methods.profile(), row)
-    assert [False, False] == [read(methods.profile(), {"ID": "1", "ADMIN": one}).admin for one in ("N", None)]
+    assert Owner(1, "Алексей", True, "Asia/Omsk") == read(queries.profile(), row)
+    assert [False, False] == [read(queries.profile(), {"ID": "1", "ADMIN": one}).admin for one in ("N", None)]
 
 
 def test_departments_are_read() -> None:
     """The root has no parent, a headless one no head or a zero."""
     rows = [{"ID": "1", "NAME": "Компания"}, {"ID": 2, "NAME": "Цех", "PARENT": "1", "UF_HEAD": "0"}]
-    assert [Department(1, "Компания", None, None), Department(2, "Цех", 1, None)] == methods.read_departments(rows)
+    assert [Department(1, "Компания", None, None), Department(2, "Цех", 1, None)] == queries.read_departments(rows)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +45,13 @@ def test_departments_are_read() -> None:
 def test_people_are_read(homes: Any, ids: tuple[int, ...]) -> None:
     """Columns that are NULL are left out; departments come as list, object or false."""
     row = {"ID": "7", "ACTIVE": True, "NAME": " Иван ", "LAST_NAME": "Иванов", "UF_DEPARTMENT": homes}
-    assert [Person(7, "Иван", "Иванов", "", True, ids)] == methods.read_people([row])
+    assert [Person(7, "Иван", "Иванов", "", True, ids)] == queries.read_people([row])
 
 
 @pytest.mark.parametrize(("active", "works"), [(True, True), ("Y", True), (False, False), ("N", False), (None, False)])
 def test_only_active_people_are_active(active: Any, works: bool) -> None:
     """Missing is not active."""
-    assert works is methods.read_people([{"ID": "7", "ACTIVE": active}])[0].active
+    assert works is queries.read_people([{"ID": "7", "ACTIVE": active}])[0].active
 
 
 # tasks
@@ -102,13 +101,13 @@ def test_a_task_is_read() -> None:
         responsible_name="Иван Иванов",
         activity_at=datetime(2026, 11, 3, 7, tzinfo=UTC),
         date_start=None,
-    ) == methods.read_task(ROW, MOSCOW)
+    ) == queries.read_task(ROW, MOSCOW)
 
 
 @pytest.mark.parametrize(("auditors", "ids"), [({"1": "5", "3": "6"}, (5, 6)), ([], ()), (None, ()), (False, ())])
 def test_auditors_come_in_several_shapes(auditors: Any, ids: tuple[int, ...]) -> None:
     """A PHP array with gaps is an object."""
-    assert ids == methods.read_task(ROW | {"auditors": auditors}, MOSCOW).auditor_ids
+    assert ids == queries.read_task(ROW | {"auditors": auditors}, MOSCOW).auditor_ids
 
 
 def test_todays_offset_on_an_old_date_is_not_trusted() -> None:
@@ -134,16 +133,16 @@ NO_DATES = [
 def test_a_date_that_cannot_be_read_is_none(text: Any) -> None:
     """In whatever field of a task it stands: one odd row must not keep all the others from being read."""
     dates = {name: ROW["createdDate"] for name in portal_time.TASK_DATES}
-    task = methods.read_task(ROW | dates, MOSCOW)
-    record = methods.read_record(ROW | dates | {"status": "5"}, MOSCOW)
+    task = queries.read_task(ROW | dates, MOSCOW)
+    record = queries.read_record(ROW | dates | {"status": "5"}, MOSCOW)
     created, kept = task.created_at, record.created_at
     fields = ("created_at", "changed_at", "activity_at", "date_start", "deadline", "start", "end")
     assert ((created,) * 7, kept) == (tuple(getattr(task, field) for field in fields), "2026-11-02T07:06:08+00:00")
 
     odd = dict.fromkeys(portal_time.TASK_DATES, text)
-    assert replace(task, **dict.fromkeys(fields)) == methods.read_task(ROW | odd, MOSCOW)
+    assert replace(task, **dict.fromkeys(fields)) == queries.read_task(ROW | odd, MOSCOW)
     gone = dict.fromkeys(("created_at", "changed_at", "closed_at", "deadline"))
-    assert record._replace(**gone) == methods.read_record(ROW | odd | {"status": "5"}, MOSCOW)
+    assert record._replace(**gone) == queries.read_record(ROW | odd | {"status": "5"}, MOSCOW)
 
 
 def test_a_row_with_mysqls_zero_date_is_read() -> None:
@@ -164,7 +163,7 @@ def test_a_row_with_mysqls_zero_date_is_read() -> None:
     }
     closed = "2026-11-26T07:00:00+00:00"
     record = TaskRecord(1353, "перенесена из другой системы", 142, 1, 0, 5, None, closed, closed, None, 0, 0, "")
-    assert record == methods.read_record(row, MOSCOW)
+    assert record == queries.read_record(row, MOSCOW)
     clock = portal_time.PortalClock(Owner(1, "", True, ""), MOSCOW, "2026-11-27T10:00:00+02:00")
     assert (MOSCOW, "settings", "") == (clock.see([row]), clock.source, clock.warning)
 
@@ -200,8 +199,8 @@ def test_a_record_is_what_is_kept_of_a_task() -> None:
         responsible_name="Иван Иванов",
     )
 
-    assert record == methods.read_record(closed, MOSCOW)
-    assert record._replace(status=4, closed_at=None) == methods.read_record(closed | {"status": "4"}, MOSCOW)
+    assert record == queries.read_record(closed, MOSCOW)
+    assert record._replace(status=4, closed_at=None) == queries.read_record(closed | {"status": "4"}, MOSCOW)
 
 
 @pytest.mark.parametrize("value", [None, "", "abc", [], float("inf"), float("nan"), 10**15, f"{10**30}", -(2**64)])
@@ -221,31 +220,31 @@ def test_the_ends_of_time_are_no_error(text: str) -> None:
 def test_a_task_without_an_id_is_no_task(row: dict[str, Any]) -> None:
     """The answer is called strange, with its method, not a KeyError."""
     with pytest.raises(errors.PortalError, match=r"tasks\.task"):
-        methods.read_task(row, MOSCOW)
+        queries.read_task(row, MOSCOW)
 
 
 @pytest.mark.parametrize("result", [[], None, "x", {"task": []}, {"task": None}, {}])
 def test_a_missing_task_in_an_answer_is_an_error(result: Any) -> None:
     """A missing task is answered with 200 and an empty list."""
     with pytest.raises(errors.PortalError, match=r"tasks\.task\.add"):
-        methods.task_row(result, "tasks.task.add")
+        queries.task_row(result, "tasks.task.add")
 
 
 @pytest.mark.parametrize("result", [[], None, {"tasks": {}}, {"tasks": ["x"]}, {}])
 def test_a_list_without_rows_is_an_error(result: Any) -> None:
     """An answer of another shape must not be taken for an empty list: tasks would be made twice."""
     with pytest.raises(errors.PortalError, match=r"tasks\.task\.list"):
-        methods.task_rows(result)
+        queries.task_rows(result)
 
 
 def test_empty_conditions_are_refused() -> None:
     """The portal would drop them and give every task."""
     for ask in (
-        lambda: methods.open_work_of([]),
-        lambda: methods.tasks_by_key([]),
-        lambda: methods.tasks_by_key([""]),
-        lambda: methods.tasks_by_id([]),
-        lambda: methods.tasks_titled("", 1, None),
+        lambda: queries.open_work_of([]),
+        lambda: queries.tasks_by_key([]),
+        lambda: queries.tasks_by_key([""]),
+        lambda: queries.tasks_by_id([]),
+        lambda: queries.tasks_titled("", 1, None),
     ):
         with pytest.raises(ValueError, match="empty"):
             ask()
@@ -254,24 +253,24 @@ def test_empty_conditions_are_refused() -> None:
 def test_the_reading_queries_can_ride_in_a_batch() -> None:
     """None of them needs a boolean, a null or an empty list."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    queries: list[methods.Query[Any]] = [
-        methods.profile(),
-        methods.departments(50),
-        methods.people_by_id([1]),
-        methods.people_by_surname("Ли"),
-        methods.open_work_count(),
-        methods.tasks_by_key(["k"]),
-        methods.tasks_by_id([1]),
-        methods.tasks_titled("1", 1, now),
-        methods.schedule(1),
-        methods.calendar_settings(),
-        methods.absences([1], now.date(), now.date()),
-        methods.groups_named("Задачи из 1с"),
-        methods.common_storage(),
-        methods.children(1, "a"),
+    asked: list[Query[Any]] = [
+        queries.profile(),
+        queries.departments(50),
+        queries.people_by_id([1]),
+        queries.people_by_surname("Ли"),
+        queries.open_work_count(),
+        queries.tasks_by_key(["k"]),
+        queries.tasks_by_id([1]),
+        queries.tasks_titled("1", 1, now),
+        queries.schedule(1),
+        queries.calendar_settings(),
+        queries.absences([1], now.date(), now.date()),
+        queries.groups_named("Задачи из 1с"),
+        queries.common_storage(),
+        queries.children(1, "a"),
     ]
-    assert all(is_batchable(query.command.params) for query in queries)
-    assert is_batchable(methods.people_of([1])) and is_batchable(methods.open_work_of([1]))
+    assert all(is_batchable(query.command.params) for query in asked)
+    assert is_batchable(queries.people_of([1])) and is_batchable(queries.open_work_of([1]))
 
 
 # places
@@ -280,35 +279,35 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
 def test_projects_are_asked_for_by_name_or_id() -> None:
     """A name of digits is an id."""
     assert [{"NAME": "Задачи"}, {"ID": 7}] == [
-        methods.groups_named(one).command.params["FILTER"] for one in ("Задачи", "7")
+        queries.groups_named(one).command.params["FILTER"] for one in ("Задачи", "7")
     ]
-    assert [(5, "Задачи")] == read(methods.groups_named("Задачи"), [{"ID": "5", "NAME": "Задачи"}])
+    assert [(5, "Задачи")] == read(queries.groups_named("Задачи"), [{"ID": "5", "NAME": "Задачи"}])
 
 
 def test_an_upload_without_an_id_is_an_error() -> None:
     """A misspelt parameter is answered with an address to upload to, and no file."""
     with pytest.raises(errors.PortalError, match=r"disk\.folder\.uploadfile"):
-        read(methods.upload_file(1, "a", "YQ=="), {"field": "file", "uploadUrl": "https://portal.example/?token=x"})
+        read(queries.upload_file(1, "a", "YQ=="), {"field": "file", "uploadUrl": "https://portal.example/?token=x"})
 
 
 @pytest.mark.parametrize(("ids", "found"), [([1065, "1077"], [1065, 1077]), ({"1": 5}, [5]), (False, []), (None, [])])
 def test_attachments_are_read(ids: Any, found: list[int]) -> None:
     """An empty list is false, null or []."""
-    assert found == read(methods.attachments(1), {"task": {"id": "1", "ufTaskWebdavFiles": ids}})
+    assert found == read(queries.attachments(1), {"task": {"id": "1", "ufTaskWebdavFiles": ids}})
 
 
 def test_a_schedule_that_may_not_be_read_is_none() -> None:
     """Answered with an empty list."""
-    assert [None, None, {"ID": 1}] == [read(methods.schedule(1), one) for one in ([], {}, {"ID": 1})]
+    assert [None, None, {"ID": 1}] == [read(queries.schedule(1), one) for one in ([], {}, {"ID": 1})]
 
 
 def test_an_archived_project_comes_after_the_others() -> None:
     """In the order of their ids otherwise."""
     rows = [{"ID": "1", "NAME": "А", "CLOSED": "Y"}, {"ID": "2", "NAME": "А", "CLOSED": "N"}, {"ID": "3", "NAME": "А"}]
-    assert [(2, "А"), (3, "А"), (1, "А")] == read(methods.groups_named("А"), rows)
+    assert [(2, "А"), (3, "А"), (1, "А")] == read(queries.groups_named("А"), rows)
 
 
 def test_a_list_is_paged_without_its_own_order() -> None:
     """The chain sets that itself."""
-    surname = methods.paged(methods.people_by_surname("Ли").command)
-    assert {"FILTER": {"LAST_NAME": "Ли", "ACTIVE": "Y"}, "select": list(methods.PEOPLE_SELECT)} == surname
+    surname = queries.paged(queries.people_by_surname("Ли").command)
+    assert {"FILTER": {"LAST_NAME": "Ли", "ACTIVE": "Y"}, "select": list(queries.PEOPLE_SELECT)} == surname

@@ -253,7 +253,7 @@ def test_a_portal_that_refuses_is_1(here: Listener, run: Run) -> None:
 def test_another_portals_database_is_left_alone(here: Listener, run: Run) -> None:
     """Ids would be mixed up."""
     with here.store() as opened:
-        opened.save_setting("portal_host", "other.example")
+        opened.settings.save("portal_host", "other.example")
 
     assert 2 == run("-", stdin=FORM.encode()).status
     assert 0 == here.asked()

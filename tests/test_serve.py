@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from b24tools.sandbox.faults import Fault
-from b24tools.store.database import open_store
+from b24tools.store import open_store
 from tests.programs import Shop, end, open_shop
 from tests.serving import FORM, OUTGOING, as_bytes, event_body, head, order, raw, wait_until
 
@@ -56,13 +56,13 @@ def database(shop: Shop) -> Path:
 
 
 def states(shop: Shop) -> list[tuple[int | None, str]]:
-    """Task and state of all events that were kept."""
+    """Task and state of all events that are stored."""
     with closing(open_store(database(shop))) as opened:
-        return [(one.task_id, one.status) for one in opened.events()]
+        return [(one.task_id, one.status) for one in opened.events.find()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_it_is_told_to(shop: Shop, number: signal.Signals) -> None:
+def test_it_stops_on_a_signal(shop: Shop, number: signal.Signals) -> None:
     """Exit status 0, and nothing but the start and the end in the log."""
     with running(shop) as (process, port):
         assert {"message": "Pong"} == httpx.get(f"http://127.0.0.1:{port}/ping/", trust_env=False).json()
@@ -118,16 +118,16 @@ def test_a_killed_service_goes_on_where_it_was(shop: Shop) -> None:
         number = 0
         while send(client, number):
             number += 1
-    kept = states(shop)
-    assert answered == [task_id for task_id, _state in kept][: len(answered)]
-    assert len(kept) - len(answered) in (0, 1)  # the last one may have been kept and not answered
+    stored = states(shop)
+    assert answered == [task_id for task_id, _state in stored][: len(answered)]
+    assert len(stored) - len(answered) in (0, 1)  # the last one may have been stored and not answered
 
     shop.portal.faults.clear()
     with running(shop):
         wait_until(lambda: {state for _task, state in states(shop)} == {"done"}, 30)
 
 
-def test_a_port_that_is_taken_is_told(shop: Shop) -> None:
+def test_a_port_that_is_taken_is_named(shop: Shop) -> None:
     """One line, exit status 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -150,7 +150,7 @@ def test_another_portals_database_is_refused(shop: Shop) -> None:
     """Before anything listens."""
     (shop.folder / "data").mkdir()
     with closing(open_store(database(shop))) as opened:
-        opened.remember_host("other.example")
+        opened.settings.remember_host("other.example")
 
     status, _out, err = end(shop.start("serve", "--port", "0"))
 
@@ -184,7 +184,7 @@ def running_bare(shop: Shop) -> Iterator[tuple[subprocess.Popen[str], list[str]]
 
 def test_commands_without_http_do_not_load_it() -> None:
     """The web framework is loaded by `serve` alone."""
-    code = "import sys, b24tools.cli, b24tools.cli_leaderboard; print({'fastapi', 'uvicorn'} & set(sys.modules))"
+    code = "import sys, b24tools.cli.app, b24tools.cli.leaderboard; print({'fastapi', 'uvicorn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "set()\n" == done.stdout

@@ -17,7 +17,7 @@ from b24tools import context
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.store import database
+from b24tools.store.people import People
 from tests import closed
 from tests.plant import Clock
 from tests.serving import FORM, OUTGOING, Served, as_bytes, event_body, order, serving, wait_until
@@ -40,6 +40,13 @@ def served(tmp_path: Path, clock: Clock) -> Iterator[Served]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One service for all that it refuses."""
+    with serving(demo_company.build(context.now), tmp_path_factory.mktemp("refusing")) as opened:
+        yield opened
+
+
 def seen(answer: httpx.Response) -> tuple[int, Any]:
     """Status and JSON."""
     return answer.status_code, answer.json()
@@ -57,17 +64,17 @@ def test_ping_has_the_answer_of_old(served: Served) -> None:
 
 
 def rows(served: Served) -> list[tuple[Any, ...]]:
-    """Event, task and state of all that was kept."""
+    """Event, task and state of all that is stored."""
     with closing(served.open_store()) as opened:
-        return [(one.event, one.task_id, one.status) for one in opened.events()]
+        return [(one.event, one.task_id, one.status) for one in opened.events.find()]
 
 
-def test_in_polling_mode_an_event_is_kept_and_left(served: Served) -> None:
+def test_in_polling_mode_an_event_is_stored_and_left(served: Served) -> None:
     """The token's value is not."""
     assert (202, {"status": "ignored_by_mode"}) == seen(served.event(12))
     assert [("ONTASKUPDATE", 12, "ignored_by_mode")] == rows(served)
     with closing(served.open_store()) as opened:
-        assert OUTGOING not in opened.events()[0].body
+        assert OUTGOING not in opened.events.find()[0].body
 
 
 def test_in_webhook_mode_an_event_is_followed(served: Served, clock: Clock) -> None:
@@ -82,7 +89,7 @@ def test_in_webhook_mode_an_event_is_followed(served: Served, clock: Clock) -> N
     assert [("ONTASKUPDATE", first, "done"), ("ONTASKUPDATE", second, "done")] == rows(served)
 
 
-def test_an_event_of_another_kind_is_kept_and_said_to_be_ignored(served: Served) -> None:
+def test_an_event_of_another_kind_is_stored_and_said_to_be_ignored(served: Served) -> None:
     """The outgoing webhook may be ticked for anything."""
     assert (202, {"status": "event_ignored"}) == seen(served.event(12, "ONCRMDEALADD"))
     assert [("ONCRMDEALADD", None, "ignored")] == rows(served)
@@ -112,13 +119,13 @@ def test_an_event_in_json_is_taken(served: Served) -> None:
     ],
     ids=["empty", "binary", "broken", "text", "token", "no token", "no id", "pairs", "depth", "size"],
 )
-def test_a_body_that_is_no_event_of_ours_is_refused_and_not_kept(served: Served, body: bytes, status: int) -> None:
+def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(refusing: Served, body: bytes, status: int) -> None:
     """With a reason that does not repeat it."""
-    answer = served.client.post("/webhook", content=body, headers=FORM)
+    answer = refusing.client.post("/webhook", content=body, headers=FORM)
 
     assert (status, ["detail"]) == (answer.status_code, list(answer.json()))
     assert OUTGOING not in answer.text
-    assert [] == rows(served)
+    assert [] == rows(refusing)
 
 
 def test_without_a_token_in_the_settings_no_event_is_taken(tmp_path: Path, clock: Clock) -> None:
@@ -183,11 +190,13 @@ def filled(served: Served) -> Served:
     """Two people, three closed tasks of this week and one of the last."""
     with closing(served.open_store()) as opened, opened.transaction():
         people = [closed.person(7, "Ольга Ким", 11), closed.person(8, "Пётр О'Нил", 11)]
-        opened.save_people(people, closed.NOW)
+        opened.people.save(people, closed.NOW)
         tasks = [closed.task(number, user_id, closed.NOW - ago) for number, user_id, ago in CLOSED]
-        opened.save_tasks(tasks, closed.NOW, closed.MOSCOW)
+        opened.tasks.save(tasks, closed.NOW, closed.MOSCOW)
         for week in (closed.LAST, closed.THIS):
-            opened.finish_run(opened.begin_run(week.start, week.end, closed.NOW - HOUR), closed.NOW, complete=True)
+            opened.snapshot_runs.finish(
+                opened.snapshot_runs.begin(week.start, week.end, closed.NOW - HOUR), closed.NOW, complete=True
+            )
     return served
 
 
@@ -239,20 +248,20 @@ def test_an_unchanged_leaderboard_is_not_sent_again(filled: Served) -> None:
 # health
 
 
-def test_health_tells_how_old_the_data_are(served: Served, clock: Clock) -> None:
+def test_health_shows_how_old_the_data_are(served: Served, clock: Clock) -> None:
     """Nothing yet is no trouble; beyond `snapshot_max_age_h`, or an event that waits 15 minutes, is."""
     health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
     assert (200, health) == seen(served.client.get("/healthz"))
     with closing(served.open_store()) as opened, opened.transaction():
-        run = opened.begin_run(closed.THIS.start, closed.THIS.end, clock())
-        opened.finish_run(run, clock(), complete=True)
+        run = opened.snapshot_runs.begin(closed.THIS.start, closed.THIS.end, clock())
+        opened.snapshot_runs.finish(run, clock(), complete=True)
     clock.now += timedelta(hours=26)
     assert (200, {**health, "snapshot_age_s": 93600}) == seen(served.client.get("/healthz"))
     clock.now += timedelta(seconds=1)
     assert (503, {**health, "status": "stale", "snapshot_age_s": 93601}) == seen(served.client.get("/healthz"))
 
 
-def test_health_tells_of_events_that_wait_too_long(served: Served, clock: Clock) -> None:
+def test_health_shows_events_that_wait_too_long(served: Served, clock: Clock) -> None:
     """While the portal is away, say."""
     served.portal.faults.add(Fault("cut_before", times=10_000))
     served.client.post("/configs", json={"key": "producer_mode", "value": "webhook"})
@@ -269,8 +278,8 @@ def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock:
 
     def complete(began: datetime) -> None:
         with closing(served.open_store()) as opened, opened.transaction():
-            run = opened.begin_run(closed.THIS.start, closed.THIS.end, began)
-            opened.finish_run(run, began, complete=True)
+            run = opened.snapshot_runs.begin(closed.THIS.start, closed.THIS.end, began)
+            opened.snapshot_runs.finish(run, began, complete=True)
 
     now = clock.now
     stale = {"status": "stale", "snapshot_age_s": None, "oldest_event_age_s": None}
@@ -330,13 +339,13 @@ def test_the_page_of_the_description_needs_nothing_from_elsewhere(served: Served
 # trouble
 
 
-def test_a_bug_is_told_without_its_words(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_answered_without_its_words(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """They may hold anything; the log has them."""
 
-    def broken(_self: database.Store) -> dict[int, str]:
+    def broken(_self: People) -> dict[int, str]:
         raise KeyError("secret of the house")
 
-    monkeypatch.setattr(database.Store, "names", broken)
+    monkeypatch.setattr(People, "names", broken)
 
     expected = {"detail": "an unexpected error, KeyError; log.log in the data folder has the details"}
     assert (500, expected) == seen(served.client.get("/users"))
@@ -358,7 +367,7 @@ def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
 
 
 def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path, clock: Clock) -> None:
-    """Five clients, two modes: no locked database, no task twice, every event kept."""
+    """Five clients, two modes: no locked database, no task twice, every event stored."""
 
     def work(number: int) -> list[int]:
         with httpx.Client(base_url=served.url, timeout=60, trust_env=False) as client:
@@ -378,9 +387,9 @@ def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path,
     with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=60) as served:
         with ThreadPoolExecutor(5) as pool:
             statuses = {status for found in pool.map(work, range(5)) for status in found}
-        kept = len(rows(served))
+        stored = len(rows(served))
 
     assert {200, 202} == statuses
-    assert 5 * 8 * 5 == kept
+    assert 5 * 8 * 5 == stored
     ours = sorted(task.title for task in portal.tasks if task.xml_id)
     assert [f"Сварщик: 1Ц-{n}" for n in range(4)] == ours

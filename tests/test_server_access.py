@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from b24tools import context
-from b24tools.cli import serve
 from b24tools.core import config, errors
 from b24tools.sandbox import demo_company
-from b24tools.server import log_setup
-from b24tools.server.middleware import Access
-from b24tools.store import database
+from b24tools.server import log_setup, run
+from b24tools.server.auth import Access
+from b24tools.store.people import People
 from tests.serving import BOARD, FORM, OUTGOING, SERVE, Served, as_bytes, event_body, head, order, raw, serving
 
 PROTECTED = [
@@ -140,6 +139,7 @@ def test_a_large_body_without_the_token_is_not_read(guarded: Served) -> None:
     answer = guarded.client.post("/", content=body)
 
     assert 401 == answer.status_code
+    assert 200 == guarded.client.get("/ping/").status_code  # over the same connection
     announced = raw(guarded.port, head("POST", "/", "Content-Length: 1000000000", "Expect: 100-continue"))
     assert announced.startswith(b"HTTP/1.1 401 ")
 
@@ -229,25 +229,25 @@ def settings(folder: Path, **more: Any) -> config.Settings:
 def test_the_network_is_not_let_in_without_a_token(tmp_path: Path, host: str) -> None:
     """Exit status 2, unless that is said to be wanted."""
     with pytest.raises(errors.ConfigError) as caught:
-        serve.choose_access(settings(tmp_path), host, no_auth=False)
+        run.choose_access(settings(tmp_path), host, no_auth=False)
 
     assert f"{host} is open to the network, and B24_SERVE_TOKEN is not set" == caught.value.message
-    assert Access() == serve.choose_access(settings(tmp_path), host, no_auth=True)
+    assert Access() == run.choose_access(settings(tmp_path), host, no_auth=True)
     with_token = settings(tmp_path, B24_SERVE_TOKEN=SERVE, B24_BOARD_TOKEN=BOARD)
-    assert Access(SERVE, BOARD) == serve.choose_access(with_token, host, no_auth=False)
+    assert Access(SERVE, BOARD) == run.choose_access(with_token, host, no_auth=False)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_this_machine_is_let_in_without_a_token(tmp_path: Path, host: str) -> None:
     """By its own names only."""
-    assert Access(host=host) == serve.choose_access(settings(tmp_path), host, no_auth=False)
+    assert Access(host=host) == run.choose_access(settings(tmp_path), host, no_auth=False)
 
 
 def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     """In one line."""
     for host in ("no such host", "256.1.1.1", ""):
         with pytest.raises(errors.ConfigError):
-            serve.choose_access(settings(tmp_path, B24_SERVE_TOKEN=SERVE), host or "…", no_auth=False)
+            run.choose_access(settings(tmp_path, B24_SERVE_TOKEN=SERVE), host or "…", no_auth=False)
 
 
 # the log
@@ -275,12 +275,12 @@ def test_each_request_leaves_a_line_without_secrets(
         B24_BOARD_TOKEN=BOARD,
     )
 
-    def broken(_self: database.Store) -> dict[int, str]:
+    def broken(_self: People) -> dict[int, str]:
         raise KeyError(f"{url} {SERVE} {BOARD} {OUTGOING} {portal.secret}")
 
-    monkeypatch.setattr(database.Store, "names", broken)
+    monkeypatch.setattr(People, "names", broken)
     with (
-        log_setup.kept(tmp_path, serve.secrets(with_all), 2) as path,
+        log_setup.write_log(tmp_path, run.list_secrets(with_all), 2) as path,
         serving(portal, tmp_path, Access(SERVE, BOARD), BITRIX_OUTGOING_TOKEN=f"older,{OUTGOING}") as served,
     ):
         answers = [
@@ -310,7 +310,7 @@ def test_each_request_leaves_a_line_without_secrets(
 def test_the_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old ones are dropped."""
     monkeypatch.setattr(log_setup, "MOST_BYTES", 1000)
-    with log_setup.kept(tmp_path, [], -1):
+    with log_setup.write_log(tmp_path, [], -1):
         for number in range(500):
             logging.getLogger("b24tools.serve").info("a line of the log, number %d", number)
 
@@ -319,20 +319,20 @@ def test_the_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.M
     assert max(sizes.values()) < 1200  # the last line may stick out
 
 
-def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Before anything listens."""
     (tmp_path / "log.log").mkdir()
 
-    with pytest.raises(errors.ConfigError), log_setup.kept(tmp_path, [], 0):
+    with pytest.raises(errors.ConfigError), log_setup.write_log(tmp_path, [], 0):
         pass
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_told_once_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_named_once_and_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not with each line, and not with logging's own words, which repeat the line with its secrets."""
     log = logging.getLogger("b24tools.serve")
-    with log_setup.kept(tmp_path, [SERVE], -1) as path:
-        (file,) = [one for one in logging.getLogger("b24tools").handlers if isinstance(one, log_setup._File)]
+    with log_setup.write_log(tmp_path, [SERVE], -1) as path:
+        (file,) = [one for one in logging.getLogger("b24tools").handlers if isinstance(one, log_setup.LogFile)]
         good = file.setStream(Path("/dev/full").open("w", encoding="utf-8"))  # noqa: SIM115 - closed below
         for number in range(3):
             log.info("%s %d", SERVE, number)
@@ -349,7 +349,7 @@ def test_tracebacks_are_for_the_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     """On stderr only with -vv."""
     shown = {}
     for level in (0, 2):
-        with log_setup.kept(tmp_path, [], level) as path:
+        with log_setup.write_log(tmp_path, [], level) as path:
             try:
                 raise KeyError("lost")
             except KeyError:
@@ -367,7 +367,7 @@ def test_stderr_has_as_much_as_was_asked_for(
 ) -> None:
     """The file has everything."""
     log = logging.getLogger("b24tools.serve")
-    with log_setup.kept(tmp_path, [], level) as path:
+    with log_setup.write_log(tmp_path, [], level) as path:
         log.info("note")
         log.warning("careful")
         log.error("boom")

@@ -1,4 +1,4 @@
-"""Whatever is sent: an answer, never a failure of ours, and nothing kept that is not ours."""
+"""Whatever is sent: an answer, never a failure of ours, and nothing stored that is not ours."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_order_with_anything_in_it(served: Served, changes: dict[str, object]
 @TRIES
 @given(form=BRACKETS, tail=st.sampled_from(["", f"&auth[application_token]={OUTGOING}"]))
 def test_any_form(served: Served, form: str, tail: str) -> None:
-    """What is kept holds no token."""
+    """What is stored holds no token."""
     check(served, "/webhook", f"{form}{tail}".encode(), "application/x-www-form-urlencoded")
     with closing(served.open_store()) as opened:
-        assert not [one for one in opened.events() if OUTGOING in one.body]
+        assert not [one for one in opened.events.find() if OUTGOING in one.body]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,7 @@ from b24tools import context
 from b24tools.core import locks
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.server import app
+from b24tools.server.routes import orders
 from tests.plant import Clock
 from tests.serving import Served, as_bytes, head, order, raw, serving, wait_until
 
@@ -66,6 +66,13 @@ def served(tmp_path: Path, clock: Clock) -> Iterator[Served]:
     """The service of the plant; its portal is asked once."""
     portal = demo_company.build(clock)
     with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One service for orders that do not meet."""
+    with serving(demo_company.build(context.now), tmp_path_factory.mktemp("shared")) as opened:
         yield opened
 
 
@@ -166,7 +173,7 @@ def test_a_portal_that_turns_busy_halfway_asks_to_come_again(served: Served) -> 
     assert ["Монтажник: 1Ц-00000100", "Сварщик: 1Ц-00000100"] == sorted(made(served))
 
 
-def test_another_run_that_holds_the_lock_is_waited_for_and_then_told(served: Served, clock: Clock) -> None:
+def test_another_run_that_holds_the_lock_is_waited_for_and_then_named(served: Served, clock: Clock) -> None:
     """503, nothing written."""
     with locks.hold(served.settings.data_dir, "assign", 0, clock):
         answer = served.client.post("/", content=as_bytes(order()))
@@ -180,15 +187,15 @@ def test_more_orders_at_once_than_there_are_threads_for_come_again(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before their bodies are read."""
-    monkeypatch.setattr(app, "MOST_ORDERS", 0)
+    monkeypatch.setattr(orders, "ORDERS_AT_ONCE", 0)
 
     answer = served.client.post("/", content=as_bytes(order()))
 
     assert (503, {"detail": "0 orders are under way. Try again a little later."}) == (answer.status_code, answer.json())
 
 
-def test_a_refusal_of_the_portal_is_told(served: Served) -> None:
-    """500 with the mend."""
+def test_a_refusal_of_the_portal_is_passed_on(served: Served) -> None:
+    """500, and how to fix it."""
     served.portal.users[1].admin = False
 
     status, body = post(served, order())
@@ -207,56 +214,58 @@ def test_a_refusal_of_the_portal_is_told(served: Served) -> None:
         (as_bytes(order(НомерЗаказа=None)), "НомерЗаказа: "),
     ],
 )
-def test_a_bad_order_is_refused_with_the_reason(served: Served, body: bytes, detail: str) -> None:
+def test_a_bad_order_is_refused_with_the_reason(shared: Served, body: bytes, detail: str) -> None:
     """422, and the portal is not asked."""
-    status, answer = post(served, body)
+    before = len(shared.portal.log)
+    status, answer = post(shared, body)
 
     assert 422 == status
     assert json.loads(answer)["detail"].startswith(detail)
-    assert [] == served.portal.log
-
-
-TEXT = as_bytes(order()).decode()
+    assert before == len(shared.portal.log)
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type"),
+    ("write", "content_type"),
     [
-        (TEXT.encode("cp1251"), "text/plain"),
-        (TEXT.encode("utf-8-sig"), "application/json"),
-        (TEXT.encode("utf-16"), "application/json"),
-        (TEXT.encode(), None),
-        (TEXT.encode(), "application/x-www-form-urlencoded"),
-        (b"order=" + quote(TEXT).encode(), "application/x-www-form-urlencoded"),
-        (TEXT.encode(), "multipart/form-data"),
-        (TEXT.encode(), "nonsense; ;="),
+        (lambda text: text.encode("cp1251"), "text/plain"),
+        (lambda text: text.encode("utf-8-sig"), "application/json"),
+        (lambda text: text.encode("utf-16"), "application/json"),
+        (str.encode, None),
+        (str.encode, "application/x-www-form-urlencoded"),
+        (lambda text: b"order=" + quote(text).encode(), "application/x-www-form-urlencoded"),
+        (str.encode, "multipart/form-data"),
+        (str.encode, "nonsense; ;="),
     ],
     ids=["cp1251", "bom", "utf-16", "untyped", "typed-wrong", "form", "multipart", "nonsense"],
 )
-def test_an_order_is_taken_in_any_form(served: Served, body: bytes, content_type: str | None) -> None:
+def test_an_order_is_taken_in_any_form(
+    shared: Served, write: Callable[[str], bytes], content_type: str | None, request: pytest.FixtureRequest
+) -> None:
     """1C's programmers are careless about encodings and types."""
+    name = request.node.callspec.id
+    body = write(as_bytes(order(ИдентификаторЗаказа=name, НомерЗаказа=name)).decode())
     lines = [f"Content-Length: {len(body)}", "Connection: close"]
     lines += [f"Content-Type: {content_type}"] if content_type else []
 
-    answer = raw(served.port, head("POST", "/", *lines), body)
+    answer = raw(shared.port, head("POST", "/", *lines), body)
 
     assert answer.endswith(OK), answer
-    assert ["Сварщик: 1Ц-00000100"] == made(served)
+    assert f"Сварщик: {name}" == made(shared)[-1]
 
 
-def test_a_body_announced_too_large_is_refused_at_once(served: Served) -> None:
+def test_a_body_announced_too_large_is_refused_at_once(shared: Served) -> None:
     """Without waiting for it."""
-    answer = raw(served.port, head("POST", "/", f"Content-Length: {10**9}", "Expect: 100-continue"))
+    answer = raw(shared.port, head("POST", "/", f"Content-Length: {10**9}", "Expect: 100-continue"))
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert answer.endswith(b'{"detail":"the body is larger than 64 MiB"}')
 
 
-def test_a_body_that_turns_out_too_large_is_refused_before_its_end(served: Served) -> None:
+def test_a_body_that_turns_out_too_large_is_refused_before_its_end(shared: Served) -> None:
     """The sender of a gigabyte sees why, and has not sent it."""
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     sent = 0
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=20) as connection:
         connection.sendall(head("POST", "/", "Transfer-Encoding: chunked"))
         try:
             while sent < 1000:

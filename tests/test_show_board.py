@@ -20,7 +20,7 @@ from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard as render_leaderboard
 from b24tools.render import leaderboard_export, leaderboard_text
 from b24tools.render.console import Screen, print_file
-from b24tools.store import database
+from b24tools.store import Store
 from tests import screens
 from tests.boards import opened, plant
 from tests.closed import LAST, MOSCOW, NOW, THIS, collect, invented, person, save, task
@@ -135,12 +135,12 @@ def test_one_person() -> None:
         ("nothing", THIS, False),
     ],
 )
-def test_an_empty_week(opened: database.Store, name: str, period: periods.Period, runs: bool) -> None:
+def test_an_empty_week(opened: Store, name: str, period: periods.Period, runs: bool) -> None:
     """A friendly line instead of a table."""
     if runs:
         collect(opened, LAST.start, THIS.end, NOW - timedelta(minutes=3))
 
-    board = leaderboard.board(opened.tallies, period, now=NOW)
+    board = leaderboard.board(opened, period, now=NOW)
 
     screens.check(f"leaderboard/{name}.en.txt", drawn(board))
 
@@ -330,11 +330,11 @@ def test_json_is_json(plant: Callable[..., Board]) -> None:
     assert json.loads(json.dumps(render_leaderboard.data(plant(teams=True, by="hours"), MOSCOW)))
 
 
-def test_a_person_nobody_knows_and_a_company_of_one(opened: database.Store) -> None:
+def test_a_person_nobody_knows_and_a_company_of_one(opened: Store) -> None:
     """A number stands for a name, a dash for a team."""
-    opened.save_people([person(5, "", 1)], NOW)
+    opened.people.save([person(5, "", 1)], NOW)
     save(opened, [task(1, 5, THIS.start), task(2, 6, THIS.start)])
 
-    board = leaderboard.board(opened.tallies, THIS, now=NOW)
+    board = leaderboard.board(opened, THIS, now=NOW)
 
     assert [("#5", None), ("#6", None)] == [(row.name, row.department) for row in board.rows]

@@ -18,7 +18,8 @@ from b24tools.bitrix24.client import Client
 from b24tools.core import errors
 from b24tools.jobs import snapshot
 from b24tools.sandbox import demo_company
-from b24tools.store import database, snapshot_runs
+from b24tools.store import open_store, snapshot_runs
+from tests.bench.company import big_company
 from tests.collecting import FRIDAY, Collector, close, new_collector
 from tests.plant import MOSCOW, Clock
 
@@ -81,7 +82,7 @@ def test_an_empty_portal_gives_empty_weeks(small: Collector) -> None:
 def test_a_company_of_any_size_is_read_in_few_requests(tmp_path: Path) -> None:
     """Pages of people, departments and tasks share batches; what is known sets their number."""
     clock = Clock(FRIDAY)
-    company = Collector(demo_company.company(clock, people=1_200, tasks=10_000), tmp_path, clock)
+    company = Collector(big_company(clock, people=1_200, tasks=10_000), tmp_path, clock)
     cold = company.take()
     assert (cold.people, cold.requests) == (1_201, 2)
     assert company.true_rows(company.week("2026-W46").start) == company.saved()
@@ -507,12 +508,12 @@ def test_a_portal_that_ignores_the_filter_adds_nothing_wrong(small: Collector, m
     close(small.portal, FRIDAY)
     close(small.portal, FRIDAY - timedelta(days=40))
     small.portal.add_task("Открытая", responsible=2)
-    ask = snapshot.methods.closed_between
+    ask = snapshot.queries.closed_between
 
     def loose(start: datetime, end: datetime) -> dict[str, Any]:
         return ask(start, end) | {"filter": {}}
 
-    monkeypatch.setattr(snapshot.methods, "closed_between", loose)
+    monkeypatch.setattr(snapshot.queries, "closed_between", loose)
     assert [one.tasks for one in small.take().weeks] == [0, 1]
     assert len(small.saved()) == 1
 
@@ -528,10 +529,10 @@ def test_since_names_every_week_to_this_one() -> None:
 def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
     """After the first answer the portal's count is known."""
     clock = Clock(FRIDAY)
-    company = Collector(demo_company.company(clock, people=20, tasks=4_000), tmp_path, clock)
+    company = Collector(big_company(clock, people=20, tasks=4_000), tmp_path, clock)
     told: list[tuple[str, int, int | None]] = []
     span = snapshot.since(datetime(2025, 12, 1, tzinfo=MOSCOW).date(), clock.now, MOSCOW)
-    with closing(database.open_store(company.database)) as opened, company.client() as client:
+    with closing(open_store(company.database)) as opened, company.client() as client:
         snapshot.take(
             opened,
             client,

@@ -21,9 +21,9 @@ import pytest
 from b24tools.bitrix24.rate_limit import Throttle
 from b24tools.core import errors
 from b24tools.jobs import snapshot
-from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.store import snapshot_runs
+from tests.bench.company import big_company
 from tests.collecting import FRIDAY, Collector, Killed, close, killed_at, new_collector
 from tests.plant import Clock
 
@@ -33,7 +33,7 @@ SINCE = (2026, 1, 1)
 def a_company(folder: Path, **options: Any) -> Collector:
     """Seven pages of people, a hundred and fifty of tasks."""
     clock = Clock(FRIDAY)
-    return Collector(demo_company.company(clock, people=300, tasks=8_000, **options), folder, clock)
+    return Collector(big_company(clock, people=300, tasks=8_000, **options), folder, clock)
 
 
 def rows(works: Collector) -> list[tuple[Any, ...]]:
@@ -97,7 +97,7 @@ def dying(works: Collector, monkeypatch: pytest.MonkeyPatch, chance: random.Rand
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot_runs.Runs, "advance_run", deadly)
+        patch.setattr(snapshot_runs.SnapshotRuns, "advance", deadly)
         yield
 
 
@@ -316,10 +316,11 @@ def test_a_slow_portal_is_waited_for(tmp_path: Path) -> None:
 SERVER = """
 import sys
 from datetime import UTC, datetime
-from b24tools.sandbox import front, plant
+from b24tools.sandbox import server
+from tests.bench.company import big_company
 people, tasks = map(int, sys.argv[1:])
-portal = plant.company(lambda: datetime.now(UTC), people=people, tasks=tasks, secret="killkillkillkill")
-with front.serve(portal) as url:
+portal = big_company(lambda: datetime.now(UTC), people=people, tasks=tasks, secret="killkillkillkill")
+with server.serve(portal) as url:
     print(portal.webhook_url(url), flush=True)
     sys.stdin.readline()
     import json

@@ -12,15 +12,14 @@ from pathlib import Path
 import filelock
 import pytest
 
-from b24tools.store import database
-from b24tools.store.database import Store, open_store
+from b24tools.store import Store, database, open_store
 from tests.closed import NOW, collect, person, task
 from tests.plant import MOSCOW
 
 
 def save(opened: Store, first: int, count: int) -> None:
     with opened.transaction():
-        opened.save_tasks([task(number, 1, NOW) for number in range(first, first + count)], NOW, MOSCOW)
+        opened.tasks.save([task(number, 1, NOW) for number in range(first, first + count)], NOW, MOSCOW)
 
 
 def test_a_long_reader_sees_one_state_and_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +28,7 @@ def test_a_long_reader_sees_one_state_and_holds_nobody_up(tmp_path: Path, monkey
     path = tmp_path / "b24tools.db"
     log = path.with_name("b24tools.db-wal")
     with closing(open_store(path)) as opened, closing(sqlite3.connect(path, isolation_level=None)) as reader:
-        opened._db.execute("PRAGMA wal_autocheckpoint = 20")  # pages, of 1,000
+        opened.database.execute("PRAGMA wal_autocheckpoint = 20")  # pages, of 1,000
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
         for batch in range(4):
@@ -51,7 +50,7 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
 
     def snapshot() -> None:
         with closing(open_store(path)) as opened, opened.transaction():
-            opened.save_tasks([task(1, 1, NOW)], NOW, MOSCOW)
+            opened.tasks.save([task(1, 1, NOW)], NOW, MOSCOW)
             begun.set()
             time.sleep(0.2)
 
@@ -59,12 +58,12 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
         other = threading.Thread(target=snapshot)
         other.start()
         begun.wait()
-        opened.save_order("a", "1", NOW, "created")
-        opened.save_setting("producer_mode", "webhook")
+        opened.orders.save("a", "1", NOW, "created")
+        opened.settings.save("producer_mode", "webhook")
         other.join()
-        assert opened.order_outcomes(["a"]) == {"a": "created"}
-        assert opened.setting("producer_mode") == "webhook"
-        assert sum(opened.count_by_week(NOW - timedelta(1), NOW + timedelta(1)).values()) == 1
+        assert opened.orders.outcomes(["a"]) == {"a": "created"}
+        assert opened.settings.get("producer_mode") == "webhook"
+        assert sum(opened.tasks.count_by_week(NOW - timedelta(1), NOW + timedelta(1)).values()) == 1
 
 
 def test_one_process_at_a_time_lays_out_a_new_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,18 +91,18 @@ def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:
     """What fails outside takes back what was done inside."""
     with closing(open_store(tmp_path / "b24tools.db")) as opened:
         with pytest.raises(ZeroDivisionError), opened.transaction():
-            opened.save_people([person(1, "Иван Петров")], NOW)
+            opened.people.save([person(1, "Иван Петров")], NOW)
             collect(opened, NOW, NOW + timedelta(1), NOW)
             _ = 1 / 0
-        assert (opened.known_people(), opened.last_complete_run(NOW)) == (set(), None)
-        opened.save_people([person(1, "Иван Петров")], NOW)
-        assert opened.known_people() == {1}
+        assert (opened.people.known(), opened.snapshot_runs.last_complete(NOW)) == (set(), None)
+        opened.people.save([person(1, "Иван Петров")], NOW)
+        assert opened.people.known() == {1}
 
 
 def test_a_change_of_mode_is_seen_at_the_next_step_of_every_process(tmp_path: Path) -> None:
     """Nobody keeps a copy of the running settings."""
     path = tmp_path / "b24tools.db"
     with closing(open_store(path)) as one, closing(open_store(path)) as other:
-        assert other.setting("producer_mode") == "polling"
-        one.save_setting("producer_mode", "webhook")
-        assert other.setting("producer_mode") == "webhook"
+        assert other.settings.get("producer_mode") == "polling"
+        one.settings.save("producer_mode", "webhook")
+        assert other.settings.get("producer_mode") == "webhook"

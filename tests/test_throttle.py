@@ -159,7 +159,7 @@ def test_a_rate_that_lets_nothing_through_is_refused(per_second: float, burst: f
 PROCESS = """
 import sys, time
 from pathlib import Path
-from b24tools.bitrix.throttle import Throttle
+from b24tools.bitrix24.rate_limit import Throttle
 
 throttle = Throttle(Path(sys.argv[1]), per_second=40, burst=10)
 for _ in range(25):

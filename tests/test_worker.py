@@ -17,7 +17,7 @@ from b24tools.core import errors
 from b24tools.jobs.events import worker as events_worker
 from b24tools.jobs.events.worker import Worker
 from b24tools.sandbox.faults import Fault
-from b24tools.store.database import Store
+from b24tools.store import Store
 from tests import listening
 from tests.listening import Listener
 
@@ -104,7 +104,7 @@ def test_a_block_whose_end_is_known_is_waited_for(here: Listener) -> None:
             raise errors.PortalBusy("blocked", until=here.clock() + timedelta(seconds=100))
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(events_worker.events, "process", blocked)
+            patch.setattr(events_worker.process, "process", blocked)
             assert [100.0, 100.0] == [step(), step()]
 
 

@@ -27,16 +27,16 @@ from b24tools.assignment.recovery import (
     may_still_run,
 )
 from b24tools.assignment.workspace import PlaceMaker
-from b24tools.bitrix24 import batch, error_codes
+from b24tools.bitrix24 import batch, error_codes, queries
 from b24tools.bitrix24.batch import Command, Item
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
-from b24tools.bitrix24.queries import methods
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
 from b24tools.onec import order
-from b24tools.store.database import LedgerTask, LostWrite, Store
+from b24tools.store import Store
+from b24tools.store.orders import LedgerTask, LostWrite
 
 __all__ = ["Pace", "Writer"]
 
@@ -116,20 +116,20 @@ class Writer:
             known, task = draft.item.known, draft.task
             if known and task and known.state == "writing":
                 with self._store.transaction():
-                    self._store.save_ledger(
+                    self._store.orders.save_lines(
                         [replace(known, state="done", task_id=task.id, old_key=ledger.other_key(draft))]
                     )
-                    self._store.pay_lost_write(known.key, task.created_at)
+                    self._store.orders.settle_lost_write(known.key, task.created_at)
 
     def _note_adds(self, drafts: Sequence[Draft]) -> None:
         adds = [draft for draft in drafts if draft.action == ADD]
         now = self._pace.clock()
         since = {draft.item.key: draft.item.known.writing_since for draft in adds if draft.item.known}
-        self._store.save_ledger(
+        self._store.orders.save_lines(
             replace(ledger.row(draft, "planned", now), writing_since=since.get(draft.item.key)) for draft in adds
         )
-        self._store.forget_task_files(draft.item.key for draft in adds)
-        self._store.save_decisions((decisions.decision(draft, now) for draft in adds), self._settled(adds))
+        self._store.orders.forget_task_files(draft.item.key for draft in adds)
+        self._store.decisions.save((decisions.decision(draft, now) for draft in adds), self._settled(adds))
 
     def _settled(self, drafts: Sequence[Draft]) -> set[str]:
         """The keys of lines of which no earlier send can have made a task that is still to turn up."""
@@ -161,22 +161,22 @@ class Writer:
                     # n: a disk object; a plain number would be an attachment of the task
                     ids = dict.fromkeys(self._files.id_of(draft, file) for file in draft.item.order.files)
                     fields["UF_TASK_WEBDAV_FILES"] = [f"n{file_id}" for file_id in ids]
-                found.append(Write(draft, ADD, methods.add_task(fields)))
+                found.append(Write(draft, ADD, queries.add_task(fields)))
             if task is None:
                 continue
             if draft.renews:
-                found.append(Write(draft, RENEW, methods.renew_task(task.id)))
+                found.append(Write(draft, RENEW, queries.renew_task(task.id)))
             if draft.action == UPDATE:
-                found.append(Write(draft, UPDATE, methods.update_task(task.id, draft.fields)))
+                found.append(Write(draft, UPDATE, queries.update_task(task.id, draft.fields)))
             if draft.action == COMPLETE:
-                found.append(Write(draft, COMPLETE, methods.complete_task(task.id)))
+                found.append(Write(draft, COMPLETE, queries.complete_task(task.id)))
             if draft.action == DEFER:
-                found.append(Write(draft, DEFER, methods.defer_task(task.id)))
+                found.append(Write(draft, DEFER, queries.defer_task(task.id)))
             found += [
-                Write(draft, ATTACH, methods.attach_file(task.id, self._files.id_of(draft, file)), file)
+                Write(draft, ATTACH, queries.attach_file(task.id, self._files.id_of(draft, file)), file)
                 for file in draft.attach
             ]
-            found += [Write(draft, DELETE, methods.delete_task(spare.id), spare=spare) for spare in draft.spare]
+            found += [Write(draft, DELETE, queries.delete_task(spare.id), spare=spare) for spare in draft.spare]
         return found
 
     def _send(self, chunk: Sequence[Write]) -> None:
@@ -207,11 +207,11 @@ class Writer:
         answered = {write.draft.item.key for write in chunk} - unsure
         with self._store.transaction():
             self._flush()
-            self._store.forget_lost_writes(answered, noted_at)
-            self._store.end_lost_writes(unsure, noted_at, since + timedelta(seconds=EXECUTES_S))
+            self._store.orders.forget_lost_writes(answered, noted_at)
+            self._store.orders.end_lost_writes(unsure, noted_at, since + timedelta(seconds=EXECUTES_S))
             if unsure:
-                self._store.mark_sent(unsure, since)
-            self._store.mark_answered(answered)
+                self._store.orders.mark_sent(unsure, since)
+            self._store.orders.mark_answered(answered)
         if doubtful:
             self._look_after_errors([write for write in chunk if write.draft.item.key in doubtful], doubtful, noted_at)
         if lost:
@@ -244,8 +244,8 @@ class Writer:
             else:
                 self._refused(write, error)
         self._flush()
-        self._store.forget_lost_writes(doubtful, noted_at)
-        self._store.mark_answered(doubtful)
+        self._store.orders.forget_lost_writes(doubtful, noted_at)
+        self._store.orders.mark_answered(doubtful)
         self._attach_missing([draft for draft in drafts if draft.error is None], None)
 
     def _attach_missing(self, drafts: Sequence[Draft], since: datetime | None) -> None:
@@ -255,7 +255,7 @@ class Writer:
             draft.attach = list(draft.item.order.files)
         self._files.leave_out_attached(drafts, since)
         writes = [
-            Write(draft, ATTACH, methods.attach_file(draft.task.id, self._files.id_of(draft, file)), file)
+            Write(draft, ATTACH, queries.attach_file(draft.task.id, self._files.id_of(draft, file)), file)
             for draft in drafts
             if draft.task and draft.error is None
             for file in draft.attach
@@ -271,24 +271,24 @@ class Writer:
 
     def _note_sending(self, chunk: Sequence[Write], since: datetime) -> None:
         """Before a batch leaves, the ledger knows everything that may be different after it."""
-        self._store.save_ledger(
+        self._store.orders.save_lines(
             ledger.may_change(write.draft.item.known, write.draft)
             for write in chunk
             if write.verb == UPDATE and write.draft.item.known
         )
-        self._store.save_ledger(ledger.put_off(write.draft, since) for write in chunk if write.verb == DEFER)
-        self._store.mark_sent({write.draft.item.key for write in chunk}, since)
+        self._store.orders.save_lines(ledger.put_off(write.draft, since) for write in chunk if write.verb == DEFER)
+        self._store.orders.mark_sent({write.draft.item.key for write in chunk}, since)
         self._note_adding([write for write in chunk if write.verb == ADD], since)
         added = [mark(write.draft, file) for write in chunk if write.verb == ADD for file in files_of(write.draft)]
         attached = [mark(write.draft, write.file) for write in chunk if write.file]
-        self._store.save_task_files([*added, *attached], "writing")
+        self._store.orders.save_task_files([*added, *attached], "writing")
 
     def _note_adding(self, writes: Sequence[Write], since: datetime) -> None:
         """Before tasks are made, note what would have been made if the answer never came."""
-        self._store.mark_writing([write.draft.item.key for write in writes], since)
+        self._store.orders.mark_writing([write.draft.item.key for write in writes], since)
         until = since + timedelta(seconds=self._rules.retry_s + EXECUTES_S)
         fields = {write.draft.item.key: write.command.params["fields"] for write in writes}
-        self._store.save_lost_writes(
+        self._store.orders.save_lost_writes(
             LostWrite(
                 key=key,
                 sent_at=since,
@@ -304,8 +304,8 @@ class Writer:
 
     def _flush(self) -> None:
         """What a batch achieved goes to the ledger in one piece; lost before that, it is found by key."""
-        self._store.save_ledger(self._answered)
-        self._store.save_task_files(self._attached, "done")
+        self._store.orders.save_lines(self._answered)
+        self._store.orders.save_task_files(self._attached, "done")
         self._answered, self._attached = [], []
 
     def _ask(self, chunk: Sequence[Write]) -> tuple[list[Item], Item | None]:
@@ -317,7 +317,7 @@ class Writer:
         together = {key: command for key, command in commands.items() if batch.is_batchable(command.params)}
         getters = {write.draft.responsible[0] for write in chunk if write.verb == ADD and write.draft.responsible}
         if getters and together:
-            together = {"people": methods.people_by_id(sorted(getters)).command, **together}
+            together = {"people": queries.people_by_id(sorted(getters)).command, **together}
         items: dict[str, Item] = {}
         if together:
             try:
@@ -336,9 +336,9 @@ class Writer:
         """Read one answer; raises its error."""
         draft, value = write.draft, item.value
         if write.verb in (ADD, UPDATE):
-            self._compare(write.command.params["fields"], methods.task_row(value, write.command.method))
+            self._compare(write.command.params["fields"], queries.task_row(value, write.command.method))
         if write.verb == ADD:
-            task = self._portal.read_task(methods.task_row(value, "tasks.task.add"))
+            task = self._portal.read_task(queries.task_row(value, "tasks.task.add"))
             if task.xml_id != draft.item.key:
                 draft.warnings.append(
                     _("the portal does not keep external keys (XML_ID): tasks are found again by their titles")
@@ -349,7 +349,7 @@ class Writer:
             if draft.outcome == "adopted" and not draft.attach:  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb in (COMPLETE, DEFER, RENEW):
-            draft.task = self._portal.read_task(methods.task_row(value, write.command.method))
+            draft.task = self._portal.read_task(queries.task_row(value, write.command.method))
             if write.verb == DEFER:
                 self._answered.append(ledger.put_off(draft, self._pace.clock()))
             if write.verb == RENEW:
@@ -369,7 +369,7 @@ class Writer:
         draft = write.draft
         if write.verb == ADD:
             self._answered.append(ledger.row(draft, "planned", self._pace.clock()))
-            self._store.forget_decisions(self._settled([draft]))
+            self._store.decisions.forget(self._settled([draft]))
         if write.spare is None:
             draft.fail(error)
         elif isinstance(error, errors.PortalUncertain):
@@ -418,7 +418,7 @@ class Writer:
             for draft in lost:
                 if task := found.get(draft.item.key):
                     self._added(draft, task, all_done=False)
-                    self._store.pay_lost_write(draft.item.key, task.created_at)
+                    self._store.orders.settle_lost_write(draft.item.key, task.created_at)
             self._flush()
             self._attach_missing([draft for draft in lost if draft.task], since)
             missing = [draft for draft in lost if draft.task is None]
@@ -432,7 +432,7 @@ class Writer:
 
     def _found(self, lost: Sequence[Draft], since: datetime) -> dict[str, Task]:
         lines = [replace(ledger.row(draft, "writing", since), writing_since=since) for draft in lost]
-        return find_lost(self._portal, lines, self._store.our_tasks(self._portal.found_ids()))
+        return find_lost(self._portal, lines, self._store.orders.our_tasks(self._portal.found_ids()))
 
     def _send_again(self, drafts: Sequence[Draft]) -> None:
         chunk = [write for write in self._commands(drafts) if write.verb == ADD]
@@ -443,17 +443,17 @@ class Writer:
             key = write.draft.item.key
             try:
                 self._take(write, item)
-                self._store.forget_lost_writes([key], noted_at)
+                self._store.orders.forget_lost_writes([key], noted_at)
             except errors.PortalError as error:
                 sent_at = error.sent_at if isinstance(error, errors.PortalUncertain) else None
                 left_at = self._pace.portal_time(sent_at) if sent_at else self._pace.clock()
                 if isinstance(error, errors.PortalUncertain) or error_codes.may_have_been_done("tasks.task.add", error):
                     write.draft.fail(error)
-                    self._store.mark_sent([key], left_at)
-                    self._store.end_lost_writes([key], noted_at, left_at + timedelta(seconds=EXECUTES_S))
+                    self._store.orders.mark_sent([key], left_at)
+                    self._store.orders.end_lost_writes([key], noted_at, left_at + timedelta(seconds=EXECUTES_S))
                 else:
                     self._refused(write, error)
-                    self._store.forget_lost_writes([key], noted_at)
+                    self._store.orders.forget_lost_writes([key], noted_at)
         self._flush()
 
     # a second task of a line
@@ -464,7 +464,7 @@ class Writer:
         That is what a lost request of ours made, as it was made: nothing else that carries our key is ours to delete,
         a person's copy least of all.
         """
-        lost = self._store.lost_writes([draft.item.key for draft in drafts])
+        lost = self._store.orders.lost_writes([draft.item.key for draft in drafts])
         ours = {
             other.id: other
             for draft in drafts
@@ -484,15 +484,16 @@ class Writer:
         """Those of the tasks whose history tells nothing but that the webhook's owner made them."""
         if not tasks:
             return set()
-        queries = {str(task.id): methods.task_history(task.id, self._portal.zone) for task in tasks}
+        batch = self._client.new_batch()
+        histories = {task.id: batch.add(queries.task_history(task.id, self._portal.zone)) for task in tasks}
         try:
-            items = self._client.batch({key: query.command for key, query in queries.items()})
+            batch.send()
         except errors.PortalError:
             return set()
         clean = set()
         for task in tasks:
             try:
-                happened = queries[str(task.id)].of(items[str(task.id)])
+                happened = histories[task.id].value
             except errors.PortalError:
                 continue
             made_by = [user for name, _moment, user in happened if name == "NEW"]
@@ -536,7 +537,7 @@ class Writer:
         if not self._dropped:
             return []
         dropped = [name for name, is_dropped in self._dropped.items() if is_dropped]
-        self._store.note_dropped(dropped, self._dropped, self._pace.clock())
+        self._store.orders.note_dropped(dropped, self._dropped, self._pace.clock())
         if not dropped:
             return []
         return [
@@ -552,12 +553,12 @@ class Writer:
         }
         if waiting:
             try:
-                items = self._client.batch({key: methods.approve_task(int(key)) for key in waiting})
+                items = self._client.batch({key: queries.approve_task(int(key)) for key in waiting})
             except errors.PortalError as error:
                 items = {key: Item(key, error=error) for key in waiting}
             for key, draft in waiting.items():
                 try:
-                    row = methods.task_row(items[key].value, "tasks.task.approve")
+                    row = queries.task_row(items[key].value, "tasks.task.approve")
                     draft.task = self._portal.read_task(row)
                 except errors.PortalError as error:
                     draft.fail(error)
@@ -585,9 +586,9 @@ class Writer:
             if known is None or not draft.item.is_trusted(task):
                 is_off = draft.item.order.cancelled and not draft.item.order.done
                 row = ledger.put_off(draft, now) if is_off else ledger.row(draft, "done", now)
-                self._store.save_ledger([row])
+                self._store.orders.save_lines([row])
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
-                self._store.save_ledger(
+                self._store.orders.save_lines(
                     [replace(known, state="done", task_id=task.id, writing_since=None, old_key=ledger.other_key(draft))]
                 )
 
@@ -611,7 +612,7 @@ def _warn_of_leavers(added: Iterable[Draft], people: Item | None) -> None:
     """The portal gives tasks to the dismissed, too: files may have taken minutes since the plan was made."""
     if people is None or people.error is not None:
         return
-    gone = {person.id: person.name for person in methods.read_people(people.value) if not person.active}
+    gone = {person.id: person.name for person in queries.read_people(people.value) if not person.active}
     for draft in added:
         if draft.task is not None and draft.task.responsible_id in gone:
             draft.warnings.append(

@@ -11,12 +11,13 @@ from b24tools.assignment.portal_state import Portal
 from b24tools.assignment.recovery import Pace, latest
 from b24tools.assignment.report import CHANGED_NOTHING
 from b24tools.assignment.workspace import may_be_there
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import first_id
-from b24tools.bitrix24.queries import methods
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
-from b24tools.store.database import LedgerFile, Store
+from b24tools.store import Store
+from b24tools.store.orders import LedgerFile
 
 Mark = tuple[str, str, str]  # the line's key (or the order's id), 1C's name, sha256
 
@@ -44,7 +45,8 @@ class Files:
             for file in files_of(draft):
                 wanted[order.id, file.name, file.sha256] = (order, file)
         known = {
-            (file.order_id, file.name, file.sha256): file for file in self._store.files({one[0] for one in wanted})
+            (file.order_id, file.name, file.sha256): file
+            for file in self._store.orders.files({one[0] for one in wanted})
         }
         failed: dict[str, errors.PortalError] = {}
         for number, (mark, (order, file)) in enumerate(wanted.items()):
@@ -56,7 +58,7 @@ class Files:
                     self._ids[mark] = file_id
                     entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
                     if known.get(mark) != entry:
-                        self._store.save_file(entry, self._pace.clock())
+                        self._store.orders.save_file(entry, self._pace.clock())
             except errors.PortalError as error:
                 failed[order.id] = error
         if wanted:
@@ -70,14 +72,14 @@ class Files:
         folder_id = self._portal.places.folder_id or 0
         content = base64.b64encode(file.content).decode("ascii")
         try:
-            return methods.upload_file(folder_id, stored, content).run(self._client)
+            return self._client.ask(queries.upload_file(folder_id, stored, content))
         except errors.PortalError as error:
             if not may_be_there(error):
                 raise
         found = self._stored_file(folder_id, stored)
         if found is None:  # the name protects from a second copy if the lost upload ends after this one
             try:
-                return methods.upload_file(folder_id, stored, content).run(self._client)
+                return self._client.ask(queries.upload_file(folder_id, stored, content))
             except errors.PortalError as error:
                 found = self._stored_file(folder_id, stored) if may_be_there(error) else None
                 if found is None:
@@ -85,7 +87,7 @@ class Files:
         return found
 
     def _stored_file(self, folder_id: int, stored: str) -> int | None:
-        found = methods.children(folder_id, stored).run(self._client)
+        found = self._client.ask(queries.children(folder_id, stored))
         return first_id(one for one in found if one[2] == "file" and one[1] == stored)
 
     def leave_out_attached(self, drafts: Sequence[Draft], since: datetime | None = None) -> None:
@@ -97,10 +99,11 @@ class Files:
         waiting = {draft.task.id: draft for draft in drafts if draft.task and draft.attach and draft.error is None}
         if not waiting:
             return
-        states = self._store.task_files(draft.item.key for draft in waiting.values())
+        states = self._store.orders.task_files(draft.item.key for draft in waiting.values())
         orders = {draft.item.order.id for draft in waiting.values()}
         ids = {
-            (one.order_id, one.name, one.sha256): (one.file_id, one.stored_name) for one in self._store.files(orders)
+            (one.order_id, one.name, one.sha256): (one.file_id, one.stored_name)
+            for one in self._store.orders.files(orders)
         }
         there: dict[int, set[int | str]] = {}
 
@@ -130,7 +133,7 @@ class Files:
             return
         for task_id, draft in waiting.items():
             present = [file for file in draft.attach if is_there(draft, task_id, file)]
-            self._store.save_task_files([mark(draft, file) for file in present], "done")
+            self._store.orders.save_task_files([mark(draft, file) for file in present], "done")
             draft.attach = [file for file in draft.attach if file not in present]
             if draft.attach and draft.outcome == CHANGED_NOTHING:
                 draft.outcome = "updated"
@@ -139,20 +142,23 @@ class Files:
 
     def _attached_to(self, task_ids: Sequence[int]) -> dict[int, set[int | str]]:
         """What hangs on these tasks: the disk objects, and their names."""
-        queries = {str(task_id): methods.attachments(task_id) for task_id in task_ids}
-        items = self._client.batch({key: query.command for key, query in queries.items()})
-        ties = {key: query.of(items[key]) for key, query in queries.items()}
-        objects = {str(tie): methods.attached_file(tie) for found in ties.values() for tie in found}
-        items = self._client.batch({key: query.command for key, query in objects.items()}) if objects else {}
+        batch = self._client.new_batch()
+        ties = {task_id: batch.add(queries.attachments(task_id)) for task_id in task_ids}
+        batch.send()
+        batch = self._client.new_batch()
+        objects = {tie: batch.add(queries.attached_file(tie)) for found in ties.values() for tie in found.value}
+        batch.send()
         files: dict[int, tuple[int, str]] = {}
-        for key, query in objects.items():
+        for tie, held in objects.items():
             try:
-                files[int(key)] = query.of(items[key])
+                files[tie] = held.value
             except errors.PortalBusy:
                 raise
             except errors.PortalError:  # somebody else's, or its file is gone: then it is none of the order's
                 continue
-        return {int(key): {value for tie in found for value in files.get(tie, ())} for key, found in ties.items()}
+        return {
+            task_id: {value for tie in found.value for value in files.get(tie, ())} for task_id, found in ties.items()
+        }
 
 
 def files_of(draft: Draft) -> Sequence[onec_order.Attachment]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from b24tools.assignment.plan import ADD, DEFER, UPDATE, Draft
 from b24tools.core.models import Task
-from b24tools.store.database import LedgerTask
+from b24tools.store.orders import LedgerTask
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none

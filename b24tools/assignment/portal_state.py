@@ -8,17 +8,16 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import org_cache, pagination
-from b24tools.bitrix24.batch import Command, Item, is_batchable
+from b24tools.bitrix24 import org_cache, pagination, queries
+from b24tools.bitrix24.absences import read_absences
+from b24tools.bitrix24.batch import Command, Item, Query, is_batchable
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import Places
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import methods
-from b24tools.bitrix24.queries.absences import read_absences
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence, Owner, Person, Task
-from b24tools.store.database import LedgerTask
+from b24tools.store.orders import LedgerTask
 
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
 BATCH = 50
@@ -92,7 +91,7 @@ class Portal:
 
     def read_task(self, row: Mapping[str, Any]) -> Task:
         """A task from its row. The first row that the portal shows tells which zone is in force."""
-        return methods.read_task(row, self.clock.see([row]))
+        return queries.read_task(row, self.clock.see([row]))
 
     def found_ids(self) -> list[int]:
         """The ids of all tasks that were found by keys or titles."""
@@ -118,10 +117,10 @@ def read_portal(client: Client, questions: Questions) -> Portal:
         chain = _open_chain(crews[0], min(expected // BATCH + 1, room))
     spare = _people_to_check(questions, room - len(chain))
     items = ask(client, {**commands, **spare, **chain})
-    owner = methods.profile().of(items["profile"])
+    owner = queries.profile().of(items["profile"])
     portal = Portal(owner, _clock(owner, items, questions.zone), questions.places)
     portal.date_order = questions.date_order
-    portal.server_now = read_iso(methods.server_time().of(items["server"]))
+    portal.server_now = read_iso(queries.server_time().of(items["server"]))
     _read_places(portal, items, questions)
     remember(portal, _tasks(items, "keys", portal), questions.keys)
     for task in _tasks(items, "ids", portal):
@@ -163,11 +162,11 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
     """Read the tasks of these keys again, and of these titles, into `portal`: what became of a write?"""
     group_id = portal.places.group_id
     commands = {
-        f"keys{n}": methods.tasks_by_key(chunk).command for n, chunk in enumerate(_chunks(keys, KEYS_A_COMMAND))
+        f"keys{n}": queries.tasks_by_key(chunk).command for n, chunk in enumerate(_chunks(keys, KEYS_A_COMMAND))
     }
     if group_id is not None:
         for number, title in enumerate(titles):
-            commands[f"title{number}"] = methods.tasks_titled(title.part, group_id, title.since).command
+            commands[f"title{number}"] = queries.tasks_titled(title.part, group_id, title.since).command
     items = ask(client, commands)
     for key in keys:
         portal.by_key.pop(key, None)
@@ -178,9 +177,9 @@ def look_up(client: Client, portal: Portal, keys: Sequence[str], titles: Sequenc
 def read_more_absences(client: Client, portal: Portal, questions: Questions, until: date) -> None:
     """Absences beyond the usual horizon, for a plan that ends there."""
     span = portal.absences_until, until
-    queries = _absence_queries(questions, span)
-    items = client.batch({key: query.command for key, query in queries.items()})
-    _take_absences(portal, queries, items, span, questions.zone)
+    wanted = _absence_queries(questions, span)
+    items = client.batch({key: query.command for key, query in wanted.items()})
+    _take_absences(portal, wanted, items, span, questions.zone)
     portal.absences_until = until
 
 
@@ -189,42 +188,42 @@ def read_workers(client: Client, portal: Portal, questions: Questions, user_ids:
     asked = replace(questions, workers=user_ids)
     crews = _chunks(user_ids, PEOPLE_A_CHAIN)
     span = questions.today, portal.absences_until
-    queries = _absence_queries(asked, span)
+    wanted = _absence_queries(asked, span)
     commands = {
         **_people_commands(_chunks(user_ids, PEOPLE_A_COMMAND)),
-        **({} if portal.missing_scopes else {key: query.command for key, query in queries.items()}),
+        **({} if portal.missing_scopes else {key: query.command for key, query in wanted.items()}),
     }
     pages = min(len(user_ids), _room(commands))
     items = client.batch({**commands, **_open_chain(crews[0], pages)})
     _take_people(portal, items)
     if not portal.missing_scopes:
-        _take_absences(portal, queries, items, span, questions.zone)
+        _take_absences(portal, wanted, items, span, questions.zone)
     for number, crew in enumerate(crews):
         _read_open(client, portal, items if number == 0 else {}, crew)
 
 
 def _commands(questions: Questions) -> dict[str, Command]:
     commands = {
-        "profile": methods.profile().command,
-        "server": methods.server_time().command,
-        "group": methods.groups_named(questions.group).command,
+        "profile": queries.profile().command,
+        "server": queries.server_time().command,
+        "group": queries.groups_named(questions.group).command,
     }
     for number, chunk in enumerate(_chunks(questions.keys, KEYS_A_COMMAND)):
-        commands[f"keys{number}"] = methods.tasks_by_key(chunk).command
+        commands[f"keys{number}"] = queries.tasks_by_key(chunk).command
     for number, ids in enumerate(_chunks(questions.task_ids, BATCH)):
-        commands[f"ids{number}"] = methods.tasks_by_id(ids).command
+        commands[f"ids{number}"] = queries.tasks_by_id(ids).command
     if questions.places.group_id is not None:
         for number, title in enumerate(questions.titles):
-            query = methods.tasks_titled(title.part, questions.places.group_id, title.since)
+            query = queries.tasks_titled(title.part, questions.places.group_id, title.since)
             commands[f"title{number}"] = query.command
     commands |= _people_commands(_people(questions)[: _needed(questions)])
     for number, surname in enumerate(questions.surnames):
-        commands[f"surname{number}"] = methods.people_by_surname(surname).command
+        commands[f"surname{number}"] = queries.people_by_surname(surname).command
     for key, absence in _absence_queries(questions, (questions.today, _horizon(questions))).items():
         commands[key] = absence.command
     if questions.places.folder_id is not None:
         for number, name in enumerate(questions.file_names):
-            commands[f"file{number}"] = methods.children(questions.places.folder_id, name).command
+            commands[f"file{number}"] = queries.children(questions.places.folder_id, name).command
     return commands
 
 
@@ -253,29 +252,29 @@ def _people_to_check(questions: Questions, room: int) -> dict[str, Command]:
 
 
 def _people_commands(chunks: Sequence[Sequence[int]], first: int = 0) -> dict[str, Command]:
-    return {f"people{number}": methods.people_by_id(chunk).command for number, chunk in enumerate(chunks, first)}
+    return {f"people{number}": queries.people_by_id(chunk).command for number, chunk in enumerate(chunks, first)}
 
 
 def _horizon(questions: Questions) -> date:
     return questions.today + timedelta(days=ABSENCE_DAYS)
 
 
-def _absence_queries(questions: Questions, span: tuple[date, date]) -> dict[str, methods.Query[Mapping[str, Any]]]:
+def _absence_queries(questions: Questions, span: tuple[date, date]) -> dict[str, Query[Mapping[str, Any]]]:
     return {
-        f"absences{number}": methods.absences(chunk, *span)
+        f"absences{number}": queries.absences(chunk, *span)
         for number, chunk in enumerate(_chunks(questions.workers, PEOPLE_A_COMMAND))
     }
 
 
 def _clock(owner: Owner, items: Mapping[str, Item], configured: ZoneInfo) -> PortalClock:
-    clock = PortalClock(owner, configured, methods.server_time().of(items["server"]))
+    clock = PortalClock(owner, configured, queries.server_time().of(items["server"]))
     lists = [item.result for item in items.values() if isinstance(item.result, dict) and "tasks" in item.result]
-    clock.see([row for one in lists for row in methods.task_rows(one)])
+    clock.see([row for one in lists for row in queries.task_rows(one)])
     return clock
 
 
 def _read_places(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
-    group_id = org_cache.first_id(methods.groups_named(questions.group).of(items["group"]))
+    group_id = org_cache.first_id(queries.groups_named(questions.group).of(items["group"]))
     portal.places = replace(questions.places, group_id=group_id)
 
 
@@ -286,7 +285,7 @@ def _read_files(portal: Portal, items: Mapping[str, Item], questions: Questions)
         if item is None:
             continue
         try:
-            found = methods.children(0, name).of(item)
+            found = queries.children(0, name).of(item)
         except errors.PortalBusy:
             raise
         except errors.PortalError as error:
@@ -309,7 +308,7 @@ def _tasks(items: Mapping[str, Item], prefix: str, portal: Portal) -> list[Task]
     found = []
     for key, item in items.items():
         if key == prefix or key.rstrip("0123456789") == prefix:
-            found += [portal.read_task(row) for row in methods.task_rows(item.value)]
+            found += [portal.read_task(row) for row in queries.task_rows(item.value)]
     return found
 
 
@@ -323,9 +322,9 @@ def _read_titled(
     group_id = portal.places.group_id
     for number, question in enumerate(questions):
         item = items.get(f"title{number}")
-        rows = [] if item is None else methods.task_rows(item.value)
+        rows = [] if item is None else queries.task_rows(item.value)
         if group_id is not None:
-            command = methods.tasks_titled(question.part, group_id, question.since).command
+            command = queries.tasks_titled(question.part, group_id, question.since).command
             rows = [*rows, *_rest(client, pagination.TASKS, command, rows)]
         tasks = [portal.read_task(row) for row in rows]
         portal.titled[question.order_id] = [task for task in tasks if task.group_id == group_id]
@@ -338,12 +337,12 @@ def _rest(
     """What follows a full page of a list by id. What no batch can carry is too odd a text to be in many titles."""
     if len(rows) < pagination.PAGE or not is_batchable(command.params):
         return []
-    pages = client.pages(listing, methods.paged(command), after=int(rows[-1][listing.key]))
+    pages = client.pages(listing, queries.paged(command), after=int(rows[-1][listing.key]))
     return [row for page in pages for row in page]
 
 
 def _open_chain(crew: Sequence[int], pages: int) -> dict[str, Command]:
-    return pagination.commands(pagination.TASKS, methods.open_work_of(crew), length=pages, prefix="open")
+    return pagination.commands(pagination.TASKS, queries.open_work_of(crew), length=pages, prefix="open")
 
 
 def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], crew: Sequence[int]) -> None:
@@ -351,7 +350,7 @@ def _read_open(client: Client, portal: Portal, items: Mapping[str, Item], crew: 
     read = pagination.read(pagination.TASKS, items, prefix="open")
     rows = list(read.rows)
     if not read.complete:
-        for page in client.pages(pagination.TASKS, methods.open_work_of(crew), after=read.last_id, length=BATCH):
+        for page in client.pages(pagination.TASKS, queries.open_work_of(crew), after=read.last_id, length=BATCH):
             rows += page
     portal.open += [portal.read_task(row) for row in rows]
 
@@ -360,15 +359,15 @@ def _read_people(client: Client, portal: Portal, items: Mapping[str, Item], ques
     _take_people(portal, items)
     for number, surname in enumerate(questions.surnames):
         rows = items[f"surname{number}"].value
-        namesakes = methods.read_people(rows)
-        rest = _rest(client, pagination.USERS, methods.people_by_surname(surname).command, rows)
-        portal.surnames[surname] = [*namesakes, *methods.read_people(rest)]
+        namesakes = queries.read_people(rows)
+        rest = _rest(client, pagination.USERS, queries.people_by_surname(surname).command, rows)
+        portal.surnames[surname] = [*namesakes, *queries.read_people(rest)]
 
 
 def _take_people(portal: Portal, items: Mapping[str, Item]) -> None:
     for key, item in items.items():
         if key.rstrip("0123456789") == "people":
-            portal.people |= {person.id: person for person in methods.read_people(item.value)}
+            portal.people |= {person.id: person for person in queries.read_people(item.value)}
 
 
 def _read_absences(portal: Portal, items: Mapping[str, Item], questions: Questions) -> None:
@@ -379,14 +378,14 @@ def _read_absences(portal: Portal, items: Mapping[str, Item], questions: Questio
 
 def _take_absences(
     portal: Portal,
-    queries: Mapping[str, methods.Query[Mapping[str, Any]]],
+    asked: Mapping[str, Query[Mapping[str, Any]]],
     items: Mapping[str, Item],
     span: tuple[date, date],
     zone: ZoneInfo,
 ) -> None:
     """Planning goes on without absences where the webhook lacks the scope, or the calendar is switched off."""
     answers = []
-    for key, query in queries.items():
+    for key, query in asked.items():
         try:
             answers.append(query.of(items[key]))
         except errors.PortalBusy:

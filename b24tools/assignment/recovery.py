@@ -10,7 +10,7 @@ from b24tools.assignment.portal_state import Portal
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Progress, Status, Task
-from b24tools.store.database import LedgerTask
+from b24tools.store.orders import LedgerTask
 
 EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
 CLOCKS_APART = timedelta(hours=1)  # at most, where only this machine's clock is known

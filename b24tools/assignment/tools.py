@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from b24tools.assignment.recovery import Pace
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import Directory
-from b24tools.store.database import Store
+from b24tools.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from datetime import datetime
 from b24tools.assignment.plan import Draft, Rules
 from b24tools.assignment.portal_state import Portal
 from b24tools.assignment.recovery import Pace
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import first_id
-from b24tools.bitrix24.queries import methods
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.store.database import Store
+from b24tools.store import Store
 
 NAME_TAKEN = "DISK_OBJ_22000"
 
@@ -50,7 +50,7 @@ class PlaceMaker:
         name = self._rules.group
         if name.isdecimal():
             raise errors.PortalError(_("the portal has no project {id}").format(id=name), self._project_hint())
-        earlier = self._store.last_unanswered()
+        earlier = self._store.orders.last_unanswered()
         found = None if earlier is None else self._look_for_project(earlier)
         if found is not None:
             return found
@@ -62,18 +62,19 @@ class PlaceMaker:
 
     def _make_noted_project(self, name: str, keys: Sequence[str]) -> int:
         """The ledger knows since when it may be in the making."""
-        self._store.mark_sent(keys, self._pace.clock())
+        self._store.orders.mark_sent(keys, self._pace.clock())
         try:
             return self._make_project(name)
         except errors.PortalUncertain as error:  # it may have left long after it was ready to
-            self._store.mark_sent(keys, error.sent_at or self._pace.clock())
+            self._store.orders.mark_sent(keys, error.sent_at or self._pace.clock())
             raise
 
     def _look_for_project(self, since: datetime) -> int | None:
         found: list[int] = []
 
         def look() -> bool:
-            project = first_id(methods.groups_named(self._rules.group).run(self._client))
+            groups = self._client.ask(queries.groups_named(self._rules.group))
+            project = first_id(groups)
             found.extend([] if project is None else [project])
             return bool(found)
 
@@ -82,7 +83,7 @@ class PlaceMaker:
 
     def _make_project(self, name: str) -> int:
         try:
-            return methods.create_group(name).run(self._client)
+            return self._client.ask(queries.create_group(name))
         except errors.PortalBusy:
             raise
         except errors.PortalError as error:
@@ -107,7 +108,7 @@ class PlaceMaker:
             )
         name = self._rules.folder
         try:
-            return methods.add_folder(root_id, name).run(self._client)
+            return self._client.ask(queries.add_folder(root_id, name))
         except errors.PortalError as error:
             if not may_be_there(error):
                 raise
@@ -115,7 +116,7 @@ class PlaceMaker:
 
     def _make_folder_again(self, root_id: int, name: str) -> int:
         try:
-            return methods.add_folder(root_id, name).run(self._client)
+            return self._client.ask(queries.add_folder(root_id, name))
         except errors.PortalError as error:
             found = self._folder(root_id, name) if may_be_there(error) else None
             if found is None:
@@ -123,7 +124,7 @@ class PlaceMaker:
             return found
 
     def _folder(self, root_id: int, name: str) -> int | None:
-        return first_id(one for one in methods.children(root_id, name).run(self._client) if one[2] == "folder")
+        return first_id(one for one in self._client.ask(queries.children(root_id, name)) if one[2] == "folder")
 
 
 def may_be_there(error: errors.PortalError) -> bool:

@@ -1,4 +1,4 @@
-"""Batches without the sending: commands to text, the five maps of the answer to items.
+"""Batches: what to ask together, as text for the portal, and the five maps of its answer read back.
 
 A batch is up to 50 commands in one request, each a string `method?query`, run in order; each has
 its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-api/batch).
@@ -7,14 +7,16 @@ its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-ap
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from b24tools.bitrix24 import error_codes, php_query
 from b24tools.bitrix24.retry import Trouble
 from b24tools.core import errors
 from b24tools.core.i18n import _
+
+T = TypeVar("T")
 
 MOST_COMMANDS = 50
 MOST_PAIRS = 1000  # PHP's parse_str drops the pairs beyond max_input_vars without a word
@@ -58,6 +60,91 @@ class Item:
         return self.result
 
 
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """A command and the reader of its result; the reader raises PortalError on a shape it does not know."""
+
+    command: Command
+    read: Callable[[Any], T]
+
+    def of(self, item: Item) -> T:
+        """The item's result, read; raises the item's own error."""
+        return self.read(item.value)
+
+
+class Pending(Generic[T]):
+    """One command of a batch and, once that is sent, its answer."""
+
+    def __init__(self, key: str, query: Query[T]) -> None:
+        self.key = key
+        self.query = query
+        self.item = Item(key, error=errors.PortalError(f"{query.command.method}: not sent"))
+
+    @property
+    def value(self) -> T:
+        """Read the result; raises the command's own error."""
+        return self.query.read(self.item.value)
+
+    @property
+    def error(self) -> errors.PortalError | None:
+        """What the portal answered instead of a result."""
+        return self.item.error
+
+    def reference(self, *path: str | int) -> Reference:
+        """A value for a later read of the same batch: the portal takes it from this command's result."""
+        return Reference("$result" + "".join(f"[{part}]" for part in (self.key, *path)))
+
+
+class Batch:
+    """Commands that are sent together: `add` them, `send`, then read each one's `value`.
+
+    What a batch would garble (a name from 1C with `$result[` in it, an empty list) goes alone.
+    """
+
+    def __init__(
+        self,
+        send: Callable[..., dict[str, Item]],
+        call: Callable[[str, Command], Item],
+    ) -> None:
+        self._send = send
+        self._call = call
+        self._pending: list[Pending[Any]] = []
+
+    @property
+    def room(self) -> int:
+        """How many commands still go into the last request: those that refer to one another must be in one."""
+        return MOST_COMMANDS - sum(is_batchable(one.query.command.params) for one in self._pending) % MOST_COMMANDS
+
+    def add(self, query: Query[T]) -> Pending[T]:
+        """Put a command into the batch; its answer comes with `send`."""
+        pending = Pending(f"c{len(self._pending)}", query)
+        self._pending.append(pending)
+        return pending
+
+    def send(self, on_sent: Callable[[], None] | None = None) -> None:
+        """Send what was added, fifty commands to a request. `on_sent`: a request has left.
+
+        Raises PortalError only while nothing has been answered; each command has that error then.
+        A failure after that becomes the error of the commands it left without an answer.
+        """
+        commands = {one.key: one.query.command for one in self._pending}
+        together = {key: command for key, command in commands.items() if is_batchable(command.params)}
+        items: dict[str, Item] = {}
+        failure: errors.PortalError | None = None
+        if together:
+            try:
+                items = self._send(together, on_sent=on_sent)
+            except errors.PortalError as error:
+                failure = error
+        for pending in self._pending:
+            if failure is not None:
+                pending.item = Item(pending.key, error=failure)
+            else:
+                pending.item = items.get(pending.key) or self._call(pending.key, pending.query.command)
+        if failure is not None:
+            raise failure
+
+
 def check_method(method: str) -> None:
     """Refuse what is no method name before it becomes part of an address."""
     if not _METHOD.fullmatch(method):
@@ -85,7 +172,7 @@ class Chunk:
     packed: dict[str, str]
 
 
-def split(commands: Mapping[str, Command], *, halt: bool) -> list[Chunk]:
+def split(commands: Mapping[str, Command]) -> list[Chunk]:
     """The commands in the fifties they are sent in; raises ValueError for what must not be sent."""
     pairs = list(commands.items())
     fifties = [dict(pairs[start : start + MOST_COMMANDS]) for start in range(0, len(pairs), MOST_COMMANDS)]
@@ -97,8 +184,8 @@ def split(commands: Mapping[str, Command], *, halt: bool) -> list[Chunk]:
             if not refers <= before:
                 raise ValueError(f"{key}: refers to {sorted(refers - before)}, not earlier among the same 50 commands")
             # A reference that leads nowhere does not fail the command: a write would hit task 1.
-            if refers and not halt and not error_codes.is_read(command.method):
-                raise ValueError(f"{key}: a write that refers to another command needs halt")
+            if refers and not error_codes.is_read(command.method):
+                raise ValueError(f"{key}: a write must not refer to another command")
             before.add(key)
     return [Chunk(chunk, {key: _pack(command) for key, command in chunk.items()}) for chunk in fifties]
 
@@ -148,7 +235,7 @@ class Outcome:
     again: dict[str, Trouble]
 
 
-def settle(sent: Mapping[str, Command], result: Mapping[str, Any], *, halt: bool) -> Outcome:
+def settle(sent: Mapping[str, Command], result: Mapping[str, Any]) -> Outcome:
     """Match an answer with what was sent, so that every key is accounted for.
 
     What a limit stopped is sent again, and so are reads without a usable answer; a command that
@@ -160,11 +247,7 @@ def settle(sent: Mapping[str, Command], result: Mapping[str, Any], *, halt: bool
     again: dict[str, Trouble] = {}
     failed: set[str] = set()
     for key, command in sent.items():
-        halted = halt and key not in answer["result"] and key not in answer["result_error"] and bool(failed)
-        if halted and not failed <= again.keys():
-            done[key] = not_run(key, command)
-            continue
-        found = _halted(command) if halted else _settle_one(key, command, answer, failed)
+        found = _settle_one(key, command, answer, failed)
         if isinstance(found, Item):
             done[key] = found
         elif found.may_have_run and not error_codes.is_read(command.method):
@@ -180,8 +263,9 @@ def settle(sent: Mapping[str, Command], result: Mapping[str, Any], *, halt: bool
 
 
 def not_run(key: str, command: Command) -> Item:
-    """The item of a command that `halt` kept from running."""
-    return Item(key, error=errors.PortalError(f"{command.method}: {_halted(command).reason}", method=command.method))
+    """The item of a command that refers to one which is not sent."""
+    message = _("{method}: not run: the command it refers to was not sent").format(method=command.method)
+    return Item(key, error=errors.PortalError(message, method=command.method))
 
 
 def not_sent(key: str, command: Command, failure: errors.PortalError) -> Item:
@@ -195,10 +279,6 @@ def times(sent: Mapping[str, Command], result: Mapping[str, Any]) -> dict[str, A
     """The last `time` object of each method in a batch's answer."""
     found = _by_key(result.get("result_time"))
     return {command.method: found[key] for key, command in sent.items() if key in found}
-
-
-def _halted(command: Command) -> Trouble:
-    return Trouble(command.method, _("not run: an earlier command of the batch failed"), may_have_run=False)
 
 
 def _settle_one(

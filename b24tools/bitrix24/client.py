@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -29,7 +29,7 @@ from b24tools.bitrix24 import batch as bitrix24_batch
 from b24tools.bitrix24 import error_codes, pagination
 from b24tools.bitrix24 import response as bitrix24_response
 from b24tools.bitrix24 import webhook_url as bitrix24_webhook_url
-from b24tools.bitrix24.batch import Command, Item, is_batchable
+from b24tools.bitrix24.batch import Command, Item, Query, is_batchable
 from b24tools.bitrix24.rate_limit import Throttle
 from b24tools.bitrix24.retry import Patience, Trouble, said
 from b24tools.core import errors
@@ -47,6 +47,8 @@ _RESERVED = {"auth", "access_token", "token"}
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 _log = logging.getLogger("b24tools")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,7 @@ class Client:
         safe = error_codes.is_read(method)
         return self._exchange(method, params, (method,), self._patience(), safe=safe, v3=headers)["result"]
 
-    def batch(
-        self, commands: Mapping[str, Command], *, halt: bool = False, on_sent: Callable[[], None] | None = None
-    ) -> dict[str, Item]:
+    def batch(self, commands: Mapping[str, Command], on_sent: Callable[[], None] | None = None) -> dict[str, Item]:
         """Call many methods, fifty to a request; each item has its own result or error. `on_sent`: a request has left.
 
         Raises only while nothing has been answered. A failure after that becomes the error of the
@@ -147,17 +147,30 @@ class Client:
         """
         done: dict[str, Item] = {}
         failure: errors.PortalError | None = None
-        for chunk in bitrix24_batch.split(commands, halt=halt):
+        for chunk in bitrix24_batch.split(commands):
             if failure is not None:
                 done |= {key: bitrix24_batch.not_sent(key, command, failure) for key, command in chunk.commands.items()}
-            elif halt and any(item.error for item in done.values()):
-                done |= {key: bitrix24_batch.not_run(key, command) for key, command in chunk.commands.items()}
             else:
-                failure = self._run_chunk(chunk, done, on_sent, halt=halt)
+                failure = self._run_chunk(chunk, done, on_sent)
                 if failure is not None and not done:
                     raise failure
                 done |= {key: Item(key, error=failure) for key in chunk.commands if key not in done}
         return {key: done[key] for key in commands}
+
+    def ask(self, query: Query[T]) -> T:
+        """Ask for this alone and read the answer."""
+        return query.read(self.call(query.command.method, query.command.params).result)
+
+    def new_batch(self) -> bitrix24_batch.Batch:
+        """A batch to add queries to; nothing is sent before its `send`."""
+        return bitrix24_batch.Batch(self.batch, self._call_item)
+
+    def _call_item(self, key: str, command: Command) -> Item:
+        try:
+            answer = self.call(command.method, command.params)
+        except errors.PortalError as error:
+            return Item(key, error=error)
+        return Item(key, answer.result, total=answer.total, next=answer.next, time=answer.time)
 
     def pages(
         self, listing: pagination.Listing, params: Mapping[str, Any], *, length: int = 10, after: int = 0
@@ -180,20 +193,20 @@ class Client:
                 raise pagination.not_rising(listing)
 
     def _run_chunk(
-        self, chunk: bitrix24_batch.Chunk, done: dict[str, Item], on_sent: Callable[[], None] | None, *, halt: bool
+        self, chunk: bitrix24_batch.Chunk, done: dict[str, Item], on_sent: Callable[[], None] | None
     ) -> errors.PortalError | None:
         """Send one batch, and again what may be sent again; the failure that ended it, if any."""
         pending = dict(chunk.commands)
         patience = self._patience()
         try:
-            pending = self._set_parked_aside(pending, done, patience, halt=halt)
+            pending = self._set_parked_aside(pending, done, patience)
             while pending:
                 safe = all(error_codes.is_read(command.method) for command in pending.values())
-                params = {"halt": int(halt), "cmd": {key: chunk.packed[key] for key in pending}}
+                params = {"halt": 0, "cmd": {key: chunk.packed[key] for key in pending}}
                 names = tuple(command.method for command in pending.values())
                 body = self._exchange("batch", params, names, patience, safe=safe, on_sent=on_sent)
                 self._learn({"batch": body.get("time"), **bitrix24_batch.times(pending, body["result"])})
-                outcome = bitrix24_batch.settle(pending, body["result"], halt=halt)
+                outcome = bitrix24_batch.settle(pending, body["result"])
                 for item in outcome.done.values():
                     if isinstance(item.error, errors.PortalUncertain):
                         item.error.sent_at = datetime.fromtimestamp(patience.sent_at, UTC)
@@ -206,7 +219,7 @@ class Client:
         return None
 
     def _set_parked_aside(
-        self, pending: dict[str, Command], done: dict[str, Item], patience: Patience, *, halt: bool
+        self, pending: dict[str, Command], done: dict[str, Item], patience: Patience
     ) -> dict[str, Command]:
         """Wait for methods that are blocked, or give up those that are for too long."""
         methods = {command.method for command in pending.values()}
@@ -214,7 +227,7 @@ class Client:
         if not blocks:
             return pending
         hopeless = {name: block for name, block in blocks.items() if not patience.allows(block.until or 0.0)}
-        if hopeless and (halt or len(hopeless) == len(methods)):
+        if hopeless and len(hopeless) == len(methods):
             raise max(hopeless.values(), key=lambda block: block.until or 0.0).give_up(self._clock())
         going: dict[str, Command] = {}
         for key, command in pending.items():

@@ -17,10 +17,9 @@ from typing import Any
 
 import diskcache
 
-from b24tools.bitrix24 import pagination
+from b24tools.bitrix24 import pagination, queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Command, Item
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.queries import methods
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department
@@ -103,7 +102,7 @@ class Directory:
             cached, open_total, storage_error = self._read_company(with_files)
             # a scope that is granted is to be seen at once
             self._set("company", cached, 0 if cached["missing_scopes"] else self._directory_s)
-        departments = methods.read_departments(cached["departments"])
+        departments = queries.read_departments(cached["departments"])
         root = find_root(departments, self._names.department)
         if root is None:
             self._forget("company")
@@ -115,7 +114,7 @@ class Directory:
             people = self._read_people(homes)
             self._set(f"people:{root.id}", people, self._people_s)
         return Company(
-            staff=Staff(departments, methods.read_people(people), root.id),
+            staff=Staff(departments, queries.read_people(people), root.id),
             schedule=cached["schedule"],
             calendar_settings=cached["settings"],
             places=Places(cached["group_id"], cached["root_folder_id"], cached["folder_id"]),
@@ -168,11 +167,11 @@ class Directory:
     def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None, errors.PortalError | None]:
         names = self._names
         commands: dict[str, Command] = {
-            **{f"departments{page}": methods.departments(page * 50).command for page in range(DEPARTMENT_PAGES)},
-            "schedule": methods.schedule(names.schedule_id).command,
-            "settings": methods.calendar_settings().command,
-            "group": methods.groups_named(names.group).command,
-            "open": methods.open_work_count().command,
+            **{f"departments{page}": queries.departments(page * 50).command for page in range(DEPARTMENT_PAGES)},
+            "schedule": queries.schedule(names.schedule_id).command,
+            "settings": queries.calendar_settings().command,
+            "group": queries.groups_named(names.group).command,
+            "open": queries.open_work_count().command,
         }
         if with_files:
             commands |= folder_commands(names.folder)
@@ -181,7 +180,7 @@ class Directory:
         for page in range(DEPARTMENT_PAGES):
             departments |= {row["ID"]: row for row in items[f"departments{page}"].value}
         total = items["departments0"].total or 0
-        rest = {str(start): methods.departments(start).command for start in range(DEPARTMENT_PAGES * 50, total, 50)}
+        rest = {str(start): queries.departments(start).command for start in range(DEPARTMENT_PAGES * 50, total, 50)}
         if rest:
             for item in self._client.batch(rest).values():
                 departments |= {row["ID"]: row for row in item.value}
@@ -198,7 +197,7 @@ class Directory:
             "departments": list(departments.values()),
             "schedule": _optional(items["schedule"], "timeman", missing),
             "settings": _optional(items["settings"], "calendar", missing),
-            "group_id": first_id(methods.groups_named(names.group).of(items["group"])),
+            "group_id": first_id(queries.groups_named(names.group).of(items["group"])),
             "root_folder_id": root_folder_id,
             "folder_id": folder_id,
             "missing_scopes": missing,
@@ -209,13 +208,13 @@ class Directory:
     def _read_people(self, department_ids: Sequence[int]) -> list[Any]:
         """The first pages tell how many there are: a company of thousands takes few requests, a plant one short one."""
         reader = pagination.Reader(
-            pagination.USERS, methods.people_of(department_ids), prefix="people", probe=PEOPLE_PAGES
+            pagination.USERS, queries.people_of(department_ids), prefix="people", probe=PEOPLE_PAGES
         )
         rows = []
         while commands := reader.commands(MOST_COMMANDS):
             rows += reader.read(self._client.batch(commands))
             reader.check()
-        return [{name: row.get(name) for name in methods.PEOPLE_SELECT} for row in rows]
+        return [{name: row.get(name) for name in queries.PEOPLE_SELECT} for row in rows]
 
     def _key(self, what: str) -> str:
         names = self._names
@@ -307,20 +306,20 @@ def _remove(folder: Path | None) -> None:
 def folder_commands(folder: str) -> dict[str, Command]:
     """Commands that find the common storage and the folder for attachments in it."""
     root = pagination.Reference("$result[storage][0][ROOT_OBJECT_ID]")
-    commands = {"storage": methods.common_storage().command}
+    commands = {"storage": queries.common_storage().command}
     if not folder.isdecimal():
-        commands["folder"] = methods.children(root, folder).command
+        commands["folder"] = queries.children(root, folder).command
     return commands
 
 
 def read_folder(items: Mapping[str, Item], folder: str) -> tuple[int | None, int | None]:
     """The ids of the storage's root folder and of the folder for attachments, from `folder_commands`."""
-    storage = methods.common_storage().of(items["storage"])
+    storage = queries.common_storage().of(items["storage"])
     if storage is None:
         return None, None
     if folder.isdecimal():
         return storage[1], int(folder)
-    found = methods.children(0, folder).of(items["folder"])
+    found = queries.children(0, folder).of(items["folder"])
     return storage[1], first_id([one for one in found if one[2] == "folder"])
 
 

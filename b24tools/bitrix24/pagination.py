@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from b24tools.bitrix24.batch import Command, Item, Reference, to_int
+from b24tools.bitrix24.batch import Batch, Command, Item, Pending, Query, Reference, to_int
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
@@ -120,6 +120,37 @@ def read(listing: Listing, items: Mapping[str, Item], *, after: int = 0, prefix:
             return ChainResult(rows, True, last, None, nameless)
         page += 1
     return ChainResult(rows, False, last, None, nameless)
+
+
+class Pages:
+    """The pages of a list that ride in a batch; `read` once it is sent."""
+
+    def __init__(self, listing: Listing, after: int, pages: list[Pending[Any]]) -> None:
+        self._listing = listing
+        self._after = after
+        self._pages = pages
+
+    def read(self) -> ChainResult:
+        """The rows up to the first short, empty or failed page; noise behind it does not count."""
+        items = {f"page{number}": page.item for number, page in enumerate(self._pages)}
+        return read(self._listing, items, after=self._after)
+
+
+def add_pages(batch: Batch, listing: Listing, params: Mapping[str, Any], *, length: int, after: int = 0) -> Pages:
+    """Add `length` pages of a list to a batch, each beginning after the last id of the one before.
+
+    They must go in one request: at most `batch.room` of them.
+    """
+    start = start_of(listing, params, after)
+    pages: list[Pending[Any]] = []
+    for command in commands(listing, params, length=length, after=after).values():
+        query = Query(command, lambda result: result)
+        if pages:
+            last = pages[-1].reference(*listing.rows, PAGE - 1, listing.key)
+            condition = {**command.params[listing.filter], ">ID": last}
+            query = Query(Command(listing.method, {**command.params, listing.filter: condition}), lambda result: result)
+        pages.append(batch.add(query))
+    return Pages(listing, start, pages)
 
 
 @dataclass(frozen=True, slots=True)

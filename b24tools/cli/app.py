@@ -13,8 +13,21 @@ from typing import Annotated
 import typer
 
 from b24tools import __version__
-from b24tools.cli import assign, config, demo, leaderboard, load, localized, replay, sandbox, snapshot, why
-from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli import (
+    assign,
+    config,
+    demo,
+    doctor,
+    leaderboard,
+    load,
+    localized,
+    replay,
+    sandbox,
+    serve,
+    snapshot,
+    why,
+)
+from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _, os_reason
@@ -154,44 +167,10 @@ def _set_global_options(
             logging.getLogger(name).setLevel(logging.WARNING)  # httpx would write the webhook's URL
 
 
-def serve(
-    ctx: typer.Context,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="The port to listen on.", min=0, max=65535)] = 8000,
-    no_auth: Annotated[bool, typer.Option("--no-auth", help="Let everybody in who reaches the port.")] = False,
-) -> int:
-    """Take orders and events over HTTP, and show the leaderboard. Listens until it is stopped."""
-    from b24tools.cli import serve
-
-    invocation: Invocation = ctx.obj
-    return serve.serve(invocation.open_session(), invocation.messenger, host, port, no_auth=no_auth)
-
-
-def doctor(
-    ctx: typer.Context,
-    order: Annotated[
-        Path | None, typer.Option("--order", metavar="FILE", help="Check an order file against the portal, too.")
-    ] = None,
-    write_probe: Annotated[
-        bool,
-        typer.Option(
-            "--write-probe",
-            help="Make ONE task and delete it at once, to see how this portal keeps keys, dates and chats.",
-        ),
-    ] = False,
-    as_json: Json = False,
-) -> int:
-    """Check settings, portal, people, places; say what is wrong and how to fix it. Writes only with --write-probe."""
-    from b24tools.cli import doctor
-
-    invocation: Invocation = ctx.obj
-    return doctor.examine(invocation.messenger, invocation.env_file, order, probe=write_probe, as_json=as_json)
-
-
 for command in (
     assign.assign,
     demo.demo,
-    serve,
+    serve.serve,
     sandbox.sandbox,
     leaderboard.leaderboard,
     why.why,
@@ -199,7 +178,7 @@ for command in (
     snapshot.snapshot,
     snapshot.mode,
     replay.replay,
-    doctor,
+    doctor.doctor,
     config.config,
 ):
     app.command(cls=localized.Command)(command)

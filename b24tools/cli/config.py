@@ -18,14 +18,14 @@ def config(
     as_json: Json = False,
 ) -> None:
     """Show or set what may change while b24tools runs."""
-    from b24tools.store import database
+    from b24tools.store.settings import RUNNING_SETTINGS
 
     invocation: Invocation = ctx.obj
     with invocation.open_session().open_store() as store:
         if key is not None and value is not None:
-            store.save_setting(key, value, context.now())
-        names = list(database.RUNNING_SETTINGS) if key is None else [key]
-        settings = [(name, store.setting(name)) for name in names]
+            store.settings.save(key, value, context.now())
+        names = list(RUNNING_SETTINGS) if key is None else [key]
+        settings = [(name, store.settings.get(name)) for name in names]
     if as_json:
         invocation.print_json([{"key": name, "value": current} for name, current in settings])
         return

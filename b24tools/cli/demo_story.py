@@ -118,7 +118,7 @@ def _receive_events(session: context.Session, portal: Portal) -> None:
     shown = "&…&".join(pair for pair in pairs if pair.startswith(("event=", "data[FIELDS_AFTER]")))
     print_text(f"POST /webhook  {shown}&…")
     with session.open_client() as client, session.open_store() as store:
-        store.save_setting("producer_mode", "webhook")
+        store.settings.save("producer_mode", "webhook")
         for event in portal.outbox:
             process.receive(store, event.body, "", [TOKEN], context.now())
         done = process.process(store, client, session.settings.zone, context.now())

@@ -50,13 +50,13 @@ def replay(
     chooses = failed or since is not None or bool(ids)
     _check_options(files=bool(files), chooses=chooses, list_only=list_only)
     session = invocation.open_session()
-    database, zone, now = session.settings.database, session.settings.zone, context.now()
+    zone, now = session.settings.zone, context.now()
     start = None if since is None else _subtract(now, since)
     found = [event for path in files or () for event in _read_file(path)]
     stored: list[StoredEvent] = []
     if not files:
-        with session.open_store(copy=dry_run or not database.is_file()) as store:
-            stored = store.events(
+        with session.read_store() as store:
+            stored = store.events.find(
                 status="failed" if failed else None,
                 since=start,
                 until=None if start is None else clock.latest_known(now),
@@ -90,7 +90,7 @@ def replay(
     refusals = tuple(f"{one.place}: {one.refusal.message}" for one in found if one.refusal)
     done = process.Processed(len(refusals), failed=len(refusals), reasons=refusals)
     if stored or bodies:
-        with session.open_client() as client, session.open_store(copy=dry_run) as store:
+        with session.open_client() as client, session.open_store(dry_run=dry_run) as store:
             context.check_host(store, client.host)
             done += process.replay(store, client, zone, now, stored)
             done += process.replay_bodies(store, client, zone, now, bodies)

@@ -51,7 +51,7 @@ def snapshot(
         weeks = snapshot.last_two(now, zone)
     if not reconcile:
         with session.open_store() as store:
-            mode = store.setting("producer_mode")
+            mode = store.settings.get("producer_mode")
         if mode == WEBHOOK:
             messenger.info(
                 _(
@@ -103,8 +103,8 @@ def mode(
     invocation: Invocation = ctx.obj
     with invocation.open_session().open_store() as store:
         if value is not None:
-            store.save_setting("producer_mode", value, context.now())
-        current = store.setting("producer_mode")
+            store.settings.save("producer_mode", value, context.now())
+        current = store.settings.get("producer_mode")
     if as_json:
         invocation.print_json({"producer_mode": current})
     else:

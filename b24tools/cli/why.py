@@ -21,8 +21,7 @@ def why(
     invocation: Invocation = ctx.obj
     session = invocation.open_session()
     settings = session.settings
-    nothing_yet = not settings.database.is_file()  # then none is made only to look into it
-    with session.open_store(copy=nothing_yet) as store:
+    with session.read_store() as store:
         decision = why.explain(store, task_id, settings.data_dir)
     if as_json:
         invocation.print_json(render_why.data(decision, settings.zone))

@@ -17,15 +17,15 @@ from b24tools.assignment.recovery import CLOCKS_APART, EXECUTES_S, find_lost, la
 from b24tools.assignment.report import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import Company
-from b24tools.bitrix24.queries import methods
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Task
 from b24tools.core.org_structure import Staff, nearest_name, same_name
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar import WorkCalendar
-from b24tools.store.database import LedgerTask
+from b24tools.store.orders import LedgerTask
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what a stamp from the future counts as
 NOTICEABLE_SKEW = timedelta(minutes=5)
@@ -90,13 +90,13 @@ class _Run:
 
     def run(self) -> list[OrderResult]:
         ids = [order.id for order in self._orders]
-        self._before = self._tools.store.order_outcomes(ids)
-        ledger = self._tools.store.ledger(ids)
+        self._before = self._tools.store.orders.outcomes(ids)
+        ledger = self._tools.store.orders.lines(ids)
         company = self._company(ledger)
         portal, questions = self._read(company, ledger)
         self._check_owner(portal)
         if portal.owner.id not in portal.people and portal.owner.id != self._tools.client.owner_id:
-            owner = methods.people_by_id([portal.owner.id]).run(self._tools.client)
+            owner = self._tools.client.ask(queries.people_by_id([portal.owner.id]))
             portal.people |= {person.id: person for person in owner}
         self._notice_restore(portal)
         items = items_of(self._orders, ledger, self._compare)
@@ -169,7 +169,7 @@ class _Run:
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         files = {onec_order.stored_name(order.number, file) for order in self._orders for file in order.files}
-        known_files = self._tools.store.files([order.id for order in self._orders])
+        known_files = self._tools.store.orders.files([order.id for order in self._orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(ledger))]
         return Questions(
             keys=list(dict.fromkeys(key for keys in keys_of for key in keys)),
@@ -229,7 +229,7 @@ class _Run:
             portal, questions = self._read_once(self._questions(company, ledger))
         asked_at = tools.pace.portal_time(asked_at)
         if not self._dry_run:
-            tools.store.remember_host(tools.client.host)
+            tools.store.settings.remember_host(tools.client.host)
         lost = _lost(ledger)
         found = self._find_lost(portal, lost)
         missing = [line.writing_since for line in lost if line.key not in found]
@@ -269,12 +269,12 @@ class _Run:
     def _leave_out_others(self, portal: Portal) -> None:
         """A task of another order's ledger is not to be taken for this one's because it has the same title."""
         ours = {order.id for order in self._orders}
-        owners = self._tools.store.owners([task.id for tasks in portal.titled.values() for task in tasks])
+        owners = self._tools.store.orders.owners([task.id for tasks in portal.titled.values() for task in tasks])
         for order_id, tasks in portal.titled.items():
             portal.titled[order_id] = [task for task in tasks if owners.get(task.id, order_id) in ours]
 
     def _find_lost(self, portal: Portal, lost: Sequence[LedgerTask]) -> dict[str, Task]:
-        return find_lost(portal, lost, self._tools.store.our_tasks(portal.found_ids()))
+        return find_lost(portal, lost, self._tools.store.orders.our_tasks(portal.found_ids()))
 
     def _wait_for_lost(self, portal: Portal, questions: Questions, lost: Sequence[LedgerTask]) -> bool:
         """An earlier send was cut: the portal may still be making its tasks. Whether it cannot be any more."""
@@ -313,11 +313,11 @@ class _Run:
                     portal=f"{now.astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
                 )
             )
-        last = store.last_known_task()
+        last = store.orders.last_known_task()
         newer = {task.id: task.xml_id for task in portal.open if task.id > last > 0}
         newer = {task_id: key for task_id, key in newer.items() if key.startswith(onec_order.KEY_PREFIX)}
-        known = store.known_keys(newer.values())
-        self._was_restored = store.notice_restore(
+        known = store.orders.known_keys(newer.values())
+        self._was_restored = store.orders.notice_restore(
             now, newer=[task_id for task_id, key in newer.items() if key not in known]
         )
         if self._was_restored:
@@ -328,7 +328,7 @@ class _Run:
                     "b24tools snapshot --since brings the closed tasks back"
                 )
             )
-        self._compare = store.orders_to_compare(order.id for order in self._orders)
+        self._compare = store.orders.to_compare(order.id for order in self._orders)
 
     # drafting
 
@@ -355,9 +355,9 @@ class _Run:
             self._tools.pace.clock(),
             found=self._found,
             others=self._others,
-            our_tasks=store.our_tasks([task.id for task in portal.open]),
-            last_assigned=store.last_assigned(self._tools.pace.clock()),
-            attached=store.task_files([item.key for item in items]),
+            our_tasks=store.orders.our_tasks([task.id for task in portal.open]),
+            last_assigned=store.orders.last_assigned(self._tools.pace.clock()),
+            attached=store.orders.task_files([item.key for item in items]),
         )
 
     def _calendar(self, company: Company, portal: Portal) -> WorkCalendar:
@@ -375,7 +375,7 @@ class _Run:
         tools = self._tools
         now = tools.pace.clock()
         for order in self._orders:
-            tools.store.save_order(order.id, order.number, now)
+            tools.store.orders.save(order.id, order.number, now)
         writer = Writer(tools.client, tools.store, portal, self._rules, tools.pace, titles)
         self._warnings += writer.write(drafts)
         if portal.places != company.places:
@@ -422,7 +422,7 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             noted = COMPLETED if finished else outcome
-            self._tools.store.save_order(order.id, order.number, self._tools.pace.clock(), noted)
+            self._tools.store.orders.save(order.id, order.number, self._tools.pace.clock(), noted)
         return OrderResult(
             id=order.id,
             number=order.number,

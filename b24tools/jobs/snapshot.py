@@ -16,15 +16,15 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import error_codes, pagination
+from b24tools.bitrix24 import error_codes, pagination, queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Command, Item
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import methods, missing_people
+from b24tools.bitrix24.queries import missing_people
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Person, Progress, Status, TaskRecord
-from b24tools.store.database import Store
+from b24tools.store import Store
 from b24tools.store.snapshot_runs import Run
 
 RESUMABLE = timedelta(hours=1)
@@ -79,7 +79,7 @@ class Result:
 def due(store: Store, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
     """This week, and the one before until a complete run that began after its end has covered it."""
     week = periods.week_of(now, zone)
-    covering = store.latest_covering_run(week.before.start, week.before.end, now)
+    covering = store.snapshot_runs.latest_covering(week.before.start, week.before.end, now)
     return [week] if covering and covering.started_at >= week.before.end else last_two(now, zone)
 
 
@@ -198,7 +198,7 @@ class _Departments:
         """The pages not asked for yet, as far as there is room."""
         pages = sorted(self._waiting - self._coming)[: max(0, room)]
         self._coming |= set(pages)
-        return {f"departments{page}": methods.departments(page * pagination.PAGE).command for page in pages}
+        return {f"departments{page}": queries.departments(page * pagination.PAGE).command for page in pages}
 
     @property
     def complete(self) -> bool:
@@ -214,7 +214,7 @@ class _Departments:
         mine = {page: items[f"departments{page}"] for page in self._waiting if f"departments{page}" in items}
         for page, item in mine.items():
             # Past the end the portal gives the first page again.
-            self._found |= {one.id: one for one in methods.read_departments(item.value)}
+            self._found |= {one.id: one for one in queries.read_departments(item.value)}
             self._waiting.remove(page)
             needed = -(-(item.total or 0) // pagination.PAGE)
             self._waiting |= set(range(self._planned, needed))
@@ -258,16 +258,16 @@ class _Harvest:
 
     def _unfinished(self) -> Run | None:
         now = self._started_at
-        return self._store.unfinished_run(self._start, self._end, now - RESUMABLE, now)
+        return self._store.snapshot_runs.unfinished(self._start, self._end, now - RESUMABLE, now)
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
-        read_at = self._store.last_read(what, self._started_at)
+        read_at = self._store.people.last_read(what, self._started_at)
         return read_at is None or self._started_at - read_at >= timedelta(hours=lifetime_h)
 
     def _department_reader(self) -> _Departments | None:
         if not self._is_stale("departments", self._rules.directory_h):
             return None
-        known = self._store.count_departments()
+        known = self._store.people.count_departments()
         return _Departments(known // pagination.PAGE + 1 if known else DEPARTMENT_PAGES)
 
     def _people_reader(self) -> pagination.Reader | None:
@@ -275,16 +275,16 @@ class _Harvest:
         after = 0 if run is None else run.people_cursor
         if after is None or (run is None and not self._is_stale("people", self._rules.people_h)):
             return None
-        known = None if run else self._store.count_people() or None
-        return pagination.Reader(pagination.USERS, methods.everybody(), prefix="people", after=after, left=known)
+        known = None if run else self._store.people.count() or None
+        return pagination.Reader(pagination.USERS, queries.everybody(), prefix="people", after=after, left=known)
 
     def _task_reader(self) -> pagination.Reader:
-        params = methods.closed_between(self._start - MARGIN, self._end + MARGIN)
+        params = queries.closed_between(self._start - MARGIN, self._end + MARGIN)
         known = after = None
         if self._run is not None:
             after = self._run.cursor
-        elif self._store.latest_covering_run(self._start, self._span[0].end, self._started_at):
-            known = sum(self._store.count_by_week(self._start, self._end).values()) or None
+        elif self._store.snapshot_runs.latest_covering(self._start, self._span[0].end, self._started_at):
+            known = sum(self._store.tasks.count_by_week(self._start, self._end).values()) or None
         probe = pagination.PROBE_PAGES * len(self._span)
         return pagination.Reader(pagination.TASKS, params, prefix="page", after=after or 0, left=known, probe=probe)
 
@@ -295,7 +295,7 @@ class _Harvest:
             if self._begun:
                 return {}
             self._begun = True
-            found |= {"profile": methods.profile().command, "time": methods.server_time().command}
+            found |= {"profile": queries.profile().command, "time": queries.server_time().command}
         for one in self._lists:
             found |= one.commands(self._room - len(found))
         return found
@@ -307,7 +307,7 @@ class _Harvest:
 
     def number_reading(self) -> int:
         """The number of a batch that is about to be asked for."""
-        number = self._store.number_reading()
+        number = self._store.snapshot_runs.number_reading()
         self._first_no = self._first_no or number
         return number
 
@@ -353,45 +353,47 @@ class _Harvest:
 
     def save(self, part: _Part) -> None:
         """Read and save what a batch brought, and the cursor with it."""
-        people = methods.read_people(part.people)
+        people = queries.read_people(part.people)
         zone = self._portal_clock.see(part.tasks) if self._portal_clock else self._rules.zone
-        records = [methods.read_record(row, zone) for row in part.tasks]
+        records = [queries.read_record(row, zone) for row in part.tasks]
         tasks = [task for task in records if self._counts(task)]
         self._undated += [task.id for task in records if task.status == Status.COMPLETED and task.closed_at is None]
         self._names |= {task.responsible_id: task.responsible_name for task in tasks}
         with self._store.transaction():
             run = self._run or self._begin()
-            self._store.save_departments(part.departments, self._now())
-            self._store.save_people(people, self._now(), part.reading)
+            self._store.people.save_departments(part.departments, self._now())
+            self._store.people.save(people, self._now(), part.reading)
             if part.departments:
-                self._store.save_last_read("departments", self._started_at)
+                self._store.people.save_last_read("departments", self._started_at)
             if self._people and self._people.complete and run.people_cursor is not None:  # these are the last
                 if not self._people.nameless:
-                    self._store.retire_unseen_people(run)
-                self._store.save_last_read("people", run.started_at)
-            newer = self._store.followed_since([task.id for task in tasks], part.reading)  # for an event, meanwhile
+                    self._store.people.retire_unseen(run)
+                self._store.people.save_last_read("people", run.started_at)
+            newer = self._store.events.followed_since(
+                [task.id for task in tasks], part.reading
+            )  # for an event, meanwhile
             current = [task for task in tasks if task.id not in newer]
-            saved = self._store.save_tasks(current, self._now(), self._rules.zone, part.reading)
+            saved = self._store.tasks.save(current, self._now(), self._rules.zone, part.reading)
             run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
             run = replace(run, counts=_add_counts(run.counts, vars(saved)), requests=part.requests)
             self._run = self._with_cursors(run)
-            self._store.advance_run(self._run)
+            self._store.snapshot_runs.advance(self._run)
         left = self._tasks.left
         self._progress("closed", self._run.tasks, None if left is None else self._run.tasks + left)
 
     def _meet(self, items: Mapping[str, Item]) -> None:
         """Learn from the first answer whose eyes these are, and whose clock."""
-        self._owner = methods.profile().of(items["profile"])
-        server_now = methods.server_time().of(items["time"])
+        self._owner = queries.profile().of(items["profile"])
+        server_now = queries.server_time().of(items["time"])
         self._portal_clock = PortalClock(self._owner, self._rules.zone, server_now)
         self._portal_now = read_iso(server_now)
         self._skew = self._now() - self._portal_now if self._portal_now else timedelta()
-        self._store.remember_host(self._client.host)
+        self._store.settings.remember_host(self._client.host)
 
     def _begin(self) -> Run:
         admin = self._owner is not None and self._owner.admin
         people_cursor = None if self._people is None else 0
-        return self._store.begin_run(
+        return self._store.snapshot_runs.begin(
             self._start, self._end, self._started_at, people_cursor, admin=admin, first_no=self._first_no
         )
 
@@ -412,31 +414,31 @@ class _Harvest:
         """Mark what is gone, close the run, and forget events of a month ago."""
         if self._run is None or self._owner is None or not self.complete:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
-        unknown = self._store.strangers(self._start, self._end)
+        unknown = self._store.people.missing(self._start, self._end)
         # nobody need be asked for if everybody has just been shown
-        found = missing_people.ask(self._client, list(unknown)) if self._people is None else {}
+        found = missing_people.fetch_people(self._client, list(unknown)) if self._people is None else {}
         unseen = self._unseen({one: task_id for one, task_id in unknown.items() if one not in found})
         complete = self._owner.admin and self._run.admin
         gone: Mapping[str, int] = {}
         with self._store.transaction():
-            self._store.save_people([*found.values(), *unseen], self._now())
+            self._store.people.save([*found.values(), *unseen], self._now())
             if complete and not self._tasks.nameless:
-                gone = self._store.mark_unseen_gone(self._run)
+                gone = self._store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
             self._run = replace(self._run, people=self._run.people + len(found), requests=requests)
-            self._store.finish_run(self._run, self._now(), complete=complete)
+            self._store.snapshot_runs.finish(self._run, self._now(), complete=complete)
             if self._portal_now is not None:
-                self._store.forget_events(self._portal_now)
+                self._store.events.forget_old(self._portal_now)
         return self._result(self._run, gone, complete=complete)
 
     def _unseen(self, unknown: Mapping[int, int]) -> list[Person]:
         """People whom the portal does not show, by the names that tasks have; a killed run took what it read along."""
         nameless = [task_id for one, task_id in unknown.items() if one not in self._names]
-        names = self._names | missing_people.names_on(self._client, nameless)
+        names = self._names | missing_people.fetch_names_on_tasks(self._client, nameless)
         return [missing_people.unseen(one, names.get(one, "")) for one in unknown]
 
     def _result(self, run: Run, gone: Mapping[str, int], *, complete: bool) -> Result:
-        tasks = self._store.count_by_week(self._start, self._end)
+        tasks = self._store.tasks.count_by_week(self._start, self._end)
 
         def of(kind: str, week: periods.Period) -> int:
             return run.counts.get(kind, {}).get(week.label, 0)

@@ -11,7 +11,7 @@ from typing import Any
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval
-from b24tools.store.database import Store
+from b24tools.store import Store
 from b24tools.store.decisions import Decision
 
 
@@ -64,7 +64,7 @@ class Why:
 
 def explain(store: Store, task_id: int, folder: Path) -> Why:
     """The decision about a task. Raises ConfigError for one that was not given out with this data folder."""
-    decision = store.decision_of(task_id)
+    decision = store.decisions.find(task_id)
     if decision is None:
         raise _unknown(store, task_id, folder)
     details = decision.details
@@ -127,7 +127,7 @@ def _causes(record: Mapping[str, Any], winner: Mapping[str, Any], not_before: st
 
 
 def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
-    if store.is_in_ledger(task_id):
+    if store.orders.owners([task_id]):
         reason = _(
             "b24tools found task {id} on the portal and took it over with the person it had: another system made it, "
             "or the database that knew why was lost"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -157,31 +157,3 @@ def _closed_work(portal: Portal) -> None:
             deadline=closed + timedelta(hours=-5 if late else 20),
             time_estimate=chance.randrange(1, 16) * 1800,
         )
-
-
-def company(now: Callable[[], datetime], *, people: int = 5_000, tasks: int = 100_000, **options: Any) -> Portal:
-    """A big company for benchmarks: people in a hundred departments, tasks of the last year, most of them closed."""
-    chance = random.Random(people + tasks)  # noqa: S311 # the same company every time, no secrets
-    portal = Portal(now, **options)
-    top = portal.add_department(PRODUCTION)
-    shops = [portal.add_department(f"Участок {number}", parent=top.id).id for number in range(1, 101)]
-    workers = [
-        portal.add_user("Работник", f"№{number}", departments=[chance.choice(shops)]).id for number in range(people)
-    ]
-    group = portal.add_group(GROUP, 1, members=[1])
-    for title, values in _many_tasks(chance, now(), tasks):
-        portal.add_task(title, responsible=chance.choice(workers), group=group.id, **values)
-    return portal
-
-
-def _many_tasks(chance: random.Random, now: datetime, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Oldest first, as ids go."""
-    for number in range(count):
-        created = now - timedelta(minutes=(count - number) * 525_600 / count)
-        values: dict[str, Any] = {"created_at": created, "time_estimate": chance.randrange(1, 40) * 900}
-        values["xml_id"] = f"1c:{chance.getrandbits(128):032x}:{number % 7}"
-        values["deadline"] = created + timedelta(days=chance.randrange(2, 15))
-        closed = created + timedelta(hours=chance.randrange(4, 400))
-        if closed < now:
-            values |= {"status": COMPLETED, "closed_at": closed, "closed_by": 1}
-        yield f"Операция {number}", values

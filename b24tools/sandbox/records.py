@@ -29,11 +29,10 @@ class User:
     last_login: int | None = None
     registered: int = 0
     user_type: str = "employee"
-    xml_id: str | None = None
 
     @property
     def full_name(self) -> str:
-        """As the portal's default name template puts it."""
+        """The name as the portal's default template puts it."""
         return f"{self.name} {self.last_name}".strip()
 
 
@@ -50,7 +49,7 @@ class Department:
 
 @dataclass(slots=True)
 class Group:
-    """A work group or project."""
+    """A work group or project. One whose chat is broken lets no task be made whole."""
 
     id: int
     name: str
@@ -100,18 +99,6 @@ class Meeting:
 
 
 @dataclass(slots=True)
-class WorkDay:
-    """A day that a person opened in the portal; without a finish it is still open, or has been forgotten."""
-
-    id: int
-    user: int
-    start: int
-    finish: int | None = None
-    paused: bool = False
-    leaks_s: int = 0
-
-
-@dataclass(slots=True)
 class Storage:
     """A drive: of a person (`user`), a group (`group`) or the company (`common`)."""
 
@@ -134,6 +121,11 @@ class DiskObject:
     created_at: int
     content: bytes | None = None
     file_id: int = 0
+
+    @property
+    def type(self) -> str:
+        """As the disk calls it."""
+        return "folder" if self.content is None else "file"
 
 
 @dataclass(slots=True)
@@ -187,7 +179,7 @@ class Task:
     tags: tuple[str, ...] = ()
     attachments: tuple[int, ...] = ()
     viewed_by: tuple[int, ...] = ()
-    fields: dict[str, Any] | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
     comments: int = 0
     raw_dates: dict[str, str] = field(default_factory=dict)
 
@@ -203,30 +195,6 @@ class Change:
     field: str
     before: str | None = None
     after: str | None = None
-
-
-@dataclass(slots=True)
-class TimeItem:
-    """Time somebody wrote down for a task."""
-
-    id: int
-    task: int
-    user: int
-    seconds: int
-    text: str
-    at: int
-
-
-@dataclass(slots=True)
-class Message:
-    """What stands in a chat, or in a person's notifications when it has a tag."""
-
-    id: int
-    dialog: str
-    author: int
-    text: str
-    at: int
-    tag: str = ""
 
 
 @dataclass(frozen=True)

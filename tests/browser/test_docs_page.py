@@ -6,7 +6,7 @@ from pathlib import Path
 
 from b24tools import context
 from b24tools.sandbox import demo_company
-from b24tools.server.middleware import Access
+from b24tools.server.auth import Access
 from tests.browser.chromium import Browser
 from tests.serving import SERVE, serving
 

@@ -12,19 +12,20 @@ from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import parsing
+from b24tools.bitrix24 import parsing, queries
 from b24tools.bitrix24.batch import to_int
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import methods, missing_people
+from b24tools.bitrix24.queries import missing_people
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, TaskRecord
 from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
-from b24tools.store.database import Store
+from b24tools.store import Store
 from b24tools.store.events import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
 
+TASK_LIST = "tasks.task.list"
 TASKS_AT_ONCE = 50
 # `ts` of an event has whole seconds: another change in the same second makes the same body. A task that was read
 # this long after the first of them came has both.
@@ -69,7 +70,7 @@ def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str
 
     Raises event_body.Refusal, whose `status` is the HTTP status.
     """
-    return _receipt(*store.add_events([_read_event(body, content_type, tokens, now)]))
+    return _receipt(*store.events.add([_read_event(body, content_type, tokens, now)]))
 
 
 def receive_all(
@@ -82,7 +83,7 @@ def receive_all(
             found.append(_read_event(body, content_type, tokens, now))
         except Refusal as refusal:
             found.append(refusal)
-    statuses = iter(store.add_events([one for one in found if isinstance(one, NewEvent)]))
+    statuses = iter(store.events.add([one for one in found if isinstance(one, NewEvent)]))
     return [_receipt(next(statuses)) if isinstance(one, NewEvent) else one for one in found]
 
 
@@ -115,25 +116,25 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
     Those processed a month ago are forgotten by the way.
     Raises PortalBusy and what has to do with settings; the events go on waiting then.
     """
-    due = store.due_events(now, limit)
+    due = store.events.due(now, limit)
     if not due.tasks:
         return Processed()
-    dropped = store.drop_duplicates(due.tasks, now, SETTLED)
+    dropped = store.events.drop_duplicates(due.tasks, now, SETTLED)
     if dropped:
-        due = store.due_events(now, limit)
+        due = store.events.due(now, limit)
     attempts = {task_id: max(tries for _name, tries in events) for task_id, events in due.tasks.items()}
 
     def settle(fates: _Fates) -> Processed:
         plain = [task_id for task_id in fates.applied if task_id not in fates.notes]
-        applied = store.finish_events(plain, due.last_id, DONE, now, fates.reading)
+        applied = store.events.finish(plain, due.last_id, DONE, now, fates.reading)
         for task_id, note in fates.notes.items():
-            applied += store.finish_events([task_id], due.last_id, DONE, now, fates.reading, note)
-        ignored = store.finish_events(fates.hidden, due.last_id, IGNORED, now, fates.reading)
+            applied += store.events.finish([task_id], due.last_id, DONE, now, fates.reading, note)
+        ignored = store.events.finish(fates.hidden, due.last_id, IGNORED, now, fates.reading)
         failed = 0
         for task_id, reason in fates.failed.items():
-            failed += store.fail_events(task_id, due.last_id, reason, _next_try(attempts[task_id], now))
+            failed += store.events.fail(task_id, due.last_id, reason, _next_try(attempts[task_id], now))
         if fates.portal_now is not None:
-            store.forget_events(fates.portal_now)
+            store.events.forget_old(fates.portal_now)
         return Processed(applied + ignored + failed, applied, ignored, failed, fates.reasons, fates.warnings)
 
     names = {task_id: {name for name, _tries in events} for task_id, events in due.tasks.items()}
@@ -157,10 +158,10 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
             for task_id, kept in chosen.items():
                 for one in kept:
                     if task_id in fates.failed:
-                        store.fail_event(one.id, fates.failed[task_id], _next_try(one.attempts, now))
+                        store.events.fail_one(one.id, fates.failed[task_id], _next_try(one.attempts, now))
                     else:
                         status = DONE if task_id in fates.applied else IGNORED
-                        store.settle_event(one.id, status, now, fates.reading, fates.notes.get(task_id))
+                        store.events.finish_one(one.id, status, now, fates.reading, fates.notes.get(task_id))
                 found += fates.count(task_id, len(kept))
             return found
 
@@ -241,7 +242,7 @@ def _follow(
     """Read the tasks (`names` of the events that ask for each), save them, and `settle` in the same transaction."""
     if not names:
         return Processed()
-    fates = _Fates(store.number_reading())
+    fates = _Fates(store.snapshot_runs.number_reading())
     tasks: list[TaskRecord] = []
     deleted: list[int] = []
     people: list[Person] = []
@@ -263,11 +264,11 @@ def _follow(
         if task.status == Status.COMPLETED and task.closed_at is None:
             fates.notes[task.id] = _("task {id} has no readable closing date and does not count").format(id=task.id)
     with store.transaction():
-        store.remember_host(client.host)
-        store.save_people(people, now, fates.reading)
-        newer = store.followed_since(names, fates.reading)  # read by another process, later than here
-        store.save_tasks([task for task in tasks if task.id not in newer], now, zone, fates.reading)
-        store.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, fates.reading)
+        store.settings.remember_host(client.host)
+        store.people.save(people, now, fates.reading)
+        newer = store.events.followed_since(names, fates.reading)  # read by another process, later than here
+        store.tasks.save([task for task in tasks if task.id not in newer], now, zone, fates.reading)
+        store.tasks.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, fates.reading)
         return settle(fates)
 
 
@@ -275,18 +276,18 @@ def _read(
     client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates
 ) -> tuple[list[TaskRecord], list[int], bool]:
     """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
-    queries = {f"tasks{number}": (ids, methods.tasks_as_closed(ids)) for number, ids in enumerate(_portions(task_ids))}
-    commands = {"profile": methods.profile().command, "time": methods.server_time().command}
-    items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
-    owner = methods.profile().of(items["profile"])
-    server_now = methods.server_time().of(items["time"])
-    fates.portal_now = read_iso(server_now)
-    portal_clock = PortalClock(owner, zone, server_now)
+    batch = client.new_batch()
+    profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
+    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in _portions(task_ids)]
+    batch.send()
+    owner = profile.value
+    fates.portal_now = read_iso(server_time.value)
+    portal_clock = PortalClock(owner, zone, server_time.value)
     tasks: list[TaskRecord] = []
     missing: list[int] = []
-    for key, (ids, query) in queries.items():
+    for ids, page in pages:
         left = set(ids)
-        rows = query.of(items[key])
+        rows = page.value
         nameless = [row for row in rows if to_int(row.get("id")) is None]
         portal_zone = portal_clock.see(rows)
         for row in rows:
@@ -295,16 +296,16 @@ def _read(
                 continue
             if number not in left:  # a portal that ignored the filter says nothing about those it left out
                 raise errors.PortalError(
-                    _("{method}: the portal sent tasks that nobody asked for").format(method=query.command.method),
-                    method=query.command.method,
+                    _("{method}: the portal sent tasks that nobody asked for").format(method=TASK_LIST),
+                    method=TASK_LIST,
                 )
             left.remove(number)
             try:
-                tasks.append(methods.read_record(row, portal_zone))
+                tasks.append(queries.read_record(row, portal_zone))
             except errors.PortalError as error:  # one strange row is no reason to lose the others
                 fates.failed[number] = error.message
         if nameless:  # whose is it? So none is known to be missing
-            fates.failed |= dict.fromkeys(left, parsing.strange(query.command.method, nameless[0]).message)
+            fates.failed |= dict.fromkeys(left, parsing.strange(TASK_LIST, nameless[0]).message)
         else:
             missing += sorted(left)
     return tasks, missing, owner.admin
@@ -313,9 +314,9 @@ def _read(
 def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Person]:
     """Those responsible for closed tasks whom nobody knows yet."""
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
-    unknown = sorted(names.keys() - store.known_people()) if names else []
+    unknown = sorted(names.keys() - store.people.known()) if names else []
     try:
-        found = missing_people.ask(client, unknown)
+        found = missing_people.fetch_people(client, unknown)
     except errors.PortalBusy:
         raise
     except errors.PortalError:  # without the right to see people the names in the tasks must do
