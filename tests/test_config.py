@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from b24tools.core import config, env_file, errors
+from b24tools.core import config, errors
 
 URL = "https://portal.example/rest/1/s3cr3tc0de/"
 
@@ -179,7 +179,7 @@ def test_the_language_is_the_settings_or_the_locales(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     Path(".env").write_text(text, encoding="utf-8")
-    assert language == env_file.choose_language()
+    assert language == config.choose_language()
 
 
 def test_a_path_in_a_file_is_meant_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from b24tools.cli import (
     why,
 )
 from b24tools.cli.invocation import Invocation
-from b24tools.core import env_file as env_files
+from b24tools.core import config as settings
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text, use_utf8
@@ -126,7 +126,7 @@ def _describe_unexpected(error: Exception) -> errors.B24ToolsError:
 
 def _choose_language(path: Path | None) -> Path | None:
     if path is not None:
-        i18n.use(env_files.choose_language(path))
+        i18n.use(settings.choose_language(path))
     return path
 
 

@@ -12,15 +12,17 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from b24tools import context
+from b24tools.assignment.report import OrderResult, combined_status
 from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.order_files import Stamp
+from b24tools.context import Session
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.render import assign as render_assign
 
 if TYPE_CHECKING:
-    from b24tools.assignment.report import OrderResult
-    from b24tools.cli.order_files import Stamp
-    from b24tools.context import Session
     from b24tools.onec.order import Order
 
 INBOX_FILES = 100  # planned together
@@ -54,10 +56,6 @@ def assign(
     as_json: Json = False,
 ) -> int:
     """Make tasks of 1C orders. Each goes to whoever in the right department finishes it first."""
-    from b24tools import context
-    from b24tools.assignment.report import combined_status
-    from b24tools.render import assign as render_assign
-
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
     if bool(files) == (inbox is not None):
@@ -174,9 +172,7 @@ def _assign(
     as_json: bool,
 ) -> list[OrderResult]:
     """Assign the orders of these files and print the results."""
-    from b24tools import context
     from b24tools.jobs import assign
-    from b24tools.render.assign import print_orders
 
     orders = [order for source in sources for order in source.orders]
     if not orders:
@@ -194,7 +190,7 @@ def _assign(
             for order in results
             if dry_run or messenger.level >= 0 or (order.wants_attention and order.exit_status != errors.TRY_LATER)
         ]
-        print_orders(shown, session.settings.zone, url, context.now(), messenger)
+        render_assign.print_orders(shown, session.settings.zone, url, context.now(), messenger)
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
@@ -211,8 +207,6 @@ def _move_done(
 
 
 def _move(path: Path, stamp: Stamp, folder: str, problems: list[errors.B24ToolsError], message: str = "") -> None:
-    from b24tools import context
-
     try:
         order_files.move(path, stamp, folder, context.now(), message)
     except errors.ConfigError as error:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.render.console import print_text
 
@@ -17,7 +18,6 @@ def config(
     as_json: Json = False,
 ) -> None:
     """Show or set what may change while b24tools runs."""
-    from b24tools import context
     from b24tools.store.settings import RUNNING_SETTINGS
 
     invocation: Invocation = ctx.obj

@@ -6,19 +6,14 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from b24tools import context
+from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import config, errors
-from b24tools.core.i18n import _, os_reason
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from b24tools.onec.order import Order
 
 RETRY_S = 5.0  # a portal that is away is news enough
 
@@ -53,7 +48,7 @@ def doctor(
     except errors.ConfigError as error:
         exam.inspection = replace(inspection, problems=(*inspection.problems, ("calendar.json", error)))
     try:
-        exam.orders = _read_orders(order, inspection.settings.zone) if order else ()
+        exam.orders = order_files.read_orders(order, inspection.settings.zone) if order else ()
     except errors.B24ToolsError as error:
         exam.order_error = error
     open_client = partial(
@@ -71,18 +66,3 @@ def doctor(
         render_doctor.report(findings, only_bad=messenger.level < 0)
         messenger.info(render_doctor.verdict(findings))
     return 0 if failure is None else failure.exit_status
-
-
-def _read_orders(path: Path, zone: ZoneInfo) -> list[Order]:
-    """Read the orders of a file. Raise OrderError or ConfigError, which name the file."""
-    from b24tools.onec import order as onec_order
-
-    try:
-        with path.open("rb") as stream:
-            return onec_order.read_orders(onec_order.read_source(stream), zone)
-    except errors.OrderError as error:
-        hint = error.hint or _("Correct the order in 1C and send it again.")
-        raise type(error)(f"{path}: {error.message}", hint) from None
-    except OSError as error:
-        hint = _("Name a file with an order that this user may read.")
-        raise errors.ConfigError(f"{path}: {os_reason(error)}", hint) from error

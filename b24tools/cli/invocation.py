@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from b24tools.core import errors
+from b24tools import context
+from b24tools.core import config, errors
 from b24tools.render.console import Messenger
 from b24tools.render.json import print_envelope
-
-if TYPE_CHECKING:
-    from b24tools.context import Session
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -28,11 +26,8 @@ class Invocation:
     command: str = ""
     as_json: bool = False
 
-    def open_session(self) -> Session:
+    def open_session(self) -> context.Session:
         """Read the settings; return what opens things by them."""
-        from b24tools import context
-        from b24tools.core import config
-
         return context.Session(config.load(env_file=self.env_file), self.messenger.info)
 
     def print_json(self, data: Any, *, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None) -> None:

@@ -7,9 +7,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
+from b24tools.jobs.leaderboard import read_board
+from b24tools.render import leaderboard as render_leaderboard
+from b24tools.render import leaderboard_export
+from b24tools.render.console import print_file
+from b24tools.render.formats import format_duration
+from b24tools.render.leaderboard_text import snapshot_command
 
 
 def leaderboard(
@@ -32,11 +39,6 @@ def leaderboard(
     as_json: Json = False,
 ) -> int:
     """Show who closed how many tasks."""
-    from b24tools import context
-    from b24tools.jobs import leaderboard
-    from b24tools.render import leaderboard as render_leaderboard
-    from b24tools.render import leaderboard_text
-
     invocation: Invocation = ctx.obj
     if as_json and form != "table":
         raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
@@ -51,8 +53,8 @@ def leaderboard(
             _("Leave out {option}.").format(option=f"--{kind}"),
         )
     limit = None if max_age is None else periods.parse_span(max_age)
-    board = leaderboard.read_board(settings.database, chosen, now=now, by=by, teams=teams, top=top)
-    command, missing = leaderboard_text.snapshot_command(chosen, now), ""
+    board = read_board(settings.database, chosen, now=now, by=by, teams=teams, top=top)
+    command, missing = snapshot_command(chosen, now), ""
     if not board.rows and board.as_of is None and now >= chosen.start:
         missing = _("no data yet for {period} in {folder}: run `{command}`").format(
             period=chosen.label, folder=settings.data_dir, command=command
@@ -64,9 +66,6 @@ def leaderboard(
     elif form == "table" and not missing:
         render_leaderboard.print_board(board, settings.zone, now)
     elif form != "table":
-        from b24tools.render import leaderboard_export
-        from b24tools.render.console import print_file
-
         if form == "csv":
             print_file(leaderboard_export.to_csv(board))
         else:
@@ -84,8 +83,6 @@ def _check_age(
     as_of: datetime | None, limit: timedelta, now: datetime, missing: str, command: str
 ) -> errors.B24ToolsError | None:
     """Return the error about data that are older than `limit`, or not there."""
-    from b24tools.render.formats import format_duration
-
     if as_of is None:
         message = missing or _("it is not known how old the data are")
     elif now - as_of > limit:

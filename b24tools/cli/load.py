@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core.i18n import _
+from b24tools.render import load as render_load
 
 
 def load(
@@ -19,9 +21,7 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Show who has how much to do. A bar for each day of two weeks, absences, the first free moment."""
-    from b24tools import context
     from b24tools.jobs import load
-    from b24tools.render import load as render_load
 
     invocation: Invocation = ctx.obj
     session = invocation.open_session()

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import clock, errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
+from b24tools.render import events as render_events
 from b24tools.render.console import print_text
 
 if TYPE_CHECKING:
@@ -41,9 +43,7 @@ def replay(
     as_json: Json = False,
 ) -> int:
     """Process events of the portal again. They come from files, or from those that `serve` has stored."""
-    from b24tools import context
     from b24tools.jobs.events import process
-    from b24tools.render import events as render_events
 
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger

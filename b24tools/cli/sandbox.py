@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from b24tools import context
 from b24tools.core import errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text
@@ -22,7 +23,6 @@ def sandbox(
     ] = None,
 ) -> None:
     """Run the sandbox portal on a port. Play with it, or point other clients at it."""
-    from b24tools import context
     from b24tools.sandbox import demo_company, server
 
     portal = demo_company.build(context.now, secret=SECRET)

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
+from b24tools.render import snapshot as render_snapshot
 from b24tools.render.console import print_text
 
 WEBHOOK = "webhook"
@@ -31,9 +33,7 @@ def snapshot(
     as_json: Json = False,
 ) -> int:
     """Collect the closed tasks of a week. They go into the database, with the people."""
-    from b24tools import context
     from b24tools.jobs import snapshot
-    from b24tools.render import snapshot as render_snapshot
 
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
@@ -100,8 +100,6 @@ def mode(
     as_json: Json = False,
 ) -> None:
     """Show or set the way of collecting. It is polling or webhook."""
-    from b24tools import context
-
     invocation: Invocation = ctx.obj
     with invocation.open_session().open_store() as store:
         if value is not None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.render import why as render_why
 
 
 def why(
@@ -16,7 +17,6 @@ def why(
 ) -> None:
     """Say why a task went to its person. It tells who was considered, and who was free when."""
     from b24tools.jobs import why
-    from b24tools.render import why as render_why
 
     invocation: Invocation = ctx.obj
     session = invocation.open_session()

@@ -1,7 +1,9 @@
-"""Settings, from the environment and .env: which there are, what they may be, where a wrong one was set."""
+"""Settings: the only reader of the environment and of .env."""
 
 from __future__ import annotations
 
+import io
+import locale
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+import dotenv
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from b24tools.core import env_file as env_files
 from b24tools.core import errors
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
@@ -134,7 +136,7 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
     file: Path | None = None
     in_file: dict[str, str] = {}
     try:
-        file, in_file = env_files.read(env_file)
+        file, in_file = _read_env_file(env_file)
     except errors.ConfigError as error:
         problems.append(("", error))
     values, where = _merge(env, file, in_file)
@@ -223,3 +225,40 @@ def webhook_url(settings: Settings) -> str:
             ),
         )
     return settings.webhook_url.get_secret_value()
+
+
+def choose_language(env_file: Path | None = None) -> str:
+    """Return "ru" or "en": B24_LANG of the environment or of the file, else the locale's language."""
+    language = os.environ.get("B24_LANG", "").strip()
+    if not language:
+        try:
+            language = _read_env_file(env_file)[1].get("B24_LANG", "").strip()
+        except errors.ConfigError:
+            language = ""  # the command that needs the settings will say so
+    if not language:
+        language = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    language = language or locale.getlocale()[0] or ""
+    return "ru" if language.lower().startswith(("ru", "russian")) else "en"
+
+
+def _read_env_file(chosen: Path | None) -> tuple[Path | None, dict[str, str]]:
+    """Read the file's non-empty values. A chosen file must exist, a found one need not. Raise ConfigError."""
+    if chosen is None:
+        found = dotenv.find_dotenv(usecwd=True)
+        if not found:
+            return None, {}
+        chosen = Path(found)
+    try:
+        # utf-8-sig: Windows editors put a BOM before the first name
+        text = chosen.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise errors.ConfigError(
+            _("{path} is not UTF-8 text").format(path=chosen), _("Save it again in the encoding UTF-8.")
+        ) from None
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} cannot be read: {reason}").format(path=chosen, reason=os_reason(error)),
+            _("Name an existing file with --env-file, or leave the option out."),
+        ) from None
+    values = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return chosen, {name: value for name, value in values.items() if value and value.strip()}

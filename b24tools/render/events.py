@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
-from b24tools.jobs.events import payload
-from b24tools.jobs.events.process import Processed
-from b24tools.jobs.events.replay_files import Found
+from b24tools.jobs.events.payload import task_of
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment
 from b24tools.render.json import format_iso
-from b24tools.store.events import FAILED, StoredEvent
+
+if TYPE_CHECKING:
+    from b24tools.jobs.events.process import Processed
+    from b24tools.jobs.events.replay_files import Found
+    from b24tools.store.events import StoredEvent
 
 NAME_CELLS = 24  # whoever knows the token may send any name
 
@@ -75,7 +77,7 @@ def print_stored(events: Sequence[StoredEvent], zone: ZoneInfo, now: datetime) -
 
 def print_found(found: Sequence[Found]) -> None:
     """Print a line per event of files, and below them what is none."""
-    rows = [_cells(one.place, one.event.name, payload.task_of(one.event)) for one in found if one.event]
+    rows = [_cells(one.place, one.event.name, task_of(one.event)) for one in found if one.event]
     _print([], rows, [f"{one.place}: {one.refusal.message}" for one in found if one.refusal])
 
 
@@ -94,7 +96,7 @@ def _cells(place: str, name: str, task_id: int | None) -> list[Cell]:
 
 
 def _explain(event: StoredEvent, error: str, zone: ZoneInfo, now: datetime) -> str:
-    if event.status != FAILED:
+    if event.status != "failed":
         return error
     if event.next_try_at is None:
         return _("{error}; not tried any more: b24tools replay --id {id}").format(error=error, id=event.id)

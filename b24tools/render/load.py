@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.jobs.load import DayLoad, Load
 from b24tools.render.console import Column, Screen
 from b24tools.render.formats import format_moment, format_span, format_work, get_weekday_letters
 from b24tools.render.json import format_iso
+
+if TYPE_CHECKING:
+    from b24tools.jobs.load import DayLoad, Load
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TENTHS = "123456789#"

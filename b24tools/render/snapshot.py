@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext
-from b24tools.jobs.snapshot import Result
-from b24tools.render import console
+from b24tools.render.console import print_text
+
+if TYPE_CHECKING:
+    from b24tools.jobs.snapshot import Result
 
 MOST_LINES = 5  # of more weeks only the first and the last are named, with the sums
 
@@ -45,4 +47,4 @@ def print_weeks(result: Result) -> None:
             changed=sum(one.changed for one in weeks),
             gone=sum(one.gone for one in weeks),
         )
-        console.print_text(line)
+        print_text(line)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.jobs.why import Considered, Why
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment, format_span, format_work
 from b24tools.render.json import format_iso
+
+if TYPE_CHECKING:
+    from b24tools.jobs.why import Considered, Why
 
 
 def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
