@@ -280,15 +280,16 @@ def _clear_up(
             if pauses == LATE_PAUSES_S:
                 say(_("the answer was lost; looking for up to a minute whether the task was made"))
             ids = _find(client, fields, sleep, pauses)
-        try:
-            problem = _delete(client, ids, sleep)
-        except KeyboardInterrupt:  # one does not stop the deletion
-            _delete(client, ids, sleep)
-            raise
+        problem = _delete(client, ids, sleep)
     except errors.PortalError as error:
         detail = _("whether it was made is not known: {reason}").format(reason=error.message)
-    except BaseException:
-        say(_advise(fields, ids))
+    except BaseException as error:
+        gone = False
+        try:  # one Ctrl-C does not stop the deletion
+            gone = isinstance(error, KeyboardInterrupt) and bool(ids) and _delete(client, ids, sleep) is None
+        finally:
+            if not gone:
+                say(_advise(fields, ids))
         raise
     else:
         if not ids:
