@@ -22,8 +22,7 @@ from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.scheduling.calendar import DayRule
 from b24tools.scheduling.calendar_file import OwnDays
-from b24tools.store import inspection
-from b24tools.store.database import Store
+from b24tools.store import Store, inspection
 from b24tools.store.events import NewEvent
 from tests.examining import HOST, USUAL, database, examine, found, make_well, not_ok, prepare, take_snapshot
 from tests.plant import MOSCOW, Works, order
@@ -396,8 +395,8 @@ def test_a_restored_database_is_a_line_until_older_weeks_were_collected(well: Wo
 
     week = well.clock() - timedelta(days=21)
     with well.tools() as tools:
-        run = tools.store.begin_run(week, week + timedelta(days=7), well.clock(), admin=True)
-        tools.store.finish_run(run, well.clock(), complete=True)
+        run = tools.store.snapshot_runs.begin(week, week + timedelta(days=7), well.clock(), admin=True)
+        tools.store.snapshot_runs.finish(run, well.clock(), complete=True)
     assert {} == not_ok(examine(well))
 
 
@@ -423,7 +422,7 @@ def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
 def test_people_who_should_perhaps_get_no_work_are_listed(works: Works) -> None:
     """Who heads a department, who never logged in; with the command that leaves out these besides the others."""
     with database(works) as opened:
-        opened.save_setting("excluded_users", "7")
+        opened.settings.save("excluded_users", "7")
 
     checks = examine(works)
 
@@ -452,7 +451,7 @@ def test_a_portal_that_shows_no_logins_accuses_nobody(well: Works) -> None:
 def test_people_named_by_id_exist(well: Works, setting: str, value: str, status: str, detail: str) -> None:
     """Those of the running settings."""
     with database(well) as opened:
-        opened.save_setting(setting, value)
+        opened.settings.save(setting, value)
 
     check = found(examine(well), setting)
 
@@ -558,7 +557,7 @@ def test_without_a_webhook_the_rest_is_looked_at(well: Works) -> None:
 def test_another_portal_is_noticed(well: Works) -> None:
     """The database's ids mean nothing there."""
     with database(well) as opened:
-        opened.save_setting("portal_host", "old.example")
+        opened.settings.save("portal_host", "old.example")
 
     check = found(examine(well), "portal_host")
 
@@ -606,8 +605,8 @@ def test_orders_of_unknown_fate_are_named(well: Works) -> None:
     """Those of a run that was cut, and those whose answer never came."""
     well.assign(order())
     with database(well) as opened:
-        opened.save_order("22", "1Ц-00000101", well.clock.now)
-        opened.mark_sent(opened.ledger([order().id]), well.clock.now)
+        opened.orders.save("22", "1Ц-00000101", well.clock.now)
+        opened.orders.mark_sent(opened.orders.lines([order().id]), well.clock.now)
 
     check = found(examine(well), "orders")
 
@@ -617,10 +616,10 @@ def test_orders_of_unknown_fate_are_named(well: Works) -> None:
 
 def _keep_event(works: Works, opened: Store, status: str, minutes_ago: float) -> None:
     at = works.clock.now - timedelta(minutes=minutes_ago)
-    opened.add_events([NewEvent(at, "ONTASKUPDATE", 5, "body", None)])
+    opened.events.add([NewEvent(at, "ONTASKUPDATE", 5, "body", None)])
     if status == "failed":
         with opened.transaction():
-            opened.fail_events(5, 99, "no", None)
+            opened.events.fail(5, 99, "no", None)
 
 
 @pytest.mark.parametrize(
@@ -630,7 +629,7 @@ def _keep_event(works: Works, opened: Store, status: str, minutes_ago: float) ->
 def test_events_that_wait_or_fail_are_told(well: Works, status: str, minutes: float, expected: str, fix: str) -> None:
     """With who follows them, or how to try them again."""
     with database(well) as opened:
-        opened.save_setting("producer_mode", "webhook")
+        opened.settings.save("producer_mode", "webhook")
         _keep_event(well, opened, status, minutes)
 
     check = found(examine(well), "events")
@@ -779,7 +778,7 @@ def test_a_rate_that_the_cloud_refuses_is_named(works: Works, host: str, status:
 def test_in_webhook_mode_the_token_must_be_set(well: Works) -> None:
     """Every event would be refused."""
     with database(well) as opened:
-        opened.save_setting("producer_mode", "webhook")
+        opened.settings.save("producer_mode", "webhook")
 
     check = found(examine(well, outgoing_token=None, serve_token=None), "outgoing_token")
 

@@ -19,7 +19,8 @@ from b24tools.core import config, errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.onec.order import Order
 from b24tools.scheduling.calendar_file import OwnDays
-from b24tools.store.inspection import Looked, Reader
+from b24tools.store import Store
+from b24tools.store.inspection import Looked
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
@@ -102,7 +103,7 @@ class Examination:
 
     looked: Looked | None = None
     database_error: errors.ConfigError | None = None
-    database: Reader | None = None
+    database: Store | None = None
     mode: str = "polling"
     excluded: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
@@ -126,7 +127,7 @@ class Examination:
         return self.address
 
     @property
-    def store(self) -> Reader:
+    def store(self) -> Store:
         """The database, where it could be opened."""
         if self.database is None:
             raise NotLookedAt

@@ -9,8 +9,9 @@ from b24tools.core import clock, errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, warn
 from b24tools.jobs.doctor.machine import format_size
+from b24tools.store import Store, read_store
 from b24tools.store.events import FAILED, WAITING
-from b24tools.store.inspection import Reader, look, open_reader
+from b24tools.store.inspection import look
 
 LONG_WAIT = timedelta(minutes=15)
 POSITIONS_OF = timedelta(days=180)
@@ -18,7 +19,7 @@ POSITIONS_OF = timedelta(days=180)
 checks = Checks(lambda: _("This machine"))
 
 
-def open_database(exam: Examination) -> Reader | None:
+def open_database(exam: Examination) -> Store | None:
     """Open the database for reading, where that can be done, and note in `exam` what it says. Change nothing."""
     path = exam.settings.database
     try:
@@ -31,15 +32,15 @@ def open_database(exam: Examination) -> Reader | None:
         exam.looked = look(path)
         if exam.looked.damage or exam.looked.foreign_migrations:
             return None
-        store = exam.database = open_reader(path, pending=exam.looked.pending)
+        store = exam.database = read_store(path)
     except errors.ConfigError as error:
         exam.database_error = error
         return None
-    exam.mode = store.setting("producer_mode")
-    exam.excluded = store.excluded_users()
-    exam.hidden = store.hidden_users()
-    exam.positions = store.positions_since(exam.now - POSITIONS_OF)
-    if latest := store.latest_key():
+    exam.mode = store.settings.get("producer_mode")
+    exam.excluded = store.settings.excluded_users()
+    exam.hidden = store.settings.hidden_users()
+    exam.positions = store.orders.positions_since(exam.now - POSITIONS_OF)
+    if latest := store.orders.latest_key():
         exam.last_key = latest.key
     return store
 
@@ -70,9 +71,9 @@ def check_file(exam: Examination) -> Finding:
 @checks.add("orders", lambda: _("orders"))
 def check_orders(exam: Examination) -> Finding:
     """Name the orders of which it is not known how their writes ended."""
-    unsettled = [number for _id, number in exam.store.unsettled_orders()]
+    unsettled = [number for _id, number in exam.store.orders.unsettled()]
     if not unsettled:
-        count = exam.store.count_orders()
+        count = exam.store.orders.count()
         return ok(ngettext("{n} order sent so far", "{n} orders sent so far", count), n=count)
     detail = ngettext(
         "{n} order was cut off, or an answer of the portal never came: {numbers}",
@@ -85,15 +86,15 @@ def check_orders(exam: Examination) -> Finding:
 
 @checks.add("snapshot", lambda: _("snapshot"))
 def check_snapshot(exam: Examination) -> Finding:
-    run = exam.store.last_complete_run(exam.now)
+    run = exam.store.snapshot_runs.last_complete(exam.now)
     command = "b24tools snapshot --reconcile" if exam.mode == "webhook" else "b24tools snapshot"
     fix = _("Run `{command}` and look at what it says; by the clock: crontab.example.").format(command=command)
-    if run is None and exam.store.has_complete_run():
+    if run is None and exam.store.snapshot_runs.has_complete():
         return fail(_("the last complete one is dated in the future: the clock of this computer was wrong then"), fix)
     if run is None:
         return warn(_("never taken: the leaderboard is empty"), fix)
     age_h = (exam.now - run.started_at) / timedelta(hours=1)
-    limit_h = float(exam.store.setting("snapshot_max_age_h"))
+    limit_h = float(exam.store.settings.get("snapshot_max_age_h"))
     detail = _("{moment}, {hours:.1f} h ago (mode {mode})").format(
         moment=f"{run.started_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}", hours=max(0.0, age_h), mode=exam.mode
     )
@@ -104,7 +105,7 @@ def check_snapshot(exam: Examination) -> Finding:
 
 @checks.add("events", lambda: _("events"))
 def check_events(exam: Examination) -> Finding:
-    counts, oldest = exam.store.events_by_status(), exam.store.oldest_unprocessed()
+    counts, oldest = exam.store.events.count_by_status(), exam.store.events.oldest_unprocessed()
     since = clock.known_moment(oldest, exam.now)
     if oldest is not None and exam.mode == "webhook" and (since is None or exam.now - since > LONG_WAIT):
         n = counts.get(WAITING, 0)
@@ -121,7 +122,7 @@ def check_events(exam: Examination) -> Finding:
 @checks.add("restored", lambda: _("a restored database"))
 def check_restored(exam: Examination) -> Finding | None:
     """A backup is older than the portal: what was closed and sent since is missing in it."""
-    moment = exam.store.restored_at()
+    moment = exam.store.orders.restored_at()
     if moment is None:
         return None
     day = moment.astimezone(exam.now.tzinfo)
@@ -133,7 +134,7 @@ def check_restored(exam: Examination) -> Finding | None:
 @checks.add("dropped_fields", lambda: _("dropped fields"))
 def check_dropped_fields(exam: Examination) -> Finding | None:
     """Name what the last runs sent and the portal left out of the tasks, without an error."""
-    dropped = exam.store.dropped_fields()
+    dropped = exam.store.orders.dropped_fields()
     if not dropped:
         return None
     seen = clock.known_moment(max(dropped.values()), exam.now)

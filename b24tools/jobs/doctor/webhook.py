@@ -124,7 +124,7 @@ def check_rate(exam: Examination) -> Finding:
 @checks.add("portal_host", lambda: _("whose data"))
 def check_host(exam: Examination) -> Finding:
     """Ids of one portal mean nothing on another."""
-    known, host = exam.store.setting("portal_host"), exam.webhook.host
+    known, host = exam.store.settings.get("portal_host"), exam.webhook.host
     if known and not hosts.is_same(known, host):
         detail = _("the database is about the portal {known}, but the webhook leads to {host}")
         fix = _(
