@@ -278,8 +278,8 @@ def test_somebody_who_leaves_while_files_are_uploaded_is_told(works: Works, monk
     (cutter,) = shops(works, "Раскрой")
     upload = Files.upload
 
-    def leave(self: Files, drafts: Any) -> None:
-        upload(self, drafts)
+    def leave(self: Files, drafts: Any, folder_id: int | None) -> None:
+        upload(self, drafts, folder_id)
         works.portal.users[cutter].active = False
 
     monkeypatch.setattr(Files, "upload", leave)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from b24tools.assignment import decisions, ledger, portal_state
 from b24tools.assignment.files import Files, Mark, files_of, mark
 from b24tools.assignment.plan import ADD, COMPLETE, DEFER, UPDATE, Draft, Rules
-from b24tools.assignment.portal_state import Portal, TitleQuestion
+from b24tools.assignment.portal_state import PortalState, TitleQuestion
 from b24tools.assignment.recovery import (
     CLOCK_ERROR,
     EXECUTES_S,
@@ -28,13 +29,13 @@ from b24tools.assignment.recovery import (
     may_still_run,
 )
 from b24tools.assignment.workspace import PlaceMaker
-from b24tools.bitrix24 import batch, error_codes, queries
-from b24tools.bitrix24.batch import Command, Item
+from b24tools.bitrix24 import error_codes, queries
+from b24tools.bitrix24.batch import MOST_COMMANDS, Command, Item, Pending, Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Status, Task
+from b24tools.core.models import Person, Status, Task
 from b24tools.onec import order
 from b24tools.store.database import LedgerTask, LostWrite, Store
 
@@ -64,14 +65,14 @@ class Writer:
         self,
         client: Client,
         store: Store,
-        portal: Portal,
+        portal: PortalState,
         rules: Rules,
         pace: Pace,
         titles: Sequence[TitleQuestion],
     ) -> None:
         self._client = client
         self._store = store
-        self._portal = portal
+        self.portal = portal
         self._rules = rules
         self._pace = pace
         self._titles = titles
@@ -92,10 +93,11 @@ class Writer:
         self._choose_spares([draft for draft in drafts if draft.others and draft.error is None])
         busy = [draft for draft in drafts if draft.writes or draft.spare]
         self._files.leave_out_attached(busy)
-        self._places.prepare(
+        places = self._places.prepare(
             [draft for draft in busy if draft.action == ADD], [draft for draft in busy if files_of(draft)]
         )
-        self._files.upload(busy)
+        self.portal = replace(self.portal, places=places)
+        self._files.upload(busy, places.folder_id)
         self._let_updates_end(busy)
         writes = self._commands(busy)
         done = 0
@@ -156,7 +158,7 @@ class Writer:
             if draft.error:
                 continue
             if draft.action == ADD:
-                fields = {**draft.fields, "GROUP_ID": self._portal.places.group_id}
+                fields = {**draft.fields, "GROUP_ID": self.portal.places.group_id}
                 if draft.item.order.files:
                     # n: a disk object; a plain number would be an attachment of the task
                     ids = dict.fromkeys(self._files.id_of(draft, file) for file in draft.item.order.files)
@@ -225,7 +227,7 @@ class Writer:
         orders = {draft.item.order.id for draft in drafts}
         titles = [title for title in self._titles if title.order_id in orders]
         try:
-            portal_state.look_up(self._client, self._portal, list(doubtful), titles)
+            self.portal = portal_state.look_up(self._client, self.portal, list(doubtful), titles)
         except errors.PortalError:
             _fail(drafts, may_still_run())  # the ledger has them as sent: the next run looks again
             return
@@ -308,29 +310,15 @@ class Writer:
         self._store.save_task_files(self._attached, "done")
         self._answered, self._attached = [], []
 
-    def _ask(self, chunk: Sequence[Write]) -> tuple[list[Item], Item | None]:
-        """The items of the commands, in their order, and the people who get new tasks as they are then.
-
-        What a batch would garble goes alone.
-        """
-        commands = {str(number): write.command for number, write in enumerate(chunk)}
-        together = {key: command for key, command in commands.items() if batch.is_batchable(command.params)}
+    def _ask(self, chunk: Sequence[Write]) -> tuple[list[Item], Pending[list[Person]] | None]:
+        """The items of the commands, in their order, and the people who get new tasks as they are then."""
+        batch = self._client.new_batch()
+        sent = [batch.add(Query(write.command, lambda result: result)) for write in chunk]
         getters = {write.draft.responsible[0] for write in chunk if write.verb == ADD and write.draft.responsible}
-        if getters and together:
-            together = {"people": queries.people_by_id(sorted(getters)).command, **together}
-        items: dict[str, Item] = {}
-        if together:
-            try:
-                items = self._client.batch(together)
-            except errors.PortalError as error:
-                items = {key: Item(key, error=error) for key in together}
-        for key, command in commands.items():
-            if key not in items:
-                try:
-                    items[key] = Item(key, self._client.call(command.method, command.params).result)
-                except errors.PortalError as error:
-                    items[key] = Item(key, error=error)
-        return [items[key] for key in commands], items.get("people")
+        people = batch.add(queries.people_by_id(sorted(getters))) if getters and batch.room < MOST_COMMANDS else None
+        with suppress(errors.PortalError):  # then each command has it
+            batch.send()
+        return [pending.item for pending in sent], people
 
     def _take(self, write: Write, item: Item) -> None:
         """Read one answer; raises its error."""
@@ -338,7 +326,7 @@ class Writer:
         if write.verb in (ADD, UPDATE):
             self._compare(write.command.params["fields"], queries.task_row(value, write.command.method))
         if write.verb == ADD:
-            task = self._portal.read_task(queries.task_row(value, "tasks.task.add"))
+            task = self.portal.read_task(queries.task_row(value, "tasks.task.add"))
             if task.xml_id != draft.item.key:
                 draft.warnings.append(
                     _("the portal does not keep external keys (XML_ID): tasks are found again by their titles")
@@ -349,7 +337,7 @@ class Writer:
             if draft.outcome == "adopted" and not draft.attach:  # the service that made the task gave it the files, too
                 self._attached += [mark(draft, file) for file in draft.item.order.files]
         elif write.verb in (COMPLETE, DEFER, RENEW):
-            draft.task = self._portal.read_task(queries.task_row(value, write.command.method))
+            draft.task = self.portal.read_task(queries.task_row(value, write.command.method))
             if write.verb == DEFER:
                 self._answered.append(ledger.put_off(draft, self._pace.clock()))
             if write.verb == RENEW:
@@ -409,7 +397,7 @@ class Writer:
         titles = [title for title in self._titles if title.order_id in orders]
 
         def look() -> bool:
-            portal_state.look_up(self._client, self._portal, keys, titles)
+            self.portal = portal_state.look_up(self._client, self.portal, keys, titles)
             return len(self._found(lost, since)) == len(lost)
 
         try:
@@ -432,7 +420,7 @@ class Writer:
 
     def _found(self, lost: Sequence[Draft], since: datetime) -> dict[str, Task]:
         lines = [replace(ledger.row(draft, "writing", since), writing_since=since) for draft in lost]
-        return find_lost(self._portal, lines, self._store.our_tasks(self._portal.found_ids()))
+        return find_lost(self.portal, lines, self._store.our_tasks(self.portal.found_ids()))
 
     def _send_again(self, drafts: Sequence[Draft]) -> None:
         chunk = [write for write in self._commands(drafts) if write.verb == ADD]
@@ -484,19 +472,18 @@ class Writer:
         """Those of the tasks whose history tells nothing but that the webhook's owner made them."""
         if not tasks:
             return set()
-        queries = {str(task.id): queries.task_history(task.id, self._portal.zone) for task in tasks}
-        try:
-            items = self._client.batch({key: query.command for key, query in queries.items()})
-        except errors.PortalError:
-            return set()
+        batch = self._client.new_batch()
+        histories = [(task, batch.add(queries.task_history(task.id, self.portal.zone))) for task in tasks]
+        with suppress(errors.PortalError):  # then each history has it
+            batch.send()
         clean = set()
-        for task in tasks:
+        for task, history in histories:
             try:
-                happened = queries[str(task.id)].of(items[str(task.id)])
+                happened = history.value
             except errors.PortalError:
                 continue
             made_by = [user for name, _moment, user in happened if name == "NEW"]
-            if made_by == [self._portal.owner.id] and all(
+            if made_by == [self.portal.owner.id] and all(
                 name == "NEW" or _is_at_creation(moment, task) for name, moment, _user in happened
             ):
                 clean.add(task.id)
@@ -507,9 +494,10 @@ class Writer:
         if not self._repeated:
             return
         try:
-            portal_state.look_up(self._client, self._portal, [draft.item.key for draft in self._repeated])
+            keys = [draft.item.key for draft in self._repeated]
+            self.portal = portal_state.look_up(self._client, self.portal, keys)
             for draft in self._repeated:
-                tasks = self._portal.by_key.get(draft.item.key, [])
+                tasks = self.portal.by_key.get(draft.item.key, [])
                 draft.others = [task for task in tasks if draft.task is not None and task.id != draft.task.id]
             doubled = [draft for draft in self._repeated if draft.others]
             self._choose_spares(doubled)
@@ -547,20 +535,20 @@ class Writer:
 
     def _approve(self, drafts: Sequence[Draft]) -> None:
         """A completed task may wait for its creator's control; and 200 may come with nothing done."""
-        waiting = {
-            str(draft.task.id): draft for draft in drafts if draft.task and draft.task.status == Status.AWAITS_CONTROL
-        }
-        if waiting:
+        waiting = [draft for draft in drafts if draft.task and draft.task.status == Status.AWAITS_CONTROL]
+        batch = self._client.new_batch()
+        approvals = [
+            batch.add(Query(queries.approve_task(draft.task.id), lambda result: result))
+            for draft in waiting
+            if draft.task
+        ]
+        with suppress(errors.PortalError):  # then each command has it
+            batch.send()
+        for draft, approval in zip(waiting, approvals, strict=True):
             try:
-                items = self._client.batch({key: queries.approve_task(int(key)) for key in waiting})
+                draft.task = self.portal.read_task(queries.task_row(approval.value, "tasks.task.approve"))
             except errors.PortalError as error:
-                items = {key: Item(key, error=error) for key in waiting}
-            for key, draft in waiting.items():
-                try:
-                    row = queries.task_row(items[key].value, "tasks.task.approve")
-                    draft.task = self._portal.read_task(row)
-                except errors.PortalError as error:
-                    draft.fail(error)
+                draft.fail(error)
         for draft in drafts:
             if draft.error is None and draft.task and draft.task.status != Status.COMPLETED:
                 draft.fail(
@@ -607,11 +595,11 @@ def _is_at_creation(moment: datetime | None, task: Task) -> bool:
     return bool(moment and task.created_at and moment - task.created_at <= timedelta(seconds=TOUCHED_S))
 
 
-def _warn_of_leavers(added: Iterable[Draft], people: Item | None) -> None:
+def _warn_of_leavers(added: Iterable[Draft], people: Pending[list[Person]] | None) -> None:
     """The portal gives tasks to the dismissed, too: files may have taken minutes since the plan was made."""
     if people is None or people.error is not None:
         return
-    gone = {person.id: person.name for person in queries.read_people(people.value) if not person.active}
+    gone = {person.id: person.name for person in people.value if not person.active}
     for draft in added:
         if draft.task is not None and draft.task.responsible_id in gone:
             draft.warnings.append(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from b24tools.assignment.plan import ADD, KEEP, Draft, Rules
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import Pace, latest
 from b24tools.assignment.report import CHANGED_NOTHING
 from b24tools.assignment.workspace import may_be_there
@@ -24,7 +24,7 @@ Mark = tuple[str, str, str]  # the line's key (or the order's id), 1C's name, sh
 class Files:
     """Uploads what a run needs and knows the disk ids of it."""
 
-    def __init__(self, client: Client, store: Store, portal: Portal, rules: Rules, pace: Pace) -> None:
+    def __init__(self, client: Client, store: Store, portal: PortalState, rules: Rules, pace: Pace) -> None:
         self._client = client
         self._store = store
         self._portal = portal
@@ -36,7 +36,7 @@ class Files:
         """The disk object of a file that was uploaded."""
         return self._ids[draft.item.order.id, file.name, file.sha256]
 
-    def upload(self, drafts: Sequence[Draft]) -> None:
+    def upload(self, drafts: Sequence[Draft], folder_id: int | None) -> None:
         """Put on the disk what these drafts need; those whose files cannot be there fail."""
         wanted: dict[Mark, tuple[onec_order.Order, onec_order.Attachment]] = {}
         for draft in drafts:
@@ -52,7 +52,7 @@ class Files:
             stored = known[mark].stored_name if mark in known else onec_order.stored_name(order.number, file)
             try:
                 if order.id not in failed:
-                    file_id = self._portal.stored.get(stored) or self._upload_one(stored, file)
+                    file_id = self._portal.stored.get(stored) or self._upload_one(folder_id or 0, stored, file)
                     self._ids[mark] = file_id
                     entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
                     if known.get(mark) != entry:
@@ -65,9 +65,8 @@ class Files:
             if files_of(draft) and (problem := failed.get(draft.item.order.id)):
                 draft.fail(problem)
 
-    def _upload_one(self, stored: str, file: onec_order.Attachment) -> int:
+    def _upload_one(self, folder_id: int, stored: str, file: onec_order.Attachment) -> int:
         """Upload once. The name is unique to the content, so a taken name is this very file."""
-        folder_id = self._portal.places.folder_id or 0
         content = base64.b64encode(file.content).decode("ascii")
         try:
             return self._client.ask(queries.upload_file(folder_id, stored, content))

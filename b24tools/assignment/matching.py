@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from b24tools.assignment.ledger import UNKNOWN
 from b24tools.assignment.plan import Item, rounded
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.core.models import Task
 from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
@@ -119,7 +119,7 @@ def _sent_minutes(row: LedgerTask) -> object:
 
 
 def match_tasks(
-    items: Sequence[Item], ledger: Mapping[str, LedgerTask], portal: Portal, step_s: int
+    items: Sequence[Item], ledger: Mapping[str, LedgerTask], portal: PortalState, step_s: int
 ) -> tuple[dict[str, Task], dict[str, list[Task]]]:
     """For each line, by its key, its task, and whatever else carries a key of it.
 
@@ -182,12 +182,12 @@ def _plain(text: str) -> str:
     return "".join(filter(str.isalnum, text)).casefold()
 
 
-def _merged(item: Item, portal: Portal) -> list[Task]:
+def _merged(item: Item, portal: PortalState) -> list[Task]:
     """The tasks of the line that were made under another spelling of the order's id."""
     return [portal.by_id[one] for one in (item.known.other_tasks if item.known else ()) if one in portal.by_id]
 
 
-def _carrying(item: Item, portal: Portal, own: Mapping[str, str]) -> list[Task]:
+def _carrying(item: Item, portal: PortalState, own: Mapping[str, str]) -> list[Task]:
     """The tasks with a key of the line that is not another line's own.
 
     A key of version 0.1 may have been cut, so the rest has to fit as well.
@@ -202,7 +202,7 @@ def _carrying(item: Item, portal: Portal, own: Mapping[str, str]) -> list[Task]:
     ]
 
 
-def _titled(item: Item, portal: Portal) -> list[Task]:
+def _titled(item: Item, portal: PortalState) -> list[Task]:
     """The tasks of the line's title whose key has the GUID of its order, in whatever spelling 0.1 left it."""
     if not is_guid(item.order.id):
         return []
@@ -215,7 +215,7 @@ def _bare(key: str) -> str:
     return key.translate({ord(char): None for char in "{}-"}).lower()
 
 
-def _related(item: Item, items: Sequence[Item], portal: Portal, own: Mapping[str, str]) -> list[Task]:
+def _related(item: Item, items: Sequence[Item], portal: PortalState, own: Mapping[str, str]) -> list[Task]:
     """The tasks with a key of this line or of another one of the same position."""
     alike = (
         other
@@ -230,9 +230,9 @@ def _names(item: Item) -> str:
     return same_name(item.line.position)
 
 
-def _looks_like(task: Task, item: Item, portal: Portal) -> bool:
+def _looks_like(task: Task, item: Item, portal: PortalState) -> bool:
     return task.title.strip() == item.title and task.group_id == (portal.places.group_id or 0)
 
 
-def _unlikeliness(task: Task, item: Item, portal: Portal) -> tuple[bool, bool, int]:
+def _unlikeliness(task: Task, item: Item, portal: PortalState) -> tuple[bool, bool, int]:
     return task.xml_id != item.key, not _looks_like(task, item, portal), task.id

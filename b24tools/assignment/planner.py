@@ -23,7 +23,7 @@ from b24tools.assignment.plan import (
     surname_of,
     wanted_end,
 )
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import EXECUTES_S, is_unbegun, may_still_run
 from b24tools.assignment.workers import workload_of
 from b24tools.core import errors
@@ -43,7 +43,7 @@ class Drafter:
         self,
         rules: Rules,
         staff: Staff,
-        portal: Portal,
+        portal: PortalState,
         calendar: WorkCalendar,
         now: datetime,
         *,

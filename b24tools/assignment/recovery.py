@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
@@ -87,7 +87,7 @@ class Pace:
         return True
 
 
-def find_lost(portal: Portal, lost: Sequence[LedgerTask], ours: Collection[int]) -> dict[str, Task]:
+def find_lost(portal: PortalState, lost: Sequence[LedgerTask], ours: Collection[int]) -> dict[str, Task]:
     """The tasks that adds of unknown fate made, by key; where the portal keeps no keys, by exact title.
 
     `ours` are the ids that the ledger knows. Of lines with one title each first gets the task with
@@ -109,7 +109,7 @@ def find_lost(portal: Portal, lost: Sequence[LedgerTask], ours: Collection[int])
     return found
 
 
-def _titled(portal: Portal, line: LedgerTask, taken: Collection[int]) -> list[Task]:
+def _titled(portal: PortalState, line: LedgerTask, taken: Collection[int]) -> list[Task]:
     """Free tasks of the line's title, made since it was sent. A key is there where it cannot be searched for."""
     since = line.writing_since
     return [

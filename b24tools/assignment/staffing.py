@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from b24tools.assignment.plan import Draft, Rules
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.bitrix24.org_cache import Company
 from b24tools.core.i18n import _
 from b24tools.scheduling import portal_hours
@@ -19,7 +19,7 @@ def working_hours(company: Company, rules: Rules) -> tuple[WorkCalendar, list[st
     return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
 
 
-def not_known(company: Company, portal: Portal) -> list[str]:
+def not_known(company: Company, portal: PortalState) -> list[str]:
     """What the portal did not tell about hours and absences, and so is not counted; what is doubtful about times."""
     warnings = [*([portal.clock.warning] if portal.clock.warning else []), *portal.doubts]
     if portal.absences_problem:

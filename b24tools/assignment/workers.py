@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.core.models import Person
 from b24tools.onec import order
 from b24tools.scheduling.calendar import WorkCalendar
@@ -14,7 +14,7 @@ from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
 
 def workload_of(
     people: Iterable[Person],
-    portal: Portal,
+    portal: PortalState,
     calendar: WorkCalendar,
     now: datetime,
     *,

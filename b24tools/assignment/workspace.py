@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from b24tools.assignment.plan import Draft, Rules
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import Pace
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.org_cache import first_id
+from b24tools.bitrix24.org_cache import Places, first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.store.database import Store
@@ -22,28 +22,30 @@ NAME_TAKEN = "DISK_OBJ_22000"
 class PlaceMaker:
     """Makes what is missing before anything is put there."""
 
-    def __init__(self, client: Client, store: Store, portal: Portal, rules: Rules, pace: Pace) -> None:
+    def __init__(self, client: Client, store: Store, portal: PortalState, rules: Rules, pace: Pace) -> None:
         self._client = client
         self._store = store
         self._portal = portal
         self._rules = rules
         self._pace = pace
 
-    def prepare(self, adds: Sequence[Draft], with_files: Sequence[Draft]) -> None:
-        """The project for new tasks, the folder for files; the drafts that go without fail."""
+    def prepare(self, adds: Sequence[Draft], with_files: Sequence[Draft]) -> Places:
+        """Make the project for new tasks and the folder for files; the drafts that go without fail."""
+        places = self._portal.places
         try:
-            if adds and self._portal.places.group_id is None:
+            if adds and places.group_id is None:
                 group_id = self._find_or_make_project([draft.item.key for draft in adds])
-                self._portal.places = replace(self._portal.places, group_id=group_id)
+                places = replace(places, group_id=group_id)
         except errors.PortalError as error:
             _fail(adds, error)
         with_files = [draft for draft in with_files if draft.error is None]
         try:
-            if with_files and self._portal.places.folder_id is None:
-                folder_id = self._make_folder(self._portal.places.root_folder_id)
-                self._portal.places = replace(self._portal.places, folder_id=folder_id)
+            if with_files and places.folder_id is None:
+                folder_id = self._make_folder(places.root_folder_id)
+                places = replace(places, folder_id=folder_id)
         except errors.PortalError as error:
             _fail(with_files, error)
+        return places
 
     def _find_or_make_project(self, keys: Sequence[str]) -> int:
         """Names of projects are not unique: one that may be in the making is waited for to the end."""

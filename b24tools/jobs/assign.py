@@ -12,7 +12,7 @@ from b24tools.assignment.files import Files, files_of
 from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
 from b24tools.assignment.plan import DEFER, DONE, Draft, Item, Rules, late_from, rounded, surname_of, wanted_end
 from b24tools.assignment.planner import Drafter
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, Portal, Questions, TitleQuestion
+from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, EXECUTES_S, find_lost, latest, may_still_run
 from b24tools.assignment.report import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
@@ -97,7 +97,7 @@ class _Run:
         self._check_owner(portal)
         if portal.owner.id not in portal.people and portal.owner.id != self._tools.client.owner_id:
             owner = self._tools.client.ask(queries.people_by_id([portal.owner.id]))
-            portal.people |= {person.id: person for person in owner}
+            portal = replace(portal, people={**portal.people, **{person.id: person for person in owner}})
         self._notice_restore(portal)
         items = items_of(self._orders, ledger, self._compare)
         found, others = match_tasks(items, ledger, portal, self._rules.step_s)
@@ -109,10 +109,10 @@ class _Run:
             for item in items
         ]
         if handed_over := _handed_over(items, self._found, self._rules.step_s, questions.workers):
-            portal_state.read_workers(self._tools.client, portal, questions, handed_over)
+            portal = portal_state.read_workers(self._tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         company = _as_answered(company, portal, questions.workers)
-        drafter, drafts = self._draft(company, portal, questions, items)
+        portal, drafter, drafts = self._draft(company, portal, questions, items)
         if company.storage_error is not None and portal.places.folder_id is None:
             for draft in drafts:
                 if files_of(draft) and draft.error is None:
@@ -212,7 +212,7 @@ class _Run:
             return company.open_total
         return known + UNKNOWN_PERSON_TASKS * len(strangers)
 
-    def _read(self, company: Company, ledger: dict[str, LedgerTask]) -> tuple[Portal, Questions]:
+    def _read(self, company: Company, ledger: dict[str, LedgerTask]) -> tuple[PortalState, Questions]:
         """The portal as it is now; the ledger learns which tasks an earlier run that was cut has made."""
         tools = self._tools
         now = tools.pace.clock
@@ -241,7 +241,7 @@ class _Run:
             if not settled:
                 self._under_way = {line.key for line in lost} - found.keys()
         for key, task in found.items():
-            portal.by_id[task.id] = task
+            portal = replace(portal, by_id={**portal.by_id, task.id: task})
             ledger[key] = replace(ledger[key], task_id=task.id)
         for key, line in ledger.items():
             ledger[key] = _with_deadline_as_sent(line, portal.of_line(line))
@@ -252,7 +252,7 @@ class _Run:
         tools.directory.remember_date_order(portal.date_order)
         return portal, questions
 
-    def _read_once(self, questions: Questions) -> tuple[Portal, Questions]:
+    def _read_once(self, questions: Questions) -> tuple[PortalState, Questions]:
         tools = self._tools
         asked_at = tools.pace.machine_clock()
         portal = portal_state.read_portal(tools.client, questions)
@@ -263,25 +263,28 @@ class _Run:
             questions = replace(questions, places=portal.places)
             if (questions.titles and portal.places.group_id) or (questions.file_names and portal.places.folder_id):
                 portal = portal_state.read_portal(tools.client, questions)
-        self._leave_out_others(portal)
-        return portal, questions
+        return self._leave_out_others(portal), questions
 
-    def _leave_out_others(self, portal: Portal) -> None:
+    def _leave_out_others(self, portal: PortalState) -> PortalState:
         """A task of another order's ledger is not to be taken for this one's because it has the same title."""
         ours = {order.id for order in self._orders}
         owners = self._tools.store.owners([task.id for tasks in portal.titled.values() for task in tasks])
-        for order_id, tasks in portal.titled.items():
-            portal.titled[order_id] = [task for task in tasks if owners.get(task.id, order_id) in ours]
+        titled = {
+            order_id: [task for task in tasks if owners.get(task.id, order_id) in ours]
+            for order_id, tasks in portal.titled.items()
+        }
+        return replace(portal, titled=titled)
 
-    def _find_lost(self, portal: Portal, lost: Sequence[LedgerTask]) -> dict[str, Task]:
+    def _find_lost(self, portal: PortalState, lost: Sequence[LedgerTask]) -> dict[str, Task]:
         return find_lost(portal, lost, self._tools.store.our_tasks(portal.found_ids()))
 
-    def _wait_for_lost(self, portal: Portal, questions: Questions, lost: Sequence[LedgerTask]) -> bool:
+    def _wait_for_lost(self, portal: PortalState, questions: Questions, lost: Sequence[LedgerTask]) -> bool:
         """An earlier send was cut: the portal may still be making its tasks. Whether it cannot be any more."""
         keys = [key for line in lost for key in line.keys]
 
         def look() -> bool:
-            portal_state.look_up(self._tools.client, portal, keys, questions.titles)
+            nonlocal portal
+            portal = portal_state.look_up(self._tools.client, portal, keys, questions.titles)
             return len(self._find_lost(portal, lost)) == len(lost)
 
         since = latest([line.writing_since for line in lost])
@@ -289,7 +292,7 @@ class _Run:
             return True
         return self._tools.pace.look_until(since, look, self._rules.zone, at_most_s=self._rules.retry_s)
 
-    def _check_owner(self, portal: Portal) -> None:
+    def _check_owner(self, portal: PortalState) -> None:
         if portal.owner.admin:
             return
         if not self._rules.non_admin:
@@ -302,7 +305,7 @@ class _Run:
             )
         self._warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
 
-    def _notice_restore(self, portal: Portal) -> None:
+    def _notice_restore(self, portal: PortalState) -> None:
         """Trust the portal more than a ledger older than the tasks made with it, and than a wrong clock; say so."""
         tools = self._tools
         store, now = tools.store, tools.pace.clock()
@@ -333,18 +336,19 @@ class _Run:
     # drafting
 
     def _draft(
-        self, company: Company, portal: Portal, questions: Questions, items: Sequence[Item]
-    ) -> tuple[Drafter, list[Draft]]:
+        self, company: Company, portal: PortalState, questions: Questions, items: Sequence[Item]
+    ) -> tuple[PortalState, Drafter, list[Draft]]:
         drafter = self._drafter(company, portal, items)
         drafts = drafter.draft(items)
         last = max((draft.end.date() for draft in drafts if draft.choice and draft.end), default=portal.absences_until)
         if last > portal.absences_until and not (portal.missing_scopes or portal.absences_problem):
-            portal_state.read_more_absences(self._tools.client, portal, questions, last + timedelta(days=31))
+            until = last + timedelta(days=31)
+            portal = portal_state.read_more_absences(self._tools.client, portal, questions, until)
             drafter = self._drafter(company, portal, items)
             drafts = drafter.draft(items)
-        return drafter, drafts
+        return portal, drafter, drafts
 
-    def _drafter(self, company: Company, portal: Portal, items: Sequence[Item]) -> Drafter:
+    def _drafter(self, company: Company, portal: PortalState, items: Sequence[Item]) -> Drafter:
         store = self._tools.store
         calendar = self._calendar(company, portal)
         return Drafter(
@@ -360,7 +364,7 @@ class _Run:
             attached=store.task_files([item.key for item in items]),
         )
 
-    def _calendar(self, company: Company, portal: Portal) -> WorkCalendar:
+    def _calendar(self, company: Company, portal: PortalState) -> WorkCalendar:
         calendar, warnings = working_hours(company, self._rules)
         for warning in (*warnings, *not_known(company, portal)):
             if warning not in self._warnings:
@@ -370,7 +374,7 @@ class _Run:
     # writing
 
     def _write(
-        self, company: Company, portal: Portal, titles: Sequence[TitleQuestion], drafts: Sequence[Draft]
+        self, company: Company, portal: PortalState, titles: Sequence[TitleQuestion], drafts: Sequence[Draft]
     ) -> None:
         tools = self._tools
         now = tools.pace.clock()
@@ -378,8 +382,8 @@ class _Run:
             tools.store.save_order(order.id, order.number, now)
         writer = Writer(tools.client, tools.store, portal, self._rules, tools.pace, titles)
         self._warnings += writer.write(drafts)
-        if portal.places != company.places:
-            tools.directory.remember_places(portal.places)
+        if writer.portal.places != company.places:
+            tools.directory.remember_places(writer.portal.places)
 
     # reporting
 
@@ -388,7 +392,7 @@ class _Run:
         order: onec_order.Order,
         drafter: Drafter,
         drafts: Sequence[Draft],
-        portal: Portal,
+        portal: PortalState,
         ledger: Mapping[str, LedgerTask],
     ) -> OrderResult:
         mine = [draft for draft in drafts if draft.item.order is order]
@@ -436,7 +440,7 @@ class _Run:
         )
 
 
-def _as_answered(company: Company, portal: Portal, workers: Sequence[int]) -> Company:
+def _as_answered(company: Company, portal: PortalState, workers: Sequence[int]) -> Company:
     """Who was dismissed or moved since the people were cached; of others than the workers the work is not known."""
     staff = company.staff
     asked = set(workers)
@@ -474,7 +478,7 @@ def _with_deadline_as_sent(line: LedgerTask, task: Task | None) -> LedgerTask:
 
 
 def _removed_lines(
-    order: onec_order.Order, drafts: Sequence[Draft], portal: Portal, ledger: Mapping[str, LedgerTask]
+    order: onec_order.Order, drafts: Sequence[Draft], portal: PortalState, ledger: Mapping[str, LedgerTask]
 ) -> list[TaskResult]:
     """Tasks of lines that the order no longer has: left alone, and said so.
 

@@ -113,13 +113,7 @@ def _home(person: Person, homes: Sequence[int]) -> int | None:
 def _questions(tools: Tools, rules: Rules, company: Company, people: Sequence[Person]) -> Questions:
     counts = tools.directory.open_counts()
     return Questions(
-        keys=[],
-        task_ids=[],
-        titles=[],
-        people=[],
-        surnames=[],
         workers=sorted(person.id for person in people),
-        file_names=[],
         expected_open=company.open_total or sum(counts.get(one.id, UNKNOWN_PERSON_TASKS) for one in people),
         today=tools.pace.clock().astimezone(rules.zone).date(),
         zone=rules.zone,
