@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.apply import Pace
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.report import OrderResult
-from b24tools.assignment.tools import Tools
+from b24tools.assignment.tools import Pace, Tools
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import Directory, Names
 from b24tools.bitrix24.rate_limit import Throttle

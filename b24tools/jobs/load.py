@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from b24tools.assignment import portal_state
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, Questions
-from b24tools.assignment.staffing import not_known, working_hours
+from b24tools.assignment.staffing import not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
-from b24tools.assignment.workers import workload_of
 from b24tools.bitrix24.org_cache import Company
 from b24tools.core import errors
 from b24tools.core.i18n import _

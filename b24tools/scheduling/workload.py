@@ -139,10 +139,6 @@ class Workload:
             if task.responsible_id in self._tasks:
                 self._tasks[task.responsible_id].append(task)
 
-    def offer(self, worker_id: int, length_s: int, not_before: datetime | None = None) -> Candidate:
-        """When this person could do the work. Raises KeyError for one who is not a worker."""
-        return self._lane(worker_id).offer(length_s, self._earliest(not_before))[1]
-
     def choose(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
         """Give the work to whoever of them finishes it first.
 
@@ -180,7 +176,7 @@ class Workload:
         return end, lane.move(ignore_task, (start, end), length_s)
 
     def load(self, worker_id: int, days: int) -> PersonLoad:
-        """The person's open work and the next `days` days, today the first. Raises KeyError as `offer`."""
+        """The person's open work and the next `days` days, today the first. Raises KeyError as `choose`."""
         return self._lane(worker_id).load(days)
 
     def rest_ends(self, worker_id: int, length_s: int, not_before: datetime | None = None) -> datetime:

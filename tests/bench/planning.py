@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.assignment.matching import items_of
 from b24tools.assignment.plan import Item, Rules
-from b24tools.assignment.planner import Drafter
+from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState
 from b24tools.bitrix24.org_cache import Places
 from b24tools.bitrix24.portal_time import PortalClock
@@ -100,12 +100,12 @@ def draft(staff: Staff, portal: PortalState, lines: Sequence[Item]) -> float:
     """The processor's seconds that planning takes: nothing is waited for, so other programs do not count."""
     calendar = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
     started = time.process_time()
-    drafter = Drafter(
+    planner = Planner(
         RULES, staff, portal, calendar, NOW, found={}, others={}, our_tasks=(), last_assigned={}, attached={}
     )
-    drafts = drafter.draft(lines)
+    plans = planner.build_plans(lines)
     spent = time.process_time() - started
-    assert len(drafts) == ORDERS * LINES and all(one.error is None for one in drafts)
+    assert len(plans) == ORDERS * LINES and all(plan.error is None for plan in plans)
     return spent
 
 
