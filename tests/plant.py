@@ -19,6 +19,7 @@ from b24tools.bitrix24.rate_limit import Throttle
 from b24tools.core import locks
 from b24tools.jobs import assign as jobs_assign
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
 from b24tools.store.database import open_copy, open_store
@@ -103,7 +104,7 @@ class Works:
 
     def tasks_of(self, order: onec_order.Order) -> dict[str, list[int]]:
         """The ids of the tasks on the portal, by key, for every line of the order."""
-        found: dict[str, list[int]] = {key: [] for key in onec_order.line_keys(order)}
+        found: dict[str, list[int]] = {key: [] for key in task_fields.line_keys(order)}
         for task in self.portal.tasks:
             if task.xml_id in found:
                 found[task.xml_id].append(task.id)

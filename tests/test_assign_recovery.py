@@ -17,6 +17,7 @@ from b24tools.assignment.recovery import (
     WriteState,
     decide,
     format_table,
+    is_under_way,
 )
 from b24tools.core.models import Status, Task
 from b24tools.store.database import LedgerTask
@@ -137,13 +138,13 @@ CASES: dict[str, tuple[LedgerTask | None, Task | None, dict[str, bool], WriteSta
         WriteState.CHANGING,
         Shown.ITS_VALUES,
     ),
-    "being put off": (under_way(), TASK, {"by_status": True}, WriteState.CHANGING, Shown.UNDER_WAY),
-    "put off": (
-        row(writing_since=NOW - timedelta(seconds=EXECUTES_S + 1)),
-        TASK,
-        {"by_status": True},
-        WriteState.CHANGING,
-        Shown.ITS_TASK,
+    "being put off": (under_way(), TASK, {"under_way": True}, WriteState.CHANGING, Shown.UNDER_WAY),
+    "perhaps being made": (
+        row("writing", task_id=None, writing_since=NOW),
+        None,
+        {"under_way": True},
+        WriteState.ADDING,
+        Shown.UNDER_WAY,
     ),
     "done": (row(), TASK, {}, WriteState.DONE, Shown.ITS_TASK),
     "deleted": (row(), None, {}, WriteState.DONE, Shown.NOTHING),
@@ -156,4 +157,11 @@ CASES: dict[str, tuple[LedgerTask | None, Task | None, dict[str, bool], WriteSta
 def test_a_line_is_found_in_the_table(name: str) -> None:
     """By its row in the ledger and the task that the portal shows."""
     known, task, how, state, shown = CASES[name]
-    assert decide(known, task, NOW, **how) is TABLE[state][shown]
+    assert decide(known, task, **how) is TABLE[state][shown]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, True), (EXECUTES_S, True), (EXECUTES_S + 1, False)])
+def test_a_request_may_be_under_way_for_a_minute(seconds: int, expected: bool) -> None:
+    """Then the portal has cut it."""
+    assert expected is is_under_way(row(writing_since=NOW), NOW + timedelta(seconds=seconds))
+    assert not is_under_way(row(), NOW)

@@ -233,11 +233,11 @@ def test_a_pinned_person_gets_the_work_whoever_finishes_first() -> None:
 
 def test_somebody_away_for_years_is_listed_but_never_chosen() -> None:
     """With a note, after the others; alone nobody can."""
-    away = Worker(1, "Away", absences=((at("20T00:00"), at("2099-01-01T00:00")),), note="temporary")
+    away = Worker(1, "Away", absences=((at("20T00:00"), at("2099-01-01T00:00")),))
     workload = Workload(CALENDAR, at("08:00"), [away, Worker(2, "Here")], [task(1, 2, 100)], STEP)
     choice = workload.choose([1, 2], HOUR)
     assert (choice.responsible_id, choice.reason) == (2, "only")
-    note = "temporary; no working time in the next six years"
+    note = "no working time in the next six years"
     assert Candidate(1, "Away", None, None, None, 0, away.absences, note=note) == choice.candidates[1]
     for refused in (
         lambda: workload.choose([1], HOUR),

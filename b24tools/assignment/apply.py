@@ -16,7 +16,7 @@ from b24tools.assignment import portal_state, recovery
 from b24tools.assignment.ledger import Ledger, row_sent
 from b24tools.assignment.plan import ADD, COMPLETE, DEFER, UPDATE, PlannedTask, Rules
 from b24tools.assignment.portal_state import PortalState, TitleQuestion
-from b24tools.assignment.recovery import Shown, Todo, WriteState
+from b24tools.assignment.recovery import Todo
 from b24tools.assignment.second_tasks import choose_spares, note_deleted, note_not_deleted
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.workspace import Workspace
@@ -237,15 +237,17 @@ class Writer:
             self._ledger.save_answers()
             self._attach_missing([line for line in lost if line.plan.task], since)
             missing = [line for line in lost if line.plan.task is None]
-            step = recovery.TABLE[WriteState.ADDING][Shown.NOTHING if is_settled else Shown.UNDER_WAY]
-            if step.todo is Todo.ADD:
-                self._ledger.repeated |= {line.key: line for line in lost}
-                writes = [write for write in self._build(missing) if write.verb == ADD]
-                for chunk in _chunks(writes):
-                    self._send(chunk, is_repeat=True)
-            else:
-                for line in missing:
+            again = []
+            for line in missing:
+                step = recovery.decide(row_sent(line.plan, since), None, under_way=not is_settled)
+                if step.todo is Todo.ADD:
+                    again.append(line)
+                else:
                     line.fail(recovery.may_still_run())
+            if is_settled:
+                self._ledger.repeated |= {line.key: line for line in lost}
+            for chunk in _chunks([write for write in self._build(again) if write.verb == ADD]):
+                self._send(chunk, is_repeat=True)
         except errors.PortalError as error:
             for line in lost:
                 if line.plan.task is None and line.plan.error is None:

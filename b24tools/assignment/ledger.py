@@ -47,7 +47,7 @@ class Ledger:
             self._store.save_decisions((decision_of(plan, now) for plan in adds), self._settled(adds))
 
     def _settled(self, plans: Iterable[PlannedTask]) -> set[str]:
-        """The keys of lines of which no earlier send can have made a task that is still to turn up."""
+        """The keys of lines whose earlier writes are all accounted for: no task of them is still to turn up."""
         return {plan.item.key for plan in plans if plan.item.key not in self.repeated and not _unanswered_since(plan)}
 
     def note_sending(self, writes: Sequence[Write], retry_s: float) -> datetime:
@@ -98,21 +98,21 @@ class Ledger:
     # answers
 
     def take(self, line: Line, *, is_put_off: bool = False) -> None:
-        """The line is as its plan has it now; saved with the next answers."""
+        """Take the line as its plan has it now; it is saved with the next answers."""
         now = self._pace.clock()
         self._rows.append(_put_off(line.plan, now) if is_put_off else _row(line.plan, "done", now))
 
     def take_files(self, marks: Iterable[Mark]) -> None:
-        """These files hang on their tasks; saved with the next answers."""
+        """Take it that these files hang on their tasks; it is saved with the next answers."""
         self._attached += marks
 
     def take_refusal(self, line: Line) -> None:
-        """The task was not made: the line is only planned again."""
+        """Take it that the task was not made: the line is only planned again."""
         self._rows.append(_row(line.plan, "planned", self._pace.clock()))
         self._store.forget_decisions(self._settled([line.plan]))
 
     def take_lost(self, line: Line, task: Task) -> None:
-        """The line's task is what one of its unanswered requests made: that one has made no other."""
+        """Take the line's task for what one of its unanswered requests made: that one has made no other."""
         self.take(line)
         self._store.pay_lost_write(line.key, task.created_at)
 

@@ -21,12 +21,12 @@ from b24tools.store.decisions import Decision
 ADD, UPDATE, KEEP, COMPLETE, DEFER = "add", "update", "keep", "complete", "defer"
 OUTCOMES = {ADD: "created", UPDATE: "updated", COMPLETE: report.COMPLETED, DEFER: "updated"}
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
-MOST_CANDIDATES = 20  # the best ones are kept for `why`: a department of hundreds would fill the database
+MOST_CANDIDATES = 20  # the best ones are saved for `why`: a department of hundreds would fill the database
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that assignment obeys. `fallback_user`: who gets what nobody else can do.
+    """The settings that assignment obeys. `fallback_user`: who gets work that has no other taker.
 
     `country`: whose production calendar counts; `own`: the days of calendar.json, which count above it.
     """
@@ -53,10 +53,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Item:
-    """One line of an order, with its key, its title and what the ledger knows of it.
+    """One line of an order, with its key, its title, what the ledger knows of it and the task that was found.
 
-    Its task may also carry one of `other_keys`, or of `old_keys`, which version 0.1 wrote. `compare`: the portal knows
-    more of it than the ledger.
+    Its task may also carry one of `other_keys`, or of `old_keys`, which version 0.1 wrote. `others`: what else carries
+    a key of the line. `compare`: the portal knows more of it than the ledger.
     """
 
     order: onec_order.Order
@@ -68,6 +68,8 @@ class Item:
     other_keys: tuple[str, ...] = ()
     old_keys: tuple[str, ...] = ()
     compare: bool = False
+    task: Task | None = None
+    others: tuple[Task, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.core.org_structure import Match, Staff, matches_person
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.workload import Choice, remaining_s
@@ -42,8 +43,8 @@ from b24tools.scheduling.workload import Choice, remaining_s
 class Planner:
     """Plans all orders of a run together: what one line gets, the next one sees taken.
 
-    `found`: the task of each line, by its key; `others`: what else carries a key of it. `our_tasks`, `last_assigned`
-    and `attached`: what the ledger has of them. `under_way`: lines whose task the portal may still be making.
+    `our_tasks`, `last_assigned`, `attached`: what the ledger has of them. `under_way`: lines whose task the portal may
+    still be making.
     """
 
     rules: Rules
@@ -51,16 +52,13 @@ class Planner:
     portal: PortalState
     calendar: WorkCalendar
     now: datetime
-    found: Mapping[str, Task]
-    others: Mapping[str, Sequence[Task]]
     our_tasks: Iterable[int]
     last_assigned: Mapping[int, datetime]
     attached: Mapping[tuple[str, str, str], str]
     under_way: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        # what is known by id or key is not free to be adopted by title
-        self._taken = {task.id for tasks in (self.found.values(), *self.others.values()) for task in tasks}
+        self._taken: set[int] = set()
         self._people = {**self.staff.people, **self.portal.people}
         self._workload = workload_of(
             self._people.values(),
@@ -74,6 +72,8 @@ class Planner:
 
     def build_plans(self, items: Sequence[Item]) -> list[PlannedTask]:
         """Plan every line, in the order in which work is given out."""
+        # what is known by id or key is not free to be adopted by title
+        self._taken = {task.id for item in items for task in (item.task, *item.others) if task}
         plans: dict[str, PlannedTask] = {}
         for _order_id, lines in groupby(items, key=lambda item: item.order.id):
             plans |= self._plan_order(list(lines))
@@ -109,7 +109,7 @@ class Planner:
             not_before=not_before,
             after=after,
         )
-        task = self.found.get(item.key) or self._by_title(item)
+        task = item.task or self._by_title(item)
         if task is not None:
             return self._plan_existing(plan, task)
         if item.order.cancelled:
@@ -118,7 +118,9 @@ class Planner:
             plan = plan.warn(_("the order is finished and has no task for this line: nothing to complete"))
         else:
             plan = self._plan_new(plan, match)
-        return replace(plan, error=plan.error or may_still_run()) if item.key in self.under_way else plan
+        if recovery.decide(item.known, None, under_way=item.key in self.under_way).todo is Todo.LEAVE:
+            plan = replace(plan, error=plan.error or may_still_run())
+        return plan
 
     def _not_before(self, item: Item, before: Sequence[PlannedTask]) -> tuple[datetime | None, PlannedTask | None]:
         """When the work may begin at the earliest, and for which operation it waits."""
@@ -165,7 +167,7 @@ class Planner:
     def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
         """What may be promised of the order whose plans these are.
 
-        None where nothing is left to do, or where a line has failed: then nobody can say.
+        None where nothing is left to do, or where a line has failed: then it cannot be known.
         """
         ends = {plan.item.key: until for plan in plans if (until := self.ends(plan))}
         if not ends or any(plan.error for plan in plans):
@@ -204,12 +206,17 @@ class Planner:
         item = plan.item
         order, known = item.order, item.known
         self._taken.add(task.id)
-        by_status = not order.done and (order.cancelled or bool(known and known.sent_values.get("cancelled")))
-        step = recovery.decide(known, task, self.now, compare=item.compare, by_status=by_status)
+        is_status_changing = (
+            known is not None
+            and not order.done
+            and (order.cancelled or known.sent_values.get("cancelled", False))
+            and recovery.is_under_way(known, self.now)
+        )
+        step = recovery.decide(known, task, compare=item.compare, under_way=is_status_changing)
         plan = replace(
             plan,
             task=task,
-            others=tuple(self.others.get(item.key, ())),
+            others=item.others,
             is_trusted=step.todo is Todo.CHANGE,
             waits=step.waits,
             responsible=(task.responsible_id, self._name_of(task)),
@@ -257,14 +264,14 @@ class Planner:
                 )
         if adopts:
             plan = replace(plan, action=UPDATE, adopts=True, fields={"XML_ID": item.key})
-            if not onec_order.read_description(task.description):  # made by another system, which knew no keys
+            if not task_fields.read_description(task.description):  # made by another system, which knew no keys
                 return plan
         plan = self._with_changes(plan, task, changed, sent_s)
         attach = [file for file in order.files if not (plan.is_trusted and self._is_attached(item, file))]
         return self._warn_of_differences(replace(plan, attach=tuple(attach)), task, sent_s)
 
     def _warn_of_differences(self, plan: PlannedTask, task: Task, sent_s: int | None) -> PlannedTask:
-        """Say whatever of the order is neither on the task nor written, though nothing tells who wants it so."""
+        """Say whatever of the order is neither on the task nor written, though it cannot be known who wants it so."""
         if plan.is_trusted:
             if "TIME_ESTIMATE" not in plan.fields and task.estimate_s and task.estimate_s != sent_s:
                 return plan.warn(_("the estimate of task {id} was changed on the portal: it was left"), id=task.id)
@@ -297,20 +304,20 @@ class Planner:
             before["minutes"] = UNKNOWN
         if auditor_id and plan.auditor_id is None:
             before["manager"] = UNKNOWN
-        expected = onec_order.description(order, line, self.rules.show_sum)
-        described = onec_order.read_description(task.description)
+        expected = task_fields.description(order, line, self.rules.show_sum)
+        described = task_fields.read_description(task.description)
         if described is not None:
-            now = onec_order.read_description(expected) or {}
+            now = task_fields.read_description(expected) or {}
             names = ("customer", "amount", "wanted")
             before |= {name: UNKNOWN for name in names if described.get(name) != now.get(name)}
-        elif not onec_order.is_within(expected, task.description):
+        elif not task_fields.is_within(expected, task.description):
             plan = plan.warn(
                 _("somebody has edited the description of task {id}: it does not say what the order does"), id=task.id
             )
         return replace(plan, before=before)
 
     def _put_off(self, plan: PlannedTask, task: Task) -> PlannedTask:
-        """The order is cancelled: a task that nobody has begun frees its person's time."""
+        """The order is cancelled: a task that is not begun frees its person's time."""
         if recovery.is_unbegun(task):
             return replace(plan, action=DEFER)
         if task.is_open and task.status != Status.DEFERRED:
@@ -330,11 +337,13 @@ class Planner:
             fields["TIME_ESTIMATE"] = plan.ordered_s
             plan = self._with_end_moved(replace(plan, estimate_s=plan.ordered_s), task, fields)
         if "wanted" in changed:
-            plan = self._with_deadline(plan)
-            fields["DEADLINE"] = self._text(plan.deadline)
+            deadline, is_from_slot = self._deadline(order, plan.end)
+            plan = self._warn_of_passed_date(plan) if is_from_slot else plan
+            plan = replace(plan, deadline=deadline, deadline_from_slot=is_from_slot)
+            fields["DEADLINE"] = self._text(deadline)
         described = {"customer", "wanted", "amount"} if self.rules.show_sum else {"customer", "wanted"}
         if changed & described:
-            fields["DESCRIPTION"] = onec_order.description(order, item.line, self.rules.show_sum)
+            fields["DESCRIPTION"] = task_fields.description(order, item.line, self.rules.show_sum)
         if "department" in changed and self.portal.owner.admin:
             creator = self._creator(order)
             if creator and (creator != task.created_by or "department" in unsure):
@@ -383,15 +392,26 @@ class Planner:
         except NoWorkingTime as error:
             hint = _("Look at the portal's work schedule and the absences.")
             return replace(plan, error=errors.B24ToolsError(str(error), hint))
-        plan = replace(
-            plan,
-            choice=choice,
-            responsible=(choice.responsible_id, self._people[choice.responsible_id].name),
-            start=choice.start,
-            end=choice.finish,
-        )
-        plan = self._with_deadline(plan)
+        deadline, is_from_slot = self._deadline(item.order, choice.finish)
+        plan = self._warn_of_passed_date(plan) if is_from_slot else plan
         creator = self._creator(item.order)
+        auditor_id = self._auditor(item.order)
+        fields: dict[str, Any] = {
+            "TITLE": item.title,
+            "XML_ID": item.key,
+            "CREATED_BY": creator,
+            "RESPONSIBLE_ID": choice.responsible_id,
+            "START_DATE_PLAN": self._text(choice.start),
+            "END_DATE_PLAN": self._text(choice.finish),
+            "DEADLINE": self._text(deadline),
+            "TIME_ESTIMATE": plan.estimate_s,
+            "ALLOW_TIME_TRACKING": "Y",
+            "TASK_CONTROL": "N",
+            "DESCRIPTION": task_fields.description(item.order, item.line, self.rules.show_sum),
+        }
+        if auditor_id:
+            fields["AUDITORS"] = [auditor_id]
+        problem = None
         if creator is None:
             problem = errors.B24ToolsError(
                 _(
@@ -400,24 +420,19 @@ class Planner:
                 ),
                 _("Create the webhook anew as an active administrator, or set B24_FALLBACK_USER."),
             )
-            return replace(plan, error=problem)
-        auditor_id = self._auditor(item.order)
-        fields: dict[str, Any] = {
-            "TITLE": item.title,
-            "XML_ID": item.key,
-            "CREATED_BY": creator,
-            "RESPONSIBLE_ID": choice.responsible_id,
-            "START_DATE_PLAN": self._text(plan.start),
-            "END_DATE_PLAN": self._text(plan.end),
-            "DEADLINE": self._text(plan.deadline),
-            "TIME_ESTIMATE": plan.estimate_s,
-            "ALLOW_TIME_TRACKING": "Y",
-            "TASK_CONTROL": "N",
-            "DESCRIPTION": onec_order.description(item.order, item.line, self.rules.show_sum),
-        }
-        if auditor_id:
-            fields["AUDITORS"] = [auditor_id]
-        return replace(plan, action=ADD, auditor_id=auditor_id, fields=fields)
+        return replace(
+            plan,
+            action=ADD,
+            choice=choice,
+            responsible=(choice.responsible_id, self._people[choice.responsible_id].name),
+            start=choice.start,
+            end=choice.finish,
+            deadline=deadline,
+            deadline_from_slot=is_from_slot,
+            auditor_id=auditor_id,
+            fields=fields,
+            error=problem,
+        )
 
     def _choose(self, plan: PlannedTask, match: Match) -> tuple[PlannedTask, Choice]:
         position = plan.item.line.position
@@ -459,18 +474,18 @@ class Planner:
             )
         return person
 
-    def _with_deadline(self, plan: PlannedTask) -> PlannedTask:
-        """The deadline is the wanted date; if that has passed, or there is none, the end of the plan."""
-        order = plan.item.order
+    def _deadline(self, order: onec_order.Order, slot_end: datetime | None) -> tuple[datetime | None, bool]:
+        """The wanted date; if that has passed, or there is none, the end of the slot. Whether it is the latter."""
         wanted = self._wanted_moment(order)
-        if wanted is not None and wanted > self.now:
-            return replace(plan, deadline=wanted, deadline_from_slot=False)
-        if order.wanted is not None:
-            plan = plan.warn(
-                _("the wanted date {date} has passed: the deadline is the end of the plan"),
-                date=order.wanted.strftime("%d.%m.%Y"),
-            )
-        return replace(plan, deadline=plan.end, deadline_from_slot=True)
+        return (wanted, False) if wanted is not None and wanted > self.now else (slot_end, True)
+
+    def _warn_of_passed_date(self, plan: PlannedTask) -> PlannedTask:
+        wanted = plan.item.order.wanted
+        if wanted is None:
+            return plan
+        return plan.warn(
+            _("the wanted date {date} has passed: the deadline is the end of the plan"), date=f"{wanted:%d.%m.%Y}"
+        )
 
     def _wanted_moment(self, order: onec_order.Order) -> datetime | None:
         """The wanted moment; of a bare date the end of that working day, or of the last one before."""
@@ -515,7 +530,7 @@ class Planner:
 
 
 def _is_held_up(plan: PlannedTask) -> bool:
-    """Whether its task, begun by nobody, has to wait for the operation before it, whatever the plan says."""
+    """Whether its task, not begun yet, has to wait for the operation before it, whatever the plan says."""
     if plan.after is None or plan.not_before is None or plan.task is None:
         return False
     return plan.task.status != Status.IN_PROGRESS and (plan.start is None or plan.start < plan.not_before)

@@ -92,7 +92,7 @@ class PortalState:
         return self.clock.zone
 
     def read_task(self, row: Row) -> Task:
-        """A task from its row. The first row that the portal shows tells which zone is in force."""
+        """A task from its row. The first row that the portal shows decides which zone is in force."""
         return queries.read_task(row, self.clock.see([row]))
 
     def found_ids(self) -> list[int]:

@@ -161,17 +161,18 @@ def state_of(row: LedgerTask | None) -> WriteState:
     return WriteState.ADDING if row.state == "writing" else WriteState.PLANNED
 
 
-def decide(
-    row: LedgerTask | None, task: Task | None, now: datetime, *, compare: bool = False, by_status: bool = False
-) -> Step:
+def decide(row: LedgerTask | None, task: Task | None, *, compare: bool = False, under_way: bool = False) -> Step:
     """Look up what is to be done about a line whose task is shown as `task`.
 
-    `compare`: the portal knows more of it than the ledger. `by_status`: it depends on the task's status.
+    `compare`: the portal knows more of it than the ledger. `under_way`: the portal may still be at work on a request
+    whose effect cannot be seen from the task.
     """
     state = state_of(row)
-    if row is None or task is None:
-        shown = Shown.NOTHING if task is None else Shown.OTHER_TASK
-    elif by_status and is_under_way(row, now):
+    if task is None:
+        shown = Shown.UNDER_WAY if under_way else Shown.NOTHING
+    elif row is None:
+        shown = Shown.OTHER_TASK
+    elif under_way:
         state, shown = WriteState.CHANGING, Shown.UNDER_WAY
     elif compare or not _is_meant(row, task):
         shown = Shown.OTHER_TASK
@@ -184,7 +185,7 @@ def decide(
 
 def is_under_way(row: LedgerTask, now: datetime) -> bool:
     """Whether the portal may still be at work on the row's last request."""
-    return row.writing_since is not None and now < row.writing_since + timedelta(seconds=EXECUTES_S)
+    return row.writing_since is not None and now <= row.writing_since + timedelta(seconds=EXECUTES_S)
 
 
 def _is_meant(row: LedgerTask, task: Task) -> bool:
@@ -194,7 +195,7 @@ def _is_meant(row: LedgerTask, task: Task) -> bool:
 
 
 def _shows_all(task: Task, fields: dict[str, Any]) -> bool:
-    """Whether the task shows all values of an update; of one that is not noted nobody knows."""
+    """Whether the task shows all values of an update; of an update that is not noted it cannot be known."""
     shown: dict[str, object] = {
         "TITLE": task.title,
         "TIME_ESTIMATE": task.estimate_s,

@@ -41,7 +41,7 @@ def choose_spares(client: Client, store: Store, portal: PortalState, lines: Sequ
 
 
 def _read_without_history(client: Client, portal: PortalState, tasks: Sequence[Task]) -> set[int]:
-    """Read which of the tasks have a history that tells nothing but that the webhook's owner made them."""
+    """Read which of the tasks have a history that shows nothing but that the webhook's owner made them."""
     batch = client.new_batch()
     histories = [(task, batch.add(queries.task_history(task.id, portal.zone))) for task in tasks]
     with suppress(errors.PortalError):  # then each history has it

@@ -10,7 +10,7 @@ from b24tools.assignment.portal_state import PortalState
 from b24tools.bitrix24.org_cache import Company
 from b24tools.core.i18n import _
 from b24tools.core.models import Person
-from b24tools.onec.order import KEY_PREFIX
+from b24tools.onec.task_fields import KEY_PREFIX
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
@@ -24,7 +24,7 @@ def working_hours(company: Company, rules: Rules) -> tuple[WorkCalendar, list[st
 
 
 def not_known(company: Company, portal: PortalState) -> list[str]:
-    """What the portal did not tell about hours and absences, and so is not counted; what is doubtful about times."""
+    """What the portal did not say about hours and absences, and so is not counted; what is doubtful about times."""
     warnings = [*([portal.clock.warning] if portal.clock.warning else []), *portal.doubts]
     if portal.absences_problem:
         warnings.append(_("the absences are not known: {reason}").format(reason=portal.absences_problem))
@@ -50,7 +50,7 @@ def workload_of(
     last_assigned: Mapping[int, datetime],
     step_s: int,
 ) -> Workload:
-    """Who has what to do as of `now`; `our_tasks` are the ids whose plans are slots to be kept free."""
+    """Lay the open work on people's timelines as of `now`; `our_tasks` are the ids whose plans are slots of ours."""
     ours = set(our_tasks)
     tasks = [
         OpenTask(
@@ -76,7 +76,7 @@ def workload_of(
 
 
 def unchecked_years(plans: Iterable[PlannedTask], rules: Rules) -> Sequence[str]:
-    """A warning for each year that what is to be written reaches into, and whose days off nobody has checked."""
+    """A warning for each year that what is to be written reaches into, and whose days off are not checked."""
     if rules.country == NONE:
         return []
     years: set[int] = set()

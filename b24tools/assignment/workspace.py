@@ -19,6 +19,7 @@ from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.store.database import LedgerFile
 
 NAME_TAKEN = "DISK_OBJ_22000"
@@ -151,7 +152,7 @@ class Workspace:
         failed: dict[str, errors.PortalError] = {}
         for number, (mark, (order, file)) in enumerate(wanted.items()):
             self._pace.progress("files", number, len(wanted))
-            stored = known[mark].stored_name if mark in known else onec_order.stored_name(order.number, file)
+            stored = known[mark].stored_name if mark in known else task_fields.stored_name(order.number, file)
             try:
                 if order.id not in failed:
                     self._ids[mark] = file_id = self._stored.get(stored) or self._upload_one(stored, file)
@@ -193,7 +194,7 @@ class Workspace:
             order = line.plan.item.order
             if known := uploaded.get((order.id, file.name, file.sha256)):
                 return bool({known.file_id, known.stored_name} & there[task_id])
-            return onec_order.stored_name(order.number, file) in there[task_id]
+            return task_fields.stored_name(order.number, file) in there[task_id]
 
         def look() -> bool:
             there.update(self._attached_to(list(waiting)))

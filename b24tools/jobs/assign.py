@@ -23,7 +23,7 @@ from b24tools.assignment.plan import (
 )
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, TitleQuestion
-from b24tools.assignment.recovery import CLOCKS_APART, Shown, Todo, WriteState, find_lost, latest
+from b24tools.assignment.recovery import CLOCKS_APART, Todo, WriteState, find_lost, latest
 from b24tools.assignment.report import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
@@ -36,6 +36,7 @@ from b24tools.core.i18n import _
 from b24tools.core.models import Task
 from b24tools.core.org_structure import Staff, nearest_name, same_name
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.store.database import LedgerTask
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what a stamp from the future counts as
@@ -111,22 +112,18 @@ class _Run:
             portal = replace(portal, people={**portal.people, **{person.id: person for person in owner}})
         self._notice_restore(portal)
         items = items_of(self._orders, rows, self._compare)  # the rows have learned of tasks since
-        found, others = match_tasks(items, rows, portal, self._rules.step_s)
-        items, found, others = settle_keys(items, found, others)
-        items = [
-            replace(item, compare=True) if (task := found.get(item.key)) and was_written_elsewhere(item, task) else item
-            for item in items
-        ]
-        if handed_over := _handed_over(items, found, self._rules.step_s, questions.workers, tools.pace.clock()):
+        items = settle_keys(match_tasks(items, rows, portal, self._rules.step_s))
+        items = [replace(item, compare=item.compare or was_written_elsewhere(item)) for item in items]
+        if handed_over := _handed_over(items, self._rules.step_s, questions.workers):
             portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         company = _as_answered(company, portal, questions.workers)
-        planner, plans = self._plan(company, portal, items, found, others, under_way)
+        planner, plans = self._plan(company, portal, items, under_way)
         last = max((plan.end.date() for plan in plans if plan.choice and plan.end), default=portal.absences_until)
         if last > portal.absences_until and not (portal.missing_scopes or portal.absences_problem):
             until = last + timedelta(days=31)
             portal = portal_state.read_more_absences(tools.client, portal, questions, until)
-            planner, plans = self._plan(company, portal, items, found, others, under_way)
+            planner, plans = self._plan(company, portal, items, under_way)
         if company.storage_error is not None and portal.places.folder_id is None:
             plans = [replace(plan, error=company.storage_error) if plan.files else plan for plan in plans]
         if self._dry_run:
@@ -173,7 +170,7 @@ class _Run:
         workers.update(special)
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
-        files = {onec_order.stored_name(order.number, file) for order in self._orders for file in order.files}
+        files = {task_fields.stored_name(order.number, file) for order in self._orders for file in order.files}
         known_files = tools.store.files([order.id for order in self._orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(rows))]
         counts = tools.directory.open_counts()
@@ -209,7 +206,7 @@ class _Run:
                 continue
             sent = latest([row.writing_since for row in _lost(rows) if row.order_id == order.id])
             since = (sent or self._tools.pace.clock()) - CLOCKS_APART
-            part = f": {onec_order.safe_text(order.number).strip()}"
+            part = f": {task_fields.safe_text(order.number).strip()}"
             found[order.id] = TitleQuestion(order.id, part, min(since, order.date) if order.date else since)
         return list(found.values())
 
@@ -235,9 +232,12 @@ class _Run:
             tools.store.remember_host(tools.client.host)
         lost, under_way = _lost(rows), set()
         found = self._find_lost(portal, lost)
-        missing = [row for row in lost if row.key not in found and recovery.is_under_way(row, asked_at)]
-        step = recovery.TABLE[WriteState.ADDING][Shown.UNDER_WAY if missing else Shown.NOTHING]
-        if step.waits and not self._dry_run:
+        steps = [
+            recovery.decide(row, None, under_way=recovery.is_under_way(row, asked_at))
+            for row in lost
+            if row.key not in found
+        ]
+        if any(step.waits for step in steps) and not self._dry_run:
             is_settled = self._wait_for_lost(portal, questions, lost)
             portal, questions = self._read_once(questions)
             found = self._find_lost(portal, lost)
@@ -316,7 +316,7 @@ class _Run:
             )
         last = store.last_known_task()
         newer = {task.id: task.xml_id for task in portal.open if task.id > last > 0}
-        newer = {task_id: key for task_id, key in newer.items() if key.startswith(onec_order.KEY_PREFIX)}
+        newer = {task_id: key for task_id, key in newer.items() if key.startswith(task_fields.KEY_PREFIX)}
         known = store.known_keys(newer.values())
         self._was_restored = store.notice_restore(
             now, newer=[task_id for task_id, key in newer.items() if key not in known]
@@ -338,8 +338,6 @@ class _Run:
         company: Company,
         portal: PortalState,
         items: Sequence[Item],
-        found: Mapping[str, Task],
-        others: Mapping[str, Sequence[Task]],
         under_way: Collection[str],
     ) -> tuple[Planner, list[PlannedTask]]:
         store, now = self._tools.store, self._tools.pace.clock()
@@ -351,8 +349,6 @@ class _Run:
             portal,
             calendar,
             now,
-            found=found,
-            others=others,
             our_tasks=store.our_tasks([task.id for task in portal.open]),
             last_assigned=store.last_assigned(now),
             attached=store.task_files([item.key for item in items]),
@@ -432,16 +428,14 @@ def _as_answered(company: Company, portal: PortalState, workers: Sequence[int]) 
     return replace(company, staff=Staff(staff.departments.values(), people, staff.root_id))
 
 
-def _handed_over(
-    items: Sequence[Item], found: Mapping[str, Task], step_s: int, workers: Sequence[int], now: datetime
-) -> list[int]:
+def _handed_over(items: Sequence[Item], step_s: int, workers: Sequence[int]) -> list[int]:
     """Who has a task whose minutes changed without being asked about: people of other departments."""
     people = set()
     for item in items:
-        task = found.get(item.key)
+        task = item.task
         if task is None or not task.is_open or item.order.done or task.responsible_id in workers:
             continue
-        if item.known and recovery.decide(item.known, task, now, compare=item.compare).todo is Todo.CHANGE:
+        if item.known and recovery.decide(item.known, task, compare=item.compare).todo is Todo.CHANGE:
             is_changed = item.known.sent_values.get("onec", {}).get("minutes") != item.line.minutes
         else:
             is_changed = task.estimate_s != rounded(item.line.minutes, step_s)
@@ -476,7 +470,7 @@ def _removed_lines(
     taken = {task.id for plan in plans for task in (plan.task, *plan.others) if task}
     taken |= {row.task_id for row in known.values() if row.task_id}
     for task in portal.titled.get(order.id, ()):
-        if task.xml_id.startswith(f"{onec_order.KEY_PREFIX}{order.id}:") and task.id not in taken:
+        if task.xml_id.startswith(f"{task_fields.KEY_PREFIX}{order.id}:") and task.id not in taken:
             tasks.append((task.title.rpartition(":")[0] or task.title, task))
     return [
         TaskResult(

@@ -41,7 +41,7 @@ class Shift:
     """Hours of work that begin on each of `weekdays` (1 = Monday … 7), on the wall clock.
 
     `start_s` and `end_s` are seconds from midnight; an end not after the start is on the next day.
-    The break lies in the middle. `break_s` 0 is no break, None one that nobody stated: an hour, if
+    The break lies in the middle. `break_s` 0 is no break, None one that is not stated: an hour, if
     the stretch of work is over six.
     """
 
@@ -135,7 +135,7 @@ class WorkCalendar:
         return tuple(shift for shift in self.shifts if weekday in shift.weekdays)
 
     def at(self, day: date, second: int) -> int:
-        """A reading of the wall clock as seconds since 1970: the first of a repeated one, of a skipped one the gap's end."""
+        """A reading of the wall clock in seconds since 1970: a repeated one's first, a skipped one's end of the gap."""
         wall = datetime(day.year, day.month, day.day, tzinfo=self.zone) + second * _SECOND
         offset, later_offset = _offset(wall), _offset(wall.replace(fold=1))
         reading = (wall.replace(tzinfo=UTC) - _EPOCH) // _SECOND

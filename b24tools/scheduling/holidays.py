@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from b24tools.scheduling.calendar import DAY_OFF, HOUR_S, DayRule, WorkCalendar
 
 NONE = "none"
-MOVED = DayRule(worked=True)  # a working day whose hours nobody stated
+MOVED = DayRule(worked=True)  # a working day whose hours are not stated
 
 _DAY = timedelta(days=1)
 _SATURDAY = 6

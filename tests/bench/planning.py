@@ -100,9 +100,7 @@ def draft(staff: Staff, portal: PortalState, lines: Sequence[Item]) -> float:
     """The processor's seconds that planning takes: nothing is waited for, so other programs do not count."""
     calendar = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
     started = time.process_time()
-    planner = Planner(
-        RULES, staff, portal, calendar, NOW, found={}, others={}, our_tasks=(), last_assigned={}, attached={}
-    )
+    planner = Planner(RULES, staff, portal, calendar, NOW, our_tasks=(), last_assigned={}, attached={})
     plans = planner.build_plans(lines)
     spent = time.process_time() - started
     assert len(plans) == ORDERS * LINES and all(plan.error is None for plan in plans)
