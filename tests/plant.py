@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.report import OrderResult
-from b24tools.assignment.tools import Pace, Tools
+from b24tools.assignment.tools import RunClock, Tools
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import Directory, Names
 from b24tools.bitrix24.rate_limit import Throttle
@@ -88,14 +88,16 @@ class Works:
         )
         names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
         machine = self.machine_clock or self.clock
-        pace = Pace(machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time)
+        run_clock = RunClock(
+            machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time
+        )
         lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
         with (
             client,
             closing(open_database(database)) as opened,
             closing(Directory(client, self.folder / "cache", names)) as directory,
         ):
-            yield Tools(client, directory, opened, lock, pace)
+            yield Tools(client, directory, opened, lock, run_clock)
 
     def assign(self, *orders: onec_order.Order, dry_run: bool = False, **changes: Any) -> list[OrderResult]:
         """One run of the program with these orders."""

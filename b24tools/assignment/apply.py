@@ -38,10 +38,10 @@ class Writer:
         self.portal = portal
         self._client = tools.client
         self._store = tools.store
-        self._pace = tools.pace
+        self._clock = tools.clock
         self._rules = rules
         self._titles = titles
-        self._ledger = Ledger(tools.store, tools.pace)
+        self._ledger = Ledger(tools.store, tools.clock)
         self._workspace = Workspace(tools, portal, rules, self._ledger)
         self._dropped: dict[str, bool] = {}  # the fields that were sent, and whether the portal dropped them
 
@@ -64,7 +64,7 @@ class Writer:
         for chunk in _chunks(writes):
             self._send(chunk)
             done += len(chunk)
-            self._pace.progress("tasks", done, len(writes))
+            self._clock.progress("tasks", done, len(writes))
         self._approve([line for line in busy if line.plan.action == COMPLETE and line.plan.error is None])
         self._remove_duplicates()
         plans = [line.plan for line in lines]
@@ -81,7 +81,7 @@ class Writer:
             ]
         )
         if since:
-            recovery.look_until(self._pace, since, lambda: False, self._rules.zone)
+            recovery.look_until(self._clock, since, lambda: False, self._rules.zone)
 
     def _build(self, lines: Sequence[Line]) -> list[Write]:
         return build_writes(lines, self.portal.places.group_id, self._workspace.id_of)
@@ -136,7 +136,7 @@ class Writer:
     def _left_at(self, items: Sequence[Item]) -> datetime:
         """When the last request left whose fate is not known; not before that, if nothing says so."""
         sent = recovery.latest([item.error.sent_at for item in items if isinstance(item.error, errors.PortalUncertain)])
-        return self._pace.portal_time(sent) if sent else self._pace.clock()
+        return self._clock.portal_time(sent) if sent else self._clock.now()
 
     def _take(self, write: Write, item: Item) -> None:
         """Read one answer; raises its error."""
@@ -199,7 +199,7 @@ class Writer:
         """Look up the tasks whose `add` was answered with an error: the portal saves the task before chat and files."""
         lines = [write.line for write in writes]
         try:
-            found = self._look_up(lines, self._pace.clock())
+            found = self._look_up(lines, self._clock.now())
         except errors.PortalError:
             for line in lines:  # the ledger has them as sent: the next run looks again
                 line.fail(recovery.may_still_run())
@@ -229,7 +229,7 @@ class Writer:
             return len(found) == len(lost)
 
         try:
-            is_settled = recovery.look_until(self._pace, since, look, self._rules.zone, at_most_s=self._rules.retry_s)
+            is_settled = recovery.look_until(self._clock, since, look, self._rules.zone, at_most_s=self._rules.retry_s)
             for line in lost:
                 if task := found.get(line.key):
                     self._added(line, task)
@@ -336,7 +336,7 @@ class Writer:
         if not self._dropped:
             return []
         dropped = [name for name, is_dropped in self._dropped.items() if is_dropped]
-        self._store.note_dropped(dropped, self._dropped, self._pace.clock())
+        self._store.note_dropped(dropped, self._dropped, self._clock.now())
         if not dropped:
             return []
         return [

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from b24tools.assignment import recovery
 from b24tools.assignment.plan import ADD, DEFER, UPDATE, PlannedTask, decision_of
-from b24tools.assignment.tools import Pace
+from b24tools.assignment.tools import RunClock
 from b24tools.assignment.writes import Line, Mark, Write, mark_of
 from b24tools.core.models import Task
 from b24tools.store.database import LedgerTask, LostWrite, Store
@@ -20,9 +20,9 @@ UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 class Ledger:
     """Notes what is about to be sent before it leaves, and what was answered in one piece."""
 
-    def __init__(self, store: Store, pace: Pace) -> None:
+    def __init__(self, store: Store, clock: RunClock) -> None:
         self._store = store
-        self._pace = pace
+        self._clock = clock
         self._rows: list[LedgerTask] = []  # answered, and not yet saved
         self._attached: list[Mark] = []
         self.repeated: dict[str, Line] = {}  # lines whose lost request was settled, and which may have been sent again
@@ -38,7 +38,7 @@ class Ledger:
                     self._store.save_ledger([replace(known, state="done", task_id=task.id, old_key=_other_key(plan))])
                     self._store.pay_lost_write(known.key, task.created_at)
         adds = [plan for plan in plans if plan.action == ADD and plan.error is None]
-        now = self._pace.clock()
+        now = self._clock.now()
         with self._store.transaction():
             self._store.save_ledger(
                 replace(_row(plan, "planned", now), writing_since=_unanswered_since(plan)) for plan in adds
@@ -52,7 +52,7 @@ class Ledger:
 
     def note_sending(self, writes: Sequence[Write], retry_s: float) -> datetime:
         """Note everything that may be different after a batch, before it leaves; answers the moment."""
-        now = self._pace.clock()
+        now = self._clock.now()
         with self._store.transaction():
             self._store.save_ledger(
                 _under_way(write.line.plan.item.known, write.line.plan)
@@ -99,7 +99,7 @@ class Ledger:
 
     def take(self, line: Line, *, is_put_off: bool = False) -> None:
         """Take the line as its plan has it now; it is saved with the next answers."""
-        now = self._pace.clock()
+        now = self._clock.now()
         self._rows.append(_put_off(line.plan, now) if is_put_off else _row(line.plan, "done", now))
 
     def take_files(self, marks: Iterable[Mark]) -> None:
@@ -108,7 +108,7 @@ class Ledger:
 
     def take_refusal(self, line: Line) -> None:
         """Take it that the task was not made: the line is only planned again."""
-        self._rows.append(_row(line.plan, "planned", self._pace.clock()))
+        self._rows.append(_row(line.plan, "planned", self._clock.now()))
         self._store.forget_decisions(self._settled([line.plan]))
 
     def take_lost(self, line: Line, task: Task) -> None:
@@ -143,7 +143,7 @@ class Ledger:
 
     def note_unwritten(self, plans: Iterable[PlannedTask]) -> None:
         """Learn of tasks that were not known: found by key, adopted, or made by a run that was cut."""
-        now = self._pace.clock()
+        now = self._clock.now()
         for plan in plans:
             known, task = plan.item.known, plan.task
             if (

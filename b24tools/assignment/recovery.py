@@ -9,13 +9,15 @@ from enum import Enum
 from typing import Any
 
 from b24tools.assignment.portal_state import PortalState
-from b24tools.assignment.tools import CLOCK_ERROR, Pace, Progress
+from b24tools.assignment.tools import CLOCK_ERROR, Progress, RunClock
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
 from b24tools.store.database import LedgerTask, LostWrite
 
 __all__ = ["Pace", "Progress"]
+
+Pace = RunClock  # the name by which context.py still asks for it
 
 EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
 CLOCKS_APART = timedelta(hours=1)  # at most, where only this machine's clock is known
@@ -215,27 +217,27 @@ def _shows_all(task: Task, fields: dict[str, Any]) -> bool:
 
 
 def look_until(
-    pace: Pace, since: datetime, look: Callable[[], bool], zone: tzinfo, *, at_most_s: float | None = None
+    clock: RunClock, since: datetime, look: Callable[[], bool], zone: tzinfo, *, at_most_s: float | None = None
 ) -> bool:
     """Look until it is there, or the portal cannot be at work any more on what left at `since`.
 
     Answers whether that is settled now. After `at_most_s` it may not be: then the portal may still make it, and it
     must not be asked for again.
     """
-    now = pace.clock()
+    now = clock.now()
     ends = min(since, now) + timedelta(seconds=EXECUTES_S)
     until = ends if at_most_s is None else min(ends, now + timedelta(seconds=at_most_s))
     pause_s = 1.0
     while not look():
-        left_s = (until - pace.clock()).total_seconds()
+        left_s = (until - clock.now()).total_seconds()
         if left_s <= 0:
             return until >= ends
         if pause_s == 1.0:
             moment = until.astimezone(zone).strftime("%H:%M:%S")
-            pace.say(
+            clock.say(
                 _("an answer was lost; looking until {time} whether the portal made the tasks").format(time=moment)
             )
-        pace.sleep(min(pause_s, left_s))
+        clock.sleep(min(pause_s, left_s))
         pause_s = min(pause_s * 2, 10)
     return True
 

@@ -17,7 +17,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Pace:
+class RunClock:
     """The clock of a run, how to sleep, and whom to keep informed.
 
     `monotonic`: seconds that no change of the machine's clock moves; by default the machine's clock itself.
@@ -31,7 +31,7 @@ class Pace:
     skew: timedelta = field(default=timedelta(), init=False)
     _synced: tuple[datetime, float] | None = field(default=None, init=False)
 
-    def clock(self) -> datetime:
+    def now(self) -> datetime:
         """The moment by the portal's clock, aware UTC in whole seconds; by the machine's until that is known."""
         if self._synced is None:
             return self.machine_clock()
@@ -50,7 +50,7 @@ class Pace:
 
     def portal_time(self, moment: datetime) -> datetime:
         """A moment of this machine's clock by the portal's, not later than now."""
-        return min(moment + self.skew, self.clock())
+        return min(moment + self.skew, self.now())
 
     def _seconds(self) -> float:
         return self.monotonic() if self.monotonic else self.machine_clock().timestamp()
@@ -64,4 +64,4 @@ class Tools:
     directory: Directory
     store: Store
     lock: AbstractContextManager[object]
-    pace: Pace
+    clock: RunClock

@@ -32,7 +32,7 @@ class Workspace:
         self.places = portal.places
         self._client = tools.client
         self._store = tools.store
-        self._pace = tools.pace
+        self._clock = tools.clock
         self._stored = portal.stored
         self._rules = rules
         self._ledger = ledger
@@ -68,7 +68,7 @@ class Workspace:
         try:
             return self._make_project(keys, hint)
         except errors.PortalUncertain as error:
-            found = self._look_for_project(error.sent_at or self._pace.clock())
+            found = self._look_for_project(error.sent_at or self._clock.now())
         return found if found is not None else self._make_project(keys, hint)
 
     def _look_for_project(self, since: datetime) -> int | None:
@@ -80,16 +80,16 @@ class Workspace:
             found = first_id(groups)
             return found is not None
 
-        recovery.look_until(self._pace, since, look, self._rules.zone)
+        recovery.look_until(self._clock, since, look, self._rules.zone)
         return found
 
     def _make_project(self, keys: Sequence[str], hint: str) -> int:
         """Make the project; the ledger knows since when it may be in the making."""
-        self._ledger.note_sent(keys, self._pace.clock())
+        self._ledger.note_sent(keys, self._clock.now())
         try:
             return self._client.ask(queries.create_group(self._rules.group))
         except errors.PortalUncertain as error:  # it may have left long after it was ready to
-            self._ledger.note_sent(keys, error.sent_at or self._pace.clock())
+            self._ledger.note_sent(keys, error.sent_at or self._clock.now())
             raise
         except errors.PortalBusy:
             raise
@@ -151,18 +151,18 @@ class Workspace:
         }
         failed: dict[str, errors.PortalError] = {}
         for number, (mark, (order, file)) in enumerate(wanted.items()):
-            self._pace.progress("files", number, len(wanted))
+            self._clock.progress("files", number, len(wanted))
             stored = known[mark].stored_name if mark in known else task_fields.stored_name(order.number, file)
             try:
                 if order.id not in failed:
                     self._ids[mark] = file_id = self._stored.get(stored) or self._upload_one(stored, file)
                     entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
                     if known.get(mark) != entry:
-                        self._store.save_file(entry, self._pace.clock())
+                        self._store.save_file(entry, self._clock.now())
             except errors.PortalError as error:
                 failed[order.id] = error
         if wanted:
-            self._pace.progress("files", len(wanted), len(wanted))
+            self._clock.progress("files", len(wanted), len(wanted))
         for line in lines:
             if line.plan.files and (problem := failed.get(line.plan.item.order.id)):
                 line.fail(problem)
@@ -208,7 +208,7 @@ class Workspace:
         earlier = [line.plan.item.known.writing_since for line in waiting.values() if line.plan.item.known]
         left_at = recovery.latest([since, *earlier]) or datetime.min.replace(tzinfo=UTC)
         try:
-            recovery.look_until(self._pace, left_at, look, self._rules.zone)
+            recovery.look_until(self._clock, left_at, look, self._rules.zone)
         except errors.PortalError as error:
             _fail(list(waiting.values()), error)
             return

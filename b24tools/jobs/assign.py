@@ -128,11 +128,11 @@ class _Run:
             plans = [replace(plan, error=company.storage_error) if plan.files else plan for plan in plans]
         if self._dry_run:
             lines = [Line(plan) for plan in plans]
-            Workspace(tools, portal, self._rules, Ledger(tools.store, tools.pace)).leave_out_attached(lines)
+            Workspace(tools, portal, self._rules, Ledger(tools.store, tools.clock)).leave_out_attached(lines)
             plans = [line.plan for line in lines]
         else:
             for order in self._orders:
-                tools.store.save_order(order.id, order.number, tools.pace.clock())
+                tools.store.save_order(order.id, order.number, tools.clock.now())
             writer = Writer(tools, portal, self._rules, questions.titles)
             plans, warnings = writer.write(plans)
             self._warnings += warnings
@@ -186,7 +186,7 @@ class _Run:
             workers=sorted(workers),
             file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
             expected_open=expected,
-            today=tools.pace.clock().astimezone(rules.zone).date(),
+            today=tools.clock.now().astimezone(rules.zone).date(),
             zone=rules.zone,
             group=rules.group,
             folder=rules.folder,
@@ -205,7 +205,7 @@ class _Run:
             if order.id in found or (item.known and item.known.task_id):
                 continue
             sent = latest([row.writing_since for row in _lost(rows) if row.order_id == order.id])
-            since = (sent or self._tools.pace.clock()) - CLOCKS_APART
+            since = (sent or self._tools.clock.now()) - CLOCKS_APART
             part = f": {task_fields.safe_text(order.number).strip()}"
             found[order.id] = TitleQuestion(order.id, part, min(since, order.date) if order.date else since)
         return list(found.values())
@@ -218,16 +218,16 @@ class _Run:
         The keys are those of lines whose task the portal may still be making.
         """
         tools = self._tools
-        asked_at = tools.pace.machine_clock()
+        asked_at = tools.clock.machine_clock()
         portal, questions = self._read_once(self._questions(company, items, rows))
-        now = tools.pace.clock()
+        now = tools.clock.now()
         ahead = [row for row in rows.values() if row.writing_since and not clock.known_moment(row.writing_since, now)]
         rows |= {row.key: replace(row, writing_since=LONG_AGO) for row in ahead}
-        if ahead or abs(tools.pace.skew) > CLOCKS_APART / 2:  # the questions were about another time
+        if ahead or abs(tools.clock.skew) > CLOCKS_APART / 2:  # the questions were about another time
             company = replace(company, places=portal.places)
-            asked_at = tools.pace.machine_clock()
+            asked_at = tools.clock.machine_clock()
             portal, questions = self._read_once(self._questions(company, items, rows))
-        asked_at = tools.pace.portal_time(asked_at)
+        asked_at = tools.clock.portal_time(asked_at)
         if not self._dry_run:
             tools.store.remember_host(tools.client.host)
         lost, under_way = _lost(rows), set()
@@ -257,10 +257,10 @@ class _Run:
 
     def _read_once(self, questions: Questions) -> tuple[PortalState, Questions]:
         tools = self._tools
-        asked_at = tools.pace.machine_clock()
+        asked_at = tools.clock.machine_clock()
         portal = portal_state.read_portal(tools.client, questions)
         if portal.server_now is not None:
-            tools.pace.sync(portal.server_now, asked_at)
+            tools.clock.sync(portal.server_now, asked_at)
         if portal.places != questions.places:
             tools.directory.remember_places(portal.places)
             questions = replace(questions, places=portal.places)
@@ -288,7 +288,7 @@ class _Run:
             return len(self._find_lost(portal, lost)) == len(lost)
 
         since = latest([row.writing_since for row in lost]) or LONG_AGO
-        return recovery.look_until(self._tools.pace, since, look, self._rules.zone, at_most_s=self._rules.retry_s)
+        return recovery.look_until(self._tools.clock, since, look, self._rules.zone, at_most_s=self._rules.retry_s)
 
     def _check_owner(self, portal: PortalState) -> None:
         if portal.owner.admin:
@@ -306,11 +306,11 @@ class _Run:
     def _notice_restore(self, portal: PortalState) -> None:
         """Trust the portal more than a ledger older than the tasks made with it, and than a wrong clock; say so."""
         tools = self._tools
-        store, now = tools.store, tools.pace.clock()
-        if abs(tools.pace.skew) > NOTICEABLE_SKEW:
+        store, now = tools.store, tools.clock.now()
+        if abs(tools.clock.skew) > NOTICEABLE_SKEW:
             self._warnings.append(
                 _("this machine's clock shows {machine}, the portal's {portal}: the portal's counts").format(
-                    machine=f"{(now - tools.pace.skew).astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
+                    machine=f"{(now - tools.clock.skew).astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
                     portal=f"{now.astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
                 )
             )
@@ -340,7 +340,7 @@ class _Run:
         items: Sequence[Item],
         under_way: Collection[str],
     ) -> tuple[Planner, list[PlannedTask]]:
-        store, now = self._tools.store, self._tools.pace.clock()
+        store, now = self._tools.store, self._tools.clock.now()
         calendar, warnings = working_hours(company, self._rules)
         self._warnings = list(dict.fromkeys([*self._warnings, *warnings, *not_known(company, portal)]))
         planner = Planner(
@@ -395,7 +395,7 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             noted = COMPLETED if finished else outcome
-            self._tools.store.save_order(order.id, order.number, self._tools.pace.clock(), noted)
+            self._tools.store.save_order(order.id, order.number, self._tools.clock.now(), noted)
         return OrderResult(
             id=order.id,
             number=order.number,

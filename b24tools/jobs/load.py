@@ -60,7 +60,7 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
         people,
         portal,
         calendar,
-        tools.pace.clock(),
+        tools.clock.now(),
         our_tasks=tools.store.our_tasks([task.id for task in portal.open]),
         last_assigned={},
         step_s=rules.step_s,
@@ -114,7 +114,7 @@ def _questions(tools: Tools, rules: Rules, company: Company, people: Sequence[Pe
     return Questions(
         workers=sorted(person.id for person in people),
         expected_open=company.open_total or sum(counts.get(one.id, UNKNOWN_PERSON_TASKS) for one in people),
-        today=tools.pace.clock().astimezone(rules.zone).date(),
+        today=tools.clock.now().astimezone(rules.zone).date(),
         zone=rules.zone,
         group=rules.group,
         folder=rules.folder,
