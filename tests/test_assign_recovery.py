@@ -146,6 +146,8 @@ CASES: dict[str, tuple[LedgerTask | None, Task | None, dict[str, bool], WriteSta
         WriteState.ADDING,
         Shown.UNDER_WAY,
     ),
+    "deleted while being changed": (under_way(), None, {}, WriteState.CHANGING, Shown.NOTHING),
+    "restored while being changed": (under_way(), TASK, {"compare": True}, WriteState.CHANGING, Shown.OTHER_TASK),
     "done": (row(), TASK, {}, WriteState.DONE, Shown.ITS_TASK),
     "deleted": (row(), None, {}, WriteState.DONE, Shown.NOTHING),
     "another task of its key": (row(), replace(TASK, id=8), {}, WriteState.DONE, Shown.OTHER_TASK),
