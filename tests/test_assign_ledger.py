@@ -11,11 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from b24tools.store.orders import Orders
 
 from b24tools.cli import app
 from b24tools.jobs import assign
 from b24tools.sandbox import server
 from b24tools.store import database as store_database
+from b24tools.store import open_store
 from tests.aftermath import assert_sent_again_changes_nothing, first_send, new_works, picture
 from tests.plant import Works, rules
 from tests.test_assign_crash import CASES, prepared, undisturbed, watch_transactions
@@ -47,9 +49,9 @@ def test_a_disk_that_runs_full_ends_in_one_set_of_tasks(pages: int, tmp_path: Pa
     """The database may grow by so many pages, then there is no room; later there is."""
     works = new_works(tmp_path, bare=True)
     with works.tools() as tools:
-        tools.store._db.execute("VACUUM")
-        (count,) = tools.store._db.execute("PRAGMA page_count").fetchone()
-        tools.store._db.execute(f"PRAGMA max_page_count = {count + pages}")
+        tools.store.database.execute("VACUUM")
+        (count,) = tools.store.database.execute("PRAGMA page_count").fetchone()
+        tools.store.database.execute(f"PRAGMA max_page_count = {count + pages}")
         try:
             assign.orders([first_send(number="Ц" * 900)], tools, rules())
         except sqlite3.OperationalError as error:
@@ -91,7 +93,7 @@ def test_a_database_that_becomes_read_only_ends_in_one_set_of_tasks(moment: str,
         def lock_up(*args: object, **kwargs: object) -> object:
             response = handle(*args, **kwargs)  # type: ignore[arg-type]
             if moment == "before the run" or picture(works.portal)["tasks"]:
-                tools.store._db.execute("PRAGMA query_only = ON")
+                tools.store.database.execute("PRAGMA query_only = ON")
             return response
 
         works.portal.handle = lock_up  # type: ignore[method-assign, assignment]
@@ -108,7 +110,7 @@ def test_a_database_that_another_program_holds_is_told_of_with_try_later(
 ) -> None:
     """Exit status 75, one line, nothing written to the portal."""
     database = tmp_path / "data" / "b24tools.db"
-    store_database.open_store(database).close()
+    open_store(database).close()
     monkeypatch.setattr(store_database, "BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -123,13 +125,13 @@ def test_a_full_disk_is_told_of_in_one_line(
 ) -> None:
     """Exit status 1: a person must act."""
     database = tmp_path / "data" / "b24tools.db"
-    store_database.open_store(database).close()
+    open_store(database).close()
 
-    def fail(self: store_database.Store, *args: object) -> None:
+    def fail(self: Orders, *args: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_database.Store, "mark_sent", fail)
+        patch.setattr(Orders, "mark_sent", fail)
         assert 1 == app.main(["assign", "order.json"])
     expected = f"the database {database} cannot be used: database or disk is full. {HINT}\n"
     assert (expected, []) == (capsys.readouterr().err, at_the_door.portal.writes())

@@ -17,7 +17,7 @@ from b24tools.core import errors
 from b24tools.onec import task_fields
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.records import Group
-from b24tools.store import database
+from b24tools.store import read_store
 from tests.aftermath import (
     ESTIMATE,
     FOLDER,
@@ -271,8 +271,8 @@ def test_the_database_of_one_portal_does_not_meet_another(
         assert 0 == app.main(["config", "portal_host", host])
         assert 0 == app.main(["assign", str(file), "--json"])
     assert 3 == len(task_ids(works))
-    with closing(database.open_copy(tmp_path / "data" / "b24tools.db")) as opened:
-        assert opened.setting("portal_host") == host
+    with closing(read_store(tmp_path / "data" / "b24tools.db", dry_run=True)) as opened:
+        assert opened.settings.get("portal_host") == host
 
 
 # ids that come back

@@ -219,7 +219,7 @@ def test_what_a_small_tariff_drops_is_said_once_and_remembered(tmp_path: Path) -
     said = [warning for warning in result.warnings if "dropped" in warning]
     assert 1 == len(said) and "GROUP_ID" in said[0]
     with works.tools() as tools:
-        assert "GROUP_ID" in tools.store.dropped_fields()
+        assert "GROUP_ID" in tools.store.orders.dropped_fields()
     works.clock.now += timedelta(minutes=2)
     (again,) = works.assign(order([("Сварщик", 60), ("Макетчик", 30)]))
     assert ("unchanged", 2) == (again.outcome, len(picture_without_groups(works)))
@@ -486,11 +486,13 @@ def test_a_line_that_a_dead_run_only_planned_is_compared_with_the_task_that_is_f
     changed = order(lines=()).model_copy(update={"lines": (line("Сварщик", 90, "P-2"),)})
     works.assign(order(id="two", number="1Ц-2"))
     with works.tools() as tools:
-        tools.store.save_order(changed.id, changed.number, works.clock())
-        known = next(iter(tools.store.ledger(["two"]).values()))
+        tools.store.orders.save(changed.id, changed.number, works.clock())
+        known = next(iter(tools.store.orders.lines(["two"]).values()))
         planned = {"onec": {**known.sent_values["onec"], "title": "Сварщик: 1Ц-00000100", "minutes": 90.0}}
         row = replace(known, key=task_fields.line_keys(changed)[0], order_id=changed.id, title="Сварщик: 1Ц-00000100")
-        tools.store.save_ledger([replace(row, state="planned", task_id=None, sent_values=planned, estimate_s=5400)])
+        tools.store.orders.save_lines(
+            [replace(row, state="planned", task_id=None, sent_values=planned, estimate_s=5400)]
+        )
     for outcome in ("updated", "unchanged", "unchanged"):
         works.clock.now += timedelta(minutes=2)
         (again,) = works.assign(changed)

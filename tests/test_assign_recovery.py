@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from b24tools.store.orders import LedgerTask
 
 from b24tools.assignment.recovery import (
     EXECUTES_S,
@@ -20,7 +21,6 @@ from b24tools.assignment.recovery import (
     is_under_way,
 )
 from b24tools.core.models import Status, Task
-from b24tools.store.database import LedgerTask
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 KEY = "1c:the line's"

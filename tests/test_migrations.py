@@ -15,7 +15,8 @@ import pytest
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
-from b24tools.store.database import database, open_copy, open_store
+from b24tools.store import open_store, read_store
+from b24tools.store.database import database
 from b24tools.store.migrations import migrations
 from tests import closed
 from tests.aftermath import SKETCH, new_works
@@ -23,9 +24,7 @@ from tests.collecting import FRIDAY, close, new_collector
 from tests.plant import Works, order
 
 OLDEST = Path(__file__).parent / "data" / "schema-m001.sql"  # never to be made again: it is what was released
-OPEN = (
-    "import sys, pathlib; from b24tools.store import database; database.open_store(pathlib.Path(sys.argv[1])).close()"
-)
+OPEN = "import sys, pathlib; from b24tools.store import open_store; open_store(pathlib.Path(sys.argv[1])).close()"
 
 
 def oldest(folder: Path) -> Path:
@@ -69,8 +68,8 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     before["task_files"] = [(key, *row[1:]) for row in before["task_files"]]
     assert before == content(path, list(before))
     with closing(open_store(path)) as opened:
-        assert opened.excluded_users() == {7, 12}
-        (line,) = opened.ledger(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]).values()
+        assert opened.settings.excluded_users() == {7, 12}
+        (line,) = opened.orders.lines(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]).values()
         assert (line.position, line.task_id) == ("Сварщик", 101)
 
 
@@ -104,8 +103,8 @@ def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_h
     first = close(works.portal, FRIDAY - timedelta(hours=1))
     before = {name: works.query(f"SELECT * FROM {name}") for name in ("tasks", "people", "snapshot_runs", "events")}
     with closing(open_store(works.database)) as opened:
-        assert opened.followed_since([1], 0) == set()
-        assert 1 == opened.number_reading()
+        assert opened.events.followed_since([1], 0) == set()
+        assert 1 == opened.snapshot_runs.number_reading()
     after = {name: works.query(f"SELECT * FROM {name}") for name in before}
     numbers = {"tasks": (0,), "people": (0,), "snapshot_runs": (0,), "events": (None,)}
     before["tasks"] = [(*row[:7], None, *row[8:]) for row in before["tasks"]]  # changed_at: read in a zone in doubt
@@ -121,11 +120,11 @@ def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_h
 
 def test_what_was_released_is_not_edited() -> None:
     """The first migration still makes the tables it made then; later ones only add columns to them."""
-    with closing(sqlite3.connect(":memory:")) as then, closing(open_copy(Path("nowhere"))) as today:
+    with closing(sqlite3.connect(":memory:")) as then, closing(read_store(Path("nowhere"), dry_run=True)) as today:
         then.executescript(OLDEST.read_text(encoding="utf-8"))
         sql = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_%' ESCAPE '\\'"
         made = dict(then.execute(sql).fetchall())
-        now = dict(today._db.conn.execute(sql).fetchall())
+        now = dict(today.database.connection.execute(sql).fetchall())
     added = {
         "decisions": ["details TEXT NOT NULL DEFAULT '{}'"],
         "orders": ["portal_wins INTEGER NOT NULL DEFAULT 0"],
@@ -283,7 +282,7 @@ def test_a_dry_run_reads_an_old_database_and_leaves_it_old(tmp_path: Path) -> No
     """The copy in memory is migrated, not the file."""
     path = oldest(tmp_path)
     before = schema(path)
-    with closing(open_copy(path)) as opened:
-        assert opened.last_complete_run(datetime.now(UTC)) is None
-        assert opened.order_outcomes(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]) != {}
+    with closing(read_store(path, dry_run=True)) as opened:
+        assert opened.snapshot_runs.last_complete(datetime.now(UTC)) is None
+        assert opened.orders.outcomes(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]) != {}
     assert before == schema(path)

@@ -17,7 +17,7 @@ from b24tools import context
 from b24tools.core import config, errors
 from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
 from b24tools.scheduling.calendar_file import OwnDays, parse
-from b24tools.store import database
+from b24tools.store import open_store
 
 HOUR = 3600
 NO_DAY = frozenset[int]()
@@ -130,7 +130,7 @@ def test_the_file_lies_in_the_data_folder(tmp_path: Path) -> None:
     path = tmp_path / "calendar.json"
     path.write_text('{"2026-12-31": "off"}', encoding="utf-8")
     assert OwnDays({date(2026, 12, 31): DAY_OFF}) == context.own_days(chosen)
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         rules = context.assign_rules(chosen, opened, {})
         assert ("RU", context.own_days(chosen)) == (rules.country, rules.own)
     path.write_text('{"2026-12-31": "maybe"}', encoding="utf-8")

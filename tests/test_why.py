@@ -18,7 +18,7 @@ from b24tools.onec import task_fields
 from b24tools.render.why import data
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.store import database
+from b24tools.store import open_store, read_store
 from tests.plant import MOSCOW, Clock, Works, order
 
 NUMBERS = iter(range(1000, 10_000))
@@ -44,7 +44,7 @@ def given(works: Works, minutes: float = 60, position: str = "Резчик", **c
 
 def told(works: Works, task: TaskResult) -> tuple[str, list[tuple[str, str]]]:
     """The explanation and each candidate's note."""
-    with closing(database.open_copy(works.folder / "b24tools.db")) as opened:
+    with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
         found = data(why.explain(opened, task.task_id or 0, works.folder), MOSCOW)
     return found["explanation"], [(one["name"], one["note"]) for one in found["candidates"]]
 
@@ -193,8 +193,8 @@ def test_what_the_portal_refused_was_given_to_nobody(works: Works) -> None:
     title = task_fields.title(small, small.lines[0])
     by_hand = works.portal.add_task(title, responsible=two, creator=1, group=1, created_at=works.clock.now)
     assert by_hand.id == works.assign(small)[0].tasks[0].task_id
-    with closing(database.open_copy(works.folder / "b24tools.db")) as opened:
-        assert 0 == opened._db.table("decisions").count
+    with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
+        assert 0 == len(opened.database.query("SELECT * FROM decisions"))
         with pytest.raises(errors.ConfigError, match="took it over with the person it had"):
             why.explain(opened, by_hand.id, works.folder)
 
@@ -213,14 +213,17 @@ def test_every_task_of_the_demo_order_can_be_explained(works: Works) -> None:
 
 def test_records_of_older_versions_are_read(works: Works) -> None:
     """They know neither the work nor who was busy."""
-    with closing(database.open_store(works.folder / "b24tools.db")) as opened:
+    with closing(open_store(works.folder / "b24tools.db")) as opened:
         six, seven = (f"2026-11-23T0{hour}:00:00+00:00" for hour in (6, 7))
         able = {"id": 8, "name": "Юрин", "free": six, "start": six, "finish": seven, "open_s": 0, "note": ""}
         record = {"id": 7, "name": "Ёлкин", "free": None, "start": None, "finish": None, "open_s": 0, "note": "away"}
         candidates = [one | {"absent": []} for one in (able, record)]
-        opened._db.table("decisions").insert(
-            {"key": "1c:a:b", "task_id": 5, "position": "Сварщик", "decided_at": "2026-11-23T05:00:00+00:00"}
-            | {"responsible_id": 8, "reason": "only", "candidates": json.dumps(candidates)}
+        opened.database.insert(
+            "decisions",
+            [
+                {"key": "1c:a:b", "task_id": 5, "position": "Сварщик", "decided_at": "2026-11-23T05:00:00+00:00"}
+                | {"responsible_id": 8, "reason": "only", "candidates": json.dumps(candidates)}
+            ],
         )
         found = why.explain(opened, 5, works.folder)
     assert ("Сварщик", None, ("unable",)) == (found.position, found.work_s, found.candidates[1].causes)

@@ -259,7 +259,7 @@ class Writer:
         titles = [title for title in self._titles if title.order_id in orders]
         self.portal = portal_state.look_up(self._client, self.portal, [line.key for line in lines], titles)
         rows = [row_sent(line.plan, since) for line in lines]
-        return recovery.find_lost(self.portal, rows, self._store.our_tasks(self.portal.found_ids()))
+        return recovery.find_lost(self.portal, rows, self._store.orders.our_tasks(self.portal.found_ids()))
 
     def _attach_missing(self, lines: Sequence[Line], since: datetime | None) -> None:
         """Hang on tasks whose making was disturbed what their answer did not vouch for."""
@@ -336,7 +336,7 @@ class Writer:
         if not self._dropped:
             return []
         dropped = [name for name, is_dropped in self._dropped.items() if is_dropped]
-        self._store.note_dropped(dropped, self._dropped, self._clock.now())
+        self._store.orders.note_dropped(dropped, self._dropped, self._clock.now())
         if not dropped:
             return []
         return [

@@ -11,7 +11,8 @@ from b24tools.assignment.plan import ADD, DEFER, UPDATE, PlannedTask, decision_o
 from b24tools.assignment.tools import RunClock
 from b24tools.assignment.writes import Line, Mark, Write, mark_of
 from b24tools.core.models import Task
-from b24tools.store.database import LedgerTask, LostWrite, Store
+from b24tools.store import Store
+from b24tools.store.orders import LedgerTask, LostWrite
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
@@ -35,16 +36,18 @@ class Ledger:
             known, task = plan.item.known, plan.task
             if known and task and known.state == "writing":
                 with self._store.transaction():
-                    self._store.save_ledger([replace(known, state="done", task_id=task.id, old_key=_other_key(plan))])
-                    self._store.pay_lost_write(known.key, task.created_at)
+                    self._store.orders.save_lines(
+                        [replace(known, state="done", task_id=task.id, old_key=_other_key(plan))]
+                    )
+                    self._store.orders.settle_lost_write(known.key, task.created_at)
         adds = [plan for plan in plans if plan.action == ADD and plan.error is None]
         now = self._clock.now()
         with self._store.transaction():
-            self._store.save_ledger(
+            self._store.orders.save_lines(
                 replace(_row(plan, "planned", now), writing_since=_unanswered_since(plan)) for plan in adds
             )
-            self._store.forget_task_files(plan.item.key for plan in adds)
-            self._store.save_decisions((decision_of(plan, now) for plan in adds), self._settled(adds))
+            self._store.orders.forget_task_files(plan.item.key for plan in adds)
+            self._store.decisions.save((decision_of(plan, now) for plan in adds), self._settled(adds))
 
     def _settled(self, plans: Iterable[PlannedTask]) -> set[str]:
         """The keys of lines whose earlier writes are all accounted for: no task of them is still to turn up."""
@@ -54,26 +57,26 @@ class Ledger:
         """Note everything that may be different after a batch, before it leaves; answers the moment."""
         now = self._clock.now()
         with self._store.transaction():
-            self._store.save_ledger(
+            self._store.orders.save_lines(
                 _under_way(write.line.plan.item.known, write.line.plan)
                 for write in writes
                 if write.verb == UPDATE and write.line.plan.item.known
             )
-            self._store.save_ledger(_put_off(write.line.plan, now) for write in writes if write.verb == DEFER)
-            self._store.mark_sent({write.line.key for write in writes}, now)
+            self._store.orders.save_lines(_put_off(write.line.plan, now) for write in writes if write.verb == DEFER)
+            self._store.orders.mark_sent({write.line.key for write in writes}, now)
             adds = [write for write in writes if write.verb == ADD]
             self._note_adding(adds, now, retry_s)
             marks = [mark_of(write.line.plan, file) for write in adds for file in write.line.plan.files]
             marks += [mark_of(write.line.plan, write.file) for write in writes if write.file]
-            self._store.save_task_files(marks, "writing")
+            self._store.orders.save_task_files(marks, "writing")
         return now
 
     def _note_adding(self, writes: Sequence[Write], now: datetime, retry_s: float) -> None:
         """Note what would be made if the answer never came."""
-        self._store.mark_writing([write.line.key for write in writes], now)
+        self._store.orders.mark_writing([write.line.key for write in writes], now)
         until = now + timedelta(seconds=retry_s + recovery.EXECUTES_S)
         fields = {write.line.key: write.command.params["fields"] for write in writes}
-        self._store.save_lost_writes(
+        self._store.orders.save_lost_writes(
             LostWrite(
                 key=key,
                 sent_at=now,
@@ -89,11 +92,11 @@ class Ledger:
 
     def note_sent(self, keys: Iterable[str], moment: datetime) -> None:
         """Note a request on behalf of these lines."""
-        self._store.mark_sent(keys, moment)
+        self._store.orders.mark_sent(keys, moment)
 
     def note_attached(self, marks: Iterable[Mark]) -> None:
         """Note files that were seen on their tasks."""
-        self._store.save_task_files(marks, "done")
+        self._store.orders.save_task_files(marks, "done")
 
     # answers
 
@@ -109,12 +112,12 @@ class Ledger:
     def take_refusal(self, line: Line) -> None:
         """Take it that the task was not made: the line is only planned again."""
         self._rows.append(_row(line.plan, "planned", self._clock.now()))
-        self._store.forget_decisions(self._settled([line.plan]))
+        self._store.decisions.forget(self._settled([line.plan]))
 
     def take_lost(self, line: Line, task: Task) -> None:
         """Take the line's task for what one of its unanswered requests made: that one has made no other."""
         self.take(line)
-        self._store.pay_lost_write(line.key, task.created_at)
+        self._store.orders.settle_lost_write(line.key, task.created_at)
 
     def save_answers(
         self,
@@ -129,14 +132,14 @@ class Ledger:
         """
         rows = [replace(row, writing_since=left_at) if row.key in unsure else row for row in self._rows]
         with self._store.transaction():
-            self._store.save_ledger(rows)
-            self._store.save_task_files(self._attached, "done")
+            self._store.orders.save_lines(rows)
+            self._store.orders.save_task_files(self._attached, "done")
             if noted_at and left_at:
-                self._store.forget_lost_writes(answered, noted_at)
+                self._store.orders.forget_lost_writes(answered, noted_at)
                 ends = left_at + timedelta(seconds=recovery.EXECUTES_S)
-                self._store.end_lost_writes(unsure, noted_at, ends)
-                self._store.mark_sent(unsure, left_at)
-                self._store.mark_answered(answered)
+                self._store.orders.end_lost_writes(unsure, noted_at, ends)
+                self._store.orders.mark_sent(unsure, left_at)
+                self._store.orders.mark_answered(answered)
         self._rows, self._attached = [], []
 
     # after
@@ -155,10 +158,10 @@ class Ledger:
                 continue
             if known is None or not plan.is_trusted:
                 is_off = plan.item.order.cancelled and not plan.item.order.done
-                self._store.save_ledger([_put_off(plan, now) if is_off else _row(plan, "done", now)])
+                self._store.orders.save_lines([_put_off(plan, now) if is_off else _row(plan, "done", now)])
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
                 row = replace(known, state="done", task_id=task.id, writing_since=None, old_key=_other_key(plan))
-                self._store.save_ledger([row])
+                self._store.orders.save_lines([row])
 
 
 def _unanswered_since(plan: PlannedTask) -> datetime | None:

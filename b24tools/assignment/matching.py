@@ -15,7 +15,7 @@ from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.onec.values import is_guid
-from b24tools.store.database import LedgerTask
+from b24tools.store.orders import LedgerTask
 
 
 def items_of(

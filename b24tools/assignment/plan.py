@@ -15,8 +15,8 @@ from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.workload import Choice
-from b24tools.store.database import LedgerTask
 from b24tools.store.decisions import Decision
+from b24tools.store.orders import LedgerTask
 
 ADD, UPDATE, KEEP, COMPLETE, DEFER = "add", "update", "keep", "complete", "defer"
 OUTCOMES = {ADD: "created", UPDATE: "updated", COMPLETE: report.COMPLETED, DEFER: "updated"}

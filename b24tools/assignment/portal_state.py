@@ -17,7 +17,7 @@ from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence, Owner, Person, Task
-from b24tools.store.database import LedgerTask
+from b24tools.store.orders import LedgerTask
 
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
 BATCH = 50

@@ -13,7 +13,7 @@ from b24tools.assignment.tools import CLOCK_ERROR, Progress, RunClock
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
-from b24tools.store.database import LedgerTask, LostWrite
+from b24tools.store.orders import LedgerTask, LostWrite
 
 __all__ = ["Pace", "Progress"]
 

@@ -14,7 +14,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
-from b24tools.store.database import Store
+from b24tools.store import Store
 
 _log = logging.getLogger("b24tools")
 
@@ -25,7 +25,7 @@ def choose_spares(client: Client, store: Store, portal: PortalState, lines: Sequ
     That is what a lost request of ours made, as it was made: nothing else that carries our key is ours to delete,
     a person's copy least of all.
     """
-    lost = store.lost_writes([line.key for line in lines])
+    lost = store.orders.lost_writes([line.key for line in lines])
     ours = {
         other.id: other
         for line in lines

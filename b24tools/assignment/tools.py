@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import Directory
-from b24tools.store.database import Store
+from b24tools.store import Store
 
 CLOCK_ERROR = timedelta(seconds=2)  # `server.time` has whole seconds
 

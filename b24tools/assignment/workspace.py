@@ -20,7 +20,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
-from b24tools.store.database import LedgerFile
+from b24tools.store.orders import LedgerFile
 
 NAME_TAKEN = "DISK_OBJ_22000"
 
@@ -61,7 +61,7 @@ class Workspace:
         hint = _("Create the project by hand, or set B24_GROUP to an existing one, by name or id.")
         if self._rules.group.isdecimal():
             raise errors.PortalError(_("the portal has no project {id}").format(id=self._rules.group), hint)
-        earlier = self._store.last_unanswered()
+        earlier = self._store.orders.last_unanswered()
         found = None if earlier is None else self._look_for_project(earlier)
         if found is not None:
             return found
@@ -147,7 +147,8 @@ class Workspace:
             order = line.plan.item.order
             wanted |= {(order.id, file.name, file.sha256): (order, file) for file in line.plan.files}
         known = {
-            (file.order_id, file.name, file.sha256): file for file in self._store.files({key[0] for key in wanted})
+            (file.order_id, file.name, file.sha256): file
+            for file in self._store.orders.files({key[0] for key in wanted})
         }
         failed: dict[str, errors.PortalError] = {}
         for number, (mark, (order, file)) in enumerate(wanted.items()):
@@ -158,7 +159,7 @@ class Workspace:
                     self._ids[mark] = file_id = self._stored.get(stored) or self._upload_one(stored, file)
                     entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
                     if known.get(mark) != entry:
-                        self._store.save_file(entry, self._clock.now())
+                        self._store.orders.save_file(entry, self._clock.now())
             except errors.PortalError as error:
                 failed[order.id] = error
         if wanted:
@@ -185,9 +186,9 @@ class Workspace:
         }
         if not waiting:
             return
-        states = self._store.task_files(line.key for line in waiting.values())
+        states = self._store.orders.task_files(line.key for line in waiting.values())
         orders = {line.plan.item.order.id for line in waiting.values()}
-        uploaded = {(file.order_id, file.name, file.sha256): file for file in self._store.files(orders)}
+        uploaded = {(file.order_id, file.name, file.sha256): file for file in self._store.orders.files(orders)}
         there: dict[int, set[int | str]] = {}
 
         def is_there(line: Line, task_id: int, file: onec_order.Attachment) -> bool:

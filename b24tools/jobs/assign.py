@@ -37,7 +37,7 @@ from b24tools.core.models import Task
 from b24tools.core.org_structure import Staff, nearest_name, same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
-from b24tools.store.database import LedgerTask
+from b24tools.store.orders import LedgerTask
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what a stamp from the future counts as
 NOTICEABLE_SKEW = timedelta(minutes=5)
@@ -95,14 +95,14 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
-        self._before = tools.store.order_outcomes([order.id for order in batch])
+        self._before = tools.store.orders.outcomes([order.id for order in batch])
         self._was_restored = False
         self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
 
     def run(self) -> list[OrderResult]:
         """Read, plan, write unless it is a dry run, and report."""
         tools = self._tools
-        rows = tools.store.ledger([order.id for order in self._orders])
+        rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)
         portal, questions, under_way = self._read(company, items, rows)
@@ -132,7 +132,7 @@ class _Run:
             plans = [line.plan for line in lines]
         else:
             for order in self._orders:
-                tools.store.save_order(order.id, order.number, tools.clock.now())
+                tools.store.orders.save(order.id, order.number, tools.clock.now())
             writer = Writer(tools, portal, self._rules, questions.titles)
             plans, warnings = writer.write(plans)
             self._warnings += warnings
@@ -171,7 +171,7 @@ class _Run:
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         files = {task_fields.stored_name(order.number, file) for order in self._orders for file in order.files}
-        known_files = tools.store.files([order.id for order in self._orders])
+        known_files = tools.store.orders.files([order.id for order in self._orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(rows))]
         counts = tools.directory.open_counts()
         expected = sum(counts.get(user_id, UNKNOWN_PERSON_TASKS) for user_id in workers)
@@ -229,7 +229,7 @@ class _Run:
             portal, questions = self._read_once(self._questions(company, items, rows))
         asked_at = tools.clock.portal_time(asked_at)
         if not self._dry_run:
-            tools.store.remember_host(tools.client.host)
+            tools.store.settings.remember_host(tools.client.host)
         lost, under_way = _lost(rows), set()
         found = self._find_lost(portal, lost)
         steps = [
@@ -268,7 +268,7 @@ class _Run:
                 portal = portal_state.read_portal(tools.client, questions)
         # a task of another order's ledger is not to be taken for this one's because it has the same title
         ours = {order.id for order in self._orders}
-        owners = tools.store.owners([task.id for tasks in portal.titled.values() for task in tasks])
+        owners = tools.store.orders.owners([task.id for tasks in portal.titled.values() for task in tasks])
         titled = {
             order_id: [task for task in tasks if owners.get(task.id, order_id) in ours]
             for order_id, tasks in portal.titled.items()
@@ -276,7 +276,7 @@ class _Run:
         return replace(portal, titled=titled), questions
 
     def _find_lost(self, portal: PortalState, lost: Sequence[LedgerTask]) -> dict[str, Task]:
-        return find_lost(portal, lost, self._tools.store.our_tasks(portal.found_ids()))
+        return find_lost(portal, lost, self._tools.store.orders.our_tasks(portal.found_ids()))
 
     def _wait_for_lost(self, portal: PortalState, questions: Questions, lost: Sequence[LedgerTask]) -> bool:
         """An earlier send was cut: the portal may still be making its tasks. Whether it cannot be any more."""
@@ -314,11 +314,11 @@ class _Run:
                     portal=f"{now.astimezone(self._rules.zone):%d.%m.%Y %H:%M}",
                 )
             )
-        last = store.last_known_task()
+        last = store.orders.last_known_task()
         newer = {task.id: task.xml_id for task in portal.open if task.id > last > 0}
         newer = {task_id: key for task_id, key in newer.items() if key.startswith(task_fields.KEY_PREFIX)}
-        known = store.known_keys(newer.values())
-        self._was_restored = store.notice_restore(
+        known = store.orders.known_keys(newer.values())
+        self._was_restored = store.orders.notice_restore(
             now, newer=[task_id for task_id, key in newer.items() if key not in known]
         )
         if self._was_restored:
@@ -329,7 +329,7 @@ class _Run:
                     "b24tools snapshot --since brings the closed tasks back"
                 )
             )
-        self._compare = store.orders_to_compare(order.id for order in self._orders)
+        self._compare = store.orders.to_compare(order.id for order in self._orders)
 
     # planning
 
@@ -349,9 +349,9 @@ class _Run:
             portal,
             calendar,
             now,
-            our_tasks=store.our_tasks([task.id for task in portal.open]),
-            last_assigned=store.last_assigned(now),
-            attached=store.task_files([item.key for item in items]),
+            our_tasks=store.orders.our_tasks([task.id for task in portal.open]),
+            last_assigned=store.orders.last_assigned(now),
+            attached=store.orders.task_files([item.key for item in items]),
             under_way=under_way,
         )
         return planner, planner.build_plans(items)
@@ -395,7 +395,7 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             noted = COMPLETED if finished else outcome
-            self._tools.store.save_order(order.id, order.number, self._tools.clock.now(), noted)
+            self._tools.store.orders.save(order.id, order.number, self._tools.clock.now(), noted)
         return OrderResult(
             id=order.id,
             number=order.number,

@@ -61,7 +61,7 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
         portal,
         calendar,
         tools.clock.now(),
-        our_tasks=tools.store.our_tasks([task.id for task in portal.open]),
+        our_tasks=tools.store.orders.our_tasks([task.id for task in portal.open]),
         last_assigned={},
         step_s=rules.step_s,
     )
