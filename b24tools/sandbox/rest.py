@@ -63,11 +63,11 @@ def handle(
         if fault is None:
             return execute(portal, request, entry)
         entry.outcome = fault.kind
-    return _suffer(portal, fault, request, entry, patience_s)
+    return _apply_fault(portal, fault, request, entry, patience_s)
 
 
 def _log(portal: Portal, request: Request) -> Entry:
-    """Note a request, and the commands of a batch: one that is not a string is skipped without a trace."""
+    """Log a request, and the commands of a batch: one that is not a string is skipped without a trace."""
 
     def writes(name: str) -> bool:
         return name in portal.methods and portal.methods[name].writes
@@ -87,7 +87,7 @@ def _log(portal: Portal, request: Request) -> Entry:
     return entry
 
 
-def _suffer(portal: Portal, fault: Fault, request: Request, entry: Entry, patience_s: float | None) -> Response:
+def _apply_fault(portal: Portal, fault: Fault, request: Request, entry: Entry, patience_s: float | None) -> Response:
     delay = fault.delay_s or 0.0
     match fault.kind:
         case "unreachable":

@@ -102,6 +102,9 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         portal, scheme = self.server.portal, self.server.scheme
+        if self.headers.get("Transfer-Encoding"):
+            self.send_error(411)  # a body in chunks is not read
+            return
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         if len(body) < length:

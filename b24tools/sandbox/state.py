@@ -72,7 +72,7 @@ class Portal:
     xml_id_width: int = 50
     xml_id_overflow: Literal["cut", "refuse"] = "cut"  # MySQL cuts, PostgreSQL refuses
     forum_comments: bool = False  # the old task card: comments are posts of a forum
-    small_tariff: bool = False  # no projects in add, no auditors and accomplices, no time tracking, no links
+    small_tariff: bool = False  # no projects in add, no auditors and accomplices, no time tracking
     reason_for_deadline: bool = False  # whoever is no administrator needs a DEADLINE_CHANGE_REASON
     may_create_groups: bool = True
     php_notice: str = ""
