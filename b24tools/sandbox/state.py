@@ -143,7 +143,7 @@ class Portal:
         """Write the form body of an event, whether or not it happened."""
         return events.body(event, task_id, handler, self.now(), self.domain, self.member_id)
 
-    def tell(self, event: str, task_id: int) -> None:
+    def queue_event(self, event: str, task_id: int) -> None:
         """Queue an event for every outgoing webhook that wants it."""
         for handler in [handler for handler in self.handlers if event in handler.events]:
             body = self.event_body(event, task_id, handler)

@@ -117,7 +117,7 @@ def test_form_body_is_read_in_bracket_notation(door: Asker) -> None:
 def test_refusals_come_in_the_portals_order_and_without_time(
     bare: Asker, path: str, expected: tuple[int, str, str]
 ) -> None:
-    """An unknown method is told before the secret is looked at."""
+    """An unknown method is named before the secret is looked at."""
     response = bare.request("POST", path.format(secret=bare.portal.secret))
     status, code, text = expected
     assert (status, {"error": code, "error_description": text}) == (response.status_code, response.json())
@@ -139,7 +139,7 @@ def test_dismissed_owner_stops_the_webhook(bare: Asker) -> None:
 
 
 def test_plain_http_is_refused_when_asked_for(door: Asker) -> None:
-    """The cloud wants https; this portal only when told."""
+    """The cloud wants https; this portal only when asked to."""
     door.portal.https_only = True
     answer = door.status_and_body("profile")
     plain = {"error": "INVALID_REQUEST", "error_description": "Https required."}
