@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -246,4 +245,4 @@ def test_the_example_in_the_readme_is_what_is_drawn(
     (block,) = (body for body in text.split("```text\n")[1:] if "✗" in body)
     *findings, verdict = block.partition("```")[0].splitlines()
     assert [] == [line for line in findings if line not in drawn]
-    assert re.sub(r"\d+", "N", doctor.verdict(checks), count=1) == re.sub(r"\d+", "N", verdict, count=1)
+    assert doctor.verdict(checks).partition(": ")[2] == verdict.partition(": ")[2]

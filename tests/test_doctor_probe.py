@@ -272,6 +272,7 @@ def test_the_task_goes_after_ctrl_c(bare: Works, *, executed: bool) -> None:
             probe(bare, transport=_Interrupted(bare, number, executed=executed))
 
         assert before == [task.id for task in bare.portal.tasks]
+    assert [] == [text for text in bare.said if "by hand" in text]
 
 
 def test_a_second_ctrl_c_names_the_task(well: Works) -> None:

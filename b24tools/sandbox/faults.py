@@ -24,19 +24,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from b24tools.sandbox.limits import blocked_method, too_many
+from b24tools.sandbox.limits import BLOCKED_METHOD, TOO_MANY
 from b24tools.sandbox.methods import RestError
 
 Refusal = Literal["limit", "operating", "overload", "error"]
 Kind = Refusal | Literal["html", "unreachable", "cut_before", "cut_after", "late", "slow", "half", "half_batch"]
 FOR_ITEMS: Final = ("operating", "error")
+OVERLOAD: Final = ("OVERLOAD_LIMIT", "REST API is blocked due to overload", 503)
+REFUSALS: Final = {"limit": TOO_MANY, "operating": BLOCKED_METHOD, "overload": OVERLOAD}
 PAGE: Final = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center></body>\r\n</html>\r\n"
 LOGIN: Final = (
     '<!DOCTYPE html>\n<html lang="ru">\n<head><title>Авторизация</title></head>\n<body>\n'
     '<form method="post"><input name="USER_LOGIN"><input type="password" name="USER_PASSWORD"></form>\n'
     "</body>\n</html>\n"
 )
-REASONS: Final = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
+REASONS: Final = {0: "502 Bad Gateway", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,11 @@ class Fault:
 
     def refusal(self) -> RestError:
         """Make the error envelope of this fault."""
-        if self.kind == "limit":
-            return too_many()
-        if self.kind == "operating":
-            return blocked_method()
-        if self.kind == "overload":
-            return RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload", 503)
-        return RestError(self.code, self.description, self.status or 400)
+        return RestError(*REFUSALS.get(self.kind, (self.code, self.description, self.status or 400)))
 
-    def page(self) -> tuple[int, bytes]:
+    def page(self) -> bytes:
         """Make the gateway's HTML page, or the portal's own that asks people to log in."""
-        status = self.status or 502
-        return status, (LOGIN if status == 200 else PAGE.format(REASONS.get(status, str(status)))).encode()
+        return (LOGIN if self.status == 200 else PAGE.format(REASONS.get(self.status, self.status))).encode()
 
 
 class Faults:
@@ -86,7 +81,6 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Cancel what is left."""
         self._orders.clear()
 
     def take(self, ordinal: int, method: str, commands: Iterable[str] = ()) -> Fault | None:

@@ -14,7 +14,7 @@ from b24tools.sandbox import php
 Column = Callable[[Any], Any]
 Condition = Callable[[Any], bool]
 
-SIGNS: Final = (">=", ">", "<=", "<", "!@", "@", "!=%", "!%=", "!%", "=%", "%=", "%", "!=", "!", "=")
+SIGNS: Final = (">=", ">", "<=", "<", "!@", "@", "%", "!=", "!", "=")  # not emulated: those of other masks
 COMPARE: Final[dict[str, Any]] = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
 
@@ -54,15 +54,10 @@ def is_among(column: Column, wanted: Any, *, negated: bool = False) -> Condition
     return lambda row: fits(column(row)) != negated
 
 
-def is_like(column: Column, masks: Iterable[str], *, negated: bool = False) -> Condition:
+def is_like(column: Column, masks: Iterable[str]) -> Condition:
     """Want a text that one of the LIKE masks describes."""
     patterns = [php.like(mask) for mask in masks]
-
-    def holds(row: Any) -> bool:
-        text = php.fold(php.to_text(column(row)))
-        return any(pattern.fullmatch(text) for pattern in patterns) != negated
-
-    return holds
+    return lambda row: any(pattern.fullmatch(php.fold(php.to_text(column(row)))) for pattern in patterns)
 
 
 def read_conditions(raw: Any, columns: Mapping[str, Column], *, like_texts: bool = False) -> list[Condition]:
@@ -78,9 +73,8 @@ def read_conditions(raw: Any, columns: Mapping[str, Column], *, like_texts: bool
             continue
         if sign in COMPARE:
             found.append(compare(column, sign, value))
-        elif "%" in sign:  # `%NAME` is a substring, `=%NAME` and `%=NAME` take a mask of their own
-            masks = texts if "=" in sign else [f"%{text}%" for text in texts]
-            found.append(is_like(column, masks, negated="!" in sign))
+        elif sign == "%":
+            found.append(is_like(column, [f"%{text}%" for text in texts]))
         elif like_texts and not sign and not all(text.isdecimal() or not text for text in texts):
             found.append(is_like(column, texts))
         else:
@@ -99,13 +93,8 @@ def sort(rows: Iterable[Any], order: Any, columns: Mapping[str, Column]) -> list
     rows = list(rows)
     for name, direction in reversed(list(php.items(order))):
         if name.upper() in columns:
-            rows.sort(key=_sort_key(columns[name.upper()]), reverse=php.to_text(direction).upper() != "ASC")
+            values = [columns[name.upper()](row) for row in rows]
+            keys = [(value is not None, php.fold(value) if isinstance(value, str) else value or 0) for value in values]
+            ranks = sorted(range(len(rows)), key=keys.__getitem__, reverse=php.to_text(direction).upper() != "ASC")
+            rows = [rows[rank] for rank in ranks]
     return rows
-
-
-def _sort_key(column: Column) -> Callable[[Any], tuple[bool, Any]]:
-    def key(row: Any) -> tuple[bool, Any]:
-        value = column(row)
-        return (value is not None, php.fold(value) if isinstance(value, str) else value or 0)
-
-    return key

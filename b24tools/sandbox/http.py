@@ -25,7 +25,6 @@ class Request:
     target: str
     base_url: str
     method: str = ""
-    suffix: str = ""
     uid: str = ""
     secret: str = ""
     params: dict[str, Any] = field(default_factory=dict)
@@ -43,10 +42,7 @@ class Response:
 
 
 def read(path: str, query: str, headers: Mapping[str, str], body: bytes, scheme: str, folder: str = "") -> Request:
-    """Take a request apart: GET and POST are alike, the body wins over the query string.
-
-    `folder`: where on its host the portal lives.
-    """
+    """Take a request apart: GET and POST are alike, the body wins over the query. `folder`: where the portal lives."""
     lower = {name.lower(): value for name, value in headers.items()}
     host = lower.get("host", "portal.example")
     request = Request(scheme, host, f"{path}?{query}" if query else path, f"{scheme}://{host}{folder}")
@@ -56,9 +52,7 @@ def read(path: str, query: str, headers: Mapping[str, str], body: bytes, scheme:
         return request
     if len(parts) == 4:
         request.uid, request.secret = parts[1:3]
-    name = parts[-1].lower()  # a method is found in any case
-    stem, _, suffix = name.rpartition(".")
-    request.method, request.suffix = (stem, suffix) if stem and suffix in ("json", "xml") else (name, "json")
+    request.method = parts[-1].lower().removesuffix(".json")  # it is found in any case; answers in XML are not emulated
     params = php_query.decode(query) | _read_body(lower.get("content-type", ""), body)
     request.start = params.pop("start", None)
     request.params = {name: value for name, value in params.items() if name not in RESERVED}

@@ -13,8 +13,6 @@ ZERO_DATE = -62_169_984_000  # MySQL's 0000-00-00: not NULL, and before every ot
 
 @dataclass(slots=True)
 class User:
-    """A person, or a bot."""
-
     id: int
     name: str
     last_name: str
@@ -124,7 +122,6 @@ class DiskObject:
 
     @property
     def type(self) -> str:
-        """As the disk calls it."""
         return "folder" if self.content is None else "file"
 
 
@@ -141,8 +138,6 @@ class Attachment:
 
 @dataclass(slots=True)
 class Task:
-    """A task."""
-
     id: int
     title: str
     creator: int
@@ -165,12 +160,10 @@ class Task:
     status_changed_at: int | None = None
     status_changed_by: int | None = None
     xml_id: str | None = None
-    mark: str | None = None
     priority: int = 1
     allow_change_deadline: bool = False
     allow_time_tracking: bool = False
     task_control: bool = False
-    add_in_report: bool = False
     match_work_time: bool = False
     time_estimate: int = 0
     time_spent: int = 0

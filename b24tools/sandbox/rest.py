@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
 from b24tools.sandbox import http, php, php_query
 from b24tools.sandbox.faults import ConnectionCut, Entry, Fault
 from b24tools.sandbox.http import Request, Response
+from b24tools.sandbox.limits import BLOCKED_METHOD, TOO_MANY
 from b24tools.sandbox.methods import Answer, Call, RestError
 
 if TYPE_CHECKING:
@@ -27,15 +28,6 @@ NOT_IN_BATCH: Final = ("batch", "upload", "download")
 # The match runs to the next whitespace: whatever is glued to a reference is swallowed with it
 REFERENCE: Final = re.compile(r"\$(result|next|total|time|error)(\S*)", re.IGNORECASE)
 STEP: Final = re.compile(r"\[([^\]]+)\]")
-
-
-@dataclass(frozen=True)
-class Late:
-    """A request whose work is done when its connection is long gone; without a time, when `run_late` is called."""
-
-    due: datetime | None
-    request: Request
-    entry: Entry
 
 
 def handle(
@@ -64,12 +56,9 @@ def handle(
         if portal.moved_to is not None and portal.moved_to.rstrip("/") != f"{request.scheme}://{request.host}":
             entry.outcome = "moved"
             return Response(302, http.HTML_HEADERS | {"Location": portal.moved_to.rstrip("/") + request.target}, b"")
-        if portal.rate_limit:
-            try:
-                portal.rate.check(portal.now().timestamp())
-            except RestError as error:
-                entry.outcome = error.code
-                return http.failure(error)
+        if portal.rate_limit and not portal.rate.admit(portal.now().timestamp()):
+            entry.outcome = TOO_MANY[0]
+            return http.failure(RestError(*TOO_MANY))
         fault = portal.faults.take(entry.ordinal, request.method, [one.method for one in entry.commands])
         if fault is None:
             return execute(portal, request, entry)
@@ -110,7 +99,7 @@ def _suffer(portal: Portal, fault: Fault, request: Request, entry: Entry, patien
             raise ConnectionCut("cut")
         case "late":
             due = None if fault.delay_s is None else portal.now() + timedelta(seconds=delay)
-            portal.late.append(Late(due, request, entry))
+            portal.late.append((due, request, entry))
             raise ConnectionCut("cut", later_s=fault.delay_s)
         case "slow":
             portal.sleep(delay if patience_s is None else min(delay, patience_s))
@@ -125,8 +114,7 @@ def _suffer(portal: Portal, fault: Fault, request: Request, entry: Entry, patien
     if fault.executed:
         execute(portal, request, entry)
     if fault.kind == "html":
-        status, page = fault.page()
-        return Response(status, http.HTML_HEADERS, page)
+        return Response(fault.status or 502, http.HTML_HEADERS, fault.page())
     refusal = http.failure(fault.refusal())
     return refusal if fault.kind == "limit" else _add_noise(portal, refusal)  # that limit is the front end's, not PHP's
 
@@ -135,10 +123,10 @@ def run_late(portal: Portal, *, due_only: bool = False) -> int:
     """Do the work of `late` requests whose connection dropped before. Returns how many were done."""
     with portal.lock:
         now = portal.now()
-        ready = [one for one in portal.late if not due_only or (one.due is not None and one.due <= now)]
-        portal.late = [one for one in portal.late if one not in ready]
-        for one in ready:
-            execute(portal, one.request, one.entry)
+        ready = [late for late in portal.late if not due_only or (late[0] is not None and late[0] <= now)]
+        portal.late = [late for late in portal.late if late not in ready]
+        for _due, request, entry in ready:
+            execute(portal, request, entry)
         return len(ready)
 
 
@@ -163,8 +151,6 @@ def _add_noise(portal: Portal, response: Response) -> Response:
 def _answer(portal: Portal, request: Request, entry: Entry, drop: int, skip: int) -> tuple[Answer, float]:
     if request.method not in portal.methods and request.method != "batch":
         raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)  # even before the secret is looked at
-    if request.suffix == "xml":  # the real portal would answer in XML; nothing here reads it
-        raise RestError("INTERNAL_WRONG_TRANSPORT", "Wrong transport!", 500)
     call = Call(portal, _authorize(portal, request), request.params, request.start, request.base_url)
     if "token" in request.params:  # reserved for signed links
         raise RestError("ACCESS_DENIED", "Access denied! Link check failed", 403)
@@ -198,8 +184,9 @@ def _run_method(call: Call, name: str, entry: Entry) -> tuple[Answer, float]:
         text = "The request requires higher privileges than provided by the webhook token"
         raise RestError("insufficient_scope", "" if entry.key else text, 401)
     now = portal.now().timestamp()
-    if portal.operating_limit_s is not None:
-        portal.operating.check(name, now, portal.operating_limit_s)
+    limit = portal.operating_limit_s
+    if limit is not None and portal.operating.counters(name, now)["operating"] > limit:
+        raise RestError(*BLOCKED_METHOD)  # the call that crossed the line was carried out
     entry.executed = True
     seconds = portal.seconds.get(name, DEFAULT_SECONDS)
     portal.operating.add(name, now, seconds)

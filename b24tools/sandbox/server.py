@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -25,34 +26,15 @@ DELIVERY_EVERY_S: Final = 0.1
 STOPS_WITHIN_S: Final = 0.02
 
 
-def _list_headers(response: Response) -> list[tuple[str, str]]:
-    return [("Content-Length", str(len(response.body))), *response.headers.items()]
+def transport(portal: Portal) -> httpx.BaseTransport:
+    """Open the door inside the process: `httpx.Client(transport=transport(portal))`."""
 
-
-class _BrokenBody(httpx.SyncByteStream):
-    """The first half of a body, then a dead connection."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._body[: len(self._body) // 2]
-        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
-
-
-class _Transport(httpx.BaseTransport):
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        body = request.read()
+    def answer(request: httpx.Request) -> httpx.Response:
         patience = request.extensions.get("timeout", {}).get("read")
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        headers, scheme = dict(request.headers), request.url.scheme
+        asked = (request.method, path, query, dict(request.headers), request.content)
         try:
-            response = self._portal.handle(
-                request.method, path, query, headers, body, scheme=scheme, patience_s=patience
-            )
+            response = portal.handle(*asked, scheme=request.url.scheme, patience_s=patience)
         except ConnectionCut as cut:  # cut before or after the work looks the same: that is the point
             if cut.how == "unreachable":
                 raise httpx.ConnectError("Connection refused", request=request) from cut
@@ -60,14 +42,21 @@ class _Transport(httpx.BaseTransport):
                 raise httpx.ReadTimeout("The read operation timed out", request=request) from cut
             text = "Server disconnected without sending a response."
             raise httpx.RemoteProtocolError(text, request=request) from cut
-        stream = _BrokenBody(response.body) if response.truncated else httpx.ByteStream(response.body)
-        raw = [(name.encode(), value.encode()) for name, value in _list_headers(response)]  # Cyrillic hosts as UTF-8
-        return httpx.Response(response.status, headers=raw, stream=stream)
+        body = _break_off(response.body) if response.truncated else response.body
+        return httpx.Response(response.status, headers=_list_headers(response), content=body)
+
+    return httpx.MockTransport(answer)
 
 
-def transport(portal: Portal) -> httpx.BaseTransport:
-    """Open the door inside the process: `httpx.Client(transport=transport(portal))`."""
-    return _Transport(portal)
+def _break_off(body: bytes) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
+    raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+
+def _list_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    """List headers as they travel: a Cyrillic host in Location as UTF-8, which no standard allows."""
+    headers = {"Content-Length": str(len(response.body)), **response.headers}
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 class _Door(ThreadingTCPServer):
@@ -94,7 +83,9 @@ class _Door(ThreadingTCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that hung up."""
+        """Say nothing of a client that hung up, but of mistakes of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def server_close(self) -> None:
         """Cut the connections, too, that clients keep open."""
@@ -111,7 +102,10 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         portal, scheme = self.server.portal, self.server.scheme
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionError("the client hung up before its request was complete")
         path, _, query = self.path.partition("?")
         try:
             if path.rstrip("/") == portal.folder:
@@ -122,11 +116,13 @@ class _Connection(BaseHTTPRequestHandler):
         except ConnectionCut as cut:
             self.close_connection = True
             if cut.later_s is not None:
-                threading.Timer(cut.later_s, portal.run_late).start()
+                timer = threading.Timer(cut.later_s, portal.run_late)
+                timer.daemon = True
+                timer.start()
             return
         self.send_response_only(response.status)
         for name, value in _list_headers(response):
-            self.send_header(name, value.encode().decode("latin-1"))  # a Cyrillic host in Location leaves as UTF-8
+            self.send_header(name.decode(), value.decode("latin-1"))
         self.end_headers()
         self.wfile.write(response.body[: len(response.body) // 2] if response.truncated else response.body)
         self.close_connection = self.close_connection or response.truncated
@@ -138,7 +134,6 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _greet(portal: Portal, base_url: str) -> str:
-    """Write the page at `/`, for people."""
     return (
         f"Учебный портал Битрикс24 «{portal.domain}» (b24tools sandbox)\n\n"
         f"Людей: {len(portal.users)}, отделов: {len(portal.departments)}, задач: {len(portal.tasks)}.\n"

@@ -18,11 +18,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime, time
+from itertools import count
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from b24tools.sandbox import php, records, rest
 from b24tools.sandbox.faults import Entry, Faults
+from b24tools.sandbox.http import Request
 from b24tools.sandbox.limits import OperatingTime, RequestRate
 from b24tools.sandbox.methods import METHODS, Answer, Call, Method, calendars, disk, events, task_rows
 from b24tools.sandbox.records import Department, Group, Handler, Meeting, Task, User
@@ -59,7 +61,6 @@ class Portal:
     use_time_zones: bool = True
     default_time_zone: str = ""
     date_format: str = "DD.MM.YYYY"  # or DD/MM/YYYY, MM/DD/YYYY
-    time_format: str = ""  # of the site's three formats the American one has AM and PM
     # limits
     rate_limit: bool = False
     operating_limit_s: float | None = None
@@ -88,7 +89,7 @@ class Portal:
         self.lock = threading.RLock()
         self.faults = Faults()
         self.log: list[Entry] = []
-        self.late: list[rest.Late] = []
+        self.late: list[tuple[datetime | None, Request, Entry]] = []  # when their work is due
         self.rate = RequestRate()
         self.operating = OperatingTime()
         self.handlers: list[Handler] = []
@@ -107,7 +108,7 @@ class Portal:
         self.schedules: dict[int, dict[str, Any]] = {}
         self.calendar_settings: dict[str, Any] = dict(calendars.SETTINGS)
         self.task_chats: dict[int, int] = {}
-        self._last_change = 16000
+        self._change_ids = count(16001)
         self.add_department("Компания", id=1)
         self.add_user("Алексей", "Админов", id=self.owner_id, admin=True, departments=[1], login="admin")
 
@@ -148,6 +149,11 @@ class Portal:
             body = self.event_body(event, task_id, handler)
             self.outbox.append(records.Outgoing(handler.url, event, task_id, body))
 
+    @property
+    def stamp(self) -> int:
+        """The time as the database has it."""
+        return int(self.now().timestamp())
+
     def zone_of(self, user: User) -> ZoneInfo:
         """Give the zone in force: a person's own, else the portal's default; the server's where zones are not used."""
         with suppress(ValueError, ZoneInfoNotFoundError):
@@ -162,15 +168,13 @@ class Portal:
 
     @property
     def datetime_format(self) -> str:
-        """The site's format of a date with a time."""
-        time_format = self.time_format or ("H:MI:SS T" if self.date_format.startswith("M") else "HH:MI:SS")
-        return f"{self.date_format} {time_format}"
+        """The site's format of a date with a time: the American one has AM and PM."""
+        return f"{self.date_format} {'H:MI:SS T' if self.date_format.startswith('M') else 'HH:MI:SS'}"
 
     def add_user(self, name: str, last_name: str, **values: Any) -> User:
         """Add a person; `values` are those of records.User, with `departments` the ids of theirs."""
         number = values.pop("id", None) or max(self.users, default=0) + 1
-        stamp = int(self.now().timestamp())
-        defaults: dict[str, Any] = {"last_login": stamp - 3600, "registered": stamp}
+        defaults: dict[str, Any] = {"last_login": self.stamp - 3600, "registered": self.stamp}
         defaults |= {"email": f"user{number}@example.com", "login": f"user{number}"}
         values["departments"] = list(values.get("departments", ()))
         self.users[number] = User(number, name, last_name, **(defaults | values))
@@ -224,11 +228,6 @@ class Portal:
         """Let administrators, the creator and the responsible's bosses change a task."""
         return user.admin or user.id == task.creator or self.heads(user.id, task.responsible)
 
-    def may_move(self, user: User, task: Task) -> bool:
-        """Let editors change a task's deadline, and its workers where the task allows it."""
-        works = user.id in (task.responsible, *task.accomplices)
-        return self.may_edit(user, task) or (works and task.allow_change_deadline)
-
     def add_task(self, title: str, *, responsible: int, **values: Any) -> Task:
         """Add a task as it stands in the database: no rule is applied. Times are given as aware datetimes.
 
@@ -236,7 +235,7 @@ class Portal:
         """
         given = _as_stamps(values)
         number = given.pop("id", None) or self.tasks.next_id()
-        created = given.setdefault("created_at", int(self.now().timestamp()))
+        created = given.setdefault("created_at", self.stamp)
         changed = given.setdefault("changed_at", given.get("closed_at") or created)
         creator = given.setdefault("creator", next(iter(self.users)))
         defaults: dict[str, Any] = {"changed_by": creator, "activity_at": changed, "viewed_by": (creator, responsible)}
@@ -265,8 +264,7 @@ class Portal:
 
     def log_change(self, task: Task, user: int, at: int, field: str, *values: str | None) -> None:
         """Add a line to a task's history: the field, and its values before and after."""
-        self._last_change += 1
-        row = records.Change(self._last_change, task.id, user, at, field, *values)
+        row = records.Change(next(self._change_ids), task.id, user, at, field, *values)
         self.history.setdefault(task.id, []).append(row)
 
     def has_chat(self, task: Task) -> bool:
@@ -285,7 +283,7 @@ class Portal:
         `forum_comments` is set it is a post of the task's forum: counted, in the history, and a change of the task.
         """
         with self.lock:
-            task, now = self.tasks[task_id], int(self.now().timestamp())
+            task, now = self.tasks[task_id], self.stamp
             if not self.forum_comments:
                 self.chat_of(task)
                 self.tasks.change(task, activity_at=now)
@@ -315,17 +313,18 @@ class Portal:
         zone_to = zone_to or zone
         clocks = [at.astimezone(ZoneInfo(name)).replace(tzinfo=None) for at, name in ((start, zone), (end, zone_to))]
         values["weekdays"] = tuple(values.get("weekdays", ())) or (clocks[0].weekday(),)
-        values = {"name": "Встреча", "zone": zone, "zone_to": zone_to} | values
-        self.meetings.append(Meeting(1200 + len(self.meetings), user, start=clocks[0], end=clocks[1], **values))
-        return self.meetings[-1]
+        values = {"name": "Встреча", "start": clocks[0], "end": clocks[1], "zone": zone, "zone_to": zone_to} | values
+        return self._put_meeting(user=user, **values)
 
     def add_days_off(self, user: int, first: date, last: date, *, accessibility: str = "absent") -> Meeting:
         """Add a whole-day event to a person's calendar, both days included."""
         start, end = (datetime.combine(day, time()) for day in (first, last))
-        number = 1200 + len(self.meetings)
-        meeting = Meeting(number, user, "Отпуск", start, end, accessibility=accessibility, whole_day=True)
-        self.meetings.append(meeting)
-        return meeting
+        values = {"accessibility": accessibility, "whole_day": True}
+        return self._put_meeting(user=user, name="Отпуск", start=start, end=end, **values)
+
+    def _put_meeting(self, **values: Any) -> Meeting:
+        self.meetings.append(Meeting(1200 + len(self.meetings), **values))
+        return self.meetings[-1]
 
     def add_schedule(
         self,
@@ -351,13 +350,10 @@ class Portal:
         return schedule
 
     def add_storage(self, entity_type: str, name: str, entity_id: str) -> records.Storage:
-        """Add a drive."""
         return self.disk.add_storage(entity_type, name, entity_id)
 
     def add_folder(self, parent: int, name: str, *, user: int = 1) -> records.DiskObject:
-        """Add a folder inside another, given by its object id."""
         return self.disk.put(parent, name, user, None)
 
     def add_file(self, parent: int, name: str, content: bytes, *, user: int = 1) -> records.DiskObject:
-        """Add a file inside a folder."""
         return self.disk.put(parent, name, user, content)

@@ -10,7 +10,7 @@ from typing import Any
 from b24tools.sandbox import php
 from b24tools.sandbox.records import Task
 
-INDEXED = ("responsible", "xml_id")
+INDEXED = {"RESPONSIBLE_ID": "responsible", "XML_ID": "xml_id"}
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Hints:
     """What a filter surely demands: enough to look at fewer tasks, never instead of its conditions."""
 
     ids: set[int] | None = None
-    values: dict[str, set[Any]] = field(default_factory=dict)
+    keys: dict[str, set[Any]] = field(default_factory=dict)
     after: int = 0
     closed: tuple[float, float] = (float("-inf"), float("inf"))
 
@@ -26,10 +26,9 @@ class Hints:
         """Note that a column has one of these values."""
         if name == "ID":
             self.ids = set(map(php.to_int, php.values(value)))
-        elif name == "RESPONSIBLE_ID":
-            self.values["responsible"] = set(map(php.to_int, php.values(value)))
-        elif name == "XML_ID":
-            self.values["xml_id"] = {php.fold(php.to_text(one)) for one in php.values(value)}
+        elif name in INDEXED:
+            read = php.to_int if name == "RESPONSIBLE_ID" else php.to_text
+            self.keys[name] = {_key(name, read(one)) for one in php.values(value)}
 
     def add_limit(self, name: str, sign: str, limit: int) -> None:
         """Note that a column is not beyond a limit."""
@@ -62,7 +61,6 @@ class TaskStore:
         return self._tasks[task_id]
 
     def get(self, task_id: int) -> Task | None:
-        """Give the task, or None."""
         return self._tasks.get(task_id)
 
     def next_id(self) -> int:
@@ -71,7 +69,6 @@ class TaskStore:
         return self._last_id
 
     def put(self, task: Task) -> Task:
-        """Save a new task."""
         self._last_id = max(self._last_id, task.id)
         self._tasks[task.id] = task
         insort(self._ids, task.id)
@@ -89,27 +86,26 @@ class TaskStore:
         return before
 
     def drop(self, task_id: int) -> None:
-        """Delete a task."""
         self._ids.remove(task_id)
         self._leave(self._tasks.pop(task_id))
 
     def _enter(self, task: Task) -> None:
-        for name in INDEXED:
-            self._index.setdefault(_key(name, getattr(task, name)), set()).add(task.id)
+        for name, attribute in INDEXED.items():
+            self._index.setdefault(_key(name, getattr(task, attribute)), set()).add(task.id)
         if task.closed_at is not None:
             insort(self._closed, (task.closed_at, task.id))
 
     def _leave(self, task: Task) -> None:
-        for name in INDEXED:
-            self._index[_key(name, getattr(task, name))].discard(task.id)
+        for name, attribute in INDEXED.items():
+            self._index[_key(name, getattr(task, attribute))].discard(task.id)
         if task.closed_at is not None:
             self._closed.remove((task.closed_at, task.id))
 
     def candidates(self, hints: Hints) -> Iterator[Task]:
         """Give every task that can meet the hints (and perhaps others), in the order of ids."""
         best = self._ids if hints.ids is None else sorted(hints.ids & self._tasks.keys())
-        for name, values in hints.values.items():
-            found = [self._index.get((name, value), set()) for value in values]
+        for keys in hints.keys.values():
+            found = [self._index.get(key, set()) for key in keys]
             if sum(map(len, found)) * 4 < len(best):
                 best = sorted(set().union(*found))
         first, last = (bisect_left(self._closed, (limit, 0)) for limit in (hints.closed[0], hints.closed[1] + 1))
@@ -120,4 +116,4 @@ class TaskStore:
 
 
 def _key(name: str, value: Any) -> tuple[str, Any]:
-    return name, php.fold(value or "") if name == "xml_id" else value
+    return name, value if isinstance(value, int) else php.fold(value or "")

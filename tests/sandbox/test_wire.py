@@ -111,7 +111,6 @@ def test_form_body_is_read_in_bracket_notation(door: Asker) -> None:
         ("/rest/1/wrong/profile", (401, "INVALID_CREDENTIALS", "Invalid request credentials")),
         ("/rest/2/{secret}/profile", (401, "INVALID_CREDENTIALS", "Invalid request credentials")),
         ("/rest/profile", (401, "NO_AUTH_FOUND", "Wrong authorization data")),
-        ("/rest/1/{secret}/profile.xml", (500, "INTERNAL_WRONG_TRANSPORT", "Wrong transport!")),
     ],
 )
 def test_refusals_come_in_the_portals_order_and_without_time(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -37,16 +37,14 @@ LOOKED_AT = (
 )
 
 Row = Mapping[str, Any]
-Say = Callable[[str], None]
-Sleep = Callable[[float], None]
 
 
 def _section() -> str:
     return _("The test task (for sending to us: no names, no addresses, no secrets)")
 
 
-def make_check(sleep: Sleep, say: Say) -> Check:
-    """Make the check that writes. `say`: what must be said at once, lest it be lost."""
+def make_check(sleep: Callable[[float], None], say: Callable[[str], None]) -> Check:
+    """Make the check that writes; `sleep` and `say` as in `_TestTask`."""
     needs = (owner, login_owner, projects, may_create, *DEPARTMENTS, everybody, absences)
     return Check("probe", lambda: "", _section, partial(run, sleep=sleep, say=say), needs)
 
@@ -59,7 +57,7 @@ def _report_not_made(_exam: Examination) -> Finding:
 not_made = Check("probe", lambda: "", _section, _report_not_made)
 
 
-def run(exam: Examination, sleep: Sleep, say: Say) -> list[Finding]:
+def run(exam: Examination, sleep: Callable[[float], None], say: Callable[[str], None]) -> list[Finding]:
     """Make the task, look at it and delete it, whatever happens in between."""
     client, person = exam.client, exam[owner].value.id
     if client is None:
@@ -71,21 +69,20 @@ def run(exam: Examination, sleep: Sleep, say: Say) -> list[Finding]:
             return [fail(detail, fix, about="task")]
         person = exam.settings.fallback_user
     fields = _make_fields(exam, person)
+    task = _TestTask(client, fields, sleep, say)
     findings: list[Finding] = []
-    task_id: int | None = None
-    pauses: Sequence[int] = LATE_PAUSES_S
     try:
         # the documentation knows no `select` here; without one the portal makes the task's chat
         answer = client.call("tasks.task.add", {"fields": fields, "select": ["ID", "XML_ID"]})
         added = queries.task_row(answer.result, "tasks.task.add")
-        task_id = parsing.id_of(added, "id", "tasks.task.add")
-        findings += _look(exam, client, added, task_id, fields)
+        task.ids = [parsing.id_of(added, "id", "tasks.task.add")]
+        findings += _look(exam, client, added, task.ids[0], fields)
     except errors.PortalError as error:
         if not isinstance(error, errors.PortalUncertain):
-            pauses = (0,) if error_codes.may_have_been_done("tasks.task.add", error) else ()
-        findings.append(from_error(error, "add" if task_id is None else "look"))
+            task.pauses = (0,) if error_codes.may_have_been_done("tasks.task.add", error) else ()
+        findings.append(from_error(error, "look" if task.ids else "add"))
     finally:
-        findings.append(_clear_up(client, task_id, fields, sleep, say, pauses))
+        findings.append(task.clear_up())
     for name in (client.host, hosts.to_wire(client.host)):
         findings = [replace(finding, detail=finding.detail.replace(name, "***")) for finding in findings]
     return findings
@@ -270,92 +267,100 @@ def _look_at_rest3(client: Client) -> Finding:
 # clearing up
 
 
-def _clear_up(
-    client: Client, task_id: int | None, fields: Mapping[str, Any], sleep: Sleep, say: Say, pauses: Sequence[int]
-) -> Finding:
-    """Delete the task; where its id is not known, look for it first, before each of the pauses."""
-    ids = [] if task_id is None else [task_id]
-    try:
-        if task_id is None:
-            if pauses == LATE_PAUSES_S:
-                say(_("the answer was lost; looking for up to a minute whether the task was made"))
-            ids = _find(client, fields, sleep, pauses)
+@dataclass
+class _TestTask:
+    """The task, and how to be rid of it. `ids`: its id, once that is known; `pauses`: after each look for it.
+
+    `say`: what must be said at once, lest it be lost.
+    """
+
+    client: Client
+    fields: Mapping[str, Any]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]
+    ids: list[int] = field(default_factory=list)
+    pauses: Sequence[int] = LATE_PAUSES_S
+
+    def clear_up(self) -> Finding:
+        """Delete the task; where its id is not known, look for it first."""
         try:
-            problem = _delete(client, ids, sleep)
-        except KeyboardInterrupt:  # one does not stop the deletion
-            _delete(client, ids, sleep)
+            if not self.ids:
+                self.ids = self._find()
+            problem = self._delete()
+        except errors.PortalError as error:
+            detail = _("whether it was made is not known: {reason}").format(reason=error.message)
+        except BaseException as error:
+            gone = False
+            try:  # one Ctrl-C does not stop the deletion
+                gone = isinstance(error, KeyboardInterrupt) and bool(self.ids) and self._delete() is None
+            finally:
+                if not gone:
+                    self.say(self._advise())
             raise
-    except errors.PortalError as error:
-        detail = _("whether it was made is not known: {reason}").format(reason=error.message)
-    except BaseException:
-        say(_advise(fields, ids))
-        raise
-    else:
-        if not ids:
-            return ok(_("none was made"), about="task")
-        if problem is None:
-            where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
-            text = _("{names} for user #{person}, {where}: made and deleted")
-            return ok(text, about="task", names=_name(ids), person=fields["RESPONSIBLE_ID"], where=where)
-        detail = _("{names} could not be deleted: {reason}").format(names=_name(ids), reason=problem.message)
-    say(f"{detail}. {_advise(fields, ids)}")
-    return fail(detail, _advise(fields, ids), about="task")
-
-
-def _name(ids: Sequence[int]) -> str:
-    return ", ".join(f"#{id_}" for id_ in ids)
-
-
-def _advise(fields: Mapping[str, Any], ids: Sequence[int]) -> str:
-    task = f"“{fields['TITLE']}” ({_name(ids)})" if ids else f"“{fields['TITLE']}”"
-    return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
-
-
-def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Sequence[int]) -> list[int]:
-    """Return the ids of the task whose answer was lost, by its key and by its title: a portal may ignore the one."""
-    problem: errors.PortalError | None = None
-    for pause in pauses:
-        batch = client.new_batch()
-        pages = [batch.add(queries.newest_tasks(name, fields[name])) for name in ("XML_ID", "TITLE")]
-        try:
-            batch.send()
-            rows = [row for page in pages for row in page.value]
-        except errors.PortalError as error:
-            problem = error
         else:
-            problem = None
-            ours = [row for row in rows if row.get("xmlId") == fields["XML_ID"] or row.get("title") == fields["TITLE"]]
-            if ours:
-                return sorted({parsing.id_of(row, "id", "tasks.task.list") for row in ours})
-        sleep(pause)
-    if problem is not None:
-        raise problem
-    return []
+            names, group = ", ".join(f"#{id_}" for id_ in self.ids), self.fields.get("GROUP_ID")
+            if not self.ids:
+                return ok(_("none was made"), about="task")
+            if problem is None:
+                where = _("in project #{id}").format(id=group) if group else _("in no project")
+                text = _("{names} for user #{person}, {where}: made and deleted")
+                return ok(text, about="task", names=names, person=self.fields["RESPONSIBLE_ID"], where=where)
+            detail = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
+        self.say(f"{detail}. {self._advise()}")
+        return fail(detail, self._advise(), about="task")
 
+    def _advise(self) -> str:
+        task = f"“{self.fields['TITLE']}”"
+        if self.ids:
+            task += f" ({', '.join(f'#{id_}' for id_ in self.ids)})"
+        return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
 
-def _delete(client: Client, ids: Sequence[int], sleep: Sleep) -> errors.PortalError | None:
-    """Delete these tasks; return why one is still there."""
-    problems = [problem for id_ in ids if (problem := _delete_one(client, id_, sleep))]
-    return problems[-1] if problems else None
+    def _find(self) -> list[int]:
+        """Return the ids of the task whose answer was lost, by its key and its title: a portal may ignore the one."""
+        if self.pauses == LATE_PAUSES_S:
+            self.say(_("the answer was lost; looking for up to a minute whether the task was made"))
+        key, title = self.fields["XML_ID"], self.fields["TITLE"]
+        problem: errors.PortalError | None = None
+        for pause in self.pauses:
+            batch = self.client.new_batch()
+            pages = [batch.add(queries.newest_tasks(*wanted)) for wanted in (("XML_ID", key), ("TITLE", title))]
+            try:
+                batch.send()
+                rows = [row for page in pages for row in page.value]
+            except errors.PortalError as error:
+                problem = error
+            else:
+                problem = None
+                ours = [row for row in rows if row.get("xmlId") == key or row.get("title") == title]
+                if ours:
+                    return sorted({parsing.id_of(row, "id", "tasks.task.list") for row in ours})
+            self.sleep(pause)
+        if problem is not None:
+            raise problem
+        return []
 
+    def _delete(self) -> errors.PortalError | None:
+        """Delete what there is; return why something is still there."""
+        problems = [problem for id_ in self.ids if (problem := self._delete_one(id_))]
+        return problems[-1] if problems else None
 
-def _delete_one(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | None:
-    """Delete a task and look whether it is gone, again where that may help; return why it is still there."""
-    method = "tasks.task.delete"
-    problem: errors.PortalError | None = None
-    for pause in (1, 2, 0):
-        batch = client.new_batch()
-        deleted = batch.add(Query(Command(method, {"taskId": task_id}), bool))
-        left = batch.add(queries.task(task_id, ("ID",)))
-        try:
-            batch.send()
-        except errors.PortalError as error:
-            problem = error
-        else:
-            problem = deleted.error
-            if problem is None or not (left.error or left.item.result):
-                return None
-            if not isinstance(problem, errors.PortalBusy) and not error_codes.may_have_been_done(method, problem):
-                break  # a refusal that will be the same again
-        sleep(pause)
-    return problem
+    def _delete_one(self, task_id: int) -> errors.PortalError | None:
+        """Delete a task and look whether it is gone, again where that may help."""
+        method = "tasks.task.delete"
+        problem: errors.PortalError | None = None
+        for pause in (1, 2, 0):
+            batch = self.client.new_batch()
+            deleted = batch.add(Query(Command(method, {"taskId": task_id}), bool))
+            left = batch.add(queries.task(task_id, ("ID",)))
+            try:
+                batch.send()
+            except errors.PortalError as error:
+                problem = error
+            else:
+                problem = deleted.error
+                if problem is None or not (left.error or left.item.result):
+                    return None
+                if not isinstance(problem, errors.PortalBusy) and not error_codes.may_have_been_done(method, problem):
+                    break  # a refusal that will be the same again
+            self.sleep(pause)
+        return problem

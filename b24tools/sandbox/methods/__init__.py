@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from b24tools.sandbox import php
@@ -56,10 +57,9 @@ class Call:
     start: Any = None
     base_url: str = ""
 
-    @property
-    def now(self) -> int:
-        """The portal's time."""
-        return int(self.portal.now().timestamp())
+    def write_date(self, at: int | None) -> str | None:
+        """Write a date on the server's clock, whatever the caller's is."""
+        return None if at is None else datetime.fromtimestamp(at, self.portal.server_zone).isoformat()
 
     def required(self, name: str) -> Any:
         """Give a parameter of a controller method; a missing one is error 100."""
@@ -125,6 +125,4 @@ def page(rows: list[Any], start: Any, show: Callable[[Any], Any], *, floored: bo
     return Answer(shown, total=len(rows), next=following if shown and following < len(rows) else None)
 
 
-# isort: off
-from b24tools.sandbox.methods import calendars, disk, groups, people, task_fields  # noqa: E402, F401 - they enter their
-from b24tools.sandbox.methods import task_history, task_list, tasks  # noqa: E402, F401 - methods
+from b24tools.sandbox.methods import calendars, disk, groups, people, task_list, tasks  # noqa: E402, F401 - fill METHODS

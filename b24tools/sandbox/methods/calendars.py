@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from b24tools.sandbox import php
+from b24tools.sandbox import filters, php
 from b24tools.sandbox.methods import Call, RestError, method
 from b24tools.sandbox.records import Meeting
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from b24tools.sandbox.state import Portal
 
 DAY: Final = 86400
-LAST_DAY: Final = date(2038, 1, 1)  # a series without an end, and an unreadable limit
+LAST_DAY: Final = date(2038, 1, 1)  # of a series without an end
 SETTINGS: Final[dict[str, Any]] = {
     "work_time_start": "9",
     "work_time_end": "19",
@@ -48,7 +48,6 @@ def get_schedule(call: Call) -> Any:
 
 @method("calendar.settings.get", "calendar")
 def get_settings(call: Call) -> dict[str, Any]:
-    """Give the portal-wide hours and holidays."""
     return dict(call.portal.calendar_settings)
 
 
@@ -59,7 +58,7 @@ def get_accessibility(call: Call) -> dict[str, Any]:
         if not call.params.get(name):
             text = f'The required parameter "{name}" for the method "calendar.accessibility.get" is not set.'
             raise RestError("", text)
-    first, last = _read_limit(call, "from", date(1970, 1, 1)), _read_limit(call, "to", LAST_DAY)
+    first, last = _read_day(call, "from"), _read_day(call, "to")
     answer: dict[str, Any] = {}
     for user_id in map(php.to_int, php.values(call.params["users"])):
         meetings = [row for row in call.portal.meetings if row.user == user_id and row.accessibility != "free"]
@@ -68,12 +67,11 @@ def get_accessibility(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _read_limit(call: Call, name: str, unread: date) -> int:
-    """Give midnight of a day on the server; what cannot be read is no limit."""
+def _read_day(call: Call, name: str) -> int:
+    """Give midnight of a day on the server."""
     zone = call.portal.server_zone
-    at = php.strtotime(php.to_text(call.params[name]), zone)
-    day = unread if at is None else datetime.fromtimestamp(at, zone).date()
-    return int(datetime.combine(day, time(), zone).timestamp())
+    moment = datetime.fromtimestamp(php.strtotime(php.to_text(call.params[name]), zone) or 0, zone)
+    return int(datetime.combine(moment.date(), time(), zone).timestamp())
 
 
 def _offset(zone: str | None, at: int) -> int:
@@ -145,11 +143,7 @@ class _Event:
             0 if zone is None else _offset(zone, moment) - _offset(self._caller, moment)
             for zone, moment in ((meeting.zone, at), (meeting.zone_to, at + self._length))
         )
-        row: dict[str, Any] = {
-            "ID": str(meeting.id),
-            "NAME": meeting.name,
-            "DT_SKIP_TIME": "Y" if meeting.whole_day else "N",
-        }
+        row = {"ID": str(meeting.id), "NAME": meeting.name, "DT_SKIP_TIME": filters.flag(meeting.whole_day)}
         row |= {"DATE_FROM": php.site_text(start, shape), "DATE_TO": php.site_text(end, shape)}
         row |= {"DATE_FROM_TS_UTC": str(self._first), "DATE_TO_TS_UTC": str(self._last)}
         row |= {"TZ_FROM": meeting.zone, "TZ_TO": meeting.zone_to, "ACCESSIBILITY": meeting.accessibility}

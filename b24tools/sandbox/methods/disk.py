@@ -8,7 +8,7 @@ nowhere), and the second step of an upload (`uploadUrl` leads nowhere either).
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from b24tools.sandbox import filters, php
@@ -18,7 +18,6 @@ from b24tools.sandbox.records import Attachment, DiskObject, Storage, User
 if TYPE_CHECKING:
     from b24tools.sandbox.state import Portal
 
-FIRST_OBJECT, FIRST_FILE, FIRST_ATTACHMENT = 8001, 32001, 1001
 FORBIDDEN: Final = frozenset('\\/:*?"<>|')
 STORAGE_COLUMNS: Final = filters.columns("ID NAME ENTITY_TYPE ENTITY_ID ROOT_OBJECT_ID=root")
 OBJECT_COLUMNS: Final = filters.columns("ID NAME TYPE CREATE_TIME=created_at")
@@ -32,9 +31,7 @@ class Disk:
         self.storages: dict[int, Storage] = {}
         self.objects: dict[int, DiskObject] = {}
         self.attachments: dict[int, Attachment] = {}
-        self._last_object = FIRST_OBJECT - 1
-        self._last_file = FIRST_FILE - 1
-        self._last_attachment = FIRST_ATTACHMENT - 1
+        self._object_ids, self._file_ids, self._attachment_ids = count(8001), count(32001), count(1001)
 
     def add_storage(self, entity_type: str, name: str, entity_id: str) -> Storage:
         """Make a drive with its root folder."""
@@ -44,12 +41,8 @@ class Disk:
         return self.storages[number]
 
     def _new_object(self, name: str, storage: int, parent: int, user: int, content: bytes | None) -> DiskObject:
-        self._last_object += 1
-        now = int(self._portal.now().timestamp())
-        row = DiskObject(self._last_object, name, storage, parent, user, now, content)
-        if content is not None:
-            self._last_file += 1
-            row.file_id = self._last_file
+        row = DiskObject(next(self._object_ids), name, storage, parent, user, self._portal.stamp, content)
+        row.file_id = 0 if content is None else next(self._file_ids)
         self.objects[row.id] = row
         return row
 
@@ -63,7 +56,6 @@ class Disk:
         return self._new_object(name, self.objects[parent].storage, parent, user, content)
 
     def children(self, parent: int) -> list[DiskObject]:
-        """List what lies in a folder."""
         return [row for row in self.objects.values() if row.parent == parent]
 
     def is_readable(self, user: User, object_id: int) -> bool:
@@ -79,18 +71,16 @@ class Disk:
 
     def attach(self, object_id: int, task: int, user: int) -> int:
         """Tie a file to a task. Returns the attachment's id."""
-        self._last_attachment += 1
-        now = int(self._portal.now().timestamp())
-        self.attachments[self._last_attachment] = Attachment(self._last_attachment, object_id, task, user, now)
-        return self._last_attachment
+        number = next(self._attachment_ids)
+        self.attachments[number] = Attachment(number, object_id, task, user, self._portal.stamp)
+        return number
 
 
 def _find(call: Call, rows: dict[int, Any]) -> Any:
     """Find a row by `id`, which is bound by its exact name."""
     number = call.params.get("id")
     if number is None:
-        argument = "Parameter #0"
-        raise RestError("ERROR_ARGUMENT", f"Invalid value of parameter {{{argument}}}", argument=argument)
+        raise RestError("ERROR_ARGUMENT", "Invalid value of parameter {Parameter #0}", argument="Parameter #0")
     row = rows.get(php.to_int(number))
     if row is None:
         raise RestError("ERROR_NOT_FOUND", f"Could not find entity with id `{php.to_text(number)}`.")
@@ -139,7 +129,7 @@ def list_children(call: Call) -> Answer:
 
 def _object_row(call: Call, row: DiskObject) -> dict[str, Any]:
     """Show an object as the creating methods answer: ids of objects are integers, those of others strings."""
-    at, user = datetime.fromtimestamp(row.created_at, call.portal.server_zone).isoformat(), str(row.created_by)
+    at, user = call.write_date(row.created_at), str(row.created_by)
     values: dict[str, Any] = {"ID": row.id, "NAME": row.name, "CODE": None, "STORAGE_ID": str(row.storage)}
     values["TYPE"] = row.type
     if row.content is None:
@@ -162,7 +152,6 @@ def _put(call: Call, folder: DiskObject, content: bytes | None) -> dict[str, Any
 
 @method("disk.folder.addsubfolder", "disk", writes=True)
 def add_folder(call: Call) -> dict[str, Any]:
-    """Make a folder in a folder."""
     return _put(call, _find_folder(call), None)
 
 
@@ -186,8 +175,8 @@ def get_attached(call: Call) -> dict[str, Any]:
     """Describe the tie between a file and a task, by the attachment's id."""
     tie = _find(call, call.portal.disk.attachments)
     row = call.portal.disk.objects[tie.object_id]
-    at = datetime.fromtimestamp(tie.created_at, call.portal.server_zone).isoformat()
     url = f"{call.base_url}/bitrix/tools/disk/uf.php?attachedId={tie.id}&action=download&ncc=1"
-    values = {"ID": str(tie.id), "OBJECT_ID": str(tie.object_id), "MODULE_ID": "tasks", "ENTITY_TYPE": "tasks_task"}
-    values |= {"ENTITY_ID": str(tie.task), "CREATE_TIME": at, "CREATED_BY": str(tie.created_by)}
-    return values | {"DOWNLOAD_URL": url, "NAME": row.name, "SIZE": str(len(row.content or b""))}
+    values: dict[str, Any] = {"ID": str(tie.id), "OBJECT_ID": str(tie.object_id), "CREATED_BY": str(tie.created_by)}
+    values |= {"MODULE_ID": "tasks", "ENTITY_TYPE": "tasks_task", "ENTITY_ID": str(tie.task)}
+    values |= {"CREATE_TIME": call.write_date(tie.created_at), "DOWNLOAD_URL": url}
+    return values | {"NAME": row.name, "SIZE": str(len(row.content or b""))}

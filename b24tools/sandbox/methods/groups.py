@@ -6,7 +6,6 @@ The dates of a project are in the last one only; that its tasks are switched off
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from b24tools.sandbox import filters, php
@@ -14,7 +13,6 @@ from b24tools.sandbox.methods import Answer, Call, RestError, method, page
 from b24tools.sandbox.records import Group
 
 OPERATIONS: Final = ("view", "view_all", "sort", "create_tasks", "edit_tasks", "delete_tasks")
-OTHER_FEATURES: Final = ("photo", "calendar", "files", "blog")
 COLUMNS: Final = filters.columns("ID NAME OWNER_ID=owner VISIBLE OPENED CLOSED PROJECT")
 
 
@@ -29,10 +27,6 @@ def _show_columns(row: Group) -> dict[str, Any]:
     return {name: str(filters.flag(column(row))) for name, column in COLUMNS.items()}
 
 
-def _write_date(call: Call, at: int | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, call.portal.server_zone).isoformat()
-
-
 @method("sonet_group.get", "sonet_group")
 def list_groups(call: Call) -> Answer:
     """Give a page of groups, the newest first."""
@@ -42,7 +36,7 @@ def list_groups(call: Call) -> Answer:
     def show(row: Group) -> dict[str, Any]:
         shown = _show_columns(row) | {"SITE_ID": "s1", "DESCRIPTION": row.description, "ACTIVE": "Y", "KEYWORDS": None}
         shown |= {"SUBJECT_ID": "1", "SUBJECT_NAME": "Рабочие группы", "NUMBER_OF_MEMBERS": str(len(row.members))}
-        at = dict.fromkeys(("DATE_CREATE", "DATE_UPDATE", "DATE_ACTIVITY"), _write_date(call, row.created_at))
+        at = dict.fromkeys(("DATE_CREATE", "DATE_UPDATE", "DATE_ACTIVITY"), call.write_date(row.created_at))
         return shown | at | {"IS_EXTRANET": "N"}
 
     return page(rows, call.start, show, floored=True)
@@ -57,8 +51,8 @@ def list_workgroups(call: Call) -> Answer:
 
     def show(row: Group) -> dict[str, Any]:
         shown = _show_columns(row) | {"TYPE": "project" if row.project else "group"}
-        shown["PROJECT_DATE_START"] = _write_date(call, row.date_start)
-        shown["PROJECT_DATE_FINISH"] = _write_date(call, row.date_finish)
+        shown["PROJECT_DATE_START"] = call.write_date(row.date_start)
+        shown["PROJECT_DATE_FINISH"] = call.write_date(row.date_finish)
         return {php.camel(name): value for name, value in shown.items() if name in chosen}
 
     answer = page(rows, call.start, show, floored=True, restarts=False)
@@ -87,12 +81,8 @@ def has_access(call: Call) -> bool:
     number, feature, operation = (php.to_text(call.params.get(name)).strip() for name in names)
     if php.to_int(number) <= 0:
         raise RestError("", "Wrong socialnetwork group ID")
-    if feature in OTHER_FEATURES:
-        return False
-    if feature != "tasks":
-        raise RestError("", "Wrong feature")
-    if operation not in OPERATIONS:
-        raise RestError("", "Wrong operation")
+    if feature != "tasks" or operation not in OPERATIONS:
+        raise RestError("", "Wrong operation" if feature == "tasks" else "Wrong feature")
     group = call.portal.groups.get(php.to_int(number))
     if group is None or not group.tasks_enabled or (group.closed and operation == "create_tasks"):
         return False

@@ -30,13 +30,11 @@ def get_profile(call: Call) -> dict[str, Any]:
 
 @method("scope")
 def list_scopes(call: Call) -> list[str]:
-    """Name the webhook's scopes."""
     return sorted(call.portal.scopes)
 
 
 @method("server.time")
 def get_time(call: Call) -> str:
-    """Tell the time on the server's clock."""
     return call.portal.now().astimezone(call.portal.server_zone).isoformat(timespec="seconds")
 
 

@@ -37,11 +37,8 @@ RANGES: Final = (
     ("end_plan", "Планируемая дата завершения задачи стоит за рамками проекта"),
     ("start_plan", "Планируемая дата начала задачи стоит за рамками проекта"),
 )
-SYSTEM_FIELDS: Final = {  # the type, and whether it holds several values
-    "UF_CRM_TASK": ("crm", "Y"),
-    "UF_TASK_WEBDAV_FILES": ("disk_file", "Y"),
-    "UF_MAIL_MESSAGE": ("mail_message", "N"),
-}
+SYSTEM_FIELDS: Final = {"UF_CRM_TASK": "crm", "UF_TASK_WEBDAV_FILES": "disk_file", "UF_MAIL_MESSAGE": "mail_message"}
+MULTIPLE: Final = ("crm", "disk_file")
 FIRST_FIELD: Final = 1295
 FIELD_SETTINGS: Final = {"SIZE": 20, "ROWS": 1, "REGEXP": "", "MIN_LENGTH": 0, "MAX_LENGTH": 0, "DEFAULT_VALUE": ""}
 FIELD_FILTER: Final = ("ID", "FIELD_NAME", "USER_TYPE_ID", "MULTIPLE", "MANDATORY")
@@ -113,21 +110,17 @@ def _read_dates(call: Call, fields: Mapping[str, Any], task: Task | None, change
             at -= at % 60
         if name in fields and (at is not None or attribute not in NOT_NULL):
             changes[attribute] = at
-    if task is None:
-        if "DEADLINE" not in fields:
-            changes["deadline"] = _default_deadline(call)
-    elif ("START_DATE_PLAN" in fields) != ("END_DATE_PLAN" in fields):  # on update the one alone blanks the other
+    if task is None and "DEADLINE" not in fields:
+        # in five days at the end of the portal's working day: "18.30" is half past six
+        day = call.portal.now().astimezone(call.portal.zone_of(call.user)) + DEFAULT_DEADLINE
+        hours, _, minutes = php.to_text(call.portal.calendar_settings["work_time_end"]).partition(".")
+        end = day.replace(hour=int(hours), minute=int(minutes or 0), second=0, microsecond=0)
+        changes["deadline"] = int(end.timestamp())
+    if task is not None and ("START_DATE_PLAN" in fields) != ("END_DATE_PLAN" in fields):  # blanks it
         changes["end_plan" if "START_DATE_PLAN" in fields else "start_plan"] = None
-    start, end = changes.get("start_plan"), changes.get("end_plan")
-    if start is not None and end is not None and end < start:
+    first, last = changes.get("start_plan"), changes.get("end_plan")
+    if first is not None and last is not None and last < first:
         raise core_error("В планировании сроков указана дата окончания меньшая даты старта")
-
-
-def _default_deadline(call: Call) -> int:
-    """No DEADLINE in add means one in five days at the end of the portal's working day: "18.30" is half past six."""
-    day = call.portal.now().astimezone(call.portal.zone_of(call.user)) + DEFAULT_DEADLINE
-    hours, _, minutes = php.to_text(call.portal.calendar_settings["work_time_end"]).partition(".")
-    return int(day.replace(hour=int(hours), minute=int(minutes or 0), second=0, microsecond=0).timestamp())
 
 
 def _read_title_and_tags(fields: Mapping[str, Any], task: Task | None, changes: dict[str, Any]) -> None:
@@ -182,10 +175,10 @@ def list_user_fields(call: Call) -> Answer:
 
     Not emulated: the order, which is the first one.
     """
-    kinds = SYSTEM_FIELDS | {name: (kind, "N") for name, (_label, kind) in call.portal.user_fields.items()}
+    kinds = SYSTEM_FIELDS | {name: kind for name, (_label, kind) in call.portal.user_fields.items()}
     rows = []
-    for number, (name, (kind, multiple)) in enumerate(kinds.items(), FIRST_FIELD):
-        mandatory = "Y" if name in call.portal.mandatory_fields else "N"
+    for number, (name, kind) in enumerate(kinds.items(), FIRST_FIELD):
+        mandatory, multiple = filters.flag(name in call.portal.mandatory_fields), filters.flag(kind in MULTIPLE)
         row = {"ID": str(number), "ENTITY_ID": "TASKS_TASK", "FIELD_NAME": name, "USER_TYPE_ID": kind, "XML_ID": ""}
         row |= {"SORT": "100", "MULTIPLE": multiple, "MANDATORY": mandatory, "SHOW_FILTER": "N", "SHOW_IN_LIST": "Y"}
         settings = FIELD_SETTINGS if kind == "string" else {}

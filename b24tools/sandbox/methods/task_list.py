@@ -23,13 +23,13 @@ OPERATORS: Final = ("=", "!=", "%", "!%", "?", "><", "*=", "*%", "*", "!><", ">=
 STRICT_NUMBERS: Final = filters.columns("ID PRIORITY CREATED_BY=creator RESPONSIBLE_ID=responsible TIME_ESTIMATE")
 NUMBERS: Final = filters.columns("PARENT_ID=parent GROUP_ID=group STATUS_CHANGED_BY CHANGED_BY REAL_STATUS=status")
 TEXTS: Final = filters.columns("TITLE GUID")
-STRINGS: Final = filters.columns("XML_ID MARK ALLOW_CHANGE_DEADLINE ALLOW_TIME_TRACKING")
+STRINGS: Final = filters.columns("XML_ID ALLOW_CHANGE_DEADLINE ALLOW_TIME_TRACKING")
 DATES: Final = filters.columns(
     "CREATED_DATE=created_at CHANGED_DATE=changed_at CLOSED_DATE=closed_at ACTIVITY_DATE=activity_at DATE_START "
     "START_DATE_PLAN=start_plan END_DATE_PLAN=end_plan DEADLINE"
 )
 SORTABLE: Final = DATES | filters.columns(
-    "ID TITLE TIME_SPENT_IN_LOGS=time_spent REAL_STATUS=status PRIORITY MARK GROUP_ID=group TIME_ESTIMATE"
+    "ID TITLE TIME_SPENT_IN_LOGS=time_spent REAL_STATUS=status PRIORITY GROUP_ID=group TIME_ESTIMATE"
 )
 
 
@@ -117,7 +117,7 @@ def _read_condition(call: Call, hints: Hints, sign: str, name: str, value: Any) 
             hints.add_values(name, value)
         column = STRINGS.get(name, lambda task: php.to_text(task.fields.get(name)))
         return filters.is_among(column, value, negated=negated) if equal or negated else None
-    now, user_id = call.now, call.user.id
+    now, user_id = call.portal.stamp, call.user.id
     columns = STRICT_NUMBERS | NUMBERS | {"STATUS": lambda task: meta_status(task, now, user_id)}
     if name not in columns or (name in STRICT_NUMBERS and not php.is_true(value)):
         return None

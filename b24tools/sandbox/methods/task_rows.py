@@ -21,10 +21,8 @@ NUMBERS: Final = filters.attributes(
     "ID PARENT_ID=parent PRIORITY CREATED_BY=creator RESPONSIBLE_ID=responsible CHANGED_BY STATUS_CHANGED_BY CLOSED_BY "
     "COMMENTS_COUNT=comments TIME_ESTIMATE TIME_SPENT_IN_LOGS=time_spent STATUS GROUP_ID=group"
 )
-TEXTS: Final = filters.attributes("TITLE DESCRIPTION MARK GUID XML_ID")
-FLAGS: Final = filters.attributes(
-    "ALLOW_CHANGE_DEADLINE ALLOW_TIME_TRACKING TASK_CONTROL ADD_IN_REPORT MATCH_WORK_TIME"
-)
+TEXTS: Final = filters.attributes("TITLE DESCRIPTION GUID XML_ID")
+FLAGS: Final = filters.attributes("ALLOW_CHANGE_DEADLINE ALLOW_TIME_TRACKING TASK_CONTROL MATCH_WORK_TIME")
 DATES: Final = filters.attributes(
     "CREATED_DATE=created_at CHANGED_DATE=changed_at CLOSED_DATE=closed_at ACTIVITY_DATE=activity_at DATE_START "
     "START_DATE_PLAN=start_plan END_DATE_PLAN=end_plan DEADLINE STATUS_CHANGED_DATE=status_changed_at"
@@ -33,10 +31,10 @@ PEOPLE: Final = filters.attributes("ACCOMPLICES AUDITORS")
 ATTRIBUTES: Final = NUMBERS | TEXTS | FLAGS | DATES | PEOPLE
 NULL_WHEN_ZERO: Final = ("PARENT_ID", "COMMENTS_COUNT", "TIME_SPENT_IN_LOGS")
 # What is always the same here; names that are in neither table are NULL
-ALWAYS: Final[dict[str, Any]] = dict.fromkeys(
-    ("MULTITASK", "NOT_VIEWED", "REPLICATE", "SUBORDINATE", "FAVORITE", "IS_MUTED", "IS_PINNED", "IS_PINNED_IN_GROUP"),
-    "N",
-) | {"STAGE_ID": "0", "SITE_ID": "s1", "OUTLOOK_VERSION": "1", "DURATION_TYPE": "days", "NEW_COMMENTS_COUNT": 0}
+NO: Final = "MULTITASK NOT_VIEWED REPLICATE SUBORDINATE ADD_IN_REPORT FAVORITE IS_MUTED IS_PINNED IS_PINNED_IN_GROUP"
+OTHERS: Final = {"STAGE_ID": "0", "SITE_ID": "s1", "OUTLOOK_VERSION": "1", "DURATION_TYPE": "days"}
+ALWAYS: Final[dict[str, Any]] = {"NEW_COMMENTS_COUNT": 0} | OTHERS | dict.fromkeys(NO.split(), "N")
+# In the order of a full answer
 ORDER: Final = (
     "ID PARENT_ID TITLE DESCRIPTION MARK PRIORITY MULTITASK NOT_VIEWED REPLICATE STAGE_ID SPRINT_ID BACKLOG_ID "
     "CREATED_BY CREATED_DATE RESPONSIBLE_ID CHANGED_BY CHANGED_DATE STATUS_CHANGED_BY CLOSED_BY CLOSED_DATE "
@@ -103,12 +101,10 @@ class TaskView:
             row["group"] = {"id": str(group.id), "name": group.name, "opened": group.opened}
             row["group"] |= {"membersCount": len(group.members), "image": "", "additionalData": []}
         people = self._portal.users
-        for name, key, person in (
-            ("CREATED_BY", "creator", task.creator),
-            ("RESPONSIBLE_ID", "responsible", task.responsible),
-        ):
-            if name in chosen and person in people:  # else the block is missing
-                row[key] = self._show_person(people[person])
+        for name, key in (("CREATED_BY", "creator"), ("RESPONSIBLE_ID", "responsible")):
+            person = people.get(getattr(task, key))
+            if name in chosen and person is not None:  # else the block is missing
+                row[key] = self._show_person(person)
         for name in [name for name in PEOPLE if name in chosen]:
             ids = [person for person in getattr(task, PEOPLE[name]) if person in people]
             row[f"{KEYS[name]}Data"] = {str(person): self._show_person(people[person]) for person in ids}

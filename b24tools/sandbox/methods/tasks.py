@@ -1,7 +1,10 @@
-"""tasks.task.add, update, delete, files.attach and the actions: complete, approve, start…
+"""tasks.task.add, update, delete, files.attach, the actions (complete, approve, start…) and history.list.
 
 The real controller looks only at the access check of an action; what the inner command says afterwards is dropped,
 so one that could not be carried out answers 200 with the task as it is.
+
+In the history, flags and fields made by hand leave no line, a description none of its text, dates are Unix seconds as
+text, and 0 and "nothing" are the empty text. Not emulated: the method's filter and order.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from functools import partial
 from typing import Any, Final
 
 from b24tools.sandbox import php
-from b24tools.sandbox.methods import Call, RestError, core_error, method, task_fields, task_history, wrong_type
-from b24tools.sandbox.methods.task_rows import whole_task
-from b24tools.sandbox.records import COMPLETED, DEFERRED, IN_PROGRESS, PENDING, SUPPOSEDLY_COMPLETED, Task
+from b24tools.sandbox.methods import Call, RestError, core_error, method, task_fields, wrong_type
+from b24tools.sandbox.methods.task_rows import ATTRIBUTES, whole_task
+from b24tools.sandbox.records import COMPLETED, DEFERRED, IN_PROGRESS, PENDING, SUPPOSEDLY_COMPLETED, Change, Task
 
 DISK_OBJECT: Final = re.compile(r"n(\d+)")
 DEADLINE_ONLY: Final = {"DEADLINE", "START_DATE_PLAN", "END_DATE_PLAN", "DURATION", "DEADLINE_CHANGE_REASON"}
@@ -31,6 +34,13 @@ ACTIONS: Final[dict[str, tuple[int, tuple[int, ...], bool]]] = {
     "pause": (PENDING, (IN_PROGRESS,), True),
     "defer": (DEFERRED, (PENDING, IN_PROGRESS), True),
 }
+# What leaves a line in the history
+NAMES: Final = (
+    "TITLE DESCRIPTION STATUS PRIORITY PARENT_ID GROUP_ID CREATED_BY RESPONSIBLE_ID ACCOMPLICES AUDITORS DEADLINE "
+    "START_DATE_PLAN END_DATE_PLAN TIME_ESTIMATE TIME_SPENT_IN_LOGS TAGS UF_TASK_WEBDAV_FILES"
+)
+MORE: Final = {"TAGS": "tags", "UF_TASK_WEBDAV_FILES": "attachments"}
+TRACKED: Final = {name: (ATTRIBUTES | MORE)[name] for name in NAMES.split()}
 
 
 def _not_allowed() -> RestError:
@@ -40,10 +50,15 @@ def _not_allowed() -> RestError:
 @method("tasks.task.add", "task", writes=True)
 def add(call: Call) -> dict[str, Any]:
     """Make a task. There is no idempotency: the same call again makes another one."""
-    portal, now = call.portal, call.now
+    portal, now = call.portal, call.portal.stamp
     fields = task_fields.read_fields(call, new=True)
     changes = task_fields.read_changes(call, {"RESPONSIBLE_ID": 0} | fields, None)
-    _check_may_add(call, changes)
+    denied = changes.get("creator", call.user.id) != call.user.id and not call.user.admin
+    if number := changes.get("group", 0):  # without its task tool not even an administrator has the right
+        group = portal.groups.get(number)
+        denied |= group is None or not group.tasks_enabled or not (call.user.admin or call.user.id in group.members)
+    if denied:
+        raise RestError("ERROR_TASK_CREATE_ACCESS_DENIED", "У вас нет прав на создание задачи")
     task_fields.check_changes(call, fields, changes, None)
     objects = _read_objects(call, fields)
     number = portal.tasks.next_id()
@@ -61,16 +76,6 @@ def add(call: Call) -> dict[str, Any]:
     return whole_task(call, task)
 
 
-def _check_may_add(call: Call, changes: Mapping[str, Any]) -> None:
-    """Ask for the right to name this creator, and for the project: without its task tool nobody has it."""
-    denied = changes.get("creator", call.user.id) != call.user.id and not call.user.admin
-    if number := changes.get("group", 0):
-        group = call.portal.groups.get(number)
-        denied |= group is None or not group.tasks_enabled or not (call.user.admin or call.user.id in group.members)
-    if denied:
-        raise RestError("ERROR_TASK_CREATE_ACCESS_DENIED", "У вас нет прав на создание задачи")
-
-
 @method("tasks.task.update", "task", writes=True)
 def update(call: Call) -> dict[str, Any]:
     """Save the fields that are present; what else changes with them is half of the trouble."""
@@ -83,7 +88,8 @@ def update(call: Call) -> dict[str, Any]:
     objects = _read_objects(call, fields)
     if "responsible" in changes:
         other, alone = changes["responsible"] != task.responsible, fields.keys() == {"RESPONSIBLE_ID"}
-        changes |= _delegation(task) if other and alone else {}
+        if other and alone:
+            changes["auditors"] = tuple(dict.fromkeys((*task.auditors, task.responsible)))
         if other or alone:
             changes.setdefault("status", PENDING)
     _save(call, task, changes)
@@ -94,33 +100,28 @@ def update(call: Call) -> dict[str, Any]:
         for number in set(before.attachments) - set(kept):
             del call.portal.disk.attachments[number]
         _attach(call, task, objects)
-        task_history.note_changes(call.portal, call.user.id, before, task)
+        _note_changes(call, before, task)
     call.portal.tell("ONTASKUPDATE", task.id)
     return whole_task(call, task)
 
 
 def _may_update(call: Call, task: Task, fields: Mapping[str, Any]) -> bool:
     names, user = fields.keys(), call.user
+    works = user.id in (task.responsible, *task.accomplices)
     reason = php.to_text(fields.get("DEADLINE_CHANGE_REASON")).strip()
     if "DEADLINE" in fields and call.portal.reason_for_deadline and not (user.admin or reason):
         return False
     if names and names <= DEADLINE_ONLY:
-        return call.portal.may_move(user, task)
+        return call.portal.may_edit(user, task) or (works and task.allow_change_deadline)
     group = call.portal.groups.get(php.to_int(fields.get("GROUP_ID", task.group)))
     if group is not None and not group.tasks_enabled and names not in ALONE:
         return False  # without the tool no task of a project is saved
-    works = user.id in (task.responsible, *task.accomplices)
     return call.portal.may_edit(user, task) or (works and names in OF_WORKERS)
 
 
-def _delegation(task: Task) -> dict[str, Any]:
-    """The old responsible becomes an auditor."""
-    return {"auditors": tuple(dict.fromkeys((*task.auditors, task.responsible)))}
-
-
-def _save(call: Call, task: Task, changes: dict[str, Any]) -> Task:
-    """Save an update with the columns that follow the status. Returns the task as it was."""
-    now, user_id = call.now, call.user.id
+def _save(call: Call, task: Task, changes: dict[str, Any]) -> None:
+    """Save an update with the columns that follow the status."""
+    now, user_id = call.portal.stamp, call.user.id
     if call.portal.small_tariff and "auditors" in changes:
         changes["auditors"] = ()  # even those a delegation would leave
     status = changes.get("status", task.status)
@@ -133,19 +134,15 @@ def _save(call: Call, task: Task, changes: dict[str, Any]) -> Task:
         if status == IN_PROGRESS:
             changes["date_start"] = now
     changes |= {"changed_at": now, "changed_by": user_id, "activity_at": now}
-    before = call.portal.tasks.change(task, **changes)
-    task_history.note_changes(call.portal, user_id, before, task)
-    return before
+    _note_changes(call, call.portal.tasks.change(task, **changes), task)
 
 
 def _read_objects(call: Call, fields: Mapping[str, Any]) -> list[int]:
     """Find the disk objects to attach: `n55`."""
-    objects = []
-    for value in php.values(fields.get("UF_TASK_WEBDAV_FILES") or []):
-        if found := DISK_OBJECT.fullmatch(php.to_text(value)):
-            if not call.portal.disk.is_readable(call.user, int(found[1])):
-                raise core_error("Не удалось найти файл")
-            objects.append(int(found[1]))
+    values = map(php.to_text, php.values(fields.get("UF_TASK_WEBDAV_FILES") or []))
+    objects = [int(found[1]) for found in map(DISK_OBJECT.fullmatch, values) if found]
+    if not all(call.portal.disk.is_readable(call.user, number) for number in objects):
+        raise core_error("Не удалось найти файл")
     return objects
 
 
@@ -167,7 +164,6 @@ def delete(call: Call) -> dict[str, Any]:
 
 @method("tasks.task.files.attach", "task", writes=True)
 def attach_file(call: Call) -> dict[str, Any]:
-    """Attach one more file, the others stay."""
     task, file = call.portal.tasks.get(call.task_id()), php.to_text(call.required("fileId"))
     if not file.isdecimal():
         raise wrong_type("fileId", file, "int")
@@ -182,12 +178,11 @@ def attach_file(call: Call) -> dict[str, Any]:
 
 def _find_allowed(call: Call, statuses: tuple[int, ...], *, by_workers: bool) -> Task:
     task = call.portal.tasks.get(call.task_id())
-    if task is None or task.status not in statuses:
-        raise _not_allowed()
-    works = by_workers and call.user.id in (task.responsible, *task.accomplices)
-    if not (works or call.portal.may_edit(call.user, task)):
-        raise _not_allowed()
-    return task
+    if task is not None and task.status in statuses:
+        works = by_workers and call.user.id in (task.responsible, *task.accomplices)
+        if works or call.portal.may_edit(call.user, task):
+            return task
+    raise _not_allowed()
 
 
 def _act(call: Call, task: Task, **changes: Any) -> dict[str, Any]:
@@ -219,15 +214,45 @@ def delegate(call: Call) -> dict[str, Any]:
     user_id = php.to_int(call.required("userId"))
     if user_id not in call.portal.users:
         return whole_task(call, task)
-    auditors = _delegation(task) if user_id != task.responsible else {}
-    return _act(call, task, responsible=user_id, status=PENDING, **auditors)
+    auditors = dict.fromkeys((*task.auditors, task.responsible)) if user_id != task.responsible else task.auditors
+    return _act(call, task, responsible=user_id, status=PENDING, auditors=tuple(auditors))
 
 
 def change_status(call: Call, action: str) -> dict[str, Any]:
-    """Carry out one of ACTIONS."""
     status, statuses, by_workers = ACTIONS[action]
     return _act(call, _find_allowed(call, statuses, by_workers=by_workers), status=status)
 
 
 for name in ACTIONS:
     method(f"tasks.task.{name}", "task", writes=True)(partial(change_status, action=name))
+
+
+def _note_changes(call: Call, before: Task, task: Task) -> None:
+    """Write down every tracked field that differs, at the time of the task's last change."""
+    for name, attribute in TRACKED.items():
+        old, new = getattr(before, attribute), getattr(task, attribute)
+        if old != new:
+            texts = ("", "") if name == "DESCRIPTION" else (_write(old), _write(new))
+            call.portal.log_change(task, call.user.id, task.changed_at, name, *texts)
+
+
+def _write(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value or "")
+
+
+@method("tasks.task.history.list", "task")
+def list_changes(call: Call) -> dict[str, Any]:
+    """Give every line about a task, the oldest first; no pages. A task that does not exist has none."""
+    number = call.task_id()
+    task = call.portal.tasks.get(number)
+    if not call.user.admin and (task is None or not call.portal.may_see(call.user, task)):
+        raise RestError("0", "Access denied.")
+    return {"list": [_change_row(call, row) for row in call.portal.history.get(number, ()) if task is not None]}
+
+
+def _change_row(call: Call, row: Change) -> dict[str, Any]:
+    user = call.portal.users.get(row.user)
+    values = (user.name, user.last_name, user.second_name or "", user.email) if user else (None,) * 4
+    names = {"id": row.user, **dict(zip(("name", "lastName", "secondName", "login"), values, strict=True))}
+    shown = {"id": row.id, "createdDate": call.write_date(row.at), "field": row.field}
+    return shown | {"value": {"from": row.before, "to": row.after}, "user": names}
