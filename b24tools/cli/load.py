@@ -27,13 +27,13 @@ def load(
     session = invocation.open_session()
     zone = session.settings.zone
     with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
-        found = load.load(tools, context.assign_rules(session.settings, tools.store, {}), department)
+        result = load.load(tools, context.assign_rules(session.settings, tools.store, {}), department)
         invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
-        invocation.print_json(render_load.data(found, zone), warnings=found.warnings)
+        invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
         return
-    render_load.print_load(found, zone, context.now())
-    if not found.groups:
+    render_load.print_load(result, zone, context.now())
+    if not result.groups:
         invocation.messenger.info(_("Nobody is there."))
     elif sys.stdout.isatty():
         invocation.messenger.info(render_load.legend())

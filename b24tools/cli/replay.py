@@ -86,8 +86,8 @@ def replay(
         render_events.print_stored(stored, zone, now)
     if dry_run and not as_json and found:
         render_events.print_found(found)
-    bodies = [one.event for one in found if one.event]
-    refusals = tuple(f"{one.place}: {one.refusal.message}" for one in found if one.refusal)
+    bodies = [entry.event for entry in found if entry.event]
+    refusals = tuple(f"{entry.place}: {entry.refusal.message}" for entry in found if entry.refusal)
     done = process.Processed(len(refusals), failed=len(refusals), reasons=refusals)
     if stored or bodies:
         with session.open_client() as client, session.open_store(dry_run=dry_run) as store:

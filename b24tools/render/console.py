@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from b24tools.core.models import Progress
 
-LEAST_CELLS = 10  # of a column that folds; with less a table cannot be read
+LEAST_CELLS = 12  # of a column that folds; with less a table cannot be read
 GAP = "  "  # between the columns of a plain table: one blank is part of many cells
 Cell = str | tuple[str, str]  # a text, or a text with its style
 

@@ -77,8 +77,8 @@ def print_stored(events: Sequence[StoredEvent], zone: ZoneInfo, now: datetime) -
 
 def print_found(found: Sequence[Found]) -> None:
     """Print a line per event of files, and below them what is none."""
-    rows = [_cells(one.place, one.event.name, task_of(one.event)) for one in found if one.event]
-    _print([], rows, [f"{one.place}: {one.refusal.message}" for one in found if one.refusal])
+    rows = [_cells(entry.place, entry.event.name, task_of(entry.event)) for entry in found if entry.event]
+    _print([], rows, [f"{entry.place}: {entry.refusal.message}" for entry in found if entry.refusal])
 
 
 def _print(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], remarks: Sequence[str]) -> None:

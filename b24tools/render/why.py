@@ -26,16 +26,16 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
         "explanation": "\n".join(_explain(why, zone)),
         "candidates": [
             {
-                "id": one.id,
-                "name": one.name,
-                "free": format_iso(one.free, zone),
-                "finish": format_iso(one.finish, zone),
-                "open_s": one.open_s,
-                "absent": [[format_iso(start, zone), format_iso(end, zone)] for start, end in one.absent],
-                "chosen": one.chosen,
-                "note": _note(one, why, zone),
+                "id": person.id,
+                "name": person.name,
+                "free": format_iso(person.free, zone),
+                "finish": format_iso(person.finish, zone),
+                "open_s": person.open_s,
+                "absent": [[format_iso(start, zone), format_iso(end, zone)] for start, end in person.absent],
+                "chosen": person.chosen,
+                "note": _note(person, why, zone),
             }
-            for one in why.candidates
+            for person in why.candidates
         ],
     }
 
@@ -60,10 +60,10 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
         Column(_("Why not"), overflow="fold"),
     ]
     rows: list[list[Cell]] = []
-    for one in why.candidates:
-        moments = [_at(one.free, why, zone), _at(one.finish, why, zone)]
-        texts = [one.name, *moments, format_work(one.open_s), _note(one, why, zone)]
-        rows.append([(text, "bold" if one.chosen else "") for text in texts])
+    for person in why.candidates:
+        moments = [_at(person.free, why, zone), _at(person.finish, why, zone)]
+        texts = [person.name, *moments, format_work(person.open_s), _note(person, why, zone)]
+        rows.append([(text, "bold" if person.chosen else "") for text in texts])
     screen.print_table(columns, rows)
     if why.others:
         screen.print(_("Also considered, and no better: {n}.").format(n=why.others))
@@ -74,18 +74,18 @@ def _at(moment: datetime | None, why: Why, zone: ZoneInfo) -> str:
     return format_moment(moment, zone, why.decided_at)
 
 
-def _note(one: Considered, why: Why, zone: ZoneInfo) -> str:
+def _note(person: Considered, why: Why, zone: ZoneInfo) -> str:
     """Say why it was not this person; of the chosen one, that it is."""
-    away = format_span(*one.absent[-1], zone, why.decided_at) if one.absent else ""
+    away = format_span(*person.absent[-1], zone, why.decided_at) if person.absent else ""
     notes = {
         "outside": _("not in the department"),
-        "unable": one.note,
+        "unable": person.note,
         "away": _("away {span}").format(span=away),
-        "busy": _("busy until {moment}").format(moment=_at(one.free, why, zone)),
-        "no_gap": _("it fits in only from {moment}").format(moment=_at(one.start, why, zone)),
+        "busy": _("busy until {moment}").format(moment=_at(person.free, why, zone)),
+        "no_gap": _("it fits in only from {moment}").format(moment=_at(person.start, why, zone)),
         "tie": _("finishes at the same time"),
     }
-    return "; ".join([_("chosen")] * one.chosen + [note for cause, note in notes.items() if cause in one.causes])
+    return "; ".join([_("chosen")] * person.chosen + [note for cause, note in notes.items() if cause in person.causes])
 
 
 def _explain(why: Why, zone: ZoneInfo) -> list[str]:

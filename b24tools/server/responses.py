@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse
 from b24tools.core import errors
 from b24tools.jobs.events import payload
 
-TRY_LATER = 75  # the exit status of errors that pass by themselves
 RETRY_AFTER_S = 30
 LONGEST_RETRY_S = 3600
 
@@ -28,14 +27,14 @@ class Reply(JSONResponse):
 
 def reply_error(error: errors.B24ToolsError, now: datetime) -> Reply:
     """Answer an error that ended everything before anything was written."""
-    detail = {"detail": describe(error)}
+    detail = {"detail": error.line}
     if isinstance(error, payload.Refusal):
         return Reply(detail, error.status)
-    if error.code == "too_large":
+    if error.code == errors.ErrorCode.TOO_LARGE:
         return Reply(detail, 413)
     if isinstance(error, errors.OrderError):
         return Reply({"detail": error.message}, 422)
-    if error.exit_status == TRY_LATER:
+    if error.exit_status == errors.TRY_LATER:
         return Reply(detail, 503, retry_after([error], now))
     return Reply(detail, 500)
 
@@ -45,9 +44,3 @@ def retry_after(reasons: Iterable[errors.B24ToolsError], now: datetime) -> dict[
     known = [error.until for error in reasons if isinstance(error, errors.PortalBusy) and error.until]
     wait_s = math.ceil((max(known) - now).total_seconds()) if known else RETRY_AFTER_S
     return {"Retry-After": str(min(max(1, wait_s), LONGEST_RETRY_S))}
-
-
-def describe(error: errors.B24ToolsError) -> str:
-    """Say what happened, and what to do about it."""
-    end = "" if error.message.endswith((".", "!", "?")) else "."
-    return f"{error.message}{end} {error.hint}" if error.hint else error.message

@@ -21,7 +21,7 @@ from b24tools.jobs import leaderboard
 from b24tools.render import leaderboard_text
 from b24tools.render.leaderboard import data
 from b24tools.server import openapi
-from b24tools.server.responses import Reply, describe
+from b24tools.server.responses import Reply
 from b24tools.server.services import Services
 
 TOP = 10
@@ -38,7 +38,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         try:
             return periods.choose(text, kind, settings.zone, services.now())
         except errors.ConfigError as error:
-            raise HTTPException(422, describe(error)) from None
+            raise HTTPException(422, error.line) from None
 
     @api.get(
         "/leaderboard",

@@ -17,7 +17,7 @@ from b24tools.jobs import assign
 from b24tools.onec.order import Order, read_orders
 from b24tools.render import assign as render_assign
 from b24tools.server import openapi
-from b24tools.server.responses import TRY_LATER, Reply, retry_after
+from b24tools.server.responses import Reply, retry_after
 from b24tools.server.services import OrderBody, Services
 
 OK = {"message": "ok"}
@@ -114,7 +114,7 @@ def reply(results: Sequence[OrderResult], now: datetime, more: dict[str, Any]) -
     Warnings, where there are any, stand beside it: whatever was deleted or left alone is among them.
     """
     failures = [task for order in results if order.exit_status for task in order.tasks if task.outcome == FAILED]
-    passing = [task.error for task in failures if task.error is not None and task.error.exit_status == TRY_LATER]
+    passing = [task.error for task in failures if task.error is not None and task.error.exit_status == errors.TRY_LATER]
     headers = {}
     if not any(order.exit_status for order in results):
         status, content = 200, OK

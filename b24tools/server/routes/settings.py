@@ -9,7 +9,6 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.server import openapi
 from b24tools.server.openapi import Setting
-from b24tools.server.responses import describe
 from b24tools.server.services import Services, SmallBody
 
 KEYS = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h")
@@ -48,7 +47,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
             try:
                 store.settings.save(given.key, given.value, services.now())
             except errors.ConfigError as error:
-                raise HTTPException(422, describe(error)) from None
+                raise HTTPException(422, error.line) from None
             return Setting(key=given.key, value=store.settings.get(given.key))
 
 
