@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from b24tools.assignment.plan import Draft
+from b24tools.core.timestamps import to_text
 from b24tools.scheduling.workload import Candidate
 from b24tools.store.decisions import Decision
 
@@ -31,7 +32,7 @@ def decision(draft: Draft, now: datetime) -> Decision:
             "department": draft.department.name if draft.department else None,
             "nearest": draft.nearest,
             "work_s": draft.estimate_s,
-            "not_before": _text(draft.not_before),
+            "not_before": to_text(draft.not_before),
             "after": draft.after.item.line.position if draft.after else None,
             "margin_s": choice.margin_s,
             "others": len(choice.candidates) - len(kept),
@@ -43,17 +44,13 @@ def _record(candidate: Candidate, draft: Draft) -> dict[str, Any]:
     return {
         "id": candidate.id,
         "name": candidate.name,
-        "free": _text(candidate.free),
-        "start": _text(candidate.start),
-        "finish": _text(candidate.finish),
+        "free": to_text(candidate.free),
+        "start": to_text(candidate.start),
+        "finish": to_text(candidate.finish),
         "open_s": candidate.open_s,
         "busy": candidate.busy,
-        "absent": [[_text(start), _text(end)] for start, end in candidate.absent],
+        "absent": [[to_text(start), to_text(end)] for start, end in candidate.absent],
         "inside": candidate.id in draft.inside,
         "chosen": candidate.chosen,
         "note": candidate.note,
     }
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.timestamps import to_text
 from b24tools.render import console as render_console
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]
     """The `data` of `assign --json`; times in `zone` with their offset."""
 
     def text(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+        return to_text(moment, zone)
 
     def pair(value: tuple[int, str] | None) -> dict[str, Any] | None:
         return None if value is None else {"id": value[0], "name": value[1]}

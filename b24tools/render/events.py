@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.timestamps import to_text
 from b24tools.jobs.events.process import Processed
 from b24tools.render import console
 from b24tools.store.events import FAILED, StoredEvent
@@ -48,7 +49,7 @@ def rows(listed: Sequence[StoredEvent], zone: ZoneInfo) -> list[dict[str, Any]]:
     """The `data` of `replay --list --json`; times in `zone` with their offset. `replay FILE` reads it again."""
 
     def text(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+        return to_text(moment, zone)
 
     return [
         {

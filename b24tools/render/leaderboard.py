@@ -10,6 +10,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
+from b24tools.core.timestamps import to_text
 from b24tools.jobs.leaderboard import HOURS, Board, Row
 from b24tools.render import console as render_console
 from b24tools.render import leaderboard_text as words
@@ -39,12 +40,12 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
         "period": {
             "kind": period.kind,
             "label": period.label,
-            "from": _iso(period.start, zone),
-            "to": _iso(period.end, zone),
+            "from": to_text(period.start, zone),
+            "to": to_text(period.end, zone),
             "complete": board.complete,
         },
         "by": board.by,
-        "as_of": None if board.as_of is None else _iso(board.as_of, zone),
+        "as_of": None if board.as_of is None else to_text(board.as_of, zone),
         "rows": [_row_data(row, teams=board.teams) for row in board.rows],
     }
 
@@ -62,10 +63,6 @@ def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
         "moved": "new" if row.moved is None else row.moved,
     }
     return told | ({"department_id": row.id, "people": row.people, "per_person": row.figure} if teams else {})
-
-
-def _iso(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
 def table(board: Board, zone: ZoneInfo, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
+from b24tools.core.timestamps import to_text
 from b24tools.jobs.load import DayLoad, Load, PersonLoad
 from b24tools.render import console as render_console
 
@@ -23,7 +24,7 @@ def data(load: Load, zone: ZoneInfo) -> list[dict[str, Any]]:
     """The `data` of `load --json`; times in `zone` with their offset."""
 
     def text(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+        return to_text(moment, zone)
 
     return [
         {

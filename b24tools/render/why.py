@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
+from b24tools.core.timestamps import to_text
 from b24tools.jobs.why import Considered, Why
 from b24tools.render import console as render_console
 
@@ -18,7 +19,7 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
     """The `data` of `why --json`; times in `zone` with their offset, sentences in the chosen language."""
 
     def text(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+        return to_text(moment, zone)
 
     words = Words(why, zone)
     return {

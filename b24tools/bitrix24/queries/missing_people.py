@@ -8,6 +8,7 @@ from b24tools.bitrix24 import pagination
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.parsing import int_of, mapping_or_none
 from b24tools.bitrix24.queries import methods
+from b24tools.core.chunks import chunked
 from b24tools.core.models import Person
 
 
@@ -15,7 +16,7 @@ def ask(client: Client, ids: Sequence[int]) -> dict[int, Person]:
     """Those of these people whom the portal shows."""
     if not ids:
         return {}
-    chunks = [ids[first : first + pagination.PAGE] for first in range(0, len(ids), pagination.PAGE)]
+    chunks = chunked(ids, pagination.PAGE)
     queries = {f"people{number}": methods.people_by_id(chunk) for number, chunk in enumerate(chunks)}
     items = client.batch({key: query.command for key, query in queries.items()})
     return {one.id: one for key, query in queries.items() for one in query.of(items[key])}
@@ -25,7 +26,7 @@ def names_on(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
     """What these tasks call the people who are responsible for them."""
     if not task_ids:
         return {}
-    chunks = [task_ids[first : first + pagination.PAGE] for first in range(0, len(task_ids), pagination.PAGE)]
+    chunks = chunked(task_ids, pagination.PAGE)
     queries = {f"tasks{number}": methods.tasks_as_closed(chunk) for number, chunk in enumerate(chunks)}
     items = client.batch({key: query.command for key, query in queries.items()})
     found = {}

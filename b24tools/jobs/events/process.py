@@ -6,10 +6,9 @@ An event is a hint that a task changed, nothing more: events come late, twice, i
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24 import parsing
@@ -18,6 +17,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.bitrix24.queries import methods, missing_people
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, TaskRecord
 from b24tools.jobs.events import payload
@@ -149,7 +149,7 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
             done += Processed(1, 0, 1)
         else:
             of_task.setdefault(event.task_id, []).append(event)
-    for task_ids in _portions(of_task):
+    for task_ids in chunked(of_task, TASKS_AT_ONCE):
         chosen = {task_id: of_task[task_id] for task_id in task_ids}
 
         def settle(fates: _Fates, chosen: Mapping[int, Sequence[StoredEvent]] = chosen) -> Processed:
@@ -182,7 +182,7 @@ def replay_bodies(store: Store, client: Client, zone: ZoneInfo, now: datetime, b
             done += Processed(1, 0, 1)
         else:
             of_task.setdefault(task_id, []).append(event.name)
-    for task_ids in _portions(of_task):
+    for task_ids in chunked(of_task, TASKS_AT_ONCE):
         names = {task_id: of_task[task_id] for task_id in task_ids}
 
         def settle(fates: _Fates, names: Mapping[int, Sequence[str]] = names) -> Processed:
@@ -275,7 +275,10 @@ def _read(
     client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates
 ) -> tuple[list[TaskRecord], list[int], bool]:
     """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
-    queries = {f"tasks{number}": (ids, methods.tasks_as_closed(ids)) for number, ids in enumerate(_portions(task_ids))}
+    queries = {
+        f"tasks{number}": (ids, methods.tasks_as_closed(ids))
+        for number, ids in enumerate(chunked(task_ids, TASKS_AT_ONCE))
+    }
     commands = {"profile": methods.profile().command, "time": methods.server_time().command}
     items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
     owner = methods.profile().of(items["profile"])
@@ -321,9 +324,3 @@ def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Per
     except errors.PortalError:  # without the right to see people the names in the tasks must do
         found = {}
     return [found.get(one) or missing_people.unseen(one, names[one]) for one in unknown]
-
-
-def _portions(task_ids: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(task_ids)
-    while portion := list(islice(rest, TASKS_AT_ONCE)):
-        yield portion
