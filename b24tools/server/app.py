@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import re
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
@@ -146,8 +145,8 @@ def _add_errors(api: FastAPI, parts: Parts) -> None:
         answer = routes_orders.refusal(error, parts.now())
         return Reply(answer.body, answer.status, answer.headers)
 
-    @api.exception_handler(sqlite3.Error)
-    def no_database(request: Request, error: sqlite3.Error) -> Response:
+    @api.exception_handler(database.Error)
+    def no_database(request: Request, error: database.Error) -> Response:
         _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
         return failed(request, database.explain(Path(parts.here.settings.database.name), error))
 

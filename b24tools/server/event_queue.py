@@ -7,7 +7,6 @@ interpreter on than on the work.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -100,7 +99,7 @@ class Intake:
                 if self._store is None:
                     self._store = self._open_store()
                 return self._take(self._store, [(item.body, item.content_type) for item in batch])
-            except sqlite3.Error as error:
+            except database.Error as error:
                 if not database.is_locked(error) or self._stopping or time.monotonic() >= end:
                     raise
                 time.sleep(BREATH_S)

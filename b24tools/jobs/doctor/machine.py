@@ -6,7 +6,6 @@ import getpass
 import os
 import platform
 import shutil
-import sqlite3
 import stat
 import tempfile
 import zoneinfo
@@ -20,6 +19,7 @@ from b24tools import __version__
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Check, fail, ok, warn
 from b24tools.jobs.doctor.subject import Subject
+from b24tools.store import database
 
 MIB = 1024 * 1024
 LITTLE_BYTES = 500 * MIB
@@ -36,7 +36,7 @@ def check(subject: Subject, now: datetime) -> Iterator[Check]:
         _("b24tools {ours}, Python {python}, SQLite {sqlite}, {system}").format(
             ours=__version__,
             python=platform.python_version(),
-            sqlite=sqlite3.sqlite_version,
+            sqlite=database.VERSION,
             system=platform.system() or "?",
         ),
     )
@@ -177,12 +177,10 @@ def _cache(folder: Path, now: datetime) -> Iterator[Check]:
     if not os.access(file, os.F_OK):
         yield ok("cache", _("empty: the next command reads departments and people from the portal"))
         return
-    mode = "mode=rw" if os.access(file, os.W_OK) else "mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=1)) as connection:
-            connection.execute("PRAGMA query_only = 1")
+        with closing(database.connect_read_only(file)) as connection:
             count, first = connection.execute("SELECT count(*), min(store_time) FROM Cache").fetchone()
-    except sqlite3.Error as error:
+    except database.Error as error:
         yield warn(
             "cache",
             _("{path} cannot be read: {reason}").format(path=file, reason=error),
