@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -118,7 +117,7 @@ class Session:
         try:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
                 yield opened
-        except sqlite3.Error as error:
+        except store.database.Error as error:
             raise store.database.explain(path, error) from error
 
     @contextmanager
