@@ -217,7 +217,7 @@ def _read_open(client: Client, crews: Sequence[Sequence[int]], pages: Sequence[p
     """Read the open work of all crews; `pages` came with a batch, for the first of them."""
     rows: list[Row] = []
     for number, crew in enumerate(crews):
-        read = pages[number].read() if number < len(pages) else pagination.ChainResult([], False, 0)
+        read = pages[number].read() if number < len(pages) else pagination.PageRows([], False, 0)
         rows += read.rows
         if not read.complete:
             params = queries.open_work_of(crew)
@@ -226,7 +226,9 @@ def _read_open(client: Client, crews: Sequence[Sequence[int]], pages: Sequence[p
     return rows
 
 
-def _read_rest(client: Client, listing: pagination.Listing, pending: Pending[Any], after: int) -> list[dict[str, Any]]:
+def _read_rest(
+    client: Client, listing: pagination.ListMethod, pending: Pending[Any], after: int
+) -> list[dict[str, Any]]:
     """Read what follows a full page of a list. What no batch can carry is too odd a text to be in many titles."""
     command = pending.query.command
     if not is_batchable(command.params):

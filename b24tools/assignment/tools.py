@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.org_cache import Directory
+from b24tools.bitrix24.org_cache import OrgCache
 from b24tools.store import Store
 
 CLOCK_ERROR = timedelta(seconds=2)  # `server.time` has whole seconds
@@ -61,7 +61,7 @@ class Tools:
     """What the job works with. `lock` is entered once and held until all is written."""
 
     client: Client
-    directory: Directory
+    directory: OrgCache
     store: Store
     lock: AbstractContextManager[object]
     clock: RunClock

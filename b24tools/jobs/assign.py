@@ -30,7 +30,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.assignment.workspace import Workspace
 from b24tools.assignment.writes import Line
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.org_cache import Company
+from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
@@ -143,7 +143,7 @@ class _Run:
 
     # reading
 
-    def _read_company(self, items: Sequence[Item]) -> Company:
+    def _read_company(self, items: Sequence[Item]) -> OrgData:
         directory = self._tools.directory
         with_files = any(order.files for order in self._orders)
         company = directory.company(with_files=with_files)
@@ -152,13 +152,13 @@ class _Run:
             return company
         # A department may have been made or renamed since it was cached. Where somebody takes such work
         # it is the rule that it has none: then looking once an hour will do.
-        if not company.fresh and not (self._rules.fallback_user and vacant <= directory.vacant()):
+        if not company.fresh and not (self._rules.fallback_user and vacant <= directory.unstaffed_positions()):
             company = directory.company(with_files=with_files, refresh=True)
             vacant = _vacant(items, company.staff)
-        directory.remember_vacant(vacant)
+        directory.remember_unstaffed(vacant)
         return company
 
-    def _questions(self, company: Company, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> Questions:
+    def _questions(self, company: OrgData, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> Questions:
         rules, staff, tools = self._rules, company.staff, self._tools
         special = [user for user in (rules.fallback_user, *rules.pins.values()) if user]
         workers = {
@@ -211,7 +211,7 @@ class _Run:
         return list(found.values())
 
     def _read(
-        self, company: Company, items: Sequence[Item], rows: dict[str, LedgerTask]
+        self, company: OrgData, items: Sequence[Item], rows: dict[str, LedgerTask]
     ) -> tuple[PortalState, Questions, set[str]]:
         """Read the portal as it is now; `rows` learn which tasks an earlier run that was cut has made.
 
@@ -335,7 +335,7 @@ class _Run:
 
     def _plan(
         self,
-        company: Company,
+        company: OrgData,
         portal: PortalState,
         items: Sequence[Item],
         under_way: Collection[str],
@@ -420,7 +420,7 @@ def _vacant(items: Sequence[Item], staff: Staff) -> set[str]:
     return {f"{same_name(position)}|{same_name(department or '')}" for position, department in vacant}
 
 
-def _as_answered(company: Company, portal: PortalState, workers: Sequence[int]) -> Company:
+def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) -> OrgData:
     """Who was dismissed or moved since the people were cached; of others than the workers the work is not known."""
     staff = company.staff
     asked = set(workers)
