@@ -38,23 +38,23 @@ class Session:
 
     @contextmanager
     def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
-        """The portal of the settings' webhook, with the throttle that all processes of the folder share.
+        """The portal of the settings' webhook, with the rate limiter that all processes of the folder share.
 
         `retry_s` instead of the setting's; `leave_no_trace` makes no file to share where there is none.
         """
         from b24tools.bitrix24.client import Client
-        from b24tools.bitrix24.rate_limit import Throttle
+        from b24tools.bitrix24.rate_limit import RateLimiter
 
         settings = self.settings
         shared = settings.data_dir / "throttle.json"
-        throttle = Throttle(
+        rate_limiter = RateLimiter(
             None if leave_no_trace and not os.access(shared, os.F_OK) else shared,
             per_second=settings.requests_per_second,
             burst=settings.burst,
         )
         client = Client(
             config.webhook_url(settings),
-            throttle=throttle,
+            rate_limiter=rate_limiter,
             transport=self.transport,
             verify=str(settings.ca_bundle) if settings.ca_bundle else True,
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
@@ -70,18 +70,18 @@ class Session:
     def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
         """What the `assign` job works with. A dry run gets a copy of the database and no lock."""
         from b24tools.assignment.tools import Tools
-        from b24tools.bitrix24.org_cache import Directory, Names
+        from b24tools.bitrix24.org_cache import NameSettings, OrgCache
         from b24tools.store import database as store_database
 
         settings = self.settings
         open_database = store_database.open_copy if dry_run else store_database.open_store
-        names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
+        names = NameSettings(settings.department, settings.group, settings.folder, settings.schedule_id)
         with (
             self.open_client() as client,
             told_of_the_database(settings.database),
             closing(open_database(settings.database)) as opened,
             closing(
-                Directory(
+                OrgCache(
                     client,
                     settings.data_dir / "cache",
                     names,

@@ -15,8 +15,8 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.report import OrderResult
 from b24tools.assignment.tools import Tools
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.org_cache import Directory, Names
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.org_cache import NameSettings, OrgCache
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import locks
 from b24tools.jobs import assign as jobs_assign
 from b24tools.onec import order as onec_order
@@ -77,23 +77,23 @@ class Works:
         """Opened as the program opens them, but on the test's clock."""
         database = self.folder / "b24tools.db"
         open_database = open_copy if dry_run else open_store
-        throttle = Throttle(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
+        rate_limiter = RateLimiter(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
         client = Client(
             self.webhook_url or self.portal.webhook_url("https://portal.example"),
-            throttle=throttle,
+            rate_limiter=rate_limiter,
             transport=server.transport(self.portal),
             clock=lambda: (self.machine_clock or self.clock)().timestamp(),
             sleep=self.clock.sleep,
             random=lambda: 0.5,
         )
-        names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
+        names = NameSettings("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
         machine = self.machine_clock or self.clock
         pace = Pace(machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time)
         lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
         with (
             client,
             closing(open_database(database)) as opened,
-            closing(Directory(client, self.folder / "cache", names)) as directory,
+            closing(OrgCache(client, self.folder / "cache", names)) as directory,
         ):
             yield Tools(client, directory, opened, lock, pace)
 

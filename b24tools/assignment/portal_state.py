@@ -332,7 +332,7 @@ def _read_titled(
 
 
 def _rest(
-    client: Client, listing: pagination.Listing, command: Command, rows: Sequence[Mapping[str, Any]]
+    client: Client, listing: pagination.ListMethod, command: Command, rows: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """What follows a full page of a list by id. What no batch can carry is too odd a text to be in many titles."""
     if len(rows) < pagination.PAGE or not is_batchable(command.params):

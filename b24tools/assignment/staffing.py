@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 
 from b24tools.assignment.plan import Draft, Rules
 from b24tools.assignment.portal_state import Portal
-from b24tools.bitrix24.org_cache import Company
+from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
 
 
-def working_hours(company: Company, rules: Rules) -> tuple[WorkCalendar, list[str]]:
+def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[str]]:
     """The calendar to plan by, and what is to be said of where it comes from."""
     calendar, warnings = portal_hours.portal_hours(company.schedule, company.calendar_settings, rules.zone)
     return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
 
 
-def not_known(company: Company, portal: Portal) -> list[str]:
+def not_known(company: OrgData, portal: Portal) -> list[str]:
     """What the portal did not tell about hours and absences, and so is not counted; what is doubtful about times."""
     warnings = [*([portal.clock.warning] if portal.clock.warning else []), *portal.doubts]
     if portal.absences_problem:

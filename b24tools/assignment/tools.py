@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from b24tools.assignment.recovery import Pace
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.org_cache import Directory
+from b24tools.bitrix24.org_cache import OrgCache
 from b24tools.store.database import Store
 
 
@@ -16,7 +16,7 @@ class Tools:
     """What the job works with. `lock` is entered once and held until all is written."""
 
     client: Client
-    directory: Directory
+    directory: OrgCache
     store: Store
     lock: AbstractContextManager[object]
     pace: Pace

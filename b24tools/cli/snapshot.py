@@ -42,7 +42,13 @@ def take(here: context.Session, talk: console.Talk, wanted: Wanted) -> int:
         if wanted.as_json:
             console.envelope("snapshot", {"skipped": WEBHOOK}, ok=True)
         return 0
-    rules = snapshot.Rules(settings.zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin)
+    rules = snapshot.Rules(
+        settings.zone,
+        settings.directory_cache_h,
+        settings.people_cache_h,
+        settings.non_admin,
+        settings.parallel,
+    )
     with here.snapshot_tools() as (client, opened):
         chosen = span or snapshot.due(opened, now, settings.zone)
         with talk.progress(time_left=True) as progress:

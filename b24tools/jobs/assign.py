@@ -18,7 +18,7 @@ from b24tools.assignment.report import CHANGED_NOTHING, COMPLETED, OrderResult, 
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.org_cache import Company
+from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Task
@@ -129,7 +129,7 @@ class _Run:
 
     # reading
 
-    def _company(self, ledger: Mapping[str, LedgerTask]) -> Company:
+    def _company(self, ledger: Mapping[str, LedgerTask]) -> OrgData:
         directory = self._tools.directory
         with_files = any(order.files for order in self._orders)
         company = directory.company(with_files=with_files)
@@ -138,13 +138,13 @@ class _Run:
             return company
         # A department may have been made or renamed since it was cached. Where somebody takes such work
         # it is the rule that it has none: then looking once an hour will do.
-        if not company.fresh and not (self._rules.fallback_user and vacant <= directory.vacant()):
+        if not company.fresh and not (self._rules.fallback_user and vacant <= directory.unstaffed_positions()):
             company = directory.company(with_files=with_files, refresh=True)
             vacant = self._vacant(company, ledger)
-        directory.remember_vacant(vacant)
+        directory.remember_unstaffed(vacant)
         return company
 
-    def _vacant(self, company: Company, ledger: Mapping[str, LedgerTask]) -> set[str]:
+    def _vacant(self, company: OrgData, ledger: Mapping[str, LedgerTask]) -> set[str]:
         """The positions without people for which work is to be given out."""
         lines = [
             (item.line.position, item.order.department)
@@ -154,7 +154,7 @@ class _Run:
         vacant = [line for line in lines if not company.staff.position(*line).people]
         return {f"{same_name(position)}|{same_name(department or '')}" for position, department in vacant}
 
-    def _questions(self, company: Company, ledger: Mapping[str, LedgerTask]) -> Questions:
+    def _questions(self, company: OrgData, ledger: Mapping[str, LedgerTask]) -> Questions:
         rules, staff = self._rules, company.staff
         items = items_of(self._orders, ledger)
         workers: dict[int, Person | None] = {}
@@ -204,7 +204,7 @@ class _Run:
             found[order.id] = TitleQuestion(order.id, part, min(since, order.date) if order.date else since)
         return list(found.values())
 
-    def _expected_open(self, company: Company, workers: Sequence[int]) -> int:
+    def _expected_open(self, company: OrgData, workers: Sequence[int]) -> int:
         counts = self._tools.directory.open_counts()
         known = sum(counts.get(user_id, 0) for user_id in workers)
         strangers = [user_id for user_id in workers if user_id not in counts]
@@ -212,7 +212,7 @@ class _Run:
             return company.open_total
         return known + UNKNOWN_PERSON_TASKS * len(strangers)
 
-    def _read(self, company: Company, ledger: dict[str, LedgerTask]) -> tuple[Portal, Questions]:
+    def _read(self, company: OrgData, ledger: dict[str, LedgerTask]) -> tuple[Portal, Questions]:
         """The portal as it is now; the ledger learns which tasks an earlier run that was cut has made."""
         tools = self._tools
         now = tools.pace.clock
@@ -333,7 +333,7 @@ class _Run:
     # drafting
 
     def _draft(
-        self, company: Company, portal: Portal, questions: Questions, items: Sequence[Item]
+        self, company: OrgData, portal: Portal, questions: Questions, items: Sequence[Item]
     ) -> tuple[Drafter, list[Draft]]:
         drafter = self._drafter(company, portal, items)
         drafts = drafter.draft(items)
@@ -344,7 +344,7 @@ class _Run:
             drafts = drafter.draft(items)
         return drafter, drafts
 
-    def _drafter(self, company: Company, portal: Portal, items: Sequence[Item]) -> Drafter:
+    def _drafter(self, company: OrgData, portal: Portal, items: Sequence[Item]) -> Drafter:
         store = self._tools.store
         calendar = self._calendar(company, portal)
         return Drafter(
@@ -360,7 +360,7 @@ class _Run:
             attached=store.task_files([item.key for item in items]),
         )
 
-    def _calendar(self, company: Company, portal: Portal) -> WorkCalendar:
+    def _calendar(self, company: OrgData, portal: Portal) -> WorkCalendar:
         calendar, warnings = working_hours(company, self._rules)
         for warning in (*warnings, *not_known(company, portal)):
             if warning not in self._warnings:
@@ -370,7 +370,7 @@ class _Run:
     # writing
 
     def _write(
-        self, company: Company, portal: Portal, titles: Sequence[TitleQuestion], drafts: Sequence[Draft]
+        self, company: OrgData, portal: Portal, titles: Sequence[TitleQuestion], drafts: Sequence[Draft]
     ) -> None:
         tools = self._tools
         now = tools.pace.clock()
@@ -436,7 +436,7 @@ class _Run:
         )
 
 
-def _as_answered(company: Company, portal: Portal, workers: Sequence[int]) -> Company:
+def _as_answered(company: OrgData, portal: Portal, workers: Sequence[int]) -> OrgData:
     """Who was dismissed or moved since the people were cached; of others than the workers the work is not known."""
     staff = company.staff
     asked = set(workers)

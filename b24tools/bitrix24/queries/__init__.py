@@ -1,5 +1,8 @@
 """What b24tools asks the portal: each request and the reader of its answer in one place."""
 
+# mypy: implicit-reexport
+# ruff: noqa: F401
+
 from b24tools.bitrix24.queries.disk import add_folder, attached_file, children, common_storage, storages, upload_file
 from b24tools.bitrix24.queries.groups import Project, create_group, groups_named, may_create_tasks, projects
 from b24tools.bitrix24.queries.tasks import (
@@ -15,6 +18,7 @@ from b24tools.bitrix24.queries.tasks import (
     complete_task,
     defer_task,
     delete_task,
+    fetch_names_on_tasks,
     foreign_key,
     history,
     listed_chat,
@@ -37,74 +41,18 @@ from b24tools.bitrix24.queries.tasks import (
 )
 from b24tools.bitrix24.queries.users import (
     PEOPLE_SELECT,
+    Departments,
     departments,
     everybody,
+    fetch_people,
+    fetch_people_of,
     paged,
     people_by_id,
     people_by_surname,
     people_of,
     read_departments,
     read_people,
+    unknown_person,
 )
 from b24tools.bitrix24.queries.webhook import profile, scopes, server_time
 from b24tools.bitrix24.queries.working_time import absences, calendar_settings, schedule
-
-__all__ = [
-    "CLOSED_SELECT",
-    "FOREIGN_KEY",
-    "FULL_SELECT",
-    "PEOPLE_SELECT",
-    "PLAN_SELECT",
-    "Project",
-    "absences",
-    "add_folder",
-    "add_task",
-    "approve_task",
-    "attach_file",
-    "attached_file",
-    "attachments",
-    "calendar_settings",
-    "children",
-    "closed_between",
-    "common_storage",
-    "complete_task",
-    "create_group",
-    "defer_task",
-    "delete_task",
-    "departments",
-    "everybody",
-    "foreign_key",
-    "groups_named",
-    "history",
-    "listed_chat",
-    "may_create_tasks",
-    "newest_tasks",
-    "open_work_count",
-    "open_work_of",
-    "paged",
-    "people_by_id",
-    "people_by_surname",
-    "people_of",
-    "profile",
-    "projects",
-    "read_departments",
-    "read_people",
-    "read_record",
-    "read_task",
-    "renew_task",
-    "schedule",
-    "scopes",
-    "server_time",
-    "storages",
-    "task",
-    "task_history",
-    "task_row",
-    "task_rows",
-    "tasks_as_closed",
-    "tasks_by_id",
-    "tasks_by_key",
-    "tasks_called",
-    "tasks_titled",
-    "update_task",
-    "upload_file",
-]

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import parsing, queries
-from b24tools.bitrix24.batch import to_int
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.parsing import to_int, unexpected_response
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import missing_people
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, TaskRecord
@@ -305,7 +304,7 @@ def _read(
             except errors.PortalError as error:  # one strange row is no reason to lose the others
                 fates.failed[number] = error.message
         if nameless:  # whose is it? So none is known to be missing
-            fates.failed |= dict.fromkeys(left, parsing.strange(TASK_LIST, nameless[0]).message)
+            fates.failed |= dict.fromkeys(left, unexpected_response(TASK_LIST, nameless[0]).message)
         else:
             missing += sorted(left)
     return tasks, missing, owner.admin
@@ -316,12 +315,12 @@ def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Per
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
     unknown = sorted(names.keys() - store.known_people()) if names else []
     try:
-        found = missing_people.fetch_people(client, unknown)
+        found = queries.fetch_people(client, unknown)
     except errors.PortalBusy:
         raise
     except errors.PortalError:  # without the right to see people the names in the tasks must do
         found = {}
-    return [found.get(one) or missing_people.unseen(one, names[one]) for one in unknown]
+    return [found.get(one) or queries.unknown_person(one, names[one]) for one in unknown]
 
 
 def _portions(task_ids: Iterable[int]) -> Iterator[list[int]]:
