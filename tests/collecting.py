@@ -21,7 +21,7 @@ from b24tools.core import periods
 from b24tools.jobs import snapshot
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
-from b24tools.store.database import open_store
+from b24tools.store import open_store
 from tests.plant import MOSCOW, Clock
 
 FRIDAY = datetime(2026, 11, 20, 14, 5, tzinfo=MOSCOW)  # of 2026-W47

@@ -20,7 +20,7 @@ from b24tools.jobs.doctor.checks import Check
 from b24tools.jobs.doctor.subject import Subject
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
-from b24tools.store.database import Store, open_store
+from b24tools.store import Store, open_store
 from tests.plant import MOSCOW, Clock, Works
 
 HOST = "portal.example"
@@ -84,9 +84,9 @@ def database(works: Works) -> Iterator[Store]:
 def take_snapshot(works: Works, opened: Store, hours_ago: float = 1) -> None:
     """A complete one, then."""
     at = works.clock.now - timedelta(hours=hours_ago)
-    ran = opened.begin_run(at - timedelta(days=1), at, at)
+    ran = opened.snapshot_runs.begin(at - timedelta(days=1), at, at)
     with opened.transaction():
-        opened.finish_run(ran, at, complete=True)
+        opened.snapshot_runs.finish(ran, at, complete=True)
 
 
 def examine(

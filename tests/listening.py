@@ -15,7 +15,7 @@ from b24tools.jobs.events.process import Processed
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.records import Handler, User
 from b24tools.sandbox.state import Portal
-from b24tools.store.database import Store, open_store
+from b24tools.store import Store, open_store
 from tests import collecting
 from tests.plant import MOSCOW, Clock
 
@@ -55,7 +55,7 @@ class Listener:
     def switch(self, mode: str) -> None:
         """`b24tools mode`."""
         with self.store() as opened:
-            opened.save_setting("producer_mode", mode, self.clock())
+            opened.settings.save("producer_mode", mode, self.clock())
 
     def receive(self, body: bytes, content_type: str = FORM, tokens: Collection[str] | None = None) -> str:
         """`POST /webhook`; the answer's status."""

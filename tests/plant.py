@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from b24tools.jobs import assign as jobs_assign
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
-from b24tools.store.database import open_copy, open_store
+from b24tools.store import open_store, read_store
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 MONDAY = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # Monday 07:00 in Moscow, before the shift
@@ -76,7 +77,7 @@ class Works:
     def tools(self, *, dry_run: bool = False) -> Iterator[Tools]:
         """Opened as the program opens them, but on the test's clock."""
         database = self.folder / "b24tools.db"
-        open_database = open_copy if dry_run else open_store
+        open_database = partial(read_store, dry_run=True) if dry_run else open_store
         rate_limiter = RateLimiter(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
         client = Client(
             self.webhook_url or self.portal.webhook_url("https://portal.example"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from b24tools.core.timestamps import to_text
 
 from b24tools.bitrix24.org_cache import NameSettings, OrgCache, Places
 from b24tools.bitrix24.rate_limit import RateLimiter
@@ -18,8 +19,9 @@ from b24tools.jobs.events import process
 from b24tools.jobs.events.process import Processed
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.state import Portal
-from b24tools.store import database
+from b24tools.store import open_store
 from b24tools.store.events import LONGEST_DELAY
+from b24tools.store.snapshot_runs import SnapshotRuns
 from tests.closed import NOW, THIS, collect
 from tests.collecting import FRIDAY, Collector, close, new_portal
 from tests.listening import Listener
@@ -119,8 +121,8 @@ def test_a_run_killed_in_the_future_is_not_taken_up(works: Collector, monkeypatc
     monkeypatch.setattr(snapshot, "MOST_COMMANDS", 4)
 
     def begun(moment: datetime) -> snapshot.Run | None:
-        with closing(database.open_store(works.database)) as opened:
-            return opened.unfinished_run(span[0].start, span[0].end, moment - snapshot.RESUMABLE, moment)
+        with closing(open_store(works.database)) as opened:
+            return opened.snapshot_runs.unfinished(span[0].start, span[0].end, moment - snapshot.RESUMABLE, moment)
 
     def die(*_arguments: Any, **_named: Any) -> Any:
         raise KeyboardInterrupt
@@ -128,7 +130,7 @@ def test_a_run_killed_in_the_future_is_not_taken_up(works: Collector, monkeypatc
     for ahead, expected in ((AHEAD, None), (timedelta(), 2)):
         set_clocks(works, FRIDAY, ahead)
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(database.Store, "finish_run", die)
+            patch.setattr(SnapshotRuns, "finish", die)
             works.take(span)
         found = begun(FRIDAY)
         assert expected == (found and found.id)
@@ -139,16 +141,16 @@ def test_a_run_killed_in_the_future_is_not_taken_up(works: Collector, monkeypatc
 
 def test_data_of_an_unknown_age_are_not_fresh(tmp_path: Path) -> None:
     """The run of the future has no date; behind it stands the last one that has."""
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         collect(opened, THIS.start, THIS.end, NOW + AHEAD)
 
-        board = leaderboard.board(opened.tallies, THIS, now=NOW)
+        board = leaderboard.board(opened, THIS, now=NOW)
         assert (None, False) == (board.as_of, board.complete)
-        assert (None, True) == (opened.last_complete_run(NOW), opened.has_complete_run())
+        assert (None, True) == (opened.snapshot_runs.last_complete(NOW), opened.snapshot_runs.has_complete())
 
         collect(opened, THIS.start, THIS.end, NOW - timedelta(hours=30))
-        board = leaderboard.board(opened.tallies, THIS, now=NOW)
-        run = opened.last_complete_run(NOW)
+        board = leaderboard.board(opened, THIS, now=NOW)
+        run = opened.snapshot_runs.last_complete(NOW)
     assert (NOW - timedelta(hours=30), True) == (board.as_of, board.complete)
     assert NOW - timedelta(hours=30) == (run and run.started_at)
 
@@ -156,18 +158,18 @@ def test_data_of_an_unknown_age_are_not_fresh(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "as_of"), [("done", -3), ("waiting", -9), ("failed", -9)])
 def test_an_event_from_the_future_makes_nothing_young(status: str, as_of: int) -> None:
     """One that is done is passed over; with one that is not, the events say nothing."""
-    with closing(database.open_store(None)) as opened:
+    with closing(open_store(None)) as opened:
         collect(opened, THIS.start, THIS.end, NOW - timedelta(hours=9))
-        opened.save_setting("producer_mode", "webhook")
+        opened.settings.save("producer_mode", "webhook")
         sql = (
             "INSERT INTO events (received_at, event, task_id, body, status, attempts, processed_at)"
             " VALUES (?, 'ONTASKUPDATE', 1, '', ?, 0, ?)"
         )
         for moment, kind in ((NOW - timedelta(hours=3), "done"), (NOW + AHEAD, status)):
-            at = database._text(moment)
-            opened._db.execute(sql, [at, kind, at if kind == "done" else None])
+            at = to_text(moment)
+            opened.database.execute(sql, [at, kind, at if kind == "done" else None])
 
-        assert NOW + timedelta(hours=as_of) == leaderboard.board(opened.tallies, THIS, now=NOW).as_of
+        assert NOW + timedelta(hours=as_of) == leaderboard.board(opened, THIS, now=NOW).as_of
 
 
 # events
@@ -281,7 +283,7 @@ def test_a_clock_that_is_ahead_forgets_no_events(here: Listener) -> None:
 def listed(here: Listener, since: timedelta) -> list[Any]:
     """`replay --since`."""
     with here.store() as opened:
-        return opened.events(since=here.clock() - since, until=clock.latest_known(here.clock()))
+        return opened.events.find(since=here.clock() - since, until=clock.latest_known(here.clock()))
 
 
 # caches and limits
@@ -333,6 +335,6 @@ def test_who_was_given_work_in_the_future_is_not_last_for_ever(tmp_path: Path) -
     works = Works(demo_company.build(clock), tmp_path, clock)
     works.clock.now += AHEAD
     works.assign(order())
-    with closing(database.open_store(tmp_path / "b24tools.db")) as kept:
-        assert 1 == len(kept.last_assigned(works.clock()))
-        assert {} == kept.last_assigned(works.clock() - AHEAD)
+    with closing(open_store(tmp_path / "b24tools.db")) as kept:
+        assert 1 == len(kept.orders.last_assigned(works.clock()))
+        assert {} == kept.orders.last_assigned(works.clock() - AHEAD)

@@ -8,7 +8,7 @@ import pytest
 
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.sandbox.methods.taskview import camel
-from b24tools.store import database
+from b24tools.store import open_store
 from tests.plant import MONDAY, Works
 
 SENT: dict[str, Any] = {
@@ -82,16 +82,16 @@ def test_no_shape_of_an_answer_stops_it(value: Any) -> None:
 
 def test_a_run_remembers_what_was_dropped_and_forgets_what_came_back(works: Works) -> None:
     """A larger plan takes what a small one dropped; what was not sent says nothing."""
-    opened = database.open_store(None)
-    opened.save_last_read("people", MONDAY)
+    opened = open_store(None)
+    opened.people.save_last_read("people", MONDAY)
 
-    opened.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS", "DEADLINE"], MONDAY)
-    assert {"AUDITORS": MONDAY, "GROUP_ID": MONDAY} == opened.dropped_fields()
+    opened.orders.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS", "DEADLINE"], MONDAY)
+    assert {"AUDITORS": MONDAY, "GROUP_ID": MONDAY} == opened.orders.dropped_fields()
 
     later = works.clock.now.replace(hour=23)
-    opened.note_dropped(["GROUP_ID"], ["GROUP_ID", "TITLE"], later)
-    assert {"AUDITORS": MONDAY, "GROUP_ID": later} == opened.dropped_fields()
+    opened.orders.note_dropped(["GROUP_ID"], ["GROUP_ID", "TITLE"], later)
+    assert {"AUDITORS": MONDAY, "GROUP_ID": later} == opened.orders.dropped_fields()
 
-    opened.note_dropped([], ["GROUP_ID", "AUDITORS"], later)
-    assert {} == opened.dropped_fields()
-    assert MONDAY == opened.last_read("people", MONDAY)
+    opened.orders.note_dropped([], ["GROUP_ID", "AUDITORS"], later)
+    assert {} == opened.orders.dropped_fields()
+    assert MONDAY == opened.people.last_read("people", MONDAY)

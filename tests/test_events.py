@@ -16,7 +16,7 @@ from b24tools.jobs.events import process
 from b24tools.jobs.events.payload import Refusal
 from b24tools.jobs.events.process import Processed
 from b24tools.sandbox.faults import Fault
-from b24tools.store import database
+from b24tools.store import open_store
 from tests import listening
 from tests.collecting import after_answer, change_rows
 from tests.listening import TOKEN, Listener
@@ -106,7 +106,7 @@ def test_several_bodies_go_to_the_disk_together(here: Listener) -> None:
     bodies = [body("ONTASKADD", 1), b"rubbish", body("ONTASKUPDATE", 2), strange, body("ONTASKADD", 0), b"", COMMENT]
     with here.store() as opened:
         commits: list[str] = []
-        opened._db.conn.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        opened.database.connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
         answers = process.receive_all(opened, [(one, "") for one in bodies], [TOKEN, "REDACTED" * 4], here.clock())
 
     assert ["accepted", 400, "accepted", 403, 422, 400, "event_ignored"] == [one.status for one in answers]
@@ -117,7 +117,7 @@ def test_several_bodies_go_to_the_disk_together(here: Listener) -> None:
 def test_a_database_that_cannot_be_written_keeps_none(here: Listener) -> None:
     """And serves whoever comes later, when it can be written again."""
     with here.store() as opened, closing(sqlite3.connect(here.database, timeout=0)) as other:
-        opened._db.conn.execute("PRAGMA busy_timeout = 0")
+        opened.database.connection.execute("PRAGMA busy_timeout = 0")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError):
             process.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock())
@@ -387,7 +387,7 @@ def replay(here: Listener, chosen: Callable[[Any], bool]) -> Processed:
     """`b24tools replay`, a moment later."""
     here.clock.now += timedelta(seconds=3)
     with here.store() as opened, here.client() as client:
-        found = [one for one in opened.events() if chosen(one)]
+        found = [one for one in opened.events.find() if chosen(one)]
         return process.replay(opened, client, here.collector.zone, here.clock(), found)
 
 
@@ -471,13 +471,13 @@ def test_a_step_that_is_killed_is_done_again(here: Listener) -> None:
                 if len(seen) == number:
                     raise KeyboardInterrupt
 
-            real = opened._db.execute
+            real = opened.database.execute
 
             def execute(sql: str, *values: Any, real: Any = real, killed: Any = killed) -> Any:
                 killed(sql)
                 return real(sql, *values)
 
-            opened._db.execute = execute  # type: ignore[method-assign]
+            opened.database.execute = execute  # type: ignore[method-assign]
             try:
                 process.process(opened, client, here.collector.zone, here.clock())
             except KeyboardInterrupt:
@@ -571,7 +571,7 @@ def test_the_oldest_event_that_waits_is_known(here: Listener) -> None:
 
     def oldest() -> Any:
         with here.store() as opened:
-            return opened.oldest_unprocessed()
+            return opened.events.oldest_unprocessed()
 
     assert None is oldest()
     here.switch("polling")
@@ -601,10 +601,10 @@ def test_processed_events_are_forgotten_after_a_month(here: Listener) -> None:
     here.portal.scopes.add("task")
     here.clock.now += timedelta(days=29)
     with here.store() as opened:
-        assert 0 == opened.forget_events(here.clock())
+        assert 0 == opened.events.forget_old(here.clock())
     here.clock.now += timedelta(days=2)
     with here.store() as opened:
-        assert 3 == opened.forget_events(here.clock())
+        assert 3 == opened.events.forget_old(here.clock())
     assert ["failed", "ignored_by_mode"] == here.statuses()
     here.collector.take()
     assert ["failed"] == here.statuses()
@@ -612,7 +612,7 @@ def test_processed_events_are_forgotten_after_a_month(here: Listener) -> None:
 
 def test_the_table_says_what_it_holds_in_plain_words(tmp_path: Path) -> None:
     """For whoever opens it in another tool."""
-    with closing(database.open_store(tmp_path / "b24tools.db")):
+    with closing(open_store(tmp_path / "b24tools.db")):
         pass
     with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(events)")]

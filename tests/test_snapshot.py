@@ -16,7 +16,7 @@ from b24tools.bitrix24 import parsing
 from b24tools.core import errors
 from b24tools.jobs import snapshot
 from b24tools.sandbox import demo_company
-from b24tools.store import database, snapshot_runs
+from b24tools.store import open_store, snapshot_runs
 from tests.collecting import FRIDAY, Collector, change_rows, close, new_collector
 from tests.plant import MOSCOW, Clock
 
@@ -540,7 +540,7 @@ def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
     company = Collector(demo_company.company(clock, people=20, tasks=4_000), tmp_path, clock)
     told: list[tuple[str, int, int | None]] = []
     span = snapshot.since(datetime(2025, 12, 1, tzinfo=MOSCOW).date(), clock.now, MOSCOW)
-    with closing(database.open_store(company.database)) as opened, company.client() as client:
+    with closing(open_store(company.database)) as opened, company.client() as client:
         snapshot.take(
             opened,
             client,

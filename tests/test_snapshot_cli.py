@@ -224,7 +224,7 @@ def test_a_full_disk_is_told_in_one_line(
         raise sqlite3.OperationalError("database or disk is full")
 
     b24tools("mode")
-    monkeypatch.setattr(store_database.Store, "transaction", fail)
+    monkeypatch.setattr(store_database.Database, "transaction", fail)
     write_text = Path.write_text
 
     def full(path: Path, text: str, **named: Any) -> int:

@@ -102,7 +102,7 @@ def dying(works: Collector, monkeypatch: pytest.MonkeyPatch, chance: random.Rand
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot_runs.Runs, "advance_run", deadly)
+        patch.setattr(snapshot_runs.SnapshotRuns, "advance", deadly)
         yield
 
 

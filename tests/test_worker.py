@@ -17,7 +17,7 @@ from b24tools.core import errors
 from b24tools.jobs.events import worker as events_worker
 from b24tools.jobs.events.worker import Worker
 from b24tools.sandbox.faults import Fault
-from b24tools.store.database import Store
+from b24tools.store import Store
 from tests import listening
 from tests.listening import Listener
 

@@ -6,10 +6,9 @@ An event is a hint that a task changed, nothing more: events come late, twice, i
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24 import queries
@@ -17,11 +16,12 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.parsing import to_int, unexpected_response
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, TaskRecord
 from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
-from b24tools.store.database import Store
+from b24tools.store import Store
 from b24tools.store.events import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
 
 TASK_LIST = "tasks.task.list"
@@ -69,7 +69,7 @@ def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str
 
     Raises event_body.Refusal, whose `status` is the HTTP status.
     """
-    return _receipt(*store.add_events([_read_event(body, content_type, tokens, now)]))
+    return _receipt(*store.events.add([_read_event(body, content_type, tokens, now)]))
 
 
 def receive_all(
@@ -82,7 +82,7 @@ def receive_all(
             found.append(_read_event(body, content_type, tokens, now))
         except Refusal as refusal:
             found.append(refusal)
-    statuses = iter(store.add_events([one for one in found if isinstance(one, NewEvent)]))
+    statuses = iter(store.events.add([one for one in found if isinstance(one, NewEvent)]))
     return [_receipt(next(statuses)) if isinstance(one, NewEvent) else one for one in found]
 
 
@@ -115,25 +115,25 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
     Those processed a month ago are forgotten by the way.
     Raises PortalBusy and what has to do with settings; the events go on waiting then.
     """
-    due = store.due_events(now, limit)
+    due = store.events.due(now, limit)
     if not due.tasks:
         return Processed()
-    dropped = store.drop_duplicates(due.tasks, now, SETTLED)
+    dropped = store.events.drop_duplicates(due.tasks, now, SETTLED)
     if dropped:
-        due = store.due_events(now, limit)
+        due = store.events.due(now, limit)
     attempts = {task_id: max(tries for _name, tries in events) for task_id, events in due.tasks.items()}
 
     def settle(fates: _Fates) -> Processed:
         plain = [task_id for task_id in fates.applied if task_id not in fates.notes]
-        applied = store.finish_events(plain, due.last_id, DONE, now, fates.reading)
+        applied = store.events.finish(plain, due.last_id, DONE, now, fates.reading)
         for task_id, note in fates.notes.items():
-            applied += store.finish_events([task_id], due.last_id, DONE, now, fates.reading, note)
-        ignored = store.finish_events(fates.hidden, due.last_id, IGNORED, now, fates.reading)
+            applied += store.events.finish([task_id], due.last_id, DONE, now, fates.reading, note)
+        ignored = store.events.finish(fates.hidden, due.last_id, IGNORED, now, fates.reading)
         failed = 0
         for task_id, reason in fates.failed.items():
-            failed += store.fail_events(task_id, due.last_id, reason, _next_try(attempts[task_id], now))
+            failed += store.events.fail(task_id, due.last_id, reason, _next_try(attempts[task_id], now))
         if fates.portal_now is not None:
-            store.forget_events(fates.portal_now)
+            store.events.forget_old(fates.portal_now)
         return Processed(applied + ignored + failed, applied, ignored, failed, fates.reasons, fates.warnings)
 
     names = {task_id: {name for name, _tries in events} for task_id, events in due.tasks.items()}
@@ -149,7 +149,7 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
             done += Processed(1, 0, 1)
         else:
             of_task.setdefault(event.task_id, []).append(event)
-    for task_ids in _portions(of_task):
+    for task_ids in chunked(of_task, TASKS_AT_ONCE):
         chosen = {task_id: of_task[task_id] for task_id in task_ids}
 
         def settle(fates: _Fates, chosen: Mapping[int, Sequence[StoredEvent]] = chosen) -> Processed:
@@ -157,10 +157,10 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
             for task_id, kept in chosen.items():
                 for one in kept:
                     if task_id in fates.failed:
-                        store.fail_event(one.id, fates.failed[task_id], _next_try(one.attempts, now))
+                        store.events.fail_one(one.id, fates.failed[task_id], _next_try(one.attempts, now))
                     else:
                         status = DONE if task_id in fates.applied else IGNORED
-                        store.settle_event(one.id, status, now, fates.reading, fates.notes.get(task_id))
+                        store.events.finish_one(one.id, status, now, fates.reading, fates.notes.get(task_id))
                 found += fates.count(task_id, len(kept))
             return found
 
@@ -182,7 +182,7 @@ def replay_bodies(store: Store, client: Client, zone: ZoneInfo, now: datetime, b
             done += Processed(1, 0, 1)
         else:
             of_task.setdefault(task_id, []).append(event.name)
-    for task_ids in _portions(of_task):
+    for task_ids in chunked(of_task, TASKS_AT_ONCE):
         names = {task_id: of_task[task_id] for task_id in task_ids}
 
         def settle(fates: _Fates, names: Mapping[int, Sequence[str]] = names) -> Processed:
@@ -241,7 +241,7 @@ def _follow(
     """Read the tasks (`names` of the events that ask for each), save them, and `settle` in the same transaction."""
     if not names:
         return Processed()
-    fates = _Fates(store.number_reading())
+    fates = _Fates(store.snapshot_runs.number_reading())
     tasks: list[TaskRecord] = []
     deleted: list[int] = []
     people: list[Person] = []
@@ -263,11 +263,11 @@ def _follow(
         if task.status == Status.COMPLETED and task.closed_at is None:
             fates.notes[task.id] = _("task {id} has no readable closing date and does not count").format(id=task.id)
     with store.transaction():
-        store.remember_host(client.host)
-        store.save_people(people, now, fates.reading)
-        newer = store.followed_since(names, fates.reading)  # read by another process, later than here
-        store.save_tasks([task for task in tasks if task.id not in newer], now, zone, fates.reading)
-        store.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, fates.reading)
+        store.settings.remember_host(client.host)
+        store.people.save(people, now, fates.reading)
+        newer = store.events.followed_since(names, fates.reading)  # read by another process, later than here
+        store.tasks.save([task for task in tasks if task.id not in newer], now, zone, fates.reading)
+        store.tasks.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, fates.reading)
         return settle(fates)
 
 
@@ -277,7 +277,7 @@ def _read(
     """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
     batch = client.new_batch()
     profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
-    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in _portions(task_ids)]
+    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in chunked(task_ids, TASKS_AT_ONCE)]
     batch.send()
     owner = profile.value
     fates.portal_now = read_iso(server_time.value)
@@ -313,7 +313,7 @@ def _read(
 def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Person]:
     """Those responsible for closed tasks whom nobody knows yet."""
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
-    unknown = sorted(names.keys() - store.known_people()) if names else []
+    unknown = sorted(names.keys() - store.people.known()) if names else []
     try:
         found = queries.fetch_people(client, unknown)
     except errors.PortalBusy:
@@ -321,9 +321,3 @@ def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Per
     except errors.PortalError:  # without the right to see people the names in the tasks must do
         found = {}
     return [found.get(one) or queries.unknown_person(one, names[one]) for one in unknown]
-
-
-def _portions(task_ids: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(task_ids)
-    while portion := list(islice(rest, TASKS_AT_ONCE)):
-        yield portion
