@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,13 @@ class Collector:
     def take(self, span: Sequence[periods.Period] = (), **changes: Any) -> snapshot.Result:
         """A snapshot of these weeks, else of those that are due, a moment after the one before."""
         self.clock.now += timedelta(seconds=2)
+        progress = changes.pop("progress", lambda *_words: None)
         values = {"directory_h": 24.0, "people_h": 4.0, "non_admin": False} | changes
         with closing(open_store(self.database)) as opened, self.client() as client:
             chosen = span or snapshot.due(opened, self.clock.now, self.zone)
             try:
-                return snapshot.take(opened, client, chosen, snapshot.Rules(self.zone, **values), now=self.clock)
+                rules = snapshot.Rules(self.zone, **values)
+                return snapshot.take(opened, client, chosen, rules, now=self.clock, progress=progress)
             finally:
                 for thread in threading.enumerate():  # requests that nobody waits for any more
                     if thread.name == "snapshot":
@@ -144,6 +147,34 @@ def new_collector(folder: Path, now: datetime = FRIDAY, *, zone: ZoneInfo = MOSC
     """An empty database beside a small company."""
     clock = Clock(now)
     return Collector(new_portal(clock, **options), folder, clock, zone)
+
+
+def change_rows(portal: Portal, change: Callable[[dict[str, Any]], None]) -> None:
+    """The portal's rows of tasks are changed on their way, from here on."""
+    handle = portal.handle
+
+    def changing(*args: Any, **more: Any) -> Any:
+        response = handle(*args, **more)
+        body = json.loads(response.body)
+        for result in body["result"]["result"].values():
+            for row in result.get("tasks", ()) if isinstance(result, dict) else ():
+                change(row)
+        return replace(response, body=json.dumps(body).encode())
+
+    portal.handle = changing  # type: ignore[method-assign]
+
+
+def after_answer(portal: Portal, then: Callable[[], object]) -> None:
+    """Once: something happens after the portal has made its next answer, before that arrives."""
+    handle = portal.handle
+
+    def handling(*args: Any, **more: Any) -> Any:
+        portal.handle = handle  # type: ignore[method-assign]
+        response = handle(*args, **more)
+        then()
+        return response
+
+    portal.handle = handling  # type: ignore[method-assign]
 
 
 @contextmanager

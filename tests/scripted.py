@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from b24tools.bitrix24.batch import Answer, Command, Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.rate_limit import RateLimiter
 
@@ -63,6 +64,14 @@ def open_client(script: httpx.BaseTransport, time: FakeTime | None = None, **opt
     rate_limiter = options.pop("rate_limiter", None) or RateLimiter(None, clock=time.clock, sleep=time.sleep)
     options = {"clock": time.clock, "sleep": time.sleep, "random": lambda: 0.5, **options}
     return Client(options.pop("url", URL), rate_limiter=rate_limiter, transport=script, **options)
+
+
+def send(client: Client, *commands: Command) -> list[Answer]:
+    """Send these in a batch, where their keys are c0, c1, …; what came of each."""
+    batch = client.new_batch()
+    pending = [batch.add(Query(command, lambda result: result)) for command in commands]
+    batch.send()
+    return [one.item for one in pending]
 
 
 def ok(result: Any, **more: Any) -> httpx.Response:

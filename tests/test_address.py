@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from b24tools.bitrix24.client import Answer, Client
+from b24tools.bitrix24.batch import Answer
+from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
 from tests.scripted import SECRET, URL, Script, check_no_secret, ok, open_client

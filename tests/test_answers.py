@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools.bitrix24.batch import Command
-from b24tools.bitrix24.client import Answer
+from b24tools.bitrix24.batch import Answer, Command
 from b24tools.core import errors
-from tests.scripted import SECRET, URL, FakeTime, Script, check_no_secret, error, ok, open_client
+from tests.scripted import SECRET, URL, FakeTime, Script, check_no_secret, error, ok, open_client, send
 
 NOTICE = (
     "<br />\n<b>Deprecated</b>:  strlen(): Passing null in <b>/home/bitrix/www/init.php</b> on line <b>12</b><br />\n"
@@ -66,14 +65,14 @@ def test_errors_and_batches_are_read_among_notices_as_well() -> None:
     """And mean what they always mean; a box's notices may be in windows-1251."""
     script = Script(
         httpx.Response(400, text=NOTICE + '{"error":"ERROR_CORE","error_description":"no"}'),
-        page(NOTICE + '{"result":{"result":{"a":5},"result_error":[]}}'),
+        page(NOTICE + '{"result":{"result":{"c0":5},"result_error":[]}}'),
         httpx.Response(200, content="Ошибка\n".encode("cp1251") + '{"result":"Ёж \\ud83d"}'.encode()),
     )
     client = open_client(script)
     with pytest.raises(errors.PortalError) as caught:
         client.call("tasks.task.add")
     assert ("tasks.task.add: no (ERROR_CORE)", "ERROR_CORE") == (str(caught.value), caught.value.portal_code)
-    assert 5 == client.batch({"a": Command("tasks.task.add")})["a"].result
+    assert [Answer(5)] == send(client, Command("tasks.task.add"))
     assert Answer("Ёж ?") == client.call("app.info")
 
 
@@ -157,12 +156,12 @@ def test_a_page_that_goes_away_is_no_trouble() -> None:
     assert Answer(5) == open_client(script).call("user.get")
 
 
-@pytest.mark.parametrize("send", [{"a": "tasks.task.add"}, {"a": "user.get", "b": "tasks.task.update"}])
-def test_a_page_leaves_open_what_became_of_a_write(send: dict[str, str]) -> None:
+@pytest.mark.parametrize("methods", [["tasks.task.add"], ["user.get", "tasks.task.update"]])
+def test_a_page_leaves_open_whether_a_write_was_done(methods: list[str]) -> None:
     """It is looked for before it is sent again; reads alone end with the page."""
     script = Script(page("<html>Sign in</html>"))
     with pytest.raises(errors.PortalUncertain) as caught:
-        open_client(script).batch({key: Command(method) for key, method in send.items()})
+        send(open_client(script), *map(Command, methods))
     assert "sent, but no answer came: not an answer of the REST API (HTTP 200): “Sign in”" == caught.value.message
     assert caught.value.sent_at is not None
 
@@ -286,5 +285,5 @@ def test_the_answer_of_a_real_box_is_read() -> None:
     )
     said: list[str] = []
     client = open_client(Script(page(text)), on_warn=said.append, retry_s=0)
-    items = client.batch({"a": Command("tasks.task.add")})
-    assert (isinstance(items["a"].error, errors.PortalUncertain), len(said)) == (True, 1)
+    (answer,) = send(client, Command("tasks.task.add"))
+    assert (isinstance(answer.error, errors.PortalUncertain), len(said)) == (True, 1)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools.bitrix24 import pagination
-from b24tools.bitrix24.batch import Command, Item
-from b24tools.bitrix24.pagination import TASKS, USERS, PageRows, Reader, Reference
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Pending, Reference
+from b24tools.bitrix24.pagination import TASKS, USERS, ListMethod, PageRows, Pages, Paginator, add_pages
 from b24tools.core import errors
 from tests.scripted import FakeTime, Script, batch_answer, error, open_client
 
@@ -32,54 +32,59 @@ def page(first: int, count: int = 50) -> dict[str, Any]:
     return tasks(*range(first, first + count))
 
 
-def items(*results: Any) -> dict[str, Item]:
-    return {
-        f"page{index}": Item(f"page{index}", error=result)
-        if isinstance(result, errors.PortalError)
-        else Item(f"page{index}", result)
-        for index, result in enumerate(results)
-    }
+class Recorder:
+    """A batch that is sent to nobody: its commands, and the answers that a test gives."""
+
+    def __init__(self) -> None:
+        self.asked: list[Pending[Any]] = []
+        self.batch = Batch(self.take, lambda command: Answer())
+
+    def take(self, request: Sequence[Pending[Any]]) -> None:
+        self.asked += request
+
+    @property
+    def commands(self) -> list[Command]:
+        """What was added."""
+        self.batch.send()
+        return [one.query.command for one in self.asked]
 
 
-def test_a_chain_of_tasks_asks_each_page_after_the_last_row_of_the_one_before() -> None:
+def asked(method: ListMethod, params: Mapping[str, Any], **options: Any) -> list[Command]:
+    """The commands of some pages."""
+    recorder = Recorder()
+    add_pages(recorder.batch, method, params, **options)
+    return recorder.commands
+
+
+def test_pages_of_tasks_are_asked_for_after_the_last_row_of_the_one_before() -> None:
     """By key, without a count."""
-    select = ["ID", "TITLE"]
-    common = {"select": select, "order": {"ID": "asc"}, "start": -1}
-    assert {
-        "page0": Command("tasks.task.list", {**common, "filter": {"REAL_STATUS": 5, ">ID": 100}}),
-        "page1": Command(
-            "tasks.task.list",
-            {**common, "filter": {"REAL_STATUS": 5, ">ID": Reference("$result[page0][tasks][49][id]")}},
-        ),
-        "page2": Command(
-            "tasks.task.list",
-            {**common, "filter": {"REAL_STATUS": 5, ">ID": Reference("$result[page1][tasks][49][id]")}},
-        ),
-    } == pagination.commands(TASKS, {"select": select, "filter": {"REAL_STATUS": 5}}, length=3, after=100)
+    common = {"select": ["ID", "TITLE"], "order": {"ID": "asc"}, "start": -1}
+    after = [100, Reference("$result[c0][tasks][49][id]"), Reference("$result[c1][tasks][49][id]")]
+    assert [
+        Command("tasks.task.list", {**common, "filter": {"REAL_STATUS": 5, ">ID": last}}) for last in after
+    ] == asked(TASKS, {"select": ["ID", "TITLE"], "filter": {"REAL_STATUS": 5}}, length=3, after=100)
 
 
-def test_a_chain_of_users_sorts_at_top_level() -> None:
+def test_pages_of_users_are_sorted_at_top_level() -> None:
     """user.get has other names for the same, and no folder around its rows."""
     common = {"sort": "ID", "order": "ASC", "start": -1}
-    assert {
-        "u0": Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": 0}}),
-        "u1": Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": Reference("$result[u0][49][ID]")}}),
-    } == pagination.commands(USERS, {"FILTER": {"ACTIVE": "Y"}}, length=2, prefix="u")
+    assert [
+        Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": 0}}),
+        Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": Reference("$result[c0][49][ID]")}}),
+    ] == asked(USERS, {"FILTER": {"ACTIVE": "Y"}}, length=2)
 
 
 def test_the_callers_own_conditions_on_the_id_are_kept() -> None:
     """A list of ids stays beside `>ID`; of two `>ID` the higher counts."""
-    chain = pagination.commands(TASKS, {"filter": {"ID": [5, 6], ">ID": "40", "<=ID": 90}}, length=1, after=30)
-    assert chain["page0"].params["filter"] == {"ID": [5, 6], ">ID": 40, "<=ID": 90}
-    assert pagination.start_of(TASKS, {"filter": {">ID": 40}}, 50) == 50
+    own = {"ID": [5, 6], ">ID": "40", "<=ID": 90}
+    (command,) = asked(TASKS, {"filter": own}, length=1, after=30)
+    assert command.params["filter"] == {"ID": [5, 6], ">ID": 40, "<=ID": 90}
+    assert add_pages(Recorder().batch, TASKS, {"filter": {">ID": 40}}, length=1, after=50).after == 50
 
 
 def test_the_id_is_selected_even_if_the_caller_forgot_it() -> None:
-    """A chain cannot go on without it."""
-    chosen = [
-        pagination.commands(TASKS, {"select": select}, length=1)["page0"].params["select"]
-        for select in (["TITLE"], ["id"], ["*"])
-    ]
+    """The next page cannot be asked for without it."""
+    chosen = [asked(TASKS, {"select": select}, length=1)[0].params["select"] for select in (["TITLE"], ["id"], ["*"])]
     assert chosen == [["ID", "TITLE"], ["id"], ["*"]]
 
 
@@ -87,7 +92,7 @@ def test_the_id_is_selected_even_if_the_caller_forgot_it() -> None:
 def test_what_would_break_the_chain_is_refused(params: dict[str, Any]) -> None:
     """Another order, an offset, an id that is none."""
     with pytest.raises(ValueError, match=r"tasks\.task\.list"):
-        pagination.commands(TASKS, params, length=2)
+        asked(TASKS, params, length=2)
 
 
 def without_id(result: dict[str, Any], index: int) -> dict[str, Any]:
@@ -98,6 +103,16 @@ def without_id(result: dict[str, Any], index: int) -> dict[str, Any]:
 
 
 BUSY = errors.PortalBusy("tasks.task.list: later")
+
+
+def read(results: Sequence[Any], after: int = 0) -> PageRows:
+    """What counts of pages with these results, or errors."""
+    recorder = Recorder()
+    pages = add_pages(recorder.batch, TASKS, {}, length=len(results), after=after)
+    recorder.batch.send()
+    for pending, result in zip(recorder.asked, results, strict=True):
+        pending.item = Answer(error=result) if isinstance(result, errors.PortalError) else Answer(result)
+    return pages.read()
 
 
 @pytest.mark.parametrize(
@@ -130,12 +145,12 @@ BUSY = errors.PortalBusy("tasks.task.list: later")
 )
 def test_only_the_pages_up_to_the_first_short_empty_or_failed_one_count(results: list[Any], expected: PageRows) -> None:
     """Ids must rise; what follows a break is noise."""
-    assert expected == pagination.read(TASKS, items(*results))
+    assert expected == read(results)
 
 
 def test_rows_at_or_below_the_starting_id_are_an_ignored_filter() -> None:
     """The portal ignores filters it does not understand and returns everything."""
-    assert PageRows([], False, 100) == pagination.read(TASKS, items(page(1)), after=100)
+    assert PageRows([], False, 100) == read([page(1)], after=100)
 
 
 class ListPortal(httpx.BaseTransport):
@@ -155,7 +170,7 @@ class ListPortal(httpx.BaseTransport):
             after = unquote(text).partition("[>ID]=")[2].partition("&")[0]
             asked.append(after)
             if after.startswith("$"):
-                before = result[f"page{int(key.removeprefix('page')) - 1}"]["tasks"]
+                before = result[f"c{int(key.removeprefix('c')) - 1}"]["tasks"]
                 after = before[49]["id"] if len(before) == 50 else "0"
             result[key] = tasks(*[number for number in self.ids if number > int(after)][:50])
         failed: dict[str, Any] = {}
@@ -169,7 +184,7 @@ def test_all_rows_of_a_long_list_are_read_in_few_requests() -> None:
     portal = ListPortal(list(range(1, 500, 3)))
     portions = list(open_client(portal).pages(TASKS, {}, length=2))
     assert [rows(*portal.ids[:100]), rows(*portal.ids[100:])] == portions
-    assert portal.asked == [["0", "$result[page0][tasks][49][id]"], ["298", "$result[page0][tasks][49][id]"]]
+    assert portal.asked == [["0", "$result[c0][tasks][49][id]"], ["298", "$result[c0][tasks][49][id]"]]
 
 
 def test_a_list_that_ends_with_a_full_page_ends() -> None:
@@ -192,7 +207,7 @@ def test_a_failed_page_is_read_again_from_the_last_good_id() -> None:
 
     def spoil(number: int, result: dict[str, Any], failed: dict[str, Any]) -> None:
         if number == 1:
-            failed["page1"] = {"error": "ERROR_CORE", "error_description": "SQL query error!"}
+            failed["c1"] = {"error": "ERROR_CORE", "error_description": "SQL query error!"}
 
     portal = ListPortal(list(range(1, 181)), spoil)
     portions = list(open_client(portal).pages(TASKS, {}, length=4))
@@ -205,7 +220,7 @@ def test_a_page_that_always_fails_ends_the_reading_with_its_error() -> None:
 
     def spoil(number: int, result: dict[str, Any], failed: dict[str, Any]) -> None:
         if number > 1:
-            failed["page0"] = {"error": "ERROR_CORE", "error_description": "no"}
+            failed["c0"] = {"error": "ERROR_CORE", "error_description": "no"}
 
     portal = ListPortal(list(range(1, 181)), spoil)
     reading = open_client(portal).pages(TASKS, {}, length=2)
@@ -217,7 +232,7 @@ def test_a_page_that_always_fails_ends_the_reading_with_its_error() -> None:
 
 def test_noise_without_end_ends_in_an_error() -> None:
     """A portal that ignores the order or the filter cannot be read for ever."""
-    portal = ListPortal([1], lambda number, result, failed: result.update(page0=tasks(5, 4)))
+    portal = ListPortal([1], lambda number, result, failed: result.update(c0=tasks(5, 4)))
     with pytest.raises(errors.PortalError, match="the rows do not come in the order of their ids"):
         list(open_client(portal).pages(TASKS, {}, length=1))
     assert len(portal.asked) == 3
@@ -226,7 +241,7 @@ def test_noise_without_end_ends_in_an_error() -> None:
 def test_a_cut_batch_of_pages_is_read_again() -> None:
     """Reading is safe to repeat."""
     time = FakeTime()
-    script = Script(httpx.Response(504, text="<html>"), batch_answer({"page0": tasks(1), "page1": tasks(1)}))
+    script = Script(httpx.Response(504, text="<html>"), batch_answer({"c0": tasks(1), "c1": tasks(1)}))
     assert [rows(1)] == list(open_client(script, time).pages(TASKS, {}, length=2))
     assert time.naps == [0.5]
 
@@ -239,131 +254,146 @@ def test_missing_rights_end_the_reading_at_once() -> None:
 
 
 class Listed:
-    """tasks.task.list over ids that come and go, executing the chains of a Reader."""
+    """tasks.task.list over ids that come and go, answering what a paginator asks. `deaf`: to offsets."""
 
-    def __init__(self, ids: Iterable[int]) -> None:
+    def __init__(self, ids: Iterable[int], *, deaf: bool = False) -> None:
         self.ids = sorted(ids)
+        self.deaf = deaf
 
-    def answer(self, commands: Mapping[str, Command]) -> dict[str, Item]:
-        found: dict[str, Item] = {}
-        for key, command in commands.items():
-            after, start = command.params["filter"][">ID"], command.params["start"]
+    def ask(self, paginator: Paginator, room: int = MOST_COMMANDS) -> tuple[Pages, Recorder] | None:
+        """The next pages, not answered yet; None where none are asked for."""
+        recorder = Recorder()
+        pages = paginator.add_to(recorder.batch, room)
+        recorder.batch.send()
+        assert len(recorder.asked) <= room
+        return None if pages is None else (pages, recorder)
+
+    def answer(self, recorder: Recorder) -> None:
+        found: dict[str, Any] = {}
+        for pending in recorder.asked:
+            params = pending.query.command.params
+            after, start, through = params["filter"][">ID"], params["start"], params["filter"].get("<=ID")
             if isinstance(after, Reference):
-                before = found[after.partition("[")[2].partition("]")[0]].result["tasks"]
+                before = found[after.partition("[")[2].partition("]")[0]]
                 after = int(before[49]["id"]) if len(before) == 50 else 0
-            wanted = [number for number in self.ids if number > after]
-            offset = max(0, start)
-            total = None if start == -1 else len(wanted)
-            found[key] = Item(key, tasks(*wanted[offset : offset + 50]), total=total)
-        return found
+            first = bisect_right(self.ids, after)
+            end = len(self.ids) if through is None else bisect_right(self.ids, through)
+            offset = first + (0 if self.deaf else max(0, start))
+            found[pending.key] = rows(*self.ids[offset : min(offset + 50, end)])
+            pending.item = Answer({"tasks": found[pending.key]}, total=None if start == -1 else end - first)
 
 
 def ids_of(found: Iterable[Mapping[str, Any]]) -> list[int]:
     return [int(row["id"]) for row in found]
 
 
-def test_chains_that_follow_one_on_its_way_begin_a_page_early_by_their_offset() -> None:
-    """The first of a list that nobody has counted is waited for; after it they go by its count."""
-    portal, reader = Listed(range(1, 331)), Reader(TASKS, {}, prefix="page", probe=2)
-    first = reader.commands(3)
-    assert reader.commands(3) == {}
-    assert ids_of(reader.read(portal.answer(first))) == list(range(1, 101))
-    second, third, fourth = reader.commands(3), reader.commands(3), reader.commands(3)
-    by_key = {"order": {"ID": "asc"}, "start": -1}
-    assert [first, second, third, fourth] == [
-        {
-            "page1_0": Command(TASKS.method, {**by_key, "filter": {">ID": 0}, "start": 0}),
-            "page1_1": Command(
-                TASKS.method, {**by_key, "filter": {">ID": Reference("$result[page1_0][tasks][49][id]")}}
-            ),
-        },
-        pagination.commands(TASKS, {}, length=3, after=100, prefix="page2_"),
-        {
-            "page3_0": Command(TASKS.method, {**by_key, "filter": {">ID": 100}, "start": 100}),
-            "page3_1": Command(
-                TASKS.method, {**by_key, "filter": {">ID": Reference("$result[page3_0][tasks][49][id]")}}
-            ),
-            "page3_2": Command(
-                TASKS.method, {**by_key, "filter": {">ID": Reference("$result[page3_1][tasks][49][id]")}}
-            ),
-        },
-        {},
-    ]
-    assert ids_of(reader.read(portal.answer(second))) == list(range(101, 251))
-    assert (reader.after, reader.left, reader.complete) == (250, 80, False)
-    assert ids_of(reader.read(portal.answer(third))) == list(range(251, 331))
-    assert (reader.after, reader.left, reader.complete) == (330, 0, True)
+def test_a_list_is_counted_once_and_then_asked_for_as_far_as_it_goes() -> None:
+    """The first pages of a list that nobody has counted are few; the others are known, and one to see the end."""
+    portal, paginator = Listed(range(1, 301)), Paginator(TASKS, {}, probe=2)
+    sizes = []
+    while (asked := portal.ask(paginator)) is not None:
+        portal.answer(asked[1])
+        sizes.append((len(paginator.read(asked[0])), asked[1].commands[0].params["start"], paginator.left))
+    assert [(100, 0, 200), (200, -1, 0)] == sizes
+    assert (paginator.after, paginator.complete) == (300, True)
 
 
-def test_what_is_known_of_a_long_list_is_asked_of_the_portal_as_well() -> None:
-    """Or a list that has become short would be asked for in parts that are not there."""
-    portal, reader = Listed(range(1, 121)), Reader(TASKS, {}, prefix="page", left=5_000)
-    first, second = reader.commands(2), reader.commands(2)
-    assert [first["page1_0"].params["start"], second["page2_0"].params["start"]] == [0, 50]
-    assert len(reader.read(portal.answer(first))) == 100
-    assert (reader.left, reader.commands(50)) == (20, {})
-    assert ids_of(reader.read(portal.answer(second))) == list(range(101, 121))
-    assert reader.complete is True
+def test_a_list_in_one_part_waits_for_each_answer() -> None:
+    """The next page begins where the last one ended."""
+    portal, paginator = Listed(range(1, 5001)), Paginator(TASKS, {}, left=5000)
+    asked = portal.ask(paginator)
+    assert asked is not None and portal.ask(paginator) is None
+    portal.answer(asked[1])
+    assert ids_of(paginator.read(asked[0])) == list(range(1, 2501))
+    assert portal.ask(paginator) is not None
 
 
-def test_a_chain_that_does_not_join_on_is_asked_for_again_by_key() -> None:
-    """More rows than a page has left the list meanwhile: those after them have moved up."""
-    portal, reader = Listed(range(1, 501)), Reader(TASKS, {}, prefix="page", left=500)
-    second, third = [reader.commands(5), reader.commands(5)]
-    assert len(reader.read(portal.answer(second))) == 250
-    portal.ids = portal.ids[60:]
-    assert reader.read(portal.answer(third)) == []
-    reader.check()
-    again = reader.commands(6)
-    assert again["page3_0"] == Command(TASKS.method, {"order": {"ID": "asc"}, "filter": {">ID": 250}, "start": -1})
-    assert ids_of(reader.read(portal.answer(again))) == list(range(251, 501))
-    assert reader.complete is True
+def test_the_parts_of_a_long_list_meet_where_its_offsets_say() -> None:
+    """Each is as long as a batch, so that no request more is needed; they are asked for at once."""
+    portal, paginator = Listed(range(10, 80_000, 10)), Paginator(TASKS, {}, left=7_999, split=True)
+    first = portal.ask(paginator)
+    assert first is not None and portal.ask(paginator) is None
+    portal.answer(first[1])
+    assert ids_of(paginator.read(first[0])) == portal.ids[:2400]
+    others = [portal.ask(paginator) for _number in range(3)]
+    assert portal.ask(paginator) is None
+    filters = [one[1].commands[0].params["filter"] for one in others if one]
+    assert [{">ID": 24_000, "<=ID": 49_000}, {">ID": 49_000, "<=ID": 74_000}, {">ID": 74_000}] == filters
+    found = []
+    for asked in others:
+        assert asked is not None
+        portal.answer(asked[1])
+        found += ids_of(paginator.read(asked[0]))
+    assert (found, paginator.complete) == (portal.ids[2400:], True)
 
 
-def test_a_portal_that_ignores_the_offset_is_read_by_key() -> None:
-    """What it repeats is left out, and is no reason to give up."""
-    portal, reader = Listed(range(1, 1001)), Reader(TASKS, {}, prefix="page", left=1000)
+def test_parts_are_read_in_the_order_of_their_ids() -> None:
+    """Or the cursor would stand before rows that are not saved."""
+    portal, paginator = Listed(range(1, 8_001)), Paginator(TASKS, {}, left=8_000, split=True)
+    first = portal.ask(paginator)
+    assert first is not None
+    portal.answer(first[1])
+    paginator.read(first[0])
+    _second, third = portal.ask(paginator), portal.ask(paginator)
+    assert third is not None
+    with pytest.raises(ValueError, match="order of their ids"):
+        paginator.read(third[0])
+
+
+def test_a_portal_that_ignores_offsets_is_read_in_one_part() -> None:
+    """The ids it gives are no bounds."""
+    portal, paginator = Listed(range(1, 10_001), deaf=True), Paginator(TASKS, {}, left=10_000, split=True)
     found: list[int] = []
-    for _round in range(20):
-        asked = [commands for _number in range(4) if (commands := reader.commands(4))]
-        for commands in asked:
-            head = next(iter(commands))
-            deaf = Command(TASKS.method, {**commands[head].params, "start": -1})
-            found += ids_of(reader.read(portal.answer({**commands, head: deaf})))
-            reader.check()
-    assert (found, reader.complete) == (portal.ids, True)
+    while (asked := portal.ask(paginator)) is not None:
+        portal.answer(asked[1])
+        found += ids_of(paginator.read(asked[0]))
+    assert (found, paginator.complete) == (portal.ids, True)
 
 
+def test_what_is_on_its_way_is_asked_for_again_after_a_restart() -> None:
+    """In smaller batches, from the last id that was read."""
+    portal, paginator = Listed(range(1, 301)), Paginator(TASKS, {}, left=300)
+    assert portal.ask(paginator) is not None
+    paginator.restart()
+    again = portal.ask(paginator, room=3)
+    assert again is not None and len(again[1].asked) == 3
+    portal.answer(again[1])
+    assert ids_of(paginator.read(again[0])) == list(range(1, 151))
+
+
+@settings(deadline=None)
 @given(
-    count=st.integers(0, 1200),
-    known=st.one_of(st.none(), st.integers(0, 1500)),
-    room=st.integers(1, 7),
-    in_flight=st.integers(1, 5),
-    chance=st.randoms(use_true_random=False),
+    count=st.integers(0, 8_000),
+    known=st.one_of(st.none(), st.integers(0, 10_000)),
+    room=st.sampled_from([3, 7, 49, 50]),
+    under_way=st.integers(1, 6),
+    seed=st.integers(0, 2**32),
 )
 def test_whatever_comes_and_goes_no_row_is_lost_or_doubled(
-    count: int, known: int | None, room: int, in_flight: int, chance: Random
+    count: int, known: int | None, room: int, under_way: int, seed: int
 ) -> None:
-    """Of the rows that are there throughout; answers come in order, the portal executes in any."""
-    portal = Listed(range(10, 10 + 3 * count, 3))
-    reader = Reader(TASKS, {}, prefix="page", left=known)
-    always, found, coming = set(portal.ids), [], []
+    """Of the rows that are there throughout; the portal executes requests in any order."""
+    portal, chance = Listed(range(10, 10 + 3 * count, 3)), Random(seed)
+    paginator = Paginator(TASKS, {}, left=known, split=under_way > 1)
+    always, found = set(portal.ids), list[int]()
+    coming: list[tuple[Pages, Recorder]] = []
     for _round in range(5_000):
-        while len(coming) < in_flight and (commands := reader.commands(room)):
-            coming.append((commands, []))
+        while len(coming) < under_way and (asked := portal.ask(paginator, room)) is not None:
+            coming.append(asked)
         if not coming:
             break
-        for commands, answer in chance.sample(coming, chance.randint(0, len(coming))):
-            answer or answer.append(portal.answer(commands))
+        for _pages, recorder in chance.sample(coming, chance.randint(0, len(coming))):
+            if recorder.asked[0].error is not None:
+                portal.answer(recorder)
         if portal.ids and chance.random() < 0.3:
             gone = chance.sample(portal.ids, min(len(portal.ids), chance.choice((1, 40, 120))))
-            portal.ids = sorted(
-                {*portal.ids, *(chance.randint(1, 4000) for _new in range(chance.choice((0, 3, 60))))} - set(gone)
-            )
+            new = (chance.randint(1, 40_000) for _new in range(chance.choice((0, 3, 60))))
+            portal.ids = sorted({*portal.ids, *new} - set(gone))
             always &= set(portal.ids)
-        commands, answer = coming.pop(0)
-        found += ids_of(reader.read(answer[0] if answer else portal.answer(commands)))
-        reader.check()
-    assert reader.complete
+        pages, recorder = coming.pop(next(n for n, one in enumerate(coming) if one[0].after == paginator.after))
+        if recorder.asked[0].error is not None:
+            portal.answer(recorder)
+        found += ids_of(paginator.read(pages))
+    assert paginator.complete
     assert found == sorted(set(found))
     assert always <= set(found)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +12,8 @@ import pytest
 import respx
 
 from b24tools import __version__
-from b24tools.bitrix24 import retry
-from b24tools.bitrix24.batch import Command
-from b24tools.bitrix24.client import Answer, Client
+from b24tools.bitrix24.batch import Answer, Command
+from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
 from tests.scripted import (
@@ -31,6 +28,7 @@ from tests.scripted import (
     error,
     ok,
     open_client,
+    send,
 )
 
 HTML = httpx.Response(502, text="<html>Bad Gateway</html>")
@@ -57,18 +55,6 @@ def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
     )
 
 
-def test_an_answer_is_forgotten_as_soon_as_it_has_been_read() -> None:
-    """A year of batches is eighty megabytes of text; waiting for the garbage collector would keep it all."""
-    script = Script(ok("much"))
-    held = weakref.ref(script.steps[0])
-    gc.disable()
-    try:
-        assert Answer("much") == open_client(script).call("app.info")
-        assert held() is None
-    finally:
-        gc.enable()
-
-
 def test_half_a_surrogate_pair_does_not_break_the_json() -> None:
     """PHP would drop the whole body and run the method without parameters."""
     script = Script(ok(1))
@@ -79,7 +65,7 @@ def test_half_a_surrogate_pair_does_not_break_the_json() -> None:
 @pytest.mark.parametrize("method", ["", "user.get?x=1", "../user.get", "user..get", "user.get/", "batch"])
 def test_only_method_names_become_part_of_an_address(method: str) -> None:
     """Anything else is a fault of the caller."""
-    with pytest.raises(ValueError, match=r"method name|Client\.batch"):
+    with pytest.raises(ValueError, match=r"method name|Client\.new_batch"):
         open_client(Script()).call(method)
 
 
@@ -170,43 +156,33 @@ def test_patience_of_a_day_is_one() -> None:
     assert time.now - START == 9_000
 
 
-def test_a_clock_that_stands_still_does_not_keep_a_call_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is a last try."""
-    monkeypatch.setattr(retry, "MOST_TRIES", 3)
-    script = Script(*[HTML] * 3)
-    with pytest.raises(errors.PortalBusy):
-        open_client(script, sleep=lambda _seconds: None).call("user.get")
-    assert script.steps == []
-
-
 LIMIT = error("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
-COMMAND = {"a": Command("tasks.task.add", {"fields": {"TITLE": "x"}})}
+COMMAND = Command("tasks.task.add", {"fields": {"TITLE": "x"}})
 
 
-@pytest.mark.parametrize("send", [lambda one: one.call("tasks.task.add"), lambda one: one.batch(COMMAND)])
-def test_a_lost_write_tells_when_it_left(send: Callable[[Client], object]) -> None:
+@pytest.mark.parametrize("ask", [lambda one: one.call("tasks.task.add"), lambda one: send(one, COMMAND)])
+def test_a_lost_write_tells_when_it_left(ask: Callable[[Client], object]) -> None:
     """Not when it was asked for: limits are waited for before it."""
     time, script = FakeTime(), Script(LIMIT, LIMIT, httpx.ReadError("reset", request=REQUEST))
     with pytest.raises(errors.PortalUncertain) as caught:
-        send(open_client(script, time, rate_limiter=RateLimiter(None)))
+        ask(open_client(script, time, rate_limiter=RateLimiter(None)))
     assert caught.value.sent_at == datetime.fromtimestamp(START + 1.5, UTC)
 
 
 def test_a_write_lost_from_a_batchs_answer_tells_when_it_left() -> None:
     """Its request was answered, without it."""
-    script = Script(LIMIT, batch_answer({"b": 1}))
-    items = open_client(script, rate_limiter=RateLimiter(None)).batch(COMMAND | {"b": COMMAND["a"]})
-    lost = items["a"].error
+    script = Script(LIMIT, batch_answer({"c1": 1}))
+    lost = send(open_client(script, rate_limiter=RateLimiter(None)), COMMAND, COMMAND)[0].error
     assert isinstance(lost, errors.PortalUncertain)
     assert lost.sent_at == datetime.fromtimestamp(START + 0.5, UTC)
 
 
-@pytest.mark.parametrize("send", [lambda one: one.call("user.get"), lambda one: one.batch({"a": Command("user.get")})])
-def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(send: Callable[[Client], object]) -> None:
+@pytest.mark.parametrize("ask", [lambda one: one.call("user.get"), lambda one: send(one, Command("user.get"))])
+def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(ask: Callable[[Client], object]) -> None:
     """That calls go in batches is no business of people."""
     trouble = httpx.ConnectError("[Errno -2] Name or service not known", request=REQUEST)
     with pytest.raises(errors.PortalBusy) as caught:
-        send(open_client(Script(trouble), retry_s=0))
+        ask(open_client(Script(trouble), retry_s=0))
     message = "cannot connect to plant.bitrix24.ru: [Errno -2] Name or service not known"
     assert (caught.value.message.removeprefix("user.get: "), caught.value.hint) == (
         message,
@@ -221,7 +197,7 @@ def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(send: Callable[[C
 def test_no_message_speaks_of_a_batch(trouble: httpx.Response) -> None:
     """Whatever is wrong with the whole request."""
     with pytest.raises(errors.PortalError) as caught:
-        open_client(Script(trouble), retry_s=0).batch({"a": Command("user.get")})
+        send(open_client(Script(trouble), retry_s=0), Command("user.get"))
     assert "batch" not in str(caught.value)
 
 
@@ -513,10 +489,11 @@ def test_a_secret_repeated_by_the_portal_is_blanked() -> None:
 
 def test_a_secret_repeated_inside_a_batch_is_blanked() -> None:
     """In an item's error and in its result alike: both are quoted to people."""
-    found = {"result": {"b": f"/rest/7/{SECRET}/y"}, "result_error": {"a": {"error": "X", "error_description": SECRET}}}
+    failed = {"c0": {"error": "X", "error_description": SECRET}}
+    found = {"result": {"c1": f"/rest/7/{SECRET}/y"}, "result_error": failed}
     client = open_client(Script(ok(found)))
-    items = client.batch({"a": Command("user.get"), "b": Command("profile")})
-    assert ("user.get: *** (X)", "/rest/7/***/y") == (str(items["a"].error), items["b"].result)
+    first, second = send(client, Command("user.get"), Command("profile"))
+    assert ("user.get: *** (X)", "/rest/7/***/y") == (str(first.error), second.result)
 
 
 @pytest.mark.parametrize("trouble", [*DID_NOT_RUN, *MAY_HAVE_RUN])

@@ -18,6 +18,7 @@ from b24tools.jobs.events.process import Processed
 from b24tools.sandbox.faults import Fault
 from b24tools.store import open_store
 from tests import listening
+from tests.collecting import after_answer, change_rows
 from tests.listening import TOKEN, Listener
 
 BODIES = Path(__file__).parent / "data" / "events"
@@ -240,17 +241,14 @@ def test_an_old_read_does_not_undo_a_newer_one(here: Listener, action: str, know
         here.follow()
         here.receive(body("ONTASKUPDATE", task_id))
     here.arrive()
+
+    def meanwhile() -> None:
+        """What another process does."""
+        here.do(action, task_id)
+        here.follow()
+
+    after_answer(here.portal, meanwhile)
     with here.store() as opened, here.client() as slow:
-        real = slow.batch
-
-        def batch(commands: Any, **options: Any) -> Any:
-            answer = real(commands, **options)
-            if any(one.method == "profile" for one in commands.values()):
-                here.do(action, task_id)
-                here.follow()  # another process, meanwhile
-            return answer
-
-        slow.batch = batch
         process.process(opened, slow, here.collector.zone, here.clock())
 
     assert {} == here.counted()
@@ -261,16 +259,8 @@ def test_an_event_that_comes_while_its_task_is_read_is_read_again(here: Listener
     """It may be about something that the read had not seen yet."""
     task_id = here.new_task()
     here.arrive()
+    after_answer(here.portal, lambda: (here.do("complete", task_id), here.arrive()))
     with here.store() as opened, here.client() as client:
-        real = client.batch
-
-        def batch(commands: Any, **options: Any) -> Any:
-            answer = real(commands, **options)
-            here.do("complete", task_id)
-            here.arrive()
-            return answer
-
-        client.batch = batch
         process.process(opened, client, here.collector.zone, here.clock())
 
     assert ["done", "waiting"] == here.statuses()
@@ -341,18 +331,7 @@ def test_a_portal_that_ignores_the_filter_deletes_nothing(here: Listener) -> Non
     task_id = here.closed_task()
     here.follow()
     here.receive(body("ONTASKUPDATE", task_id))
-    with here.store() as opened, here.client() as client:
-        real = client.batch
-
-        def batch(commands: Any, **options: Any) -> Any:
-            found = {
-                key: type(one)(one.method, {**one.params, "filter": {"XML_ID": ""}}) if "filter" in one.params else one
-                for key, one in commands.items()
-            }
-            return real(found, **options)
-
-        client.batch = batch
-        done = process.process(opened, client, here.collector.zone, here.clock())
+    done = process_odd(here, lambda row: row.update(id="4711"))
 
     assert (1, 1, ("tasks.task.list: the portal sent tasks that nobody asked for",)) == (
         done.processed,
@@ -414,18 +393,12 @@ def replay(here: Listener, chosen: Callable[[Any], bool]) -> Processed:
 
 def process_odd(here: Listener, change: Callable[[dict[str, Any]], None]) -> Processed:
     """One step; the portal's rows are changed on their way."""
+    handle = here.portal.handle
+    change_rows(here.portal, change)
     with here.store() as opened, here.client() as client:
-        real = client.batch
-
-        def batch(commands: Any, **options: Any) -> Any:
-            items = real(commands, **options)
-            for item in items.values():
-                for row in item.result.get("tasks", ()) if isinstance(item.result, dict) else ():
-                    change(row)
-            return items
-
-        client.batch = batch
-        return process.process(opened, client, here.collector.zone, here.clock())
+        done = process.process(opened, client, here.collector.zone, here.clock())
+    here.portal.handle = handle  # type: ignore[method-assign]
+    return done
 
 
 @pytest.mark.parametrize("known", [False, True])

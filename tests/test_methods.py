@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24tools.bitrix24 import parsing, portal_time, queries
-from b24tools.bitrix24.batch import Item, Query, is_batchable
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Query
 from b24tools.core import errors
 from b24tools.core.models import Department, Owner, Person, Task, TaskRecord
 
@@ -20,7 +20,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 def read(query: Query[Any], result: Any) -> Any:
     """The result of a query, read."""
-    return query.of(Item("x", result))
+    return query.read(result)
 
 
 # people and departments
@@ -269,8 +269,11 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
         queries.common_storage(),
         queries.children(1, "a"),
     ]
-    assert all(is_batchable(query.command.params) for query in asked)
-    assert is_batchable(queries.people_of([1])) and is_batchable(queries.open_work_of([1]))
+    asked += [Query(Command("x.get", params), len) for params in (queries.people_of([1]), queries.open_work_of([1]))]
+    batch = Batch(lambda request: None, lambda command: Answer())
+    for query in asked:
+        batch.add(query)
+    assert batch.room == MOST_COMMANDS - len(asked)
 
 
 # places

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +13,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24tools.bitrix24 import parsing
-from b24tools.bitrix24.client import Client
 from b24tools.core import errors
 from b24tools.jobs import snapshot
 from b24tools.sandbox import demo_company
 from b24tools.store import open_store, snapshot_runs
 from tests.bench.company import big_company
-from tests.collecting import FRIDAY, Collector, close, new_collector
+from tests.collecting import FRIDAY, Collector, change_rows, close, new_collector
 from tests.plant import MOSCOW, Clock
 
 
@@ -118,23 +116,54 @@ def test_more_tasks_than_last_time_are_found_all(small: Collector) -> None:
     assert small.true_rows() == small.saved()
 
 
-def test_the_parts_of_a_long_list_are_asked_for_at_once(small: Collector) -> None:
-    """After the first answer has told how long it is, nobody waits for the one before."""
+def test_a_long_list_is_asked_for_in_parts_at_once_where_that_is_wanted(small: Collector) -> None:
+    """After the first answer has told how long it is, and the second where its parts meet; no request more for that."""
     for number in range(6_000):
         close(small.portal, FRIDAY - timedelta(seconds=number))
     handle, numbers, together = small.portal.handle, itertools.count(1), threading.Barrier(2, timeout=20)
 
     def waiting(*args: Any, **more: Any) -> Any:
-        if next(numbers) in (2, 3):
+        if next(numbers) in (3, 4):
             together.wait()
         return handle(*args, **more)
 
     small.portal.handle = waiting  # type: ignore[method-assign]
-    assert small.take([small.week("2026-W47")]).requests == 4
+    assert small.take([small.week("2026-W47")], parallel=3).requests == 4
     assert small.true_rows() == small.saved()
 
 
-@pytest.mark.parametrize("gone", [1, 49, 50, 51, 700])
+def test_the_next_batch_is_asked_for_while_the_last_is_saved(small: Collector) -> None:
+    """By default; and the portal has one at a time."""
+    for number in range(1_000):
+        close(small.portal, FRIDAY - timedelta(seconds=number))
+    handle, second, waited = small.portal.handle, threading.Event(), list[bool]()
+
+    def handling(*args: Any, **more: Any) -> Any:
+        if small.portal.log:
+            second.set()
+        return handle(*args, **more)
+
+    small.portal.handle = handling  # type: ignore[method-assign]
+    small.take([small.week("2026-W47")], progress=lambda *_words: waited.append(second.wait(20)))
+    assert [True, True] == waited
+
+
+def test_one_batch_at_a_time_is_saved_before_the_next_is_asked_for(small: Collector) -> None:
+    """With `B24_PARALLEL=1`."""
+    for number in range(1_000):
+        close(small.portal, FRIDAY - timedelta(seconds=number))
+    handle, saved = small.portal.handle, list[int]()
+
+    def handling(*args: Any, **more: Any) -> Any:
+        saved.append(len(small.saved()))
+        return handle(*args, **more)
+
+    small.portal.handle = handling  # type: ignore[method-assign]
+    small.take([small.week("2026-W47")], parallel=1)
+    assert [0, 500] == saved
+
+
+@pytest.mark.parametrize("gone", [1, 50, 700])
 def test_tasks_that_leave_the_list_meanwhile_take_no_others_along(small: Collector, gone: int) -> None:
     """The rows after them move up, past the place where the next part begins."""
     tasks = [close(small.portal, FRIDAY - timedelta(seconds=number)) for number in range(6_000)]
@@ -149,7 +178,7 @@ def test_tasks_that_leave_the_list_meanwhile_take_no_others_along(small: Collect
 
     lock = threading.Lock()
     small.portal.handle = leaving  # type: ignore[method-assign]
-    small.take([small.week("2026-W47")])
+    small.take([small.week("2026-W47")], parallel=4)
     assert set(small.true_rows()) <= set(small.saved())
     small.take([small.week("2026-W47")])
     assert small.true_rows() == small.saved()
@@ -185,27 +214,11 @@ def test_a_task_reopened_between_two_runs_of_one_second_is_gone(small: Collector
     assert [row[0] for row in small.saved()] == [same]
 
 
-def with_rows(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], None]) -> None:
-    """The portal's rows of tasks are changed on their way."""
-    really = Client.batch
-
-    def batch(client: Client, commands: Any, **options: Any) -> Any:
-        items = really(client, commands, **options)
-        for item in items.values():
-            for row in item.result.get("tasks", ()) if isinstance(item.result, dict) else ():
-                change(row)
-        return items
-
-    monkeypatch.setattr(Client, "batch", batch)
-
-
 NO_DATES = ["-0001-11-30T00:00:00+02:30", "0000-00-00 00:00:00", "2026-02-30T10:00:00+03:00", "yesterday", "", None]
 
 
 @pytest.mark.parametrize("text", NO_DATES)
-def test_a_date_that_cannot_be_read_is_none(
-    small: Collector, monkeypatch: pytest.MonkeyPatch, text: str | None
-) -> None:
+def test_a_date_that_cannot_be_read_is_none(small: Collector, text: str | None) -> None:
     """The task counts by its closing; the other tasks are as they are."""
     odd = [close(small.portal, FRIDAY - timedelta(minutes=number), deadline=FRIDAY) for number in range(60)][30]
 
@@ -213,7 +226,7 @@ def test_a_date_that_cannot_be_read_is_none(
         if row["id"] == str(odd):
             row |= {"createdDate": text, "changedDate": text, "deadline": text}
 
-    with_rows(monkeypatch, change)
+    change_rows(small.portal, change)
     result = small.take()
     assert (result.exit_status, result.complete, result.warnings) == (0, True, ())
     assert small.true_rows() == small.saved()
@@ -225,9 +238,7 @@ def test_a_date_that_cannot_be_read_is_none(
 
 
 @pytest.mark.parametrize("text", NO_DATES)
-def test_a_task_without_a_readable_closing_date_is_left_out_and_named(
-    small: Collector, monkeypatch: pytest.MonkeyPatch, text: str | None
-) -> None:
+def test_a_task_without_a_readable_closing_date_is_left_out_and_named(small: Collector, text: str | None) -> None:
     """The others are saved and the run is complete; one that counted before is gone."""
     made = [close(small.portal, FRIDAY - timedelta(minutes=number)) for number in range(60)]
     odd = made[:1]
@@ -237,7 +248,7 @@ def test_a_task_without_a_readable_closing_date_is_left_out_and_named(
         if int(row["id"]) in odd:
             row["closedDate"] = text
 
-    with_rows(monkeypatch, change)
+    change_rows(small.portal, change)
     result = small.take()
     assert (result.exit_status, result.complete, [one.gone for one in result.weeks]) == (0, True, [1])
     assert result.warnings == (f"1 closed task has no readable closing date and is left out: {odd[0]}",)
@@ -246,9 +257,7 @@ def test_a_task_without_a_readable_closing_date_is_left_out_and_named(
     assert small.take().warnings == ("7 closed tasks have no readable closing date and are left out: 1, 2, 3, 4, 5, …",)
 
 
-def test_rows_without_an_id_are_left_out_and_nothing_is_gone_for_them(
-    small: Collector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_without_an_id_are_left_out_and_nothing_is_gone_for_them(small: Collector) -> None:
     """Nobody knows whose they are; the next page is asked for from the last id that there is."""
     made = [close(small.portal, FRIDAY - timedelta(minutes=number)) for number in range(120)]
     small.take()
@@ -258,7 +267,7 @@ def test_rows_without_an_id_are_left_out_and_nothing_is_gone_for_them(
         if row["id"] in map(str, odd):
             row["id"] = None
 
-    with_rows(monkeypatch, change)
+    change_rows(small.portal, change)
     small.portal.set_task(made[5], time_estimate=60, changed_at=small.clock.now)
     result = small.take()
     assert (result.exit_status, [(one.changed, one.gone) for one in result.weeks]) == (0, [(1, 0)])

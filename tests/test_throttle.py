@@ -21,7 +21,7 @@ def make(path: Path | None, time: FakeTime, *, per_second: float = 2.0, burst: f
 def test_a_burst_passes_and_then_the_rate_holds() -> None:
     """As the portal counts: one in for each request, `per_second` out."""
     time = FakeTime()
-    throttle = make(None, time)
+    rate_limiter = make(None, time)
     assert [rate_limiter.acquire() for _ in range(6)] == [0.0, 0.0, 0.0, 0.5, 0.5, 0.5]
     assert time.naps == [0.5, 0.5, 0.5]
 
@@ -29,7 +29,7 @@ def test_a_burst_passes_and_then_the_rate_holds() -> None:
 def test_the_bucket_drains_while_nothing_is_sent() -> None:
     """A second is worth `per_second` requests, and an empty bucket does not get emptier."""
     time = FakeTime()
-    throttle = make(None, time)
+    rate_limiter = make(None, time)
     for _ in range(3):
         rate_limiter.acquire()
     time.now += 1
@@ -65,7 +65,7 @@ def test_a_full_bucket_slows_the_others_too(tmp_path: Path) -> None:
 def test_waits_are_told_before_they_are_slept() -> None:
     """So that a person knows why nothing happens."""
     time, told = FakeTime(), list[float]()
-    throttle = make(None, time, burst=1)
+    rate_limiter = make(None, time, burst=1)
     rate_limiter.acquire(told.append)
     rate_limiter.acquire(told.append)
     assert told == [0.5]
@@ -105,7 +105,7 @@ def test_a_broken_or_foreign_file_is_a_fresh_start(tmp_path: Path, text: bytes) 
     """A file is never a reason to stop."""
     time, path = FakeTime(), tmp_path / "throttle.json"
     path.write_bytes(text)
-    throttle = make(path, time)
+    rate_limiter = make(path, time)
     assert (
         rate_limiter.blocked(["user.get"]),
         [rate_limiter.acquire() for _ in range(4)],
@@ -116,7 +116,7 @@ def test_a_broken_or_foreign_file_is_a_fresh_start(tmp_path: Path, text: bytes) 
 def test_a_clock_set_back_drains_nothing_and_stops_nobody(tmp_path: Path) -> None:
     """The bucket keeps its level and goes on from the new time."""
     time = FakeTime()
-    throttle = make(tmp_path / "throttle.json", time)
+    rate_limiter = make(tmp_path / "throttle.json", time)
     for _ in range(3):
         rate_limiter.acquire()
     time.now -= 86_400
@@ -132,7 +132,7 @@ def test_a_file_from_the_far_future_blocks_nobody(tmp_path: Path) -> None:
     path.write_text(
         json.dumps({"version": 1, "level": 1e12, "at": future, "parked": {"user.get": future}, "resets": {}})
     )
-    throttle = make(path, time)
+    rate_limiter = make(path, time)
     assert (rate_limiter.blocked(["user.get"]), rate_limiter.acquire()) == ({}, 50.5)
 
 
@@ -143,10 +143,10 @@ def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(
     caplog.set_level("DEBUG", "b24tools")
     (tmp_path / "file").write_text("not a folder")
     time = FakeTime()
-    throttle = make(tmp_path / "file" / "throttle.json", time)
+    rate_limiter = make(tmp_path / "file" / "throttle.json", time)
     assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
-    assert (len(ours), ours[0].startswith("the throttle is not shared with other processes: ")) == (1, True)
+    assert (len(ours), ours[0].startswith("the rate limit is not shared with other processes: ")) == (1, True)
 
 
 @pytest.mark.parametrize(("per_second", "burst"), [(0, 50), (-1, 50), (2, 0)])

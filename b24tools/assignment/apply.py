@@ -22,7 +22,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.assignment.workspace import Workspace
 from b24tools.assignment.writes import DELETE, RENEW, Line, Write, build_writes, mark_of
 from b24tools.bitrix24 import error_codes, queries
-from b24tools.bitrix24.batch import MOST_COMMANDS, Item, Pending, Query
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Pending, Query
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -133,14 +133,16 @@ class Writer:
         if lost:
             self._settle(lost, left_at)
 
-    def _left_at(self, items: Sequence[Item]) -> datetime:
+    def _left_at(self, answers: Sequence[Answer]) -> datetime:
         """When the last request left whose fate is not known; not before that, if nothing says so."""
-        sent = recovery.latest([item.error.sent_at for item in items if isinstance(item.error, errors.PortalUncertain)])
+        sent = recovery.latest(
+            [answer.error.sent_at for answer in answers if isinstance(answer.error, errors.PortalUncertain)]
+        )
         return self._clock.portal_time(sent) if sent else self._clock.now()
 
-    def _take(self, write: Write, item: Item) -> None:
+    def _take(self, write: Write, answer: Answer) -> None:
         """Read one answer; raises its error."""
-        line, plan, value = write.line, write.line.plan, item.value
+        line, plan, value = write.line, write.line.plan, answer.value
         method = write.command.method
         if write.verb == DELETE and write.spare:
             note_deleted(line, write.spare)

@@ -1,1 +1,1 @@
-"""The portal as we see it: transport, methods, directory."""
+"""The portal: transport, batches, lists, requests and the readers of their answers."""

@@ -62,7 +62,9 @@ def snapshot(
             if as_json:
                 invocation.print_json({"skipped": WEBHOOK})
             return 0
-    rules = snapshot.Rules(zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin)
+    rules = snapshot.Rules(
+        zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin, settings.parallel
+    )
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
         weeks = weeks or snapshot.due(store, now, zone)
         result = snapshot.take(store, client, weeks, rules, now=context.now, progress=progress)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.pagination import PAGE
 from b24tools.bitrix24.parsing import (
     id_of,
     int_of,
@@ -21,6 +22,9 @@ from b24tools.bitrix24.parsing import (
     rows_of,
 )
 from b24tools.core.models import OPEN_WORK, Status, Task, TaskRecord
+
+if TYPE_CHECKING:
+    from b24tools.bitrix24.client import Client
 
 PLAN_SELECT = (
     "ID",
@@ -109,6 +113,14 @@ def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
     return _task_list({"ID": list(task_ids)}, CLOSED_SELECT)
 
 
+def fetch_names_on_tasks(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
+    """Read the names that these tasks give to the people who are responsible for them."""
+    batch = client.new_batch()
+    pages = [batch.add(tasks_as_closed(task_ids[start : start + PAGE])) for start in range(0, len(task_ids), PAGE)]
+    batch.send()
+    return {int_of(row.get("responsibleId")): _responsible_name(row) for page in pages for row in page.value}
+
+
 def tasks_titled(part: str, group_id: int, created_from: datetime | None) -> Query[list[Mapping[str, Any]]]:
     """The project's tasks whose title contains `part`, oldest first, at most 50, as rows.
 
@@ -138,13 +150,11 @@ def task_row(result: Any, method: str) -> Mapping[str, Any]:
 
 
 def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
-    """A task row of any method; a date that cannot be read is none. `zone`: see `zones.PortalClock`."""
+    """Read a task's row of any method; a date that cannot be read is none. `zone`: see `portal_time.PortalClock`."""
 
     def moment(name: str) -> datetime | None:
         return read_moment(row.get(name), zone)
 
-    auditors = row.get("auditors")
-    responsible = row.get("responsible")
     return Task(
         id=id_of(row, "id", "tasks.task"),
         status=int_of(row.get("status")),
@@ -160,9 +170,9 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         end=moment("endDatePlan"),
         estimate_s=int_of(row.get("timeEstimate")),
         spent_s=int_of(row.get("timeSpentInLogs")),
-        auditor_ids=tuple(int_of(one) for one in php_values(auditors)),
+        auditor_ids=tuple(map(int_of, php_values(row.get("auditors")))),
         comments=int_of(row.get("commentsCount")),
-        responsible_name=str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
+        responsible_name=_responsible_name(row),
         activity_at=moment("activityDate"),
         date_start=moment("dateStart"),
         description=str(row.get("description") or ""),
@@ -170,13 +180,12 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
 
 
 def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
-    """What is kept of a task, from its row with CLOSED_SELECT. `zone`: see `zones.PortalClock`.
+    """Read what the database has of a task, from its row with CLOSED_SELECT. `zone`: see `portal_time.PortalClock`.
 
     A date that cannot be read is none: a completed task may come without `closed_at`.
     """
     get = row.get
     status = int_of(get("status"))
-    responsible = get("responsible")
     return TaskRecord(
         id_of(row, "id", "tasks.task"),
         str(get("title") or ""),
@@ -190,8 +199,12 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         read_as_text(get("deadline"), zone),
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
-        str(responsible.get("name") or "") if isinstance(responsible, dict) else "",
+        _responsible_name(row),
     )
+
+
+def _responsible_name(row: Mapping[str, Any]) -> str:
+    return str((mapping_or_none(row.get("responsible")) or {}).get("name") or "")
 
 
 def add_task(fields: Mapping[str, Any]) -> Command:

@@ -6,18 +6,17 @@ An event is a hint that a task changed, nothing more: events come late, twice, i
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import parsing, queries
-from b24tools.bitrix24.batch import to_int
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.parsing import to_int, unexpected_response
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import missing_people
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, TaskRecord
 from b24tools.jobs.events import payload
@@ -150,7 +149,7 @@ def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: 
             done += Processed(1, 0, 1)
         else:
             of_task.setdefault(event.task_id, []).append(event)
-    for task_ids in _portions(of_task):
+    for task_ids in chunked(of_task, TASKS_AT_ONCE):
         chosen = {task_id: of_task[task_id] for task_id in task_ids}
 
         def settle(fates: _Fates, chosen: Mapping[int, Sequence[StoredEvent]] = chosen) -> Processed:
@@ -183,7 +182,7 @@ def replay_bodies(store: Store, client: Client, zone: ZoneInfo, now: datetime, b
             done += Processed(1, 0, 1)
         else:
             of_task.setdefault(task_id, []).append(event.name)
-    for task_ids in _portions(of_task):
+    for task_ids in chunked(of_task, TASKS_AT_ONCE):
         names = {task_id: of_task[task_id] for task_id in task_ids}
 
         def settle(fates: _Fates, names: Mapping[int, Sequence[str]] = names) -> Processed:
@@ -278,7 +277,7 @@ def _read(
     """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
     batch = client.new_batch()
     profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
-    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in _portions(task_ids)]
+    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in chunked(task_ids, TASKS_AT_ONCE)]
     batch.send()
     owner = profile.value
     fates.portal_now = read_iso(server_time.value)
@@ -305,7 +304,7 @@ def _read(
             except errors.PortalError as error:  # one strange row is no reason to lose the others
                 fates.failed[number] = error.message
         if nameless:  # whose is it? So none is known to be missing
-            fates.failed |= dict.fromkeys(left, parsing.unexpected_response(TASK_LIST, nameless[0]).message)
+            fates.failed |= dict.fromkeys(left, unexpected_response(TASK_LIST, nameless[0]).message)
         else:
             missing += sorted(left)
     return tasks, missing, owner.admin
@@ -316,15 +315,9 @@ def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Per
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
     unknown = sorted(names.keys() - store.people.known()) if names else []
     try:
-        found = missing_people.fetch_people(client, unknown)
+        found = queries.fetch_people(client, unknown)
     except errors.PortalBusy:
         raise
     except errors.PortalError:  # without the right to see people the names in the tasks must do
         found = {}
-    return [found.get(one) or missing_people.unseen(one, names[one]) for one in unknown]
-
-
-def _portions(task_ids: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(task_ids)
-    while portion := list(islice(rest, TASKS_AT_ONCE)):
-        yield portion
+    return [found.get(one) or queries.unknown_person(one, names[one]) for one in unknown]
