@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -43,18 +42,18 @@ class Session:
         `retry_s` instead of the setting's; `leave_no_trace` makes no file to share where there is none.
         """
         from b24tools.bitrix24.client import Client
-        from b24tools.bitrix24.rate_limit import Throttle
+        from b24tools.bitrix24.rate_limit import RateLimiter
 
         settings = self.settings
         shared = settings.data_dir / "throttle.json"
-        throttle = Throttle(
+        rate_limiter = RateLimiter(
             None if leave_no_trace and not os.access(shared, os.F_OK) else shared,
             per_second=settings.requests_per_second,
             burst=settings.burst,
         )
         client = Client(
             config.webhook_url(settings),
-            throttle=throttle,
+            rate_limiter=rate_limiter,
             transport=self.transport,
             verify=str(settings.ca_bundle) if settings.ca_bundle else True,
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
@@ -70,15 +69,15 @@ class Session:
     def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
         """What the `assign` job works with. A dry run writes nothing and takes no lock."""
         from b24tools.assignment.tools import Tools
-        from b24tools.bitrix24.org_cache import Directory, Names
+        from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
-        names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
+        names = NameSettings(settings.department, settings.group, settings.folder, settings.schedule_id)
         with (
             self.open_client() as client,
             self.open_store(dry_run=dry_run) as opened,
             closing(
-                Directory(
+                OrgCache(
                     client,
                     settings.data_dir / "cache",
                     names,
@@ -118,7 +117,7 @@ class Session:
         try:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
                 yield opened
-        except sqlite3.Error as error:
+        except store.database.Error as error:
             raise store.database.explain(path, error) from error
 
     @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import periods
 from b24tools.jobs import snapshot
 from b24tools.sandbox import server
@@ -49,12 +49,12 @@ class Collector:
     @contextmanager
     def client(self) -> Iterator[Client]:
         """As the program opens it, but on the test's clock."""
-        throttle = self.options.get("throttle") or Throttle(
+        rate_limiter = self.options.get("rate_limiter") or RateLimiter(
             None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep
         )
         with Client(
             self.portal.webhook_url("https://portal.example"),
-            throttle=throttle,
+            rate_limiter=rate_limiter,
             transport=server.transport(self.portal),
             clock=self.clock.time,
             sleep=self.clock.sleep,

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import config
 from b24tools.jobs.doctor import job
 from b24tools.jobs.doctor.checks import Check, Examination, Finding
@@ -96,7 +96,7 @@ def examine(
     def open_client() -> Iterator[Client]:
         client = Client(
             config.webhook_url(exam.settings),
-            throttle=Throttle(None, clock=works.clock.time, sleep=works.clock.sleep),
+            rate_limiter=RateLimiter(None, clock=works.clock.time, sleep=works.clock.sleep),
             transport=transport or server.transport(works.portal),
             clock=works.clock.time,
             sleep=works.clock.sleep,

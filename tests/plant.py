@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.apply import Pace
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.report import OrderResult
-from b24tools.assignment.tools import Tools
+from b24tools.assignment.tools import RunClock, Tools
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.org_cache import Directory, Names
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.org_cache import NameSettings, OrgCache
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import locks
 from b24tools.jobs import assign as jobs_assign
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store, read_store
@@ -78,25 +78,27 @@ class Works:
         """Opened as the program opens them, but on the test's clock."""
         database = self.folder / "b24tools.db"
         open_database = partial(read_store, dry_run=True) if dry_run else open_store
-        throttle = Throttle(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
+        rate_limiter = RateLimiter(None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep)
         client = Client(
             self.webhook_url or self.portal.webhook_url("https://portal.example"),
-            throttle=throttle,
+            rate_limiter=rate_limiter,
             transport=server.transport(self.portal),
             clock=lambda: (self.machine_clock or self.clock)().timestamp(),
             sleep=self.clock.sleep,
             random=lambda: 0.5,
         )
-        names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
+        names = NameSettings("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
         machine = self.machine_clock or self.clock
-        pace = Pace(machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time)
+        run_clock = RunClock(
+            machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time
+        )
         lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
         with (
             client,
             closing(open_database(database)) as opened,
-            closing(Directory(client, self.folder / "cache", names)) as directory,
+            closing(OrgCache(client, self.folder / "cache", names)) as directory,
         ):
-            yield Tools(client, directory, opened, lock, pace)
+            yield Tools(client, directory, opened, lock, run_clock)
 
     def assign(self, *orders: onec_order.Order, dry_run: bool = False, **changes: Any) -> list[OrderResult]:
         """One run of the program with these orders."""
@@ -105,7 +107,7 @@ class Works:
 
     def tasks_of(self, order: onec_order.Order) -> dict[str, list[int]]:
         """The ids of the tasks on the portal, by key, for every line of the order."""
-        found: dict[str, list[int]] = {key: [] for key in onec_order.line_keys(order)}
+        found: dict[str, list[int]] = {key: [] for key in task_fields.line_keys(order)}
         for task in self.portal.tasks:
             if task.xml_id in found:
                 found[task.xml_id].append(task.id)

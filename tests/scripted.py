@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 
 SECRET = "s3cr3tc0de"
 URL = f"https://plant.bitrix24.ru/rest/7/{SECRET}/"
@@ -60,9 +60,9 @@ class Script(httpx.BaseTransport):
 def open_client(script: httpx.BaseTransport, time: FakeTime | None = None, **options: Any) -> Client:
     """A client of the script, patient by the fake clock, with a jitter of always one half."""
     time = time or FakeTime()
-    throttle = options.pop("throttle", None) or Throttle(None, clock=time.clock, sleep=time.sleep)
+    rate_limiter = options.pop("rate_limiter", None) or RateLimiter(None, clock=time.clock, sleep=time.sleep)
     options = {"clock": time.clock, "sleep": time.sleep, "random": lambda: 0.5, **options}
-    return Client(options.pop("url", URL), throttle=throttle, transport=script, **options)
+    return Client(options.pop("url", URL), rate_limiter=rate_limiter, transport=script, **options)
 
 
 def ok(result: Any, **more: Any) -> httpx.Response:

@@ -40,6 +40,12 @@ def wall_minutes(calendar: WorkCalendar, day: date) -> set[int]:
     return set(sorted(stated)[: max(0, len(stated) - rule.shorter_s // 60)])
 
 
+def intervals(calendar: WorkCalendar, day: date) -> tuple[Interval, ...]:
+    """What the shifts that start on a day work, as moments."""
+    moments = [tuple(datetime.fromtimestamp(second, UTC) for second in span) for span in calendar.spans(day)]
+    return tuple((start, end) for start, end in moments)
+
+
 def working_minutes(
     calendar: WorkCalendar, origin: datetime, days: int, absences: Iterable[Interval] = ()
 ) -> list[bool]:

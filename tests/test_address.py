@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from b24tools.bitrix24.client import Answer, Client
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
 from tests.scripted import SECRET, URL, Script, check_no_secret, ok, open_client
 
@@ -145,7 +145,7 @@ def port(authority: trustme.CA) -> Iterator[int]:
 
 def test_an_unknown_certificate_authority_is_a_matter_of_settings(port: int) -> None:
     """Repeating does not help; naming the authority does."""
-    client = Client(f"https://127.0.0.1:{port}/rest/7/{SECRET}/", throttle=Throttle(None))
+    client = Client(f"https://127.0.0.1:{port}/rest/7/{SECRET}/", rate_limiter=RateLimiter(None))
     with client, pytest.raises(errors.ConfigError) as caught:
         client.call("user.get")
     assert (caught.value.message, caught.value.hint, client.requests) == (
@@ -161,7 +161,7 @@ def test_an_own_certificate_authority_is_trusted(port: int, authority: trustme.C
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
     url = f"https://127.0.0.1:{port}/rest/7/{SECRET}/"
-    with Client(url, throttle=Throttle(None), verify=str(bundle), retry_s=0) as client:
+    with Client(url, rate_limiter=RateLimiter(None), verify=str(bundle), retry_s=0) as client:
         assert Answer(1) == client.call("user.get")
 
 
@@ -178,6 +178,6 @@ def test_proxy_settings_that_cannot_be_used_are_named_without_their_password(mon
     """httpx's own message would repeat the proxy's address."""
     monkeypatch.setenv("HTTPS_PROXY", f"gopher://me:{SECRET}@proxy:8080")
     with pytest.raises(errors.ConfigError) as caught:
-        Client(URL, throttle=Throttle(None))
+        Client(URL, rate_limiter=RateLimiter(None))
     assert caught.value.message == "the proxy settings cannot be used"
     check_no_secret(caught.value)

@@ -208,8 +208,8 @@ def test_the_progress_of_a_large_order_knows_its_end(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     large = order([("Сварщик", 5)] * 60)
     with works.tools() as tools:
-        pace = replace(tools.pace, progress=lambda stage, done, total: seen.append((stage, done, total)))
-        assign.orders([large], replace(tools, pace=pace), rules())
+        clock = replace(tools.clock, progress=lambda stage, done, total: seen.append((stage, done, total)))
+        assign.orders([large], replace(tools, clock=clock), rules())
     assert [("tasks", 49, 60), ("tasks", 60, 60)] == seen
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from b24tools.store import open_store
 from b24tools.store.orders import Orders
 from tests.aftermath import assert_sent_again_changes_nothing, first_send, new_works, picture
 from tests.plant import Works, rules
-from tests.test_assign_crash import CASES, prepared, undisturbed
+from tests.test_assign_crash import CASES, prepared, undisturbed, watch_transactions
 
 WAIT = "Another program is writing to it: end that one, or try again a little later."
 BROKEN = "Stop everything that uses it, keep the file, and put back the last copy of it."
@@ -70,17 +70,13 @@ def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
 ) -> None:
     """Also when the tasks were made and the ledger could not be told."""
     works = prepared("first", tmp_path)
-    transaction, count = store_database.Database.transaction, 0
 
-    def full(self: store_database.Database) -> AbstractContextManager[None]:
-        nonlocal count
-        count += 1
-        if count >= number:
+    def fail(count: int, done: bool) -> None:
+        if count >= number and not done:
             raise sqlite3.OperationalError("database or disk is full")
-        return transaction(self)
 
     with monkeypatch.context() as patch, pytest.raises(sqlite3.OperationalError):
-        patch.setattr(store_database.Database, "transaction", full)
+        watch_transactions(patch, fail)
         works.assign(first_send())
     works.clock.now += timedelta(seconds=1)
     assert [0] == [one.exit_status for one in works.assign(first_send())]

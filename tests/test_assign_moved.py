@@ -14,7 +14,7 @@ import pytest
 
 from b24tools.cli import app
 from b24tools.core import errors
-from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.records import Group
 from b24tools.store import read_store
@@ -46,7 +46,7 @@ def sent_before(folder: Path, **options: Any) -> Works:
 
 def task_ids(works: Works) -> list[int]:
     """Our tasks, by title, for a portal with keys and without."""
-    titles = {onec_order.title(SENT, line) for line in SENT.lines}
+    titles = {task_fields.title(SENT, line) for line in SENT.lines}
     return [task.id for task in works.portal.tasks if task.title in titles]
 
 

@@ -313,29 +313,6 @@ def test_no_working_time_at_all_fails_the_line_with_the_mend(works: Works) -> No
     assert error is not None and "schedule" in error.hint
 
 
-# rights and scopes
-
-
-def test_an_owner_who_is_no_administrator_is_refused(works: Works) -> None:
-    """Half of the tasks would be unseen; nothing is written."""
-    from b24tools.core import errors
-
-    works.portal.owner.admin = False
-    with pytest.raises(errors.PortalDenied) as caught:
-        works.assign(order())
-    assert "the webhook's owner, Алексей Админов, is not an administrator" in caught.value.message
-    assert ("B24_NON_ADMIN=1" in caught.value.hint, 1) == (True, caught.value.exit_status)
-    assert [] == works.portal.writes()
-
-
-def test_an_owner_who_is_no_administrator_may_be_allowed(works: Works) -> None:
-    """B24_NON_ADMIN=1: every order is warned about."""
-    works.portal.owner.admin = False
-    result = works.assign(order(department=None), dry_run=True, non_admin=True)[0]
-    assert "planned" == result.outcome
-    assert "the webhook's owner is not an administrator: people may be busier than they look" in result.warnings
-
-
 # requests
 
 

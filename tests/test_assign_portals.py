@@ -13,6 +13,7 @@ import pytest
 
 from b24tools.assignment.report import OrderResult
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.sandbox.faults import Fault
 from tests.aftermath import ESTIMATE, FIRST_LINES, SKETCH, WANTED, Killed, new_works, picture, second_send
 from tests.plant import Works, order
@@ -488,7 +489,7 @@ def test_a_line_that_a_dead_run_only_planned_is_compared_with_the_task_that_is_f
         tools.store.orders.save(changed.id, changed.number, works.clock())
         known = next(iter(tools.store.orders.lines(["two"]).values()))
         planned = {"onec": {**known.sent_values["onec"], "title": "Сварщик: 1Ц-00000100", "minutes": 90.0}}
-        row = replace(known, key=onec_order.line_keys(changed)[0], order_id=changed.id, title="Сварщик: 1Ц-00000100")
+        row = replace(known, key=task_fields.line_keys(changed)[0], order_id=changed.id, title="Сварщик: 1Ц-00000100")
         tools.store.orders.save_lines(
             [replace(row, state="planned", task_id=None, sent_values=planned, estimate_s=5400)]
         )

@@ -12,6 +12,7 @@ import pytest
 
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.sandbox import demo_company
 from tests.plant import MOSCOW, Works, order
 
@@ -499,9 +500,9 @@ def test_text_that_a_batch_would_replace_arrives_unharmed(works: Works, place: s
     result = works.assign(new)[0]
     assert ("created", None) == (result.outcome, result.tasks[0].error)
     found = stored(works, result.tasks[0].task_id)
-    assert (onec_order.title(new, new.lines[0]), onec_order.line_keys(new)[0]) == (found["title"], found["xml_id"])
-    assert onec_order.description(new, new.lines[0], True) == found["description"]
-    assert [onec_order.stored_name(new.number, file) for file in new.files] == found["files"]
+    assert (task_fields.title(new, new.lines[0]), task_fields.line_keys(new)[0]) == (found["title"], found["xml_id"])
+    assert task_fields.description(new, new.lines[0], True) == found["description"]
+    assert [task_fields.stored_name(new.number, file) for file in new.files] == found["files"]
     assert "unchanged" == works.assign(new)[0].outcome
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from b24tools.core import locks
-from b24tools.onec.order import make_key
+from b24tools.onec.task_fields import make_key
 from tests.aftermath import FOLDER
 from tests.programs import Shop, end, open_shop, wait_for
 

@@ -14,7 +14,7 @@ import pytest
 
 from b24tools.bitrix24.batch import Query, Reference
 from b24tools.bitrix24.client import Client, Command, Item, is_batchable
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
 from tests.scripted import SECRET, START, FakeTime, Script, batch_answer, error, ok, open_client
 
@@ -139,7 +139,7 @@ def test_a_parked_method_is_waited_for_before_its_batch() -> None:
     """Where patience allows it."""
     time, script = FakeTime(), Script(batch_answer({"a": 1}))
     client = open_client(script, time)
-    client._throttle.park("tasks.task.get", START + 10)
+    client._throttle.block_method("tasks.task.get", START + 10)
     assert seen(client.batch({"a": GET})) == {"a": 1}
     assert time.naps == [10.5]
 
@@ -279,7 +279,7 @@ def test_a_request_has_left_before_it_is_answered() -> None:
     with HTTPServer(("127.0.0.1", 0), Portal) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/rest/7/{SECRET}/"
-        with Client(url, throttle=Throttle(None), retry_s=0) as client:
+        with Client(url, rate_limiter=RateLimiter(None), retry_s=0) as client:
             items = client.batch({"a": GET}, on_sent=left.set)
 
     assert ([True], {"a": 1}) == (seen_first, seen(items))
@@ -303,8 +303,8 @@ def test_json_that_strict_readers_refuse_is_read(content: bytes, title: str | No
 def test_the_throttle_is_asked_for_a_request_not_for_each_of_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each question locks and reads the file that all processes share."""
     asked = []
-    parked = Throttle.parked
-    monkeypatch.setattr(Throttle, "parked", lambda self, names: asked.append(set(names)) or parked(self, names))
+    parked = RateLimiter.parked
+    monkeypatch.setattr(RateLimiter, "parked", lambda self, names: asked.append(set(names)) or parked(self, names))
 
     open_client(Script(batch_answer({f"k{number}": 1 for number in range(50)}))).batch(
         {f"k{number}": GET for number in range(50)}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import DAY_OFF, DayRule, Interval, NoWorkingTime, Shift, Timeline, WorkCalendar
-from tests.slow_model import MINUTE, MONDAY, absences, calendars, working_minutes
+from tests.slow_model import MINUTE, MONDAY, absences, calendars, intervals, working_minutes
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -33,7 +33,7 @@ def shown(calendar: WorkCalendar, day: str) -> list[str]:
     zone = calendar.zone
     return [
         f"{start.astimezone(zone):%d %H:%M}-{end.astimezone(zone):%d %H:%M}"
-        for start, end in calendar.intervals(date.fromisoformat(day))
+        for start, end in intervals(calendar, date.fromisoformat(day))
     ]
 
 
@@ -119,7 +119,7 @@ def test_a_night_over_the_change_to_summer_time_is_an_hour_shorter() -> None:
     """22-06 without a break is seven hours that night, eight on others, nine in autumn."""
     calendar = of(Shift(EVERY_DAY, 22 * HOUR, 6 * HOUR, 0), zone=BERLIN)
     lengths = {
-        day: sum((end - start).total_seconds() / HOUR for start, end in calendar.intervals(date.fromisoformat(day)))
+        day: sum((end - start).total_seconds() / HOUR for start, end in intervals(calendar, date.fromisoformat(day)))
         for day in ("2026-03-27", "2026-03-28", "2026-03-29", "2026-10-24", "2026-10-25")
     }
     assert lengths == {"2026-03-27": 8, "2026-03-28": 7, "2026-03-29": 8, "2026-10-24": 9, "2026-10-25": 8}
@@ -140,7 +140,7 @@ def test_a_time_the_clock_shows_twice_is_the_first_one() -> None:
     """A shift that ends at 02:30 of the night to winter time ends before the clock goes back."""
     calendar = of(Shift(EVERY_DAY, HOUR, 2 * HOUR + 1800, 0), zone=BERLIN)
     expected = ((datetime(2026, 10, 24, 23, 0, tzinfo=UTC), datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),)
-    assert expected == calendar.intervals(date(2026, 10, 25))
+    assert expected == intervals(calendar, date(2026, 10, 25))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_the_end_of_a_day_off_is_that_of_the_last_working_day(day: str, expected
 )
 def test_the_next_working_moment_skips_what_is_not_worked(moment: str, expected: str) -> None:
     """Before a shift, within it, in the break, at the end of the week."""
-    assert at(expected) == portal_hours.default(MOSCOW).next_working(at(moment))
+    assert at(expected) == Timeline(portal_hours.default(MOSCOW), (), at(moment)).start_at(0)
 
 
 def test_a_calendar_of_days_off_has_no_working_time() -> None:
@@ -189,7 +189,7 @@ def test_a_calendar_of_days_off_has_no_working_time() -> None:
     never = of()
     line = Timeline(portal_hours.default(MOSCOW), [(at("2026-01-01"), at("2099-01-01"))], at("2026-11-23"))
     for ask in (
-        lambda: never.next_working(at("2026-11-23")),
+        lambda: Timeline(never, (), at("2026-11-23")).start_at(0),
         lambda: never.end_of_working_day(date(2026, 11, 23)),
         lambda: line.start_at(0),
         lambda: line.end_at(1),
@@ -331,7 +331,7 @@ def test_a_duration_added_is_measured_back(
 @given(calendars(), st.integers(0, 14))
 def test_intervals_are_in_order_and_apart(calendar: WorkCalendar, n: int) -> None:
     """Each interval of a day ends before the next begins, and none is empty."""
-    flat = [moment for pair in calendar.intervals(MONDAY.date() + timedelta(days=n)) for moment in pair]
+    flat = [moment for pair in intervals(calendar, MONDAY.date() + timedelta(days=n)) for moment in pair]
     assert sorted(set(flat)) == flat
 
 

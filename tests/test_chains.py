@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from b24tools.bitrix24 import pagination
 from b24tools.bitrix24.batch import Command, Item
-from b24tools.bitrix24.pagination import TASKS, USERS, ChainResult, Reader, Reference
+from b24tools.bitrix24.pagination import TASKS, USERS, PageRows, Reader, Reference
 from b24tools.core import errors
 from tests.scripted import FakeTime, Script, batch_answer, error, open_client
 
@@ -103,41 +103,39 @@ BUSY = errors.PortalBusy("tasks.task.list: later")
 @pytest.mark.parametrize(
     ("results", "expected"),
     [
-        ([page(1), page(51), tasks(101, 105)], ChainResult(rows(*range(1, 102), 105), True, 105)),
-        ([page(1), page(51)], ChainResult(rows(*range(1, 101)), False, 100)),
-        ([page(1), tasks()], ChainResult(rows(*range(1, 51)), True, 50)),
-        ([[]], ChainResult([], True, 0)),
-        ([tasks(3, 4), page(1), page(1)], ChainResult(rows(3, 4), True, 4)),
-        ([page(1), BUSY, page(51)], ChainResult(rows(*range(1, 51)), False, 50, BUSY)),
-        ([BUSY], ChainResult([], False, 0, BUSY)),
-        ([page(1), page(50)], ChainResult(rows(*range(1, 51)), False, 50)),
-        ([page(1), tasks(2, 3)], ChainResult(rows(*range(1, 51)), False, 50)),
-        ([tasks(5, 4)], ChainResult([], False, 0)),
-        ([tasks(5, 5)], ChainResult([], False, 0)),
-        ([{"tasks": {"0": {"id": "1"}, "2": {"id": 2}}}], ChainResult([{"id": "1"}, {"id": 2}], True, 2)),
-        ([{"tasks": None}], ChainResult([], False, 0)),
-        ([{"rows": []}], ChainResult([], False, 0)),
-        ([None], ChainResult([], False, 0)),
-        (["text"], ChainResult([], False, 0)),
-        ([{"tasks": [7]}], ChainResult([], False, 0)),
-        ([{"tasks": [{"id": "1"}, {"ID": "2"}, {"id": "3"}]}], ChainResult(rows(1, 3), True, 3, None, 1)),
-        ([without_id(page(1), 49), page(1)], ChainResult(rows(*range(1, 50)), False, 49, None, 1)),
-        ([without_id(page(1), 7), tasks(51)], ChainResult(rows(*range(1, 8), *range(9, 52)), True, 51, None, 1)),
-        ([{"tasks": [{"ID": "1"}]}], ChainResult([], False, 0)),
-        ([{"tasks": [{"id": "x"}]}], ChainResult([], False, 0)),
-        ([], ChainResult([], False, 0)),
+        ([page(1), page(51), tasks(101, 105)], PageRows(rows(*range(1, 102), 105), True, 105)),
+        ([page(1), page(51)], PageRows(rows(*range(1, 101)), False, 100)),
+        ([page(1), tasks()], PageRows(rows(*range(1, 51)), True, 50)),
+        ([[]], PageRows([], True, 0)),
+        ([tasks(3, 4), page(1), page(1)], PageRows(rows(3, 4), True, 4)),
+        ([page(1), BUSY, page(51)], PageRows(rows(*range(1, 51)), False, 50, BUSY)),
+        ([BUSY], PageRows([], False, 0, BUSY)),
+        ([page(1), page(50)], PageRows(rows(*range(1, 51)), False, 50)),
+        ([page(1), tasks(2, 3)], PageRows(rows(*range(1, 51)), False, 50)),
+        ([tasks(5, 4)], PageRows([], False, 0)),
+        ([tasks(5, 5)], PageRows([], False, 0)),
+        ([{"tasks": {"0": {"id": "1"}, "2": {"id": 2}}}], PageRows([{"id": "1"}, {"id": 2}], True, 2)),
+        ([{"tasks": None}], PageRows([], False, 0)),
+        ([{"rows": []}], PageRows([], False, 0)),
+        ([None], PageRows([], False, 0)),
+        (["text"], PageRows([], False, 0)),
+        ([{"tasks": [7]}], PageRows([], False, 0)),
+        ([{"tasks": [{"id": "1"}, {"ID": "2"}, {"id": "3"}]}], PageRows(rows(1, 3), True, 3, None, 1)),
+        ([without_id(page(1), 49), page(1)], PageRows(rows(*range(1, 50)), False, 49, None, 1)),
+        ([without_id(page(1), 7), tasks(51)], PageRows(rows(*range(1, 8), *range(9, 52)), True, 51, None, 1)),
+        ([{"tasks": [{"ID": "1"}]}], PageRows([], False, 0)),
+        ([{"tasks": [{"id": "x"}]}], PageRows([], False, 0)),
+        ([], PageRows([], False, 0)),
     ],
 )
-def test_only_the_pages_up_to_the_first_short_empty_or_failed_one_count(
-    results: list[Any], expected: ChainResult
-) -> None:
+def test_only_the_pages_up_to_the_first_short_empty_or_failed_one_count(results: list[Any], expected: PageRows) -> None:
     """Ids must rise; what follows a break is noise."""
     assert expected == pagination.read(TASKS, items(*results))
 
 
 def test_rows_at_or_below_the_starting_id_are_an_ignored_filter() -> None:
     """The portal ignores filters it does not understand and returns everything."""
-    assert ChainResult([], False, 100) == pagination.read(TASKS, items(page(1)), after=100)
+    assert PageRows([], False, 100) == pagination.read(TASKS, items(page(1)), after=100)
 
 
 class ListPortal(httpx.BaseTransport):

@@ -17,7 +17,7 @@ from b24tools import __version__
 from b24tools.bitrix24 import retry
 from b24tools.bitrix24.batch import Command
 from b24tools.bitrix24.client import Answer, Client
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
 from tests.scripted import (
     REQUEST,
@@ -43,7 +43,7 @@ def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
         route = portal.post(f"{URL}tasks.task.list").respond(
             json={"result": {"tasks": []}, "total": "12", "next": 50, "time": {"finish": 1.5}}
         )
-        with Client(URL, throttle=Throttle(None)) as client:
+        with Client(URL, rate_limiter=RateLimiter(None)) as client:
             answer = client.call("tasks.task.list", {"filter": {"TITLE": "Ёж"}, "select": None})
 
     request = route.calls.last.request
@@ -188,14 +188,14 @@ def test_a_lost_write_tells_when_it_left(send: Callable[[Client], object]) -> No
     """Not when it was asked for: limits are waited for before it."""
     time, script = FakeTime(), Script(LIMIT, LIMIT, httpx.ReadError("reset", request=REQUEST))
     with pytest.raises(errors.PortalUncertain) as caught:
-        send(open_client(script, time, throttle=Throttle(None)))
+        send(open_client(script, time, rate_limiter=RateLimiter(None)))
     assert caught.value.sent_at == datetime.fromtimestamp(START + 1.5, UTC)
 
 
 def test_a_write_lost_from_a_batchs_answer_tells_when_it_left() -> None:
     """Its request was answered, without it."""
     script = Script(LIMIT, batch_answer({"b": 1}))
-    items = open_client(script, throttle=Throttle(None)).batch(COMMAND | {"b": COMMAND["a"]})
+    items = open_client(script, rate_limiter=RateLimiter(None)).batch(COMMAND | {"b": COMMAND["a"]})
     lost = items["a"].error
     assert isinstance(lost, errors.PortalUncertain)
     assert lost.sent_at == datetime.fromtimestamp(START + 0.5, UTC)
@@ -286,13 +286,16 @@ def test_whoever_is_cut_off_by_the_end_says_nothing() -> None:
 def test_only_noticeable_waits_of_the_throttle_are_told() -> None:
     """Half a second between requests is its everyday work."""
     time, told = FakeTime(), list[tuple[float, str]]()
-    throttle = Throttle(None, per_second=1, burst=1, clock=time.clock, sleep=lambda seconds: None)
+    rate_limiter = RateLimiter(None, per_second=1, burst=1, clock=time.clock, sleep=lambda seconds: None)
     client = open_client(
-        Script(ok(1), ok(2)), time, throttle=throttle, on_wait=lambda seconds, reason: told.append((seconds, reason))
+        Script(ok(1), ok(2)),
+        time,
+        rate_limiter=rate_limiter,
+        on_wait=lambda seconds, reason: told.append((seconds, reason)),
     )
     client.call("user.get")
     time.now += 0.5
-    throttle.acquire()
+    rate_limiter.acquire()
     client.call("user.get")
     assert told == [(1.5, "keeping to the portal's rate of requests")]
 
@@ -300,9 +303,9 @@ def test_only_noticeable_waits_of_the_throttle_are_told() -> None:
 def test_a_refused_rate_makes_the_next_requests_wait_for_the_bucket() -> None:
     """After QUERY_LIMIT_EXCEEDED the bucket counts as full, for everybody."""
     time, script = FakeTime(), Script(error("QUERY_LIMIT_EXCEEDED", status=503), ok(1), ok(2))
-    throttle = Throttle(None, clock=time.clock, sleep=time.sleep)
-    open_client(script, time, throttle=throttle, random=lambda: 0.0).call("tasks.task.add")
-    open_client(script, time, throttle=throttle).call("tasks.task.add")
+    rate_limiter = RateLimiter(None, clock=time.clock, sleep=time.sleep)
+    open_client(script, time, rate_limiter=rate_limiter, random=lambda: 0.0).call("tasks.task.add")
+    open_client(script, time, rate_limiter=rate_limiter).call("tasks.task.add")
     assert time.naps == [0.0, 0.5, 0.5]
 
 
@@ -486,8 +489,8 @@ def test_no_log_holds_the_secret(caplog: pytest.LogCaptureFixture) -> None:
     with respx.mock(assert_all_called=True) as portal:
         portal.post(f"{URL}user.get").mock(side_effect=[httpx.Response(502, text=HTML.text), ok([])])
         time = FakeTime()
-        throttle = Throttle(None, clock=time.clock, sleep=time.sleep)
-        with Client(URL, throttle=throttle, clock=time.clock, sleep=time.sleep) as client:
+        rate_limiter = RateLimiter(None, clock=time.clock, sleep=time.sleep)
+        with Client(URL, rate_limiter=rate_limiter, clock=time.clock, sleep=time.sleep) as client:
             client.call("user.get", {"FILTER": {"NAME": "Иван"}})
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
     assert ours == [

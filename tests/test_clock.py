@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from b24tools.bitrix24.org_cache import Directory, Names, Places
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.org_cache import NameSettings, OrgCache, Places
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import clock
 from b24tools.core.timestamps import to_text
 from b24tools.jobs import leaderboard, snapshot
@@ -293,14 +293,14 @@ def test_what_was_cached_in_the_future_is_read_again(tmp_path: Path, monkeypatch
     """Company, people, positions without people, counts of open tasks; a little ahead is fresh."""
     works = Works(demo_company.build(Clock()), tmp_path, Clock())
     started = time.time()
-    names = Names("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
+    names = NameSettings("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
 
     def look(ahead: timedelta) -> tuple[bool, set[str], dict[int, int], int]:
         monkeypatch.setattr(time, "time", lambda: started + ahead.total_seconds())
-        with works.tools() as tools, closing(Directory(tools.client, tmp_path / "cache", names)) as directory:
+        with works.tools() as tools, closing(OrgCache(tools.client, tmp_path / "cache", names)) as directory:
             company = directory.company(with_files=False)
-            found = company.fresh, directory.vacant(), directory.open_counts(), tools.client.requests
-            directory.remember_vacant({"Лудильщик"})
+            found = company.fresh, directory.unstaffed_positions(), directory.open_counts(), tools.client.requests
+            directory.remember_unstaffed({"Лудильщик"})
             directory.remember_open_counts({7: 3})
             directory.remember_places(Places(1, None, None))
             return found
@@ -316,14 +316,14 @@ def test_the_limits_of_the_future_hold_nobody_up(tmp_path: Path) -> None:
     ours = Clock(NOW + AHEAD)
     path = tmp_path / "throttle.json"
 
-    def opened() -> Throttle:
-        return Throttle(path, clock=ours.time, sleep=ours.sleep)
+    def opened() -> RateLimiter:
+        return RateLimiter(path, clock=ours.time, sleep=ours.sleep)
 
-    opened().park("tasks.task.list", ours.time() + 600)
+    opened().block_method("tasks.task.list", ours.time() + 600)
     opened().learn({"tasks.task.list": ours.time() + 600})
     opened().mark_full()
     ours.now = NOW
-    assert ({}, None) == (opened().parked(["tasks.task.list"]), opened().reset_of("tasks.task.list"))
+    assert ({}, None) == (opened().blocked(["tasks.task.list"]), opened().reset_of("tasks.task.list"))
     assert 1 >= opened().acquire()
     ours.now += timedelta(minutes=1)
     assert 0 == opened().acquire()

@@ -16,6 +16,7 @@ import pytest
 
 from b24tools.assignment.report import TaskResult
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.sandbox.records import Task
 from tests.plant import MONDAY, MOSCOW, Works, order
 
@@ -125,7 +126,7 @@ def check_run(works: Works, shops: dict[str, Shop], orders: Sequence[onec_order.
     return results
 
 
-KEY = onec_order.make_key("order-1", "сварщик")
+KEY = task_fields.make_key("order-1", "сварщик")
 
 
 def assert_nobody_works_twice_at_once(works: Works) -> None:

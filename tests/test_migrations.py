@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.store import migrations, open_store, read_store
 from tests import closed
 from tests.aftermath import SKETCH, new_works
@@ -59,7 +60,7 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     new = tmp_path / "new" / "b24tools.db"
     open_store(new).close()
     assert schema(new) == schema(path)
-    key = onec_order.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
+    key = task_fields.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
     before["decisions"] = [(row[0], key, *row[2:], "{}") for row in before["decisions"]]
     before["orders"] = [(*row, 0) for row in before["orders"]]
     before["order_tasks"] = [(key, *row[1:], None, row[0], "[]") for row in before["order_tasks"]]
@@ -138,7 +139,7 @@ def test_what_was_released_is_not_edited() -> None:
 def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
     """Turn what was sent into what version 0.1 left: its keys, cut by the portal, and a database of its schema."""
     spelling = spelling or sent.id
-    made = zip(onec_order.line_keys(sent), (keys[0] for keys in onec_order.keys_of_0_1(sent)), strict=True)
+    made = zip(task_fields.line_keys(sent), (keys[0] for keys in task_fields.keys_of_0_1(sent)), strict=True)
     keys = {new: old.replace(sent.id, spelling) for new, old in made}
     for task in works.portal.tasks:
         if task.xml_id in keys:
@@ -196,7 +197,7 @@ def test_the_ledger_of_version_0_1_goes_on_to_work(spelling: str, tmp_path: Path
     (changed,) = works.assign(two_welders(customer="ООО «Лютик»"))
     assert ["updated", "created", "updated"] == [task.outcome for task in changed.tasks]
     made = works.portal.tasks[changed.tasks[1].task_id or 0]
-    assert onec_order.line_keys(two_welders())[1] == made.xml_id
+    assert task_fields.line_keys(two_welders())[1] == made.xml_id
 
 
 @pytest.mark.parametrize("width", [50, 200])
@@ -205,7 +206,7 @@ def test_tasks_of_version_0_1_are_found_without_its_ledger(width: int, tmp_path:
     works = new_works(tmp_path)
     works.portal.xml_id_width = width
     (first,) = works.assign(two_welders())
-    old = [keys[0][:width] for keys in onec_order.keys_of_0_1(two_welders())]
+    old = [keys[0][:width] for keys in task_fields.keys_of_0_1(two_welders())]
     for task, key in zip(first.tasks, old, strict=True):
         works.portal.set_task(task.task_id or 0, xml_id=key)
     works.folder = tmp_path / "another"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
-from b24tools.onec import values
+from b24tools.onec import task_fields, values
 
 ORDERS = Path(__file__).parent / "data" / "orders"
 SAMPLE = (ORDERS / "sample.json").read_bytes()
@@ -704,7 +704,7 @@ def test_a_key_is_made_of_the_orders_guid_and_a_digest_of_the_line() -> None:
     )
     identities = ("878944cb", "878944cb:2", "печатник/плотер", "печатник/плотер:2", "печатник/плотер:3")
     digests = [hashlib.sha256(identity.encode()).hexdigest()[:10] for identity in identities]
-    keys = onec_order.line_keys(make_order(id=GUID, lines=lines))
+    keys = task_fields.line_keys(make_order(id=GUID, lines=lines))
     assert tuple(f"1c:{GUID}:{digest}" for digest in digests) == keys
     assert {50} == {len(key) for key in keys}
 
@@ -712,7 +712,7 @@ def test_a_key_is_made_of_the_orders_guid_and_a_digest_of_the_line() -> None:
 def test_the_key_of_an_order_without_a_guid_is_a_digest_of_both() -> None:
     """So it fits whatever 1C calls the order."""
     digest = hashlib.sha256("зк-001\0a".encode()).hexdigest()[:40]
-    assert ("1c:" + digest,) == onec_order.line_keys(make_order("a", id="зк-001"))
+    assert ("1c:" + digest,) == task_fields.line_keys(make_order("a", id="зк-001"))
 
 
 def test_an_order_whose_lines_come_to_one_key_is_refused() -> None:
@@ -737,13 +737,13 @@ def test_an_order_whose_lines_come_to_one_key_is_refused() -> None:
 )
 def test_a_hash_that_begins_a_word_becomes_a_number_sign(text: str, safe: str) -> None:
     """The portal would make a tag of it."""
-    assert safe == onec_order.safe_text(text)
+    assert safe == task_fields.safe_text(text)
 
 
 def test_a_title_is_what_the_portal_keeps() -> None:
     """Position and number, without tags, no longer than 250 characters."""
     order = make_order("Сварщик #1", "я" * 300, "я" * 249, number="#69")
-    titles = [onec_order.title(order, line) for line in order.lines]
+    titles = [task_fields.title(order, line) for line in order.lines]
     assert titles == ["Сварщик №1: №69", "я" * 250, "я" * 249 + ":"]
 
 
@@ -753,18 +753,18 @@ def test_a_description_tells_the_customer_the_sum_and_the_wanted_date() -> None:
     order = make_order(
         customer="[URL=http://x]Ромашка[/URL] #7", lines=(line,), wanted=datetime(2024, 11, 4, tzinfo=MOSCOW)
     )
-    assert onec_order.description(order, line, show_sum=True) == (
+    assert task_fields.description(order, line, show_sum=True) == (
         "Заказчик: (URL=http://x)Ромашка(/URL) №7\nСумма: 1\u00a0234\u00a0567,89\nДата сдачи: 04.11.2024"
     )
-    assert "Сумма" not in onec_order.description(order, line, show_sum=False)
+    assert "Сумма" not in task_fields.description(order, line, show_sum=False)
 
 
 def test_a_description_leaves_blanks_out() -> None:
     """A time is told only where one was given."""
     order = make_order("Сварщик", wanted=datetime(2024, 11, 4, 15, 30, tzinfo=MOSCOW))
-    assert onec_order.description(order, order.lines[0], show_sum=True) == "Дата сдачи: 04.11.2024 15:30"
+    assert task_fields.description(order, order.lines[0], show_sum=True) == "Дата сдачи: 04.11.2024 15:30"
     empty = make_order("Сварщик")
-    assert onec_order.description(empty, empty.lines[0], show_sum=True) == ""
+    assert task_fields.description(empty, empty.lines[0], show_sum=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -782,7 +782,7 @@ def test_a_description_leaves_blanks_out() -> None:
 )
 def test_a_stored_name_tells_order_and_content(name: str, number: str, stored: str) -> None:
     """Without forbidden characters, 200 characters at most, the extension kept."""
-    assert stored == onec_order.stored_name(number, onec_order.Attachment(name=name, content=b"a"))
+    assert stored == task_fields.stored_name(number, onec_order.Attachment(name=name, content=b"a"))
     assert len(stored) <= 200
 
 
@@ -828,14 +828,14 @@ def read_or_refuse(data: bytes) -> list[onec_order.Order]:
         assert error.message.isprintable()
         return []
     for order in orders:
-        keys = onec_order.line_keys(order)
+        keys = task_fields.line_keys(order)
         assert len(order.lines) == len(set(keys))
         assert all(key.startswith("1c:") and len(key) <= 50 for key in keys)
         for line in order.lines:
-            onec_order.title(order, line).encode()
-            onec_order.description(order, line, show_sum=True).encode()
+            task_fields.title(order, line).encode()
+            task_fields.description(order, line, show_sum=True).encode()
         for file in order.files:
-            assert len(onec_order.stored_name(order.number, file).encode()) > 0
+            assert len(task_fields.stored_name(order.number, file).encode()) > 0
     return orders
 
 

@@ -249,10 +249,11 @@ def test_who_is_believed_about_a_day(
 
 
 def test_the_days_of_both_can_be_gone_through() -> None:
-    """Only the days that differ, in order."""
+    """Only the days that differ, in order, of the years that were asked for."""
     portal = WorkCalendar(MOSCOW, FORTY_HOURS.shifts, {DAY: HALF}, {(11, 28): DAY_OFF})
     together = with_production(portal, {SATURDAY: AS_MONDAY, date(2026, 11, 25): SHORT}, {date(2026, 11, 23): DAY_OFF})
     expected = [(date(2026, 11, 23), DAY_OFF), (DAY, HALF), (date(2026, 11, 25), SHORT)]
+    assert HALF == together.days[DAY]
     assert expected == list(together.days.items())
     assert 3 == len(together.days)
     days = production_calendar("KZ").days

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from b24tools.assignment.files import Files
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise
+from b24tools.assignment.workspace import Workspace
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.scheduling import sequence
@@ -276,13 +276,13 @@ def test_an_overdue_task_makes_the_promise_later_than_its_plan(works: Works) -> 
 def test_somebody_who_leaves_while_files_are_uploaded_is_told(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     """The portal gives the task all the same: a person must act."""
     (cutter,) = shops(works, "Раскрой")
-    upload = Files.upload
+    upload = Workspace.upload
 
-    def leave(self: Files, drafts: Any) -> None:
-        upload(self, drafts)
+    def leave(self: Workspace, lines: Any) -> None:
+        upload(self, lines)
         works.portal.users[cutter].active = False
 
-    monkeypatch.setattr(Files, "upload", leave)
+    monkeypatch.setattr(Workspace, "upload", leave)
     file = onec_order.Attachment(name="чертёж.pdf", content=b"x")
     task = works.assign(order([("Раскрой", 60)], files=(file,)))[0].tasks[0]
     assert ("created", ("Иван Раскрой has left since the plan was made: give the task to somebody else",)) == (

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
 from b24tools.jobs import snapshot
 from b24tools.sandbox.faults import Fault
@@ -284,7 +284,7 @@ def test_the_portals_limit_of_two_requests_a_second_is_kept(tmp_path: Path, monk
     """A year in fifty requests: none is refused, the clock says how long that takes."""
     monkeypatch.setattr(snapshot, "MOST_COMMANDS", 3)
     works = a_company(tmp_path, rate_limit=True)
-    works.options["throttle"] = Throttle(None, clock=works.clock.time, sleep=works.clock.sleep)
+    works.options["rate_limiter"] = RateLimiter(None, clock=works.clock.time, sleep=works.clock.sleep)
     result = works.since(*SINCE)
     assert result.requests > 50
     assert {entry.outcome for entry in works.portal.log} == {"ok"}

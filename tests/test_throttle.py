@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 from tests.scripted import START, FakeTime
 
 
-def make(path: Path | None, time: FakeTime, *, per_second: float = 2.0, burst: float = 3) -> Throttle:
-    return Throttle(path, per_second=per_second, burst=burst, clock=time.clock, sleep=time.sleep)
+def make(path: Path | None, time: FakeTime, *, per_second: float = 2.0, burst: float = 3) -> RateLimiter:
+    return RateLimiter(path, per_second=per_second, burst=burst, clock=time.clock, sleep=time.sleep)
 
 
 def test_a_burst_passes_and_then_the_rate_holds() -> None:
     """As the portal counts: one in for each request, `per_second` out."""
     time = FakeTime()
     throttle = make(None, time)
-    assert [throttle.acquire() for _ in range(6)] == [0.0, 0.0, 0.0, 0.5, 0.5, 0.5]
+    assert [rate_limiter.acquire() for _ in range(6)] == [0.0, 0.0, 0.0, 0.5, 0.5, 0.5]
     assert time.naps == [0.5, 0.5, 0.5]
 
 
@@ -31,20 +31,20 @@ def test_the_bucket_drains_while_nothing_is_sent() -> None:
     time = FakeTime()
     throttle = make(None, time)
     for _ in range(3):
-        throttle.acquire()
+        rate_limiter.acquire()
     time.now += 1
-    assert [throttle.acquire() for _ in range(3)] == [0.0, 0.0, 0.5]
+    assert [rate_limiter.acquire() for _ in range(3)] == [0.0, 0.0, 0.5]
     time.now += 3600
-    assert [throttle.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
 def test_a_place_is_taken_before_the_sleep() -> None:
     """Those who come while somebody sleeps queue behind him."""
     time = FakeTime()
     waits: list[float] = []
-    throttle = Throttle(None, per_second=2, burst=1, clock=time.clock, sleep=waits.append)
+    rate_limiter = RateLimiter(None, per_second=2, burst=1, clock=time.clock, sleep=waits.append)
     for _ in range(4):
-        throttle.acquire()
+        rate_limiter.acquire()
     assert waits == [0.5, 1.0, 1.5]
 
 
@@ -66,8 +66,8 @@ def test_waits_are_told_before_they_are_slept() -> None:
     """So that a person knows why nothing happens."""
     time, told = FakeTime(), list[float]()
     throttle = make(None, time, burst=1)
-    throttle.acquire(told.append)
-    throttle.acquire(told.append)
+    rate_limiter.acquire(told.append)
+    rate_limiter.acquire(told.append)
     assert told == [0.5]
 
 
@@ -76,11 +76,11 @@ def test_a_parked_method_is_parked_for_all_until_its_time(tmp_path: Path) -> Non
     time, path = FakeTime(), tmp_path / "throttle.json"
     first, second = make(path, time), make(path, time)
     first.learn({"Tasks.Task.List": START + 20})
-    assert (second.reset_of("tasks.task.list"), second.parked(["tasks.task.list"])) == (START + 20, {})
-    first.park("tasks.task.list", START + 20)
-    assert second.parked(["tasks.task.LIST", "user.get"]) == {"tasks.task.LIST": START + 20}
+    assert (second.reset_of("tasks.task.list"), second.blocked(["tasks.task.list"])) == (START + 20, {})
+    first.block_method("tasks.task.list", START + 20)
+    assert second.blocked(["tasks.task.LIST", "user.get"]) == {"tasks.task.LIST": START + 20}
     time.now += 20
-    assert (second.parked(["tasks.task.list"]), second.reset_of("tasks.task.list")) == ({}, None)
+    assert (second.blocked(["tasks.task.list"]), second.reset_of("tasks.task.list")) == ({}, None)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_broken_or_foreign_file_is_a_fresh_start(tmp_path: Path, text: bytes) 
     path.write_bytes(text)
     throttle = make(path, time)
     assert (
-        throttle.parked(["user.get"]),
-        [throttle.acquire() for _ in range(4)],
+        rate_limiter.blocked(["user.get"]),
+        [rate_limiter.acquire() for _ in range(4)],
     ) == ({}, [0.0, 0.0, 0.0, 0.5])
     assert json.loads(path.read_bytes())["version"] == 1
 
@@ -118,11 +118,11 @@ def test_a_clock_set_back_drains_nothing_and_stops_nobody(tmp_path: Path) -> Non
     time = FakeTime()
     throttle = make(tmp_path / "throttle.json", time)
     for _ in range(3):
-        throttle.acquire()
+        rate_limiter.acquire()
     time.now -= 86_400
-    assert throttle.acquire() == 0.5
+    assert rate_limiter.acquire() == 0.5
     time.now += 1.5
-    assert [throttle.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
 def test_a_file_from_the_far_future_blocks_nobody(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_file_from_the_far_future_blocks_nobody(tmp_path: Path) -> None:
         json.dumps({"version": 1, "level": 1e12, "at": future, "parked": {"user.get": future}, "resets": {}})
     )
     throttle = make(path, time)
-    assert (throttle.parked(["user.get"]), throttle.acquire()) == ({}, 50.5)
+    assert (rate_limiter.blocked(["user.get"]), rate_limiter.acquire()) == ({}, 50.5)
 
 
 def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(
@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(
     (tmp_path / "file").write_text("not a folder")
     time = FakeTime()
     throttle = make(tmp_path / "file" / "throttle.json", time)
-    assert [throttle.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
+    assert [rate_limiter.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
     assert (len(ours), ours[0].startswith("the throttle is not shared with other processes: ")) == (1, True)
 
@@ -153,17 +153,17 @@ def test_a_folder_that_cannot_be_written_leaves_the_limits_to_the_process(
 def test_a_rate_that_lets_nothing_through_is_refused(per_second: float, burst: float) -> None:
     """It would wait for ever."""
     with pytest.raises(ValueError, match="per_second"):
-        Throttle(None, per_second=per_second, burst=burst)
+        RateLimiter(None, per_second=per_second, burst=burst)
 
 
 PROCESS = """
 import sys, time
 from pathlib import Path
-from b24tools.bitrix24.rate_limit import Throttle
+from b24tools.bitrix24.rate_limit import RateLimiter
 
-throttle = Throttle(Path(sys.argv[1]), per_second=40, burst=10)
+rate_limiter = RateLimiter(Path(sys.argv[1]), per_second=40, burst=10)
 for _ in range(25):
-    throttle.acquire()
+    rate_limiter.acquire()
     print(time.time())
 """
 

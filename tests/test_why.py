@@ -14,7 +14,7 @@ from b24tools.assignment.report import TaskResult
 from b24tools.cli import app
 from b24tools.core import errors, i18n
 from b24tools.jobs import why
-from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.render.why import data
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
@@ -190,7 +190,7 @@ def test_what_the_portal_refused_was_given_to_nobody(works: Works) -> None:
     for _time in range(3):
         works.portal.faults.add(Fault("error", method="tasks.task.add", status=400))
         assert "failed" == works.assign(small)[0].outcome
-    title = onec_order.title(small, small.lines[0])
+    title = task_fields.title(small, small.lines[0])
     by_hand = works.portal.add_task(title, responsible=two, creator=1, group=1, created_at=works.clock.now)
     assert by_hand.id == works.assign(small)[0].tasks[0].task_id
     with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
@@ -325,7 +325,7 @@ def test_an_adopted_task_has_no_reason(works: Works, capsys: pytest.CaptureFixtu
     """The replaced service chose its person."""
     shop(works, "Первый")
     one = order([("Резчик", 60)])
-    title = onec_order.title(one, one.lines[0])
+    title = task_fields.title(one, one.lines[0])
     old = works.portal.add_task(title, responsible=1, creator=1, group=1, created_at=at(21))
     assert "adopted" == works.assign(one)[0].tasks[0].outcome
     status, _out, err = run(works, capsys, str(old.id))

@@ -10,7 +10,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -260,6 +260,17 @@ class Directory:
             self._cache = _open_cache(self._folder)
 
 
+class _Cache(diskcache.Cache):  # type: ignore[misc] # it ships no types
+    """A cache that leaves no connection open where it cannot begin."""
+
+    def __init__(self, folder: Path | None) -> None:
+        try:
+            super().__init__(folder and str(folder), disk=diskcache.JSONDisk)
+        except BaseException:
+            self.close()
+            raise
+
+
 def _open_cache(folder: Path | None) -> Any:
     """The cache in the folder; None where there can be none. Raises ConfigError for a folder that cannot be made."""
     try:
@@ -270,26 +281,15 @@ def _open_cache(folder: Path | None) -> Any:
             _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),
             _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
         ) from error
-    if folder is not None and _is_damaged(folder / "cache.db"):
-        _remove(folder)
     try:
-        return diskcache.Cache(folder and str(folder), disk=diskcache.JSONDisk)
-    except _DAMAGE:  # busy, full or forbidden
-        return None
-
-
-def _is_damaged(file: Path) -> bool:
-    """Whether it is no database. Looked at beforehand: diskcache would leave its connection open."""
-    if not file.is_file():
-        return False
-    try:
-        with closing(sqlite3.connect(file)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        return False
-    except sqlite3.DatabaseError:
-        return True
-    return False
+        return _Cache(folder)
+    except _DAMAGE as error:
+        if folder is None or not _is_damage(error):  # busy, full or forbidden
+            return None
+    _remove(folder)
+    with suppress(*_DAMAGE):
+        return _Cache(folder)
+    return None
 
 
 def _is_damage(error: Exception) -> bool:

@@ -1,20 +1,20 @@
-"""Moments as text: ISO 8601 UTC of whole seconds, which sorts as the moments do."""
+"""Moments as text: ISO 8601 of whole seconds. Saved ones are UTC, so that they sort as the moments do."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import overload
 
 
 @overload
-def to_text(moment: datetime) -> str: ...
+def to_text(moment: datetime, zone: tzinfo = ...) -> str: ...
 @overload
-def to_text(moment: datetime | None) -> str | None: ...
+def to_text(moment: datetime | None, zone: tzinfo = ...) -> str | None: ...
 
 
-def to_text(moment: datetime | None) -> str | None:
-    """Return a moment as ISO 8601 UTC of whole seconds."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+def to_text(moment: datetime | None, zone: tzinfo = UTC) -> str | None:
+    """Return a moment as ISO 8601 text in the zone, of whole seconds."""
+    return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
 
 
 @overload

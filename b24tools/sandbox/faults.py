@@ -1,4 +1,4 @@
-"""Misfortunes made to order, and the record of what was asked.
+"""Faults ordered by whoever tests a client, and the log of what was asked.
 
 Kinds of faults, for a whole HTTP request unless said otherwise:
 
@@ -43,7 +43,7 @@ REASONS: Final = {0: "502 Bad Gateway", 502: "502 Bad Gateway", 504: "504 Gatewa
 
 @dataclass(frozen=True)
 class Fault:
-    """One order: which requests it befalls (all conditions given must hold), how often, and what happens."""
+    """What happens, to which requests (all conditions given must hold), and how often."""
 
     kind: Kind
     at: int | None = None  # the ordinal of the HTTP request, from 1
@@ -76,7 +76,7 @@ class Faults:
         return len(self._orders)
 
     def add(self, fault: Fault) -> Fault:
-        """Order a fault. Several may wait; the first that matches a request befalls it."""
+        """Order a fault. Several may wait; the first that matches a request is applied."""
         self._orders.append(fault)
         return fault
 
@@ -84,7 +84,7 @@ class Faults:
         self._orders.clear()
 
     def take(self, ordinal: int, method: str, commands: Iterable[str] = ()) -> Fault | None:
-        """Find the fault that befalls a whole request; those of a command are left for it."""
+        """Find the fault of a whole request; those of a command are left for it."""
         for fault in self._orders:
             name = (fault.method or method).lower()
             of_command = fault.kind in FOR_ITEMS and name != method
@@ -93,7 +93,7 @@ class Faults:
         return None
 
     def take_for_command(self, ordinal: int, command: str) -> Fault | None:
-        """Find the fault that befalls one command of a batch."""
+        """Find the fault of one command of a batch."""
         for fault in self._orders:
             if fault.kind in FOR_ITEMS and (fault.method or "").lower() == command and self._is_due(fault, ordinal):
                 return fault
@@ -110,7 +110,7 @@ class Faults:
 
 
 class ConnectionCut(Exception):
-    """The client gets no answer; whether the portal did the work is not for it to know."""
+    """The client gets no answer; it cannot know whether the portal did the work."""
 
     def __init__(self, how: Literal["unreachable", "cut", "timeout"], *, later_s: float | None = None) -> None:
         super().__init__(how)

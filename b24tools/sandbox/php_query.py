@@ -32,7 +32,7 @@ def _read_name(text: str) -> list[str | None]:
     brackets = re.match(r"[^\[]+((?:\[[^\]]*\])*)", name)
     if brackets is None:
         return []
-    if not brackets[1]:  # a bracket that nobody closes is a character like others
+    if not brackets[1]:  # a bracket that is never closed is a character like others
         return [name.replace("[", "_", 1).translate(_MANGLED)]
     keys = re.findall(r"\[([^\]]*)\]", brackets[1])
     return [name[: brackets.start(1)].translate(_MANGLED), *(key or None for key in keys)]

@@ -39,11 +39,11 @@ def handle(
     body: bytes,
     *,
     scheme: str = "https",
-    patience_s: float | None = None,
+    read_timeout_s: float | None = None,
 ) -> Response:
     """Answer one HTTP request. Raises ConnectionCut where the client is to see no answer.
 
-    GET and POST are alike, so `method` decides nothing. `patience_s` is the client's read timeout, for a door
+    GET and POST are alike, so `method` decides nothing. `read_timeout_s` is the client's read timeout, for a door
     that cannot measure it.
     """
     request = http.read(path, query, headers, body, scheme, portal.folder)
@@ -63,11 +63,11 @@ def handle(
         if fault is None:
             return execute(portal, request, entry)
         entry.outcome = fault.kind
-    return _suffer(portal, fault, request, entry, patience_s)
+    return _apply_fault(portal, fault, request, entry, read_timeout_s)
 
 
 def _log(portal: Portal, request: Request) -> Entry:
-    """Note a request, and the commands of a batch: one that is not a string is skipped without a trace."""
+    """Log a request, and the commands of a batch: one that is not a string is skipped without a trace."""
 
     def writes(name: str) -> bool:
         return name in portal.methods and portal.methods[name].writes
@@ -87,7 +87,7 @@ def _log(portal: Portal, request: Request) -> Entry:
     return entry
 
 
-def _suffer(portal: Portal, fault: Fault, request: Request, entry: Entry, patience_s: float | None) -> Response:
+def _apply_fault(portal: Portal, fault: Fault, request: Request, entry: Entry, timeout_s: float | None) -> Response:
     delay = fault.delay_s or 0.0
     match fault.kind:
         case "unreachable":
@@ -102,9 +102,9 @@ def _suffer(portal: Portal, fault: Fault, request: Request, entry: Entry, patien
             portal.late.append((due, request, entry))
             raise ConnectionCut("cut", later_s=fault.delay_s)
         case "slow":
-            portal.sleep(delay if patience_s is None else min(delay, patience_s))
+            portal.sleep(delay if timeout_s is None else min(delay, timeout_s))
             response = execute(portal, request, entry)
-            if patience_s is not None and delay > patience_s:
+            if timeout_s is not None and delay > timeout_s:
                 raise ConnectionCut("timeout")
             return response
         case "half":

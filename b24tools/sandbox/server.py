@@ -30,11 +30,11 @@ def transport(portal: Portal) -> httpx.BaseTransport:
     """Open the door inside the process: `httpx.Client(transport=transport(portal))`."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        patience = request.extensions.get("timeout", {}).get("read")
+        timeout = request.extensions.get("timeout", {}).get("read")
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
         asked = (request.method, path, query, dict(request.headers), request.content)
         try:
-            response = portal.handle(*asked, scheme=request.url.scheme, patience_s=patience)
+            response = portal.handle(*asked, scheme=request.url.scheme, read_timeout_s=timeout)
         except ConnectionCut as cut:  # cut before or after the work looks the same: that is the point
             if cut.how == "unreachable":
                 raise httpx.ConnectError("Connection refused", request=request) from cut
@@ -102,6 +102,9 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         portal, scheme = self.server.portal, self.server.scheme
+        if self.headers.get("Transfer-Encoding"):
+            self.send_error(411)  # a body in chunks is not read
+            return
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         if len(body) < length:

@@ -72,7 +72,7 @@ class Portal:
     xml_id_width: int = 50
     xml_id_overflow: Literal["cut", "refuse"] = "cut"  # MySQL cuts, PostgreSQL refuses
     forum_comments: bool = False  # the old task card: comments are posts of a forum
-    small_tariff: bool = False  # no projects in add, no auditors and accomplices, no time tracking, no links
+    small_tariff: bool = False  # no projects in add, no auditors and accomplices, no time tracking
     reason_for_deadline: bool = False  # whoever is no administrator needs a DEADLINE_CHANGE_REASON
     may_create_groups: bool = True
     php_notice: str = ""
@@ -143,7 +143,7 @@ class Portal:
         """Write the form body of an event, whether or not it happened."""
         return events.body(event, task_id, handler, self.now(), self.domain, self.member_id)
 
-    def tell(self, event: str, task_id: int) -> None:
+    def queue_event(self, event: str, task_id: int) -> None:
         """Queue an event for every outgoing webhook that wants it."""
         for handler in [handler for handler in self.handlers if event in handler.events]:
             body = self.event_body(event, task_id, handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from http import HTTPStatus
 from pathlib import Path
 
@@ -51,8 +50,8 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
     def answer_error(_request: Request, error: errors.B24ToolsError) -> Reply:
         return reply_error(error, services.now())
 
-    @api.exception_handler(sqlite3.Error)
-    def answer_database_error(_request: Request, error: sqlite3.Error) -> Reply:
+    @api.exception_handler(database.Error)
+    def answer_database_error(_request: Request, error: database.Error) -> Reply:
         _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
         name = Path(services.session.settings.database.name)  # its folder is nothing for a client
         return reply_error(database.explain(name, error), services.now())

@@ -22,6 +22,8 @@ LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
 Row = sqlite3.Row
+Error = sqlite3.Error
+VERSION = sqlite3.sqlite_version
 
 
 class Database:

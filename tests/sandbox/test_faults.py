@@ -107,7 +107,7 @@ def test_late_request_is_carried_out_by_the_clock() -> None:
 
 
 def test_late_request_on_a_port_is_carried_out_by_a_timer() -> None:
-    """Nobody has to ask again."""
+    """Without another request."""
     portal = Portal(Clock())
     with server.serve(portal) as url, httpx.Client() as client:
         portal.faults.add(Fault("late", delay_s=0.05))
@@ -128,7 +128,7 @@ def test_slow_answer_comes_after_a_sleep() -> None:
         assert (add(Asker(portal, client))[0], slept) == (200, [20])
 
 
-def test_slow_answer_beyond_the_clients_patience_is_a_timeout() -> None:
+def test_slow_answer_beyond_the_clients_timeout_is_a_timeout() -> None:
     """In the process as on a port; the work is done all the same."""
     slept: list[float] = []
     portal = Portal(Clock(), sleep=slept.append)
@@ -149,8 +149,8 @@ def test_half_a_batch_goes_missing(door: Asker, executed: bool, tasks: int) -> N
     """Neither a result nor an error for the last command, with or without its work done."""
     door.portal.faults.add(Fault("half_batch", drop=1, executed=executed))
     maps = batch(door)
-    told = {name: list(values) for name, values in maps.items()}
-    assert told == {
+    found = {name: list(values) for name, values in maps.items()}
+    assert found == {
         "result": ["a", "b"],
         "result_error": [],
         "result_total": [],
@@ -214,8 +214,8 @@ def test_log_tells_what_befell_a_request(door: Asker) -> None:
         door.portal.faults.add(Fault(kind))
         with pytest.raises(LOST):
             add(door)
-    told = [(entry.ordinal, entry.outcome, entry.executed) for entry in door.portal.log]
-    assert (told, door.portal.writes()) == (
+    found = [(entry.ordinal, entry.outcome, entry.executed) for entry in door.portal.log]
+    assert (found, door.portal.writes()) == (
         [(1, "cut_before", False), (2, "cut_after", True)],
         [("tasks.task.add", {"fields": NEW})],
     )

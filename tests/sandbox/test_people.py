@@ -55,7 +55,7 @@ def test_user_row_has_the_portals_shape(ask: Asker) -> None:
     ],
 )
 def test_selected_columns_are_all_there_is(ask: Asker, select: Any, expected: dict[str, Any]) -> None:
-    """By their exact names, and without the id if nobody names it."""
+    """By their exact names, and without the id unless it is named."""
     assert ask.result("user.get", ID=2, select=select) == [expected]
 
 
@@ -101,7 +101,7 @@ def test_user_get_finds(ask: Asker, params: dict[str, Any], expected: list[int])
     assert ids(ask, **params) == expected
 
 
-def test_nobody_found_has_no_total(ask: Asker) -> None:
+def test_an_empty_list_has_no_total(ask: Asker) -> None:
     """An empty list and the time."""
     assert list(ask.body("user.get", ID=99)) == ["result", "time"]
 

@@ -38,11 +38,11 @@ def test_statuses_move_by_their_methods(ask: Asker) -> None:
     """The whole walk, each step with the closing date it leaves."""
     add(ask, TASK_CONTROL="Y", CREATED_BY=2)
     steps = ("start", "pause", "defer", "start", "complete", "approve", "renew")
-    told = []
+    found = []
     for step in steps:
         task = ask.result(f"tasks.task.{step}", taskId=1)["task"]
-        told.append((step, task["status"], task["closedDate"] is not None))
-    assert told == [
+        found.append((step, task["status"], task["closedDate"] is not None))
+    assert found == [
         ("start", "3", False), ("pause", "2", False), ("defer", "6", False), ("start", "3", False),
         ("complete", "4", True), ("approve", "5", True),
         ("renew", "2", False),
@@ -62,7 +62,7 @@ def test_delegate_leaves_the_old_one_as_an_auditor(ask: Asker) -> None:
     assert picked(task, "responsibleId", "status", "auditors") == ("4", "2", ["3"])
 
 
-def test_delegate_to_nobody_succeeds_without_doing_anything(ask: Asker) -> None:
+def test_delegate_to_a_missing_person_succeeds_without_doing_anything(ask: Asker) -> None:
     """Failures behind the access check are not looked at."""
     add(ask)
     assert ask.result("tasks.task.delegate", taskId=1, userId=99)["task"]["responsibleId"] == "3"

@@ -117,7 +117,7 @@ def test_add_without_fields_is_error_100(ask: Asker, params: dict[str, Any], cod
 
 
 def test_dismissed_person_may_be_responsible(ask: Asker) -> None:
-    """Nobody checks ACTIVE."""
+    """ACTIVE is not checked."""
     ask.portal.users[3].active = False
     assert add(ask)["responsibleId"] == "3"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_form_body_is_read_in_bracket_notation(door: Asker) -> None:
 def test_refusals_come_in_the_portals_order_and_without_time(
     bare: Asker, path: str, expected: tuple[int, str, str]
 ) -> None:
-    """An unknown method is told before the secret is looked at."""
+    """An unknown method is named before the secret is looked at."""
     response = bare.request("POST", path.format(secret=bare.portal.secret))
     status, code, text = expected
     assert (status, {"error": code, "error_description": text}) == (response.status_code, response.json())
@@ -138,7 +139,7 @@ def test_dismissed_owner_stops_the_webhook(bare: Asker) -> None:
 
 
 def test_plain_http_is_refused_when_asked_for(door: Asker) -> None:
-    """The cloud wants https; this portal only when told."""
+    """The cloud wants https; this portal only when asked to."""
     door.portal.https_only = True
     answer = door.status_and_body("profile")
     plain = {"error": "INVALID_REQUEST", "error_description": "Https required."}
@@ -362,3 +363,15 @@ def test_json_lists_may_stand_for_objects_and_back(portal: Portal) -> None:
     portal.add_task("Первая", responsible=1)
     response = Asker(portal).post("tasks.task.get", json.dumps({"taskId": 1, "select": {"0": "TITLE"}}).encode(), JSON)
     assert response.json()["result"]["task"]["title"] == "Первая"
+
+
+def test_a_request_that_breaks_off_is_not_carried_out(portal: Portal) -> None:
+    """Half a body is no body of a smaller request; one in chunks is refused."""
+    head = f"POST {portal.webhook_path}tasks.task.list HTTP/1.1\r\nHost: portal\r\n".encode()
+    with server.serve(portal) as url:
+        for rest in (b"Content-Length: 50\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
+                connection.sendall(head + rest)
+                connection.shutdown(socket.SHUT_WR)
+                answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert (b"HTTP/1.1 411 ", []) == (answer[:13], portal.log)

@@ -7,7 +7,6 @@ import getpass
 import os
 import platform
 import shutil
-import sqlite3
 import stat
 import tempfile
 import zoneinfo
@@ -19,6 +18,7 @@ from pathlib import Path
 from b24tools import __version__
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, ok, warn
+from b24tools.store import database
 
 MIB = 1024 * 1024
 LITTLE_BYTES = 500 * MIB
@@ -33,7 +33,7 @@ checks = Checks(lambda: _("This machine"))
 @checks.add("version", lambda: _("versions"))
 def check_version(_exam: Examination) -> Finding:
     text = _("b24tools {ours}, Python {python}, SQLite {sqlite}, {system}")
-    versions = {"ours": __version__, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    versions = {"ours": __version__, "python": platform.python_version(), "sqlite": database.VERSION}
     return ok(text, **versions, system=platform.system() or "?")
 
 
@@ -113,12 +113,10 @@ def check_cache(exam: Examination) -> Finding:
     file = folder / "cache.db"
     if not os.access(file, os.F_OK):
         return ok(_("empty: the next command reads departments and people from the portal"))
-    mode = "mode=rw" if os.access(file, os.W_OK) else "mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=1)) as connection:
-            connection.execute("PRAGMA query_only = 1")
+        with closing(database.connect_read_only(file)) as connection:
             count = connection.execute("SELECT count(*) FROM Cache").fetchone()[0]
-    except sqlite3.Error as error:
+    except database.Error as error:
         fix = _("Delete the folder {folder}; it is made again.")
         return warn(_("{path} cannot be read: {reason}"), fix, path=file, reason=error, folder=folder)
     entries = ngettext("{n} entry", "{n} entries", count).format(n=count)

@@ -305,7 +305,7 @@ def _read(
             except errors.PortalError as error:  # one strange row is no reason to lose the others
                 fates.failed[number] = error.message
         if nameless:  # whose is it? So none is known to be missing
-            fates.failed |= dict.fromkeys(left, parsing.strange(TASK_LIST, nameless[0]).message)
+            fates.failed |= dict.fromkeys(left, parsing.unexpected_response(TASK_LIST, nameless[0]).message)
         else:
             missing += sorted(left)
     return tasks, missing, owner.admin

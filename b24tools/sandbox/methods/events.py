@@ -13,7 +13,7 @@ EVENTS: Final = ("ONTASKADD", "ONTASKUPDATE", "ONTASKDELETE")
 
 
 def body(event: str, task_id: int, handler: Handler, now: datetime, domain: str, member_id: str) -> bytes:
-    """Write a form body with its keys in the order of the wire. Only the task's id is told, never what changed.
+    """Write a form body with its keys in the order of the wire. It has the task's id, never what changed.
 
     A missing half is the text "undefined", not an empty value; `ts` is when the portal queued it.
     """

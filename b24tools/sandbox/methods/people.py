@@ -43,7 +43,7 @@ def list_users(call: Call) -> Answer:
     """Give a page of users with a department; never bots and mail users.
 
     Without an ACTIVE filter the dismissed and the never logged in are among them. Unlike in tasks, an empty list of
-    ids is nobody.
+    ids finds no one.
     """
     params = php.upper_keys(call.params)
     raw = params.get("FILTER")

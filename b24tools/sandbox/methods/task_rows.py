@@ -49,12 +49,6 @@ KEYS: Final = {name: php.camel(name) for name in ORDER.split()}
 DAY: Final = 86400
 
 
-def read_column(task: Task, name: str) -> Any:
-    """Give a column's value: flags as Y and N, numbers that are nothing as NULL."""
-    value = getattr(task, ATTRIBUTES[name]) if name in ATTRIBUTES else ALWAYS.get(name)
-    return filters.flag(value) if value or name not in NULL_WHEN_ZERO else None
-
-
 def meta_status(task: Task, now: int, user_id: int) -> int:
     """Compute the status: -3 the deadline is within a day, -1 overdue, -2 not yet seen by the caller."""
     if task.status not in (SUPPOSEDLY_COMPLETED, COMPLETED) and task.deadline is not None:
@@ -119,14 +113,16 @@ class TaskView:
             return self._portal.task_chats.get(task.id)
         if name == "XML_ID" and not self._portal.keep_xml_id:
             return None
-        value = read_column(task, name)
-        if name in DATES:  # the owner's wall clock with today's offset behind it, or the text that stands there instead
-            if DATES[name] in task.raw_dates:
-                return task.raw_dates[DATES[name]]
-            return value and datetime.fromtimestamp(value, self._zone).replace(tzinfo=None).isoformat() + self._offset
+        value = getattr(task, ATTRIBUTES[name]) if name in ATTRIBUTES else ALWAYS.get(name)
+        if value is None or (name in NULL_WHEN_ZERO and not value):
+            return None
+        if name in DATES and DATES[name] in task.raw_dates:
+            return task.raw_dates[DATES[name]]
+        if name in DATES:  # the owner's wall clock with today's offset behind it
+            return datetime.fromtimestamp(value, self._zone).replace(tzinfo=None).isoformat() + self._offset
         if name in PEOPLE:
             return list(map(str, value))
-        return str(value) if isinstance(value, int) and name != "NEW_COMMENTS_COUNT" else value
+        return str(value) if name in NUMBERS else filters.flag(value)
 
     def _show_person(self, user: User) -> dict[str, Any]:
         link, icon = f"/company/personal/user/{user.id}/", "/bitrix/images/tasks/default_avatar.png"

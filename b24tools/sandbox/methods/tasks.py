@@ -72,7 +72,7 @@ def add(call: Call) -> dict[str, Any]:
     portal.tasks.change(task, tags=changes["tags"])
     _attach(call, task, objects)
     portal.log_change(task, call.user.id, now, "NEW")
-    portal.tell("ONTASKADD", task.id)
+    portal.queue_event("ONTASKADD", task.id)
     return whole_task(call, task)
 
 
@@ -95,13 +95,13 @@ def update(call: Call) -> dict[str, Any]:
     _save(call, task, changes)
     if "UF_TASK_WEBDAV_FILES" in fields:  # a plain number keeps an attachment that is already there
         given = {php.to_int(value) for value in php.values(fields["UF_TASK_WEBDAV_FILES"] or [])}
-        kept = tuple(number for number in task.attachments if number in given)
-        before = call.portal.tasks.change(task, attachments=kept)
-        for number in set(before.attachments) - set(kept):
+        left = tuple(number for number in task.attachments if number in given)
+        before = call.portal.tasks.change(task, attachments=left)
+        for number in set(before.attachments) - set(left):
             del call.portal.disk.attachments[number]
         _attach(call, task, objects)
         _note_changes(call, before, task)
-    call.portal.tell("ONTASKUPDATE", task.id)
+    call.portal.queue_event("ONTASKUPDATE", task.id)
     return whole_task(call, task)
 
 
@@ -158,7 +158,7 @@ def delete(call: Call) -> dict[str, Any]:
     if task is None or not call.portal.may_edit(call.user, task):
         raise RestError("1048582", "No access to delete the task")
     call.portal.tasks.drop(task.id)
-    call.portal.tell("ONTASKDELETE", task.id)
+    call.portal.queue_event("ONTASKDELETE", task.id)
     return {"task": True}
 
 
@@ -172,7 +172,7 @@ def attach_file(call: Call) -> dict[str, Any]:
     if not call.portal.disk.is_readable(call.user, int(file)):
         raise core_error("Insufficient permissions.")
     _attach(call, task, [int(file)])
-    call.portal.tell("ONTASKUPDATE", task.id)
+    call.portal.queue_event("ONTASKUPDATE", task.id)
     return {"attachmentId": task.attachments[-1]}
 
 
@@ -187,7 +187,7 @@ def _find_allowed(call: Call, statuses: tuple[int, ...], *, by_workers: bool) ->
 
 def _act(call: Call, task: Task, **changes: Any) -> dict[str, Any]:
     _save(call, task, changes)
-    call.portal.tell("ONTASKUPDATE", task.id)
+    call.portal.queue_event("ONTASKUPDATE", task.id)
     return whole_task(call, task)
 
 
