@@ -11,12 +11,8 @@ from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
-from b24tools.jobs.leaderboard import read_board
-from b24tools.render import leaderboard as render_leaderboard
-from b24tools.render import leaderboard_export
 from b24tools.render.console import print_file
 from b24tools.render.formats import format_duration
-from b24tools.render.leaderboard_text import snapshot_command
 
 
 def leaderboard(
@@ -39,6 +35,11 @@ def leaderboard(
     as_json: Json = False,
 ) -> int:
     """Show who closed how many tasks."""
+    from b24tools.jobs.leaderboard import read_board
+    from b24tools.render import leaderboard as render_leaderboard
+    from b24tools.render import leaderboard_export
+    from b24tools.render.leaderboard_text import snapshot_command
+
     invocation: Invocation = ctx.obj
     if as_json and form != "table":
         raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))

@@ -13,7 +13,6 @@ from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import clock, errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.render import events as render_events
 from b24tools.render.console import print_text
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ def replay(
 ) -> int:
     """Process events of the portal again. They come from files, or from those that `serve` has stored."""
     from b24tools.jobs.events import process
+    from b24tools.render import events as render_events
 
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
