@@ -39,7 +39,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """Run the tests, or what is named: nox -s test -- tests/test_docs.py -n0."""
+    """Run the tests, or what is named: nox -s test -- tests/contract/test_docs.py -n0."""
     install(session)
     session.run("python", "-m", "pytest", *session.posargs)
 
@@ -49,7 +49,7 @@ def docs(session: nox.Session) -> None:
     """Draw the pictures of the terminal anew, then check that the pages are true."""
     install(session)
     session.run("python", "-m", "scripts.draw_readme")
-    session.run("python", "-m", "pytest", "-n0", "tests/test_docs.py")
+    session.run("python", "-m", "pytest", "-n0", "tests/contract/test_docs.py")
 
 
 @nox.session

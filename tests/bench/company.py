@@ -11,7 +11,7 @@ from b24tools.core import periods
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.records import COMPLETED
 from b24tools.sandbox.state import Portal
-from tests.plant import MOSCOW
+from tests.support.orders import MOSCOW
 
 SECRET = "benchbenchbench0"
 PEOPLE, TASKS, THIS_WEEK = 5_000, 100_000, 2_000

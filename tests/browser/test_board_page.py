@@ -16,9 +16,9 @@ from b24tools.core import i18n, periods
 from b24tools.sandbox import demo_company
 from b24tools.server.auth import Access
 from b24tools.store import open_store
-from tests import closed
 from tests.browser.chromium import Browser, Page
-from tests.serving import BOARD, SERVE, Served, serving
+from tests.support import closed_tasks as closed
+from tests.support.server import BOARD, SERVE, Served, serving
 
 WEEK = "/board?period=2026-W47"
 LONG = "Константин Крестовоздвиженский-Благовещенский-Задунайский Ш."

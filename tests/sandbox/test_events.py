@@ -16,7 +16,7 @@ from b24tools.jobs.events import payload
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.server import deliver, serve
 from b24tools.sandbox.state import Portal
-from tests.plant import Clock
+from tests.support.orders import Clock
 
 TOKEN = "applicationtoken"
 WITHIN_S = 20.0
