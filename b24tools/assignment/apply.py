@@ -484,15 +484,16 @@ class Writer:
         """Those of the tasks whose history tells nothing but that the webhook's owner made them."""
         if not tasks:
             return set()
-        queries = {str(task.id): queries.task_history(task.id, self._portal.zone) for task in tasks}
+        batch = self._client.new_batch()
+        histories = {task.id: batch.add(queries.task_history(task.id, self._portal.zone)) for task in tasks}
         try:
-            items = self._client.batch({key: query.command for key, query in queries.items()})
+            batch.send()
         except errors.PortalError:
             return set()
         clean = set()
         for task in tasks:
             try:
-                happened = queries[str(task.id)].of(items[str(task.id)])
+                happened = histories[task.id].value
             except errors.PortalError:
                 continue
             made_by = [user for name, _moment, user in happened if name == "NEW"]
