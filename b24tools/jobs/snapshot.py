@@ -222,20 +222,25 @@ class _SnapshotRun:
 
     def _ask(self, coming: list[_Request]) -> bool:
         """Ask for what is known to be needed, as far as it may be under way; whether anything is."""
-        while len(coming) < max(1, self._parallel - 1) and (request := self._next_request()):
+        while len(coming) < max(1, self._parallel - 1) and (request := self._next_request(alone=not coming)):
             request.send()
             coming.append(request)
         return bool(coming)
 
-    def _next_request(self) -> _Request | None:
-        """Make the next batch; None when all is asked for, or while it is not known yet what to ask for."""
+    def _next_request(self, *, alone: bool) -> _Request | None:
+        """Make the next batch; None when all is asked for, or while it is not known yet what to ask for.
+
+        Tasks are split into parts, so several requests may have some. The other lists ride in the room they leave.
+        """
         batch = self._client.new_batch()
         request = _Request(batch, self._client.requests)
         if self._owner is None:
             self._owner, self._server_time = batch.add(queries.profile()), batch.add(queries.server_time())
+        request.tasks = self._tasks.add_to(batch, self._room - len(batch))
+        if request.tasks is None and not alone:
+            return None
         if self._departments:
             request.departments = self._departments.add_to(batch, self._room - len(batch))
-        request.tasks = self._tasks.add_to(batch, self._room - len(batch))
         if self._people:
             request.people = self._people.add_to(batch, self._room - len(batch))
         if not len(batch):
