@@ -173,7 +173,7 @@ def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
 
     assert (404, unknown) == seen(served.client.get("/configs/portal_host"))
     assert (422, unknown) == seen(post("/configs", json={"key": "portal_host", "value": "x"}))
-    assert (422, {"detail": 'producer_mode: "often" does not fit. Examples: polling, webhook'}) == seen(
+    assert (422, {"detail": 'producer_mode: "often" does not fit. Examples: polling, webhook.'}) == seen(
         post("/configs", json={"key": "producer_mode", "value": "often"})
     )
     expected = {"detail": 'expected JSON like {"key": "...", "value": "..."}'}

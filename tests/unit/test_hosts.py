@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from b24tools import context
 from b24tools.core import errors, hosts
-from b24tools.jobs.doctor import database
+from b24tools.jobs.doctor import webhook
+from b24tools.jobs.doctor.checks import Examination
 from b24tools.store import open_store
+from tests.support.doctor import inspect
+from tests.support.orders import MONDAY
 
 LABELS = st.text("abcxyz0189абвёыя", min_size=1, max_size=10)
 
@@ -53,4 +56,6 @@ def test_a_database_meets_only_its_own_portal(tmp_path: Path, known: str, now: s
             context.check_host(opened, now)
         except errors.ConfigError as error:
             stopped = f"config portal_host {now}" in error.hint
-        assert (not same, "ok" if same else "fail") == (stopped, database.host(opened, now).status)
+        exam = Examination(inspect(tmp_path, webhook_url=f"https://{now}/rest/1/abc/"), lambda: MONDAY)
+        exam.database = opened
+        assert (not same, "ok" if same else "fail") == (stopped, webhook.check_host(exam).status)
