@@ -9,13 +9,13 @@ from enum import Enum
 from typing import Any
 
 from b24tools.assignment.portal_state import PortalState
-from b24tools.assignment.tools import CLOCK_ERROR, Progress, RunClock
+from b24tools.assignment.tools import CLOCK_ERROR, RunClock
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
 from b24tools.store.orders import LedgerTask, LostWrite
 
-__all__ = ["Pace", "Progress"]
+__all__ = ["Pace"]
 
 Pace = RunClock  # the name by which context.py still asks for it
 

@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import OrgCache
+from b24tools.core.models import Progress
 from b24tools.store import Store
 
 CLOCK_ERROR = timedelta(seconds=2)  # `server.time` has whole seconds
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass

@@ -22,7 +22,7 @@ from b24tools.bitrix24.pagination import PROBE_PAGES, TASKS, USERS, Pages, Pagin
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Department, Owner, Person, Status, TaskRecord
+from b24tools.core.models import Department, Owner, Person, Progress, Status, TaskRecord
 from b24tools.store import Store
 
 RESUMABLE = timedelta(hours=1)
@@ -32,8 +32,6 @@ MARGIN = timedelta(hours=1)
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 MOST_NAMED = 5  # rows that are left out
 _LIMITS = (ErrorCode.QUERY_LIMIT_EXCEEDED.name, ErrorCode.OPERATION_TIME_LIMIT.name)
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
