@@ -191,7 +191,7 @@ def test_what_a_dead_run_only_planned_does_not_count_as_given_out(tmp_path: Path
     with killed_at(works.portal, 3, executed=False):
         works.assign(order([("Монтажник", 60)]))
     with works.tools() as tools:
-        assert {} == tools.store.last_assigned(works.clock())
+        assert {} == tools.store.orders.last_assigned(works.clock())
 
 
 @pytest.mark.parametrize("keep_xml_id", [True, False], ids=["keys", "no keys"])
