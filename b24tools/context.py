@@ -13,8 +13,7 @@ from b24tools.core import clock, config, errors, hosts, locks
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
-    from b24tools.assignment.recovery import Pace
-    from b24tools.assignment.tools import Tools
+    from b24tools.assignment.tools import RunClock, Tools
     from b24tools.bitrix24.client import Client, Transport
     from b24tools.core.models import Progress
     from b24tools.scheduling.calendar_file import OwnDays
@@ -92,7 +91,7 @@ class Session:
                 if dry_run
                 else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
             )
-            yield Tools(client, directory, opened, lock, self.pace(progress))
+            yield Tools(client, directory, opened, lock, self.run_clock(progress))
 
     @contextmanager
     def snapshot_tools(self) -> Iterator[tuple[Client, Store]]:
@@ -152,13 +151,13 @@ class Session:
         """The moment, in the configured zone: for people."""
         return now().astimezone(self.settings.zone)
 
-    def pace(self, progress: Progress) -> Pace:
+    def run_clock(self, progress: Progress) -> RunClock:
         """The real clock and sleep."""
         import time
 
-        from b24tools.assignment.recovery import Pace
+        from b24tools.assignment.tools import RunClock
 
-        return Pace(now, time.sleep, progress, self.say, time.monotonic)
+        return RunClock(now, time.sleep, progress, self.say, time.monotonic)
 
 
 def check_host(opened: Store, host: str) -> None:

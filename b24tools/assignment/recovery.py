@@ -15,10 +15,6 @@ from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
 from b24tools.store.orders import LedgerTask, LostWrite
 
-__all__ = ["Pace"]
-
-Pace = RunClock  # the name by which context.py still asks for it
-
 EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
 CLOCKS_APART = timedelta(hours=1)  # at most, where only this machine's clock is known
 TOUCHED_S = 5  # the portal itself may change a task this long after making it

@@ -68,10 +68,6 @@ class Query(Generic[T]):
     command: Command
     read: Callable[[Any], T]
 
-    def of(self, item: Answer) -> T:
-        """The item's result, read; raises the item's own error."""
-        return self.read(item.value)
-
 
 class Pending(Generic[T]):
     """One command of a batch and, once that is sent, its answer.

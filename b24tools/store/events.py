@@ -13,7 +13,7 @@ from b24tools.store.database import Database, Row, marks
 
 KEPT = timedelta(days=30)
 LONGEST_DELAY = timedelta(hours=24)  # before a failed one is tried again
-# What becomes of an event: it waits, is done, failed, was of no use, or is left to the snapshot in polling mode
+# What becomes of an event: it waits, is done, failed, is ignored, or is left to the snapshot in polling mode
 WAITING, DONE, FAILED, IGNORED, BY_MODE = "waiting", "done", "failed", "ignored", "ignored_by_mode"
 # Failed ones without a time for the next try wait for `replay`. The first condition is that of the index.
 _UNDER_WAY = "status IN ('waiting', 'failed') AND (status = 'waiting' OR next_try_at IS NOT NULL)"
@@ -24,7 +24,7 @@ _INSERT = """INSERT INTO events (received_at, event, task_id, body, body_sha256,
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to be kept. `task_id` None: of no use. `sha256` None: nobody can tell whether it is a duplicate."""
+    """An event to store. `task_id` None: it is ignored. `sha256` None: whether it is a duplicate cannot be said."""
 
     received_at: datetime
     event: str
@@ -126,7 +126,7 @@ class Events:
     def finish(
         self, task_ids: Sequence[int], last_id: int, status: str, now: datetime, reading: int, note: str | None = None
     ) -> int:
-        """The events of these tasks up to `last_id` are done, or of no use; how many. Inside a transaction.
+        """The events of these tasks up to `last_id` are done or ignored; how many. Inside a transaction.
 
         `reading`: the number of the request that read the tasks. `note`: what there is to say about it.
         """
@@ -151,7 +151,7 @@ class Events:
         return {row["task_id"] for row in self._db.query(sql, [reading]) if row["task_id"] in wanted}
 
     def finish_one(self, event_id: int, status: str, now: datetime, reading: int, note: str | None = None) -> None:
-        """This event was replayed: it is done, or of no use. Inside a transaction; the rest as in `finish`."""
+        """This event was replayed: it is done or ignored. Inside a transaction; the rest as in `finish`."""
         sql = "UPDATE events SET status = ?, processed_at = ?, read_no = ?, next_try_at = NULL, error = ? WHERE id = ?"
         self._db.execute(sql, [status, to_text(now), reading, note, event_id])
 

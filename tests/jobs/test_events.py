@@ -16,7 +16,7 @@ from b24tools.jobs.events import process
 from b24tools.jobs.events.payload import Refusal
 from b24tools.jobs.events.process import Processed
 from b24tools.sandbox.faults import Fault
-from b24tools.store import open_store
+from b24tools.store import Store, open_store
 from tests.support import events as listening
 from tests.support.events import TOKEN, Listener
 from tests.support.snapshots import after_answer, change_rows
@@ -100,18 +100,22 @@ def test_no_secret_reaches_the_database(here: Listener) -> None:
                 assert here.portal.secret.encode() not in path.read_bytes()
 
 
-def test_several_bodies_go_to_the_disk_together(here: Listener) -> None:
-    """With one write; each has its own answer, and who is refused costs the others nothing."""
+def test_each_body_has_an_answer_of_its_own(here: Listener) -> None:
+    """Any of several tokens will do, and who is refused leaves nothing."""
     strange = body("ONTASKADD", 3, auth={"application_token": "another"})
     bodies = [body("ONTASKADD", 1), b"rubbish", body("ONTASKUPDATE", 2), strange, body("ONTASKADD", 0), b"", COMMENT]
-    with here.store() as opened:
-        commits: list[str] = []
-        opened.database.connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
-        answers = process.receive_all(opened, [(one, "") for one in bodies], [TOKEN, "REDACTED" * 4], here.clock())
 
-    assert ["accepted", 400, "accepted", 403, 422, 400, "event_ignored"] == [one.status for one in answers]
+    def answer(opened: Store, content: bytes) -> int | str:
+        try:
+            return process.receive(opened, content, "", [TOKEN, "REDACTED" * 4], here.clock()).status
+        except Refusal as refusal:
+            return refusal.status
+
+    with here.store() as opened:
+        answers = [answer(opened, one) for one in bodies]
+
+    assert ["accepted", 400, "accepted", 403, 422, 400, "event_ignored"] == answers
     assert [(1, "waiting"), (2, "waiting"), (None, "ignored")] == here.query("SELECT task_id, status FROM events")
-    assert ["COMMIT"] == commits
 
 
 def test_a_database_that_cannot_be_written_keeps_none(here: Listener) -> None:

@@ -65,25 +65,12 @@ class Processed:
 
 
 def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> Receipt:
-    """Keep an event of somebody who knows one of the `tokens`; it is on the disk when this returns.
+    """Store an event of a sender who knows one of the `tokens`; it is on the disk when this returns.
 
-    Raises event_body.Refusal, whose `status` is the HTTP status.
+    Raises payload.Refusal, whose `status` is the HTTP status.
     """
-    return _receipt(*store.events.add([_read_event(body, content_type, tokens, now)]))
-
-
-def receive_all(
-    store: Store, bodies: Sequence[tuple[bytes, str]], tokens: Collection[str], now: datetime
-) -> list[Receipt | Refusal]:
-    """The same for several bodies (each with its content type), which go to the disk together."""
-    found: list[NewEvent | Refusal] = []
-    for body, content_type in bodies:
-        try:
-            found.append(_read_event(body, content_type, tokens, now))
-        except Refusal as refusal:
-            found.append(refusal)
-    statuses = iter(store.events.add([one for one in found if isinstance(one, NewEvent)]))
-    return [_receipt(next(statuses)) if isinstance(one, NewEvent) else one for one in found]
+    (status,) = store.events.add([_read_event(body, content_type, tokens, now)])
+    return Receipt({IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted"))
 
 
 def _read_event(body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> NewEvent:
@@ -92,10 +79,6 @@ def _read_event(body: bytes, content_type: str, tokens: Collection[str], now: da
     task_id = payload.task_of(event)
     fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
     return NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)
-
-
-def _receipt(status: str) -> Receipt:
-    return Receipt({IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted"))
 
 
 def _check_token(given: str, tokens: Collection[str]) -> None:
