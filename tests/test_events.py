@@ -100,20 +100,6 @@ def test_no_secret_reaches_the_database(here: Listener) -> None:
                 assert here.portal.secret.encode() not in path.read_bytes()
 
 
-def test_several_bodies_go_to_the_disk_together(here: Listener) -> None:
-    """With one write; each has its own answer, and who is refused costs the others nothing."""
-    strange = body("ONTASKADD", 3, auth={"application_token": "another"})
-    bodies = [body("ONTASKADD", 1), b"rubbish", body("ONTASKUPDATE", 2), strange, body("ONTASKADD", 0), b"", COMMENT]
-    with here.store() as opened:
-        commits: list[str] = []
-        opened._db.conn.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
-        answers = process.receive_all(opened, [(one, "") for one in bodies], [TOKEN, "REDACTED" * 4], here.clock())
-
-    assert ["accepted", 400, "accepted", 403, 422, 400, "event_ignored"] == [one.status for one in answers]
-    assert [(1, "waiting"), (2, "waiting"), (None, "ignored")] == here.query("SELECT task_id, status FROM events")
-    assert ["COMMIT"] == commits
-
-
 def test_a_database_that_cannot_be_written_keeps_none(here: Listener) -> None:
     """And serves whoever comes later, when it can be written again."""
     with here.store() as opened, closing(sqlite3.connect(here.database, timeout=0)) as other:

@@ -149,7 +149,7 @@ def _follow(here: context.Session, chosen: _Chosen, *, dry_run: bool) -> Process
         context.check_host(opened, client.host)
         zone = here.settings.zone
         done += process.replay(opened, client, zone, context.now(), chosen.kept)
-        return done + process.replay_bodies(opened, client, zone, context.now(), chosen.bodies)
+        return done + process.replay(opened, client, zone, context.now(), chosen.bodies)
 
 
 def _tell(talk: console.Talk, wanted: Wanted, done: Processed, refused: int) -> int:
