@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24tools.core import clock, config, errors, hosts, locks
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
-    from b24tools.assignment.recovery import Pace, Progress
+    from b24tools.assignment.recovery import Pace
     from b24tools.assignment.tools import Tools
     from b24tools.bitrix24.client import Client, Transport
+    from b24tools.core.models import Progress
     from b24tools.scheduling.calendar_file import OwnDays
-    from b24tools.store import database as store_database
+    from b24tools.store import Store
 
 
 def now() -> datetime:
@@ -38,7 +37,7 @@ class Session:
 
     @contextmanager
     def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
-        """The portal of the settings' webhook, with the rate limiter that all processes of the folder share.
+        """The portal of the settings' webhook, with the throttle that all processes of the folder share.
 
         `retry_s` instead of the setting's; `leave_no_trace` makes no file to share where there is none.
         """
@@ -68,18 +67,15 @@ class Session:
 
     @contextmanager
     def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
-        """What the `assign` job works with. A dry run gets a copy of the database and no lock."""
+        """What the `assign` job works with. A dry run writes nothing and takes no lock."""
         from b24tools.assignment.tools import Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
-        from b24tools.store import database as store_database
 
         settings = self.settings
-        open_database = store_database.open_copy if dry_run else store_database.open_store
         names = NameSettings(settings.department, settings.group, settings.folder, settings.schedule_id)
         with (
             self.open_client() as client,
-            told_of_the_database(settings.database),
-            closing(open_database(settings.database)) as opened,
+            self.open_store(dry_run=dry_run) as opened,
             closing(
                 OrgCache(
                     client,
@@ -99,7 +95,7 @@ class Session:
             yield Tools(client, directory, opened, lock, self.pace(progress))
 
     @contextmanager
-    def snapshot_tools(self) -> Iterator[tuple[Client, store_database.Store]]:
+    def snapshot_tools(self) -> Iterator[tuple[Client, Store]]:
         """What the `snapshot` job works with. Raises Busy at once while another one runs."""
         with (
             self.open_client() as client,
@@ -110,13 +106,27 @@ class Session:
             yield client, opened
 
     @contextmanager
-    def open_store(self, *, copy: bool = False) -> Iterator[store_database.Store]:
-        """The database, or a copy that may be written to. What SQLite refuses in the block becomes an error."""
-        from b24tools.store import database as store_database
+    def open_store(self, *, dry_run: bool = False) -> Iterator[Store]:
+        """Open the database; in a dry run for reading, and what is written goes nowhere.
 
-        database = self.settings.database
-        open_database = store_database.open_copy if copy else store_database.open_store
-        with told_of_the_database(database), closing(open_database(database)) as opened:
+        What SQLite refuses in the block becomes an error, of the ledger as of the cache.
+        """
+        from b24tools import store
+
+        path = self.settings.database
+        try:
+            with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
+                yield opened
+        except store.database.Error as error:
+            raise store.database.explain(path, error) from error
+
+    @contextmanager
+    def read_store(self) -> Iterator[Store]:
+        """Open one state of the database for reading; empty where there is none. Raises ConfigError."""
+        from b24tools import store
+
+        path = self.settings.database
+        with store.database.explain_failures(path), closing(store.read_store(path)) as opened:
             yield opened
 
     def is_fresh(self) -> bool:
@@ -126,8 +136,8 @@ class Session:
                 return False
             with self.open_store() as opened:
                 moment = now()
-                run = opened.last_complete_run(moment)
-                limit = timedelta(hours=float(opened.setting("snapshot_max_age_h")))
+                run = opened.snapshot_runs.last_complete(moment)
+                limit = timedelta(hours=float(opened.settings.get("snapshot_max_age_h")))
         except (errors.B24ToolsError, OSError):
             return False
         return run is not None and moment - run.started_at < limit
@@ -151,33 +161,9 @@ class Session:
         return Pace(now, time.sleep, progress, self.say, time.monotonic)
 
 
-@contextmanager
-def told_of_the_database(path: Path) -> Iterator[None]:
-    """SQLite's failures in the block become errors that say what to do; the ledger's and the cache's are alike."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise database_error(path, error) from error
-
-
-def database_error(path: Path, error: sqlite3.Error) -> errors.B24ToolsError:
-    """What a failure of SQLite means to people: somebody holds the database, or it cannot be used."""
-    message = _("the database {path} cannot be used: {reason}").format(path=path, reason=error)
-    if is_locked(error):
-        return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
-    from b24tools.store import database as store_database
-
-    return errors.B24ToolsError(message, store_database.hint_for(error))
-
-
-def is_locked(error: BaseException) -> bool:
-    """Whether somebody else only holds the database."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def check_host(opened: store_database.Store, host: str) -> None:
+def check_host(opened: Store, host: str) -> None:
     """Stop before one portal's ledger meets another portal: ids would be mixed up."""
-    known = opened.setting("portal_host")
+    known = opened.settings.get("portal_host")
     if known and not hosts.is_same(known, host):
         raise errors.ConfigError(
             _("the database is about the portal {known}, but the webhook leads to {host}").format(
@@ -190,7 +176,7 @@ def check_host(opened: store_database.Store, host: str) -> None:
         )
 
 
-def assign_rules(settings: config.Settings, opened: store_database.Store, pins: Mapping[str, int]) -> Any:
+def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int]) -> Any:
     """The settings that assignment obeys."""
     from b24tools.assignment.plan import Rules
 
@@ -203,7 +189,7 @@ def assign_rules(settings: config.Settings, opened: store_database.Store, pins: 
         show_sum=settings.show_sum,
         non_admin=settings.non_admin,
         fallback_user=settings.fallback_user,
-        excluded=opened.excluded_users(),
+        excluded=opened.settings.excluded_users(),
         pins=pins,
         route=settings.route,
         retry_s=settings.retry_seconds,

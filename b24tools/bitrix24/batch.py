@@ -260,6 +260,15 @@ def _settle_one(
     )
 
 
+def is_batchable(params: Mapping[str, Any]) -> bool:
+    """Tell whether these parameters reach the portal unchanged in a batch."""
+    try:
+        _pack(Command("profile", params))
+    except ValueError:
+        return False
+    return True
+
+
 def refers_beyond(command: Command, keys: Mapping[str, Any]) -> bool:
     """Whether a command refers to one that is not among the keys."""
     return not _references(command) <= keys.keys()
@@ -289,22 +298,3 @@ def _by_key(found: Any) -> dict[str, Any]:
     if isinstance(found, list):
         found = dict(enumerate(found))
     return {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {}
-
-
-# What follows is for callers that have not been converted to `Client.new_batch` yet.
-
-
-class Item(Answer):
-    """An answer under its key."""
-
-    def __init__(self, key: str, result: Any = None, error: errors.PortalError | None = None, **more: Any) -> None:
-        super().__init__(result, error=error, **more)
-
-
-def is_batchable(params: Mapping[str, Any]) -> bool:
-    """Whether these parameters reach the portal unchanged in a batch."""
-    try:
-        _pack(Command("profile", params))
-    except ValueError:
-        return False
-    return True

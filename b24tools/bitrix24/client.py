@@ -155,18 +155,6 @@ class Client:
             if pages and (rows := paginator.read(pages)):
                 yield rows
 
-    def batch(self, commands: Mapping[str, Command]) -> dict[str, bitrix24_batch.Item]:
-        """Call many methods, fifty to a request; each item has its own result or error."""
-        batch = self.new_batch()
-        pending = {key: batch.add(Query(command, lambda result: result), key) for key, command in commands.items()}
-        batch.send()
-        return {
-            key: bitrix24_batch.Item(
-                key, one.item.result, one.error, total=one.item.total, next=one.item.next, time=one.item.time
-            )
-            for key, one in pending.items()
-        }
-
     def _send_alone(self, command: Command) -> Answer:
         try:
             return self.call(command.method, command.params)

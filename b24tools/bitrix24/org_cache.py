@@ -10,7 +10,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -223,9 +223,25 @@ class OrgCache:
             cache, self._cache = self._cache, None
             with suppress(*_DAMAGE):
                 cache.close()
-            if not isinstance(error, (sqlite3.OperationalError, OSError, diskcache.Timeout)):
+            if _is_damage(error):
                 _remove(self._folder)
                 self._cache = _open_cache(self._folder)
+
+
+class _Cache(diskcache.Cache):  # type: ignore[misc] # it ships no types
+    """A cache that leaves no connection open where it cannot begin."""
+
+    def __init__(self, folder: Path | None) -> None:
+        try:
+            super().__init__(folder and str(folder), disk=diskcache.JSONDisk)
+        except BaseException:
+            self.close()
+            raise
+
+
+def _is_damage(error: Exception) -> bool:
+    """Tell a broken cache from one that is just busy, full or forbidden."""
+    return not isinstance(error, (sqlite3.OperationalError, OSError, diskcache.Timeout))
 
 
 def _open_cache(folder: Path | None) -> Any:
@@ -238,24 +254,15 @@ def _open_cache(folder: Path | None) -> Any:
             _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),
             _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
         ) from error
-    if folder is not None and _is_damaged(folder / "cache.db"):
-        _remove(folder)
     try:
-        return diskcache.Cache(folder and str(folder), disk=diskcache.JSONDisk)
-    except _DAMAGE:  # busy, full or forbidden
-        return None
-
-
-def _is_damaged(file: Path) -> bool:
-    """Whether a file is no database. Looked at beforehand: diskcache would leave its connection open."""
-    if not file.is_file():
-        return False
-    try:
-        with closing(sqlite3.connect(file)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
-        return not isinstance(error, sqlite3.OperationalError)
-    return False
+        return _Cache(folder)
+    except _DAMAGE as error:
+        if folder is None or not _is_damage(error):  # busy, full or forbidden
+            return None
+    _remove(folder)
+    with suppress(*_DAMAGE):
+        return _Cache(folder)
+    return None
 
 
 def _remove(folder: Path | None) -> None:

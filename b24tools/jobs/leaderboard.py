@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
 from b24tools.core.periods import Period
-from b24tools.store.leaderboard import Tallies, Tally, Window
+from b24tools.store import Store, read_store
+from b24tools.store.database import explain_failures
+from b24tools.store.leaderboard import PersonTotal, Window
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
@@ -69,7 +73,7 @@ class _Entry:
     on_time: int = 0
     on_time_of: int = 0
 
-    def add(self, tally: Tally) -> None:
+    def add(self, tally: PersonTotal) -> None:
         self.tasks += tally.tasks
         self.estimate_s += tally.estimate_s
         self.on_time += tally.on_time
@@ -83,24 +87,32 @@ class _Entry:
         return round(value / self.members, 2) if self.members else None
 
 
+def read_board(
+    database: Path, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
+) -> Board:
+    """Rank a period from a database file; where nothing was ever collected the board is empty. Raises ConfigError."""
+    with explain_failures(database), closing(read_store(database)) as source:
+        return board(source, period, now=now, by=by, teams=teams, top=top)
+
+
 def board(
-    source: Tallies, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
+    source: Store, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
 ) -> Board:
     """The ranking of a period by closed tasks or their estimated hours; of people, or of teams per active member."""
-    hidden = source.hidden_users()
+    hidden = source.settings.hidden_users()
     closed = [
         tally
-        for tally in source.closed(period.before.start, period.start, period.end)
+        for tally in source.leaderboard.closed(period.before.start, period.start, period.end)
         if tally.user_id not in hidden and not (teams and tally.department is None)
     ]
-    members = source.active_by_department(hidden) if teams else None
+    members = source.leaderboard.active_by_department(hidden) if teams else None
     entries = _entries((tally for tally in closed if tally.current), members)
     before = _entries((tally for tally in closed if not tally.current), members)
     rows = _ranked(entries, _places(before, by), by)
-    complete, as_of = _collected(period, source.windows(period.start, period.end, now), now)
-    mode = source.mode()
+    complete, as_of = _collected(period, source.leaderboard.windows(period.start, period.end, now), now)
+    mode = source.settings.get("producer_mode")
     if mode == WEBHOOK and as_of is not None and now < period.end:
-        as_of = max(as_of, source.events_until(now) or as_of)
+        as_of = max(as_of, source.leaderboard.events_until(now) or as_of)
     return Board(
         period=period,
         by=by,
@@ -115,12 +127,7 @@ def board(
     )
 
 
-def no_data(period: Period, *, by: str = TASKS, teams: bool = False) -> Board:
-    """The ranking before anything was collected."""
-    return Board(period, by, teams, complete=False, as_of=None, mode="polling")
-
-
-def _entries(tallies: Iterable[Tally], members: Mapping[int, int] | None) -> list[_Entry]:
+def _entries(tallies: Iterable[PersonTotal], members: Mapping[int, int] | None) -> list[_Entry]:
     """One entry per person; per team, where its `members` are given."""
     entries: dict[int, _Entry] = {}
     for tally in tallies:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from b24tools.assignment import portal_state
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, Questions
-from b24tools.assignment.staffing import not_known, working_hours
+from b24tools.assignment.staffing import not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
-from b24tools.assignment.workers import workload_of
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -61,8 +60,8 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
         people,
         portal,
         calendar,
-        tools.pace.clock(),
-        our_tasks=tools.store.our_tasks([task.id for task in portal.open]),
+        tools.clock.now(),
+        our_tasks=tools.store.orders.our_tasks([task.id for task in portal.open]),
         last_assigned={},
         step_s=rules.step_s,
     )
@@ -113,15 +112,9 @@ def _home(person: Person, homes: Sequence[int]) -> int | None:
 def _questions(tools: Tools, rules: Rules, company: OrgData, people: Sequence[Person]) -> Questions:
     counts = tools.directory.open_counts()
     return Questions(
-        keys=[],
-        task_ids=[],
-        titles=[],
-        people=[],
-        surnames=[],
         workers=sorted(person.id for person in people),
-        file_names=[],
         expected_open=company.open_total or sum(counts.get(one.id, UNKNOWN_PERSON_TASKS) for one in people),
-        today=tools.pace.clock().astimezone(rules.zone).date(),
+        today=tools.clock.now().astimezone(rules.zone).date(),
         zone=rules.zone,
         group=rules.group,
         folder=rules.folder,

@@ -22,8 +22,8 @@ from b24tools.bitrix24.pagination import PROBE_PAGES, TASKS, USERS, Pages, Pagin
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Department, Owner, Person, Status, TaskRecord
-from b24tools.store.database import Store
+from b24tools.core.models import Department, Owner, Person, Progress, Status, TaskRecord
+from b24tools.store import Store
 
 RESUMABLE = timedelta(hours=1)
 NOTICEABLE_SKEW = timedelta(minutes=5)
@@ -32,8 +32,6 @@ MARGIN = timedelta(hours=1)
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 MOST_NAMED = 5  # rows that are left out
 _LIMITS = (ErrorCode.QUERY_LIMIT_EXCEEDED.name, ErrorCode.OPERATION_TIME_LIMIT.name)
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Result:
 def due(store: Store, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
     """This week, and the one before until a complete run that began after its end has covered it."""
     week = periods.week_of(now, zone)
-    covering = store.latest_covering_run(week.before.start, week.before.end, now)
+    covering = store.snapshot_runs.latest_covering(week.before.start, week.before.end, now)
     return [week] if covering and covering.started_at >= week.before.end else last_two(now, zone)
 
 
@@ -154,7 +152,7 @@ class _SnapshotRun:
         self._start, self._end = span[0].start, span[-1].end
         self._window = self._start.isoformat(), self._end.isoformat()  # as the tasks' moments are written
         self._started_at = started_at = now()
-        self._run = run = store.unfinished_run(self._start, self._end, started_at - RESUMABLE, started_at)
+        self._run = run = store.snapshot_runs.unfinished(self._start, self._end, started_at - RESUMABLE, started_at)
         self._first_no = run.first_no if run else None
         self._requests_before = client.requests - (run.requests if run else 0)
         self._room, self._parallel = MOST_COMMANDS, rules.parallel
@@ -171,24 +169,26 @@ class _SnapshotRun:
         self._tasks = self._read_tasks()
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
-        read_at = self._store.last_read(what, self._started_at)
+        read_at = self._store.people.last_read(what, self._started_at)
         return read_at is None or self._started_at - read_at >= timedelta(hours=lifetime_h)
 
     def _read_departments(self) -> queries.Departments | None:
         stale = self._is_stale("departments", self._rules.directory_h)
-        return queries.Departments(self._store.count_departments()) if stale else None
+        return queries.Departments(self._store.people.count_departments()) if stale else None
 
     def _read_people(self) -> Paginator | None:
         after = self._run.people_cursor if self._run else 0
         if after is None or (self._run is None and not self._is_stale("people", self._rules.people_h)):
             return None
-        known = None if self._run else self._store.count_people() or None
+        known = None if self._run else self._store.people.count() or None
         return Paginator(USERS, queries.everybody(), after=after, left=known)
 
     def _read_tasks(self) -> Paginator:
         known = None
-        if self._run is None and self._store.latest_covering_run(self._start, self._span[0].end, self._started_at):
-            known = sum(self._store.count_by_week(self._start, self._end).values()) or None
+        if self._run is None and self._store.snapshot_runs.latest_covering(
+            self._start, self._span[0].end, self._started_at
+        ):
+            known = sum(self._store.tasks.count_by_week(self._start, self._end).values()) or None
         return Paginator(
             TASKS,
             queries.closed_between(self._start - MARGIN, self._end + MARGIN),
@@ -243,7 +243,7 @@ class _SnapshotRun:
             request.people = self._people.add_to(batch, self._room - len(batch))
         if not len(batch):
             return None
-        request.reading = self._store.number_reading()
+        request.reading = self._store.snapshot_runs.number_reading()
         self._first_no = self._first_no or request.reading
         return request
 
@@ -276,7 +276,7 @@ class _SnapshotRun:
         self._portal_clock = PortalClock(owner, self._rules.zone, server_now)
         self._portal_now = read_iso(server_now)
         self._skew = self._now() - self._portal_now if self._portal_now else timedelta()
-        self._store.remember_host(self._client.host)
+        self._store.settings.remember_host(self._client.host)
 
     def _save(self, request: _Request, people: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> None:
         """Save what a request brought, and the cursors with it."""
@@ -287,7 +287,7 @@ class _SnapshotRun:
         self._undated += [one.id for one in records if one.status == Status.COMPLETED and one.closed_at is None]
         self._names |= {record.responsible_id: record.responsible_name for record in closed}
         with self._store.transaction():
-            run = self._run or self._store.begin_run(
+            run = self._run or self._store.snapshot_runs.begin(
                 self._start,
                 self._end,
                 self._started_at,
@@ -296,18 +296,18 @@ class _SnapshotRun:
                 first_no=self._first_no,
             )
             if departments and departments.complete:
-                self._store.save_departments(departments.found.values(), self._now())
-                self._store.save_last_read("departments", self._started_at)
+                self._store.people.save_departments(departments.found.values(), self._now())
+                self._store.people.save_last_read("departments", self._started_at)
                 self._departments = None
-            self._store.save_people(persons, self._now(), request.reading)
+            self._store.people.save(persons, self._now(), request.reading)
             people_cursor = self._people.after if self._people and not self._people.complete else None
             if self._people and people_cursor is None and run.people_cursor is not None:  # these were the last
                 if not self._people.nameless:
-                    self._store.retire_unseen_people(run)
-                self._store.save_last_read("people", run.started_at)
-            newer = self._store.followed_since([record.id for record in closed], request.reading)  # for an event
+                    self._store.people.retire_unseen(run)
+                self._store.people.save_last_read("people", run.started_at)
+            newer = self._store.events.followed_since([record.id for record in closed], request.reading)  # for an event
             current = [record for record in closed if record.id not in newer]
-            saved = self._store.save_tasks(current, self._now(), self._rules.zone, request.reading)
+            saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
             self._run = replace(
                 run,
                 tasks=run.tasks + len(closed),
@@ -317,7 +317,7 @@ class _SnapshotRun:
                 cursor=self._tasks.after,
                 people_cursor=people_cursor,
             )
-            self._store.advance_run(self._run)
+            self._store.snapshot_runs.advance(self._run)
         left = self._tasks.left
         self._progress("closed", self._run.tasks, None if left is None else self._run.tasks + left)
 
@@ -330,22 +330,22 @@ class _SnapshotRun:
         """Mark what is gone, close the run, and forget events of a month ago."""
         if self._run is None or not self._tasks.complete or self._departments or self._run.people_cursor is not None:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
-        unknown = self._store.strangers(self._start, self._end)
+        unknown = self._store.people.missing(self._start, self._end)
         # if everybody has just been shown there is no need to ask for some
         found = {} if self._people else queries.fetch_people(self._client, list(unknown))
         unseen = self._name_unseen({user_id: task_id for user_id, task_id in unknown.items() if user_id not in found})
         complete = self._admin and self._run.admin
         gone: Mapping[str, int] = {}
         with self._store.transaction():
-            self._store.save_people([*found.values(), *unseen], self._now())
+            self._store.people.save([*found.values(), *unseen], self._now())
             if complete and not self._tasks.nameless:
-                gone = self._store.mark_unseen_gone(self._run)
+                gone = self._store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
             run = replace(self._run, people=self._run.people + len(found), requests=requests)
-            self._store.finish_run(run, self._now(), complete=complete)
+            self._store.snapshot_runs.finish(run, self._now(), complete=complete)
             if self._portal_now is not None:
-                self._store.forget_events(self._portal_now)
-        tasks = self._store.count_by_week(self._start, self._end)
+                self._store.events.forget_old(self._portal_now)
+        tasks = self._store.tasks.count_by_week(self._start, self._end)
         weeks = []
         for week in self._span:
             new, changed, same = (run.counts.get(kind, {}).get(week.label, 0) for kind in ("new", "changed", "same"))

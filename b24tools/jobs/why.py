@@ -11,7 +11,7 @@ from typing import Any
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval
-from b24tools.store.database import Store
+from b24tools.store import Store
 from b24tools.store.decisions import Decision
 
 
@@ -64,7 +64,7 @@ class Why:
 
 def explain(store: Store, task_id: int, folder: Path) -> Why:
     """The decision about a task. Raises ConfigError for one that was not given out with this data folder."""
-    decision = store.decision_of(task_id)
+    decision = store.decisions.find(task_id)
     if decision is None:
         raise _unknown(store, task_id, folder)
     details = decision.details
@@ -127,22 +127,21 @@ def _causes(record: Mapping[str, Any], winner: Mapping[str, Any], not_before: st
 
 
 def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
-    if store.is_in_ledger(task_id):
+    if store.orders.owners([task_id]):
         reason = _(
             "b24tools found task {id} on the portal and took it over with the person it had: another system made it, "
             "or the database that knew why was lost"
         )
     else:
         reason = _("task {id} is not one that b24tools has given out")
-    error = errors.ConfigError(
+    return errors.ConfigError(
         reason.format(id=task_id),
         _(
             "Give the number from the task's address in Bitrix24, of a task from an order that was sent "
             "with this data folder: {folder}"
         ).format(folder=folder),
+        code=errors.ErrorCode.UNKNOWN_TASK,
     )
-    error.code = "unknown_task"
-    return error
 
 
 def _moment(text: str | None) -> datetime | None:

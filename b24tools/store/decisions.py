@@ -1,23 +1,23 @@
-"""The store's decisions: who was considered for a task, and why one was chosen."""
+"""Decisions: who was considered for a task, and why one was chosen."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database
 
 
 @dataclass(frozen=True)
 class Decision:
     """Who was considered for a line and why one was chosen, as it was at the time.
 
-    `candidates` and `details` are JSON objects, see `jobs/assign/decisions.py`; those of older
-    versions have no details.
+    `candidates` and `details` are JSON objects, see `assignment/decisions.py`; those of older versions have no
+    details.
     """
 
     key: str
@@ -30,41 +30,39 @@ class Decision:
     details: Mapping[str, Any]
 
 
-class Reasons:
-    """The part of the store that keeps decisions."""
+class Decisions:
+    """Who was considered and why, for `why`."""
 
-    _db: Database
-    transaction: Callable[[], AbstractContextManager[None]]
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
-    def save_decisions(self, decisions: Iterable[Decision], instead_of: Iterable[str] = ()) -> None:
-        """Keep who was considered and why, for `why`, in place of what `forget_decisions` of these lines forgets."""
-        with self.transaction():
+    def save(self, decisions: Iterable[Decision], instead_of: Iterable[str] = ()) -> None:
+        """Save decisions in place of those about the lines `instead_of` that led to no task."""
+        with self._db.transaction():
             self._forget(instead_of)
-            self._db.table("decisions").insert_all(
-                {
-                    "key": decision.key,
-                    "task_id": decision.task_id,
-                    "position": decision.position,
-                    "decided_at": decision.decided_at.astimezone(UTC).isoformat(timespec="seconds"),
-                    "responsible_id": decision.responsible_id,
-                    "reason": decision.reason,
-                    "candidates": json.dumps(list(decision.candidates), ensure_ascii=False),
-                    "details": json.dumps(dict(decision.details), ensure_ascii=False),
-                }
-                for decision in decisions
+            self._db.insert(
+                "decisions",
+                [
+                    vars(decision)
+                    | {
+                        "decided_at": to_text(decision.decided_at),
+                        "candidates": json.dumps(list(decision.candidates), ensure_ascii=False),
+                        "details": json.dumps(dict(decision.details), ensure_ascii=False),
+                    }
+                    for decision in decisions
+                ],
             )
 
-    def forget_decisions(self, keys: Iterable[str]) -> None:
-        """Nothing came of what was decided for these lines: no task of theirs can be made any more."""
-        with self.transaction():
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop what was decided for these lines and led to no task: none can be made any more."""
+        with self._db.transaction():
             self._forget(keys)
 
     def _forget(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._db.execute("DELETE FROM decisions WHERE key = ? AND task_id IS NULL", [key])
+        self._db.execute_many("DELETE FROM decisions WHERE key = ? AND task_id IS NULL", [(key,) for key in keys])
 
-    def link_decision(self, key: str, task_id: int, responsible_id: int | None) -> None:
-        """The line's task was made: of decisions that a cut run left, it is the last one for this person."""
+    def link(self, key: str, task_id: int, responsible_id: int | None) -> None:
+        """Note that the line's task was made: of decisions that a cut run left, it is the last one for this person."""
         self._db.execute(
             "UPDATE decisions SET task_id = :task WHERE id = ("
             " SELECT id FROM decisions WHERE key = :key AND task_id IS NULL"
@@ -73,22 +71,10 @@ class Reasons:
             {"task": task_id, "key": key, "person": responsible_id},
         )
 
-    def decision_of(self, task_id: int) -> Decision | None:
-        """Why this task's person got it; None where b24tools did not decide that."""
-        sql = "SELECT * FROM decisions WHERE task_id = ? ORDER BY id DESC LIMIT 1"
-        for row in self._db.query(sql, [task_id]):
-            return Decision(
-                key=row["key"],
-                task_id=row["task_id"],
-                position=row["position"],
-                decided_at=datetime.fromisoformat(row["decided_at"]),
-                responsible_id=row["responsible_id"],
-                reason=row["reason"],
-                candidates=json.loads(row["candidates"]),
-                details=json.loads(row["details"]),
-            )
+    def find(self, task_id: int) -> Decision | None:
+        """Return why this task's person got it; None where b24tools did not decide that."""
+        for row in self._db.query("SELECT * FROM decisions WHERE task_id = ? ORDER BY id DESC LIMIT 1", [task_id]):
+            values = {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118 - a Row yields values
+            values |= {name: json.loads(row[name]) for name in ("candidates", "details")}
+            return Decision(**values | {"decided_at": from_text(row["decided_at"])})
         return None
-
-    def is_in_ledger(self, task_id: int) -> bool:
-        """Whether the task belongs to an order, though perhaps another system made it."""
-        return bool(list(self._db.query("SELECT 1 FROM order_tasks WHERE task_id = ? LIMIT 1", [task_id])))

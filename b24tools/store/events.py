@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from b24tools.core import clock
-from b24tools.store.snapshot_runs import to_text
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database, Row, marks
 
 KEPT = timedelta(days=30)
 LONGEST_DELAY = timedelta(hours=24)  # before a failed one is tried again
@@ -60,32 +57,32 @@ class Due:
     last_id: int
 
 
-class Inbox:
-    """The part of the store that is about events.
+class Events:
+    """What the portal reported.
 
     Where it takes `now`, a stamp that lies in the future then counts as unknown and long ago.
     """
 
-    _db: Database
-    transaction: Callable[[], AbstractContextManager[None]]
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
-    def add_events(self, events: Sequence[NewEvent]) -> list[str]:
+    def add(self, events: Sequence[NewEvent]) -> list[str]:
         """Keep these events, all or none, with one write to the disk; their statuses."""
         if not events:
             return []
-        with self.transaction():
+        with self._db.transaction():
             usual = self._usual_status()
             statuses = [IGNORED if event.task_id is None else usual for event in events]
             rows = [_new_row(event, status) for event, status in zip(events, statuses, strict=True)]
-            self._db.conn.executemany(_INSERT, rows)
+            self._db.execute_many(_INSERT, rows)
         return statuses
 
     def _usual_status(self) -> str:
         """Asked inside the transaction that keeps the event, so that none slips past a change of the mode."""
-        row = self._db.execute("SELECT value FROM settings WHERE key = 'producer_mode'").fetchone()
-        return WAITING if row is not None and row[0] == "webhook" else BY_MODE
+        rows = self._db.query("SELECT value FROM settings WHERE key = 'producer_mode'")
+        return WAITING if rows and rows[0]["value"] == "webhook" else BY_MODE
 
-    def queue_stored_events(self, now: datetime) -> int:
+    def queue_stored(self, now: datetime) -> int:
         """Events kept in polling mode wait now, as far as no snapshot of the running week has begun since.
 
         One that is dated in the future waits, too. How many. Call it inside the transaction that changes the mode.
@@ -98,7 +95,7 @@ class Inbox:
         )
         return cursor.rowcount
 
-    def due_events(self, now: datetime, limit: int) -> Due:
+    def due(self, now: datetime, limit: int) -> Due:
         """The tasks that waiting events ask to be read, the longest waiting first."""
         sql = f"SELECT task_id FROM events WHERE {_DUE} GROUP BY task_id ORDER BY min(id) LIMIT :limit"  # noqa: S608
         latest = clock.latest_known(now + LONGEST_DELAY)
@@ -106,7 +103,7 @@ class Inbox:
         ids = [row["task_id"] for row in self._db.query(sql, values)]
         if not ids:
             return Due({}, 0)
-        sql = f"SELECT id, task_id, event, attempts FROM events WHERE {_UNDER_WAY} AND task_id IN ({_marks(ids)})"  # noqa: S608
+        sql = f"SELECT id, task_id, event, attempts FROM events WHERE {_UNDER_WAY} AND task_id IN ({marks(ids)})"  # noqa: S608
         tasks: dict[int, list[tuple[str, int]]] = {task_id: [] for task_id in ids}
         last_id = 0
         for row in self._db.query(sql, ids):
@@ -118,15 +115,15 @@ class Inbox:
         """Waiting events of these tasks are done if their like was processed `settled` after it came, or later."""
         sql = (
             f"UPDATE events SET status = 'done', processed_at = ? WHERE {_UNDER_WAY} AND attempts = 0"  # noqa: S608
-            f" AND task_id IN ({_marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
+            f" AND task_id IN ({marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
             " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done' AND twin.processed_at <= ?"
             " AND julianday(twin.processed_at) >= julianday(twin.received_at) + ?)"
         )
         latest = to_text(clock.latest_known(now))
-        with self.transaction():
+        with self._db.transaction():
             return self._db.execute(sql, [to_text(now), *task_ids, latest, settled / timedelta(days=1)]).rowcount
 
-    def finish_events(
+    def finish(
         self, task_ids: Sequence[int], last_id: int, status: str, now: datetime, reading: int, note: str | None = None
     ) -> int:
         """The events of these tasks up to `last_id` are done, or of no use; how many. Inside a transaction.
@@ -135,11 +132,11 @@ class Inbox:
         """
         sql = (
             f"UPDATE events SET status = ?, processed_at = ?, read_no = ?, next_try_at = NULL, error = ?"  # noqa: S608
-            f" WHERE {_UNDER_WAY} AND id <= ? AND task_id IN ({_marks(task_ids)})"
+            f" WHERE {_UNDER_WAY} AND id <= ? AND task_id IN ({marks(task_ids)})"
         )
         return self._db.execute(sql, [status, to_text(now), reading, note, last_id, *task_ids]).rowcount
 
-    def fail_events(self, task_id: int, last_id: int, error: str, next_try_at: datetime | None) -> int:
+    def fail(self, task_id: int, last_id: int, error: str, next_try_at: datetime | None) -> int:
         """The events of this task up to `last_id` failed once more; how many. Inside a transaction."""
         sql = (
             "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ?, next_try_at = ?"  # noqa: S608
@@ -153,12 +150,12 @@ class Inbox:
         wanted = set(task_ids)
         return {row["task_id"] for row in self._db.query(sql, [reading]) if row["task_id"] in wanted}
 
-    def settle_event(self, event_id: int, status: str, now: datetime, reading: int, note: str | None = None) -> None:
-        """This event was replayed: it is done, or of no use. Inside a transaction; the rest as in `finish_events`."""
+    def finish_one(self, event_id: int, status: str, now: datetime, reading: int, note: str | None = None) -> None:
+        """This event was replayed: it is done, or of no use. Inside a transaction; the rest as in `finish`."""
         sql = "UPDATE events SET status = ?, processed_at = ?, read_no = ?, next_try_at = NULL, error = ? WHERE id = ?"
         self._db.execute(sql, [status, to_text(now), reading, note, event_id])
 
-    def fail_event(self, event_id: int, error: str, next_try_at: datetime | None) -> None:
+    def fail_one(self, event_id: int, error: str, next_try_at: datetime | None) -> None:
         """This event was replayed in vain. Inside a transaction."""
         sql = (
             "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ?, next_try_at = ?,"
@@ -166,7 +163,7 @@ class Inbox:
         )
         self._db.execute(sql, [error, to_text(next_try_at), event_id])
 
-    def events(
+    def find(
         self,
         *,
         status: str | None = None,
@@ -188,25 +185,31 @@ class Inbox:
             conditions.append("received_at <= ?")
             values.append(to_text(until))
         if ids:
-            conditions.append(f"id IN ({_marks(ids)})")
+            conditions.append(f"id IN ({marks(ids)})")
             values.extend(ids)
         where = " AND ".join(conditions) or "1"
         sql = f"SELECT * FROM events WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - the words above
         rows = list(self._db.query(sql, [*values, -1 if last is None else last]))
         return [_stored(row) for row in reversed(rows)]
 
+    def count_by_status(self) -> dict[str, int]:
+        """Return how many events are stored, by their status."""
+        return {
+            row["status"]: row["n"] for row in self._db.query("SELECT status, count(*) AS n FROM events GROUP BY 1")
+        }
+
     def oldest_unprocessed(self) -> datetime | None:
         """When the oldest event came that has still to be processed; what waits for `replay` is not among them."""
         oldest = f"SELECT min(id) FROM events INDEXED BY events_to_process WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
         sql = f"SELECT received_at FROM events WHERE id = ({oldest})"  # noqa: S608 - likewise
-        return next((_moment(row["received_at"]) for row in self._db.query(sql)), None)
+        return next((from_text(row["received_at"]) for row in self._db.query(sql)), None)
 
-    def forget_events(self, now: datetime) -> int:
+    def forget_old(self, now: datetime) -> int:
         """Drop what was processed a month ago, and what a snapshot has overtaken since; how many.
 
         `now` is the portal's: by a clock of ours that is a year ahead all would go. What is from the future stays.
         """
-        with self.transaction():
+        with self._db.transaction():
             cursor = self._db.execute(
                 "DELETE FROM events WHERE received_at < :before AND ((status IN ('done', 'ignored')"
                 " AND processed_at < :before) OR (status = 'ignored_by_mode' AND received_at < (SELECT max(started_at)"
@@ -221,24 +224,16 @@ def _new_row(event: NewEvent, status: str) -> tuple[Any, ...]:
     return (at, event.event, event.task_id, event.body, event.sha256, status, at if status == IGNORED else None)
 
 
-def _stored(row: Mapping[str, Any]) -> StoredEvent:
+def _stored(row: Row) -> StoredEvent:
     return StoredEvent(
         id=row["id"],
-        received_at=datetime.fromisoformat(row["received_at"]),
+        received_at=from_text(row["received_at"]),
         event=row["event"],
         task_id=row["task_id"],
         body=row["body"],
         status=row["status"],
         attempts=row["attempts"],
         error=row["error"],
-        next_try_at=_moment(row["next_try_at"]),
-        processed_at=_moment(row["processed_at"]),
+        next_try_at=from_text(row["next_try_at"]),
+        processed_at=from_text(row["processed_at"]),
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _marks(values: Collection[Any]) -> str:
-    return ", ".join("?" * len(values))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any
+import sqlite3
+from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database, Migrations
+if TYPE_CHECKING:  # it is slow to load, and seldom is anything to be migrated
+    from sqlite_utils import Database, Migrations
 
-migrations = Migrations("b24tools")
+SET = "b24tools"
 
 
-@migrations()
 def m001_orders(db: Database) -> None:
     """Running settings and the ledger of orders: what 1C sent, what became of it, and why."""
     for statement in (
@@ -78,7 +79,6 @@ def m001_orders(db: Database) -> None:
         db.execute(statement)
 
 
-@migrations()
 def m002_history(db: Database) -> None:
     """Closed tasks, the people who closed them, and the runs that collected them."""
     week_now = "date('now', 'localtime', '-3 days', 'weekday 4')"  # the Thursday of this ISO week names its year
@@ -160,7 +160,6 @@ def m002_history(db: Database) -> None:
         db.execute(statement)
 
 
-@migrations()
 def m003_events(db: Database) -> None:
     """What the portal's outgoing webhook sent: the inbox."""
     for statement in (
@@ -185,13 +184,11 @@ def m003_events(db: Database) -> None:
         db.execute(statement)
 
 
-@migrations()
 def m004_decisions(db: Database) -> None:
     """What else was known when a person was chosen: the work, what it had to wait for, how close it was."""
     db.execute("ALTER TABLE decisions ADD COLUMN details TEXT NOT NULL DEFAULT '{}'")
 
 
-@migrations()
 def m005_saves(db: Database) -> None:
     """What was read last, by the numbers of the requests that read it: clocks may be wrong, and have only seconds."""
     for statement in (
@@ -209,7 +206,6 @@ def m005_saves(db: Database) -> None:
         db.execute(statement)
 
 
-@migrations()
 def m006_keys(db: Database) -> None:
     """Keys of 50 characters and one spelling of each order; writes whose answer never came; the number of saves.
 
@@ -315,3 +311,38 @@ def _key_of(order_id: str, identity: str) -> str:
     if _GUID.fullmatch(order_id):
         return f"1c:{order_id}:{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
     return "1c:" + hashlib.sha256(f"{order_id}\0{identity}".encode()).hexdigest()[:40]
+
+
+MIGRATIONS = (m001_orders, m002_history, m003_events, m004_decisions, m005_saves, m006_keys)
+NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
+
+
+def read_applied(connection: sqlite3.Connection) -> set[str]:
+    """Return the names of the migrations that the database has been through; a newer b24tools knows more."""
+    tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'")
+    if tables.fetchone() is None:
+        return set()
+    return {row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", [SET])}
+
+
+def are_pending(connection: sqlite3.Connection) -> bool:
+    """Return whether the schema is older than this b24tools."""
+    return not read_applied(connection) >= NAMES
+
+
+def apply(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, each step in a transaction of its own."""
+    from sqlite_utils import Database
+
+    # without plugins: they are looked for in all that is installed, and would run everywhere
+    make_set().apply(Database(connection, execute_plugins=False))
+
+
+def make_set() -> Migrations:
+    """Return the migrations as sqlite-utils wants them."""
+    from sqlite_utils import Migrations
+
+    made = Migrations(SET)
+    for migration in MIGRATIONS:
+        made()(migration)
+    return made

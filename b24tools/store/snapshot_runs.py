@@ -1,17 +1,15 @@
-"""When what was collected: snapshot runs with their cursors, and when people and departments were last read."""
+"""Snapshot runs with their cursors, and the numbers of the requests that read tasks and people."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
-
-from sqlite_utils import Database
+from datetime import datetime
 
 from b24tools.core import clock
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database, Row
 
 KEPT = 10_000  # the last runs, also those that a later one has replaced; cron makes 288 a day
 Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same) → week label → tasks
@@ -42,26 +40,25 @@ class Run:
     first_no: int = 0
 
 
-class Runs:
-    """The part of the store that is about snapshot runs.
+class SnapshotRuns:
+    """The runs of `snapshot`.
 
     Where it takes `now`, a stamp that lies in the future then counts as unknown and long ago.
     """
 
-    _db: Database
-    transaction: Callable[[], AbstractContextManager[None]]
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
     def number_reading(self) -> int:
-        """The number of a request that is about to ask for tasks or people: what is asked later has a higher one.
+        """Return the number of a request that is about to ask for tasks or people.
 
-        In all processes, and with no clock in it.
+        What is asked later has a higher one, in all processes, and with no clock in it.
         """
-        with self.transaction():
+        with self._db.transaction():
             self._db.execute("UPDATE counters SET value = value + 1 WHERE name = 'readings'")
-            row = self._db.execute("SELECT value FROM counters WHERE name = 'readings'").fetchone()
-        return int(row[0])
+            return int(self._db.query("SELECT value FROM counters WHERE name = 'readings'")[0][0])
 
-    def begin_run(
+    def begin(
         self,
         start: datetime,
         end: datetime,
@@ -72,33 +69,23 @@ class Runs:
         first_no: int | None = None,
     ) -> Run:
         """Note that a snapshot of this window began. `first_no` None: it will read from now on."""
-        row = {
-            "from_at": to_text(start),
-            "to_at": to_text(end),
-            "started_at": to_text(now),
-            "cursor": 0,
-            "people_cursor": people_cursor,
-            "tasks": 0,
-            "people": 0,
-            "requests": 0,
-            "counts": "{}",
-            "admin": int(admin),
-            "complete": 0,
-            "first_no": self.number_reading() if first_no is None else first_no,
-        }
-        with self.transaction():
-            table = self._db.table("snapshot_runs").insert(row, pk="id")
-        return _read_run({**row, "id": table.last_pk, "finished_at": None})
+        number = self.number_reading() if first_no is None else first_no
+        with self._db.transaction():
+            cursor = self._db.execute(
+                "INSERT INTO snapshot_runs (from_at, to_at, started_at, cursor, people_cursor, tasks, people, requests,"
+                " counts, admin, complete, first_no) VALUES (?, ?, ?, 0, ?, 0, 0, 0, '{}', ?, 0, ?)",
+                [to_text(start), to_text(end), to_text(now), people_cursor, int(admin), number],
+            )
+        return self._find("id = ?", cursor.lastrowid)  # type: ignore[return-value] # it is there
 
-    def unfinished_run(self, start: datetime, end: datetime, not_before: datetime, now: datetime) -> Run | None:
-        """The latest run of exactly this window that was killed, if it began late enough to be taken up again."""
-        sql = (
-            "SELECT * FROM snapshot_runs WHERE from_at = ? AND to_at = ? AND started_at >= ? AND started_at <= ?"
-            " AND finished_at IS NULL ORDER BY id DESC LIMIT 1"
+    def unfinished(self, start: datetime, end: datetime, not_before: datetime, now: datetime) -> Run | None:
+        """Return the latest run of exactly this window that was killed, if it can be taken up again by its age."""
+        where = (
+            "from_at = ? AND to_at = ? AND started_at >= ? AND started_at <= ? AND finished_at IS NULL ORDER BY id DESC"
         )
-        return next(self._runs(sql, start, end, not_before, clock.latest_known(now)), None)
+        return self._find(where, *map(to_text, (start, end, not_before, clock.latest_known(now))))
 
-    def advance_run(self, run: Run) -> None:
+    def advance(self, run: Run) -> None:
         """Save how far the run has come. Call it inside the transaction that saves the rows it stands for."""
         self._db.execute(
             "UPDATE snapshot_runs SET cursor = ?, people_cursor = ?, tasks = ?, people = ?, requests = ?, counts = ?"
@@ -106,9 +93,9 @@ class Runs:
             [run.cursor, run.people_cursor, run.tasks, run.people, run.requests, json.dumps(run.counts), run.id],
         )
 
-    def finish_run(self, run: Run, now: datetime, *, complete: bool) -> None:
+    def finish(self, run: Run, now: datetime, *, complete: bool) -> None:
         """Close the run and forget old ones. Call it inside the transaction that marks what is gone."""
-        self.advance_run(run)
+        self.advance(run)
         sql = "UPDATE snapshot_runs SET finished_at = ?, complete = ? WHERE id = ?"
         self._db.execute(sql, [to_text(now), int(complete), run.id])
         self._db.execute(
@@ -118,43 +105,32 @@ class Runs:
             [run.id - KEPT],
         )
 
-    def has_complete_run(self) -> bool:
-        """Whether there was a complete run at all, whatever its stamps say."""
-        return self._db.execute("SELECT 1 FROM snapshot_runs WHERE complete = 1 LIMIT 1").fetchone() is not None
+    def has_complete(self) -> bool:
+        """Return whether there was a complete run at all, whatever its stamps say."""
+        return self._find("complete = 1") is not None
 
-    def last_complete_run(self, now: datetime) -> Run | None:
-        """The latest complete run of any window, by its start."""
-        sql = "SELECT * FROM snapshot_runs WHERE complete = 1 AND started_at <= ? ORDER BY started_at DESC LIMIT 1"
-        return next(self._runs(sql, clock.latest_known(now)), None)
+    def last_complete(self, now: datetime) -> Run | None:
+        """Return the latest complete run of any window, by its start."""
+        where = "complete = 1 AND started_at <= ? ORDER BY started_at DESC"
+        return self._find(where, to_text(clock.latest_known(now)))
 
-    def latest_covering_run(self, start: datetime, end: datetime, now: datetime) -> Run | None:
-        """The complete run begun last whose window holds all of [start, end)."""
-        sql = (
-            "SELECT * FROM snapshot_runs WHERE complete = 1 AND from_at <= ? AND to_at >= ? AND started_at <= ?"
-            " ORDER BY started_at DESC LIMIT 1"
-        )
-        return next(self._runs(sql, start, end, clock.latest_known(now)), None)
+    def latest_covering(self, start: datetime, end: datetime, now: datetime) -> Run | None:
+        """Return the complete run begun last whose window holds all of [start, end)."""
+        where = "complete = 1 AND from_at <= ? AND to_at >= ? AND started_at <= ? ORDER BY started_at DESC"
+        return self._find(where, *map(to_text, (start, end, clock.latest_known(now))))
 
-    def _runs(self, sql: str, *moments: datetime) -> Iterator[Run]:
-        return map(_read_run, list(self._db.query(sql, [to_text(moment) for moment in moments])))
-
-    def last_read(self, what: str, now: datetime) -> datetime | None:
-        """When all of `what` ("people", "departments") were last read from the portal."""
-        rows = list(self._db.query("SELECT read_at FROM last_read WHERE what = ?", [what]))
-        return clock.known_moment(rows[0]["read_at"], now) if rows else None
-
-    def save_last_read(self, what: str, at: datetime) -> None:
-        """Note that all of `what` was read then. Call it inside the transaction that saves the last of it."""
-        self._db.table("last_read").upsert({"what": what, "read_at": to_text(at)}, pk="what")
+    def _find(self, where: str, *values: object) -> Run | None:
+        rows = self._db.query(f"SELECT * FROM snapshot_runs WHERE {where} LIMIT 1", values)  # noqa: S608 - the words above
+        return _read_run(rows[0]) if rows else None
 
 
-def _read_run(row: Mapping[str, Any]) -> Run:
+def _read_run(row: Row) -> Run:
     return Run(
         id=row["id"],
-        start=datetime.fromisoformat(row["from_at"]),
-        end=datetime.fromisoformat(row["to_at"]),
-        started_at=datetime.fromisoformat(row["started_at"]),
-        finished_at=datetime.fromisoformat(row["finished_at"]) if row["finished_at"] else None,
+        start=from_text(row["from_at"]),
+        end=from_text(row["to_at"]),
+        started_at=from_text(row["started_at"]),
+        finished_at=from_text(row["finished_at"]),
         cursor=row["cursor"],
         tasks=row["tasks"],
         requests=row["requests"],
@@ -165,12 +141,3 @@ def _read_run(row: Mapping[str, Any]) -> Run:
         admin=bool(row["admin"]),
         first_no=row["first_no"],
     )
-
-
-def to_text(moment: datetime | None) -> str | None:
-    """A moment as it is kept: ISO 8601 UTC, whole seconds."""
-    if moment is None:
-        return None
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="seconds")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from b24tools.jobs.events import payload, process
-from b24tools.store import database
+from b24tools.store import open_store
 from tests.bench import measuring, serve
 from tests.bench.serving import TOKEN
 
@@ -23,16 +23,16 @@ TOGETHER = (1, 8, 40)
 
 def keep(sent: list[bytes], together: int) -> tuple[float, int]:
     """Events a second, and writes to the disk, when so many come at once."""
-    with tempfile.TemporaryDirectory() as folder, closing(database.open_store(Path(folder) / "b24tools.db")) as opened:
-        opened.save_setting("producer_mode", "webhook")
+    with tempfile.TemporaryDirectory() as folder, closing(open_store(Path(folder) / "b24tools.db")) as opened:
+        opened.settings.save("producer_mode", "webhook")
         commits = []
-        opened._db.conn.set_trace_callback(lambda sql: commits.append(1) if sql == "COMMIT" else None)
+        opened.database.connection.set_trace_callback(lambda sql: commits.append(1) if sql == "COMMIT" else None)
         started = time.perf_counter()
         for first in range(0, len(sent), together):
             bodies = [(body, "") for body in sent[first : first + together]]
             process.receive_all(opened, bodies, [TOKEN], datetime.now(UTC))
         spent = time.perf_counter() - started
-        assert len(sent) == len(opened.events(status="waiting"))
+        assert len(sent) == len(opened.events.find(status="waiting"))
         return len(sent) / spent, len(commits)
 
 

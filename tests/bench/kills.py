@@ -26,8 +26,8 @@ from typing import Any
 
 from b24tools.sandbox import server
 from tests.bench.company import TASKS, company
-from tests.collecting import label_of, utc
-from tests.plant import MOSCOW
+from tests.support.orders import MOSCOW
+from tests.support.snapshots import label_of, utc
 
 KILLS = 50
 PART = 6  # of an undisturbed run's time: the longest that a run is left alive

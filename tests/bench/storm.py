@@ -29,8 +29,8 @@ from urllib.request import urlopen
 
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
-from b24tools.store import database
-from tests.serving import OUTGOING, event_body
+from b24tools.store import open_store
+from tests.support.server import OUTGOING, event_body
 
 EVENTS, TASKS, CLIENTS = 20_000, 4_000, 16
 NUMBER = re.compile(r"(?<=event_handler_id=)\d+")
@@ -148,8 +148,8 @@ def storm(mode: str, count: int, portal: Portal, tasks: list[int]) -> None:
     with tempfile.TemporaryDirectory() as name, server.serve(portal) as base:
         folder = Path(name)
         url = portal.webhook_url(base)
-        with closing(database.open_store(folder / "b24tools.db")) as opened:
-            opened.save_setting("producer_mode", mode)
+        with closing(open_store(folder / "b24tools.db")) as opened:
+            opened.settings.save("producer_mode", mode)
         with served(folder, url) as (pid, port):
             before = sender.send(port, count // 2, pid)
         first = len(sender.answered)
@@ -161,17 +161,17 @@ def storm(mode: str, count: int, portal: Portal, tasks: list[int]) -> None:
             assert (count, []) == (len(sender.answered), sender.refused)
             stored = check_kept(folder, sender)
             started = time.monotonic()
-            with closing(database.open_store(folder / "b24tools.db")) as opened:
+            with closing(open_store(folder / "b24tools.db")) as opened:
                 if mode == "polling":
-                    assert not opened.oldest_unprocessed()
-                    opened.save_setting("producer_mode", "webhook")
-                while opened.oldest_unprocessed() is not None:
+                    assert not opened.events.oldest_unprocessed()
+                    opened.settings.save("producer_mode", "webhook")
+                while opened.events.oldest_unprocessed() is not None:
                     assert time.monotonic() - started < PATIENCE_S
                     time.sleep(0.2)
-                statuses = {one.status for one in opened.events()}
+                statuses = {one.status for one in opened.events.find()}
                 closed = [
                     task
-                    for ids in opened.closed_ids(datetime.min.replace(tzinfo=UTC), datetime.now(UTC)).values()
+                    for ids in opened.tasks.closed_ids(datetime.min.replace(tzinfo=UTC), datetime.now(UTC)).values()
                     for task in ids
                 ]
             health = urlopen(f"http://127.0.0.1:{port}/healthz").read().decode()
@@ -187,8 +187,8 @@ def endure(count: int, portal: Portal, tasks: list[int]) -> None:
     """Resident memory while ten times so many events come, and many questions."""
     with tempfile.TemporaryDirectory() as name, server.serve(portal) as base:
         folder = Path(name)
-        with closing(database.open_store(folder / "b24tools.db")) as opened:
-            opened.save_setting("producer_mode", "webhook")
+        with closing(open_store(folder / "b24tools.db")) as opened:
+            opened.settings.save("producer_mode", "webhook")
         with served(folder, portal.webhook_url(base)) as (pid, port):
             for turn in range(10):
                 first = turn * count
@@ -208,8 +208,8 @@ def endure(count: int, portal: Portal, tasks: list[int]) -> None:
 
 def check_kept(folder: Path, sender: Sender) -> int:
     """Every event that was answered is in the database; how many are."""
-    with closing(database.open_store(folder / "b24tools.db")) as opened:
-        kept = [int(found[0]) for one in opened.events() if (found := NUMBER.search(one.body))]
+    with closing(open_store(folder / "b24tools.db")) as opened:
+        kept = [int(found[0]) for one in opened.events.find() if (found := NUMBER.search(one.body))]
     assert sender.answered <= set(kept), len(sender.answered - set(kept))
     # answered or not, what was under way when it was killed may have been kept, and was sent again
     assert len(kept) <= len(sender.answered) + CLIENTS, (len(kept), len(sender.answered))

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core import periods
 from b24tools.core.models import Department, Person, Status, TaskRecord
-from b24tools.store import database
-from b24tools.store.snapshot_runs import to_text
+from b24tools.core.timestamps import to_text
+from b24tools.store import open_store
 
 ZONE = ZoneInfo("Europe/Moscow")
 PEOPLE, DEPARTMENTS, WEEKS = 2_000, 100, 52
@@ -23,20 +23,20 @@ def make(path: Path, tasks: int, now: datetime) -> None:
     chance = random.Random(2026)
     week = periods.week_of(now, ZONE)
     first = periods.week_of(now - timedelta(weeks=WEEKS - 1), ZONE)
-    with closing(database.open_store(path)) as opened:
-        opened.save_departments((Department(n, f"Цех {n}", None, None) for n in range(1, DEPARTMENTS + 1)), now)
+    with closing(open_store(path)) as opened:
+        opened.people.save_departments((Department(n, f"Цех {n}", None, None) for n in range(1, DEPARTMENTS + 1)), now)
         people = (
             Person(n, "Имя", f"Фамильный{n:04}", "", True, (chance.randint(1, DEPARTMENTS),))
             for n in range(1, PEOPLE + 1)
         )
-        opened.save_people(people, now)
+        opened.people.save(people, now)
         with opened.transaction():
             for begin in range(1, tasks + 1, 1000):
                 numbers = range(begin, min(begin + 1000, tasks + 1))
-                opened.save_tasks([_task(number, chance, first.start, now) for number in numbers], now, ZONE)
-        run = opened.begin_run(first.start, week.end, now)
+                opened.tasks.save([_task(number, chance, first.start, now) for number in numbers], now, ZONE)
+        run = opened.snapshot_runs.begin(first.start, week.end, now)
         with opened.transaction():
-            opened.finish_run(run, now, complete=True)
+            opened.snapshot_runs.finish(run, now, complete=True)
 
 
 def _task(task_id: int, chance: random.Random, start: datetime, end: datetime) -> TaskRecord:

@@ -14,11 +14,11 @@ import pytest
 from b24tools import context
 from b24tools.core import i18n, periods
 from b24tools.sandbox import demo_company
-from b24tools.server.middleware import Access
-from b24tools.store import database
-from tests import closed
+from b24tools.server.auth import Access
+from b24tools.store import open_store
 from tests.browser.chromium import Browser, Page
-from tests.serving import BOARD, SERVE, Served, serving
+from tests.support import closed_tasks as closed
+from tests.support.server import BOARD, SERVE, Served, serving
 
 WEEK = "/board?period=2026-W47"
 LONG = "Константин Крестовоздвиженский-Благовещенский-Задунайский Ш."
@@ -32,9 +32,9 @@ ASK_NOW = "window.dispatchEvent(new Event('online'))"  # what a browser says whe
 
 def fill(folder: Path, *people: tuple[int, str, int, int]) -> None:
     """The small plant, and more people: id, name, department, how many tasks."""
-    with closing(database.open_store(folder / "b24tools.db")) as opened:
+    with closing(open_store(folder / "b24tools.db")) as opened:
         closed.plant(opened)
-        opened.save_people((closed.person(number, name, team) for number, name, team, _tasks in people), closed.NOW)
+        opened.people.save((closed.person(number, name, team) for number, name, team, _tasks in people), closed.NOW)
     for user_id, _name, _team, tasks in people:
         close(folder, user_id, tasks)
 
@@ -43,7 +43,7 @@ def close(folder: Path, user_id: int, count: int) -> None:
     """More tasks of somebody in that week."""
     moments = (closed.THIS.start + timedelta(hours=60, minutes=number) for number in range(count))
     tasks = [closed.task(user_id * 100_000 + number, user_id, moment) for number, moment in enumerate(moments)]
-    with closing(database.open_store(folder / "b24tools.db")) as opened:
+    with closing(open_store(folder / "b24tools.db")) as opened:
         closed.save(opened, tasks)
 
 
@@ -181,7 +181,7 @@ def test_whoever_wants_no_motion_sees_none(browser: Browser, tmp_path: Path) -> 
         assert 0 == page.evaluate("document.getAnimations().length")
 
 
-def test_a_server_that_is_away_is_told_and_awaited(browser: Browser, tmp_path: Path) -> None:
+def test_a_server_that_is_away_is_named_and_awaited(browser: Browser, tmp_path: Path) -> None:
     """What was known stays on the wall; the page finds back by itself."""
     fill(tmp_path)
     portal = demo_company.build(context.now)

@@ -3,8 +3,15 @@
 # mypy: implicit-reexport
 # ruff: noqa: F401
 
-from b24tools.bitrix24.queries.disk import add_folder, attached_file, children, common_storage, storages, upload_file
-from b24tools.bitrix24.queries.groups import Project, create_group, groups_named, may_create_tasks, projects
+from b24tools.bitrix24.queries.disk import add_folder, attached_file, children, common_storage, upload_file
+from b24tools.bitrix24.queries.groups import (
+    Project,
+    create_group,
+    groups_named,
+    may_create_tasks,
+    project_dates,
+    projects,
+)
 from b24tools.bitrix24.queries.tasks import (
     CLOSED_SELECT,
     FOREIGN_KEY,
@@ -20,8 +27,8 @@ from b24tools.bitrix24.queries.tasks import (
     delete_task,
     fetch_names_on_tasks,
     foreign_key,
-    history,
     listed_chat,
+    mandatory_fields,
     newest_tasks,
     open_work_count,
     open_work_of,
@@ -35,7 +42,6 @@ from b24tools.bitrix24.queries.tasks import (
     tasks_as_closed,
     tasks_by_id,
     tasks_by_key,
-    tasks_called,
     tasks_titled,
     update_task,
 )

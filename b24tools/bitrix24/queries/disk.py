@@ -67,8 +67,3 @@ def upload_file(folder_id: int, name: str, content: str) -> Query[int]:
         Command("disk.folder.uploadfile", params),
         lambda result: id_of(mapping_of(result, "disk.folder.uploadfile"), "ID", "disk.folder.uploadfile"),
     )
-
-
-def storages() -> Query[int]:
-    """How many common storages the owner sees."""
-    return Query(common_storage().command, lambda result: len(result) if isinstance(result, list) else 0)

@@ -6,14 +6,17 @@ A `Query` is a command together with the reader of its answer; readers raise Por
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from b24tools.bitrix24.batch import Command, Query
 from b24tools.bitrix24.parsing import (
     id_of,
     int_of,
+    mapping_of,
     rows_of,
 )
+from b24tools.bitrix24.portal_time import read_iso
 
 
 def groups_named(name: str) -> Query[list[tuple[int, str]]]:
@@ -60,3 +63,17 @@ def may_create_tasks(group_id: int) -> Query[bool]:
     """
     params = {"GROUP_ID": group_id, "FEATURE": "tasks", "OPERATION": "create_tasks"}
     return Query(Command("sonet_group.feature.access", params), lambda result: result is True)
+
+
+def project_dates(group_id: int) -> Query[tuple[datetime | None, datetime | None]]:
+    """The midnights of a project's first and last day, in the server's zone; None where it has none, as a workgroup."""
+    method = "socialnetwork.api.workgroup.list"
+
+    def read(result: Any) -> tuple[datetime | None, datetime | None]:
+        for row in rows_of(mapping_of(result, method).get("workgroups"), method):
+            if int_of(row.get("id")) == group_id and row.get("project") == "Y":
+                return read_iso(row.get("projectDateStart")), read_iso(row.get("projectDateFinish"))
+        return None, None
+
+    select = ["ID", "PROJECT", "PROJECT_DATE_START", "PROJECT_DATE_FINISH"]
+    return Query(Command(method, {"filter": {"ID": group_id}, "select": select, "params": {"IS_ADMIN": "Y"}}), read)

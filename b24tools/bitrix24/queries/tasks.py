@@ -282,10 +282,24 @@ def foreign_key() -> Query[list[Mapping[str, Any]]]:
     return tasks_by_key([FOREIGN_KEY])
 
 
-def newest_tasks() -> Query[list[Mapping[str, Any]]]:
-    """The newest tasks, with the key if the portal has such a field, and a date, which shows the zone in force."""
-    params = {"select": ["ID", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
-    return Query(Command("tasks.task.list", params), task_rows)
+def newest_tasks(field: str = "", value: str = "") -> Query[list[Mapping[str, Any]]]:
+    """The newest tasks (with this value in a field): the key if the portal has it, and a date, which shows its zone.
+
+    A portal may ignore the filter: what was made just now is among the newest all the same.
+    """
+    params = {"select": ["ID", "TITLE", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
+    return Query(Command("tasks.task.list", params | ({"filter": {field: value}} if field else {})), task_rows)
+
+
+def mandatory_fields() -> Query[list[str]]:
+    """The custom fields that a task must have. Parameters count by their order, and an empty one is lost in a batch."""
+
+    def read(result: Any) -> list[str]:
+        rows = rows_of(result, "task.item.userfield.getlist")
+        return [str(row.get("FIELD_NAME")) for row in rows if row.get("MANDATORY") == "Y"]
+
+    params = {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}}
+    return Query(Command("task.item.userfield.getlist", params), read)
 
 
 def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
@@ -298,24 +312,3 @@ def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
     """The task's chat as a list shows it, which makes none."""
     params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
     return Query(Command("tasks.task.list", params), lambda result: (task_rows(result) or [{}])[0])
-
-
-def history(task_id: int) -> Query[list[str]]:
-    """What happened to a task: the names of the fields, oldest first."""
-
-    def read(result: Any) -> list[str]:
-        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
-        return [str(row.get("field")) for row in rows]
-
-    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
-
-
-def tasks_called(key: str, title: str) -> dict[str, Command]:
-    """The newest tasks with this key, and those with this title: a portal may ignore the one filter."""
-    return {
-        name: Command(
-            "tasks.task.list",
-            {"filter": {name: value}, "select": ["ID", "TITLE", "XML_ID"], "order": {"ID": "desc"}, "start": -1},
-        )
-        for name, value in (("XML_ID", key), ("TITLE", title))
-    }

@@ -104,7 +104,7 @@ def fetch_people_of(client: Client, department_ids: Sequence[int]) -> list[Perso
     return [person for rows in pages for person in read_people(rows)]
 
 
-def people_by_id(user_ids: Sequence[int], *more: str) -> Query[list[Person]]:
+def people_by_id(user_ids: Sequence[int | str], *more: str) -> Query[list[Person]]:
     """These people, dismissed ones too. `more`: as in `people_of`."""
     return _people({"ID": list(user_ids)}, *more)
 

@@ -16,11 +16,12 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.parsing import int_of, unexpected_response
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, TaskRecord
 from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
-from b24tools.store.database import Store
+from b24tools.store import Store
 from b24tools.store.events import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
 
 TASK_LIST = "tasks.task.list"
@@ -79,21 +80,8 @@ def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str
         )
     task_id = payload.task_of(event)
     fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
-    (status,) = store.add_events([NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)])
+    (status,) = store.events.add([NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)])
     return Receipt({IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted"))
-
-
-def receive_all(
-    store: Store, bodies: Sequence[tuple[bytes, str]], tokens: Collection[str], now: datetime
-) -> list[Receipt | Refusal]:
-    """For the server's queue, until that is gone: the same for several bodies, each with its content type."""
-    answers: list[Receipt | Refusal] = []
-    for body, content_type in bodies:
-        try:
-            answers.append(receive(store, body, content_type, tokens, now))
-        except Refusal as refusal:
-            answers.append(refusal)
-    return answers
 
 
 def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: int = TASKS_AT_ONCE) -> Processed:
@@ -102,25 +90,25 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
     Those processed a month ago are forgotten by the way.
     Raises PortalBusy and what has to do with settings; the events go on waiting then.
     """
-    due = store.due_events(now, limit)
+    due = store.events.due(now, limit)
     if not due.tasks:
         return Processed()
-    dropped = store.drop_duplicates(due.tasks, now, SETTLED)
+    dropped = store.events.drop_duplicates(due.tasks, now, SETTLED)
     if dropped:
-        due = store.due_events(now, limit)
+        due = store.events.due(now, limit)
 
     def settle(outcomes: _Outcomes) -> Processed:
         done = Processed()
         for task_id, events in due.tasks.items():
             if reason := outcomes.failed.get(task_id):
                 next_try = _next_try(max(attempts for _name, attempts in events), now)
-                count = store.fail_events(task_id, due.last_id, reason, next_try)
+                count = store.events.fail(task_id, due.last_id, reason, next_try)
             else:
                 status, note = outcomes.status_of(task_id), outcomes.notes.get(task_id)
-                count = store.finish_events([task_id], due.last_id, status, now, outcomes.reading, note)
+                count = store.events.finish([task_id], due.last_id, status, now, outcomes.reading, note)
             done += outcomes.count(task_id, count)
         if outcomes.portal_now is not None:
-            store.forget_events(outcomes.portal_now)
+            store.events.forget_old(outcomes.portal_now)
         return done
 
     names = {task_id: {name for name, _attempts in events} for task_id, events in due.tasks.items()}
@@ -142,7 +130,7 @@ def replay(
             done += Processed(1, 0, 1)
         else:
             of_task.setdefault(task_id, []).append(event)
-    for task_ids in _portions(list(of_task)):
+    for task_ids in chunked(list(of_task), TASKS_AT_ONCE):
 
         def settle(outcomes: _Outcomes, task_ids: Sequence[int] = task_ids) -> Processed:
             for task_id in task_ids:
@@ -150,10 +138,10 @@ def replay(
                     if not isinstance(event, StoredEvent):
                         continue
                     if reason := outcomes.failed.get(task_id):
-                        store.fail_event(event.id, reason, _next_try(event.attempts, now))
+                        store.events.fail_one(event.id, reason, _next_try(event.attempts, now))
                     else:
                         status, note = outcomes.status_of(task_id), outcomes.notes.get(task_id)
-                        store.settle_event(event.id, status, now, outcomes.reading, note)
+                        store.events.finish_one(event.id, status, now, outcomes.reading, note)
             return sum((outcomes.count(task_id, len(of_task[task_id])) for task_id in task_ids), Processed())
 
         names = {
@@ -207,7 +195,7 @@ def _apply(
     """Read the tasks (`names` of the events that ask for each), save them, and `settle` in the same transaction."""
     if not names:
         return Processed()
-    outcomes = _Outcomes(store.number_reading())
+    outcomes = _Outcomes(store.snapshot_runs.number_reading())
     tasks: list[TaskRecord] = []
     deleted: list[int] = []
     people: list[Person] = []
@@ -226,11 +214,11 @@ def _apply(
         if task.status == Status.COMPLETED and task.closed_at is None:
             outcomes.notes[task.id] = _("task {id} has no readable closing date and does not count").format(id=task.id)
     with store.transaction():
-        store.remember_host(client.host)
-        store.save_people(people, now, outcomes.reading)
-        newer = store.followed_since(names, outcomes.reading)  # read by another process, later than here
-        store.save_tasks([task for task in tasks if task.id not in newer], now, zone, outcomes.reading)
-        store.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, outcomes.reading)
+        store.settings.remember_host(client.host)
+        store.people.save(people, now, outcomes.reading)
+        newer = store.events.followed_since(names, outcomes.reading)  # read by another process, later than here
+        store.tasks.save([task for task in tasks if task.id not in newer], now, zone, outcomes.reading)
+        store.tasks.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, outcomes.reading)
         return settle(outcomes)
 
 
@@ -240,7 +228,7 @@ def _read_tasks(
     """Read the tasks that are there, the ids of those that are not, and whether the owner sees everything."""
     batch = client.new_batch()
     profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
-    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in _portions(task_ids)]
+    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in chunked(task_ids, TASKS_AT_ONCE)]
     batch.send()
     outcomes.portal_now = read_iso(server_time.value)
     portal_clock = PortalClock(profile.value, zone, server_time.value)
@@ -275,7 +263,7 @@ def _read_tasks(
 def _read_unknown_people(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Person]:
     """Read those responsible for closed tasks whom the database does not know yet."""
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
-    unknown = sorted(names.keys() - store.known_people()) if names else []
+    unknown = sorted(names.keys() - store.people.known()) if names else []
     try:
         found = queries.fetch_people(client, unknown)
     except errors.PortalBusy:
@@ -283,7 +271,3 @@ def _read_unknown_people(store: Store, client: Client, tasks: Sequence[TaskRecor
     except errors.PortalError:  # without the right to see people the names in the tasks must do
         found = {}
     return [found.get(user_id) or queries.unknown_person(user_id, names[user_id]) for user_id in unknown]
-
-
-def _portions(task_ids: Sequence[int]) -> list[Sequence[int]]:
-    return [task_ids[start : start + TASKS_AT_ONCE] for start in range(0, len(task_ids), TASKS_AT_ONCE)]

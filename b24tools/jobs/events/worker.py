@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from b24tools.bitrix24.client import Client
 from b24tools.core import errors
 from b24tools.jobs.events import process
-from b24tools.store.database import Store
+from b24tools.store import Store
 
 GATHER_S = 2.0  # events of one action come together: several updates of a task are read once
 IDLE_S = 5.0  # what another process put into the table (a change of the mode) is found so soon
@@ -86,7 +86,7 @@ class Worker:
 
     def _apply(self, store: Store, client: Callable[[], Client], now: datetime) -> bool:
         """Apply what is due; whether that was as much as goes into a request, so that there may be more."""
-        count = len(store.due_events(now, process.TASKS_AT_ONCE).tasks)
+        count = len(store.events.due(now, process.TASKS_AT_ONCE).tasks)
         if not count:
             return False
         done = process.process(store, client(), self._zone, now)

@@ -1,0 +1,28 @@
+"""Moments as text: ISO 8601 of whole seconds. Saved ones are UTC, so that they sort as the moments do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import overload
+
+
+@overload
+def to_text(moment: datetime, zone: tzinfo = ...) -> str: ...
+@overload
+def to_text(moment: datetime | None, zone: tzinfo = ...) -> str | None: ...
+
+
+def to_text(moment: datetime | None, zone: tzinfo = UTC) -> str | None:
+    """Return a moment as ISO 8601 text in the zone, of whole seconds."""
+    return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+
+
+@overload
+def from_text(text: str) -> datetime: ...
+@overload
+def from_text(text: str | None) -> datetime | None: ...
+
+
+def from_text(text: str | None) -> datetime | None:
+    """Return the moment that an ISO 8601 text names."""
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,398 @@
+"""The ledger of orders: what 1C sent, what was made of it on the portal, and what never got an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from b24tools.core import clock
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database, Row
+from b24tools.store.decisions import Decisions
+
+KEY_WIDTH = 50  # of the column behind XML_ID
+
+_DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
+_SAVES = "ledger_saves"  # among the counters
+RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
+_BY_ID = "SELECT {} FROM orders WHERE id IN (?)"
+_MOMENTS = ("start", "end", "deadline", "assigned_at", "writing_since")
+_COLUMNS = {"start": "starts_at", "end": "ends_at"}  # of fields with another name
+_FIELDS = {column: name for name, column in _COLUMNS.items()}
+
+
+@dataclass(frozen=True)
+class LedgerTask:
+    """One line of an order as it was last sent. `state`: planned, writing (fate unknown) or done.
+
+    `old_key`: what its task carries instead of `key`: that of version 0.1, or of another id of its position.
+    `other_tasks`: tasks of the same line that were made under another spelling of the order's id.
+    """
+
+    key: str
+    order_id: str
+    line: int
+    position: str
+    title: str
+    state: str
+    task_id: int | None
+    responsible_id: int | None
+    department_id: int | None
+    start: datetime | None
+    end: datetime | None
+    deadline: datetime | None
+    estimate_s: int | None
+    sent_values: Mapping[str, Any]
+    assigned_at: datetime | None
+    writing_since: datetime | None
+    position_id: str | None = None
+    old_key: str | None = None
+    other_tasks: tuple[int, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that its task may carry."""
+        return (self.key, *self.old_keys)
+
+    @property
+    def old_keys(self) -> tuple[str, ...]:
+        """The key of version 0.1 as a column of 200 characters holds it, and as one of 50 does."""
+        return () if self.old_key is None else tuple(dict.fromkeys((self.old_key, self.old_key[:KEY_WIDTH])))
+
+    def is_carried_by(self, xml_id: str) -> bool:
+        """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
+        return xml_id in ("", *self.keys)
+
+
+@dataclass(frozen=True)
+class LostWrite:
+    """A task that the portal was asked to make and never said whether it did.
+
+    It can only have been made from `sent_at` to `until_at`, by the portal's clock, and then with these values.
+    """
+
+    key: str
+    sent_at: datetime
+    until_at: datetime
+    title: str
+    group_id: int
+    responsible_id: int
+    created_by: int
+    estimate_s: int
+
+
+@dataclass(frozen=True)
+class LatestKey:
+    """The line whose task is known and was made last: its key and the task's id."""
+
+    key: str
+    task_id: int
+
+
+@dataclass(frozen=True)
+class LedgerFile:
+    """A file of an order that is on the portal's disk: `name` is 1C's, `file_id` the disk object's id."""
+
+    order_id: str
+    name: str
+    sha256: str
+    stored_name: str
+    size: int
+    file_id: int
+
+
+class Orders:
+    """Orders, their lines and files, and the writes whose answer never came."""
+
+    def __init__(self, db: Database, decisions: Decisions, save_counter: Path | None) -> None:
+        self._db = db
+        self._decisions = decisions
+        self._save_counter = save_counter
+
+    def save(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
+        """Note that the order was sent; `outcome` None means it is under way. A success makes the ledger true again.
+
+        Beside the database, a file counts these saves, too: a database that knows of fewer was restored.
+        """
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET number = excluded.number, last_sent_at = excluded.last_sent_at,"
+                " outcome = excluded.outcome,"
+                " portal_wins = portal_wins AND coalesce(excluded.outcome, 'failed') IN ('failed', 'partial')",
+                [order_id, number, to_text(now), to_text(now), outcome],
+            )
+            count = self._count_saves() + 1
+            self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
+        self._write_save_counter(count)
+
+    def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
+        """Return how these orders ended when they were last sent; None where the run did not end."""
+        return {row["id"]: row["outcome"] for row in self._db.query_in(_BY_ID.format("id, outcome"), order_ids)}
+
+    def count(self) -> int:
+        """Return how many orders were ever sent."""
+        return int(self._db.query("SELECT count(*) FROM orders")[0][0])
+
+    def unsettled(self) -> list[tuple[str, str]]:
+        """Return id and number of the orders with a line whose write was never answered, or whose run did not end."""
+        sql = (
+            "SELECT id, number FROM orders WHERE outcome IS NULL OR id IN (SELECT order_id FROM order_tasks"
+            " WHERE state = 'writing' OR writing_since IS NOT NULL) ORDER BY last_sent_at, id"
+        )
+        return [(row["id"], row["number"]) for row in self._db.query(sql)]
+
+    # lines
+
+    def save_lines(self, tasks: Iterable[LedgerTask]) -> None:
+        """Save these lines as they stand now; decisions about them learn their tasks."""
+        rows = [_write_line(task) for task in tasks]
+        if not rows:
+            return
+        with self._db.transaction():
+            self._db.insert("order_tasks", rows, key=["key"])
+            for row in rows:
+                if row["task_id"] is not None:
+                    self._decisions.link(row["key"], row["task_id"], row["responsible_id"])
+
+    def lines(self, order_ids: Iterable[str]) -> dict[str, LedgerTask]:
+        """Return what is known of these orders' lines, by key."""
+        sql = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line"
+        return {row["key"]: _read_line(row) for row in self._db.query_in(sql, order_ids)}
+
+    def known_keys(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the keys that are in the ledger."""
+        return {row["key"] for row in self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", keys)}
+
+    def owners(self, task_ids: Iterable[int]) -> dict[int, str]:
+        """Return the orders of those of the tasks that are ours."""
+        sql = "SELECT task_id, order_id FROM order_tasks WHERE task_id IN (?)"
+        return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
+
+    def our_tasks(self, task_ids: Iterable[int]) -> set[int]:
+        """Return those of the tasks that are ours."""
+        return set(self.owners(task_ids))
+
+    def last_known_task(self) -> int:
+        """Return the highest id of a task that the ledger knows; 0 where it knows none."""
+        return self._db.query("SELECT max(task_id) FROM order_tasks")[0][0] or 0
+
+    def latest_key(self) -> LatestKey | None:
+        """Return the key to ask the portal for, if there is any."""
+        sql = (
+            "SELECT key, task_id FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
+            " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
+        )
+        return next((LatestKey(row["key"], row["task_id"]) for row in self._db.query(sql)), None)
+
+    def positions_since(self, moment: datetime) -> list[str]:
+        """Return the positions of the orders sent since then, by name."""
+        sql = (
+            "SELECT DISTINCT position FROM order_tasks WHERE order_id IN"
+            " (SELECT id FROM orders WHERE last_sent_at >= ?) ORDER BY position"
+        )
+        return [row["position"] for row in self._db.query(sql, [to_text(moment)])]
+
+    def last_assigned(self, now: datetime) -> dict[int, datetime]:
+        """Return when each person was last given a task by us; what a run that was cut only planned does not count.
+
+        Nor does what is stamped in the future.
+        """
+        sql = (
+            "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
+            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL AND assigned_at <= ? GROUP BY 1"
+        )
+        found = self._db.query(sql, [to_text(clock.latest_known(now))])
+        return {row["responsible_id"]: from_text(row["at"]) for row in found}
+
+    # requests under way
+
+    def last_unanswered(self) -> datetime | None:
+        """Return when the last request left whose answer never came, whatever the order."""
+        last: str | None = self._db.query("SELECT max(writing_since) FROM order_tasks")[0][0]
+        return from_text(last)
+
+    def mark_sent(self, keys: Iterable[str], now: datetime) -> None:
+        """Note that a request on behalf of these lines is about to leave."""
+        self._change_lines("writing_since = ?", keys, to_text(now))
+
+    def mark_answered(self, keys: Iterable[str]) -> None:
+        """Note that it was answered: nothing is under way for these lines."""
+        self._change_lines("writing_since = ?", keys, None)
+
+    def mark_writing(self, keys: Iterable[str], now: datetime) -> None:
+        """Note that a request that makes these tasks is about to leave: until it is answered, its fate is unknown."""
+        self._change_lines("state = 'writing', writing_since = ?", keys, to_text(now))
+
+    def _change_lines(self, change: str, keys: Iterable[str], since: str | None) -> None:
+        with self._db.transaction():
+            self._db.execute_many(f"UPDATE order_tasks SET {change} WHERE key = ?", [(since, key) for key in keys])  # noqa: S608 - constants
+
+    def save_lost_writes(self, writes: Iterable[LostWrite]) -> None:
+        """Note requests that are about to make these tasks: what is neither answered nor found stays here for ever."""
+        with self._db.transaction():
+            self._db.insert(
+                "lost_writes",
+                [
+                    vars(write) | {"sent_at": to_text(write.sent_at), "until_at": to_text(write.until_at)}
+                    for write in writes
+                ],
+            )
+
+    def forget_lost_writes(self, keys: Iterable[str], sent_at: datetime) -> None:
+        """Drop the requests of these lines that were noted at this moment: they have been answered."""
+        with self._db.transaction():
+            sql = "DELETE FROM lost_writes WHERE key = ? AND sent_at = ?"
+            self._db.execute_many(sql, [(key, to_text(sent_at)) for key in keys])
+
+    def end_lost_writes(self, keys: Iterable[str], sent_at: datetime, until: datetime) -> None:
+        """Note by when the requests noted at this moment must have ended."""
+        with self._db.transaction():
+            sql = "UPDATE lost_writes SET until_at = ? WHERE key = ? AND sent_at = ?"
+            self._db.execute_many(sql, [(to_text(until), key, to_text(sent_at)) for key in keys])
+
+    def settle_lost_write(self, key: str, made_at: datetime | None) -> None:
+        """Note that the line's task is what one of its unanswered requests made: that one has made no other."""
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM lost_writes WHERE id = (SELECT id FROM lost_writes WHERE key = :key"
+                " ORDER BY :at NOT BETWEEN sent_at AND until_at, id LIMIT 1)",
+                {"key": key, "at": to_text(made_at) or ""},
+            )
+
+    def lost_writes(self, keys: Iterable[str]) -> dict[str, list[LostWrite]]:
+        """Return the tasks that may have been made without an answer, by key."""
+        found: dict[str, list[LostWrite]] = {}
+        for row in self._db.query_in("SELECT * FROM lost_writes WHERE key IN (?) ORDER BY id", keys):
+            values = {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118 - a Row yields values
+            values |= {name: from_text(row[name]) for name in ("sent_at", "until_at")}
+            found.setdefault(row["key"], []).append(LostWrite(**values))
+        return found
+
+    # files
+
+    def save_file(self, file: LedgerFile, now: datetime) -> None:
+        """Note that a file is on the portal's disk."""
+        row = vars(file) | {"saved_at": to_text(now)}
+        with self._db.transaction():
+            self._db.insert("files", [row], key=["order_id", "name", "sha256"])
+
+    def files(self, order_ids: Iterable[str]) -> list[LedgerFile]:
+        """Return the files of these orders known to be on the portal's disk."""
+        sql = "SELECT order_id, name, sha256, stored_name, size, file_id FROM files WHERE order_id IN (?)"
+        return [LedgerFile(*row) for row in self._db.query_in(sql, order_ids)]
+
+    def save_task_files(self, attached: Iterable[tuple[str, str, str]], state: str) -> None:
+        """Note which files hang on which tasks (`done`), or are about to (`writing`)."""
+        rows = [{"key": key, "name": name, "sha256": sha256, "state": state} for key, name, sha256 in attached]
+        if not rows:
+            return
+        with self._db.transaction():
+            self._db.insert("task_files", rows, key=["key", "name", "sha256"])
+
+    def task_files(self, keys: Iterable[str]) -> dict[tuple[str, str, str], str]:
+        """Return which files were attached to which tasks: (key, 1C's name, sha256) → `writing` or `done`."""
+        found = self._db.query_in("SELECT * FROM task_files WHERE key IN (?)", keys)
+        return {(row["key"], row["name"], row["sha256"]): row["state"] for row in found}
+
+    def forget_task_files(self, keys: Iterable[str]) -> None:
+        """Drop what hung on the tasks of these lines: they are gone, and their attachments with them."""
+        with self._db.transaction():
+            self._db.execute_many("DELETE FROM task_files WHERE key = ?", [(key,) for key in keys])
+
+    # what runs noticed about the database and the portal
+
+    def notice_restore(self, now: datetime, *, newer: Collection[int] = ()) -> bool:
+        """Return whether the database is older than what was done with it: a backup was restored, or it was lost.
+
+        The file beside it tells; then, until an order is sent again, the portal's values count more than the ledger's.
+        `newer`, tasks on the portal that carry keys of ours and that it does not know, may be another folder's, too.
+        """
+        saves, beside = self._count_saves(), self._read_save_counter()
+        is_restored = beside > saves
+        if not is_restored and max(newer, default=0) <= int(self._noticed(FOREIGN_TASK)[0] or 0):
+            return False
+        with self._db.transaction():
+            if is_restored:
+                self._db.execute("UPDATE orders SET portal_wins = 1")
+                self._save_noticed(RESTORED, str(beside - saves), now)
+            if newer:
+                self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
+        self._write_save_counter(saves)
+        return True
+
+    def to_compare(self, order_ids: Iterable[str]) -> set[str]:
+        """Return those of the orders of which the portal knows more than the ledger."""
+        is_restored = self._read_save_counter() > self._count_saves()  # still so in a dry run
+        found = self._db.query_in(_BY_ID.format("id, portal_wins"), order_ids)
+        return {row["id"] for row in found if row["portal_wins"] or is_restored}
+
+    def restored_at(self) -> datetime | None:
+        """Return when the database was seen to have been restored; None once older weeks were collected since."""
+        noticed_at = self._noticed(RESTORED)[1]
+        if noticed_at is None:
+            return None
+        earlier = noticed_at - timedelta(days=8)  # further back than a run by itself goes
+        sql = "SELECT 1 FROM snapshot_runs WHERE complete AND started_at >= ? AND from_at < ?"
+        return None if self._db.query(sql, [to_text(noticed_at), to_text(earlier)]) else noticed_at
+
+    def _save_noticed(self, what: str, value: str, now: datetime) -> None:
+        self._db.insert("noticed", [{"what": what, "value": value, "noticed_at": to_text(now)}], key=["what"])
+
+    def _noticed(self, what: str) -> tuple[str, datetime | None]:
+        for row in self._db.query("SELECT value, noticed_at FROM noticed WHERE what = ?", [what]):
+            return row["value"], from_text(row["noticed_at"])
+        return "", None
+
+    def _count_saves(self) -> int:
+        rows = self._db.query("SELECT value FROM counters WHERE name = ?", [_SAVES])
+        return int(rows[0]["value"]) if rows else 0
+
+    def _read_save_counter(self) -> int:
+        """Return the number of saves in the file beside the database; 0 without it."""
+        if self._save_counter is not None:
+            with suppress(OSError, ValueError):
+                return int(self._save_counter.read_text(encoding="ascii"))
+        return 0
+
+    def _write_save_counter(self, count: int) -> None:
+        """Write the number of saves to the file beside the database; without it a restored one is harder to notice."""
+        if self._save_counter is None or self._db.is_read_only:
+            return
+        with suppress(OSError):
+            new = self._save_counter.with_suffix(".new")
+            new.touch(mode=0o600)
+            new.write_text(str(count), encoding="ascii")
+            new.replace(self._save_counter)
+
+    def note_dropped(self, dropped: Iterable[str], sent: Iterable[str], now: datetime) -> None:
+        """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
+        with self._db.transaction():
+            self._db.execute_many("DELETE FROM last_read WHERE what = ?", [(_DROPPED + name,) for name in sent])
+            rows = [{"what": _DROPPED + name, "read_at": to_text(now)} for name in dropped]
+            self._db.insert("last_read", rows, key=["what"])
+
+    def dropped_fields(self) -> dict[str, datetime]:
+        """Return the fields of tasks that the portal drops, and when that was last seen."""
+        rows = self._db.query("SELECT what, read_at FROM last_read WHERE what LIKE ? ORDER BY what", [f"{_DROPPED}%"])
+        return {row["what"].removeprefix(_DROPPED): from_text(row["read_at"]) for row in rows}
+
+
+def _read_line(row: Row) -> LedgerTask:
+    values = {_FIELDS.get(name, name): row[name] for name in row.keys()}  # noqa: SIM118 - a Row yields values
+    values |= {name: from_text(values[name]) for name in _MOMENTS}
+    values["sent_values"] = json.loads(row["sent_values"])
+    values["other_tasks"] = tuple(json.loads(row["other_tasks"]))
+    return LedgerTask(**values)
+
+
+def _write_line(task: LedgerTask) -> dict[str, Any]:
+    values = vars(task) | {name: to_text(getattr(task, name)) for name in _MOMENTS}
+    values["sent_values"] = json.dumps(task.sent_values, ensure_ascii=False, sort_keys=True)
+    values["other_tasks"] = json.dumps(task.other_tasks)
+    return {_COLUMNS.get(name, name): value for name, value in values.items()}

@@ -1,0 +1,84 @@
+"""Running settings: those that are changed while the jobs run, and hold at once in every process."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from b24tools.core import clock, errors, hosts
+from b24tools.core.i18n import _
+from b24tools.store.database import Database
+from b24tools.store.events import Events
+
+
+@dataclass(frozen=True)
+class RunningSetting:
+    """A setting's default, the form of its values (a pattern), examples."""
+
+    default: str
+    form: str
+    examples: str
+
+
+_IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
+RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
+    "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
+    "hidden_users": RunningSetting("", _IDS, '"7,12"'),
+    "excluded_users": RunningSetting("", _IDS, '"7,12"'),
+    "snapshot_max_age_h": RunningSetting("26", r"[0-9]{1,6}(\.[0-9]{1,3})?", "26"),
+    "portal_host": RunningSetting("", r"([^\s/@?#]+(/[^\s/@?#]+)*)?", "example.bitrix24.ru"),
+}
+
+
+class Settings:
+    """The running settings."""
+
+    def __init__(self, db: Database, events: Events) -> None:
+        self._db = db
+        self._events = events
+
+    def get(self, key: str) -> str:
+        """Return a setting's value, or its default. Raises ConfigError for an unknown one."""
+        _check_known(key)
+        rows = self._db.query("SELECT value FROM settings WHERE key = ?", [key])
+        return str(rows[0]["value"]) if rows else RUNNING_SETTINGS[key].default
+
+    def save(self, key: str, value: str, now: datetime | None = None) -> None:
+        """Set a setting; every process sees it at its next step. Raises ConfigError."""
+        _check_known(key)
+        given = value.strip()
+        wanted = hosts.read(given) if key == "portal_host" else given
+        if not re.fullmatch(RUNNING_SETTINGS[key].form, wanted) or (given and not wanted):
+            raise errors.ConfigError(
+                _('{key}: "{value}" does not fit').format(key=key, value=value),
+                _("Examples: {examples}").format(examples=RUNNING_SETTINGS[key].examples),
+            )
+        with self._db.transaction():
+            if key == "producer_mode" and wanted == "webhook" != self.get(key):
+                self._events.queue_stored(now or clock.read_clock())
+            self._db.insert("settings", [{"key": key, "value": wanted}], key=["key"])
+
+    def remember_host(self, host: str) -> None:
+        """Learn the portal that this database is about from the first one that answered."""
+        if not self.get("portal_host"):
+            self.save("portal_host", host)
+
+    def excluded_users(self) -> frozenset[int]:
+        """Return the people who are never given work."""
+        return self._ids("excluded_users")
+
+    def hidden_users(self) -> frozenset[int]:
+        """Return the people who are on no leaderboard."""
+        return self._ids("hidden_users")
+
+    def _ids(self, key: str) -> frozenset[int]:
+        return frozenset(int(word) for word in self.get(key).split(",") if word.strip().isdigit())
+
+
+def _check_known(key: str) -> None:
+    if key not in RUNNING_SETTINGS:
+        raise errors.ConfigError(
+            _('there is no running setting "{key}"').format(key=key),
+            _("There are: {known}").format(known=", ".join(RUNNING_SETTINGS)),
+        )
