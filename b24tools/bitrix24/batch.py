@@ -68,10 +68,6 @@ class Query(Generic[T]):
     command: Command
     read: Callable[[Any], T]
 
-    def of(self, item: Answer) -> T:
-        """The item's result, read; raises the item's own error."""
-        return self.read(item.value)
-
 
 class Pending(Generic[T]):
     """One command of a batch and, once that is sent, its answer.
@@ -126,11 +122,8 @@ class Batch:
         taken = len(self._requests[-1]) if self._requests else 0
         return MOST_COMMANDS - taken % MOST_COMMANDS
 
-    def add(self, query: Query[T], key: str = "") -> Pending[T]:
-        """Put a command into the batch; its answer comes with `send`.
-
-        Raises ValueError for what must not be sent. `key`: under which name, else one is given.
-        """
+    def add(self, query: Query[T]) -> Pending[T]:
+        """Put a command into the batch; its answer comes with `send`. Raises ValueError for what must not be sent."""
         command = query.command
         check_method(command.method)
         refers = _references(command)
@@ -138,7 +131,7 @@ class Batch:
             packed = _pack(command)
         except ValueError:
             packed = None
-        pending = Pending(key or f"c{len(self)}", query, packed)
+        pending = Pending(f"c{len(self)}", query, packed)
         if packed is None and not refers:
             self._alone.append(pending)
             return pending
@@ -260,15 +253,6 @@ def _settle_one(
     )
 
 
-def is_batchable(params: Mapping[str, Any]) -> bool:
-    """Tell whether these parameters reach the portal unchanged in a batch."""
-    try:
-        _pack(Command("profile", params))
-    except ValueError:
-        return False
-    return True
-
-
 def refers_beyond(command: Command, keys: Mapping[str, Any]) -> bool:
     """Whether a command refers to one that is not among the keys."""
     return not _references(command) <= keys.keys()
@@ -293,8 +277,6 @@ def read_times(sent: Mapping[str, Command], result: Mapping[str, Any]) -> dict[s
     return {command.method: times[key] for key, command in sent.items() if key in times}
 
 
-def _by_key(found: Any) -> dict[str, Any]:
-    """Read one of the answer's maps: PHP writes an empty one as `[]`, one with keys 0, 1, 2 as a list."""
-    if isinstance(found, list):
-        found = dict(enumerate(found))
-    return {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {}
+def _by_key(found: Any) -> Mapping[str, Any]:
+    """Read one of the answer's maps: PHP writes an empty one as `[]`."""
+    return found if isinstance(found, Mapping) else {}

@@ -18,7 +18,7 @@ from typing import Any
 import diskcache
 
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.batch import Batch, Command, Pending, Reference
+from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.client import Client
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _, os_reason
@@ -317,12 +317,3 @@ def _no_department(name: str, departments: Sequence[Department]) -> errors.Confi
         if nearest
         else _("Set B24_DEPARTMENT to the production department, by name or id."),
     )
-
-
-def folder_commands(folder: str) -> dict[str, Command]:
-    """For doctor, until it is converted: commands that find the common storage and the folder for attachments."""
-    root = Reference("$result[storage][0][ROOT_OBJECT_ID]")
-    commands = {"storage": queries.common_storage().command}
-    if not folder.isdecimal():
-        commands["folder"] = queries.children(root, folder).command
-    return commands

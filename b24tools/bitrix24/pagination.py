@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Pending, Query, Reference
+from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Command, Pending, Query
 from b24tools.bitrix24.parsing import to_int
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -279,27 +279,3 @@ def _rising_rows(method: ListMethod, result: Any, last: int) -> list[dict[str, A
             return None
         last = number
     return result if last > before or not result else None
-
-
-# What follows is for callers that have not been converted to `add_pages` yet.
-
-
-def commands(
-    method: ListMethod, params: Mapping[str, Any], *, length: int, after: int = 0, prefix: str = "page"
-) -> dict[str, Command]:
-    """The commands of `length` pages, with the keys `page0`, `page1`, …"""
-    found = {}
-    for number in range(length):
-        path = "".join(f"[{part}]" for part in (f"{prefix}{number - 1}", *method.rows, PAGE - 1, method.key))
-        last = Reference(f"$result{path}") if number else _start_of(method, params, after)
-        found[f"{prefix}{number}"] = _page(method, params, last, None, -1).command
-    return found
-
-
-def read(method: ListMethod, items: Mapping[str, Answer], *, after: int = 0, prefix: str = "page") -> PageRows:
-    """The rows of the pages up to the first short, empty or failed one."""
-    pages: list[Pending[Any]] = []
-    while (item := items.get(f"{prefix}{len(pages)}")) is not None:
-        pages.append(Pending("", Query(Command(method.method), lambda result: result), None))
-        pages[-1].item = item
-    return Pages(method, after, None, pages, False).read()
