@@ -47,7 +47,7 @@ from b24tools.bitrix24.queries.tasks import (
 )
 from b24tools.bitrix24.queries.users import (
     PEOPLE_SELECT,
-    Departments,
+    add_departments,
     departments,
     everybody,
     fetch_people,
@@ -56,6 +56,7 @@ from b24tools.bitrix24.queries.users import (
     people_by_id,
     people_by_surname,
     people_of,
+    read_all_departments,
     read_departments,
     read_people,
     unknown_person,
