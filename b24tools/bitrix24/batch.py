@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from b24tools.bitrix24 import error_codes, php_query
 from b24tools.bitrix24.error_codes import Retry
-from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.parsing import UnexpectedResponse, to_int
 from b24tools.bitrix24.retry import FailedAttempt
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -63,10 +63,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
-    """A command and the reader of its result; the reader raises PortalError on a shape it does not know."""
+    """A command and the reader of its result."""
 
     command: Command
-    read: Callable[[Any], T]
+    reader: Callable[[Any], T]
+
+    def read(self, result: Any) -> T:
+        """Read a result; raises PortalError, which names the method, on a shape that the reader does not know."""
+        try:
+            return self.reader(result)
+        except UnexpectedResponse as error:
+            raise UnexpectedResponse(error.value, self.command.method) from None
 
 
 class Pending(Generic[T]):

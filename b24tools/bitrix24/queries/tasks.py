@@ -27,42 +27,18 @@ if TYPE_CHECKING:
     from b24tools.bitrix24.client import Client
 
 PLAN_SELECT = (
-    "ID",
-    "RESPONSIBLE_ID",
-    "STATUS",
-    "XML_ID",
-    "TIME_ESTIMATE",
-    "TIME_SPENT_IN_LOGS",
-    "START_DATE_PLAN",
-    "END_DATE_PLAN",
+    *("ID", "RESPONSIBLE_ID", "STATUS", "XML_ID", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
+    *("START_DATE_PLAN", "END_DATE_PLAN"),
     "CREATED_DATE",  # a date that every task has: it shows the zone in force
 )
 FULL_SELECT = (
     *PLAN_SELECT,
-    "TITLE",
-    "DESCRIPTION",
-    "GROUP_ID",
-    "CREATED_BY",
-    "CHANGED_DATE",
-    "ACTIVITY_DATE",
-    "DATE_START",
-    "DEADLINE",
-    "AUDITORS",
-    "COMMENTS_COUNT",
+    *("TITLE", "DESCRIPTION", "GROUP_ID", "CREATED_BY", "CHANGED_DATE", "ACTIVITY_DATE", "DATE_START", "DEADLINE"),
+    *("AUDITORS", "COMMENTS_COUNT"),
 )
 CLOSED_SELECT = (
-    "ID",
-    "TITLE",
-    "RESPONSIBLE_ID",
-    "CREATED_BY",
-    "GROUP_ID",
-    "STATUS",
-    "CREATED_DATE",
-    "CHANGED_DATE",
-    "CLOSED_DATE",
-    "DEADLINE",
-    "TIME_ESTIMATE",
-    "TIME_SPENT_IN_LOGS",
+    *("ID", "TITLE", "RESPONSIBLE_ID", "CREATED_BY", "GROUP_ID", "STATUS"),
+    *("CREATED_DATE", "CHANGED_DATE", "CLOSED_DATE", "DEADLINE", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
 )
 
 
@@ -141,10 +117,10 @@ def _task_list(conditions: Mapping[str, Any], select: Sequence[str] = FULL_SELEC
 
 def task_rows(result: Any) -> list[Mapping[str, Any]]:
     """The rows of a `tasks.task.list` answer."""
-    return rows_of(mapping_of(result, "tasks.task.list").get("tasks"), "tasks.task.list")
+    return rows_of(mapping_of(result).get("tasks"))
 
 
-def task_row(result: Any, method: str) -> Mapping[str, Any]:
+def task_row(result: Any, method: str = "") -> Mapping[str, Any]:
     """The task of an add, update, complete … answer. A missing task is answered with `[]`."""
     return mapping_of(mapping_of(result, method).get("task"), method)
 
@@ -249,19 +225,17 @@ def attach_file(task_id: int, file_id: int) -> Command:
 
 def attachments(task_id: int) -> Query[list[int]]:
     """The attachment ids of a task, which are not disk ids. An empty list comes as false, null or []."""
-
-    def read(result: Any) -> list[int]:
-        ids = task_row(result, "tasks.task.get").get("ufTaskWebdavFiles")
-        return [int_of(one) for one in php_values(ids)]
-
-    return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
+    return Query(
+        Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}),
+        lambda result: [int_of(file_id) for file_id in php_values(task_row(result).get("ufTaskWebdavFiles"))],
+    )
 
 
 def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None, int]]]:
     """What was done to a task, as (field, moment, by whom); its creation is the field NEW."""
 
     def read(result: Any) -> list[tuple[str, datetime | None, int]]:
-        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
+        rows = rows_of(mapping_of(result).get("list"))
         return [
             (
                 str(row.get("field") or ""),
@@ -293,19 +267,16 @@ def newest_tasks(field: str = "", value: str = "") -> Query[list[Mapping[str, An
 
 def mandatory_fields() -> Query[list[str]]:
     """The custom fields that a task must have. Parameters count by their order, and an empty one is lost in a batch."""
-
-    def read(result: Any) -> list[str]:
-        rows = rows_of(result, "task.item.userfield.getlist")
-        return [str(row.get("FIELD_NAME")) for row in rows if row.get("MANDATORY") == "Y"]
-
-    params = {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}}
-    return Query(Command("task.item.userfield.getlist", params), read)
+    return Query(
+        Command("task.item.userfield.getlist", {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}}),
+        lambda result: [str(row.get("FIELD_NAME")) for row in rows_of(result) if row.get("MANDATORY") == "Y"],
+    )
 
 
 def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
     """A task with these columns only."""
     params = {"taskId": task_id, "select": list(select)}
-    return Query(Command("tasks.task.get", params), lambda result: task_row(result, "tasks.task.get"))
+    return Query(Command("tasks.task.get", params), task_row)
 
 
 def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:

@@ -49,12 +49,12 @@ def read_departments(result: Any) -> list[Department]:
     """Read rows of `department.get`; the root has no PARENT, a headless one no UF_HEAD."""
     return [
         Department(
-            id=id_of(row, "ID", "department.get"),
+            id=id_of(row, "ID"),
             name=str(row.get("NAME") or ""),
             parent_id=int_of(row.get("PARENT")) or None,
             head_id=int_of(row.get("UF_HEAD")) or None,
         )
-        for row in rows_of(result, "department.get")
+        for row in rows_of(result)
     ]
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.parsing import int_of, unexpected_response
+from b24tools.bitrix24.parsing import UnexpectedResponse, int_of
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
 from b24tools.core.chunks import chunked
@@ -256,7 +256,7 @@ def _read_tasks(
         if nameless is None:
             missing += sorted(left)
         else:  # whose is it? So none is known to be missing
-            outcomes.failed |= dict.fromkeys(left, unexpected_response(TASK_LIST, nameless).message)
+            outcomes.failed |= dict.fromkeys(left, UnexpectedResponse(nameless, TASK_LIST).message)
     return tasks, missing, profile.value.admin
 
 
