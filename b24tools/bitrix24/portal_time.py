@@ -32,7 +32,7 @@ class PortalClock:
     default zone, which no method tells. First comes the owner's, then the configured one; else the bare offset.
     Until a date has been seen: the owner's zone, else the server's (the configured one where its offset agrees).
 
-    `server_now`: what the server's clock showed, if it told.
+    `server_now`: what the server's clock showed; None where that is not known.
     `source`: "profile", "settings", "offset" (of a date), or "server" (its offset).
     `warning`: what is doubtful about it, or "".
     """

@@ -319,7 +319,7 @@ def test_a_portal_that_ignores_the_filter_deletes_nothing(here: Listener) -> Non
     here.receive(body("ONTASKUPDATE", task_id))
     done = process_odd(here, lambda row: row.update(id="4711"))
 
-    assert (1, 1, ("tasks.task.list: the portal sent tasks that nobody asked for",)) == (
+    assert (1, 1, ("tasks.task.list: the portal sent tasks that were not asked for",)) == (
         done.processed,
         done.failed,
         done.reasons,

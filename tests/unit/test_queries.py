@@ -234,7 +234,7 @@ def test_a_missing_task_in_an_answer_is_an_error(result: Any) -> None:
 def test_a_list_without_rows_is_an_error(result: Any) -> None:
     """An answer of another shape must not be taken for an empty list: tasks would be made twice."""
     with pytest.raises(errors.PortalError, match=r"tasks\.task\.list"):
-        queries.task_rows(result)
+        queries.tasks_by_id([1]).read(result)
 
 
 def test_empty_conditions_are_refused() -> None:

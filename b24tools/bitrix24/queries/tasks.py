@@ -64,7 +64,7 @@ def open_work_count() -> Query[int]:
     """How many tasks are open on the whole portal (as far as the owner sees): `total` of the item."""
     statuses = [int(status) for status in OPEN_WORK]
     params = {"filter": {"REAL_STATUS": statuses}, "select": ["ID"], "order": {"ID": "asc"}, "start": 0}
-    return Query(Command("tasks.task.list", params), lambda result: len(task_rows(result)))
+    return Query(Command("tasks.task.list", params), lambda result: len(_task_rows(result)))
 
 
 def tasks_by_key(keys: Sequence[str]) -> Query[list[Mapping[str, Any]]]:
@@ -82,7 +82,7 @@ def tasks_by_id(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
 
 
 def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
-    """The tasks with these ids, at most 50, with what is kept of closed ones; missing ones are deleted or not visible.
+    """The tasks with these ids, at most 50, with the columns of closed ones; missing ones are deleted or not visible.
 
     One list takes less of the portal's time than fifty `tasks.task.get`, which answer missing ones with `[]`.
     """
@@ -112,10 +112,10 @@ def _task_list(conditions: Mapping[str, Any], select: Sequence[str] = FULL_SELEC
     if any(value in ([], "") for value in conditions.values()):
         raise ValueError("an empty condition would be dropped and match every task")
     params = {"filter": dict(conditions), "select": list(select), "order": {"ID": "asc"}, "start": -1}
-    return Query(Command("tasks.task.list", params), task_rows)
+    return Query(Command("tasks.task.list", params), _task_rows)
 
 
-def task_rows(result: Any) -> list[Mapping[str, Any]]:
+def _task_rows(result: Any) -> list[Mapping[str, Any]]:
     """The rows of a `tasks.task.list` answer."""
     return rows_of(mapping_of(result).get("tasks"))
 
@@ -204,7 +204,7 @@ def approve_task(task_id: int) -> Command:
 
 
 def defer_task(task_id: int) -> Command:
-    """Put a task off: its status becomes 6, and it takes nobody's time."""
+    """Put a task off: its status becomes 6, and it does not count as work."""
     return Command("tasks.task.defer", {"taskId": task_id})
 
 
@@ -252,7 +252,7 @@ FOREIGN_KEY = "1c:doctor:no-such-key"
 
 
 def foreign_key() -> Query[list[Mapping[str, Any]]]:
-    """The tasks with a key that nobody has: rows mean that the filter is ignored."""
+    """The tasks with a key that no task has: rows mean that the filter is ignored."""
     return tasks_by_key([FOREIGN_KEY])
 
 
@@ -262,7 +262,7 @@ def newest_tasks(field: str = "", value: str = "") -> Query[list[Mapping[str, An
     A portal may ignore the filter: what was made just now is among the newest all the same.
     """
     params = {"select": ["ID", "TITLE", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
-    return Query(Command("tasks.task.list", params | ({"filter": {field: value}} if field else {})), task_rows)
+    return Query(Command("tasks.task.list", params | ({"filter": {field: value}} if field else {})), _task_rows)
 
 
 def mandatory_fields() -> Query[list[str]]:
@@ -282,4 +282,4 @@ def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
 def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
     """The task's chat as a list shows it, which makes none."""
     params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
-    return Query(Command("tasks.task.list", params), lambda result: (task_rows(result) or [{}])[0])
+    return Query(Command("tasks.task.list", params), lambda result: (_task_rows(result) or [{}])[0])

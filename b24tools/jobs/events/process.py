@@ -162,7 +162,7 @@ class _Outcomes:
     """What came of reading tasks: which were saved or deleted, which failed and why. The others cannot be seen.
 
     `reading`: the number of the request. `notes`: what there is to say about some of those applied. `portal_now`:
-    the portal's clock, if it told.
+    the portal's clock, where it is known.
     """
 
     reading: int
@@ -245,7 +245,7 @@ def _read_tasks(
                 continue
             if task_id not in left:  # a portal that ignored the filter says nothing about those it left out
                 raise errors.PortalError(
-                    _("{method}: the portal sent tasks that nobody asked for").format(method=TASK_LIST),
+                    _("{method}: the portal sent tasks that were not asked for").format(method=TASK_LIST),
                     method=TASK_LIST,
                 )
             left.remove(task_id)
