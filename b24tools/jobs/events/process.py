@@ -36,13 +36,6 @@ DELETED = "ONTASKDELETE"
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """The answer to an event: accepted, ignored_by_mode or event_ignored. Whatever it is, the event was stored."""
-
-    status: str
-
-
-@dataclass(frozen=True)
 class Processed:
     """How many events were applied, ignored, failed and why. `warnings`: what else there is to say."""
 
@@ -64,8 +57,10 @@ class Processed:
         )
 
 
-def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> Receipt:
+def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> str:
     """Store an event of a sender who knows one of the `tokens`; it is on the disk when this returns.
+
+    The answer: accepted, ignored_by_mode or event_ignored. Whatever it is, the event was stored.
 
     Raises payload.Refusal, whose `status` is the HTTP status.
     """
@@ -81,7 +76,7 @@ def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str
     task_id = payload.task_of(event)
     fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
     (status,) = store.events.add([NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)])
-    return Receipt({IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted"))
+    return {IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted")
 
 
 def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: int = TASKS_AT_ONCE) -> Processed:
