@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24 import org_cache, pagination, queries
 from b24tools.bitrix24.absences import read_absences
-from b24tools.bitrix24.batch import Batch, Pending, is_batchable
+from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import Places
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
@@ -231,7 +231,7 @@ def _read_rest(
 ) -> list[dict[str, Any]]:
     """Read what follows a full page of a list. What no batch can carry is too odd a text to be in many titles."""
     command = pending.query.command
-    if not is_batchable(command.params):
+    if pending.packed is None:
         return []
     return [row for page in client.pages(listing, queries.paged(command), after=after) for row in page]
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from b24tools.bitrix24 import error_codes, php_query
 from b24tools.bitrix24.error_codes import Retry
-from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.parsing import UnexpectedResponse, to_int
 from b24tools.bitrix24.retry import FailedAttempt
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -63,10 +63,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
-    """A command and the reader of its result; the reader raises PortalError on a shape it does not know."""
+    """A command and the reader of its result."""
 
     command: Command
-    read: Callable[[Any], T]
+    reader: Callable[[Any], T]
+
+    def read(self, result: Any) -> T:
+        """Read a result; raises PortalError, which names the method, on a shape that the reader does not know."""
+        try:
+            return self.reader(result)
+        except UnexpectedResponse as error:
+            raise UnexpectedResponse(error.value, self.command.method) from None
 
 
 class Pending(Generic[T]):
@@ -122,11 +129,8 @@ class Batch:
         taken = len(self._requests[-1]) if self._requests else 0
         return MOST_COMMANDS - taken % MOST_COMMANDS
 
-    def add(self, query: Query[T], key: str = "") -> Pending[T]:
-        """Put a command into the batch; its answer comes with `send`.
-
-        Raises ValueError for what must not be sent. `key`: under which name, else one is given.
-        """
+    def add(self, query: Query[T]) -> Pending[T]:
+        """Put a command into the batch; its answer comes with `send`. Raises ValueError for what must not be sent."""
         command = query.command
         check_method(command.method)
         refers = _references(command)
@@ -134,7 +138,7 @@ class Batch:
             packed = _pack(command)
         except ValueError:
             packed = None
-        pending = Pending(key or f"c{len(self)}", query, packed)
+        pending = Pending(f"c{len(self)}", query, packed)
         if packed is None and not refers:
             self._alone.append(pending)
             return pending
@@ -256,15 +260,6 @@ def _settle_one(
     )
 
 
-def is_batchable(params: Mapping[str, Any]) -> bool:
-    """Tell whether these parameters reach the portal unchanged in a batch."""
-    try:
-        _pack(Command("profile", params))
-    except ValueError:
-        return False
-    return True
-
-
 def refers_beyond(command: Command, keys: Mapping[str, Any]) -> bool:
     """Whether a command refers to one that is not among the keys."""
     return not _references(command) <= keys.keys()
@@ -289,8 +284,6 @@ def read_times(sent: Mapping[str, Command], result: Mapping[str, Any]) -> dict[s
     return {command.method: times[key] for key, command in sent.items() if key in times}
 
 
-def _by_key(found: Any) -> dict[str, Any]:
-    """Read one of the answer's maps: PHP writes an empty one as `[]`, one with keys 0, 1, 2 as a list."""
-    if isinstance(found, list):
-        found = dict(enumerate(found))
-    return {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {}
+def _by_key(found: Any) -> Mapping[str, Any]:
+    """Read one of the answer's maps: PHP writes an empty one as `[]`."""
+    return found if isinstance(found, Mapping) else {}

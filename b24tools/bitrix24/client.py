@@ -196,7 +196,8 @@ class Client:
     ) -> dict[str, Command]:
         """Wait for methods that are blocked, or give up those that are for too long."""
         methods = {command.method for command in commands.values()}
-        blocked = self._rate_limiter.blocked(methods)
+        if not (blocked := self._rate_limiter.blocked(methods)):
+            return commands
         hopeless = {method for method, until in blocked.items() if not backoff.allows(until)}
         if hopeless == methods:
             raise _block(max(hopeless, key=blocked.__getitem__), blocked).give_up(self._clock())

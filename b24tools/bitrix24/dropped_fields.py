@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from b24tools.bitrix24.parsing import int_of, php_values
+from b24tools.bitrix24.portal_time import read_iso
 
 # The offset of a returned date is today's, whatever its season: an hour says nothing.
 SAME_MOMENT = timedelta(hours=1)
@@ -17,49 +18,40 @@ def dropped_fields(sent: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]
 
     `row`: the task in the answer. What was sent empty, and what the answer does not show at all, is not judged.
     """
-    return [name for name, is_there in _CHECKS.items() if sent.get(name) and not is_there(sent[name], row)]
+    return [
+        name
+        for name, (key, is_there) in _CHECKS.items()
+        if sent.get(name) and key in row and not is_there(sent[name], row[key])
+    ]
 
 
-def _has_number(key: str) -> Callable[[Any, Mapping[str, Any]], bool]:
-    return lambda sent, row: key not in row or int_of(sent) == int_of(row[key])
+def _same_number(sent: Any, shown: Any) -> bool:
+    return int_of(sent) == int_of(shown)
 
 
-def _has_people(key: str) -> Callable[[Any, Mapping[str, Any]], bool]:
-    return lambda sent, row: (
-        key not in row or set(map(int_of, php_values(sent))) <= set(map(int_of, php_values(row[key])))
-    )
+def _same_people(sent: Any, shown: Any) -> bool:
+    return set(map(int_of, php_values(sent))) <= set(map(int_of, php_values(shown)))
 
 
-def _has_a_date(key: str) -> Callable[[Any, Mapping[str, Any]], bool]:
-    # the portal's scheduler may move the dates of a plan
-    return lambda sent, row: key not in row or _read(row[key]) is not None
+def _any_date(_sent: Any, shown: Any) -> bool:
+    return read_iso(shown) is not None  # the portal's scheduler may move the dates of a plan
 
 
-def _has_deadline(sent: Any, row: Mapping[str, Any]) -> bool:
+def _same_deadline(sent: Any, shown: Any) -> bool:
     """Instead of one that is missing the portal sets its default, five days ahead."""
-    if "deadline" not in row:
-        return True
-    wanted, found = _read(sent), _read(row["deadline"])
+    wanted, found = read_iso(sent), read_iso(shown)
     return found is not None and (wanted is None or abs(found - wanted) <= SAME_MOMENT)
 
 
-def _read(text: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
-_CHECKS: dict[str, Callable[[Any, Mapping[str, Any]], bool]] = {
-    "GROUP_ID": _has_number("groupId"),
-    "RESPONSIBLE_ID": _has_number("responsibleId"),
-    "CREATED_BY": _has_number("createdBy"),
-    "AUDITORS": _has_people("auditors"),
-    "ACCOMPLICES": _has_people("accomplices"),
-    "ALLOW_TIME_TRACKING": lambda sent, row: sent != "Y" or row.get("allowTimeTracking", "Y") == "Y",
-    "TIME_ESTIMATE": _has_number("timeEstimate"),
-    "START_DATE_PLAN": _has_a_date("startDatePlan"),
-    "END_DATE_PLAN": _has_a_date("endDatePlan"),
-    "DEADLINE": _has_deadline,
+_CHECKS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "GROUP_ID": ("groupId", _same_number),
+    "RESPONSIBLE_ID": ("responsibleId", _same_number),
+    "CREATED_BY": ("createdBy", _same_number),
+    "AUDITORS": ("auditors", _same_people),
+    "ACCOMPLICES": ("accomplices", _same_people),
+    "ALLOW_TIME_TRACKING": ("allowTimeTracking", lambda sent, shown: sent != "Y" or shown == "Y"),
+    "TIME_ESTIMATE": ("timeEstimate", _same_number),
+    "START_DATE_PLAN": ("startDatePlan", _any_date),
+    "END_DATE_PLAN": ("endDatePlan", _any_date),
+    "DEADLINE": ("deadline", _same_deadline),
 }

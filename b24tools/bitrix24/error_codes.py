@@ -132,17 +132,9 @@ _FROM_INSIDE = {ErrorCode.ERROR_ARGUMENT, ErrorCode.ERROR_NOT_FOUND}
 # for want of rights (0x100002, 0x100006).
 _BEFORE_ANY_CHANGE = re.compile(r"100|1048578|1048582|.*(?:ACCESS_DENIED|_OUT_OF_PROJECT_RANGE)")
 
-_SCOPES = {
-    "task": "task",
-    "tasks": "task",
-    "user": "user",
-    "department": "department",
-    "timeman": "timeman",
-    "calendar": "calendar",
-    "disk": "disk",
-    "sonet_group": "sonet_group",
-    "socialnetwork": "sonet_group",
-}
+# Of methods whose first part is the name of a scope, or has another one.
+_SCOPES = {name: name for name in ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group")}
+_SCOPES |= {"tasks": "task", "socialnetwork": "sonet_group"}
 
 _READS = {"get", "list", "getlist", "getchildren", "getfields", "fields", "getdata", "getaccess", "current", "search"}
 _READS_BY_NAME = {

@@ -160,17 +160,15 @@ class OrgCache:
             self._set("date_order", order, ORDER_LIFETIME_S)
 
     def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None, errors.PortalError | None]:
-        names, reader = self._names, queries.Departments()
-        batch = self._client.new_batch()
-        pages = reader.add_to(batch, batch.room)
+        names, batch = self._names, self._client.new_batch()
+        pages = queries.add_departments(batch)
         schedule = batch.add(queries.schedule(names.schedule_id))
         settings = batch.add(queries.calendar_settings())
         groups = batch.add(queries.groups_named(names.group))
         open_work = batch.add(queries.open_work_count())
         files = _add_folder(batch, names.folder) if with_files else None
         batch.send()
-        reader.read(pages)
-        reader.fetch_rest(self._client)
+        departments = queries.read_all_departments(self._client, pages)
         root_folder_id, folder_id, storage_error = None, None, None
         try:
             if files:
@@ -181,7 +179,7 @@ class OrgCache:
             storage_error = error
         missing: list[str] = []
         company = {
-            "departments": [asdict(department) for department in reader.found.values()],
+            "departments": [asdict(department) for department in departments],
             "schedule": _optional(schedule, "timeman", missing),
             "settings": _optional(settings, "calendar", missing),
             "group_id": first_id(groups.value),

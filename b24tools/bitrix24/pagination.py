@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Pending, Query, Reference
+from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Command, Pending, Query
 from b24tools.bitrix24.parsing import to_int
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -79,14 +79,13 @@ class Pages:
         rows: list[dict[str, Any]] = []
         last, nameless = self.after, 0
         for page in self._pages:
-            found = None if page.error is not None else _rising_rows(self._method, page.item.result, last)
+            found = None if page.error is not None else _read_page(self._method, page.item.result, last)
             if found is None:
                 return PageRows(rows, False, last, page.error, nameless)
-            named = [row for row in found if to_int(row.get(self._method.key)) is not None]
+            named, count, last = found
             rows += named
-            nameless += len(found) - len(named)
-            last = int(named[-1][self._method.key]) if named else last
-            if len(found) < PAGE or last == self.through:
+            nameless += count - len(named)
+            if count < PAGE or last == self.through:
                 return PageRows(rows, True, last, None, nameless)
         return PageRows(rows, False, last, None, nameless)
 
@@ -218,11 +217,10 @@ class Paginator:
             return [_Part(self.after, through, None)]
         ids, size = [self.after], MOST_COMMANDS * PAGE
         for bound in self._bounds:
-            rows = None if bound.error else _rising_rows(self._method, bound.item.result, ids[-1])
-            last = to_int(rows[-1].get(self._method.key)) if rows and len(rows) == PAGE else None
-            if last is None:
+            found = None if bound.error else _read_page(self._method, bound.item.result, ids[-1])
+            if not found or len(found[0]) < PAGE:
                 break  # the list has become shorter, or the portal does not heed the offset
-            ids.append(last)
+            ids.append(found[2])
         tail = None if self.left is None else max(0, self.left - size * (len(ids) - 1))
         return [*(_Part(first, last, size) for first, last in pairwise(ids)), _Part(ids[-1], None, tail)]
 
@@ -255,10 +253,10 @@ def _start_of(method: ListMethod, params: Mapping[str, Any], after: int) -> int:
     return max(after, number)
 
 
-def _rising_rows(method: ListMethod, result: Any, last: int) -> list[dict[str, Any]] | None:
-    """The rows of a page; None for one that is no page, or whose ids do not rise above `last`.
+def _read_page(method: ListMethod, result: Any, last: int) -> tuple[list[dict[str, Any]], int, int] | None:
+    """Read a page: its rows, how many there were with those that have no id, and the last id.
 
-    Some rows may have no id, but not all of them.
+    None for what is no page, or has no ids, or ids that do not rise above `last`.
     """
     for part in method.rows:
         if not isinstance(result, Mapping):
@@ -268,7 +266,7 @@ def _rising_rows(method: ListMethod, result: Any, last: int) -> list[dict[str, A
         result = list(result.values())
     if not isinstance(result, list):
         return None
-    before = last
+    rows = []
     for row in result:
         if not isinstance(row, dict):
             return None
@@ -278,28 +276,5 @@ def _rising_rows(method: ListMethod, result: Any, last: int) -> list[dict[str, A
         if number <= last:
             return None
         last = number
-    return result if last > before or not result else None
-
-
-# What follows is for callers that have not been converted to `add_pages` yet.
-
-
-def commands(
-    method: ListMethod, params: Mapping[str, Any], *, length: int, after: int = 0, prefix: str = "page"
-) -> dict[str, Command]:
-    """The commands of `length` pages, with the keys `page0`, `page1`, …"""
-    found = {}
-    for number in range(length):
-        path = "".join(f"[{part}]" for part in (f"{prefix}{number - 1}", *method.rows, PAGE - 1, method.key))
-        last = Reference(f"$result{path}") if number else _start_of(method, params, after)
-        found[f"{prefix}{number}"] = _page(method, params, last, None, -1).command
-    return found
-
-
-def read(method: ListMethod, items: Mapping[str, Answer], *, after: int = 0, prefix: str = "page") -> PageRows:
-    """The rows of the pages up to the first short, empty or failed one."""
-    pages: list[Pending[Any]] = []
-    while (item := items.get(f"{prefix}{len(pages)}")) is not None:
-        pages.append(Pending("", Query(Command(method.method), lambda result: result), None))
-        pages[-1].item = item
-    return Pages(method, after, None, pages, False).read()
+        rows.append(row)
+    return (rows, len(result), last) if rows or not result else None

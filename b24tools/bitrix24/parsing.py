@@ -50,34 +50,39 @@ def _utc_hour(hour: str, zone: tzinfo) -> str | None:
     return start.isoformat()[:13]
 
 
-def unexpected_response(method: str, value: Any) -> errors.PortalError:
-    """Make the error of an answer in a shape that nothing here knows."""
-    return errors.PortalError(
-        _("{method} answered with something unexpected: {value}").format(method=method, value=repr(value)[:80]),
-        _("Run the command again with -vv and report it; nothing was changed by this answer."),
-        method=method,
-    )
+class UnexpectedResponse(errors.PortalError):
+    """An answer in a shape that its reader does not know. `value`: what there was."""
+
+    def __init__(self, value: Any, method: str = "") -> None:
+        super().__init__(
+            _("{method} answered with something unexpected: {value}").format(
+                method=method or _("the portal"), value=repr(value)[:80]
+            ),
+            _("Run the command again with -vv and report it; nothing was changed by this answer."),
+            method=method,
+        )
+        self.value = value
 
 
-def rows_of(value: Any, method: str) -> list[Mapping[str, Any]]:
-    """Insist on a list of rows."""
+def rows_of(value: Any, method: str = "") -> list[Mapping[str, Any]]:
+    """Insist on a list of rows. `method`: whose answer it is; a `Query` adds that by itself."""
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise unexpected_response(method, value)
+        raise UnexpectedResponse(value, method)
     return value
 
 
-def mapping_of(value: Any, method: str) -> Mapping[str, Any]:
+def mapping_of(value: Any, method: str = "") -> Mapping[str, Any]:
     """Insist on a mapping."""
     if not isinstance(value, dict):
-        raise unexpected_response(method, value)
+        raise UnexpectedResponse(value, method)
     return value
 
 
-def id_of(row: Mapping[str, Any], name: str, method: str) -> int:
+def id_of(row: Mapping[str, Any], name: str, method: str = "") -> int:
     """Insist on an id."""
     number = int_of(row.get(name))
     if number <= 0:
-        raise unexpected_response(method, row.get(name))
+        raise UnexpectedResponse(row.get(name), method)
     return number
 
 

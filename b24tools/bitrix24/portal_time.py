@@ -32,6 +32,7 @@ class PortalClock:
     default zone, which no method tells. First comes the owner's, then the configured one; else the bare offset.
     Until a date has been seen: the owner's zone, else the server's (the configured one where its offset agrees).
 
+    `server_now`: what the server's clock showed; None where that is not known.
     `source`: "profile", "settings", "offset" (of a date), or "server" (its offset).
     `warning`: what is doubtful about it, or "".
     """
@@ -43,9 +44,9 @@ class PortalClock:
         """`server_now`: see `queries.server_time`."""
         self.seen = False
         self.warning = ""
+        self.server_now = server = read_iso(server_now)
         self._profile = owner.time_zone
         self._configured = configured
-        server = read_iso(server_now)
         self._now = server or datetime.now(UTC)
         self._named = {"profile": find_zone(owner.time_zone), "settings": configured}
         self.zone, self.source = configured, "settings"

@@ -1,4 +1,4 @@
-"""The portal's two limits, kept in common by all processes that use one data folder.
+"""The portal's two limits, shared by all processes that use one data folder.
 
 Requests: a leaky bucket, one per portal and calling address: each request adds one, `per_second`
 drain away, above `burst` the portal refuses (apidocs.bitrix24.com/limits).
@@ -46,7 +46,7 @@ class RateLimiter:
     """Waits before requests so that the portal does not refuse them.
 
     `path` is the file shared with other processes; without one, or where it cannot be written,
-    the limits are kept for this process alone. Times are of the wall clock: it is what processes
+    the limits hold for this process alone. Times are of the wall clock: it is what processes
     have in common.
     """
 
@@ -97,7 +97,7 @@ class RateLimiter:
             self._change(lambda state: state.resets.update({name.lower(): until for name, until in resets.items()}))
 
     def reset_of(self, method: str) -> float | None:
-        """When a block of this method would end, if an answer has told and it lies ahead."""
+        """When a block of this method would end, as far as an answer has shown it and it lies ahead."""
         return self._change(lambda state: state.resets.get(method.lower()))
 
     def block_method(self, method: str, until: float) -> None:

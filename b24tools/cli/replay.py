@@ -93,7 +93,7 @@ def replay(
         with session.open_client() as client, session.open_store(dry_run=dry_run) as store:
             context.check_host(store, client.host)
             done += process.replay(store, client, zone, now, stored)
-            done += process.replay_bodies(store, client, zone, now, bodies)
+            done += process.replay(store, client, zone, now, bodies)
     status, error = 0, None
     if done.failed:
         only_bad = done.failed == len(refusals)

@@ -7,6 +7,7 @@ saved together with the cursor: a run that was killed goes on where it stopped.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,10 @@ from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.error_codes import ErrorCode
 from b24tools.bitrix24.pagination import PROBE_PAGES, TASKS, USERS, Pages, Paginator
-from b24tools.bitrix24.portal_time import PortalClock, read_iso
+from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Department, Owner, Person, Progress, Status, TaskRecord
+from b24tools.core.models import Department, Owner, Progress, Status
 from b24tools.store import Store
 
 RESUMABLE = timedelta(hours=1)
@@ -115,11 +116,10 @@ class _Request:
     """A batch on its way, under the number of this reading, and what in it belongs to which list."""
 
     batch: Batch
+    reading: int
     requests_before: int
-    reading: int = 0
-    departments: Sequence[Pending[list[Department]]] = ()
-    people: Pages | None = None
-    tasks: Pages | None = None
+    people: Pages | None
+    tasks: Pages | None
     answered: Future[None] = field(default_factory=Future)
 
     def send(self) -> None:
@@ -133,6 +133,15 @@ class _Request:
                 self.answered.set_exception(error)
 
         threading.Thread(target=work, name="snapshot", daemon=True).start()
+
+
+@dataclass
+class _FirstAnswer:
+    """What is asked once: whose eyes these are, what time it is there, and the departments if they are stale."""
+
+    owner: Pending[Owner]
+    server_time: Pending[str]
+    departments: list[Pending[list[Department]]]
 
 
 class _SnapshotRun:
@@ -150,53 +159,36 @@ class _SnapshotRun:
         self._store, self._client, self._span, self._rules = store, client, span, rules
         self._now, self._progress = now, progress
         self._start, self._end = span[0].start, span[-1].end
-        self._window = self._start.isoformat(), self._end.isoformat()  # as the tasks' moments are written
         self._started_at = started_at = now()
         self._run = run = store.snapshot_runs.unfinished(self._start, self._end, started_at - RESUMABLE, started_at)
         self._first_no = run.first_no if run else None
         self._requests_before = client.requests - (run.requests if run else 0)
         self._room, self._parallel = MOST_COMMANDS, rules.parallel
-        self._owner: Pending[Owner] | None = None
-        self._server_time: Pending[str] | None = None
+        self._first: _FirstAnswer | None = None
         self._portal_clock: PortalClock | None = None
-        self._portal_now: datetime | None = None
         self._skew = timedelta()
-        self._admin = False
+        self._departments: list[Department] = []  # until they are saved
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
         self._undated: list[int] = []  # tasks without a readable closing date
-        self._departments = self._read_departments()
-        self._people = self._read_people()
-        self._tasks = self._read_tasks()
+        self._people: Paginator | None = None
+        if run.people_cursor is not None if run else self._is_stale("people", rules.people_h):
+            after, known = (run.people_cursor or 0, None) if run else (0, store.people.count() or None)
+            self._people = Paginator(USERS, queries.everybody(), after=after, left=known)
+        known = None
+        if run is None and store.snapshot_runs.latest_covering(self._start, span[0].end, started_at):
+            known = sum(store.tasks.count_by_week(self._start, self._end).values()) or None
+        self._tasks = Paginator(
+            TASKS,
+            queries.closed_between(self._start - MARGIN, self._end + MARGIN),
+            after=run.cursor if run else 0,
+            left=known,
+            probe=PROBE_PAGES * len(span),
+            split=rules.parallel > 2,
+        )
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
         read_at = self._store.people.last_read(what, self._started_at)
         return read_at is None or self._started_at - read_at >= timedelta(hours=lifetime_h)
-
-    def _read_departments(self) -> queries.Departments | None:
-        stale = self._is_stale("departments", self._rules.directory_h)
-        return queries.Departments(self._store.people.count_departments()) if stale else None
-
-    def _read_people(self) -> Paginator | None:
-        after = self._run.people_cursor if self._run else 0
-        if after is None or (self._run is None and not self._is_stale("people", self._rules.people_h)):
-            return None
-        known = None if self._run else self._store.people.count() or None
-        return Paginator(USERS, queries.everybody(), after=after, left=known)
-
-    def _read_tasks(self) -> Paginator:
-        known = None
-        if self._run is None and self._store.snapshot_runs.latest_covering(
-            self._start, self._span[0].end, self._started_at
-        ):
-            known = sum(self._store.tasks.count_by_week(self._start, self._end).values()) or None
-        return Paginator(
-            TASKS,
-            queries.closed_between(self._start - MARGIN, self._end + MARGIN),
-            after=self._run.cursor if self._run else 0,
-            left=known,
-            probe=PROBE_PAGES * len(self._span),
-            split=self._rules.parallel > 2,
-        )
 
     def read_lists(self) -> None:
         """Read all lists to their ends, and save what each request brings."""
@@ -228,24 +220,23 @@ class _SnapshotRun:
     def _next_request(self, *, alone: bool) -> _Request | None:
         """Make the next batch; None when all is asked for, or while it is not known yet what to ask for.
 
-        Tasks are split into parts, so several requests may have some. The other lists ride in the room they leave.
+        Tasks are split into parts, so several requests may have some. People ride in the room they leave.
         """
         batch = self._client.new_batch()
-        request = _Request(batch, self._client.requests)
-        if self._owner is None:
-            self._owner, self._server_time = batch.add(queries.profile()), batch.add(queries.server_time())
-        request.tasks = self._tasks.add_to(batch, self._room - len(batch))
-        if request.tasks is None and not alone:
+        if self._first is None:
+            owner, server_time, departments = batch.add(queries.profile()), batch.add(queries.server_time()), []
+            if self._is_stale("departments", self._rules.directory_h):
+                departments = queries.add_departments(batch, self._store.people.count_departments())
+            self._first = _FirstAnswer(owner, server_time, departments)
+        tasks = self._tasks.add_to(batch, self._room - len(batch))
+        if tasks is None and not alone:
             return None
-        if self._departments:
-            request.departments = self._departments.add_to(batch, self._room - len(batch))
-        if self._people:
-            request.people = self._people.add_to(batch, self._room - len(batch))
+        people = self._people.add_to(batch, self._room - len(batch)) if self._people else None
         if not len(batch):
             return None
-        request.reading = self._store.snapshot_runs.number_reading()
-        self._first_no = self._first_no or request.reading
-        return request
+        reading = self._store.snapshot_runs.number_reading()
+        self._first_no = self._first_no or reading
+        return _Request(batch, reading, self._client.requests, people, tasks)
 
     def _ask_less(self, error: errors.PortalBusy, request: _Request) -> bool:
         """Go on from the cursors with few commands in a batch, if so many may have taken the portal too long."""
@@ -254,53 +245,48 @@ class _SnapshotRun:
             return False
         self._room, self._parallel = FEWER_COMMANDS, min(2, self._parallel)
         if self._portal_clock is None:
-            self._owner = None
-        for one in (self._departments, self._people, self._tasks):
+            self._first = None
+        for one in (self._people, self._tasks):
             if one:
                 one.restart()
         return True
 
     def _take(self, request: _Request) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Take the people and the tasks that count out of an answer, as rows; then it is known what to ask next."""
-        if self._portal_clock is None and self._owner and self._server_time:
-            self._meet(self._owner.value, self._server_time.value)
-        if self._departments:
-            self._departments.read(request.departments)
+        if self._portal_clock is None and self._first:
+            self._portal_clock = PortalClock(self._first.owner.value, self._rules.zone, self._first.server_time.value)
+            server_now = self._portal_clock.server_now
+            self._skew = self._now() - server_now if server_now else timedelta()
+            self._departments = queries.read_all_departments(self._client, self._first.departments)
+            self._store.settings.remember_host(self._client.host)
         people = self._people.read(request.people) if self._people and request.people else []
-        tasks = self._tasks.read(request.tasks) if request.tasks else []
-        return people, tasks
-
-    def _meet(self, owner: Owner, server_now: str) -> None:
-        """Learn whose eyes these are, and whose clock."""
-        self._admin = owner.admin
-        self._portal_clock = PortalClock(owner, self._rules.zone, server_now)
-        self._portal_now = read_iso(server_now)
-        self._skew = self._now() - self._portal_now if self._portal_now else timedelta()
-        self._store.settings.remember_host(self._client.host)
+        return people, self._tasks.read(request.tasks) if request.tasks else []
 
     def _save(self, request: _Request, people: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> None:
         """Save what a request brought, and the cursors with it."""
         zone = self._portal_clock.see(tasks) if self._portal_clock else self._rules.zone
         records = [queries.read_record(row, zone) for row in tasks]
-        closed = [record for record in records if self._counts(record)]
-        persons, departments = queries.read_people(people), self._departments
+        # the margin, or an ignored filter, brings others, too
+        start, end = self._start.isoformat(), self._end.isoformat()
+        closed = [record for record in records if record.closed_at and start <= record.closed_at < end]
+        persons = queries.read_people(people)
         self._undated += [one.id for one in records if one.status == Status.COMPLETED and one.closed_at is None]
         self._names |= {record.responsible_id: record.responsible_name for record in closed}
+        people_cursor = self._people.after if self._people and not self._people.complete else None
         with self._store.transaction():
             run = self._run or self._store.snapshot_runs.begin(
                 self._start,
                 self._end,
                 self._started_at,
                 None if self._people is None else 0,
-                admin=self._admin,
+                admin=self._is_admin(),
                 first_no=self._first_no,
             )
-            if departments and departments.complete:
-                self._store.people.save_departments(departments.found.values(), self._now())
+            if self._departments:
+                self._store.people.save_departments(self._departments, self._now())
                 self._store.people.save_last_read("departments", self._started_at)
-                self._departments = None
+                self._departments = []
             self._store.people.save(persons, self._now(), request.reading)
-            people_cursor = self._people.after if self._people and not self._people.complete else None
             if self._people and people_cursor is None and run.people_cursor is not None:  # these were the last
                 if not self._people.nameless:
                     self._store.people.retire_unseen(run)
@@ -312,7 +298,10 @@ class _SnapshotRun:
                 run,
                 tasks=run.tasks + len(closed),
                 people=run.people + len(persons),
-                counts=_add_counts(run.counts, vars(saved)),
+                counts={
+                    kind: dict(Counter(weeks) + Counter(run.counts.get(kind, {})))
+                    for kind, weeks in vars(saved).items()
+                },
                 requests=self._client.requests - self._requests_before,
                 cursor=self._tasks.after,
                 people_cursor=people_cursor,
@@ -321,31 +310,35 @@ class _SnapshotRun:
         left = self._tasks.left
         self._progress("closed", self._run.tasks, None if left is None else self._run.tasks + left)
 
-    def _counts(self, task: TaskRecord) -> bool:
-        """Whether the task was closed in one of the weeks; the margin, or an ignored filter, brings others, too."""
-        start, end = self._window
-        return task.closed_at is not None and start <= task.closed_at < end
+    def _is_admin(self) -> bool:
+        return self._first is not None and self._first.owner.value.admin
 
     def finish(self) -> Result:
         """Mark what is gone, close the run, and forget events of a month ago."""
-        if self._run is None or not self._tasks.complete or self._departments or self._run.people_cursor is not None:
+        if self._run is None or not self._tasks.complete or self._run.people_cursor is not None:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
-        unknown = self._store.people.missing(self._start, self._end)
+        store = self._store
+        missing = store.people.missing(self._start, self._end)
         # if everybody has just been shown there is no need to ask for some
-        found = {} if self._people else queries.fetch_people(self._client, list(unknown))
-        unseen = self._name_unseen({user_id: task_id for user_id, task_id in unknown.items() if user_id not in found})
-        complete = self._admin and self._run.admin
+        found = {} if self._people else queries.fetch_people(self._client, list(missing))
+        unseen = [user_id for user_id in missing if user_id not in found]
+        # a killed run took the names that it had read along: such tasks are read once more
+        nameless = [missing[user_id] for user_id in unseen if user_id not in self._names]
+        names = self._names | queries.fetch_names_on_tasks(self._client, nameless)
+        found |= {user_id: queries.unknown_person(user_id, names.get(user_id, "")) for user_id in unseen}
+        shown = len(found) - len(unseen)
+        complete = self._is_admin() and self._run.admin
         gone: Mapping[str, int] = {}
-        with self._store.transaction():
-            self._store.people.save([*found.values(), *unseen], self._now())
+        with store.transaction():
+            store.people.save(found.values(), self._now())
             if complete and not self._tasks.nameless:
-                gone = self._store.tasks.mark_unseen_gone(self._run)
+                gone = store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
-            run = replace(self._run, people=self._run.people + len(found), requests=requests)
-            self._store.snapshot_runs.finish(run, self._now(), complete=complete)
-            if self._portal_now is not None:
-                self._store.events.forget_old(self._portal_now)
-        tasks = self._store.tasks.count_by_week(self._start, self._end)
+            run = replace(self._run, people=self._run.people + shown, requests=requests)
+            store.snapshot_runs.finish(run, self._now(), complete=complete)
+            if self._portal_clock and self._portal_clock.server_now:
+                store.events.forget_old(self._portal_clock.server_now)
+        tasks = store.tasks.count_by_week(self._start, self._end)
         weeks = []
         for week in self._span:
             new, changed, same = (run.counts.get(kind, {}).get(week.label, 0) for kind in ("new", "changed", "same"))
@@ -353,23 +346,15 @@ class _SnapshotRun:
         status = 0 if complete or self._rules.non_admin else 3
         return Result(tuple(weeks), complete, run.people, run.requests, status, tuple(self._warnings()))
 
-    def _name_unseen(self, unknown: Mapping[int, int]) -> list[Person]:
-        """Make people of those whom the portal does not show, by the names that their tasks have.
-
-        A killed run took the names that it had read along: these tasks are read once more.
-        """
-        nameless = [task_id for user_id, task_id in unknown.items() if user_id not in self._names]
-        names = self._names | queries.fetch_names_on_tasks(self._client, nameless)
-        return [queries.unknown_person(user_id, names.get(user_id, "")) for user_id in unknown]
-
     def _warnings(self) -> Iterator[str]:
-        if self._portal_now is not None and abs(self._skew) > NOTICEABLE_SKEW:
-            moment = self._portal_now.astimezone(self._rules.zone)
+        clock = self._portal_clock
+        if clock and clock.server_now and abs(self._skew) > NOTICEABLE_SKEW:
+            moment = clock.server_now.astimezone(self._rules.zone)
             yield _(
                 "this machine's clock shows {machine}, the portal's {portal}: the weeks were chosen by this machine's"
             ).format(machine=f"{moment + self._skew:%d.%m.%Y %H:%M}", portal=f"{moment:%d.%m.%Y %H:%M}")
-        if self._portal_clock is not None and self._portal_clock.warning:
-            yield self._portal_clock.warning
+        if clock and clock.warning:
+            yield clock.warning
         if count := len(self._undated):
             ids = ", ".join(map(str, self._undated[:MOST_NAMED])) + (", …" if count > MOST_NAMED else "")
             yield ngettext(
@@ -379,13 +364,3 @@ class _SnapshotRun:
             ).format(n=count, ids=ids)
         if self._tasks.nameless or (self._people and self._people.nameless):
             yield _("the portal sent rows without an id: they are left out, and nothing is marked gone")
-
-
-def _add_counts(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    return {
-        kind: {
-            week: one.get(kind, {}).get(week, 0) + other[kind].get(week, 0)
-            for week in sorted({*one.get(kind, {}), *other[kind]})
-        }
-        for kind in other
-    }

@@ -107,7 +107,7 @@ def test_each_body_has_an_answer_of_its_own(here: Listener) -> None:
 
     def answer(opened: Store, content: bytes) -> int | str:
         try:
-            return process.receive(opened, content, "", [TOKEN, "REDACTED" * 4], here.clock()).status
+            return process.receive(opened, content, "", [TOKEN, "REDACTED" * 4], here.clock())
         except Refusal as refusal:
             return refusal.status
 
@@ -127,7 +127,7 @@ def test_a_database_that_cannot_be_written_keeps_none(here: Listener) -> None:
             process.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock())
         other.rollback()
 
-        assert "accepted" == process.receive(opened, body("ONTASKADD", 2), "", [TOKEN], here.clock()).status
+        assert "accepted" == process.receive(opened, body("ONTASKADD", 2), "", [TOKEN], here.clock())
     assert [(2,)] == here.query("SELECT task_id FROM events")
 
 
@@ -337,7 +337,7 @@ def test_a_portal_that_ignores_the_filter_deletes_nothing(here: Listener) -> Non
     here.receive(body("ONTASKUPDATE", task_id))
     done = process_odd(here, lambda row: row.update(id="4711"))
 
-    assert (1, 1, ("tasks.task.list: the portal sent tasks that nobody asked for",)) == (
+    assert (1, 1, ("tasks.task.list: the portal sent tasks that were not asked for",)) == (
         done.processed,
         done.failed,
         done.reasons,
@@ -562,7 +562,7 @@ def test_the_mode_changes_between_two_events_of_one_connection(here: Listener) -
         answers = []
         for mode in ("polling", "webhook", "polling"):
             here.switch(mode)
-            answers.append(process.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock()).status)
+            answers.append(process.receive(opened, body("ONTASKADD", 1), "", [TOKEN], here.clock()))
 
     assert ["ignored_by_mode", "accepted", "ignored_by_mode"] == answers
 

@@ -263,6 +263,6 @@ def test_the_log_has_no_secret(here: Listener, caplog: pytest.LogCaptureFixture)
     here.arrive()
     with stepping(here) as step:
         step()
-    assert "events: 2 followed" in caplog.text
+    assert "events: 2 applied" in caplog.text
     assert here.portal.secret not in caplog.text
     assert listening.TOKEN not in caplog.text

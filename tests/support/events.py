@@ -60,17 +60,16 @@ class Listener:
     def receive(self, body: bytes, content_type: str = FORM, tokens: Collection[str] | None = None) -> str:
         """`POST /webhook`; the answer's status."""
         with self.store() as opened:
-            receipt = events_process.receive(
+            return events_process.receive(
                 opened, body, content_type, self.tokens if tokens is None else tokens, self.clock()
             )
-            return receipt.status
 
     def arrive(self) -> list[str]:
         """All that the portal has to say, in its order; the answers."""
         bodies = [one.body for one in self.portal.outbox]
         del self.portal.outbox[:]
         with self.store() as opened:
-            return [events_process.receive(opened, body, FORM, self.tokens, self.clock()).status for body in bodies]
+            return [events_process.receive(opened, body, FORM, self.tokens, self.clock()) for body in bodies]
 
     def process(self, limit: int = 50) -> Processed:
         """One step of the worker, a moment later."""

@@ -234,7 +234,7 @@ def test_a_missing_task_in_an_answer_is_an_error(result: Any) -> None:
 def test_a_list_without_rows_is_an_error(result: Any) -> None:
     """An answer of another shape must not be taken for an empty list: tasks would be made twice."""
     with pytest.raises(errors.PortalError, match=r"tasks\.task\.list"):
-        queries.task_rows(result)
+        queries.tasks_by_id([1]).read(result)
 
 
 def test_empty_conditions_are_refused() -> None:
@@ -284,7 +284,7 @@ def test_projects_are_asked_for_by_name_or_id() -> None:
     assert [{"NAME": "Задачи"}, {"ID": 7}] == [
         queries.groups_named(one).command.params["FILTER"] for one in ("Задачи", "7")
     ]
-    assert [(5, "Задачи")] == read(queries.groups_named("Задачи"), [{"ID": "5", "NAME": "Задачи"}])
+    assert [(5, "Задачи", False)] == read(queries.groups_named("Задачи"), [{"ID": "5", "NAME": "Задачи"}])
 
 
 def test_an_upload_without_an_id_is_an_error() -> None:
@@ -307,7 +307,7 @@ def test_a_schedule_that_may_not_be_read_is_none() -> None:
 def test_an_archived_project_comes_after_the_others() -> None:
     """In the order of their ids otherwise."""
     rows = [{"ID": "1", "NAME": "А", "CLOSED": "Y"}, {"ID": "2", "NAME": "А", "CLOSED": "N"}, {"ID": "3", "NAME": "А"}]
-    assert [(2, "А"), (3, "А"), (1, "А")] == read(queries.groups_named("А"), rows)
+    assert [(2, "А", False), (3, "А", False), (1, "А", True)] == read(queries.groups_named("А"), rows)
 
 
 def test_a_list_is_paged_without_its_own_order() -> None:

@@ -27,42 +27,18 @@ if TYPE_CHECKING:
     from b24tools.bitrix24.client import Client
 
 PLAN_SELECT = (
-    "ID",
-    "RESPONSIBLE_ID",
-    "STATUS",
-    "XML_ID",
-    "TIME_ESTIMATE",
-    "TIME_SPENT_IN_LOGS",
-    "START_DATE_PLAN",
-    "END_DATE_PLAN",
+    *("ID", "RESPONSIBLE_ID", "STATUS", "XML_ID", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
+    *("START_DATE_PLAN", "END_DATE_PLAN"),
     "CREATED_DATE",  # a date that every task has: it shows the zone in force
 )
 FULL_SELECT = (
     *PLAN_SELECT,
-    "TITLE",
-    "DESCRIPTION",
-    "GROUP_ID",
-    "CREATED_BY",
-    "CHANGED_DATE",
-    "ACTIVITY_DATE",
-    "DATE_START",
-    "DEADLINE",
-    "AUDITORS",
-    "COMMENTS_COUNT",
+    *("TITLE", "DESCRIPTION", "GROUP_ID", "CREATED_BY", "CHANGED_DATE", "ACTIVITY_DATE", "DATE_START", "DEADLINE"),
+    *("AUDITORS", "COMMENTS_COUNT"),
 )
 CLOSED_SELECT = (
-    "ID",
-    "TITLE",
-    "RESPONSIBLE_ID",
-    "CREATED_BY",
-    "GROUP_ID",
-    "STATUS",
-    "CREATED_DATE",
-    "CHANGED_DATE",
-    "CLOSED_DATE",
-    "DEADLINE",
-    "TIME_ESTIMATE",
-    "TIME_SPENT_IN_LOGS",
+    *("ID", "TITLE", "RESPONSIBLE_ID", "CREATED_BY", "GROUP_ID", "STATUS"),
+    *("CREATED_DATE", "CHANGED_DATE", "CLOSED_DATE", "DEADLINE", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
 )
 
 
@@ -88,7 +64,7 @@ def open_work_count() -> Query[int]:
     """How many tasks are open on the whole portal (as far as the owner sees): `total` of the item."""
     statuses = [int(status) for status in OPEN_WORK]
     params = {"filter": {"REAL_STATUS": statuses}, "select": ["ID"], "order": {"ID": "asc"}, "start": 0}
-    return Query(Command("tasks.task.list", params), lambda result: len(task_rows(result)))
+    return Query(Command("tasks.task.list", params), lambda result: len(_task_rows(result)))
 
 
 def tasks_by_key(keys: Sequence[str]) -> Query[list[Mapping[str, Any]]]:
@@ -106,7 +82,7 @@ def tasks_by_id(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
 
 
 def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
-    """The tasks with these ids, at most 50, with what is kept of closed ones; missing ones are deleted or not visible.
+    """The tasks with these ids, at most 50, with the columns of closed ones; missing ones are deleted or not visible.
 
     One list takes less of the portal's time than fifty `tasks.task.get`, which answer missing ones with `[]`.
     """
@@ -136,15 +112,15 @@ def _task_list(conditions: Mapping[str, Any], select: Sequence[str] = FULL_SELEC
     if any(value in ([], "") for value in conditions.values()):
         raise ValueError("an empty condition would be dropped and match every task")
     params = {"filter": dict(conditions), "select": list(select), "order": {"ID": "asc"}, "start": -1}
-    return Query(Command("tasks.task.list", params), task_rows)
+    return Query(Command("tasks.task.list", params), _task_rows)
 
 
-def task_rows(result: Any) -> list[Mapping[str, Any]]:
+def _task_rows(result: Any) -> list[Mapping[str, Any]]:
     """The rows of a `tasks.task.list` answer."""
-    return rows_of(mapping_of(result, "tasks.task.list").get("tasks"), "tasks.task.list")
+    return rows_of(mapping_of(result).get("tasks"))
 
 
-def task_row(result: Any, method: str) -> Mapping[str, Any]:
+def task_row(result: Any, method: str = "") -> Mapping[str, Any]:
     """The task of an add, update, complete … answer. A missing task is answered with `[]`."""
     return mapping_of(mapping_of(result, method).get("task"), method)
 
@@ -228,7 +204,7 @@ def approve_task(task_id: int) -> Command:
 
 
 def defer_task(task_id: int) -> Command:
-    """Put a task off: its status becomes 6, and it takes nobody's time."""
+    """Put a task off: its status becomes 6, and it does not count as work."""
     return Command("tasks.task.defer", {"taskId": task_id})
 
 
@@ -249,19 +225,17 @@ def attach_file(task_id: int, file_id: int) -> Command:
 
 def attachments(task_id: int) -> Query[list[int]]:
     """The attachment ids of a task, which are not disk ids. An empty list comes as false, null or []."""
-
-    def read(result: Any) -> list[int]:
-        ids = task_row(result, "tasks.task.get").get("ufTaskWebdavFiles")
-        return [int_of(one) for one in php_values(ids)]
-
-    return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
+    return Query(
+        Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}),
+        lambda result: [int_of(file_id) for file_id in php_values(task_row(result).get("ufTaskWebdavFiles"))],
+    )
 
 
 def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None, int]]]:
     """What was done to a task, as (field, moment, by whom); its creation is the field NEW."""
 
     def read(result: Any) -> list[tuple[str, datetime | None, int]]:
-        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
+        rows = rows_of(mapping_of(result).get("list"))
         return [
             (
                 str(row.get("field") or ""),
@@ -278,7 +252,7 @@ FOREIGN_KEY = "1c:doctor:no-such-key"
 
 
 def foreign_key() -> Query[list[Mapping[str, Any]]]:
-    """The tasks with a key that nobody has: rows mean that the filter is ignored."""
+    """The tasks with a key that no task has: rows mean that the filter is ignored."""
     return tasks_by_key([FOREIGN_KEY])
 
 
@@ -288,27 +262,24 @@ def newest_tasks(field: str = "", value: str = "") -> Query[list[Mapping[str, An
     A portal may ignore the filter: what was made just now is among the newest all the same.
     """
     params = {"select": ["ID", "TITLE", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
-    return Query(Command("tasks.task.list", params | ({"filter": {field: value}} if field else {})), task_rows)
+    return Query(Command("tasks.task.list", params | ({"filter": {field: value}} if field else {})), _task_rows)
 
 
 def mandatory_fields() -> Query[list[str]]:
     """The custom fields that a task must have. Parameters count by their order, and an empty one is lost in a batch."""
-
-    def read(result: Any) -> list[str]:
-        rows = rows_of(result, "task.item.userfield.getlist")
-        return [str(row.get("FIELD_NAME")) for row in rows if row.get("MANDATORY") == "Y"]
-
-    params = {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}}
-    return Query(Command("task.item.userfield.getlist", params), read)
+    return Query(
+        Command("task.item.userfield.getlist", {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}}),
+        lambda result: [str(row.get("FIELD_NAME")) for row in rows_of(result) if row.get("MANDATORY") == "Y"],
+    )
 
 
 def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
     """A task with these columns only."""
     params = {"taskId": task_id, "select": list(select)}
-    return Query(Command("tasks.task.get", params), lambda result: task_row(result, "tasks.task.get"))
+    return Query(Command("tasks.task.get", params), task_row)
 
 
 def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
     """The task's chat as a list shows it, which makes none."""
     params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
-    return Query(Command("tasks.task.list", params), lambda result: (task_rows(result) or [{}])[0])
+    return Query(Command("tasks.task.list", params), lambda result: (_task_rows(result) or [{}])[0])

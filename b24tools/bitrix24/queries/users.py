@@ -27,58 +27,34 @@ def departments(start: int) -> Query[list[Department]]:
     return Query(Command("department.get", {"start": start}), read_departments)
 
 
-class Departments:
-    """All departments, read in pages by offset: the list is short, and has no key to read it by.
+def add_departments(batch: Batch, known: int = 0) -> list[Pending[list[Department]]]:
+    """Add the pages of all departments, by offset: the list is short, and has no key to read it by.
 
-    `add_to` a batch, and `read` the pages once it is sent, until `complete`; then `found` has them, by id. `known`: how
-    many there were the last time.
+    `known`: how many there were the last time.
     """
+    pages = known // PAGE + 1 if known else DEPARTMENT_PAGES
+    return [batch.add(departments(page * PAGE)) for page in range(min(pages, batch.room))]
 
-    def __init__(self, known: int = 0) -> None:
-        self.found: dict[int, Department] = {}
-        self._pages = known // PAGE + 1 if known else DEPARTMENT_PAGES
-        self._asked = self._read = 0
 
-    @property
-    def complete(self) -> bool:
-        """Whether all pages have been read."""
-        return self._read == self._pages
-
-    def add_to(self, batch: Batch, room: int) -> list[Pending[list[Department]]]:
-        """Add the pages that are not asked for yet, at most `room` of them."""
-        first, self._asked = self._asked, min(self._pages, self._asked + max(0, room))
-        return [batch.add(departments(page * PAGE)) for page in range(first, self._asked)]
-
-    def read(self, pages: Sequence[Pending[list[Department]]]) -> None:
-        """Take the pages of a batch; raises the portal's error."""
-        for page in pages:
-            self.found |= {department.id: department for department in page.value}
-            self._pages = max(self._pages, -(-(page.item.total or 0) // PAGE))
-            self._read += 1
-
-    def restart(self) -> None:
-        """Ask again for what is on its way."""
-        self._asked = self._read
-
-    def fetch_rest(self, client: Client) -> None:
-        """Read what has not been read yet."""
-        while not self.complete:
-            batch = client.new_batch()
-            pages = self.add_to(batch, batch.room)
-            batch.send()
-            self.read(pages)
+def read_all_departments(client: Client, pages: Sequence[Pending[list[Department]]]) -> list[Department]:
+    """Read the pages of `add_departments`, and fetch the further ones of a company that has more."""
+    batch = client.new_batch()
+    total = max((page.item.total or 0 for page in pages), default=0)
+    further = [batch.add(departments(start)) for start in range(len(pages) * PAGE, total, PAGE)]
+    batch.send()
+    return list({department.id: department for page in (*pages, *further) for department in page.value}.values())
 
 
 def read_departments(result: Any) -> list[Department]:
     """Read rows of `department.get`; the root has no PARENT, a headless one no UF_HEAD."""
     return [
         Department(
-            id=id_of(row, "ID", "department.get"),
+            id=id_of(row, "ID"),
             name=str(row.get("NAME") or ""),
             parent_id=int_of(row.get("PARENT")) or None,
             head_id=int_of(row.get("UF_HEAD")) or None,
         )
-        for row in rows_of(result, "department.get")
+        for row in rows_of(result)
     ]
 
 

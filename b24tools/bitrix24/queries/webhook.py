@@ -8,11 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from b24tools.bitrix24.batch import Command, Query
-from b24tools.bitrix24.parsing import (
-    id_of,
-    mapping_of,
-    php_values,
-)
+from b24tools.bitrix24.parsing import id_of, mapping_of, php_values
 from b24tools.core.models import Owner
 
 
@@ -20,9 +16,9 @@ def profile() -> Query[Owner]:
     """Whose webhook it is, and whether with an administrator's rights. Needs no scope."""
 
     def read(result: Any) -> Owner:
-        row = mapping_of(result, "profile")
+        row = mapping_of(result)
         name = f"{row.get('NAME') or ''} {row.get('LAST_NAME') or ''}".strip()
-        return Owner(id_of(row, "ID", "profile"), name, row.get("ADMIN") is True, str(row.get("TIME_ZONE") or ""))
+        return Owner(id_of(row, "ID"), name, row.get("ADMIN") is True, str(row.get("TIME_ZONE") or ""))
 
     return Query(Command("profile", {}), read)
 
@@ -34,8 +30,4 @@ def server_time() -> Query[str]:
 
 def scopes() -> Query[list[str]]:
     """The scopes of the webhook. Needs none itself."""
-
-    def read(result: Any) -> list[str]:
-        return [str(one) for one in php_values(result)]
-
-    return Query(Command("scope", {}), read)
+    return Query(Command("scope", {}), lambda result: [str(scope) for scope in php_values(result)])

@@ -10,9 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from b24tools.bitrix24.batch import Command, Query
-from b24tools.bitrix24.parsing import (
-    mapping_or_none,
-)
+from b24tools.bitrix24.parsing import mapping_or_none
 
 
 def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:

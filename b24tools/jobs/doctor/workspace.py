@@ -38,7 +38,7 @@ def _add_folder(batch: Batch, exam: Examination) -> Pending[list[tuple[int, str,
     return batch.add(queries.children(exam[storage].reference(0, "ROOT_OBJECT_ID"), name))
 
 
-projects = Need(lambda batch, exam: batch.add(queries.projects(exam.settings.group)))
+projects = Need(lambda batch, exam: batch.add(queries.groups_named(exam.settings.group)))
 may_create = _need_of_project(queries.may_create_tasks)
 project_dates = _need_of_project(queries.project_dates)
 mandatory_fields = Need(lambda batch, _exam: batch.add(queries.mandatory_fields()))

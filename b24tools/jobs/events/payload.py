@@ -1,7 +1,7 @@
-"""What an outgoing webhook of Bitrix24 sends, read with limits: a form with brackets in its names, or JSON.
+"""Read what an outgoing webhook of Bitrix24 sends, with limits: a form with brackets in its names, or JSON.
 
 An event tells only which task changed, never what (apidocs.bitrix24.com/api-reference/events). Reading happens
-before the sender is known, so everything is bounded, and nothing a stranger sends may raise anything but `Refusal`.
+before the sender is known, so everything is bounded, and no body may raise anything but `Refusal`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -48,7 +48,7 @@ class Refusal(errors.B24ToolsError):
 class Event:
     """A body that could be read. `body` is its text with secrets hidden; `sent_at`: when the portal queued it.
 
-    `sha256` is of the body without `auth`. Whether the event is of use is for `task_of` to say.
+    `sha256` is of the body without `auth`. Whether the event is about a task is for `task_of` to say.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Event:
 
 
 def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()) -> Event:
-    """The event in a request's body. Raises Refusal 413 beyond the limits, 400 for what cannot be read.
+    """Read the event in a request's body. Raises Refusal 413 beyond the limits, 400 for what cannot be read.
 
     The form of the body decides how it is read; senders are careless about its type. `secrets` are
     hidden wherever they stand, and so is whatever is called a token.
@@ -74,19 +74,27 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
     if not text:
         raise _unreadable(_("it is empty"))
     if text.startswith(("{", "[")):
-        found = _read_json(text)
-        query = "&".join(_limited(_pairs_of(found)))
-        stored, hashed = json.dumps(_hide(found, secrets)), json.dumps(_without_auth(found), sort_keys=True)
+        values = _read_json(text)
+        query = "&".join(_pairs_of(values))
+        stored = json.dumps(_hide(values, secrets))
+        hashed = json.dumps({key: value for key, value in values.items() if not _is_auth(key)}, sort_keys=True)
     else:
-        _check_form(text, content_type)
-        query = _with_plain_brackets(text)
-        stored, hashed = _hide_in_form(text, query, secrets)
-    values = _decode(query)
-    auth = values.get("auth")
-    stamp = _text(values.get("ts"))
+        if "multipart/" in content_type.lower() or "=" not in text or text.startswith("<"):
+            raise _unreadable(_("it is neither a form nor JSON"))
+        query = text
+        pairs = [(pair, unquote_plus(pair.partition("=")[0])) for pair in text.split("&")]
+        stored = "&".join(_hide_pair(pair, key, secrets) for pair, key in pairs)
+        hashed = "&".join(pair for pair, key in pairs if not _is_auth(key.lstrip()))
+    if query.count("&") >= MOST_PAIRS:
+        raise _too_much(_("more than {n} pairs").format(n=MOST_PAIRS))
+    try:
+        fields = php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
+    except ValueError:  # an index of thousands of digits is beyond all limits, too
+        raise _too_deep() from None
+    auth, stamp = fields.get("auth"), _text(fields.get("ts"))
     return Event(
-        name=_hide(_text(values.get("event")).strip(), secrets).upper(),
-        data=values.get("data"),
+        name=_hide(_text(fields.get("event")).strip(), secrets).upper(),
+        data=fields.get("data"),
         token=_text(auth.get("application_token")) if isinstance(auth, dict) else "",
         sent_at=datetime.fromtimestamp(int(stamp), UTC) if _STAMP.fullmatch(stamp) else None,
         body=stored,
@@ -132,60 +140,28 @@ def _too_deep() -> Refusal:
     return _too_much(_("deeper than {n} levels").format(n=MOST_DEPTH))
 
 
-def _too_many() -> Refusal:
-    return _too_much(_("more than {n} pairs").format(n=MOST_PAIRS))
-
-
-def _check_form(text: str, content_type: str) -> None:
-    if "multipart/" in content_type.lower() or "=" not in text or text.startswith("<"):
-        raise _unreadable(_("it is neither a form nor JSON"))
-    if text.count("&") >= MOST_PAIRS:
-        raise _too_many()
-
-
-def _decode(query: str) -> dict[str, Any]:
+def _read_json(text: str) -> dict[str, Any]:
     try:
-        return php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
-    except ValueError:  # the pairs are counted already; an index of thousands of digits is beyond all limits, too
-        raise _too_deep() from None
-
-
-def _read_json(text: str) -> Any:
-    try:
-        found = json.loads(text)
+        values = json.loads(text)
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
         raise _unreadable(_("it is not valid JSON")) from None
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise _unreadable(_("it is JSON, but not an object"))
-    return found
+    return values
 
 
 def _pairs_of(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """JSON, nested or with flat `data[ID]` names, as the pairs of a form."""
+    """Write JSON, nested or with flat `data[ID]` names, as the pairs of a form."""
     if isinstance(value, dict | list):
         if depth >= MOST_DEPTH:
             raise _too_deep()
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _pairs_of(inner, f"{path}[{key}]" if path else str(key), depth + 1)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield f"{_quote(path)}={_quote(str(value))}"
-
-
-def _limited(pairs: Iterator[str]) -> Iterator[str]:
-    for number, pair in enumerate(pairs):
-        if number >= MOST_PAIRS:
-            raise _too_many()
-        yield pair
-
-
-def _quote(text: str) -> str:
-    return quote(text, safe="", errors="replace")  # half a surrogate pair has no UTF-8 form
-
-
-def _without_auth(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if not _is_auth(key)}
+        # half a surrogate pair has no UTF-8 form
+        yield f"{quote(path, safe='', errors='replace')}={quote(str(value), safe='', errors='replace')}"
 
 
 def _is_auth(key: str) -> bool:
@@ -193,7 +169,7 @@ def _is_auth(key: str) -> bool:
 
 
 def _is_secret(key: str) -> bool:
-    """Of an application there are access_token and refresh_token, too."""
+    """Whether a field holds a token; of an application there are access_token and refresh_token, too."""
     return "token" in key.lower()
 
 
@@ -208,32 +184,14 @@ def _hide(value: Any, secrets: Collection[str]) -> Any:
     return HIDDEN if any(secret in str(value) for secret in secrets) else value
 
 
-def _with_plain_brackets(form: str) -> str:
-    """The same form: names without escapes are read in a third of the time."""
-    for escape, sign in (("%5B", "["), ("%5D", "]"), ("%5b", "["), ("%5d", "]")):
-        form = form.replace(escape, sign)
-    return form
-
-
-def _hide_in_form(text: str, query: str, secrets: Collection[str]) -> tuple[str, str]:
-    """The form with its secrets hidden, and the part of it that says what happened. `query`: with plain brackets."""
-    shown, said = [], []
-    for pair, plain in zip(text.split("&"), query.split("&"), strict=True):
-        key = unquote_plus(plain.partition("=")[0])
-        raw_key, equals, raw_value = pair.partition("=")
-        if raw_value and _is_secret(key):
-            pair = f"{raw_key}{equals}{HIDDEN}"
-        shown.append(pair)
-        if not _is_auth(key.lstrip()):
-            said.append(pair)
-    rest = unquote_plus("&".join(shown))
-    if any(secret in rest for secret in secrets):  # hardly ever; asking each pair would take longer than all else
-        shown, said = _hide_pairs(shown, secrets), _hide_pairs(said, secrets)
-    return "&".join(shown), "&".join(said)
-
-
-def _hide_pairs(pairs: Iterable[str], secrets: Collection[str]) -> list[str]:
-    return [f"{HIDDEN}={HIDDEN}" if any(secret in unquote_plus(pair) for secret in secrets) else pair for pair in pairs]
+def _hide_pair(pair: str, key: str, secrets: Collection[str]) -> str:
+    """Hide what is secret in a pair of a form, whose name is `key`."""
+    raw_key, equals, raw_value = pair.partition("=")
+    if any(secret in key for secret in secrets):
+        return f"{HIDDEN}={HIDDEN}"
+    if raw_value and (_is_secret(key) or any(secret in unquote_plus(raw_value) for secret in secrets)):
+        return f"{raw_key}{equals}{HIDDEN}"
+    return pair
 
 
 def _text(value: Any) -> str:

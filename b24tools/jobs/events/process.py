@@ -1,4 +1,4 @@
-"""The portal's events: kept before they are answered; then the tasks they name are read, and saved as a snapshot does.
+"""The portal's events: stored before they are answered; then the tasks they name are read, and saved as by a snapshot.
 
 An event is a hint that a task changed, nothing more: events come late, twice, in any order, or not at all.
 """
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
-from b24tools.bitrix24.parsing import to_int, unexpected_response
+from b24tools.bitrix24.parsing import UnexpectedResponse, int_of
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
 from b24tools.core.chunks import chunked
@@ -36,15 +36,8 @@ DELETED = "ONTASKDELETE"
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """The answer to an event: accepted, ignored_by_mode or event_ignored. Whatever it is, the event was kept."""
-
-    status: str
-
-
-@dataclass(frozen=True)
 class Processed:
-    """How many events were followed, were of no use, failed and why. `warnings`: what else there is to say."""
+    """How many events were applied, ignored, failed and why. `warnings`: what else there is to say."""
 
     processed: int = 0
     applied: int = 0
@@ -64,36 +57,30 @@ class Processed:
         )
 
 
-def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> Receipt:
+def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> str:
     """Store an event of a sender who knows one of the `tokens`; it is on the disk when this returns.
+
+    The answer: accepted, ignored_by_mode or event_ignored. Whatever it is, the event was stored.
 
     Raises payload.Refusal, whose `status` is the HTTP status.
     """
-    (status,) = store.events.add([_read_event(body, content_type, tokens, now)])
-    return Receipt({IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted"))
-
-
-def _read_event(body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> NewEvent:
     event = payload.read_body(body, content_type, tokens)
-    _check_token(event.token, tokens)
-    task_id = payload.task_of(event)
-    fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
-    return NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)
-
-
-def _check_token(given: str, tokens: Collection[str]) -> None:
-    """In constant time, as far as the tokens' number allows."""
-    matches = [hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()) for token in tokens if token]
+    # in constant time, as far as the tokens' number allows
+    matches = [hmac.compare_digest(event.token.encode("utf-8", "replace"), one.encode()) for one in tokens if one]
     if not any(matches):
         raise Refusal(
             403,
             _("the application_token is not one of ours"),
             _("BITRIX_OUTGOING_TOKEN has the token that Bitrix24 shows at the outgoing webhook; several with commas."),
         )
+    task_id = payload.task_of(event)
+    fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
+    (status,) = store.events.add([NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)])
+    return {IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted")
 
 
 def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: int = TASKS_AT_ONCE) -> Processed:
-    """Follow the waiting events that are due, those of `limit` tasks at most. Nothing due, nothing asked.
+    """Apply the waiting events that are due, those of `limit` tasks at most. Nothing due, nothing asked.
 
     Those processed a month ago are forgotten by the way.
     Raises PortalBusy and what has to do with settings; the events go on waiting then.
@@ -104,74 +91,59 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
     dropped = store.events.drop_duplicates(due.tasks, now, SETTLED)
     if dropped:
         due = store.events.due(now, limit)
-    attempts = {task_id: max(tries for _name, tries in events) for task_id, events in due.tasks.items()}
 
-    def settle(fates: _Fates) -> Processed:
-        plain = [task_id for task_id in fates.applied if task_id not in fates.notes]
-        applied = store.events.finish(plain, due.last_id, DONE, now, fates.reading)
-        for task_id, note in fates.notes.items():
-            applied += store.events.finish([task_id], due.last_id, DONE, now, fates.reading, note)
-        ignored = store.events.finish(fates.hidden, due.last_id, IGNORED, now, fates.reading)
-        failed = 0
-        for task_id, reason in fates.failed.items():
-            failed += store.events.fail(task_id, due.last_id, reason, _next_try(attempts[task_id], now))
-        if fates.portal_now is not None:
-            store.events.forget_old(fates.portal_now)
-        return Processed(applied + ignored + failed, applied, ignored, failed, fates.reasons, fates.warnings)
+    def settle(outcomes: _Outcomes) -> Processed:
+        done = Processed()
+        for task_id, events in due.tasks.items():
+            if reason := outcomes.failed.get(task_id):
+                next_try = _next_try(max(attempts for _name, attempts in events), now)
+                count = store.events.fail(task_id, due.last_id, reason, next_try)
+            else:
+                status, note = outcomes.status_of(task_id), outcomes.notes.get(task_id)
+                count = store.events.finish([task_id], due.last_id, status, now, outcomes.reading, note)
+            done += outcomes.count(task_id, count)
+        if outcomes.portal_now is not None:
+            store.events.forget_old(outcomes.portal_now)
+        return done
 
-    names = {task_id: {name for name, _tries in events} for task_id, events in due.tasks.items()}
-    return Processed(dropped, 0, dropped) + _follow(store, client, zone, now, names, settle)
+    names = {task_id: {name for name, _attempts in events} for task_id, events in due.tasks.items()}
+    return Processed(dropped, 0, dropped) + _apply(store, client, zone, now, names, settle)
 
 
-def replay(store: Store, client: Client, zone: ZoneInfo, now: datetime, events: Iterable[StoredEvent]) -> Processed:
-    """Follow these kept events again, whatever has become of them. Raises PortalBusy; they stay as they are then."""
-    of_task: dict[int, list[StoredEvent]] = {}
+def replay(
+    store: Store, client: Client, zone: ZoneInfo, now: datetime, events: Iterable[StoredEvent | Event]
+) -> Processed:
+    """Apply these events again, whatever their state. Those from elsewhere are not put into the database.
+
+    Raises PortalBusy, after which stored ones stay as they are, and Refusal for one that `payload.task_of` refuses.
+    """
+    of_task: dict[int, list[StoredEvent | Event]] = {}
     done = Processed()
     for event in events:
-        if event.task_id is None:
-            done += Processed(1, 0, 1)
-        else:
-            of_task.setdefault(event.task_id, []).append(event)
-    for task_ids in chunked(of_task, TASKS_AT_ONCE):
-        chosen = {task_id: of_task[task_id] for task_id in task_ids}
-
-        def settle(fates: _Fates, chosen: Mapping[int, Sequence[StoredEvent]] = chosen) -> Processed:
-            found = Processed()
-            for task_id, kept in chosen.items():
-                for one in kept:
-                    if task_id in fates.failed:
-                        store.events.fail_one(one.id, fates.failed[task_id], _next_try(one.attempts, now))
-                    else:
-                        status = DONE if task_id in fates.applied else IGNORED
-                        store.events.finish_one(one.id, status, now, fates.reading, fates.notes.get(task_id))
-                found += fates.count(task_id, len(kept))
-            return found
-
-        names = {task_id: {one.event for one in kept} for task_id, kept in chosen.items()}
-        done += _follow(store, client, zone, now, names, settle)
-    return done
-
-
-def replay_bodies(store: Store, client: Client, zone: ZoneInfo, now: datetime, bodies: Iterable[Event]) -> Processed:
-    """Follow events that were kept elsewhere; they are not put into the database.
-
-    Raises PortalBusy, and Refusal for one that `task_of` refuses.
-    """
-    of_task: dict[int, list[str]] = {}
-    done = Processed()
-    for event in bodies:
-        task_id = payload.task_of(event)
+        task_id = event.task_id if isinstance(event, StoredEvent) else payload.task_of(event)
         if task_id is None:
             done += Processed(1, 0, 1)
         else:
-            of_task.setdefault(task_id, []).append(event.name)
-    for task_ids in chunked(of_task, TASKS_AT_ONCE):
-        names = {task_id: of_task[task_id] for task_id in task_ids}
+            of_task.setdefault(task_id, []).append(event)
+    for task_ids in chunked(list(of_task), TASKS_AT_ONCE):
 
-        def settle(fates: _Fates, names: Mapping[int, Sequence[str]] = names) -> Processed:
-            return sum((fates.count(task_id, len(kept)) for task_id, kept in names.items()), Processed())
+        def settle(outcomes: _Outcomes, task_ids: Sequence[int] = task_ids) -> Processed:
+            for task_id in task_ids:
+                for event in of_task[task_id]:
+                    if not isinstance(event, StoredEvent):
+                        continue
+                    if reason := outcomes.failed.get(task_id):
+                        store.events.fail_one(event.id, reason, _next_try(event.attempts, now))
+                    else:
+                        status, note = outcomes.status_of(task_id), outcomes.notes.get(task_id)
+                        store.events.finish_one(event.id, status, now, outcomes.reading, note)
+            return sum((outcomes.count(task_id, len(of_task[task_id])) for task_id in task_ids), Processed())
 
-        done += _follow(store, client, zone, now, names, settle)
+        names = {
+            task_id: {event.event if isinstance(event, StoredEvent) else event.name for event in of_task[task_id]}
+            for task_id in task_ids
+        }
+        done += _apply(store, client, zone, now, names, settle)
     return done
 
 
@@ -181,120 +153,110 @@ def _next_try(attempts: int, now: datetime) -> datetime | None:
 
 
 @dataclass
-class _Fates:
-    """What came of reading tasks: followed, not to be seen, failed and why.
+class _Outcomes:
+    """What came of reading tasks: which were saved or deleted, which failed and why. The others cannot be seen.
 
-    `reading`: the number of the request. `notes`: what there is to say about some of those followed. `portal_now`:
-    the portal's clock, if it told.
+    `reading`: the number of the request. `notes`: what there is to say about some of those applied. `portal_now`:
+    the portal's clock, where it is known.
     """
 
     reading: int
-    applied: list[int] = field(default_factory=list)
-    hidden: list[int] = field(default_factory=list)
+    applied: set[int] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
     portal_now: datetime | None = None
 
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.failed.values()))
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return tuple(self.notes.values())
+    def status_of(self, task_id: int) -> str:
+        """The status of events that did not fail."""
+        return DONE if task_id in self.applied else IGNORED
 
     def count(self, task_id: int, events: int) -> Processed:
         """So many events of this task."""
         if task_id in self.failed:
-            return Processed(events, 0, 0, events, (self.failed[task_id],))
+            return Processed(events, failed=events, reasons=(self.failed[task_id],))
         if task_id not in self.applied:
-            return Processed(events, 0, events)
-        note = self.notes.get(task_id)
-        return Processed(events, events, warnings=(note,) if note else ())
+            return Processed(events, ignored=events)
+        return Processed(events, events, warnings=(self.notes[task_id],) if task_id in self.notes else ())
 
 
-def _follow(
+def _apply(
     store: Store,
     client: Client,
     zone: ZoneInfo,
     now: datetime,
     names: Mapping[int, Collection[str]],
-    settle: Callable[[_Fates], Processed],
+    settle: Callable[[_Outcomes], Processed],
 ) -> Processed:
     """Read the tasks (`names` of the events that ask for each), save them, and `settle` in the same transaction."""
     if not names:
         return Processed()
-    fates = _Fates(store.snapshot_runs.number_reading())
+    outcomes = _Outcomes(store.snapshot_runs.number_reading())
     tasks: list[TaskRecord] = []
     deleted: list[int] = []
     people: list[Person] = []
     try:
-        found, missing, admin = _read(client, zone, list(names), fates)
-        tasks = list(found)
-        for task_id in missing:
-            # To somebody who sees everything it is deleted; to others it may only be out of sight
-            sure = admin or DELETED in names[task_id]
-            (deleted if sure else fates.hidden).append(task_id)
-        people = _meet(store, client, tasks)
+        found, missing, admin = _read_tasks(client, zone, list(names), outcomes)
+        people = _read_unknown_people(store, client, found)
+        tasks = found
+        # to somebody who sees everything it is deleted; to others it may only be out of sight
+        deleted = [task_id for task_id in missing if admin or DELETED in names[task_id]]
     except errors.PortalBusy:
         raise
     except errors.PortalError as error:
-        fates = _Fates(fates.reading, failed=dict.fromkeys(names, error.message))
-        tasks, deleted = [], []
-    fates.applied += [*(task.id for task in tasks), *deleted]
+        outcomes = _Outcomes(outcomes.reading, failed=dict.fromkeys(names, error.message))
+    outcomes.applied = {*(task.id for task in tasks), *deleted}
     for task in tasks:
         if task.status == Status.COMPLETED and task.closed_at is None:
-            fates.notes[task.id] = _("task {id} has no readable closing date and does not count").format(id=task.id)
+            outcomes.notes[task.id] = _("task {id} has no readable closing date and does not count").format(id=task.id)
     with store.transaction():
         store.settings.remember_host(client.host)
-        store.people.save(people, now, fates.reading)
-        newer = store.events.followed_since(names, fates.reading)  # read by another process, later than here
-        store.tasks.save([task for task in tasks if task.id not in newer], now, zone, fates.reading)
-        store.tasks.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, fates.reading)
-        return settle(fates)
+        store.people.save(people, now, outcomes.reading)
+        newer = store.events.followed_since(names, outcomes.reading)  # read by another process, later than here
+        store.tasks.save([task for task in tasks if task.id not in newer], now, zone, outcomes.reading)
+        store.tasks.mark_deleted([task_id for task_id in deleted if task_id not in newer], now, outcomes.reading)
+        return settle(outcomes)
 
 
-def _read(
-    client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates
+def _read_tasks(
+    client: Client, zone: ZoneInfo, task_ids: Sequence[int], outcomes: _Outcomes
 ) -> tuple[list[TaskRecord], list[int], bool]:
-    """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
+    """Read the tasks that are there, the ids of those that are not, and whether the owner sees everything."""
     batch = client.new_batch()
     profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
     pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in chunked(task_ids, TASKS_AT_ONCE)]
     batch.send()
-    owner = profile.value
-    fates.portal_now = read_iso(server_time.value)
-    portal_clock = PortalClock(owner, zone, server_time.value)
+    outcomes.portal_now = read_iso(server_time.value)
+    portal_clock = PortalClock(profile.value, zone, server_time.value)
     tasks: list[TaskRecord] = []
     missing: list[int] = []
     for ids, page in pages:
         left = set(ids)
-        rows = page.value
-        nameless = [row for row in rows if to_int(row.get("id")) is None]
-        portal_zone = portal_clock.see(rows)
-        for row in rows:
-            number = to_int(row.get("id"))
-            if number is None:
+        portal_zone = portal_clock.see(page.value)
+        nameless = None
+        for row in page.value:
+            task_id = int_of(row.get("id"))
+            if not task_id:
+                nameless = row
                 continue
-            if number not in left:  # a portal that ignored the filter says nothing about those it left out
+            if task_id not in left:  # a portal that ignored the filter says nothing about those it left out
                 raise errors.PortalError(
-                    _("{method}: the portal sent tasks that nobody asked for").format(method=TASK_LIST),
+                    _("{method}: the portal sent tasks that were not asked for").format(method=TASK_LIST),
                     method=TASK_LIST,
                 )
-            left.remove(number)
+            left.remove(task_id)
             try:
                 tasks.append(queries.read_record(row, portal_zone))
-            except errors.PortalError as error:  # one strange row is no reason to lose the others
-                fates.failed[number] = error.message
-        if nameless:  # whose is it? So none is known to be missing
-            fates.failed |= dict.fromkeys(left, unexpected_response(TASK_LIST, nameless[0]).message)
-        else:
+            except errors.PortalError as error:  # one odd row is no reason to lose the others
+                outcomes.failed[task_id] = error.message
+        if nameless is None:
             missing += sorted(left)
-    return tasks, missing, owner.admin
+        else:  # whose is it? So none is known to be missing
+            outcomes.failed |= dict.fromkeys(left, UnexpectedResponse(nameless, TASK_LIST).message)
+    return tasks, missing, profile.value.admin
 
 
-def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Person]:
-    """Those responsible for closed tasks whom nobody knows yet."""
+def _read_unknown_people(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Person]:
+    """Read those responsible for closed tasks whom the database does not know yet."""
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
     unknown = sorted(names.keys() - store.people.known()) if names else []
     try:
@@ -303,4 +265,4 @@ def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Per
         raise
     except errors.PortalError:  # without the right to see people the names in the tasks must do
         found = {}
-    return [found.get(one) or queries.unknown_person(one, names[one]) for one in unknown]
+    return [found.get(user_id) or queries.unknown_person(user_id, names[user_id]) for user_id in unknown]

@@ -1,4 +1,4 @@
-"""The thread inside `serve` that follows the portal's events while others come in."""
+"""The thread inside `serve` that applies the portal's events while others come in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger("b24tools")
 
 
 class Worker:
-    """Follows waiting events as they come; what it knows is in the table, so a restart loses nothing.
+    """Applies waiting events as they come; what it knows is in the table, so a restart loses nothing.
 
     `open_store` and `open_client` are called in the worker's own thread; the client only when there is work.
     """
@@ -55,45 +55,42 @@ class Worker:
         self._thread.start()
 
     def wake(self) -> None:
-        """An event has come. Costs next to nothing."""
+        """Tell that an event has come. Costs next to nothing."""
         self._woken.set()
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """End after the step under way; whether it did in time. What is unfinished stays in the table."""
         self._stopping.set()
         self._woken.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            return not self._thread.is_alive()
-        return True
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def step(self, store: Store, client: Callable[[], Client]) -> float:
-        """Follow what is due; how long to wait before the next step. Raises nothing but what ends the process."""
+        """Apply what is due; how long to wait before the next step. Raises nothing but what ends the process."""
         now = self._now()
         try:
-            full = self._follow(store, client, now)
+            full = self._apply(store, client, now)
             self._pause_s = 0.0
             return 0.0 if full else self._idle_s
         except errors.PortalBusy as error:
-            pause = self._longer_pause()
-            if error.until is not None:
-                pause = min(max(pause, (error.until - now).total_seconds()), LONGEST_PAUSE_S)
             _log.warning("events wait: %s", error.message)
-            return pause
+            blocked_s = (error.until - now).total_seconds() if error.until else 0.0
+            return min(max(self._longer_pause(), blocked_s), LONGEST_PAUSE_S)
         except errors.B24ToolsError as error:
             _log.warning("events wait: %s %s", error.message, error.hint)
-            return self._longer_pause()
         except Exception:  # noqa: BLE001 - the last resort of this thread: it must outlive its bugs
             _log.exception("events wait")
-            return self._longer_pause()
+        return self._longer_pause()
 
-    def _follow(self, store: Store, client: Callable[[], Client], now: datetime) -> bool:
-        """Whether that was as much as goes into a request, so that there may be more."""
+    def _apply(self, store: Store, client: Callable[[], Client], now: datetime) -> bool:
+        """Apply what is due; whether that was as much as goes into a request, so that there may be more."""
         count = len(store.events.due(now, process.TASKS_AT_ONCE).tasks)
         if not count:
             return False
         done = process.process(store, client(), self._zone, now)
-        _log.info("events: %d followed, %d of no use, %d failed", done.applied, done.ignored, done.failed)
+        _log.info("events: %d applied, %d ignored, %d failed", done.applied, done.ignored, done.failed)
         for reason in done.reasons:
             _log.warning("an event failed: %s", reason)
         for warning in done.warnings:
@@ -115,7 +112,7 @@ class Worker:
                 self._stopping.wait(self._longer_pause())
 
     def _work(self) -> None:
-        """Steps until the end, with a store and, from the first event on, a client."""
+        """Take steps until the end, with a store and, from the first event on, a client."""
         with ExitStack() as opened:
             store = opened.enter_context(self._open_store())
             clients: list[Client] = []
@@ -126,9 +123,9 @@ class Worker:
                 return clients[0]
 
             while not self._stopping.is_set():
-                pause = self.step(store, client)
-                if self._pause_s:  # after a failure nobody's event makes it any sooner
-                    self._stopping.wait(pause)
-                elif pause and self._woken.wait(pause):
+                pause_s = self.step(store, client)
+                if self._pause_s:  # after a failure an event makes it no sooner
+                    self._stopping.wait(pause_s)
+                elif pause_s and self._woken.wait(pause_s):
                     self._woken.clear()
                     self._stopping.wait(self._gather_s)

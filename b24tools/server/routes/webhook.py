@@ -32,7 +32,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     def save(body: bytes, content_type: str) -> str:
         with services.open_store() as store:
-            return process.receive(store, body, content_type, tokens, services.now()).status
+            return process.receive(store, body, content_type, tokens, services.now())
 
     @api.post(
         "/webhook",
