@@ -69,12 +69,11 @@ def _database(subject: Subject, checks: list[Check]) -> Iterator[Store | None]:
 
 
 def _known(opened: Store, now: datetime) -> Known:
-    key = opened.orders.latest_key()
     return Known(
         excluded=opened.settings.excluded_users(),
         hidden=opened.settings.hidden_users(),
         positions=opened.orders.positions_since(now - POSITIONS_OF),
-        key=key.key if key else "",
+        key=opened.orders.latest_key(),
         mode=opened.settings.get("producer_mode"),
     )
 
