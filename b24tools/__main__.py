@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
-OBJECTS = 200_000  # made between two searches for garbage: modules and a portal's answers are many, and stay
+from b24tools.cli import app
+from b24tools.core import config, i18n
 
 
 def main() -> None:
-    """Choose the language, then run: help texts are made while the commands are imported."""
-    gc.set_threshold(OBJECTS)
-    from b24tools.core import config, i18n
-
-    i18n.use(config.language(sys.argv[1:]))
-    from b24tools.cli import app
-
-    status = app.main(sys.argv[1:])
-    gc.freeze()  # or Python would search all there is once more at the end: a sixth of a short command's time
-    sys.exit(status)
+    """Choose the language of the environment or the settings, then run the command line."""
+    i18n.use(config.choose_language())
+    sys.exit(app.main(sys.argv[1:]))
 
 
 if __name__ == "__main__":

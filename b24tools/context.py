@@ -13,9 +13,10 @@ from b24tools.core import clock, config, errors, hosts, locks
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
-    from b24tools.assignment.recovery import Pace, Progress
+    from b24tools.assignment.recovery import Pace
     from b24tools.assignment.tools import Tools
     from b24tools.bitrix24.client import Client, Transport
+    from b24tools.core.models import Progress
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.store import Store
 
@@ -41,18 +42,18 @@ class Session:
         `retry_s` instead of the setting's; `leave_no_trace` makes no file to share where there is none.
         """
         from b24tools.bitrix24.client import Client
-        from b24tools.bitrix24.rate_limit import Throttle
+        from b24tools.bitrix24.rate_limit import RateLimiter
 
         settings = self.settings
         shared = settings.data_dir / "throttle.json"
-        throttle = Throttle(
+        rate_limiter = RateLimiter(
             None if leave_no_trace and not os.access(shared, os.F_OK) else shared,
             per_second=settings.requests_per_second,
             burst=settings.burst,
         )
         client = Client(
             config.webhook_url(settings),
-            throttle=throttle,
+            rate_limiter=rate_limiter,
             transport=self.transport,
             verify=str(settings.ca_bundle) if settings.ca_bundle else True,
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
@@ -68,15 +69,15 @@ class Session:
     def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
         """What the `assign` job works with. A dry run writes nothing and takes no lock."""
         from b24tools.assignment.tools import Tools
-        from b24tools.bitrix24.org_cache import Directory, Names
+        from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
-        names = Names(settings.department, settings.group, settings.folder, settings.schedule_id)
+        names = NameSettings(settings.department, settings.group, settings.folder, settings.schedule_id)
         with (
             self.open_client() as client,
             self.open_store(dry_run=dry_run) as opened,
             closing(
-                Directory(
+                OrgCache(
                     client,
                     settings.data_dir / "cache",
                     names,

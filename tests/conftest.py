@@ -50,7 +50,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def works(tmp_path: Any) -> Any:
     """The demo plant on Monday at seven."""
     from b24tools.sandbox import demo_company
-    from tests.plant import Clock, Works
+    from tests.support.orders import Clock, Works
 
     clock = Clock()
     return Works(demo_company.build(clock), tmp_path / "data", clock)

@@ -1,23 +1,182 @@
-"""What the ledger keeps of a draft: before it is written, while it is under way, and afterwards."""
+"""The ledger's rows: what may be true of a line before, while and after it is written. Only this writes them."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from b24tools.assignment.plan import ADD, DEFER, UPDATE, Draft
+from b24tools.assignment import recovery
+from b24tools.assignment.plan import ADD, DEFER, UPDATE, PlannedTask, decision_of
+from b24tools.assignment.tools import RunClock
+from b24tools.assignment.writes import Line, Mark, Write, mark_of
 from b24tools.core.models import Task
-from b24tools.store.orders import LedgerTask
+from b24tools.store import Store
+from b24tools.store.orders import LedgerTask, LostWrite
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
 
-def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
-    """The line as the draft has it; `state` is planned, writing or done."""
-    item = draft.item
-    kept = draft.action == UPDATE and "DEADLINE" not in draft.fields  # then the task's may be one set by hand
+class Ledger:
+    """Notes what is about to be sent before it leaves, and what was answered in one piece."""
+
+    def __init__(self, store: Store, clock: RunClock) -> None:
+        self._store = store
+        self._clock = clock
+        self._rows: list[LedgerTask] = []  # answered, and not yet saved
+        self._attached: list[Mark] = []
+        self.repeated: dict[str, Line] = {}  # lines whose lost request was settled, and which may have been sent again
+
+    # before
+
+    def note_plans(self, plans: Sequence[PlannedTask]) -> None:
+        """Note what is planned, and the tasks that an earlier run was cut while making: its request made no other."""
+        for plan in plans:
+            known, task = plan.item.known, plan.task
+            if known and task and known.state == "writing":
+                with self._store.transaction():
+                    self._store.orders.save_lines(
+                        [replace(known, state="done", task_id=task.id, old_key=_other_key(plan))]
+                    )
+                    self._store.orders.settle_lost_write(known.key, task.created_at)
+        adds = [plan for plan in plans if plan.action == ADD and plan.error is None]
+        now = self._clock.now()
+        with self._store.transaction():
+            self._store.orders.save_lines(
+                replace(_row(plan, "planned", now), writing_since=_unanswered_since(plan)) for plan in adds
+            )
+            self._store.orders.forget_task_files(plan.item.key for plan in adds)
+            self._store.decisions.save((decision_of(plan, now) for plan in adds), self._settled(adds))
+
+    def _settled(self, plans: Iterable[PlannedTask]) -> set[str]:
+        """The keys of lines whose earlier writes are all accounted for: no task of them is still to turn up."""
+        return {plan.item.key for plan in plans if plan.item.key not in self.repeated and not _unanswered_since(plan)}
+
+    def note_sending(self, writes: Sequence[Write], retry_s: float) -> datetime:
+        """Note everything that may be different after a batch, before it leaves; answers the moment."""
+        now = self._clock.now()
+        with self._store.transaction():
+            self._store.orders.save_lines(
+                _under_way(write.line.plan.item.known, write.line.plan)
+                for write in writes
+                if write.verb == UPDATE and write.line.plan.item.known
+            )
+            self._store.orders.save_lines(_put_off(write.line.plan, now) for write in writes if write.verb == DEFER)
+            self._store.orders.mark_sent({write.line.key for write in writes}, now)
+            adds = [write for write in writes if write.verb == ADD]
+            self._note_adding(adds, now, retry_s)
+            marks = [mark_of(write.line.plan, file) for write in adds for file in write.line.plan.files]
+            marks += [mark_of(write.line.plan, write.file) for write in writes if write.file]
+            self._store.orders.save_task_files(marks, "writing")
+        return now
+
+    def _note_adding(self, writes: Sequence[Write], now: datetime, retry_s: float) -> None:
+        """Note what would be made if the answer never came."""
+        self._store.orders.mark_writing([write.line.key for write in writes], now)
+        until = now + timedelta(seconds=retry_s + recovery.EXECUTES_S)
+        fields = {write.line.key: write.command.params["fields"] for write in writes}
+        self._store.orders.save_lost_writes(
+            LostWrite(
+                key=key,
+                sent_at=now,
+                until_at=until,
+                title=values["TITLE"],
+                group_id=values["GROUP_ID"],
+                responsible_id=values["RESPONSIBLE_ID"],
+                created_by=values["CREATED_BY"],
+                estimate_s=values["TIME_ESTIMATE"],
+            )
+            for key, values in fields.items()
+        )
+
+    def note_sent(self, keys: Iterable[str], moment: datetime) -> None:
+        """Note a request on behalf of these lines."""
+        self._store.orders.mark_sent(keys, moment)
+
+    def note_attached(self, marks: Iterable[Mark]) -> None:
+        """Note files that were seen on their tasks."""
+        self._store.orders.save_task_files(marks, "done")
+
+    # answers
+
+    def take(self, line: Line, *, is_put_off: bool = False) -> None:
+        """Take the line as its plan has it now; it is saved with the next answers."""
+        now = self._clock.now()
+        self._rows.append(_put_off(line.plan, now) if is_put_off else _row(line.plan, "done", now))
+
+    def take_files(self, marks: Iterable[Mark]) -> None:
+        """Take it that these files hang on their tasks; it is saved with the next answers."""
+        self._attached += marks
+
+    def take_refusal(self, line: Line) -> None:
+        """Take it that the task was not made: the line is only planned again."""
+        self._rows.append(_row(line.plan, "planned", self._clock.now()))
+        self._store.decisions.forget(self._settled([line.plan]))
+
+    def take_lost(self, line: Line, task: Task) -> None:
+        """Take the line's task for what one of its unanswered requests made: that one has made no other."""
+        self.take(line)
+        self._store.orders.settle_lost_write(line.key, task.created_at)
+
+    def save_answers(
+        self,
+        answered: Collection[str] = (),
+        unsure: Collection[str] = (),
+        noted_at: datetime | None = None,
+        left_at: datetime | None = None,
+    ) -> None:
+        """Save what a batch achieved in one piece; what is lost before that is found by key.
+
+        Of the lines `unsure` an answer is missing to a request that left at `left_at`; it was noted at `noted_at`.
+        """
+        rows = [replace(row, writing_since=left_at) if row.key in unsure else row for row in self._rows]
+        with self._store.transaction():
+            self._store.orders.save_lines(rows)
+            self._store.orders.save_task_files(self._attached, "done")
+            if noted_at and left_at:
+                self._store.orders.forget_lost_writes(answered, noted_at)
+                ends = left_at + timedelta(seconds=recovery.EXECUTES_S)
+                self._store.orders.end_lost_writes(unsure, noted_at, ends)
+                self._store.orders.mark_sent(unsure, left_at)
+                self._store.orders.mark_answered(answered)
+        self._rows, self._attached = [], []
+
+    # after
+
+    def note_unwritten(self, plans: Iterable[PlannedTask]) -> None:
+        """Learn of tasks that were not known: found by key, adopted, or made by a run that was cut."""
+        now = self._clock.now()
+        for plan in plans:
+            known, task = plan.item.known, plan.task
+            if (
+                task is None
+                or plan.error
+                or plan.action in (ADD, UPDATE, DEFER)
+                or (plan.renews and not plan.is_renewed)
+            ):
+                continue
+            if known is None or not plan.is_trusted:
+                is_off = plan.item.order.cancelled and not plan.item.order.done
+                self._store.orders.save_lines([_put_off(plan, now) if is_off else _row(plan, "done", now)])
+            elif known.state != "done" or known.task_id != task.id or known.writing_since:
+                row = replace(known, state="done", task_id=task.id, writing_since=None, old_key=_other_key(plan))
+                self._store.orders.save_lines([row])
+
+
+def _unanswered_since(plan: PlannedTask) -> datetime | None:
+    return plan.item.known.writing_since if plan.item.known else None
+
+
+def row_sent(plan: PlannedTask, since: datetime) -> LedgerTask:
+    """The row of a line whose task a request of that moment was to make."""
+    return replace(_row(plan, "writing", since), writing_since=since)
+
+
+def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
+    """The line as the plan has it; `state` is planned, writing or done."""
+    item, known = plan.item, plan.item.known
+    is_by_hand = plan.action == UPDATE and "DEADLINE" not in plan.fields  # then the task's may be one set by hand
     return LedgerTask(
         key=item.key,
         order_id=item.order.id,
@@ -25,89 +184,65 @@ def row(draft: Draft, state: str, now: datetime) -> LedgerTask:
         position=item.line.position,
         title=item.title,
         state=state,
-        task_id=draft.task.id if draft.task else None,
-        responsible_id=draft.responsible[0] if draft.responsible else None,
-        department_id=draft.department.id if draft.department else None,
-        start=draft.start,
-        end=draft.end,
-        deadline=item.known.deadline if kept and item.known else draft.deadline,
-        estimate_s=draft.estimate_s if draft.outcome == "adopted" else draft.ordered_s,
+        task_id=plan.task.id if plan.task else None,
+        responsible_id=plan.responsible[0] if plan.responsible else None,
+        department_id=plan.department.id if plan.department else None,
+        start=plan.start,
+        end=plan.end,
+        deadline=known.deadline if is_by_hand and known else plan.deadline,
+        estimate_s=plan.estimate_s if plan.adopts else plan.ordered_s,
         sent_values={
             "onec": item.values,
-            "auditor_id": draft.auditor_id,
-            "deadline_from_slot": draft.deadline_from_slot,
-            "cancelled": _is_deferred_by_us(draft),
+            "auditor_id": plan.auditor_id,
+            "deadline_from_slot": plan.deadline_from_slot,
+            "cancelled": _is_deferred_by_us(plan),
         },
-        assigned_at=now if draft.action == ADD else (item.known.assigned_at if item.known else None),
+        assigned_at=now if plan.action == ADD else (known.assigned_at if known else None),
         writing_since=None,
         position_id=item.line.position_id,
-        old_key=other_key(draft),
-        other_tasks=item.known.other_tasks if item.known else (),
+        old_key=_other_key(plan),
+        other_tasks=known.other_tasks if known else (),
     )
 
 
-def other_key(draft: Draft) -> str | None:
+def _other_key(plan: PlannedTask) -> str | None:
     """The key that the line's task carries, where it is not the line's own."""
-    known, task = draft.item.known, draft.task
-    if task is None or task.xml_id in ("", draft.item.key) or (known and task.xml_id in known.keys):
+    known, task = plan.item.known, plan.task
+    if task is None or task.xml_id in ("", plan.item.key) or (known and task.xml_id in known.keys):
         return known.old_key if known else None
     return task.xml_id
 
 
-def put_off(draft: Draft, now: datetime) -> LedgerTask:
+def _put_off(plan: PlannedTask, now: datetime) -> LedgerTask:
     """The line of a cancelled order: whether its task is deferred by us. Of the order's values nothing is written."""
-    known, task = draft.item.known, draft.task
-    if known is None or task is None or not draft.item.is_trusted(task):
-        known = replace(row(draft, "done", now), estimate_s=draft.estimate_s)
-        known = replace(known, sent_values={**known.sent_values, "onec": dict(draft.before)})
-    sent_values = {**known.sent_values, "cancelled": _is_deferred_by_us(draft)}
-    return replace(known, state="done", task_id=task.id if task else None, sent_values=sent_values)
+    known = plan.item.known
+    if known is None or not plan.is_trusted:
+        known = replace(_row(plan, "done", now), estimate_s=plan.estimate_s)
+        known = replace(known, sent_values={**known.sent_values, "onec": dict(plan.before)})
+    sent_values = {**known.sent_values, "cancelled": _is_deferred_by_us(plan)}
+    return replace(known, state="done", task_id=plan.task.id if plan.task else None, sent_values=sent_values)
 
 
-def _is_deferred_by_us(draft: Draft) -> bool:
+def _is_deferred_by_us(plan: PlannedTask) -> bool:
     """Noted before the task is deferred, until it is known to be renewed."""
-    if draft.action == DEFER:
+    if plan.action == DEFER:
         return True
-    before = draft.item.known.sent_values.get("cancelled", False) if draft.item.known else False
-    return before and (draft.item.order.cancelled or draft.renews)
+    before = plan.item.known.sent_values.get("cancelled", False) if plan.item.known else False
+    return before and (plan.item.order.cancelled or (plan.renews and not plan.is_renewed))
 
 
-def may_change(known: LedgerTask, draft: Draft) -> LedgerTask:
-    """The ledger's row while an update is under way: cut now, the next send writes what it changes in any case."""
+def _under_way(known: LedgerTask, plan: PlannedTask) -> LedgerTask:
+    """The row while an update is under way: cut now, the next send writes what it changes in any case."""
     before = known.sent_values.get("onec", {})
-    changed = [name for name, value in draft.item.values.items() if before.get(name) != value]
+    changed = [name for name, value in plan.item.values.items() if before.get(name) != value]
     sent_values = {**known.sent_values, "onec": {**before, **dict.fromkeys(changed, UNKNOWN)}}
-    sent_values["under_way"] = {name: value for name, value in draft.fields.items() if name not in UNSHOWN}
-    if draft.deadline and draft.deadline_from_slot and "DEADLINE" in draft.fields:
-        sent_values["deadline_under_way"] = draft.deadline.isoformat()
+    sent_values["under_way"] = {name: value for name, value in plan.fields.items() if name not in UNSHOWN}
+    if plan.deadline and plan.deadline_from_slot and "DEADLINE" in plan.fields:
+        sent_values["deadline_under_way"] = plan.deadline.isoformat()
     return replace(
         known,
         state="done",
-        task_id=draft.task.id if draft.task else None,
+        task_id=plan.task.id if plan.task else None,
         sent_values=sent_values,
         estimate_s=None if "minutes" in changed else known.estimate_s,
     )
-
-
-def has_ended(draft: Draft, known: LedgerTask) -> bool:
-    """Whether no update of the line can be under way: none is unanswered, or the task shows all its values."""
-    fields: dict[str, Any] = known.sent_values.get("under_way", {})
-    if known.writing_since is None:
-        return True
-    return bool(fields) and draft.task is not None and all(_shows(draft.task, *field) for field in fields.items())
-
-
-def _shows(task: Task, name: str, value: Any) -> bool:
-    shown: dict[str, object] = {
-        "TITLE": task.title,
-        "TIME_ESTIMATE": task.estimate_s,
-        "START_DATE_PLAN": task.start,
-        "END_DATE_PLAN": task.end,
-        "DEADLINE": task.deadline,
-        "CREATED_BY": task.created_by,
-        "AUDITORS": sorted(task.auditor_ids),
-        "XML_ID": task.xml_id,
-    }
-    if name in ("START_DATE_PLAN", "END_DATE_PLAN", "DEADLINE"):
-        value = datetime.fromisoformat(value) if value else None
-    return name in shown and shown[name] == (sorted(value) if name == "AUDITORS" else value)

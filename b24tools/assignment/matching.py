@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from b24tools.assignment.ledger import UNKNOWN
 from b24tools.assignment.plan import Item, rounded
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.portal_state import PortalState
 from b24tools.core.models import Task
 from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
 from b24tools.onec.values import is_guid
 from b24tools.store.orders import LedgerTask
 
@@ -24,54 +25,47 @@ def items_of(
     return [item for order in batch for item in _items(order, ledger, order.id in compare)]
 
 
-def settle_keys(
-    items: Sequence[Item], found: Mapping[str, Task], others: Mapping[str, list[Task]]
-) -> tuple[list[Item], dict[str, Task], dict[str, list[Task]]]:
+def settle_keys(items: Sequence[Item]) -> list[Item]:
     """Give lines that the ledger does not know the keys their tasks carry, so that ledger and portal agree.
 
     A line without a task, or one whose task has a key of version 0.1, has a key that no other line has.
     """
     taken = {item.key for item in items if item.known}
-    keys: dict[str, str] = {}
+    carried: dict[str, str] = {}
     for item in items:
-        task = found.get(item.key)
-        if item.known or task is None or not task.xml_id or task.xml_id in (*taken, *item.old_keys):
+        key = item.task.xml_id if item.task else ""
+        if item.known or key in ("", *taken, *item.old_keys):
             continue
-        if task.xml_id.startswith(onec_order.KEY_PREFIX) and len(task.xml_id) <= onec_order.MAX_KEY:
-            keys[item.key] = task.xml_id
-            taken.add(task.xml_id)
+        if key.startswith(task_fields.KEY_PREFIX) and len(key) <= task_fields.MAX_KEY:
+            carried[item.key] = key
+            taken.add(key)
     settled = []
     for item in items:
-        key = item.key if item.known else keys.get(item.key, item.key)
+        key = carried.get(item.key, item.key)
         number = 1
-        while not item.known and item.key not in keys and key in taken:
-            identity = onec_order.identify(item.line)
-            key = onec_order.make_key(item.order.id, identity if number == 1 else f"{identity}:{number}")
+        while not item.known and item.key not in carried and key in taken:
+            identity = task_fields.identify(item.line)
+            key = task_fields.make_key(item.order.id, identity if number == 1 else f"{identity}:{number}")
             number += 1
-        keys[item.key] = key
         taken.add(key)
         settled.append(replace(item, key=key))
-    return (
-        settled,
-        {keys[key]: task for key, task in found.items()},
-        {keys[key]: tasks for key, tasks in others.items()},
-    )
+    return settled
 
 
 def _items(order: onec_order.Order, ledger: Mapping[str, LedgerTask], compare: bool) -> list[Item]:
     rows = match_rows(order, [row for row in ledger.values() if row.order_id == order.id])
     taken = {row.key for row in ledger.values() if row.order_id == order.id}
-    names, old = onec_order.keys_by_name(order), onec_order.keys_of_0_1(order)
+    names, old = task_fields.keys_by_name(order), task_fields.keys_of_0_1(order)
     items = []
-    for number, (line, row, key) in enumerate(zip(order.lines, rows, onec_order.line_keys(order), strict=True)):
-        title = onec_order.title(order, line)
+    for number, (line, row, key) in enumerate(zip(order.lines, rows, task_fields.line_keys(order), strict=True)):
+        title = task_fields.title(order, line)
         if row is not None:
             items.append(Item(order, number, line, row.key, title, row, old_keys=row.old_keys, compare=compare))
             continue
         other = 1
         while key in taken:  # by a row of the same position that is another line's now, or that no line has any more
             other += 1
-            key = onec_order.make_key(order.id, f"{onec_order.identify(line)}:{other}")
+            key = task_fields.make_key(order.id, f"{task_fields.identify(line)}:{other}")
         taken.add(key)
         items.append(Item(order, number, line, key, title, None, (names[number],), old[number]))
     if order.cancelled and not order.done:  # then lines that it no longer has are put off as well
@@ -119,9 +113,9 @@ def _sent_minutes(row: LedgerTask) -> object:
 
 
 def match_tasks(
-    items: Sequence[Item], ledger: Mapping[str, LedgerTask], portal: Portal, step_s: int
-) -> tuple[dict[str, Task], dict[str, list[Task]]]:
-    """For each line, by its key, its task, and whatever else carries a key of it.
+    items: Sequence[Item], ledger: Mapping[str, LedgerTask], portal: PortalState, step_s: int
+) -> list[Item]:
+    """Find for each line its task, and whatever else carries a key of it.
 
     Of several the ledger's is the line's; else one that looks like it, and the oldest of them. Lines of one
     position that the ledger does not know meet their tasks by their estimate, then by their keys, then by order. Last
@@ -133,7 +127,7 @@ def match_tasks(
         if item.known and (task := portal.of_line(item.known)):
             found[item.key] = task
     left = [item for item in items if item.key not in found]
-    own = {item.key: onec_order.identify(item.line) for item in items if not item.known}
+    own = {item.key: task_fields.identify(item.line) for item in items if not item.known}
     steps: tuple[tuple[Callable[[Item], list[Task]], bool], ...] = (
         (lambda item: _related(item, left, portal, own), True),
         (lambda item: _carrying(item, portal, own), False),
@@ -151,28 +145,28 @@ def match_tasks(
             if free:
                 found[item.key] = min(free, key=lambda task: _unlikeliness(task, item, portal))
                 claimed.add(found[item.key].id)
-    others: dict[str, list[Task]] = {}
+    matched = []
     for item in items:
-        merged = _merged(item, portal)
+        mine, merged = found.get(item.key), _merged(item, portal)
         more = dict.fromkeys([*_carrying(item, portal, own), *merged])
-        mine = found.get(item.key)
-        others[item.key] = [task for task in more if task != mine and (task.id not in claimed or task in merged)]
+        others = tuple(task for task in more if task != mine and (task.id not in claimed or task in merged))
         claimed |= {task.id for task in more}
-    return found, others
+        matched.append(replace(item, task=mine, others=others))
+    return matched
 
 
-def was_written_elsewhere(item: Item, task: Task) -> bool:
+def was_written_elsewhere(item: Item) -> bool:
     """Whether another data folder has written to the task: it does not describe what the ledger sent last.
 
     Only letters and digits count, so that whatever else a portal makes of a text writes nothing again and again.
     """
     sent = item.known.sent_values.get("onec", {}) if item.known else {}
-    shown = onec_order.read_description(task.description)
+    shown = task_fields.read_description(item.task.description) if item.task else None
     if not shown or any(sent.get(name, UNKNOWN) == UNKNOWN for name in ("customer", "amount", "wanted")):
         return False
     amount = Decimal(sent["amount"]) if sent["amount"] is not None and "amount" in shown else None
     wanted = datetime.fromisoformat(sent["wanted"]) if sent["wanted"] else None
-    expected = onec_order.read_description(onec_order.describe(sent["customer"], amount, wanted)) or {}
+    expected = task_fields.read_description(task_fields.describe(sent["customer"], amount, wanted)) or {}
     return {name: _plain(text) for name, text in shown.items()} != {
         name: _plain(text) for name, text in expected.items()
     }
@@ -182,17 +176,17 @@ def _plain(text: str) -> str:
     return "".join(filter(str.isalnum, text)).casefold()
 
 
-def _merged(item: Item, portal: Portal) -> list[Task]:
+def _merged(item: Item, portal: PortalState) -> list[Task]:
     """The tasks of the line that were made under another spelling of the order's id."""
     return [portal.by_id[one] for one in (item.known.other_tasks if item.known else ()) if one in portal.by_id]
 
 
-def _carrying(item: Item, portal: Portal, own: Mapping[str, str]) -> list[Task]:
+def _carrying(item: Item, portal: PortalState, own: Mapping[str, str]) -> list[Task]:
     """The tasks with a key of the line that is not another line's own.
 
     A key of version 0.1 may have been cut, so the rest has to fit as well.
     """
-    identity = onec_order.identify(item.line)
+    identity = task_fields.identify(item.line)
     return [
         task
         for key in item.keys
@@ -202,11 +196,11 @@ def _carrying(item: Item, portal: Portal, own: Mapping[str, str]) -> list[Task]:
     ]
 
 
-def _titled(item: Item, portal: Portal) -> list[Task]:
+def _titled(item: Item, portal: PortalState) -> list[Task]:
     """The tasks of the line's title whose key has the GUID of its order, in whatever spelling 0.1 left it."""
     if not is_guid(item.order.id):
         return []
-    prefix = _bare(f"{onec_order.KEY_PREFIX}{item.order.id}")
+    prefix = _bare(f"{task_fields.KEY_PREFIX}{item.order.id}")
     tasks = portal.titled.get(item.order.id, ())
     return [task for task in tasks if _bare(task.xml_id).startswith(prefix) and task.title.strip() == item.title]
 
@@ -215,13 +209,13 @@ def _bare(key: str) -> str:
     return key.translate({ord(char): None for char in "{}-"}).lower()
 
 
-def _related(item: Item, items: Sequence[Item], portal: Portal, own: Mapping[str, str]) -> list[Task]:
+def _related(item: Item, items: Sequence[Item], portal: PortalState, own: Mapping[str, str]) -> list[Task]:
     """The tasks with a key of this line or of another one of the same position."""
     alike = (
         other
         for other in items
         if other.order is item.order
-        and (onec_order.identify(other.line) == onec_order.identify(item.line) or _names(other) == _names(item))
+        and (task_fields.identify(other.line) == task_fields.identify(item.line) or _names(other) == _names(item))
     )
     return [task for other in alike for task in _carrying(other, portal, own)]
 
@@ -230,9 +224,9 @@ def _names(item: Item) -> str:
     return same_name(item.line.position)
 
 
-def _looks_like(task: Task, item: Item, portal: Portal) -> bool:
+def _looks_like(task: Task, item: Item, portal: PortalState) -> bool:
     return task.title.strip() == item.title and task.group_id == (portal.places.group_id or 0)
 
 
-def _unlikeliness(task: Task, item: Item, portal: Portal) -> tuple[bool, bool, int]:
+def _unlikeliness(task: Task, item: Item, portal: PortalState) -> tuple[bool, bool, int]:
     return task.xml_id != item.key, not _looks_like(task, item, portal), task.id

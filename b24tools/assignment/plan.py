@@ -1,14 +1,10 @@
-"""The lines of orders as drafts of what to write: pure, so that `--dry-run` and the real run agree.
-
-A draft is the workpiece of a run: drafting fills it in, writing completes it, and it ends as a
-`TaskResult`.
-"""
+"""What shall be: a frozen plan for every line of the orders. It is pure, so `--dry-run` and the real run agree."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,15 +15,18 @@ from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.workload import Choice
+from b24tools.store.decisions import Decision
 from b24tools.store.orders import LedgerTask
 
-ADD, UPDATE, KEEP, COMPLETE, DEFER, FAIL = "add", "update", "keep", "complete", "defer", "fail"
+ADD, UPDATE, KEEP, COMPLETE, DEFER = "add", "update", "keep", "complete", "defer"
+OUTCOMES = {ADD: "created", UPDATE: "updated", COMPLETE: report.COMPLETED, DEFER: "updated"}
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
+MOST_CANDIDATES = 20  # the best ones are saved for `why`: a department of hundreds would fill the database
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that assignment obeys. `fallback_user`: who gets what nobody else can do.
+    """The settings that assignment obeys. `fallback_user`: who gets work that has no other taker.
 
     `country`: whose production calendar counts; `own`: the days of calendar.json, which count above it.
     """
@@ -54,10 +53,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Item:
-    """One line of an order, with its key, its title and what the ledger knows of it.
+    """One line of an order, with its key, its title, what the ledger knows of it and the task that was found.
 
-    Its task may also carry one of `other_keys`, or of `old_keys`, which version 0.1 wrote. `compare`: the portal knows
-    more of it than the ledger.
+    Its task may also carry one of `other_keys`, or of `old_keys`, which version 0.1 wrote. `others`: what else carries
+    a key of the line. `compare`: the portal knows more of it than the ledger.
     """
 
     order: onec_order.Order
@@ -69,6 +68,8 @@ class Item:
     other_keys: tuple[str, ...] = ()
     old_keys: tuple[str, ...] = ()
     compare: bool = False
+    task: Task | None = None
+    others: tuple[Task, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -89,42 +90,36 @@ class Item:
             "manager": order.manager,
         }
 
-    def is_trusted(self, task: Task) -> bool:
-        """Whether the ledger knows what was last sent to this task; of a line that was only planned it does not."""
-        known = self.known
-        if known is None or self.compare:
-            return False
-        return known.task_id == task.id or (
-            known.task_id is None and known.state == "writing" and known.is_carried_by(task.xml_id)
-        )
 
-
-@dataclass
-class Draft:
-    """What is to be done for one line, and what came of it.
+@dataclass(frozen=True)
+class PlannedTask:
+    """What shall be done for one line, and why.
 
     `estimate_s` is the portal's, `ordered_s` the order's. `not_before`: the work may begin then, because the order is
     accepted then or the operation `after` ends. `inside`: who belongs to the position; `nearest`: a department named
-    alike where there is none. `before`: 1C's values as they were last sent. `others`: tasks besides `task` that carry a
-    key of the line, `spare` those of them that may be deleted. `renews`: the task was put off because the order was
-    cancelled.
+    alike where there is none. `before`: 1C's values as they were last sent; `is_trusted`: by the ledger, not as the
+    task shows them. `others`: tasks besides `task` that carry a key of the line. `adopts`: the task gets its key.
+    `waits`: until the portal cannot be at work any more on an earlier change of it. `renews`: the task was put off
+    because the order was cancelled; `is_renewed`: it is taken up again.
     """
 
     item: Item
     estimate_s: int
     ordered_s: int
     action: str = KEEP
-    outcome: str = report.CHANGED_NOTHING
-    task: Task | None = None
-    others: list[Task] = field(default_factory=list)
-    spare: list[Task] = field(default_factory=list)
+    adopts: bool = False
     renews: bool = False
+    is_renewed: bool = False
+    task: Task | None = None
+    is_trusted: bool = False
+    waits: bool = False
+    others: tuple[Task, ...] = ()
     before: Mapping[str, Any] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
-    attach: list[onec_order.Attachment] = field(default_factory=list)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    attach: tuple[onec_order.Attachment, ...] = ()
     choice: Choice | None = None
     not_before: datetime | None = None
-    after: Draft | None = None
+    after: PlannedTask | None = None
     inside: frozenset[int] = frozenset()
     nearest: str | None = None
     responsible: tuple[int, str] | None = None
@@ -134,31 +129,43 @@ class Draft:
     deadline: datetime | None = None
     deadline_from_slot: bool = False
     auditor_id: int | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
     error: errors.B24ToolsError | None = None
+
+    @property
+    def files(self) -> tuple[onec_order.Attachment, ...]:
+        """The files that it needs on the disk."""
+        return () if self.error else self.item.order.files if self.action == ADD else self.attach
 
     @property
     def writes(self) -> bool:
         """Whether anything has to be written to the portal for it."""
-        return self.action in (ADD, UPDATE, COMPLETE, DEFER) or self.renews or bool(self.attach)
+        return self.error is None and (self.action != KEEP or self.renews or bool(self.attach))
 
     @property
     def is_put_off(self) -> bool:
         """Whether its task takes no time of anybody, now or after this run."""
-        return self.action == DEFER or (
-            self.task is not None and self.task.status == Status.DEFERRED and not self.renews
-        )
+        is_deferred = self.task is not None and self.task.status == Status.DEFERRED and not self.renews
+        return (self.error is None and self.action == DEFER) or is_deferred
 
-    def fail(self, error: errors.B24ToolsError) -> None:
-        """This line could not be done; the others go on."""
-        self.action, self.outcome, self.error = FAIL, report.FAILED, error
+    @property
+    def outcome(self) -> str:
+        """What is said of it once it is written."""
+        if self.error is not None:
+            return report.FAILED
+        if self.action == KEEP:
+            return "updated" if self.renews or self.attach else report.CHANGED_NOTHING
+        return "adopted" if self.adopts else OUTCOMES[self.action]
+
+    def warn(self, message: str, **values: object) -> PlannedTask:
+        """The same with more to say; `values` go into the message's braces."""
+        return replace(self, warnings=(*self.warnings, message.format(**values) if values else message))
 
     def to_result(self, *, dry_run: bool) -> report.TaskResult:
         """The line's row in the report."""
-        outcome = report.DRY_RUN if dry_run and self.writes and self.error is None else self.outcome
         return report.TaskResult(
             position=self.item.line.position,
-            outcome=outcome,
+            outcome=report.DRY_RUN if dry_run and self.writes else self.outcome,
             task_id=self.task.id if self.task else None,
             title=self.item.title,
             responsible=self.responsible,
@@ -168,9 +175,45 @@ class Draft:
             deadline=self.deadline,
             estimate_s=self.estimate_s,
             files=tuple(file.name for file in self.item.order.files),
-            warnings=tuple(self.warnings),
+            warnings=self.warnings,
             error=self.error,
         )
+
+
+def decision_of(plan: PlannedTask, now: datetime) -> Decision:
+    """Who was considered for a new task, and all that `why` will have to say about it."""
+    choice = plan.choice
+    assert choice is not None  # noqa: S101 - every new task has one
+    shown = [one for place, one in enumerate(choice.candidates) if place < MOST_CANDIDATES or one.chosen]
+    return Decision(
+        key=plan.item.key,
+        task_id=None,
+        position=plan.item.line.position,
+        decided_at=now,
+        responsible_id=choice.responsible_id,
+        reason=choice.reason,
+        candidates=[
+            {name: _plain(value) for name, value in asdict(one).items()} | {"inside": one.id in plan.inside}
+            for one in shown
+        ],
+        details={
+            "order": plan.item.order.number,
+            "department": plan.department.name if plan.department else None,
+            "nearest": plan.nearest,
+            "work_s": plan.estimate_s,
+            "not_before": _plain(plan.not_before),
+            "after": plan.after.item.line.position if plan.after else None,
+            "margin_s": choice.margin_s,
+            "others": len(choice.candidates) - len(shown),
+        },
+    )
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can hold it: moments as ISO 8601 UTC of whole seconds."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds")
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def rounded(minutes: float, step_s: int) -> int:

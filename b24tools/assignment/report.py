@@ -1,4 +1,4 @@
-"""What became of an order and of each of its lines."""
+"""The results of an order and of each of its lines."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class OrderResult:
     """A whole order. `outcome`: as the tasks', or `partial`.
 
     `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative. `promise` is
-    None where nothing is left to do or nobody can say.
+    None where nothing is left to do or it cannot be known.
     """
 
     id: str

@@ -1,26 +1,30 @@
-"""The hours that a run plans by: the portal's, with the country's production calendar and the user's days."""
+"""Who has what to do, and in which hours: the open work of people laid on their calendars."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
-from b24tools.assignment.plan import Draft, Rules
-from b24tools.assignment.portal_state import Portal
-from b24tools.bitrix24.org_cache import Company
+from b24tools.assignment.plan import PlannedTask, Rules
+from b24tools.assignment.portal_state import PortalState
+from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
+from b24tools.core.models import Person
+from b24tools.onec.task_fields import KEY_PREFIX
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
+from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
 
 
-def working_hours(company: Company, rules: Rules) -> tuple[WorkCalendar, list[str]]:
+def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[str]]:
     """The calendar to plan by, and what is to be said of where it comes from."""
     calendar, warnings = portal_hours.portal_hours(company.schedule, company.calendar_settings, rules.zone)
     return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
 
 
-def not_known(company: Company, portal: Portal) -> list[str]:
-    """What the portal did not tell about hours and absences, and so is not counted; what is doubtful about times."""
+def not_known(company: OrgData, portal: PortalState) -> list[str]:
+    """What the portal did not say about hours and absences, and so is not counted; what is doubtful about times."""
     warnings = [*([portal.clock.warning] if portal.clock.warning else []), *portal.doubts]
     if portal.absences_problem:
         warnings.append(_("the absences are not known: {reason}").format(reason=portal.absences_problem))
@@ -36,17 +40,52 @@ def not_known(company: Company, portal: Portal) -> list[str]:
     return warnings
 
 
-def unchecked_years(drafts: Iterable[Draft], rules: Rules) -> Sequence[str]:
-    """A warning for each year that what is to be written reaches into, and whose days off nobody has checked."""
+def workload_of(
+    people: Iterable[Person],
+    portal: PortalState,
+    calendar: WorkCalendar,
+    now: datetime,
+    *,
+    our_tasks: Iterable[int],
+    last_assigned: Mapping[int, datetime],
+    step_s: int,
+) -> Workload:
+    """Lay the open work on people's timelines as of `now`; `our_tasks` are the ids whose plans are slots of ours."""
+    ours = set(our_tasks)
+    tasks = [
+        OpenTask(
+            id=task.id,
+            responsible_id=task.responsible_id,
+            remaining_s=remaining_s(task.estimate_s, task.spent_s, step_s),
+            start=task.start,
+            end=task.end,
+            ours=task.id in ours or task.xml_id.startswith(KEY_PREFIX),
+        )
+        for task in portal.open
+    ]
+    workers = [
+        Worker(
+            id=person.id,
+            name=person.name,
+            absences=tuple((away.start, away.end) for away in portal.absences.get(person.id, ())),
+            last_assigned=last_assigned.get(person.id),
+        )
+        for person in people
+    ]
+    return Workload(calendar, now, workers, tasks, step_s)
+
+
+def unchecked_years(plans: Iterable[PlannedTask], rules: Rules) -> Sequence[str]:
+    """A warning for each year that what is to be written reaches into, and whose days off are not checked."""
     if rules.country == NONE:
         return []
     years: set[int] = set()
-    for draft in drafts:
-        if "END_DATE_PLAN" in draft.fields and draft.start and draft.end:
-            start, end = draft.start.astimezone(rules.zone), draft.end.astimezone(rules.zone)
+    for plan in plans:
+        if "END_DATE_PLAN" in plan.fields and plan.start and plan.end:
+            start, end = plan.start.astimezone(rules.zone), plan.end.astimezone(rules.zone)
             years |= set(range(start.year, end.year + 1))
-        if "DEADLINE" in draft.fields and draft.deadline and draft.item.order.wanted_is_day:
-            years.add(draft.deadline.astimezone(rules.zone).year)
+        if "DEADLINE" in plan.fields and plan.deadline and plan.item.order.wanted_is_day:
+            years.add(plan.deadline.astimezone(rules.zone).year)
     unchecked = years - production_calendar(rules.country).verified - rules.own.checked
     return [
         _(

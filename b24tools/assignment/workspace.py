@@ -1,136 +1,249 @@
-"""The project for the tasks and the folder for the files: made when they are missing, once."""
+"""Where tasks and files go: the project, the folder, and the files, each on the disk once and on each task once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
-from b24tools.assignment.plan import Draft, Rules
-from b24tools.assignment.portal_state import Portal
-from b24tools.assignment.recovery import Pace
-from b24tools.bitrix24.client import Client
+from b24tools.assignment import recovery
+from b24tools.assignment.ledger import Ledger
+from b24tools.assignment.plan import ADD, PlannedTask, Rules
+from b24tools.assignment.portal_state import PortalState
+from b24tools.assignment.tools import Tools
+from b24tools.assignment.writes import Line, Mark, mark_of
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.org_cache import first_id
-from b24tools.bitrix24.queries import methods
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.store import Store
+from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
+from b24tools.store.orders import LedgerFile
 
 NAME_TAKEN = "DISK_OBJ_22000"
 
 
-class PlaceMaker:
-    """Makes what is missing before anything is put there."""
+class Workspace:
+    """Makes what is missing before anything is put there. `places`: the project and the folder as they are now."""
 
-    def __init__(self, client: Client, store: Store, portal: Portal, rules: Rules, pace: Pace) -> None:
-        self._client = client
-        self._store = store
-        self._portal = portal
+    def __init__(self, tools: Tools, portal: PortalState, rules: Rules, ledger: Ledger) -> None:
+        self.places = portal.places
+        self._client = tools.client
+        self._store = tools.store
+        self._clock = tools.clock
+        self._stored = portal.stored
         self._rules = rules
-        self._pace = pace
+        self._ledger = ledger
+        self._ids: dict[Mark, int] = {}
 
-    def prepare(self, adds: Sequence[Draft], with_files: Sequence[Draft]) -> None:
-        """The project for new tasks, the folder for files; the drafts that go without fail."""
+    # project and folder
+
+    def prepare(self, lines: Sequence[Line]) -> None:
+        """Make the project for new tasks and the folder for files; the lines that go without fail."""
+        adds = [line for line in lines if line.plan.action == ADD and line.plan.error is None]
         try:
-            if adds and self._portal.places.group_id is None:
-                group_id = self._find_or_make_project([draft.item.key for draft in adds])
-                self._portal.places = replace(self._portal.places, group_id=group_id)
+            if adds and self.places.group_id is None:
+                group_id = self._find_or_make_project([line.key for line in adds])
+                self.places = replace(self.places, group_id=group_id)
         except errors.PortalError as error:
             _fail(adds, error)
-        with_files = [draft for draft in with_files if draft.error is None]
+        with_files = [line for line in lines if line.plan.files]
         try:
-            if with_files and self._portal.places.folder_id is None:
-                folder_id = self._make_folder(self._portal.places.root_folder_id)
-                self._portal.places = replace(self._portal.places, folder_id=folder_id)
+            if with_files and self.places.folder_id is None:
+                self.places = replace(self.places, folder_id=self._make_folder(self.places.root_folder_id))
         except errors.PortalError as error:
             _fail(with_files, error)
 
     def _find_or_make_project(self, keys: Sequence[str]) -> int:
         """Names of projects are not unique: one that may be in the making is waited for to the end."""
-        name = self._rules.group
-        if name.isdecimal():
-            raise errors.PortalError(_("the portal has no project {id}").format(id=name), self._project_hint())
+        hint = _("Create the project by hand, or set B24_GROUP to an existing one, by name or id.")
+        if self._rules.group.isdecimal():
+            raise errors.PortalError(_("the portal has no project {id}").format(id=self._rules.group), hint)
         earlier = self._store.orders.last_unanswered()
         found = None if earlier is None else self._look_for_project(earlier)
         if found is not None:
             return found
         try:
-            return self._make_noted_project(name, keys)
+            return self._make_project(keys, hint)
         except errors.PortalUncertain as error:
-            found = self._look_for_project(error.sent_at or self._pace.clock())
-        return found if found is not None else self._make_noted_project(name, keys)
-
-    def _make_noted_project(self, name: str, keys: Sequence[str]) -> int:
-        """The ledger knows since when it may be in the making."""
-        self._store.orders.mark_sent(keys, self._pace.clock())
-        try:
-            return self._make_project(name)
-        except errors.PortalUncertain as error:  # it may have left long after it was ready to
-            self._store.orders.mark_sent(keys, error.sent_at or self._pace.clock())
-            raise
+            found = self._look_for_project(error.sent_at or self._clock.now())
+        return found if found is not None else self._make_project(keys, hint)
 
     def _look_for_project(self, since: datetime) -> int | None:
-        found: list[int] = []
+        found: int | None = None
 
         def look() -> bool:
-            project = first_id(methods.groups_named(self._rules.group).run(self._client))
-            found.extend([] if project is None else [project])
-            return bool(found)
+            nonlocal found
+            groups = self._client.ask(queries.groups_named(self._rules.group))
+            found = first_id(groups)
+            return found is not None
 
-        self._pace.look_until(since, look, self._rules.zone)
-        return next(iter(found), None)
+        recovery.look_until(self._clock, since, look, self._rules.zone)
+        return found
 
-    def _make_project(self, name: str) -> int:
+    def _make_project(self, keys: Sequence[str], hint: str) -> int:
+        """Make the project; the ledger knows since when it may be in the making."""
+        self._ledger.note_sent(keys, self._clock.now())
         try:
-            return methods.create_group(name).run(self._client)
+            return self._client.ask(queries.create_group(self._rules.group))
+        except errors.PortalUncertain as error:  # it may have left long after it was ready to
+            self._ledger.note_sent(keys, error.sent_at or self._clock.now())
+            raise
         except errors.PortalBusy:
             raise
         except errors.PortalError as error:
             raise errors.PortalDenied(
                 _('the project "{name}" does not exist and cannot be created: {reason}').format(
-                    name=name, reason=error.message
+                    name=self._rules.group, reason=error.message
                 ),
-                self._project_hint(),
+                hint,
                 method=error.method,
                 portal_code=error.portal_code,
             ) from None
 
-    def _project_hint(self) -> str:
-        return _("Create the project by hand, or set B24_GROUP to an existing one, by name or id.")
-
     def _make_folder(self, root_id: int | None) -> int:
-        """Two folders cannot have one name, so making it may be repeated."""
         if root_id is None:
             raise errors.PortalDenied(
                 _("the portal shows no common storage for files"),
                 _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder."),
             )
         name = self._rules.folder
-        try:
-            return methods.add_folder(root_id, name).run(self._client)
-        except errors.PortalError as error:
-            if not may_be_there(error):
-                raise
-        return self._folder(root_id, name) or self._make_folder_again(root_id, name)
+        return self._make_once(queries.add_folder(root_id, name), lambda: self._find(root_id, name, "folder"))
 
-    def _make_folder_again(self, root_id: int, name: str) -> int:
+    def _make_once(self, make: Query[int], find: Callable[[], int | None]) -> int:
+        """Make something whose name can be on the disk only once, hence twice at the most, and look for it between."""
         try:
-            return methods.add_folder(root_id, name).run(self._client)
+            return self._client.ask(make)
         except errors.PortalError as error:
-            found = self._folder(root_id, name) if may_be_there(error) else None
+            if not _may_be_there(error):
+                raise
+        found = find()
+        if found is not None:
+            return found
+        try:  # the name protects from a second one if the lost request ends after this one
+            return self._client.ask(make)
+        except errors.PortalError as error:
+            found = find() if _may_be_there(error) else None
             if found is None:
                 raise
             return found
 
-    def _folder(self, root_id: int, name: str) -> int | None:
-        return first_id(one for one in methods.children(root_id, name).run(self._client) if one[2] == "folder")
+    def _find(self, folder_id: int, name: str, kind: str) -> int | None:
+        children = self._client.ask(queries.children(folder_id, name))
+        return first_id(child for child in children if child[1:] == (name, kind))
+
+    # files
+
+    def id_of(self, plan: PlannedTask, file: onec_order.Attachment) -> int:
+        """The disk object of a file that was uploaded."""
+        return self._ids[plan.item.order.id, file.name, file.sha256]
+
+    def upload(self, lines: Sequence[Line]) -> None:
+        """Put on the disk what these lines need; those whose files cannot be there fail."""
+        wanted: dict[Mark, tuple[onec_order.Order, onec_order.Attachment]] = {}
+        for line in lines:
+            order = line.plan.item.order
+            wanted |= {(order.id, file.name, file.sha256): (order, file) for file in line.plan.files}
+        known = {
+            (file.order_id, file.name, file.sha256): file
+            for file in self._store.orders.files({key[0] for key in wanted})
+        }
+        failed: dict[str, errors.PortalError] = {}
+        for number, (mark, (order, file)) in enumerate(wanted.items()):
+            self._clock.progress("files", number, len(wanted))
+            stored = known[mark].stored_name if mark in known else task_fields.stored_name(order.number, file)
+            try:
+                if order.id not in failed:
+                    self._ids[mark] = file_id = self._stored.get(stored) or self._upload_one(stored, file)
+                    entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
+                    if known.get(mark) != entry:
+                        self._store.orders.save_file(entry, self._clock.now())
+            except errors.PortalError as error:
+                failed[order.id] = error
+        if wanted:
+            self._clock.progress("files", len(wanted), len(wanted))
+        for line in lines:
+            if line.plan.files and (problem := failed.get(line.plan.item.order.id)):
+                line.fail(problem)
+
+    def _upload_one(self, stored: str, file: onec_order.Attachment) -> int:
+        """Upload once. The name is unique to the content, so a taken name is this very file."""
+        folder_id = self.places.folder_id or 0
+        content = base64.b64encode(file.content).decode("ascii")
+        query = queries.upload_file(folder_id, stored, content)
+        return self._make_once(query, lambda: self._find(folder_id, stored, "file"))
+
+    def leave_out_attached(self, lines: Sequence[Line], since: datetime | None = None) -> None:
+        """Ask what hangs on the tasks before anything is attached to them: twice attached cannot be taken back.
+
+        What was being attached when an earlier run was cut, or in a request that left at `since`, may hang there
+        already, or may be about to.
+        """
+        waiting = {
+            line.plan.task.id: line for line in lines if line.plan.task and line.plan.attach and line.plan.error is None
+        }
+        if not waiting:
+            return
+        states = self._store.orders.task_files(line.key for line in waiting.values())
+        orders = {line.plan.item.order.id for line in waiting.values()}
+        uploaded = {(file.order_id, file.name, file.sha256): file for file in self._store.orders.files(orders)}
+        there: dict[int, set[int | str]] = {}
+
+        def is_there(line: Line, task_id: int, file: onec_order.Attachment) -> bool:
+            order = line.plan.item.order
+            if known := uploaded.get((order.id, file.name, file.sha256)):
+                return bool({known.file_id, known.stored_name} & there[task_id])
+            return task_fields.stored_name(order.number, file) in there[task_id]
+
+        def look() -> bool:
+            there.update(self._attached_to(list(waiting)))
+            return all(
+                is_there(line, task_id, file)
+                for task_id, line in waiting.items()
+                for file in line.plan.attach
+                if states.get(mark_of(line.plan, file)) == "writing"
+            )
+
+        earlier = [line.plan.item.known.writing_since for line in waiting.values() if line.plan.item.known]
+        left_at = recovery.latest([since, *earlier]) or datetime.min.replace(tzinfo=UTC)
+        try:
+            recovery.look_until(self._clock, left_at, look, self._rules.zone)
+        except errors.PortalError as error:
+            _fail(list(waiting.values()), error)
+            return
+        for task_id, line in waiting.items():
+            present = [file for file in line.plan.attach if is_there(line, task_id, file)]
+            self._ledger.note_attached(mark_of(line.plan, file) for file in present)
+            line.change(attach=tuple(file for file in line.plan.attach if file not in present))
+
+    def _attached_to(self, task_ids: Sequence[int]) -> dict[int, set[int | str]]:
+        """What hangs on these tasks: the disk objects, and their names."""
+        batch = self._client.new_batch()
+        ties = {task_id: batch.add(queries.attachments(task_id)) for task_id in task_ids}
+        batch.send()
+        batch = self._client.new_batch()
+        objects = {tie: batch.add(queries.attached_file(tie)) for found in ties.values() for tie in found.value}
+        batch.send()
+        files: dict[int, tuple[int, str]] = {}
+        for tie, pending in objects.items():
+            try:
+                files[tie] = pending.value
+            except errors.PortalBusy:
+                raise
+            except errors.PortalError:  # somebody else's, or its file is gone: then it is none of the order's
+                continue
+        return {
+            task_id: {value for tie in found.value for value in files.get(tie, ())} for task_id, found in ties.items()
+        }
 
 
-def may_be_there(error: errors.PortalError) -> bool:
+def _may_be_there(error: errors.PortalError) -> bool:
     """Whether what was to be put on the disk may be there all the same."""
     return isinstance(error, errors.PortalUncertain) or error.portal_code == NAME_TAKEN
 
 
-def _fail(drafts: Sequence[Draft], error: errors.PortalError) -> None:
-    for draft in drafts:
-        draft.fail(error)
+def _fail(lines: Sequence[Line], error: errors.PortalError) -> None:
+    for line in lines:
+        line.fail(error)

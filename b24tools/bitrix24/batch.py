@@ -1,4 +1,4 @@
-"""Batches without the sending: commands to text, the five maps of the answer to items.
+"""Batches: what to ask together, as text for the portal, and the five maps of its answer read back.
 
 A batch is up to 50 commands in one request, each a string `method?query`, run in order; each has
 its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-api/batch).
@@ -7,14 +7,18 @@ its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-ap
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from b24tools.bitrix24 import error_codes, php_query
-from b24tools.bitrix24.retry import Trouble
+from b24tools.bitrix24.error_codes import Retry
+from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.retry import FailedAttempt
 from b24tools.core import errors
 from b24tools.core.i18n import _
+
+T = TypeVar("T")
 
 MOST_COMMANDS = 50
 MOST_PAIRS = 1000  # PHP's parse_str drops the pairs beyond max_input_vars without a word
@@ -26,36 +30,148 @@ _REFERENCE_KEY = re.compile(r"\$(?:result|next|total|time|error)\[([^\[\]]+)\]",
 
 
 class Reference(str):
-    """A value the portal is to take from the answer of an earlier command: `$result[key][path]`."""
+    """A value that the portal is to take from the answer of an earlier command: `$result[key][path]`."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One call inside a batch."""
+    """A call: the method and its parameters."""
 
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What became of one command. `time`: what the portal told of its own time, where it did."""
+class Answer:
+    """What came of a call. `total` and `next` are there for lists, `time` where the portal tells of its own time."""
 
-    key: str
     result: Any = None
-    error: errors.PortalError | None = None
     total: int | None = None
     next: int | None = None
-    time: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    time: Mapping[str, Any] = field(default_factory=dict)
+    error: errors.PortalError | None = None
 
     @property
     def value(self) -> Any:
-        """The result; raises the command's error."""
+        """The result; raises the call's error."""
         if self.error is not None:
             raise self.error
         return self.result
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """A command and the reader of its result; the reader raises PortalError on a shape it does not know."""
+
+    command: Command
+    read: Callable[[Any], T]
+
+    def of(self, item: Answer) -> T:
+        """The item's result, read; raises the item's own error."""
+        return self.read(item.value)
+
+
+class Pending(Generic[T]):
+    """One command of a batch and, once that is sent, its answer.
+
+    `packed`: the command as a batch carries it; None where a batch would garble it.
+    """
+
+    def __init__(self, key: str, query: Query[T], packed: str | None) -> None:
+        self.key = key
+        self.query = query
+        self.packed = packed
+        self.item = Answer(error=errors.PortalError(f"{query.command.method}: not sent"))
+
+    @property
+    def value(self) -> T:
+        """Read the result; raises the command's own error."""
+        return self.query.read(self.item.value)
+
+    @property
+    def error(self) -> errors.PortalError | None:
+        """What the portal answered instead of a result."""
+        return self.item.error
+
+    def reference(self, *path: str | int) -> Reference:
+        """Refer to a value of this command's result, for a later read in the same request."""
+        return Reference("$result" + "".join(f"[{part}]" for part in (self.key, *path)))
+
+
+class Batch:
+    """Commands that are sent together: `add` them, `send`, then read each one's `value`.
+
+    What a batch would garble (a name from 1C with `$result[` in it, an empty list) goes alone.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Pending[Any]]], errors.PortalError | None],
+        call: Callable[[Command], Answer],
+    ) -> None:
+        """`send` answers up to fifty commands, and tells what ended it; `call` answers one."""
+        self._send = send
+        self._call = call
+        self._requests: list[list[Pending[Any]]] = []
+        self._alone: list[Pending[Any]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._requests)) + len(self._alone)
+
+    @property
+    def room(self) -> int:
+        """How many commands still go into the last request: those that refer to one another must be in one."""
+        taken = len(self._requests[-1]) if self._requests else 0
+        return MOST_COMMANDS - taken % MOST_COMMANDS
+
+    def add(self, query: Query[T], key: str = "") -> Pending[T]:
+        """Put a command into the batch; its answer comes with `send`.
+
+        Raises ValueError for what must not be sent. `key`: under which name, else one is given.
+        """
+        command = query.command
+        check_method(command.method)
+        refers = _references(command)
+        try:
+            packed = _pack(command)
+        except ValueError:
+            packed = None
+        pending = Pending(key or f"c{len(self)}", query, packed)
+        if packed is None and not refers:
+            self._alone.append(pending)
+            return pending
+        if not self._requests or len(self._requests[-1]) == MOST_COMMANDS:
+            self._requests.append([])
+        request = self._requests[-1]
+        if packed is None or not refers <= {before.key for before in request}:
+            raise ValueError(f"{command.method}: refers to {sorted(refers)}, not all earlier in the same request")
+        # A reference that leads nowhere does not fail the command: a write would hit task 1.
+        if refers and not error_codes.is_read(command.method):
+            raise ValueError(f"{command.method}: a write must not refer to another command")
+        request.append(pending)
+        return pending
+
+    def send(self) -> None:
+        """Send what was added, fifty commands to a request.
+
+        Raises PortalError only while nothing has been answered; each command has that error then.
+        A failure after that becomes the error of the commands it left without an answer.
+        """
+        failure: errors.PortalError | None = None
+        for number, request in enumerate(self._requests):
+            if failure is not None:
+                for pending in request:
+                    pending.item = _not_sent(pending.query.command, failure)
+                continue
+            failure = self._send(request)
+            if failure is not None and number == 0 and all(pending.error is failure for pending in request):
+                for pending in (*self._alone, *(one for later in self._requests for one in later)):
+                    pending.item = Answer(error=failure)
+                raise failure
+        for pending in self._alone:
+            pending.item = self._call(pending.query.command)
 
 
 def check_method(method: str) -> None:
@@ -64,182 +180,121 @@ def check_method(method: str) -> None:
         raise ValueError(f"not a method name: {method!r}")
 
 
-def is_batchable(params: Mapping[str, Any]) -> bool:
-    """Whether these parameters reach the portal unchanged in a batch; if not, they go by `call`.
-
-    A batch cannot carry `None`, booleans and empty containers, nor text that looks like a
-    reference, nor more pairs than PHP takes.
-    """
-    try:
-        _encode(params)
-    except ValueError:
-        return False
-    return True
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Commands that go in one request; `packed` as the portal wants them."""
-
-    commands: dict[str, Command]
-    packed: dict[str, str]
-
-
-def split(commands: Mapping[str, Command], *, halt: bool) -> list[Chunk]:
-    """The commands in the fifties they are sent in; raises ValueError for what must not be sent."""
-    pairs = list(commands.items())
-    fifties = [dict(pairs[start : start + MOST_COMMANDS]) for start in range(0, len(pairs), MOST_COMMANDS)]
-    for chunk in fifties:
-        before: set[str] = set()
-        for key, command in chunk.items():
-            check_method(command.method)
-            refers = references(command)
-            if not refers <= before:
-                raise ValueError(f"{key}: refers to {sorted(refers - before)}, not earlier among the same 50 commands")
-            # A reference that leads nowhere does not fail the command: a write would hit task 1.
-            if refers and not halt and not error_codes.is_read(command.method):
-                raise ValueError(f"{key}: a write that refers to another command needs halt")
-            before.add(key)
-    return [Chunk(chunk, {key: _pack(command) for key, command in chunk.items()}) for chunk in fifties]
-
-
-def references(command: Command) -> set[str]:
+def _references(command: Command) -> set[str]:
     """The keys of the commands that this one refers to."""
     found = (_REFERENCE_KEY.match(text) for text in _with_dollars(command.params) if isinstance(text, Reference))
     return {match[1] for match in found if match}
 
 
 def _pack(command: Command) -> str:
-    query = _encode(command.params)
-    return f"{command.method}?{query}" if query else command.method
+    """Write a command as a batch carries it; raises ValueError where the portal would get something else.
 
-
-def _encode(params: Mapping[str, Any]) -> str:
-    for text in _with_dollars(params):
+    A batch cannot carry `None`, booleans and empty containers, nor text that looks like a reference, nor more pairs
+    than PHP takes.
+    """
+    for text in _with_dollars(command.params):
         if not isinstance(text, Reference) and _REFERENCE.search(text):
             raise ValueError("text that a batch would take for a reference to another command's result")
-    query = php_query.encode(params)
+    query = php_query.encode(command.params)
     if query.count("&") >= MOST_PAIRS:
         raise ValueError(f"more than {MOST_PAIRS} values in one command")
-    return query
+    return f"{command.method}?{query}" if query else command.method
 
 
 def _with_dollars(value: Any) -> list[str]:
     """The texts among the keys and values that have a `$`: all others are no references."""
     if isinstance(value, str):
         return [value] if "$" in value else []
-    found: list[str] = []
     if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if isinstance(key, str) and "$" in key:
-                found.append(key)
-            found += _with_dollars(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            found += _with_dollars(inner)
-    return found
+        return [text for pair in value.items() for inner in pair for text in _with_dollars(inner)]
+    if isinstance(value, (list, tuple)):
+        return [text for inner in value for text in _with_dollars(inner)]
+    return []
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One answer to a batch: what is settled, and what is to be sent again and why."""
-
-    done: dict[str, Item]
-    again: dict[str, Trouble]
-
-
-def settle(sent: Mapping[str, Command], result: Mapping[str, Any], *, halt: bool) -> Outcome:
+def settle(sent: Mapping[str, Command], result: Mapping[str, Any], sent_at: float) -> dict[str, Answer | FailedAttempt]:
     """Match an answer with what was sent, so that every key is accounted for.
 
-    What a limit stopped is sent again, and so are reads without a usable answer; a command that
-    refers to others only together with them.
+    What a limit stopped is to be sent again, and so are reads without a usable answer; a command that refers to
+    others only together with them.
     """
-    parts = ("result", "result_error", "result_total", "result_next", "result_time")
-    answer = {name: _by_key(result.get(name)) for name in parts}
-    done: dict[str, Item] = {}
-    again: dict[str, Trouble] = {}
-    failed: set[str] = set()
+    names = ("result", "result_error", "result_total", "result_next", "result_time")
+    maps = [_by_key(result.get(name)) for name in names]
+    outcomes: dict[str, Answer | FailedAttempt] = {}
     for key, command in sent.items():
-        halted = halt and key not in answer["result"] and key not in answer["result_error"] and bool(failed)
-        if halted and not failed <= again.keys():
-            done[key] = not_run(key, command)
-            continue
-        found = _halted(command) if halted else _settle_one(key, command, answer, failed)
-        if isinstance(found, Item):
-            done[key] = found
-        elif found.may_have_run and not error_codes.is_read(command.method):
-            done[key] = Item(key, error=found.uncertain())
-        elif references(command) <= again.keys():
-            again[key] = found
-        else:
-            causes = [done[cause].error for cause in sorted(references(command) & done.keys() & failed)]
-            done[key] = Item(key, error=causes[0] if causes else found.give_up(0.0))
-        if key in again or done[key].error is not None:
-            failed.add(key)
-    return Outcome(done, again)
-
-
-def not_run(key: str, command: Command) -> Item:
-    """The item of a command that `halt` kept from running."""
-    return Item(key, error=errors.PortalError(f"{command.method}: {_halted(command).reason}", method=command.method))
-
-
-def not_sent(key: str, command: Command, failure: errors.PortalError) -> Item:
-    """The item of a command whose batch was not sent, because the one before it failed."""
-    kind = errors.PortalBusy if isinstance(failure, errors.PortalBusy) else type(failure)
-    message = _("{method}: not sent: {reason}").format(method=command.method, reason=failure.message)
-    return Item(key, error=kind(message, failure.hint, method=command.method, portal_code=failure.portal_code))
-
-
-def times(sent: Mapping[str, Command], result: Mapping[str, Any]) -> dict[str, Any]:
-    """The last `time` object of each method in a batch's answer."""
-    found = _by_key(result.get("result_time"))
-    return {command.method: found[key] for key, command in sent.items() if key in found}
-
-
-def _halted(command: Command) -> Trouble:
-    return Trouble(command.method, _("not run: an earlier command of the batch failed"), may_have_run=False)
+        referred = [outcomes[cause] for cause in sorted(_references(command))]
+        outcome = _settle_one(key, command.method, maps, referred)
+        if isinstance(outcome, FailedAttempt):
+            answered = [cause for cause in referred if isinstance(cause, Answer)]
+            if outcome.may_have_run and not error_codes.is_read(command.method):
+                outcome = Answer(error=outcome.uncertain(sent_at))
+            elif answered:
+                failed = [cause.error for cause in answered if cause.error is not None]
+                outcome = Answer(error=failed[0] if failed else outcome.give_up(0.0))
+        outcomes[key] = outcome
+    return outcomes
 
 
 def _settle_one(
-    key: str, command: Command, answer: Mapping[str, Mapping[str, Any]], failed: set[str]
-) -> Item | Trouble:
-    method = command.method
-    if key in answer["result_error"]:
-        code, description = _error_of(answer["result_error"][key])
-        verdict = error_codes.judge(code)
-        if verdict in (error_codes.Verdict.AGAIN, error_codes.Verdict.UNSURE):
-            reason = error_codes.describe(method, code, description).removeprefix(f"{method}: ")
-            return Trouble(method, reason, verdict is error_codes.Verdict.UNSURE, error_codes.canonical(code))
-        return Item(key, error=error_codes.refusal(method, code, description))
-    if key not in answer["result"]:
-        return Trouble(method, _("the batch came back without it"), may_have_run=True)
-    if failed and references(command) & failed:
-        return Trouble(method, _("the command it refers to failed"), may_have_run=True)
-    total, following = answer["result_total"].get(key), answer["result_next"].get(key)
-    spent = answer["result_time"].get(key)
-    time = spent if isinstance(spent, Mapping) else {}
-    return Item(key, answer["result"][key], total=to_int(total), next=to_int(following), time=time)
+    key: str, method: str, maps: Sequence[Mapping[str, Any]], referred: Sequence[Answer | FailedAttempt]
+) -> Answer | FailedAttempt:
+    results, failures, totals, nexts, times = maps
+    if key in failures:
+        error = failures[key]
+        code, description = (error_codes.read_error(error) if isinstance(error, Mapping) else None) or (
+            "",
+            error_codes.clean(error),
+        )
+        retry, known = error_codes.judge(code), error_codes.find_code(code)
+        if retry not in (Retry.ALWAYS, Retry.READS_ONLY):
+            return Answer(error=error_codes.refusal(method, code, description))
+        reason = error_codes.describe("batch", code, description)
+        return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code)
+    if key not in results:
+        return FailedAttempt(method, _("the batch came back without it"), may_have_run=True)
+    if any(isinstance(cause, FailedAttempt) or cause.error is not None for cause in referred):
+        return FailedAttempt(method, _("the command it refers to failed"), may_have_run=True)
+    time = times.get(key)
+    return Answer(
+        results[key], to_int(totals.get(key)), to_int(nexts.get(key)), time if isinstance(time, Mapping) else {}
+    )
 
 
-def _error_of(error: Any) -> tuple[str, str]:
-    found = error_codes.read_error(error) if isinstance(error, Mapping) else None
-    return found or ("", error_codes.clean(error))
+def is_batchable(params: Mapping[str, Any]) -> bool:
+    """Tell whether these parameters reach the portal unchanged in a batch."""
+    try:
+        _pack(Command("profile", params))
+    except ValueError:
+        return False
+    return True
+
+
+def refers_beyond(command: Command, keys: Mapping[str, Any]) -> bool:
+    """Whether a command refers to one that is not among the keys."""
+    return not _references(command) <= keys.keys()
+
+
+def not_run(command: Command) -> Answer:
+    """The answer of a command that refers to one which is not sent."""
+    message = _("{method}: not run: the command it refers to was not sent").format(method=command.method)
+    return Answer(error=errors.PortalError(message, method=command.method))
+
+
+def _not_sent(command: Command, failure: errors.PortalError) -> Answer:
+    """The answer of a command whose request was not sent, because the one before it failed."""
+    kind = errors.PortalBusy if isinstance(failure, errors.PortalBusy) else type(failure)
+    message = _("{method}: not sent: {reason}").format(method=command.method, reason=failure.message)
+    return Answer(error=kind(message, failure.hint, method=command.method, portal_code=failure.portal_code))
+
+
+def read_times(sent: Mapping[str, Command], result: Mapping[str, Any]) -> dict[str, Any]:
+    """The last `time` object of each method in a batch's answer."""
+    times = _by_key(result.get("result_time"))
+    return {command.method: times[key] for key, command in sent.items() if key in times}
 
 
 def _by_key(found: Any) -> dict[str, Any]:
-    """One of the answer's maps: PHP writes an empty one as `[]`, one with keys 0, 1, 2 as a list."""
-    if isinstance(found, Mapping):
-        return {str(key): value for key, value in found.items()}
+    """Read one of the answer's maps: PHP writes an empty one as `[]`, one with keys 0, 1, 2 as a list."""
     if isinstance(found, list):
-        return {str(index): value for index, value in enumerate(found)}
-    return {}
-
-
-def to_int(value: Any) -> int | None:
-    """A count of the portal's, which may be a number or its text."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return int(value) if value == value and abs(value) < 1e15 else None
-    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 16 else None
+        found = dict(enumerate(found))
+    return {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {}

@@ -1,7 +1,7 @@
 """The portal's REST over an incoming webhook: one call, a batch, all rows of a list.
 
-A method's name tells whether it only reads (`codes.is_read`). Reads are repeated after any
-trouble, after a page in an answer's place not often; other calls only when they surely did not
+A method's name tells whether it only reads (`error_codes.is_read`). Reads are sent again after any
+failure, after a page in an answer's place not often; other calls only when they surely did not
 run, else they raise `PortalUncertain`. The secret is a part of the address, so no address gets
 into a message, a log or an exception's chain.
 """
@@ -15,48 +15,37 @@ import ssl
 import threading
 import time as time_module
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from b24tools import __version__
 from b24tools.bitrix24 import batch as bitrix24_batch
-from b24tools.bitrix24 import error_codes, pagination
+from b24tools.bitrix24 import error_codes, pagination, webhook_url
 from b24tools.bitrix24 import response as bitrix24_response
-from b24tools.bitrix24 import webhook_url as bitrix24_webhook_url
-from b24tools.bitrix24.batch import Command, Item, is_batchable
-from b24tools.bitrix24.rate_limit import Throttle
-from b24tools.bitrix24.retry import Patience, Trouble, said
+from b24tools.bitrix24.batch import Answer, Batch, Command, Pending, Query
+from b24tools.bitrix24.error_codes import ErrorCode
+from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.rate_limit import RateLimiter
+from b24tools.bitrix24.retry import Backoff, FailedAttempt
 from b24tools.core import errors
 from b24tools.core.i18n import _
-
-__all__ = ["Answer", "Client", "Command", "Item", "Transport", "is_batchable"]
 
 CONNECT_TIMEOUT_S = 10.0
 WRITE_TIMEOUT_S = 120.0
 NOTICEABLE_WAIT_S = 1.0
 
-# The portal takes these out of the parameters for itself; `token` turns the call into a signed link.
 Transport = httpx.BaseTransport
+# The portal takes these out of the parameters for itself; `token` turns the call into a signed link.
 _RESERVED = {"auth", "access_token", "token"}
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 _log = logging.getLogger("b24tools")
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A method's answer. `total` and `next` are there for lists, `time` where the portal told it."""
-
-    result: Any
-    total: int | None = None
-    next: int | None = None
-    time: Mapping[str, Any] = field(default_factory=dict)
+T = TypeVar("T")
 
 
 class Client:
@@ -64,9 +53,9 @@ class Client:
 
     def __init__(
         self,
-        webhook_url: str,
+        address: str,
         *,
-        throttle: Throttle,
+        rate_limiter: RateLimiter,
         transport: Transport | None = None,
         verify: ssl.SSLContext | bool | str = True,
         retry_s: float = 60,
@@ -77,22 +66,35 @@ class Client:
         on_wait: Callable[[float, str], None] | None = None,
         on_warn: Callable[[str], None] | None = None,
     ) -> None:
-        self._address = bitrix24_webhook_url.read(webhook_url)
+        """Open the portal of a webhook's address.
+
+        Args:
+            address: The incoming webhook's URL, as the portal shows it.
+            rate_limiter: Keeps the portal's limits, with all processes of the data folder.
+            transport: What to send through instead of the network.
+            verify: As in httpx; a text is the path of authorities trusted besides the system's own.
+            retry_s: For how long a call that failed is sent again.
+            read_timeout_s: How long an answer is waited for; the portal itself stops after a minute.
+            clock, sleep, random: The wall clock, the pause and the jitter.
+            on_wait: Called with the seconds and the reason of a wait.
+            on_warn: Called once if the portal prints text around its answers.
+        """
+        self._address = webhook_url.read(address)
         if not _is_url(self._address.base):
-            raise bitrix24_webhook_url.wrong()
+            raise webhook_url.wrong()
         self.host = self._address.host
         self.url = self._address.portal
         self.owner_id = self._address.owner_id
         self.requests = 0
-        self._throttle = throttle
+        self._rate_limiter = rate_limiter
         self._retry_s = retry_s
         self._clock = clock
         self._sleep = sleep
         self._random = random
         self._on_wait = on_wait
         self._on_warn = on_warn
-        self._counting = threading.Lock()
-        self._told: dict[str, float] = {}  # until when somebody waits, by the reason
+        self._lock = threading.Lock()
+        self._announced: dict[str, float] = {}  # until when a thread waits, by the reason
         for name in ("httpx", "httpcore"):  # they log the address of every request
             logging.getLogger(name).setLevel(logging.WARNING)
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
@@ -110,226 +112,195 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; threads that wait for an answer have nothing to say any more."""
+        """Close the connections. Threads that still wait for an answer fall silent."""
         self._on_wait = None
         self._http.close()
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Answer:
-        """Call one method."""
+        """Call one method; raises its error."""
         bitrix24_batch.check_method(method)
         if method.lower() == "batch":
-            raise ValueError("a batch goes by Client.batch")
+            raise ValueError("a batch goes by Client.new_batch")
         if clash := _RESERVED & {str(name) for name in params or {}}:
             raise ValueError(f"{method}: the portal keeps {sorted(clash)} for itself")
-        body = self._exchange(method, params or {}, (method,), self._patience(), safe=error_codes.is_read(method))
-        times = body.get("time")
-        self._learn({method: times})
+        body = self._exchange(method, params or {}, [method], self._backoff())
+        time = body.get("time")
+        self._learn({method: time})
         return Answer(
-            body["result"],
-            bitrix24_batch.to_int(body.get("total")),
-            bitrix24_batch.to_int(body.get("next")),
-            times if isinstance(times, Mapping) else {},
+            body["result"], to_int(body.get("total")), to_int(body.get("next")), time if isinstance(time, dict) else {}
         )
 
     def call_v3(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         """Call a method of REST 3.0, with headers of its own; its result."""
         bitrix24_batch.check_method(method)
-        safe = error_codes.is_read(method)
-        return self._exchange(method, params, (method,), self._patience(), safe=safe, v3=headers)["result"]
+        return self._exchange(method, params, [method], self._backoff(), v3_headers=headers)["result"]
 
-    def batch(
-        self, commands: Mapping[str, Command], *, halt: bool = False, on_sent: Callable[[], None] | None = None
-    ) -> dict[str, Item]:
-        """Call many methods, fifty to a request; each item has its own result or error. `on_sent`: a request has left.
+    def ask(self, query: Query[T]) -> T:
+        """Ask for this alone and read the answer."""
+        return query.read(self.call(query.command.method, query.command.params).result)
 
-        Raises only while nothing has been answered. A failure after that becomes the error of the
-        items it left without an answer, so that what was done is not lost from sight.
-        """
-        done: dict[str, Item] = {}
-        failure: errors.PortalError | None = None
-        for chunk in bitrix24_batch.split(commands, halt=halt):
-            if failure is not None:
-                done |= {key: bitrix24_batch.not_sent(key, command, failure) for key, command in chunk.commands.items()}
-            elif halt and any(item.error for item in done.values()):
-                done |= {key: bitrix24_batch.not_run(key, command) for key, command in chunk.commands.items()}
-            else:
-                failure = self._run_chunk(chunk, done, on_sent, halt=halt)
-                if failure is not None and not done:
-                    raise failure
-                done |= {key: Item(key, error=failure) for key in chunk.commands if key not in done}
-        return {key: done[key] for key in commands}
+    def new_batch(self) -> Batch:
+        """Make a batch to add queries to; nothing is sent before its `send`."""
+        return Batch(self._send_together, self._send_alone)
 
     def pages(
-        self, listing: pagination.Listing, params: Mapping[str, Any], *, length: int = 10, after: int = 0
+        self, method: pagination.ListMethod, params: Mapping[str, Any], *, length: int = 10, after: int = 0
     ) -> Iterator[list[dict[str, Any]]]:
-        """All rows of a list, ids rising, in the portions that batches of `length` pages bring."""
-        last = pagination.start_of(listing, params, after)
-        idle = 0
-        while True:
-            items = self.batch(pagination.commands(listing, params, length=length, after=last))
-            found = pagination.read(listing, items, after=last)
-            if found.rows:
-                yield found.rows
-            if found.complete:
-                return
-            idle = idle + 1 if found.last_id == last else 0
-            last = found.last_id
-            if idle and found.error is not None:
-                raise found.error
-            if idle >= pagination.MOST_IDLE_ROUNDS:
-                raise pagination.not_rising(listing)
+        """Read all rows of a list, ids rising, in the portions that batches bring: first of `length` pages."""
+        paginator = pagination.Paginator(method, params, after=after, probe=length)
+        while not paginator.complete:
+            batch = self.new_batch()
+            pages = paginator.add_to(batch, batch.room)
+            batch.send()
+            if pages and (rows := paginator.read(pages)):
+                yield rows
 
-    def _run_chunk(
-        self, chunk: bitrix24_batch.Chunk, done: dict[str, Item], on_sent: Callable[[], None] | None, *, halt: bool
-    ) -> errors.PortalError | None:
-        """Send one batch, and again what may be sent again; the failure that ended it, if any."""
-        pending = dict(chunk.commands)
-        patience = self._patience()
+    def _send_alone(self, command: Command) -> Answer:
         try:
-            pending = self._set_parked_aside(pending, done, patience, halt=halt)
-            while pending:
-                safe = all(error_codes.is_read(command.method) for command in pending.values())
-                params = {"halt": int(halt), "cmd": {key: chunk.packed[key] for key in pending}}
-                names = tuple(command.method for command in pending.values())
-                body = self._exchange("batch", params, names, patience, safe=safe, on_sent=on_sent)
-                self._learn({"batch": body.get("time"), **bitrix24_batch.times(pending, body["result"])})
-                outcome = bitrix24_batch.settle(pending, body["result"], halt=halt)
-                for item in outcome.done.values():
-                    if isinstance(item.error, errors.PortalUncertain):
-                        item.error.sent_at = datetime.fromtimestamp(patience.sent_at, UTC)
-                done |= outcome.done
-                pending = {key: pending[key] for key in outcome.again}
-                if pending:
-                    patience.pause(self._worst(list(outcome.again.values())))
+            return self.call(command.method, command.params)
         except errors.PortalError as error:
-            return error
-        return None
+            return Answer(error=error)
 
-    def _set_parked_aside(
-        self, pending: dict[str, Command], done: dict[str, Item], patience: Patience, *, halt: bool
+    def _send_together(self, request: Sequence[Pending[Any]]) -> errors.PortalError | None:
+        """Send up to fifty commands in one request, and again what may be sent again; the failure that ended it."""
+        waiting = {pending.key: pending.query.command for pending in request}
+        packed = {pending.key: pending.packed for pending in request}
+        answers: dict[str, Answer] = {}
+        backoff = self._backoff()
+        failure: errors.PortalError | None = None
+        try:
+            waiting = self._leave_out_blocked(waiting, answers, backoff)
+            while waiting:
+                params = {"halt": 0, "cmd": {key: packed[key] for key in waiting}}
+                body = self._exchange("batch", params, [command.method for command in waiting.values()], backoff)
+                result = body["result"]
+                self._learn({"batch": body.get("time"), **bitrix24_batch.read_times(waiting, result)})
+                failed: dict[str, FailedAttempt] = {}
+                for key, outcome in bitrix24_batch.settle(waiting, result, backoff.sent_at).items():
+                    if isinstance(outcome, FailedAttempt):
+                        failed[key] = outcome
+                    else:
+                        answers[key] = outcome
+                waiting = {key: waiting[key] for key in failed}
+                if failed:
+                    known = [self._tell_rate_limiter(attempt) for attempt in failed.values()]
+                    backoff.pause(max(known, key=lambda attempt: attempt.until or 0.0))
+        except errors.PortalError as error:
+            failure = error
+        for pending in request:
+            pending.item = answers.get(pending.key) or Answer(error=failure)
+        return failure
+
+    def _leave_out_blocked(
+        self, commands: dict[str, Command], answers: dict[str, Answer], backoff: Backoff
     ) -> dict[str, Command]:
         """Wait for methods that are blocked, or give up those that are for too long."""
-        methods = {command.method for command in pending.values()}
-        blocks = {method: _blocked(method, until) for method, until in self._throttle.parked(methods).items()}
-        if not blocks:
-            return pending
-        hopeless = {name: block for name, block in blocks.items() if not patience.allows(block.until or 0.0)}
-        if hopeless and (halt or len(hopeless) == len(methods)):
-            raise max(hopeless.values(), key=lambda block: block.until or 0.0).give_up(self._clock())
+        methods = {command.method for command in commands.values()}
+        blocked = self._rate_limiter.blocked(methods)
+        hopeless = {method for method, until in blocked.items() if not backoff.allows(until)}
+        if hopeless == methods:
+            raise _block(max(hopeless, key=blocked.__getitem__), blocked).give_up(self._clock())
         going: dict[str, Command] = {}
-        for key, command in pending.items():
+        for key, command in commands.items():
             if command.method in hopeless:
-                done[key] = Item(key, error=hopeless[command.method].give_up(self._clock()))
-            elif not bitrix24_batch.references(command) <= going.keys():
-                done[key] = bitrix24_batch.not_run(key, command)
+                answers[key] = Answer(error=_block(command.method, blocked).give_up(self._clock()))
+            elif bitrix24_batch.refers_beyond(command, going):
+                answers[key] = bitrix24_batch.not_run(command)
             else:
                 going[key] = command
-        waits = [block for name, block in blocks.items() if name not in hopeless]
-        if waits:
-            patience.pause(max(waits, key=lambda block: block.until or 0.0))
+        if waits := blocked.keys() - hopeless:
+            backoff.pause(_block(max(waits, key=blocked.__getitem__), blocked))
         return going
 
-    def _worst(self, troubles: list[Trouble]) -> Trouble:
-        """The trouble to wait for, after telling the throttle."""
-        known = [self._tell_throttle(trouble) for trouble in troubles]
-        return max(known, key=lambda trouble: trouble.until or 0.0)
-
-    def _tell_throttle(self, trouble: Trouble) -> Trouble:
+    def _tell_rate_limiter(self, attempt: FailedAttempt) -> FailedAttempt:
         """Spread the news of a limit to all processes, and add when it ends, if that is known."""
-        if trouble.portal_code == error_codes.QUERY_LIMIT:
-            self._throttle.mark_full()
-        if trouble.portal_code != error_codes.OPERATION_LIMIT:
-            return trouble
-        until = trouble.until or self._throttle.reset_of(trouble.method)
+        if attempt.portal_code == ErrorCode.QUERY_LIMIT_EXCEEDED.name:
+            self._rate_limiter.mark_full()
+        if attempt.portal_code != ErrorCode.OPERATION_TIME_LIMIT.name:
+            return attempt
+        until = attempt.until or self._rate_limiter.reset_of(attempt.method)
         if until is None:
-            return trouble
-        self._throttle.park(trouble.method, until)
-        return _blocked(trouble.method, until)
+            return attempt
+        self._rate_limiter.block_method(attempt.method, until)
+        return _block(attempt.method, {attempt.method: until})
 
-    def _patience(self) -> Patience:
-        return Patience(
-            self._retry_s, clock=self._clock, sleep=self._sleep, random=self._random, on_wait=self._tell_user
+    def _backoff(self) -> Backoff:
+        return Backoff(
+            self._retry_s, clock=self._clock, sleep=self._sleep, random=self._random, on_wait=self._announce_wait
         )
 
-    def _tell_user(self, seconds: float, reason: str) -> None:
+    def _announce_wait(self, seconds: float, reason: str) -> None:
         """Say once what several threads wait for."""
         now = self._clock()
-        with self._counting:
-            known = now < self._told.get(reason, 0.0)
+        with self._lock:
+            known = now < self._announced.get(reason, 0.0)
             if not known:
-                self._told[reason] = now + seconds
-        if (tell := self._on_wait) is not None and not known:
-            tell(seconds, reason)
+                self._announced[reason] = now + seconds
+        if (announce := self._on_wait) is not None and not known:
+            announce(seconds, reason)
 
     def _exchange(
         self,
         method: str,
         params: Mapping[str, Any],
-        names: tuple[str, ...],
-        patience: Patience,
-        *,
-        safe: bool,
-        on_sent: Callable[[], None] | None = None,
-        v3: Mapping[str, str] | None = None,
+        methods: Sequence[str],
+        backoff: Backoff,
+        v3_headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Send until there is an answer with a result; raises what the errors module says."""
+        """Send until there is an answer with a result; raises what the errors module says.
+
+        `methods`: those that run, of a batch all.
+        """
+        only_reads = all(map(error_codes.is_read, methods))
         # Broken JSON would not be refused: the method would run without its parameters.
         content = json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         while True:
-            if until := self._throttle.parked([method]).get(method):
-                patience.pause(_blocked(method, until))
-            self._throttle.acquire(self._tell_of_throttle)
-            patience.sent_at = self._clock()
-            outcome = self._attempt(method, content, names, on_sent, v3)
+            if blocked := self._rate_limiter.blocked([method]):
+                backoff.pause(_block(method, blocked))
+            self._rate_limiter.acquire(self._announce_limit)
+            backoff.sent_at = self._clock()
+            outcome = self._attempt(method, content, methods, v3_headers)
             if isinstance(outcome, dict):
                 return outcome
             if isinstance(outcome, errors.B24ToolsError):
                 raise outcome
-            if outcome.may_have_run and not safe:
-                raise outcome.uncertain(patience.sent_at)
-            patience.pause(self._tell_throttle(outcome))
+            if outcome.may_have_run and not only_reads:
+                raise outcome.uncertain(backoff.sent_at)
+            backoff.pause(self._tell_rate_limiter(outcome))
 
     def _attempt(
-        self,
-        method: str,
-        content: bytes,
-        names: tuple[str, ...],
-        on_sent: Callable[[], None] | None,
-        v3: Mapping[str, str] | None,
+        self, method: str, content: bytes, methods: Sequence[str], v3_headers: Mapping[str, str] | None
     ) -> bitrix24_response.Outcome:
-        """Send once, to REST 3.0 with the headers `v3`.
+        """Send once, to REST 3.0 if there are headers for it.
 
-        Troubles are returned, not raised, so that nothing of httpx is chained to them.
+        Failures are returned, not raised, so that nothing of httpx is chained to them.
         """
-        started, strange = self._clock(), b""
-        base = self._address.base if v3 is None else "/rest/api/".join(self._address.base.rsplit("/rest/", 1))
+        base = self._address.base if v3_headers is None else "/rest/api/".join(self._address.base.rsplit("/rest/", 1))
+        started, odd, never_left = self._clock(), b"", False
         try:
-            response = self._http.post(base + method, content=content, headers=v3, extensions=_traced(on_sent))
+            response = self._http.post(base + method, content=content, headers=v3_headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             never_left = isinstance(error, _NEVER_LEFT)
-            outcome, status = self._network_trouble(method, error, never_left), type(error).__name__
+            outcome, status = self._explain_network_failure(method, error, never_left), type(error).__name__
         else:
-            never_left = False
-            location = response.headers.get("location", "")
-            response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and megabytes with them
+            location, status = response.headers.get("location", ""), str(response.status_code)
             outcome, noise = bitrix24_response.read(
                 method, response.status_code, response.content, location=location, portal=self._address
             )
-            status = str(response.status_code)
             if noise or not isinstance(outcome, dict):
-                strange = response.content
+                odd = response.content
             if noise:
                 self._warn_of_noise(noise)
-        with self._counting:
+        with self._lock:
             self.requests += not never_left
-        _log.debug("%s: %s in %.2f s", _in_short(method, names), status, self._clock() - started)
-        if strange:
-            _log.debug("%s: it begins: %s", method, bitrix24_response.beginning(strange, self._address))
+        _log.debug("%s: %s in %.2f s", _in_short(method, methods), status, self._clock() - started)
+        if odd:
+            _log.debug("%s: it begins: %s", method, bitrix24_response.beginning(odd, self._address))
         return outcome
 
     def _warn_of_noise(self, noise: str) -> None:
         """Say once what the portal prints around its answers."""
-        with self._counting:
+        with self._lock:
             warn, self._on_warn = self._on_warn, None
         if warn is not None:
             warn(
@@ -339,7 +310,7 @@ class Client:
                 ).format(words=noise)
             )
 
-    def _network_trouble(self, method: str, error: Exception, never_left: bool) -> bitrix24_response.Outcome:
+    def _explain_network_failure(self, method: str, error: Exception, never_left: bool) -> bitrix24_response.Outcome:
         if distrust := _distrust(error):
             return errors.ConfigError(
                 _("the certificate of {host} cannot be verified: {reason}").format(
@@ -355,38 +326,42 @@ class Client:
         else:
             reason = _("the connection to {host} broke: {detail}").format(host=self.host, detail=detail)
         hint = _("check the network and BITRIX_WEBHOOK_URL, then try again") if never_left else ""
-        return Trouble(method, reason, may_have_run=not never_left, hint=hint)
+        return FailedAttempt(method, reason, may_have_run=not never_left, hint=hint)
 
     def _learn(self, times: Mapping[str, Any]) -> None:
-        self._throttle.learn(bitrix24_response.resets(times, self._clock()))
+        """Remember when each method's account of server time is eased, from the `time` objects of an answer.
 
-    def _tell_of_throttle(self, seconds: float) -> None:
+        The portal tells the moment by its own clock, and `finish` is the same clock's now.
+        """
+        resets, now = {}, self._clock()
+        for method, time in times.items():
+            if isinstance(time, Mapping):
+                reset, finish = time.get("operating_reset_at"), time.get("finish")
+                if isinstance(reset, (int, float)) and isinstance(finish, (int, float)):
+                    resets[method] = now + float(reset) - float(finish)
+        self._rate_limiter.learn(resets)
+
+    def _announce_limit(self, seconds: float) -> None:
         if seconds >= NOTICEABLE_WAIT_S:
-            self._tell_user(seconds, _("keeping to the portal's rate of requests"))
+            self._announce_wait(seconds, _("keeping to the portal's rate of requests"))
 
 
-def _traced(on_sent: Callable[[], None] | None) -> dict[str, Any] | None:
-    """httpx' way to tell how far a request has come."""
-    if on_sent is None:
-        return None
-    return {"trace": lambda event, _info: on_sent() if event == "http11.send_request_body.complete" else None}
+def _block(method: str, blocked: Mapping[str, float]) -> FailedAttempt:
+    """The failure of a call of a method that is blocked until then."""
+    reason = error_codes.name_method(method, _("blocked by the portal for a while"))
+    return FailedAttempt(method, reason, False, ErrorCode.OPERATION_TIME_LIMIT.name, blocked[method])
 
 
-def _blocked(method: str, until: float) -> Trouble:
-    reason = said(method, _("blocked by the portal for a while"))
-    return Trouble(method, reason, may_have_run=False, portal_code=error_codes.OPERATION_LIMIT, until=until)
-
-
-def _in_short(method: str, names: tuple[str, ...]) -> str:
-    """The call for the log: a batch with the methods in it."""
+def _in_short(method: str, methods: Sequence[str]) -> str:
+    """Name the call for the log: a batch with the methods in it."""
     if method != "batch":
         return method
-    counts = Counter(names)
-    return f"batch of {len(names)} ({', '.join(f'{name} ×{count}' for name, count in counts.items())})"
+    counts = ", ".join(f"{name} ×{count}" for name, count in Counter(methods).items())
+    return f"batch of {len(methods)} ({counts})"
 
 
 def _distrust(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The certificate's failure behind an error, if that is what it was."""
+    """Find the certificate's failure behind an error, if that is what it was."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
     return error
@@ -400,7 +375,7 @@ def _is_url(url: str) -> bool:
 
 
 def _tls(verify: ssl.SSLContext | bool | str) -> ssl.SSLContext | bool:
-    """A path is a file or folder of authorities trusted besides the system's own."""
+    """Read `verify`: a path is a file or folder of authorities trusted besides the system's own."""
     if not isinstance(verify, str):
         return verify
     path = Path(verify)

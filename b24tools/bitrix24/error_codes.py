@@ -1,4 +1,4 @@
-"""What the portal's error codes mean: whether to repeat, who must act, and how to mend it.
+"""The portal's error codes: what each means, whether the call may be sent again, and what a person can do about it.
 
 The code in the body decides, not the HTTP status: the two disagree between the cloud, the
 documentation and on-premise portals (apidocs.bitrix24.com/_includes/system-errors).
@@ -8,70 +8,129 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from b24tools.bitrix24.retry import said
 from b24tools.core import errors
 from b24tools.core.i18n import _
-
-QUERY_LIMIT = "QUERY_LIMIT_EXCEEDED"
-OPERATION_LIMIT = "OPERATION_TIME_LIMIT"
 
 DESCRIPTION_LENGTH = 300
 
 
-class Verdict(enum.Enum):
-    """What an error code says about the call."""
+class Retry(enum.Enum):
+    """Whether a call may be sent again after an error."""
 
-    AGAIN = "it did not run: any call may be repeated after a pause"
-    UNSURE = "it may have run: only a read may be repeated"
-    DENIED = "it did not run, and will not until a person changes something"
-    REFUSED = "the method itself said no; the same call will fail again"
+    ALWAYS = "it did not run: any call may be sent again after a pause"
+    READS_ONLY = "it may have run: only a read may be sent again"
+    NEVER = "the method refused: the same call will fail again"
+    AFTER_A_FIX = "it did not run, and will not until a person changes something"
 
 
-_AGAIN = {QUERY_LIMIT, OPERATION_LIMIT, "PORTAL_DELETED"}
-_UNSURE = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "CONNECTION_ERROR"}
-_CREDENTIALS = {
-    "NO_AUTH_FOUND",
-    "INVALID_CREDENTIALS",
-    "EXPIRED_TOKEN",
-    "INVALID_TOKEN",
-    "AUTHORIZATION_ERROR",
-    "APPLICATION_NOT_FOUND",
-}
-_SCOPE = "INSUFFICIENT_SCOPE"
-_DENIED = _CREDENTIALS | {
-    _SCOPE,
-    "USER_ACCESS_ERROR",
-    "ACCESS_DENIED",
-    "WRONG_AUTH_TYPE",
-    "INVALID_REQUEST",
-    "METHOD_CONFIRM_WAITING",
-    "METHOD_CONFIRM_DENIED",
-    "WRONG_LICENSE",
-    "PAYMENT_REQUIRED",
-}
-_REFUSED = {
-    "OVERLOAD_LIMIT",
-    "ERROR_METHOD_NOT_FOUND",
-    "ERROR_BATCH_METHOD_NOT_ALLOWED",
-    "ERROR_BATCH_LENGTH_EXCEEDED",
-    "ERROR_MANIFEST_IS_NOT_AVAILABLE",
-    "ERROR_ARGUMENT",
-    "ERROR_NOT_FOUND",
-    "INTERNAL_WRONG_TRANSPORT",
-    "INTERNAL_WRONG_HANDLER_CLASS",
-}
-# Said before anything is changed: the server that takes calls, the binding of parameters, the check of rights.
-_BEFORE = _DENIED | (_REFUSED - {"ERROR_ARGUMENT", "ERROR_NOT_FOUND"}) | {"100", "1048578", "1048582"}
-_BEFORE_ENDINGS = ("ACCESS_DENIED", "_OUT_OF_PROJECT_RANGE")
-# REST 3.0 names its exceptions in full, BITRIX_REST_V3_EXCEPTION_…; the end of the name is ours.
+def _create_webhook() -> str:
+    return _(
+        "create the incoming webhook again (Developer resources → Other → Incoming webhook) "
+        "and put its URL in BITRIX_WEBHOOK_URL"
+    )
+
+
+def _buy_plan() -> str:
+    return _("the portal's plan has no REST: it comes with a commercial plan or a subscription")
+
+
+def _confirm_method() -> str:
+    return _("an administrator must confirm this method for the webhook on the portal")
+
+
+def _install_module() -> str:
+    return _("the portal does not have this method: its module is missing, switched off or too old")
+
+
+def _report_fault() -> str:
+    return _("this is a fault of b24tools: please report it")
+
+
+class ErrorCode(enum.Enum):
+    """A code with its meaning, whether the call may be sent again, and a hint for whoever must act."""
+
+    QUERY_LIMIT_EXCEEDED = "more requests than the portal's rate allows", Retry.ALWAYS
+    OPERATION_TIME_LIMIT = "the method has used up the server time it has in ten minutes", Retry.ALWAYS
+    PORTAL_DELETED = (
+        "the portal was deleted; on a box: its public part is closed for a while",
+        Retry.ALWAYS,
+        lambda: _("the portal was deleted, or its public part is closed for maintenance"),
+    )
+
+    INTERNAL_SERVER_ERROR = "the portal failed while it worked on the call", Retry.READS_ONLY
+    ERROR_UNEXPECTED_ANSWER = "a server behind the portal gave no proper answer", Retry.READS_ONLY
+    CONNECTION_ERROR = "the box cannot reach the authorization server", Retry.READS_ONLY
+
+    NO_AUTH_FOUND = "no webhook has this code", Retry.AFTER_A_FIX, _create_webhook
+    INVALID_CREDENTIALS = "the user of the webhook and its code do not match", Retry.AFTER_A_FIX, _create_webhook
+    EXPIRED_TOKEN = "the webhook has expired", Retry.AFTER_A_FIX, _create_webhook
+    INVALID_TOKEN = "the code is no token", Retry.AFTER_A_FIX, _create_webhook
+    AUTHORIZATION_ERROR = "the user of the webhook may not sign in", Retry.AFTER_A_FIX, _create_webhook
+    APPLICATION_NOT_FOUND = "the application behind the code is gone", Retry.AFTER_A_FIX, _create_webhook
+    INSUFFICIENT_SCOPE = "the webhook lacks the scope of this method", Retry.AFTER_A_FIX
+    USER_ACCESS_ERROR = (
+        "the webhook's owner may not use REST",
+        Retry.AFTER_A_FIX,
+        lambda: _("the webhook's owner lacks the right to do this"),
+    )
+    ACCESS_DENIED = (
+        "the owner lacks a right, or the plan has no REST",
+        Retry.AFTER_A_FIX,
+        lambda: _("the webhook's owner lacks the right to do this, or the portal's plan has no REST"),
+    )
+    WRONG_AUTH_TYPE = (
+        "the method is not for webhooks",
+        Retry.AFTER_A_FIX,
+        lambda: _("an incoming webhook may not call this method"),
+    )
+    INVALID_REQUEST = (
+        "the call did not come by https",
+        Retry.AFTER_A_FIX,
+        lambda: _("the address in BITRIX_WEBHOOK_URL must begin with https://"),
+    )
+    METHOD_CONFIRM_WAITING = "an administrator has yet to confirm the method", Retry.AFTER_A_FIX, _confirm_method
+    METHOD_CONFIRM_DENIED = "an administrator has refused the method", Retry.AFTER_A_FIX, _confirm_method
+    WRONG_LICENSE = "the box's licence does not allow this", Retry.AFTER_A_FIX, _buy_plan
+    PAYMENT_REQUIRED = "the plan has to be paid for", Retry.AFTER_A_FIX, _buy_plan
+
+    OVERLOAD_LIMIT = (
+        "REST was blocked by hand because of overload",
+        Retry.NEVER,
+        lambda: _("REST is blocked by hand for this portal: only Bitrix24 support lifts that"),
+    )
+    ERROR_METHOD_NOT_FOUND = "the portal does not know the method", Retry.NEVER, _install_module
+    ERROR_MANIFEST_IS_NOT_AVAILABLE = "the module's description is missing", Retry.NEVER, _install_module
+    ERROR_BATCH_METHOD_NOT_ALLOWED = "the method may not be in a batch", Retry.NEVER, _report_fault
+    ERROR_BATCH_LENGTH_EXCEEDED = "a batch of more than fifty commands", Retry.NEVER, _report_fault
+    INTERNAL_WRONG_TRANSPORT = "the address ends in another form than JSON or XML", Retry.NEVER, _report_fault
+    INTERNAL_WRONG_HANDLER_CLASS = (
+        "the portal's own code is broken",
+        Retry.NEVER,
+        lambda: _("a fault of the portal: ask its administrator"),
+    )
+    ERROR_ARGUMENT = "an argument is missing or has the wrong form", Retry.NEVER
+    ERROR_NOT_FOUND = "what the call is about does not exist", Retry.NEVER
+
+    def __init__(self, meaning: str, retry: Retry, hint: Callable[[], str] = lambda: "") -> None:
+        self.meaning = meaning
+        self.retry = retry
+        self.hint = hint
+
+
+# REST 3.0 names its exceptions in full, BITRIX_REST_V3_EXCEPTION_…; the end of the name tells.
 _V3_ENDINGS = {
-    "RATELIMITEXCEPTION": QUERY_LIMIT,
-    "ACCESSDENIEDEXCEPTION": "ACCESS_DENIED",
-    "INSUFFICIENTSCOPEEXCEPTION": _SCOPE,
+    "RATELIMITEXCEPTION": ErrorCode.QUERY_LIMIT_EXCEEDED,
+    "ACCESSDENIEDEXCEPTION": ErrorCode.ACCESS_DENIED,
+    "INSUFFICIENTSCOPEEXCEPTION": ErrorCode.INSUFFICIENT_SCOPE,
 }
+# A method may have begun to work before it answers with these.
+_FROM_INSIDE = {ErrorCode.ERROR_ARGUMENT, ErrorCode.ERROR_NOT_FOUND}
+# Without a name of their own, but answered before anything is changed: a missing parameter (100), and tasks' refusals
+# for want of rights (0x100002, 0x100006).
+_BEFORE_ANY_CHANGE = re.compile(r"100|1048578|1048582|.*(?:ACCESS_DENIED|_OUT_OF_PROJECT_RANGE)")
 
 _SCOPES = {
     "task": "task",
@@ -94,18 +153,13 @@ _WRITES_BY_NAME = {"event.offline.get"}  # it clears what it gives
 
 
 def is_read(method: str) -> bool:
-    """Whether a method only reads, by its name: its last part, a few names, and one trap."""
+    """Tell by a method's name whether it only reads: by its last part, a few names, and one trap."""
     name = method.lower()
     return name not in _WRITES_BY_NAME and (name in _READS_BY_NAME or name.rpartition(".")[2] in _READS)
 
 
-def scope_of(method: str) -> str:
-    """The webhook's scope that a method needs, or "" where that is not known."""
-    return _SCOPES.get(method.lower().partition(".")[0], "")
-
-
 def read_error(body: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The code and the description in an answer or in an item of a batch; None if it is no error.
+    """Read the code and the description of an answer or of a batch's item; None if it is no error.
 
     The code may be empty, a number, or an object with `code` and `message` (REST 3.0).
     """
@@ -121,7 +175,7 @@ def read_error(body: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def clean(text: object) -> str:
-    """A description for people: no tags, no entities, one line, not too long."""
+    """Make a description fit for people: no tags, no entities, one line, not too long."""
     if not isinstance(text, (str, int, float)):
         return ""
     plain = re.sub(r"</?[A-Za-z][^>]*>", "", re.sub(r"<br\b[^>]*>", " ", str(text), flags=re.IGNORECASE))
@@ -133,32 +187,26 @@ def clean(text: object) -> str:
     return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 1] + "…"
 
 
-def canonical(code: str) -> str:
-    """The code as the tables here have it."""
+def find_code(code: str) -> ErrorCode | None:
+    """Find a code in the table, in whatever case and version of REST; None for one that is not there."""
     upper = code.upper()
-    return next((ours for ending, ours in _V3_ENDINGS.items() if upper.endswith(ending)), upper)
+    of_v3 = (known for ending, known in _V3_ENDINGS.items() if upper.endswith(ending))
+    return next(of_v3, ErrorCode.__members__.get(upper))
 
 
-def judge(code: str, status: int = 200) -> Verdict:
-    """What to do about a code; the status is asked only where the code says nothing."""
-    name = canonical(code)
-    if name in _AGAIN:
-        return Verdict.AGAIN
-    if name in _UNSURE:
-        return Verdict.UNSURE
-    if name in _DENIED:
-        return Verdict.DENIED
-    if name in _REFUSED:
-        return Verdict.REFUSED
+def judge(code: str, status: int = 200) -> Retry:
+    """Decide whether to send a call again; the status counts only where the code says nothing."""
+    if known := find_code(code):
+        return known.retry
     if status == 429:
-        return Verdict.AGAIN
+        return Retry.ALWAYS
     if status >= 500:  # ERROR_CORE "SQL query error!" among others
-        return Verdict.UNSURE
-    return Verdict.DENIED if status in (401, 403) else Verdict.REFUSED
+        return Retry.READS_ONLY
+    return Retry.AFTER_A_FIX if status in (401, 403) else Retry.NEVER
 
 
 def may_have_been_done(method: str, error: errors.PortalError) -> bool:
-    """Whether a write may have been done in spite of its error: look before it is booked as not done.
+    """Tell whether a write may have been done in spite of its error: look before it is booked as not done.
 
     A method is no transaction: `tasks.task.add` saves the row, then makes the chat, the files and the history, and
     answers with the error of any of them. Texts are in the portal's language, so ERROR_CORE says nothing.
@@ -167,60 +215,35 @@ def may_have_been_done(method: str, error: errors.PortalError) -> bool:
         return False
     if isinstance(error, errors.PortalBusy):
         return isinstance(error, errors.PortalUncertain)
-    name = canonical(error.portal_code)
-    return name not in _BEFORE and not name.endswith(_BEFORE_ENDINGS)
+    known = find_code(error.portal_code)
+    if known and known not in _FROM_INSIDE and known.retry in (Retry.NEVER, Retry.AFTER_A_FIX):
+        return False
+    return not _BEFORE_ANY_CHANGE.fullmatch(error.portal_code.upper())
 
 
 def refusal(method: str, code: str, description: str, status: int = 200) -> errors.PortalError:
-    """The exception for an error that is not worth repeating."""
-    kind = errors.PortalDenied if judge(code, status) is Verdict.DENIED else errors.PortalError
+    """Make the exception for an error after which the same call would fail again."""
+    kind = errors.PortalDenied if judge(code, status) is Retry.AFTER_A_FIX else errors.PortalError
     return kind(describe(method, code, description), hint_for(method, code), method=method, portal_code=code)
 
 
 def describe(method: str, code: str, description: str) -> str:
     """`tasks.task.add: text (CODE)`, of whatever is there."""
     reason = " ".join(part for part in (description, f"({code})" if code else "") if part)
-    return said(method, reason or _("the portal refused without saying why"))
+    return name_method(method, reason or _("the portal refused without saying why"))
+
+
+def name_method(method: str, text: str) -> str:
+    """Put the method before a message about it. People need not know that calls travel in batches."""
+    return text if method == "batch" else f"{method}: {text}"
 
 
 def hint_for(method: str, code: str) -> str:
     """What a person can do about an error."""
-    name = canonical(code)
-    if name in _CREDENTIALS:
-        return _(
-            "create the incoming webhook again (Developer resources → Other → Incoming webhook) "
-            "and put its URL in BITRIX_WEBHOOK_URL"
-        )
-    if name == _SCOPE:
-        scope = scope_of(method)
-        if not scope:
-            return _("give the incoming webhook the right that {method} needs").format(method=method)
-        return _("give the incoming webhook the right “{scope}”: {method} needs it").format(scope=scope, method=method)
-    return _hints().get(name, "")
-
-
-def _hints() -> dict[str, str]:
-    rights = _("the webhook's owner lacks the right to do this")
-    plan = _("the portal's plan has no REST: it comes with a commercial plan or a subscription")
-    either = _("the webhook's owner lacks the right to do this, or the portal's plan has no REST")
-    own = _("this is a fault of b24tools: please report it")
-    module = _("the portal does not have this method: its module is missing, switched off or too old")
-    confirm = _("an administrator must confirm this method for the webhook on the portal")
-    return {
-        "USER_ACCESS_ERROR": rights,
-        "ACCESS_DENIED": either,
-        "WRONG_LICENSE": plan,
-        "PAYMENT_REQUIRED": plan,
-        "WRONG_AUTH_TYPE": _("an incoming webhook may not call this method"),
-        "INVALID_REQUEST": _("the address in BITRIX_WEBHOOK_URL must begin with https://"),
-        "METHOD_CONFIRM_WAITING": confirm,
-        "METHOD_CONFIRM_DENIED": confirm,
-        "OVERLOAD_LIMIT": _("REST is blocked by hand for this portal: only Bitrix24 support lifts that"),
-        "ERROR_METHOD_NOT_FOUND": module,
-        "ERROR_MANIFEST_IS_NOT_AVAILABLE": module,
-        "ERROR_BATCH_METHOD_NOT_ALLOWED": own,
-        "ERROR_BATCH_LENGTH_EXCEEDED": own,
-        "INTERNAL_WRONG_TRANSPORT": own,
-        "INTERNAL_WRONG_HANDLER_CLASS": _("a fault of the portal: ask its administrator"),
-        "PORTAL_DELETED": _("the portal was deleted, or its public part is closed for maintenance"),
-    }
+    known = find_code(code)
+    if known is not ErrorCode.INSUFFICIENT_SCOPE:
+        return known.hint() if known else ""
+    scope = _SCOPES.get(method.lower().partition(".")[0])
+    if scope is None:
+        return _("give the incoming webhook the right that {method} needs").format(method=method)
+    return _("give the incoming webhook the right “{scope}”: {method} needs it").format(scope=scope, method=method)

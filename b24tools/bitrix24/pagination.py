@@ -7,25 +7,23 @@ failed, the next ones refer to a row that is not there, and what they return is 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import Command, Item, Reference, to_int
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Pending, Query, Reference
+from b24tools.bitrix24.parsing import to_int
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
 PAGE = 50
-PROBE_PAGES = 10  # of a list whose length nobody knows
+PROBE_PAGES = 10  # of a list whose length is not known
 MOST_IDLE_ROUNDS = 3  # of a list whose pages bring nothing usable
-
-__all__ = ["PAGE", "TASKS", "USERS", "ChainResult", "Listing", "Reader", "Reference", "commands", "read"]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListMethod:
     """A list method that can be read by key.
 
     `rows` is the path to the rows in its result, `key` a row's id there, `filter` the parameter
@@ -39,18 +37,17 @@ class Listing:
     order: tuple[tuple[str, Any], ...]
 
 
-TASKS = Listing("tasks.task.list", ("tasks",), "id", "filter", (("order", {"ID": "asc"}),))
+TASKS = ListMethod("tasks.task.list", ("tasks",), "id", "filter", (("order", {"ID": "asc"}),))
 # user.get sorts by nothing unless both are given.
-USERS = Listing("user.get", (), "ID", "FILTER", (("sort", "ID"), ("order", "ASC")))
+USERS = ListMethod("user.get", (), "ID", "FILTER", (("sort", "ID"), ("order", "ASC")))
 
 
 @dataclass(frozen=True, slots=True)
-class ChainResult:
-    """The rows of a chain that count.
+class PageRows:
+    """The rows of some pages up to the first short, empty or failed one; noise behind it does not count.
 
-    `complete` is true when the list's end was among them; else it goes on after `last_id`, and
-    `error` is the failure of the page that broke the chain, if it was one. `nameless` rows had no id:
-    they are not among `rows`.
+    `complete`: the list's end was among them; else it goes on after `last_id`, and `error` is the failure of the page
+    that broke it off, if it was one. `nameless` rows had no id: they are not among `rows`.
     """
 
     rows: list[dict[str, Any]]
@@ -60,209 +57,210 @@ class ChainResult:
     nameless: int = 0
 
 
-def commands(
-    listing: Listing, params: Mapping[str, Any], *, length: int, after: int = 0, prefix: str = "page"
-) -> dict[str, Command]:
-    """The commands of `length` pages after the id `after`, with the keys `page0`, `page1`, …
+class Pages:
+    """The pages of a list that ride in a batch; `read` once it is sent."""
 
-    The caller's filter is kept; of its own `>ID` and `after` the higher one counts.
+    def __init__(
+        self, method: ListMethod, after: int, through: int | None, pages: Sequence[Pending[Any]], counts: bool
+    ) -> None:
+        self.after = after
+        self.through = through
+        self.counts = counts
+        self._method = method
+        self._pages = pages
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are after `after`, where the first page was to count them."""
+        return self._pages[0].item.total if self.counts else None
+
+    def read(self) -> PageRows:
+        """Take the rows that count: ids must rise from `after` on."""
+        rows: list[dict[str, Any]] = []
+        last, nameless = self.after, 0
+        for page in self._pages:
+            found = None if page.error is not None else _rising_rows(self._method, page.item.result, last)
+            if found is None:
+                return PageRows(rows, False, last, page.error, nameless)
+            named = [row for row in found if to_int(row.get(self._method.key)) is not None]
+            rows += named
+            nameless += len(found) - len(named)
+            last = int(named[-1][self._method.key]) if named else last
+            if len(found) < PAGE or last == self.through:
+                return PageRows(rows, True, last, None, nameless)
+        return PageRows(rows, False, last, None, nameless)
+
+
+def add_pages(
+    batch: Batch,
+    method: ListMethod,
+    params: Mapping[str, Any],
+    *,
+    length: int,
+    after: int = 0,
+    through: int | None = None,
+    count: bool = False,
+) -> Pages:
+    """Add `length` pages of a list to a batch, each beginning after the last id of the one before.
+
+    They must go in one request: at most `batch.room` of them. The caller's filter is kept; of its own `>ID` and
+    `after` the higher one counts. `through`: the last id that is wanted. `count`: let the first page count the rows.
     """
-    taken = {name for name, _value in listing.order} | {"start"}
-    if taken & params.keys():
-        raise ValueError(f"{listing.method}: a chain sets {sorted(taken)} itself")
-    wanted = dict(params.get(listing.filter) or {})
-    start = start_of(listing, params, after)
-    chain = {}
-    for page in range(length):
-        last = start if page == 0 else Reference(_last_row(listing, f"{prefix}{page - 1}"))
-        chain[f"{prefix}{page}"] = Command(
-            listing.method,
-            {
-                **_with_id_selected(params),
-                **dict(listing.order),
-                listing.filter: {**wanted, ">ID": last},
-                "start": -1,
-            },
-        )
-    return chain
+    start = _start_of(method, params, after)
+    pages: list[Pending[Any]] = []
+    for _number in range(length):
+        last = pages[-1].reference(*method.rows, PAGE - 1, method.key) if pages else start
+        offset = 0 if count and not pages else -1
+        pages.append(batch.add(_page(method, params, last, through, offset)))
+    return Pages(method, start, through, pages, count)
 
 
-def start_of(listing: Listing, params: Mapping[str, Any], after: int = 0) -> int:
-    """The id that a chain begins after."""
-    own = (params.get(listing.filter) or {}).get(">ID")
-    if own is None:
-        return after
-    number = to_int(own)
-    if number is None:
-        raise ValueError(f"{listing.method}: not an id: {own!r}")
-    return max(after, number)
+class _Part(NamedTuple):
+    """Rows with ids above `after`, up to `through` or to the list's end. `rows`: how many are expected."""
+
+    after: int
+    through: int | None
+    rows: int | None
 
 
-def read(listing: Listing, items: Mapping[str, Item], *, after: int = 0, prefix: str = "page") -> ChainResult:
-    """The rows of the chain's pages up to the first short, empty or failed one.
+class Paginator:
+    """A list that is read over several batches: `add_to` each of them, and `read` its pages once it is sent.
 
-    `after` is what the chain was made with (`start_of`): ids must rise from there on.
-    """
-    rows: list[dict[str, Any]] = []
-    last = after
-    page = nameless = 0
-    while (item := items.get(f"{prefix}{page}")) is not None:
-        if item.error is not None:
-            return ChainResult(rows, False, last, item.error, nameless)
-        found = _rising(listing, item.result, last)
-        if found is None:
-            return ChainResult(rows, False, last, None, nameless)
-        named = [row for row in found if to_int(row.get(listing.key)) is not None]
-        rows += named
-        nameless += len(found) - len(named)
-        last = _last_id(listing, named, last)
-        if len(found) < PAGE:
-            return ChainResult(rows, True, last, None, nameless)
-        page += 1
-    return ChainResult(rows, False, last, None, nameless)
+    `after`: all rows up to this id have been read. `left`: how many are probably still to come; None: not known, and
+    the portal counts them with the next page. `complete`: the list has been read to its end. `nameless`: how many rows
+    had no id and were left out.
 
-
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """A chain that is on its way. `overlaps`: it began at an offset, and its first page has the last row before it.
-
-    `counts`: its first page tells how many rows there are.
-    """
-
-    prefix: str
-    overlaps: bool
-    counts: bool
-
-
-class Reader:
-    """A long list that is read over several batches, in the room that others leave there; several may be on their way.
-
-    Where a chain begins is known when the one before has come. Meanwhile the next ones begin at an offset, a page
-    early, and count if that page joins on: rows that leave the list move it, and one that does not is asked for again.
-
-    `left` is how many rows are probably still to come; None: nobody knows. The portal counts them with the next page
-    then, and where one batch will not do. `rows` of a batch count up to the chain's end; `after` is the cursor.
-    `nameless`: rows without an id that were left out.
+    With `split`, a long list is cut into parts of a batch each, so that several may be on their way at once: the ids
+    where they meet are asked for by their offsets. They must be read in the order of their ids: the next ones are
+    those whose `after` is the paginator's.
     """
 
     def __init__(
         self,
-        listing: Listing,
+        method: ListMethod,
         params: Mapping[str, Any],
         *,
-        prefix: str,
         after: int = 0,
         left: int | None = None,
         probe: int = PROBE_PAGES,
+        split: bool = False,
     ) -> None:
-        self._listing = listing
-        self._params = params
-        self._prefix = prefix
-        self._probe = probe
-        self._idle = 0
-        self._error: errors.PortalError | None = None
-        self._legs: deque[_Leg] = deque()
-        self._asked = 0  # legs, ever
-        self.after = self._base = start_of(listing, params, after)
-        self.left = self._expected = left  # the latter: after `_base`, of which `_planned` pages are asked for
-        self._planned = 0
-        self._counted = False
+        self.after = _start_of(method, params, after)
+        self.left = left
         self.complete = False
         self.nameless = 0
+        self._method = method
+        self._params = params
+        self._probe = probe
+        self._split = split
+        self._counted = False
+        self._idle = 0
+        self._parts: list[_Part] = []  # in order, not asked for yet
+        self._bounds: list[Pending[Any]] = []  # pages that each end with the last row of a part
+        self.restart()
 
-    def commands(self, room: int) -> dict[str, Command]:
-        """The next pages, at most `room` of them: as many as are needed, and one to see the end.
+    def restart(self) -> None:
+        """Begin anew from `after` on: what is on its way does not count any more."""
+        self._parts = [_Part(self.after, None, self.left)]
 
-        Nothing while all that is needed, or what tells how much that is, is on its way.
+    def add_to(self, batch: Batch, room: int) -> Pages | None:
+        """Add the next pages to a batch, with at most `room` commands; None while all that is needed is on its way.
+
+        They are as many as are probably needed, and one to see the end.
         """
-        if self.complete:
-            return {}
-        if not self._legs:
-            self._base, self._expected, self._planned = self.after, self.left, 0
-        overlap = int(self._planned > 0)
-        wanted = self._probe if self._expected is None else self._expected // PAGE + 1
-        length = min(room, wanted - self._planned + overlap)
-        if length <= overlap or (overlap and self._expected is None):
-            return {}
-        self._asked += 1
-        prefix = f"{self._prefix}{self._asked}_"
-        chain = commands(self._listing, self._params, length=length, after=self._base, prefix=prefix)
-        counts = not overlap and (self._expected is None or (wanted > length and not self._counted))
-        if overlap or counts:
-            first = f"{prefix}0"
-            offset = max(0, self._planned - 1) * PAGE
-            chain[first] = Command(self._listing.method, {**chain[first].params, "start": offset})
-        self._legs.append(_Leg(prefix, bool(overlap), counts))
-        self._planned += length - overlap
-        return chain
+        if not self._parts or room < 1:
+            return None
+        after, through, rows = self._parts.pop(0)
+        wanted = self._probe if rows is None else rows // PAGE + 1
+        bounds = 0
+        if self._split and through is None and rows is not None:
+            bounds = min(max(0, (wanted - 3) // (MOST_COMMANDS - 1) - 1), room - 1)
+        length = min(room - bounds, wanted)
+        count = through is None and (rows is None or (wanted > length and not self._counted))
+        pages = add_pages(batch, self._method, self._params, length=length, after=after, through=through, count=count)
+        if through is None:
+            ends = (length + number * MOST_COMMANDS for number in range(1, bounds + 1))
+            self._bounds = [
+                batch.add(_page(self._method, {**self._params, "select": ["ID"]}, after, None, (end - 1) * PAGE))
+                for end in ends
+            ]
+        return pages
 
-    def read(self, items: Mapping[str, Item]) -> list[dict[str, Any]]:
-        """The rows that count among a batch's items, which come in the order they were asked for.
-
-        Call `check` when they are safe.
-        """
-        if not self._legs or f"{self._legs[0].prefix}0" not in items:
-            return []
-        leg = self._legs.popleft()
-        found = read(self._listing, items, after=self._base, prefix=leg.prefix)
-        rows = found.rows
+    def read(self, pages: Pages) -> list[dict[str, Any]]:
+        """Take the rows that count; raises what keeps the list from being read any further."""
+        if pages.after != self.after:
+            raise ValueError("the parts of a list are read in the order of their ids")
+        found = pages.read()
         self.nameless += found.nameless
-        if leg.overlaps:
-            ids = [int(row[self._listing.key]) for row in rows]
-            if not ids or ids[0] > self.after:
-                self.forget()
-                return []
-            rows = rows[bisect_right(ids, self.after) :]
-        else:
-            if leg.counts:
-                self._counted = True
-                self._expected = self.left = items[f"{leg.prefix}0"].total
-            self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
-            self._error = found.error
-        rest = None if self.left is None else self.left - len(rows)
-        self.left = None if rest is None or rest < 0 else rest
-        self.after, self.complete = max(self.after, found.last_id), found.complete
-        if self.complete:
-            self.forget()
-        return rows
-
-    def forget(self) -> None:
-        """What is on its way no longer counts: it is asked for again, from the cursor on."""
-        self._legs.clear()
-
-    def check(self) -> None:
-        """Raise what keeps the list from being read any further, if anything does."""
-        if self._idle and self._error is not None:
-            raise self._error
+        if pages.counts:
+            self._counted = True
+            self.left = pages.total
+        left = -1 if self.left is None else self.left - len(found.rows)
+        self.left = left if left >= 0 else None
+        self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
+        if self._idle and found.error is not None:
+            raise found.error
         if self._idle >= MOST_IDLE_ROUNDS:
-            raise not_rising(self._listing)
+            message = _("{method}: the rows do not come in the order of their ids").format(method=self._method.method)
+            raise errors.PortalError(message, method=self._method.method)
+        self.after = found.last_id
+        if not found.complete:
+            self._parts[:0] = self._rest(pages.through)
+        elif pages.through is not None:
+            self.after = pages.through
+        else:
+            self.complete = True
+        return found.rows
+
+    def _rest(self, through: int | None) -> list[_Part]:
+        """What follows `after`, in parts: one to `through`, or as many as the bounds make of the list's rest."""
+        if through is not None:
+            return [_Part(self.after, through, None)]
+        ids, size = [self.after], MOST_COMMANDS * PAGE
+        for bound in self._bounds:
+            rows = None if bound.error else _rising_rows(self._method, bound.item.result, ids[-1])
+            last = to_int(rows[-1].get(self._method.key)) if rows and len(rows) == PAGE else None
+            if last is None:
+                break  # the list has become shorter, or the portal does not heed the offset
+            ids.append(last)
+        tail = None if self.left is None else max(0, self.left - size * (len(ids) - 1))
+        return [*(_Part(first, last, size) for first, last in pairwise(ids)), _Part(ids[-1], None, tail)]
 
 
-def not_rising(listing: Listing) -> errors.PortalError:
-    """The error of a portal that ignores the order or the filter: it cannot be read for ever."""
-    message = _("{method}: the rows do not come in the order of their ids").format(method=listing.method)
-    return errors.PortalError(message, method=listing.method)
-
-
-def _last_row(listing: Listing, key: str) -> str:
-    path = "".join(f"[{part}]" for part in (key, *listing.rows, str(PAGE - 1), listing.key))
-    return f"$result{path}"
-
-
-def _with_id_selected(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters, with the id among the selected fields: a chain cannot do without."""
+def _page(
+    method: ListMethod, params: Mapping[str, Any], after: int | str, through: int | None, start: int
+) -> Query[Any]:
+    """Ask for the rows with ids above `after`, up to `through`; from an offset and counted unless `start` is -1."""
+    taken = {name for name, _value in method.order} | {"start"}
+    if taken & params.keys():
+        raise ValueError(f"{method.method}: pages set {sorted(taken)} themselves")
     select = params.get("select")
-    if not isinstance(select, (list, tuple)) or not select or {"ID", "*"} & {str(name).upper() for name in select}:
-        return dict(params)
-    return {**params, "select": ["ID", *select]}
+    if isinstance(select, (list, tuple)) and select and not {"ID", "*"} & {str(name).upper() for name in select}:
+        params = {**params, "select": ["ID", *select]}  # the next page cannot do without
+    conditions = {**(params.get(method.filter) or {}), ">ID": after}
+    if through is not None:
+        conditions["<=ID"] = through
+    return Query(
+        Command(method.method, {**params, **dict(method.order), method.filter: conditions, "start": start}),
+        lambda result: result,
+    )
 
 
-def _rising(listing: Listing, result: Any, last: int) -> list[dict[str, Any]] | None:
+def _start_of(method: ListMethod, params: Mapping[str, Any], after: int) -> int:
+    """The id that pages begin after."""
+    own = (params.get(method.filter) or {}).get(">ID")
+    number = 0 if own is None else to_int(own)
+    if number is None:
+        raise ValueError(f"{method.method}: not an id: {own!r}")
+    return max(after, number)
+
+
+def _rising_rows(method: ListMethod, result: Any, last: int) -> list[dict[str, Any]] | None:
     """The rows of a page; None for one that is no page, or whose ids do not rise above `last`.
 
     Some rows may have no id, but not all of them.
     """
-    for part in listing.rows:
+    for part in method.rows:
         if not isinstance(result, Mapping):
             break
         result = result.get(part)
@@ -274,7 +272,7 @@ def _rising(listing: Listing, result: Any, last: int) -> list[dict[str, Any]] | 
     for row in result:
         if not isinstance(row, dict):
             return None
-        number = to_int(row.get(listing.key))
+        number = to_int(row.get(method.key))
         if number is None:
             continue
         if number <= last:
@@ -283,5 +281,25 @@ def _rising(listing: Listing, result: Any, last: int) -> list[dict[str, Any]] | 
     return result if last > before or not result else None
 
 
-def _last_id(listing: Listing, rows: list[dict[str, Any]], last: int) -> int:
-    return to_int(rows[-1][listing.key]) or last if rows else last
+# What follows is for callers that have not been converted to `add_pages` yet.
+
+
+def commands(
+    method: ListMethod, params: Mapping[str, Any], *, length: int, after: int = 0, prefix: str = "page"
+) -> dict[str, Command]:
+    """The commands of `length` pages, with the keys `page0`, `page1`, …"""
+    found = {}
+    for number in range(length):
+        path = "".join(f"[{part}]" for part in (f"{prefix}{number - 1}", *method.rows, PAGE - 1, method.key))
+        last = Reference(f"$result{path}") if number else _start_of(method, params, after)
+        found[f"{prefix}{number}"] = _page(method, params, last, None, -1).command
+    return found
+
+
+def read(method: ListMethod, items: Mapping[str, Answer], *, after: int = 0, prefix: str = "page") -> PageRows:
+    """The rows of the pages up to the first short, empty or failed one."""
+    pages: list[Pending[Any]] = []
+    while (item := items.get(f"{prefix}{len(pages)}")) is not None:
+        pages.append(Pending("", Query(Command(method.method), lambda result: result), None))
+        pages[-1].item = item
+    return Pages(method, after, None, pages, False).read()

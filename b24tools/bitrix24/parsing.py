@@ -16,7 +16,7 @@ _IN_AN_HOUR = re.compile(r"(.{13})(:[0-5][0-9]:[0-5][0-9])[+-](?:[01][0-9]|2[0-3
 
 
 def read_moment(text: Any, zone: tzinfo) -> datetime | None:
-    """A portal's date as aware UTC: the wall clock in `zone`. What cannot be read is none, as MySQL's zero date.
+    """Read a portal's date as aware UTC: the wall clock in `zone`. What cannot be read is none, as MySQL's zero date.
 
     The offset in the text is today's, pasted onto dates of any season, and is not trusted.
     """
@@ -31,7 +31,10 @@ def read_moment(text: Any, zone: tzinfo) -> datetime | None:
 
 
 def read_as_text(text: Any, zone: tzinfo) -> str | None:
-    """The same, as ISO 8601 of whole seconds; quicker than by way of a moment."""
+    """Read a portal's date as the database has it: ISO 8601 of whole seconds, in UTC.
+
+    Most hours have been seen before, which makes this three times as quick; a year of a company has 400,000 dates.
+    """
     if isinstance(text, str) and (found := _IN_AN_HOUR.fullmatch(text)) and (hour := _utc_hour(found[1], zone)):
         return f"{hour}{found[2]}+00:00"
     moment = read_moment(text, zone)
@@ -41,13 +44,14 @@ def read_as_text(text: Any, zone: tzinfo) -> str | None:
 @lru_cache(maxsize=16_384)
 def _utc_hour(hour: str, zone: tzinfo) -> str | None:
     """The hour of UTC (`2026-11-20T07`) that is this one on the zone's wall clock, if there is just one."""
-    ends = [read_moment(f"{hour}:{rest}", zone) for rest in ("00:00", "59:59")]
-    if ends[0] is None or ends[1] is None or ends[1] - ends[0] != timedelta(minutes=59, seconds=59) or ends[0].minute:
+    start, end = (read_moment(f"{hour}:{rest}", zone) for rest in ("00:00", "59:59"))
+    if start is None or end is None or end - start != timedelta(minutes=59, seconds=59) or start.minute:
         return None
-    return ends[0].isoformat()[:13]
+    return start.isoformat()[:13]
 
 
-def strange(method: str, value: Any) -> errors.PortalError:
+def unexpected_response(method: str, value: Any) -> errors.PortalError:
+    """Make the error of an answer in a shape that nothing here knows."""
     return errors.PortalError(
         _("{method} answered with something unexpected: {value}").format(method=method, value=repr(value)[:80]),
         _("Run the command again with -vv and report it; nothing was changed by this answer."),
@@ -56,15 +60,25 @@ def strange(method: str, value: Any) -> errors.PortalError:
 
 
 def rows_of(value: Any, method: str) -> list[Mapping[str, Any]]:
+    """Insist on a list of rows."""
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise strange(method, value)
+        raise unexpected_response(method, value)
     return value
 
 
 def mapping_of(value: Any, method: str) -> Mapping[str, Any]:
+    """Insist on a mapping."""
     if not isinstance(value, dict):
-        raise strange(method, value)
+        raise unexpected_response(method, value)
     return value
+
+
+def id_of(row: Mapping[str, Any], name: str, method: str) -> int:
+    """Insist on an id."""
+    number = int_of(row.get(name))
+    if number <= 0:
+        raise unexpected_response(method, row.get(name))
+    return number
 
 
 def php_values(value: Any) -> list[Any]:
@@ -73,19 +87,12 @@ def php_values(value: Any) -> list[Any]:
 
 
 def mapping_or_none(value: Any) -> Mapping[str, Any] | None:
-    """PHP writes an empty map as a list."""
+    """A mapping with something in it: PHP writes an empty one as a list."""
     return value if isinstance(value, dict) and value else None
 
 
-def id_of(row: Mapping[str, Any], name: str, method: str) -> int:
-    number = int_of(row.get(name))
-    if number <= 0:
-        raise strange(method, row.get(name))
-    return number
-
-
 def int_of(value: Any) -> int:
-    """Ids and seconds come as strings in tasks, as ints in others, and as null; all that is no number is 0.
+    """Read an id or seconds: strings in tasks, ints in others, or null; all that is no number is 0.
 
     So is what is too much for a number of a database.
     """
@@ -94,3 +101,8 @@ def int_of(value: Any) -> int:
     except (TypeError, ValueError, OverflowError):  # the last one for Infinity
         return 0
     return number if -MOST <= number <= MOST else 0
+
+
+def to_int(value: Any) -> int | None:
+    """Read a count or an id that may be a number or its text; None for anything else, zero among them."""
+    return int_of(value) if isinstance(value, (int, str)) and str(value).isdecimal() else None

@@ -11,41 +11,29 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
-SHORT = 64  # characters of a text worth remembering
-
 
 def encode(params: Mapping[str, Any]) -> str:
-    """Nested values as one query string, percent-encoded once.
+    """Write nested values as one query string, percent-encoded once.
 
     Only what the notation can carry is taken: `None`, booleans and empty containers have no form
     in it (they would vanish or change their meaning on the portal), so they raise ValueError.
     """
-    return "&".join(f"{_quote(key)}={_quote(value)}" for key, value in _flatten(params))
+    pairs = (pair for key, value in params.items() for pair in _flatten(str(key), value))
+    return "&".join(f"{_quote(path)}={_quote(text)}" for path, text in pairs)
 
 
+@lru_cache(maxsize=1024)  # the pages of a list have the same names and values, again and again
 def _quote(text: str) -> str:
-    return _quote_short(text) if len(text) <= SHORT else _percent(text)
-
-
-def _percent(text: str) -> str:
     return quote(text, safe="", errors="replace")  # half a surrogate pair has no UTF-8 form
 
 
-_quote_short = lru_cache(maxsize=4096)(_percent)  # the pages of a list have the same names and values, again and again
-
-
-def _flatten(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in params.items():
-        yield from _flatten_value(str(key), value)
-
-
-def _flatten_value(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def _flatten(path: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _flatten_value(f"{path}[{key}]", inner)
+            yield from _flatten(f"{path}[{key}]", inner)
     elif isinstance(value, (list, tuple)) and value:
         for index, inner in enumerate(value):
-            yield from _flatten_value(f"{path}[{index}]", inner)
+            yield from _flatten(f"{path}[{index}]", inner)
     elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
         yield path, str(value)
     else:
@@ -53,7 +41,7 @@ def _flatten_value(path: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def decode(query: str, *, max_pairs: int = 100_000, max_depth: int = 64) -> dict[str, Any]:
-    """A query string or form body as PHP would read it: strings, dicts and lists.
+    """Read a query string or form body as PHP would: strings, dicts and lists.
 
     Keys are decoded before they are split, later values win, `a[]` appends, an array whose keys
     are 0, 1, 2 … becomes a list. Raises ValueError above `max_pairs` or `max_depth`.
@@ -73,7 +61,7 @@ def decode(query: str, *, max_pairs: int = 100_000, max_depth: int = 64) -> dict
 
 
 def _split_key(key: str) -> list[str]:
-    """`a[b][]` → ["a", "b", ""]. PHP replaces dots and spaces in the first part by underscores."""
+    """Split `a[b][]` into ["a", "b", ""]. PHP replaces dots and spaces in the first part by underscores."""
     head, bracket, rest = key.lstrip(" ").partition("[")
     if not head:
         return []

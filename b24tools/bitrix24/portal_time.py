@@ -40,7 +40,7 @@ class PortalClock:
     source: str
 
     def __init__(self, owner: Owner, configured: ZoneInfo, server_now: str | None) -> None:
-        """`server_now`: see `methods.server_time`."""
+        """`server_now`: see `queries.server_time`."""
         self.seen = False
         self.warning = ""
         self._profile = owner.time_zone

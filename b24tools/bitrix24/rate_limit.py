@@ -10,17 +10,15 @@ do, so the last such moment of each method is remembered here.
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import filelock
+from pydantic import BaseModel, Field
 
 T = TypeVar("T")
 
@@ -31,20 +29,20 @@ LONGEST_BLOCK_S = 3600.0  # ten one-minute accounts pass in ten minutes; later t
 _log = logging.getLogger("b24tools")
 
 
-@dataclass(slots=True)
-class _State:
-    level: float = 0.0
-    at: float = 0.0
-    resets: dict[str, float] = field(default_factory=dict)
-    parked: dict[str, float] = field(default_factory=dict)
-
-    def dump(self) -> str:
-        return json.dumps(
-            {"version": 1, "level": self.level, "at": self.at, "resets": self.resets, "parked": self.parked}
-        )
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
-class Throttle:
+class _State(BaseModel):
+    """The bucket's level at a moment; by method, when its account is eased (`resets`) and until when it is blocked."""
+
+    version: Literal[1] = 1
+    level: Number = 0.0
+    at: Number = 0.0
+    resets: dict[str, Number] = Field(default_factory=dict)
+    parked: dict[str, Number] = Field(default_factory=dict)
+
+
+class RateLimiter:
     """Waits before requests so that the portal does not refuse them.
 
     `path` is the file shared with other processes; without one, or where it cannot be written,
@@ -77,7 +75,12 @@ class Throttle:
 
         The place in the bucket is taken first, so that those who come meanwhile queue behind it.
         """
-        wait = self._change(self._reserve)
+
+        def reserve(state: _State) -> float:
+            state.level += 1
+            return max(0.0, (state.level - self._burst) / self._per_second)
+
+        wait = self._change(reserve)
         if wait > 0:
             if on_wait is not None:
                 on_wait(wait)
@@ -85,54 +88,54 @@ class Throttle:
         return wait
 
     def mark_full(self) -> None:
-        """The portal refused: the bucket is fuller than thought, for every process."""
-        self._change(lambda state, now: setattr(state, "level", max(state.level, self._burst)))
+        """Note that the portal refused: the bucket is fuller than thought, for every process."""
+        self._change(lambda state: setattr(state, "level", max(state.level, self._burst)))
 
     def learn(self, resets: Mapping[str, float]) -> None:
         """Remember until when each method's account of server time would block it."""
         if resets:
-            self._change(lambda state, now: state.resets.update(_lower(resets)))
+            self._change(lambda state: state.resets.update({name.lower(): until for name, until in resets.items()}))
 
     def reset_of(self, method: str) -> float | None:
         """When a block of this method would end, if an answer has told and it lies ahead."""
-        return self._change(lambda state, now: state.resets.get(method.lower()))
+        return self._change(lambda state: state.resets.get(method.lower()))
 
-    def park(self, method: str, until: float) -> None:
-        """No process is to call this method before `until`."""
-        self._change(lambda state, now: state.parked.update({method.lower(): until}))
+    def block_method(self, method: str, until: float) -> None:
+        """Let no process call this method before `until`."""
+        self._change(lambda state: state.parked.update({method.lower(): until}))
 
-    def parked(self, methods: Iterable[str]) -> dict[str, float]:
+    def blocked(self, methods: Iterable[str]) -> dict[str, float]:
         """Those of the methods that must not be called now, with the moments from which they may be again."""
-        names = set(methods)
-        parked = self._change(lambda state, now: dict(state.parked))
-        return {name: parked[name.lower()] for name in names if name.lower() in parked}
+        blocked = self._change(lambda state: dict(state.parked))
+        return {name: blocked[name.lower()] for name in methods if name.lower() in blocked}
 
-    def _reserve(self, state: _State, now: float) -> float:
-        state.level += 1
-        return max(0.0, (state.level - self._burst) / self._per_second)
-
-    def _change(self, change: Callable[[_State, float], T]) -> T:
+    def _change(self, change: Callable[[_State], T]) -> T:
         """Apply a change to the common state, holding its lock no longer than that takes."""
         with self._mutex:
             if self._path is not None:
                 try:
                     return self._change_file(self._path, change)
                 except (OSError, NotImplementedError) as error:  # filelock: timeout; no locks on this file system
-                    self._complain(error)
+                    if not self._complained:
+                        self._complained = True
+                        _log.debug("the rate limit is not shared with other processes: %s", error)
             self._advance(self._state)
-            return change(self._state, self._clock())
+            return change(self._state)
 
-    def _change_file(self, path: Path, change: Callable[[_State, float], T]) -> T:
+    def _change_file(self, path: Path, change: Callable[[_State], T]) -> T:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S)
         with lock.acquire(poll_interval=0.01):
-            text = path.read_bytes() if path.exists() else b""
-            state = _read(text, self._burst + BACKLOG)
+            before = path.read_bytes() if path.exists() else b""
+            try:
+                state = _State.model_validate_json(before)
+            except ValueError:  # a broken, empty or foreign file is a fresh start
+                state = _State()
+            state.level = min(max(state.level, 0.0), self._burst + BACKLOG)
             self._advance(state)
-            result = change(state, self._clock())
-            new = state.dump().encode()
-            if new != text:
-                path.write_bytes(new)
+            result = change(state)
+            if (after := state.model_dump_json().encode()) != before:
+                path.write_bytes(after)
             self._state = state
             return result
 
@@ -144,42 +147,3 @@ class Throttle:
         for times in (state.resets, state.parked):
             for method in [name for name, until in times.items() if not now < until <= now + LONGEST_BLOCK_S]:
                 del times[method]
-
-    def _complain(self, error: Exception) -> None:
-        if not self._complained:
-            self._complained = True
-            _log.debug("the throttle is not shared with other processes: %s", error)
-
-
-def _lower(times: Mapping[str, float]) -> dict[str, float]:
-    return {method.lower(): until for method, until in times.items()}
-
-
-def _read(text: bytes, most: float) -> _State:
-    """The state in a file; a broken, empty or foreign one is a fresh start."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return _State()
-    if not isinstance(data, dict) or data.get("version") != 1:
-        return _State()
-    level, at = _number(data.get("level")), _number(data.get("at"))
-    if level is None or at is None:
-        return _State()
-    return _State(min(max(level, 0.0), most), at, _times(data.get("resets")), _times(data.get("parked")))
-
-
-def _times(value: Any) -> dict[str, float]:
-    if not isinstance(value, dict):
-        return {}
-    return {name: until for name, raw in value.items() if (until := _number(raw)) is not None}
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None

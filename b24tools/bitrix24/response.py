@@ -1,4 +1,4 @@
-"""One HTTP answer of the portal: a body with a result, a trouble that may pass, or an error."""
+"""One HTTP answer of the portal: a body with a result, a failure that may pass, or an error."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from urllib.parse import urlsplit
 from pydantic_core import from_json
 
 from b24tools.bitrix24 import error_codes, webhook_url
-from b24tools.bitrix24.retry import Trouble, said
+from b24tools.bitrix24.error_codes import ErrorCode, Retry
+from b24tools.bitrix24.retry import FailedAttempt
 from b24tools.core import errors, hosts
 from b24tools.core.i18n import _
 
-Outcome = dict[str, Any] | Trouble | errors.B24ToolsError
+Outcome = dict[str, Any] | FailedAttempt | errors.B24ToolsError
 
 WORDS = 100  # characters of a page that are quoted
 BEGINNING = 300  # characters of an answer for the log
-_LOOKED_AT = 8192  # of a page or a notice, for them
+_LOOKED_AT = 8192  # bytes of a page or a notice that the quoted words are taken from
 
 # An answer among other text begins a line, or comes behind a tag.
 _OPENING = re.compile(r"(?:\A|[>\r\n\ufeff])[ \t]*(\{)")
@@ -34,7 +35,7 @@ _DECODER = json.JSONDecoder()
 def read(
     method: str, status: int, content: bytes, *, location: str, portal: webhook_url.Address
 ) -> tuple[Outcome, str]:
-    """What an answer means, and the first words that stood around it. `location` is the header of that name."""
+    """Tell what an answer means, and quote the first words that stood around it. `location`: the header."""
     if 300 <= status < 400:
         return _moved(location, portal), ""
     content = portal.scrub_bytes(content)  # before anything can be quoted from it
@@ -44,34 +45,18 @@ def read(
     if body is None:
         return _no_json(method, status, content, portal), ""
     words = _quote(noise[:_LOOKED_AT], portal) if noise else ""
-    found = error_codes.read_error(body)
-    if found is not None:
-        code, description = found
+    if (error := error_codes.read_error(body)) is not None:
+        code, description = error
         return _failed(method, code, portal.scrub(description), status, portal), words
     if "result" not in body or status >= 400 or (method == "batch" and not _is_batch(body["result"])):
         reason = _("an answer of another form (HTTP {status})").format(status=status)
-        return Trouble(method, reason, may_have_run=True), words
+        return FailedAttempt(method, reason, may_have_run=True), words
     return body, words
 
 
 def beginning(content: bytes, portal: webhook_url.Address) -> str:
-    """The first characters of an answer, on one line and without secrets, for the log."""
+    """Quote the first characters of an answer, on one line and without secrets, for the log."""
     return _one_line(portal.scrub(_text(portal.scrub_bytes(content))))[:BEGINNING]
-
-
-def resets(times: Mapping[str, Any], now: float) -> dict[str, float]:
-    """When each method's account of server time is eased, by our clock, from its `time` object.
-
-    The portal tells the moment by its own clock, `finish` is the same clock's now.
-    """
-    ends = {}
-    for method, found in times.items():
-        if not isinstance(found, Mapping):
-            continue
-        reset, finish = found.get("operating_reset_at"), found.get("finish")
-        if isinstance(reset, (int, float)) and isinstance(finish, (int, float)):
-            ends[method] = now + float(reset) - float(finish)
-    return ends
 
 
 def _parse(content: bytes) -> dict[str, Any] | None:
@@ -87,7 +72,7 @@ def _parse(content: bytes) -> dict[str, Any] | None:
 
 
 def _find(content: bytes) -> tuple[dict[str, Any] | None, str]:
-    """The answer among notices of PHP and comments, and these; None where there is a doubt which it is.
+    """Find the answer among notices of PHP and comments, and these; None where it is in doubt which it is.
 
     Notices may quote JSON of others: so it must stand by itself, be the only one, and no error have ended the script
     before it.
@@ -117,7 +102,7 @@ def _find(content: bytes) -> tuple[dict[str, Any] | None, str]:
 
 
 def _text(content: bytes) -> str:
-    """The start of an answer as text: pages of a box may be in windows-1251."""
+    """Decode the start of an answer: pages of a box may be in windows-1251."""
     start = content[:_LOOKED_AT]
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(start)  # its end may be half a letter
@@ -126,14 +111,14 @@ def _text(content: bytes) -> str:
 
 
 def _quote(text: str, portal: webhook_url.Address) -> str:
-    """The title of a page, or its first words, without secrets."""
+    """Take the title of a page, or its first words, without secrets."""
     title = re.search(r"<title\b[^>]*>\s*([^<]*\S)\s*</title", text, re.IGNORECASE)
     shown = title[1] if title else re.sub(r"(?s)<(script|style)\b.*?</\1\s*>", " ", text, flags=re.IGNORECASE)
     return _one_line(portal.scrub(error_codes.clean(shown.replace("<!--", " ").replace("-->", " "))))[:WORDS].strip()
 
 
 def _one_line(text: str) -> str:
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _is_batch(result: Any) -> bool:
@@ -141,24 +126,22 @@ def _is_batch(result: Any) -> bool:
 
 
 def _failed(method: str, code: str, description: str, status: int, portal: webhook_url.Address) -> Outcome:
-    verdict = error_codes.judge(code, status)
-    if verdict in (error_codes.Verdict.DENIED, error_codes.Verdict.REFUSED):
-        error = error_codes.refusal(method, code, description, status)
-        if error_codes.canonical(code) == "INVALID_REQUEST" and portal.base.startswith("https:"):
-            error.hint = _(
-                "the call came by https, but PHP on the box does not see that: let the web server behind the TLS proxy "
-                "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php"
-            )
-        return error
-    hint = error_codes.hint_for(method, code)
-    said = description or hint or _("HTTP {status}").format(status=status)
-    return Trouble(
-        method, f"{said} ({code})" if code else said, verdict is error_codes.Verdict.UNSURE, error_codes.canonical(code)
-    )
+    retry, known = error_codes.judge(code, status), error_codes.find_code(code)
+    if retry in (Retry.ALWAYS, Retry.READS_ONLY):
+        reason = description or error_codes.hint_for(method, code) or _("HTTP {status}").format(status=status)
+        reason = f"{reason} ({code})" if code else reason
+        return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code)
+    error = error_codes.refusal(method, code, description, status)
+    if known is ErrorCode.INVALID_REQUEST and portal.base.startswith("https:"):
+        error.hint = _(
+            "the call came by https, but PHP on the box does not see that: let the web server behind the TLS proxy "
+            "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php"
+        )
+    return error
 
 
 def _no_json(method: str, status: int, content: bytes, portal: webhook_url.Address) -> Outcome:
-    """Web servers and proxies answer in HTML. What they refuse themselves with 4xx did not run."""
+    """Judge an answer of a web server or a proxy, mostly HTML. What they refuse themselves with 4xx did not run."""
     text = _text(content).strip("\ufeff \t\r\n")
     is_text = text[:1] not in ("", "{", "[")
     words = _quote(text, portal) if is_text else ""
@@ -166,18 +149,18 @@ def _no_json(method: str, status: int, content: bytes, portal: webhook_url.Addre
     if words:
         reason = _("{reason}: “{words}”").format(reason=reason, words=words)
     if status == 429:
-        return Trouble(method, reason, may_have_run=False)
+        return FailedAttempt(method, reason, may_have_run=False)
     if status < 300 and is_text and not _ANSWER.search(content.decode("utf-8", "replace")):
         if _BROKEN_OFF.search(text) or _PHP_SPEAKS.search(text):
             hint = _("PHP broke off on the portal (memory_limit, max_execution_time?): its error log says more")
-            return Trouble(method, reason, may_have_run=True, hint=hint)
+            return FailedAttempt(method, reason, may_have_run=True, hint=hint)
         hint = _(
             "a login page, a proxy or a stub stands where the portal's REST should be: check BITRIX_WEBHOOK_URL, "
             "HTTPS_PROXY and the portal's web server"
         )
-        return Trouble(method, reason, may_have_run=True, hint=hint, is_page=True)
+        return FailedAttempt(method, reason, may_have_run=True, hint=hint, is_page=True)
     if not 400 <= status < 500:
-        return Trouble(method, reason, may_have_run=True)
+        return FailedAttempt(method, reason, may_have_run=True)
     hints = {
         401: _("the web server before the portal wants a password"),
         403: _("the web server before the portal refuses this machine"),
@@ -186,11 +169,11 @@ def _no_json(method: str, status: int, content: bytes, portal: webhook_url.Addre
         413: _("too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size)"),
     }
     kind = errors.PortalDenied if status in (401, 403, 407) else errors.PortalError
-    return kind(said(method, reason), hints.get(status, ""), method=method)
+    return kind(error_codes.name_method(method, reason), hints.get(status, ""), method=method)
 
 
 def _moved(location: str, portal: webhook_url.Address) -> errors.ConfigError:
-    """A renamed portal answers with a redirect; a POST that follows it would lose its parameters."""
+    """Explain a redirect: a renamed portal answers so, and a POST that follows it would lose its parameters."""
     host, site = webhook_url.host_of(location), webhook_url.portal_of(location)
     here = webhook_url.host_of(portal.portal)
     new = site or host

@@ -1,4 +1,4 @@
-"""How long and how often one call to the portal is repeated."""
+"""How long and how often a call to the portal is sent again."""
 
 from __future__ import annotations
 
@@ -6,68 +6,60 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from b24tools.bitrix24.error_codes import name_method
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
-MOST_TRIES = 20_000  # against a clock that stands still: the longest `retry_s`, a day, takes some 12000
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 15.0
 MOST_PAGES = 3  # a page that stands where an answer should be seldom goes away by itself
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """An attempt that brought no answer, but another one may."""
+class FailedAttempt:
+    """An attempt that brought no answer, but another one may.
+
+    `until`: the end of a block, where it is known. `hint`: what a person can do, besides trying again. `is_page`: a
+    login or a proxy answered with a page, under a status that says all is well; a person must act.
+    """
 
     method: str
     reason: str
     may_have_run: bool
     portal_code: str = ""
-    until: float | None = None  # of a block whose end is known
-    hint: str = ""  # what a person can do, besides trying again
-    is_page: bool = False  # of a login or a proxy, under a status that says all is well: a person must act
+    until: float | None = None
+    hint: str = ""
+    is_page: bool = False
 
     def give_up(self, now: float) -> errors.PortalError:
-        """The exception when it is not tried any more."""
+        """Make the exception for when it is not tried any more."""
+        message, hint, until = self.reason, self.hint or _("try again later"), None
         if self.is_page:
-            return errors.PortalDenied(said(self.method, self.reason), self.hint, method=self.method)
+            return errors.PortalDenied(name_method(self.method, message), self.hint, method=self.method)
         if self.until is not None and self.until > now:
             minutes = int((self.until - now) // 60) + 1
-            return errors.PortalBusy(
-                said(self.method, _("blocked by the portal for {minutes} min more").format(minutes=minutes)),
-                _("the portal limits the time its server spends on a method; try again after that"),
-                method=self.method,
-                portal_code=self.portal_code,
-                until=datetime.fromtimestamp(self.until, UTC),
-            )
-        return errors.PortalBusy(
-            said(self.method, self.reason),
-            self.hint or _("try again later"),
-            method=self.method,
-            portal_code=self.portal_code,
-        )
+            message = _("blocked by the portal for {minutes} min more").format(minutes=minutes)
+            hint = _("the portal limits the time its server spends on a method; try again after that")
+            until = datetime.fromtimestamp(self.until, UTC)
+        message = name_method(self.method, message)
+        return errors.PortalBusy(message, hint, method=self.method, portal_code=self.portal_code, until=until)
 
-    def uncertain(self, sent_at: float | None = None) -> errors.PortalUncertain:
-        """The exception when a write must not be repeated blindly; `sent_at` is when it left."""
+    def uncertain(self, sent_at: float) -> errors.PortalUncertain:
+        """Make the exception for a write that must not be sent again blindly; `sent_at` is when it left."""
         error = errors.PortalUncertain(
-            said(self.method, _("sent, but no answer came: {reason}").format(reason=self.reason)),
+            name_method(self.method, _("sent, but no answer came: {reason}").format(reason=self.reason)),
             _("it may have been done: look before repeating it"),
             method=self.method,
             portal_code=self.portal_code,
         )
-        error.sent_at = None if sent_at is None else datetime.fromtimestamp(sent_at, UTC)
+        error.sent_at = datetime.fromtimestamp(sent_at, UTC)
         return error
 
 
-def said(method: str, text: str) -> str:
-    """A message with the method it is about. People need not know that calls travel in batches."""
-    return text if method == "batch" else f"{method}: {text}"
-
-
-class Patience:
+class Backoff:
     """The pauses of one call: exponential with full jitter, or until a block is known to end.
 
-    The time is counted from the first trouble: a cut request alone may take longer than `retry_s`.
+    The time is counted from the first failure: a cut request alone may take longer than `retry_s`.
     """
 
     def __init__(
@@ -84,7 +76,7 @@ class Patience:
         self._sleep = sleep
         self._random = random
         self._on_wait = on_wait
-        self._tries = 0
+        self._ceiling_s = FIRST_PAUSE_S
         self._pages = 0
         self._deadline: float | None = None
         self.sent_at = clock()  # of the call's last attempt
@@ -93,21 +85,20 @@ class Patience:
         """Whether a block that ends then can be waited out."""
         return until - self._clock() <= self._left()
 
-    def pause(self, trouble: Trouble) -> None:
-        """Sleep before the next attempt, or raise what `Trouble.give_up` says when there is to be none."""
+    def pause(self, failure: FailedAttempt) -> None:
+        """Sleep before the next attempt, or raise `failure.give_up` when there is to be none."""
         now, left = self._clock(), self._left()
         self._deadline = now + left
-        self._tries += 1
-        self._pages += trouble.is_page
-        ahead = 0.0 if trouble.until is None else trouble.until - now
-        stays = trouble.is_page and self._pages >= MOST_PAGES
-        if left <= 0 or ahead > left or stays or self._tries >= MOST_TRIES:
-            raise trouble.give_up(now)
+        self._pages += failure.is_page
+        ahead = 0.0 if failure.until is None else failure.until - now
+        if left <= 0 or ahead > left or (failure.is_page and self._pages >= MOST_PAGES):
+            raise failure.give_up(now)
         if ahead > 0:
             wait = ahead + self._random()
         else:
-            wait = min(self._random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._tries - 1, 10)), left)
-        self._on_wait(wait, trouble.reason)
+            wait = min(self._random() * self._ceiling_s, left)
+            self._ceiling_s = min(self._ceiling_s * 2, LONGEST_PAUSE_S)
+        self._on_wait(wait, failure.reason)
         self._sleep(wait)
 
     def _left(self) -> float:

@@ -1,22 +1,29 @@
-"""`assign` at the command line: where orders come from, and what the user is told."""
+"""`b24tools assign`: orders from files, stdin or the inbox that cron empties."""
 
 from __future__ import annotations
 
 import copy
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
 
 from b24tools import context
 from b24tools.assignment.report import OrderResult, combined_status
-from b24tools.cli import order_folder
+from b24tools.cli import order_files
+from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.order_files import Stamp
+from b24tools.context import Session
 from b24tools.core import errors
-from b24tools.core.i18n import _, os_reason
-from b24tools.jobs import assign as jobs_assign
-from b24tools.onec import order as onec_order
-from b24tools.render import assign, console
+from b24tools.core.i18n import _
+from b24tools.render import assign as render_assign
+
+if TYPE_CHECKING:
+    from b24tools.onec.order import Order
 
 INBOX_FILES = 100  # planned together
 INBOX_BYTES = 128 * 1024 * 1024
@@ -24,91 +31,130 @@ INBOX_BYTES = 128 * 1024 * 1024
 
 @dataclass
 class _Source:
-    """A file (None: stdin) with its orders, or why it has none.
+    """A file with its orders; `stamp`: which writing of it was read, None where it is of no inbox."""
 
-    `stamp`: which writing of the file was read. `gone`: it was not there any more.
-    """
-
-    path: Path | None
-    orders: list[onec_order.Order] = field(default_factory=list)
-    error: errors.B24ToolsError | None = None
-    stamp: order_folder.Stamp | None = None
-    gone: bool = False
+    path: Path
+    orders: list[Order]
+    stamp: Stamp | None = None
 
 
-@dataclass
-class _Done:
-    """What came of it. `problems`: files without orders, files that could not be moved."""
-
-    results: list[OrderResult] = field(default_factory=list)
-    problems: list[errors.B24ToolsError] = field(default_factory=list)
-
-
-def from_files(
-    here: context.Session,
-    talk: console.Talk,
-    files: Sequence[Path],
-    pins: Mapping[str, int],
-    *,
-    dry_run: bool,
-    as_json: bool,
+def assign(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE|-", help="Order files (JSON); - is stdin.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and print; write nothing.")] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", metavar="POSITION=USER_ID", help="Give a position's work to this person."),
+    ] = None,
+    inbox: Annotated[
+        Path | None,
+        typer.Option("--inbox", metavar="DIR", help="Take the *.json of a folder; move them to done/ or failed/."),
+    ] = None,
+    as_json: Json = False,
 ) -> int:
-    """Orders of files and stdin; the exit status. One bad file does not stop the others."""
-    done = _Done()
-    sources = [_read(here, None if str(path) == "-" else path) for path in files]
-    done.problems += [source.error for source in sources if source.error]
-    try:
-        done.results += _run(here, talk, sources, pins, dry_run=dry_run, as_json=as_json)
-    except errors.B24ToolsError:
-        for problem in done.problems:
-            talk.error(problem)
-        raise
-    return _tell(here, talk, done, as_json=as_json)
-
-
-def from_inbox(
-    here: context.Session, talk: console.Talk, folder: Path, pins: Mapping[str, int], *, as_json: bool
-) -> int:
-    """Orders dropped into a folder; those that could not be done now stay for the next time."""
-    done = _Done()
-    paths = order_folder.ripe(folder, context.now(), time.sleep)
-    if not paths:
-        talk.detail(_("nothing in {folder}").format(folder=folder))
-    for sources in _portions(here, paths, done):
+    """Make tasks of 1C orders. Each goes to whoever in the right department finishes it first."""
+    invocation: Invocation = ctx.obj
+    messenger = invocation.messenger
+    if bool(files) == (inbox is not None):
+        raise errors.ConfigError(
+            _("name order files, - for stdin, or a folder with --inbox"), _("See `b24tools assign --help`.")
+        )
+    if inbox is not None and dry_run:
+        raise errors.ConfigError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
+    pins = _read_pins(to or [])
+    session = invocation.open_session()
+    zone = session.settings.zone
+    problems: list[errors.B24ToolsError] = []  # files without orders, files that cannot be moved
+    results: list[OrderResult] = []
+    if inbox is None:
+        portions = iter([_read_files(files or [], zone, problems)])
+    else:
+        ripe = order_files.list_ripe(inbox, context.now(), time.sleep)
+        if not ripe:
+            messenger.detail(_("nothing in {folder}").format(folder=inbox))
+        portions = _read_inbox(ripe, zone, problems)
+    for sources in portions:
         try:
-            results = _run(here, talk, sources, pins, dry_run=False, as_json=as_json)
+            done = _assign(invocation, session, sources, pins, dry_run=dry_run, as_json=as_json)
         except errors.B24ToolsError as error:
-            if not done.results:
-                for problem in done.problems:
-                    talk.error(problem)
+            if not results:
+                for problem in problems:
+                    messenger.error(problem)
                 raise
-            done.problems.append(error)
+            problems.append(error)
             break
-        done.results += results
-        _move_done(sources, results, done)
-    return _tell(here, talk, done, as_json=as_json)
+        results += done
+        _move_done(sources, done, problems)
+    failures = [(order, task, task.error) for order in results for task in order.tasks if task.error]
+    status = combined_status([order.exit_status for order in results] + [problem.exit_status for problem in problems])
+    if as_json:
+        invocation.print_json(
+            render_assign.data(results, zone),
+            warnings=[f"{order.number}: {warning}" for order in results for warning in order.warnings],
+            error=next(iter([*problems, *(error for _order, _task, error in failures)]), None),
+        )
+    for problem in problems:
+        messenger.error(problem)
+    for order, task, failure in failures[:1]:
+        named = copy.copy(failure)  # of the same kind: with -q what passes by itself is held back
+        named.message = f"{order.number}, {task.position}: {failure.message}"
+        messenger.error(named)
+    return status
 
 
-def _portions(here: context.Session, paths: Sequence[Path], done: _Done) -> Iterator[list[_Source]]:
-    """The files' orders, as many as are planned together; files without any go to `failed/` or stay.
+def _read_pins(words: Sequence[str]) -> dict[str, int]:
+    pins: dict[str, int] = {}
+    for word in words:
+        position, equals, user = word.rpartition("=")
+        if not equals or not position.strip() or not user.strip().isdecimal() or int(user) == 0:
+            raise errors.ConfigError(
+                _('--to "{word}" is not POSITION=USER_ID').format(word=word), _("An example: --to Сварщик=17")
+            )
+        pins[position.strip()] = int(user)
+    return pins
+
+
+def _read_files(paths: Sequence[Path], zone: ZoneInfo, problems: list[errors.B24ToolsError]) -> list[_Source]:
+    """Read the files; one bad file does not stop the others."""
+    sources = []
+    for path in paths:
+        try:
+            sources.append(_Source(path, order_files.read_orders(path, zone)))
+        except errors.B24ToolsError as error:
+            problems.append(error)
+    return sources
+
+
+def _read_inbox(
+    files: Sequence[tuple[Path, Stamp]], zone: ZoneInfo, problems: list[errors.B24ToolsError]
+) -> Iterator[list[_Source]]:
+    """Read the files, the oldest first, in portions that are planned together; move bad orders to `failed`.
 
     Of several files of one order only the newest counts: one that stays behind must not undo a later change.
     """
+    newest: dict[str, Path] = {}
+    if len(files) > 1:
+        for path, _stamp in files:
+            for source in _read_files([path], zone, []):
+                newest.update((order.id.lower(), path) for order in source.orders)
     portion: list[_Source] = []
     size = 0
-    newest = _newest(here, paths) if len(paths) > 1 else {}
-    for path in paths:
-        source = _read(here, path)
-        if source.gone:
-            continue  # another run has taken it
-        source.orders = [order for order in source.orders if newest.get(order.id.lower(), path) == path]
-        if source.error:
-            done.problems.append(source.error)
-            if isinstance(source.error, errors.OrderError):
-                _move_failed(source, done)
+    for path, stamp in files:
+        try:
+            orders = order_files.read_orders(path, zone)
+        except errors.B24ToolsError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                continue  # another run has taken it
+            problems.append(error)
+            if isinstance(error, errors.OrderError):
+                _move(path, stamp, "failed", problems, error.line)
             continue
-        portion.append(source)
-        size += sum(len(file.content) for order in source.orders for file in order.files)
+        orders = [order for order in orders if newest.get(order.id.lower(), path) == path]
+        portion.append(_Source(path, orders, stamp))
+        size += sum(len(file.content) for order in orders for file in order.files)
         if len(portion) == INBOX_FILES or size > INBOX_BYTES:
             yield portion
             portion, size = [], 0
@@ -116,112 +162,52 @@ def _portions(here: context.Session, paths: Sequence[Path], done: _Done) -> Iter
         yield portion
 
 
-def _newest(here: context.Session, paths: Sequence[Path]) -> dict[str, Path]:
-    """Which file has the last word on each order; `paths` are the oldest first."""
-    return {order.id.lower(): path for path in paths for order in _read(here, path).orders}
-
-
-def _tell(here: context.Session, talk: console.Talk, done: _Done, *, as_json: bool) -> int:
-    """The JSON, a line for what went wrong, the exit status."""
-    failed = [
-        (order, task, task.error)
-        for order in done.results
-        if order.exit_status
-        for task in order.tasks
-        if task.error is not None
-    ]
-    statuses = [one.exit_status for one in done.results]
-    status = combined_status([*statuses, *(problem.exit_status for problem in done.problems)])
-    if as_json:
-        warnings = [f"{one.number}: {warning}" for one in done.results for warning in one.warnings]
-        first = next(iter(done.problems), None) or next((error for _order, _task, error in failed), None)
-        data = assign.data(done.results, here.settings.zone)
-        console.envelope("assign", data, ok=status == 0, warnings=warnings, error=first)
-    for problem in done.problems:
-        talk.error(problem)
-    if failed:
-        order, task, error = failed[0]
-        told = copy.copy(error)  # of the same kind: what passes by itself is kept back from cron's mail
-        told.message = f"{order.number}, {task.position}: {error.message}"
-        talk.error(told)
-    return status
-
-
-def _run(
-    here: context.Session,
-    talk: console.Talk,
+def _assign(
+    invocation: Invocation,
+    session: Session,
     sources: Sequence[_Source],
     pins: Mapping[str, int],
     *,
     dry_run: bool,
     as_json: bool,
 ) -> list[OrderResult]:
+    """Assign the orders of these files and print the results."""
+    from b24tools.jobs import assign
+
     orders = [order for source in sources for order in source.orders]
     if not orders:
         return []
-    with talk.progress() as progress, here.assign_tools(dry_run=dry_run, progress=progress) as tools:
-        rules = context.assign_rules(here.settings, tools.store, pins)
-        try:
-            results = jobs_assign.orders(orders, tools, rules, dry_run=dry_run)
-        finally:
-            requests = tools.client.requests
-        url = tools.client.url
+    messenger = invocation.messenger
+    with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
+        results = assign.orders(
+            orders, tools, context.assign_rules(session.settings, tools.store, pins), dry_run=dry_run
+        )
+        url, requests = tools.client.url, tools.client.requests
     if not as_json:
-        shown = results if dry_run or talk.level >= 0 else [one for one in results if _is_for_people(one)]
-        assign.orders(shown, here.settings.zone, url, context.now(), talk)
-    talk.detail(_("requests to the portal: {count}").format(count=requests))
+        # with -q only what a person must look at; what is tried again by itself is not
+        shown = [
+            order
+            for order in results
+            if dry_run or messenger.level >= 0 or (order.wants_attention and order.exit_status != errors.TRY_LATER)
+        ]
+        render_assign.print_orders(shown, session.settings.zone, url, context.now(), messenger)
+    messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
 
-def _is_for_people(order: OrderResult) -> bool:
-    """Whether -q shows it all the same; what is tried again by itself is not."""
-    return order.wants_attention and order.exit_status != errors.PortalBusy.exit_status
-
-
-def _move_done(sources: Sequence[_Source], results: Sequence[OrderResult], done: _Done) -> None:
-    """A file is done when all its orders are; the rest stays and is sent again, which is safe."""
+def _move_done(
+    sources: Sequence[_Source], results: Sequence[OrderResult], problems: list[errors.B24ToolsError]
+) -> None:
+    """Move the inbox's files whose orders are all done; the others stay and are sent again, which is safe."""
     rest = iter(results)
     for source in sources:
-        mine = [next(rest) for _order in source.orders]
-        if source.path is not None and source.stamp is not None and all(one.exit_status == 0 for one in mine):
-            try:
-                order_folder.move_done(source.path, source.stamp, context.now())
-            except errors.ConfigError as error:
-                done.problems.append(error)
+        own = [next(rest) for _order in source.orders]
+        if source.stamp and all(result.exit_status == 0 for result in own):
+            _move(source.path, source.stamp, "done", problems)
 
 
-def _move_failed(source: _Source, done: _Done) -> None:
-    if source.path is not None and source.stamp is not None and source.error is not None:
-        try:
-            order_folder.move_failed(source.path, source.stamp, console.error_line(source.error), context.now())
-        except errors.ConfigError as error:
-            done.problems.append(error)
-
-
-def _read(here: context.Session, path: Path | None) -> _Source:
-    """The orders of a file, or what is wrong with it."""
-    name = _("stdin") if path is None else str(path)
-    source = _Source(path)
+def _move(path: Path, stamp: Stamp, folder: str, problems: list[errors.B24ToolsError], message: str = "") -> None:
     try:
-        if path is not None:
-            source.stamp = order_folder.stamp_of(path)
-        source.orders = onec_order.read_orders(_bytes_of(path), here.settings.zone)
-    except errors.OrderError as error:
-        hint = error.hint or _("Correct the order in 1C and send it again.")
-        source.error = type(error)(f"{name}: {error.message}", hint)
-    except OSError as error:
-        source.gone = isinstance(error, FileNotFoundError)
-        source.error = errors.ConfigError(
-            f"{name}: {os_reason(error)}", _("Name a file with an order that this user may read.")
-        )
-        source.error.code = "usage"
-    return source
-
-
-def _bytes_of(path: Path | None) -> bytes:
-    if path is not None:
-        with path.open("rb") as stream:
-            return onec_order.read_source(stream)
-    if sys.stdin is None:
-        raise OSError(_("it is closed"))
-    return onec_order.read_source(sys.stdin.buffer)
+        order_files.move(path, stamp, folder, context.now(), message)
+    except errors.ConfigError as error:
+        problems.append(error)

@@ -1,94 +1,74 @@
-"""Typer's own words in the reader's language: the help pages and the complaints about usage."""
+"""Help pages and complaints about usage in the reader's language.
+
+Help texts stand in the code in English and are translated when a page is shown: only then is the language known.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from b24tools.core.i18n import _
+from b24tools.core.i18n import _ as translate
 
-F = TypeVar("F", bound=Callable[..., Any])
+
+class _Localized:
+    """The help page of a command or of all commands."""
+
+    help: Any
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Translate the page's texts, then format it."""
+        self.help = translate(self.help)
+        for param in self.get_params(ctx):  # type: ignore[attr-defined]
+            param.help = translate(param.help)
+        super().format_help(ctx, formatter)  # type: ignore[misc]
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        """Write `Usage: b24tools assign [OPTIONS] …`."""
+        pieces = " ".join(self.collect_usage_pieces(ctx))  # type: ignore[attr-defined]
+        formatter.write_usage(ctx.command_path, pieces, prefix=_("Usage: "))
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence, for the list of commands."""
+        self.help = translate(self.help)
+        return str(super().get_short_help_str(limit))  # type: ignore[misc]
 
 
-class Command(TyperCommand):
+class Command(_Localized, TyperCommand):
     """A command whose help page is wholly in one language."""
 
-    def format_usage(self, ctx: Any, formatter: Any) -> None:
-        """`Usage: b24tools assign [OPTIONS] …`."""
-        _write_usage(self, ctx, formatter)
 
-    def get_help_option(self, ctx: Any) -> Any:
-        """`--help`, explained."""
-        return _explained(super().get_help_option(ctx))
-
-
-class Group(TyperGroup):
+class Group(_Localized, TyperGroup):
     """The same for the page of all commands."""
 
-    def format_usage(self, ctx: Any, formatter: Any) -> None:
-        """`Usage: b24tools [OPTIONS] COMMAND …`."""
-        _write_usage(self, ctx, formatter)
 
-    def get_help_option(self, ctx: Any) -> Any:
-        """`--help`, explained."""
-        return _explained(super().get_help_option(ctx))
-
-
-class App(typer.Typer):
-    """A Typer whose commands and page of commands are the ones above."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(cls=Group, **options)
-
-    def command(self, name: str | None = None, *, help: str, **options: Any) -> Callable[[F], F]:  # type: ignore[override]
-        """As Typer's; the list of commands shows the first sentence of `help`."""
-        return super().command(name, cls=Command, help=help, **options)
-
-
-def usage(error: typer.TyperException) -> str:
-    """What was wrong with the command line; Typer has only English for it."""
-    told = error.format_message()
-    name = getattr(error, "option_name", "")
-    if hasattr(error, "possibilities"):
-        near = ", ".join(sorted(error.possibilities or ()))
-        return _("no such option: {name}").format(name=name) + (
-            _(" (the nearest is {names})").format(names=near) if near else ""
-        )
-    if name and "requires" in told:
-        return _("the option {name} wants a value").format(name=name)
-    if isinstance(error, typer.BadParameter) and error.param is not None:
-        return _("{name}: the value does not fit: {reason}").format(
-            name="/".join(error.param.opts), reason=_reason(error.message.removeprefix("Value error, "))
-        )
-    if extra := re.fullmatch(r"Got unexpected extra argument.*? \((.*)\)", told):
-        return _("unexpected words: {words}").format(words=extra[1])
-    return told
-
-
-def _reason(told: str) -> str:
-    """Why a value does not fit."""
-    known = {
+def describe_usage_error(error: typer.TyperException) -> str:
+    """Say what is wrong with the command line; Typer has only English for it."""
+    message = error.format_message()
+    nearest = _(" (the nearest is {names})")
+    unfit = _("{name}: the value does not fit: {reason}")
+    forms = {
+        r"No such option: (?P<name>\S+)": _("no such option: {name}"),
+        r"No such option: (?P<name>\S+) \(Possible options: (?P<names>.*)\)": _("no such option: {name}") + nearest,
+        r"(?P<start>.*)\. Did you mean (?P<names>.*)\?": "{start}" + nearest,
+        r"Option (?P<name>\S+) requires an argument\.": _("the option {name} wants a value"),
+        r"Option (?P<name>\S+) does not take a value\.": _("the option {name} takes no value"),
+        r"Missing \w+ (?P<name>\S+)\.": _("{name} is missing"),
+        r"Got unexpected extra argument\(s\) \((?P<words>.*)\)": _("unexpected words: {words}"),
+    }
+    reasons = {
         r"Input should be greater than or equal to (?P<limit>\S+)": _("it must be at least {limit}"),
         r"Input should be less than or equal to (?P<limit>\S+)": _("it must be at most {limit}"),
         r"Input should be a valid integer.*": _("it must be a whole number"),
-        r".* is not one of (?P<choices>.*)": _("it must be one of {choices}"),
+        r"Value error, .* is not one of (?P<choices>.*)\.": _("it must be one of {choices}"),
+        r"(?P<other>.*)": "{other}",
     }
-    for form, words in known.items():
-        if found := re.fullmatch(form, told):
+    forms |= {f"Invalid value for (?P<name>\\S+): {form}": unfit.replace("{reason}", r) for form, r in reasons.items()}
+    for form, words in forms.items():
+        if found := re.fullmatch(form, message):
             return words.format(**{name: text.replace("'", "") for name, text in found.groupdict().items()})
-    return told
-
-
-def _write_usage(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
-    pieces = " ".join(command.collect_usage_pieces(ctx))
-    formatter.write_usage(ctx.command_path, pieces, prefix=_("Usage: "))
-
-
-def _explained(option: Any) -> Any:
-    if option is not None:
-        option.help = _("Show this page and exit.")
-    return option
+    return message

@@ -1,129 +1,136 @@
-"""`snapshot` and `mode` at the command line: which weeks, and what the user is told."""
+"""`b24tools snapshot` and `b24tools mode`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import typer
+
 from b24tools import context
+from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
-from b24tools.jobs import snapshot
-from b24tools.render import console
-from b24tools.render.snapshot import data, lines
+from b24tools.render import snapshot as render_snapshot
+from b24tools.render.console import print_text
 
-POLLING, WEBHOOK = "polling", "webhook"
+WEBHOOK = "webhook"
 EARLIEST = 2000  # before Bitrix24; a portal takes a date it cannot read for 1970
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the options said."""
+def snapshot(
+    ctx: typer.Context,
+    week: Annotated[
+        str | None, typer.Option("--week", metavar="WEEK", help="This week only, an example: 2026-W47.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="Every week from this day on: 2026-01-01.")
+    ] = None,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="This week and the one before, whatever the mode.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Collect the closed tasks of a week. They go into the database, with the people."""
+    from b24tools.jobs import snapshot
 
-    week: str | None = None
-    since: str | None = None
-    reconcile: bool = False
-    as_json: bool = False
-
-
-def take(here: context.Session, talk: console.Talk, wanted: Wanted) -> int:
-    """One snapshot; the exit status."""
-    settings = here.settings
-    now = context.now()
-    span = _chosen(wanted, now, settings.zone)
-    if not wanted.reconcile and _mode(here) == WEBHOOK:
-        talk.say(
-            _(
-                "Nothing to do: in webhook mode the portal's events bring the tasks. "
-                "`b24tools snapshot --reconcile` reads them all the same, `b24tools mode polling` switches back."
+    invocation: Invocation = ctx.obj
+    messenger = invocation.messenger
+    session = invocation.open_session()
+    settings, now = session.settings, context.now()
+    zone = settings.zone
+    if sum((week is not None, since is not None, reconcile)) > 1:
+        raise errors.ConfigError(_("--week, --since and --reconcile exclude each other"), _("Name one of them."))
+    weeks: list[periods.Period] = []  # none: the database decides
+    if week is not None:
+        weeks = [_read_week(week, zone, now)]
+    elif since is not None:
+        weeks = _read_since(since, zone, now)
+    elif reconcile:
+        weeks = snapshot.last_two(now, zone)
+    if not reconcile:
+        with session.open_store() as store:
+            mode = store.settings.get("producer_mode")
+        if mode == WEBHOOK:
+            messenger.info(
+                _(
+                    "Nothing to do: in webhook mode the portal's events bring the tasks. "
+                    "`b24tools snapshot --reconcile` reads them all the same, `b24tools mode polling` switches back."
+                )
             )
+            if as_json:
+                invocation.print_json({"skipped": WEBHOOK})
+            return 0
+    rules = snapshot.Rules(
+        zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin, settings.parallel
+    )
+    with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
+        weeks = weeks or snapshot.due(store, now, zone)
+        result = snapshot.take(store, client, weeks, rules, now=context.now, progress=progress)
+    error, warnings = None, list(result.warnings)
+    if not result.complete:
+        partial = errors.PortalDenied(
+            _(
+                "the webhook's owner is not an administrator: "
+                "tasks that they do not see are missing, none is marked gone"
+            ),
+            _("Let an administrator create the webhook; or set B24_NON_ADMIN=1 to count what the owner sees."),
         )
-        if wanted.as_json:
-            console.envelope("snapshot", {"skipped": WEBHOOK}, ok=True)
-        return 0
-    rules = snapshot.Rules(settings.zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin)
-    with here.snapshot_tools() as (client, opened):
-        chosen = span or snapshot.due(opened, now, settings.zone)
-        with talk.progress(time_left=True) as progress:
-            result = snapshot.take(opened, client, chosen, rules, now=context.now, progress=progress)
-    _tell(talk, result, settings.zone, as_json=wanted.as_json)
+        if result.exit_status:
+            error = partial
+        else:
+            warnings.insert(0, partial.message)
+            messenger.detail(partial.message)
+    if as_json:
+        invocation.print_json(render_snapshot.data(result, zone), warnings=warnings, error=error)
+    elif messenger.level >= 0:
+        render_snapshot.print_weeks(result)
+    if error:
+        messenger.error(error)
+    for warning in result.warnings:
+        messenger.info(warning)
+    messenger.detail(_("requests to the portal: {count}").format(count=result.requests))
     return result.exit_status
 
 
-def mode(here: context.Session, value: str | None, *, as_json: bool) -> None:
-    """Show or set how closed tasks are collected."""
-    with here.open_store() as opened:
+def mode(
+    ctx: typer.Context,
+    value: Annotated[
+        str | None, typer.Argument(metavar="polling|webhook", help="The new mode.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show or set the way of collecting. It is polling or webhook."""
+    invocation: Invocation = ctx.obj
+    with invocation.open_session().open_store() as store:
         if value is not None:
-            opened.settings.save("producer_mode", value, context.now())
-        current = opened.settings.get("producer_mode")
+            store.settings.save("producer_mode", value, context.now())
+        current = store.settings.get("producer_mode")
     if as_json:
-        console.envelope("mode", {"producer_mode": current}, ok=True)
+        invocation.print_json({"producer_mode": current})
     else:
-        console.text(current)
+        print_text(current)
 
 
-def _mode(here: context.Session) -> str:
-    with here.open_store() as opened:
-        return opened.settings.get("producer_mode")
-
-
-def _chosen(wanted: Wanted, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
-    """The weeks that the options name; none where the database decides. Raises ConfigError."""
-    if sum((wanted.week is not None, wanted.since is not None, wanted.reconcile)) > 1:
-        raise errors.ConfigError(_("--week, --since and --reconcile exclude each other"), _("Name one of them."))
-    if wanted.reconcile:
-        return snapshot.last_two(now, zone)
-    if wanted.week is not None:
-        return [_week(wanted.week, now, zone)]
-    if wanted.since is not None:
-        return _since(wanted.since, now, zone)
-    return []
-
-
-def _week(text: str, now: datetime, zone: ZoneInfo) -> periods.Period:
+def _read_week(text: str, zone: ZoneInfo, now: datetime) -> periods.Period:
+    hint = _("An example: --week 2026-W47")
     week = periods.parse(text, zone)
     if week.kind != periods.WEEK:
-        raise errors.ConfigError(_('--week "{text}" is not a week').format(text=text), _("An example: --week 2026-W47"))
+        raise errors.ConfigError(_('--week "{text}" is not a week').format(text=text), hint)
     if week.first.year < EARLIEST or week.start > now:
-        raise errors.ConfigError(
-            _("{week} is not a week that has begun").format(week=week.label), _("An example: --week 2026-W47")
-        )
+        raise errors.ConfigError(_("{week} is not a week that has begun").format(week=week.label), hint)
     return week
 
 
-def _since(text: str, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
+def _read_since(text: str, zone: ZoneInfo, now: datetime) -> list[periods.Period]:
+    from b24tools.jobs import snapshot
+
     hint = _("An example: --since 2026-01-01")
     try:
         day = date.fromisoformat(text.strip())
     except ValueError:
         raise errors.ConfigError(_('--since "{text}" is not a date').format(text=text), hint) from None
-    span = snapshot.since(day, now, zone) if day.year >= EARLIEST else []
-    if not span or day > now.astimezone(zone).date():
+    if day.year < EARLIEST or day > now.astimezone(zone).date():
         raise errors.ConfigError(_("--since {day}: the date is out of range").format(day=day), hint)
-    return span
-
-
-def _partly_blind() -> errors.B24ToolsError:
-    return errors.PortalDenied(
-        _("the webhook's owner is not an administrator: tasks that they do not see are missing, none is marked gone"),
-        _("Let an administrator create the webhook; or set B24_NON_ADMIN=1 to count what the owner sees."),
-        method="profile",
-    )
-
-
-def _tell(talk: console.Talk, result: snapshot.Result, zone: ZoneInfo, *, as_json: bool) -> None:
-    blind = None if result.complete else _partly_blind()
-    error = blind if result.exit_status else None
-    if as_json:
-        warnings = [*([blind.message] if blind and not error else []), *result.warnings]
-        console.envelope("snapshot", data(result, zone), ok=error is None, warnings=warnings, error=error)
-    elif talk.level >= 0:
-        lines(result)
-    if error:
-        talk.error(error)
-    elif blind:
-        talk.detail(blind.message)
-    for warning in result.warnings:
-        talk.say(warning)
-    talk.detail(_("requests to the portal: {count}").format(count=result.requests))
+    return snapshot.since(day, now, zone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import locale
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from b24tools.core.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
-ALIKE = 0.8  # from here on another name in .env is taken for one of ours misspelt
+NEAR, ALIKE = 0.6, 0.8  # how like one of ours a name must be to be compared with it, or taken for it misspelt
 
 
 def _zone(value: Any) -> Any:
@@ -75,6 +75,7 @@ class Settings(BaseModel):
     requests_per_second: float = Field(2.0, alias="B24_REQUESTS_PER_SECOND", gt=0, le=1000)
     burst: int = Field(50, alias="B24_BURST", ge=1, le=10_000)
     retry_seconds: float = Field(60.0, alias="B24_RETRY_SECONDS", ge=0, le=86_400)
+    parallel: int = Field(2, alias="B24_PARALLEL", ge=1, le=10)
     directory_cache_h: float = Field(24.0, alias="B24_DIRECTORY_CACHE_H", ge=0)
     people_cache_h: float = Field(4.0, alias="B24_PEOPLE_CACHE_H", ge=0)
 
@@ -90,27 +91,25 @@ class Settings(BaseModel):
 
 
 def names() -> list[str]:
-    """The environment names of all settings, in the order they are documented."""
+    """Return the environment names of all settings, in the order they are documented."""
     return [str(field.alias) for field in Settings.model_fields.values()]
 
 
 def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
-    """The settings from the environment, then from .env (`env_file`, or looked for upwards from here).
+    """Read the settings from the environment, then from .env (`env_file`, or looked for from here upwards).
 
-    An empty value counts as unset. Raises ConfigError naming the setting, where it was set and
-    what was expected, never the value of a secret.
+    An empty value counts as unset. Raise ConfigError naming the setting, where it was set and what was expected,
+    never the value: it may be a secret.
     """
-    file, in_file = _read_env_file(env_file)
-    known, where = _merge(os.environ if env is None else env, file, in_file)
-    try:
-        return Settings.model_validate(known)
-    except ValidationError as error:
-        raise _problems(error, where)[0][1] from None
+    inspection = inspect(env, env_file)
+    for _name, problem in inspection.problems:
+        raise problem
+    return inspection.settings
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A name that looks like a setting and is none: where it stands, and which one it may have been meant to be."""
+    """A name that looks like a setting, where it stands, and the nearest setting."""
 
     name: str
     where: str
@@ -119,7 +118,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that can be said of the settings. What is wrong among them has its default in `settings`.
+    """The settings and all that is wrong with them. A wrong one has its default in `settings`.
 
     `given`: the names that have a value. `problems`: by the name of what does not fit, "" for an unreadable file.
     """
@@ -132,82 +131,75 @@ class Inspection:
 
 
 def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Inspection:
-    """The settings as `load` reads them, but for whoever wants to know all that is wrong with them. Never raises."""
-    here = os.environ if env is None else env
+    """Read the settings as `load` does, but collect what is wrong instead of raising it."""
+    env = os.environ if env is None else env
     problems: list[tuple[str, errors.ConfigError]] = []
+    file: Path | None = None
     in_file: dict[str, str] = {}
     try:
         file, in_file = _read_env_file(env_file)
     except errors.ConfigError as error:
-        file = None
         problems.append(("", error))
-    known, where = _merge(here, file, in_file)
-    given = frozenset(where) & frozenset(names())
+    values, where = _merge(env, file, in_file)
+    given = frozenset(where)
     try:
-        settings = Settings.model_validate(known)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems += _problems(error, where)
-        wrong = {name for name, _error in problems}
-        settings = Settings.model_validate({name: value for name, value in known.items() if name not in wrong})
-    unknown = (*_unknown(in_file, str(file), alike=True), *_unknown(here, _("the environment"), alike=False))
+        problems += _describe(error, where)
+        wrong = {name for name, _problem in problems}
+        settings = Settings.model_validate({name: value for name, value in values.items() if name not in wrong})
+    unknown = (*_find_unknown(in_file, str(file), alike=True), *_find_unknown(env, _("the environment"), alike=False))
     return Inspection(settings, file, given, unknown, tuple(problems))
-
-
-def _unknown(given: Mapping[str, str], where: str, *, alike: bool) -> Iterator[Unknown]:
-    """Names that only look like ours. `alike`: those without our prefix, too, if they are close enough."""
-    import difflib
-
-    ours = [*names(), *OLD_NAMES]
-    for name, value in given.items():
-        if name in ours or not value.strip():
-            continue
-        close = difflib.get_close_matches(name.upper(), ours, n=1, cutoff=0.6)
-        close_enough = difflib.get_close_matches(name.upper(), ours, n=1, cutoff=ALIKE)
-        if name.upper().startswith(OUR_PREFIXES) or (alike and close_enough):
-            yield Unknown(name, where, close[0] if close else None)
 
 
 def _merge(
     env: Mapping[str, str], file: Path | None, in_file: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The values of the known names, and where each name was set."""
-    values = _with_new_names(in_file)
-    where = dict.fromkeys(values, str(file))
-    set_here = {name: value for name, value in env.items() if value.strip()}
-    for name, value in _with_new_names(set_here).items():
-        values[name] = value
-        where[name] = _("the environment")
-    known = {name: values[name].strip() for name in names() if name in values}
-    if "B24_DATA_DIR" not in known:
+    """Return the values of the settings, and where each of them was set; the environment wins."""
+    values: dict[str, str] = {}
+    where: dict[str, str] = {}
+    for place, given in ((str(file), in_file), (_("the environment"), env)):
+        for name in (*OLD_NAMES, *names()):  # in one place the new name wins over the old one
+            if value := given.get(name, "").strip():
+                name = OLD_NAMES.get(name, name)
+                values[name], where[name] = value, place
+    if "B24_DATA_DIR" not in values:
         import platformdirs
 
-        known["B24_DATA_DIR"] = platformdirs.user_data_dir("b24tools", appauthor=False)
+        values["B24_DATA_DIR"] = platformdirs.user_data_dir("b24tools", appauthor=False)
     for name in ("B24_DATA_DIR", "B24_CA_BUNDLE"):
-        if name in known:
+        if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
-            known[name] = str(base / Path(known[name]).expanduser())
-    return known, where
+            values[name] = str(base / Path(values[name]).expanduser())
+    return values, where
 
 
-def _problems(error: ValidationError, where: Mapping[str, str]) -> list[tuple[str, errors.ConfigError]]:
-    """What does not fit: the setting's name, and the error about it."""
-    found = []
-    for one in error.errors(include_url=False, include_input=False):
-        name = str(one["loc"][0])
-        reason = _expected(one["type"], one.get("ctx", {}), one["msg"])
-        told = _("{name} (from {where}): {reason}").format(name=name, where=where.get(name, "?"), reason=reason)
-        found.append((name, errors.ConfigError(told, _("Correct it there; .env-example describes every setting."))))
-    return found
+def _find_unknown(given: Mapping[str, str], where: str, *, alike: bool) -> Iterator[Unknown]:
+    """Find names that only look like ours. `alike`: also those without our prefix that are close enough."""
+    ours = [*names(), *OLD_NAMES]
+    for name, value in given.items():
+        prefixed = name.upper().startswith(OUR_PREFIXES)
+        if name in ours or not value.strip() or not (prefixed or alike):
+            continue
+        from difflib import get_close_matches
+
+        nearest = get_close_matches(name.upper(), ours, n=1, cutoff=NEAR if prefixed else ALIKE)
+        if prefixed or nearest:
+            yield Unknown(name, where, nearest[0] if nearest else None)
 
 
-def _with_new_names(values: Mapping[str, str]) -> dict[str, str]:
-    """The values with those under an old name under the new one as well, if that has none."""
-    return {**{new: values[old] for old, new in OLD_NAMES.items() if old in values}, **values}
+def _describe(error: ValidationError, where: Mapping[str, str]) -> Iterator[tuple[str, errors.ConfigError]]:
+    """Say what does not fit: the setting's name, and the error about it."""
+    for problem in error.errors(include_url=False, include_input=False):
+        name = str(problem["loc"][0])
+        reason = _expected(problem["type"], problem.get("ctx", {}), problem["msg"])
+        message = _("{name} (from {where}): {reason}").format(name=name, where=where.get(name, "?"), reason=reason)
+        yield name, errors.ConfigError(message, _("Correct it there; .env-example describes every setting."))
 
 
 def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
-    """What a setting should have been; pydantic itself says it in English only."""
+    """Say what a setting should have been; pydantic itself says it in English only."""
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
@@ -224,7 +216,7 @@ def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
 
 
 def webhook_url(settings: Settings) -> str:
-    """The incoming webhook's URL. Raises ConfigError when it is not set."""
+    """Return the incoming webhook's URL. Raise ConfigError when it is not set."""
     if settings.webhook_url is None:
         raise errors.ConfigError(
             _("BITRIX_WEBHOOK_URL is not set"),
@@ -236,33 +228,22 @@ def webhook_url(settings: Settings) -> str:
     return settings.webhook_url.get_secret_value()
 
 
-def language(arguments: Sequence[str] = ()) -> str:
-    """The language to speak, "ru" or "en": B24_LANG (environment, then .env), else the locale."""
-    chosen = os.environ.get("B24_LANG", "").strip()
-    if not chosen:
+def choose_language(env_file: Path | None = None) -> str:
+    """Return "ru" or "en": B24_LANG of the environment or of the file, else the locale's language."""
+    language = os.environ.get("B24_LANG", "").strip()
+    if not language:
         try:
-            _file, values = _read_env_file(_env_file_argument(arguments))
+            language = _read_env_file(env_file)[1].get("B24_LANG", "").strip()
         except errors.ConfigError:
-            values = {}  # load() will complain about the file, in the locale's language
-        chosen = values.get("B24_LANG", "").strip()
-    if not chosen:
-        chosen = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    if not chosen:
-        chosen = locale.getlocale()[0] or ""
-    return "ru" if chosen.lower().startswith(("ru", "russian")) else "en"
-
-
-def _env_file_argument(arguments: Sequence[str]) -> Path | None:
-    for index, argument in enumerate(arguments):
-        if argument == "--env-file" and index + 1 < len(arguments):
-            return Path(arguments[index + 1])
-        if argument.startswith("--env-file="):
-            return Path(argument.partition("=")[2])
-    return None
+            language = ""  # the command that needs the settings will say so
+    if not language:
+        language = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    language = language or locale.getlocale()[0] or ""
+    return "ru" if language.lower().startswith(("ru", "russian")) else "en"
 
 
 def _read_env_file(chosen: Path | None) -> tuple[Path | None, dict[str, str]]:
-    """The file and its non-empty values. A chosen file must exist; a found one need not."""
+    """Read the file's non-empty values. A chosen file must exist, a found one need not. Raise ConfigError."""
     if chosen is None:
         found = dotenv.find_dotenv(usecwd=True)
         if not found:

@@ -13,39 +13,73 @@ B24ToolsError            1   failed
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
+
+TRY_LATER = 75  # the exit status of what may pass by itself (EX_TEMPFAIL)
+
+
+class ErrorCode(StrEnum):
+    """What programs tell errors apart by: `code` in `--json` and in HTTP answers. The texts never change."""
+
+    FAILED = "failed"  # it did not work, and no other code says more
+    USAGE = "usage"  # the command line is wrong, or names a file that cannot be read
+    SETTINGS = "settings"  # a setting is missing or wrong
+    BAD_ORDER = "bad_order"  # the order cannot be read; sending the same again does not help
+    TOO_LARGE = "too_large"  # the order is larger than is accepted
+    BAD_EVENT = "bad_event"  # no body of a webhook event, or one that names no task
+    LOCKED = "locked"  # another run or another program holds the lock or the database
+    PORTAL = "portal"  # the portal answered with an error, or with something unreadable
+    DENIED = "denied"  # the portal wants a right, a scope or another webhook first
+    PORTAL_BUSY = "portal_busy"  # the portal is over a limit, broken or away
+    UNCERTAIN = "uncertain"  # a write was sent and its answer never came
+    INTERRUPTED = "interrupted"  # Ctrl+C
+    STALE = "stale"  # the data are older than --max-age allows
+    UNKNOWN_TASK = "unknown_task"  # b24tools has not assigned this task
+    CHECKS_FAILED = "unwell"  # `doctor` found something that fails
 
 
 class B24ToolsError(Exception):
-    """Something a user is told in one line: what happened, and what to do about it."""
+    """What a user reads in one line: what happened, and what to do about it."""
 
-    code = "failed"
+    code = ErrorCode.FAILED
     exit_status = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, code: ErrorCode | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.code = code or self.code
+
+    @property
+    def line(self) -> str:
+        """The message and the hint as sentences, in one line."""
+        return " ".join(filter(None, (as_sentence(self.message), self.hint_sentence))).replace("\n", " ")
+
+    @property
+    def hint_sentence(self) -> str:
+        """The hint with a capital letter and a full stop."""
+        return as_sentence(self.hint[:1].upper() + self.hint[1:])
 
 
 class ConfigError(B24ToolsError):
     """A setting is missing or wrong."""
 
-    code = "settings"
+    code = ErrorCode.SETTINGS
     exit_status = 2
 
 
 class OrderError(B24ToolsError):
     """An order that cannot be read; sending the same again will not help."""
 
-    code = "bad_order"
+    code = ErrorCode.BAD_ORDER
     exit_status = 2
 
 
 class Busy(B24ToolsError):
     """Another run holds the lock."""
 
-    code = "locked"
-    exit_status = 75
+    code = ErrorCode.LOCKED
+    exit_status = TRY_LATER
 
 
 class PortalError(B24ToolsError):
@@ -54,7 +88,7 @@ class PortalError(B24ToolsError):
     `portal_code` is the portal's own `error` code, which may be empty.
     """
 
-    code = "portal"
+    code = ErrorCode.PORTAL
 
     def __init__(self, message: str, hint: str = "", *, method: str = "", portal_code: str = "") -> None:
         super().__init__(message, hint)
@@ -65,14 +99,14 @@ class PortalError(B24ToolsError):
 class PortalDenied(PortalError):
     """The portal will not until a person changes something: a right, a scope, the webhook."""
 
-    code = "denied"
+    code = ErrorCode.DENIED
 
 
 class PortalBusy(PortalError):
     """The portal is over a limit, broken or away; later may work. `until`: when it is known."""
 
-    code = "portal_busy"
-    exit_status = 75
+    code = ErrorCode.PORTAL_BUSY
+    exit_status = TRY_LATER
 
     def __init__(
         self,
@@ -90,5 +124,10 @@ class PortalBusy(PortalError):
 class PortalUncertain(PortalBusy):
     """A write was sent and its answer never came: it may have happened. `sent_at`: when it left, if known."""
 
-    code = "uncertain"
+    code = ErrorCode.UNCERTAIN
     sent_at: datetime | None = None
+
+
+def as_sentence(text: str) -> str:
+    """Return the text with a full stop, unless it has its end mark or is empty."""
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."

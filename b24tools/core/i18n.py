@@ -8,19 +8,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 
-LANGUAGES = ("en", "ru")
 _LOCALE = Path(__file__).parent.parent / "locale"
-_current: gettext.NullTranslations = gettext.NullTranslations()
-_here: ContextVar[gettext.NullTranslations | None] = ContextVar("_here", default=None)
+_everywhere = "en"
+_in_this_thread: ContextVar[str | None] = ContextVar("_in_this_thread", default=None)
 
 
 def use(language: str) -> None:
-    """Speak `language` ("ru" or "en") from now on; gettext's own convention is one per process."""
-    global _current  # noqa: PLW0603 - as gettext.install() has it
-    _current = _translation(language)
-    # Typer's own words (below) go through the process-wide gettext
+    """Speak `language` ("ru" or "en") from now on, in the whole process, as gettext.install() would have it."""
+    global _everywhere  # noqa: PLW0603 - gettext's own convention is one language a process
+    _everywhere = language
+    # Typer translates its own words through the process-wide gettext, where our catalogue has them
     os.environ["LANGUAGE"] = language
     gettext.bindtextdomain("b24tools", str(_LOCALE))
     gettext.textdomain("b24tools")
@@ -29,34 +29,40 @@ def use(language: str) -> None:
 @contextmanager
 def speaking(language: str | None) -> Iterator[None]:
     """Speak `language` within the block, in this thread only; None: as everywhere."""
-    before = _here.set(_translation(language) if language else None)
+    before = _in_this_thread.set(language)
     try:
         yield
     finally:
-        _here.reset(before)
+        _in_this_thread.reset(before)
 
 
+def current_language() -> str:
+    """Return the language in use: "ru" or "en"."""
+    return _in_this_thread.get() or _everywhere
+
+
+@cache
 def _translation(language: str) -> gettext.NullTranslations:
     return gettext.translation("b24tools", _LOCALE, [language], fallback=True)
 
 
 def _(message: str) -> str:
-    """The message in the language in use."""
-    return (_here.get() or _current).gettext(message)
+    """Return the message in the language in use."""
+    return _translation(current_language()).gettext(message)
 
 
 def ngettext(one: str, many: str, n: int) -> str:
-    """The form of a message that fits the number `n` (Russian has three)."""
-    return (_here.get() or _current).ngettext(one, many, n)
+    """Return the form of a message that fits the number `n` (Russian has three)."""
+    return _translation(current_language()).ngettext(one, many, n)
 
 
 def pgettext(context: str, message: str) -> str:
-    """The message as it is said of `context`: one English word may need several Russian ones."""
-    return (_here.get() or _current).pgettext(context, message)
+    """Return the message as it is said of `context`: one English word may need several Russian ones."""
+    return _translation(current_language()).pgettext(context, message)
 
 
 def os_reason(error: Exception) -> str:
-    """Why the system refused; its own words are English even on a Russian machine."""
+    """Return why the system refused; its own words are English even on a Russian machine."""
     words = {
         errno.ENOENT: _("No such file or directory"),
         errno.EACCES: _("Permission denied"),
@@ -69,16 +75,3 @@ def os_reason(error: Exception) -> str:
     }
     number = error.errno if isinstance(error, OSError) else None
     return words.get(number or 0) or getattr(error, "strerror", None) or str(error)
-
-
-def typer_words() -> tuple[str, ...]:
-    """What Typer says by itself, so that the catalogue has it."""
-    return (
-        _("Arguments"),
-        _("Commands"),
-        _("Options"),
-        _("required"),
-        _("default: {default}"),
-        _("Missing command."),
-        _("No such command {name!r}."),
-    )

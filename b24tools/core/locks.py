@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-import filelock
-
 from b24tools.core import errors
 from b24tools.core.i18n import _, os_reason
 
@@ -30,6 +28,8 @@ def hold(
     `say` is told once whom it waits for, if that takes a while.
     Raises Busy, naming the holder and since when, if it is not free within `wait_s` seconds.
     """
+    import filelock  # most commands take no lock
+
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / f"{name}.lock")
     note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read

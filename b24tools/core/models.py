@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
+
+Progress = Callable[[str, int, int | None], None]  # the stage, how much of it is done, of how much if that is known
 
 
 class Status(IntEnum):

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
 WEEK, MONTH = "week", "month"
+LAST = "last"
 _FORM = re.compile(r"([12]\d{3})-(?:[Ww](\d{1,2})|(\d{1,2}))")  # far from the ends of Python's calendar
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -42,7 +42,8 @@ class Period:
         """`2026-W47` or `2026-11`."""
         if self.kind == MONTH:
             return f"{self.first:%Y-%m}"
-        return label_of(self.first)
+        year, week, _day = self.first.isocalendar()
+        return f"{year}-W{week:02}"
 
     @property
     def before(self) -> Period:
@@ -57,29 +58,13 @@ class Period:
             week = containing(week.after, WEEK, self.zone)
 
 
-@lru_cache(maxsize=4096)
-def label_of(day: date) -> str:
-    """The label of a day's week; a year's tasks ask for some hundred days, again and again."""
-    year, week, _day = day.isocalendar()
-    return f"{year}-W{week:02}"
-
-
 def label_at(moment: str, zone: ZoneInfo) -> str:
-    """The label of the week that a moment is in, by the zone's wall clock; the moment is ISO 8601 UTC text."""
-    return _label_all_hour(moment[:13], zone) or label_of(datetime.fromisoformat(moment).astimezone(zone).date())
-
-
-@lru_cache(maxsize=16_384)
-def _label_all_hour(hour: str, zone: ZoneInfo) -> str | None:
-    """The label of all moments of an hour of UTC, `2026-11-20T07`; None where a week begins inside of it."""
-    start = datetime.fromisoformat(f"{hour}:00:00+00:00")
-    ends = (start, start + timedelta(minutes=59, seconds=59))
-    labels = {label_of(moment.astimezone(zone).date()) for moment in ends}
-    return labels.pop() if len(labels) == 1 else None
+    """Return the label of the week that a moment (ISO 8601) falls into, by the zone's wall clock."""
+    return week_of(datetime.fromisoformat(moment), zone).label
 
 
 def containing(day: date, kind: str, zone: ZoneInfo) -> Period:
-    """The week or month of a day."""
+    """Return the week or month of a day."""
     if kind == MONTH:
         first = day.replace(day=1)
         return Period(first, (first + timedelta(days=31)).replace(day=1), MONTH, zone)
@@ -88,8 +73,16 @@ def containing(day: date, kind: str, zone: ZoneInfo) -> Period:
 
 
 def week_of(moment: datetime, zone: ZoneInfo) -> Period:
-    """The week a moment falls into, by the zone's wall clock."""
+    """Return the week a moment falls into, by the zone's wall clock."""
     return containing(moment.astimezone(zone).date(), WEEK, zone)
+
+
+def choose(text: str | None, kind: str, zone: ZoneInfo, now: datetime) -> Period:
+    """Find the period that is meant: the current one without a text, the one before for `last`. Raises ConfigError."""
+    current = containing(now.astimezone(zone).date(), kind, zone)
+    if text is None:
+        return current
+    return current.before if text.strip().lower() == LAST else parse(text, zone)
 
 
 def parse(text: str, zone: ZoneInfo) -> Period:
@@ -108,7 +101,7 @@ def parse(text: str, zone: ZoneInfo) -> Period:
 
 
 def parse_span(text: str) -> timedelta:
-    """`26h`, `90m`, `2d`. Raises ConfigError."""
+    """Read `26h`, `90m`, `2d`. Raises ConfigError."""
     match = _SPAN.fullmatch(text.strip().lower())
     if not match:
         raise errors.ConfigError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
 from b24tools.core.periods import Period
-from b24tools.store import Store
+from b24tools.store import Store, read_store
+from b24tools.store.database import explain_failures
 from b24tools.store.leaderboard import PersonTotal, Window
 
 TASKS, HOURS = "tasks", "hours"
@@ -82,6 +85,14 @@ class _Entry:
         if self.members is None:
             return value
         return round(value / self.members, 2) if self.members else None
+
+
+def read_board(
+    database: Path, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
+) -> Board:
+    """Rank a period from a database file; where nothing was ever collected the board is empty. Raises ConfigError."""
+    with explain_failures(database), closing(read_store(database)) as source:
+        return board(source, period, now=now, by=by, teams=teams, top=top)
 
 
 def board(

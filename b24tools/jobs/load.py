@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from b24tools.assignment import portal_state
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, Questions
-from b24tools.assignment.staffing import not_known, working_hours
+from b24tools.assignment.staffing import not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
-from b24tools.assignment.workers import workload_of
-from b24tools.bitrix24.org_cache import Company
+from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
@@ -61,7 +60,7 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
         people,
         portal,
         calendar,
-        tools.pace.clock(),
+        tools.clock.now(),
         our_tasks=tools.store.orders.our_tasks([task.id for task in portal.open]),
         last_assigned={},
         step_s=rules.step_s,
@@ -77,7 +76,7 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
     )
 
 
-def _roots(company: Company, department: str | None) -> list[int]:
+def _roots(company: OrgData, department: str | None) -> list[int]:
     staff = company.staff
     inside = list(staff.below(staff.root_id))
     if department is None:
@@ -87,7 +86,7 @@ def _roots(company: Company, department: str | None) -> list[int]:
     return [one for one in inside if same_name(staff.departments[one].name) == same_name(department)]
 
 
-def _homes(company: Company, department: str | None) -> list[int]:
+def _homes(company: OrgData, department: str | None) -> list[int]:
     """The departments wanted, each once, a department before those below it."""
     staff = company.staff
     roots = _roots(company, department)
@@ -110,18 +109,12 @@ def _home(person: Person, homes: Sequence[int]) -> int | None:
     return next((one for one in person.department_ids if one in homes), None)
 
 
-def _questions(tools: Tools, rules: Rules, company: Company, people: Sequence[Person]) -> Questions:
+def _questions(tools: Tools, rules: Rules, company: OrgData, people: Sequence[Person]) -> Questions:
     counts = tools.directory.open_counts()
     return Questions(
-        keys=[],
-        task_ids=[],
-        titles=[],
-        people=[],
-        surnames=[],
         workers=sorted(person.id for person in people),
-        file_names=[],
         expected_open=company.open_total or sum(counts.get(one.id, UNKNOWN_PERSON_TASKS) for one in people),
-        today=tools.pace.clock().astimezone(rules.zone).date(),
+        today=tools.clock.now().astimezone(rules.zone).date(),
         zone=rules.zone,
         group=rules.group,
         folder=rules.folder,

@@ -1,4 +1,4 @@
-"""The closed tasks of some weeks, and the people who closed them, from the portal into SQLite.
+"""Save the closed tasks of some weeks, and the people who closed them, from the portal into SQLite.
 
 All the weeks are one list read by key, so that many of them share a request. What a request brought is
 saved together with the cursor: a run that was killed goes on where it stopped.
@@ -7,50 +7,45 @@ saved together with the cursor: a run that was killed goes on where it stopped.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import error_codes, pagination
-from b24tools.bitrix24.batch import MOST_COMMANDS, Command, Item
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending
 from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.error_codes import ErrorCode
+from b24tools.bitrix24.pagination import PROBE_PAGES, TASKS, USERS, Pages, Paginator
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import methods, missing_people
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Department, Owner, Person, Status, TaskRecord
+from b24tools.core.models import Department, Owner, Person, Progress, Status, TaskRecord
 from b24tools.store import Store
-from b24tools.store.snapshot_runs import Run
 
 RESUMABLE = timedelta(hours=1)
 NOTICEABLE_SKEW = timedelta(minutes=5)
 # Asked for beyond both ends: a clock change may put a portal's wall clock and its filter an hour apart.
 MARGIN = timedelta(hours=1)
-DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
-IN_FLIGHT = 6  # requests at once, as many as a browser sends to one host: a portal has others to serve
-UNHURRIED_S = 15  # an answer that takes so long is waited for alone: perhaps the portal does one thing after the other
-LEAVING_S = 0.05  # longer than a request takes to leave
 FEWER_COMMANDS = 12  # in a request, after a full one took the portal too long
 MOST_NAMED = 5  # rows that are left out
-_LIMITS = (error_codes.QUERY_LIMIT, error_codes.OPERATION_LIMIT)
-
-_Ask = Callable[[Mapping[str, Command], Callable[[], None]], "_Answer"]
-Progress = Callable[[str, int, int | None], None]
+_LIMITS = (ErrorCode.QUERY_LIMIT_EXCEEDED.name, ErrorCode.OPERATION_TIME_LIMIT.name)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings that a snapshot obeys."""
+    """The settings that a snapshot obeys.
+
+    `parallel`: how many batches may be under way; of two, one is saved while the next is asked for.
+    """
 
     zone: ZoneInfo
     directory_h: float
     people_h: float
     non_admin: bool
+    parallel: int = 2
 
 
 @dataclass(frozen=True)
@@ -110,120 +105,37 @@ def take(
 
     Raises PortalError as the client does; what was saved until then stays, and the next run goes on from there.
     """
-    harvest = _Harvest(store, client, span, rules, now, progress)
-    coming: deque[Future[_Answer]] = deque()
-    while _fill(coming, harvest):
-        answer = coming.popleft().result()
-        if answer.too_long is not None:
-            harvest.ask_less(answer.too_long)
-            wait(coming)
-            coming.clear()
-            continue
-        part = harvest.take(answer)
-        del answer
-        if part.trouble is None:
-            _fill(coming, harvest)  # the portal works while this is read and saved
-        harvest.save(part)
-        if part.trouble is not None:
-            raise part.trouble
-        if harvest.complete:
-            break  # what else is on its way was for a longer list
-        del part  # a hundred thousand objects, to be forgotten while the portal works, too
-    return harvest.finish()
+    run = _SnapshotRun(store, client, span, rules, now, progress)
+    run.read_lists()
+    return run.finish()
 
 
-def _fill(coming: deque[Future[_Answer]], harvest: _Harvest) -> bool:
-    """Ask for what is known to be needed, as far as there is room; whether anything is on its way."""
-    while len(coming) < harvest.in_flight and (commands := harvest.commands()):
-        coming.append(_asked(partial(harvest.ask, harvest.number_reading()), commands))
-    return bool(coming)
+@dataclass
+class _Request:
+    """A batch on its way, under the number of this reading, and what in it belongs to which list."""
+
+    batch: Batch
+    requests_before: int
+    reading: int = 0
+    departments: Sequence[Pending[list[Department]]] = ()
+    people: Pages | None = None
+    tasks: Pages | None = None
+    answered: Future[None] = field(default_factory=Future)
+
+    def send(self) -> None:
+        """Send the batch in a thread, which does not keep the program from ending."""
+
+        def work() -> None:
+            try:
+                self.batch.send()
+                self.answered.set_result(None)
+            except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+                self.answered.set_exception(error)
+
+        threading.Thread(target=work, name="snapshot", daemon=True).start()
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """A batch's items, and when they were asked for and came; `too_long`: none, for the portal could not do so many.
-
-    `reading`: the number it was asked under.
-    """
-
-    reading: int
-    items: Mapping[str, Item]
-    asked_at: datetime
-    came_at: datetime
-    too_long: errors.PortalBusy | None = None
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What of an answer counts, people and tasks as rows. `trouble`: why the lists cannot be read any further."""
-
-    departments: Sequence[Department]
-    people: Sequence[Mapping[str, Any]]
-    tasks: Sequence[Mapping[str, Any]]
-    reading: int
-    requests: int
-    trouble: errors.PortalError | None
-
-
-def _asked(ask: _Ask, commands: Mapping[str, Command]) -> Future[_Answer]:
-    """The answer to come, asked for in a thread: one that nobody waits for must not keep the program from ending.
-
-    Comes back when the request has left, or must wait: of two threads that work, each only keeps the other waiting.
-    """
-    future: Future[_Answer] = Future()
-    sent = threading.Event()
-
-    def work() -> None:
-        try:
-            future.set_result(ask(commands, sent.set))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
-            future.set_exception(error)
-        finally:
-            sent.set()
-
-    threading.Thread(target=work, name="snapshot", daemon=True).start()
-    sent.wait(LEAVING_S)
-    return future
-
-
-class _Departments:
-    """The departments' pages, counted by their offsets: the list is short and has no key to read it by."""
-
-    def __init__(self, pages: int) -> None:
-        self._planned = pages
-        self._waiting = set(range(pages))
-        self._coming: set[int] = set()
-        self._found: dict[int, Department] = {}
-
-    def commands(self, room: int) -> dict[str, Command]:
-        """The pages not asked for yet, as far as there is room."""
-        pages = sorted(self._waiting - self._coming)[: max(0, room)]
-        self._coming |= set(pages)
-        return {f"departments{page}": methods.departments(page * pagination.PAGE).command for page in pages}
-
-    @property
-    def complete(self) -> bool:
-        """Whether all pages have come."""
-        return not self._waiting
-
-    def forget(self) -> None:
-        """What is on its way no longer counts: it is asked for again."""
-        self._coming.clear()
-
-    def read(self, items: Mapping[str, Item]) -> list[Department]:
-        """All the departments once, when the last page has come; nothing before and after."""
-        mine = {page: items[f"departments{page}"] for page in self._waiting if f"departments{page}" in items}
-        for page, item in mine.items():
-            # Past the end the portal gives the first page again.
-            self._found |= {one.id: one for one in methods.read_departments(item.value)}
-            self._waiting.remove(page)
-            needed = -(-(item.total or 0) // pagination.PAGE)
-            self._waiting |= set(range(self._planned, needed))
-            self._planned = max(self._planned, needed)
-        return list(self._found.values()) if mine and not self._waiting else []
-
-
-class _Harvest:
+class _SnapshotRun:
     """A run under way."""
 
     def __init__(
@@ -239,172 +151,175 @@ class _Harvest:
         self._now, self._progress = now, progress
         self._start, self._end = span[0].start, span[-1].end
         self._window = self._start.isoformat(), self._end.isoformat()  # as the tasks' moments are written
-        self._started_at = now()
-        self._run = self._unfinished()
-        self._first_no = self._run.first_no if self._run else None
-        self._requests_before = client.requests - (self._run.requests if self._run else 0)
-        self.in_flight = IN_FLIGHT
-        self._room = MOST_COMMANDS
-        self._begun = False
-        self._owner: Owner | None = None
+        self._started_at = started_at = now()
+        self._run = run = store.snapshot_runs.unfinished(self._start, self._end, started_at - RESUMABLE, started_at)
+        self._first_no = run.first_no if run else None
+        self._requests_before = client.requests - (run.requests if run else 0)
+        self._room, self._parallel = MOST_COMMANDS, rules.parallel
+        self._owner: Pending[Owner] | None = None
+        self._server_time: Pending[str] | None = None
         self._portal_clock: PortalClock | None = None
-        self._skew = timedelta()
         self._portal_now: datetime | None = None
+        self._skew = timedelta()
+        self._admin = False
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
         self._undated: list[int] = []  # tasks without a readable closing date
-        self._departments = self._department_reader()
-        self._people = self._people_reader()
-        self._tasks = self._task_reader()
-        self._lists = [one for one in (self._departments, self._people, self._tasks) if one is not None]
-
-    def _unfinished(self) -> Run | None:
-        now = self._started_at
-        return self._store.snapshot_runs.unfinished(self._start, self._end, now - RESUMABLE, now)
+        self._departments = self._read_departments()
+        self._people = self._read_people()
+        self._tasks = self._read_tasks()
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
         read_at = self._store.people.last_read(what, self._started_at)
         return read_at is None or self._started_at - read_at >= timedelta(hours=lifetime_h)
 
-    def _department_reader(self) -> _Departments | None:
-        if not self._is_stale("departments", self._rules.directory_h):
-            return None
-        known = self._store.people.count_departments()
-        return _Departments(known // pagination.PAGE + 1 if known else DEPARTMENT_PAGES)
+    def _read_departments(self) -> queries.Departments | None:
+        stale = self._is_stale("departments", self._rules.directory_h)
+        return queries.Departments(self._store.people.count_departments()) if stale else None
 
-    def _people_reader(self) -> pagination.Reader | None:
-        run = self._run
-        after = 0 if run is None else run.people_cursor
-        if after is None or (run is None and not self._is_stale("people", self._rules.people_h)):
+    def _read_people(self) -> Paginator | None:
+        after = self._run.people_cursor if self._run else 0
+        if after is None or (self._run is None and not self._is_stale("people", self._rules.people_h)):
             return None
-        known = None if run else self._store.people.count() or None
-        return pagination.Reader(pagination.USERS, methods.everybody(), prefix="people", after=after, left=known)
+        known = None if self._run else self._store.people.count() or None
+        return Paginator(USERS, queries.everybody(), after=after, left=known)
 
-    def _task_reader(self) -> pagination.Reader:
-        params = methods.closed_between(self._start - MARGIN, self._end + MARGIN)
-        known = after = None
-        if self._run is not None:
-            after = self._run.cursor
-        elif self._store.snapshot_runs.latest_covering(self._start, self._span[0].end, self._started_at):
+    def _read_tasks(self) -> Paginator:
+        known = None
+        if self._run is None and self._store.snapshot_runs.latest_covering(
+            self._start, self._span[0].end, self._started_at
+        ):
             known = sum(self._store.tasks.count_by_week(self._start, self._end).values()) or None
-        probe = pagination.PROBE_PAGES * len(self._span)
-        return pagination.Reader(pagination.TASKS, params, prefix="page", after=after or 0, left=known, probe=probe)
+        return Paginator(
+            TASKS,
+            queries.closed_between(self._start - MARGIN, self._end + MARGIN),
+            after=self._run.cursor if self._run else 0,
+            left=known,
+            probe=PROBE_PAGES * len(self._span),
+            split=self._rules.parallel > 2,
+        )
 
-    def commands(self) -> dict[str, Command]:
-        """The next batch; nothing when all is asked for, or while it is not known yet what to ask for."""
-        found: dict[str, Command] = {}
+    def read_lists(self) -> None:
+        """Read all lists to their ends, and save what each request brings."""
+        coming: list[_Request] = []
+        while self._ask(coming):
+            request = min(coming, key=lambda one: one.tasks.after if one.tasks else -1)
+            coming.remove(request)
+            try:
+                request.answered.result()
+            except errors.PortalBusy as error:
+                if not self._ask_less(error, request):
+                    raise
+                wait([other.answered for other in coming])
+                coming.clear()
+                continue
+            people, tasks = self._take(request)
+            if self._parallel > 1:
+                self._ask(coming)  # the portal works while this is saved
+            self._save(request, people, tasks)
+            del request, people, tasks  # a hundred thousand objects, to be forgotten while the portal works, too
+
+    def _ask(self, coming: list[_Request]) -> bool:
+        """Ask for what is known to be needed, as far as it may be under way; whether anything is."""
+        while len(coming) < max(1, self._parallel - 1) and (request := self._next_request(alone=not coming)):
+            request.send()
+            coming.append(request)
+        return bool(coming)
+
+    def _next_request(self, *, alone: bool) -> _Request | None:
+        """Make the next batch; None when all is asked for, or while it is not known yet what to ask for.
+
+        Tasks are split into parts, so several requests may have some. The other lists ride in the room they leave.
+        """
+        batch = self._client.new_batch()
+        request = _Request(batch, self._client.requests)
         if self._owner is None:
-            if self._begun:
-                return {}
-            self._begun = True
-            found |= {"profile": methods.profile().command, "time": methods.server_time().command}
-        for one in self._lists:
-            found |= one.commands(self._room - len(found))
-        return found
+            self._owner, self._server_time = batch.add(queries.profile()), batch.add(queries.server_time())
+        request.tasks = self._tasks.add_to(batch, self._room - len(batch))
+        if request.tasks is None and not alone:
+            return None
+        if self._departments:
+            request.departments = self._departments.add_to(batch, self._room - len(batch))
+        if self._people:
+            request.people = self._people.add_to(batch, self._room - len(batch))
+        if not len(batch):
+            return None
+        request.reading = self._store.snapshot_runs.number_reading()
+        self._first_no = self._first_no or request.reading
+        return request
 
-    @property
-    def complete(self) -> bool:
-        """Whether all lists have been read to their ends."""
-        return all(one.complete for one in self._lists)
+    def _ask_less(self, error: errors.PortalBusy, request: _Request) -> bool:
+        """Go on from the cursors with few commands in a batch, if so many may have taken the portal too long."""
+        sent = self._client.requests > request.requests_before
+        if error.portal_code in _LIMITS or error.until or not sent or len(request.batch) <= FEWER_COMMANDS:
+            return False
+        self._room, self._parallel = FEWER_COMMANDS, min(2, self._parallel)
+        if self._portal_clock is None:
+            self._owner = None
+        for one in (self._departments, self._people, self._tasks):
+            if one:
+                one.restart()
+        return True
 
-    def number_reading(self) -> int:
-        """The number of a batch that is about to be asked for."""
-        number = self._store.snapshot_runs.number_reading()
-        self._first_no = self._first_no or number
-        return number
+    def _take(self, request: _Request) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Take the people and the tasks that count out of an answer, as rows; then it is known what to ask next."""
+        if self._portal_clock is None and self._owner and self._server_time:
+            self._meet(self._owner.value, self._server_time.value)
+        if self._departments:
+            self._departments.read(request.departments)
+        people = self._people.read(request.people) if self._people and request.people else []
+        tasks = self._tasks.read(request.tasks) if request.tasks else []
+        return people, tasks
 
-    def ask(self, reading: int, commands: Mapping[str, Command], on_sent: Callable[[], None]) -> _Answer:
-        """Send a batch under this number."""
-        sent = self._client.requests
-        asked_at = self._now()
-        try:
-            return _Answer(reading, self._client.batch(commands, on_sent=on_sent), asked_at, self._now())
-        except errors.PortalBusy as error:
-            too_long = error.portal_code not in _LIMITS and error.until is None and self._client.requests > sent
-            if not too_long or len(commands) <= FEWER_COMMANDS:
-                raise
-            return _Answer(reading, {}, asked_at, self._now(), error)
-
-    def ask_less(self, error: errors.PortalBusy) -> None:
-        """From here on `commands` are few, from where the last good answer ended; raises the error if they were few."""
-        if self._room == FEWER_COMMANDS:
-            raise error
-        self._room, self.in_flight, self._begun = FEWER_COMMANDS, 1, False
-        for one in self._lists:
-            one.forget()
-
-    def take(self, answer: _Answer) -> _Part:
-        """Take the rows that count out of an answer; from here on `commands` are the next ones."""
-        items = answer.items
-        taken_s = max(0.001, (answer.came_at - answer.asked_at).total_seconds())
-        self.in_flight = max(1, min(IN_FLIGHT if self._room == MOST_COMMANDS else 1, int(UNHURRIED_S / taken_s)))
-        if self._owner is None:
-            self._meet(items)
-        departments = self._departments.read(items) if self._departments else []
-        people = self._people.read(items) if self._people else []
-        tasks = self._tasks.read(items)
-        trouble = None
-        try:
-            for reader in (self._people, self._tasks):
-                if reader:
-                    reader.check()
-        except errors.PortalError as error:
-            trouble = error
-        requests = self._client.requests - self._requests_before
-        return _Part(departments, people, tasks, answer.reading, requests, trouble)
-
-    def save(self, part: _Part) -> None:
-        """Read and save what a batch brought, and the cursor with it."""
-        people = methods.read_people(part.people)
-        zone = self._portal_clock.see(part.tasks) if self._portal_clock else self._rules.zone
-        records = [methods.read_record(row, zone) for row in part.tasks]
-        tasks = [task for task in records if self._counts(task)]
-        self._undated += [task.id for task in records if task.status == Status.COMPLETED and task.closed_at is None]
-        self._names |= {task.responsible_id: task.responsible_name for task in tasks}
-        with self._store.transaction():
-            run = self._run or self._begin()
-            self._store.people.save_departments(part.departments, self._now())
-            self._store.people.save(people, self._now(), part.reading)
-            if part.departments:
-                self._store.people.save_last_read("departments", self._started_at)
-            if self._people and self._people.complete and run.people_cursor is not None:  # these are the last
-                if not self._people.nameless:
-                    self._store.people.retire_unseen(run)
-                self._store.people.save_last_read("people", run.started_at)
-            newer = self._store.events.followed_since(
-                [task.id for task in tasks], part.reading
-            )  # for an event, meanwhile
-            current = [task for task in tasks if task.id not in newer]
-            saved = self._store.tasks.save(current, self._now(), self._rules.zone, part.reading)
-            run = replace(run, tasks=run.tasks + len(tasks), people=run.people + len(people))
-            run = replace(run, counts=_add_counts(run.counts, vars(saved)), requests=part.requests)
-            self._run = self._with_cursors(run)
-            self._store.snapshot_runs.advance(self._run)
-        left = self._tasks.left
-        self._progress("closed", self._run.tasks, None if left is None else self._run.tasks + left)
-
-    def _meet(self, items: Mapping[str, Item]) -> None:
-        """Learn from the first answer whose eyes these are, and whose clock."""
-        self._owner = methods.profile().of(items["profile"])
-        server_now = methods.server_time().of(items["time"])
-        self._portal_clock = PortalClock(self._owner, self._rules.zone, server_now)
+    def _meet(self, owner: Owner, server_now: str) -> None:
+        """Learn whose eyes these are, and whose clock."""
+        self._admin = owner.admin
+        self._portal_clock = PortalClock(owner, self._rules.zone, server_now)
         self._portal_now = read_iso(server_now)
         self._skew = self._now() - self._portal_now if self._portal_now else timedelta()
         self._store.settings.remember_host(self._client.host)
 
-    def _begin(self) -> Run:
-        admin = self._owner is not None and self._owner.admin
-        people_cursor = None if self._people is None else 0
-        return self._store.snapshot_runs.begin(
-            self._start, self._end, self._started_at, people_cursor, admin=admin, first_no=self._first_no
-        )
-
-    def _with_cursors(self, run: Run) -> Run:
-        going = self._people is not None and not self._people.complete
-        return replace(
-            run,
-            cursor=self._tasks.after,
-            people_cursor=self._people.after if going and self._people else None,
-        )
+    def _save(self, request: _Request, people: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> None:
+        """Save what a request brought, and the cursors with it."""
+        zone = self._portal_clock.see(tasks) if self._portal_clock else self._rules.zone
+        records = [queries.read_record(row, zone) for row in tasks]
+        closed = [record for record in records if self._counts(record)]
+        persons, departments = queries.read_people(people), self._departments
+        self._undated += [one.id for one in records if one.status == Status.COMPLETED and one.closed_at is None]
+        self._names |= {record.responsible_id: record.responsible_name for record in closed}
+        with self._store.transaction():
+            run = self._run or self._store.snapshot_runs.begin(
+                self._start,
+                self._end,
+                self._started_at,
+                None if self._people is None else 0,
+                admin=self._admin,
+                first_no=self._first_no,
+            )
+            if departments and departments.complete:
+                self._store.people.save_departments(departments.found.values(), self._now())
+                self._store.people.save_last_read("departments", self._started_at)
+                self._departments = None
+            self._store.people.save(persons, self._now(), request.reading)
+            people_cursor = self._people.after if self._people and not self._people.complete else None
+            if self._people and people_cursor is None and run.people_cursor is not None:  # these were the last
+                if not self._people.nameless:
+                    self._store.people.retire_unseen(run)
+                self._store.people.save_last_read("people", run.started_at)
+            newer = self._store.events.followed_since([record.id for record in closed], request.reading)  # for an event
+            current = [record for record in closed if record.id not in newer]
+            saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
+            self._run = replace(
+                run,
+                tasks=run.tasks + len(closed),
+                people=run.people + len(persons),
+                counts=_add_counts(run.counts, vars(saved)),
+                requests=self._client.requests - self._requests_before,
+                cursor=self._tasks.after,
+                people_cursor=people_cursor,
+            )
+            self._store.snapshot_runs.advance(self._run)
+        left = self._tasks.left
+        self._progress("closed", self._run.tasks, None if left is None else self._run.tasks + left)
 
     def _counts(self, task: TaskRecord) -> bool:
         """Whether the task was closed in one of the weeks; the margin, or an ignored filter, brings others, too."""
@@ -413,50 +328,39 @@ class _Harvest:
 
     def finish(self) -> Result:
         """Mark what is gone, close the run, and forget events of a month ago."""
-        if self._run is None or self._owner is None or not self.complete:
+        if self._run is None or not self._tasks.complete or self._departments or self._run.people_cursor is not None:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
         unknown = self._store.people.missing(self._start, self._end)
-        # nobody need be asked for if everybody has just been shown
-        found = missing_people.ask(self._client, list(unknown)) if self._people is None else {}
-        unseen = self._unseen({one: task_id for one, task_id in unknown.items() if one not in found})
-        complete = self._owner.admin and self._run.admin
+        # if everybody has just been shown there is no need to ask for some
+        found = {} if self._people else queries.fetch_people(self._client, list(unknown))
+        unseen = self._name_unseen({user_id: task_id for user_id, task_id in unknown.items() if user_id not in found})
+        complete = self._admin and self._run.admin
         gone: Mapping[str, int] = {}
         with self._store.transaction():
             self._store.people.save([*found.values(), *unseen], self._now())
             if complete and not self._tasks.nameless:
                 gone = self._store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
-            self._run = replace(self._run, people=self._run.people + len(found), requests=requests)
-            self._store.snapshot_runs.finish(self._run, self._now(), complete=complete)
+            run = replace(self._run, people=self._run.people + len(found), requests=requests)
+            self._store.snapshot_runs.finish(run, self._now(), complete=complete)
             if self._portal_now is not None:
                 self._store.events.forget_old(self._portal_now)
-        return self._result(self._run, gone, complete=complete)
-
-    def _unseen(self, unknown: Mapping[int, int]) -> list[Person]:
-        """People whom the portal does not show, by the names that tasks have; a killed run took what it read along."""
-        nameless = [task_id for one, task_id in unknown.items() if one not in self._names]
-        names = self._names | missing_people.names_on(self._client, nameless)
-        return [missing_people.unseen(one, names.get(one, "")) for one in unknown]
-
-    def _result(self, run: Run, gone: Mapping[str, int], *, complete: bool) -> Result:
         tasks = self._store.tasks.count_by_week(self._start, self._end)
-
-        def of(kind: str, week: periods.Period) -> int:
-            return run.counts.get(kind, {}).get(week.label, 0)
-
-        found = tuple(
-            WeekResult(
-                week=week,
-                tasks=tasks.get(week.label, 0),
-                new=of("new", week),
-                changed=of("changed", week),
-                same=of("same", week),
-                gone=gone.get(week.label, 0),
-            )
-            for week in self._span
-        )
+        weeks = []
+        for week in self._span:
+            new, changed, same = (run.counts.get(kind, {}).get(week.label, 0) for kind in ("new", "changed", "same"))
+            weeks.append(WeekResult(week, tasks.get(week.label, 0), new, changed, same, gone.get(week.label, 0)))
         status = 0 if complete or self._rules.non_admin else 3
-        return Result(found, complete, run.people, run.requests, status, tuple(self._warnings()))
+        return Result(tuple(weeks), complete, run.people, run.requests, status, tuple(self._warnings()))
+
+    def _name_unseen(self, unknown: Mapping[int, int]) -> list[Person]:
+        """Make people of those whom the portal does not show, by the names that their tasks have.
+
+        A killed run took the names that it had read along: these tasks are read once more.
+        """
+        nameless = [task_id for user_id, task_id in unknown.items() if user_id not in self._names]
+        names = self._names | queries.fetch_names_on_tasks(self._client, nameless)
+        return [queries.unknown_person(user_id, names.get(user_id, "")) for user_id in unknown]
 
     def _warnings(self) -> Iterator[str]:
         if self._portal_now is not None and abs(self._skew) > NOTICEABLE_SKEW:
@@ -466,8 +370,7 @@ class _Harvest:
             ).format(machine=f"{moment + self._skew:%d.%m.%Y %H:%M}", portal=f"{moment:%d.%m.%Y %H:%M}")
         if self._portal_clock is not None and self._portal_clock.warning:
             yield self._portal_clock.warning
-        count = len(self._undated)
-        if count:
+        if count := len(self._undated):
             ids = ", ".join(map(str, self._undated[:MOST_NAMED])) + (", …" if count > MOST_NAMED else "")
             yield ngettext(
                 "{n} closed task has no readable closing date and is left out: {ids}",

@@ -135,12 +135,11 @@ def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
         )
     else:
         reason = _("task {id} is not one that b24tools has given out")
-    error = errors.ConfigError(
+    return errors.ConfigError(
         reason.format(id=task_id),
         _(
             "Give the number from the task's address in Bitrix24, of a task from an order that was sent "
             "with this data folder: {folder}"
         ).format(folder=folder),
+        code=errors.ErrorCode.UNKNOWN_TASK,
     )
-    error.code = "unknown_task"
-    return error

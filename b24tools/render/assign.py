@@ -1,4 +1,4 @@
-"""What became of orders: a table each for people, `data` for programs."""
+"""Orders as they were assigned: a table each for people, `data` for programs."""
 
 from __future__ import annotations
 
@@ -10,109 +10,84 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.timestamps import to_text
-from b24tools.render import console as render_console
+from b24tools.render.console import Cell, Column, Messenger, Screen
+from b24tools.render.formats import format_date, format_day, format_duration, format_moment, format_work
+from b24tools.render.json import describe_error
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from b24tools.assignment.report import OrderResult, Promise, TaskResult
+    from b24tools.assignment.report import OrderResult, TaskResult
 
 
 def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]:
-    """The `data` of `assign --json`; times in `zone` with their offset."""
-
-    def text(moment: datetime | None) -> str | None:
-        return to_text(moment, zone)
-
-    def pair(value: tuple[int, str] | None) -> dict[str, Any] | None:
-        return None if value is None else {"id": value[0], "name": value[1]}
-
-    def promise(one: Promise | None) -> dict[str, Any]:
-        held_up = one.bottleneck if one else None
-        return {
-            "late_work_s": one.late_s if one else 0,
-            "promise": one.day.isoformat() if one else None,
-            "bottleneck": asdict(held_up) if held_up else None,
-        }
-
-    def task(one: TaskResult) -> dict[str, Any]:
-        return {
-            "position": one.position,
-            "outcome": one.outcome,
-            "task_id": one.task_id,
-            "title": one.title,
-            "responsible": pair(one.responsible),
-            "department": pair(one.department),
-            "start": text(one.start),
-            "end": text(one.end),
-            "deadline": text(one.deadline),
-            "estimate_s": one.estimate_s,
-            "files": list(one.files),
-            "warnings": list(one.warnings),
-            "error": render_console.error_object(one.error),
-        }
-
+    """Return the `data` of `assign --json`; times in `zone` with their offset."""
     return [
         {
             "order": {"id": order.id, "number": order.number},
             "outcome": order.outcome,
-            "tasks": [task(one) for one in order.tasks],
-            "finish": text(order.finish),
-            "wanted": text(order.wanted),
+            "tasks": [_task_data(task, zone) for task in order.tasks],
+            "finish": to_text(order.finish, zone),
+            "wanted": to_text(order.wanted, zone),
             "late_s": order.late_s,
-            **promise(order.promise),
+            "late_work_s": order.promise.late_s if order.promise else 0,
+            "promise": order.promise.day.isoformat() if order.promise else None,
+            "bottleneck": asdict(order.promise.bottleneck) if order.promise and order.promise.bottleneck else None,
         }
         for order in results
     ]
 
 
-def orders(
+def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "position": task.position,
+        "outcome": task.outcome,
+        "task_id": task.task_id,
+        "title": task.title,
+        "responsible": task.responsible and {"id": task.responsible[0], "name": task.responsible[1]},
+        "department": task.department and {"id": task.department[0], "name": task.department[1]},
+        "start": to_text(task.start, zone),
+        "end": to_text(task.end, zone),
+        "deadline": to_text(task.deadline, zone),
+        "estimate_s": task.estimate_s,
+        "files": list(task.files),
+        "warnings": list(task.warnings),
+        "error": describe_error(task.error),
+    }
+
+
+def print_orders(
     results: Sequence[OrderResult],
     zone: ZoneInfo,
     portal_url: str,
     now: datetime,
-    talk: render_console.Talk,
-    console: Console | None = None,
+    messenger: Messenger,
+    screen: Screen | None = None,
 ) -> None:
-    """Who does what and when, a table per order; the headline and the remarks go with it."""
-    console = console or render_console.open_console()
+    """Print who does what and when, a table per order, with its headline and remarks."""
+    screen = screen or Screen()
     for number, order in enumerate(results):
         if number:
-            console.print()
-        console.print(_headline(order, zone, now), style="bold", markup=False, highlight=False)
-        if promised := _promised(order):
-            console.print(promised, markup=False, highlight=False)
+            screen.print()
+        screen.print(_headline(order, zone, now), "bold")
+        if bottleneck := _describe_bottleneck(order):
+            screen.print(bottleneck)
         if order.tasks:
-            console.print(_task_table(order, zone, portal_url, now, console))
+            titles = [_("Start"), _("End"), _("Deadline"), _("Outcome"), _("Task")]
+            folding = [Column(title, overflow="fold") for title in (_("Position"), _("Person"))]
+            rows = [_task_row(task, zone, portal_url, now, screen) for task in order.tasks]
+            screen.print_table([*folding, *map(Column, titles)], rows)
         for remark, style in _remarks(order):
-            console.print(remark, style=style, markup=False, highlight=False)
-    if console.is_terminal and any(task.task_id for order in results for task in order.tasks):
-        talk.say(_("A task opens at {url}").format(url=task_url(portal_url, _("NUMBER"))))
-
-
-def _remarks(order: OrderResult) -> Iterator[tuple[str, str]]:
-    """Warnings and errors with their styles; what several lines have in common is said once."""
-    positions: dict[tuple[str, str], list[str]] = {}
-    for task in order.tasks:
-        for warning in task.warnings:
-            positions.setdefault((warning, "yellow"), []).append(task.position)
-        if task.error:
-            positions.setdefault((render_console.error_line(task.error), "red"), []).append(task.position)
-    for (remark, style), names in positions.items():
-        mark = "x" if style == "red" else "!"
-        everywhere = len(names) == len(order.tasks) > 1
-        yield f"  {mark} {remark}" if everywhere else f"  {mark} {', '.join(names)}: {remark}", style
-    for warning in order.warnings:
-        yield f"  ! {warning}", "yellow"
+            screen.print(remark, style)
+    if screen.is_terminal and any(task.task_id for order in results for task in order.tasks):
+        messenger.info(_("A task opens at {url}").format(url=task_url(portal_url, _("NUMBER"))))
 
 
 def task_url(portal_url: str, task_id: int | str) -> str:
-    """Where a task opens in the browser, for whoever is signed in."""
+    """Return where a task opens in the browser, for whoever is signed in."""
     return f"{portal_url}/company/personal/user/0/tasks/task/view/{task_id}/"
 
 
 def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
-    words = {
+    outcomes = {
         "created": pgettext("order", "created"),
         "updated": pgettext("order", "updated"),
         "unchanged": pgettext("order", "unchanged"),
@@ -121,48 +96,42 @@ def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
         "failed": pgettext("order", "failed"),
         "planned": pgettext("order", "plan only"),
     }
-    count = len(order.tasks)
+    tasks = ngettext("{n} task", "{n} tasks", len(order.tasks)).format(n=len(order.tasks))
     parts = [
         _("Order {number}: {outcome}, {tasks}").format(
-            number=order.number,
-            outcome=words[order.outcome],
-            tasks=ngettext("{n} task", "{n} tasks", count).format(n=count),
+            number=order.number, outcome=outcomes[order.outcome], tasks=tasks
         )
     ]
     if order.finish and order.outcome != "completed":
-        parts.append(_("ready {moment}").format(moment=render_console.moment_text(order.finish, zone, now)))
+        parts.append(_("ready {moment}").format(moment=format_moment(order.finish, zone, now)))
         if order.wanted:
-            wanted = order.wanted.astimezone(zone)
-            parts.append(_("wanted by {date}").format(date=wanted.strftime("%d.%m.%Y")))
+            parts.append(_("wanted by {date}").format(date=format_date(order.wanted.astimezone(zone))))
         if order.promise and order.promise.late_s:
-            parts.append(_("late by {hours} of working time").format(hours=render_console.hours(order.promise.late_s)))
+            parts.append(_("late by {hours} of working time").format(hours=format_work(order.promise.late_s)))
         elif order.late_s:
-            parts.append(_("late by {duration}").format(duration=render_console.duration(order.late_s)))
+            parts.append(_("late by {duration}").format(duration=format_duration(order.late_s)))
     return "; ".join(parts)
 
 
-def _promised(order: OrderResult) -> str:
-    """What holds the order up, and what may be promised if the wanted day cannot be kept."""
-    promise = order.promise
-    if promise is None or promise.bottleneck is None or order.outcome == "unchanged":
+def _describe_bottleneck(order: OrderResult) -> str:
+    """Say what holds the order up, and what may be promised if it will not be ready by the wanted day."""
+    if order.promise is None or order.promise.bottleneck is None or order.outcome == "unchanged":
         return ""
-    held_up = promise.bottleneck
-    work = _("{hours} of working time").format(hours=render_console.hours(held_up.work_s))
-    if held_up.wait_s:
+    bottleneck = order.promise.bottleneck
+    work = _("{hours} of working time").format(hours=format_work(bottleneck.work_s))
+    if bottleneck.wait_s:
         work = _("{wait} of working time until somebody is free for it, then {hours}").format(
-            wait=render_console.hours(held_up.wait_s), hours=render_console.hours(held_up.work_s)
+            wait=format_work(bottleneck.wait_s), hours=format_work(bottleneck.work_s)
         )
-    if not promise.late_s:
-        return _('Most time goes to "{position}": {work}.').format(position=held_up.position, work=work)
+    if not order.promise.late_s:
+        return _('Most time goes to "{position}": {work}.').format(position=bottleneck.position, work=work)
     return _('"{position}" holds it up: {work}. The earliest day to promise is {day}.').format(
-        position=held_up.position, work=work, day=promise.day.strftime("%d.%m.%Y")
+        position=bottleneck.position, work=work, day=format_date(order.promise.day)
     )
 
 
-def _task_table(order: OrderResult, zone: ZoneInfo, portal_url: str, now: datetime, console: Console) -> Any:
-    from rich.text import Text
-
-    words = {
+def _task_row(task: TaskResult, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen) -> list[Cell]:
+    outcomes = {
         "created": (_("created"), "green"),
         "updated": (_("updated"), "cyan"),
         "adopted": (_("adopted"), "cyan"),
@@ -171,28 +140,32 @@ def _task_table(order: OrderResult, zone: ZoneInfo, portal_url: str, now: dateti
         "planned": (_("plan"), "cyan"),
         "failed": (_("FAILED"), "bold red"),
     }
-    drawn = console.is_terminal
-    table = render_console.open_table(console)
-    table.add_column(_("Position"), overflow="fold")
-    table.add_column(_("Person"), overflow="fold")
-    for name in (_("Start"), _("End"), _("Deadline")):
-        table.add_column(name, no_wrap=True)
-    table.add_column(_("Outcome"), no_wrap=True)
-    table.add_column(_("Task"), no_wrap=True, overflow="ignore")
+    link: Cell = ""
+    if task.task_id:
+        url = task_url(portal_url, task.task_id)
+        link = (f"#{task.task_id}", f"link {url}") if screen.is_terminal else url
+    return [
+        task.position,
+        task.responsible[1] if task.responsible else "-",
+        format_moment(task.start, zone, now),
+        format_moment(task.end, zone, now),
+        format_day(task.deadline, zone, now),
+        outcomes[task.outcome],
+        link,
+    ]
+
+
+def _remarks(order: OrderResult) -> Iterator[tuple[str, str]]:
+    """Yield warnings and errors with their styles; what several lines have in common comes once."""
+    positions: dict[tuple[str, str], list[str]] = {}
     for task in order.tasks:
-        word, style = words[task.outcome]
-        link = Text("")
-        if task.task_id and drawn:
-            link = Text(f"#{task.task_id}", style=f"link {task_url(portal_url, task.task_id)}")
-        elif task.task_id:
-            link = Text(task_url(portal_url, task.task_id))
-        table.add_row(
-            Text(task.position),
-            Text(task.responsible[1] if task.responsible else "-"),
-            render_console.moment_text(task.start, zone, now),
-            render_console.moment_text(task.end, zone, now),
-            render_console.day_text(task.deadline, zone, now),
-            Text(word, style=style),
-            link,
-        )
-    return table
+        for warning in task.warnings:
+            positions.setdefault((warning, "yellow"), []).append(task.position)
+        if task.error:
+            positions.setdefault((task.error.line, "red"), []).append(task.position)
+    for (remark, style), names in positions.items():
+        mark = "x" if style == "red" else "!"
+        everywhere = len(names) == len(order.tasks) > 1
+        yield f"  {mark} {remark}" if everywhere else f"  {mark} {', '.join(names)}: {remark}", style
+    for warning in order.warnings:
+        yield f"  ! {warning}", "yellow"

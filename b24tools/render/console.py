@@ -1,73 +1,74 @@
-"""Results for people and programs: tables, plain text, JSON. The only writer to stdout."""
+"""What is printed: results on stdout, drawn on a terminal and plain elsewhere; remarks and progress on stderr."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, Literal
 
 from b24tools.core import errors
-from b24tools.core.i18n import _, ngettext
+from b24tools.core.i18n import _
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
+    from b24tools.core.models import Progress
 
-PLAIN_WIDTH = 10_000  # a line is a line, however long: for grep and for mail
-TRY_LATER = 75
-
-Progress = Callable[[str, int, int | None], None]
+LEAST_CELLS = 12  # of a column that folds; with less a table cannot be read
+GAP = "  "  # between the columns of a plain table: one blank is part of many cells
+Cell = str | tuple[str, str]  # a text, or a text with its style
 
 
 @dataclass
-class Talk:
+class Messenger:
     """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks.
 
-    `held`: errors that mean "try later", while quiet; `release` says them after all.
+    `held`: errors that mean "try later", kept back while quiet.
     """
 
     level: int = 0
     held: list[errors.B24ToolsError] = field(default_factory=list)
 
-    def say(self, message: str) -> None:
-        """A remark; silent with -q."""
+    def info(self, message: str) -> None:
+        """Print a remark, unless quiet."""
         if self.level >= 0:
-            _err(message)
+            self.warn(message)
 
     def detail(self, message: str) -> None:
-        """A remark for -v."""
+        """Print a remark for -v."""
         if self.level >= 1:
-            _err(message)
+            self.warn(message)
+
+    def warn(self, message: str) -> None:
+        """Print a remark even when quiet."""
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
 
     def error(self, error: errors.B24ToolsError) -> None:
-        """One line: what happened, where, and what to do."""
-        if self.level < 0 and error.exit_status == TRY_LATER:
+        """Print in one line what happened, where, and what to do; hold "try later" back while quiet."""
+        if self.level < 0 and error.exit_status == errors.TRY_LATER:
             self.held.append(error)
         else:
-            _err(error_line(error))
+            self.warn(error.line)
 
     def release(self) -> None:
-        """Say what was held back."""
+        """Print what was held back."""
         for error in self.held:
-            _err(error_line(error))
+            self.warn(error.line)
         self.held.clear()
 
     @contextmanager
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:
-        """A bar on a terminal, for what takes longer than a moment; elsewhere nothing."""
+        """Draw a bar on a terminal, for what takes longer than a moment; elsewhere nothing."""
         if self.level < 0 or not sys.stderr.isatty():
             yield lambda _stage, _done, _total: None
             return
-        from rich import progress as bars_of
+        from rich import progress
         from rich.console import Console
 
         names = {
@@ -76,115 +77,126 @@ class Talk:
             "reading": _("Reading the portal"),
             "closed": _("Collecting closed tasks"),
         }
-        clock = bars_of.TimeRemainingColumn() if time_left else bars_of.TimeElapsedColumn()
-        texts = bars_of.TextColumn("{task.description}")
-        columns = (texts, bars_of.BarColumn(), bars_of.MofNCompleteColumn(), clock)
-        with bars_of.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        clock = progress.TimeRemainingColumn() if time_left else progress.TimeElapsedColumn()
+        texts = progress.TextColumn("{task.description}")
+        columns = (texts, progress.BarColumn(), progress.MofNCompleteColumn(), clock)
+        with progress.Progress(*columns, console=Console(stderr=True), transient=True) as display:
             bars: dict[str, Any] = {}
 
             def report(stage: str, done: int, total: int | None) -> None:
                 if stage not in bars:
-                    bars[stage] = bar.add_task(names.get(stage, stage), total=total)
-                bar.update(bars[stage], completed=done, total=total)
+                    bars[stage] = display.add_task(names.get(stage, stage), total=total)
+                display.update(bars[stage], completed=done, total=total)
 
             yield report
 
 
-def error_line(error: errors.B24ToolsError) -> str:
-    """The message and its mend in one line."""
-    message = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
-    return " ".join(part for part in (message, _sentence(error.hint)) if part).replace("\n", " ")
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `overflow`: how a text too long for a terminal gives way; "": it never does."""
+
+    title: str
+    right: bool = False
+    overflow: Literal["", "fold", "ellipsis"] = ""
 
 
-def _sentence(hint: str) -> str:
-    """A hint as a sentence of its own."""
-    return hint[:1].upper() + hint[1:] + ("" if hint.endswith((".", "!", "?")) else ".") if hint else ""
+class Screen:
+    """stdout: rich draws on a terminal; elsewhere a line is a line, however long, for grep and for mail."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or (open_console() if sys.stdout.isatty() else None)
+        self.is_terminal = self._console is not None
+        self.width = self._console.width if self._console else 0
+        self.has_unicode = self._console is None or self._console.encoding.lower().startswith("utf")
+
+    def print(self, text: str = "", style: str = "") -> None:
+        """Print a text; the style is for terminals."""
+        if self._console is None:
+            print_text(text)
+        else:
+            self._console.print(text, style=style or None, markup=False, highlight=False)
+
+    def print_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+        """Print a table with its head; where a terminal is too narrow for it, a paragraph for each row."""
+        cells = [[(cell, "") if isinstance(cell, str) else cell for cell in row] for row in rows]
+        if self._console is None:
+            _print_plain_table(columns, [[clean(text) for text, _style in row] for row in cells])
+            return
+        from rich import box
+        from rich.cells import cell_len
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        lines = [
+            [
+                Text(clean(text), style, no_wrap=column.overflow == "ellipsis")
+                for (text, style), column in zip(row, columns, strict=True)
+            ]
+            for row in cells
+        ]
+        fixed = [
+            max([cell_len(column.title), *(line[number].cell_len for line in lines)])
+            for number, column in enumerate(columns)
+            if not column.overflow
+        ]
+        if self.width - sum(fixed) - len(columns) + 1 < LEAST_CELLS * (len(columns) - len(fixed)):
+            for line in lines:
+                line[0].stylize("bold")
+                rest = zip(columns[1:], line[1:], strict=True)
+                parts = [Text.assemble(f"{column.title}: ", text) for column, text in rest if text]
+                self._console.print(line[0], Padding(Text("; ").join(parts), (0, 0, 0, 2)), sep="\n")
+            return
+        table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+        for column in columns:
+            table.add_column(
+                column.title,
+                justify="right" if column.right else "left",
+                no_wrap=not column.overflow,
+                overflow=column.overflow or "ellipsis",
+            )
+        for line in lines:
+            table.add_row(*line)
+        self._console.print(table)
 
 
-def error_object(error: errors.B24ToolsError | None) -> dict[str, str] | None:
-    """An error as programs get it."""
-    return None if error is None else {"code": error.code, "message": error.message, "hint": _sentence(error.hint)}
+def _print_plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    lines = [[column.title for column in columns], *rows]
+    widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(line, widths, columns, strict=True)
+        padded = (text.rjust(width) if column.right else text.ljust(width) for text, width, column in cells)
+        print_text(GAP.join(padded).rstrip())
 
 
-def envelope(
-    command: str, data: Any, *, ok: bool, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None
-) -> None:
-    """The one object that --json prints, whatever the status."""
-    body = {
-        "version": 1,
-        "command": command,
-        "ok": ok,
-        "data": data,
-        "warnings": list(warnings),
-        "error": error_object(error),
-    }
-    _out(json.dumps(body, ensure_ascii=False, indent=2))
+def clean(text: str) -> str:
+    """Keep a text on one line; drop what moves the cursor, changes colours or turns the direction of writing."""
+    return text if text.isprintable() else "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
-def moment_text(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
-    """Day, month and time; the year where it is another one."""
-    if moment is None:
-        return "-"
-    local = moment.astimezone(zone)
-    return local.strftime("%d.%m %H:%M" if local.year == now.astimezone(zone).year else "%d.%m.%y %H:%M")
+def open_console() -> Console:
+    """Open stdout for rich."""
+    from rich.console import Console
+
+    return Console(highlight=False)
 
 
-def day_text(moment: datetime | None, zone: ZoneInfo, now: datetime) -> str:
-    return moment_text(moment, zone, now).partition(" ")[0]
+def print_text(text: str) -> None:
+    """Print lines of a result as they are."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
-def span_text(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """From when to when; whole days by their dates, the last one included."""
-    first, last = start.astimezone(zone), end.astimezone(zone)
-    if (first.time(), last.time()) != (time(), time()):
-        return f"{moment_text(start, zone, now)} - {moment_text(end, zone, now)}"
-    days = [day_text(one, zone, now) for one in (first, last - timedelta(seconds=1))]
-    return " - ".join(dict.fromkeys(days))
-
-
-def duration(seconds: int) -> str:
-    """Days and hours, for people."""
-    span = timedelta(seconds=seconds)
-    hours = _("{n} h").format(n=span.seconds // 3600)
-    minutes = _("{n} min").format(n=span.seconds % 3600 // 60)
-    if span.days:
-        days = ngettext("{n} day", "{n} days", span.days).format(n=span.days)
-        return f"{days} {hours}" if span.seconds >= 3600 and span.days < 10 else days
-    return f"{hours} {minutes}" if span.seconds >= 3600 else minutes
-
-
-def hours(seconds: int) -> str:
-    """Working time, for people: never in days, which are longer than a working day."""
-    told_h = _("{n} h").format(n=seconds // 3600)
-    minutes = seconds % 3600 // 60
-    told_min = _("{n} min").format(n=minutes)
-    if seconds < 3600:
-        return told_min
-    return f"{told_h} {told_min}" if minutes and seconds < 100 * 3600 else told_h
-
-
-def settings(pairs: Sequence[tuple[str, str]], *, as_json: bool) -> None:
-    """Running settings, as `KEY VALUE` lines or JSON."""
-    if as_json:
-        envelope("config", [{"key": key, "value": value} for key, value in pairs], ok=True)
-        return
-    for key, value in pairs:
-        _out(f"{key} {value}".rstrip())
-
-
-def heading(message: str) -> None:
-    """A line that stands out on a terminal."""
-    open_console().print(message, style="bold", markup=False)
-
-
-def text(message: str) -> None:
-    """Lines of a result."""
-    _out(message)
+def print_file(content: str) -> None:
+    """Print a whole file as it is: UTF-8, its own line ends, wherever it runs."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content.encode("utf-8"))
+    sys.stdout.buffer.flush()
 
 
 def use_utf8() -> None:
-    """stdout that is no terminal is UTF-8, wherever the system thinks otherwise (Windows, cron's C locale)."""
-    # a closed one (`>&-`, pythonw) is None: what is said goes nowhere
+    """Make what is no terminal UTF-8, wherever the system thinks otherwise (Windows, cron's C locale)."""
+    # a closed one (`>&-`, pythonw) is None: what is printed there goes nowhere
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it is open to the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
     for stream in (sys.stdout, sys.stderr):
@@ -193,37 +205,3 @@ def use_utf8() -> None:
                 stream.reconfigure(errors="replace")
             else:
                 stream.reconfigure(encoding="utf-8", errors="replace")
-
-
-def open_table(console: Console) -> Table:
-    """An empty table as all of ours look: drawn on a terminal, columns apart by a blank elsewhere."""
-    from rich import box
-    from rich.table import Table
-
-    drawn = console.is_terminal
-    gap = 0 if drawn else 1  # a drawn table has dividers, here of blanks
-    look = box.SIMPLE_HEAD if drawn else None
-    return Table(box=look, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
-
-
-def open_console() -> Console:
-    """stdout as a terminal, or as plain lines that are never broken."""
-    from rich.console import Console
-
-    class Paper(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich itself would end the program with status 1
-
-    if sys.stdout.isatty():
-        return Paper(highlight=False)
-    return Paper(highlight=False, no_color=True, width=PLAIN_WIDTH, force_terminal=False)
-
-
-def _out(message: str) -> None:
-    sys.stdout.write(message + "\n")
-    sys.stdout.flush()
-
-
-def _err(message: str) -> None:
-    sys.stderr.write(message + "\n")
-    sys.stderr.flush()

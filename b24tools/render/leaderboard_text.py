@@ -1,81 +1,97 @@
-"""The sentences of the leaderboard: its period, its age, its figures, in the reader's language."""
+"""The words of the leaderboard: its period, its age, its columns, in the reader's language."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.periods import MONTH, WEEK, Period
 from b24tools.jobs.leaderboard import HOURS, Board, Row
-from b24tools.render import console
+from b24tools.render.console import clean
+from b24tools.render.formats import format_days, format_decimal, format_duration, format_month
 
+MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 ON_TIME_FROM = 3  # a share of one or two tasks says nothing
+PLACE, MOVED, NAME, TEAM, NUMBER, FIGURE = "place", "moved", "name", "team", "number", "figure"
 
 
-def heading(board: Board, unicode: bool = True) -> str:
-    """What is ranked, of which period."""
+class Field(NamedTuple):
+    """A column as people read it. The `kind` FIGURE is what the ranking goes by: a bar belongs to it."""
+
+    kind: str
+    title: str
+    cells: list[str]
+
+
+def list_fields(board: Board, *, signs: bool) -> list[Field]:
+    """List the columns of a ranking; `signs`: medals and arrows, where they can be shown."""
+    rows = board.rows
+    fields = [Field(PLACE, "#", [MEDALS.get(row.place, str(row.place)) if signs else str(row.place) for row in rows])]
+    if any(row.moved is not None for row in rows):  # else there was no board before this one to compare with
+        fields.append(Field(MOVED, "±", [describe_move(row, signs=signs) for row in rows]))
+    fields.append(Field(NAME, _("Team") if board.teams else _("Name"), [clean(row.name) for row in rows]))
+    tasks = Field(NUMBER, _("Tasks"), [str(row.tasks) for row in rows])
+    hours = Field(NUMBER, _("Hours"), [format_decimal(row.hours) for row in rows])
+    if board.teams:
+        figures = ["-" if row.figure is None else format_decimal(row.figure, 2) for row in rows]
+        fields.append(Field(NUMBER, _("People"), [str(row.people) for row in rows]))
+        fields += [Field(FIGURE, _("Per person"), figures), tasks, hours]
+    else:
+        fields.append(Field(TEAM, _("Team"), [clean(row.department or "-") for row in rows]))
+        first, second = (hours, tasks) if board.by == HOURS else (tasks, hours)
+        fields += [first._replace(kind=FIGURE), second]
+    return [*fields, Field(NUMBER, _("On time"), [format_share(row) for row in rows])]
+
+
+def describe_heading(board: Board) -> str:
+    """Say what is ranked, of which period."""
     titles = {
         (False, False): _("Leaderboard"),
         (False, True): _("Leaderboard by hours"),
         (True, False): _("Teams"),
         (True, True): _("Teams by hours"),
     }
-    words = f"{titles[board.teams, board.by == HOURS]}: {period_words(board.period)}"
-    return words if unicode else words.replace("–", "-")
+    return f"{titles[board.teams, board.by == HOURS]}: {describe_period(board.period)}"
 
 
-def period_words(period: Period) -> str:
-    """`week 47, 16–22 November 2026`, `November 2026`."""
-    first, last = period.first, period.after - timedelta(days=1)
+def describe_period(period: Period) -> str:
+    """Write `week 47, 16–22 November 2026` or `November 2026`."""
     if period.kind == MONTH:
-        return f"{_month(first.month)} {first.year}"
-    end = f"{last.day} {_of_month(last.month)} {last.year}"
-    if first.year != last.year:
-        days = f"{first.day} {_of_month(first.month)} {first.year} – {end}"
-    elif first.month != last.month:
-        days = f"{first.day} {_of_month(first.month)} – {end}"
-    else:
-        days = f"{first.day}–{end}"
-    return _("week {week}, {days}").format(week=first.isocalendar().week, days=days)
+        return format_month(period.first)
+    days = format_days(period.first, period.after - timedelta(days=1))
+    return _("week {week}, {days}").format(week=period.first.isocalendar().week, days=days)
 
 
-def age(board: Board, zone: ZoneInfo, now: datetime) -> str:
-    """How old the data are, and how they come."""
-    if board.as_of is None:
-        return ""
-    seconds = max(0, int((now - board.as_of).total_seconds()))
-    local, today = board.as_of.astimezone(zone), now.astimezone(zone)
+def describe_age(as_of: datetime, mode: str, zone: ZoneInfo, now: datetime) -> str:
+    """Say how old the data are, and how they come."""
+    seconds = max(0, int((now - as_of).total_seconds()))
+    local, today = as_of.astimezone(zone), now.astimezone(zone)
     form = "%H:%M" if local.date() == today.date() else "%d.%m %H:%M" if local.year == today.year else "%d.%m.%Y %H:%M"
-    ago = _("{age} ago").format(age=console.duration(seconds)) if seconds >= 60 else _("just now")
-    return _("Data as of {moment}, {ago}; mode {mode}").format(moment=local.strftime(form), ago=ago, mode=board.mode)
+    ago = _("{age} ago").format(age=format_duration(seconds)) if seconds >= 60 else _("just now")
+    return _("Data as of {moment}, {ago}; mode {mode}").format(moment=local.strftime(form), ago=ago, mode=mode)
 
 
-def origin(board: Board, zone: ZoneInfo) -> str:
-    """The same for a file, which is read on another day."""
-    if board.as_of is None:
+def describe_gap(board: Board, now: datetime) -> str:
+    """Say what to run for a period of which a part is missing; "" for a whole or an empty one."""
+    if board.complete or not (board.rows or board.as_of):
         return ""
-    moment = board.as_of.astimezone(zone).strftime("%d.%m.%Y %H:%M")
-    return _("Data as of {moment}; mode {mode}").format(moment=moment, mode=board.mode)
-
-
-def incomplete(board: Board, now: datetime) -> str:
-    """What a board with a gap says."""
     return _("Incomplete: part of this period was never collected. Run `{command}`.").format(
-        command=command(board.period, now)
+        command=snapshot_command(board.period, now)
     )
 
 
-def command(period: Period, now: datetime) -> str:
-    """What collects a period."""
+def snapshot_command(period: Period, now: datetime) -> str:
+    """Return the command that collects a period."""
     monday = next(period.weeks()).first
     if period.kind == WEEK and now < period.end:
         return "b24tools snapshot"
     return f"b24tools snapshot --since {monday.isoformat()}"
 
 
-def nobody(board: Board, now: datetime) -> str:
-    """What an empty board says."""
+def describe_empty(board: Board, now: datetime) -> str:
+    """Say why there is no row."""
     if now < board.period.start:
         return _("This period has not begun.")
     if board.as_of is None:
@@ -85,89 +101,33 @@ def nobody(board: Board, now: datetime) -> str:
     return _("No task was closed in this period.")
 
 
-def totals(board: Board) -> str:
-    """Everybody's work together, and what `--top` left out."""
+def describe_totals(board: Board) -> str:
+    """Count everybody's work together, and what `--top` left out."""
     count = len(board.rows) + board.left_out
     who = ngettext("{n} team", "{n} teams", count) if board.teams else ngettext("{n} person", "{n} people", count)
     parts = [
         who.format(n=count),
         ngettext("{n} task", "{n} tasks", board.total_tasks).format(n=board.total_tasks),
-        _("{n} h").format(n=decimal(board.total_hours)),
+        _("{n} h").format(n=format_decimal(board.total_hours)),
     ]
     if board.left_out:
         parts.append(ngettext("{n} not shown", "{n} not shown", board.left_out).format(n=board.left_out))
     return ", ".join(parts)
 
 
-def decimal(value: float, digits: int = 1) -> str:
-    """With the decimal mark of the language."""
-    return f"{value:.{digits}f}".replace(".", pgettext("decimal mark", "."))
-
-
-def share(row: Row) -> str:
-    """On-time share; of fewer than three tasks with a deadline none."""
+def format_share(row: Row) -> str:
+    """Write the on-time share; of fewer than three tasks with a deadline none."""
     if row.on_time_of < ON_TIME_FROM:
         return "-"
     return f"{(200 * row.on_time + row.on_time_of) // (2 * row.on_time_of)}%"
 
 
-def figure(row: Row) -> str:
-    """A team's figure per active member."""
-    return "-" if row.figure is None else decimal(row.figure, 2)
-
-
-def clean(text: str) -> str:
-    """A name on one line; what would move the cursor, change colours or turn the direction of writing is dropped."""
-    return text if text.isprintable() else "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
-
-
-def moved(row: Row, unicode: bool) -> str:
-    """▲2, ▼1, =, new."""
+def describe_move(row: Row, *, signs: bool) -> str:
+    """Write ▲2, ▼1, = or new; without such signs +2, -1."""
     if row.moved is None:
         return pgettext("movement", "new")
     if row.moved == 0:
         return "="
-    if unicode:
+    if signs:
         return f"▲{row.moved}" if row.moved > 0 else f"▼{-row.moved}"
     return f"{row.moved:+d}"
-
-
-def has_moved(board: Board) -> bool:
-    """Whether there was a board before this one to compare with."""
-    return any(row.moved is not None for row in board.rows)
-
-
-def _month(number: int) -> str:
-    names = (
-        _("January"),
-        _("February"),
-        _("March"),
-        _("April"),
-        pgettext("month", "May"),
-        _("June"),
-        _("July"),
-        _("August"),
-        _("September"),
-        _("October"),
-        _("November"),
-        _("December"),
-    )
-    return names[number - 1]
-
-
-def _of_month(number: int) -> str:
-    names = (
-        pgettext("16 January", "January"),
-        pgettext("16 January", "February"),
-        pgettext("16 January", "March"),
-        pgettext("16 January", "April"),
-        pgettext("16 January", "May"),
-        pgettext("16 January", "June"),
-        pgettext("16 January", "July"),
-        pgettext("16 January", "August"),
-        pgettext("16 January", "September"),
-        pgettext("16 January", "October"),
-        pgettext("16 January", "November"),
-        pgettext("16 January", "December"),
-    )
-    return names[number - 1]

@@ -1,49 +1,50 @@
-"""What a snapshot did: lines for people, `data` for programs."""
+"""What a snapshot collected: lines for people, `data` for programs."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext
-from b24tools.jobs.snapshot import Result
-from b24tools.render import console
+from b24tools.render.console import print_text
 
-MOST_LINES = 5  # of more weeks the first and the last are named, and the sums told
+if TYPE_CHECKING:
+    from b24tools.jobs.snapshot import Result
+
+MOST_LINES = 5  # of more weeks only the first and the last are named, with the sums
 
 
 def data(result: Result, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """The `data` of `snapshot --json`; times in `zone` with their offset."""
+    """Return the `data` of `snapshot --json`; times in `zone` with their offset."""
     return [
         {
-            "week": one.week.label,
-            "from": one.week.start.astimezone(zone).isoformat(),
-            "to": one.week.end.astimezone(zone).isoformat(),
-            "tasks": one.tasks,
-            "new": one.new,
-            "changed": one.changed,
-            "same": one.same,
-            "gone": one.gone,
+            "week": row.week.label,
+            "from": row.week.start.astimezone(zone).isoformat(),
+            "to": row.week.end.astimezone(zone).isoformat(),
+            "tasks": row.tasks,
+            "new": row.new,
+            "changed": row.changed,
+            "same": row.same,
+            "gone": row.gone,
             "complete": result.complete,
             "people": result.people,
             "requests": result.requests,
         }
-        for one in result.weeks
+        for row in result.weeks
     ]
 
 
-def lines(result: Result) -> None:
-    """A line per week, or one for many of them."""
-    if len(result.weeks) <= MOST_LINES:
-        for one in result.weeks:
-            console.text(_line(one.week.label, one.tasks, one.new, one.changed, one.gone))
-        return
-    sums = [sum(getattr(one, name) for one in result.weeks) for name in ("tasks", "new", "changed", "gone")]
-    console.text(_line(f"{result.weeks[0].week.label} - {result.weeks[-1].week.label}", *sums))
-
-
-def _line(label: str, tasks: int, new: int, changed: int, gone: int) -> str:
-    closed = ngettext("{n} closed task", "{n} closed tasks", tasks).format(n=tasks)
-    return _("{weeks}: {tasks} (new {new}, changed {changed}, gone {gone})").format(
-        weeks=label, tasks=closed, new=new, changed=changed, gone=gone
-    )
+def print_weeks(result: Result) -> None:
+    """Print a line per week, or one for many of them."""
+    parts = [[row] for row in result.weeks] if len(result.weeks) <= MOST_LINES else [result.weeks]
+    for weeks in parts:
+        label = weeks[0].week.label if len(weeks) == 1 else f"{weeks[0].week.label} - {weeks[-1].week.label}"
+        tasks = sum(row.tasks for row in weeks)
+        line = _("{weeks}: {tasks} (new {new}, changed {changed}, gone {gone})").format(
+            weeks=label,
+            tasks=ngettext("{n} closed task", "{n} closed tasks", tasks).format(n=tasks),
+            new=sum(row.new for row in weeks),
+            changed=sum(row.changed for row in weeks),
+            gone=sum(row.gone for row in weeks),
+        )
+        print_text(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -26,11 +26,10 @@ HOLIDAYS: Final = ((1, 1), (1, 2), (1, 5), (1, 6), (1, 7), (1, 8), (2, 23), (3, 
 
 
 def build(now: Callable[[], datetime], **options: Any) -> Portal:
-    """The plant's portal, like that of most: the server and everybody in Moscow. `options` are those of Portal."""
+    """Build the portal of the plant, the server and everybody in Moscow. `options` are those of Portal."""
     portal = Portal(now, **({"default_time_zone": "Europe/Moscow"} | options))
     _departments_and_people(portal)
-    _work_time(portal)
-    _groups_and_disk(portal)
+    _hours_groups_and_disk(portal)
     _absences(portal)
     _open_work(portal)
     _closed_work(portal)
@@ -38,12 +37,12 @@ def build(now: Callable[[], datetime], **options: Any) -> Portal:
 
 
 def person(portal: Portal, last_name: str) -> User:
-    """Somebody of the plant by the last name."""
+    """Find somebody of the plant by the last name."""
     return next(user for user in portal.users.values() if user.last_name == last_name)
 
 
 def department(portal: Portal, name: str) -> Department:
-    """A department of the plant by its name."""
+    """Find a department of the plant by its name."""
     return next(row for row in portal.departments.values() if row.name == name)
 
 
@@ -62,11 +61,7 @@ def _departments_and_people(portal: Portal) -> None:
             portal.add_user(first, last, departments=[shop.id], position=name)
     for first, second, last in (("Вадим", "Петрович", "Сидоров"), ("Анна", "Олеговна", "Тихонова")):
         portal.add_user(first, last, second_name=second, departments=[managers.id], position="Менеджер")
-    _odd_people(portal)
-
-
-def _odd_people(portal: Portal) -> None:
-    """Someone dismissed, someone who never came in, someone in two departments, a worker who heads a shop."""
+    # someone dismissed, someone who never came in, someone in two departments, a worker who heads a shop
     welders, fitters = department(portal, "Сварщик"), department(portal, "Монтажник")
     portal.add_user("Олег", "Ушаков", departments=[welders.id], position="Сварщик", active=False)
     portal.add_user("Лев", "Фомин", departments=[fitters.id], position="Монтажник", last_login=None)
@@ -74,15 +69,12 @@ def _odd_people(portal: Portal) -> None:
     fitters.head = person(portal, "Морозов").id
 
 
-def _work_time(portal: Portal) -> None:
-    """Monday to Friday 9–18 with an hour's break; the holidays of the year and the two around it."""
+def _hours_groups_and_disk(portal: Portal) -> None:
+    """Monday to Friday 9–18 with an hour's break; the holidays of the year and the two around it; two projects."""
     year = _today(portal).year
     days_off = [date(one, month, day) for one in (year - 1, year, year + 1) for month, day in HOLIDAYS]
     portal.add_schedule(9, 18, days_off=days_off)
     portal.calendar_settings["work_time_end"] = "18"
-
-
-def _groups_and_disk(portal: Portal) -> None:
     boss, workers = person(portal, "Авдеев"), [user.id for user in portal.users.values() if user.id != 1]
     portal.add_group(GROUP, boss.id, members=[1, *workers])
     portal.add_group("Выставка", person(portal, "Громова").id, members=[boss.id])
@@ -140,48 +132,12 @@ def _closed_work(portal: Portal) -> None:
     """Three weeks of finished tasks: enough for a leaderboard with movement in it."""
     chance = random.Random(24)  # noqa: S311 # the same company every time, no secrets
     people = [user for user in portal.users.values() if user.position in SHOPS and user.active and user.last_login]
+    values: dict[str, Any] = {"creator": person(portal, "Авдеев").id, "group": 1, "status": COMPLETED}
     for number in range(60):
         worker = chance.choice(people)
         closed = _at(portal, -chance.randrange(15), chance.randrange(9, 18), chance.randrange(60))
         closed = min(closed, portal.now() - timedelta(minutes=number + 1))
-        late = chance.random() < 0.2
-        portal.add_task(
-            f"{worker.position}: 1Ц-{number:08}",
-            responsible=worker.id,
-            creator=person(portal, "Авдеев").id,
-            group=1,
-            status=COMPLETED,
-            created_at=closed - timedelta(days=3),
-            closed_at=closed,
-            closed_by=worker.id,
-            deadline=closed + timedelta(hours=-5 if late else 20),
-            time_estimate=chance.randrange(1, 16) * 1800,
-        )
-
-
-def company(now: Callable[[], datetime], *, people: int = 5_000, tasks: int = 100_000, **options: Any) -> Portal:
-    """A big company for benchmarks: people in a hundred departments, tasks of the last year, most of them closed."""
-    chance = random.Random(people + tasks)  # noqa: S311 # the same company every time, no secrets
-    portal = Portal(now, **options)
-    top = portal.add_department(PRODUCTION)
-    shops = [portal.add_department(f"Участок {number}", parent=top.id).id for number in range(1, 101)]
-    workers = [
-        portal.add_user("Работник", f"№{number}", departments=[chance.choice(shops)]).id for number in range(people)
-    ]
-    group = portal.add_group(GROUP, 1, members=[1])
-    for title, values in _many_tasks(chance, now(), tasks):
-        portal.add_task(title, responsible=chance.choice(workers), group=group.id, **values)
-    return portal
-
-
-def _many_tasks(chance: random.Random, now: datetime, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Oldest first, as ids go."""
-    for number in range(count):
-        created = now - timedelta(minutes=(count - number) * 525_600 / count)
-        values: dict[str, Any] = {"created_at": created, "time_estimate": chance.randrange(1, 40) * 900}
-        values["xml_id"] = f"1c:{chance.getrandbits(128):032x}:{number % 7}"
-        values["deadline"] = created + timedelta(days=chance.randrange(2, 15))
-        closed = created + timedelta(hours=chance.randrange(4, 400))
-        if closed < now:
-            values |= {"status": COMPLETED, "closed_at": closed, "closed_by": 1}
-        yield f"Операция {number}", values
+        values |= {"created_at": closed - timedelta(days=3), "closed_at": closed, "closed_by": worker.id}
+        values["deadline"] = closed + timedelta(hours=-5 if chance.random() < 0.2 else 20)
+        title, estimate = f"{worker.position}: 1Ц-{number:08}", chance.randrange(1, 16) * 1800
+        portal.add_task(title, responsible=worker.id, time_estimate=estimate, **values)

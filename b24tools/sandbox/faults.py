@@ -1,4 +1,4 @@
-"""Misfortunes made to order, and the record of what was asked.
+"""Faults ordered by whoever tests a client, and the log of what was asked.
 
 Kinds of faults, for a whole HTTP request unless said otherwise:
 
@@ -19,40 +19,31 @@ Kinds of faults, for a whole HTTP request unless said otherwise:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from b24tools.sandbox.limits import blocked_method, too_many
-from b24tools.sandbox.rest import RestError
+from b24tools.sandbox.limits import BLOCKED_METHOD, TOO_MANY
+from b24tools.sandbox.methods import RestError
 
-Kind = Literal[
-    "limit",
-    "operating",
-    "overload",
-    "error",
-    "html",
-    "unreachable",
-    "cut_before",
-    "cut_after",
-    "late",
-    "slow",
-    "half",
-    "half_batch",
-]
+Refusal = Literal["limit", "operating", "overload", "error"]
+Kind = Refusal | Literal["html", "unreachable", "cut_before", "cut_after", "late", "slow", "half", "half_batch"]
 FOR_ITEMS: Final = ("operating", "error")
+OVERLOAD: Final = ("OVERLOAD_LIMIT", "REST API is blocked due to overload", 503)
+REFUSALS: Final = {"limit": TOO_MANY, "operating": BLOCKED_METHOD, "overload": OVERLOAD}
 PAGE: Final = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center></body>\r\n</html>\r\n"
 LOGIN: Final = (
     '<!DOCTYPE html>\n<html lang="ru">\n<head><title>Авторизация</title></head>\n<body>\n'
     '<form method="post"><input name="USER_LOGIN"><input type="password" name="USER_PASSWORD"></form>\n'
     "</body>\n</html>\n"
 )
-REASONS: Final = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
+REASONS: Final = {0: "502 Bad Gateway", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One order: which requests it befalls (all conditions given must hold), how often, and what happens."""
+    """What happens, to which requests (all conditions given must hold), and how often."""
 
     kind: Kind
     at: int | None = None  # the ordinal of the HTTP request, from 1
@@ -67,90 +58,59 @@ class Fault:
     drop: int = 1
 
     def refusal(self) -> RestError:
-        """The error envelope of this fault."""
-        if self.kind == "limit":
-            return too_many()
-        if self.kind == "operating":
-            return blocked_method()
-        if self.kind == "overload":
-            return RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload", 503)
-        return RestError(self.code, self.description, self.status or 400)
+        """Make the error envelope of this fault."""
+        return RestError(*REFUSALS.get(self.kind, (self.code, self.description, self.status or 400)))
 
-    def page(self) -> tuple[int, bytes]:
-        """The gateway's HTML page, or one of the portal's own."""
-        status = self.status or 502
-        if status == 200:
-            return status, LOGIN.encode()
-        return status, PAGE.format(REASONS.get(status, str(status))).encode()
-
-
-@dataclass
-class _Order:
-    fault: Fault
-    skip: int
-    times: int
+    def page(self) -> bytes:
+        """Make the gateway's HTML page, or the portal's own that asks people to log in."""
+        return (LOGIN if self.status == 200 else PAGE.format(REASONS.get(self.status, self.status))).encode()
 
 
 class Faults:
     """The orders not yet carried out."""
 
     def __init__(self) -> None:
-        self._orders: list[_Order] = []
+        self._orders: list[Fault] = []
 
     def __len__(self) -> int:
         return len(self._orders)
 
     def add(self, fault: Fault) -> Fault:
-        """Order a fault. Several may wait; the first that matches a request befalls it."""
-        self._orders.append(_Order(fault, fault.skip, fault.times))
+        """Order a fault. Several may wait; the first that matches a request is applied."""
+        self._orders.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Cancel what is left."""
         self._orders.clear()
 
-    def take(self, ordinal: int, method: str, commands: list[str]) -> Fault | None:
-        """The fault that befalls a whole request."""
-        for order in list(self._orders):
-            fault = order.fault
-            if _is_for_item(fault, method, commands) or not _matches(fault, ordinal, [method, *commands]):
-                continue
-            if self._use(order):
+    def take(self, ordinal: int, method: str, commands: Iterable[str] = ()) -> Fault | None:
+        """Find the fault of a whole request; those of a command are left for it."""
+        for fault in self._orders:
+            name = (fault.method or method).lower()
+            of_command = fault.kind in FOR_ITEMS and name != method
+            if name in (method, *commands) and not of_command and self._is_due(fault, ordinal):
                 return fault
         return None
 
-    def take_for_item(self, ordinal: int, command: str) -> Fault | None:
-        """The fault that befalls one command of a batch."""
-        for order in list(self._orders):
-            fault = order.fault
-            if fault.kind not in FOR_ITEMS or fault.method is None or not _matches(fault, ordinal, [command]):
-                continue
-            if self._use(order):
+    def take_for_command(self, ordinal: int, command: str) -> Fault | None:
+        """Find the fault of one command of a batch."""
+        for fault in self._orders:
+            if fault.kind in FOR_ITEMS and (fault.method or "").lower() == command and self._is_due(fault, ordinal):
                 return fault
         return None
 
-    def _use(self, order: _Order) -> bool:
-        if order.skip:
-            order.skip -= 1
+    def _is_due(self, fault: Fault, ordinal: int) -> bool:
+        """Count a matching request; the first ones may be let through."""
+        if fault.at not in (None, ordinal):
             return False
-        order.times -= 1
-        if order.times <= 0:
-            self._orders.remove(order)
-        return True
-
-
-def _is_for_item(fault: Fault, method: str, commands: list[str]) -> bool:
-    return fault.kind in FOR_ITEMS and fault.method is not None and fault.method.lower() != method and bool(commands)
-
-
-def _matches(fault: Fault, ordinal: int, methods: list[str]) -> bool:
-    if fault.at is not None and fault.at != ordinal:
-        return False
-    return fault.method is None or fault.method.lower() in methods
+        left = replace(fault, skip=fault.skip - 1) if fault.skip else replace(fault, times=fault.times - 1)
+        place = self._orders.index(fault)
+        self._orders[place : place + 1] = [left] if left.times > 0 else []
+        return not fault.skip
 
 
 class ConnectionCut(Exception):
-    """The client gets no answer; whether the portal did the work is not for it to know."""
+    """The client gets no answer; it cannot know whether the portal did the work."""
 
     def __init__(self, how: Literal["unreachable", "cut", "timeout"], *, later_s: float | None = None) -> None:
         super().__init__(how)
@@ -159,27 +119,16 @@ class ConnectionCut(Exception):
 
 
 @dataclass
-class Command:
-    """One command of a batch as the log keeps it."""
-
-    key: str
-    method: str
-    params: dict[str, Any]
-    is_write: bool
-    executed: bool = False
-    error: str | None = None
-
-
-@dataclass
 class Entry:
-    """One HTTP request as the log keeps it: never the address, it holds the secret."""
+    """One HTTP request, or a command of a batch, as the log keeps it: never the address, it holds the secret."""
 
     ordinal: int
     at: datetime
     method: str
     params: dict[str, Any]
     is_write: bool
-    commands: list[Command] = field(default_factory=list)
+    key: str = ""  # of a command
+    commands: list[Entry] = field(default_factory=list)
     executed: bool = False
     outcome: str = ""  # "ok", an error code, "moved" or the kind of a fault
 

@@ -13,8 +13,6 @@ ZERO_DATE = -62_169_984_000  # MySQL's 0000-00-00: not NULL, and before every ot
 
 @dataclass(slots=True)
 class User:
-    """A person, or a bot."""
-
     id: int
     name: str
     last_name: str
@@ -29,11 +27,10 @@ class User:
     last_login: int | None = None
     registered: int = 0
     user_type: str = "employee"
-    xml_id: str | None = None
 
     @property
     def full_name(self) -> str:
-        """As the portal's default name template puts it."""
+        """The name as the portal's default template puts it."""
         return f"{self.name} {self.last_name}".strip()
 
 
@@ -50,7 +47,7 @@ class Department:
 
 @dataclass(slots=True)
 class Group:
-    """A work group or project."""
+    """A work group or project. One whose chat is broken lets no task be made whole."""
 
     id: int
     name: str
@@ -100,18 +97,6 @@ class Meeting:
 
 
 @dataclass(slots=True)
-class WorkDay:
-    """A day that a person opened in the portal; without a finish it is still open, or has been forgotten."""
-
-    id: int
-    user: int
-    start: int
-    finish: int | None = None
-    paused: bool = False
-    leaks_s: int = 0
-
-
-@dataclass(slots=True)
 class Storage:
     """A drive: of a person (`user`), a group (`group`) or the company (`common`)."""
 
@@ -135,6 +120,10 @@ class DiskObject:
     content: bytes | None = None
     file_id: int = 0
 
+    @property
+    def type(self) -> str:
+        return "folder" if self.content is None else "file"
+
 
 @dataclass(slots=True)
 class Attachment:
@@ -149,8 +138,6 @@ class Attachment:
 
 @dataclass(slots=True)
 class Task:
-    """A task."""
-
     id: int
     title: str
     creator: int
@@ -173,12 +160,10 @@ class Task:
     status_changed_at: int | None = None
     status_changed_by: int | None = None
     xml_id: str | None = None
-    mark: str | None = None
     priority: int = 1
     allow_change_deadline: bool = False
     allow_time_tracking: bool = False
     task_control: bool = False
-    add_in_report: bool = False
     match_work_time: bool = False
     time_estimate: int = 0
     time_spent: int = 0
@@ -187,7 +172,7 @@ class Task:
     tags: tuple[str, ...] = ()
     attachments: tuple[int, ...] = ()
     viewed_by: tuple[int, ...] = ()
-    fields: dict[str, Any] | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
     comments: int = 0
     raw_dates: dict[str, str] = field(default_factory=dict)
 
@@ -203,30 +188,6 @@ class Change:
     field: str
     before: str | None = None
     after: str | None = None
-
-
-@dataclass(slots=True)
-class TimeItem:
-    """Time somebody wrote down for a task."""
-
-    id: int
-    task: int
-    user: int
-    seconds: int
-    text: str
-    at: int
-
-
-@dataclass(slots=True)
-class Message:
-    """What stands in a chat, or in a person's notifications when it has a tag."""
-
-    id: int
-    dialog: str
-    author: int
-    text: str
-    at: int
-    tag: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,193 +1,159 @@
-"""Two doors over one emulated portal: an httpx transport in the process, and an ASGI app on a port."""
+"""Two doors over one emulated portal: an httpx transport in the process, and HTTP/1.1 on a port."""
 
 from __future__ import annotations
 
-import asyncio
+import os
 import socket
+import ssl
+import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingTCPServer
 from typing import Any, Final
 
 import httpx
-import uvicorn
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.responses import Response as HttpResponse
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from b24tools.sandbox.faults import ConnectionCut
-from b24tools.sandbox.rest import Response
+from b24tools.sandbox.http import Response
+from b24tools.sandbox.records import Outgoing
 from b24tools.sandbox.state import Portal
 
-BREAKER: Final = "b24tools.break_connection"
-LOST: Final = "Server disconnected without sending a response."
-BROKEN_OFF: Final = "peer closed connection without sending complete message body"
-READY_WITHIN_S: Final = 10.0
 RECEIVER_TIMEOUT_S: Final = 15.0
 DELIVERY_EVERY_S: Final = 0.1
-
-
-class _BrokenBody(httpx.SyncByteStream):
-    """The first half of a body, then a dead connection."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._body[: len(self._body) // 2]
-        raise httpx.RemoteProtocolError(BROKEN_OFF)
-
-
-class _Transport(httpx.BaseTransport):
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        body = request.read()
-        patience = request.extensions.get("timeout", {}).get("read")
-        path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        headers, scheme = dict(request.headers), request.url.scheme
-        try:
-            response = self._portal.handle(
-                request.method, path, query, headers, body, scheme=scheme, patience_s=patience
-            )
-        except ConnectionCut as cut:
-            raise _error_of(cut, request) from cut
-        if response.truncated:
-            headers = {**response.headers, "Content-Length": str(len(response.body))}
-            return httpx.Response(response.status, headers=_raw(headers), stream=_BrokenBody(response.body))
-        return httpx.Response(response.status, headers=_raw(response.headers), content=response.body)
-
-
-def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Headers as they travel: a Cyrillic host in Location as UTF-8, which no standard allows."""
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-
-
-def _error_of(cut: ConnectionCut, request: httpx.Request) -> httpx.TransportError:
-    """What a client sees. Cut before or after the work looks the same: that is the point."""
-    if cut.how == "unreachable":
-        return httpx.ConnectError("Connection refused", request=request)
-    if cut.how == "timeout":
-        return httpx.ReadTimeout("The read operation timed out", request=request)
-    return httpx.RemoteProtocolError(LOST, request=request)
+STOPS_WITHIN_S: Final = 0.02
 
 
 def transport(portal: Portal) -> httpx.BaseTransport:
-    """The door inside the process: `httpx.Client(transport=transport(portal))`."""
-    return _Transport(portal)
+    """Open the door inside the process: `httpx.Client(transport=transport(portal))`."""
 
-
-class _Door(H11Protocol):
-    """HTTP/1.1 that lets the app break its connection: ASGI itself has no word for that."""
-
-    def handle_events(self) -> None:
-        super().handle_events()
-        # The base class has made a scope for the request; its task starts only after this returns
-        scope: Any = self.scope
-        if scope is not None:
-            scope.setdefault("extensions", {})[BREAKER] = self.transport
-
-    def shutdown(self) -> None:
-        """At the end nobody waits for a TLS good-bye that a client may never send."""
-        super().shutdown()
-        if self.transport.is_closing():
-            self.transport.abort()
-
-
-class _Broken(HttpResponse):
-    """No answer at all, or half of one, then the connection closes."""
-
-    def __init__(self, response: Response | None = None) -> None:
-        super().__init__()
-        self._response = response
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = scope.get("extensions", {}).get(BREAKER)
-        if self._response is not None:
-            body = self._response.body
-            headers = {**self._response.headers, "Content-Length": str(len(body))}
-            start = {"type": "http.response.start", "status": self._response.status, "headers": _raw(headers)}
-            await send(start)
-            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-        if connection is None:
-            raise RuntimeError("this server cannot break connections; start the app with front.serve")
-        if self._response is None:
-            connection.abort()
-        else:
-            connection.close()  # what was written still goes out
-        while (await receive())["type"] != "http.disconnect":
-            await asyncio.sleep(0)
-
-
-def app(portal: Portal) -> Starlette:
-    """The door on a port, as an ASGI app. Broken connections need the server of `serve` or `run`."""
-
-    async def answer(request: Request) -> HttpResponse:
-        if request.url.path.rstrip("/") == portal.folder:
-            return PlainTextResponse(greeting(portal, str(request.base_url)))
-        body = await request.body()
-        headers = dict(request.headers)
-        query = request.scope["query_string"].decode("ascii", "replace")
-        path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or request.url.path
+    def answer(request: httpx.Request) -> httpx.Response:
+        timeout = request.extensions.get("timeout", {}).get("read")
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        asked = (request.method, path, query, dict(request.headers), request.content)
         try:
-            response = await run_in_threadpool(
-                portal.handle, request.method, path, query, headers, body, scheme=request.url.scheme
-            )
+            response = portal.handle(*asked, scheme=request.url.scheme, read_timeout_s=timeout)
+        except ConnectionCut as cut:  # cut before or after the work looks the same: that is the point
+            if cut.how == "unreachable":
+                raise httpx.ConnectError("Connection refused", request=request) from cut
+            if cut.how == "timeout":
+                raise httpx.ReadTimeout("The read operation timed out", request=request) from cut
+            text = "Server disconnected without sending a response."
+            raise httpx.RemoteProtocolError(text, request=request) from cut
+        body = _break_off(response.body) if response.truncated else response.body
+        return httpx.Response(response.status, headers=_list_headers(response), content=body)
+
+    return httpx.MockTransport(answer)
+
+
+def _break_off(body: bytes) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
+    raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+
+def _list_headers(response: Response) -> list[tuple[bytes, bytes]]:
+    """List headers as they travel: a Cyrillic host in Location as UTF-8, which no standard allows."""
+    headers = {"Content-Length": str(len(response.body)), **response.headers}
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+class _Door(ThreadingTCPServer):
+    """The door on a port: a server of ASGI applications has no word for cutting a connection, this one closes it."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    allow_reuse_address = os.name == "posix"  # on Windows it would share a port that is taken
+
+    def __init__(self, portal: Portal, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
+        super().__init__(address, _Connection)
+        self.portal = portal
+        self.scheme = "https" if tls else "http"
+        self._open: set[Any] = set()
+        if tls:  # each connection greets in a thread of its own
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hung up, but of mistakes of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+    def server_close(self) -> None:
+        """Cut the connections, too, that clients keep open."""
+        super().server_close()
+        for request in list(self._open):
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # it costs 40 ms an answer
+    server: _Door
+
+    def do_POST(self) -> None:
+        portal, scheme = self.server.portal, self.server.scheme
+        if self.headers.get("Transfer-Encoding"):
+            self.send_error(411)  # a body in chunks is not read
+            return
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionError("the client hung up before its request was complete")
+        path, _, query = self.path.partition("?")
+        try:
+            if path.rstrip("/") == portal.folder:
+                text = _greet(portal, f"{scheme}://{self.headers.get('Host')}")
+                response = Response(200, {"Content-Type": "text/plain; charset=utf-8"}, text.encode())
+            else:
+                response = portal.handle(self.command, path, query, dict(self.headers.items()), body, scheme=scheme)
         except ConnectionCut as cut:
+            self.close_connection = True
             if cut.later_s is not None:
-                asyncio.get_running_loop().call_later(cut.later_s, _run_late, portal)
-            return _Broken()
-        if response.truncated:
-            return _Broken(response)
-        answered = HttpResponse(response.body, response.status)
-        answered.raw_headers += _raw(response.headers)
-        return answered
+                timer = threading.Timer(cut.later_s, portal.run_late)
+                timer.daemon = True
+                timer.start()
+            return
+        self.send_response_only(response.status)
+        for name, value in _list_headers(response):
+            self.send_header(name.decode(), value.decode("latin-1"))
+        self.end_headers()
+        self.wfile.write(response.body[: len(response.body) // 2] if response.truncated else response.body)
+        self.close_connection = self.close_connection or response.truncated
 
-    return Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
+    do_GET = do_POST
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing: addresses hold the secret."""
 
 
-def _run_late(portal: Portal) -> None:
-    portal.run_late()
-
-
-def greeting(portal: Portal, base_url: str) -> str:
-    """The page at `/`, for people."""
+def _greet(portal: Portal, base_url: str) -> str:
     return (
         f"Учебный портал Битрикс24 «{portal.domain}» (b24tools sandbox)\n\n"
         f"Людей: {len(portal.users)}, отделов: {len(portal.departments)}, задач: {len(portal.tasks)}.\n"
-        f"Методы REST: {base_url.rstrip('/')}{portal.folder}/rest/{portal.owner_id}/<код вебхука>/<метод>\n"
+        f"Методы REST: {base_url}{portal.folder}/rest/{portal.owner_id}/<код вебхука>/<метод>\n"
         "Код вебхука напечатан при запуске.\n"
     )
 
 
-def _config(portal: Portal, *, certfile: str | Path | None, keyfile: str | Path | None) -> uvicorn.Config:
-    return uvicorn.Config(
-        app(portal),
-        http=_Door,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-        ssl_certfile=certfile,
-        ssl_keyfile=keyfile,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """With the protocol named: only then asyncio turns Nagle's delay off, which costs 40 ms an answer."""
-    made = socket.create_server((host, port))
-    return socket.socket(made.family, made.type, socket.IPPROTO_TCP, fileno=made.detach())
+@contextmanager
+def _run_in_thread(work: Callable[[], object], name: str, stop: Callable[[], object]) -> Iterator[None]:
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join()
 
 
 @contextmanager
@@ -200,83 +166,59 @@ def serve(
     keyfile: str | Path | None = None,
     send_events: bool = False,
 ) -> Iterator[str]:
-    """The portal on a port while the block runs; gives its base URL. Port 0 takes a free one.
+    """Put the portal on a port while the block runs; gives its base URL. Port 0 takes a free one.
 
     With `send_events` the bodies in the outbox go where the outgoing webhooks point, else `deliver` sends them.
     """
-    server = uvicorn.Server(_config(portal, certfile=certfile, keyfile=keyfile))
-    courier = _courier(portal) if send_events else nullcontext()
-    with _listen(host, port) as listener, courier:
-        thread = threading.Thread(target=server.run, args=([listener],), name="sandbox portal", daemon=True)
-        thread.start()
-        try:
-            _wait_for(server, thread)
-            scheme = "https" if certfile else "http"
-            yield f"{scheme}://{host}:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def _wait_for(server: uvicorn.Server, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise RuntimeError("the sandbox portal did not start")
-        time.sleep(0.005)
+    tls = None
+    if certfile is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certfile, keyfile)
+    with (
+        _Door(portal, (host, port), tls) as door,
+        _send_events(portal) if send_events else nullcontext(),
+        _run_in_thread(lambda: door.serve_forever(STOPS_WITHIN_S), "sandbox portal", door.shutdown),
+    ):
+        yield f"{door.scheme}://{host}:{door.server_address[1]}"
 
 
 def run(portal: Portal, host: str = "127.0.0.1", port: int = 8024, ready: Callable[[], None] = lambda: None) -> None:
-    """The portal on a port until Ctrl+C, sending its events. A port that is taken is an OSError.
+    """Put the portal on a port until Ctrl+C, sending its events. A port that is taken is an OSError.
 
     `ready` is called when the port is ours.
     """
-    server = uvicorn.Server(_config(portal, certfile=None, keyfile=None))
-    with _listen(host, port) as listener, _courier(portal), suppress(KeyboardInterrupt):
+    with _Door(portal, (host, port), None) as door, _send_events(portal), suppress(KeyboardInterrupt):
         ready()
-        server.run(sockets=[listener])
+        door.serve_forever()
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """What became of an event's body: the receiver's status, None where there was no answer."""
+def deliver(portal: Portal, *, transport: httpx.BaseTransport | None = None) -> list[tuple[Outgoing, int | None]]:
+    """Send what is in the outbox as the portal's queue does: once. What is not taken then is lost.
 
-    event: str
-    task_id: int
-    status: int | None
-
-
-def deliver(portal: Portal, *, transport: httpx.BaseTransport | None = None) -> list[Delivery]:
-    """Send what is in the outbox as the portal's queue does: once. What is not taken then is lost."""
+    Gives the receiver's status for each, None where there was no answer.
+    """
     with portal.lock:
-        bodies = portal.outbox[:]
-        del portal.outbox[:]
-    if not bodies:
-        return []
+        bodies, portal.outbox[:] = portal.outbox[:], []
     headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Bitrix24 Webhook Engine"}
     sent = []
-    with httpx.Client(transport=transport, headers=headers, timeout=RECEIVER_TIMEOUT_S) as client:
-        for one in bodies:
-            status: int | None = None
-            with suppress(httpx.HTTPError, httpx.InvalidURL):
-                status = client.post(one.url, content=one.body).status_code
-            sent.append(Delivery(one.event, one.task_id, status))
+    for one in bodies:
+        status: int | None = None
+        with (
+            suppress(httpx.HTTPError, httpx.InvalidURL),
+            httpx.Client(transport=transport, headers=headers, timeout=RECEIVER_TIMEOUT_S) as client,
+        ):
+            status = client.post(one.url, content=one.body).status_code
+        sent.append((one, status))
     return sent
 
 
 @contextmanager
-def _courier(portal: Portal) -> Iterator[None]:
-    """A thread that delivers while the block runs."""
+def _send_events(portal: Portal) -> Iterator[None]:
     stopping = threading.Event()
 
     def work() -> None:
         while not stopping.wait(DELIVERY_EVERY_S):
             deliver(portal)
 
-    thread = threading.Thread(target=work, name="sandbox events", daemon=True)
-    thread.start()
-    try:
+    with _run_in_thread(work, "sandbox events", stopping.set):
         yield
-    finally:
-        stopping.set()
-        thread.join()

@@ -41,7 +41,7 @@ class Shift:
     """Hours of work that begin on each of `weekdays` (1 = Monday … 7), on the wall clock.
 
     `start_s` and `end_s` are seconds from midnight; an end not after the start is on the next day.
-    The break lies in the middle. `break_s` 0 is no break, None one that nobody stated: an hour, if
+    The break lies in the middle. `break_s` 0 is no break, None one that is not stated: an hour, if
     the stretch of work is over six.
     """
 
@@ -95,17 +95,9 @@ class WorkCalendar:
     days: Mapping[date, DayRule] = field(default_factory=dict)
     yearly: Mapping[tuple[int, int], DayRule] = field(default_factory=dict)
 
-    def intervals(self, day: date) -> tuple[Interval, ...]:
-        """The working intervals, in UTC, of the shifts that start on `day`; the last may end on the next."""
-        return tuple((_moment(start), _moment(end)) for start, end in self._spans(day))
-
     def working_s(self, day: date) -> int:
         """Seconds of work that the shifts starting on `day` hold; 0 on a day off."""
-        return sum(end - start for start, end in self._spans(day))
-
-    def next_working(self, moment: datetime) -> datetime:
-        """The first working moment not before `moment`. Raises NoWorkingTime."""
-        return Timeline(self, (), moment).start_at(0)
+        return sum(end - start for start, end in self.spans(day))
 
     def end_of_working_day(self, day: date) -> datetime:
         """When the work begun on `day` ends; for a day off, that of the last working day before.
@@ -113,7 +105,7 @@ class WorkCalendar:
         Raises NoWorkingTime if there was none in six years.
         """
         for back in range(HORIZON_S // DAY_S):
-            spans = self._spans(day - back * _DAY)
+            spans = self.spans(day - back * _DAY)
             if spans:
                 return _moment(spans[-1][1])
         raise NoWorkingTime(_("no working day in the last six years"))
@@ -128,7 +120,8 @@ class WorkCalendar:
         missing = -past % step_s
         return moment + timedelta(seconds=missing) if missing else moment
 
-    def _spans(self, day: date) -> list[Span]:
+    def spans(self, day: date) -> list[Span]:
+        """The shifts that start on `day`, in seconds since 1970; the last may end on the next."""
         rule = self.days.get(day) or self.yearly.get((day.month, day.day)) or _USUAL
         shifts = rule.shifts
         if shifts is None:
@@ -136,13 +129,13 @@ class WorkCalendar:
             if rule.worked and not shifts:
                 shifts = next(filter(None, map(self._weekly, range(1, 8))), ())
         wall = _shorten(_wall_spans(shifts), rule.shorter_s)
-        return united((self._at(day, start), self._at(day, end)) for start, end in wall)
+        return united((self.at(day, start), self.at(day, end)) for start, end in wall)
 
     def _weekly(self, weekday: int) -> tuple[Shift, ...]:
         return tuple(shift for shift in self.shifts if weekday in shift.weekdays)
 
-    def _at(self, day: date, second: int) -> int:
-        """A reading of the wall clock; the first of a repeated one, of a skipped one the end of the gap."""
+    def at(self, day: date, second: int) -> int:
+        """A reading of the wall clock in seconds since 1970: a repeated one's first, a skipped one's end of the gap."""
         wall = datetime(day.year, day.month, day.day, tzinfo=self.zone) + second * _SECOND
         offset, later_offset = _offset(wall), _offset(wall.replace(fold=1))
         reading = (wall.replace(tzinfo=UTC) - _EPOCH) // _SECOND
@@ -278,9 +271,9 @@ class _Track:
 
     def _grow(self) -> None:
         """Take in one more day. What its night shifts leave for the next waits to be united with that."""
-        spans = united([*self._tail, *self._calendar._spans(self._day)])
+        spans = united([*self._tail, *self._calendar.spans(self._day)])
         self._day += _DAY
-        midnight = self._calendar._at(self._day, 0)
+        midnight = self._calendar.at(self._day, 0)
         self._tail = [(max(start, midnight), end) for start, end in spans if end > midnight]
         for start, end in spans:
             self._add(max(start, self._origin), min(end, midnight, self._limit))

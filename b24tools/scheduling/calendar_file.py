@@ -13,11 +13,10 @@ from typing import Any
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import DAY_OFF, DAY_S, HOUR_S, DayRule, Shift
+from b24tools.scheduling.portal_hours import read_day
 
 CHECKED = "checked"
 
-_ISO_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
-_RUSSIAN_DAY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–—]\s*(\d{1,2}):(\d{2})")
 _AS = re.compile(r"(?:as|как)\s+(\w+)")
 
@@ -69,8 +68,8 @@ def parse(raw: bytes, name: str) -> OwnDays:
         if key.strip().lower() == CHECKED:
             checked |= _years(name, key, value)
             continue
-        day = _day(key)
-        if day is None:
+        day, is_yearly = read_day(key.strip())
+        if day is None or is_yearly:
             raise _wrong(name, _("{key!r} is not a day like 2026-12-31").format(key=key))
         if day in days:
             raise _wrong(name, _("the day {key!r} comes twice").format(key=key))
@@ -107,18 +106,6 @@ def _shifts(words: str) -> tuple[Shift, ...]:
             return ()
         shifts.append(Shift(frozenset(), start, end))
     return tuple(shifts)
-
-
-def _day(key: str) -> date | None:
-    iso, russian = _ISO_DAY.fullmatch(key.strip()), _RUSSIAN_DAY.fullmatch(key.strip())
-    try:
-        if iso:
-            return date(int(iso[1]), int(iso[2]), int(iso[3]))
-        if russian:
-            return date(int(russian[3]), int(russian[2]), int(russian[1]))
-    except ValueError:
-        pass
-    return None
 
 
 def _years(name: str, key: str, value: Any) -> frozenset[int]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from b24tools.scheduling.calendar import DAY_OFF, HOUR_S, DayRule, WorkCalendar
 
 NONE = "none"
-MOVED = DayRule(worked=True)  # a working day whose hours nobody stated
+MOVED = DayRule(worked=True)  # a working day whose hours are not stated
 
 _DAY = timedelta(days=1)
 _SATURDAY = 6
@@ -68,7 +68,7 @@ def production_calendar(country: str) -> ProductionCalendar:
     """The production calendar of a country, or an empty one for "none"."""
     if country == NONE:
         return ProductionCalendar(country, {}, frozenset())
-    return ProductionCalendar(country, _Years(lambda year: _year(country, year)), _CHECKED[country])
+    return ProductionCalendar(country, _ByYear(lambda year: _year(country, year)), _CHECKED[country])
 
 
 def with_production(
@@ -79,21 +79,27 @@ def with_production(
     For each day the first that speaks counts: `own`, the portal's rule for the date, `production`, the
     portal's yearly rules; but a day that the portal has off every year is not worked for `production`.
     """
-    return replace(calendar, days=_Laid(calendar, production, own))
+
+    def lay(year: int) -> dict[date, DayRule]:
+        production.get(date(year, 1, 1))  # now it shows its days of this year
+        days = sorted({day for said in (own, calendar.days, production) for day in said if day.year == year})
+        rules = {day: _decide(day, calendar, production, own) for day in days}
+        return {day: rule for day, rule in rules.items() if rule is not None}
+
+    return replace(calendar, days=_ByYear(lay))
 
 
-class _Years(Mapping[date, DayRule]):
-    """Days found a year at a time. Going through them shows the years found so far."""
+class _ByYear(Mapping[date, DayRule]):
+    """Days found a year at a time, when first asked for. Going through them shows the years found so far."""
 
-    def __init__(self, find: Callable[[int], Mapping[date, DayRule]]) -> None:
+    def __init__(self, find: Callable[[int], dict[date, DayRule]]) -> None:
         self._find = find
-        self._found: dict[int, Mapping[date, DayRule]] = {}
+        self._found: dict[int, dict[date, DayRule]] = {}
 
     def __getitem__(self, day: date) -> DayRule:
-        year = self._found.get(day.year)
-        if year is None:
-            year = self._found[day.year] = self._find(day.year)
-        return year[day]
+        if day.year not in self._found:
+            self._found[day.year] = self._find(day.year)
+        return self._found[day.year][day]
 
     def __iter__(self) -> Iterator[date]:
         return (day for year in sorted(self._found) for day in self._found[year])
@@ -102,44 +108,23 @@ class _Years(Mapping[date, DayRule]):
         return sum(map(len, self._found.values()))
 
 
-@dataclass(frozen=True, eq=False)
-class _Laid(Mapping[date, DayRule]):
-    """The rule of a day from all that speak of it, decided when it is asked for."""
-
-    portal: WorkCalendar
-    production: Mapping[date, DayRule]
-    own: Mapping[date, DayRule]
-    _known: dict[date, DayRule | None] = field(default_factory=dict)
-
-    def __getitem__(self, day: date) -> DayRule:
-        if day not in self._known:
-            self._known[day] = self._decide(day)
-        rule = self._known[day]
-        if rule is None:
-            raise KeyError(day)
-        return rule
-
-    def __iter__(self) -> Iterator[date]:
-        return (day for day in sorted({*self.own, *self.portal.days, *self.production}) if self.get(day) is not None)
-
-    def __len__(self) -> int:
-        return sum(1 for _day in self)
-
-    def _decide(self, day: date) -> DayRule | None:
-        for said in (self.own, self.portal.days):
-            if (rule := said.get(day)) is not None:
-                return rule
-        rule = self.production.get(day)
-        yearly = self.portal.yearly.get((day.month, day.day))
-        if rule is None or rule == DAY_OFF:
+def _decide(
+    day: date, portal: WorkCalendar, production: Mapping[date, DayRule], own: Mapping[date, DayRule]
+) -> DayRule | None:
+    for said in (own, portal.days):
+        if (rule := said.get(day)) is not None:
             return rule
-        if yearly == DAY_OFF:
-            return None
-        if yearly is not None and rule.shorter_s:
-            return replace(yearly, shorter_s=yearly.shorter_s + rule.shorter_s)
-        if rule.as_weekday and any(day.isoweekday() in shift.weekdays for shift in self.portal.shifts):
-            return replace(rule, as_weekday=None)  # who works on Saturdays anyway works this one as others
+    rule = production.get(day)
+    yearly = portal.yearly.get((day.month, day.day))
+    if rule is None or rule == DAY_OFF:
         return rule
+    if yearly == DAY_OFF:
+        return None
+    if yearly is not None and rule.shorter_s:
+        return replace(yearly, shorter_s=yearly.shorter_s + rule.shorter_s)
+    if rule.as_weekday and any(day.isoweekday() in shift.weekdays for shift in portal.shifts):
+        return replace(rule, as_weekday=None)  # who works on Saturdays anyway works this one as others
+    return rule
 
 
 def _year(country: str, year: int) -> dict[date, DayRule]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -49,7 +50,7 @@ def from_schedule(schedule: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str
     """What `timeman.schedule.get` answered, and warnings; None if it holds no hours to plan by.
 
     An empty list (no such schedule, or no right to read it), a flexible or deleted schedule and one
-    without a usable shift hold none (but maybe `days_off`). A break of 0 is one nobody stated. Any day among the
+    without a usable shift hold none (but maybe `days_off`). A break of 0 is one that is not stated. Any day among the
     exclusions is off, whatever its value.
     https://apidocs.bitrix24.com/api-reference/timeman/schedule/timeman-schedule-get.html
     """
@@ -102,7 +103,7 @@ def from_settings(settings: Any, zone: ZoneInfo) -> tuple[WorkCalendar, list[str
     yearly: dict[tuple[int, int], DayRule] = {}
     for key, rule in (("year_holidays", DAY_OFF), ("year_workdays", worked)):
         for word in _words(settings.get(key)):
-            day, every_year = _day(word)
+            day, every_year = read_day(word)
             if day is None:
                 warnings.append(_("calendar settings of the portal: {word!r} is not a day").format(word=word))
             elif every_year:
@@ -156,23 +157,21 @@ def _excluded(exclusions: Any, name: str, warnings: list[str]) -> Iterator[date]
     else:
         words += _words(exclusions)
     for word in words:
-        day, every_year = _day(word)
+        day, every_year = read_day(word)
         if day is None or every_year:
             warnings.append(_("work schedule {name!r}: {word!r} is not a day").format(name=name, word=word))
         else:
             yield day
 
 
-def _day(word: str) -> tuple[date | None, bool]:
+def read_day(word: str) -> tuple[date | None, bool]:
     """A date of `2026-01-31`, `31.01.2026` or `31.01`; whether it is of every year (then of a leap year)."""
     iso, dotted = _ISO_DAY.fullmatch(word), _DAY_MONTH.fullmatch(word)
-    try:
+    with suppress(ValueError):
         if iso:
             return date(int(iso[1]), int(iso[2]), int(iso[3])), False
         if dotted:
             return date(int(dotted[3] or _LEAP_YEAR), int(dotted[2]), int(dotted[1])), not dotted[3]
-    except ValueError:
-        return None, False
     return None, False
 
 

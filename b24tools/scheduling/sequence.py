@@ -12,7 +12,7 @@ def stages(operations: Sequence[tuple[str, int | None]], route: Sequence[str]) -
 
     An operation starts when all of the lower stages have ended; one without a stage at once. Numbers
     of the order itself replace the route, which names positions in sequence; nothing but zeros is what
-    1C sends of numbers that nobody filled in.
+    1C sends of numbers that were not filled in.
     """
     if any(number for _position, number in operations):
         return [number for _position, number in operations]

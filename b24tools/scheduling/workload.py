@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -37,13 +38,12 @@ class OpenTask:
 
 @dataclass(frozen=True)
 class Worker:
-    """A person who may be given work. `last_assigned`: when b24tools last did; `note` is shown to people."""
+    """A person who may be given work. `last_assigned`: when b24tools last did."""
 
     id: int
     name: str
     absences: tuple[Interval, ...] = ()
     last_assigned: datetime | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ _Offer = tuple[_Rank | None, Candidate]
 
 
 def remaining_s(estimate_s: int | None, spent_s: int | None, step_s: int) -> int:
-    """Seconds of work left in a task: never below one step, an hour where nobody estimated it."""
+    """Seconds of work left in a task: never below one step, an hour where there is no estimate."""
     left = estimate_s - (spent_s or 0) if estimate_s else UNKNOWN_ESTIMATE_S
     return max(left, step_s)
 
@@ -138,10 +138,6 @@ class Workload:
         for task in tasks:
             if task.responsible_id in self._tasks:
                 self._tasks[task.responsible_id].append(task)
-
-    def offer(self, worker_id: int, length_s: int, not_before: datetime | None = None) -> Candidate:
-        """When this person could do the work. Raises KeyError for one who is not a worker."""
-        return self._lane(worker_id).offer(length_s, self._earliest(not_before))[1]
 
     def choose(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
         """Give the work to whoever of them finishes it first.
@@ -180,7 +176,7 @@ class Workload:
         return end, lane.move(ignore_task, (start, end), length_s)
 
     def load(self, worker_id: int, days: int) -> PersonLoad:
-        """The person's open work and the next `days` days, today the first. Raises KeyError as `offer`."""
+        """The person's open work and the next `days` days, today the first. Raises KeyError as `choose`."""
         return self._lane(worker_id).load(days)
 
     def rest_ends(self, worker_id: int, length_s: int, not_before: datetime | None = None) -> datetime:
@@ -227,7 +223,6 @@ class _Lane:
         self._step_s = step_s
         self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
         self._open_s = 0
-        self._free: datetime | None = None
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._offers: dict[tuple[int, datetime], _Offer] = {}
@@ -246,7 +241,6 @@ class _Lane:
         self._tasks.append(OpenTask(-turn, self._worker.id, length_s, *slot, ours=True))
         self._recency = 2, turn
         self._open_s += length_s
-        self._free = None
         self._offers = {}
         start, end = self._span(slot)
         i = bisect_left(self._starts, start)
@@ -289,7 +283,6 @@ class _Lane:
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
         self._open_s = sum(task.remaining_s for task in self._tasks)
-        self._free = None
         self._offers = {}
 
     def load(self, days: int) -> PersonLoad:
@@ -305,13 +298,13 @@ class _Lane:
             busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
             found.append(DayLoad(day, busy_s, end - start))
         away = tuple(one for one in line.absences if one[1] > line.origin)
-        return PersonLoad(self._worker.id, self._worker.name, self._open_s, self._free_from(), away, tuple(found))
+        free = None
+        with suppress(NoWorkingTime):
+            free = self._first_free()
+        return PersonLoad(self._worker.id, self._worker.name, self._open_s, free, away, tuple(found))
 
-    def _free_from(self) -> datetime | None:
-        try:
-            return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
-        except NoWorkingTime:
-            return None
+    def _first_free(self) -> datetime:
+        return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
 
     def _span(self, slot: Interval) -> Span:
         return self.line.worked(slot[0]), self.line.worked(slot[1])
@@ -320,18 +313,14 @@ class _Lane:
         worker = self._worker
         absent = tuple(away for away in self.line.absences if away[1] > self.line.origin)
         try:
-            if self._free is None:
-                self._free = self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
+            free = self._first_free()
             start, finish = self._earliest_gap(length_s, earliest)
         except NoWorkingTime as error:
-            note = f"{worker.note}; {error}" if worker.note else str(error)
-            return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, absent, note=note)
+            return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, absent, note=str(error))
         absent = tuple(away for away in absent if away[0] < finish)
         rank = finish, self._open_s, self._recency, worker.id
         busy = self._starts[:1] == [0]
-        return rank, Candidate(
-            worker.id, worker.name, self._free, start, finish, self._open_s, absent, note=worker.note, busy=busy
-        )
+        return rank, Candidate(worker.id, worker.name, free, start, finish, self._open_s, absent, busy=busy)
 
     def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
         """The first start on a whole step from which the work fits before the next busy span, and the end."""

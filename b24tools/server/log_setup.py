@@ -17,7 +17,9 @@ from b24tools.core.i18n import _, os_reason
 NAME = "log.log"
 MOST_BYTES = 5 * 1024 * 1024
 OLD_FILES = 3
+HOUR_S = 3600
 LOGGERS = ("b24tools", "uvicorn", "asyncio")
+SCREEN_LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
 
 
 class Scrubber(logging.Formatter):
@@ -26,59 +28,39 @@ class Scrubber(logging.Formatter):
     def __init__(self, form: str, secrets: Collection[str], *, tracebacks: bool = True) -> None:
         super().__init__(form)
         longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._secrets = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self._tracebacks = tracebacks
-        self._second = (0, "")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's text."""
+        """Format the record without secrets."""
         record.exc_text = None  # logging keeps the first formatter's traceback there for all others
-        return self.scrub(super().format(record))
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """Written out once a second: there may be thousands of lines in one."""
-        second, text = self._second
-        if int(record.created) != second:
-            second, text = int(record.created), time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-            self._second = (second, text)
-        return f"{text},{int(record.msecs):03}"
+        return self._secrets.sub("***", super().format(record))
 
     def formatException(self, ei: object) -> str:
-        """The traceback, or only its last line."""
+        """Format the traceback, or only its last line."""
         text = super().formatException(ei)  # type: ignore[arg-type]
         return text if self._tracebacks else text.rpartition("\n")[2]
 
-    def scrub(self, text: str) -> str:
-        """The text without secrets."""
-        return self._secrets.sub("***", text) if self._secrets else text
 
+class LogFile(RotatingFileHandler):
+    """A rotating file that says on stderr when it cannot be written.
 
-class _File(RotatingFileHandler):
-    """logging's own looks at the folder and formats each record twice, which costs more than all the rest of a line."""
+    logging's own words would be said with each line, and show the line with its secrets.
+    """
 
-    _broken = _failed = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write it. A disk that is full is told once, without the record: logging would show it with its secrets."""
-        self._failed = False
-        super().emit(record)
-        self._broken = self._failed
+    _said_at = -float(HOUR_S)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing a request should suffer from."""
-        self._failed = True
+        """Say it, once an hour."""
         reason = sys.exc_info()[1]
-        if not self._broken and isinstance(reason, Exception):
+        if isinstance(reason, Exception) and time.monotonic() - self._said_at >= HOUR_S:
+            self._said_at = time.monotonic()
             words = _("{path} cannot be written: {reason}").format(path=self.baseFilename, reason=os_reason(reason))
             sys.stderr.write(words + "\n")
 
-    def shouldRollover(self, record: logging.LogRecord) -> bool:
-        """Once it is full: the last line may stick out."""
-        return self.stream is not None and self.stream.tell() >= self.maxBytes
-
 
 @contextmanager
-def kept(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
+def write_log(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
     """Log to the file of this folder while the block runs, and to stderr as much as `level` (-1 to 2) says.
 
     Raises ConfigError when the file cannot be written.
@@ -86,7 +68,7 @@ def kept(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
     path = folder / NAME
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = _File(path, maxBytes=MOST_BYTES, backupCount=OLD_FILES, encoding="utf-8")
+        file = LogFile(path, maxBytes=MOST_BYTES, backupCount=OLD_FILES, encoding="utf-8")
     except OSError as error:
         raise errors.ConfigError(
             _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),
@@ -95,21 +77,20 @@ def kept(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
     file.setFormatter(Scrubber("%(asctime)s %(levelname)s %(message)s", secrets))
     screen = logging.StreamHandler(sys.stderr)
     screen.setFormatter(Scrubber("%(message)s", secrets, tracebacks=level >= 2))
-    screen.setLevel({-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(level, logging.DEBUG))
+    screen.setLevel(SCREEN_LEVELS[min(level, 2)])
     loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
-        ours = logging.DEBUG if level >= 2 else logging.INFO
-        logger.setLevel(ours if logger.name == "b24tools" else logging.WARNING)
+        logger.setLevel(logging.WARNING)
         logger.propagate = False
         logger.addHandler(file)
         logger.addHandler(screen)
+    logging.getLogger("b24tools").setLevel(logging.DEBUG if level >= 2 else logging.INFO)
     try:
         yield path
     finally:
-        for logger, (was, propagated) in zip(loggers, before, strict=True):
+        for logger in loggers:
             logger.removeHandler(file)
             logger.removeHandler(screen)
-            logger.setLevel(was)
-            logger.propagate = propagated
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = True
         file.close()

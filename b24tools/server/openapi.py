@@ -1,47 +1,37 @@
-"""`/docs`: the description of the endpoints, readable without internet."""
+"""`/openapi.json` and `/docs`: the endpoints with the order's Russian keys, on a page that needs no internet."""
 
 from __future__ import annotations
 
 import html
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from string import Template
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
-from fastapi.openapi.utils import get_openapi
-from fastapi.responses import FileResponse, HTMLResponse, Response
-from pydantic import BaseModel
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse
+from pydantic import BaseModel, Field
+from pydantic.alias_generators import to_camel
 
 from b24tools import __version__
 from b24tools.core.i18n import _
-from b24tools.onec import order as onec_order
+from b24tools.onec import order
+from b24tools.server.auth import OPEN_PATHS
+from b24tools.server.responses import Reply
 
-PAGE = """<!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" type="image/png" href="{folder}favicon-32x32.png">
-<link rel="stylesheet" href="{folder}swagger-ui.css"></head>
-<body><div id="page"></div>
-<script src="{folder}swagger-ui-bundle.js"></script><script src="{folder}start.js"></script></body></html>
-"""
-START = """SwaggerUIBundle({
-  // without the name and password that may stand in the address: fetch() refuses those
-  url: location.origin + location.pathname.replace(/\\/docs\\/*$/, "/openapi.json"),
-  dom_id: "#page", deepLinking: true, docExpansion: "list", validatorUrl: null,
-  defaultModelsExpandDepth: 2, presets: [SwaggerUIBundle.presets.apis], layout: "BaseLayout",
-});
-"""
+PAGES = Path(__file__).parent / "pages"
+SWAGGER = Path(str(resources.files("fastapi_swagger") / "resources"))
+ASSETS = {
+    "swagger-ui.css": (SWAGGER, "text/css"),
+    "swagger-ui-bundle.js": (SWAGGER, "text/javascript"),
+    "favicon-32x32.png": (SWAGGER, "image/png"),
+    "start.js": (PAGES, "text/javascript"),
+}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-ASSETS = {
-    "swagger-ui.css": "text/css",
-    "swagger-ui-bundle.js": "text/javascript",
-    "favicon-32x32.png": "image/png",
-}
 DAY_S = 86_400
-GROUPS = {"/": "1C", "/plan": "1C", "/webhook": "Bitrix24"}  # the headings; the rest is b24tools' own
 
 
 class Message(BaseModel):
@@ -58,7 +48,7 @@ class Problem(BaseModel):
 
 
 class Received(BaseModel):
-    """What became of an event: accepted, ignored_by_mode or event_ignored."""
+    """What happens with an event: accepted, ignored_by_mode or event_ignored."""
 
     status: str
 
@@ -67,7 +57,7 @@ class Setting(BaseModel):
     """A setting that may change while b24tools runs."""
 
     key: str
-    value: str
+    value: Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
 class Health(BaseModel):
@@ -78,108 +68,69 @@ class Health(BaseModel):
     oldest_event_age_s: int | None
 
 
-def add_pages(api: FastAPI) -> None:
-    """The page and what it is made of."""
-    folder = Path(str(resources.files("fastapi_swagger") / "resources"))
-    kept = {"Cache-Control": f"private, max-age={DAY_S}"}
+class Api(FastAPI):
+    """FastAPI with our answers and our description."""
+
+    def __init__(self, *, with_token: bool) -> None:
+        super().__init__(
+            title="b24tools",
+            version=__version__,
+            description=_("Orders from 1C become tasks in Bitrix24; closed tasks become a leaderboard."),
+            default_response_class=Reply,
+            generate_unique_id_function=lambda route: to_camel(route.name),
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
+        self._with_token = with_token
+
+    def openapi(self) -> dict[str, Any]:
+        """Describe the endpoints, once; add what FastAPI cannot see: an order is read from any bytes."""
+        if self.openapi_schema:
+            return self.openapi_schema
+        schema = super().openapi()
+        components = schema["components"]
+        model = order.Order.model_json_schema(ref_template="#/components/schemas/{model}")
+        components["schemas"] |= model.pop("$defs", {}) | {"Order": model}
+        if self._with_token:
+            components["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": _("The token is the password.")},
+            }
+            schema["security"] = [{"bearer": []}, {"basic": []}]
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                operation.setdefault("tags", ["b24tools"])
+                if path in OPEN_PATHS:
+                    operation["security"] = []
+        return schema
+
+
+def add_docs(api: FastAPI) -> None:
+    """Add the page and what it is made of."""
 
     @api.get("/docs", include_in_schema=False)
-    def page(request: Request) -> Response:
+    def read_page(request: Request) -> HTMLResponse:
+        page = Template((PAGES / "docs.html").read_text(encoding="utf-8"))
         beside = "" if request.scope["raw_path"].endswith(b"/") else "docs/"  # a browser counts from the last slash
-        content = PAGE.format(title=html.escape(api.title), folder=beside)
+        content = page.substitute(title=html.escape(api.title), folder=beside)
         return HTMLResponse(content, headers={"Content-Security-Policy": POLICY})
 
-    @api.get("/docs/start.js", include_in_schema=False)
-    def start() -> Response:
-        return Response(START, media_type="text/javascript")
-
     @api.get("/docs/{name}", include_in_schema=False)
-    def asset(name: str) -> Response:
+    def read_asset(name: str) -> FileResponse:
         if name not in ASSETS:
-            return Response(status_code=404)
-        return FileResponse(folder / name, media_type=ASSETS[name], headers=kept)
+            raise HTTPException(404)
+        folder, kind = ASSETS[name]
+        return FileResponse(folder / name, media_type=kind, headers={"Cache-Control": f"private, max-age={DAY_S}"})
 
 
-def describe(api: FastAPI, *, with_token: bool) -> None:
-    """Let `/openapi.json` tell of the order with its Russian keys, and of the token. Called when all is added."""
-    schema = _schema(api, with_token=with_token)
-    api.openapi = lambda: schema  # type: ignore[method-assign]  # FastAPI's own way to extend it
+def describe_body(content: dict[str, Any], **more: str) -> dict[str, Any]:
+    """Describe a body that FastAPI does not read itself, by its Content-Type; for `openapi_extra`."""
+    return {"requestBody": {"required": True, "content": content, **more}}
 
 
-def _schema(api: FastAPI, *, with_token: bool) -> dict[str, Any]:
-    schema = get_openapi(
-        title=api.title, version=__version__, description=api.description, routes=api.routes, summary=api.summary
-    )
-    order = onec_order.Order.model_json_schema(ref_template="#/components/schemas/{model}")
-    parts = schema.setdefault("components", {}).setdefault("schemas", {})
-    parts |= order.pop("$defs", {})
-    parts["Order"] = order
-    parts["Problem"] = Problem.model_json_schema()
-    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of a refusal, which is not ours
-        parts.pop(name, None)
-    for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            operation["tags"] = [GROUPS.get(path, "b24tools")]
-            if "HTTPValidationError" in str(operation["responses"].get("422")):
-                del operation["responses"]["422"]
-    if with_token:
-        schema["components"]["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer"},
-            "basic": {"type": "http", "scheme": "basic", "description": _("The token is the password.")},
-        }
-        schema["security"] = [{"bearer": []}, {"basic": []}]
-        for path in ("/ping/", "/healthz", "/webhook"):
-            for operation in schema["paths"][path].values():
-                operation["security"] = []
-    return schema
-
-
-def order_body() -> dict[str, Any]:
-    """An order or a list of orders, for `openapi_extra`."""
-    reference = {"$ref": "#/components/schemas/Order"}
-    example = onec_order.Order.model_json_schema()["examples"][0]
-    return {
-        "requestBody": {
-            "required": True,
-            "description": _("An order or a list of orders, up to 64 MiB; Content-Type does not matter."),
-            "content": {
-                "application/json": {
-                    "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
-                    "example": example,
-                }
-            },
-        }
-    }
-
-
-def event_body() -> dict[str, Any]:
-    """Bitrix24's own form, for `openapi_extra`."""
-    event = {
-        "type": "object",
-        "properties": {"event": {"type": "string"}, "data": {"type": "object"}, "auth": {"type": "object"}},
-        "required": ["event", "data", "auth"],
-    }
-    form = "event=ONTASKUPDATE&data%5BFIELDS_AFTER%5D%5BID%5D=2536&ts=1769071218&auth%5Bapplication_token%5D=..."
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/x-www-form-urlencoded": {"schema": event, "example": form},
-                "application/json": {"schema": event},
-            },
-        }
-    }
-
-
-def setting_body() -> dict[str, Any]:
-    """A key and a value, for `openapi_extra`."""
-    example = {"key": "producer_mode", "value": "webhook"}
-    content = {"schema": {"$ref": "#/components/schemas/Setting"}, "example": example}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
-
-
-def answers(model: Any, *refusals: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """What is answered when all is well, and the refusals that there are; for `responses`."""
+def describe_answers(*refusals: int, done: int = 200) -> dict[int | str, dict[str, Any]]:
+    """Describe what is answered when all is well, and these refusals; for `responses`."""
     words = {
         400: _("The body cannot be read."),
         401: _("A token is needed."),
@@ -190,9 +141,7 @@ def answers(model: Any, *refusals: int, status: int = 200) -> dict[int | str, di
         500: _("Something failed; the text says what was done and what was not."),
         503: _("Try later: Retry-After says when. Sending the same again is safe."),
     }
-    # named by hand: FastAPI would take the type of the page for that of its refusals
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     problems: dict[int | str, dict[str, Any]] = {
-        number: {"description": words[number], "content": content} for number in refusals
+        status: {"model": Problem, "description": words[status]} for status in refusals
     }
-    return {status: {"model": model, "description": _("Done.")}} | problems
+    return {done: {"description": _("Done.")}} | problems

@@ -1,60 +1,46 @@
-"""What goes back over HTTP: JSON that people can read, and refusals that arrive."""
+"""What goes back over HTTP: JSON, and errors as answers."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+from b24tools.core import errors
+from b24tools.jobs.events import payload
 
-LINGER_S = 1.0
-LINGER_BYTES = 8 * 1024 * 1024
-
-
-class Reply(Response):
-    """A JSON answer in UTF-8 that says so: PowerShell would take it for Latin-1."""
-
-    media_type = "application/json; charset=utf-8"
-
-    def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        super().__init__(text.encode("utf-8", "replace"), status, headers)
+RETRY_AFTER_S = 30
+LONGEST_RETRY_S = 3600
 
 
-class Refusal(Reply):
-    """A refusal sent before the body was read.
+class Reply(JSONResponse):
+    """JSON in UTF-8."""
 
-    A connection closed with unread bytes is reset, and the sender would never see why: so for a moment what
-    still comes is read and thrown away.
-    """
-
-    def __init__(self, detail: str, status: int, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__({"detail": detail}, status, headers)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer at once, then linger."""
-        names = {name for name, _value in scope["headers"]}
-        has_body = bool(names & {b"content-length", b"transfer-encoding"})
-        headers = [*self.raw_headers, *([(b"connection", b"close")] if has_body else [])]
-        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        if has_body and b"expect" not in names:  # who expects something waits to be asked for the body
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_S):
-                    await _drain(receive)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def render(self, content: Any) -> bytes:
+        """Write it as people can read it; half a surrogate pair, which is no text, becomes a question mark."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-async def _drain(receive: Receive) -> None:
-    left = LINGER_BYTES
-    while left > 0:
-        message = await receive()
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return
-        left -= len(message.get("body", b""))
+def reply_error(error: errors.B24ToolsError, now: datetime) -> Reply:
+    """Answer an error that ended everything before anything was written."""
+    detail = {"detail": error.line}
+    if isinstance(error, payload.Refusal):
+        return Reply(detail, error.status)
+    if error.code == errors.ErrorCode.TOO_LARGE:
+        return Reply(detail, 413)
+    if isinstance(error, errors.OrderError):
+        return Reply({"detail": error.message}, 422)
+    if error.exit_status == errors.TRY_LATER:
+        return Reply(detail, 503, retry_after([error], now))
+    return Reply(detail, 500)
+
+
+def retry_after(reasons: Iterable[errors.B24ToolsError], now: datetime) -> dict[str, str]:
+    """Say in a header when it is worth trying again: when the portal said so, else soon."""
+    known = [error.until for error in reasons if isinstance(error, errors.PortalBusy) and error.until]
+    wait_s = math.ceil((max(known) - now).total_seconds()) if known else RETRY_AFTER_S
+    return {"Retry-After": str(min(max(1, wait_s), LONGEST_RETRY_S))}

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, os_reason
@@ -120,6 +118,8 @@ def open_database(path: Path | None) -> Database:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
             if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",) or migrations.are_pending(connection):
+                import filelock  # only who migrates needs it
+
                 with filelock.FileLock(path.with_suffix(".migrating")):
                     # SQLite lets nobody wait who turns a new database to WAL while another one does
                     connection.execute("PRAGMA journal_mode = WAL")

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 from b24tools.assignment.matching import items_of
 from b24tools.assignment.plan import Item, Rules
-from b24tools.assignment.planner import Drafter
-from b24tools.assignment.portal_state import Portal
+from b24tools.assignment.planner import Planner
+from b24tools.assignment.portal_state import PortalState
 from b24tools.bitrix24.org_cache import Places
 from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core.models import Absence, Department, Owner, Person, Status, Task
@@ -34,19 +34,18 @@ PEOPLE = (10, 100, 500, 1_000)
 RULES = Rules(ZONE, "Производство", "Задачи из 1с", "Прикрепленные файлы", 300, True, False, None)
 
 
-def company(people: int, chance: random.Random) -> tuple[Staff, Portal]:
+def company(people: int, chance: random.Random) -> tuple[Staff, PortalState]:
     """Ten departments, forty open tasks for everybody: half of them ours with a slot; some people are away."""
     positions = min(POSITIONS, people)
     departments = [Department(1, "Производство", None, None)]
     departments += [Department(10 + number, f"Участок {number}", 1, None) for number in range(positions)]
     staff = [Person(100 + n, "Имя", f"Работник{n}", "", True, (10 + n % positions,)) for n in range(people)]
     owner = Owner(1, "Админ", True, "Europe/Moscow")
-    portal = Portal(owner, PortalClock(owner, ZONE, NOW.isoformat()), Places(1, 1, 1))
-    portal.people[1] = Person(1, "Админ", "", "", True, ())
+    open_tasks = []
     for number in range(people * OPEN_TASKS):
         start = NOW + timedelta(hours=chance.randrange(0, 500))
         ours = number % 2 == 0
-        portal.open.append(
+        open_tasks.append(
             Task(
                 id=1_000 + number,
                 status=Status.PENDING,
@@ -64,9 +63,18 @@ def company(people: int, chance: random.Random) -> tuple[Staff, Portal]:
                 spent_s=0,
             )
         )
+    absences = {}
     for person in staff[::7]:
         first = NOW + timedelta(days=chance.randrange(60))
-        portal.absences[person.id] = [Absence(first, first + timedelta(days=14))]
+        absences[person.id] = [Absence(first, first + timedelta(days=14))]
+    portal = PortalState(
+        owner,
+        PortalClock(owner, ZONE, NOW.isoformat()),
+        Places(1, 1, 1),
+        open=open_tasks,
+        absences=absences,
+        people={1: Person(1, "Админ", "", "", True, ())},
+    )
     return Staff(departments, staff, 1), portal
 
 
@@ -88,16 +96,14 @@ def items(positions: int, chance: random.Random) -> list[Item]:
     return items_of(orders, {})
 
 
-def draft(staff: Staff, portal: Portal, lines: Sequence[Item]) -> float:
+def draft(staff: Staff, portal: PortalState, lines: Sequence[Item]) -> float:
     """The processor's seconds that planning takes: nothing is waited for, so other programs do not count."""
     calendar = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
     started = time.process_time()
-    drafter = Drafter(
-        RULES, staff, portal, calendar, NOW, found={}, others={}, our_tasks=(), last_assigned={}, attached={}
-    )
-    drafts = drafter.draft(lines)
+    planner = Planner(RULES, staff, portal, calendar, NOW, our_tasks=(), last_assigned={}, attached={})
+    plans = planner.build_plans(lines)
     spent = time.process_time() - started
-    assert len(drafts) == ORDERS * LINES and all(one.error is None for one in drafts)
+    assert len(plans) == ORDERS * LINES and all(plan.error is None for plan in plans)
     return spent
 
 

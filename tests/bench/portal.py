@@ -91,7 +91,7 @@ def serve(folder: Path, people: int, tasks: int) -> None:
         for line in sys.stdin:
             order = json.loads(line)
             if "brake" in order:
-                portal.rate_limit, portal._rate = order["brake"], RequestRate()
+                portal.rate_limit, portal.rate = order["brake"], RequestRate()
                 portal.latency_s = order["latency_s"]
                 portal.log.clear()
             refused = sum(entry.outcome == "QUERY_LIMIT_EXCEEDED" for entry in portal.log)
@@ -104,7 +104,8 @@ def _print(line: str) -> None:
 
 
 def _company(people: int, tasks: int) -> Any:
-    from b24tools.sandbox.methods import tasklist
+    from b24tools.sandbox import rest
+    from b24tools.sandbox.methods import task_list
     from b24tools.sandbox.state import Portal
     from tests.bench.company import company
 
@@ -115,17 +116,17 @@ def _company(people: int, tasks: int) -> Any:
 
         def handle(self, *request: Any, **more: Any) -> Any:
             time.sleep(self.latency_s)
-            return super().handle(*request, **more)
+            return rest.handle(self, *request, **more)
 
-        def _execute(self, request: Any, entry: Any, **more: Any) -> Any:
-            if entry.is_write:
-                kept.clear()
-                return super()._execute(request, entry, **more)
-            question = repr((request.method, request.params, request.start))
-            if question not in kept:
-                kept[question] = super()._execute(request, entry, **more)
-            entry.outcome = "ok"
-            return kept[question]
+    def execute(portal: Portal, request: Any, entry: Any, **more: Any) -> Any:
+        if entry.is_write:
+            kept.clear()
+            return carry_out(portal, request, entry, **more)
+        question = repr((request.method, request.params, request.start))
+        if question not in kept:
+            kept[question] = carry_out(portal, request, entry, **more)
+        entry.outcome = "ok"
+        return kept[question]
 
     def find(call: Any, order: Any) -> Any:
         """The rows of a list are looked for once, not for each of its pages."""
@@ -135,7 +136,8 @@ def _company(people: int, tasks: int) -> Any:
         return kept[question]
 
     kept: dict[str, Any] = {}
-    look, tasklist.find = tasklist.find, find
+    look, task_list.find = task_list.find, find
+    carry_out, rest.execute = rest.execute, execute
     portal: Any = company(tasks, people)
     portal.__class__ = Distant
     portal.rate_limit, portal.latency_s = True, LATENCY_S

@@ -30,7 +30,7 @@ from urllib.request import urlopen
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store
-from tests.serving import OUTGOING, event_body
+from tests.support.server import OUTGOING, event_body
 
 EVENTS, TASKS, CLIENTS = 20_000, 4_000, 16
 NUMBER = re.compile(r"(?<=event_handler_id=)\d+")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -70,16 +70,16 @@ class Browser:
         self._pages: dict[str, Page] = {}
 
     def call(self, method: str, params: Mapping[str, Any] | None = None, session: str = "") -> Any:
-        """What it answers; what happens meanwhile is told to its page."""
+        """What it answers; what happens meanwhile is noted by its page."""
         self._number += 1
         number = self._number
         message = {"id": number, "method": method, "params": params or {}} | ({"sessionId": session} if session else {})
         self._send(json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while True:
             for answer in self._receive(deadline):
                 if answer.get("id") != number:
-                    self._tell(answer)
+                    self._note(answer)
                     continue
                 if "error" in answer:
                     raise Refused(f"{method}: {answer['error']}")
@@ -98,7 +98,7 @@ class Browser:
         # all of them, or those after the answer would be lost
         yield from [json.loads(one) for one in whole]
 
-    def _tell(self, event: dict[str, Any]) -> None:
+    def _note(self, event: dict[str, Any]) -> None:
         page = self._pages.get(event.get("sessionId", ""))
         if page is not None:
             page.happened(event["method"], event["params"])
@@ -139,7 +139,7 @@ class Page:
         return self._browser.call(method, params, self._session)
 
     def happened(self, method: str, params: Any) -> None:
-        """Something the browser tells."""
+        """Something the browser reports."""
         if method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
         elif method == "Runtime.exceptionThrown":

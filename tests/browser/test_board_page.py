@@ -14,11 +14,11 @@ import pytest
 from b24tools import context
 from b24tools.core import i18n, periods
 from b24tools.sandbox import demo_company
-from b24tools.server.middleware import Access
+from b24tools.server.auth import Access
 from b24tools.store import open_store
-from tests import closed
 from tests.browser.chromium import Browser, Page
-from tests.serving import BOARD, SERVE, Served, serving
+from tests.support import closed_tasks as closed
+from tests.support.server import BOARD, SERVE, Served, serving
 
 WEEK = "/board?period=2026-W47"
 LONG = "Константин Крестовоздвиженский-Благовещенский-Задунайский Ш."
@@ -181,7 +181,7 @@ def test_whoever_wants_no_motion_sees_none(browser: Browser, tmp_path: Path) -> 
         assert 0 == page.evaluate("document.getAnimations().length")
 
 
-def test_a_server_that_is_away_is_told_and_awaited(browser: Browser, tmp_path: Path) -> None:
+def test_a_server_that_is_away_is_named_and_awaited(browser: Browser, tmp_path: Path) -> None:
     """What was known stays on the wall; the page finds back by itself."""
     fill(tmp_path)
     portal = demo_company.build(context.now)

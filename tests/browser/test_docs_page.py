@@ -6,9 +6,9 @@ from pathlib import Path
 
 from b24tools import context
 from b24tools.sandbox import demo_company
-from b24tools.server.middleware import Access
+from b24tools.server.auth import Access
 from tests.browser.chromium import Browser
-from tests.serving import SERVE, serving
+from tests.support.server import SERVE, serving
 
 
 def test_docs_need_no_internet(browser: Browser, tmp_path: Path) -> None:

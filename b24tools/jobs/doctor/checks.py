@@ -1,14 +1,28 @@
-"""One thing looked at: how it is, and what to do about it."""
+"""What a check is. To add one, write a function under `@checks.add(…)` in the file of its part: that is all.
+
+`job` runs the checks in the order in which they are written down, after one batch has asked the portal for all that
+they need (a second one, for what depends on the first).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar
 
-from b24tools.core import errors
+from b24tools.bitrix24 import webhook_url
+from b24tools.bitrix24.batch import Batch
+from b24tools.bitrix24.client import Client
+from b24tools.core import config, errors
 from b24tools.core.i18n import _, ngettext
+from b24tools.onec.order import Order
+from b24tools.scheduling.calendar_file import OwnDays
+from b24tools.store import Store
+from b24tools.store.inspection import Looked
 
+T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
 OK: Status = "ok"
 WARN: Status = "warn"
@@ -16,55 +30,178 @@ FAIL: Status = "fail"
 MOST_NAMES = 6
 
 
-@dataclass(frozen=True)
-class Check:
-    """A line of the report.
+class NotLookedAt(Exception):
+    """What a check needs is not there; why, another check reports."""
 
-    `check` is a name for programs, the same in every language; what comes after a blank tells which of
-    several things it is about (`scope task`). `fix` is empty where all is well. `order`: the number of the order
-    that it is about, if it is.
+
+@dataclass(frozen=True)
+class Finding:
+    """How something is, and how to fix it.
+
+    `check` is the name for programs, the same in every language: the check's, and after a blank what of several
+    things it is `about` (`scope task`). `title` and `section` are for people. A check sets none of the three.
     """
 
-    check: str
     status: Status
     detail: str
     fix: str = ""
-    order: str = ""
+    about: str = ""
+    check: str = ""
+    title: str = ""
+    section: str = ""
 
 
-def ok(name: str, detail: str) -> Check:
-    """All is well."""
-    return Check(name, OK, detail)
+def judge(status: Status, detail: str, fix: str = "", *, about: str = "", **values: object) -> Finding:
+    """Make a finding; the `values` are put into its texts, where there are any."""
+    if values:
+        detail, fix = detail.format(**values), fix.format(**values)
+    return Finding(status, detail, fix, about)
 
 
-def warn(name: str, detail: str, fix: str) -> Check:
-    """It works, but somebody should look at it."""
-    return Check(name, WARN, detail, fix)
+ok = partial(judge, OK)  # all is well
+warn = partial(judge, WARN)  # it works, but somebody should look at it
+fail = partial(judge, FAIL)  # something will not work
 
 
-def fail(name: str, detail: str, fix: str) -> Check:
-    """Something will not work."""
-    return Check(name, FAIL, detail, fix)
+def from_error(error: errors.B24ToolsError, about: str = "") -> Finding:
+    """Make a finding of what could not be looked at, or is wrong in the way that the error describes."""
+    return fail(error.message, error.hint or _("See what the portal's administrator says."), about=about)
 
 
-def from_error(name: str, error: errors.B24ToolsError) -> Check:
-    """What could not be looked at, with the error's own mend."""
-    return Check(name, FAIL, error.message, error.hint or _("See what the portal's administrator says."))
+@dataclass(frozen=True, eq=False)
+class Need(Generic[T]):
+    """What checks need of the portal, asked for once: `add` puts it into a batch, `exam[need]` is what `add` returned.
 
-
-def guarded(name: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
-    """The checks of `look`; where the portal refused, its reason.
-
-    A missing scope is told by the line about the scope and not once more here.
+    `stage`: 0 for the first batch. What depends on its answers comes later: in 1 the departments that the first batch
+    had no room for, in 2 all else. A stage that adds nothing costs no request. Within a batch a need may refer to one
+    that stands before it in the check's `needs`.
     """
-    try:
-        return list(look())
-    except errors.PortalError as error:
-        return [] if error.portal_code.lower() == "insufficient_scope" else [from_error(name, error)]
+
+    add: Callable[[Batch, Examination], T]
+    stage: int = 0
+
+
+@dataclass(eq=False)
+class Examination:
+    """What is examined. `client` to `reported` are of the portal, `looked` to `last_key` of the database.
+
+    `own_days`: of calendar.json. `order_file`: its path, with the orders in it or the error that it has none.
+    `failure`: why the portal did not answer, or not all. `asked_at`, `answered_at`: our clock around the first batch.
+    """
+
+    inspection: config.Inspection
+    clock: Callable[[], datetime]
+    own_days: OwnDays = field(default_factory=OwnDays)
+    order_file: str = ""
+    orders: Sequence[Order] = ()
+    order_error: errors.B24ToolsError | None = None
+
+    client: Client | None = None
+    answers: dict[Need[Any], Any] = field(default_factory=dict)
+    failure: errors.B24ToolsError | None = None
+    reported: list[errors.PortalError] = field(default_factory=list)
+
+    looked: Looked | None = None
+    database_error: errors.ConfigError | None = None
+    database: Store | None = None
+    mode: str = "polling"
+    excluded: frozenset[int] = frozenset()
+    hidden: frozenset[int] = frozenset()
+    positions: Sequence[str] = ()
+    last_key: str = ""
+
+    def __post_init__(self) -> None:
+        self.settings = self.inspection.settings
+        self.now = self.asked_at = self.answered_at = self.clock()
+        self.address: webhook_url.Address | errors.ConfigError
+        try:
+            self.address = webhook_url.read(config.webhook_url(self.settings))
+        except errors.ConfigError as error:
+            self.address = error
+
+    @property
+    def webhook(self) -> webhook_url.Address:
+        """The webhook's address, where the settings have one."""
+        if isinstance(self.address, errors.ConfigError):
+            raise NotLookedAt
+        return self.address
+
+    @property
+    def store(self) -> Store:
+        """The database, where it could be opened."""
+        if self.database is None:
+            raise NotLookedAt
+        return self.database
+
+    def __getitem__(self, need: Need[T]) -> T:
+        if need not in self.answers:
+            raise NotLookedAt
+        answer: T = self.answers[need]
+        return answer
+
+
+Found = Finding | Iterable[Finding] | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A registered check. `look` takes the examination; those of orders take the order, too."""
+
+    name: str
+    title: Callable[[], str]
+    section: Callable[[], str]
+    look: Callable[..., Found]
+    needs: Sequence[Need[Any]] = ()
+
+    def run(self, exam: Examination, *subject: Any) -> list[Finding]:
+        """Look, if all that is needed is there. A failure of the portal is reported once, by the first to meet it.
+
+        A missing scope is reported by the check of the scopes.
+        """
+        if not all(need in exam.answers for need in self.needs):
+            return []
+        try:
+            found = self.look(exam, *subject)
+            findings = [found] if isinstance(found, Finding) else list(found or ())
+        except NotLookedAt:
+            return []
+        except errors.PortalError as error:
+            if error.portal_code.lower() == "insufficient_scope" or error in exam.reported:
+                return []
+            exam.reported.append(error)
+            findings = [from_error(error)]
+        return [
+            replace(
+                finding,
+                check=f"{self.name} {finding.about}".strip(),
+                title=f"{self.title()} {finding.about}".strip(),
+                section=self.section(),
+            )
+            for finding in findings
+        ]
+
+
+class Checks(list[Check]):
+    """The checks of a part of the installation, in the order of the report, with the heading of their section."""
+
+    def __init__(self, section: Callable[[], str]) -> None:
+        super().__init__()
+        self._section = section
+
+    def add(
+        self, name: str, title: Callable[[], str], *needs: Need[Any]
+    ) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+        """Register the function below as a check. `needs`: what it reads of the portal's answers."""
+
+        def register(look: Callable[..., Found]) -> Callable[..., Found]:
+            self.append(Check(name, title, self._section, look, needs))
+            return look
+
+        return register
 
 
 def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names, and how many more there are."""
     shown = ", ".join(names[:most])
     rest = len(names) - most
     if rest <= 0:

@@ -3,240 +3,295 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
 
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.batch import Batch, Pending
+from b24tools.bitrix24.pagination import PAGE, USERS, add_pages
+from b24tools.bitrix24.parsing import rows_of
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Person
-from b24tools.core.org_structure import Staff, nearest_name, same_name
-from b24tools.jobs.doctor.asking import Answers, Known
-from b24tools.jobs.doctor.checks import Check, fail, guarded, listed, ok, warn
-from b24tools.jobs.doctor.subject import Subject
+from b24tools.core.models import Department, Person
+from b24tools.core.org_structure import Staff, find_root, nearest_name, same_name
+from b24tools.jobs.doctor.checks import OK, Checks, Examination, Finding, Need, NotLookedAt, fail, listed, ok, warn
 
+FIRST_DEPARTMENTS = 200  # before it is known how many there are
+PEOPLE_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
+CREW_PAGES = 20
 MOST_POSITIONS = 20
 
-
-def check(subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
-    """The production department, what is below it, and who works there."""
-    found = guarded("department", lambda: [_root(subject, answers)])
-    yield from found
-    staff = answers.staff
-    if staff is not None:
-        yield from guarded("people", lambda: _crew(answers, staff, known))
-        yield from _names(staff)
-        if answers.knows_people:
-            yield from _positions(subject, known, staff)
-    yield from _named(subject, answers, known)
+checks = Checks(lambda: _("The company"))
 
 
-def position(name: str, staff: Staff, under: str | None, subject: Subject, known: Known, check_name: str) -> Check:
-    """Which department and people a position of 1C means."""
-    match = staff.position(name, under, known.excluded)
-    root = staff.departments[staff.root_id].name
-    if match.people:
-        homes = ", ".join(f"{one.name} (#{one.id})" for one in match.departments)
-        people = ngettext("{n} person", "{n} people", len(match.people)).format(n=len(match.people))
-        return ok(check_name, f"{homes}: {people}")
-    if match.departments:
-        home = match.departments[0]
-        told = _("{department} (#{id}): no active people there").format(department=home.name, id=home.id)
-        mend = _("Put people into that department")
-    elif match.nearest:
-        told = _("no such department in {root}; the nearest is “{nearest}”").format(root=root, nearest=match.nearest)
-        mend = _("Give the department the position's name, or the position the department's")
-    else:
-        told = _("no such department in {root}").format(root=root)
-        mend = _("Make a department of that name in {root}").format(root=root)
-    if subject.fallback_user:
-        told = _("{told}: user {id} of B24_FALLBACK_USER gets the work").format(told=told, id=subject.fallback_user)
-        return warn(check_name, told, f"{mend}.")
-    return fail(check_name, told, _("{mend}, or set B24_FALLBACK_USER.").format(mend=mend))
+def _add_departments(batch: Batch, first: int, total: int) -> list[Pending[list[Department]]]:
+    return [batch.add(queries.departments(start)) for start in range(first, total, PAGE)]
 
 
-def person_name(answers: Answers, user_id: int) -> str:
-    """The name with the id, as far as it is known."""
-    row = answers.people.get(user_id, {})
-    name = f"{row.get('NAME') or ''} {row.get('LAST_NAME') or ''}".strip()
-    return f"{name} (#{user_id})" if name else f"#{user_id}"
+departments = Need(lambda batch, _exam: _add_departments(batch, 0, FIRST_DEPARTMENTS))
+other_departments = Need(
+    lambda batch, exam: _add_departments(batch, FIRST_DEPARTMENTS, exam[departments][0].item.total or 0), stage=1
+)
+everybody = Need(
+    lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(PEOPLE_PAGES, batch.room))
+)
 
 
-def _root(subject: Subject, answers: Answers) -> Check:
-    if answers.items["departments0"].error is not None:
-        raise answers.items["departments0"].error
-    names = [one.name for one in answers.departments]
-    if answers.root is None:
-        nearest = nearest_name(subject.department, names)
-        return fail(
-            "department",
-            _('the portal has no department "{name}"').format(name=subject.department),
-            _(
+def find_production(exam: Examination) -> list[Department]:
+    """Return the production department and all below it, as far as the portal shows them."""
+    found = {one.id: one for one in _shown_departments(exam)}
+    root = find_root(found.values(), exam.settings.department)
+    return [found[id_] for id_ in Staff(found.values(), (), root.id).below(root.id)] if root else []
+
+
+def _shown_departments(exam: Examination) -> list[Department]:
+    """Return what the pages show: those past the end show the first ones again."""
+    pages = (*exam[departments], *exam[other_departments])
+    return list({one.id: one for page in pages if page.error is None for one in page.value}.values())
+
+
+class Company:
+    """The departments, and people: the active ones (only production's, where there are many), and whom others name.
+
+    All but `departments` and `production` may raise what the portal answered.
+    """
+
+    def __init__(self, batch: Batch, exam: Examination) -> None:
+        self._exam = exam
+        self._everybody = exam[everybody].read()
+        self.departments = _shown_departments(exam)
+        named = exam.excluded | exam.hidden | {one.head_id or 0 for one in self.departments}
+        named |= {exam.settings.fallback_user or 0}
+        ids = sorted(named - {0} - {int(row["ID"]) for row in self._everybody.rows})
+        pages = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]
+        self._named = [batch.add(queries.people_by_id(page, "LAST_LOGIN")) for page in pages]
+        self.production = find_production(exam)
+        self._crew = None
+        if self.production and not self._everybody.complete and self._everybody.error is None:
+            self._crew_params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
+            self._crew = add_pages(batch, USERS, self._crew_params, length=min(CREW_PAGES, batch.room))
+
+    @cached_property
+    def rows(self) -> list[Mapping[str, Any]]:
+        """The people as `user.get` shows them."""
+        if self._everybody.error is not None:
+            raise self._everybody.error
+        named = [rows_of(page.item.value, "user.get") for page in self._named]
+        rows: list[Mapping[str, Any]] = [*self._everybody.rows, *(row for page in named for row in page)]
+        if self._crew is not None and self._exam.client is not None:
+            crew = self._crew.read()
+            rows += crew.rows
+            if not crew.complete:
+                pages = self._exam.client.pages(USERS, self._crew_params, length=CREW_PAGES, after=crew.last_id)
+                rows += [row for page in pages for row in page]
+        return rows
+
+    @cached_property
+    def people(self) -> dict[int, Person]:
+        """The people, by id."""
+        return {person.id: person for person in queries.read_people(self.rows)}
+
+    @cached_property
+    def staff(self) -> Staff:
+        """Departments and people of production."""
+        if not self.production:
+            raise NotLookedAt
+        return Staff(self.departments, self.people.values(), self.production[0].id)
+
+    @cached_property
+    def crew(self) -> list[Person]:
+        """Those who can be given work."""
+        homes = {one.id for one in self.production[1:]}
+        people = [person for person in self.staff.people.values() if person.id not in self._exam.excluded]
+        return [person for person in people if person.active and homes & set(person.department_ids)]
+
+    def is_active(self, user_id: int | None) -> bool:
+        """Whether this is somebody who works there."""
+        return user_id in self.people and self.people[user_id].active
+
+    def describe(self, user_id: int) -> str:
+        """Name somebody, and say if he does not work there."""
+        if user_id not in self.people:
+            return _("user {id} does not exist").format(id=user_id)
+        name = name_with_id(self.people[user_id])
+        return name if self.is_active(user_id) else _("{name} is dismissed").format(name=name)
+
+
+def name_with_id(one: Person | Department) -> str:
+    """Name a person or a department."""
+    return f"{one.name} (#{one.id})"
+
+
+company = Need(Company, stage=2)
+DEPARTMENTS = (departments, other_departments)
+COMPANY = (*DEPARTMENTS, everybody, company)
+
+
+@checks.add("department", lambda: _("production"), *DEPARTMENTS)
+def check_department(exam: Examination) -> Finding:
+    """Whether there is one production department, with departments below it."""
+    for error in filter(None, (page.error for page in (*exam[departments], *exam[other_departments]))):
+        raise error
+    wanted, shown, production = exam.settings.department, _shown_departments(exam), find_production(exam)
+    if not production:
+        nearest = nearest_name(wanted, (one.name for one in shown))
+        fix = _("Set B24_DEPARTMENT to the production department, by name or id.")
+        if nearest:
+            fix = _(
                 'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}".'
-            ).format(nearest=nearest)
-            if nearest
-            else _("Set B24_DEPARTMENT to the production department, by name or id."),
-        )
-    same = [one for one in answers.departments if same_name(one.name) == same_name(subject.department)]
-    staff = Staff(answers.departments, (), answers.root.id)
-    below = len(list(staff.below(answers.root.id))) - 1
-    told = _("{name} (#{id}), {below} below it").format(
-        name=answers.root.name,
-        id=answers.root.id,
-        below=ngettext("{n} department", "{n} departments", below).format(n=below),
-    )
-    if len(same) > 1 and not subject.department.isdecimal():
-        ids = listed([f"#{one.id}" for one in same])
-        return warn(
-            "department",
-            _("{told}; several have this name: {ids}").format(told=told, ids=ids),
-            _("Set B24_DEPARTMENT to the id of the right one."),
-        )
+            )
+        return fail(_('the portal has no department "{name}"'), fix, name=wanted, nearest=nearest)
+    below = len(production) - 1
+    count = ngettext("{n} department", "{n} departments", below).format(n=below)
+    detail = _("{name}, {below} below it").format(name=name_with_id(production[0]), below=count)
+    same = [f"#{one.id}" for one in shown if same_name(one.name) == same_name(wanted)]
+    if len(same) > 1 and not wanted.isdecimal():
+        fix = _("Set B24_DEPARTMENT to the id of the right one.")
+        return warn(_("{department}; several have this name: {ids}"), fix, department=detail, ids=listed(same))
     if not below:
-        return fail(
-            "department",
-            _("{told}: no position can be found").format(told=told),
-            _("Make departments named as the positions of 1C below it, or set B24_DEPARTMENT to another one."),
-        )
-    return ok("department", told)
+        fix = _("Make departments named as the positions of 1C below it, or set B24_DEPARTMENT to another one.")
+        return fail(_("{department}: no position can be found"), fix, department=detail)
+    return ok(detail)
 
 
-def _crew(answers: Answers, staff: Staff, known: Known) -> Iterator[Check]:
-    if answers.items["people0"].error is not None:
-        raise answers.items["people0"].error
-    inside = [one for one in staff.below(staff.root_id) if one != staff.root_id]
-    crew = [
-        person
-        for person in staff.people.values()
-        if person.active and person.id not in known.excluded and set(inside) & set(person.department_ids)
-    ]
-    empty = [one for one in inside if not _people_below(staff, one, crew)]
-    told = ngettext("{n} person can be given work", "{n} people can be given work", len(crew)).format(n=len(crew))
+@checks.add("people", lambda: _("people"), *COMPANY)
+def check_people(exam: Examination) -> Finding:
+    """Whether somebody works in every department below production."""
+    staff, crew = exam[company].staff, exam[company].crew
+    detail = ngettext("{n} person can be given work", "{n} people can be given work", len(crew)).format(n=len(crew))
     if not crew:
-        yield fail("people", told, _("Put people into the departments below production; see excluded_users, too."))
-    elif empty:
-        names = listed([f"{staff.departments[one].name} (#{one})" for one in empty])
-        yield warn(
-            "people",
-            _("{told}; nobody active in {departments}").format(told=told, departments=names),
-            _("Put people there, or delete the department: its work goes to B24_FALLBACK_USER, or fails."),
-        )
-    else:
-        yield ok("people", told)
-    yield from _heads(staff, crew, known)
-    yield from _logins(answers, crew, known)
+        return fail(detail, _("Put people into the departments below production; see excluded_users, too."))
+    homes = {home for person in crew for home in person.department_ids}
+    empty = [name_with_id(one) for one in exam[company].production[1:] if not homes & set(staff.below(one.id))]
+    if empty:
+        fix = _("Put people there, or delete the department: its work goes to B24_FALLBACK_USER, or fails.")
+        return warn(_("{people}; nobody active in {departments}"), fix, people=detail, departments=listed(empty))
+    return ok(detail)
 
 
-def _people_below(staff: Staff, department_id: int, crew: Iterable[Person]) -> bool:
-    homes = set(staff.below(department_id))
-    return any(homes & set(person.department_ids) for person in crew)
+@checks.add("heads", lambda: _("heads"), *COMPANY)
+def check_heads(exam: Examination) -> Finding:
+    led: dict[int, list[str]] = defaultdict(list)
+    for department in exam[company].departments:
+        led[department.head_id or 0].append(department.name)
+    heads = [person for person in exam[company].crew if person.id in led]
+    if not heads:
+        return ok(_("nobody who can be given work heads a department"))
+    names = [f"{person.name} (#{person.id}, {', '.join(led[person.id])})" for person in heads]
+    detail, fix = _("can be given work, and heads a department: {names}"), _("Should they have none: {command}")
+    return warn(detail, fix, names=listed(names), command=_exclude(exam, heads))
 
 
-def _heads(staff: Staff, crew: Sequence[Person], known: Known) -> Iterator[Check]:
-    heads = [(person, [one.name for one in staff.departments.values() if one.head_id == person.id]) for person in crew]
-    leading = [(person, names) for person, names in heads if names]
-    if not leading:
-        yield ok("heads", _("nobody who can be given work heads a department"))
-        return
-    told = listed([f"{person.name} (#{person.id}, {', '.join(names)})" for person, names in leading])
-    yield warn(
-        "heads",
-        _("can be given work, and heads a department: {names}").format(names=told),
-        _("Should they have none: {command}").format(command=_exclude(known, [person.id for person, _n in leading])),
-    )
-
-
-def _logins(answers: Answers, crew: Sequence[Person], known: Known) -> Iterator[Check]:
+@checks.add("logins", lambda: _("logins"), *COMPANY)
+def check_logins(exam: Examination) -> Finding | None:
     """LAST_LOGIN is left out where it is NULL, and for everybody where the scope does not show it."""
-    if not any(answers.people[person.id].get("LAST_LOGIN") for person in crew):
-        if crew:
-            yield ok("logins", _("the portal does not show who has ever logged in"))
-        return
-    never = [person for person in crew if not answers.people[person.id].get("LAST_LOGIN")]
+    crew = exam[company].crew
+    known = {int(row["ID"]) for row in exam[company].rows if row.get("LAST_LOGIN")}
+    never = [person for person in crew if person.id not in known]
     if not never:
-        yield ok("logins", _("everybody who can be given work has logged in"))
-        return
-    yield warn(
-        "logins",
-        _("can be given work, but never logged in: {names}").format(
-            names=listed([f"{person.name} (#{person.id})" for person in never])
-        ),
-        _("Send the invitation again, or leave them out: {command}").format(
-            command=_exclude(known, [person.id for person in never])
-        ),
-    )
+        return ok(_("everybody who can be given work has logged in")) if crew else None
+    if len(never) == len(crew):
+        return ok(_("the portal does not show who has ever logged in"))
+    fix = _("Send the invitation again, or leave them out: {command}")
+    names = listed([name_with_id(person) for person in never])
+    return warn(_("can be given work, but never logged in: {names}"), fix, names=names, command=_exclude(exam, never))
 
 
-def _exclude(known: Known, ids: Iterable[int]) -> str:
-    return f"`b24tools config excluded_users {','.join(str(one) for one in sorted(known.excluded | set(ids)))}`"
+def _exclude(exam: Examination, people: Iterable[Person]) -> str:
+    ids = sorted(exam.excluded | {person.id for person in people})
+    return f"`b24tools config excluded_users {','.join(map(str, ids))}`"
 
 
-def _names(staff: Staff) -> Iterator[Check]:
-    """Several departments of one name inside production."""
-    by_name: dict[str, list[int]] = defaultdict(list)
-    for one in staff.below(staff.root_id):
-        if one != staff.root_id:
-            by_name[same_name(staff.departments[one].name)].append(one)
-    twice = [ids for ids in by_name.values() if len(ids) > 1]
+@checks.add("same_names", lambda: _("equal names"), *DEPARTMENTS)
+def check_names(exam: Examination) -> Finding | None:
+    by_name: dict[str, list[Department]] = defaultdict(list)
+    for department in find_production(exam)[1:]:
+        by_name[same_name(department.name)].append(department)
+    twice = [sorted(same, key=lambda one: one.id) for same in by_name.values() if len(same) > 1]
     if not twice:
-        yield ok("same_names", _("every department below production has a name of its own"))
-        return
-    told = listed(
-        [f"{staff.departments[ids[0]].name} ({', '.join(f'#{one}' for one in sorted(ids))})" for ids in twice]
-    )
-    yield warn(
-        "same_names",
-        _("several departments of one name: {names}").format(names=told),
-        _("Rename them, unless Исполнитель of the orders tells them apart: else their people are taken together."),
-    )
+        return ok(_("every department below production has a name of its own")) if by_name else None
+    fix = _("Rename them, unless Исполнитель of the orders tells them apart: else their people are taken together.")
+    names = [f"{same[0].name} ({', '.join(f'#{one.id}' for one in same)})" for same in twice]
+    return warn(_("several departments of one name: {names}"), fix, names=listed(names))
 
 
-def _positions(subject: Subject, known: Known, staff: Staff) -> Iterator[Check]:
-    """The positions of past orders and of B24_ROUTE."""
-    names = list(dict.fromkeys([*known.positions, *subject.route]))
-    checks = [position(name, staff, None, subject, known, f"position {name}") for name in names]
-    bad = [one for one in checks if one.status != "ok"]
-    yield from bad[:MOST_POSITIONS]
+@checks.add("position", lambda: _("position"), *COMPANY)
+def check_each_position(exam: Examination) -> list[Finding]:
+    """Report the positions of past orders and of B24_ROUTE that have no people."""
+    return [finding for finding in _look_at_positions(exam) if finding.status != OK][:MOST_POSITIONS]
+
+
+@checks.add("positions", lambda: _("positions"), *COMPANY)
+def check_positions(exam: Examination) -> Finding | None:
+    found = _look_at_positions(exam)
+    bad = [finding.about for finding in found if finding.status != OK]
     if len(bad) > MOST_POSITIONS:
-        rest = [one.check.partition(" ")[2] for one in bad[MOST_POSITIONS:]]
-        yield fail(
-            "positions",
-            _("likewise: {names}").format(names=listed(rest)),
-            _("As above; is B24_DEPARTMENT the right department?"),
-        )
-    if not names:
-        yield ok("positions", _("no order was sent yet: `b24tools doctor --order FILE` looks at one"))
-    elif not bad:
-        yield ok("positions", _("all of past orders and of B24_ROUTE have people: {names}").format(names=listed(names)))
+        fix = _("As above; is B24_DEPARTMENT the right department?")
+        return fail(_("likewise: {names}"), fix, names=listed(bad[MOST_POSITIONS:]))
+    if not found:
+        return ok(_("no order was sent yet: `b24tools doctor --order FILE` looks at one"))
+    if bad:
+        return None
+    names = listed([finding.about for finding in found])
+    return ok(_("all of past orders and of B24_ROUTE have people: {names}"), names=names)
 
 
-def _named(subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
-    """People whom settings name by id."""
-    if not answers.knows_people or answers.failure is not None:
-        return
-    for name, ids in (("excluded_users", known.excluded), ("hidden_users", known.hidden)):
-        if not ids:
-            continue
-        wrong = [_state(answers, one) for one in sorted(ids) if not _is_active(answers, one)]
-        if wrong:
-            left = ",".join(str(one) for one in sorted(ids) if _is_active(answers, one))
-            command = f'`b24tools config {name} "{left}"`'
-            yield warn(name, listed(wrong), _("Leave them out: {command}").format(command=command))
-        else:
-            yield ok(name, listed([person_name(answers, one) for one in sorted(ids)]))
-    fallback = subject.fallback_user
-    if fallback and not _is_active(answers, fallback):
-        yield fail(
-            "fallback_user",
-            _state(answers, fallback),
-            _("Set B24_FALLBACK_USER to the id of somebody who works there, or leave it empty."),
-        )
-    elif fallback:
-        yield ok("fallback_user", person_name(answers, fallback))
+def _look_at_positions(exam: Examination) -> list[Finding]:
+    return [look_at_position(exam, name) for name in dict.fromkeys([*exam.positions, *exam.settings.route])]
 
 
-def _is_active(answers: Answers, user_id: int) -> bool:
-    return answers.people.get(user_id, {}).get("ACTIVE") in (True, "Y")
+def look_at_position(exam: Examination, name: str, under: str | None = None) -> Finding:
+    """Find the department and the people that a position of 1C means."""
+    staff, fallback = exam[company].staff, exam.settings.fallback_user
+    match = staff.position(name, under, exam.excluded)
+    if match.people:
+        homes = ", ".join(map(name_with_id, match.departments))
+        count = ngettext("{n} person", "{n} people", len(match.people)).format(n=len(match.people))
+        return ok(f"{homes}: {count}", about=name)
+    root = exam[company].production[0].name
+    if match.departments:
+        home = name_with_id(match.departments[0])
+        detail = _("{department}: no active people there").format(department=home)
+        remedy = _("Put people into that department")
+    elif match.nearest:
+        detail = _("no such department in {root}; the nearest is “{nearest}”").format(root=root, nearest=match.nearest)
+        remedy = _("Give the department the position's name, or the position the department's")
+    else:
+        detail = _("no such department in {root}").format(root=root)
+        remedy = _("Make a department of that name in {root}").format(root=root)
+    if fallback:
+        text = _("{problem}: user {id} of B24_FALLBACK_USER gets the work").format(problem=detail, id=fallback)
+        return warn(text, f"{remedy}.", about=name)
+    return fail(detail, _("{remedy}, or set B24_FALLBACK_USER.").format(remedy=remedy), about=name)
 
 
-def _state(answers: Answers, user_id: int) -> str:
-    if user_id in answers.people:
-        return _("{name} is dismissed").format(name=person_name(answers, user_id))
-    return _("user {id} does not exist").format(id=user_id)
+@checks.add("excluded_users", lambda: "excluded_users", *COMPANY)
+def check_excluded(exam: Examination) -> Finding | None:
+    return _look_at_users(exam, "excluded_users", exam.excluded)
+
+
+@checks.add("hidden_users", lambda: "hidden_users", *COMPANY)
+def check_hidden(exam: Examination) -> Finding | None:
+    return _look_at_users(exam, "hidden_users", exam.hidden)
+
+
+def _look_at_users(exam: Examination, setting: str, ids: frozenset[int]) -> Finding | None:
+    """Find those who are gone among the people that a running setting names."""
+    everyone = exam[company]
+    gone = [user_id for user_id in sorted(ids) if not everyone.is_active(user_id)]
+    if not gone:
+        return ok(listed([everyone.describe(user_id) for user_id in sorted(ids)])) if ids else None
+    left = ",".join(str(user_id) for user_id in sorted(ids - set(gone)))
+    fix = _("Leave them out: {command}").format(command=f'`b24tools config {setting} "{left}"`')
+    return warn(listed([everyone.describe(user_id) for user_id in gone]), fix)
+
+
+@checks.add("fallback_user", lambda: "B24_FALLBACK_USER", *COMPANY)
+def check_fallback(exam: Examination) -> Finding | None:
+    user_id = exam.settings.fallback_user
+    if not user_id:
+        return None
+    if exam[company].is_active(user_id):
+        return ok(exam[company].describe(user_id))
+    fix = _("Set B24_FALLBACK_USER to the id of somebody who works there, or leave it empty.")
+    return fail(exam[company].describe(user_id), fix)

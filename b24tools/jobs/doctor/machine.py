@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import platform
@@ -12,13 +13,11 @@ import zoneinfo
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from importlib import metadata
 from pathlib import Path
 
 from b24tools import __version__
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.jobs.doctor.checks import Check, fail, ok, warn
-from b24tools.jobs.doctor.subject import Subject
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, ok, warn
 from b24tools.store import database
 
 MIB = 1024 * 1024
@@ -26,176 +25,119 @@ LITTLE_BYTES = 500 * MIB
 TOO_LITTLE_BYTES = 50 * MIB
 TRIAL_BYTES = MIB // 4
 # Kazakhstan went over to one zone on 1 March 2024: data that do not know it are older
-_PROBE_ZONE, _PROBE_AT, _PROBE_OFFSET = "Asia/Almaty", datetime(2026, 1, 1, tzinfo=UTC), timedelta(hours=5)
+ALMATY_AT, ALMATY_OFFSET = datetime(2026, 1, 1, tzinfo=UTC), timedelta(hours=5)
+
+checks = Checks(lambda: _("This machine"))
 
 
-def check(subject: Subject, now: datetime) -> Iterator[Check]:
-    """What can be said of the machine."""
-    yield ok(
-        "version",
-        _("b24tools {ours}, Python {python}, SQLite {sqlite}, {system}").format(
-            ours=__version__,
-            python=platform.python_version(),
-            sqlite=database.VERSION,
-            system=platform.system() or "?",
-        ),
-    )
-    yield _zone_data(subject)
-    yield from _data_folder(subject)
-    yield from _disk_space(subject.data_dir)
-    yield from _cache(subject.data_dir / "cache", now)
+@checks.add("version", lambda: _("versions"))
+def check_version(_exam: Examination) -> Finding:
+    text = _("b24tools {ours}, Python {python}, SQLite {sqlite}, {system}")
+    versions = {"ours": __version__, "python": platform.python_version(), "sqlite": database.VERSION}
+    return ok(text, **versions, system=platform.system() or "?")
 
 
-def size(count: int) -> str:
-    """Bytes, for people."""
-    if count < MIB:
-        return _("{n} KiB").format(n=-(-count // 1024))
-    return (
-        _("{n} MiB").format(n=round(count / MIB))
-        if count < 10_000 * MIB
-        else _("{n} GiB").format(n=count // MIB // 1024)
-    )
-
-
-def _zone_data(subject: Subject) -> Check:
-    mend = _("Update the time zone data: `pip install --upgrade tzdata`, or the system's package tzdata.")
+@checks.add("zone_data", lambda: _("time zones"))
+def check_zone_data(exam: Examination) -> Finding:
+    fix = _("Update the time zone data: `pip install --upgrade tzdata`, or the system's package tzdata.")
     try:
-        version = metadata.version("tzdata")
-    except metadata.PackageNotFoundError:
-        version = _("the system's own")
-    try:
-        offset = _PROBE_AT.astimezone(zoneinfo.ZoneInfo(_PROBE_ZONE)).utcoffset()
+        offset = ALMATY_AT.astimezone(zoneinfo.ZoneInfo("Asia/Almaty")).utcoffset()
     except zoneinfo.ZoneInfoNotFoundError:
-        return fail("zone_data", _("there are no time zone data"), mend)
-    if offset != _PROBE_OFFSET:
-        return warn("zone_data", _("the time zone data are older than 2024"), mend)
-    return ok("zone_data", _("tzdata {version}; B24_TZ is {zone}").format(version=version, zone=subject.zone.key))
+        return fail(_("there are no time zone data"), fix)
+    if offset != ALMATY_OFFSET:
+        return warn(_("the time zone data are older than 2024"), fix)
+    return ok(_("B24_TZ is {zone}"), zone=exam.settings.zone.key)
 
 
-def _data_folder(subject: Subject) -> Iterator[Check]:
-    folder = subject.data_dir
+@checks.add("data_folder", lambda: _("data folder"))
+def check_data_folder(exam: Examination) -> Finding:
+    """Try to write with a nameless file: rights alone say little on Windows."""
+    folder, user = exam.settings.data_dir, _read_user()
     if not os.access(folder, os.F_OK):
-        yield _no_folder(folder)
-    elif not folder.is_dir():
-        yield fail(
-            "data_folder", _("{path} is not a folder").format(path=folder), _("Set B24_DATA_DIR to a folder's path.")
-        )
-    elif (reason := _refusal(folder)) is not None:
-        yield fail(
-            "data_folder",
-            _("{path}: {reason}").format(path=folder, reason=reason),
-            _("Let {user} write there (the user who runs b24tools), or set another B24_DATA_DIR.").format(user=_user())
-            if not _is_full(reason)
-            else _("Make room on that disk: without it no order can be noted down."),
-        )
-    else:
-        yield ok("data_folder", _("{path}, writable by {user}").format(path=folder, user=_user()))
-        yield from _rights(folder)
-    if "B24_DATA_DIR" not in subject.given:
-        yield warn(
-            "setting B24_DATA_DIR",
-            _("not set: another user (cron, a service) would have another data folder, and make tasks twice"),
-            _("Write B24_DATA_DIR={path} into .env.").format(path=folder),
-        )
-
-
-def _no_folder(folder: Path) -> Check:
-    parent = next((one for one in folder.parents if os.access(one, os.F_OK)), folder)
-    if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
-        return ok("data_folder", _("{path}: not there yet, the first command makes it").format(path=folder))
-    return fail(
-        "data_folder",
-        _("{path} does not exist, and {user} may not make it").format(path=folder, user=_user()),
-        _("Make the folder and let that user write there, or set another B24_DATA_DIR."),
-    )
-
-
-def _refusal(folder: Path) -> str | None:
-    """Why nothing can be written there: tried with a nameless file, because rights alone tell little on Windows."""
+        parent = _find_existing(folder.parent)
+        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+            return ok(_("{path}: not there yet, the first command makes it"), path=folder)
+        detail = _("{path} does not exist, and {user} may not make it")
+        fix = _("Make the folder and let that user write there, or set another B24_DATA_DIR.")
+        return fail(detail, fix, path=folder, user=user)
+    if not folder.is_dir():
+        return fail(_("{path} is not a folder"), _("Set B24_DATA_DIR to a folder's path."), path=folder)
     try:
         with tempfile.TemporaryFile(dir=folder) as trial:
             trial.write(bytes(TRIAL_BYTES))
             trial.flush()
             os.fsync(trial.fileno())
     except OSError as error:
-        return os_reason(error)
-    return None
+        fix = _("Let {user} write there (the user who runs b24tools), or set another B24_DATA_DIR.")
+        if error.errno == errno.ENOSPC:
+            fix = _("Make room on that disk: without it no order can be noted down.")
+        return fail(_("{path}: {reason}"), fix, path=folder, reason=os_reason(error), user=user)
+    return ok(_("{path}, writable by {user}"), path=folder, user=user)
 
 
-def _is_full(reason: str) -> bool:
-    return reason == os_reason(OSError(28, ""))
-
-
-def _rights(folder: Path) -> Iterator[Check]:
-    """Files of another user, and what everybody may read. Windows has other means for both."""
-    if os.name == "nt":
+@checks.add("ownership", lambda: _("rights to files"))
+def check_ownership(exam: Examination) -> Iterator[Finding]:
+    """Find files of another user, and what everybody may read. Windows has other means for both."""
+    folder, user = exam.settings.data_dir, _read_user()
+    if os.name == "nt" or not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return
-    files = [folder, *(one for one in sorted(folder.iterdir()) if one.is_file())]
-    locked = [one for one in files if not os.access(one, os.W_OK)]
+    files = [folder, *(file for file in sorted(folder.iterdir()) if file.is_file())]
+    locked = next((file for file in files if not os.access(file, os.W_OK)), None)
     if locked:
-        yield fail(
-            "ownership",
-            _("{user} may not write {path}, which {owner} has made").format(
-                user=_user(), path=locked[0], owner=_owner(locked[0])
-            ),
-            _("Run b24tools always as the same user; as root, once: `chown -R {user} {folder}`.").format(
-                user=_user(), folder=folder
-            ),
-        )
+        detail = _("{user} may not write {path}, which {owner} has made")
+        fix = _("Run b24tools always as the same user; as root, once: `chown -R {user} {folder}`.")
+        yield fail(detail, fix, user=user, path=locked, owner=_read_owner(locked), folder=folder)
     elif folder.stat().st_uid != os.getuid():
-        yield warn(
-            "ownership",
-            _(
-                "the folder belongs to {owner}, and this is {user}: what {user} makes there {owner} may be refused"
-            ).format(owner=_owner(folder), user=_user()),
-            _("Run b24tools always as the same user: `sudo -u {owner} b24tools …`.").format(owner=_owner(folder)),
-        )
+        detail = _("the folder belongs to {owner}, and this is {user}: what {user} makes there {owner} may be refused")
+        fix = _("Run b24tools always as the same user: `sudo -u {owner} b24tools …`.")
+        yield warn(detail, fix, user=user, owner=_read_owner(folder))
     if folder.stat().st_mode & stat.S_IROTH and folder.stat().st_mode & stat.S_IXOTH:
-        yield warn(
-            "ownership",
-            _("every user of this machine may read {path}: customers, sums, events").format(path=folder),
-            f"`chmod 700 {folder}`",
-        )
+        detail = _("every user of this machine may read {path}: customers, sums, events")
+        yield warn(detail, "`chmod 700 {path}`", path=folder)
 
 
-def _disk_space(folder: Path) -> Iterator[Check]:
-    there = next(one for one in (folder, *folder.parents) if os.access(one, os.F_OK))
-    free = shutil.disk_usage(there).free
-    told = _("{free} free").format(free=size(free))
-    mend = _("Make room on the disk of {path}.").format(path=there)
-    if free < TOO_LITTLE_BYTES:
-        yield fail("disk_space", told, mend)
-    elif free < LITTLE_BYTES:
-        yield warn("disk_space", told, mend)
-    else:
-        yield ok("disk_space", told)
+@checks.add("disk_space", lambda: _("disk"))
+def check_disk_space(exam: Examination) -> Finding:
+    folder = _find_existing(exam.settings.data_dir)
+    free = shutil.disk_usage(folder).free
+    if free >= LITTLE_BYTES:
+        return ok(_("{free} free"), free=format_size(free))
+    judge = fail if free < TOO_LITTLE_BYTES else warn
+    return judge(_("{free} free"), _("Make room on the disk of {path}."), free=format_size(free), path=folder)
 
 
-def _cache(folder: Path, now: datetime) -> Iterator[Check]:
-    """The cache of departments and people: SQLite as well, and no harm if it is lost."""
+@checks.add("cache", lambda: _("cache"))
+def check_cache(exam: Examination) -> Finding:
+    """The cache of departments and people is SQLite as well, and no harm if it is lost."""
+    folder = exam.settings.data_dir / "cache"
     file = folder / "cache.db"
     if not os.access(file, os.F_OK):
-        yield ok("cache", _("empty: the next command reads departments and people from the portal"))
-        return
+        return ok(_("empty: the next command reads departments and people from the portal"))
     try:
         with closing(database.connect_read_only(file)) as connection:
-            count, first = connection.execute("SELECT count(*), min(store_time) FROM Cache").fetchone()
+            count = connection.execute("SELECT count(*) FROM Cache").fetchone()[0]
     except database.Error as error:
-        yield warn(
-            "cache",
-            _("{path} cannot be read: {reason}").format(path=file, reason=error),
-            _("Delete the folder {path}; it is made again.").format(path=folder),
-        )
-        return
+        fix = _("Delete the folder {folder}; it is made again.")
+        return warn(_("{path} cannot be read: {reason}"), fix, path=file, reason=error, folder=folder)
     entries = ngettext("{n} entry", "{n} entries", count).format(n=count)
-    hours = "" if first is None else _(", the oldest {n:.1f} h old").format(n=max(0.0, now.timestamp() - first) / 3600)
-    yield ok(
-        "cache", _("{entries}{hours}; delete {path} to read all anew").format(entries=entries, hours=hours, path=folder)
-    )
+    return ok(_("{entries}; delete {path} to read all anew"), entries=entries, path=folder)
 
 
-def _user() -> str:
-    """Who runs this."""
+def format_size(count: int) -> str:
+    """Write a number of bytes for people."""
+    if count < MIB:
+        return _("{n} KiB").format(n=-(-count // 1024))
+    if count < 10_000 * MIB:
+        return _("{n} MiB").format(n=round(count / MIB))
+    return _("{n} GiB").format(n=count // MIB // 1024)
+
+
+def _find_existing(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that exists."""
+    return next(one for one in (path, *path.parents) if os.access(one, os.F_OK))
+
+
+def _read_user() -> str:
     try:
         import pwd
     except ImportError:  # Windows
@@ -206,7 +148,7 @@ def _user() -> str:
         return f"#{os.getuid()}"
 
 
-def _owner(path: Path) -> str:
+def _read_owner(path: Path) -> str:
     try:
         return path.owner()
     except (KeyError, OSError, NotImplementedError):

@@ -1,182 +1,173 @@
-"""One order file against the portal: readable, whom it means, what is there already."""
+"""The orders of `--order`: readable, whom they mean, which of their tasks are there already."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from b24tools.bitrix24.queries import methods
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.org_structure import Staff, matches_person, nearest_name
-from b24tools.jobs.doctor import company, machine, webhook
-from b24tools.jobs.doctor.asking import Answers, Known, surnames
-from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, listed, ok, warn
-from b24tools.jobs.doctor.subject import Subject
-from b24tools.onec import order as onec_order
+from b24tools.core.models import Person
+from b24tools.core.org_structure import matches_person, nearest_name
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, warn
+from b24tools.jobs.doctor.company import COMPANY, company, look_at_position, name_with_id
+from b24tools.jobs.doctor.machine import MIB, format_size
+from b24tools.jobs.doctor.webhook import is_system_user, login_owner, owner
+from b24tools.onec.order import Order, all_keys
 
-LARGE_FILE = 50 * machine.MIB
+LARGE_FILE = 50 * MIB
+KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 
-
-def check(subject: Subject, answers: Answers | None, known: Known, now: datetime) -> Iterator[Check]:
-    """What the file says by itself, and what the portal makes of it, where it answers. `now` in the dates' zone."""
-    file = subject.order_file
-    if file is None:
-        return
-    if file.error is not None:
-        yield from_error("order", file.error)
-    elif not file.orders:
-        yield warn("order", _("{path}: an empty list").format(path=file.path), _("Put an order into it."))
-    for order in file.orders:
-        found = [_contents(order), *_dates(order, now), *_files(order)]
-        if answers is not None:
-            found += _on_portal(order, subject, answers, known)
-        for one in found:
-            yield replace(one, check=f"order {order.number} {one.check}".rstrip(), order=order.number)
+file_checks = Checks(lambda: _("Orders"))
+checks = Checks(lambda: _("Order {number}"))
 
 
-def _on_portal(order: onec_order.Order, subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
-    staff = answers.staff
-    if staff is not None and answers.knows_people:
-        for name in dict.fromkeys(line.position for line in order.lines):
-            yield company.position(name, staff, order.department, subject, known, name)
-        if answers.failure is None:
-            yield from guarded("Исполнитель", lambda: _performer(order, subject, answers, staff))
-    yield from guarded("Менеджер", lambda: _manager(order, orders_of(subject), answers))
-    yield from guarded("tasks", lambda: _tasks(order, answers))
+def _add_tasks(batch: Batch, exam: Examination) -> list[Pending[list[Mapping[str, Any]]]]:
+    keys = sorted({key for order in exam.orders for of_line in all_keys(order) for key in of_line})
+    chunks = [keys[start : start + KEYS_A_COMMAND] for start in range(0, len(keys), KEYS_A_COMMAND)]
+    return [batch.add(queries.tasks_by_key(chunk)) for chunk in chunks]
 
 
-def orders_of(subject: Subject) -> list[onec_order.Order]:
-    """The orders of the file that was named, if any."""
-    return list(subject.order_file.orders) if subject.order_file else []
+def _add_managers(batch: Batch, exam: Examination) -> dict[str, Pending[list[Person]]]:
+    surnames = sorted({_surname(order) for order in exam.orders} - {""})
+    return {surname: batch.add(queries.people_by_surname(surname)) for surname in surnames}
 
 
-def _contents(order: onec_order.Order) -> Check:
+def _surname(order: Order) -> str:
+    return next(iter((order.manager or "").split()), "")
+
+
+tasks = Need(_add_tasks)
+managers = Need(_add_managers)
+
+
+def examine(exam: Examination) -> list[Finding]:
+    """Run the checks of the file, and those of each order in it, under its number."""
+    findings = [finding for check in file_checks for finding in check.run(exam)]
+    for order in exam.orders:
+        findings += [
+            replace(
+                finding,
+                check=f"order {order.number} {finding.check}".strip(),
+                section=finding.section.format(number=order.number),
+            )
+            for check in checks
+            for finding in check.run(exam, order)
+        ]
+    return findings
+
+
+@file_checks.add("order", lambda: _("file"))
+def check_file(exam: Examination) -> Finding | None:
+    if exam.order_error:
+        return from_error(exam.order_error)
+    if exam.order_file and not exam.orders:
+        return warn(_("{path}: an empty list"), _("Put an order into it."), path=exam.order_file)
+    return None
+
+
+@checks.add("", lambda: _("file"))
+def check_contents(_exam: Examination, order: Order) -> Finding:
     lines = ngettext("{n} line", "{n} lines", len(order.lines)).format(n=len(order.lines))
     files = ngettext("{n} file", "{n} files", len(order.files)).format(n=len(order.files))
-    minutes = sum(line.minutes for line in order.lines)
-    told = _("readable: {lines}, {hours:.1f} h of work, {files}").format(lines=lines, hours=minutes / 60, files=files)
+    hours = sum(line.minutes for line in order.lines) / 60
+    detail = _("readable: {lines}, {hours:.1f} h of work, {files}").format(lines=lines, hours=hours, files=files)
     if not order.lines:
-        return warn("", told, _("Without Калькуляция no task is made: see the document in 1C."))
+        return warn(detail, _("Without Калькуляция no task is made: see the document in 1C."))
     if order.done:
-        told = _("{told}; finished: it only completes tasks that are there").format(told=told)
-    return ok("", told)
+        return ok(_("{contents}; finished: it only completes tasks that are there"), contents=detail)
+    return ok(detail)
 
 
-def _dates(order: onec_order.Order, now: datetime) -> Iterator[Check]:
-    name = "wanted"
-    mend = _("Correct the dates in 1C.")
+@checks.add("wanted", lambda: _("dates"))
+def check_dates(exam: Examination, order: Order) -> Finding:
+    fix = _("Correct the dates in 1C.")
     if order.wanted is None:
-        yield ok(name, _("no wanted date: the deadline is the end of the plan"))
-    elif order.wanted.date() < now.date():
-        told = _("wanted by {day}, which has passed: the deadline will be the end of the plan")
-        yield warn(name, told.format(day=order.wanted.strftime("%d.%m.%Y")), mend)
-    elif order.accepted and order.accepted > order.wanted:
-        told = _("wanted by {day}, but accepted only on {accepted}")
-        yield warn(
-            name,
-            told.format(day=order.wanted.strftime("%d.%m.%Y"), accepted=order.accepted.strftime("%d.%m.%Y")),
-            mend,
-        )
-    else:
-        yield ok(name, _("wanted by {day}").format(day=order.wanted.strftime("%d.%m.%Y")))
+        return ok(_("no wanted date: the deadline is the end of the plan"))
+    if order.wanted.date() < exam.now.date():
+        detail = _("wanted by {day:%d.%m.%Y}, which has passed: the deadline will be the end of the plan")
+        return warn(detail, fix, day=order.wanted)
+    if order.accepted and order.accepted > order.wanted:
+        detail = _("wanted by {day:%d.%m.%Y}, but accepted only on {accepted:%d.%m.%Y}")
+        return warn(detail, fix, day=order.wanted, accepted=order.accepted)
+    return ok(_("wanted by {day:%d.%m.%Y}"), day=order.wanted)
 
 
-def _files(order: onec_order.Order) -> Iterator[Check]:
+@checks.add("files", lambda: _("files"))
+def check_files(_exam: Examination, order: Order) -> Finding | None:
     if not order.files:
-        return
-    total = sum(len(file.content) for file in order.files)
-    told = _("{names}: {size}").format(names=listed([file.name for file in order.files]), size=machine.size(total))
-    name = "files"
+        return None
+    size = format_size(sum(len(file.content) for file in order.files))
+    detail = f"{listed([file.name for file in order.files])}: {size}"
     if any(len(file.content) > LARGE_FILE for file in order.files):
-        yield warn(
-            name, told, _("A file of this size may not get through within the portal's minute: make it smaller.")
-        )
-    else:
-        yield ok(name, told)
+        return warn(detail, _("A file of this size may not get through within the portal's minute: make it smaller."))
+    return ok(detail)
 
 
-def _performer(order: onec_order.Order, subject: Subject, answers: Answers, staff: Staff) -> Iterator[Check]:
-    """The department of `Исполнитель`: its head becomes the creator."""
+@checks.add("", lambda: "", *COMPANY)
+def check_positions(exam: Examination, order: Order) -> list[Finding]:
+    """Say for each position of the order whom it means."""
+    return [
+        look_at_position(exam, name, order.department) for name in dict.fromkeys(line.position for line in order.lines)
+    ]
+
+
+@checks.add("Исполнитель", lambda: "Исполнитель", *COMPANY, owner, login_owner)
+def check_performer(exam: Examination, order: Order) -> Finding | None:
+    """The head of the department `Исполнитель` becomes the creator."""
     if not order.department:
-        return
-    name = "Исполнитель"
+        return None
     otherwise = _("the webhook's owner will be the creator")
-    if webhook.is_system_user(subject, answers):  # the line about the owner says what to do
+    if is_system_user(exam):  # the line about the owner says what to do
         otherwise = _("B24_FALLBACK_USER will be the creator, if it is set")
-    found = staff.department_named(order.department)
-    if found is None:
+    staff = exam[company].staff
+    department = staff.department_named(order.department)
+    if department is None:
         nearest = nearest_name(order.department, (one.name for one in staff.departments.values()))
-        told = _("“{name}” is no department: {otherwise}").format(name=order.department, otherwise=otherwise)
+        detail = _("“{name}” is no department: {otherwise}")
         if nearest:
-            told = _("{told}; the nearest is “{nearest}”").format(told=told, nearest=nearest)
-        yield warn(name, told, _("Name the department in 1C as on the portal."))
-        return
-    row = answers.people.get(found.head_id or 0, {})
-    if row.get("ACTIVE") in (True, "Y"):
-        head = company.person_name(answers, found.head_id or 0)
-        yield ok(
-            name, _("{department} (#{id}), headed by {head}").format(department=found.name, id=found.id, head=head)
-        )
-        return
-    yield warn(
-        name,
-        _("{department} (#{id}) has no active head: {otherwise}").format(
-            department=found.name, id=found.id, otherwise=otherwise
-        ),
-        _("Set the department's head on the portal."),
-    )
+            detail = _("“{name}” is no department: {otherwise}; the nearest is “{nearest}”")
+        fix = _("Name the department in 1C as on the portal.")
+        return warn(detail, fix, name=order.department, otherwise=otherwise, nearest=nearest)
+    name, head = name_with_id(department), department.head_id
+    if head and exam[company].is_active(head):
+        return ok(_("{department}, headed by {head}"), department=name, head=exam[company].describe(head))
+    fix = _("Set the department's head on the portal.")
+    return warn(_("{department} has no active head: {otherwise}"), fix, department=name, otherwise=otherwise)
 
 
-def _manager(order: onec_order.Order, orders: list[onec_order.Order], answers: Answers) -> Iterator[Check]:
-    if not order.manager or not order.manager.split():
-        return
-    name = "Менеджер"
-    key = f"surname{surnames(orders).index(order.manager.split()[0])}"
-    namesakes = answers.read(key, methods.people_by_surname(""))
-    found = [one for one in namesakes if one.active and matches_person(order.manager, one)]
+@checks.add("Менеджер", lambda: "Менеджер", managers)
+def check_manager(exam: Examination, order: Order) -> Finding | None:
+    """The manager watches the tasks, where exactly one person is meant."""
+    if not _surname(order):
+        return None
+    namesakes = exam[managers][_surname(order)].value
+    found = [name_with_id(one) for one in namesakes if one.active and matches_person(order.manager or "", one)]
     if len(found) == 1:
-        yield ok(
-            name,
-            _("{text} is {name} (#{id}), and will watch").format(
-                text=order.manager, name=found[0].name, id=found[0].id
-            ),
-        )
-        return
-    mend = _("Write it in 1C as on the portal: surname, given name, patronymic.")
-    if found:
-        names = listed([f"{one.name} (#{one.id})" for one in found])
-        yield warn(name, _("“{text}” may be {names}: nobody will watch").format(text=order.manager, names=names), mend)
-        return
-    yield warn(name, _("“{text}” is nobody on the portal: nobody will watch").format(text=order.manager), mend)
-
-
-def _tasks(order: onec_order.Order, answers: Answers) -> Iterator[Check]:
-    """Which of the order's tasks are there. Rows with a key that was not asked for come from an ignored filter."""
-    lines = onec_order.all_keys(order)
-    keys = {key for keys_of_line in lines for key in keys_of_line}
-    rows: list[Mapping[str, Any]] = []
-    for key in answers.items:
-        if key.rstrip("0123456789") == "keys":
-            some = answers.read(key, methods.tasks_by_key(sorted(keys)))
-            rows += some
-    found = [row for row in rows if row.get("xmlId") in keys]
-    name = "tasks"
+        return ok(_("{text} is {name}, and will watch"), text=order.manager, name=found[0])
+    detail = _("“{text}” may be {names}: nobody will watch")
     if not found:
-        yield ok(name, _("none on the portal yet: sending makes them"))
-        return
-    told = listed([f"#{row.get('id')}" for row in found])
-    there = {row.get("xmlId") for row in found}
+        detail = _("“{text}” is nobody on the portal: nobody will watch")
+    fix = _("Write it in 1C as on the portal: surname, given name, patronymic.")
+    return warn(detail, fix, text=order.manager, names=listed(found))
+
+
+@checks.add("tasks", lambda: _("tasks"), tasks)
+def check_tasks(exam: Examination, order: Order) -> Finding:
+    """Name the tasks that are there. Rows with a key that was not asked for come from a filter that is ignored."""
+    lines = all_keys(order)
+    keys = {key for keys_of_line in lines for key in keys_of_line}
+    rows = [row for page in exam[tasks] for row in page.value if row.get("xmlId") in keys]
+    if not rows:
+        return ok(_("none on the portal yet: sending makes them"))
+    there = {row.get("xmlId") for row in rows}
     missing = sum(not there.intersection(keys_of_line) for keys_of_line in lines)
-    several = len(found) - (len(lines) - missing)
-    if several > 0:
-        yield fail(
-            name,
-            _("there are several tasks for one line: {ids}").format(ids=told),
-            _("Send the order again: what a cut send made twice is deleted; copies made by people stay, delete them."),
-        )
-    elif missing:
-        yield ok(name, _("on the portal: {ids}; {n} are missing and would be made").format(ids=told, n=missing))
-    else:
-        yield ok(name, _("on the portal: {ids}; sending changes only what changed in 1C").format(ids=told))
+    ids = listed([f"#{row.get('id')}" for row in rows])
+    if len(rows) > len(lines) - missing:
+        fix = _("Send the order again: what a cut send made twice is deleted; copies made by people stay, delete them.")
+        return fail(_("there are several tasks for one line: {ids}"), fix, ids=ids)
+    if missing:
+        return ok(_("on the portal: {ids}; {n} are missing and would be made"), ids=ids, n=missing)
+    return ok(_("on the portal: {ids}; sending changes only what changed in 1C"), ids=ids)

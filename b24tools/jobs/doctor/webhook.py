@@ -1,112 +1,97 @@
-"""The webhook: its address, whose it is, what it may, the portal's clock, zone and keys."""
+"""The webhook: its address, whose it is, what it may do; the portal's clock, zone, and how it finds tasks."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
-from b24tools.bitrix24 import webhook_url
-from b24tools.bitrix24.portal_time import PortalClock, find_zone
-from b24tools.bitrix24.queries import methods, probes
-from b24tools.core import errors
-from b24tools.core.i18n import _
-from b24tools.jobs.doctor.asking import Answers, Known
-from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, listed, ok, warn
-from b24tools.jobs.doctor.subject import Subject
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.batch import Batch, Pending
+from b24tools.bitrix24.portal_time import PortalClock, find_zone, read_iso
+from b24tools.core import errors, hosts
+from b24tools.core.i18n import _, ngettext
+from b24tools.core.models import Person
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, warn
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
-A_LITTLE_OFF = timedelta(seconds=60)
-FAR_OFF = timedelta(minutes=10)
+CLOUD = ".bitrix24."
+USUAL_RATE, USUAL_BURST = 2.0, 50
+BEST_RATE, BEST_BURST = 5.0, 250
+A_LITTLE_OFF, FAR_OFF = 60, 600  # seconds
+READING_TAKES = timedelta(seconds=1)  # the server's clock is given in whole seconds
 REFUSALS = {"NO_AUTH_FOUND", "INVALID_CREDENTIALS", "EXPIRED_TOKEN", "INVALID_TOKEN", "AUTHORIZATION_ERROR"}
-READING_TAKES = timedelta(seconds=1)  # the server's clock is told in whole seconds
+NARROW_USER_SCOPES = {"user_basic", "user_brief"}
+
+checks = Checks(lambda: _("The portal"))
 
 
-def check_address(subject: Subject) -> Check:
-    """The form of the webhook's URL, as far as it can be judged here. Never repeats it: it is a password."""
-    if subject.webhook_problem is not None:
-        return from_error("webhook", subject.webhook_problem)
-    url = subject.webhook_url
-    try:
-        found = webhook_url.read(url)
-    except errors.ConfigError as error:
-        reason = _misshape(url)
-        detail = f"{error.message}: {reason}" if reason else error.message
-        return fail("webhook", detail, error.hint)
-    if found.owner_id is None:
-        told = _("{portal}, by a login").format(portal=found.portal)
-    else:
-        told = _("{portal}, user {id}").format(portal=found.portal, id=found.owner_id)
-    if found.portal.startswith("http:") and urlsplit(found.portal).hostname not in LOCAL:
-        return warn(
-            "webhook",
-            _("{told}: begins with http://, so the secret crosses the network in clear").format(told=told),
-            _("Write https:// in BITRIX_WEBHOOK_URL."),
-        )
-    if found.tail:
-        return warn(
-            "webhook",
-            _("{told}: something follows the code, the method of the example perhaps").format(told=told),
-            _("It works, but better end BITRIX_WEBHOOK_URL with the code and a slash."),
-        )
-    return ok("webhook", told)
-
-
-def check_refusal(error: errors.B24ToolsError, detail: str) -> Check | None:
-    """What is wrong with a webhook whose calls the portal refuses; None for any other error. `detail`: its address."""
-    if not isinstance(error, errors.PortalError) or error.portal_code.upper() not in REFUSALS:
+def _add_login_owner(batch: Batch, exam: Examination) -> Pending[list[Person]] | None:
+    """Ask whether `user.get` shows the owner, where a login stands in the address."""
+    if exam.webhook.owner_id is not None:
         return None
-    return fail(
-        "webhook",
-        _("{detail}; the portal refuses it: {reason}").format(detail=detail, reason=error.message),
-        _(
+    return batch.add(queries.people_by_id([exam[owner].reference("ID")]))
+
+
+owner = Need(lambda batch, _exam: batch.add(queries.profile()))
+login_owner = Need(_add_login_owner)
+server_time = Need(lambda batch, _exam: batch.add(queries.server_time()))
+scopes = Need(lambda batch, _exam: batch.add(queries.scopes()))
+open_tasks = Need(lambda batch, _exam: batch.add(queries.open_work_count()))
+newest_tasks = Need(lambda batch, _exam: batch.add(queries.newest_tasks()))
+foreign_key = Need(lambda batch, _exam: batch.add(queries.foreign_key()))
+last_key = Need(lambda batch, exam: batch.add(queries.tasks_by_key([exam.last_key])) if exam.last_key else None)
+
+
+def is_in_cloud(exam: Examination) -> bool:
+    """Whether the portal is Bitrix24's own, and not on a server of the company's."""
+    return CLOUD in f".{exam.webhook.host}."
+
+
+def is_system_user(exam: Examination) -> bool:
+    """Whether the webhook has outlived its owner: its calls are another user's than its address says.
+
+    Where the address has a login in place of the id, it is a user whom `user.get` does not show.
+    """
+    shown = exam[login_owner]
+    if shown is not None:
+        return shown.error is None and not shown.value
+    return exam.webhook.owner_id != exam[owner].value.id
+
+
+@checks.add("webhook", lambda: _("webhook"))
+def check_address(exam: Examination) -> Finding:
+    """Judge the form of the webhook's URL, and what the portal says to it. Never repeat it: it is a password."""
+    address = exam.address
+    if isinstance(address, errors.ConfigError):
+        flaw = _find_flaw(exam.settings.webhook_url.get_secret_value()) if exam.settings.webhook_url else ""
+        return fail(f"{address.message}: {flaw}" if flaw else address.message, address.hint)
+    if address.owner_id is None:
+        detail = _("{portal}, by a login").format(portal=address.portal)
+    else:
+        detail = _("{portal}, user {id}").format(portal=address.portal, id=address.owner_id)
+    if exam.failure and _is_refusal(exam.failure):
+        fix = _(
             "Open the webhook on the portal (Developer resources → Other → Incoming webhook). If it was deleted, or "
             "edited by another administrator (that makes a new code), or if its date has passed, create it again; if "
             "its owner was dismissed or has lost the right to use webhooks, let an active administrator create it. "
             "Then put its URL into BITRIX_WEBHOOK_URL."
-        ),
-    )
+        )
+        return fail(_("{address}; the portal refuses it: {reason}"), fix, address=detail, reason=exam.failure.message)
+    if address.portal.startswith("http:") and urlsplit(address.portal).hostname not in LOCAL:
+        text = _("{address}: begins with http://, so the secret crosses the network in clear")
+        return warn(text, _("Write https:// in BITRIX_WEBHOOK_URL."), address=detail)
+    if address.tail:
+        text = _("{address}: something follows the code, the method of the example perhaps")
+        fix = _("It works, but better end BITRIX_WEBHOOK_URL with the code and a slash.")
+        return warn(text, fix, address=detail)
+    return ok(detail)
 
 
-def check(subject: Subject, answers: Answers, known: Known) -> Iterator[Check]:
-    """What the first batch tells about the webhook and the portal."""
-    yield from guarded("owner", lambda: [_owner(subject, answers)])
-    yield from _scopes(answers)
-    yield from guarded("clock", lambda: [_clock(answers)])
-    yield from guarded("zones", lambda: [_zones(subject, answers)])
-    yield from guarded("tasks", lambda: [_tasks(answers)])
-    yield from guarded("keys", lambda: [_keys(answers, known)])
-
-
-def missing_scopes(answers: Answers) -> set[str]:
-    """Scopes that the webhook lacks; none where they are not told."""
-    try:
-        told = answers.read("scopes", probes.scopes())
-    except errors.PortalError:
-        return set()
-    given = set(told)
-    return {scope for scope in _purposes() if scope not in given and not (scope == "user" and _USERS & given)}
-
-
-_USERS = {"user_basic", "user_brief"}
-
-
-def _purposes() -> dict[str, tuple[bool, str]]:
-    """Each scope: whether nothing goes without it, and what it is for."""
-    return {
-        "task": (True, _("reads and makes tasks: nothing goes without it")),
-        "user": (True, _("reads people: nobody can be given work without it")),
-        "department": (True, _("reads departments: positions are looked for there")),
-        "sonet_group": (True, _("finds and makes the project for the tasks")),
-        "disk": (True, _("stores the orders' files: orders with files fail without it")),
-        "timeman": (False, _("reads the work schedule: without it the calendar's hours count")),
-        "calendar": (False, _("reads absences and holidays: without it people on leave are given work")),
-    }
-
-
-def _misshape(url: str) -> str:
-    """What is wrong with an address, as far as one can tell without showing it."""
+def _find_flaw(url: str) -> str:
+    """Say what is wrong with an address, as far as that can be done without showing it."""
     if re.search(r"\s", url.strip()):
         return _("there are blanks in it")
     if not re.match(r"https?://", url, re.IGNORECASE):
@@ -118,101 +103,137 @@ def _misshape(url: str) -> str:
     return ""
 
 
-def _owner(subject: Subject, answers: Answers) -> Check:
-    owner = answers.read("profile", methods.profile())
-    told = f"{owner.name} (#{owner.id})"
-    if is_system_user(subject, answers):
+def _is_refusal(error: errors.B24ToolsError) -> bool:
+    return isinstance(error, errors.PortalError) and error.portal_code.upper() in REFUSALS
+
+
+@checks.add("rate", lambda: _("request rate"))
+def check_rate(exam: Examination) -> Finding:
+    """More than the portal's plan allows would be refused; less only takes longer."""
+    rate, burst = exam.settings.requests_per_second, exam.settings.burst
+    if is_in_cloud(exam) and (rate > BEST_RATE or burst > BEST_BURST):
+        detail = _("{rate:g} a second, {burst} at once: more than any plan of Bitrix24 allows")
+        fix = _("Set B24_REQUESTS_PER_SECOND and B24_BURST to 2 and 50 (Enterprise: 5 and 250).")
+        return warn(detail, fix, rate=rate, burst=burst)
+    if rate > USUAL_RATE or burst > USUAL_BURST:
+        detail = _("{rate:g} a second, {burst} at once: right for the plan Enterprise and for an own server")
+        return ok(detail, rate=rate, burst=burst)
+    return ok(_("{rate:g} a second, {burst} at once"), rate=rate, burst=burst)
+
+
+@checks.add("portal_host", lambda: _("whose data"))
+def check_host(exam: Examination) -> Finding:
+    """Ids of one portal mean nothing on another."""
+    known, host = exam.store.settings.get("portal_host"), exam.webhook.host
+    if known and not hosts.is_same(known, host):
+        detail = _("the database is about the portal {known}, but the webhook leads to {host}")
+        fix = _(
+            "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
+            "`b24tools config portal_host {host}`."
+        )
+        return fail(detail, fix, known=known, host=host)
+    return ok(known or _("the database knows none yet"))
+
+
+@checks.add("portal", lambda: _("portal"))
+def check_portal(exam: Examination) -> Finding | None:
+    """Whether the portal answers; a refusal stands in the line about the webhook."""
+    if exam.failure:
+        return None if _is_refusal(exam.failure) else from_error(exam.failure)
+    if exam.client is None:
+        return None
+    requests = ngettext("{n} request", "{n} requests", exam.client.requests).format(n=exam.client.requests)
+    return ok(_("{url} answers ({requests})"), url=exam.client.url, requests=requests)
+
+
+@checks.add("owner", lambda: _("owner"), owner, login_owner)
+def check_owner(exam: Examination) -> Finding:
+    """Only an active administrator sees all tasks, and may create them everywhere."""
+    person, fallback = exam[owner].value, exam.settings.fallback_user
+    values: dict[str, Any] = {"name": f"{person.name} (#{person.id})", "id": person.id, "fallback": fallback}
+    if is_system_user(exam):
         detail = _(
             "the webhook's owner was dismissed, and it lives on as the invisible user #{id}: tasks that he creates "
             "belong to no person"
-        ).format(id=owner.id)
-        fix = _("Let an active administrator create the webhook anew, and put its URL into BITRIX_WEBHOOK_URL")
-        if subject.fallback_user and owner.admin:
-            detail = _("{detail}; user {fallback} of B24_FALLBACK_USER creates them instead").format(
-                detail=detail, fallback=subject.fallback_user
-            )
-            return warn("owner", detail, f"{fix}.")
-        return fail("owner", detail, _("{fix}; until then set B24_FALLBACK_USER: he creates them.").format(fix=fix))
-    if owner.admin:
-        return ok("owner", _("{name}, an administrator").format(name=told))
-    detail = _("{name} is no administrator, and sees only a part of the tasks").format(name=told)
-    mend = _("Let an administrator create the webhook, and put its URL into BITRIX_WEBHOOK_URL.")
-    if subject.non_admin:
-        return warn("owner", _("{detail}; B24_NON_ADMIN=1 plans by these").format(detail=detail), mend)
-    return fail("owner", detail, mend)
-
-
-def is_system_user(subject: Subject, answers: Answers) -> bool:
-    """Whether the webhook has outlived its owner: its calls are another user's than its address says.
-
-    Where the address has a login in place of the id, it is a user whom `user.get` does not show.
-    """
-    owner = answers.read("profile", methods.profile())
-    in_address = webhook_url.read(subject.webhook_url).owner_id
-    if in_address:
-        return in_address != owner.id
-    return answers.knows_people and answers.failure is None and owner.id not in answers.people
-
-
-def _scopes(answers: Answers) -> Iterator[Check]:
-    try:
-        told = answers.read("scopes", probes.scopes())
-    except errors.PortalError as error:
-        yield from_error("scopes", error)
-        return
-    given = set(told)
-    missing = missing_scopes(answers)
-    for scope, (needed, purpose) in _purposes().items():
-        name = f"scope {scope}"
-        mend = _("Edit the webhook on the portal (Developer resources) and tick “{scope}”.").format(scope=scope)
-        if scope == "task" and scope in missing and "tasks" in given:
-            mend = _("{mend} “tasks”, which it has, is another one (REST 3.0).").format(mend=mend)
-        if scope in missing:
-            yield (fail if needed else warn)(name, _("missing; {purpose}").format(purpose=purpose), mend)
-        elif scope not in given:
-            yield warn(name, _("only {others}: shows fewer fields").format(others=listed(sorted(_USERS & given))), mend)
-        else:
-            yield ok(name, purpose)
-
-
-def _clock(answers: Answers) -> Check:
-    text = answers.read("server", methods.server_time())
-    try:
-        server = datetime.fromisoformat(text)
-    except ValueError:
-        server = None
-    if server is None or server.tzinfo is None:
-        return warn(
-            "clock",
-            _("server.time answered {text!r}").format(text=text[:40]),
-            _("Report this: it cannot be told whether the clocks agree."),
         )
-    off = timedelta()
-    if server < answers.before - READING_TAKES:
-        off = server - answers.before
-    elif server > answers.after:
-        off = server - answers.after
-    seconds = abs(off) // timedelta(seconds=1)
-    if off > timedelta():
-        told = _("the portal is {n} s ahead of this machine").format(n=seconds)
-    else:
-        told = _("this machine is {n} s ahead of the portal").format(n=seconds)
-    mend = _("Let this machine keep its time by NTP (`timedatectl set-ntp true`; Windows: `w32tm /resync`).")
-    if seconds > FAR_OFF.total_seconds():
-        return fail("clock", told, mend)
-    if seconds > A_LITTLE_OFF.total_seconds():
-        return warn("clock", told, mend)
-    return ok("clock", _("agrees with the portal's, which says {text}").format(text=text))
+        if fallback and person.admin:
+            instead = _("user {fallback} of B24_FALLBACK_USER creates them instead")
+            fix = _("Let an active administrator create the webhook anew, and put its URL into BITRIX_WEBHOOK_URL.")
+            return warn(f"{detail}; {instead}", fix, **values)
+        fix = _(
+            "Let an active administrator create the webhook anew, and put its URL into BITRIX_WEBHOOK_URL; until then "
+            "set B24_FALLBACK_USER: he creates them."
+        )
+        return fail(detail, fix, **values)
+    if person.admin:
+        return ok(_("{name}, an administrator"), **values)
+    detail = _("{name} is no administrator, and sees only a part of the tasks")
+    fix = _("Let an administrator create the webhook, and put its URL into BITRIX_WEBHOOK_URL.")
+    if exam.settings.non_admin:
+        detail = _("{name} is no administrator; B24_NON_ADMIN=1 plans by the part of the tasks that he sees")
+        return warn(detail, fix, **values)
+    return fail(detail, fix, **values)
 
 
-def _zones(subject: Subject, answers: Answers) -> Check:
-    """The zone in whose wall clock the portal writes dates: the offset of a task's date shows it."""
-    owner = answers.read("profile", methods.profile())
-    now = answers.after.astimezone(UTC)
-    server_text = answers.read("server", methods.server_time())
-    clock = PortalClock(owner, subject.zone, server_text)
-    rows = answers.read("newest", probes.newest_tasks())
-    read_in = clock.see(rows)
+@checks.add("scopes", lambda: _("scopes"), scopes)
+def check_scopes_answer(exam: Examination) -> None:
+    """Report a portal that does not list the scopes: none can be missed then."""
+    _read_scopes(exam)
+
+
+@checks.add("scope", lambda: _("scope"), scopes)
+def check_scopes(exam: Examination) -> Iterator[Finding]:
+    given = _read_scopes(exam)
+    purposes = {  # with how bad it is without
+        "task": (fail, _("reads and makes tasks: nothing goes without it")),
+        "user": (fail, _("reads people: nobody can be given work without it")),
+        "department": (fail, _("reads departments: positions are looked for there")),
+        "sonet_group": (fail, _("finds and makes the project for the tasks")),
+        "disk": (fail, _("stores the orders' files: orders with files fail without it")),
+        "timeman": (warn, _("reads the work schedule: without it the calendar's hours count")),
+        "calendar": (warn, _("reads absences and holidays: without it people on leave are given work")),
+    }
+    for scope, (judge, purpose) in purposes.items():
+        fix = _("Edit the webhook on the portal (Developer resources) and tick “{scope}”.").format(scope=scope)
+        if scope in given:
+            yield ok(purpose, about=scope)
+        elif scope == "user" and (narrow := sorted(NARROW_USER_SCOPES & given)):
+            yield warn(_("only {others}: shows fewer fields").format(others=listed(narrow)), fix, about=scope)
+        else:
+            if scope == "task" and "tasks" in given:
+                fix = _("{tick} “tasks”, which it has, is another one (REST 3.0).").format(tick=fix)
+            yield judge(_("missing; {purpose}").format(purpose=purpose), fix, about=scope)
+
+
+def _read_scopes(exam: Examination) -> set[str]:
+    return set(exam[scopes].value)
+
+
+@checks.add("clock", lambda: _("clock"), server_time)
+def check_clock(exam: Examination) -> Finding:
+    text = exam[server_time].value
+    server = read_iso(text)
+    if server is None:
+        fix = _("Report this: it cannot be seen whether the clocks agree.")
+        return warn(_("server.time answered {text!r}"), fix, text=text[:40])
+    is_behind = server < exam.asked_at - READING_TAKES
+    off = server - exam.asked_at if is_behind else max(server - exam.answered_at, timedelta())
+    seconds = int(off.total_seconds())
+    if abs(seconds) <= A_LITTLE_OFF:
+        return ok(_("agrees with the portal's, which says {text}"), text=text)
+    ahead = _("the portal is {n} s ahead of this machine")
+    behind = _("this machine is {n} s ahead of the portal")
+    fix = _("Let this machine keep its time by NTP (`timedatectl set-ntp true`; Windows: `w32tm /resync`).")
+    judge = fail if abs(seconds) > FAR_OFF else warn
+    return judge(ahead if seconds > 0 else behind, fix, n=abs(seconds))
+
+
+@checks.add("zones", lambda: _("zones"), owner, server_time, newest_tasks)
+def check_zones(exam: Examination) -> Finding:
+    """Show the zone in whose wall clock the portal writes dates: the offset of a task's date tells it."""
+    profile, server, ours = exam[owner].value, exam[server_time].value, exam.settings.zone
+    clock = PortalClock(profile, ours, server)
+    zone = clock.see(exam[newest_tasks].value)
     sources = {
         "profile": _("the profile of the webhook's owner"),
         "settings": _("B24_TZ, and the portal's offset agrees"),
@@ -220,55 +241,41 @@ def _zones(subject: Subject, answers: Answers) -> Check:
         "server": _("the server's offset, there is no task yet"),
     }
     detail = _("dates are read in {zone} (from: {source}); B24_TZ {ours}, server {server}").format(
-        zone=read_in, source=sources[clock.source], ours=subject.zone.key, server=server_text[-6:]
+        zone=zone, source=sources[clock.source], ours=ours.key, server=server[-6:]
     )
-    if owner.time_zone and not find_zone(owner.time_zone):
-        return warn(
-            "zones",
-            _("{detail}; the owner's zone {zone} is unknown here").format(detail=detail, zone=owner.time_zone),
-            _("Choose another time zone in the profile of the webhook's owner."),
-        )
+    if profile.time_zone and not find_zone(profile.time_zone):
+        fix = _("Choose another time zone in the profile of the webhook's owner.")
+        return warn(_("{zones}; the owner's zone {zone} is unknown here"), fix, zones=detail, zone=profile.time_zone)
     if clock.warning:
-        return warn(
-            "zones",
-            f"{detail}; {clock.warning}",
-            _("Set B24_TZ to the portal's time zone, or choose it in the profile of the webhook's owner."),
-        )
-    if now.astimezone(read_in).utcoffset() != now.astimezone(subject.zone).utcoffset():
-        return warn(
-            "zones",
-            _("{detail}: hours of work are meant in B24_TZ").format(detail=detail),
-            _("Set B24_TZ to the zone of the plant; if it is, the owner's profile has another one."),
-        )
-    return ok("zones", detail)
+        fix = _("Set B24_TZ to the portal's time zone, or choose it in the profile of the webhook's owner.")
+        return warn(f"{detail}; {clock.warning}", fix)
+    now = exam.answered_at.astimezone(UTC)
+    if now.astimezone(zone).utcoffset() != now.astimezone(ours).utcoffset():
+        fix = _("Set B24_TZ to the zone of the plant; if it is, the owner's profile has another one.")
+        return warn(_("{zones}: hours of work are meant in B24_TZ"), fix, zones=detail)
+    return ok(detail)
 
 
-def _tasks(answers: Answers) -> Check:
-    rows = answers.read("newest", probes.newest_tasks())
-    answers.read("open", methods.open_work_count())
-    item = answers.items["newest"]
-    told = _("{n} open on the portal, as far as the owner sees").format(n=answers.items["open"].total or 0)
-    counted = item.total is not None or item.next is not None
-    if counted and len(rows):
-        return ok("tasks", _("{told}; start=-1 is answered with a total: long lists take longer").format(told=told))
-    return ok("tasks", _("{told}; start=-1 saves counting").format(told=told))
+@checks.add("tasks", lambda: _("tasks"), open_tasks)
+def check_tasks(exam: Examination) -> Finding:
+    item = exam[open_tasks].item
+    if item.error:
+        raise item.error
+    return ok(_("{n} open on the portal, as far as the owner sees"), n=item.total or 0)
 
 
-def _keys(answers: Answers, known: Known) -> Check:
+@checks.add("keys", lambda: _("task keys"), foreign_key, last_key, newest_tasks)
+def check_keys(exam: Examination) -> Finding:
     """XML_ID is in the server's code but not in its documentation: see what this portal does with it."""
-    mend = _(
+    fix = _(
         "Nothing to set: tasks are found by the database and by their exact titles. Keep copies of the data folder."
     )
-    if answers.read("foreign_key", probes.foreign_key()):
-        return warn("keys", _("the filter XML_ID is ignored: a key nobody has brings tasks"), mend)
-    if known.key:
-        rows = answers.read("known_key", methods.tasks_by_key([known.key]))
-        if any(row.get("xmlId") == known.key for row in rows):
-            return ok("keys", _("XML_ID is kept and found: the last order's task came by its key"))
-        return warn("keys", _("the task sent last is not found by its key: deleted, or XML_ID is not kept"), mend)
-    rows = answers.read("newest", probes.newest_tasks())
-    if rows and "xmlId" not in rows[0]:
-        return warn("keys", _("tasks have no field xmlId"), mend)
-    if not rows:
-        return ok("keys", _("the filter XML_ID works; there is no task yet to see the field on"))
-    return ok("keys", _("the filter XML_ID works, and tasks show the field"))
+    if exam[foreign_key].value:
+        return warn(_("the filter XML_ID is ignored: a key that no task has brings tasks"), fix)
+    if last := exam[last_key]:
+        if any(row.get("xmlId") == exam.last_key for row in last.value):
+            return ok(_("XML_ID is stored and found: the last order's task came by its key"))
+        return warn(_("the task sent last is not found by its key: deleted, or XML_ID is not stored"), fix)
+    if any("xmlId" not in row for row in exam[newest_tasks].value):
+        return warn(_("tasks have no field xmlId"), fix)
+    return ok(_("the filter XML_ID works"))

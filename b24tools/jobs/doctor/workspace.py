@@ -1,114 +1,158 @@
-"""The project for the tasks and the folder for the files."""
+"""Where tasks and files go: the project with its tool and dates, the fields that tasks must have, the folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
 
-from b24tools.bitrix24.queries import methods, probes
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.batch import Batch, Pending, Query
+from b24tools.bitrix24.queries import Project
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.jobs.doctor.asking import Answers
-from b24tools.jobs.doctor.checks import Check, fail, guarded, listed, ok, warn
-from b24tools.jobs.doctor.subject import Subject
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, listed, ok, warn
+from b24tools.jobs.doctor.webhook import is_in_cloud, owner
+
+T = TypeVar("T")
+REACH = timedelta(days=92)  # as far ahead as a plan looks at first
+DAY = timedelta(days=1)
+
+checks = Checks(lambda: _("The company"))
 
 
-def check(subject: Subject, answers: Answers) -> Iterator[Check]:
-    """Both are made when they are missing, if the portal allows it."""
-    yield from guarded("group", lambda: [_group(subject, answers)])
-    yield from guarded("folder", lambda: [_folder(subject, answers)])
+def _need_of_project(make: Callable[[int], Query[T]]) -> Need[Pending[T] | None]:
+    """Make a need of the project that the first batch finds; None where it finds none."""
+
+    def add(batch: Batch, exam: Examination) -> Pending[T] | None:
+        project = find_project(exam)
+        return batch.add(make(project.id)) if project else None
+
+    return Need(add, stage=2)
 
 
-def _group(subject: Subject, answers: Answers) -> Check:
-    found = answers.read("group", probes.projects(subject.group))
-    if not found and subject.group.isdecimal():
-        return fail(
-            "group",
-            _("the portal has no project {id}").format(id=subject.group),
-            _("Create the project by hand, or set B24_GROUP to an existing one, by name or id."),
-        )
+def _add_folder(batch: Batch, exam: Examination) -> Pending[list[tuple[int, str, str]]]:
+    name = exam.settings.folder
+    if name.isdecimal():
+        return batch.add(queries.children(int(name), name))
+    return batch.add(queries.children(exam[storage].reference(0, "ROOT_OBJECT_ID"), name))
+
+
+projects = Need(lambda batch, exam: batch.add(queries.projects(exam.settings.group)))
+may_create = _need_of_project(queries.may_create_tasks)
+project_dates = _need_of_project(queries.project_dates)
+mandatory_fields = Need(lambda batch, _exam: batch.add(queries.mandatory_fields()))
+storage = Need(lambda batch, _exam: batch.add(queries.common_storage()))
+folder = Need(_add_folder)
+
+
+def find_project(exam: Examination) -> Project | None:
+    """Return the project for the tasks, unless there is none, or it cannot be read."""
+    found = exam[projects]
+    return found.value[0] if found.error is None and found.value else None
+
+
+def may_create_tasks(exam: Examination) -> bool:
+    """Whether the portal lets the owner create tasks in the project. What it does not say counts as yes."""
+    access = exam[may_create]
+    return access is None or access.error is not None or access.value
+
+
+@checks.add("group", lambda: _("project"), owner, projects, may_create)
+def check_project(exam: Examination) -> Finding:
+    found, wanted = exam[projects].value, exam.settings.group
     if not found:
-        return warn(
-            "group",
-            _("“{name}” is not there: the first order makes it, if the owner may").format(name=subject.group),
-            _("Create the project by hand, or set B24_GROUP to an existing one, by name or id."),
-        )
-    chosen = found[0]
-    told = f"{chosen.name} (#{chosen.id})"
-    if chosen.archived:
-        return fail(
-            "group",
-            _("{name} is archived: it takes no tasks").format(name=told),
-            _("Take the project out of the archive, or set B24_GROUP to another one."),
-        )
-    if not may_create(answers, chosen.id):
-        return fail(
-            "group",
-            _("{name}: the webhook's owner may not make tasks there").format(name=told),
-            _("Make the owner a member of the project, with the right to create tasks."),
-        )
-    archived = _("(archived)")
-    others = [f"#{one.id} {archived}" if one.archived else f"#{one.id}" for one in found[1:]]
-    if others:
-        return warn(
-            "group",
-            _("{name}; others of that name: {ids}").format(name=told, ids=listed(others)),
-            _("Set B24_GROUP to the id of the right one."),
-        )
-    return ok("group", told)
+        fix = _("Create the project by hand, or set B24_GROUP to an existing one, by name or id.")
+        if wanted.isdecimal():
+            return fail(_("the portal has no project {id}"), fix, id=wanted)
+        return warn(_("“{name}” is not there: the first order makes it, if the owner may"), fix, name=wanted)
+    name = f"{found[0].name} (#{found[0].id})"
+    if found[0].archived:
+        fix = _("Take the project out of the archive, or set B24_GROUP to another one.")
+        return fail(_("{name} is archived: it takes no tasks"), fix, name=name)
+    if not exam[owner].value.admin and not may_create_tasks(exam):
+        fix = _("Make the owner a member of the project, with the right to create tasks; its tool “Tasks” must be on.")
+        return fail(_("{name}: the webhook's owner may not make tasks there"), fix, name=name)
+    if len(found) > 1:
+        archived = _("(archived)")
+        others = [f"#{other.id} {archived}" if other.archived else f"#{other.id}" for other in found[1:]]
+        fix = _("Set B24_GROUP to the id of the right one.")
+        return warn(_("{name}; others of that name: {ids}"), fix, name=name, ids=listed(others))
+    return ok(name)
 
 
-def may_create(answers: Answers, group_id: int) -> bool:
-    """What the portal says of the right; an administrator has it. Where it says nothing, nothing is held against it."""
-    if answers.read("profile", methods.profile()).admin or not answers.has("may_create"):
-        return True
-    try:
-        return answers.read("may_create", probes.may_create_tasks(group_id))
-    except errors.PortalError:
-        return True
+@checks.add("group_tasks", lambda: _("project's tasks"), owner, projects, may_create)
+def check_task_tool(exam: Examination) -> Finding | None:
+    """An administrator creates tasks in every project, unless its tool for tasks is switched off.
+
+    In the cloud `sonet_group.feature.access` does not know the portal's administrators, and refuses them as well where
+    they are no members (IsAdmin in main/classes/general/user.php), though they may create tasks.
+    """
+    project = find_project(exam)
+    if project is None or project.archived or not exam[owner].value.admin:
+        return None  # see the check of the project
+    if may_create_tasks(exam):
+        return ok(_("tasks can be created in the project"))
+    fix = _("Switch the tool “Tasks” on in the project's settings, and make the webhook's owner a member.")
+    if is_in_cloud(exam):
+        return warn(_("no task can be created: the project's tool “Tasks” is off, or the owner is no member"), fix)
+    return fail(_("no task can be created: the project's tool “Tasks” is switched off"), fix)
 
 
-def _folder(subject: Subject, answers: Answers) -> Check:
-    storages = answers.read("storage", probes.storages())
-    root = answers.read("storage", methods.common_storage())
-    if subject.folder.isdecimal():
-        try:
-            answers.read("folder", methods.children(0, ""))
-        except errors.PortalBusy:
-            raise
-        except errors.PortalError as error:
-            return fail(
-                "folder",
-                _("B24_FOLDER={id}: the folder cannot be read: {reason}").format(
-                    id=subject.folder, reason=error.message
-                ),
-                _("Give the id from the folder's address on the company drive, or the folder's name."),
-            )
-        return ok("folder", f"#{subject.folder}")
+@checks.add("group_dates", lambda: _("project's dates"), projects, project_dates)
+def check_project_dates(exam: Examination) -> Finding | None:
+    """The portal refuses tasks whose plan or deadline lies outside the dates of the project."""
+    asked = exam[project_dates]
+    if asked is None:
+        return None
+    if asked.error and not isinstance(asked.error, errors.PortalBusy):
+        return ok(_("not looked at: only a webhook with the scope “socialnetwork” sees whether the project has dates"))
+    start, finish = asked.value
+    fix = _("Change the project's dates in its settings, or remove them.")
+    if start and exam.now < start:
+        return fail(_("the project begins on {day:%d.%m.%Y}: tasks before are refused"), fix, day=start)
+    if not finish:
+        return ok(_("the project has no end date"))
+    end = finish + DAY  # the last day is a part of the project
+    if end <= exam.now:
+        return fail(_("the project ended on {day:%d.%m.%Y}: every task is refused"), fix, day=finish)
+    detail = _("the project ends on {day:%d.%m.%Y}: tasks that are planned or wanted later are refused")
+    return warn(detail, fix, day=finish) if end < exam.now + REACH else ok(detail, day=finish)
+
+
+@checks.add("mandatory_fields", lambda: _("mandatory fields"), mandatory_fields)
+def check_mandatory_fields(exam: Examination) -> Finding:
+    """The portal misses mandatory custom fields of tasks only where any is sent; the files are one."""
+    names = [name for name in exam[mandatory_fields].value if name != "UF_TASK_WEBDAV_FILES"]
+    if not names:
+        return ok(_("no custom field of tasks is mandatory"))
+    fix = _("Make these custom fields of tasks optional on the portal.")
+    return fail(_("{names}: tasks of orders with files are refused without them"), fix, names=listed(names))
+
+
+@checks.add("folder", lambda: _("folder"), storage, folder)
+def check_folder(exam: Examination) -> Finding:
+    name = exam.settings.folder
+    root, found = exam[storage].value, exam[folder]
+    if name.isdecimal():
+        if found.error is None:
+            return ok(f"#{name}")
+        if isinstance(found.error, errors.PortalBusy):
+            raise found.error
+        detail = _("B24_FOLDER={id}: the folder cannot be read: {reason}")
+        fix = _("Give the id from the folder's address on the company drive, or the folder's name.")
+        return fail(detail, fix, id=name, reason=found.error.message)
     if root is None:
-        return fail(
-            "folder",
-            _("the portal shows no common storage for files"),
-            _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder."),
-        )
-    found = answers.read("folder", methods.children(0, subject.folder))
-    folders = [id_ for id_, _name, kind in found if kind == "folder"]
-    if not folders and found:
-        return fail(
-            "folder",
-            _("“{name}” is a file on the company drive, not a folder").format(name=subject.folder),
-            _("Rename that file, or set B24_FOLDER to another name."),
-        )
+        fix = _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder.")
+        return fail(_("the portal shows no common storage for files"), fix)
+    folders = [id_ for id_, _name, kind in found.value if kind == "folder"]
+    if not folders and found.value:
+        fix = _("Rename that file, or set B24_FOLDER to another name.")
+        return fail(_("“{name}” is a file on the company drive, not a folder"), fix, name=name)
     if not folders:
-        return warn(
-            "folder",
-            _("“{name}” is not there: the first order with files makes it").format(name=subject.folder),
-            _("Make the folder on the company drive, or set B24_FOLDER to an existing one, by name or id."),
-        )
-    told = _("{name} (#{id}) on the company drive").format(name=subject.folder, id=folders[0])
-    if len(folders) > 1 or storages > 1:
-        return warn(
-            "folder",
-            _("{told}; there are several folders or common drives").format(told=told),
-            _("Set B24_FOLDER to the id of the right folder."),
-        )
-    return ok("folder", told)
+        fix = _("Make the folder on the company drive, or set B24_FOLDER to an existing one, by name or id.")
+        return warn(_("“{name}” is not there: the first order with files makes it"), fix, name=name)
+    if len(folders) > 1 or len(exam[storage].item.result) > 1:
+        detail = _("{name} (#{id}) on the company drive; there are several folders or common drives")
+        return warn(detail, _("Set B24_FOLDER to the id of the right folder."), name=name, id=folders[0])
+    return ok(_("{name} (#{id}) on the company drive"), name=name, id=folders[0])

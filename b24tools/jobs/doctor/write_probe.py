@@ -1,96 +1,101 @@
 """`doctor --write-probe`: one task made, looked at and deleted, to settle what differs from portal to portal.
 
-Nothing in the checks names a person, the portal or the webhook: the block is for sending to the authors.
+Nothing in the findings names a person, the portal or the webhook: the block is for sending to the authors.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from b24tools import __version__
-from b24tools.bitrix24 import error_codes, parsing
+from b24tools.bitrix24 import error_codes, parsing, queries
+from b24tools.bitrix24.batch import Command, Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.bitrix24.portal_time import find_zone
-from b24tools.bitrix24.queries import methods, probes
 from b24tools.core import errors, hosts
 from b24tools.core.i18n import _
-from b24tools.jobs.doctor import webhook
-from b24tools.jobs.doctor.asking import Answers
-from b24tools.jobs.doctor.checks import Check, fail, from_error, guarded, ok, warn
-from b24tools.jobs.doctor.settings import CLOUD
-from b24tools.jobs.doctor.subject import Subject
-from b24tools.jobs.doctor.working_time import absence_rows
-from b24tools.jobs.doctor.workspace import may_create
+from b24tools.jobs.doctor.checks import Check, Examination, Finding, NotLookedAt, fail, from_error, ok, warn
+from b24tools.jobs.doctor.company import DEPARTMENTS, everybody
+from b24tools.jobs.doctor.webhook import is_in_cloud, is_system_user, login_owner, owner
+from b24tools.jobs.doctor.working_time import absences
+from b24tools.jobs.doctor.workspace import find_project, may_create, may_create_tasks, projects
 
 MOST_STAMPS = 3  # a series has those of its first event
 LONGER = "0123456789"  # behind a key of 50 characters
 LATE_PAUSES_S = (1, 2, 4, 8, 15, 15, 15, 0)  # the portal may work on a lost request for a minute
-NEAR = timedelta(minutes=5)
+NEAR_S = 300
 LOOKED_AT = (
     *("ID", "XML_ID", "GROUP_ID", "RESPONSIBLE_ID", "CREATED_BY", "AUDITORS", "ALLOW_TIME_TRACKING", "TIME_ESTIMATE"),
     *("START_DATE_PLAN", "END_DATE_PLAN", "DEADLINE", "CREATED_DATE", "CHANGED_DATE", "ACTIVITY_DATE"),
 )
 
-Sleep = Callable[[float], None]
-Say = Callable[[str], None]
+Row = Mapping[str, Any]
 
 
-def run(client: Client, subject: Subject, answers: Answers, sleep: Sleep, say: Say) -> list[Check]:
+def _section() -> str:
+    return _("The test task (for sending to us: no names, no addresses, no secrets)")
+
+
+def make_check(sleep: Callable[[float], None], say: Callable[[str], None]) -> Check:
+    """Make the check that writes; `sleep` and `say` as in `_TestTask`."""
+    needs = (owner, login_owner, projects, may_create, *DEPARTMENTS, everybody, absences)
+    return Check("probe", lambda: "", _section, partial(run, sleep=sleep, say=say), needs)
+
+
+def _report_not_made(_exam: Examination) -> Finding:
+    fix = _("Begin with the first that fails, then try again.")
+    return fail(_("not made: the portal did not answer what was asked before"), fix, about="task")
+
+
+not_made = Check("probe", lambda: "", _section, _report_not_made)
+
+
+def run(exam: Examination, sleep: Callable[[float], None], say: Callable[[str], None]) -> list[Finding]:
     """Make the task, look at it and delete it, whatever happens in between."""
-    person = methods.profile().of(answers.items["profile"]).id
-    if webhook.is_system_user(subject, answers):
-        if subject.fallback_user is None:
+    client, person = exam.client, exam[owner].value.id
+    if client is None:
+        raise NotLookedAt
+    if is_system_user(exam):
+        if exam.settings.fallback_user is None:
             fix = _("Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.")
-            return [
-                fail("probe task", _("not made: the webhook's owner is a system user, who can be given no task"), fix)
-            ]
-        person = subject.fallback_user
-    token = secrets.token_hex(20)
-    key = f"1c:doctor:{token}"  # 50 characters, as long as those of orders
-    title = "{title} ({token})".format(title=_("b24tools: a test, this task is being deleted"), token=token[:8])
-    fields = _fields(key, title, person, _project(subject, answers), answers.after)
-    checks: list[Check] = []
-    task_id: int | None = None
-    pauses: tuple[int, ...] = LATE_PAUSES_S
+            detail = _("not made: the webhook's owner is a system user, who can be given no task")
+            return [fail(detail, fix, about="task")]
+        person = exam.settings.fallback_user
+    fields = _make_fields(exam, person)
+    task = _TestTask(client, fields, sleep, say)
+    findings: list[Finding] = []
     try:
         # the documentation knows no `select` here; without one the portal makes the task's chat
         answer = client.call("tasks.task.add", {"fields": fields, "select": ["ID", "XML_ID"]})
-        row = methods.task_row(answer.result, "tasks.task.add")
-        task_id = parsing.id_of(row, "id", "tasks.task.add")
-        for check in _look(client, row, task_id, fields, answers):
-            checks.append(check)
+        added = queries.task_row(answer.result, "tasks.task.add")
+        task.ids = [parsing.id_of(added, "id", "tasks.task.add")]
+        findings += _look(exam, client, added, task.ids[0], fields)
     except errors.PortalError as error:
         if not isinstance(error, errors.PortalUncertain):
-            pauses = (0,) if error_codes.may_have_been_done("tasks.task.add", error) else ()
-        checks.append(from_error("probe add" if task_id is None else "probe look", error))
+            task.pauses = (0,) if error_codes.may_have_been_done("tasks.task.add", error) else ()
+        findings.append(from_error(error, "look" if task.ids else "add"))
     finally:
-        checks.append(_clear_up(client, task_id, fields, sleep, say, pauses))
+        findings.append(task.clear_up())
     for name in (client.host, hosts.to_wire(client.host)):
-        checks = [replace(check, detail=check.detail.replace(name, "***")) for check in checks]
-    return checks
+        findings = [replace(finding, detail=finding.detail.replace(name, "***")) for finding in findings]
+    return findings
 
 
-def _project(subject: Subject, answers: Answers) -> int:
-    """The project for orders, where tasks may be made in it; else 0."""
-    try:
-        found = answers.read("group", probes.projects(subject.group))
-    except errors.PortalError:
-        return 0
-    return found[0].id if found and not found[0].archived and may_create(answers, found[0].id) else 0
-
-
-def _fields(key: str, title: str, person: int, group_id: int, now: datetime) -> dict[str, Any]:
-    """What `assign` sends, too."""
-    start = (now + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+def _make_fields(exam: Examination, person: int) -> dict[str, Any]:
+    """Make what `assign` sends, too: in the project for orders, where tasks may be created in it."""
+    token = secrets.token_hex(20)
+    start = (exam.now + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    title = _("b24tools: a test, this task is being deleted")
     fields = {
-        "TITLE": title,
-        "XML_ID": key,
+        "TITLE": f"{title} ({token[:8]})",
+        "XML_ID": f"1c:doctor:{token}",  # 50 characters, as long as those of orders
         "RESPONSIBLE_ID": person,
         "CREATED_BY": person,
         "AUDITORS": [person],
@@ -101,117 +106,85 @@ def _fields(key: str, title: str, person: int, group_id: int, now: datetime) -> 
         "ALLOW_TIME_TRACKING": "Y",
         "TASK_CONTROL": "N",
     }
-    return fields | ({"GROUP_ID": group_id} if group_id else {})
+    project = find_project(exam)
+    if project and not project.archived and (exam[owner].value.admin or may_create_tasks(exam)):
+        fields["GROUP_ID"] = project.id
+    return fields
 
 
 # looking
 
 
-def _look(
-    client: Client, added: Mapping[str, Any], task_id: int, fields: Mapping[str, Any], answers: Answers
-) -> Iterator[Check]:
-    yield _portal(client, answers)
+def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: Mapping[str, Any]) -> list[Finding]:
     key = fields["XML_ID"]
-    items = client.batch(
-        {
-            "server": methods.server_time().command,
-            "task": probes.task(task_id, LOOKED_AT).command,
-            "found": methods.tasks_by_key([key]).command,
-            "history": probes.history(task_id).command,
-            "listed": probes.listed_chat(task_id).command,
-            "chat": probes.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")).command,  # last: it may make one
-        }
-    )
-    task = probes.task(task_id, LOOKED_AT).of(items["task"])
-    yield from guarded("probe filter", lambda: [_filter(methods.tasks_by_key([key]).of(items["found"]), key)])
-    yield from guarded("probe zones", lambda: [_zones(task, fields, items["server"].value, answers)])
-    yield from guarded("probe calendar", lambda: [_stamps(answers)])
-    yield from guarded(
-        "probe chat",
-        lambda: [
-            _chat(
-                added, task, probes.listed_chat(task_id).of(items["listed"]), probes.task(task_id, ()).of(items["chat"])
-            )
-        ],
-    )
-    yield from guarded("probe history", lambda: [_history(probes.history(task_id).of(items["history"]))])
-    dropped = dropped_fields(fields, task)
-    yield (
-        warn("probe dropped", ", ".join(dropped), _("The portal's plan has none of that: see “dropped fields”."))
-        if dropped
-        else ok("probe dropped", _("none: the task is as it was sent"))
-    )
-    yield _key_width(client, task, task_id, key)
-    yield _rest3(client)
+    kind = _("cloud") if is_in_cloud(exam) else _("own server")
+    batch = client.new_batch()
+    server = batch.add(queries.server_time())
+    task = batch.add(queries.task(task_id, LOOKED_AT))
+    found = batch.add(queries.tasks_by_key([key]))
+    history = batch.add(queries.task_history(task_id, UTC))
+    listed = batch.add(queries.listed_chat(task_id))
+    later = batch.add(queries.task(task_id, ("ID", "CHAT_ID", "ACTIVITY_DATE")))  # last: it may make one
+    batch.send()
+    looks: dict[str, Callable[[], Finding]] = {
+        "portal": lambda: ok(f"b24tools {__version__}; {kind}; {exam.now.isoformat(timespec='minutes')}"),
+        "filter": lambda: _look_at_filter(found.value, key),
+        "zones": lambda: _look_at_zones(exam, task.value, fields["DEADLINE"], server.value),
+        "calendar": lambda: _look_at_stamps(exam),
+        "chat": lambda: _look_at_chat(added, task.value, listed.value, later.value),
+        "history": lambda: ok(
+            _("tasks.task.history.list is there: {names}"), names=", ".join(name for name, _at, _by in history.value)
+        ),
+        "dropped": lambda: _look_at_dropped(dropped_fields(fields, task.value)),
+        "xml_id": lambda: _look_at_key_width(client, str(task.value.get("xmlId") or ""), task_id, key),
+        "rest3": lambda: _look_at_rest3(client),
+    }
+    findings = []
+    for about, look in looks.items():
+        try:
+            findings.append(replace(look(), about=about))
+        except errors.PortalError as error:
+            findings.append(from_error(error, about))
+    return findings
 
 
-def _portal(client: Client, answers: Answers) -> Check:
-    kind = _("cloud") if CLOUD in f".{client.host}." else _("own server")
-    return ok("probe portal", f"b24tools {__version__}; {kind}; {answers.after.isoformat(timespec='minutes')}")
-
-
-def _filter(rows: list[Mapping[str, Any]], key: str) -> Check:
-    found = [row.get("xmlId") == key for row in rows]
-    if found == [True]:
-        return ok("probe filter", _("XML_ID finds the task, and only that"))
+def _look_at_filter(rows: list[Row], key: str) -> Finding:
     fix = _("Nothing to set: tasks are found by the database and by their exact titles.")
-    if not found:
-        return warn("probe filter", _("XML_ID finds nothing"), fix)
-    return warn("probe filter", _("XML_ID is ignored: {n} tasks came").format(n=len(found)), fix)
+    if not rows:
+        return warn(_("XML_ID finds nothing"), fix)
+    if [row.get("xmlId") for row in rows] != [key]:
+        return warn(_("XML_ID is ignored: {n} tasks came"), fix, n=len(rows))
+    return ok(_("XML_ID finds the task, and only that"))
 
 
-def _key_width(client: Client, task: Mapping[str, Any], task_id: int, key: str) -> Check:
-    """The column of XML_ID holds 50 characters as installed: MySQL cuts a longer value, PostgreSQL refuses it."""
-    back = str(task.get("xmlId") or "")
-    if back != key:
-        return warn(
-            "probe xml_id",
-            _("of {sent} characters {back} come back").format(sent=len(key), back=len(back)),
-            _("Nothing to set: tasks are found by the database and by their exact titles."),
-        )
-    longer, refusal = key + LONGER, ""
-    try:
-        client.call("tasks.task.update", {"taskId": task_id, "fields": {"XML_ID": longer}, "select": ["ID"]})
-    except errors.PortalError as error:
-        refusal = error.portal_code or error.code
-    back = str(probes.task(task_id, ("ID", "XML_ID")).run(client).get("xmlId") or "")
-    if refusal:
-        detail = _("{sent} are refused ({code}), {back} remain").format(sent=len(longer), code=refusal, back=len(back))
-    elif longer.startswith(back):
-        detail = _("of {sent} characters {back} come back").format(sent=len(longer), back=len(back))
-    else:
-        detail = _("of {sent} characters something else comes back").format(sent=len(longer))
-    return ok("probe xml_id", _("{width} characters come back whole; {detail}").format(width=len(key), detail=detail))
-
-
-def _zones(task: Mapping[str, Any], fields: Mapping[str, Any], server: str, answers: Answers) -> Check:
+def _look_at_zones(exam: Examination, task: Row, sent_deadline: str, server: str) -> Finding:
     """The offset printed on the task's dates is that of now in the zone in force."""
-    owner = methods.profile().of(answers.items["profile"])
     created, deadline = str(task.get("createdDate") or ""), str(task.get("deadline") or "")
-    detail = _("task dates {dates}, server.time {server}, profile {profile}").format(
-        dates=created[19:] or "?", server=server[19:] or "?", profile=owner.time_zone or _("names no zone")
-    )
+    fix = _("Send us this block.")
     try:
-        off = abs(datetime.fromisoformat(created) - datetime.fromisoformat(server))
-        moved = datetime.fromisoformat(deadline) - datetime.fromisoformat(fields["DEADLINE"])
+        off = (datetime.fromisoformat(created) - datetime.fromisoformat(server)).total_seconds()
+        moved = (datetime.fromisoformat(deadline) - datetime.fromisoformat(sent_deadline)).total_seconds()
     except (ValueError, TypeError):  # the latter: one without an offset
-        detail = _("{detail}; dates {created} and {deadline} cannot be read").format(
-            detail=detail, created=repr(created), deadline=repr(deadline)
-        )
-        return warn("probe zones", detail, _("Send us this block."))
-    detail = _("{detail}; created {n} s from server.time, the deadline {moved:+.0f} s from what was sent").format(
-        detail=detail, n=off.seconds + off.days * 86_400, moved=moved.total_seconds()
+        return warn(_("dates {created!r} and {deadline!r} cannot be read"), fix, created=created, deadline=deadline)
+    detail = _(
+        "task dates {dates}, server.time {server}, profile {profile}; created {n:.0f} s from server.time, the deadline "
+        "{moved:+.0f} s from what was sent"
+    ).format(
+        dates=created[19:],
+        server=server[19:],
+        profile=exam[owner].value.time_zone or _("names no zone"),
+        n=abs(off),
+        moved=moved,
     )
-    if off > NEAR:
-        return warn("probe zones", detail, _("Send us this block."))
-    return ok("probe zones", detail)
+    return warn(detail, fix) if abs(off) > NEAR_S else ok(detail)
 
 
-def _stamps(answers: Answers) -> Check:
-    """How far the stamps of events lie from their own clocks: by the server's offset, where it is not in UTC."""
+def _look_at_stamps(exam: Examination) -> Finding:
+    """See how far the stamps of events lie from their own clocks: by the server's offset, where it is not in UTC."""
     apart: Counter[int] = Counter()
-    found = (item.value for key, item in answers.items.items() if key.rstrip("0123456789") == "absences")
-    for row in absence_rows(filter(None, map(parsing.mapping_or_none, found))):
+    calendars = [of_person for _ids, pending in exam[absences] for of_person in pending.value.values()]
+    rows = [row for of_person in calendars for row in parsing.php_values(of_person)]
+    for row in filter(None, map(parsing.mapping_or_none, rows)):
         zone, stamp = find_zone(row.get("TZ_FROM")), parsing.int_of(row.get("DATE_FROM_TS_UTC"))
         try:
             clock = datetime.strptime(str(row.get("DATE_FROM")), "%d.%m.%Y %H:%M:%S").replace(tzinfo=zone)
@@ -220,156 +193,174 @@ def _stamps(answers: Answers) -> Check:
         if zone and stamp and row.get("DT_SKIP_TIME") != "Y":
             apart[round((stamp - clock.timestamp()) / 60)] += 1
     if not apart:
-        return ok("probe calendar", _("no event with a time and a date like 31.12.2026 to see its stamps"))
-    detail = ", ".join(f"{minutes:+d} ({count})" for minutes, count in apart.most_common(MOST_STAMPS))
-    return ok("probe calendar", _("stamps of events are off by minutes: {detail}").format(detail=detail))
+        return ok(_("no event with a time and a date like 31.12.2026 to see its stamps"))
+    stamps = ", ".join(f"{minutes:+d} ({count})" for minutes, count in apart.most_common(MOST_STAMPS))
+    return ok(_("stamps of events are off by minutes: {stamps}"), stamps=stamps)
 
 
-def _chat(
-    added: Mapping[str, Any], task: Mapping[str, Any], listed: Mapping[str, Any], later: Mapping[str, Any]
-) -> Check:
-    """Whether the task has a chat, and whether `activityDate` shows a task that is untouched."""
+def _look_at_chat(added: Row, task: Row, listed: Row, later: Row) -> Finding:
+    """See whether the task has a chat, and whether `activityDate` shows a task that is untouched."""
+
+    def show(row: Row) -> str:
+        if "chatId" not in row:
+            return _("no such field")
+        return _("yes") if parsing.int_of(row["chatId"]) else _("no")
+
     detail = _("add {select}; chat in its answer: {added}, in a list: {listed}, by get: {later}").format(
         select=_("ignores select") if "title" in added else _("obeys select"),
-        added=_chat_of(added),
-        listed=_chat_of(listed),
-        later=_chat_of(later),
+        added=show(added),
+        listed=show(listed),
+        later=show(later),
     )
     created, activity, last = task.get("createdDate"), task.get("activityDate"), later.get("activityDate")
-    if created and created == activity == last:
-        return ok("probe chat", _("{detail}; activityDate equals createdDate").format(detail=detail))
-    dates = _("createdDate {created}, activityDate {activity}, then {last}")
-    return ok("probe chat", f"{detail}; {dates.format(created=created, activity=activity, last=last)}")
+    dates = _("activityDate equals createdDate")
+    if not created or not created == activity == last:
+        dates = _("createdDate {created}, activityDate {activity}, then {last}").format(
+            created=created, activity=activity, last=last
+        )
+    return ok(f"{detail}; {dates}")
 
 
-def _chat_of(row: Mapping[str, Any]) -> str:
-    if "chatId" not in row:
-        return _("no such field")
-    return _("yes") if parsing.int_of(row["chatId"]) else _("no")
+def _look_at_dropped(names: list[str]) -> Finding:
+    if names:
+        return warn(", ".join(names), _("The portal's plan has none of that: see “dropped fields”."))
+    return ok(_("none: the task is as it was sent"))
 
 
-def _history(fields: list[str]) -> Check:
-    return ok("probe history", _("tasks.task.history.list is there: {names}").format(names=", ".join(fields) or "–"))
+def _look_at_key_width(client: Client, back: str, task_id: int, key: str) -> Finding:
+    """The column of XML_ID holds 50 characters as installed: MySQL cuts a longer value, PostgreSQL refuses it."""
+    if back != key:
+        fix = _("Nothing to set: tasks are found by the database and by their exact titles.")
+        return warn(_("of {sent} characters {back} come back"), fix, sent=len(key), back=len(back))
+    longer, refusal = key + LONGER, ""
+    try:
+        client.call("tasks.task.update", {"taskId": task_id, "fields": {"XML_ID": longer}, "select": ["ID"]})
+    except errors.PortalError as error:
+        refusal = error.portal_code or error.code
+    back = str(client.ask(queries.task(task_id, ("ID", "XML_ID"))).get("xmlId") or "")
+    text = _("of {sent} characters something else comes back")
+    if refusal:
+        text = _("{sent} are refused ({code}), {back} remain")
+    elif longer.startswith(back):
+        text = _("of {sent} characters {back} come back")
+    rest = text.format(sent=len(longer), back=len(back), code=refusal)
+    return ok(_("{width} characters come back whole; {rest}"), width=len(key), rest=rest)
 
 
-def _rest3(client: Client) -> Check:
+def _look_at_rest3(client: Client) -> Finding:
     """Ask REST 3.0 for a task without fields, with a key longer than is allowed: neither can make a task."""
     try:
         client.call_v3("tasks.task.add", {"fields": {}}, {"Idempotency-Key": "x" * 256})
     except errors.PortalError as error:
         code = error.portal_code.upper()
         if code.endswith("INVALIDIDEMPOTENCYKEYEXCEPTION"):
-            return ok("probe rest3", _("REST 3.0 is there, and looks at Idempotency-Key"))
+            return ok(_("REST 3.0 is there, and looks at Idempotency-Key"))
         if code.endswith(("INSUFFICIENTSCOPEEXCEPTION", "INSUFFICIENT_SCOPE")):
-            return ok("probe rest3", _("REST 3.0 is there; Idempotency-Key not settled, the webhook lacks “tasks”"))
+            return ok(_("REST 3.0 is there; Idempotency-Key not settled, the webhook lacks “tasks”"))
         if code.endswith("REQUESTVALIDATIONEXCEPTION"):
-            return ok("probe rest3", _("REST 3.0 is there; Idempotency-Key not settled, the fields were judged first"))
-        if code == "ERROR_METHOD_NOT_FOUND" or not code:
-            return ok("probe rest3", _("not there ({reason})").format(reason=error.message))
-        return ok("probe rest3", _("not settled ({reason})").format(reason=error.message))
-    return ok("probe rest3", _("not settled: a call without fields was accepted"))
+            return ok(_("REST 3.0 is there; Idempotency-Key not settled, the fields were judged first"))
+        text = _("not there ({reason})") if code in ("", "ERROR_METHOD_NOT_FOUND") else _("not settled ({reason})")
+        return ok(text, reason=error.message)
+    return ok(_("not settled: a call without fields was accepted"))
 
 
 # clearing up
 
 
-def _clear_up(
-    client: Client,
-    task_id: int | None,
-    fields: Mapping[str, Any],
-    sleep: Sleep,
-    say: Say,
-    pauses: Sequence[int],
-    *,
-    again: bool = True,
-) -> Check:
-    """Delete the task; where its id is not known, look for it first, before each of the pauses.
+@dataclass
+class _TestTask:
+    """The task, and how to be rid of it. `ids`: its id, once that is known; `pauses`: after each look for it.
 
-    One Ctrl-C does not stop the deletion, `again` says that it may still come.
+    `say`: what must be said at once, lest it be lost.
     """
-    title, problem = fields["TITLE"], None
-    ids = [] if task_id is None else [task_id]
-    try:
-        if task_id is None:
-            if pauses == LATE_PAUSES_S:
-                say(_("the answer was lost; looking for up to a minute whether the task was made"))
-            ids = _find(client, fields, sleep, pauses)
-        for id_ in ids:
-            problem = _delete(client, id_, sleep) or problem
-    except errors.PortalError as error:
-        detail = _("whether it was made is not known: {reason}").format(reason=error.message)
-    except BaseException as error:
-        if again and ids and isinstance(error, KeyboardInterrupt):
-            _clear_up(client, ids[0], fields, sleep, say, (), again=False)
-        else:
-            say(_by_hand(title, ids))
-        raise
-    else:
-        names = _names(ids)
-        if not ids:
-            return ok("probe task", _("none was made"))
-        if problem is None:
-            where = _("in project #{id}").format(id=fields["GROUP_ID"]) if "GROUP_ID" in fields else _("in no project")
-            return ok(
-                "probe task",
-                _("{names} for user #{person}, {where}: made and deleted").format(
-                    names=names, person=fields["RESPONSIBLE_ID"], where=where
-                ),
-            )
-        detail = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
-    say(f"{detail}. {_by_hand(title, ids)}")
-    return fail("probe task", detail, _by_hand(title, ids))
 
+    client: Client
+    fields: Mapping[str, Any]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]
+    ids: list[int] = field(default_factory=list)
+    pauses: Sequence[int] = LATE_PAUSES_S
 
-def _names(ids: Sequence[int]) -> str:
-    return ", ".join(f"#{id_}" for id_ in ids)
-
-
-def _by_hand(title: str, ids: Sequence[int]) -> str:
-    task = f"“{title}” ({_names(ids)})" if ids else f"“{title}”"
-    return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
-
-
-def _find(client: Client, fields: Mapping[str, Any], sleep: Sleep, pauses: Sequence[int]) -> list[int]:
-    """The ids of the task whose answer was lost, by its key and by its title."""
-    problem: errors.PortalError | None = None
-    for pause in pauses:
+    def clear_up(self) -> Finding:
+        """Delete the task; where its id is not known, look for it first."""
         try:
-            rows = [
-                row
-                for item in client.batch(probes.tasks_called(fields["XML_ID"], fields["TITLE"])).values()
-                for row in methods.task_rows(item.value)
-            ]
+            if not self.ids:
+                self.ids = self._find()
+            problem = self._delete()
         except errors.PortalError as error:
-            problem = error
+            detail = _("whether it was made is not known: {reason}").format(reason=error.message)
+        except BaseException as error:
+            gone = False
+            try:  # one Ctrl-C does not stop the deletion
+                gone = isinstance(error, KeyboardInterrupt) and bool(self.ids) and self._delete() is None
+            finally:
+                if not gone:
+                    self.say(self._advise())
+            raise
         else:
-            problem = None
-            ours = [row for row in rows if row.get("xmlId") == fields["XML_ID"] or row.get("title") == fields["TITLE"]]
-            if ours:
-                return sorted({parsing.id_of(row, "id", "tasks.task.list") for row in ours})
-        sleep(pause)
-    if problem is not None:
-        raise problem
-    return []
+            names, group = ", ".join(f"#{id_}" for id_ in self.ids), self.fields.get("GROUP_ID")
+            if not self.ids:
+                return ok(_("none was made"), about="task")
+            if problem is None:
+                where = _("in project #{id}").format(id=group) if group else _("in no project")
+                text = _("{names} for user #{person}, {where}: made and deleted")
+                return ok(text, about="task", names=names, person=self.fields["RESPONSIBLE_ID"], where=where)
+            detail = _("{names} could not be deleted: {reason}").format(names=names, reason=problem.message)
+        self.say(f"{detail}. {self._advise()}")
+        return fail(detail, self._advise(), about="task")
 
+    def _advise(self) -> str:
+        task = f"“{self.fields['TITLE']}”"
+        if self.ids:
+            task += f" ({', '.join(f'#{id_}' for id_ in self.ids)})"
+        return _("Look on the portal for the task {task}, and delete it by hand.").format(task=task)
 
-def _delete(client: Client, task_id: int, sleep: Sleep) -> errors.PortalError | None:
-    """Delete it, and again where that may help; why it is still there."""
-    problem: errors.PortalError | None = None
-    command = methods.delete_task(task_id)
-    for wait in (0, 1, 2):
-        if wait:
-            sleep(wait)
-        try:
-            client.call(command.method, command.params)
-            return None
-        except errors.PortalError as error:
-            problem = error
-        try:
-            if not client.call("tasks.task.get", {"taskId": task_id, "select": ["ID"]}).result:
-                return None
-        except errors.PortalError:
-            continue
-        if not (isinstance(problem, errors.PortalBusy) or error_codes.may_have_been_done(command.method, problem)):
-            break  # a refusal that will be the same again
-    return problem
+    def _find(self) -> list[int]:
+        """Return the ids of the task whose answer was lost, by its key and its title: a portal may ignore the one."""
+        if self.pauses == LATE_PAUSES_S:
+            self.say(_("the answer was lost; looking for up to a minute whether the task was made"))
+        key, title = self.fields["XML_ID"], self.fields["TITLE"]
+        problem: errors.PortalError | None = None
+        for pause in self.pauses:
+            batch = self.client.new_batch()
+            pages = [batch.add(queries.newest_tasks(*wanted)) for wanted in (("XML_ID", key), ("TITLE", title))]
+            try:
+                batch.send()
+                rows = [row for page in pages for row in page.value]
+            except errors.PortalError as error:
+                problem = error
+            else:
+                problem = None
+                ours = [row for row in rows if row.get("xmlId") == key or row.get("title") == title]
+                if ours:
+                    return sorted({parsing.id_of(row, "id", "tasks.task.list") for row in ours})
+            self.sleep(pause)
+        if problem is not None:
+            raise problem
+        return []
+
+    def _delete(self) -> errors.PortalError | None:
+        """Delete what there is; return why something is still there."""
+        problems = [problem for id_ in self.ids if (problem := self._delete_one(id_))]
+        return problems[-1] if problems else None
+
+    def _delete_one(self, task_id: int) -> errors.PortalError | None:
+        """Delete a task and look whether it is gone, again where that may help."""
+        method = "tasks.task.delete"
+        problem: errors.PortalError | None = None
+        for pause in (1, 2, 0):
+            batch = self.client.new_batch()
+            deleted = batch.add(Query(Command(method, {"taskId": task_id}), bool))
+            left = batch.add(queries.task(task_id, ("ID",)))
+            try:
+                batch.send()
+            except errors.PortalError as error:
+                problem = error
+            else:
+                problem = deleted.error
+                if problem is None or not (left.error or left.item.result):
+                    return None
+                if not isinstance(problem, errors.PortalBusy) and not error_codes.may_have_been_done(method, problem):
+                    break  # a refusal that will be the same again
+            self.sleep(pause)
+        return problem

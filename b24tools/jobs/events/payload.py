@@ -36,7 +36,7 @@ _STAMP = re.compile(r"[0-9]{9,11}")
 class Refusal(errors.B24ToolsError):
     """A body that is not taken; `status` is the HTTP status that says so."""
 
-    code = "bad_event"
+    code = errors.ErrorCode.BAD_EVENT
     exit_status = 2
 
     def __init__(self, status: int, message: str, hint: str = "") -> None:

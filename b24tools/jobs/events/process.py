@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from b24tools.bitrix24 import parsing
-from b24tools.bitrix24.batch import to_int
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.client import Client
+from b24tools.bitrix24.parsing import to_int, unexpected_response
 from b24tools.bitrix24.portal_time import PortalClock, read_iso
-from b24tools.bitrix24.queries import methods, missing_people
 from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
@@ -25,6 +24,7 @@ from b24tools.jobs.events.payload import Event, Refusal
 from b24tools.store import Store
 from b24tools.store.events import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
 
+TASK_LIST = "tasks.task.list"
 TASKS_AT_ONCE = 50
 # `ts` of an event has whole seconds: another change in the same second makes the same body. A task that was read
 # this long after the first of them came has both.
@@ -275,21 +275,18 @@ def _read(
     client: Client, zone: ZoneInfo, task_ids: Sequence[int], fates: _Fates
 ) -> tuple[list[TaskRecord], list[int], bool]:
     """The tasks that are there, the ids of those that are not, and whether the owner sees everything."""
-    queries = {
-        f"tasks{number}": (ids, methods.tasks_as_closed(ids))
-        for number, ids in enumerate(chunked(task_ids, TASKS_AT_ONCE))
-    }
-    commands = {"profile": methods.profile().command, "time": methods.server_time().command}
-    items = client.batch(commands | {key: query.command for key, (_ids, query) in queries.items()})
-    owner = methods.profile().of(items["profile"])
-    server_now = methods.server_time().of(items["time"])
-    fates.portal_now = read_iso(server_now)
-    portal_clock = PortalClock(owner, zone, server_now)
+    batch = client.new_batch()
+    profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
+    pages = [(ids, batch.add(queries.tasks_as_closed(ids))) for ids in chunked(task_ids, TASKS_AT_ONCE)]
+    batch.send()
+    owner = profile.value
+    fates.portal_now = read_iso(server_time.value)
+    portal_clock = PortalClock(owner, zone, server_time.value)
     tasks: list[TaskRecord] = []
     missing: list[int] = []
-    for key, (ids, query) in queries.items():
+    for ids, page in pages:
         left = set(ids)
-        rows = query.of(items[key])
+        rows = page.value
         nameless = [row for row in rows if to_int(row.get("id")) is None]
         portal_zone = portal_clock.see(rows)
         for row in rows:
@@ -298,16 +295,16 @@ def _read(
                 continue
             if number not in left:  # a portal that ignored the filter says nothing about those it left out
                 raise errors.PortalError(
-                    _("{method}: the portal sent tasks that nobody asked for").format(method=query.command.method),
-                    method=query.command.method,
+                    _("{method}: the portal sent tasks that nobody asked for").format(method=TASK_LIST),
+                    method=TASK_LIST,
                 )
             left.remove(number)
             try:
-                tasks.append(methods.read_record(row, portal_zone))
+                tasks.append(queries.read_record(row, portal_zone))
             except errors.PortalError as error:  # one strange row is no reason to lose the others
                 fates.failed[number] = error.message
         if nameless:  # whose is it? So none is known to be missing
-            fates.failed |= dict.fromkeys(left, parsing.strange(query.command.method, nameless[0]).message)
+            fates.failed |= dict.fromkeys(left, unexpected_response(TASK_LIST, nameless[0]).message)
         else:
             missing += sorted(left)
     return tasks, missing, owner.admin
@@ -318,9 +315,9 @@ def _meet(store: Store, client: Client, tasks: Sequence[TaskRecord]) -> list[Per
     names = {task.responsible_id: task.responsible_name for task in tasks if task.status == Status.COMPLETED}
     unknown = sorted(names.keys() - store.people.known()) if names else []
     try:
-        found = missing_people.ask(client, unknown)
+        found = queries.fetch_people(client, unknown)
     except errors.PortalBusy:
         raise
     except errors.PortalError:  # without the right to see people the names in the tasks must do
         found = {}
-    return [found.get(one) or missing_people.unseen(one, names[one]) for one in unknown]
+    return [found.get(one) or queries.unknown_person(one, names[one]) for one in unknown]

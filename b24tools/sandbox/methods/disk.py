@@ -1,315 +1,182 @@
 """Drives, folders, files and their ties to tasks.
 
 Ids are never to be mixed: a disk object, the file behind it (FILE_ID) and an attachment each count on their own.
-Not emulated: rights per object, versions, the recycle bin, and downloads (DOWNLOAD_URL leads nowhere).
+Not emulated: rights per object, versions, the recycle bin, `generateUniqueName`, downloads (DOWNLOAD_URL leads
+nowhere), and the second step of an upload (`uploadUrl` leads nowhere either).
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from b24tools.sandbox import ormfilter, php
+from b24tools.sandbox import filters, php
+from b24tools.sandbox.methods import Answer, Call, RestError, method, page
 from b24tools.sandbox.records import Attachment, DiskObject, Storage, User
-from b24tools.sandbox.rest import Answer, Call, Method, RestError, offset_page
 
 if TYPE_CHECKING:
-    from b24tools.sandbox.company import Company
+    from b24tools.sandbox.state import Portal
 
-FIRST_OBJECT, FIRST_FILE, FIRST_ATTACHMENT = 8001, 32001, 1001
 FORBIDDEN: Final = frozenset('\\/:*?"<>|')
-STORAGE_COLUMNS: Final[dict[str, ormfilter.Column]] = {
-    "ID": lambda row: row.id,
-    "NAME": lambda row: row.name,
-    "ENTITY_TYPE": lambda row: row.entity_type,
-    "ENTITY_ID": lambda row: row.entity_id,
-    "ROOT_OBJECT_ID": lambda row: row.root,
-}
-OBJECT_COLUMNS: Final[dict[str, ormfilter.Column]] = {
-    "ID": lambda row: row.id,
-    "NAME": lambda row: row.name,
-    "TYPE": lambda row: "folder" if row.content is None else "file",
-    "STORAGE_ID": lambda row: row.storage,
-    "PARENT_ID": lambda row: row.parent,
-    "CREATED_BY": lambda row: row.created_by,
-    "CREATE_TIME": lambda row: row.created_at,
-    "SIZE": lambda row: len(row.content or b""),
-}
-
-
-def not_found(number: Any) -> RestError:
-    """What every disk method says of a wrong id."""
-    return RestError("ERROR_NOT_FOUND", f"Could not find entity with id `{php.to_text(number)}`.")
+STORAGE_COLUMNS: Final = filters.columns("ID NAME ENTITY_TYPE ENTITY_ID ROOT_OBJECT_ID=root")
+OBJECT_COLUMNS: Final = filters.columns("ID NAME TYPE CREATE_TIME=created_at")
 
 
 class Disk:
     """The portal's files."""
 
-    def __init__(self, company: Company) -> None:
-        self._company = company
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
         self.storages: dict[int, Storage] = {}
         self.objects: dict[int, DiskObject] = {}
         self.attachments: dict[int, Attachment] = {}
-        self._next_file = FIRST_FILE
-        self._uploads: dict[str, tuple[int, bool]] = {}
-        self._last_object = FIRST_OBJECT - 1
-        self._last_attachment = FIRST_ATTACHMENT - 1
+        self._object_ids, self._file_ids, self._attachment_ids = count(8001), count(32001), count(1001)
 
     def add_storage(self, entity_type: str, name: str, entity_id: str) -> Storage:
-        """A drive with its root folder."""
+        """Make a drive with its root folder."""
         number = 11 + 2 * len(self.storages)
-        root = self._new_object(name, storage=number, parent=0, user=1, content=None)
+        root = self._new_object(name, number, 0, 1, None)
         self.storages[number] = Storage(number, name, entity_type, entity_id, root.id)
         return self.storages[number]
 
-    def _new_object(self, name: str, *, storage: int, parent: int, user: int, content: bytes | None) -> DiskObject:
-        self._last_object += 1
-        now = int(self._company.now().timestamp())
-        row = DiskObject(self._last_object, name, storage, parent, user, now, content)
-        if content is not None:
-            row.file_id, self._next_file = self._next_file, self._next_file + 1
+    def _new_object(self, name: str, storage: int, parent: int, user: int, content: bytes | None) -> DiskObject:
+        row = DiskObject(next(self._object_ids), name, storage, parent, user, self._portal.stamp, content)
+        row.file_id = 0 if content is None else next(self._file_ids)
         self.objects[row.id] = row
         return row
 
-    def put(self, parent: int, name: str, user: int, content: bytes | None, *, unique: bool = False) -> DiskObject:
-        """A new folder (no content) or file. Of two equal names the second is refused, or numbered."""
+    def put(self, parent: int, name: str, user: int, content: bytes | None) -> DiskObject:
+        """Make a folder (no content) or a file. Of two equal names, by the collation, the second is refused."""
         if any(char in FORBIDDEN for char in name) or not name.strip():
-            # which code the portal gives here is not known
-            raise RestError("ERROR_CORE", "Недопустимое имя")
-        if self.child(parent, name):
-            if not unique:
-                kind = "Папка" if content is None else "Файл"
-                raise RestError("DISK_OBJ_22000", f"{kind} с таким именем уже существует (DISK_OBJ_22000).")
-            name = self._free_name(parent, name)
-        folder = self.objects[parent]
-        return self._new_object(name, storage=folder.storage, parent=parent, user=user, content=content)
-
-    def _free_name(self, parent: int, name: str) -> str:
-        stem, dot, extension = name.rpartition(".")
-        if not dot:
-            stem, extension = name, ""
-        number = 1
-        while self.child(parent, f"{stem} ({number}){dot}{extension}"):
-            number += 1
-        return f"{stem} ({number}){dot}{extension}"
-
-    def child(self, parent: int, name: str) -> DiskObject | None:
-        """The object of that name in a folder, by the database's collation."""
-        wanted = php.fold(name)
-        return next((row for row in self.children(parent) if php.fold(row.name) == wanted), None)
+            raise RestError("ERROR_CORE", "Недопустимое имя")  # which code the portal gives here is not known
+        if php.fold(name) in {php.fold(row.name) for row in self.children(parent)}:
+            kind = "Папка" if content is None else "Файл"
+            raise RestError("DISK_OBJ_22000", f"{kind} с таким именем уже существует (DISK_OBJ_22000).")
+        return self._new_object(name, self.objects[parent].storage, parent, user, content)
 
     def children(self, parent: int) -> list[DiskObject]:
-        """What lies in a folder."""
         return [row for row in self.objects.values() if row.parent == parent]
 
     def is_readable(self, user: User, object_id: int) -> bool:
-        """Whether it is a file the user may read: private drives of others are closed to all but administrators."""
+        """Tell whether it is a file in a drive open to the user."""
         row = self.objects.get(object_id)
         return row is not None and row.content is not None and self.is_open(user, row.storage)
 
     def is_open(self, user: User, storage_id: int) -> bool:
-        """Whether the user may read and add in a drive."""
+        """Tell whether the user may read and add in a drive: those of others are closed to all but administrators."""
         storage = self.storages[storage_id]
-        if storage.entity_type == "group":
-            group = self._company.groups.get(int(storage.entity_id))
-            return user.admin or (group is not None and user.id in group.members)
-        return user.admin or storage.entity_type == "common" or storage.entity_id == str(user.id)
+        is_own = (storage.entity_type, storage.entity_id) == ("user", str(user.id))
+        return user.admin or storage.entity_type == "common" or is_own
 
     def attach(self, object_id: int, task: int, user: int) -> int:
         """Tie a file to a task. Returns the attachment's id."""
-        self._last_attachment += 1
-        now = int(self._company.now().timestamp())
-        self.attachments[self._last_attachment] = Attachment(self._last_attachment, object_id, task, user, now)
-        return self._last_attachment
-
-    def expect_upload(self, folder: int, *, unique: bool) -> str:
-        """A token for the second step of an upload."""
-        token = f"disk|{base64.b64encode(f'{folder}:{len(self._uploads)}'.encode()).decode()}|upload"
-        self._uploads[token] = (folder, unique)
-        return token
-
-    def take_upload(self, token: str) -> tuple[int, bool] | None:
-        """The folder a token was given for; a token serves once."""
-        return self._uploads.pop(token, None)
+        number = next(self._attachment_ids)
+        self.attachments[number] = Attachment(number, object_id, task, user, self._portal.stamp)
+        return number
 
 
-def _storage(call: Call) -> Storage:
-    _require_id(call)
-    storage = call.portal.disk.storages.get(php.to_int(call.params["id"]))
-    if storage is None:
-        raise not_found(call.params["id"])
-    _check_open(call, storage.id)
-    return storage
-
-
-def _folder(call: Call) -> DiskObject:
-    _require_id(call)
-    row = call.portal.disk.objects.get(php.to_int(call.params["id"]))
-    if row is None or row.content is not None:
-        raise not_found(call.params["id"])
-    _check_open(call, row.storage)
+def _find(call: Call, rows: dict[int, Any]) -> Any:
+    """Find a row by `id`, which is bound by its exact name."""
+    number = call.params.get("id")
+    if number is None:
+        raise RestError("ERROR_ARGUMENT", "Invalid value of parameter {Parameter #0}", argument="Parameter #0")
+    row = rows.get(php.to_int(number))
+    if row is None:
+        raise RestError("ERROR_NOT_FOUND", f"Could not find entity with id `{php.to_text(number)}`.")
     return row
 
 
-def _require_id(call: Call) -> None:
-    if call.params.get("id") is None:
-        raise RestError("ERROR_ARGUMENT", "Invalid value of parameter {Parameter #0}", argument="Parameter #0")
-
-
-def _check_open(call: Call, storage: int) -> None:
-    if not call.portal.disk.is_open(call.user, storage):
+def _find_folder(call: Call) -> DiskObject:
+    objects = call.portal.disk.objects
+    row: DiskObject = _find(call, {number: one for number, one in objects.items() if one.content is None})
+    if not call.portal.disk.is_open(call.user, row.storage):
         raise RestError("ACCESS_DENIED", "Access denied", 403)
+    return row
 
 
+def _page(call: Call, rows: list[Any], columns: dict[str, filters.Column], show: Any) -> Answer:
+    """Give a page of what the filter finds; a name without a sign is a mask, its `_` and `%` are wildcards."""
+    found = filters.read_conditions(php.upper_keys(call.params.get("filter")), columns, like_texts=True)
+    rows = filters.sort(filters.select(rows, found), call.params.get("order"), columns)
+    return page(rows, call.start, show, floored=False)
+
+
+@method("disk.storage.getlist", "disk")
 def list_storages(call: Call) -> Answer:
-    """Drives the owner may read; every value is a string."""
-    found = ormfilter.conditions(call.params.get("filter"), STORAGE_COLUMNS, any_case=True, like_texts=True)
-    open_to = [row for row in call.portal.disk.storages.values() if call.portal.disk.is_open(call.user, row.id)]
-    rows = ormfilter.order_by(ormfilter.select(open_to, found), call.params.get("order"), STORAGE_COLUMNS)
-    page = offset_page(rows, call.start)
-    return Answer([_storage_row(row) for row in page.result], total=page.total, next=page.next)
+    """Give a page of drives the owner may read; every value is a string."""
+
+    def show(row: Storage) -> dict[str, Any]:
+        values = {name: str(column(row)) for name, column in STORAGE_COLUMNS.items()}
+        return values | {"CODE": None, "MODULE_ID": "disk"}
+
+    disk = call.portal.disk
+    return _page(
+        call, [row for row in disk.storages.values() if disk.is_open(call.user, row.id)], STORAGE_COLUMNS, show
+    )
 
 
-def _storage_row(row: Storage) -> dict[str, Any]:
-    entity = {"MODULE_ID": "disk", "ENTITY_TYPE": row.entity_type, "ENTITY_ID": row.entity_id}
-    return {"ID": str(row.id), "NAME": row.name, "CODE": None, **entity, "ROOT_OBJECT_ID": str(row.root)}
+@method("disk.folder.getchildren", "disk")
+def list_children(call: Call) -> Answer:
+    """Give a page of what lies in a folder; lists give strings where the single answers give some integers."""
+
+    def show(row: DiskObject) -> dict[str, Any]:
+        values = _object_row(call, row)
+        return {name: str(value) if isinstance(value, int) else value for name, value in values.items()}
+
+    return _page(call, call.portal.disk.children(_find_folder(call).id), OBJECT_COLUMNS, show)
 
 
-def list_storage_children(call: Call) -> Answer:
-    """What lies in the root of a drive."""
-    return _children(call, _storage(call).root)
-
-
-def list_folder_children(call: Call) -> Answer:
-    """What lies in a folder."""
-    return _children(call, _folder(call).id)
-
-
-def _children(call: Call, parent: int) -> Answer:
-    found = ormfilter.conditions(call.params.get("filter"), OBJECT_COLUMNS, any_case=True, like_texts=True)
-    rows = ormfilter.select(call.portal.disk.children(parent), found)
-    page = offset_page(ormfilter.order_by(rows, call.params.get("order"), OBJECT_COLUMNS), call.start)
-    return Answer([_as_strings(object_row(call, row)) for row in page.result], total=page.total, next=page.next)
-
-
-def _as_strings(row: dict[str, Any]) -> dict[str, Any]:
-    """Lists give strings where the single answers give some integers."""
-    return {name: str(value) if isinstance(value, int) else value for name, value in row.items()}
-
-
-def object_row(call: Call, row: DiskObject) -> dict[str, Any]:
-    """An object as the creating methods answer: ids of objects are integers, those of others strings."""
-    at = datetime.fromtimestamp(row.created_at, call.portal.server_zone).isoformat()
+def _object_row(call: Call, row: DiskObject) -> dict[str, Any]:
+    """Show an object as the creating methods answer: ids of objects are integers, those of others strings."""
+    at, user = call.write_date(row.created_at), str(row.created_by)
     values: dict[str, Any] = {"ID": row.id, "NAME": row.name, "CODE": None, "STORAGE_ID": str(row.storage)}
-    values["TYPE"] = "folder" if row.content is None else "file"
+    values["TYPE"] = row.type
     if row.content is None:
         values["REAL_OBJECT_ID"] = row.id
-    values |= {"PARENT_ID": str(row.parent), "DELETED_TYPE": 0}
-    if row.content is not None:
+    else:
         values |= {"GLOBAL_CONTENT_VERSION": 1, "FILE_ID": row.file_id, "SIZE": str(len(row.content))}
-    values |= {"CREATE_TIME": at, "UPDATE_TIME": at, "DELETE_TIME": None}
-    values |= {"CREATED_BY": str(row.created_by), "UPDATED_BY": str(row.created_by), "DELETED_BY": None}
-    if row.content is not None:
         values["DOWNLOAD_URL"] = f"{call.base_url}/rest/download.json?token=disk%7C{row.id}"
+    values |= {"PARENT_ID": str(row.parent), "DELETED_TYPE": 0, "CREATE_TIME": at, "UPDATE_TIME": at}
+    values |= {"DELETE_TIME": None, "CREATED_BY": user, "UPDATED_BY": user, "DELETED_BY": None}
     return values | {"DETAIL_URL": f"{call.base_url}/docs/path/{row.name}"}
 
 
-def _name_in_data(call: Call) -> str:
+def _put(call: Call, folder: DiskObject, content: bytes | None) -> dict[str, Any]:
     data = call.params.get("data")
     name = php.to_text(data.get("NAME")) if isinstance(data, dict) else ""
     if not name:
         raise RestError("DISK_BASE_SERVICE_22001", "Error: required parameter NAME (DISK_BASE_SERVICE_22001).")
-    return name
+    return _object_row(call, call.portal.disk.put(folder.id, name, call.user.id, content))
 
 
-def add_to_storage(call: Call) -> dict[str, Any]:
-    """A folder in the root of a drive."""
-    return _add_folder(call, _storage(call).root)
+@method("disk.folder.addsubfolder", "disk", writes=True)
+def add_folder(call: Call) -> dict[str, Any]:
+    return _put(call, _find_folder(call), None)
 
 
-def add_to_folder(call: Call) -> dict[str, Any]:
-    """A folder in a folder."""
-    return _add_folder(call, _folder(call).id)
-
-
-def _add_folder(call: Call, parent: int) -> dict[str, Any]:
-    if not php.is_array(call.params.get("data")):
-        raise RestError("ERROR_ARGUMENT", "Invalid value of parameter {Parameter #1}", argument="Parameter #1")
-    return object_row(call, call.portal.disk.put(parent, _name_in_data(call), call.user.id, None))
-
-
-def upload_to_storage(call: Call) -> dict[str, Any]:
-    """A file in the root of a drive: in one step only."""
-    storage = _storage(call)
-    for position, name in ((1, "fileContent"), (2, "data")):
-        if not call.params.get(name):
-            argument = f"Parameter #{position}"
-            raise RestError("ERROR_ARGUMENT", f"Invalid value of parameter {{{argument}}}", argument=argument)
-    return _upload(call, storage.root)
-
-
-def upload_to_folder(call: Call) -> dict[str, Any]:
-    """A file in a folder. Without `fileContent` (a typo will do) the answer is an address for step two."""
-    folder = _folder(call)
+@method("disk.folder.uploadfile", "disk", writes=True)
+def upload(call: Call) -> dict[str, Any]:
+    """Store a file. Without `fileContent` (a typo will do) the answer is an address for a second step."""
+    folder = _find_folder(call)
     if not call.params.get("fileContent"):
-        unique = php.is_true(call.params.get("generateUniqueName"))
-        token = call.portal.disk.expect_upload(folder.id, unique=unique)
-        return {"field": "file", "uploadUrl": f"{call.base_url}{call.path}/upload/?token={token}"}
-    return _upload(call, folder.id)
-
-
-def _upload(call: Call, parent: int) -> dict[str, Any]:
-    name = _name_in_data(call)
-    content = php.values(call.params["fileContent"])[-1]
+        address = f"{call.base_url}/rest/{call.portal.owner_id}/{call.portal.secret}/upload/"
+        return {"field": "file", "uploadUrl": f"{address}?token=disk|{folder.id}|upload"}
+    content = php.to_text(php.values(call.params["fileContent"])[-1])
     try:
-        data = base64.b64decode("".join(php.to_text(content).split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+        data = base64.b64decode("".join(content.split()), validate=True)
+    except ValueError as error:
         raise RestError("ERROR_COULD_NOT_SAVE_FILE", "Could not save file.") from error
-    unique = php.is_true(call.params.get("generateUniqueName"))
-    return object_row(call, call.portal.disk.put(parent, name, call.user.id, data, unique=unique))
+    return _put(call, folder, data)
 
 
-def get_file(call: Call) -> dict[str, Any]:
-    """One file; every value is a string."""
-    _require_id(call)
-    row = call.portal.disk.objects.get(php.to_int(call.params["id"]))
-    if row is None or row.content is None:
-        raise not_found(call.params["id"])
-    _check_open(call, row.storage)
-    return _as_strings(object_row(call, row)) | {"DELETED_BY": "0"}
-
-
+@method("disk.attachedObject.get", "disk")
 def get_attached(call: Call) -> dict[str, Any]:
-    """The tie between a file and a task, by the attachment's id."""
-    _require_id(call)
-    tie = call.portal.disk.attachments.get(php.to_int(call.params["id"]))
-    if tie is None:
-        raise not_found(call.params["id"])
+    """Describe the tie between a file and a task, by the attachment's id."""
+    tie = _find(call, call.portal.disk.attachments)
     row = call.portal.disk.objects[tie.object_id]
-    return {
-        "ID": str(tie.id),
-        "OBJECT_ID": str(tie.object_id),
-        "MODULE_ID": "tasks",
-        "ENTITY_TYPE": "tasks_task",
-        "ENTITY_ID": str(tie.task),
-        "CREATE_TIME": datetime.fromtimestamp(tie.created_at, call.portal.server_zone).isoformat(),
-        "CREATED_BY": str(tie.created_by),
-        "DOWNLOAD_URL": f"{call.base_url}/bitrix/tools/disk/uf.php?attachedId={tie.id}&action=download&ncc=1",
-        "NAME": row.name,
-        "SIZE": str(len(row.content or b"")),
-    }
-
-
-METHODS: Final = (
-    Method("disk.storage.getlist", "disk", list_storages),
-    Method("disk.storage.getchildren", "disk", list_storage_children),
-    Method("disk.storage.addfolder", "disk", add_to_storage, writes=True),
-    Method("disk.storage.uploadfile", "disk", upload_to_storage, writes=True),
-    Method("disk.folder.getchildren", "disk", list_folder_children),
-    Method("disk.folder.addsubfolder", "disk", add_to_folder, writes=True),
-    Method("disk.folder.uploadfile", "disk", upload_to_folder, writes=True),
-    Method("disk.file.get", "disk", get_file),
-    Method("disk.attachedObject.get", "disk", get_attached),
-)
+    url = f"{call.base_url}/bitrix/tools/disk/uf.php?attachedId={tie.id}&action=download&ncc=1"
+    values: dict[str, Any] = {"ID": str(tie.id), "OBJECT_ID": str(tie.object_id), "CREATED_BY": str(tie.created_by)}
+    values |= {"MODULE_ID": "tasks", "ENTITY_TYPE": "tasks_task", "ENTITY_ID": str(tie.task)}
+    values |= {"CREATE_TIME": call.write_date(tie.created_at), "DOWNLOAD_URL": url}
+    return values | {"NAME": row.name, "SIZE": str(len(row.content or b""))}

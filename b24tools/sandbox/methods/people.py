@@ -1,175 +1,113 @@
-"""user.get, user.search, user.current, profile and user.admin.
+"""user.get, department.get, and what needs no scope: profile, scope, server.time.
 
-Not emulated: extranet owners, ADMIN_MODE beyond people without a department, IMAGE_RESIZE, writing methods.
+Not emulated, hence without effect: extranet owners, ADMIN_MODE, IMAGE_RESIZE, filters by dates and by NAME_SEARCH.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from b24tools.sandbox import ormfilter, php
-from b24tools.sandbox.records import User
-from b24tools.sandbox.rest import PAGE, Answer, Call, Method, RestError, offset_page
+from b24tools.sandbox import filters, php
+from b24tools.sandbox.methods import SCRAMBLE, Answer, Call, RestError, method, page
+from b24tools.sandbox.records import Department, User
 
-SCRAMBLE: Final = 2654435761
-CONTROL: Final = ("SORT", "ORDER", "FILTER", "ADMIN_MODE", "SELECT", "IMAGE_RESIZE", "START", "FIND")
-COLUMNS: Final[dict[str, ormfilter.Column]] = {
-    "ID": lambda user: user.id,
-    "XML_ID": lambda user: user.xml_id,
-    "NAME": lambda user: user.name,
-    "LAST_NAME": lambda user: user.last_name,
-    "SECOND_NAME": lambda user: user.second_name,
-    "EMAIL": lambda user: user.email,
-    "WORK_POSITION": lambda user: user.position,
-    "TIME_ZONE": lambda user: user.time_zone,
-    "DATE_REGISTER": lambda user: user.registered,
-    "LAST_LOGIN": lambda user: user.last_login,
-    "UF_DEPARTMENT": lambda user: user.departments,
-    "USER_TYPE": lambda user: user.user_type,
-    "IS_ONLINE": lambda user: "N",
-}
-DATES: Final = ("DATE_REGISTER", "LAST_LOGIN")
-SORTABLE: Final = tuple(name for name in COLUMNS if name not in ("UF_DEPARTMENT", "USER_TYPE", "IS_ONLINE"))
+CONTROL: Final = ("SORT", "ORDER", "FILTER", "ADMIN_MODE", "SELECT", "IMAGE_RESIZE", "START")
+USER_COLUMNS: Final = filters.columns(
+    "ID NAME LAST_NAME SECOND_NAME EMAIL TIME_ZONE WORK_POSITION=position UF_DEPARTMENT=departments USER_TYPE"
+)
+NOT_SORTABLE: Final = ("UF_DEPARTMENT", "USER_TYPE")
+DEPARTMENT_COLUMNS: Final = filters.columns("ID NAME SORT UF_HEAD=head") | {"PARENT": lambda row: row.parent or 0}
 
 
-def get(call: Call) -> Answer:
-    """A page of users; without an ACTIVE filter the dismissed and the never logged in are among them."""
-    params = php.upper_keys(call.params)
-    raw = params.get("FILTER")
-    if not php.is_array(raw):
-        raw = {key: value for key, value in params.items() if key not in CONTROL}
-    return _page(call, params, _filtered(call, php.upper_keys(raw), _visible(call, params)))
-
-
-def search(call: Call) -> Answer:
-    """Like user.get, with FIND: every word must begin some part of the name or the position."""
-    params = php.upper_keys(call.params)
-    raw = params.get("FILTER")
-    flat = php.upper_keys(raw) if php.is_array(raw) else {key: params[key] for key in params if key not in CONTROL}
-    words = php.fold(php.to_text(params.get("FIND", flat.pop("FIND", "")))).split()
-    users = [user for user in _visible(call, params) if _found(user, words)]
-    return _page(call, params, _filtered(call, flat, users))
-
-
-def _found(user: User, words: list[str]) -> bool:
-    parts = php.fold(f"{user.name} {user.last_name} {user.second_name or ''} {user.position}").split()
-    return all(any(part.startswith(word) for part in parts) for word in words)
-
-
-def _visible(call: Call, params: dict[str, Any]) -> Iterable[User]:
-    """Those with a department; never bots and mail users."""
-    wide = php.is_true(params.get("ADMIN_MODE")) and call.user.admin
-    for user in call.portal.users.values():
-        if user.user_type == "employee" and (user.departments or wide):
-            yield user
-
-
-def _filtered(call: Call, raw: dict[str, Any], users: Iterable[User]) -> list[User]:
-    raw = dict(raw)
-    conditions: list[ormfilter.Condition] = []
-    if "ACTIVE" in raw:
-        # PHP truthiness and "N": the text "false", all that a form or a batch can carry, is true
-        value = raw.pop("ACTIVE")
-        active = php.is_true(value) and value != "N"
-        conditions.append(lambda user: user.active == active)
-    if "NAME_SEARCH" in raw:
-        words = php.fold(php.to_text(raw.pop("NAME_SEARCH"))).split()
-        conditions.append(lambda user: _found(user, words))
-    for key in list(raw):
-        name = key.lstrip("<>=!@%")
-        if name in DATES:
-            raw[key] = php.strtotime(php.to_text(raw[key]), call.portal.now(), call.portal.server_zone)
-            if raw[key] is None:
-                return []
-        if name == "ID" and (raw[key] == [] or raw[key] == {}):
-            return []  # unlike in tasks, an empty list of ids is nobody
-    conditions += ormfilter.conditions(raw, COLUMNS, any_case=True, like_texts=True)
-    return ormfilter.select(users, conditions)
-
-
-def _page(call: Call, params: dict[str, Any], users: list[User]) -> Answer:
-    rows = _sorted(params, users)
-    if php.to_int(call.start) == -1:
-        return Answer([_row(call, user, params) for user in rows[:PAGE]], total=0)
-    page = offset_page(rows, call.start)
-    if not rows:
-        return Answer([])  # no total
-    return Answer([_row(call, user, params) for user in page.result], total=page.total, next=page.next)
-
-
-def _sorted(params: dict[str, Any], users: list[User]) -> list[User]:
-    """Only `sort` and `order` together make an ORDER BY; else the order is arbitrary."""
-    sort, direction = params.get("SORT"), params.get("ORDER")
-    if not (isinstance(sort, str) and isinstance(direction, str)):
-        return sorted(users, key=lambda user: user.id * SCRAMBLE % 2**32)
-    name = sort.upper()
-    if name not in SORTABLE:
-        raise RestError("0", f"Unknown field definition `{name}` ({name}) for User Entity.")
-    return ormfilter.order_by(users, {name: direction}, COLUMNS)
-
-
-def _row(call: Call, user: User, params: dict[str, Any]) -> dict[str, Any]:
-    row = _columns(call, user)
-    row |= {"TIMESTAMP_X": php.RawDateTime(), "LAST_ACTIVITY_DATE": php.RawDateTime()}
-    wanted = params.get("SELECT")
-    names = list(wanted.values()) if isinstance(wanted, dict) else wanted
-    if not isinstance(names, list) or not names or "*" in names:
-        return row
-    # as they are written, and the id like any other
-    return {key: value for key, value in row.items() if key in names or ("UF_*" in names and key.startswith("UF_"))}
-
-
-def _columns(call: Call, user: User) -> dict[str, Any]:
-    """The row without its NULL columns."""
-    zone = call.portal.zone_of(call.user)
-    row = {
-        "ID": str(user.id),
-        "XML_ID": user.xml_id,
-        "ACTIVE": user.active,
-        "NAME": user.name,
-        "LAST_NAME": user.last_name,
-        "SECOND_NAME": user.second_name,
-        "EMAIL": user.email,
-        "LAST_LOGIN": None if user.last_login is None else datetime.fromtimestamp(user.last_login, zone).isoformat(),
-        # a date without a time, with the offset's artefact
-        "DATE_REGISTER": f"{datetime.fromtimestamp(user.registered, zone):%Y-%m-%d}T03:00:00+03:00",
-        "TIME_ZONE": user.time_zone,
-        "IS_ONLINE": "N",
-        "PERSONAL_GENDER": "",
-        "PERSONAL_BIRTHDAY": "",
-        "WORK_POSITION": user.position,
-        "UF_EMPLOYMENT_DATE": "",
-        "UF_DEPARTMENT": list(user.departments),
-        "USER_TYPE": user.user_type,
-    }
-    return {name: value for name, value in row.items() if value is not None}
-
-
-def current(call: Call) -> dict[str, Any]:
-    """The webhook's owner."""
-    row = _columns(call, call.user)
-    row["LAST_ACTIVITY_DATE"] = f"{call.portal.now().astimezone(call.portal.server_zone):%Y-%m-%d %H:%M:%S}"
-    return row
-
-
-def profile(call: Call) -> dict[str, Any]:
-    """The webhook's owner, whether an administrator, and the time zone; needs no scope."""
+@method("profile")
+def get_profile(call: Call) -> dict[str, Any]:
+    """Describe the webhook's owner: whether an administrator, and the time zone."""
     user = call.user
     names = {"ID": str(user.id), "ADMIN": user.admin, "NAME": user.name, "LAST_NAME": user.last_name}
     return names | {"PERSONAL_GENDER": "", "TIME_ZONE": user.time_zone}
 
 
-def is_admin(call: Call) -> bool:
-    """Whether the webhook's owner is an administrator."""
-    return call.user.admin
+@method("scope")
+def list_scopes(call: Call) -> list[str]:
+    return sorted(call.portal.scopes)
 
 
-METHODS: Final = (
-    Method("user.get", "user", get),
-    Method("user.search", "user", search),
-    Method("user.current", "user", current),
-    Method("user.admin", "", is_admin),
-    Method("profile", "", profile),
-)
+@method("server.time")
+def get_time(call: Call) -> str:
+    return call.portal.now().astimezone(call.portal.server_zone).isoformat(timespec="seconds")
+
+
+@method("user.get", "user")
+def list_users(call: Call) -> Answer:
+    """Give a page of users with a department; never bots and mail users.
+
+    Without an ACTIVE filter the dismissed and the never logged in are among them. Unlike in tasks, an empty list of
+    ids finds no one.
+    """
+    params = php.upper_keys(call.params)
+    raw = params.get("FILTER")
+    if not php.is_array(raw):
+        raw = {key: value for key, value in params.items() if key not in CONTROL}
+    raw = php.upper_keys(raw)
+    users = [user for user in call.portal.users.values() if user.user_type == "employee" and user.departments]
+    if "ACTIVE" in raw:
+        # PHP truthiness and "N": the text "false", all that a form or a batch can carry, is true
+        value = raw.pop("ACTIVE")
+        users = [user for user in users if user.active == (php.is_true(value) and value != "N")]
+    users = filters.select(users, filters.read_conditions(raw, USER_COLUMNS, like_texts=True))
+    sort, direction = params.get("SORT"), params.get("ORDER")
+    if not (isinstance(sort, str) and isinstance(direction, str)):  # only both together make an ORDER BY
+        users.sort(key=lambda user: user.id * SCRAMBLE % 2**32)
+    elif sort.upper() not in USER_COLUMNS or sort.upper() in NOT_SORTABLE:
+        name = sort.upper()
+        raise RestError("0", f"Unknown field definition `{name}` ({name}) for User Entity.")
+    else:
+        users = filters.sort(users, {sort: direction}, USER_COLUMNS)
+    answer = page(users, call.start, lambda user: _user_row(call, user, params.get("SELECT")), floored=False)
+    if php.to_int(call.start) == -1:
+        return Answer(answer.result, total=0)
+    return answer if users else Answer([])  # no total
+
+
+def _user_row(call: Call, user: User, select: Any) -> dict[str, Any]:
+    """Give a row without its NULL columns, or those selected: as they are written, and the id like any other."""
+    zone = call.portal.zone_of(call.user)
+    row = {name: column(user) for name, column in USER_COLUMNS.items()}
+    row |= dict.fromkeys(("PERSONAL_GENDER", "PERSONAL_BIRTHDAY", "UF_EMPLOYMENT_DATE"), "")
+    row |= {"ID": str(user.id), "ACTIVE": user.active, "IS_ONLINE": "N"}
+    row["LAST_LOGIN"] = user.last_login and datetime.fromtimestamp(user.last_login, zone).isoformat()
+    # a date without a time, with the offset's artefact
+    row["DATE_REGISTER"] = f"{datetime.fromtimestamp(user.registered, zone):%Y-%m-%d}T03:00:00+03:00"
+    wanted = php.values(select) if php.is_array(select) else []
+    everything = not wanted or "*" in wanted
+    return {name: value for name, value in row.items() if value is not None and (everything or name in wanted)}
+
+
+@method("department.get", "department")
+def list_departments(call: Call) -> Answer:
+    """Give a page of departments, in tree order by default.
+
+    Names in the filter are taken only in upper case and without signs. With a FILTER object `sort` and `order`
+    are read from inside it, those at the top are lost.
+    """
+    outer = call.params.get("FILTER")
+    params: dict[str, Any] = dict(php.items(outer)) if php.is_array(outer) else call.params
+    asked = {name: value for name, value in params.items() if name in DEPARTMENT_COLUMNS}
+    children: dict[int | None, list[Department]] = {}
+    for row in sorted(call.portal.departments.values(), key=lambda row: (row.sort, row.name), reverse=True):
+        children.setdefault(row.parent, []).append(row)
+    rows, waiting = [], children.get(None, [])
+    while waiting:  # each before its children
+        rows.append(waiting.pop())
+        waiting += children.get(rows[-1].id, ())
+    rows = filters.select(rows, filters.read_conditions(asked, DEPARTMENT_COLUMNS, like_texts=True))
+    order = {php.to_text(params.get("sort")): params.get("order", "ASC")}
+    return page(filters.sort(rows, order, DEPARTMENT_COLUMNS), call.start, _department_row, floored=True)
+
+
+def _department_row(row: Department) -> dict[str, Any]:
+    """PARENT is absent for the root, UF_HEAD where there is no head."""
+    links = {"PARENT": row.parent, "UF_HEAD": row.head}
+    links_shown = {name: str(number) for name, number in links.items() if number is not None}
+    return {"ID": str(row.id), "NAME": row.name, "SORT": row.sort, **links_shown}

@@ -10,7 +10,7 @@
   // without the name and password that may stand in the address: fetch() refuses those
   var base = location.origin + location.pathname.replace(/\/board\/*$/, "/");
 
-  var EVERY_MS = 10000, AGAIN_MS = 3000, PATIENCE_MS = 15000, MOVE_MS = 900;
+  var EVERY_MS = 10000, AGAIN_MS = 3000, TIMEOUT_MS = 15000, MOVE_MS = 900;
   var known = {};          // by question: its ETag and what was answered
   var aheadMs = 0;         // the server's clock minus ours: that of a television may be anything
   var reachedAt = Date.now();
@@ -37,7 +37,7 @@
   function ask(question) {
     var before = known[question];
     var stop = new AbortController();
-    var limit = setTimeout(function () { stop.abort(); }, PATIENCE_MS);
+    var limit = setTimeout(function () { stop.abort(); }, TIMEOUT_MS);
     var options = { cache: "no-store", credentials: "same-origin", signal: stop.signal };
     if (before) options.headers = { "If-None-Match": before.tag };
     return fetch(base + "leaderboard?" + question, options).then(function (answer) {
@@ -66,7 +66,7 @@
       trouble = typeof error === "number" ? fill(words.refused, { status: error }) : "";
     }).catch(function (error) { console.error(error); }).then(function () {
       asking = false;
-      tell();
+      showAge();
       timer = setTimeout(refresh, failures ? AGAIN_MS : EVERY_MS);
     });
   }
@@ -97,7 +97,7 @@
     return fill(words.ago, { age: text });
   }
 
-  function tell() {
+  function showAge() {
     var now = Date.now() + aheadMs, away = failures > 1;
     var age = asOf === null ? 0 : Math.max(0, now - asOf);
     var text = asOf === null ? "" : fill(words.age, { moment: stamp(asOf, now), ago: ago(age), mode: mode });
@@ -130,7 +130,7 @@
       count(words.people, all.rows), count(words.tasks, all.tasks), fill(words.hours, { n: decimal(all.hours, 1) })
     ].join(" · ") : "");
     element("empty").hidden = rows.length > 0;
-    put(element("empty").querySelector("p"), asOf === null ? words.no_data : words.nobody);
+    put(element("empty").querySelector("p"), asOf === null ? words.no_data : words.empty);
     put(element("note"), words.incomplete);
     element("note").hidden = people.period.complete || !rows.length;
   }
@@ -209,6 +209,6 @@
 
   window.addEventListener("online", refresh);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) refresh(); });
-  setInterval(tell, 5000);
+  setInterval(showAge, 5000);
   refresh();
 })();

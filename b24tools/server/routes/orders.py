@@ -1,41 +1,108 @@
-"""What 1C is answered: from what became of its orders."""
+"""`POST /` and `POST /plan`: orders from 1C, and what 1C is answered."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, FastAPI, Query
+
+from b24tools import context
 from b24tools.assignment.report import FAILED, OrderResult, TaskResult
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.jobs import assign
+from b24tools.onec.order import Order, read_orders
+from b24tools.render import assign as render_assign
+from b24tools.server import openapi
+from b24tools.server.responses import Reply, retry_after
+from b24tools.server.services import OrderBody, Services
 
 OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
 UPDATE_FAILED = {"message": "При обновлении задачи произошла ошибка"}
-TRY_LATER = 75  # the exit status of errors that pass by themselves
-RETRY_AFTER_S = 30
-LONGEST_RETRY_S = 3600
+ORDERS_AT_ONCE = 20  # the thread pool has 40 threads, and the board wants some
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A status with a body, and for 503 after how many seconds to come again."""
+def add_routes(api: FastAPI, services: Services) -> None:
+    """Add the endpoints."""
+    session = services.session
+    zone = session.settings.zone
+    reference = {"$ref": "#/components/schemas/Order"}
+    body = openapi.describe_body(
+        {
+            "application/json": {
+                "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
+                "example": Order.model_json_schema()["examples"][0],
+            }
+        },
+        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter."),
+    )
+    under_way = 0
+    writing = threading.Lock()
 
-    status: int
-    body: dict[str, Any]
-    retry_after_s: int | None = None
+    def busy() -> errors.Busy:
+        return errors.Busy(_("{n} orders are under way").format(n=under_way), _("Try again a little later."))
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """Retry-After, where it applies."""
-        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+    async def take_place() -> AsyncIterator[None]:
+        nonlocal under_way
+        if under_way >= ORDERS_AT_ONCE:
+            raise busy()
+        under_way += 1
+        try:
+            yield
+        finally:
+            under_way -= 1
+
+    @api.post(
+        "/",
+        tags=["1C"],
+        dependencies=[Depends(take_place)],
+        summary=_("An order from 1C, or a list of them, becomes tasks"),
+        openapi_extra=body,
+        response_model=openapi.Message,
+        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
+    )
+    def send_order(
+        body: OrderBody,
+        details: Annotated[bool, Query(description=_("Add what was done for each line."))] = False,
+    ) -> Reply:
+        orders = read_orders(body, zone)
+        # one after the other: those who ask again and again for the lock of all processes may starve each other
+        if not writing.acquire(timeout=session.settings.retry_seconds):
+            raise busy()
+        try:
+            results = _assign(session, orders, dry_run=False)
+        finally:
+            writing.release()
+        return reply(results, services.now(), {"orders": render_assign.data(results, zone)} if details else {})
+
+    @api.post(
+        "/plan",
+        tags=["1C"],
+        dependencies=[Depends(take_place)],
+        summary=_("The same order planned; nothing is written"),
+        openapi_extra=body,
+        response_model=list[dict[str, Any]],
+        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
+    )
+    def plan_order(body: OrderBody) -> Reply:
+        return Reply(render_assign.data(_assign(session, read_orders(body, zone), dry_run=True), zone))
 
 
-def answer(results: Sequence[OrderResult], now: datetime) -> Answer:
-    """The answer to `POST /`.
+def _assign(session: context.Session, orders: list[Order], *, dry_run: bool) -> list[OrderResult]:
+    with session.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None) as tools:
+        rules = context.assign_rules(session.settings, tools.store, {})
+        results = assign.orders(orders, tools, rules, dry_run=dry_run)
+    for warning in list_warnings(results):
+        session.say(warning)
+    return results
+
+
+def reply(results: Sequence[OrderResult], now: datetime, more: dict[str, Any]) -> Reply:
+    """Answer `POST /`: from what was done, and with `more` beside it.
 
     | what failed                                    | answer |
     |------------------------------------------------|--------|
@@ -46,13 +113,24 @@ def answer(results: Sequence[OrderResult], now: datetime) -> Answer:
 
     Warnings, where there are any, stand beside it: whatever was deleted or left alone is among them.
     """
-    said = _status_and_body(results, now)
-    return replace(said, body={**said.body, "warnings": found}) if (found := warnings_of(results)) else said
+    failures = [task for order in results if order.exit_status for task in order.tasks if task.outcome == FAILED]
+    passing = [task.error for task in failures if task.error is not None and task.error.exit_status == errors.TRY_LATER]
+    headers = {}
+    if not any(order.exit_status for order in results):
+        status, content = 200, OK
+    elif passing:
+        status, content, headers = 503, {"detail": summarize(results)}, retry_after(passing, now)
+    elif failures and all(task.task_id is not None for task in failures):
+        status, content = 200, UPDATE_FAILED
+    else:
+        status, content = 500, {"detail": summarize(results)}
+    warnings = list_warnings(results)
+    return Reply(content | ({"warnings": warnings} if warnings else {}) | more, status, headers)
 
 
-def warnings_of(results: Iterable[OrderResult]) -> list[str]:
-    """What is to be said of orders and of their lines, each line's with its position."""
-    found = [
+def list_warnings(results: Iterable[OrderResult]) -> list[str]:
+    """List what is to be said of orders and of their lines, each line's with its position."""
+    warnings = [
         f"{order.number}: {text}"
         for order in results
         for text in [
@@ -60,55 +138,19 @@ def warnings_of(results: Iterable[OrderResult]) -> list[str]:
             *(f"{task.position}: {warning}" for task in order.tasks for warning in task.warnings),
         ]
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(warnings))
 
 
-def _status_and_body(results: Sequence[OrderResult], now: datetime) -> Answer:
-    bad = [order for order in results if order.exit_status]
-    failures = [task for order in bad for task in order.tasks if task.outcome == FAILED]
-    if not bad:
-        return Answer(200, OK)
-    reasons = [task.error for task in failures if task.error is not None]
-    passing = [error for error in reasons if error.exit_status == TRY_LATER]
-    if passing:
-        return Answer(503, {"detail": summary(results)}, retry_after_s(passing, now))
-    if failures and all(task.task_id is not None for task in failures):
-        return Answer(200, UPDATE_FAILED)
-    return Answer(500, {"detail": summary(results)})
-
-
-def refusal(error: errors.B24ToolsError, now: datetime) -> Answer:
-    """The answer when an error ended everything before anything was written."""
-    detail = {"detail": told(error)}
-    if error.code == "too_large":
-        return Answer(413, detail)
-    if isinstance(error, errors.OrderError):
-        return Answer(422, {"detail": error.message})
-    if error.exit_status == TRY_LATER:
-        return Answer(503, detail, retry_after_s([error], now))
-    return Answer(500, detail)
-
-
-def told(error: errors.B24ToolsError) -> str:
-    """What happened, and what to do about it."""
-    end = "" if error.message.endswith((".", "!", "?")) else "."
-    return f"{error.message}{end} {error.hint}" if error.hint else error.message
-
-
-def retry_after_s(reasons: Iterable[errors.B24ToolsError], now: datetime) -> int:
-    """When it is worth trying again: when the portal said so, else soon."""
-    known = [error.until for error in reasons if isinstance(error, errors.PortalBusy) and error.until]
-    if not known:
-        return RETRY_AFTER_S
-    return min(max(1, math.ceil((max(known) - now).total_seconds())), LONGEST_RETRY_S)
-
-
-def summary(results: Sequence[OrderResult]) -> str:
-    """Which lines are done, which failed and why, in one text that 1C can show."""
+def summarize(results: Iterable[OrderResult]) -> str:
+    """Say which lines are done, which failed and why, in one text that 1C can show."""
     parts = []
     for order in results:
-        done = [_named(task) for task in order.tasks if task.outcome != FAILED]
-        failed = [_why(task) for task in order.tasks if task.outcome == FAILED]
+        done = [_name(task) for task in order.tasks if task.outcome != FAILED]
+        failed = [
+            _name(task) + (f" - {task.error.message.rstrip('.')}" if task.error else "")
+            for task in order.tasks
+            if task.outcome == FAILED
+        ]
         words = [
             *([_("done: {lines}").format(lines=", ".join(done))] if done else []),
             *([_("failed: {lines}").format(lines="; ".join(failed))] if failed else []),
@@ -117,11 +159,5 @@ def summary(results: Sequence[OrderResult]) -> str:
     return ". ".join(parts)
 
 
-def _named(task: TaskResult) -> str:
+def _name(task: TaskResult) -> str:
     return task.position if task.task_id is None else f"{task.position} (#{task.task_id})"
-
-
-def _why(task: TaskResult) -> str:
-    if task.error is None:
-        return _named(task)
-    return f"{_named(task)} - {task.error.message.rstrip('.')}"

@@ -1,0 +1,314 @@
+"""Tasks: lists, changes, history, and what hangs on them.
+
+A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.pagination import PAGE
+from b24tools.bitrix24.parsing import (
+    id_of,
+    int_of,
+    mapping_of,
+    mapping_or_none,
+    php_values,
+    read_as_text,
+    read_moment,
+    rows_of,
+)
+from b24tools.core.models import OPEN_WORK, Status, Task, TaskRecord
+
+if TYPE_CHECKING:
+    from b24tools.bitrix24.client import Client
+
+PLAN_SELECT = (
+    "ID",
+    "RESPONSIBLE_ID",
+    "STATUS",
+    "XML_ID",
+    "TIME_ESTIMATE",
+    "TIME_SPENT_IN_LOGS",
+    "START_DATE_PLAN",
+    "END_DATE_PLAN",
+    "CREATED_DATE",  # a date that every task has: it shows the zone in force
+)
+FULL_SELECT = (
+    *PLAN_SELECT,
+    "TITLE",
+    "DESCRIPTION",
+    "GROUP_ID",
+    "CREATED_BY",
+    "CHANGED_DATE",
+    "ACTIVITY_DATE",
+    "DATE_START",
+    "DEADLINE",
+    "AUDITORS",
+    "COMMENTS_COUNT",
+)
+CLOSED_SELECT = (
+    "ID",
+    "TITLE",
+    "RESPONSIBLE_ID",
+    "CREATED_BY",
+    "GROUP_ID",
+    "STATUS",
+    "CREATED_DATE",
+    "CHANGED_DATE",
+    "CLOSED_DATE",
+    "DEADLINE",
+    "TIME_ESTIMATE",
+    "TIME_SPENT_IN_LOGS",
+)
+
+
+def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
+    """Parameters for listing the tasks closed in [start, end). Status 4 has a CLOSED_DATE, too."""
+    moments = {">=CLOSED_DATE": start.isoformat(), "<CLOSED_DATE": end.isoformat()}
+    return {"filter": {"REAL_STATUS": int(Status.COMPLETED), **moments}, "select": list(CLOSED_SELECT)}
+
+
+def open_work_of(user_ids: Sequence[int]) -> dict[str, Any]:
+    """Parameters for listing everything these people still have to do, in all projects.
+
+    REAL_STATUS: the plain STATUS filter is a computed one and would miss overdue and unseen tasks.
+    An empty list would drop the condition and give everybody's tasks.
+    """
+    if not user_ids:
+        raise ValueError("an empty list of people would ask for everybody's tasks")
+    statuses = [int(status) for status in OPEN_WORK]
+    return {"filter": {"RESPONSIBLE_ID": list(user_ids), "REAL_STATUS": statuses}, "select": list(PLAN_SELECT)}
+
+
+def open_work_count() -> Query[int]:
+    """How many tasks are open on the whole portal (as far as the owner sees): `total` of the item."""
+    statuses = [int(status) for status in OPEN_WORK]
+    params = {"filter": {"REAL_STATUS": statuses}, "select": ["ID"], "order": {"ID": "asc"}, "start": 0}
+    return Query(Command("tasks.task.list", params), lambda result: len(task_rows(result)))
+
+
+def tasks_by_key(keys: Sequence[str]) -> Query[list[Mapping[str, Any]]]:
+    """The tasks that carry these external keys, as rows, at most 50.
+
+    XML_ID works as a filter, but the documentation does not list it: a portal that ignored it would
+    answer with any tasks, so the caller compares `xmlId`. An empty key would match everything.
+    """
+    return _task_list({"XML_ID": [key for key in keys if key]})
+
+
+def tasks_by_id(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
+    """The tasks with these ids, as rows; missing ones are deleted or not visible."""
+    return _task_list({"ID": list(task_ids)})
+
+
+def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
+    """The tasks with these ids, at most 50, with what is kept of closed ones; missing ones are deleted or not visible.
+
+    One list takes less of the portal's time than fifty `tasks.task.get`, which answer missing ones with `[]`.
+    """
+    return _task_list({"ID": list(task_ids)}, CLOSED_SELECT)
+
+
+def fetch_names_on_tasks(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
+    """Read the names that these tasks give to the people who are responsible for them."""
+    batch = client.new_batch()
+    pages = [batch.add(tasks_as_closed(task_ids[start : start + PAGE])) for start in range(0, len(task_ids), PAGE)]
+    batch.send()
+    return {int_of(row.get("responsibleId")): _responsible_name(row) for page in pages for row in page.value}
+
+
+def tasks_titled(part: str, group_id: int, created_from: datetime | None) -> Query[list[Mapping[str, Any]]]:
+    """The project's tasks whose title contains `part`, oldest first, at most 50, as rows.
+
+    The exact filter `=TITLE` never matches titles with `_ % !`, hence the substring.
+    """
+    conditions: dict[str, Any] = {"TITLE": part, "GROUP_ID": group_id}
+    if created_from:
+        conditions[">=CREATED_DATE"] = created_from.isoformat()
+    return _task_list(conditions)
+
+
+def _task_list(conditions: Mapping[str, Any], select: Sequence[str] = FULL_SELECT) -> Query[list[Mapping[str, Any]]]:
+    if any(value in ([], "") for value in conditions.values()):
+        raise ValueError("an empty condition would be dropped and match every task")
+    params = {"filter": dict(conditions), "select": list(select), "order": {"ID": "asc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), task_rows)
+
+
+def task_rows(result: Any) -> list[Mapping[str, Any]]:
+    """The rows of a `tasks.task.list` answer."""
+    return rows_of(mapping_of(result, "tasks.task.list").get("tasks"), "tasks.task.list")
+
+
+def task_row(result: Any, method: str) -> Mapping[str, Any]:
+    """The task of an add, update, complete … answer. A missing task is answered with `[]`."""
+    return mapping_of(mapping_of(result, method).get("task"), method)
+
+
+def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
+    """Read a task's row of any method; a date that cannot be read is none. `zone`: see `portal_time.PortalClock`."""
+
+    def moment(name: str) -> datetime | None:
+        return read_moment(row.get(name), zone)
+
+    return Task(
+        id=id_of(row, "id", "tasks.task"),
+        status=int_of(row.get("status")),
+        responsible_id=int_of(row.get("responsibleId")),
+        title=str(row.get("title") or ""),
+        xml_id=str(row.get("xmlId") or ""),
+        group_id=int_of(row.get("groupId")),
+        created_by=int_of(row.get("createdBy")),
+        created_at=moment("createdDate"),
+        changed_at=moment("changedDate"),
+        deadline=moment("deadline"),
+        start=moment("startDatePlan"),
+        end=moment("endDatePlan"),
+        estimate_s=int_of(row.get("timeEstimate")),
+        spent_s=int_of(row.get("timeSpentInLogs")),
+        auditor_ids=tuple(map(int_of, php_values(row.get("auditors")))),
+        comments=int_of(row.get("commentsCount")),
+        responsible_name=_responsible_name(row),
+        activity_at=moment("activityDate"),
+        date_start=moment("dateStart"),
+        description=str(row.get("description") or ""),
+    )
+
+
+def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
+    """Read what the database has of a task, from its row with CLOSED_SELECT. `zone`: see `portal_time.PortalClock`.
+
+    A date that cannot be read is none: a completed task may come without `closed_at`.
+    """
+    get = row.get
+    status = int_of(get("status"))
+    return TaskRecord(
+        id_of(row, "id", "tasks.task"),
+        str(get("title") or ""),
+        int_of(get("responsibleId")),
+        int_of(get("createdBy")),
+        int_of(get("groupId")),
+        status,
+        read_as_text(get("createdDate"), zone),
+        read_as_text(get("changedDate"), zone),
+        read_as_text(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
+        read_as_text(get("deadline"), zone),
+        int_of(get("timeEstimate")),
+        int_of(get("timeSpentInLogs")),
+        _responsible_name(row),
+    )
+
+
+def _responsible_name(row: Mapping[str, Any]) -> str:
+    return str((mapping_or_none(row.get("responsible")) or {}).get("name") or "")
+
+
+def add_task(fields: Mapping[str, Any]) -> Command:
+    """Create a task. The answer carries it without user fields."""
+    return Command("tasks.task.add", {"fields": dict(fields)})
+
+
+def update_task(task_id: int, fields: Mapping[str, Any]) -> Command:
+    """Change only these fields."""
+    return Command("tasks.task.update", {"taskId": task_id, "fields": dict(fields)})
+
+
+def complete_task(task_id: int) -> Command:
+    """Finish a task; the status in the answer tells whether it is: an inner failure is answered with 200."""
+    return Command("tasks.task.complete", {"taskId": task_id})
+
+
+def approve_task(task_id: int) -> Command:
+    """Accept a task that waits for control."""
+    return Command("tasks.task.approve", {"taskId": task_id})
+
+
+def defer_task(task_id: int) -> Command:
+    """Put a task off: its status becomes 6, and it takes nobody's time."""
+    return Command("tasks.task.defer", {"taskId": task_id})
+
+
+def renew_task(task_id: int) -> Command:
+    """Take a task up again: its status becomes 2."""
+    return Command("tasks.task.renew", {"taskId": task_id})
+
+
+def delete_task(task_id: int) -> Command:
+    """Move a task to the recycle bin."""
+    return Command("tasks.task.delete", {"taskId": task_id})
+
+
+def attach_file(task_id: int, file_id: int) -> Command:
+    """Hang a disk file on a task beside what is there; not idempotent."""
+    return Command("tasks.task.files.attach", {"taskId": task_id, "fileId": file_id})
+
+
+def attachments(task_id: int) -> Query[list[int]]:
+    """The attachment ids of a task, which are not disk ids. An empty list comes as false, null or []."""
+
+    def read(result: Any) -> list[int]:
+        ids = task_row(result, "tasks.task.get").get("ufTaskWebdavFiles")
+        return [int_of(one) for one in php_values(ids)]
+
+    return Query(Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}), read)
+
+
+def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime | None, int]]]:
+    """What was done to a task, as (field, moment, by whom); its creation is the field NEW."""
+
+    def read(result: Any) -> list[tuple[str, datetime | None, int]]:
+        rows = rows_of(mapping_of(result, "tasks.task.history.list").get("list"), "tasks.task.history.list")
+        return [
+            (
+                str(row.get("field") or ""),
+                read_moment(row.get("createdDate"), zone),
+                int_of((mapping_or_none(row.get("user")) or {}).get("id")),
+            )
+            for row in rows
+        ]
+
+    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
+
+
+FOREIGN_KEY = "1c:doctor:no-such-key"
+
+
+def foreign_key() -> Query[list[Mapping[str, Any]]]:
+    """The tasks with a key that nobody has: rows mean that the filter is ignored."""
+    return tasks_by_key([FOREIGN_KEY])
+
+
+def newest_tasks(field: str = "", value: str = "") -> Query[list[Mapping[str, Any]]]:
+    """The newest tasks (with this value in a field): the key if the portal has it, and a date, which shows its zone.
+
+    A portal may ignore the filter: what was made just now is among the newest all the same.
+    """
+    params = {"select": ["ID", "TITLE", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
+    return Query(Command("tasks.task.list", params | ({"filter": {field: value}} if field else {})), task_rows)
+
+
+def mandatory_fields() -> Query[list[str]]:
+    """The custom fields that a task must have. Parameters count by their order, and an empty one is lost in a batch."""
+
+    def read(result: Any) -> list[str]:
+        rows = rows_of(result, "task.item.userfield.getlist")
+        return [str(row.get("FIELD_NAME")) for row in rows if row.get("MANDATORY") == "Y"]
+
+    params = {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}}
+    return Query(Command("task.item.userfield.getlist", params), read)
+
+
+def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
+    """A task with these columns only."""
+    params = {"taskId": task_id, "select": list(select)}
+    return Query(Command("tasks.task.get", params), lambda result: task_row(result, "tasks.task.get"))
+
+
+def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
+    """The task's chat as a list shows it, which makes none."""
+    params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
+    return Query(Command("tasks.task.list", params), lambda result: (task_rows(result) or [{}])[0])

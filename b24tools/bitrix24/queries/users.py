@@ -1,0 +1,155 @@
+"""Departments and people.
+
+A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from b24tools.bitrix24.batch import Batch, Command, Pending, Query
+from b24tools.bitrix24.pagination import PAGE, USERS
+from b24tools.bitrix24.parsing import id_of, int_of, php_values, rows_of
+from b24tools.core.models import Department, Person
+
+if TYPE_CHECKING:
+    from b24tools.bitrix24.client import Client
+
+# Older portals do not know `select` here and tell all they know, with the address of a photo for each.
+PEOPLE_SELECT = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT")
+DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
+PEOPLE_PAGES = 20
+
+
+def departments(start: int) -> Query[list[Department]]:
+    """A page of the departments, in the tree's order. Past the end the portal gives the first page again."""
+    return Query(Command("department.get", {"start": start}), read_departments)
+
+
+class Departments:
+    """All departments, read in pages by offset: the list is short, and has no key to read it by.
+
+    `add_to` a batch, and `read` the pages once it is sent, until `complete`; then `found` has them, by id. `known`: how
+    many there were the last time.
+    """
+
+    def __init__(self, known: int = 0) -> None:
+        self.found: dict[int, Department] = {}
+        self._pages = known // PAGE + 1 if known else DEPARTMENT_PAGES
+        self._asked = self._read = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all pages have been read."""
+        return self._read == self._pages
+
+    def add_to(self, batch: Batch, room: int) -> list[Pending[list[Department]]]:
+        """Add the pages that are not asked for yet, at most `room` of them."""
+        first, self._asked = self._asked, min(self._pages, self._asked + max(0, room))
+        return [batch.add(departments(page * PAGE)) for page in range(first, self._asked)]
+
+    def read(self, pages: Sequence[Pending[list[Department]]]) -> None:
+        """Take the pages of a batch; raises the portal's error."""
+        for page in pages:
+            self.found |= {department.id: department for department in page.value}
+            self._pages = max(self._pages, -(-(page.item.total or 0) // PAGE))
+            self._read += 1
+
+    def restart(self) -> None:
+        """Ask again for what is on its way."""
+        self._asked = self._read
+
+    def fetch_rest(self, client: Client) -> None:
+        """Read what has not been read yet."""
+        while not self.complete:
+            batch = client.new_batch()
+            pages = self.add_to(batch, batch.room)
+            batch.send()
+            self.read(pages)
+
+
+def read_departments(result: Any) -> list[Department]:
+    """Read rows of `department.get`; the root has no PARENT, a headless one no UF_HEAD."""
+    return [
+        Department(
+            id=id_of(row, "ID", "department.get"),
+            name=str(row.get("NAME") or ""),
+            parent_id=int_of(row.get("PARENT")) or None,
+            head_id=int_of(row.get("UF_HEAD")) or None,
+        )
+        for row in rows_of(result, "department.get")
+    ]
+
+
+def everybody() -> dict[str, Any]:
+    """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
+    return {"FILTER": {}, "select": list(PEOPLE_SELECT)}
+
+
+def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
+    """Parameters for listing the active people of exactly these departments (sub-departments do not count).
+
+    `more`: columns to select besides what `read_people` reads.
+    """
+    return {"FILTER": {"ACTIVE": "Y", "UF_DEPARTMENT": list(department_ids)}, "select": [*PEOPLE_SELECT, *more]}
+
+
+def fetch_people_of(client: Client, department_ids: Sequence[int]) -> list[Person]:
+    """Read the active people of exactly these departments.
+
+    The first pages tell how many there are: a company of thousands takes few requests, a plant one short one.
+    """
+    pages = client.pages(USERS, people_of(department_ids), length=PEOPLE_PAGES)
+    return [person for rows in pages for person in read_people(rows)]
+
+
+def people_by_id(user_ids: Sequence[int | str], *more: str) -> Query[list[Person]]:
+    """These people, dismissed ones too. `more`: as in `people_of`."""
+    return _people({"ID": list(user_ids)}, *more)
+
+
+def people_by_surname(surname: str) -> Query[list[Person]]:
+    """The active people of this surname."""
+    return _people({"LAST_NAME": surname, "ACTIVE": "Y"})
+
+
+def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
+    order = {"sort": "ID", "order": "ASC", "start": -1}
+    return Query(Command("user.get", {"FILTER": conditions, "select": [*PEOPLE_SELECT, *more], **order}), read_people)
+
+
+def fetch_people(client: Client, ids: Sequence[int]) -> dict[int, Person]:
+    """Read those of these people whom the portal shows."""
+    batch = client.new_batch()
+    pages = [batch.add(people_by_id(ids[start : start + PAGE])) for start in range(0, len(ids), PAGE)]
+    batch.send()
+    return {person.id: person for page in pages for person in page.value}
+
+
+def read_people(result: Any) -> list[Person]:
+    """Read rows of `user.get`, which leaves out what is NULL and may say `false` for no departments."""
+    people = []
+    for row in rows_of(result, "user.get"):
+        get = row.get
+        people.append(
+            Person(
+                id_of(row, "ID", "user.get"),
+                str(get("NAME") or "").strip(),
+                str(get("LAST_NAME") or "").strip(),
+                str(get("SECOND_NAME") or "").strip(),
+                get("ACTIVE") in (True, "Y"),
+                tuple(map(int_of, php_values(get("UF_DEPARTMENT")))),
+            )
+        )
+    return people
+
+
+def unknown_person(user_id: int, name: str) -> Person:
+    """A person whom the portal does not show (deleted, a bot), by the name that tasks have."""
+    return Person(user_id, name, "", "", active=False, department_ids=())
+
+
+def paged(command: Command) -> dict[str, Any]:
+    """A list's parameters for reading all its pages by id: without its order and start."""
+    return {name: value for name, value in command.params.items() if name not in ("order", "sort", "start")}

@@ -1,0 +1,41 @@
+"""The webhook itself: whose it is, what it may do, what time it is there.
+
+A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.parsing import (
+    id_of,
+    mapping_of,
+    php_values,
+)
+from b24tools.core.models import Owner
+
+
+def profile() -> Query[Owner]:
+    """Whose webhook it is, and whether with an administrator's rights. Needs no scope."""
+
+    def read(result: Any) -> Owner:
+        row = mapping_of(result, "profile")
+        name = f"{row.get('NAME') or ''} {row.get('LAST_NAME') or ''}".strip()
+        return Owner(id_of(row, "ID", "profile"), name, row.get("ADMIN") is True, str(row.get("TIME_ZONE") or ""))
+
+    return Query(Command("profile", {}), read)
+
+
+def server_time() -> Query[str]:
+    """The server's clock with its zone's offset, ISO 8601."""
+    return Query(Command("server.time", {}), str)
+
+
+def scopes() -> Query[list[str]]:
+    """The scopes of the webhook. Needs none itself."""
+
+    def read(result: Any) -> list[str]:
+        return [str(one) for one in php_values(result)]
+
+    return Query(Command("scope", {}), read)

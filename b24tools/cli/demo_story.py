@@ -1,0 +1,180 @@
+"""The story of b24tools on the sandbox portal, with nothing configured and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+from b24tools import context
+from b24tools.core import config, periods
+from b24tools.core.i18n import _, ngettext
+from b24tools.core.models import OPEN_WORK
+from b24tools.jobs import assign, leaderboard, snapshot, why
+from b24tools.jobs.events import process
+from b24tools.onec.order import read_orders
+from b24tools.render.assign import print_orders
+from b24tools.render.console import Messenger, Screen, print_text
+from b24tools.render.leaderboard import print_board
+from b24tools.render.why import print_why
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.records import COMPLETED
+from b24tools.sandbox.state import Portal
+
+WELDING = "Сварщик"
+TOKEN = "demo"  # noqa: S105 - of a portal that ends with the story
+
+
+def run() -> int:
+    """Tell the story; return the exit status."""
+    portal = demo_company.build(context.now)
+    with tempfile.TemporaryDirectory(prefix="b24tools-demo-", ignore_cleanup_errors=True) as folder:
+        settings = config.Settings.model_validate(
+            {
+                "BITRIX_WEBHOOK_URL": portal.webhook_url("https://portal.example"),
+                "B24_DATA_DIR": folder,
+                "B24_REQUESTS_PER_SECOND": 1000,
+            }
+        )
+        session = context.Session(settings, print_text, server.transport(portal))
+        statuses = _send_orders(session, portal)
+        _count_closed_tasks(session, portal)
+        _receive_events(session, portal)
+    _print_title("\n" + _("What to type next"))
+    print_text(
+        _(
+            "  b24tools sandbox                   this portal on a port, its webhook for .env\n"
+            "  b24tools assign ORDER --dry-run    look at a plan before anything is written\n"
+            "  b24tools load                      who has how much to do, day by day\n"
+            "  b24tools assign --inbox FOLDER     for cron: take the orders that 1C drops\n"
+            "Your own portal: copy .env-example to .env and set BITRIX_WEBHOOK_URL (README)."
+        )
+    )
+    return max(statuses)
+
+
+def _send_orders(session: context.Session, portal: Portal) -> list[int]:
+    """Send an order, send it again, change it, finish it."""
+    people = sum(user.active for user in portal.users.values())
+    print_text(
+        _(
+            "A sign factory plans in 1C and works in Bitrix24. Its portal here is a sandbox\n"
+            "with {people} people and {tasks} tasks; nothing of yours is read or changed.\n"
+        ).format(people=people, tasks=len(portal.tasks))
+    )
+    _print_title(_("1. 1C sends an order: six operations, one file. A part of the JSON:"))
+    order = _build_order(session)
+    part = {key: order[key] for key in ("НомерЗаказа", "Контрагент", "РекоммендуемаяДатаСдачи")}
+    part["Калькуляция"] = [{key: order["Калькуляция"][3][key] for key in ("Должность", "Время")}]
+    excerpt = json.dumps(part, ensure_ascii=False, indent=2).replace("\n    }\n", "\n    },\n    …\n")
+    print_text(excerpt + "\n")
+    statuses = [_assign(session, order)]
+    print_text(
+        _(
+            "\nEach operation became a task for whoever in the right department finishes it\n"
+            "first: open work, vacations, breaks and weekends were counted. The file hangs\n"
+            "on every task. And why was this person the one to weld?\n"
+        )
+    )
+    welding = next(task.id for task in portal.tasks if task.title == f"{WELDING}: {order['НомерЗаказа']}")
+    print_text(f"$ b24tools why {welding}")
+    with session.open_store() as store:
+        print_why(why.explain(store, welding, session.settings.data_dir), session.settings.zone)
+    _print_title("\n" + _("2. Somebody in 1C presses the button again."))
+    before = len(portal.writes())
+    statuses.append(_assign(session, order))
+    written = len(portal.writes()) - before
+    print_text(_("\nOne look at the portal, {count} writes: it is still one set of tasks.\n").format(count=written))
+    _print_title(_("3. The welding takes longer than thought: 1C sends new minutes."))
+    statuses.append(_assign(session, _build_order(session, welding=516.05)))
+    print_text(_("\nOnly the changed task was written; who does it stays.\n"))
+    _print_title(_('4. The order is done: 1C sends it with "Выполнен": true.'))
+    statuses.append(_assign(session, _build_order(session, welding=516.05, done=True)))
+    return statuses
+
+
+def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
+    _print_title("\n" + _("5. People close tasks in Bitrix24; a snapshot counts them for the leaderboard."))
+    _complete_tasks(portal, 5)
+    print_text("$ b24tools snapshot && b24tools leaderboard --top 8")
+    rules = snapshot.Rules(session.settings.zone, directory_h=24, people_h=4, non_admin=False)
+    with session.snapshot_tools() as (client, store):
+        weeks = snapshot.due(store, context.now(), session.settings.zone)
+        snapshot.take(store, client, weeks, rules, now=context.now)
+    _print_board(session, top=8)
+
+
+def _receive_events(session: context.Session, portal: Portal) -> None:
+    _print_title("\n" + _("6. In webhook mode nobody has to ask: the portal reports what changes."))
+    portal.add_handler("http://127.0.0.1:8000/webhook", TOKEN)
+    _complete_tasks(portal, 3)
+    finished = max((task for task in portal.tasks if task.status == COMPLETED), key=lambda task: task.id)
+    portal.act("tasks.task.renew", {"taskId": finished.id})
+    print_text(_("Three tasks are closed, one of the order is reopened. What b24tools hears of each is its number:"))
+    pairs = unquote(portal.outbox[-1].body.decode()).split("&")
+    shown = "&…&".join(pair for pair in pairs if pair.startswith(("event=", "data[FIELDS_AFTER]")))
+    print_text(f"POST /webhook  {shown}&…")
+    with session.open_client() as client, session.open_store() as store:
+        store.settings.save("producer_mode", "webhook")
+        for event in portal.outbox:
+            process.receive(store, event.body, "", [TOKEN], context.now())
+        done = process.process(store, client, session.settings.zone, context.now())
+        requests = ngettext("{n} request", "{n} requests", client.requests).format(n=client.requests)
+    print_text(_("{events} events, all of them read in {requests}:\n").format(events=done.applied, requests=requests))
+    print_text("$ b24tools leaderboard --top 4")
+    _print_board(session, top=4)
+
+
+def _complete_tasks(portal: Portal, count: int) -> None:
+    for task in [task for task in portal.tasks if task.status in OPEN_WORK][:count]:
+        portal.act("tasks.task.complete", {"taskId": task.id}, user_id=task.responsible)
+
+
+def _print_title(text: str) -> None:
+    Screen().print(text, "bold")
+
+
+def _print_board(session: context.Session, *, top: int) -> None:
+    settings, now = session.settings, context.now()
+    week = periods.week_of(now, settings.zone)
+    print_board(leaderboard.read_board(settings.database, week, now=now, top=top), settings.zone, now)
+
+
+def _assign(session: context.Session, order: Mapping[str, Any]) -> int:
+    print_text("$ b24tools assign order.json")
+    settings = session.settings
+    orders = read_orders(json.dumps(order).encode(), settings.zone)
+    with session.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
+        results = assign.orders(orders, tools, context.assign_rules(settings, tools.store, {}))
+        url = tools.client.url
+    print_orders(results, settings.zone, url, context.now(), Messenger(-1))
+    return max(result.exit_status for result in results)
+
+
+def _build_order(session: context.Session, *, welding: float = 216.05, done: bool = False) -> dict[str, Any]:
+    """Build the order as 1C writes it: dates without a zone, the misspelt key, minutes with fractions."""
+    today = datetime.combine(context.now().astimezone(session.settings.zone).date(), datetime.min.time())
+    lines = [
+        ("Макетчик", "878944cb-75a2-47d4-8b62-1f2fd573aabd", 1310.48, 5320.55),
+        ("Печатник/плотер", "f2244a48-e526-11e6-8b87-f07959705c55", 68.67, 240.35),
+        ("Фрезеровщик", "b1de1b37-e6c0-11e6-8d98-f07959705c55", 107.13, 374.97),
+        (WELDING, "7703741f-2084-46b1-9abd-c7df534dfeb8", welding, 1080.25),
+        ("Монтажник", "2ea74570-48a3-4ad8-a94d-3cb82e7725cc", 932.1, 4008.03),
+        ("Поклейщик", "b421c97f-9d9f-4285-b39c-1f99490b2461", 490.9, 2110.87),
+    ]
+    names = ("Должность", "ДолжностьИдентификатор", "Время", "Сумма")
+    return {
+        "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
+        "НомерЗаказа": "1Ц-00000069",
+        "ДатаЗаказа": (today - timedelta(days=1)).isoformat(),
+        "Исполнитель": "Производство",
+        "Контрагент": "ООО «Ромашка»",
+        "Менеджер": "Тихонова Анна",
+        "Выполнен": done,
+        "РекоммендуемаяДатаСдачи": (today + timedelta(days=14)).isoformat(),
+        "Калькуляция": [dict(zip(names, line, strict=True)) for line in lines],
+        "ПрисоединенныеФайлы": [{"Имя": "макет.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
+    }

@@ -1,0 +1,35 @@
+"""One run of the program: what its global options said, and what all its commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from b24tools import context
+from b24tools.core import config, errors
+from b24tools.render.console import Messenger
+from b24tools.render.json import print_envelope
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@dataclass
+class Invocation:
+    """What the global options said. Typer hands it to the commands as `ctx.obj`."""
+
+    env_file: Path | None = None
+    messenger: Messenger = field(default_factory=Messenger)
+    command: str = ""
+    as_json: bool = False
+
+    def open_session(self) -> context.Session:
+        """Read the settings; return what opens things by them."""
+        return context.Session(config.load(env_file=self.env_file), self.messenger.info)
+
+    def print_json(self, data: Any, *, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None) -> None:
+        """Print the one object of `--json`."""
+        print_envelope(self.command, data, warnings=warnings, error=error)

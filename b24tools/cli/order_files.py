@@ -1,0 +1,102 @@
+"""Files with orders: reading one, and the folder that 1C drops them into."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from b24tools.core import errors
+from b24tools.core.i18n import _, os_reason
+
+if TYPE_CHECKING:
+    from b24tools.onec.order import Order
+
+QUIET_S = 5  # a file written to more recently may be half there
+
+Stamp = tuple[int, int]  # when a file was written, and how long it is
+
+
+def read_orders(path: Path, zone: ZoneInfo) -> list[Order]:
+    """Read the orders of a file; `-` is stdin. Raise OrderError or ConfigError, which name the file."""
+    from b24tools.onec import order
+
+    name = _("stdin") if str(path) == "-" else str(path)
+    try:
+        if str(path) != "-":
+            with path.open("rb") as stream:
+                return order.read_orders(order.read_source(stream), zone)
+        if sys.stdin is None:
+            raise OSError(_("it is closed"))
+        return order.read_orders(order.read_source(sys.stdin.buffer), zone)
+    except errors.OrderError as error:
+        hint = error.hint or _("Correct the order in 1C and send it again.")
+        raise type(error)(f"{name}: {error.message}", hint) from None
+    except OSError as error:
+        raise errors.ConfigError(
+            f"{name}: {os_reason(error)}",
+            _("Name a file with an order that this user may read."),
+            code=errors.ErrorCode.USAGE,
+        ) from error
+
+
+def list_ripe(folder: Path, now: datetime, sleep: Callable[[float], None]) -> list[tuple[Path, Stamp]]:
+    """List the `*.json` files of an inbox that have not been written to for a while, oldest first.
+
+    One whose time lies in the future, from a computer whose clock is ahead, is looked at twice. Raise ConfigError.
+    """
+    try:
+        paths = [Path(entry.path) for entry in os.scandir(folder) if entry.name.lower().endswith(".json")]
+    except OSError as error:
+        raise errors.ConfigError(
+            _("the inbox {folder} cannot be read: {reason}").format(folder=folder, reason=os_reason(error)),
+            _("Create the folder, and let the user of this job read and write there."),
+        ) from None
+    stamps = {path: stamp for path in paths if (stamp := _read_stamp(path))}
+    now_ns = now.timestamp() * 1e9
+    ripe = {path: stamp for path, stamp in stamps.items() if now_ns - stamp[0] >= QUIET_S * 1e9}
+    ahead = {path: stamp for path, stamp in stamps.items() if stamp[0] > now_ns}
+    if ahead:
+        sleep(QUIET_S)
+        ripe |= {path: stamp for path, stamp in ahead.items() if _read_stamp(path) == stamp}
+    return sorted(ripe.items(), key=lambda pair: (pair[1][0], pair[0]))
+
+
+def _read_stamp(path: Path) -> Stamp | None:
+    """Return what distinguishes one writing of a file from the next; None where another run has taken it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if stat.S_ISREG(status.st_mode) else None
+
+
+def move(path: Path, stamp: Stamp, folder: str, now: datetime, message: str = "") -> None:
+    """Move a file of the inbox into `done` or `failed`, there with the message beside it.
+
+    Leave it where another run has taken it, or 1C has written it anew since it was read. Raise ConfigError.
+    """
+    target = path.parent / folder / path.name
+    if _read_stamp(path) != stamp:
+        return
+    try:
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            target = target.with_name(f"{path.stem}.{now:%Y%m%dT%H%M%S%f}{path.suffix}")
+        path.replace(target)
+        if message:
+            target.with_name(target.name + ".txt").write_text(message + "\n", encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} was handled but cannot be moved to {folder}: {reason}").format(
+                path=path, folder=target.parent, reason=os_reason(error)
+            ),
+            _("Let the user of this job write there; handled again, the order changes nothing."),
+        ) from None

@@ -1,0 +1,49 @@
+"""`POST /webhook`: what Bitrix24 sends when a task changes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+
+from b24tools.core.i18n import _
+from b24tools.jobs.events import process
+from b24tools.server import openapi
+from b24tools.server.auth import outgoing_tokens
+from b24tools.server.services import Services, SmallBody
+
+EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "object"}, "auth": {"type": "object"}},
+    "required": ["event", "data", "auth"],
+}
+FORM = "event=ONTASKUPDATE&data%5BFIELDS_AFTER%5D%5BID%5D=2536&ts=1769071218&auth%5Bapplication_token%5D=..."
+BODY = {
+    "application/x-www-form-urlencoded": {"schema": EVENT, "example": FORM},
+    "application/json": {"schema": EVENT},
+}
+
+
+def add_routes(api: FastAPI, services: Services) -> None:
+    """Add the endpoint."""
+    tokens = outgoing_tokens(services.session.settings)
+    turn = asyncio.Lock()
+
+    def save(body: bytes, content_type: str) -> str:
+        with services.open_store() as store:
+            return process.receive(store, body, content_type, tokens, services.now()).status
+
+    @api.post(
+        "/webhook",
+        status_code=202,
+        tags=["Bitrix24"],
+        summary=_("Bitrix24's outgoing webhook"),
+        openapi_extra=openapi.describe_body(BODY),
+        responses=openapi.describe_answers(400, 403, 413, 422, 500, 503, done=202),
+    )
+    async def receive_event(request: Request, body: SmallBody) -> openapi.Received:
+        async with turn:  # SQLite lets one write at a time; who waits here takes no thread from the others
+            status = await run_in_threadpool(save, body, request.headers.get("content-type", ""))
+        services.wake_worker()
+        return openapi.Received(status=status)

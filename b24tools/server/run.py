@@ -1,0 +1,189 @@
+"""How the service runs: who may listen where, what it needs before it listens, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from b24tools import context
+from b24tools.core import config, errors
+from b24tools.core.i18n import _, os_reason
+from b24tools.jobs.events.worker import Worker
+from b24tools.onec import order
+from b24tools.server.app import create_app
+from b24tools.server.auth import Access, outgoing_tokens, reveal
+from b24tools.server.log_setup import write_log
+from b24tools.server.services import Services
+
+BACKLOG = 2048
+HEAD_S = 30.0  # for the head of a request; the body has a limit of its own
+FINISH_S = 60  # beyond the waits of an order under way, until the service is stopped all the same
+
+_log = logging.getLogger("b24tools.serve")
+
+
+def serve(
+    session: context.Session, say: Callable[[str], None], level: int, host: str, port: int, *, no_auth: bool
+) -> None:
+    """Listen until SIGTERM or Ctrl+C. `level` (-1 to 2): how much of the log goes to stderr, too."""
+    settings = session.settings
+    access = choose_access(settings, host, no_auth=no_auth)
+    for kind in ("SIGTERM", "SIGBREAK"):  # uvicorn repeats the signal that stopped it to the handler it found
+        if hasattr(signal, kind):
+            signal.signal(getattr(signal, kind), signal.default_int_handler)
+    with (
+        listen(host, port) as listener,
+        write_log(settings.data_dir, list_secrets(settings), level) as log,
+        open_app(context.Session(settings, _log.info, session.transport), access) as app,
+    ):
+        if settings.webhook_url is None:
+            say(_("BITRIX_WEBHOOK_URL is not set: orders cannot be taken."))
+        if settings.outgoing_token is None:
+            say(_("BITRIX_OUTGOING_TOKEN is not set: the portal's events are refused."))
+        address, bound_port = listener.getsockname()[:2]
+        name = f"[{address}]" if ":" in address else address
+        with suppress(KeyboardInterrupt):
+            say(
+                _("Listening on {url}; /docs describes it, the log is {log}. Ctrl+C stops it.").format(
+                    url=f"http://{name}:{bound_port}", log=log
+                )
+            )
+            _log.info("listening on %s port %s", address, bound_port)
+            make_server(app, stop_within_s=settings.retry_seconds + FINISH_S).run(sockets=[listener])
+        _log.info("stopped")
+
+
+@contextmanager
+def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
+    """Check what it needs, and start the worker that follows events; it ends with the block."""
+    with session.open_store() as store:
+        if session.settings.webhook_url is not None:
+            with session.open_client() as client:
+                context.check_host(store, client.host)
+    worker = Worker(session.open_store, session.open_client, session.settings.zone, now=context.now)
+    worker.start()
+    try:
+        yield create_app(Services(session, worker.wake, context.now), access)
+    finally:
+        worker.stop()
+
+
+def make_server(app: FastAPI, *, stop_within_s: float) -> uvicorn.Server:
+    """Make uvicorn with nothing that we do ourselves: no log of requests, no headers from proxies, no WebSockets."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=int(stop_within_s),
+        )
+    )
+
+
+class Connection(H11Protocol):
+    """uvicorn's connection, closed when no request begins within HEAD_S; uvicorn has no setting for that.
+
+    Senders that are answered before their body has come may send the rest, which uvicorn throws away: a connection
+    closed with unread bytes is reset, and they would never see why. The rest may be as long as the largest order.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+    _idle_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._watch(0)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the next request unless one is under way."""
+        super().data_received(data)
+        self._watch(len(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _watch(self, size: int) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_timer()
+            return
+        self._idle_bytes += size
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEAD_S, self.transport.close)
+        if self._idle_bytes > order.MAX_BYTES:
+            self.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._idle_bytes = None, 0
+
+
+def choose_access(settings: config.Settings, host: str, *, no_auth: bool) -> Access:
+    """Choose who may come in. Raises ConfigError rather than leave it open to a network."""
+    token = reveal(settings.serve_token)
+    addresses = [str(found[4][0]).partition("%")[0] for found in _look_up(host, 0)]
+    local = all(ipaddress.ip_address(address).is_loopback for address in addresses)
+    if no_auth:
+        return Access(origins=settings.cors_origins)
+    if not token and not local:
+        raise errors.ConfigError(
+            _("{host} is open to the network, and B24_SERVE_TOKEN is not set").format(host=host),
+            _("Set it to a long random word, which callers must send; or leave out --host; or say --no-auth."),
+        )
+    return Access(token, reveal(settings.board_token), settings.cors_origins, host if local else "")
+
+
+@contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Open the socket. Raises ConfigError when the address or the port cannot be had."""
+    family, kind, protocol, _name, address = _look_up(host, port)[0]
+    # with the protocol named: asyncio turns Nagle's delay off only then, which would cost 40 ms a request
+    with closing(socket.socket(family, kind, protocol)) as listener:
+        try:
+            if os.name == "posix":  # elsewhere it would let two programs have one port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise errors.ConfigError(
+                _("port {port} cannot be used: {reason}").format(port=port, reason=os_reason(error)),
+                _("Choose another one with --port."),
+            ) from None
+        yield listener
+
+
+def _look_up(host: str, port: int) -> list[Any]:
+    try:
+        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE))
+    except (OSError, UnicodeError):
+        raise errors.ConfigError(
+            _("--host {host}: there is no such address").format(host=host),
+            _("127.0.0.1 is this machine only, 0.0.0.0 its whole network."),
+        ) from None
+
+
+def list_secrets(settings: config.Settings) -> list[str]:
+    """List what no log may hold."""
+    url = reveal(settings.webhook_url)
+    codes = re.findall(r"/([A-Za-z0-9]{6,})(?=/|$)", url)
+    return [url, *codes, reveal(settings.serve_token), reveal(settings.board_token), *outgoing_tokens(settings)]

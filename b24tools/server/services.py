@@ -1,0 +1,70 @@
+"""What the endpoints work with: the installation they serve, and the body of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from b24tools import context
+from b24tools.core.i18n import _
+from b24tools.onec import order
+from b24tools.store import Store, open_store
+
+SMALL_BYTES = 64 * 1024  # every body but an order's
+IDLE_S = 60.0  # a sender that falls silent in the middle of a body
+_LENGTH = re.compile(r"[0-9]{1,15}")
+
+
+@dataclass(frozen=True)
+class Services:
+    """The installation: its settings and portal, the worker that follows events, the clock."""
+
+    session: context.Session
+    wake_worker: Callable[[], None]
+    now: Callable[[], datetime]
+
+    @contextmanager
+    def open_store(self) -> Iterator[Store]:
+        """Open the database for one request: a connection is cheap, and a thread's own one needs no lock."""
+        with closing(open_store(self.session.settings.database)) as store:
+            yield store
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the body; refuse it as soon as it is known to be larger than `limit` bytes."""
+    size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
+    too_large = HTTPException(413, _("the body is larger than {size}").format(size=size))
+    length = request.headers.get("content-length", "0")
+    if not _LENGTH.fullmatch(length) or int(length) > limit:
+        raise too_large
+    body = bytearray()
+    clock = asyncio.get_running_loop().time
+    try:
+        async with asyncio.timeout(IDLE_S) as deadline:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise too_large
+                deadline.reschedule(clock() + IDLE_S)
+    except TimeoutError:
+        raise HTTPException(408, _("the body did not arrive")) from None
+    return bytes(body)
+
+
+async def _read_small(request: Request) -> bytes:
+    return await read_body(request, SMALL_BYTES)
+
+
+async def _read_order(request: Request) -> bytes:
+    return await read_body(request, order.MAX_BYTES)
+
+
+SmallBody = Annotated[bytes, Depends(_read_small)]
+OrderBody = Annotated[bytes, Depends(_read_order)]

@@ -1,0 +1,155 @@
+"""The page for the wall: what is sent and to whom; tests/browser looks at it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from b24tools import context
+from b24tools.sandbox import demo_company
+from b24tools.server.auth import Access
+from b24tools.server.routes import leaderboard
+from tests.support import closed_tasks as closed
+from tests.support.server import BOARD, SERVE, Served, serving
+
+WEEK = "period=2026-W47"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With two weeks of a small plant, for this machine only."""
+    folder = tmp_path_factory.mktemp("board")
+    closed.main(folder)
+    with serving(demo_company.build(context.now), folder, Access(host="127.0.0.1")) as opened:
+        yield opened
+
+
+def setup_of(page: str) -> dict[str, Any]:
+    """What the script is given."""
+    found = re.search(r'<script type="application/json" id="setup">(.*?)</script>', page)
+    assert found
+    setup: dict[str, Any] = json.loads(found[1])
+    return setup
+
+
+def test_the_page_is_sent_in_one_piece(filled: Served) -> None:
+    """Nothing in it leads outside, and it does not stay in a cache."""
+    answer = filled.client.get("/board")
+
+    assert (200, "text/html; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
+    assert {"cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"} == {
+        name: answer.headers[name] for name in ("cache-control", "x-content-type-options", "referrer-policy")
+    }
+    assert [] == re.findall(r"""(?:src|href)=["'](?!data:)""", answer.text)
+    assert ["http://www.w3.org/2000/svg"] == re.findall(r"https?://[^\"' ]*", answer.text)
+
+
+def test_only_its_own_script_and_style_may_run(filled: Served) -> None:
+    """By their hashes: no handler in an attribute, no style of an element, nothing that came with a name."""
+    answer = filled.client.get("/board")
+    rules = dict(rule.strip().split(" ", 1) for rule in answer.headers["content-security-policy"].split(";"))
+    found = {kind: re.findall(rf"<{kind}>(.*?)</{kind}>", answer.text, re.S) for kind in ("script", "style")}
+    hashes = {
+        kind: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for kind, (text,) in found.items()
+    }
+
+    assert {
+        "default-src": "'none'",
+        "script-src": hashes["script"],
+        "style-src": hashes["style"],
+        "img-src": "data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+    } == rules
+    assert [] == re.findall(r"<[^>]* (?:on\w+|style)=", answer.text)
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", found["script"][0])
+
+
+def test_nothing_in_the_setup_ends_its_element() -> None:
+    """Whatever the words hold."""
+    setup = {"words": {"new": "</script><script>alert(1)</script><!--"}}
+
+    content = bytes(leaderboard.render_board(closed.THIS, "tasks", "auto", setup).body).decode()
+
+    assert setup == setup_of(content)
+    assert 2 == content.count("</script>")
+
+
+def test_the_page_asks_for_what_it_was_asked(filled: Served) -> None:
+    """This week's first ten and the teams, unless the address says otherwise."""
+    usual = setup_of(filled.client.get("/board").text)
+    other = setup_of(filled.client.get("/board?kind=month&by=hours&period=2026-11").text)
+
+    assert "kind=week&by=tasks&details=1&top=10" == usual["people"]
+    assert "kind=week&by=tasks&details=1&top=4&teams=1" == usual["teams"]
+    assert "kind=month&by=hours&details=1&period=2026-11&top=10" == other["people"]
+    assert "2026-11" == other["label"]
+    for asked in (usual["people"], usual["teams"], other["people"], other["teams"]):
+        assert 200 == filled.client.get(f"/leaderboard?{asked}").status_code
+
+
+@pytest.mark.parametrize("query", ["lang=de", "theme=pink", "by=luck", "kind=day", "period=2026-W60", "period=<b>"])
+def test_an_address_with_a_mistake_is_refused(filled: Served, query: str) -> None:
+    """422, as everywhere."""
+    assert 422 == filled.client.get(f"/board?{query}").status_code
+
+
+def test_the_page_speaks_both_languages(filled: Served) -> None:
+    """The server's own, unless the address names another one: for this page only."""
+    english, russian, again = (filled.client.get(f"/board?{WEEK}{more}").text for more in ("", "&lang=ru", ""))
+
+    assert english == again
+    assert '<html lang="en" data-theme="auto">' in english
+    assert "<h1>Leaderboard</h1>" in english
+    assert "week 47, 16–22 November 2026, closed tasks" in english
+    assert '<html lang="ru" data-theme="auto">' in russian
+    assert "<h1>Рейтинг</h1>" in russian
+    assert "неделя 47, 16–22 ноября 2026, закрытые задачи" in russian
+    words = setup_of(russian)["words"]
+    assert {"one": "{n} задача", "few": "{n} задачи", "many": "{n} задач", "other": "{n} задач"} == words["tasks"]
+    assert "," == words["mark"]
+
+
+def test_details_add_what_the_page_shows(filled: Served) -> None:
+    """The mode, and the totals of everybody; without the word the contract's keys and no other."""
+    plain = filled.client.get(f"/leaderboard?{WEEK}&top=2").json()
+    full = filled.client.get(f"/leaderboard?{WEEK}&top=2&details=1").json()
+
+    assert {"period", "by", "as_of", "rows"} == plain.keys()
+    assert plain | {"mode": "polling", "totals": {"rows": 9, "tasks": 38, "hours": 65.8}} == full
+
+
+def test_what_has_not_changed_is_not_sent_again(filled: Served) -> None:
+    """304 to the page's questions."""
+    setup = setup_of(filled.client.get(f"/board?{WEEK}").text)
+    for asked in (setup["people"], setup["teams"]):
+        tag = filled.client.get(f"/leaderboard?{asked}").headers["etag"]
+        again = filled.client.get(f"/leaderboard?{asked}", headers={"If-None-Match": tag})
+        assert (304, b"") == (again.status_code, again.content)
+        assert "date" in again.headers  # the page takes the time from it
+
+
+def test_the_board_opens_with_either_token(tmp_path: Any) -> None:
+    """As the password of HTTP Basic, which a browser can send; not in the address, which is written down everywhere."""
+    with serving(demo_company.build(context.now), tmp_path, Access(SERVE, BOARD)) as guarded:
+        for path in ("/board", "/board/", "/leaderboard?details=1"):
+            statuses = [
+                guarded.client.get(path, auth=auth).status_code
+                for auth in (None, ("tv", "wrong"), ("tv", BOARD), ("", BOARD), ("1c", SERVE))
+            ]
+            assert [401, 401, 200, 200, 200] == statuses
+        refused = guarded.client.get(f"/board?token={BOARD}")
+        assert (401, 'Basic realm="b24tools", charset="UTF-8"') == (
+            refused.status_code,
+            refused.headers["www-authenticate"],
+        )

@@ -1,0 +1,248 @@
+"""`b24tools doctor` at the command line: statuses, JSON, what -q leaves out, settings from real files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import config, i18n
+from b24tools.jobs.doctor.checks import Finding
+from b24tools.render import console as render_console
+from b24tools.render import doctor
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.faults import Fault
+from b24tools.sandbox.state import Portal
+from tests.support.doctor import examine, make_well
+from tests.support.orders import Clock, Works
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """The demo plant on a port."""
+    clock = Clock()
+    monkeypatch.setattr(context, "now", clock)
+    portal = demo_company.build(clock)
+    with server.serve(portal) as url:
+        monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
+        yield portal
+
+
+@pytest.fixture
+def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the program: status, stdout, stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = app.main(arguments)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
+    """A line per check, one line at the end on stderr; nothing is written anywhere."""
+    status, out, err = b24tools("doctor")
+
+    assert 0 == status
+    assert {"ok", "warn"} == {line[:4].strip() for line in out.splitlines()}
+    assert "warn  logins: can be given work, but never logged in: Лев Фомин (#22). Send the invitation again" in out
+    assert f"{len(out.splitlines())} checks: nothing fails, 4 to look at.\n" == err
+    assert [] == portal.writes()
+    (tmp_path / "data").mkdir()
+    b24tools("doctor")
+    assert [tmp_path / "data"] == list(tmp_path.rglob("*"))
+
+
+def test_the_probe_is_made_on_request_only(portal: Portal, b24tools: Run) -> None:
+    """Its block is shown even where all is well and -q is given; `data` has it, too. The task is gone afterwards."""
+    before = [task.id for task in portal.tasks]
+
+    status, out, err = b24tools("-q", "doctor", "--write-probe")
+    block = [line for line in out.splitlines() if line[6:].startswith("probe ")]
+    data = json.loads(b24tools("doctor", "--write-probe", "--json")[1])["data"]
+
+    assert (0, "") == (status, err)
+    names = ["portal", "filter", "zones", "calendar", "chat", "history", "dropped", "xml_id", "rest3", "task"]
+    assert [f"probe {name}" for name in names] == [line[6:].partition(":")[0] for line in block]
+    assert block[-1] == f"ok    probe task: #{before[-1] + 1} for user #1, in project #1: made and deleted"
+    assert names == [one["check"][6:] for one in data if one["check"].startswith("probe ")]
+    assert before == [task.id for task in portal.tasks]
+    assert portal.secret not in out
+
+
+def test_a_probe_that_stays_is_said_at_once(portal: Portal, b24tools: Run) -> None:
+    """On stderr, though the rest is quiet, and with status 1."""
+    portal.faults.add(Fault("error", method="tasks.task.delete", times=99, code="1048582", description="No"))
+
+    status, out, err = b24tools("-q", "doctor", "--write-probe")
+
+    assert 1 == status
+    assert "fail  probe task: #69 could not be deleted" in out
+    assert err.startswith("#69 could not be deleted: tasks.task.delete: No (1048582). Look on the portal for the task")
+
+
+def test_a_failure_is_status_1(portal: Portal, b24tools: Run) -> None:
+    """The JSON has all checks, and the first that fails as its error."""
+    portal.scopes -= {"disk", "timeman"}
+
+    status, out, _err = b24tools("doctor", "--json")
+
+    found = json.loads(out)
+    assert (1, False, "doctor") == (status, found["ok"], found["command"])
+    assert all(list(one) == ["check", "status", "detail", "fix"] for one in found["data"])
+    assert ["scope disk"] == [one["check"] for one in found["data"] if one["status"] == "fail"]
+    assert found["error"]["code"] == "unwell"
+    assert found["error"]["message"].startswith("scope disk: missing")
+
+
+def test_quiet_shows_only_what_is_not_ok(portal: Portal, b24tools: Run) -> None:
+    """Nothing on stderr: cron mails only what somebody must look at."""
+    portal.scopes.discard("disk")
+
+    status, out, err = b24tools("-q", "doctor")
+
+    assert (1, "") == (status, err)
+    assert {"warn", "fail"} == {line[:4] for line in out.splitlines()}
+
+
+def test_an_order_file_is_read(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
+    """A bad one fails, and so does one that is not there; the rest is looked at."""
+    (tmp_path / "bad.json").write_text('{"НомерЗаказа": "1"}', encoding="utf-8")
+
+    status, out, _err = b24tools("-q", "doctor", "--order", str(tmp_path / "bad.json"))
+    assert 1 == status
+    assert "ИдентификаторЗаказа" in out
+    assert "Correct the order in 1C" in out.splitlines()[-1]
+
+    status, out, _err = b24tools("-q", "doctor", "--order", "missing.json")
+    assert "fail  order: missing.json: No such file or directory." in out
+
+
+def test_all_that_is_wrong_in_the_settings_is_told(
+    b24tools: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """At once, with the nearest names; what does not fit has its default, and the rest is examined."""
+    monkeypatch.delenv("B24_DATA_DIR")
+    monkeypatch.setenv("B24_DEPARTAMENT", "Цех")
+    env = tmp_path / "settings.env"
+    env.write_text("B24_TZ=Moscow\nB24_ROUND_MINUTES=x\nBITRX_WEBHOOK_URL=https://x/rest/1/secretsecret/\nPATH=1\n")
+    env.chmod(0o600)
+
+    status, out, err = b24tools("--env-file", str(env), "-q", "doctor")
+
+    assert 1 == status
+    lines = [line.partition(": ")[0] for line in out.splitlines()]
+    assert [
+        "fail  setting B24_TZ",
+        "fail  setting B24_ROUND_MINUTES",
+        "warn  setting BITRX_WEBHOOK_URL",
+        "warn  setting B24_DEPARTAMENT",
+        "warn  setting B24_DATA_DIR",
+        "fail  webhook",
+    ] == lines
+    assert "Write BITRIX_WEBHOOK_URL, if that is meant" in out
+    assert "Write B24_DEPARTMENT, if that is meant" in out
+    assert "secretsecret" not in out + err
+
+
+def test_a_settings_file_that_cannot_be_read_is_one_line(b24tools: Run, tmp_path: Path) -> None:
+    """Not UTF-8, or not there."""
+    (tmp_path / "bad.env").write_bytes("B24_GROUP=Задачи".encode("cp1251"))
+
+    for name, word in (("bad.env", "UTF-8"), ("missing.env", "No such file")):
+        status, out, _err = b24tools("--env-file", str(tmp_path / name), "-q", "doctor")
+
+        assert 1 == status
+        assert "fail  env_file: " in out
+        assert word in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_a_settings_file_that_all_may_read_is_told(b24tools: Run, tmp_path: Path) -> None:
+    """The webhook in it is a password."""
+    (tmp_path / "open.env").write_text("B24_LANG=en\n")
+    (tmp_path / "open.env").chmod(0o644)
+
+    assert f"`chmod 600 {tmp_path / 'open.env'}`" in b24tools("--env-file", str(tmp_path / "open.env"), "doctor")[1]
+    assert "chmod" not in b24tools("--env-file", "/dev/null", "doctor")[1]
+
+
+def test_the_inspection_of_good_settings_is_what_is_loaded() -> None:
+    """Both read the same."""
+    env = {"B24_DATA_DIR": "/data", "TZ_NAME": "Asia/Omsk", "B24_BURST": "7"}
+
+    found = config.inspect(env)
+
+    assert config.load(env) == found.settings
+    assert ((), ()) == (found.problems, found.unknown)
+    assert {"B24_DATA_DIR", "B24_TZ", "B24_BURST"} == found.given
+
+
+def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 80 columns, under headings; plain signs where the terminal has no others."""
+    missing = "missing; stores the orders' files: orders with files fail without it"
+    checks = [
+        Finding("ok", "https://portal.example, user 1", title="webhook", section="The portal"),
+        Finding("fail", missing, "tick it", title="scope disk", section="The portal"),
+        Finding("warn", "nobody", "`b24tools`", title="Сварщик", section="Order 7"),
+        Finding(
+            "ok", "50 characters", title="xml_id", section="The test task (for sending to us: no names, no secrets)"
+        ),
+    ]
+    drawn = []
+    for encoding in ("utf-8", "ascii"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+        console = Console(file=stream, force_terminal=True, width=60, color_system=None, legacy_windows=False)
+        monkeypatch.setattr(render_console, "open_console", lambda console=console: console)
+        doctor.report(checks)
+        stream.seek(0)
+        drawn.append([line.rstrip() for line in stream.read().splitlines()])
+
+    assert [
+        "The portal",
+        "✓ webhook            https://portal.example, user 1",
+        "✗ scope disk         missing; stores the orders' files:",
+        "                     orders with files fail without it",
+        "                     → Tick it.",
+        "Order 7",
+        "! Сварщик            nobody",
+        "                     → `b24tools`",
+        "The test task (for sending to us: no names, no secrets)",
+        "✓ xml_id             50 characters",
+    ] == drawn[0]
+    assert "x scope disk" in drawn[1][2]
+    assert "-> Tick it." in drawn[1][4]
+
+
+@pytest.mark.parametrize(("language", "readme"), [("en", "docs/doctor.md"), ("ru", "docs/ru/doctor.md")])
+def test_the_example_in_the_readme_is_what_is_drawn(
+    works: Works, monkeypatch: pytest.MonkeyPatch, language: str, readme: str
+) -> None:
+    """With a scope taken away, a position without a department and a newcomer."""
+    i18n.use(language)
+    make_well(works)
+    works.portal.scopes.discard("disk")
+    demo_company.person(works.portal, "Фомин").last_login = None
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=80, color_system=None, legacy_windows=False)
+    monkeypatch.setattr(render_console, "open_console", lambda: console)
+    checks = examine(works, route=("Плоттер",))
+
+    doctor.report(checks)
+
+    drawn = [line.rstrip() for line in stream.getvalue().splitlines()]
+    text = (Path(__file__).parent.parent.parent / readme).read_text(encoding="utf-8")
+    (block,) = (body for body in text.split("```text\n")[1:] if "✗" in body)
+    *findings, verdict = block.partition("```")[0].splitlines()
+    assert [] == [line for line in findings if line not in drawn]
+    assert doctor.verdict(checks).partition(": ")[2] == verdict.partition(": ")[2]

@@ -1,0 +1,85 @@
+"""The lock, the hooks, the workflows and the changelog agree with pyproject.toml and with one another."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import b24tools
+
+ROOT = Path(__file__).parent.parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", line)]
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _requirements() -> list[Requirement]:
+    return [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]]
+
+
+def test_the_lock_has_what_the_project_asks_for() -> None:
+    """`nox -s lock` was run after the last change of a dependency."""
+    locked: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", _read("requirements-dev.txt"), re.M):
+        locked.setdefault(canonicalize_name(name), []).append(version)
+
+    missing = [
+        str(wanted)
+        for wanted in _requirements()
+        if not any(wanted.specifier.contains(version) for version in locked.get(canonicalize_name(wanted.name), []))
+    ]
+
+    assert [] == missing
+
+
+def test_the_hooks_have_the_versions_of_the_project() -> None:
+    """Or a commit would be formatted in one way and checked in another."""
+    pinned = {canonicalize_name(wanted.name): str(wanted.specifier) for wanted in _requirements()}
+    hooks = dict(re.findall(r"additional_dependencies: \[([\w-]+)(==[^\]]+)\]", _read(".pre-commit-config.yaml")))
+
+    assert "ruff" in hooks
+    assert {} == {name: version for name, version in hooks.items() if pinned.get(name, version) != version}
+
+
+def test_every_python_of_the_project_is_tested() -> None:
+    """From the oldest that it takes, by the workflow and by .ci/run."""
+    workflow = re.findall(r"^ {12}(3\.\d+)$", _read(".github/workflows/ci.yml"), re.M)
+    (in_ci,) = re.findall(r"^for minor in (.*); do$", _read(".ci/run"), re.M)
+
+    assert PYTHONS == workflow == in_ci.split()
+    assert f">={PYTHONS[0]}" == PROJECT["requires-python"]
+
+
+def test_actions_are_pinned_by_their_commits() -> None:
+    """A tag can be moved; the version stands beside it for people and for Dependabot."""
+    uses = [
+        line
+        for workflow in (ROOT / ".github/workflows").glob("*.yml")
+        for line in re.findall(r"uses: (.*)", workflow.read_text(encoding="utf-8"))
+    ]
+
+    assert uses
+    assert [] == [line for line in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", line)]
+
+
+def test_the_commands_of_nox_are_described() -> None:
+    """In CONTRIBUTING, all of them and no other."""
+    sessions = re.findall(r"^@nox\.session\ndef (\w+)", _read("noxfile.py"), re.M)
+
+    assert sessions == list(dict.fromkeys(re.findall(r"^\| `nox -s (\w+)`", _read("CONTRIBUTING.md"), re.M)))
+
+
+def test_the_changelog_has_this_version() -> None:
+    """What is not released yet stands first, then the versions, the newest before the older ones."""
+    headings = re.findall(r"^## \[(.*?)\](?: - (\d{4}-\d\d-\d\d))?$", _read("CHANGELOG.md"), re.M)
+
+    assert ("Unreleased", "") == headings[0]
+    assert b24tools.__version__ == headings[1][0]
+    assert sorted((date for _version, date in headings[1:]), reverse=True) == [date for _version, date in headings[1:]]

@@ -1,0 +1,346 @@
+"""`POST /` and `POST /plan`: what 1C sends and what it is answered."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from b24tools import context
+from b24tools.core import locks
+from b24tools.sandbox import demo_company
+from b24tools.sandbox.faults import Fault
+from b24tools.server.routes import orders
+from tests.support.orders import Clock
+from tests.support.server import Served, as_bytes, head, order, raw, serving, wait_until
+
+OK = b'{"message":"ok"}'
+UPDATE_FAILED = '{"message":"При обновлении задачи произошла ошибка"}'.encode()
+TWO_LINES = (("Сварщик", 60.0), ("Монтажник", 90.0))
+PLANNED = {
+    "position": "Сварщик",
+    "outcome": "created",
+    "task_id": 69,
+    "title": "Сварщик: 1Ц-00000100",
+    "responsible": {"id": 10, "name": "Павел Исаев"},
+    "department": {"id": 9, "name": "Сварщик"},
+    "start": "2026-11-23T09:00:00+03:00",
+    "end": "2026-11-23T10:00:00+03:00",
+    "deadline": "2026-11-23T10:00:00+03:00",
+    "estimate_s": 3600,
+    "files": [],
+    "warnings": [],
+    "error": None,
+}
+ORDER = {
+    "order": {"id": "11111111-2222-3333-4444-555555555555", "number": "1Ц-00000100"},
+    "outcome": "created",
+    "tasks": [PLANNED],
+    "finish": "2026-11-23T10:00:00+03:00",
+    "wanted": None,
+    "late_s": 0,
+    "late_work_s": 0,
+    "promise": "2026-11-23",
+    "bottleneck": {"position": "Сварщик", "wait_s": 0, "work_s": 3600},
+}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Monday morning."""
+    clock = Clock()
+    monkeypatch.setattr(context, "now", clock)
+    return clock
+
+
+@pytest.fixture
+def served(tmp_path: Path, clock: Clock) -> Iterator[Served]:
+    """The service of the plant; its portal is asked once."""
+    portal = demo_company.build(clock)
+    with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One service for orders that do not meet."""
+    with serving(demo_company.build(context.now), tmp_path_factory.mktemp("shared")) as opened:
+        yield opened
+
+
+def made(served: Served) -> list[str]:
+    """The titles of the tasks that we made."""
+    return [task.title for task in served.portal.tasks if task.xml_id]
+
+
+def post(served: Served, value: Any, query: str = "") -> tuple[int, bytes]:
+    """Status and body."""
+    answer = served.client.post(f"/{query}", content=value if isinstance(value, bytes) else as_bytes(value))
+    return answer.status_code, answer.content
+
+
+def test_an_order_becomes_tasks(served: Served) -> None:
+    """And 1C reads the answer it knows, in UTF-8."""
+    answer = served.client.post("/", content=as_bytes(order()))
+
+    assert (200, OK) == (answer.status_code, answer.content)
+    assert "application/json; charset=utf-8" == answer.headers["content-type"]
+    assert ["Сварщик: 1Ц-00000100"] == made(served)
+
+
+def test_details_say_what_became_of_each_line(served: Served) -> None:
+    """The same data as `assign --json`, beside the message."""
+    answer = served.client.post("/?details=1", content=as_bytes(order()))
+
+    assert {"message": "ok", "orders": [ORDER]} == answer.json()
+    assert "Сварщик" in answer.text
+
+
+def test_an_order_sent_again_changes_nothing(served: Served) -> None:
+    """And is answered as the first time."""
+    post(served, order())
+    before = len(served.portal.writes())
+
+    assert (200, OK) == post(served, order())
+    assert before == len(served.portal.writes())
+
+
+def test_warnings_of_orders_and_lines_are_in_the_answer(served: Served) -> None:
+    """A copy that a person made is left and named; 1C is not left without a word."""
+    post(served, order())
+    (task,) = (one for one in served.portal.tasks if (one.xml_id or "").startswith("1c:"))
+    copy = served.portal.add_task("Копия", responsible=3, xml_id=task.xml_id)
+    text = f"1Ц-00000100: Сварщик: task {copy.id} carries the key of this line as well (a copy?): it was left"
+    status, body = post(served, order())
+    assert (200, {"message": "ok", "warnings": [text]}) == (status, json.loads(body))
+
+
+def test_a_list_of_orders_is_taken(served: Served) -> None:
+    """All planned together."""
+    assert (200, OK) == post(served, [order(), order(ИдентификаторЗаказа="2", НомерЗаказа="1Ц-2")])
+    assert ["Сварщик: 1Ц-00000100", "Сварщик: 1Ц-2"] == made(served)
+
+
+@pytest.mark.parametrize(
+    ("change", "method"),
+    [({"Калькуляция": [{"Должность": "Сварщик", "Время": 90}]}, "update"), ({"Выполнен": True}, "complete")],
+)
+def test_a_failed_update_has_the_answer_of_old(served: Served, change: Any, method: str) -> None:
+    """200 with these very words: the replaced service's clients compare them."""
+    post(served, order())
+    served.portal.faults.add(Fault("error", method=f"tasks.task.{method}", code="ERROR_CORE", times=9))
+
+    assert (200, UPDATE_FAILED) == post(served, order(**change))
+
+
+def test_a_line_that_cannot_be_made_is_named_beside_those_that_were(served: Served) -> None:
+    """500: 1C shows the text."""
+    status, body = post(served, order([*TWO_LINES, ("Космонавт", 5.0)]), "?details=1")
+
+    answer = json.loads(body)
+    assert 500 == status
+    assert answer["detail"].startswith("order 1Ц-00000100 - done: Сварщик (#69), Монтажник (#70); failed: Космонавт - ")
+    assert ["created", "created", "failed"] == [task["outcome"] for task in answer["orders"][0]["tasks"]]
+
+
+def test_a_busy_portal_asks_to_come_again(served: Served) -> None:
+    """Before anything was written."""
+    served.portal.faults.add(Fault("limit", times=99))
+
+    answer = served.client.post("/", content=as_bytes(order()))
+
+    assert 503 == answer.status_code
+    assert "30" == answer.headers["retry-after"]
+    assert ["detail"] == list(answer.json())
+    assert [] == made(served)
+
+
+def test_a_portal_that_turns_busy_halfway_asks_to_come_again(served: Served) -> None:
+    """Even after a part was written; the same order then makes the rest."""
+    served.portal.faults.add(Fault("error", method="tasks.task.add", skip=1, code="QUERY_LIMIT_EXCEEDED", times=1))
+
+    status, body = post(served, order(TWO_LINES))
+    assert 503 == status, body
+    assert (200, OK) == post(served, order(TWO_LINES))
+    assert ["Монтажник: 1Ц-00000100", "Сварщик: 1Ц-00000100"] == sorted(made(served))
+
+
+def test_another_run_that_holds_the_lock_is_waited_for_and_then_named(served: Served, clock: Clock) -> None:
+    """503, nothing written."""
+    with locks.hold(served.settings.data_dir, "assign", 0, clock):
+        answer = served.client.post("/", content=as_bytes(order()))
+
+    assert (503, "30") == (answer.status_code, answer.headers["retry-after"])
+    assert "another run of `b24tools assign` is at work" in answer.json()["detail"]
+    assert [] == made(served)
+
+
+def test_more_orders_at_once_than_there_are_threads_for_come_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before their bodies are read."""
+    monkeypatch.setattr(orders, "ORDERS_AT_ONCE", 0)
+
+    answer = served.client.post("/", content=as_bytes(order()))
+
+    assert (503, {"detail": "0 orders are under way. Try again a little later."}) == (answer.status_code, answer.json())
+
+
+def test_a_refusal_of_the_portal_is_passed_on(served: Served) -> None:
+    """500, and how to fix it."""
+    served.portal.users[1].admin = False
+
+    status, body = post(served, order())
+
+    assert 500 == status
+    assert "is not an administrator and sees only part of the tasks" in json.loads(body)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"", "the order is empty"),
+        (b"{", "the JSON breaks off at line 1, column 2: the file is not complete"),
+        (b"[]", "the list of orders is empty"),
+        (as_bytes(order([("Сварщик", "abc")])), 'Калькуляция[0].Время: "abc" is not a number of minutes'),
+        (as_bytes(order(НомерЗаказа=None)), "НомерЗаказа: "),
+    ],
+)
+def test_a_bad_order_is_refused_with_the_reason(shared: Served, body: bytes, detail: str) -> None:
+    """422, and the portal is not asked."""
+    before = len(shared.portal.log)
+    status, answer = post(shared, body)
+
+    assert 422 == status
+    assert json.loads(answer)["detail"].startswith(detail)
+    assert before == len(shared.portal.log)
+
+
+@pytest.mark.parametrize(
+    ("write", "content_type"),
+    [
+        (lambda text: text.encode("cp1251"), "text/plain"),
+        (lambda text: text.encode("utf-8-sig"), "application/json"),
+        (lambda text: text.encode("utf-16"), "application/json"),
+        (str.encode, None),
+        (str.encode, "application/x-www-form-urlencoded"),
+        (lambda text: b"order=" + quote(text).encode(), "application/x-www-form-urlencoded"),
+        (str.encode, "multipart/form-data"),
+        (str.encode, "nonsense; ;="),
+    ],
+    ids=["cp1251", "bom", "utf-16", "untyped", "typed-wrong", "form", "multipart", "nonsense"],
+)
+def test_an_order_is_taken_in_any_form(
+    shared: Served, write: Callable[[str], bytes], content_type: str | None, request: pytest.FixtureRequest
+) -> None:
+    """1C's programmers are careless about encodings and types."""
+    name = request.node.callspec.id
+    body = write(as_bytes(order(ИдентификаторЗаказа=name, НомерЗаказа=name)).decode())
+    lines = [f"Content-Length: {len(body)}", "Connection: close"]
+    lines += [f"Content-Type: {content_type}"] if content_type else []
+
+    answer = raw(shared.port, head("POST", "/", *lines), body)
+
+    assert answer.endswith(OK), answer
+    assert f"Сварщик: {name}" == made(shared)[-1]
+
+
+def test_a_body_announced_too_large_is_refused_at_once(shared: Served) -> None:
+    """Without waiting for it."""
+    answer = raw(shared.port, head("POST", "/", f"Content-Length: {10**9}", "Expect: 100-continue"))
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.endswith(b'{"detail":"the body is larger than 64 MiB"}')
+
+
+def test_a_body_that_turns_out_too_large_is_refused_before_its_end(shared: Served) -> None:
+    """The sender of a gigabyte sees why, and has not sent it."""
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    sent = 0
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=20) as connection:
+        connection.sendall(head("POST", "/", "Transfer-Encoding: chunked"))
+        try:
+            while sent < 1000:
+                connection.sendall(chunk)
+                sent += 1
+        except OSError:
+            pass
+        answer = connection.recv(65536)
+
+    assert sent < 200
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_order_is_handled_to_its_end_though_the_client_hangs_up(served: Served) -> None:
+    """1C waits thirty seconds, if at all."""
+    body = as_bytes(order(TWO_LINES))
+    raw(served.port, head("POST", "/", f"Content-Length: {len(body)}"), body, answer=False)
+
+    wait_until(lambda: len(made(served)) == 2)
+    wait_until(lambda: post(served, order(TWO_LINES)) == (200, OK))  # the first one has let go of the lock
+    assert 2 == len(made(served))
+
+
+def test_an_order_that_breaks_off_makes_nothing(served: Served) -> None:
+    """Half of a list may well be JSON."""
+    body = as_bytes(order())
+    raw(served.port, head("POST", "/", f"Content-Length: {len(body) + 100}"), body, answer=False)
+
+    time.sleep(0.3)
+    assert [] == made(served)
+
+
+def test_a_plan_writes_nothing(served: Served) -> None:
+    """The data of `assign --dry-run`."""
+    answer = served.client.post("/plan", content=as_bytes(order()))
+
+    planned = {**PLANNED, "outcome": "planned", "task_id": None}
+    assert (200, [{**ORDER, "outcome": "planned", "tasks": [planned]}]) == (answer.status_code, answer.json())
+    assert [] == served.portal.writes()
+    assert 422 == served.client.post("/plan", content=b"{").status_code
+
+
+def test_orders_of_one_service_do_not_contend_for_the_lock(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking for it again and again, one of them could go without for many seconds."""
+    there: list[int] = [0]
+    most: list[int] = [0]
+    hold = locks.hold
+
+    @contextmanager
+    def counted(*arguments: Any) -> Iterator[None]:
+        there[0] += 1
+        most[0] = max(most[0], there[0])
+        with hold(*arguments):
+            yield
+        there[0] -= 1
+
+    monkeypatch.setattr(locks, "hold", counted)
+    with (
+        serving(demo_company.build(clock), tmp_path / "data", B24_RETRY_SECONDS=30) as served,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        bodies = [order(ИдентификаторЗаказа=f"id-{n}", НомерЗаказа=f"1Ц-{n}") for n in range(4)]
+        answers = list(pool.map(lambda body: post(served, body), bodies))
+
+    assert ([(200, OK)] * 4, [1]) == (answers, most)
+
+
+def test_many_orders_at_once_make_each_task_once(tmp_path: Path, clock: Clock) -> None:
+    """Several of them the same, pressed again by somebody impatient."""
+    portal = demo_company.build(clock)
+    with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=30) as served, ThreadPoolExecutor(8) as pool:
+        bodies = [order(ИдентификаторЗаказа=f"id-{n % 4}", НомерЗаказа=f"1Ц-{n % 4}") for n in range(8)]
+        answers = list(pool.map(lambda body: post(served, body), bodies))
+
+    assert [(200, OK)] * 8 == answers
+    assert [f"Сварщик: 1Ц-{n}" for n in range(4)] == sorted(made(served))

@@ -1,0 +1,262 @@
+"""`load`: who has how much to do, as `assign` sees it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import errors, i18n
+from b24tools.core.models import Department
+from b24tools.jobs import load
+from b24tools.render.console import Screen
+from b24tools.render.load import print_load
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from b24tools.scheduling.workload import DayLoad, PersonLoad
+from tests.support.orders import MOSCOW, Clock, Works, order, rules
+
+HOUR = 3600
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment of that November in Moscow; Monday is the 23rd."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
+
+
+def found(works: Works, department: str | None = None, **changes: Any) -> load.Load:
+    """One run of the job."""
+    with works.tools(dry_run=True) as tools:
+        return load.load(tools, rules(**changes), department)
+
+
+def person(works: Works, last_name: str, position: str = "Резчик") -> int:
+    """A new person of a new position; the id."""
+    known = [one for one in works.portal.departments.values() if one.name == position]
+    home = known[0] if known else works.portal.add_department(position, parent=4)
+    return works.portal.add_user("Иван", last_name, departments=[home.id]).id
+
+
+def full(*busy: float) -> tuple[DayLoad, ...]:
+    """Two weeks from Monday the 23rd with so many busy hours; 28 and 29, then 5 and 6 are days off."""
+    days = [date(2026, 11, 23) + timedelta(days=n) for n in range(load.DAYS)]
+    hours = [*busy, *[0.0] * (load.DAYS - len(busy))]
+    return tuple(
+        DayLoad(day, round(hour * HOUR), 0 if day.weekday() > 4 else 8 * HOUR)
+        for day, hour in zip(days, hours, strict=True)
+    )
+
+
+def test_a_persons_days_hold_slots_and_loose_work(works: Works) -> None:
+    """Nine hours without a plan from now, a slot of ours on Wednesday; free after the first."""
+    one = person(works, "Первый")
+    works.portal.add_task("А", responsible=one, creator=1, time_estimate=9 * HOUR)
+    slot = {"xml_id": "1c:x:y", "creator": 1, "start_plan": at(25, 10), "end_plan": at(25, 12)}
+    works.portal.add_task("Б", responsible=one, time_estimate=2 * HOUR, **slot)
+    (group,) = found(works, "Резчик").groups
+    assert ("Резчик", (PersonLoad(one, "Иван Первый", 11 * HOUR, at(24, 10), (), full(8, 1, 2)),)) == (
+        group.department.name,
+        group.people,
+    )
+
+
+def test_who_was_dismissed_since_the_people_were_cached_is_left_out(works: Works) -> None:
+    """The portal is asked about them each time."""
+    _one, two = person(works, "Первый"), person(works, "Второй")
+    found(works, "Резчик")
+    works.portal.users[two].active = False
+    assert ["Иван Первый"] == [one.name for group in found(works, "Резчик").groups for one in group.people]
+
+
+def test_more_people_than_one_command_can_name_are_all_read(works: Works) -> None:
+    """PHP takes a thousand values, so the tasks of a thousand people are asked for in two turns."""
+    shop = works.portal.add_department("Резчик", parent=4)
+    people = [works.portal.add_user("Иван", "Первый", departments=[shop.id]).id for _n in range(1000)]
+    for one in (people[0], people[-1]):
+        works.portal.add_task("А", responsible=one, creator=1, time_estimate=HOUR)
+    (group,) = found(works, "Резчик").groups
+    assert [HOUR, *[0] * 998, HOUR] == [one.open_s for one in group.people]
+
+
+def test_away_is_no_working_time(works: Works) -> None:
+    """Back on Wednesday; work waits until then."""
+    one = person(works, "Первый")
+    works.portal.add_absence(one, at(23), at(24))
+    works.portal.add_task("А", responsible=one, creator=1, time_estimate=2 * HOUR)
+    ((one_load,),) = (group.people for group in found(works, "Резчик").groups)
+    days = list(full(0, 0, 2))
+    days[:2] = [DayLoad(day.day, 0, 0) for day in days[:2]]
+    assert (at(25, 11), tuple(days), ((at(23), at(25)),)) == (one_load.free, one_load.days, one_load.absences)
+
+
+def test_of_today_only_the_rest_counts(works: Works) -> None:
+    """At four in the afternoon two hours are left."""
+    person(works, "Первый")
+    works.clock.now = at(23, 16)
+    ((one_load,),) = (group.people for group in found(works, "Резчик").groups)
+    assert (DayLoad(date(2026, 11, 23), 0, 2 * HOUR), at(23, 16)) == (one_load.days[0], one_load.free)
+
+
+def test_load_and_assign_agree(works: Works) -> None:
+    """The first free moment is when the next order would start; what was assigned is in the bars."""
+    person(works, "Первый")
+    works.assign(order([("Резчик", 600)]))
+    ((one_load,),) = (group.people for group in found(works, "Резчик").groups)
+    assert (full(8, 2), 10 * HOUR) == (one_load.days, one_load.open_s)
+    assert one_load.free == works.assign(order([("Резчик", 60)], id="2", number="2"))[0].tasks[0].start
+
+
+def test_everybody_of_the_production_is_there_once(works: Works) -> None:
+    """By department in the tree's order, by surname; nobody dismissed, nobody excluded, nobody of the office."""
+    works.portal.users[demo_company.person(works.portal, "Исаев").id].departments.append(
+        demo_company.department(works.portal, "Монтажник").id
+    )
+    excluded = demo_company.person(works.portal, "Козлов").id
+    groups = found(works, excluded=frozenset({excluded})).groups
+    names = {group.department.name: [one.name for one in group.people] for group in groups}
+    assert list(names) == [
+        *("Производство", "Макетчик", "Монтажник", "Поклейщик", "Печатник/плотер", "Сварщик", "Фрезеровщик")
+    ]
+    everybody = [name for group in names.values() for name in group]
+    assert len(everybody) == len(set(everybody))
+    assert ("Павел Исаев" in everybody, "Виктор Козлов" in everybody, "Наталья Громова" in everybody) == (
+        True,
+        False,
+        False,
+    )
+    assert ["Фёдор Лебедев"] == [name for name in names["Сварщик"] if name != "Павел Исаев"]
+
+
+@pytest.mark.parametrize("name", ["сварщик ", "id"])
+def test_a_department_is_named_or_numbered(works: Works, name: str) -> None:
+    """With the departments below it."""
+    welders = demo_company.department(works.portal, "Сварщик")
+    below = works.portal.add_department("Ученики", parent=welders.id)
+    works.portal.add_user("Иван", "Ученик", departments=[below.id])
+    groups = found(works, str(welders.id) if name == "id" else name).groups
+    assert ["Сварщик", "Ученики"] == [group.department.name for group in groups]
+
+
+def test_an_unknown_department_is_told_with_the_nearest(works: Works) -> None:
+    """Usage, not a failure; a new department is found although the old ones are cached."""
+    with pytest.raises(errors.ConfigError) as told:
+        found(works, "Сварщег")
+    assert ('there is no department "Сварщег" under "Производство"', 'The nearest name is "Сварщик".') == (
+        told.value.message,
+        told.value.hint,
+    )
+    person(works, "Первый")
+    assert ["Резчик"] == [group.department.name for group in found(works, "Резчик").groups]
+
+
+def test_it_writes_nothing_and_takes_two_requests_warm_or_one(works: Works) -> None:
+    """Neither on the portal nor in the data folder's database."""
+    found(works)
+    works.portal.log.clear()
+    found(works)
+    assert (1, []) == (len(works.portal.log), works.portal.writes())
+    assert not (works.folder / "b24tools.db").exists()
+
+
+def test_what_is_not_known_is_said(works: Works) -> None:
+    """Scopes, and an owner who sees only a part."""
+    works.portal.scopes = [name for name in works.portal.scopes if name != "calendar"]
+    works.portal.owner.admin = False
+    assert found(works).warnings == (
+        "the portal shows no working hours: planned for Mon-Fri 9-18",
+        'the webhook has no scope "calendar": absences and working hours are not read',
+        "the webhook's owner is not an administrator: people may be busier than they look",
+    )
+
+
+# on the screen
+
+PEOPLE = load.Load(
+    (
+        load.Group(
+            Department(9, "Сварщик", 4, None),
+            (
+                PersonLoad(1, "Константин-Александр Задунайский", 300 * HOUR, None, (), full(8, 8, 8, 8, 8)),
+                PersonLoad(2, "Иван [i] Первый", 5400, at(23, 10, 30), ((at(26), at(28)),), full(1.5, 0, 0.5, 8, 7.9)),
+                PersonLoad(3, "Ян Ли", 0, at(23, 9), ((at(24, 12), at(24, 15)), (at(29), at(30))), full()),
+            ),
+        ),
+    ),
+    ("something is not known",),
+)
+
+
+def drawn(**console: Any) -> list[str]:
+    """The screen's lines."""
+    stream = io.StringIO()
+    print_load(PEOPLE, MOSCOW, at(23, 7), Screen(Console(file=stream, color_system=None, highlight=False, **console)))
+    return [line.rstrip() for line in stream.getvalue().splitlines()]
+
+
+def test_a_terminal_of_80_columns_holds_it() -> None:
+    """Long names are folded; a sign a day, a blank between weeks."""
+    lines = drawn(force_terminal=True, width=80)
+    assert 80 >= max(map(len, lines))
+    assert "█████.. _____.." in "\n".join(lines)
+    assert "▂_▁█▇.. _____.. 26.11 - 27.11" in " ".join("\n".join(lines).split())
+
+
+def test_without_unicode_tenths_are_told() -> None:
+    """For old consoles: # is a full day."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp866")
+    console = Console(file=stream, color_system=None, highlight=False, width=200, force_terminal=True)
+    print_load(PEOPLE, MOSCOW, at(23, 7), Screen(console))
+    stream.flush()
+    text = stream.buffer.getvalue().decode("cp866")  # type: ignore[attr-defined]
+    assert ["#####.. _____..", "2_1#9.. _____..", "_____.. _____.."] == re.findall(r"\S{5}\.\. \S{5}\.\.", text)
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """A portal that the program reaches on Monday at seven."""
+    clock = Clock()
+    portal = demo_company.build(clock)
+    monkeypatch.setattr(context, "now", clock)
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
+    opened = context.Session
+
+    def inside(settings: Any, say: Any) -> context.Session:
+        return opened(settings, say, server.transport(portal))
+
+    monkeypatch.setattr(context, "Session", inside)
+    yield portal
+
+
+def test_the_json_of_load(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the contract has it."""
+    status = app.main(["load", "Поклейщик", "--json"])
+    envelope = json.loads(capsys.readouterr().out)
+    assert (0, "load", True) == (status, envelope["command"], envelope["ok"])
+    sick = envelope["data"][-1]
+    assert {
+        "id": demo_company.person(portal, "Соколова").id,
+        "name": "Ирина Соколова",
+        "department": "Поклейщик",
+        "open_s": 0,
+        "free": "2026-12-07T09:00:00+03:00",
+        "absences": [["2026-11-20T00:00:00+03:00", "2026-12-05T00:00:00+03:00"]],
+        "days": {(date(2026, 11, 23) + timedelta(days=n)).isoformat(): 0 for n in range(14)},
+    } == sick
+
+
+def test_the_table_in_a_pipe(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
+    """Plain text, in Russian."""
+    i18n.use("ru")
+    status = app.main(["load", "сварщик"])
+    told = capsys.readouterr()
+    lines = [line.rstrip() for line in told.out.splitlines()]
+    assert (0, "") == (status, told.err)
+    assert lines[:2] == ["Сварщик", "Исполнитель    Работы  Свободен     ПВСЧПСВ ПВСЧПСВ  Отсутствует"]

@@ -1,0 +1,345 @@
+"""`why`: what the ledger kept of a decision, told as it was."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from b24tools import context
+from b24tools.assignment.report import TaskResult
+from b24tools.cli import app
+from b24tools.core import errors, i18n
+from b24tools.jobs import why
+from b24tools.onec import task_fields
+from b24tools.render.why import data
+from b24tools.sandbox import demo_company
+from b24tools.sandbox.faults import Fault
+from b24tools.store import open_store, read_store
+from tests.support.orders import MOSCOW, Clock, Works, order
+
+NUMBERS = iter(range(1000, 10_000))
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment of that November in Moscow; Monday is the 23rd."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
+
+
+def shop(works: Works, *names: str, position: str = "Резчик") -> list[int]:
+    """A position with these new people; the ids."""
+    home = works.portal.add_department(position, parent=4).id
+    return [works.portal.add_user("Иван", name, departments=[home]).id for name in names]
+
+
+def given(works: Works, minutes: float = 60, position: str = "Резчик", **changes: Any) -> TaskResult:
+    """A new order of one line, sent."""
+    number = str(next(NUMBERS))
+    rules = {name: changes.pop(name) for name in ("pins", "fallback_user", "route") if name in changes}
+    return works.assign(order([(position, minutes)], id=number, number=f"№{number}", **changes), **rules)[0].tasks[-1]
+
+
+def told(works: Works, task: TaskResult) -> tuple[str, list[tuple[str, str]]]:
+    """The explanation and each candidate's note."""
+    with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
+        found = data(why.explain(opened, task.task_id or 0, works.folder), MOSCOW)
+    return found["explanation"], [(one["name"], one["note"]) for one in found["candidates"]]
+
+
+def test_the_first_to_finish_is_told_with_what_kept_the_others(works: Works) -> None:
+    """Busy, away, a gap too short; and how much work more would have changed it."""
+    _free, busy, away, gap = shop(works, "Первый", "Второй", "Третий", "Четвёртый")
+    works.portal.add_task("А", responsible=busy, creator=1, time_estimate=4 * 3600)
+    works.portal.add_absence(away, at(23), at(25))
+    slot = {"xml_id": "1c:x:y", "creator": 1, "start_plan": at(23, 10), "end_plan": at(25, 18)}
+    works.portal.add_task("Б", responsible=gap, **slot)
+    assert told(works, given(works, 120)) == (
+        "Иван Первый finishes it first, 23.11 11:00; the next one, Иван Второй, would have done so 23.11 16:00.\n"
+        "With more than 4 h of work more for Иван Первый it would have been Иван Второй.",
+        [
+            ("Иван Первый", "chosen"),
+            ("Иван Второй", "busy until 23.11 14:00"),
+            ("Иван Третий", "away 23.11 - 25.11"),
+            ("Иван Четвёртый", "it fits in only from 26.11 09:00"),
+        ],
+    )
+
+
+def test_what_is_over_before_the_work_can_begin_kept_nobody(works: Works) -> None:
+    """Busy on Monday and away on Tuesday, but only Thursday's slot matters to work that begins on Thursday."""
+    _free, other = shop(works, "Первый", "Второй")
+    works.portal.add_task("А", responsible=other, creator=1, time_estimate=4 * 3600)
+    works.portal.add_absence(other, at(24), at(24))
+    slot = {"xml_id": "1c:x:y", "creator": 1, "start_plan": at(26, 9), "end_plan": at(26, 11)}
+    works.portal.add_task("Б", responsible=other, **slot)
+    notes = told(works, given(works, 120, accepted=at(26, 9)))[1]
+    assert [("Иван Первый", "chosen"), ("Иван Второй", "it fits in only from 26.11 11:00")] == notes
+
+
+def test_ties_are_told_by_what_decided_them(works: Works) -> None:
+    """The lower id, then the one not assigned for longest, then less open work."""
+    _one, two = shop(works, "Первый", "Второй")
+    accepted = at(25, 9)
+    assert told(works, given(works, accepted=accepted)) == (
+        "Иван Первый and Иван Второй were equally free; between equals the lower id decides.\n"
+        "It could not begin before 25.11 09:00, when the order is accepted.\n"
+        "Any open work more for Иван Первый would have made it Иван Второй.",
+        [("Иван Первый", "chosen"), ("Иван Второй", "finishes at the same time")],
+    )
+    works.portal.add_task("А", responsible=two, creator=1, time_estimate=3600)
+    assert told(works, given(works, accepted=at(26, 9)))[0].splitlines()[0] == (
+        "Иван Второй and Иван Первый were equally free; Иван Второй had been given no work for longer."
+    )
+    works.portal.add_task("Б", responsible=two, creator=1, time_estimate=3600)
+    less = told(works, given(works, accepted=at(27, 9)))[0].splitlines()
+    assert less[0] == "Иван Первый and Иван Второй were equally fast; Иван Первый had less open work, 1 h to 3 h."
+    assert less[2] == "With more than 2 h of open work more for Иван Первый it would have been Иван Второй."
+
+
+def test_the_only_one_is_told(works: Works) -> None:
+    """And what would change it."""
+    shop(works, "Первый")
+    assert told(works, given(works)) == (
+        'Иван Первый was the only one in the department "Резчик" with time for it.\n'
+        "A colleague there, or --to, would have changed that.",
+        [("Иван Первый", "chosen")],
+    )
+
+
+def test_a_pin_is_told_with_whom_it_would_have_been(works: Works) -> None:
+    """An outsider, a busy colleague, and the one it would have been anyway."""
+    one, two = shop(works, "Первый", "Второй")
+    welder = demo_company.person(works.portal, "Исаев").id
+    without = "Without --to it would have been "
+    assert told(works, given(works, pins={"Резчик": welder})) == (
+        f"It was pinned to Павел Исаев with --to.\n{without}Иван Первый, 23.11 10:00.",
+        [
+            ("Павел Исаев", "chosen; not in the department"),
+            ("Иван Первый", "finishes at the same time"),
+            ("Иван Второй", "finishes at the same time"),
+        ],
+    )
+    assert told(works, given(works, pins={"Резчик": two}))[0].splitlines()[1] == f"{without}Иван Первый, 23.11 10:00."
+    works.portal.add_task("А", responsible=two, creator=1, time_estimate=3600)
+    assert told(works, given(works, pins={"Резчик": two}))[0].splitlines()[1] == f"{without}Иван Первый, 23.11 10:00."
+    assert told(works, given(works, pins={"Резчик": one}))[0].splitlines()[1] == f"{without}the same."
+
+
+@pytest.mark.parametrize(
+    ("position", "problem"),
+    [
+        ("Сварщег", 'There was no department "Сварщег" (the nearest name was "Сварщик")'),
+        ("Водитель экскаватора", 'There was no department "Водитель экскаватора"'),
+        ("Маляр", 'Nobody active worked in the department "Маляр"'),
+    ],
+)
+def test_the_fallback_is_told_with_its_reason(works: Works, position: str, problem: str) -> None:
+    """As it was at the time."""
+    works.portal.add_department("Маляр", parent=4)
+    boss = demo_company.person(works.portal, "Авдеев").id
+    assert told(works, given(works, position=position, fallback_user=boss)) == (
+        f"{problem}; such work goes to Борис Авдеев (B24_FALLBACK_USER).\n"
+        f'A department "{position}" with people in it would have changed that.',
+        [("Борис Авдеев", "chosen; not in the department")],
+    )
+
+
+def test_an_operation_that_waited_is_told(works: Works) -> None:
+    """The one before it on the route."""
+    shop(works, "Первый")
+    shop(works, "Второй", position="Сборка")
+    lines = [("Резчик", 60), ("Сборка", 60)]
+    task = works.assign(order(lines), route=("Резчик", "Сборка"))[0].tasks[1]
+    assert told(works, task)[0].splitlines()[1] == 'It could not begin before 23.11 10:00, when "Резчик" ends.'
+
+
+def test_what_is_told_is_as_it_was(works: Works) -> None:
+    """Renamed, dismissed, moved and busy since: the decision stays."""
+    one, _two = shop(works, "Первый", "Второй")
+    task = given(works)
+    before = told(works, task)
+    works.portal.users[one].last_name = "Другой"
+    works.portal.users[one].active = False
+    works.portal.tasks[task.task_id or 0].responsible = 1
+    works.clock.now += timedelta(days=30)
+    given(works)
+    assert before == told(works, task)
+
+
+def test_of_a_run_that_was_cut_only_the_decision_that_was_written_counts(works: Works) -> None:
+    """Planned for one person, then for another: the task's own is told."""
+    one, two = shop(works, "Первый", "Второй")
+    number = "cut"
+    small = order([("Резчик", 60)], id=number)
+    works.portal.scopes = [name for name in works.portal.scopes if name != "sonet_group"]
+    with pytest.raises(Exception, match="scope"):
+        works.assign(small)
+    works.portal.scopes = [*works.portal.scopes, "sonet_group"]
+    works.portal.users[one].active = False
+    task = works.assign(small)[0].tasks[0]
+    assert (task.responsible, told(works, task)[1]) == ((two, "Иван Второй"), [("Иван Второй", "chosen")])
+
+
+def test_what_the_portal_refused_was_given_to_nobody(works: Works) -> None:
+    """However often it was sent; and a task that somebody then makes by hand has no reason."""
+    _one, two = shop(works, "Первый", "Второй")
+    small = order([("Резчик", 60)])
+    for _time in range(3):
+        works.portal.faults.add(Fault("error", method="tasks.task.add", status=400))
+        assert "failed" == works.assign(small)[0].outcome
+    title = task_fields.title(small, small.lines[0])
+    by_hand = works.portal.add_task(title, responsible=two, creator=1, group=1, created_at=works.clock.now)
+    assert by_hand.id == works.assign(small)[0].tasks[0].task_id
+    with closing(read_store(works.folder / "b24tools.db", dry_run=True)) as opened:
+        assert 0 == len(opened.database.query("SELECT * FROM decisions"))
+        with pytest.raises(errors.ConfigError, match="took it over with the person it had"):
+            why.explain(opened, by_hand.id, works.folder)
+
+
+def test_every_task_of_the_demo_order_can_be_explained(works: Works) -> None:
+    """Six operations of the real order."""
+    sample = [("Макетчик", 1310.48), ("Печатник/плотер", 68.67), ("Фрезеровщик", 107.13)]
+    sample += [("Сварщик", 216.05), ("Монтажник", 932.1), ("Поклейщик", 490.9)]
+    for task in works.assign(order(sample))[0].tasks:
+        explanation, notes = told(works, task)
+        assert 2 <= len(explanation.splitlines())
+        assert all(note for _name, note in notes)
+        assert task.responsible is not None
+        assert [task.responsible[1]] == [name for name, note in notes if note == "chosen"]
+
+
+def test_records_of_older_versions_are_read(works: Works) -> None:
+    """They know neither the work nor who was busy."""
+    with closing(open_store(works.folder / "b24tools.db")) as opened:
+        six, seven = (f"2026-11-23T0{hour}:00:00+00:00" for hour in (6, 7))
+        able = {"id": 8, "name": "Юрин", "free": six, "start": six, "finish": seven, "open_s": 0, "note": ""}
+        record = {"id": 7, "name": "Ёлкин", "free": None, "start": None, "finish": None, "open_s": 0, "note": "away"}
+        candidates = [one | {"absent": []} for one in (able, record)]
+        opened.database.insert(
+            "decisions",
+            [
+                {"key": "1c:a:b", "task_id": 5, "position": "Сварщик", "decided_at": "2026-11-23T05:00:00+00:00"}
+                | {"responsible_id": 8, "reason": "only", "candidates": json.dumps(candidates)}
+            ],
+        )
+        found = why.explain(opened, 5, works.folder)
+    assert ("Сварщик", None, ("unable",)) == (found.position, found.work_s, found.candidates[1].causes)
+
+
+# at the command line
+
+
+def run(works: Works, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Status, stdout, stderr of `b24tools why …`."""
+    status = app.main(["why", *words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.fixture
+def decided(works: Works, monkeypatch: pytest.MonkeyPatch) -> TaskResult:
+    """A task with two candidates."""
+    monkeypatch.setattr(context, "now", Clock())
+    _one, two = shop(works, "Первый", "Второй")
+    works.portal.add_task("А", responsible=two, creator=1, time_estimate=4 * 3600)
+    return given(works, 120)
+
+
+def test_the_screen_of_why(works: Works, decided: TaskResult, capsys: pytest.CaptureFixture[str]) -> None:
+    """Plain text in a pipe, in both languages."""
+    status, out, err = run(works, capsys, str(decided.task_id))
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        f"Task {decided.task_id}, {decided.title}: given to Иван Первый on 23.11 07:00",
+        "Иван Первый finishes it first, 23.11 11:00; the next one, Иван Второй, would have done so 23.11 16:00.",
+        "With more than 4 h of work more for Иван Первый it would have been Иван Второй.",
+        "Person       Free         Finish       Open work  Why not",
+        "Иван Первый  23.11 09:00  23.11 11:00      0 min  chosen",
+        "Иван Второй  23.11 14:00  23.11 16:00        4 h  busy until 23.11 14:00",
+    ]
+    i18n.use("ru")
+    assert "занят до 23.11 14:00" in run(works, capsys, str(decided.task_id))[1]
+
+
+def test_the_json_of_why(works: Works, decided: TaskResult, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the contract has it, and the sentences beside."""
+    status, out, _err = run(works, capsys, str(decided.task_id), "--json")
+    found = json.loads(out)
+    explanation = found["data"].pop("explanation")
+    ids = [one["id"] for one in found["data"]["candidates"]]
+    assert (0, 2) == (status, len(explanation.splitlines()))
+    assert found == {
+        "version": 1,
+        "command": "why",
+        "ok": True,
+        "data": {
+            "task_id": decided.task_id,
+            "position": "Резчик",
+            "decided_at": "2026-11-23T07:00:00+03:00",
+            "responsible": {"id": ids[0], "name": "Иван Первый"},
+            "reason": "first",
+            "candidates": [
+                {
+                    "id": ids[0],
+                    "name": "Иван Первый",
+                    "free": "2026-11-23T09:00:00+03:00",
+                    "finish": "2026-11-23T11:00:00+03:00",
+                    "open_s": 0,
+                    "absent": [],
+                    "chosen": True,
+                    "note": "chosen",
+                },
+                {
+                    "id": ids[1],
+                    "name": "Иван Второй",
+                    "free": "2026-11-23T14:00:00+03:00",
+                    "finish": "2026-11-23T16:00:00+03:00",
+                    "open_s": 4 * 3600,
+                    "absent": [],
+                    "chosen": False,
+                    "note": "busy until 23.11 14:00",
+                },
+            ],
+        },
+        "warnings": [],
+        "error": None,
+    }
+
+
+def test_a_task_of_others_cannot_be_explained(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
+    """No decision, no database: both name the folder, and nothing is made there."""
+    line = (
+        "task 5 is not one that b24tools has given out. Give the number from the task's address in Bitrix24, "
+        f"of a task from an order that was sent with this data folder: {works.folder}.\n"
+    )
+    assert (2, "", line) == run(works, capsys, "5")
+    assert not works.folder.exists()
+    envelope = json.loads(run(works, capsys, "5", "--json")[1])
+    assert (False, "unknown_task") == (envelope["ok"], envelope["error"]["code"])
+
+
+def test_an_adopted_task_has_no_reason(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
+    """The replaced service chose its person."""
+    shop(works, "Первый")
+    one = order([("Резчик", 60)])
+    title = task_fields.title(one, one.lines[0])
+    old = works.portal.add_task(title, responsible=1, creator=1, group=1, created_at=at(21))
+    assert "adopted" == works.assign(one)[0].tasks[0].outcome
+    status, _out, err = run(works, capsys, str(old.id))
+    assert (2, True) == (status, "took it over with the person it had" in err)
+
+
+def test_of_a_crowd_only_the_best_are_kept_and_the_one_it_was_pinned_to(
+    works: Works, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are counted: the database must not grow by hundreds of people a task."""
+    monkeypatch.setattr(context, "now", Clock())
+    people = shop(works, *(f"№{number:02}" for number in range(30)))
+    works.portal.add_task("А", responsible=people[-1], creator=1, time_estimate=3600)
+    task = given(works, pins={"Резчик": people[-1]})
+    names = [name for name, _note in told(works, task)[1]]
+    assert [f"Иван №{number:02}" for number in (*range(20), 29)] == names
+    assert run(works, capsys, str(task.task_id))[1].endswith("\nAlso considered, and no better: 9.\n")

@@ -1,0 +1,194 @@
+"""Settings: where they come from, what wins, and how a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from b24tools.core import config, errors
+
+URL = "https://portal.example/rest/1/s3cr3tc0de/"
+
+
+def load(env: dict[str, str] | None = None, text: str = "") -> config.Settings:
+    """The settings of an environment and a .env file in the current folder."""
+    Path(".env").write_text(text, encoding="utf-8")
+    return config.load(env=env or {})
+
+
+def problem(env: dict[str, str] | None = None, text: str = "") -> errors.ConfigError:
+    """What is said about wrong settings."""
+    with pytest.raises(errors.ConfigError) as caught:
+        load(env, text)
+    return caught.value
+
+
+def test_every_setting_has_its_default() -> None:
+    """What spec and README promise."""
+    found = load({"B24_DATA_DIR": "/data"})
+    assert {
+        "webhook_url": None,
+        "outgoing_token": None,
+        "data_dir": Path("/data"),
+        "zone": "Europe/Moscow",
+        "lang": "",
+        "country": "RU",
+        "department": "Производство",
+        "group": "Задачи из 1с",
+        "folder": "Прикрепленные файлы",
+        "schedule_id": 1,
+        "fallback_user": None,
+        "route": (),
+        "round_minutes": 5,
+        "show_sum": True,
+        "non_admin": False,
+        "serve_token": None,
+        "board_token": None,
+        "cors_origins": (),
+        "ca_bundle": None,
+        "requests_per_second": 2.0,
+        "burst": 50,
+        "retry_seconds": 60.0,
+        "parallel": 2,
+        "directory_cache_h": 24.0,
+        "people_cache_h": 4.0,
+    } == {name: getattr(found, name) if name != "zone" else str(found.zone) for name in config.Settings.model_fields}
+    assert (300, Path("/data/b24tools.db")) == (found.step_s, found.database)
+
+
+def test_the_environment_wins_over_the_file() -> None:
+    """And the file over the default."""
+    found = load({"B24_GROUP": "Из среды"}, "B24_GROUP=Из файла\nB24_FOLDER=Из файла\n")
+    assert ("Из среды", "Из файла") == (found.group, found.folder)
+
+
+@pytest.mark.parametrize("empty", ["", "  ", "\t"])
+def test_an_empty_value_counts_as_unset(empty: str) -> None:
+    """In the environment it does not hide the file's; in the file not the default."""
+    assert "Из файла" == load({"B24_GROUP": empty}, "B24_GROUP=Из файла").group
+    assert "Задачи из 1с" == load({}, f"B24_GROUP={empty}").group
+
+
+def test_the_old_names_still_work() -> None:
+    """The new one wins in the same place; the environment wins over the file whatever the names."""
+    old = load({"BITRIX_WEBHOOK": URL, "TZ_NAME": "Asia/Omsk"})
+    assert (URL, "Asia/Omsk") == (config.webhook_url(old), str(old.zone))
+    both = {"BITRIX_WEBHOOK": "https://old.example/", "BITRIX_WEBHOOK_URL": URL}
+    assert URL == config.webhook_url(load(both))
+    assert "Asia/Omsk" == str(load({"TZ_NAME": "Asia/Omsk"}, "B24_TZ=Europe/Samara").zone)
+    assert "Asia/Omsk" == str(load({"TZ_NAME": "Asia/Omsk"}, "TZ_NAME=Europe/Samara").zone)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("B24_GROUP=Задачи из 1с", "Задачи из 1с"),
+        ('B24_GROUP="Задачи #1"', "Задачи #1"),
+        ("B24_GROUP='a $b ${C}'", "a $b ${C}"),
+        ("export B24_GROUP=x", "x"),
+        ("B24_GROUP=x # a remark", "x"),
+        ("  B24_GROUP = x  ", "x"),
+        ("B24_GROUP=a\r\nB24_FOLDER=b\r", "a"),
+    ],
+)
+def test_the_file_is_read_as_people_write_it(written: str, read: str) -> None:
+    """Quotes, remarks, spaces, Windows line ends; dollars are only dollars."""
+    assert read == load({}, written).group
+
+
+def test_the_file_is_looked_for_from_here_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As git does it; --env-file takes its place."""
+    (tmp_path / ".env").write_text("B24_GROUP=above", encoding="utf-8")
+    (tmp_path / "other.env").write_text("B24_GROUP=chosen", encoding="utf-8")
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert ["above", "chosen"] == [config.load(env={}, env_file=one).group for one in (None, tmp_path / "other.env")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
+    """Notepad writes one."""
+    Path(".env").write_text("B24_GROUP=x", encoding="utf-8-sig")
+    assert "x" == config.load(env={}).group
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("B24_TZ", "Moscow", "not a time zone; an example: Europe/Moscow"),
+        ("B24_TZ", "Europe", "not a time zone; an example: Europe/Moscow"),
+        ("B24_TZ", "../etc/passwd", "not a time zone; an example: Europe/Moscow"),
+        ("B24_COUNTRY", "DE", "expected one of RU, BY, KZ, UZ, none"),
+        ("B24_ROUND_MINUTES", "0", "expected 1 or more"),
+        ("B24_ROUND_MINUTES", "1441", "expected 1440 or less"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place(name: str, value: str, reason: str) -> None:
+    """Which setting, from where, what was expected; the value itself might be a secret."""
+    assert f"{name} (from the environment): {reason}" == problem({name: value}).message
+    assert f"{name} (from {Path('.env').absolute()}): {reason}" == problem({}, f"{name}={value}").message
+
+
+@pytest.mark.parametrize(("value", "country"), [("ru", "RU"), (" by ", "BY"), ("None", "none")])
+def test_a_country_is_known_in_any_case(value: str, country: str) -> None:
+    """As people write it."""
+    assert country == config.load(env={"B24_COUNTRY": value}).country
+
+
+@pytest.mark.parametrize("name", ["B24_SCHEDULE_ID", "B24_FALLBACK_USER", "B24_BURST", "B24_SHOW_SUM"])
+def test_words_are_no_numbers(name: str) -> None:
+    """Named as the others."""
+    assert problem({name: "many"}).message.startswith(f"{name} (from the environment): ")
+
+
+def test_a_missing_webhook_is_told_with_the_mend() -> None:
+    """Where to get one and where to put it."""
+    with pytest.raises(errors.ConfigError) as caught:
+        config.webhook_url(load())
+    assert ("BITRIX_WEBHOOK_URL is not set", True, 2) == (
+        caught.value.message,
+        ".env-example" in caught.value.hint,
+        caught.value.exit_status,
+    )
+
+
+def test_secrets_do_not_show() -> None:
+    """Not in the text of the settings, whoever prints them."""
+    names = ("BITRIX_WEBHOOK_URL", "BITRIX_OUTGOING_TOKEN", "B24_SERVE_TOKEN", "B24_BOARD_TOKEN")
+    found = load(dict.fromkeys(names, URL))
+    assert "s3cr3tc0de" not in f"{found!r} {found} {found.model_dump()}"
+
+
+@pytest.mark.parametrize(
+    ("env", "text", "language"),
+    [
+        ({"B24_LANG": "ru"}, "", "ru"),
+        ({"B24_LANG": ""}, "B24_LANG=ru", "ru"),
+        ({"B24_LANG": "en", "LC_ALL": "ru_RU.UTF-8"}, "B24_LANG=ru", "en"),
+        ({"LC_ALL": "ru_RU.UTF-8", "LANG": "en_US.UTF-8"}, "", "ru"),
+        ({"LANG": "C"}, "", "en"),
+        ({"LANG": "Russian_Russia.1251"}, "", "ru"),
+    ],
+)
+def test_the_language_is_the_settings_or_the_locales(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], text: str, language: str
+) -> None:
+    """B24_LANG from environment or file, then the locale."""
+    for name in ("B24_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    Path(".env").write_text(text, encoding="utf-8")
+    assert language == config.choose_language()
+
+
+def test_a_path_in_a_file_is_meant_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever cron or a terminal stands, it is one data folder; from the environment it is the current folder's."""
+    below = tmp_path / "here" / "below"
+    below.mkdir(parents=True)
+    (tmp_path / "here" / ".env").write_text("B24_DATA_DIR=playground\nB24_CA_BUNDLE=ca.pem\n", encoding="utf-8")
+    monkeypatch.chdir(below)
+    found = config.load({})
+    assert (tmp_path / "here" / "playground", tmp_path / "here" / "ca.pem") == (found.data_dir, found.ca_bundle)
+    assert below / "other" == config.load({"B24_DATA_DIR": "other"}).data_dir

@@ -1,0 +1,201 @@
+"""What people see of orders: whole screens, on a terminal of 80 columns and as plain text."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from b24tools.assignment.report import Bottleneck, OrderResult, Promise, TaskResult
+from b24tools.core import errors, i18n
+from b24tools.render import assign
+from b24tools.render.console import Messenger, Screen
+from b24tools.render.formats import format_duration
+from tests.support import golden as screens
+from tests.support.orders import MOSCOW
+
+NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
+URL = "https://portal.example"
+
+
+def at(day: int, hour: int, minute: int = 0, *, year: int = 2026) -> datetime:
+    """A moment of November in Moscow."""
+    return datetime(year, 11, day, hour, minute, tzinfo=MOSCOW)
+
+
+def task(position: str, outcome: str = "created", **changes: Any) -> TaskResult:
+    """A line that went well."""
+    values: dict[str, Any] = {
+        "task_id": 12345,
+        "title": f"{position}: 1Ц-00000069",
+        "responsible": (10, "Павел Исаев"),
+        "department": (9, "Сварщик"),
+        "start": at(23, 9),
+        "end": at(23, 12, 40),
+        "deadline": at(27, 18),
+        "estimate_s": 13_200,
+        "files": ("чертёж.pdf",),
+    }
+    return TaskResult(position, outcome, **values | changes)
+
+
+NOTHING: dict[str, Any] = {"task_id": None, "start": None, "end": None, "deadline": None, "responsible": None}
+NOBODY = errors.B24ToolsError(
+    'there is no department "Водитель" under "Производство" (the nearest name is "Водолаз")',
+    "Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work.",
+)
+PASSED = "the wanted date 04.11.2026 has passed: the deadline is the end of the plan"
+ORDERS = (
+    OrderResult(
+        "b7c57163-8c5d-11ef-905d-a41731192b22",
+        "1Ц-00000069",
+        "partial",
+        (
+            task("Сварщик"),
+            task("Печатник/плотер", "updated", task_id=7, responsible=(8, "Тимур Галиев")),
+            task("Водитель", "failed", **NOTHING, error=NOBODY),
+            task("Макетчик", "adopted", end=at(14, 18, year=2027), deadline=at(14, 18, year=2027)),
+        ),
+        finish=at(14, 18, year=2027),
+        wanted=at(27, 23, 59),
+        late_s=352 * 86_400,
+        warnings=('the webhook has no scope "calendar": absences and working hours are not read',),
+    ),
+    OrderResult(
+        "2",
+        "Заказ [срочный] № 5",
+        "created",
+        (
+            task(
+                "Оператор лазерной гравировально-фрезерной установки с ЧПУ",
+                responsible=(19, "Константин-Александр Константинопольский-Задунайский"),
+                warnings=(PASSED,),
+            ),
+            task("Слесарьсборщикметаллоконструкцийпятогоразряда", warnings=(PASSED,), task_id=123_456_789),
+        ),
+        finish=at(23, 12, 40),
+        wanted=at(23, 23, 59),
+        promise=Promise(at(23, 12, 40), date(2026, 11, 23), 0, Bottleneck("Слесарь [пятого разряда]", 0, 13_200)),
+    ),
+    OrderResult("3", "3", "unchanged", (task("Сварщик", "unchanged"),), finish=at(23, 12, 40)),
+    OrderResult("4", "4", "completed", (task("Сварщик", "completed"),), finish=at(23, 12, 40), wanted=at(4, 23)),
+    OrderResult(
+        "5",
+        "5",
+        "planned",
+        (task("Сварщик", "planned", task_id=None),),
+        finish=at(27, 12, 40),
+        wanted=at(23, 23, 59),
+        late_s=304_800,
+        promise=Promise(at(27, 12, 40), date(2026, 11, 27), 99_600, Bottleneck("Сварщик", 104_400, 13_200)),
+    ),
+    OrderResult("6", "6", "unchanged", (), warnings=("Калькуляция: the list is empty",)),
+)
+
+
+def drawn(width: int) -> str:
+    """The orders on a terminal without colours, so that a diff can be read."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None, highlight=False)
+    assign.print_orders(ORDERS, MOSCOW, URL, NOW, Messenger(), Screen(console))
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_orders_fit_a_terminal(language: str, width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Long names are folded, nothing is cut off; where a task opens is said once."""
+    i18n.use(language)
+    screen = drawn(width)
+    screens.check(f"orders_{width}.{language}.txt", screen)
+    assert width >= max(map(len, screen.splitlines()))
+    assert 1 == capsys.readouterr().err.count("https://portal.example/company/personal/user/0/tasks/task/view/")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_orders_are_plain_text_elsewhere(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line per task and per remark, however long, with the task's address at its end: for grep and for mail."""
+    i18n.use(language)
+    assign.print_orders(ORDERS, MOSCOW, URL, NOW, Messenger())
+    out, err = capsys.readouterr()
+    screens.check(f"orders_plain.{language}.txt", out)
+    assert ("", False) == (err, "\x1b" in out)
+
+
+def test_a_task_is_a_link_on_a_terminal() -> None:
+    """Its number can be clicked."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system="standard", legacy_windows=False)
+    assign.print_orders(ORDERS[:1], MOSCOW, URL, NOW, Messenger(level=-1), Screen(console))
+    assert "https://portal.example/company/personal/user/0/tasks/task/view/12345/\x1b\\" in stream.getvalue()
+
+
+def test_the_json_of_an_order() -> None:
+    """Times in the configured zone, pairs as objects, errors with their mend."""
+    data = assign.data(ORDERS[:1], MOSCOW)[0]
+    assert {
+        "position": "Водитель",
+        "outcome": "failed",
+        "task_id": None,
+        "title": "Водитель: 1Ц-00000069",
+        "responsible": None,
+        "department": {"id": 9, "name": "Сварщик"},
+        "start": None,
+        "end": None,
+        "deadline": None,
+        "estimate_s": 13_200,
+        "files": ["чертёж.pdf"],
+        "warnings": [],
+        "error": {"code": "failed", "message": NOBODY.message, "hint": NOBODY.hint},
+    } == data["tasks"][2]
+    assert {
+        "order": {"id": "b7c57163-8c5d-11ef-905d-a41731192b22", "number": "1Ц-00000069"},
+        "outcome": "partial",
+        "finish": "2027-11-14T18:00:00+03:00",
+        "wanted": "2026-11-27T23:59:00+03:00",
+        "late_s": 352 * 86_400,
+        "late_work_s": 0,
+        "promise": None,
+        "bottleneck": None,
+    } == {name: value for name, value in data.items() if name != "tasks"}
+    assert "2026-11-23T09:00:00+03:00" == data["tasks"][0]["start"]
+    assert json.dumps(data)
+    held_up = {"position": "Сварщик", "wait_s": 104_400, "work_s": 13_200}
+    assert {"late_work_s": 99_600, "promise": "2026-11-27", "bottleneck": held_up} == {
+        name: assign.data(ORDERS[4:5], MOSCOW)[0][name] for name in ("late_work_s", "promise", "bottleneck")
+    }
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (timedelta(seconds=59), "0 min"),
+        (timedelta(minutes=59), "59 min"),
+        (timedelta(hours=1), "1 h 0 min"),
+        (timedelta(hours=23, minutes=59), "23 h 59 min"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=2, hours=5), "2 days 5 h"),
+        (timedelta(days=11, hours=5), "11 days"),
+    ],
+)
+def test_durations_are_told_in_two_units(span: timedelta, said: str) -> None:
+    """No hours beside ten days."""
+    assert said == format_duration(int(span.total_seconds()))
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "line"),
+    [
+        ("it broke", "mend it", "it broke. Mend it."),
+        ("it broke.", "", "it broke."),
+        ("did it break?", "Look!", "did it break? Look!"),
+        ("one\ntwo", "three\nfour", "one two. Three four."),
+    ],
+)
+def test_an_error_is_one_line(message: str, hint: str, line: str) -> None:
+    """What happened, and what to do, as sentences."""
+    assert line == errors.B24ToolsError(message, hint).line

@@ -1,0 +1,287 @@
+"""The schema's history: any database that was ever released becomes today's, with all it held."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from b24tools.core import errors
+from b24tools.onec import order as onec_order
+from b24tools.onec import task_fields
+from b24tools.store import migrations, open_store, read_store
+from tests.support import closed_tasks as closed
+from tests.support.crash import SKETCH, new_works
+from tests.support.orders import Works, order
+from tests.support.snapshots import FRIDAY, close, new_collector
+
+OLDEST = Path(__file__).parent.parent / "data" / "schema-m001.sql"  # never to be made again: it is what was released
+OPEN = "import sys, pathlib; from b24tools.store import open_store; open_store(pathlib.Path(sys.argv[1])).close()"
+
+
+def oldest(folder: Path) -> Path:
+    """A database of the first release, with an order in it."""
+    path = folder / "b24tools.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(OLDEST.read_text(encoding="utf-8"))
+    return path
+
+
+def schema(path: Path) -> set[tuple[str, str, str | None]]:
+    """Every table, index and view as it was made."""
+    with closing(sqlite3.connect(path)) as connection:
+        return set(connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall())
+
+
+def content(path: Path, tables: list[str]) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in tables}
+
+
+def tables(path: Path) -> list[str]:
+    return sorted(name for kind, name, _sql in schema(path) if kind == "table" and not name.startswith(("sqlite", "_")))
+
+
+def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> None:
+    """The same schema as of a new one; not a row is lost or changed."""
+    path = oldest(tmp_path)
+    before = content(path, tables(path))
+    assert {"decisions": 1, "files": 1, "order_tasks": 1, "orders": 1, "settings": 2, "task_files": 1} == {
+        name: len(rows) for name, rows in before.items()
+    }
+    open_store(path).close()
+    new = tmp_path / "new" / "b24tools.db"
+    open_store(new).close()
+    assert schema(new) == schema(path)
+    key = task_fields.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
+    before["decisions"] = [(row[0], key, *row[2:], "{}") for row in before["decisions"]]
+    before["orders"] = [(*row, 0) for row in before["orders"]]
+    before["order_tasks"] = [(key, *row[1:], None, row[0], "[]") for row in before["order_tasks"]]
+    before["task_files"] = [(key, *row[1:]) for row in before["task_files"]]
+    assert before == content(path, list(before))
+    with closing(open_store(path)) as opened:
+        assert opened.settings.excluded_users() == {7, 12}
+        (line,) = opened.orders.lines(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]).values()
+        assert (line.position, line.task_id) == ("Сварщик", 101)
+
+
+def before_m005(path: Path) -> None:
+    """A database of before the readings had numbers: two tasks, a person who left, a run that was killed, an event."""
+    window = closed.THIS.start.astimezone(UTC).isoformat(), closed.THIS.end.astimezone(UTC).isoformat()
+    began = (FRIDAY - timedelta(minutes=5)).astimezone(UTC).isoformat()
+    with closing(sqlite3.connect(path)) as connection:
+        migrations.make_set().apply(Database(connection), stop_before="m005_saves")
+        for task_id in (1, 2):
+            values = task_id, "Задача", 2, 5, began, began, began, "2026-W47", 3600, 0, 0, began
+            connection.execute(
+                "INSERT INTO tasks (id, title, responsible_id, status, created_at, changed_at, closed_at, week,"
+                " estimate_s, spent_s, gone, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+        connection.execute("INSERT INTO people VALUES (99, 'Ушёл Давно', 1, NULL, '[]', ?)", [began])
+        connection.execute(
+            "INSERT INTO snapshot_runs VALUES (1, ?, ?, ?, NULL, 0, NULL, 0, 0, 1, '{}', 1, 0)", [*window, began]
+        )
+        connection.execute(
+            "INSERT INTO events VALUES (1, ?, 'ONTASKUPDATE', 1, '', NULL, 'done', 0, NULL, NULL, ?)", [began, began]
+        )
+        connection.commit()
+
+
+def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_have_one(tmp_path: Path) -> None:
+    """Nothing is lost, a killed run is taken up and marks nothing gone, and the next one does."""
+    works = new_collector(tmp_path)
+    before_m005(works.database)
+    first = close(works.portal, FRIDAY - timedelta(hours=1))
+    before = {name: works.query(f"SELECT * FROM {name}") for name in ("tasks", "people", "snapshot_runs", "events")}
+    with closing(open_store(works.database)) as opened:
+        assert opened.events.followed_since([1], 0) == set()
+        assert 1 == opened.snapshot_runs.number_reading()
+    after = {name: works.query(f"SELECT * FROM {name}") for name in before}
+    numbers = {"tasks": (0,), "people": (0,), "snapshot_runs": (0,), "events": (None,)}
+    before["tasks"] = [(*row[:7], None, *row[8:]) for row in before["tasks"]]  # changed_at: read in a zone in doubt
+    assert {name: [(*row, *numbers[name]) for row in rows] for name, rows in before.items()} == after
+
+    week = works.week("2026-W47")
+    assert [(one.tasks, one.gone) for one in works.take([week]).weeks] == [(2, 0)]
+    assert works.query("SELECT id, complete FROM snapshot_runs") == [(1, 1)]
+    assert [(one.tasks, one.gone) for one in works.take([week], people_h=0).weeks] == [(1, 1)]
+    assert [first] == [row[0] for row in works.saved()]
+    assert works.query("SELECT active FROM people WHERE id = 99") == [(0,)]
+
+
+def test_what_was_released_is_not_edited() -> None:
+    """The first migration still makes the tables it made then; later ones only add columns to them."""
+    with closing(sqlite3.connect(":memory:")) as then, closing(open_store(None)) as today:
+        then.executescript(OLDEST.read_text(encoding="utf-8"))
+        sql = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_%' ESCAPE '\\'"
+        made = dict(then.execute(sql).fetchall())
+        now = dict(today.database.connection.execute(sql).fetchall())
+    added = {
+        "decisions": ["details TEXT NOT NULL DEFAULT '{}'"],
+        "orders": ["portal_wins INTEGER NOT NULL DEFAULT 0"],
+        "order_tasks": ["position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'"],
+    }
+    for name, columns in added.items():
+        made[name] = ", ".join([made[name].removesuffix(")").rstrip(), *columns]) + ")"
+    assert {name: "".join(sql.split()) for name, sql in made.items()} == {
+        name: "".join(now[name].split()) for name in made
+    }
+
+
+def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
+    """Turn what was sent into what version 0.1 left: its keys, cut by the portal, and a database of its schema."""
+    spelling = spelling or sent.id
+    made = zip(task_fields.line_keys(sent), (keys[0] for keys in task_fields.keys_of_0_1(sent)), strict=True)
+    keys = {new: old.replace(sent.id, spelling) for new, old in made}
+    for task in works.portal.tasks:
+        if task.xml_id in keys:
+            works.portal.set_task(task.id, xml_id=keys[task.xml_id][:50])
+    with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
+        connection.execute(
+            "INSERT INTO orders SELECT ?, number, first_sent_at, last_sent_at, outcome, 0 FROM orders"
+            " WHERE id = ? AND ? <> id",
+            [spelling, sent.id, spelling],
+        )
+        for table in ("order_tasks", "files"):
+            connection.execute(f"UPDATE {table} SET order_id = ? WHERE order_id = ?", [spelling, sent.id])
+        connection.execute("DELETE FROM orders WHERE id = ? AND id <> ?", [sent.id, spelling])
+        for table in ("order_tasks", "task_files", "decisions"):
+            for new, old in keys.items():
+                connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
+        for table, column in [
+            ("orders", "portal_wins"),
+            ("order_tasks", "position_id"),
+            ("order_tasks", "old_key"),
+            ("order_tasks", "other_tasks"),
+        ]:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("DROP TABLE lost_writes")
+        connection.execute("DROP TABLE noticed")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm006_keys'")
+        connection.commit()
+
+
+def two_welders(**changes: Any) -> onec_order.Order:
+    """Two lines of one position, whose keys of 0.1 a portal cuts to the same 50 characters, and one more."""
+    ids = ("87894412-75a2-47d4-8b62-1f2fd573aabd", "87894412-75a2-47d4-8b62-1f2fd573aabd", None)
+    lines = zip(("Сварщик", "Сварщик", "Макетчик"), (60, 30, 45), ids, strict=True)
+    made = [onec_order.Line(position=name, minutes=minutes, position_id=one) for name, minutes, one in lines]
+    return order(files=(SKETCH,), **changes).model_copy(update={"lines": tuple(made)})
+
+
+@pytest.mark.parametrize("spelling", ["", "{11111111-2222-3333-4444-555555555555}"], ids=["as it is", "in braces"])
+def test_the_ledger_of_version_0_1_goes_on_to_work(spelling: str, tmp_path: Path) -> None:
+    """By the tasks' ids: nothing is written, nothing doubled, a change is an update, a deleted task gets a new key."""
+    works = new_works(tmp_path)
+    (first,) = works.assign(two_welders())
+    make_old(works, two_welders(), spelling)
+    works.clock.now += timedelta(minutes=2)
+    writes = len(works.portal.writes())
+    (again,) = works.assign(two_welders())
+    assert ("unchanged", [], [()] * 3, ()) == (
+        again.outcome,
+        works.portal.writes()[writes:],
+        [task.warnings for task in again.tasks],
+        again.warnings,
+    )
+    assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
+    works.portal.act("tasks.task.delete", {"taskId": first.tasks[1].task_id})
+    (changed,) = works.assign(two_welders(customer="ООО «Лютик»"))
+    assert ["updated", "created", "updated"] == [task.outcome for task in changed.tasks]
+    made = works.portal.tasks[changed.tasks[1].task_id or 0]
+    assert task_fields.line_keys(two_welders())[1] == made.xml_id
+
+
+@pytest.mark.parametrize("width", [50, 200])
+def test_tasks_of_version_0_1_are_found_without_its_ledger(width: int, tmp_path: Path) -> None:
+    """By their keys, whole or cut, in this project and of this title."""
+    works = new_works(tmp_path)
+    works.portal.xml_id_width = width
+    (first,) = works.assign(two_welders())
+    old = [keys[0][:width] for keys in task_fields.keys_of_0_1(two_welders())]
+    for task, key in zip(first.tasks, old, strict=True):
+        works.portal.set_task(task.task_id or 0, xml_id=key)
+    works.folder = tmp_path / "another"
+    works.clock.now += timedelta(minutes=2)
+    (again,) = works.assign(two_welders())
+    assert ("unchanged", [task.task_id for task in first.tasks]) == (
+        again.outcome,
+        [task.task_id for task in again.tasks],
+    )
+
+
+def test_an_order_that_two_spellings_had_made_two_is_one_again(tmp_path: Path) -> None:
+    """The older task of a line stays; the other is named, and not deleted."""
+    works = new_works(tmp_path)
+    sent = order([("Сварщик", 60)])
+    braces = "{" + sent.id + "}"
+    works.assign(sent)
+    make_old(works, sent)
+    with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
+        connection.execute(
+            "INSERT INTO orders SELECT ?, number, first_sent_at, last_sent_at, outcome FROM orders", [braces]
+        )
+        second = works.portal.add_task("Сварщик: 1Ц-00000100", responsible=12, xml_id="x", group=1).id
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(order_tasks)")][3:]
+        columns = [name for name in columns if name not in ("task_id", "assigned_at")]
+        connection.execute(
+            f"INSERT INTO order_tasks (key, order_id, line, task_id, assigned_at, {', '.join(columns)})"
+            f" SELECT replace(key, order_id, ?), ?, line, ?, '2026-11-24T00:00:00+00:00', {', '.join(columns)}"
+            " FROM order_tasks",
+            [braces, braces, second],
+        )
+        connection.commit()
+    (result,) = works.assign(order([("Сварщик", 60)]))
+    said = (f"task {second} carries the key of this line as well (a copy?): it was left",)
+    assert ("unchanged", [said]) == (result.outcome, [task.warnings for task in result.tasks])
+    assert second in works.portal.tasks
+
+
+def test_a_second_opening_changes_nothing(tmp_path: Path) -> None:
+    """Nothing is pending, so nothing is written."""
+    path = tmp_path / "b24tools.db"
+    open_store(path).close()
+    before = path.read_bytes()
+    open_store(path).close()
+    assert before == path.read_bytes()
+
+
+def test_processes_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
+    """Cron, serve and a terminal after an update."""
+    path = oldest(tmp_path)
+    running = [subprocess.Popen([sys.executable, "-c", OPEN, str(path)], stderr=subprocess.PIPE) for _ in range(6)]
+    assert [run.communicate()[1] for run in running] == [b""] * 6
+    assert [run.returncode for run in running] == [0] * 6
+    with closing(sqlite3.connect(path)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
+        assert connection.execute("SELECT count(*) FROM orders").fetchone() == (1,)
+    assert names == [one.__name__ for one in migrations.MIGRATIONS]
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    """A table in its way: it is told, and nothing is half done."""
+    path = oldest(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE tasks (mine TEXT)")
+    before = schema(path)
+    with pytest.raises(errors.ConfigError, match="already exists"):
+        open_store(path)
+    assert before == schema(path)
+
+
+def test_a_dry_run_reads_an_old_database_and_leaves_it_old(tmp_path: Path) -> None:
+    """The copy in memory is migrated, not the file."""
+    path = oldest(tmp_path)
+    before = schema(path)
+    with closing(read_store(path, dry_run=True)) as opened:
+        assert opened.snapshot_runs.last_complete(datetime.now(UTC)) is None
+        assert opened.orders.outcomes(["6f9619ff-8b86-d011-b42d-00c04fc964ff"]) != {}
+    assert before == schema(path)

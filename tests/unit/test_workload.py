@@ -1,0 +1,461 @@
+"""Who is free when and who gets the work: by example, and against a minute-by-minute model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from b24tools.scheduling import portal_hours
+from b24tools.scheduling.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.workload import Candidate, Choice, OpenTask, Worker, Workload, remaining_s
+from tests.support.minute_model import MINUTE, MONDAY, absences, calendars, walk, working_minutes
+
+ZONE = ZoneInfo("Europe/Moscow")
+CALENDAR = portal_hours.default(ZONE)
+HOUR = 3600
+STEP = 300
+
+
+def at(text: str) -> datetime:
+    """A moment in UTC from what Moscow's clock shows; a bare time is of Monday the 23rd."""
+    text = text if "-" in text else f"2026-11-{text}" if "T" in text else f"2026-11-23T{text}"
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+
+
+def task(number: int, person: int, hours: float, start: str = "", end: str = "", ours: bool = False) -> OpenTask:
+    """An open task with so many hours left."""
+    return OpenTask(number, person, round(hours * HOUR), at(start) if start else None, at(end) if end else None, ours)
+
+
+def load(*tasks: OpenTask, people: int = 1, now: str = "08:00", **of_all: Any) -> Workload:
+    """People 1 … n with their tasks."""
+    workers = [Worker(n, f"Worker {n}", **of_all) for n in range(1, people + 1)]
+    return Workload(CALENDAR, at(now), workers, tasks, STEP)
+
+
+def offer(workload: Workload, person: int, length_s: int, not_before: datetime | None = None) -> Candidate:
+    """What a person could do; nothing is given out."""
+    choice = deepcopy(workload).pin(person, length_s, not_before)
+    return choice.candidates[0]
+
+
+def offered(workload: Workload, hours: float, person: int = 1, not_before: str = "") -> tuple[str, str, str]:
+    """Free, start and finish on Moscow's clock."""
+    candidate = offer(workload, person, round(hours * HOUR), at(not_before) if not_before else None)
+    times = (candidate.free, candidate.start, candidate.finish)
+    return tuple(f"{time.astimezone(ZONE):%d %H:%M}" if time else "" for time in times)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "spent", "expected"),
+    [(7200, 1800, 5400), (7200, 7100, 300), (7200, 9000, 300), (0, 0, 3600), (None, 900, 3600), (900, None, 900)],
+)
+def test_what_remains_is_at_least_a_step(estimate: int | None, spent: int | None, expected: int) -> None:
+    """Estimate less time spent; an hour where there is no estimate."""
+    assert expected == remaining_s(estimate, spent, STEP)
+
+
+def test_work_without_other_work_starts_now() -> None:
+    """At the start of the shift, on the next step, over the break, or not before the order came in."""
+    assert offered(load(), 2) == ("23 09:00", "23 09:00", "23 11:00")
+    assert offered(load(now="10:01:20"), 2) == ("23 10:01", "23 10:05", "23 12:05")
+    assert offered(load(now="12:59"), 0.5) == ("23 12:59", "23 14:00", "23 14:30")
+    assert offered(load(now="17:58"), 0.5) == ("23 17:58", "24 09:00", "24 09:30")
+    assert offered(load(), 2, not_before="25T12:00:01") == ("23 09:00", "25 12:05", "25 15:05")
+    assert offered(load(), 2, not_before="20T12:00") == ("23 09:00", "23 09:00", "23 11:00")
+
+
+def test_a_moment_within_a_second_is_over() -> None:
+    """Nothing starts before now or before the given moment, not even by a microsecond."""
+    blink = timedelta(microseconds=1)
+    workload = Workload(CALENDAR, at("10:00") + blink, [Worker(1, "A")], [], STEP)
+    assert at("10:05") == offer(workload, 1, HOUR).start
+    assert at("11:05") == offer(workload, 1, HOUR, at("11:00") + blink).start
+
+
+def test_a_slot_of_ours_is_kept_free() -> None:
+    """Short work goes before it, long work behind it, also where little of it is left."""
+    workload = load(task(1, 1, 2, "11:00", "13:00", ours=True))
+    assert offered(workload, 2) == ("23 09:00", "23 09:00", "23 11:00")
+    assert offered(workload, 2.25) == ("23 09:00", "23 14:00", "23 16:15")
+    begun = load(task(1, 1, 8, "20T09:00", "10:30", ours=True))
+    assert offered(begun, 1) == ("23 10:30", "23 10:30", "23 11:30")
+
+
+def test_a_gap_reaches_over_nights_and_vacations_but_not_over_work() -> None:
+    """Begun on Monday, finished after the vacation, unless a slot lies between."""
+    vacation = ((at("24T00:00"), at("2026-12-08T00:00")),)
+    assert offered(load(absences=vacation), 10) == ("23 09:00", "23 09:00", "08 11:00")
+    workload = load(task(1, 1, 1, "2026-12-08T09:00", "2026-12-08T10:00", ours=True), absences=vacation)
+    assert offered(workload, 8) == ("23 09:00", "23 09:00", "23 18:00")
+    assert offered(workload, 10) == ("23 09:00", "08 10:00", "09 12:00")
+    assert vacation == offer(workload, 1, 10 * HOUR).absent
+    assert offer(workload, 1, HOUR).absent == ()
+    before = load(absences=((at("19T00:00"), at("20T00:00")), *vacation))
+    assert offer(before, 1, 10 * HOUR).absent == vacation
+
+
+def test_a_plan_that_ended_last_week_holds_its_person_for_the_remaining_work_only() -> None:
+    """It is worked first, from now; so is a task that was never planned."""
+    past = task(1, 1, 3, "2026-11-02T09:00", "20T18:00")
+    assert offered(load(past), 1) == ("23 12:00", "23 12:00", "23 13:00")
+    ours = task(1, 1, 3, "2026-11-02T09:00", "20T18:00", ours=True)
+    assert offered(load(ours, task(2, 1, 1)), 1) == ("23 14:00", "23 14:00", "23 15:00")
+    just = task(1, 1, 3, "23T09:00", "10:00", ours=True)
+    assert offered(load(just, now="10:00"), 1) == ("23 14:00", "23 14:00", "23 15:00")
+
+
+def test_work_without_a_slot_flows_around_slots() -> None:
+    """Four hours of backlog are done before and after a slot of ours; nothing fits between."""
+    workload = load(task(1, 1, 2, "11:00", "13:00", ours=True), task(2, 1, 3), task(3, 1, 1))
+    assert offered(workload, 0.25) == ("23 16:00", "23 16:00", "23 16:15")
+    assert offer(workload, 1, HOUR).open_s == 6 * HOUR
+
+
+def test_a_plan_of_others_holds_only_its_remaining_work() -> None:
+    """From its planned start, or from now when begun, whatever its planned end is."""
+    month = task(1, 1, 2, "24T09:00", "2026-12-24T18:00")
+    assert offered(load(month), 8) == ("23 09:00", "23 09:00", "23 18:00")
+    assert offered(load(month), 9) == ("23 09:00", "24 11:00", "25 12:00")
+    begun = task(1, 1, 2, "2026-11-02T09:00", "2026-12-24T18:00")
+    assert offered(load(begun), 1) == ("23 11:00", "23 11:00", "23 12:00")
+
+
+def test_half_a_plan_is_no_slot() -> None:
+    """An end without a start is remaining work from now, a start without an end from that start."""
+    assert offered(load(task(1, 1, 2, "", "25T18:00", ours=True)), 1) == ("23 11:00", "23 11:00", "23 12:00")
+    assert offered(load(task(1, 1, 2, "10:00", "", ours=True)), 2) == ("23 09:00", "23 12:00", "23 15:00")
+
+
+def test_a_hundred_and_twenty_open_tasks_all_count() -> None:
+    """One person's two hundred and forty hours are thirty days of eight."""
+    workload = load(*(task(n, 1, 2) for n in range(120)))
+    assert offer(workload, 1, HOUR).open_s == 240 * HOUR
+    assert at("2027-01-04T09:00") == offer(workload, 1, HOUR).start
+
+
+def test_an_unaligned_remainder_is_rounded_up_on_the_clock() -> None:
+    """Work of 47 minutes leaves the person free at 9:47; the next begins at 9:50 and still must fit."""
+    loose, slot = task(1, 1, 47 / 60), task(2, 1, 1, "10:15", "11:15", ours=True)
+    assert offered(load(loose, slot), 25 / 60) == ("23 09:47", "23 09:50", "23 10:15")
+    assert offered(load(loose, slot), 28 / 60) == ("23 09:47", "23 11:15", "23 11:43")
+
+
+def test_whoever_finishes_first_gets_the_work() -> None:
+    """Not whoever is free first: the gap must hold it. The whole choice is told."""
+    tasks = [task(1, 1, 8, "10:00", "24T10:00", ours=True), task(2, 2, 1)]
+    choice = load(*tasks, people=2).choose([1, 2], 2 * HOUR)
+    expected = Choice(
+        responsible_id=2,
+        start=at("10:00"),
+        finish=at("12:00"),
+        reason="first",
+        candidates=(
+            Candidate(2, "Worker 2", at("10:00"), at("10:00"), at("12:00"), HOUR, chosen=True, busy=True),
+            Candidate(1, "Worker 1", at("09:00"), at("24T10:00"), at("24T12:00"), 8 * HOUR),
+        ),
+        margin_s=8 * HOUR,
+    )
+    assert expected == choice
+
+
+def test_ties_go_by_open_work_then_by_the_last_assignment_then_by_id() -> None:
+    """Each reason by name; somebody never assigned comes before anybody who was."""
+    last = {1: at("20T10:00"), 2: at("19T10:00"), 3: at("19T10:00"), 4: None, 5: None}
+    workers = [Worker(n, str(n), last_assigned=moment) for n, moment in last.items()]
+    later = [task(n, n, 1, "25T09:00", "25T10:00", ours=True) for n in (1, 2, 3, 4, 5)]
+
+    def reason(people: list[int], *tasks: OpenTask) -> tuple[int, str]:
+        choice = Workload(CALENDAR, at("08:00"), workers, tasks, STEP).choose(people, HOUR)
+        return choice.responsible_id, choice.reason
+
+    assert reason([1, 2], *later[1:]) == (1, "less_open")
+    assert reason([1, 2, 3], *later) == (2, "lower_id")
+    assert reason([3, 1], *later) == (3, "least_recent")
+    assert reason([3, 2, 4], *later) == (4, "least_recent")
+    assert reason([5, 4, 1], *later) == (4, "lower_id")
+    assert reason([3]) == (3, "only")
+    assert reason([3, 3]) == (3, "only")
+
+
+def test_two_lines_of_one_position_go_to_two_people() -> None:
+    """Equally free, and what one was given a moment ago counts, in open work too."""
+    workload = load(people=2)
+    choices = [workload.choose([1, 2], 2 * HOUR) for _ in range(3)]
+    assert [(1, at("09:00")), (2, at("09:00")), (1, at("11:00"))] == [(c.responsible_id, c.start) for c in choices]
+    assert [c.reason for c in choices] == ["lower_id", "first", "least_recent"]
+    assert [one.open_s for one in choices[2].candidates] == [2 * HOUR, 2 * HOUR]
+    assert [one.free for one in choices[2].candidates] == [at("11:00"), at("11:00")]
+    assert offered(workload, 1) == ("23 14:00", "23 14:00", "23 15:00")
+
+
+def test_a_hundred_orders_in_a_row_are_spread_evenly() -> None:
+    """Twenty for each of five people, each person's back to back from the first morning on."""
+    workload = load(people=5)
+    choices = [workload.choose(range(1, 6), HOUR) for _ in range(100)]
+    assert Counter({person: 20 for person in range(1, 6)}) == Counter(c.responsible_id for c in choices)
+    assert at("25T13:00") == max(c.finish for c in choices)
+
+
+def test_a_person_of_two_departments_has_one_day() -> None:
+    """What one department gave, the other sees."""
+    workload = load(people=3)
+    assert workload.choose([1, 2], HOUR).responsible_id == 1
+    assert workload.choose([1], HOUR).start == at("10:00")
+    assert workload.choose([1, 3], HOUR).responsible_id == 3
+
+
+def test_work_later_leaves_the_time_before_it_free() -> None:
+    """A line from Wednesday on does not hold up today's."""
+    workload = load()
+    assert workload.choose([1], 2 * HOUR, at("25T09:00")).start == at("25T09:00")
+    assert workload.choose([1], 16 * HOUR).start == at("09:00")
+    assert workload.choose([1], HOUR).start == at("25T11:00")
+
+
+def test_a_pinned_person_gets_the_work_whoever_finishes_first() -> None:
+    """The others are listed beside, and the time is taken."""
+    workload = load(task(1, 2, 4), people=2)
+    choice = workload.pin(2, HOUR, worker_ids=[1, 2])
+    assert (choice.responsible_id, choice.start, choice.reason) == (2, at("14:00"), "pinned")
+    assert [(one.id, one.chosen) for one in choice.candidates] == [(1, False), (2, True)]
+    assert [one.id for one in workload.pin(2, HOUR).candidates] == [2]
+    assert offer(workload, 2, HOUR).start == at("16:00")
+
+
+def test_somebody_away_for_years_is_listed_but_never_chosen() -> None:
+    """With a note, after the others; alone nobody can."""
+    away = Worker(1, "Away", absences=((at("20T00:00"), at("2099-01-01T00:00")),))
+    workload = Workload(CALENDAR, at("08:00"), [away, Worker(2, "Here")], [task(1, 2, 100)], STEP)
+    choice = workload.choose([1, 2], HOUR)
+    assert (choice.responsible_id, choice.reason) == (2, "only")
+    note = "no working time in the next six years"
+    assert Candidate(1, "Away", None, None, None, 0, away.absences, note=note) == choice.candidates[1]
+    for refused in (
+        lambda: workload.choose([1], HOUR),
+        lambda: workload.choose([], HOUR),
+        lambda: workload.pin(1, HOUR),
+    ):
+        with pytest.raises(NoWorkingTime, match="six years"):
+            refused()
+
+
+def test_work_of_no_length_and_unknown_people_are_refused() -> None:
+    """Both are mistakes of the caller."""
+    with pytest.raises(ValueError, match="0 s"):
+        load().choose([1], 0)
+    with pytest.raises(KeyError):
+        load().choose([7], HOUR)
+
+
+def test_tasks_of_others_do_not_matter() -> None:
+    """A task of somebody who is no worker here is passed over."""
+    assert offered(load(task(1, 99, 100)), 1) == ("23 09:00", "23 09:00", "23 10:00")
+
+
+def test_more_minutes_keep_the_start_and_move_the_end() -> None:
+    """Over the break, and over the person's absence; the task itself is not met."""
+    own = task(1, 1, 2, "09:00", "11:00", ours=True)
+    assert load(own).extend(1, at("09:00"), 5 * HOUR, 1) == (at("15:00"), False)
+    sick = ((at("24T00:00"), at("25T00:00")),)
+    assert load(own, absences=sick).extend(1, at("09:00"), 9 * HOUR, 1) == (at("25T10:00"), False)
+    assert load(own, now="10:00").extend(1, at("09:00"), HOUR, 1) == (at("10:00"), False)
+
+
+def test_more_minutes_that_meet_the_next_slot_are_told() -> None:
+    """A slot of ours is met, also one given a moment ago; one that only adjoins is not; loose work gives way."""
+    own, following = task(1, 1, 2, "09:00", "11:00", ours=True), task(2, 1, 2, "11:00", "13:00", ours=True)
+    assert load(own, following).extend(1, at("09:00"), 2 * HOUR, 1) == (at("11:00"), False)
+    assert load(own, following).extend(1, at("09:00"), 2 * HOUR + STEP, 1) == (at("11:05"), True)
+    assert load(own, task(2, 1, 9)).extend(1, at("09:00"), 3 * HOUR, 1) == (at("12:00"), False)
+    workload = load(own)
+    workload.choose([1], HOUR)
+    assert workload.extend(1, at("09:00"), 3 * HOUR, 1) == (at("12:00"), True)
+
+
+def test_minutes_are_added_to_a_task_begun_in_the_past() -> None:
+    """The end is reckoned from the old start; what is over meets nothing."""
+    own = task(1, 1, 2, "20T16:00", "09:00", ours=True)
+    over = task(2, 1, 1, "20T17:00", "20T18:00", ours=True)
+    assert load(own, over, now="11:00").extend(1, at("20T16:00"), 6 * HOUR, 1) == (at("13:00"), False)
+
+
+def test_the_extended_slot_counts_for_what_follows() -> None:
+    """Open work grows by what was added, and the next piece goes behind the new end."""
+    workload = load(task(1, 1, 1, "09:00", "11:00", ours=True))
+    workload.extend(1, at("09:00"), 4 * HOUR, 1)
+    assert offered(workload, 1) == ("23 14:00", "23 14:00", "23 15:00")
+    assert offer(workload, 1, HOUR).open_s == 3 * HOUR
+    workload.extend(1, at("09:00"), HOUR, 1)
+    assert offered(workload, 1) == ("23 10:00", "23 10:00", "23 11:00")
+    assert offer(workload, 1, HOUR).open_s == STEP
+
+
+def test_a_task_nobody_read_may_be_extended() -> None:
+    """It is counted from then on."""
+    workload = load()
+    assert workload.extend(1, at("09:00"), 4 * HOUR, 77) == (at("13:00"), False)
+    assert (offer(workload, 1, HOUR).start, offer(workload, 1, HOUR).open_s) == (at("14:00"), 4 * HOUR)
+
+
+def test_a_plan_may_be_longer_than_a_year() -> None:
+    """Three thousand hours of eight a day are 375 working days, which are 75 weeks; the next work follows."""
+    workload = load()
+    choice = workload.choose([1], 3000 * HOUR)
+    assert (at("09:00"), at("2028-04-28T18:00")) == (choice.start, choice.finish)
+    assert offered(workload, 1) == ("01 09:00", "01 09:00", "01 10:00")
+
+
+def test_a_plan_goes_over_new_year() -> None:
+    """The holidays are nobody's gap, and nobody's work."""
+    calendar = WorkCalendar(ZONE, CALENDAR.shifts, {date(2027, 1, day): DAY_OFF for day in range(1, 9)})
+    workload = Workload(calendar, at("2026-12-31T16:00"), [Worker(1, "A")], [task(1, 1, 1)], STEP)
+    choice = workload.choose([1], 9 * HOUR)
+    assert (choice.start, choice.finish) == (at("2026-12-31T17:00"), at("2027-01-11T18:00"))
+
+
+DAYS = 12
+WINDOW = DAYS * 1440
+PEOPLE = 3
+
+
+class SlowWorkload:
+    """The rules of the specification, a minute at a time."""
+
+    def __init__(self, calendar: WorkCalendar, away: list[Any], tasks: list[OpenTask], order: list[OpenTask]) -> None:
+        self.wall = [shown for _moment, _day, shown in walk(calendar.zone, MONDAY, DAYS)]
+        self.working = {n: working_minutes(calendar, MONDAY, DAYS, away[n - 1]) for n in range(1, PEOPLE + 1)}
+        self.busy = {n: [False] * WINDOW for n in self.working}
+        self.open_s = Counter({n: 0 for n in self.working}) + Counter()
+        self.turn = dict.fromkeys(self.working, 0)
+        for one in tasks:
+            self.open_s[one.responsible_id] += one.remaining_s
+            if one.ours and one.start and one.end and one.end > MONDAY:
+                self.take(one.responsible_id, minute(one.start), minute(one.end))
+        for one in order:
+            if not (one.ours and one.start and one.end and one.end > MONDAY):
+                self.pour(one, 0 if one.start is None else max(0, minute(one.start)))
+
+    def take(self, person: int, start: int, end: int) -> None:
+        """Occupy a slot."""
+        for i in range(max(0, start), min(WINDOW, end)):
+            self.busy[person][i] = True
+
+    def pour(self, one: OpenTask, start: int) -> None:
+        """Occupy the first free working minutes."""
+        left = one.remaining_s // 60
+        for i in range(start, WINDOW):
+            if left and self.working[one.responsible_id][i] and not self.busy[one.responsible_id][i]:
+                self.busy[one.responsible_id][i] = True
+                left -= 1
+
+    def offer(self, person: int, minutes: int, step: int, earliest: int) -> tuple[int, int] | None:
+        """The first start from which so many working minutes in a row are free, and the end; None beyond the window."""
+        working, busy = self.working[person], self.busy[person]
+        for start in range(earliest, WINDOW):
+            if not working[start] or self.wall[start] % step:
+                continue
+            left = minutes
+            for i in range(start, WINDOW):
+                if working[i]:
+                    if busy[i]:
+                        break
+                    left -= 1
+                    if not left:
+                        return start, i + 1
+        return None
+
+
+def minute(moment: datetime) -> int:
+    """Minutes since the model's first."""
+    return (moment - MONDAY) // MINUTE
+
+
+@st.composite
+def open_tasks(draw: Any) -> list[OpenTask]:
+    """Tasks of all kinds around the first days."""
+    result = []
+    for number in range(draw(st.integers(0, 8))):
+        start = draw(st.none() | st.integers(-2000, 5 * 1440))
+        length = draw(st.none() | st.integers(0, 4000))
+        end = None if length is None else (start or 0) + length
+        result.append(
+            OpenTask(
+                number + 1,
+                draw(st.integers(1, PEOPLE)),
+                draw(st.integers(5, 600)) * 60,
+                None if start is None else MONDAY + start * MINUTE,
+                None if end is None else MONDAY + end * MINUTE,
+                draw(st.booleans()),
+            )
+        )
+    return result
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(calendars(), st.lists(absences(), min_size=PEOPLE, max_size=PEOPLE), open_tasks(), st.data())
+def test_every_choice_is_the_earliest_finish_there_is(
+    calendar: WorkCalendar, away: list[Any], tasks: list[OpenTask], data: st.DataObject
+) -> None:
+    """Offers and choices equal those of the minute walker, whatever the order of the backlog, and no two slots meet."""
+    step = data.draw(st.sampled_from([1, 5, 15, 60]))
+    workers = [Worker(n, str(n), away[n - 1]) for n in range(1, PEOPLE + 1)]
+    workload = Workload(calendar, MONDAY, workers, tasks, step * 60)
+    slow = SlowWorkload(calendar, away, tasks, data.draw(st.permutations(tasks)))
+    given_out: dict[int, list[tuple[datetime, datetime]]] = {worker.id: [] for worker in workers}
+    for turn in range(1, 6):
+        minutes = data.draw(st.integers(1, 12)) * step
+        earliest = data.draw(st.integers(-100, 4000))
+        expected = {}
+        for worker in workers:
+            slot = slow.offer(worker.id, minutes, step, max(0, earliest))
+            assume(slot is not None)
+            expected[worker.id] = slot
+            candidate = offer(workload, worker.id, minutes * 60, MONDAY + earliest * MINUTE)
+            assert slow.open_s[worker.id] == candidate.open_s
+            assert slot == (minute(candidate.start or MONDAY), minute(candidate.finish or MONDAY))
+        choice = workload.choose([3, 1, 2], minutes * 60, MONDAY + earliest * MINUTE)
+        best = min(expected, key=lambda n: (expected[n][1], slow.open_s[n], slow.turn[n], n))
+        assert (best, expected[best]) == (choice.responsible_id, (minute(choice.start), minute(choice.finish)))
+        slow.take(best, *expected[best])
+        slow.open_s[best] += minutes * 60
+        slow.turn[best] = turn
+        given_out[best].append((choice.start, choice.finish))
+    for slots in given_out.values():
+        slots.sort()
+        assert all(before[1] <= after[0] for before, after in pairwise(slots))
+
+
+@settings(max_examples=50, deadline=None, database=None)
+@given(calendars(), absences(), open_tasks(), st.data())
+def test_slots_given_out_lie_in_free_working_time(
+    calendar: WorkCalendar, away: Any, tasks: list[OpenTask], data: st.DataObject
+) -> None:
+    """Each holds just its length of work, meets no slot of ours, and starts on a step, over any horizon."""
+    workload = Workload(calendar, MONDAY, [Worker(n, str(n), away) for n in range(1, PEOPLE + 1)], tasks, STEP)
+    line = Timeline(calendar, away, MONDAY)
+    taken: dict[int, list[tuple[int, int]]] = {n: [] for n in range(1, PEOPLE + 1)}
+    for one in tasks:
+        if one.ours and one.start and one.end and one.end > MONDAY:
+            taken[one.responsible_id].append((line.worked(one.start), line.worked(one.end)))
+    for _ in range(20):
+        length = data.draw(st.integers(1, 300)) * STEP
+        try:
+            choice = workload.choose([1, 2, 3], length)
+        except NoWorkingTime:
+            return
+        start, end = line.worked(choice.start), line.worked(choice.finish)
+        assert end - start == length
+        assert line.start_at(start) == choice.start == calendar.round_up(choice.start, STEP)
+        assert all(
+            end <= other[0] or other[1] <= start for other in taken[choice.responsible_id] if other[0] < other[1]
+        )
+        taken[choice.responsible_id].append((start, end))
