@@ -131,9 +131,7 @@ class Session:
     def is_fresh(self) -> bool:
         """Whether the last complete snapshot is younger than `snapshot_max_age_h`; what cannot be read is not."""
         try:
-            if not self.settings.database.is_file():
-                return False
-            with self.open_store() as opened:
+            with self.read_store() as opened:
                 moment = now()
                 run = opened.snapshot_runs.last_complete(moment)
                 limit = timedelta(hours=float(opened.settings.get("snapshot_max_age_h")))

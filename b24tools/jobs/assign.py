@@ -49,7 +49,7 @@ def orders(
     """Plan all orders together and write them; one result per order, in their sequence.
 
     Raises PortalError or ConfigError when nothing could be planned; what fails later is in the results.
-    With `dry_run` nothing is written to the portal (nor to the database, which the caller opens as a copy).
+    With `dry_run` nothing is written to the portal (nor to the database, which the caller opens for a dry run).
     """
     results: list[OrderResult] = []
     with tools.lock:  # once: it is taken before anything is read that another run may be changing

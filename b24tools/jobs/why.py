@@ -10,6 +10,7 @@ from typing import Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval
 from b24tools.store import Store
 from b24tools.store.decisions import Decision
@@ -80,7 +81,7 @@ def explain(store: Store, task_id: int, folder: Path) -> Why:
         decided_at=decision.decided_at,
         reason=decision.reason,
         work_s=details.get("work_s"),
-        not_before=_moment(details.get("not_before")),
+        not_before=from_text(details.get("not_before")),
         after=details.get("after"),
         margin_s=details.get("margin_s"),
         chosen=next(one for one in candidates if one.chosen),
@@ -94,9 +95,9 @@ def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: 
     return Considered(
         id=record["id"],
         name=record["name"],
-        free=_moment(record["free"]),
-        start=_moment(record["start"]),
-        finish=_moment(record["finish"]),
+        free=from_text(record["free"]),
+        start=from_text(record["start"]),
+        finish=from_text(record["finish"]),
         open_s=record["open_s"],
         absent=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in record["absent"]),
         chosen=record["id"] == decision.responsible_id,
@@ -142,7 +143,3 @@ def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
         ).format(folder=folder),
         code=errors.ErrorCode.UNKNOWN_TASK,
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

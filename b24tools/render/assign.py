@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Messenger, Screen
 from b24tools.render.formats import format_date, format_day, format_duration, format_moment, format_work
-from b24tools.render.json import describe_error, format_iso
+from b24tools.render.json import describe_error
 
 if TYPE_CHECKING:
     from b24tools.assignment.report import OrderResult, TaskResult
@@ -24,8 +25,8 @@ def data(results: Sequence[OrderResult], zone: ZoneInfo) -> list[dict[str, Any]]
             "order": {"id": order.id, "number": order.number},
             "outcome": order.outcome,
             "tasks": [_task_data(task, zone) for task in order.tasks],
-            "finish": format_iso(order.finish, zone),
-            "wanted": format_iso(order.wanted, zone),
+            "finish": to_text(order.finish, zone),
+            "wanted": to_text(order.wanted, zone),
             "late_s": order.late_s,
             "late_work_s": order.promise.late_s if order.promise else 0,
             "promise": order.promise.day.isoformat() if order.promise else None,
@@ -43,9 +44,9 @@ def _task_data(task: TaskResult, zone: ZoneInfo) -> dict[str, Any]:
         "title": task.title,
         "responsible": task.responsible and {"id": task.responsible[0], "name": task.responsible[1]},
         "department": task.department and {"id": task.department[0], "name": task.department[1]},
-        "start": format_iso(task.start, zone),
-        "end": format_iso(task.end, zone),
-        "deadline": format_iso(task.deadline, zone),
+        "start": to_text(task.start, zone),
+        "end": to_text(task.end, zone),
+        "deadline": to_text(task.deadline, zone),
         "estimate_s": task.estimate_s,
         "files": list(task.files),
         "warnings": list(task.warnings),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.timestamps import to_text
 from b24tools.jobs.events.payload import task_of
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment
-from b24tools.render.json import format_iso
 
 if TYPE_CHECKING:
     from b24tools.jobs.events.process import Processed
@@ -40,14 +40,14 @@ def data(events: Sequence[StoredEvent], zone: ZoneInfo) -> list[dict[str, Any]]:
     return [
         {
             "id": event.id,
-            "received_at": format_iso(event.received_at, zone),
+            "received_at": to_text(event.received_at, zone),
             "event": event.event,
             "task_id": event.task_id,
             "status": event.status,
             "attempts": event.attempts,
             "error": event.error,
-            "next_try_at": format_iso(event.next_try_at, zone),
-            "processed_at": format_iso(event.processed_at, zone),
+            "next_try_at": to_text(event.next_try_at, zone),
+            "processed_at": to_text(event.processed_at, zone),
             "body": event.body,
         }
         for event in events

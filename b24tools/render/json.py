@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from b24tools.core import errors
 from b24tools.render import console
@@ -30,8 +28,3 @@ def print_envelope(
 def describe_error(error: errors.B24ToolsError | None) -> dict[str, str] | None:
     """Return an error as programs get it."""
     return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint_sentence}
-
-
-def format_iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    """Write a moment in the zone with its offset."""
-    return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")

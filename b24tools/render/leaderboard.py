@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.core.timestamps import to_text
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard_text as text
 from b24tools.render.console import Cell, Column, Screen
-from b24tools.render.json import format_iso
 from b24tools.render.leaderboard_text import FIGURE, MOVED, NAME, TEAM
 
 BAR_FROM, TEAM_FROM = 76, 60  # cells of a terminal from which there is room for them
@@ -24,12 +24,12 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
         "period": {
             "kind": period.kind,
             "label": period.label,
-            "from": format_iso(period.start, zone),
-            "to": format_iso(period.end, zone),
+            "from": to_text(period.start, zone),
+            "to": to_text(period.end, zone),
             "complete": board.complete,
         },
         "by": board.by,
-        "as_of": format_iso(board.as_of, zone),
+        "as_of": to_text(board.as_of, zone),
         "rows": [_row_data(row, teams=board.teams) for row in board.rows],
     }
 

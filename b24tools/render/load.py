@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
+from b24tools.core.timestamps import to_text
 from b24tools.render.console import Column, Screen
 from b24tools.render.formats import format_moment, format_span, format_work, get_weekday_letters
-from b24tools.render.json import format_iso
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Load
@@ -28,8 +28,8 @@ def data(load: Load, zone: ZoneInfo) -> list[dict[str, Any]]:
             "name": person.name,
             "department": group.department.name,
             "open_s": person.open_s,
-            "free": format_iso(person.free, zone),
-            "absences": [[format_iso(start, zone), format_iso(end, zone)] for start, end in person.absences],
+            "free": to_text(person.free, zone),
+            "absences": [[to_text(start, zone), to_text(end, zone)] for start, end in person.absences],
             "days": {day.day.isoformat(): day.busy_s for day in person.days},
         }
         for group in load.groups

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
+from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment, format_span, format_work
-from b24tools.render.json import format_iso
 
 if TYPE_CHECKING:
     from b24tools.jobs.why import Considered, Why
@@ -20,7 +20,7 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "task_id": why.task_id,
         "position": why.position,
-        "decided_at": format_iso(why.decided_at, zone),
+        "decided_at": to_text(why.decided_at, zone),
         "responsible": {"id": why.chosen.id, "name": why.chosen.name},
         "reason": why.reason,
         "explanation": "\n".join(_explain(why, zone)),
@@ -28,10 +28,10 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
             {
                 "id": person.id,
                 "name": person.name,
-                "free": format_iso(person.free, zone),
-                "finish": format_iso(person.finish, zone),
+                "free": to_text(person.free, zone),
+                "finish": to_text(person.finish, zone),
                 "open_s": person.open_s,
-                "absent": [[format_iso(start, zone), format_iso(end, zone)] for start, end in person.absent],
+                "absent": [[to_text(start, zone), to_text(end, zone)] for start, end in person.absent],
                 "chosen": person.chosen,
                 "note": _note(person, why, zone),
             }

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from b24tools.store.database import Database, open_database, open_read_only
-from b24tools.store.decisions import Decisions
-from b24tools.store.events import Events
-from b24tools.store.leaderboard import Leaderboard
-from b24tools.store.orders import Orders
-from b24tools.store.people import People
-from b24tools.store.settings import Settings
-from b24tools.store.snapshot_runs import SnapshotRuns
-from b24tools.store.tasks import Tasks
+
+if TYPE_CHECKING:
+    from b24tools.store.decisions import Decisions
+    from b24tools.store.events import Events
+    from b24tools.store.leaderboard import Leaderboard
+    from b24tools.store.orders import Orders
+    from b24tools.store.people import People
+    from b24tools.store.settings import Settings
+    from b24tools.store.snapshot_runs import SnapshotRuns
+    from b24tools.store.tasks import Tasks
 
 
 class Store:
-    """The parts over one database. Open it with `open_store` or `read_store`."""
+    """The parts over one database. Open it with `open_store` or `read_store`.
+
+    A part is loaded when it is first asked for: the leaderboard need not wait for the ledger.
+    """
 
     def __init__(self, database: Database, save_counter: Path | None = None) -> None:
         self.database = database
-        self.events = Events(database)
-        self.settings = Settings(database, self.events)
-        self.decisions = Decisions(database)
-        self.orders = Orders(database, self.decisions, save_counter)
-        self.snapshot_runs = SnapshotRuns(database)
-        self.people = People(database, self.snapshot_runs)
-        self.tasks = Tasks(database, self.snapshot_runs)
-        self.leaderboard = Leaderboard(database)
+        self._save_counter = save_counter
 
     def close(self) -> None:
         """Close the connection."""
@@ -37,6 +37,54 @@ class Store:
     def transaction(self) -> AbstractContextManager[None]:
         """Save all of the block or nothing."""
         return self.database.transaction()
+
+    @cached_property
+    def settings(self) -> Settings:
+        from b24tools.store.settings import Settings
+
+        return Settings(self.database, self.events)
+
+    @cached_property
+    def orders(self) -> Orders:
+        from b24tools.store.orders import Orders
+
+        return Orders(self.database, self.decisions, self._save_counter)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        from b24tools.store.decisions import Decisions
+
+        return Decisions(self.database)
+
+    @cached_property
+    def snapshot_runs(self) -> SnapshotRuns:
+        from b24tools.store.snapshot_runs import SnapshotRuns
+
+        return SnapshotRuns(self.database)
+
+    @cached_property
+    def people(self) -> People:
+        from b24tools.store.people import People
+
+        return People(self.database, self.snapshot_runs)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        from b24tools.store.tasks import Tasks
+
+        return Tasks(self.database, self.snapshot_runs)
+
+    @cached_property
+    def events(self) -> Events:
+        from b24tools.store.events import Events
+
+        return Events(self.database)
+
+    @cached_property
+    def leaderboard(self) -> Leaderboard:
+        from b24tools.store.leaderboard import Leaderboard
+
+        return Leaderboard(self.database)
 
 
 def open_store(path: Path | None) -> Store:

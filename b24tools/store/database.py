@@ -98,6 +98,11 @@ def marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
+def seconds_between(earlier: str, later: str) -> str:
+    """Return SQL for the seconds from one column's moment to another's."""
+    return f"(strftime('%s', {later}) - strftime('%s', {earlier}))"
+
+
 def open_database(path: Path | None) -> Database:
     """Open the database, create and migrate it as needed; None gives one in memory.
 

@@ -74,7 +74,7 @@ class Decisions:
     def find(self, task_id: int) -> Decision | None:
         """Return why this task's person got it; None where b24tools did not decide that."""
         for row in self._db.query("SELECT * FROM decisions WHERE task_id = ? ORDER BY id DESC LIMIT 1", [task_id]):
-            values = {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118 - a Row yields values
-            values |= {name: json.loads(row[name]) for name in ("candidates", "details")}
+            values = dict(row) | {name: json.loads(row[name]) for name in ("candidates", "details")}
+            del values["id"]
             return Decision(**values | {"decided_at": from_text(row["decided_at"])})
         return None

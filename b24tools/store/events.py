@@ -1,4 +1,4 @@
-"""The portal's events as they came, and what became of each."""
+"""The portal's events as they came, each with its status."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import Any
 
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database, Row, marks
+from b24tools.store.database import Database, Row, marks, seconds_between
 
-KEPT = timedelta(days=30)
+STORED_FOR = timedelta(days=30)
 LONGEST_DELAY = timedelta(hours=24)  # before a failed one is tried again
-# What becomes of an event: it waits, is done, failed, is ignored, or is left to the snapshot in polling mode
+# Not about a task: ignored. In polling mode it is left to the snapshot.
 WAITING, DONE, FAILED, IGNORED, BY_MODE = "waiting", "done", "failed", "ignored", "ignored_by_mode"
 # Failed ones without a time for the next try wait for `replay`. The first condition is that of the index.
 _UNDER_WAY = "status IN ('waiting', 'failed') AND (status = 'waiting' OR next_try_at IS NOT NULL)"
 _DUE = f"{_UNDER_WAY} AND (next_try_at IS NULL OR next_try_at <= :now OR next_try_at > :latest)"
-_INSERT = """INSERT INTO events (received_at, event, task_id, body, body_sha256, status, attempts, processed_at)
- VALUES (?, ?, ?, ?, ?, ?, 0, ?)"""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to store. `task_id` None: it is ignored. `sha256` None: whether it is a duplicate cannot be said."""
+    """An event to store. `task_id` None: not about a task. `sha256` None: duplicates of it cannot be recognized."""
 
     received_at: datetime
     event: str
@@ -35,7 +33,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event that was kept. `next_try_at` None of a failed one: only `replay` tries it again."""
+    """A stored event. `next_try_at` None of a failed one: only `replay` tries it again."""
 
     id: int
     received_at: datetime
@@ -51,7 +49,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is to be read now: tasks with the events that ask for it and how often these have failed; newest event."""
+    """Tasks to read now, with the events that ask for it and how often each has failed; the id of the newest event."""
 
     tasks: Mapping[int, Sequence[tuple[str, int]]]
     last_id: int
@@ -67,36 +65,30 @@ class Events:
         self._db = db
 
     def add(self, events: Sequence[NewEvent]) -> list[str]:
-        """Keep these events, all or none, with one write to the disk; their statuses."""
+        """Store these events, all or none, with one write to the disk; return their statuses."""
         if not events:
             return []
-        with self._db.transaction():
-            usual = self._usual_status()
+        with self._db.transaction():  # no change of the mode slips in between
+            rows = self._db.query("SELECT value FROM settings WHERE key = 'producer_mode'")
+            usual = WAITING if rows and rows[0]["value"] == "webhook" else BY_MODE
             statuses = [IGNORED if event.task_id is None else usual for event in events]
-            rows = [_new_row(event, status) for event, status in zip(events, statuses, strict=True)]
-            self._db.execute_many(_INSERT, rows)
+            self._db.insert("events", list(map(_new_row, events, statuses)))
         return statuses
 
-    def _usual_status(self) -> str:
-        """Asked inside the transaction that keeps the event, so that none slips past a change of the mode."""
-        rows = self._db.query("SELECT value FROM settings WHERE key = 'producer_mode'")
-        return WAITING if rows and rows[0]["value"] == "webhook" else BY_MODE
+    def queue_stored(self, now: datetime) -> None:
+        """Queue events of polling mode that no snapshot of the running week has overtaken, or that are of the future.
 
-    def queue_stored(self, now: datetime) -> int:
-        """Events kept in polling mode wait now, as far as no snapshot of the running week has begun since.
-
-        One that is dated in the future waits, too. How many. Call it inside the transaction that changes the mode.
+        Call it inside the transaction that changes the mode.
         """
-        cursor = self._db.execute(
+        self._db.execute(
             "UPDATE events SET status = 'waiting', next_try_at = NULL WHERE status = 'ignored_by_mode'"
             " AND received_at >= coalesce((SELECT max(started_at) FROM snapshot_runs"
             " WHERE complete = 1 AND from_at <= started_at AND to_at > started_at AND started_at <= :latest), '')",
             {"latest": to_text(clock.latest_known(now))},
         )
-        return cursor.rowcount
 
     def due(self, now: datetime, limit: int) -> Due:
-        """The tasks that waiting events ask to be read, the longest waiting first."""
+        """Return the tasks that waiting events ask to be read, the longest waiting first."""
         sql = f"SELECT task_id FROM events WHERE {_DUE} GROUP BY task_id ORDER BY min(id) LIMIT :limit"  # noqa: S608
         latest = clock.latest_known(now + LONGEST_DELAY)
         values = {"now": to_text(now), "latest": to_text(latest), "limit": limit}
@@ -112,21 +104,21 @@ class Events:
         return Due(tasks, last_id)
 
     def drop_duplicates(self, task_ids: Collection[int], now: datetime, settled: timedelta) -> int:
-        """Waiting events of these tasks are done if their like was processed `settled` after it came, or later."""
+        """Finish waiting events of these tasks whose like was processed `settled` after it came, or later; how many."""
         sql = (
             f"UPDATE events SET status = 'done', processed_at = ? WHERE {_UNDER_WAY} AND attempts = 0"  # noqa: S608
             f" AND task_id IN ({marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
             " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done' AND twin.processed_at <= ?"
-            " AND julianday(twin.processed_at) >= julianday(twin.received_at) + ?)"
+            f" AND {seconds_between('twin.received_at', 'twin.processed_at')} >= ?)"
         )
         latest = to_text(clock.latest_known(now))
         with self._db.transaction():
-            return self._db.execute(sql, [to_text(now), *task_ids, latest, settled / timedelta(days=1)]).rowcount
+            return self._db.execute(sql, [to_text(now), *task_ids, latest, settled.total_seconds()]).rowcount
 
     def finish(
         self, task_ids: Sequence[int], last_id: int, status: str, now: datetime, reading: int, note: str | None = None
     ) -> int:
-        """The events of these tasks up to `last_id` are done or ignored; how many. Inside a transaction.
+        """Mark the events of these tasks up to `last_id` as done or ignored; how many. Call it inside a transaction.
 
         `reading`: the number of the request that read the tasks. `note`: what there is to say about it.
         """
@@ -137,7 +129,7 @@ class Events:
         return self._db.execute(sql, [status, to_text(now), reading, note, last_id, *task_ids]).rowcount
 
     def fail(self, task_id: int, last_id: int, error: str, next_try_at: datetime | None) -> int:
-        """The events of this task up to `last_id` failed once more; how many. Inside a transaction."""
+        """Note that the events of a task up to `last_id` failed once more; how many. Call it inside a transaction."""
         sql = (
             "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ?, next_try_at = ?"  # noqa: S608
             f" WHERE {_UNDER_WAY} AND id <= ? AND task_id = ?"
@@ -145,18 +137,18 @@ class Events:
         return self._db.execute(sql, [error, to_text(next_try_at), last_id, task_id]).rowcount
 
     def followed_since(self, task_ids: Collection[int], reading: int) -> set[int]:
-        """Those of the tasks that were read for an event by a request of a higher number, and saved."""
+        """Return those of the tasks that a request of a higher number read for an event and saved."""
         sql = "SELECT DISTINCT task_id FROM events WHERE read_no > ? AND status = 'done'"
         wanted = set(task_ids)
         return {row["task_id"] for row in self._db.query(sql, [reading]) if row["task_id"] in wanted}
 
     def finish_one(self, event_id: int, status: str, now: datetime, reading: int, note: str | None = None) -> None:
-        """This event was replayed: it is done or ignored. Inside a transaction; the rest as in `finish`."""
+        """Mark a replayed event as done or ignored, as `finish` does. Call it inside a transaction."""
         sql = "UPDATE events SET status = ?, processed_at = ?, read_no = ?, next_try_at = NULL, error = ? WHERE id = ?"
         self._db.execute(sql, [status, to_text(now), reading, note, event_id])
 
     def fail_one(self, event_id: int, error: str, next_try_at: datetime | None) -> None:
-        """This event was replayed in vain. Inside a transaction."""
+        """Note that an event was replayed in vain. Call it inside a transaction."""
         sql = (
             "UPDATE events SET status = 'failed', attempts = attempts + 1, error = ?, next_try_at = ?,"
             " processed_at = NULL WHERE id = ?"
@@ -172,40 +164,30 @@ class Events:
         ids: Collection[int] = (),
         last: int | None = None,
     ) -> list[StoredEvent]:
-        """The kept events that fit all that is given (of them the `last` ones), in the order they came."""
-        conditions: list[str] = []
-        values: list[Any] = []
-        if status is not None:
-            conditions.append("status = ?")
-            values.append(status)
-        if since is not None:
-            conditions.append("received_at >= ?")
-            values.append(to_text(since))
-        if until is not None:
-            conditions.append("received_at <= ?")
-            values.append(to_text(until))
+        """Return the stored events that fit all that is given (of them the `last` ones), in the order they came."""
+        given = {"status = ?": status, "received_at >= ?": to_text(since), "received_at <= ?": to_text(until)}
+        conditions = [condition for condition, value in given.items() if value is not None]
+        values: list[Any] = [value for value in given.values() if value is not None]
         if ids:
             conditions.append(f"id IN ({marks(ids)})")
             values.extend(ids)
-        where = " AND ".join(conditions) or "1"
-        sql = f"SELECT * FROM events WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - the words above
-        rows = list(self._db.query(sql, [*values, -1 if last is None else last]))
-        return [_stored(row) for row in reversed(rows)]
+        where = " AND ".join(conditions) or "1 = 1"
+        limit = "" if last is None else f" LIMIT {last:d}"
+        rows = self._db.query(f"SELECT * FROM events WHERE {where} ORDER BY id DESC{limit}", values)  # noqa: S608 - the words above
+        return [_read_event(row) for row in reversed(rows)]
 
     def count_by_status(self) -> dict[str, int]:
         """Return how many events are stored, by their status."""
-        return {
-            row["status"]: row["n"] for row in self._db.query("SELECT status, count(*) AS n FROM events GROUP BY 1")
-        }
+        return {row[0]: row[1] for row in self._db.query("SELECT status, count(*) FROM events GROUP BY status")}
 
     def oldest_unprocessed(self) -> datetime | None:
-        """When the oldest event came that has still to be processed; what waits for `replay` is not among them."""
+        """Return when the oldest event came that has to be processed; what waits for `replay` is not among them."""
         oldest = f"SELECT min(id) FROM events INDEXED BY events_to_process WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
         sql = f"SELECT received_at FROM events WHERE id = ({oldest})"  # noqa: S608 - likewise
         return next((from_text(row["received_at"]) for row in self._db.query(sql)), None)
 
     def forget_old(self, now: datetime) -> int:
-        """Drop what was processed a month ago, and what a snapshot has overtaken since; how many.
+        """Delete what was processed a month ago, and what a snapshot has overtaken since; how many.
 
         `now` is the portal's: by a clock of ours that is a year ahead all would go. What is from the future stays.
         """
@@ -214,26 +196,25 @@ class Events:
                 "DELETE FROM events WHERE received_at < :before AND ((status IN ('done', 'ignored')"
                 " AND processed_at < :before) OR (status = 'ignored_by_mode' AND received_at < (SELECT max(started_at)"
                 " FROM snapshot_runs WHERE finished_at IS NOT NULL AND started_at <= :latest)))",
-                {"before": to_text(now - KEPT), "latest": to_text(clock.latest_known(now))},
+                {"before": to_text(now - STORED_FOR), "latest": to_text(clock.latest_known(now))},
             )
         return cursor.rowcount
 
 
-def _new_row(event: NewEvent, status: str) -> tuple[Any, ...]:
+def _new_row(event: NewEvent, status: str) -> dict[str, Any]:
     at = to_text(event.received_at)
-    return (at, event.event, event.task_id, event.body, event.sha256, status, at if status == IGNORED else None)
+    return {
+        "received_at": at,
+        "event": event.event,
+        "task_id": event.task_id,
+        "body": event.body,
+        "body_sha256": event.sha256,
+        "status": status,
+        "attempts": 0,
+        "processed_at": at if status == IGNORED else None,
+    }
 
 
-def _stored(row: Row) -> StoredEvent:
-    return StoredEvent(
-        id=row["id"],
-        received_at=from_text(row["received_at"]),
-        event=row["event"],
-        task_id=row["task_id"],
-        body=row["body"],
-        status=row["status"],
-        attempts=row["attempts"],
-        error=row["error"],
-        next_try_at=from_text(row["next_try_at"]),
-        processed_at=from_text(row["processed_at"]),
-    )
+def _read_event(row: Row) -> StoredEvent:
+    values = {name: row[name] for name in StoredEvent.__slots__}
+    return StoredEvent(**values | {name: from_text(row[name]) for name in values if name.endswith("_at")})

@@ -11,7 +11,7 @@ from b24tools.store.database import Database
 
 CLOSED = """WITH counted AS (
     SELECT responsible_id, closed_at >= :start AS current, count(*) AS tasks, sum(estimate_s) AS estimate_s,
-        sum(deadline IS NOT NULL AND closed_at <= deadline) AS on_time, sum(deadline IS NOT NULL) AS on_time_of
+        count(CASE WHEN closed_at <= deadline THEN 1 END) AS on_time, count(deadline) AS on_time_of
     FROM tasks
     WHERE closed_at >= :before AND closed_at < :end AND gone = 0
     GROUP BY responsible_id, current

@@ -20,10 +20,7 @@ KEY_WIDTH = 50  # of the column behind XML_ID
 _DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
 _SAVES = "ledger_saves"  # among the counters
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
-_BY_ID = "SELECT {} FROM orders WHERE id IN (?)"
-_MOMENTS = ("start", "end", "deadline", "assigned_at", "writing_since")
-_COLUMNS = {"start": "starts_at", "end": "ends_at"}  # of fields with another name
-_FIELDS = {column: name for name, column in _COLUMNS.items()}
+_MOMENTS = ("starts_at", "ends_at", "deadline", "assigned_at", "writing_since")
 
 
 @dataclass(frozen=True)
@@ -87,14 +84,6 @@ class LostWrite:
 
 
 @dataclass(frozen=True)
-class LatestKey:
-    """The line whose task is known and was made last: its key and the task's id."""
-
-    key: str
-    task_id: int
-
-
-@dataclass(frozen=True)
 class LedgerFile:
     """A file of an order that is on the portal's disk: `name` is 1C's, `file_id` the disk object's id."""
 
@@ -133,7 +122,8 @@ class Orders:
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
         """Return how these orders ended when they were last sent; None where the run did not end."""
-        return {row["id"]: row["outcome"] for row in self._db.query_in(_BY_ID.format("id, outcome"), order_ids)}
+        found = self._db.query_in("SELECT id, outcome FROM orders WHERE id IN (?)", order_ids)
+        return {row["id"]: row["outcome"] for row in found}
 
     def count(self) -> int:
         """Return how many orders were ever sent."""
@@ -182,13 +172,13 @@ class Orders:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""
         return self._db.query("SELECT max(task_id) FROM order_tasks")[0][0] or 0
 
-    def latest_key(self) -> LatestKey | None:
-        """Return the key to ask the portal for, if there is any."""
+    def latest_key(self) -> str:
+        """Return the key of the task that was made last; "" where none is known."""
         sql = (
-            "SELECT key, task_id FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
+            "SELECT key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
             " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
         )
-        return next((LatestKey(row["key"], row["task_id"]) for row in self._db.query(sql)), None)
+        return next((row["key"] for row in self._db.query(sql)), "")
 
     def positions_since(self, moment: datetime) -> list[str]:
         """Return the positions of the orders sent since then, by name."""
@@ -269,8 +259,8 @@ class Orders:
         """Return the tasks that may have been made without an answer, by key."""
         found: dict[str, list[LostWrite]] = {}
         for row in self._db.query_in("SELECT * FROM lost_writes WHERE key IN (?) ORDER BY id", keys):
-            values = {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118 - a Row yields values
-            values |= {name: from_text(row[name]) for name in ("sent_at", "until_at")}
+            values = dict(row) | {name: from_text(row[name]) for name in ("sent_at", "until_at")}
+            del values["id"]
             found.setdefault(row["key"], []).append(LostWrite(**values))
         return found
 
@@ -329,7 +319,7 @@ class Orders:
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders of which the portal knows more than the ledger."""
         is_restored = self._read_save_counter() > self._count_saves()  # still so in a dry run
-        found = self._db.query_in(_BY_ID.format("id, portal_wins"), order_ids)
+        found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", order_ids)
         return {row["id"] for row in found if row["portal_wins"] or is_restored}
 
     def restored_at(self) -> datetime | None:
@@ -384,15 +374,14 @@ class Orders:
 
 
 def _read_line(row: Row) -> LedgerTask:
-    values = {_FIELDS.get(name, name): row[name] for name in row.keys()}  # noqa: SIM118 - a Row yields values
-    values |= {name: from_text(values[name]) for name in _MOMENTS}
-    values["sent_values"] = json.loads(row["sent_values"])
-    values["other_tasks"] = tuple(json.loads(row["other_tasks"]))
-    return LedgerTask(**values)
+    values = dict(row) | {name: from_text(row[name]) for name in _MOMENTS}
+    values |= {"sent_values": json.loads(row["sent_values"]), "other_tasks": tuple(json.loads(row["other_tasks"]))}
+    return LedgerTask(start=values.pop("starts_at"), end=values.pop("ends_at"), **values)
 
 
 def _write_line(task: LedgerTask) -> dict[str, Any]:
-    values = vars(task) | {name: to_text(getattr(task, name)) for name in _MOMENTS}
-    values["sent_values"] = json.dumps(task.sent_values, ensure_ascii=False, sort_keys=True)
-    values["other_tasks"] = json.dumps(task.other_tasks)
-    return {_COLUMNS.get(name, name): value for name, value in values.items()}
+    row = dict(vars(task))
+    row |= {"starts_at": row.pop("start"), "ends_at": row.pop("end")}
+    row |= {name: to_text(row[name]) for name in _MOMENTS}
+    sent_values = json.dumps(task.sent_values, ensure_ascii=False, sort_keys=True)
+    return row | {"sent_values": sent_values, "other_tasks": json.dumps(task.other_tasks)}

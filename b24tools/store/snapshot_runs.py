@@ -11,7 +11,7 @@ from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
-KEPT = 10_000  # the last runs, also those that a later one has replaced; cron makes 288 a day
+STORED = 10_000  # the last runs, also those that a later one has replaced; cron makes 288 a day
 Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same) → week label → tasks
 
 
@@ -76,7 +76,7 @@ class SnapshotRuns:
                 " counts, admin, complete, first_no) VALUES (?, ?, ?, 0, ?, 0, 0, 0, '{}', ?, 0, ?)",
                 [to_text(start), to_text(end), to_text(now), people_cursor, int(admin), number],
             )
-        return self._find("id = ?", cursor.lastrowid)  # type: ignore[return-value] # it is there
+        return _read_run(self._db.query("SELECT * FROM snapshot_runs WHERE id = ?", [cursor.lastrowid])[0])
 
     def unfinished(self, start: datetime, end: datetime, not_before: datetime, now: datetime) -> Run | None:
         """Return the latest run of exactly this window that was killed, if it can be taken up again by its age."""
@@ -102,7 +102,7 @@ class SnapshotRuns:
             "DELETE FROM snapshot_runs WHERE id <= ? AND (complete = 0 OR EXISTS ("
             "SELECT 1 FROM snapshot_runs AS later WHERE later.from_at = snapshot_runs.from_at"
             " AND later.to_at = snapshot_runs.to_at AND later.complete = 1 AND later.id > snapshot_runs.id))",
-            [run.id - KEPT],
+            [run.id - STORED],
         )
 
     def has_complete(self) -> bool:
@@ -125,19 +125,7 @@ class SnapshotRuns:
 
 
 def _read_run(row: Row) -> Run:
-    return Run(
-        id=row["id"],
-        start=from_text(row["from_at"]),
-        end=from_text(row["to_at"]),
-        started_at=from_text(row["started_at"]),
-        finished_at=from_text(row["finished_at"]),
-        cursor=row["cursor"],
-        tasks=row["tasks"],
-        requests=row["requests"],
-        complete=bool(row["complete"]),
-        people_cursor=row["people_cursor"],
-        people=row["people"],
-        counts=json.loads(row["counts"]),
-        admin=bool(row["admin"]),
-        first_no=row["first_no"],
-    )
+    values = dict(row)
+    values |= {name: from_text(row[name]) for name in ("started_at", "finished_at")}
+    values |= {"counts": json.loads(row["counts"]), "admin": bool(row["admin"]), "complete": bool(row["complete"])}
+    return Run(start=from_text(values.pop("from_at")), end=from_text(values.pop("to_at")), **values)

@@ -78,7 +78,7 @@ class Tasks:
         return Saved(**counts)
 
     def mark_deleted(self, task_ids: Iterable[int], now: datetime, reading: int | None = None) -> None:
-        """These tasks no longer exist on the portal. Call it inside a transaction.
+        """Note that these tasks no longer exist on the portal. Call it inside a transaction.
 
         `reading`: the number of the request that did not find them; None: just now. What was read later stands.
         """
@@ -87,7 +87,7 @@ class Tasks:
         self._db.execute_many(sql, [(to_text(now), number, task_id, number) for task_id in task_ids])
 
     def mark_unseen_gone(self, run: Run) -> dict[str, int]:
-        """Tasks of its window that a complete run did not see, and nothing has read since it began: gone, by week.
+        """Mark as gone what a complete run did not see of its window and nothing has read since; how many, by week.
 
         Call it inside a transaction.
         """
@@ -100,12 +100,12 @@ class Tasks:
         return counts
 
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
-        """Counted tasks of the window, by week label."""
+        """Count the closed tasks of the window by week label."""
         sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
         return {row["week"]: row["n"] for row in self._db.query(sql, [to_text(start), to_text(end)])}
 
     def closed_ids(self, start: datetime, end: datetime) -> dict[int, list[int]]:
-        """The counted tasks of the window, by who is responsible."""
+        """Return the closed tasks of the window by who is responsible."""
         sql = (
             "SELECT responsible_id, id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
             " ORDER BY responsible_id, id"
@@ -122,7 +122,7 @@ class Tasks:
 
 
 def _compare(one: str | None, other: str | None, latest: str) -> int:
-    """1 where the first moment is the later one, -1 where it is the earlier one.
+    """Return 1 where the first moment is the later one, -1 where it is the earlier one.
 
     Those unknown, and those after `latest`, which only a wrong clock can have written, are equal to all.
     """

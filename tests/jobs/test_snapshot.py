@@ -489,7 +489,7 @@ def test_old_runs_are_forgotten_when_later_ones_have_replaced_them(
     small: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cron makes 288 a day; the last complete one of each window stays for ever, and so do the last of all."""
-    monkeypatch.setattr(snapshot_runs, "KEPT", 2)
+    monkeypatch.setattr(snapshot_runs, "STORED", 2)
     for _run in range(3):
         small.take()
     small.clock.now += timedelta(days=8)

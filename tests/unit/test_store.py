@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from b24tools.core import errors
-from b24tools.store import Store, open_store, read_store
+from b24tools.store import Store, migrations, open_store, read_store
 from b24tools.store.decisions import Decision
+from b24tools.store.events import NewEvent
 from b24tools.store.orders import LedgerFile, LedgerTask
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
@@ -295,6 +298,59 @@ def test_a_dry_run_leaves_the_database_as_it_is(tmp_path: Path) -> None:
             assert [{"a": None}] * 2 == [one.orders.outcomes(["a", "b"]) for one in (opened, dry)]
             opened.orders.save("c", "3", NOW)
             assert {} == dry.orders.outcomes(["c"])  # one state, that of its beginning
+
+
+def test_a_dry_run_takes_no_more_memory_for_a_big_database(tmp_path: Path) -> None:
+    """It is read where it lies."""
+    pytest.importorskip("resource")  # not on Windows
+    code = (
+        "import pathlib, resource, sys; from b24tools.store import read_store\n"
+        "store = read_store(pathlib.Path(sys.argv[1]), dry_run=True)\n"
+        "assert 'a' in store.orders.outcomes(['a'])\n"
+        "store.close()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = []
+    for megabytes in (0, 64):
+        path = tmp_path / f"{megabytes}.db"
+        with closing(open_store(path)) as opened, opened.transaction():
+            opened.orders.save("a", "1", NOW)
+            opened.events.add([NewEvent(NOW, "", None, "x" * 2**20, None)] * megabytes)
+        peaks.append(int(subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True).stdout))
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+@pytest.mark.parametrize("open_it", [open_store, read_store])
+@pytest.mark.parametrize("schema", ["missing", "old", "of today"])
+def test_whatever_stops_an_opening_leaves_no_connection_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_it: Callable[[Path], Store], schema: str
+) -> None:
+    """Not only SQLite's errors: Python complains of a connection that was dropped, in some later place."""
+    path = tmp_path / "b24tools.db"
+    if schema == "old":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE t (x)")
+    elif schema == "of today":
+        open_store(path).close()
+    made: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def watched(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        made.append(connect(*args, **kwargs))
+        return made[-1]
+
+    def stop(_connection: sqlite3.Connection) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    for step in ("apply", "are_pending"):
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            patch.setattr(migrations, step, stop)
+            open_it(path).close()
+        assert made
+        for connection in made:
+            with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+                connection.execute("SELECT 1")
 
 
 def test_a_store_for_reading_refuses_to_write(tmp_path: Path) -> None:

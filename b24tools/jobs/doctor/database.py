@@ -40,8 +40,7 @@ def open_database(exam: Examination) -> Store | None:
     exam.excluded = store.settings.excluded_users()
     exam.hidden = store.settings.hidden_users()
     exam.positions = store.orders.positions_since(exam.now - POSITIONS_OF)
-    if latest := store.orders.latest_key():
-        exam.last_key = latest.key
+    exam.last_key = store.orders.latest_key()
     return store
 
 
