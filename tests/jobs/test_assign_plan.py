@@ -298,7 +298,7 @@ def test_two_shifts_of_a_shift_schedule_are_planned_by_the_earlier_with_a_warnin
     alone(works)
     schedule = works.portal.add_schedule(7, 15, kind="SHIFT", break_s=0)
     schedule["SHIFTS"].append(schedule["SHIFTS"][0] | {"ID": 2, "WORK_TIME_START": 54000, "WORK_TIME_END": 82800})
-    result = works.assign(order([("Резчик", 8 * 60)]))[0]
+    result = works.assign(order([("Резчик", 9 * 60)]))[0]
     assert (at(23, 7), at(24, 8)) == slot(result.tasks[0])
     assert ("work schedule 'Для всех': several shifts a day, planning by the earliest",) == result.warnings
 
