@@ -15,7 +15,7 @@ import pytest
 
 from b24tools.bitrix24 import queries
 from b24tools.core import config, errors
-from b24tools.jobs.doctor import job, machine, settings, webhook
+from b24tools.jobs.doctor import job, machine, webhook
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
@@ -285,7 +285,7 @@ def test_a_refusal_is_told_once(well: Works, method: str, check: str) -> None:
 def test_a_new_check_is_one_function(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it needs rides in the batches that are sent anyway; without it the check is left out."""
     first = Need(lambda batch, _exam: batch.add(queries.task(1, ("ID", "TITLE"))))
-    later = Need(lambda batch, exam: batch.add(queries.task(int(exam[first].value["id"]) + 1, ("ID",))), stage=2)
+    later = Need(lambda batch, exam: batch.add(queries.task(int(exam[first].value["id"]) + 1, ("ID",))), late=True)
     checks = Checks(lambda: "New things")
 
     @checks.add("second_task", lambda: "the second task", first, later)
@@ -759,7 +759,7 @@ def test_settings_that_are_wrong_are_named(
 ) -> None:
     """With what to write instead."""
     exam = prepare(works, **changes)
-    checks = [finding for check in (*settings.checks, *webhook.checks) for finding in check.run(exam)]
+    checks = [finding for check in (*machine.checks, *webhook.checks) for finding in check.run(exam)]
 
     check = found(checks, name)
 

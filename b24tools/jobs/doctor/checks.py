@@ -24,9 +24,6 @@ from b24tools.store.inspection import Looked
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
-OK: Status = "ok"
-WARN: Status = "warn"
-FAIL: Status = "fail"
 MOST_NAMES = 6
 
 
@@ -58,9 +55,9 @@ def judge(status: Status, detail: str, fix: str = "", *, about: str = "", **valu
     return Finding(status, detail, fix, about)
 
 
-ok = partial(judge, OK)  # all is well
-warn = partial(judge, WARN)  # it works, but somebody should look at it
-fail = partial(judge, FAIL)  # something will not work
+ok = partial(judge, "ok")  # all is well
+warn = partial(judge, "warn")  # it works, but somebody should look at it
+fail = partial(judge, "fail")  # something will not work
 
 
 def from_error(error: errors.B24ToolsError, about: str = "") -> Finding:
@@ -72,13 +69,12 @@ def from_error(error: errors.B24ToolsError, about: str = "") -> Finding:
 class Need(Generic[T]):
     """What checks need of the portal, asked for once: `add` puts it into a batch, `exam[need]` is what `add` returned.
 
-    `stage`: 0 for the first batch. What depends on its answers comes later: in 1 the departments that the first batch
-    had no room for, in 2 all else. A stage that adds nothing costs no request. Within a batch a need may refer to one
-    that stands before it in the check's `needs`.
+    `late`: it depends on the answers of the first batch, and rides in the second. A need may refer to one that stands
+    before it in the check's `needs`.
     """
 
     add: Callable[[Batch, Examination], T]
-    stage: int = 0
+    late: bool = False
 
 
 @dataclass(eq=False)
@@ -113,34 +109,28 @@ class Examination:
     def __post_init__(self) -> None:
         self.settings = self.inspection.settings
         self.now = self.asked_at = self.answered_at = self.clock()
-        self.address: webhook_url.Address | errors.ConfigError
+        self.webhook: webhook_url.Address | None = None
+        self.webhook_error: errors.ConfigError | None = None
         try:
-            self.address = webhook_url.read(config.webhook_url(self.settings))
+            self.webhook = webhook_url.read(config.webhook_url(self.settings))
         except errors.ConfigError as error:
-            self.address = error
-
-    @property
-    def webhook(self) -> webhook_url.Address:
-        """The webhook's address, where the settings have one."""
-        if isinstance(self.address, errors.ConfigError):
-            raise NotLookedAt
-        return self.address
-
-    @property
-    def store(self) -> Store:
-        """The database, where it could be opened."""
-        if self.database is None:
-            raise NotLookedAt
-        return self.database
+            self.webhook_error = error
 
     def __getitem__(self, need: Need[T]) -> T:
-        if need not in self.answers:
-            raise NotLookedAt
-        answer: T = self.answers[need]
+        answer: T | Exception = self.answers.get(need, NotLookedAt())
+        if isinstance(answer, Exception):
+            raise answer
         return answer
 
 
-Found = Finding | Iterable[Finding] | None
+def known(value: T | None) -> T:
+    """Insist on what may not be there."""
+    if value is None:
+        raise NotLookedAt
+    return value
+
+
+Look = Callable[..., Finding | Iterable[Finding] | None]
 
 
 @dataclass(frozen=True)
@@ -150,7 +140,7 @@ class Check:
     name: str
     title: Callable[[], str]
     section: Callable[[], str]
-    look: Callable[..., Found]
+    look: Look
     needs: Sequence[Need[Any]] = ()
 
     def run(self, exam: Examination, *subject: Any) -> list[Finding]:
@@ -188,12 +178,10 @@ class Checks(list[Check]):
         super().__init__()
         self._section = section
 
-    def add(
-        self, name: str, title: Callable[[], str], *needs: Need[Any]
-    ) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+    def add(self, name: str, title: Callable[[], str], *needs: Need[Any]) -> Callable[[Look], Look]:
         """Register the function below as a check. `needs`: what it reads of the portal's answers."""
 
-        def register(look: Callable[..., Found]) -> Callable[..., Found]:
+        def register(look: Look) -> Look:
             self.append(Check(name, title, self._section, look, needs))
             return look
 

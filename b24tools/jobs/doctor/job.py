@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from b24tools.bitrix24.client import Client
 from b24tools.core import errors
-from b24tools.jobs.doctor import (
-    company,
-    database,
-    machine,
-    order,
-    settings,
-    webhook,
-    working_time,
-    workspace,
-    write_probe,
-)
-from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need
+from b24tools.jobs.doctor import company, database, machine, order, webhook, working_time, workspace, write_probe
+from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt
 
-STAGES = 3
-PARTS = (settings, machine, database, webhook, company, workspace, working_time)
+PARTS = (machine, database, webhook, company, workspace, working_time)
 CHECKS: list[Check] = [check for part in PARTS for check in part.checks]
 
 
@@ -30,11 +19,10 @@ def examine(
     exam: Examination, open_client: Callable[[], AbstractContextManager[Client]], probe: Check | None = None
 ) -> list[Finding]:
     """Run every check, in the order in which one fixes things. `probe`: the one that writes, see `write_probe`."""
+    checks = (*CHECKS, *order.checks, *([probe] if probe else ()))
     with ExitStack() as stack:
-        if store := database.open_database(exam):
-            stack.enter_context(closing(store))
-        if not isinstance(exam.address, errors.ConfigError):
-            checks = (*CHECKS, *order.checks, *([probe] if probe else ()))
+        database.open_database(exam, stack)
+        if exam.webhook:
             try:
                 exam.client = stack.enter_context(open_client())
                 _ask(exam, exam.client, dict.fromkeys(need for check in checks for need in check.needs))
@@ -48,18 +36,23 @@ def examine(
 
 
 def _ask(exam: Examination, client: Client, needs: Iterable[Need[Any]]) -> None:
-    """Ask for all that is needed, in a batch for each stage; of one that fails as a whole there are no answers."""
+    """Ask for all that is needed, in two batches; of one that fails as a whole there are no answers."""
     exam.asked_at = exam.clock()
-    for stage in range(STAGES):
-        before = dict(exam.answers)
-        batch = client.new_batch()
+    for late in (False, True):
+        batch, asked = client.new_batch(), []
         for need in needs:
-            if need.stage == stage:
-                exam.answers[need] = need.add(batch, exam)
+            if need.late == late:
+                before = len(batch)
+                try:
+                    exam.answers[need] = need.add(batch, exam)
+                except (errors.PortalError, NotLookedAt) as error:  # for whoever reads it
+                    exam.answers[need] = error
+                asked += [need] * (len(batch) > before)
         try:
             batch.send()
         except errors.PortalError:
-            exam.answers = before
+            for need in asked:
+                del exam.answers[need]
             raise
-        if stage == 0:
+        if not late:
             exam.answered_at = exam.clock()

@@ -28,7 +28,7 @@ def _need_of_project(make: Callable[[int], Query[T]]) -> Need[Pending[T] | None]
         project = find_project(exam)
         return batch.add(make(project.id)) if project else None
 
-    return Need(add, stage=2)
+    return Need(add, late=True)
 
 
 def _add_folder(batch: Batch, exam: Examination) -> Pending[list[tuple[int, str, str]]]:
