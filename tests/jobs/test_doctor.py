@@ -400,9 +400,10 @@ def test_a_restored_database_is_a_line_until_older_weeks_were_collected(well: Wo
     assert {} == not_ok(examine(well))
 
 
-def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:
+@pytest.mark.parametrize("break_it", [_fault(kind="unreachable"), _move])
+def test_a_portal_that_is_away_leaves_the_rest(well: Works, break_it: Break) -> None:
     """One line for it; all that is known here is there."""
-    well.portal.faults.add(Fault("unreachable", times=99))
+    break_it(well)
 
     checks = examine(well)
 

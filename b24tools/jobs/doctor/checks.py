@@ -24,7 +24,7 @@ from b24tools.store.inspection import Looked
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
-MOST_NAMES = 6
+MOST_NAMES = 6  # that a line lists
 
 
 class NotLookedAt(Exception):
@@ -135,7 +135,10 @@ Look = Callable[..., Finding | Iterable[Finding] | None]
 
 @dataclass(frozen=True)
 class Check:
-    """A registered check. `look` takes the examination; those of orders take the order, too."""
+    """A registered check. `look` takes the examination; those of orders take the order, too.
+
+    In the name and the section of these `{number}` is the order's.
+    """
 
     name: str
     title: Callable[[], str]
@@ -143,15 +146,13 @@ class Check:
     look: Look
     needs: Sequence[Need[Any]] = ()
 
-    def run(self, exam: Examination, *subject: Any) -> list[Finding]:
+    def run(self, exam: Examination, *orders: Order) -> list[Finding]:
         """Look, if all that is needed is there. A failure of the portal is reported once, by the first to meet it.
 
         A missing scope is reported by the check of the scopes.
         """
-        if not all(need in exam.answers for need in self.needs):
-            return []
         try:
-            found = self.look(exam, *subject)
+            found = self.look(exam, *orders)
             findings = [found] if isinstance(found, Finding) else list(found or ())
         except NotLookedAt:
             return []
@@ -160,14 +161,11 @@ class Check:
                 return []
             exam.reported.append(error)
             findings = [from_error(error)]
+        number = "".join(order.number for order in orders)
+        name, title, section = self.name.format(number=number), self.title(), self.section().format(number=number)
         return [
-            replace(
-                finding,
-                check=f"{self.name} {finding.about}".strip(),
-                title=f"{self.title()} {finding.about}".strip(),
-                section=self.section(),
-            )
-            for finding in findings
+            replace(one, check=f"{name} {one.about}".strip(), title=f"{title} {one.about}".strip(), section=section)
+            for one in findings
         ]
 
 
@@ -188,10 +186,8 @@ class Checks(list[Check]):
         return register
 
 
-def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
+def listed(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
-    shown = ", ".join(names[:most])
-    rest = len(names) - most
-    if rest <= 0:
-        return shown
-    return ngettext("{names} and {n} more", "{names} and {n} more", rest).format(names=shown, n=rest)
+    shown, rest = ", ".join(names[:MOST_NAMES]), len(names) - MOST_NAMES
+    more = ngettext("{names} and {n} more", "{names} and {n} more", rest)
+    return more.format(names=shown, n=rest) if rest > 0 else shown

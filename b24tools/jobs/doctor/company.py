@@ -220,17 +220,19 @@ def check_positions(exam: Examination) -> Finding | None:
 
 
 def _look_at_positions(exam: Examination) -> list[Finding]:
-    return [look_at_position(exam, name) for name in dict.fromkeys([*exam.positions, *exam.settings.route])]
+    names = dict.fromkeys([*exam.positions, *exam.settings.route])
+    everyone = exam[company]
+    return [look_at_position(exam, everyone, name) for name in names]
 
 
-def look_at_position(exam: Examination, name: str, under: str | None = None) -> Finding:
+def look_at_position(exam: Examination, everyone: Company, name: str, under: str | None = None) -> Finding:
     """Find the department and the people that a position of 1C means."""
-    match = exam[company].staff.position(name, under, exam.excluded)
+    match = everyone.staff.position(name, under, exam.excluded)
     if match.people:
         homes = ", ".join(map(name_with_id, match.departments))
         count = ngettext("{n} person", "{n} people", len(match.people)).format(n=len(match.people))
         return ok(f"{homes}: {count}", about=name)
-    root = exam[company].production[0].name
+    root = everyone.production[0].name
     if match.departments:
         detail = _("{department}: no active people there").format(department=name_with_id(match.departments[0]))
         remedy = _("Put people into that department")

@@ -8,7 +8,7 @@ from typing import Any
 
 from b24tools.bitrix24.client import Client
 from b24tools.core import errors
-from b24tools.jobs.doctor import company, database, machine, order, webhook, working_time, workspace, write_probe
+from b24tools.jobs.doctor import company, database, machine, order, webhook, working_time, workspace
 from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt
 
 PARTS = (machine, database, webhook, company, workspace, working_time)
@@ -28,11 +28,10 @@ def examine(
                 _ask(exam, exam.client, dict.fromkeys(need for check in checks for need in check.needs))
             except errors.B24ToolsError as error:
                 exam.failure = error
-        findings = [finding for check in CHECKS for finding in check.run(exam)]
-        findings += order.examine(exam)
-        if probe:
-            findings += probe.run(exam) or write_probe.not_made.run(exam)
-    return findings
+        runs = [check.run(exam) for check in (*CHECKS, *order.file_checks)]
+        runs += [check.run(exam, one) for one in exam.orders for check in order.checks]
+        runs += [probe.run(exam)] if probe else []
+    return [finding for findings in runs for finding in findings]
 
 
 def _ask(exam: Examination, client: Client, needs: Iterable[Need[Any]]) -> None:
@@ -50,7 +49,7 @@ def _ask(exam: Examination, client: Client, needs: Iterable[Need[Any]]) -> None:
                 asked += [need] * (len(batch) > before)
         try:
             batch.send()
-        except errors.PortalError:
+        except errors.B24ToolsError:
             for need in asked:
                 del exam.answers[need]
             raise

@@ -9,11 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.portal_time import PortalClock, find_zone, read_iso
 from b24tools.core import errors, hosts
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Person
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, known, listed, ok, warn
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -28,15 +26,12 @@ NARROW_USER_SCOPES = {"user_basic", "user_brief"}
 checks = Checks(lambda: _("The portal"))
 
 
-def _add_login_owner(batch: Batch, exam: Examination) -> Pending[list[Person]] | None:
-    """Ask whether `user.get` shows the owner, where a login stands in the address."""
-    if known(exam.webhook).owner_id is not None:
-        return None
-    return batch.add(queries.people_by_id([exam[owner].reference("ID")]))
-
-
 owner = Need(lambda batch, _exam: batch.add(queries.profile()))
-login_owner = Need(_add_login_owner)
+login_owner = Need(  # whether `user.get` shows the owner, where a login stands in the address
+    lambda batch, exam: (
+        None if known(exam.webhook).owner_id else batch.add(queries.people_by_id([exam[owner].reference("ID")]))
+    )
+)
 server_time = Need(lambda batch, _exam: batch.add(queries.server_time()))
 scopes = Need(lambda batch, _exam: batch.add(queries.scopes()))
 open_tasks = Need(lambda batch, _exam: batch.add(queries.open_work_count()))
