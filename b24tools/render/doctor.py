@@ -32,12 +32,12 @@ def verdict(findings: Sequence[Finding]) -> str:
     checks = ngettext("{n} check", "{n} checks", len(findings)).format(n=len(findings))
     failing = ngettext("{n} fails", "{n} fail", failed).format(n=failed)
     warning = ngettext("{n} to look at", "{n} to look at", warned).format(n=warned)
+    text = _("{checks}: all is well.")
     if failed:
         text = _("{checks}: {failing}, {warning}. Begin with the first that fails.")
-        return text.format(checks=checks, failing=failing, warning=warning)
-    if warned:
-        return _("{checks}: nothing fails, {warning}.").format(checks=checks, warning=warning)
-    return _("{checks}: all is well.").format(checks=checks)
+    elif warned:
+        text = _("{checks}: nothing fails, {warning}.")
+    return text.format(checks=checks, failing=failing, warning=warning)
 
 
 def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:

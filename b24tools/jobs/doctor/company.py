@@ -57,7 +57,9 @@ class Company:
             crew = self._crew.read()
             rows += crew.rows
             if not crew.complete:
-                for more in self._client.pages(USERS, self._crew_params, length=PAGE, after=crew.last_id):
+                for more in self._client.pages(
+                    USERS, self._crew_params, length=queries.PEOPLE_PAGES, after=crew.last_id
+                ):
                     rows += more
         return rows
 

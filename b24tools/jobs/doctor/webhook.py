@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.portal_time import PortalClock, find_zone, read_iso
-from b24tools.core import errors, hosts
+from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, known, listed, ok, warn
 
@@ -116,15 +116,12 @@ def check_rate(exam: Examination) -> Finding:
 @checks.add("portal_host", lambda: _("whose data"))
 def check_host(exam: Examination) -> Finding:
     """Ids of one portal mean nothing on another."""
-    noted, host = known(exam.database).settings.get("portal_host"), known(exam.webhook).host
-    if noted and not hosts.is_same(noted, host):
-        detail = _("the database is about the portal {known}, but the webhook leads to {host}")
-        fix = _(
-            "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
-            "`b24tools config portal_host {host}`."
-        )
-        return fail(detail, fix, known=noted, host=host)
-    return ok(noted or _("the database knows none yet"))
+    settings = known(exam.database).settings
+    try:
+        settings.check_host(known(exam.webhook).host)
+    except errors.ConfigError as error:
+        return from_error(error)
+    return ok(settings.get("portal_host") or _("the database knows none yet"))
 
 
 @checks.add("portal", lambda: _("portal"))
