@@ -18,7 +18,7 @@ from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Staff, find_root, nearest_name, same_name
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, NotLookedAt, fail, known, listed, ok, warn
 
-PEOPLE_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
+FIRST_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
 MOST_POSITIONS = 20
 
 checks = Checks(lambda: _("The company"))
@@ -42,8 +42,8 @@ class Company:
         self._named = [batch.add(queries.people_by_id(some, "LAST_LOGIN")) for some in chunked(ids, PAGE)]
         self._crew = None
         if self.production and not self._first.complete and self._first.error is None:
-            self._crew_params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
-            self._crew = add_pages(batch, USERS, self._crew_params, length=min(queries.PEOPLE_PAGES, batch.room))
+            self._params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
+            self._crew = add_pages(batch, USERS, self._params, length=min(queries.PEOPLE_PAGES, batch.room))
 
     @cached_property
     def rows(self) -> list[Mapping[str, Any]]:
@@ -57,10 +57,8 @@ class Company:
             crew = self._crew.read()
             rows += crew.rows
             if not crew.complete:
-                for more in self._client.pages(
-                    USERS, self._crew_params, length=queries.PEOPLE_PAGES, after=crew.last_id
-                ):
-                    rows += more
+                pages = self._client.pages(USERS, self._params, length=queries.PEOPLE_PAGES, after=crew.last_id)
+                rows += [row for page in pages for row in page]
         return rows
 
     @cached_property
@@ -96,7 +94,7 @@ class Company:
 
 department_pages: Need[Sequence[Pending[list[Department]]]] = Need(lambda batch, _exam: queries.add_departments(batch))
 everybody = Need(
-    lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(PEOPLE_PAGES, batch.room))
+    lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(FIRST_PAGES, batch.room))
 )
 departments = Need(lambda _b, exam: queries.read_all_departments(known(exam.client), exam[department_pages]), late=True)
 company = Need(Company, late=True)

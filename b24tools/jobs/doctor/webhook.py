@@ -25,7 +25,6 @@ NARROW_USER_SCOPES = {"user_basic", "user_brief"}
 
 checks = Checks(lambda: _("The portal"))
 
-
 owner = Need(lambda batch, _exam: batch.add(queries.profile()))
 login_owner = Need(  # whether `user.get` shows the owner, where a login stands in the address
     lambda batch, exam: (
