@@ -46,7 +46,8 @@ def _ask(exam: Examination, client: Client, needs: Iterable[Need[Any]]) -> None:
                     exam.answers[need] = need.add(batch, exam)
                 except (errors.PortalError, NotLookedAt) as error:  # for whoever reads it
                     exam.answers[need] = error
-                asked += [need] * (len(batch) > before)
+                if len(batch) > before:
+                    asked.append(need)
         try:
             batch.send()
         except errors.B24ToolsError:
