@@ -398,6 +398,13 @@ class _Run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             noted = COMPLETED if finished else outcome
             self._tools.store.orders.save(order.id, order.number, self._tools.clock.now(), noted)
+            self._tools.store.orders.save_header(
+                order.id,
+                customer=order.customer,
+                wanted=order.wanted,
+                priority=order.priority,
+                day=promise.day if promise else None,
+            )
         return OrderResult(
             id=order.id,
             number=order.number,

@@ -33,7 +33,7 @@ PLAN_SELECT = (
 )
 FULL_SELECT = (
     *PLAN_SELECT,
-    *("TITLE", "DESCRIPTION", "GROUP_ID", "CREATED_BY", "CHANGED_DATE", "ACTIVITY_DATE", "DEADLINE"),
+    *("TITLE", "DESCRIPTION", "GROUP_ID", "CREATED_BY", "CHANGED_DATE", "ACTIVITY_DATE", "DEADLINE", "CLOSED_DATE"),
     *("AUDITORS", "COMMENTS_COUNT"),
 )
 CLOSED_SELECT = (
@@ -151,6 +151,7 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         responsible_name=_responsible_name(row),
         activity_at=moment("activityDate"),
         date_start=moment("dateStart"),
+        closed_at=moment("closedDate"),
         description=str(row.get("description") or ""),
     )
 
