@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +26,15 @@ from b24tools.assignment.plan import (
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, Todo, WriteState, find_lost, latest
-from b24tools.assignment.report import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
+from b24tools.assignment.report import (
+    CHANGED_NOTHING,
+    COMPLETED,
+    FAILED,
+    OrderResult,
+    TaskResult,
+    list_warnings,
+    outcome_of,
+)
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.workspace import Workspace
@@ -37,7 +47,12 @@ from b24tools.core.models import Task
 from b24tools.core.org_structure import Staff, nearest_name, same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
+from b24tools.store import database
+from b24tools.store.history import Entry
 from b24tools.store.orders import LedgerTask
+
+_log = logging.getLogger("b24tools.orders")
+_log.addHandler(logging.NullHandler())  # where no log is written, logging would print warnings itself
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what a stamp from the future counts as
 NOTICEABLE_SKEW = timedelta(minutes=5)
@@ -54,8 +69,46 @@ def orders(
     results: list[OrderResult] = []
     with tools.lock:  # once: it is taken before anything is read that another run may be changing
         for one_round in _rounds(batch):
-            results += _Run(one_round, tools, rules, dry_run=dry_run, warnings=_idle_pins(batch, rules)).run()
+            run = _Run(one_round, tools, rules, dry_run=dry_run, warnings=_idle_pins(batch, rules))
+            try:
+                done = run.run()
+            except errors.B24ToolsError as error:
+                if not dry_run:
+                    with suppress(database.Error):  # it may be what has failed
+                        for order in one_round:
+                            _note(tools, OrderResult(order.id, order.number, FAILED, ()), error)
+                raise
+            if not dry_run:
+                for result in done:
+                    _note(tools, result, next((task.error for task in result.tasks if task.error), None))
+            results += done
     return results
+
+
+def _note(tools: Tools, result: OrderResult, error: errors.B24ToolsError | None) -> None:
+    """Put down what was done for an order: in the history, and in the log with all that there is to say."""
+    origin = tools.origin
+    lines = tuple(
+        (task.position, task.outcome, task.task_id) for task in result.tasks if task.outcome != CHANGED_NOTHING
+    )
+    words = [f"{position} {outcome}" + (f" #{task_id}" if task_id else "") for position, outcome, task_id in lines]
+    reason = error.message if error else None
+    level = logging.WARNING if error else logging.INFO
+    _log.log(
+        level,
+        "order %s: %s%s; %s by %s%s",
+        result.number,
+        result.outcome,
+        f" ({', '.join(words)})" if words else "",
+        origin.command,
+        origin.by or "?",
+        f": {reason}" if reason else "",
+    )
+    for warning in list_warnings(result):
+        _log.warning("order %s: %s", result.number, warning)
+    tools.store.history.add(
+        Entry(tools.clock.now(), origin.command, result.id, result.number, result.outcome, origin.by, lines, reason)
+    )
 
 
 def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:

@@ -12,6 +12,7 @@ from b24tools.store.database import Database, open_database, open_read_only
 if TYPE_CHECKING:
     from b24tools.store.decisions import Decisions
     from b24tools.store.events import Events
+    from b24tools.store.history import History
     from b24tools.store.leaderboard import Leaderboard
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
@@ -79,6 +80,12 @@ class Store:
         from b24tools.store.events import Events
 
         return Events(self.database)
+
+    @cached_property
+    def history(self) -> History:
+        from b24tools.store.history import History
+
+        return History(self.database)
 
     @cached_property
     def leaderboard(self) -> Leaderboard:
