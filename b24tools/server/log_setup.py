@@ -19,7 +19,7 @@ NAME = "log.log"
 MOST_BYTES = 5 * 1024 * 1024
 OLD_FILES = 3
 LOCK_S = 1.0  # another process holds it for the time of a line
-HOUR_S = 3600
+HOUR_S, DAY_S = 3600, 86_400
 LOGGERS = ("b24tools", "uvicorn", "asyncio")
 COMMAND_LOGGERS = ("b24tools.orders", "b24tools.command")  # the rest of what a command logs is for -v
 SCREEN_LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
@@ -74,12 +74,25 @@ class LogFile(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say it, once an hour."""
+        """Say it, once an hour, and to who reads the mail of cron once a day; of a folder that is none others speak."""
         reason = sys.exc_info()[1]
-        if isinstance(reason, Exception) and time.monotonic() - self._said_at >= HOUR_S:
-            self._said_at = time.monotonic()
+        if not isinstance(reason, Exception) or time.monotonic() - self._said_at < HOUR_S:
+            return
+        self._said_at = time.monotonic()
+        if self.path.parent.is_dir() and not self._was_said():
             words = _("{path} cannot be written: {reason}").format(path=self.path, reason=os_reason(reason))
             sys.stderr.write(words + "\n")
+
+    def _was_said(self) -> bool:
+        """Tell whether a process said so within a day, and none could write since; else note that it is said now."""
+        note = self.path.with_name(f"{NAME}.failed")
+        with suppress(OSError):
+            said_at = note.stat().st_mtime
+            if self.path.stat().st_mtime < said_at and abs(time.time() - said_at) < DAY_S:
+                return True
+        with suppress(OSError):
+            note.touch(mode=0o600)
+        return False
 
     def _append(self, line: bytes) -> None:
         import filelock  # at the first line: most commands write none
