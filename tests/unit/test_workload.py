@@ -400,6 +400,7 @@ def open_tasks(draw: Any) -> list[OpenTask]:
     return result
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None, database=None)
 @given(calendars(), st.lists(absences(), min_size=PEOPLE, max_size=PEOPLE), open_tasks(), st.data())
 def test_every_choice_is_the_earliest_finish_there_is(
@@ -434,6 +435,7 @@ def test_every_choice_is_the_earliest_finish_there_is(
         assert all(before[1] <= after[0] for before, after in pairwise(slots))
 
 
+@pytest.mark.long
 @settings(max_examples=50, deadline=None, database=None)
 @given(calendars(), absences(), open_tasks(), st.data())
 def test_slots_given_out_lie_in_free_working_time(
