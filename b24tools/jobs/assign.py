@@ -71,44 +71,32 @@ def orders(
         for one_round in _rounds(batch):
             run = _Run(one_round, tools, rules, dry_run=dry_run, warnings=_idle_pins(batch, rules))
             try:
-                done = run.run()
+                results += run.run()
             except errors.B24ToolsError as error:
                 if not dry_run:
                     with suppress(database.Error):  # it may be what has failed
                         for order in one_round:
-                            _note(tools, OrderResult(order.id, order.number, FAILED, ()), error)
+                            failed = OrderResult(order.id, order.number, FAILED, ())
+                            tools.store.history.add(_log_order(tools, failed, error))
                 raise
-            if not dry_run:
-                for result in done:
-                    _note(tools, result, next((task.error for task in result.tasks if task.error), None))
-            results += done
     return results
 
 
-def _note(tools: Tools, result: OrderResult, error: errors.B24ToolsError | None) -> None:
-    """Put down what was done for an order: in the history, and in the log with all that there is to say."""
-    origin = tools.origin
-    lines = tuple(
-        (task.position, task.outcome, task.task_id) for task in result.tasks if task.outcome != CHANGED_NOTHING
-    )
-    words = [f"{position} {outcome}" + (f" #{task_id}" if task_id else "") for position, outcome, task_id in lines]
-    reason = error.message if error else None
-    level = logging.WARNING if error else logging.INFO
-    _log.log(
-        level,
-        "order %s: %s%s; %s by %s%s",
-        result.number,
-        result.outcome,
-        f" ({', '.join(words)})" if words else "",
-        origin.command,
-        origin.by or "?",
-        f": {reason}" if reason else "",
-    )
+def _log_order(tools: Tools, result: OrderResult, error: errors.B24ToolsError | None) -> Entry:
+    """Log what was done for an order, with all that there is to say about it; return what the history shall have."""
+    by, command = tools.origin.by, tools.origin.command
+    lines = [(task.position, task.outcome, task.task_id) for task in result.tasks if task.outcome != CHANGED_NOTHING]
+    names = [f"{position} {outcome}" + (f" #{task_id}" if task_id else "") for position, outcome, task_id in lines]
+    words = f" ({', '.join(names)})" if names else ""
+    text = f"order {result.number}: {result.outcome}{words}; {command} by {by or '?'}"
+    if error is None:
+        _log.info("%s", text)
+    else:
+        _log.warning("%s: %s", text, error.message)
     for warning in list_warnings(result):
         _log.warning("order %s: %s", result.number, warning)
-    tools.store.history.add(
-        Entry(tools.clock.now(), origin.command, result.id, result.number, result.outcome, origin.by, lines, reason)
-    )
+    reason = error.message if error else None
+    return Entry(tools.clock.now(), command, result.id, result.number, result.outcome, by, tuple(lines), reason)
 
 
 def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:
@@ -445,11 +433,7 @@ class _Run:
         finish = None if order.cancelled and not order.done else finish
         late_since = late_from(order)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
-        if not self._dry_run:
-            finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
-            noted = COMPLETED if finished else outcome
-            self._tools.store.orders.save(order.id, order.number, self._tools.clock.now(), noted)
-        return OrderResult(
+        result = OrderResult(
             id=order.id,
             number=order.number,
             outcome=outcome,
@@ -460,6 +444,13 @@ class _Run:
             promise=promise,
             warnings=tuple(warnings),
         )
+        if not self._dry_run:
+            finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
+            entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
+            self._tools.store.orders.save(
+                order.id, order.number, self._tools.clock.now(), COMPLETED if finished else outcome, entry
+            )
+        return result
 
 
 def _vacant(items: Sequence[Item], staff: Staff) -> set[str]:

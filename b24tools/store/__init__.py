@@ -49,7 +49,7 @@ class Store:
     def orders(self) -> Orders:
         from b24tools.store.orders import Orders
 
-        return Orders(self.database, self.decisions, self._save_counter)
+        return Orders(self.database, self.decisions, self.history, self._save_counter)
 
     @cached_property
     def decisions(self) -> Decisions:
