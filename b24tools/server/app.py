@@ -16,7 +16,7 @@ from b24tools.core.i18n import _
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
-from b24tools.server.responses import HttpError, Reply, reply_error
+from b24tools.server.responses import HttpError, Reply, read_code, reply_error
 from b24tools.server.routes import health, leaderboard, orders, settings, webhook
 from b24tools.server.services import Services
 from b24tools.store import database
@@ -48,7 +48,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
     settings = services.session.settings
 
     def refuse(request: Request, error: errors.B24ToolsError) -> Reply:
-        note_outcome(request.scope, f"{error.code}: {error.message}")
+        note_outcome(request.scope, f"{read_code(error)}: {error.message}")
         return reply_error(error, services.now(), settings.scrubber.scrub)
 
     api.exception_handler(errors.B24ToolsError)(refuse)

@@ -57,9 +57,14 @@ def reply_error(error: errors.B24ToolsError, now: datetime, scrub: Callable[[str
     return Reply(describe_problem(detail, error, scrub), status, headers)
 
 
+def read_code(error: errors.B24ToolsError) -> errors.ErrorCode:
+    """Return an error's code; of a refused event it depends on the status."""
+    return CODES.get(error.status, error.code) if isinstance(error, payload.Refusal) else error.code
+
+
 def describe_problem(detail: str, error: errors.B24ToolsError, scrub: Callable[[str], str] = str) -> dict[str, str]:
     """Return the body of an answer that is an error: what happened, its code for programs, and what to do."""
-    code = CODES.get(error.status, error.code) if isinstance(error, payload.Refusal) else error.code
+    code = read_code(error)
     again = _("Send the same again later; nothing is made twice.")
     usual = {
         errors.ErrorCode.BAD_ORDER: _("Correct the order in 1C and send it again."),
