@@ -41,6 +41,7 @@ def doctor(
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
     inspection = config.inspect(env_file=invocation.env_file)
+    scrub = messenger.scrub = inspection.settings.scrubber.scrub
     session = context.Session(inspection.settings, messenger.detail)
     exam = Examination(inspection, session.local_now, order_file=str(order or ""))
     try:
@@ -55,6 +56,7 @@ def doctor(
     open_client = partial(session.open_client, retry_s=retry_s, leave_no_trace=True)
     probe = make_check(time.sleep, lambda text: messenger.warn(errors.as_sentence(text))) if write_probe else None
     findings = job.examine(exam, open_client, probe)
+    findings = [replace(finding, detail=scrub(finding.detail), fix=scrub(finding.fix)) for finding in findings]
     failure = render_doctor.verdict_error(findings)
     if as_json:
         invocation.print_json(render_doctor.data(findings), error=failure)

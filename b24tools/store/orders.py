@@ -14,6 +14,7 @@ from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
+from b24tools.store.history import Entry, History
 
 KEY_WIDTH = 50  # of the column behind XML_ID
 
@@ -120,13 +121,18 @@ class LedgerFile:
 class Orders:
     """Orders, their lines and files, and the writes whose answer never came."""
 
-    def __init__(self, db: Database, decisions: Decisions, save_counter: Path | None) -> None:
+    def __init__(self, db: Database, decisions: Decisions, history: History, save_counter: Path | None) -> None:
         self._db = db
         self._decisions = decisions
+        self._history = history
         self._save_counter = save_counter
 
-    def save(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
+    def save(
+        self, order_id: str, number: str, now: datetime, outcome: str | None = None, entry: Entry | None = None
+    ) -> None:
         """Note that the order was sent; `outcome` None means it is under way. A success makes the ledger true again.
+
+        `entry` goes into the history with it.
 
         Beside the database, a file counts these saves, too: a database that knows of fewer was restored.
         """
@@ -140,6 +146,8 @@ class Orders:
             )
             count = self._count_saves() + 1
             self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
+            if entry is not None:
+                self._history.add(entry)
         self._write_save_counter(count)
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:

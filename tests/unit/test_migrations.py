@@ -161,16 +161,21 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
         for table in ("order_tasks", "task_files", "decisions"):
             for new, old in keys.items():
                 connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
+        for index in ("orders_by_number", "orders_by_change"):
+            connection.execute(f"DROP INDEX {index}")
         for table, column in [
             ("orders", "portal_wins"),
             ("order_tasks", "position_id"),
             ("order_tasks", "old_key"),
             ("order_tasks", "other_tasks"),
+            ("order_tasks", "stage"),
+            *(("orders", name) for name in ("customer", "wanted", "priority", "promised_first", "standing", "is_over")),
+            *(("orders", name) for name in ("changed_no", "changed_at")),
         ]:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute("DROP TABLE lost_writes")
-        connection.execute("DROP TABLE noticed")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm006_keys'")
+        for table in ("lost_writes", "noticed", "history"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
         connection.commit()
 
 
