@@ -124,11 +124,8 @@ class Client:
         if clash := _RESERVED & {str(name) for name in params or {}}:
             raise ValueError(f"{method}: the portal keeps {sorted(clash)} for itself")
         body = self._exchange(method, params or {}, [method], self._backoff())
-        time = body.get("time")
-        self._learn({method: time})
-        return Answer(
-            body["result"], to_int(body.get("total")), to_int(body.get("next")), time if isinstance(time, dict) else {}
-        )
+        self._learn({method: body.get("time")})
+        return Answer(body["result"], to_int(body.get("total")))
 
     def call_v3(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         """Call a method of REST 3.0, with headers of its own; its result."""
@@ -163,52 +160,44 @@ class Client:
 
     def _send_together(self, request: Sequence[Pending[Any]]) -> errors.PortalError | None:
         """Send up to fifty commands in one request, and again what may be sent again; the failure that ended it."""
-        waiting = {pending.key: pending.query.command for pending in request}
-        packed = {pending.key: pending.packed for pending in request}
-        answers: dict[str, Answer] = {}
-        backoff = self._backoff()
-        failure: errors.PortalError | None = None
+        waiting, backoff = list(request), self._backoff()
         try:
-            waiting = self._leave_out_blocked(waiting, answers, backoff)
+            waiting = self._leave_out_blocked(waiting, backoff)
             while waiting:
-                params = {"halt": 0, "cmd": {key: packed[key] for key in waiting}}
-                body = self._exchange("batch", params, [command.method for command in waiting.values()], backoff)
+                params = {"halt": 0, "cmd": {pending.key: pending.packed for pending in waiting}}
+                body = self._exchange("batch", params, [pending.method for pending in waiting], backoff)
                 result = body["result"]
-                self._learn({"batch": body.get("time"), **bitrix24_batch.read_times(waiting, result)})
-                failed: dict[str, FailedAttempt] = {}
-                for key, outcome in bitrix24_batch.settle(waiting, result, backoff.sent_at).items():
-                    if isinstance(outcome, FailedAttempt):
-                        failed[key] = outcome
-                    else:
-                        answers[key] = outcome
-                waiting = {key: waiting[key] for key in failed}
+                times = bitrix24_batch.map_of(result, "result_time")
+                known = {pending.method: times[pending.key] for pending in waiting if pending.key in times}
+                self._learn({"batch": body.get("time"), **known})
+                failed = bitrix24_batch.settle(waiting, result, backoff.sent_at)
+                waiting = list(failed)
                 if failed:
-                    known = [self._tell_rate_limiter(attempt) for attempt in failed.values()]
-                    backoff.pause(max(known, key=lambda attempt: attempt.until or 0.0))
+                    attempts = map(self._tell_rate_limiter, failed.values())
+                    backoff.pause(max(attempts, key=lambda attempt: attempt.until or 0.0))
         except errors.PortalError as error:
-            failure = error
-        for pending in request:
-            pending.item = answers.get(pending.key) or Answer(error=failure)
-        return failure
+            for pending in waiting:
+                pending.item = Answer(error=error)
+            return error
+        return None
 
-    def _leave_out_blocked(
-        self, commands: dict[str, Command], answers: dict[str, Answer], backoff: Backoff
-    ) -> dict[str, Command]:
+    def _leave_out_blocked(self, waiting: list[Pending[Any]], backoff: Backoff) -> list[Pending[Any]]:
         """Wait for methods that are blocked, or give up those that are for too long."""
-        methods = {command.method for command in commands.values()}
+        methods = {pending.method for pending in waiting}
         if not (blocked := self._rate_limiter.blocked(methods)):
-            return commands
+            return waiting
         hopeless = {method for method, until in blocked.items() if not backoff.allows(until)}
         if hopeless == methods:
             raise _block(max(hopeless, key=blocked.__getitem__), blocked).give_up(self._clock())
-        going: dict[str, Command] = {}
-        for key, command in commands.items():
-            if command.method in hopeless:
-                answers[key] = Answer(error=_block(command.method, blocked).give_up(self._clock()))
-            elif bitrix24_batch.refers_beyond(command, going):
-                answers[key] = bitrix24_batch.not_run(command)
+        going: list[Pending[Any]] = []
+        for pending in waiting:
+            if pending.method in hopeless:
+                pending.item = Answer(error=_block(pending.method, blocked).give_up(self._clock()))
+            elif pending.source is not None and pending.source not in going:
+                message = _("{method}: not run: the command it refers to was not sent").format(method=pending.method)
+                pending.item = Answer(error=errors.PortalError(message, method=pending.method))
             else:
-                going[key] = command
+                going.append(pending)
         if waits := blocked.keys() - hopeless:
             backoff.pause(_block(max(waits, key=blocked.__getitem__), blocked))
         return going

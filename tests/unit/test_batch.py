@@ -52,8 +52,7 @@ def test_each_command_has_its_own_error_total_and_next() -> None:
         batch_answer(
             {"c0": [1, 2]},
             {"c1": REFUSED, "c2": {"error": "insufficient_scope", "error_description": ""}, "c3": "odd"},
-            total={"c0": 75},
-            next={"c0": "50"},
+            total={"c0": "75"},
         )
     )
     answers = send(open_client(script), USERS, ADD, Command("timeman.schedule.get", {"id": 1}), GET)
@@ -63,18 +62,9 @@ def test_each_command_has_its_own_error_total_and_next() -> None:
         (errors.PortalDenied, "timeman.schedule.get: (insufficient_scope)"),
         (errors.PortalError, "tasks.task.get: odd"),
     ] == seen(answers)
-    assert (answers[0].total, answers[0].next) == (75, 50)
+    assert [75, None, None, None] == [answer.total for answer in answers]
     with pytest.raises(errors.PortalDenied):
         _value = answers[2].value
-
-
-def test_what_a_command_cost_the_portal_is_kept() -> None:
-    """Where it is told; an odd one is none."""
-    answer = batch_answer({"c0": [], "c1": [], "c2": []}, time={"c0": {"operating": 0.5}, "c1": "odd"})
-
-    answers = send(open_client(Script(answer)), USERS, USERS, USERS)
-
-    assert [{"operating": 0.5}, {}, {}] == [one.time for one in answers]
 
 
 def test_more_than_fifty_go_in_several_requests_in_order() -> None:
@@ -232,11 +222,15 @@ def test_a_result_by_a_broken_reference_is_no_result() -> None:
 @pytest.mark.parametrize(
     ("commands", "reason"),
     [
-        ([Command("user.get", {"x": Reference("$result[z][0]")})], "not all earlier in the same request"),
-        ([USERS, Command("task.add", {"x": Reference("$result[c0]")})], "must not refer"),
+        ([Command("user.get", {"x": Reference("$result[z][0]")})], "earlier in the same request"),
+        ([USERS, Command("task.add", {"x": Reference("$result[c0]")})], "a write must not refer"),
         ([USERS, Command("user.get", {"x": Reference("$result[c0]"), "y": None})], "refers to"),
         ([Command("user.get?x=1")], "method name"),
         ([*[GET] * 50, Command("user.get", {"x": Reference("$result[c0]")})], "same request"),
+        (
+            [GET, GET, Command("user.get", {"x": Reference("$result[c0]"), "y": Reference("$result[c1]")})],
+            "more than one command",
+        ),
     ],
 )
 def test_what_must_not_be_sent_is_refused(commands: list[Command], reason: str) -> None:

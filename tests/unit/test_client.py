@@ -45,7 +45,7 @@ def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
             answer = client.call("tasks.task.list", {"filter": {"TITLE": "Ёж"}, "select": None})
 
     request = route.calls.last.request
-    assert Answer({"tasks": []}, 12, 50, {"finish": 1.5}) == answer
+    assert Answer({"tasks": []}, 12) == answer
     assert request.content == b'{"filter": {"TITLE": "\xd0\x81\xd0\xb6"}, "select": null}'
     assert f"{URL}tasks.task.list" == str(request.url)
     assert ("application/json", "application/json", f"b24tools/{__version__}") == (

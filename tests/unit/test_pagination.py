@@ -74,25 +74,11 @@ def test_pages_of_users_are_sorted_at_top_level() -> None:
     ] == asked(USERS, {"FILTER": {"ACTIVE": "Y"}}, length=2)
 
 
-def test_the_callers_own_conditions_on_the_id_are_kept() -> None:
-    """A list of ids stays beside `>ID`; of two `>ID` the higher counts."""
-    own = {"ID": [5, 6], ">ID": "40", "<=ID": 90}
-    (command,) = asked(TASKS, {"filter": own}, length=1, after=30)
-    assert command.params["filter"] == {"ID": [5, 6], ">ID": 40, "<=ID": 90}
-    assert add_pages(Recorder().batch, TASKS, {"filter": {">ID": 40}}, length=1, after=50).after == 50
-
-
-def test_the_id_is_selected_even_if_the_caller_forgot_it() -> None:
-    """The next page cannot be asked for without it."""
-    chosen = [asked(TASKS, {"select": select}, length=1)[0].params["select"] for select in (["TITLE"], ["id"], ["*"])]
-    assert chosen == [["ID", "TITLE"], ["id"], ["*"]]
-
-
-@pytest.mark.parametrize("params", [{"order": {"TITLE": "asc"}}, {"start": 0}, {"filter": {">ID": "x"}}])
-def test_what_would_break_the_chain_is_refused(params: dict[str, Any]) -> None:
-    """Another order, an offset, an id that is none."""
-    with pytest.raises(ValueError, match=r"tasks\.task\.list"):
-        asked(TASKS, params, length=2)
+def test_the_callers_own_conditions_are_kept_and_its_order_is_not() -> None:
+    """A list of ids stays beside `>ID`; in another order, or from an offset, no page could begin after the last."""
+    params = {"filter": {"ID": [5, 6], "<=ID": 90}, "order": {"TITLE": "asc"}, "start": 0}
+    (command,) = asked(TASKS, params, length=1, after=30)
+    assert command.params == {"filter": {"ID": [5, 6], ">ID": 30, "<=ID": 90}, "order": {"ID": "asc"}, "start": -1}
 
 
 def without_id(result: dict[str, Any], index: int) -> dict[str, Any]:
@@ -195,11 +181,8 @@ def test_a_list_that_ends_with_a_full_page_ends() -> None:
 
 
 def test_reading_goes_on_from_where_the_caller_is() -> None:
-    """Its own `>ID` or `after`."""
-    portal = ListPortal([1, 2, 3, 4])
-    client = open_client(portal)
-    assert [rows(3, 4)] == list(client.pages(TASKS, {"filter": {">ID": 1}}, after=2))
-    assert [rows(2, 3, 4)] == list(client.pages(TASKS, {"filter": {">ID": 1}}))
+    """After the last id that it has."""
+    assert [rows(3, 4)] == list(open_client(ListPortal([1, 2, 3, 4])).pages(TASKS, {}, after=2))
 
 
 def test_a_failed_page_is_read_again_from_the_last_good_id() -> None:

@@ -308,9 +308,3 @@ def test_an_archived_project_comes_after_the_others() -> None:
     """In the order of their ids otherwise."""
     rows = [{"ID": "1", "NAME": "А", "CLOSED": "Y"}, {"ID": "2", "NAME": "А", "CLOSED": "N"}, {"ID": "3", "NAME": "А"}]
     assert [(2, "А", False), (3, "А", False), (1, "А", True)] == read(queries.groups_named("А"), rows)
-
-
-def test_a_list_is_paged_without_its_own_order() -> None:
-    """The chain sets that itself."""
-    surname = queries.paged(queries.people_by_surname("Ли").command)
-    assert {"FILTER": {"LAST_NAME": "Ли", "ACTIVE": "Y"}, "select": list(queries.PEOPLE_SELECT)} == surname

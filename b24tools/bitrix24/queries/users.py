@@ -124,8 +124,3 @@ def read_people(result: Any) -> list[Person]:
 def unknown_person(user_id: int, name: str) -> Person:
     """A person whom the portal does not show (deleted, a bot), by the name that tasks have."""
     return Person(user_id, name, "", "", active=False, department_ids=())
-
-
-def paged(command: Command) -> dict[str, Any]:
-    """A list's parameters for reading all its pages by id: without its order and start."""
-    return {name: value for name, value in command.params.items() if name not in ("order", "sort", "start")}
