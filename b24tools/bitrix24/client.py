@@ -17,7 +17,6 @@ import time as time_module
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
@@ -57,7 +56,7 @@ class Client:
         *,
         rate_limiter: RateLimiter,
         transport: Transport | None = None,
-        verify: ssl.SSLContext | bool | str = True,
+        ca_bundle: Path | None = None,
         retry_s: float = 60,
         read_timeout_s: float = 75,
         clock: Callable[[], float] = time_module.time,
@@ -72,7 +71,7 @@ class Client:
             address: The incoming webhook's URL, as the portal shows it.
             rate_limiter: Keeps the portal's limits, with all processes of the data folder.
             transport: What to send through instead of the network.
-            verify: As in httpx; a text is the path of authorities trusted besides the system's own.
+            ca_bundle: A file or folder of authorities that are trusted besides the system's own.
             retry_s: For how long a call that failed is sent again.
             read_timeout_s: How long an answer is waited for; the portal itself stops after a minute.
             clock, sleep, random: The wall clock, the pause and the jitter.
@@ -86,30 +85,15 @@ class Client:
         self.url = self._address.portal
         self.owner_id = self._address.owner_id
         self.requests = 0
-        self._rate_limiter = rate_limiter
-        self._retry_s = retry_s
-        self._clock = clock
-        self._sleep = sleep
-        self._random = random
-        self._on_wait = on_wait
-        self._on_warn = on_warn
+        self._rate_limiter, self._retry_s = rate_limiter, retry_s
+        self._clock, self._sleep, self._random = clock, sleep, random
+        self._on_wait, self._on_warn = on_wait, on_warn
         self._lock = threading.Lock()
         self._announced: dict[str, float] = {}  # until when a thread waits, by the reason
         for name in ("httpx", "httpcore"):  # they log the address of every request
             logging.getLogger(name).setLevel(logging.WARNING)
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
-        self._http = _open_http(transport, _tls(verify), timeout)
-
-    def __repr__(self) -> str:
-        return f"Client({self.host!r}, owner_id={self.owner_id})"
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        self._http = _open_http(transport, True if ca_bundle is None else _trust(ca_bundle), timeout)
 
     def close(self) -> None:
         """Close the connections. Threads that still wait for an answer fall silent."""
@@ -279,26 +263,22 @@ class Client:
             )
             if noise or not isinstance(outcome, dict):
                 odd = response.content
-            if noise:
-                self._warn_of_noise(noise)
+            with self._lock:
+                warn = self._on_warn if noise else None
+                self._on_warn = None if noise else self._on_warn
+            if warn is not None:
+                warn(
+                    _(
+                        "the portal prints other text around its answers: “{words}”. They are read all the same; on "
+                        "the box, set display_errors to off in PHP, or remove what prints this"
+                    ).format(words=noise)
+                )
         with self._lock:
             self.requests += not never_left
         _log.debug("%s: %s in %.2f s", _in_short(method, methods), status, self._clock() - started)
         if odd:
             _log.debug("%s: it begins: %s", method, bitrix24_response.beginning(odd, self._address))
         return outcome
-
-    def _warn_of_noise(self, noise: str) -> None:
-        """Say once what the portal prints around its answers."""
-        with self._lock:
-            warn, self._on_warn = self._on_warn, None
-        if warn is not None:
-            warn(
-                _(
-                    "the portal prints other text around its answers: “{words}”. They are read all the same; on the "
-                    "box, set display_errors to off in PHP, or remove what prints this"
-                ).format(words=noise)
-            )
 
     def _explain_network_failure(self, method: str, error: Exception, never_left: bool) -> bitrix24_response.Outcome:
         if distrust := _distrust(error):
@@ -364,17 +344,14 @@ def _is_url(url: str) -> bool:
         return False
 
 
-def _tls(verify: ssl.SSLContext | bool | str) -> ssl.SSLContext | bool:
-    """Read `verify`: a path is a file or folder of authorities trusted besides the system's own."""
-    if not isinstance(verify, str):
-        return verify
-    path = Path(verify)
+def _trust(bundle: Path) -> ssl.SSLContext:
+    """Trust a file or folder of authorities besides the system's own."""
     context = ssl.create_default_context()
     try:
-        context.load_verify_locations(**{"capath" if path.is_dir() else "cafile": str(path)})
+        context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise errors.ConfigError(
-            _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=path),
+            _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),
             _("expected a PEM file with the certificate of the authority"),
         ) from error
     return context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
         route = portal.post(f"{URL}tasks.task.list").respond(
             json={"result": {"tasks": []}, "total": "12", "next": 50, "time": {"finish": 1.5}}
         )
-        with Client(URL, rate_limiter=RateLimiter(None)) as client:
+        with closing(Client(URL, rate_limiter=RateLimiter(None))) as client:
             answer = client.call("tasks.task.list", {"filter": {"TITLE": "Ёж"}, "select": None})
 
     request = route.calls.last.request
@@ -466,7 +467,7 @@ def test_no_log_holds_the_secret(caplog: pytest.LogCaptureFixture) -> None:
         portal.post(f"{URL}user.get").mock(side_effect=[httpx.Response(502, text=HTML.text), ok([])])
         time = FakeTime()
         rate_limiter = RateLimiter(None, clock=time.clock, sleep=time.sleep)
-        with Client(URL, rate_limiter=rate_limiter, clock=time.clock, sleep=time.sleep) as client:
+        with closing(Client(URL, rate_limiter=rate_limiter, clock=time.clock, sleep=time.sleep)) as client:
             client.call("user.get", {"FILTER": {"NAME": "Иван"}})
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
     assert ours == [
