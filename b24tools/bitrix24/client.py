@@ -252,17 +252,19 @@ class Client:
         base = self._address.base if v3_headers is None else "/rest/api/".join(self._address.base.rsplit("/rest/", 1))
         started, odd, never_left = self._clock(), b"", False
         try:
-            response = self._http.post(base + method, content=content, headers=v3_headers)
+            with self._http.stream("POST", base + method, content=content, headers=v3_headers) as response:
+                # read here, for a response is a cycle, which would hold megabytes until the next search for garbage
+                answer = b"".join(response.iter_bytes())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             never_left = isinstance(error, _NEVER_LEFT)
             outcome, status = self._explain_network_failure(method, error, never_left), type(error).__name__
         else:
             location, status = response.headers.get("location", ""), str(response.status_code)
             outcome, noise = bitrix24_response.read(
-                method, response.status_code, response.content, location=location, portal=self._address
+                method, response.status_code, answer, location=location, portal=self._address
             )
             if noise or not isinstance(outcome, dict):
-                odd = response.content
+                odd = answer
             with self._lock:
                 warn = self._on_warn if noise else None
                 self._on_warn = None if noise else self._on_warn
