@@ -199,9 +199,7 @@ class Client:
         return _block(attempt.method, {attempt.method: until})
 
     def _backoff(self) -> Backoff:
-        return Backoff(
-            self._retry_s, clock=self._clock, sleep=self._sleep, random=self._random, on_wait=self._announce_wait
-        )
+        return Backoff(self._retry_s, self._clock, self._sleep, self._random, self._announce_wait)
 
     def _announce_wait(self, seconds: float, reason: str) -> None:
         """Say once what several threads wait for."""

@@ -1,7 +1,4 @@
-"""The common storage, folders and files.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""The common storage, folders and files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Projects and workgroups.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Projects and workgroups."""
 
 from __future__ import annotations
 

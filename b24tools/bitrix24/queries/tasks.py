@@ -1,7 +1,4 @@
-"""Tasks: lists, changes, history, and what hangs on them.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Tasks: lists, changes, history, and what hangs on them."""
 
 from __future__ import annotations
 

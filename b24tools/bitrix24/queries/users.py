@@ -1,7 +1,4 @@
-"""Departments and people.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Departments and people."""
 
 from __future__ import annotations
 

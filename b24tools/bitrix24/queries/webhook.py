@@ -1,7 +1,4 @@
-"""The webhook itself: whose it is, what it may do, what time it is there.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""The webhook itself: whose it is, what it may do, what time it is there."""
 
 from __future__ import annotations
 

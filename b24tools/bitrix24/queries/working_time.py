@@ -1,7 +1,4 @@
-"""Work schedules, the calendar's settings, absences.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Work schedules, the calendar's settings, absences."""
 
 from __future__ import annotations
 
