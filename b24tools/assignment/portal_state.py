@@ -232,7 +232,7 @@ def _read_rest(
     """Read what follows a full page of a list. What no batch can carry is too odd a text to be in many titles."""
     if pending.packed is None:
         return []
-    return [row for page in client.pages(listing, pending.query.command.params, after=after) for row in page]
+    return [row for page in client.pages(listing, pending.query.params, after=after) for row in page]
 
 
 def _read_namesakes(client: Client, pending: Pending[list[Person]]) -> list[Person]:

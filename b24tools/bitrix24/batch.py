@@ -35,14 +35,6 @@ class Reference(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """A call: the method and its parameters."""
-
-    method: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What came of a call. `total` is there for lists that count."""
 
@@ -60,17 +52,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
-    """A command and the reader of its result."""
+    """A call: the method, its parameters, and the reader of its result."""
 
-    command: Command
-    reader: Callable[[Any], T]
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    reader: Callable[[Any], T] = field(default=lambda result: result, compare=False)
 
     def read(self, result: Any) -> T:
         """Read a result; raises PortalError, which names the method, on a shape that the reader does not know."""
         try:
             return self.reader(result)
         except UnexpectedResponse as error:
-            raise UnexpectedResponse(error.value, self.command.method) from None
+            raise UnexpectedResponse(error.value, self.method) from None
 
 
 class Pending(Generic[T]):
@@ -82,8 +75,8 @@ class Pending(Generic[T]):
     def __init__(self, key: str, query: Query[T]) -> None:
         self.key = key
         self.query = query
-        self.method = query.command.method
-        self.packed = _pack(query.command)
+        self.method = query.method
+        self.packed = _pack(query)
         self.source: Pending[Any] | None = None
         self.item = Answer(error=errors.PortalError(f"{self.method}: not sent"))
 
@@ -111,7 +104,7 @@ class Batch:
     def __init__(
         self,
         send: Callable[[Sequence[Pending[Any]]], errors.PortalError | None],
-        call: Callable[[Command], Answer],
+        call: Callable[[Query[Any]], Answer],
     ) -> None:
         """`send` answers up to fifty commands, and tells what ended it; `call` answers one."""
         self._send = send
@@ -130,9 +123,9 @@ class Batch:
 
     def add(self, query: Query[T]) -> Pending[T]:
         """Put a command into the batch; its answer comes with `send`. Raises ValueError for what must not be sent."""
-        check_method(query.command.method)
+        check_method(query.method)
         pending = Pending(f"c{len(self)}", query)
-        references = [text for text in _with_dollars(query.command.params) if isinstance(text, Reference)]
+        references = [text for text in _with_dollars(query.params) if isinstance(text, Reference)]
         if pending.packed is None and not references:
             self._alone.append(pending)
             return pending
@@ -168,7 +161,7 @@ class Batch:
                     pending.item = Answer(error=failure)
                 raise failure
         for pending in self._alone:
-            pending.item = self._call(pending.query.command)
+            pending.item = self._call(pending.query)
 
 
 def check_method(method: str) -> None:
@@ -177,22 +170,22 @@ def check_method(method: str) -> None:
         raise ValueError(f"not a method name: {method!r}")
 
 
-def _pack(command: Command) -> str | None:
+def _pack(query: Query[Any]) -> str | None:
     """Write a command as a batch carries it; None where the portal would get something else.
 
     A batch cannot carry `None`, booleans and empty containers, nor text that looks like a reference, nor more pairs
     than PHP takes.
     """
-    texts = _with_dollars(command.params)
+    texts = _with_dollars(query.params)
     if any(_REFERENCE.search(text) for text in texts if not isinstance(text, Reference)):
         return None
     try:
-        query = php_query.encode(command.params)
+        packed = php_query.encode(query.params)
     except ValueError:
         return None
-    if query.count("&") >= MOST_PAIRS:
+    if packed.count("&") >= MOST_PAIRS:
         return None
-    return f"{command.method}?{query}" if query else command.method
+    return f"{query.method}?{packed}" if packed else query.method
 
 
 def _with_dollars(value: Any) -> list[str]:

@@ -25,7 +25,7 @@ from b24tools import __version__
 from b24tools.bitrix24 import batch as bitrix24_batch
 from b24tools.bitrix24 import error_codes, pagination, webhook_url
 from b24tools.bitrix24 import response as bitrix24_response
-from b24tools.bitrix24.batch import Answer, Batch, Command, Pending, Query
+from b24tools.bitrix24.batch import Answer, Batch, Pending, Query
 from b24tools.bitrix24.error_codes import ErrorCode
 from b24tools.bitrix24.parsing import to_int
 from b24tools.bitrix24.rate_limit import RateLimiter
@@ -118,7 +118,7 @@ class Client:
 
     def ask(self, query: Query[T]) -> T:
         """Ask for this alone and read the answer."""
-        return query.read(self.call(query.command.method, query.command.params).result)
+        return query.read(self.call(query.method, query.params).result)
 
     def new_batch(self) -> Batch:
         """Make a batch to add queries to; nothing is sent before its `send`."""
@@ -136,9 +136,9 @@ class Client:
             if pages and (rows := paginator.read(pages)):
                 yield rows
 
-    def _send_alone(self, command: Command) -> Answer:
+    def _send_alone(self, query: Query[Any]) -> Answer:
         try:
-            return self.call(command.method, command.params)
+            return self.call(query.method, query.params)
         except errors.PortalError as error:
             return Answer(error=error)
 

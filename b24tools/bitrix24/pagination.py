@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Command, Pending, Query
+from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending, Query
 from b24tools.bitrix24.parsing import to_int
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -215,10 +215,7 @@ def _page(
 ) -> Query[Any]:
     """Ask for the rows with ids above `after`, up to `through`; from an offset and counted unless `start` is -1."""
     conditions = {**params.get(method.filter, {}), ">ID": after} | ({} if through is None else {"<=ID": through})
-    return Query(
-        Command(method.method, {**params, **dict(method.order), method.filter: conditions, "start": start}),
-        lambda result: result,
-    )
+    return Query(method.method, {**params, **dict(method.order), method.filter: conditions, "start": start})
 
 
 def _read_page(method: ListMethod, result: Any, last: int) -> tuple[list[dict[str, Any]], int, int] | None:

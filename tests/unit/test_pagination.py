@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Pending, Reference
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Pending, Query, Reference
 from b24tools.bitrix24.pagination import TASKS, USERS, ListMethod, PageRows, Pages, Paginator, add_pages
 from b24tools.core import errors
 from tests.support.http import FakeTime, Script, batch_answer, error, open_client
@@ -43,13 +43,13 @@ class Recorder:
         self.asked += request
 
     @property
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[Query[Any]]:
         """What was added."""
         self.batch.send()
-        return [one.query.command for one in self.asked]
+        return [one.query for one in self.asked]
 
 
-def asked(method: ListMethod, params: Mapping[str, Any], **options: Any) -> list[Command]:
+def asked(method: ListMethod, params: Mapping[str, Any], **options: Any) -> list[Query[Any]]:
     """The commands of some pages."""
     recorder = Recorder()
     add_pages(recorder.batch, method, params, **options)
@@ -60,17 +60,17 @@ def test_pages_of_tasks_are_asked_for_after_the_last_row_of_the_one_before() -> 
     """By key, without a count."""
     common = {"select": ["ID", "TITLE"], "order": {"ID": "asc"}, "start": -1}
     after = [100, Reference("$result[c0][tasks][49][id]"), Reference("$result[c1][tasks][49][id]")]
-    assert [
-        Command("tasks.task.list", {**common, "filter": {"REAL_STATUS": 5, ">ID": last}}) for last in after
-    ] == asked(TASKS, {"select": ["ID", "TITLE"], "filter": {"REAL_STATUS": 5}}, length=3, after=100)
+    assert [Query("tasks.task.list", {**common, "filter": {"REAL_STATUS": 5, ">ID": last}}) for last in after] == asked(
+        TASKS, {"select": ["ID", "TITLE"], "filter": {"REAL_STATUS": 5}}, length=3, after=100
+    )
 
 
 def test_pages_of_users_are_sorted_at_top_level() -> None:
     """user.get has other names for the same, and no folder around its rows."""
     common = {"sort": "ID", "order": "ASC", "start": -1}
     assert [
-        Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": 0}}),
-        Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": Reference("$result[c0][49][ID]")}}),
+        Query("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": 0}}),
+        Query("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": Reference("$result[c0][49][ID]")}}),
     ] == asked(USERS, {"FILTER": {"ACTIVE": "Y"}}, length=2)
 
 
@@ -254,7 +254,7 @@ class Listed:
     def answer(self, recorder: Recorder) -> None:
         found: dict[str, Any] = {}
         for pending in recorder.asked:
-            params = pending.query.command.params
+            params = pending.query.params
             after, start, through = params["filter"][">ID"], params["start"], params["filter"].get("<=ID")
             if isinstance(after, Reference):
                 before = found[after.partition("[")[2].partition("]")[0]]

@@ -15,7 +15,7 @@ from typing import Any
 
 from b24tools import __version__
 from b24tools.bitrix24 import error_codes, parsing, queries
-from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.bitrix24.portal_time import find_zone
@@ -350,7 +350,7 @@ class _TestTask:
         problem: errors.PortalError | None = None
         for pause in (1, 2, 0):
             batch = self.client.new_batch()
-            deleted = batch.add(Query(Command(method, {"taskId": task_id}), bool))
+            deleted = batch.add(Query(method, {"taskId": task_id}, bool))
             left = batch.add(queries.task(task_id, ("ID",)))
             try:
                 batch.send()
