@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from b24tools.core import clock, config, errors, hosts, locks
+from b24tools.core import clock, config, errors, locks
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
@@ -85,7 +85,7 @@ class Session:
                 )
             ) as directory,
         ):
-            check_host(opened, client.host)
+            opened.settings.check_host(client.host)
             lock = (
                 nullcontext()
                 if dry_run
@@ -101,7 +101,7 @@ class Session:
             locks.hold(self.settings.data_dir, "snapshot", 0, self.local_now),
             self.open_store() as opened,
         ):
-            check_host(opened, client.host)
+            opened.settings.check_host(client.host)
             yield client, opened
 
     @contextmanager
@@ -156,21 +156,6 @@ class Session:
         from b24tools.assignment.tools import RunClock
 
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)
-
-
-def check_host(opened: Store, host: str) -> None:
-    """Stop before one portal's ledger meets another portal: ids would be mixed up."""
-    known = opened.settings.get("portal_host")
-    if known and not hosts.is_same(known, host):
-        raise errors.ConfigError(
-            _("the database is about the portal {known}, but the webhook leads to {host}").format(
-                known=known, host=host
-            ),
-            _(
-                "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
-                "`b24tools config portal_host {host}`."
-            ).format(host=host),
-        )
 
 
 def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int]) -> Any:

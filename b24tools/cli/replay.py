@@ -91,7 +91,7 @@ def replay(
     done = process.Processed(len(refusals), failed=len(refusals), reasons=refusals)
     if stored or bodies:
         with session.open_client() as client, session.open_store(dry_run=dry_run) as store:
-            context.check_host(store, client.host)
+            store.settings.check_host(client.host)
             done += process.replay(store, client, zone, now, stored)
             done += process.replay(store, client, zone, now, bodies)
     status, error = 0, None

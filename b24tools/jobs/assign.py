@@ -170,6 +170,7 @@ class _Run:
         workers.update(special)
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
+        holders = [row.responsible_id for row in rows.values() if row.responsible_id]
         files = {task_fields.stored_name(order.number, file) for order in self._orders for file in order.files}
         known_files = tools.store.orders.files([order.id for order in self._orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(rows))]
@@ -181,7 +182,7 @@ class _Run:
             keys=list(dict.fromkeys(key for keys in keys_of for key in keys)),
             task_ids=sorted({one for row in rows.values() for one in (row.task_id, *row.other_tasks) if one}),
             titles=self._title_questions(items, rows),
-            people=sorted({*special, *heads, *([tools.client.owner_id] if tools.client.owner_id else [])}),
+            people=sorted({*special, *heads, *holders, *([tools.client.owner_id] if tools.client.owner_id else [])}),
             surnames=sorted({surname_of(order.manager) for order in self._orders if order.manager}),
             workers=sorted(workers),
             file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
@@ -352,6 +353,7 @@ class _Run:
             our_tasks=store.orders.our_tasks([task.id for task in portal.open]),
             last_assigned=store.orders.last_assigned(now),
             attached=store.orders.task_files([item.key for item in items]),
+            pinned=store.decisions.pinned(item.key for item in items),
             under_way=under_way,
         )
         return planner, planner.build_plans(items)
@@ -386,9 +388,9 @@ class _Run:
         if any(plan.action == DEFER and plan.error is None for plan in mine):
             warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
         promise = planner.promise(order, mine)
-        ends = [plan.end for plan in mine if plan.end and plan.error is None and not plan.is_put_off]
-        ends += [task.end for task in tasks[len(mine) :] if task.end]
-        finish = max([*ends, *([promise.ready] if promise else [])], default=None)
+        ends = [planner.ends(plan) or plan.end for plan in mine if plan.error is None and not plan.is_put_off]
+        ends += [task.end for task in tasks[len(mine) :]]
+        finish = max(filter(None, ends), default=None)
         finish = None if order.cancelled and not order.done else finish
         late_since = late_from(order)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
@@ -396,6 +398,13 @@ class _Run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             noted = COMPLETED if finished else outcome
             self._tools.store.orders.save(order.id, order.number, self._tools.clock.now(), noted)
+            self._tools.store.orders.save_header(
+                order.id,
+                customer=order.customer,
+                wanted=order.wanted,
+                priority=order.priority,
+                day=promise.day if promise else None,
+            )
         return OrderResult(
             id=order.id,
             number=order.number,

@@ -73,7 +73,7 @@ def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
     with session.open_store() as store:
         if session.settings.webhook_url is not None:
             with session.open_client() as client:
-                context.check_host(store, client.host)
+                store.settings.check_host(client.host)
     worker = Worker(session.open_store, session.open_client, session.settings.zone, now=context.now)
     worker.start()
     try:

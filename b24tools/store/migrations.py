@@ -313,7 +313,29 @@ def _key_of(order_id: str, identity: str) -> str:
     return "1c:" + hashlib.sha256(f"{order_id}\0{identity}".encode()).hexdigest()[:40]
 
 
-MIGRATIONS = (m001_orders, m002_history, m003_events, m004_decisions, m005_saves, m006_keys)
+def m008_standing(db: Database) -> None:
+    """What an order is to its customer, what was promised first, and how it stood when that was last worked out."""
+    for statement in (
+        "ALTER TABLE orders ADD COLUMN customer TEXT",
+        "ALTER TABLE orders ADD COLUMN wanted TEXT",  # on the wall clock of the configured zone; midnight is the day
+        "ALTER TABLE orders ADD COLUMN priority INTEGER",
+        "ALTER TABLE orders ADD COLUMN promised_first TEXT",  # a day
+        "ALTER TABLE orders ADD COLUMN standing TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE orders ADD COLUMN is_over INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE orders ADD COLUMN changed_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE orders ADD COLUMN changed_at TEXT",
+        "ALTER TABLE order_tasks ADD COLUMN stage INTEGER",
+        "CREATE INDEX orders_by_number ON orders (number)",
+        "CREATE INDEX orders_by_change ON orders (changed_no)",
+        """UPDATE orders SET (customer, wanted) = (
+            SELECT json_extract(sent_values, '$.onec.customer'), json_extract(sent_values, '$.onec.wanted')
+            FROM order_tasks WHERE order_id = orders.id ORDER BY line LIMIT 1
+        )""",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS = (m001_orders, m002_history, m003_events, m004_decisions, m005_saves, m006_keys, m008_standing)
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 
 
