@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-gc.set_threshold(200_000)  # modules and a portal's answers are many objects, and stay: no use in searching them often
+gc.set_threshold(200_000)  # modules and a portal's answers are many, and stay: searching them often finds nothing
 
 from b24tools.cli import app  # noqa: E402
 from b24tools.core import config, i18n  # noqa: E402
