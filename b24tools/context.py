@@ -64,14 +64,14 @@ class Session:
             config.webhook_url(settings),
             rate_limiter=rate_limiter,
             transport=self.transport,
-            verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+            ca_bundle=settings.ca_bundle,
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
             on_wait=lambda seconds, reason: self.say(
                 _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
             ),
             on_warn=self._say_once,
         )
-        with client:
+        with closing(client):
             yield client
 
     @contextmanager

@@ -236,10 +236,9 @@ def _read_rest(
     client: Client, listing: pagination.ListMethod, pending: Pending[Any], after: int
 ) -> list[dict[str, Any]]:
     """Read what follows a full page of a list. What no batch can carry is too odd a text to be in many titles."""
-    command = pending.query.command
     if pending.packed is None:
         return []
-    return [row for page in client.pages(listing, queries.paged(command), after=after) for row in page]
+    return [row for page in client.pages(listing, pending.query.params, after=after) for row in page]
 
 
 def _read_namesakes(client: Client, pending: Pending[list[Person]]) -> list[Person]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import os
@@ -37,6 +38,7 @@ def serve(
     session: context.Session, say: Callable[[str], None], level: int, host: str, port: int, *, no_auth: bool
 ) -> None:
     """Listen until SIGTERM or Ctrl+C. `level` (-1 to 2): how much of the log goes to stderr, too."""
+    gc.set_threshold(700)  # Python's own: a short command may leave its garbage lying, a service may not
     settings = session.settings
     access = choose_access(settings, host, no_auth=no_auth)
     for kind in ("SIGTERM", "SIGBREAK"):  # uvicorn repeats the signal that stopped it to the handler it found

@@ -83,10 +83,16 @@ class Database:
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], key: Collection[str] = ()) -> None:
         """Add rows, all with the same columns; those whose `key` is there take the place of what is."""
+        columns = list(rows[0]) if rows else []
+        self.insert_values(table, columns, [[row[name] for name in columns] for row in rows], key)
+
+    def insert_values(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], key: Collection[str] = ()
+    ) -> None:
+        """Add rows, given by the values of these columns; otherwise as `insert`."""
         if not rows or self.drops_writes:
             return
-        columns = list(rows[0])
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"  # noqa: S608 - names of ours
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)})"  # noqa: S608 - names of ours
         if key:
             changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
             sql += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
