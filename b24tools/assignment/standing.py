@@ -134,9 +134,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     now = tools.clock.now()
     people = {**company.staff.people, **portal.people}
     ours = tools.store.orders.our_tasks([task.id for task in portal.open])
-    workload = workload_of(
-        people.values(), portal, calendar, now, our_tasks=ours, last_assigned={}, step_s=rules.step_s
-    )
+    workload = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
     lines: dict[str, list[LedgerTask]] = {}
     for row in rows.values():
         lines.setdefault(row.order_id, []).append(row)
@@ -145,7 +143,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         id_: [_read_line(row, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
         for id_ in wanted
     }
-    read = _let_wait(read, workload, rules.route)
+    read = _let_wait(read, workload, rules)
     standings = [_stand(row, read[row.id], calendar, now) for row in orders]
     return Standings(
         tuple(standings), portal, company, calendar, workload, now, tuple([*warnings, *not_known(company, portal)])
@@ -177,12 +175,12 @@ def _read_line(row: LedgerTask, portal: PortalState, people: Mapping[int, Person
 
 
 def _let_wait(
-    read: Mapping[str, list[LineStanding]], workload: Workload, route: Sequence[str]
+    read: Mapping[str, list[LineStanding]], workload: Workload, rules: Rules
 ) -> dict[str, list[LineStanding]]:
     """Hold back what waits for operations before it, until all orders agree; then take the spans off the lanes."""
     found = {id_: list(lines) for id_, lines in read.items()}
     stages = {
-        id_: sequence.stages([(line.row.position, line.row.stage) for line in lines], route)
+        id_: sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
         for id_, lines in read.items()
     }
     is_settled = False

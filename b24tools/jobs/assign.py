@@ -387,7 +387,7 @@ class _Run:
         self._warnings = list(dict.fromkeys([*self._warnings, *warnings, *not_known(company, portal)]))
         planner = Planner(
             self._rules,
-            company.staff,
+            company,
             portal,
             calendar,
             now,
@@ -478,7 +478,7 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     staff = company.staff
     asked = set(workers)
     people = [portal.people.get(one, person) if one in asked else person for one, person in staff.people.items()]
-    return replace(company, staff=Staff(staff.departments.values(), people, staff.root_id))
+    return replace(company, staff=staff.with_people(people))
 
 
 def _handed_over(items: Sequence[Item], step_s: int, workers: Sequence[int]) -> list[int]:
