@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from b24tools.core import errors
+from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
 
 
@@ -134,3 +136,36 @@ def _fits(word: str, name: str) -> bool:
     """The whole name, or its initial."""
     word, name = same_name(word), same_name(name)
     return word == name or (len(word) == 1 and name.startswith(word))
+
+
+def find_people(text: str, people: Iterable[Person]) -> list[Person]:
+    """Find whom somebody means: by id, surname, or name and surname in either order and with initials."""
+    if text.strip().isdecimal():
+        return [person for person in people if person.id == int(text)]
+    wanted = same_name(text)
+    return [
+        person
+        for person in people
+        if wanted in (same_name(person.last_name), same_name(person.name)) or matches_person(text, person)
+    ]
+
+
+def find_person(text: str, people: Iterable[Person]) -> Person:
+    """Find the one person somebody means. Raises ConfigError with the ids of several, or the nearest name."""
+    people = list(people)
+    found = find_people(text, people)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(f"{person.name} (#{person.id})" for person in found)
+        raise errors.ConfigError(
+            _('several people are called "{name}": {people}').format(name=text, people=named),
+            _("Give the id of the right one."),
+        )
+    nearest = nearest_name(text, (person.name for person in people))
+    raise errors.ConfigError(
+        _('nobody is called "{name}"').format(name=text),
+        _('The nearest name is "{nearest}".').format(nearest=nearest)
+        if nearest
+        else _("Give the name and surname, or the id from the address of the person's profile page."),
+    )
