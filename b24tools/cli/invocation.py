@@ -27,8 +27,12 @@ class Invocation:
     as_json: bool = False
 
     def open_session(self) -> context.Session:
-        """Read the settings; return what opens things by them."""
-        return context.Session(config.load(env_file=self.env_file), self.messenger.info)
+        """Read the settings, say what has no effect in them; return what opens things by them."""
+        inspection = config.inspect(env_file=self.env_file)
+        settings = inspection.check()
+        for warning in inspection.warnings():
+            self.messenger.info(errors.as_sentence(warning))
+        return context.Session(settings, self.messenger.info)
 
     def print_json(self, data: Any, *, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None) -> None:
         """Print the one object of `--json`."""

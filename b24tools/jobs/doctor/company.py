@@ -13,7 +13,7 @@ from b24tools.bitrix24.pagination import PAGE, USERS, add_pages
 from b24tools.bitrix24.parsing import rows_of
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Staff, find_root, nearest_name, same_name
+from b24tools.core.org_structure import Staff, describe_foreign_letters, find_root, nearest_name, same_name
 from b24tools.jobs.doctor.checks import OK, Checks, Examination, Finding, Need, NotLookedAt, fail, listed, ok, warn
 
 FIRST_DEPARTMENTS = 200  # before it is known how many there are
@@ -255,6 +255,7 @@ def look_at_position(exam: Examination, name: str, under: str | None = None) -> 
         remedy = _("Put people into that department")
     elif match.nearest:
         detail = _("no such department in {root}; the nearest is “{nearest}”").format(root=root, nearest=match.nearest)
+        detail += describe_foreign_letters(name, match.nearest)
         remedy = _("Give the department the position's name, or the position the department's")
     else:
         detail = _("no such department in {root}").format(root=root)
