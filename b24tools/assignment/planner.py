@@ -30,7 +30,7 @@ from b24tools.assignment.staffing import workload_of
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
-from b24tools.core.org_structure import Match, Staff, matches_person, suggest_name, surname_of
+from b24tools.core.org_structure import Match, Staff, matches_person, read_visibly, suggest_name, surname_of
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
@@ -134,7 +134,9 @@ class Planner:
         """A task without a key, made by the system before us or by us on a portal that drops keys."""
         order = item.order
         for task in self.portal.titled.get(order.id, []):
-            if task.xml_id or not task.is_open or task.id in self._taken or task.title.strip() != item.title:
+            if task.xml_id or not task.is_open or task.id in self._taken:
+                continue
+            if read_visibly(task.title) != read_visibly(item.title):
                 continue
             if order.date and task.created_at and task.created_at >= order.date:
                 return task

@@ -16,10 +16,14 @@ _LOOKALIKES = str.maketrans("abcehkmoptxyë03αβεηκμορτυχ", "авсе�
 _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
 
 
+def drop_invisible(text: str) -> str:
+    """Compose the letters and drop what only formats."""
+    return "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
+
+
 def read_visibly(text: str) -> str:
     """Compose the letters, drop what cannot be seen, and make every space one ordinary space."""
-    visible = (char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
-    return " ".join("".join(visible).split())
+    return " ".join(drop_invisible(text).split())
 
 
 def same_name(name: str) -> str:

@@ -73,7 +73,6 @@ def _read_list(value: object) -> object:
 
 
 _Text = Annotated[str | None, BeforeValidator(values.read_text)]
-_RequiredText = Annotated[str, BeforeValidator(values.read_required_text)]
 _Moment = Annotated[
     AwareDatetime | None,
     BeforeValidator(lambda value, info: values.read_moment(value, _source(info).zone)),
@@ -109,7 +108,7 @@ class _Model(BaseModel):
 class Line(_Model):
     """One operation of the costing: who does it, for how long."""
 
-    position: _RequiredText = Field(validation_alias="Должность")
+    position: Annotated[str, BeforeValidator(values.read_name)] = Field(validation_alias="Должность")
     position_id: Annotated[str | None, BeforeValidator(values.read_position_id)] = Field(
         None, validation_alias="ДолжностьИдентификатор"
     )

@@ -10,13 +10,13 @@ import binascii
 import json
 import math
 import re
-import unicodedata
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
+from b24tools.core.org_structure import drop_invisible, read_visibly
 
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
@@ -94,6 +94,11 @@ def read_required_text(value: object) -> str:
     return text
 
 
+def read_name(value: object) -> str:
+    """A name in composed letters without invisible characters; its spaces are left, tasks are called so."""
+    return read_required_text(drop_invisible(value) if isinstance(value, str) else value)
+
+
 def read_text(value: object) -> str | None:
     """One line of text; None when blank."""
     if value is None:
@@ -111,9 +116,9 @@ def read_id(text: str) -> str:
     Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces) becomes that GUID in lower case with
     dashes; any other text loses its case, its invisible characters and what makes one space look like another.
     """
-    visible = "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
-    found = _GUID.fullmatch("".join(visible.split()).lower())
-    return "-".join(found.groups()) if found else " ".join(visible.split()).lower()
+    visible = read_visibly(text).lower()
+    found = _GUID.fullmatch(visible.replace(" ", ""))
+    return "-".join(found.groups()) if found else visible
 
 
 def is_guid(text: str) -> bool:

@@ -376,6 +376,30 @@ def test_several_people_of_one_name_are_named(works: Works) -> None:
     assert (text,) == works.assign(order(manager="Тихонова Анна"), dry_run=True)[0].warnings
 
 
+@pytest.mark.parametrize("name", ["Задачи  из 1С", "Задачи\u00a0из 1с", "задачи из\u200b 1с ", "Задачи из 1с\ufeff"])
+def test_a_project_that_looks_the_same_is_not_made_again(works: Works, name: str) -> None:
+    """Nobody could tell the two apart."""
+    group = next(one for one in works.portal.groups.values() if one.name == "Задачи из 1с")
+    group.name = name
+    result = works.assign(order())[0]
+    text = f'B24_GROUP: "{name}" on the portal is written differently, but looks the same; set B24_GROUP={group.id}'
+    assert ("created", (text,)) == (result.outcome, result.warnings)
+    assert group.id == stored(works, result.tasks[0].task_id)["group"]
+
+
+def test_a_folder_that_looks_the_same_is_not_made_again(works: Works) -> None:
+    """A file of that name is none."""
+    root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
+    folder = works.portal.add_folder(root, "Прикреплённые\u00a0файлы")
+    result = works.assign(order(files=(onec_order.Attachment(name="a.txt", content=b"a"),)))[0]
+    assert "created" == result.outcome
+    assert (
+        'B24_FOLDER: "Прикреплённые\u00a0файлы" on the portal is written differently, but looks the same; '
+        f"set B24_FOLDER={folder.id}",
+    ) == result.warnings
+    assert 1 == len(works.portal.disk.children(folder.id))
+
+
 # the creator
 
 
