@@ -24,7 +24,7 @@ OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
 NEAR, ALIKE = 0.6, 0.8  # how like one of ours a name must be to be compared with it, or taken for it misspelt
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_SECOND_SETTING = re.compile(r"\s(?:B24|BITRIX)_\w+=")
+_SECOND_SETTING = re.compile(r"(?:^|[\s\"';])(?:B24|BITRIX)_\w+=")
 _OPENED_QUOTE = re.compile(r"""[^=]*=\s*["']""")
 _JOINER = "\u200d"  # invisible, but part of an emoji that a project may have in its name
 
@@ -317,15 +317,19 @@ def _read_line(line: str, place: str) -> tuple[str, str]:
     if binding is None or (binding.key is None and not binding.error):
         return "", ""
     hint = _("Write one setting a line as NAME=VALUE, without `set` and without a colon, as .env-example does.")
-    if binding.error and _OPENED_QUOTE.match(line):
+    name, value = binding.key or "", (binding.value or "").replace("\0", "\\")
+    is_ours = name.upper().startswith(OUR_PREFIXES) or name in OLD_NAMES
+    is_cut = binding.error
+    if not _OPENED_QUOTE.match(line):  # an opening quote may be what is missing
+        is_cut = is_ours and (value.count('"') % 2 == 1 or (value.endswith("'") and value.count("'") % 2 == 1))
+    if is_cut:
         hint = _("Close the quote at the end of the value, in the same line, or leave the quotes out.")
         raise errors.ConfigError(_("{place}: the quotes do not enclose the value").format(place=place), hint)
-    if binding.error or binding.value is None or not _NAME.fullmatch(binding.key or ""):
+    if binding.error or binding.value is None or not _NAME.fullmatch(name):
         raise errors.ConfigError(_("{place}: this is not NAME=VALUE").format(place=place), hint)
-    name, value = str(binding.key), binding.value.replace("\0", "\\")
     if _SECOND_SETTING.search(value):
         raise errors.ConfigError(_("{place}: there are two settings in one line").format(place=place), hint)
-    if char := _find_invisible(value):
+    if is_ours and (char := _find_invisible(value)):
         raise _refuse_invisible(place, name, char)
     return name, value
 

@@ -54,7 +54,7 @@ _YEARS = range(1980, 2200)
 _GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_DATA_ADDRESS = re.compile(rb"\Adata:[^,]{0,100};base64,", re.IGNORECASE)
+_DATA_ADDRESS = re.compile(rb"data:[^,]{0,100};base64,", re.IGNORECASE)
 _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _BASE64_BLANKS = b" \t\r\n\v\f"
 _BLOCK = 1024 * 1024
@@ -292,7 +292,9 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
                 _("{value} has spaces where a form loses plus signs; send + as %2B").format(value=show(value))
             )
         # Base64Строка() breaks lines with CR and LF every 76 characters
-        packed = _DATA_ADDRESS.sub(b"", packed.translate(None, _BASE64_BLANKS), count=1)
+        packed = packed.translate(None, _BASE64_BLANKS)
+        if address := _DATA_ADDRESS.match(packed):
+            packed = packed[address.end() :]
         if len(packed) % 4 and not packed.translate(None, _BASE64_LETTERS):
             raise ValueError(
                 _("{value} is not complete: base64 was cut off, or lacks the = at its end").format(value=show(value))
