@@ -18,7 +18,8 @@ _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|
 
 def drop_invisible(text: str) -> str:
     """Compose the letters and drop what only formats."""
-    return "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
+    text = unicodedata.normalize("NFC", text)
+    return text if text.isprintable() else "".join(char for char in text if unicodedata.category(char) != "Cf")
 
 
 def read_visibly(text: str) -> str:
@@ -33,10 +34,10 @@ def same_name(name: str) -> str:
 
 def describe_foreign_letters(name: str, other: str) -> str:
     """Say which letters of names that look alike are of different alphabets; "" where they do not differ by that."""
-    pairs = list(zip(read_visibly(name).replace(" ", ""), read_visibly(other).replace(" ", ""), strict=False))
     if _look(name) != _look(other) or same_name(name) == same_name(other):
         return ""
     names = {"LATIN": _("Latin"), "CYRILLIC": _("Cyrillic"), "GREEK": _("Greek"), "DIGIT": _("a digit")}
+    pairs = zip(read_visibly(name).replace(" ", ""), read_visibly(other).replace(" ", ""), strict=False)
     texts = []
     for here, there in dict.fromkeys(pairs):
         if same_name(here) != same_name(there):

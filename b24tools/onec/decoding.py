@@ -18,7 +18,7 @@ COMPRESSIONS = ("gzip", "x-gzip", "deflate")
 _GZIP = b"\x1f\x8b"
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # UTF-32-LE begins as UTF-16-LE does
 _CYRILLIC = ("cp1251", "cp866", "koi8-r", "iso8859-5")
-_WORD_OF_AN_ORDER = re.compile("калькуляция|должность", re.IGNORECASE)
+_KEYS = ("Калькуляция", "КАЛЬКУЛЯЦИЯ", "калькуляция", "Должность", "ДОЛЖНОСТЬ", "должность")
 _JSON_START = re.compile(rb"(?:\xef\xbb\xbf)*\s*[{\[]")
 _BARE_FIELD = re.compile(rb"\s*[^=&{\[\s]*=(?=\s*[{\[])")
 _ENCODED_FIELD = re.compile(rb"[^=]*=(?=(?:%ef%bb%bf)*(?:\s|\+|%20|%0[9ad])*(?:%7b|%5b))", re.IGNORECASE)
@@ -129,12 +129,10 @@ def _find_wide(data: bytes) -> str:
 
 
 def _decode_cyrillic(data: bytes, charset: str) -> str:
-    for name in _CYRILLIC:
-        with suppress(UnicodeDecodeError):
-            text = data.decode(name)
-            if _WORD_OF_AN_ORDER.search(text):
-                return text
     with suppress(UnicodeDecodeError, LookupError):
+        for name in _CYRILLIC:
+            if any(key.encode(name) in data for key in _KEYS):
+                return data.decode(name)
         if charset and codecs.lookup(charset).name in _CYRILLIC:
             return data.decode(charset)
     raise errors.OrderError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 from typing import Annotated, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -289,7 +290,7 @@ def _find_foreign_letters(location: tuple[int | str, ...], raw: Any) -> str:
     *way, alias = location
     for part in way:
         raw = raw[part] if isinstance(part, int) else raw[_find_keys(raw, [part])[part]]
-    return next((text for key in raw if (text := describe_foreign_letters(key, str(alias)))), "")
+    return next((text for key in islice(raw, MAX_ITEMS) if (text := describe_foreign_letters(key, str(alias)))), "")
 
 
 def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, str]:

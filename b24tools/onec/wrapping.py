@@ -39,7 +39,7 @@ def unwrap(value: Any) -> list[Any]:
 
 
 def _is_order(value: Any) -> bool:
-    return isinstance(value, dict) and any(same_name(key) in _IS_MARK for key in value)
+    return isinstance(value, dict) and len(value) <= _LONGEST and any(same_name(key) in _IS_MARK for key in value)
 
 
 def _find(value: Any, depth: int) -> Iterator[Any]:
