@@ -233,8 +233,3 @@ def late_from(order: onec_order.Order) -> datetime | None:
     """The moment from which the order is late: the midnight after the wanted day, or the wanted moment."""
     wanted = wanted_end(order)
     return wanted + timedelta(seconds=1) if wanted and order.wanted_is_day else wanted
-
-
-def surname_of(manager: str) -> str:
-    """The surname in `Фамилия Имя Отчество`."""
-    return manager.split()[0] if manager.split() else ""

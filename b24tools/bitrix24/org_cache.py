@@ -23,7 +23,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Staff, find_root, nearest_name
+from b24tools.core.org_structure import Staff, describe_foreign_letters, find_root, nearest_name
 
 HOUR_S = 3600
 _UNSTAFFED, _COUNTS, _DATE_ORDER = "vacant", "open_counts", "date_order"
@@ -272,8 +272,9 @@ def _no_department(name: str, departments: Sequence[Department]) -> errors.Confi
     return errors.ConfigError(
         _('the portal has no department "{name}"').format(name=name),
         _(
-            'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}".'
+            'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}"'
         ).format(nearest=nearest)
+        + describe_foreign_letters(name, nearest)
         if nearest
         else _("Set B24_DEPARTMENT to the production department, by name or id."),
     )

@@ -30,14 +30,20 @@ class Invocation:
     log: ExitStack = field(default_factory=ExitStack)
 
     def open_session(self, *, logs: bool = False) -> context.Session:
-        """Read the settings; return what opens things by them. `logs`: what the command does goes into log.log, too."""
-        settings = config.load(env_file=self.env_file)
+        """Read the settings, say what has no effect in them; return what opens things by them.
+
+        `logs`: what the command does goes into log.log, too.
+        """
+        inspection = config.inspect(env_file=self.env_file)
+        settings = inspection.check()
         self.messenger.scrub = settings.scrubber.scrub
         if logs:
             from b24tools.server import log_setup
 
             self.log.enter_context(log_setup.write_command_log(settings))
             self.messenger.record = logging.getLogger("b24tools.command").log
+        for warning in inspection.warnings():
+            self.messenger.info(errors.as_sentence(warning))
         return context.Session(settings, self.messenger.info)
 
     def print_json(self, data: Any, *, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None) -> None:

@@ -20,7 +20,6 @@ from b24tools.assignment.plan import (
     Rules,
     late_from,
     rounded,
-    surname_of,
     wanted_end,
 )
 from b24tools.assignment.planner import Planner
@@ -44,7 +43,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
-from b24tools.core.org_structure import Staff, nearest_name, same_name
+from b24tools.core.org_structure import Staff, same_name, suggest_name, surname_of
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
@@ -107,9 +106,7 @@ def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:
         if same_name(name) in map(same_name, positions):
             continue
         message = _("--to {position}={id}: no order has this position").format(position=name, id=user_id)
-        if nearest := nearest_name(name, positions):
-            message += _(' (the nearest is "{nearest}")').format(nearest=nearest)
-        warnings.append(message)
+        warnings.append(message + suggest_name(name, positions))
     return warnings
 
 
@@ -384,7 +381,8 @@ class _Run:
     ) -> tuple[Planner, list[PlannedTask]]:
         store, now = self._tools.store, self._tools.clock.now()
         calendar, warnings = working_hours(company, self._rules)
-        self._warnings = list(dict.fromkeys([*self._warnings, *warnings, *not_known(company, portal)]))
+        warnings += [*not_known(company, portal), *_unknown_in_route(self._rules.route, items, company.staff)]
+        self._warnings = list(dict.fromkeys([*self._warnings, *warnings]))
         planner = Planner(
             self._rules,
             company.staff,
@@ -412,7 +410,12 @@ class _Run:
         mine = [plan for plan in plans if plan.item.order is order]
         tasks = [plan.to_result(dry_run=self._dry_run) for plan in mine]
         tasks += _removed_lines(order, mine, portal, rows)
-        warnings = [*order.warnings, *self._warnings, *unchecked_years(mine, self._rules)]
+        warnings = [
+            *order.warnings,
+            *self._warnings,
+            *planner.unmatched_names(order),
+            *unchecked_years(mine, self._rules),
+        ]
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
         before = self._before.get(order.id) == COMPLETED
@@ -460,6 +463,18 @@ class _Run:
                 day=promise.day if promise else None,
             )
         return result
+
+
+def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff) -> list[str]:
+    """Say which names of B24_ROUTE are neither a department of the production nor a position of these orders."""
+    names = [item.line.position for item in items]
+    names += [staff.departments[one].name for one in staff.below(staff.root_id) if one != staff.root_id]
+    known = set(map(same_name, names))
+    return [
+        _('B24_ROUTE: "{name}" is no position, nothing waits for it').format(name=name) + suggest_name(name, names)
+        for name in route
+        if same_name(name) not in known
+    ]
 
 
 def _vacant(items: Sequence[Item], staff: Staff) -> set[str]:

@@ -16,7 +16,13 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import find_people, find_person, nearest_name, same_name
+from b24tools.core.org_structure import (
+    describe_foreign_letters,
+    find_people,
+    find_person,
+    nearest_name,
+    same_name,
+)
 from b24tools.scheduling.workload import DayLoad, PersonLoad, Workload
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
@@ -144,7 +150,10 @@ def _homes(company: OrgData, department: str | None) -> list[int]:
             _('there is no department "{name}" under "{root}", and nobody there is called so').format(
                 name=department, root=staff.departments[staff.root_id].name
             ),
-            _('The nearest name is "{nearest}".').format(nearest=nearest)
+            errors.as_sentence(
+                _('The nearest name is "{nearest}"').format(nearest=nearest)
+                + describe_foreign_letters(department or "", nearest)
+            )
             if nearest
             else _("There are: {known}").format(known=", ".join(names)),
         )

@@ -139,6 +139,7 @@ def describe_answers(*refusals: int, done: int = 200) -> dict[int | str, dict[st
         403: _("The token is wrong, or a page of a foreign site asks."),
         404: _("There is no such thing."),
         413: _("The body is too large."),
+        415: _("The compression of the body is not known; gzip and deflate are."),
         422: _("The data are wrong; sending the same again will not help."),
         500: _("Something failed; the text says what was done and what was not."),
         503: _("Try later: Retry-After says when. Sending the same again is safe."),

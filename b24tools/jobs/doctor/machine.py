@@ -64,6 +64,8 @@ def check_values(exam: Examination) -> Iterator[Finding]:
             fix = _("Write {nearest}, if that is meant; .env-example lists all settings.")
         detail = _("in {where}: there is no such setting")
         yield warn(detail, fix, about=unknown.name, where=unknown.where, nearest=unknown.nearest)
+    for text in exam.inspection.repeated:
+        yield warn(text, _("Leave one of the two."))
     if settings.lang.lower() not in LANGUAGES:
         detail = _('"{value}" is no language of b24tools; it speaks English')
         yield warn(detail, _("Set B24_LANG to ru or en."), about="B24_LANG", value=settings.lang)

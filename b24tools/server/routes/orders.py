@@ -6,8 +6,9 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 
 from b24tools import context
 from b24tools.assignment.report import FAILED, OrderResult, TaskResult, list_warnings
@@ -15,6 +16,7 @@ from b24tools.assignment.tools import Origin
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs import assign
+from b24tools.onec.decoding import COMPRESSIONS, list_compressions
 from b24tools.onec.order import Order, read_orders
 from b24tools.render import assign as render_assign
 from b24tools.server import openapi
@@ -41,7 +43,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 "example": Order.model_json_schema()["examples"][0],
             }
         },
-        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter."),
+        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter. It may be gzipped."),
     )
     under_way = 0
     writing = threading.Lock()
@@ -66,14 +68,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
         summary=_("An order from 1C, or a list of them, becomes tasks"),
         openapi_extra=body,
         response_model=openapi.Message,
-        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
+        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
     )
     def send_order(
         request: Request,
         body: OrderBody,
         details: Annotated[bool, Query(description=_("Add what was done for each line."))] = False,
     ) -> Reply:
-        orders = read_orders(body, zone)
+        orders = read_request(request, body, zone)
         # one after the other: those who ask again and again for the lock of all processes may starve each other
         if not writing.acquire(timeout=session.settings.retry_seconds):
             raise busy()
@@ -91,11 +93,25 @@ def add_routes(api: FastAPI, services: Services) -> None:
         summary=_("The same order planned; nothing is written"),
         openapi_extra=body,
         response_model=list[dict[str, Any]],
-        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
+        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
     )
     def plan_order(request: Request, body: OrderBody) -> Reply:
-        results = _assign(session, read_orders(body, zone), read_caller(request), dry_run=True)
+        orders = read_request(request, body, zone)
+        results = _assign(session, orders, read_caller(request), dry_run=True)
         return Reply(render_assign.data(results, zone))
+
+
+def read_request(request: Request, body: bytes, zone: ZoneInfo) -> list[Order]:
+    """Read the orders of a body as its headers say it is written; 415 for a compression that is not known here."""
+    encoding = request.headers.get("content-encoding", "")
+    names = list_compressions(encoding)
+    if len(names) > 1 or any(name not in COMPRESSIONS for name in names):
+        shown = ", ".join(names)[:100]
+        detail = _("Content-Encoding: {name} is not understood; send gzip, deflate, or the JSON as it is").format(
+            name=shown
+        )
+        raise HTTPException(415, detail, {"Accept-Encoding": "gzip, deflate"})
+    return read_orders(body, zone, content_type=request.headers.get("content-type", ""), content_encoding=encoding)
 
 
 def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_run: bool) -> list[OrderResult]:
