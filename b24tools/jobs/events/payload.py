@@ -29,7 +29,7 @@ TASK_EVENTS = {
     "ONTASKUPDATE": ("FIELDS_AFTER", "FIELDS_BEFORE"),
     "ONTASKDELETE": ("FIELDS_BEFORE", "FIELDS_AFTER"),
 }
-_ID = re.compile(r"[0-9]{1,18}")
+_ID = re.compile(r"([0-9]{1,18})(?:\.0+)?")  # in JSON a number may have become 5.0
 _STAMP = re.compile(r"[0-9]{9,11}")
 
 
@@ -73,7 +73,8 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
         raise _unreadable(_("it is not UTF-8")) from None
     if not text:
         raise _unreadable(_("it is empty"))
-    if text.startswith(("{", "[")):
+    is_json = text.startswith(("{", "["))
+    if is_json:
         values = _read_json(text)
         query = "&".join(_pairs_of(values))
         stored = json.dumps(_hide(values, secrets))
@@ -91,10 +92,14 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
         fields = php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
     except ValueError:  # an index of thousands of digits is beyond all limits, too
         raise _too_deep() from None
-    auth, stamp = fields.get("auth"), _text(fields.get("ts"))
+    auth, stamp = _unpack(fields.get("auth")), _text(fields.get("ts"))
+    data = _unpack(fields.get("data"))
+    is_json = is_json or data is not fields.get("data")
+    if is_json and isinstance(data, dict) and not data.keys() & {"FIELDS_AFTER", "FIELDS_BEFORE"}:
+        data = {**data, "FIELDS_AFTER": data.get("FIELDS")}  # what the service before this one took
     return Event(
         name=_hide(_text(fields.get("event")).strip(), secrets).upper(),
-        data=fields.get("data"),
+        data=data,
         token=_text(auth.get("application_token")) if isinstance(auth, dict) else "",
         sent_at=datetime.fromtimestamp(int(stamp), UTC) if _STAMP.fullmatch(stamp) else None,
         body=stored,
@@ -113,10 +118,10 @@ def task_of(event: Event) -> int | None:
     if halves is None:
         return None
     for half in halves:
-        fields = event.data.get(half) if isinstance(event.data, dict) else None
-        number = _text(fields.get("ID")).strip() if isinstance(fields, dict) else ""
-        if _ID.fullmatch(number) and int(number) > 0:
-            return int(number)
+        fields = _unpack(event.data.get(half)) if isinstance(event.data, dict) else None
+        number = _ID.fullmatch(_text(fields.get("ID")).strip()) if isinstance(fields, dict) else None
+        if number and int(number[1]) > 0:
+            return int(number[1])
     raise Refusal(
         422,
         _("{event} has no task id in data[{half}][ID]").format(event=event.name, half=halves[0]),
@@ -152,6 +157,17 @@ def _read_json(text: str) -> dict[str, Any]:
     return values
 
 
+def _unpack(value: Any) -> Any:
+    """Return the fields of an object that came as text: JSON inside of JSON, or of a form."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        query = "&".join(_pairs_of(_read_json(value)))
+        return php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
+    except (Refusal, ValueError):
+        return value
+
+
 def _pairs_of(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
     """Write JSON, nested or with flat `data[ID]` names, as the pairs of a form."""
     if isinstance(value, dict | list):
@@ -173,6 +189,11 @@ def _is_secret(key: str) -> bool:
     return "token" in key.lower()
 
 
+def _has_secret(text: str, secrets: Collection[str]) -> bool:
+    """Whether a text has one of ours in it, or is an object with a token."""
+    return any(secret in text for secret in secrets) or (text.lstrip().startswith("{") and _is_secret(text))
+
+
 def _hide(value: Any, secrets: Collection[str]) -> Any:
     if isinstance(value, dict):
         return {
@@ -181,7 +202,7 @@ def _hide(value: Any, secrets: Collection[str]) -> Any:
         }
     if isinstance(value, list):
         return [_hide(inner, secrets) for inner in value]
-    return HIDDEN if any(secret in str(value) for secret in secrets) else value
+    return HIDDEN if _has_secret(str(value), secrets) else value
 
 
 def _hide_pair(pair: str, key: str, secrets: Collection[str]) -> str:
@@ -189,7 +210,7 @@ def _hide_pair(pair: str, key: str, secrets: Collection[str]) -> str:
     raw_key, equals, raw_value = pair.partition("=")
     if any(secret in key for secret in secrets):
         return f"{HIDDEN}={HIDDEN}"
-    if raw_value and (_is_secret(key) or any(secret in unquote_plus(raw_value) for secret in secrets)):
+    if raw_value and (_is_secret(key) or _has_secret(unquote_plus(raw_value), secrets)):
         return f"{raw_key}{equals}{HIDDEN}"
     return pair
 
