@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,15 +25,25 @@ GAP = "  "  # between the columns of a plain table: one blank is part of many ce
 Cell = str | tuple[str, str]  # a text, or a text with its style
 
 
-@dataclass
-class Messenger:
-    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks.
+@dataclass(frozen=True)
+class Held:
+    """What is to be said when quiet, if a person must look at it now.
 
-    `held`: errors that mean "try later", kept back while quiet.
+    `cause` says what it is the same as; "": it is always said. `order`: whose trouble it is. `passes`: by itself.
     """
 
+    cause: str
+    say: Callable[[], object]
+    order: str = ""
+    passes: bool = False
+
+
+@dataclass
+class Messenger:
+    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: kept back while quiet."""
+
     level: int = 0
-    held: list[errors.B24ToolsError] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
 
     def info(self, message: str) -> None:
         """Print a remark, unless quiet."""
@@ -49,18 +60,20 @@ class Messenger:
         sys.stderr.write(message + "\n")
         sys.stderr.flush()
 
-    def error(self, error: errors.B24ToolsError) -> None:
-        """Print in one line what happened, where, and what to do; hold "try later" back while quiet."""
-        if self.level < 0 and error.exit_status == errors.TRY_LATER:
-            self.held.append(error)
-        else:
-            self.warn(error.line)
+    def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
+        """Print in one line what happened, where, and what to do; hold it back while quiet.
 
-    def release(self) -> None:
-        """Print what was held back."""
-        for error in self.held:
+        `cause`, `order`: see Held. Else what passes is a cause of its own, and other errors by what they say.
+        """
+        if self.level >= 0:
             self.warn(error.line)
-        self.held.clear()
+            return
+        passes = error.exit_status == errors.TRY_LATER
+        if passes or error.code == errors.ErrorCode.STALE:
+            cause, order = error.code, ""
+        elif cause is None:
+            cause = "" if error.code in errors.OF_THE_INPUT else error.message
+        self.held.append(Held(cause, partial(self.warn, error.line), order, passes))
 
     @contextmanager
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:
