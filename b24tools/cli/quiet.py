@@ -53,7 +53,7 @@ def _may_wait(invocation: Invocation, session: context.Session, status: int, now
         oldest = inbox.look(invocation.inbox).oldest
     except OSError:
         return False
-    return session.is_fresh() and (oldest is None or now - oldest < HOUR)
+    return session.is_fresh() and (oldest is None or now - oldest < inbox.LONG_WAIT)
 
 
 def _choose(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 DONE, FAILED = "done", "failed"
+LONG_WAIT = timedelta(hours=1)  # then a person should look
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,15 @@ class Waiting:
     files: int
     oldest: datetime | None
     failed: int
+
+
+def look_into(folders: Iterable[Path]) -> list[Waiting]:
+    """Look into these inboxes, as far as they are there and may be read."""
+    found = []
+    for folder in folders:
+        with suppress(OSError):
+            found.append(look(folder))
+    return found
 
 
 def look(folder: Path) -> Waiting:
