@@ -70,9 +70,9 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise _unreadable(_("it is not UTF-8")) from None
+        raise unreadable(_("it is not UTF-8")) from None
     if not text:
-        raise _unreadable(_("it is empty"))
+        raise unreadable(_("it is empty"))
     is_json = text.startswith(("{", "["))
     if is_json:
         values = _read_json(text)
@@ -81,7 +81,7 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
         hashed = json.dumps({key: value for key, value in values.items() if not _is_auth(key)}, sort_keys=True)
     else:
         if "multipart/" in content_type.lower() or "=" not in text or text.startswith("<"):
-            raise _unreadable(_("it is neither a form nor JSON"))
+            raise unreadable(_("it is neither a form nor JSON"))
         query = text
         pairs = [(pair, unquote_plus(pair.partition("=")[0])) for pair in text.split("&")]
         stored = "&".join(_hide_pair(pair, key, secrets) for pair, key in pairs)
@@ -113,7 +113,7 @@ def task_of(event: Event) -> int | None:
     Raises Refusal: 400 for a body that names no event, 422 for a task event without the id.
     """
     if not event.name:
-        raise _unreadable(_("it names no event"))
+        raise unreadable(_("it names no event"))
     halves = TASK_EVENTS.get(event.name)
     if halves is None:
         return None
@@ -129,7 +129,8 @@ def task_of(event: Event) -> int | None:
     )
 
 
-def _unreadable(reason: str) -> Refusal:
+def unreadable(reason: str) -> Refusal:
+    """Return the refusal of a body that cannot be read."""
     return Refusal(
         400,
         _("the body cannot be read: {reason}").format(reason=reason),
@@ -151,9 +152,9 @@ def _read_json(text: str) -> dict[str, Any]:
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
-        raise _unreadable(_("it is not valid JSON")) from None
+        raise unreadable(_("it is not valid JSON")) from None
     if not isinstance(values, dict):
-        raise _unreadable(_("it is JSON, but not an object"))
+        raise unreadable(_("it is JSON, but not an object"))
     return values
 
 
