@@ -43,6 +43,7 @@ _LINE = re.compile(r"[^\n]*?(?=[ \t]*(?:\n|\[[^\]\n]*\] =>|\)|$))")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _BARE = re.compile(r"[^,\s)]*")
 _HEX = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
+_TIME = re.compile(r"[0-9]:[0-5][0-9]\b")  # a log has them
 _ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/]))')
 MOST_DEPTH = 12  # of records in records
 MOST_TRIES = 20  # in a line, of what begins like an object and is none
@@ -88,13 +89,15 @@ def read(name: str, data: bytes) -> list[Found]:
     rest = []
     for number, line in enumerate(lines):
         if number not in used and line.strip() and not line.lstrip().startswith("#"):
-            items = [item for *_place, items in _search(_unescape(line)) for item in items] if "\\" in line else []
-            add(number, items)
-            is_log = is_log or bool(items)
-            if not items:
+            escaped: list[Item] = []
+            for plain in _unescape(line):
+                escaped = escaped or [item for *_place, items in _search(plain) for item in items]
+            add(number, escaped)
+            is_log = is_log or bool(escaped)
+            if not escaped:
                 rest.append(number)
     rest = [number for number in rest if not found or re.search(r"\w", lines[number])]  # brackets between events
-    if rest and is_log:
+    if rest and found and (is_log or any(_TIME.search(lines[number]) for number in rest)):
         message = ngettext("{n} line is no event", "{n} lines are no events, this is the first", len(rest))
         refusal = Refusal(400, message.format(n=len(rest)))
         found.append(Found(f"{name}:{rest[0] + 1}", refusal=refusal, is_note=True))
@@ -146,10 +149,12 @@ def _read_docker(text: str) -> str:
     return "".join(parts)
 
 
-def _unescape(line: str) -> str:
-    """Return what nginx (`\\x22`), logfmt (`\\"`) or Go (`\\u0026`) has escaped."""
-    line = _HEX.sub(lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"), line)
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], line)
+def _unescape(line: str) -> Iterator[str]:
+    """Yield what nginx (`\\x22`) has escaped, then also what others have: `\\"`, and `\\u0026` of Go."""
+    if "\\" in line:
+        line = _HEX.sub(lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"), line)
+        yield line
+        yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], line)
 
 
 def _search(text: str) -> Iterator[tuple[int, int, bool, list[Item]]]:
@@ -244,7 +249,7 @@ def _fields_of(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _identify(item: Item) -> Any:
     place, found = item
-    return (found.name, json.dumps(found.data), found.sent_at) if isinstance(found, Event) else (place, found.message)
+    return (found.name, payload.task_of(found), found.sent_at) if isinstance(found, Event) else (place, found.message)
 
 
 def _read_text(text: str, path: str, depth: int, name: str = "") -> Iterator[Item]:
