@@ -151,7 +151,7 @@ def _read_docker(text: str) -> str:
 
 def _unescape(line: str) -> Iterator[str]:
     """Yield what nginx (`\\x22`) has escaped, then also what others have: `\\"`, and `\\u0026` of Go."""
-    if "\\" in line:
+    if "\\" in line and "event" in line:
         line = _HEX.sub(lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"), line)
         yield line
         yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], line)
