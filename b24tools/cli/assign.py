@@ -204,11 +204,12 @@ def _assign(
         printed = partial(render_assign.print_orders, zone=session.settings.zone, portal_url=url, messenger=messenger)
         if messenger.level >= 0 or dry_run:
             printed(results, now=context.now())
-        for order in results if messenger.level < 0 and not dry_run else ():
+        names = [source.path.name for source in sources for _order in source.orders]
+        for name, order in zip(names, results, strict=True) if messenger.level < 0 and not dry_run else ():
             cause = _describe_cause(order) if invocation.inbox else ""
             # with -q only what a person must look at; what is tried again by itself is not
             if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
-                messenger.held.append(Held(cause, partial(printed, [order], now=context.now()), order.id))
+                messenger.held.append(Held(cause, partial(printed, [order], now=context.now()), f"{name}/{order.id}"))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 

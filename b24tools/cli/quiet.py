@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,13 @@ from b24tools.render.console import Held
 if TYPE_CHECKING:
     from b24tools.store.notices import Notice
 
-HOUR = timedelta(hours=1)
-STEPS = (HOUR, timedelta(hours=4))
+# from the first time on: within so long of it, it is said again after so long
+PAUSES = (
+    (timedelta(hours=1), timedelta(hours=1)),
+    (timedelta(hours=4), timedelta(hours=3)),
+    (timedelta(days=1), timedelta(hours=20)),
+)
+DAILY = timedelta(days=1)
 LONG_AGO = timedelta(days=2)  # a file that old is of another story
 
 
@@ -33,55 +39,58 @@ def release(invocation: Invocation, status: int) -> None:
         return
     session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
     now = context.now()
-    held = messenger.held
-    reached_end = invocation.reached_end  # what was not met then is over
-    if any(one.passes for one in held):
-        reached_end = False  # it may have come before what else there is
-        if _may_wait(invocation, session, status, now):
-            held = [one for one in held if not one.passes]
     scope = f"{invocation.command} {invocation.inbox or ''}".rstrip()
-    for one in _choose(session, scope, held, now, reached_end=reached_end):
-        one.say()
-    messenger.held.clear()
-
-
-def _may_wait(invocation: Invocation, session: context.Session, status: int, now: datetime) -> bool:
-    """Whether what passes by itself is no news: the data are young, and no order has waited an hour."""
-    if invocation.inbox is None:
-        return status == errors.TRY_LATER and session.is_fresh()
-    try:
-        oldest = inbox.look(invocation.inbox).oldest
-    except OSError:
-        return False
-    return session.is_fresh() and (oldest is None or now - oldest < inbox.LONG_WAIT)
-
-
-def _choose(
-    session: context.Session, scope: str, held: Sequence[Held], now: datetime, *, reached_end: bool
-) -> list[Held]:
-    """Return what is due, and note that it has been said."""
+    known: dict[str, Notice] | None = None
+    with suppress(errors.B24ToolsError, OSError):
+        if session.settings.database.exists():
+            with session.read_store() as store:
+                known = store.notices.read()
+    held, may_forget = messenger.held, invocation.reached_end
+    if any(one.passes for one in held):
+        may_forget = False  # what was not met may come after it
+        stays = {order.partition("/")[0] for notice in (known or {}).values() for order in notice.orders}
+        if _may_wait(invocation, session, status, now, stays):
+            held = [one for one in held if not one.passes]
     causes: dict[str, list[Held]] = {}
     for one in held:
         if one.cause:
             causes.setdefault(one.cause, []).append(one)
-    try:
-        due = _choose_by_database(session, scope, causes, now, reached_end=reached_end)
-    except (errors.B24ToolsError, OSError):
+    due = None if known is None else _choose(session, known, scope, causes, now, may_forget=may_forget)
+    if due is None:
         folder = session.settings.data_dir
         due = [one for cause, alike in causes.items() if _is_due_by_file(folder, cause, now) for one in alike]
-    return [one for one in held if not one.cause or one in due]
+    for one in held:
+        if not one.cause or one in due:
+            one.say()
+    held.clear()
 
 
-def _choose_by_database(
-    session: context.Session, scope: str, causes: Mapping[str, Sequence[Held]], now: datetime, *, reached_end: bool
-) -> list[Held]:
-    """Raise B24ToolsError or OSError where the database cannot be written, or is not there yet."""
-    if not causes and not session.settings.database.exists():
-        return []
-    session.settings.database.stat()
-    with session.read_store() as store:
-        known = store.notices.read()
-    due, changed = [], {}
+def _may_wait(
+    invocation: Invocation, session: context.Session, status: int, now: datetime, stays: Collection[str]
+) -> bool:
+    """Whether what passes by itself is no news: the data are young, and no order but those that stay waits an hour."""
+    if invocation.inbox is None:
+        return status == errors.TRY_LATER and session.is_fresh()
+    try:
+        times = [entry.stat().st_mtime for entry in inbox.scan(invocation.inbox) if entry.name not in stays]
+    except OSError:
+        return False
+    oldest = now.timestamp() - inbox.LONG_WAIT.total_seconds()
+    return session.is_fresh() and min(times, default=now.timestamp()) > oldest
+
+
+def _choose(
+    session: context.Session,
+    known: Mapping[str, Notice],
+    scope: str,
+    causes: Mapping[str, Sequence[Held]],
+    now: datetime,
+    *,
+    may_forget: bool,
+) -> list[Held] | None:
+    """Return what is due, and note that it has been said; None where that cannot be noted."""
+    due: list[Held] = []
+    changed: dict[str, Notice] = {}
     for cause, alike in causes.items():
         said, notice = _judge(known.get(cause), scope, alike, now)
         due += said
@@ -90,15 +99,18 @@ def _choose_by_database(
     gone = [
         cause
         for cause, notice in known.items()
-        if reached_end
+        if may_forget
         and notice.scope == scope
         and cause not in causes
-        and not (cause in errors.PASSING and timedelta() <= now - notice.last_at < HOUR)  # it comes and goes
+        and not (cause in errors.PASSING and timedelta() <= now - notice.last_at < inbox.LONG_WAIT)  # it comes and goes
     ]
-    if changed or gone:
-        with session.open_store() as store, store.transaction():
-            store.notices.save(changed)
-            store.notices.forget(gone)
+    try:
+        if changed or gone:
+            with session.open_store() as store, store.transaction():
+                store.notices.save(changed)
+                store.notices.forget(gone)
+    except (errors.B24ToolsError, OSError):
+        return None
     return due
 
 
@@ -109,7 +121,7 @@ def _judge(known: Notice | None, scope: str, alike: Sequence[Held], now: datetim
     orders = frozenset(one.order for one in alike)
     if known is None or clock.known_moment(known.last_at, now) is None:
         return list(alike), Notice(scope, now, now, orders)
-    if _count_steps(now - known.first_at) > _count_steps(known.last_at - known.first_at):
+    if _is_due(known.first_at, known.last_at, now):
         return list(alike), Notice(scope, known.first_at, now, orders)
     new = [one for one in alike if one.order not in known.orders]
     if new:
@@ -117,9 +129,10 @@ def _judge(known: Notice | None, scope: str, alike: Sequence[Held], now: datetim
     return [], known
 
 
-def _count_steps(passed: timedelta) -> int:
-    """Count how often a cause is said again within this time."""
-    return sum(passed >= step for step in STEPS) + max(0, passed.days)
+def _is_due(first: datetime, last: datetime, now: datetime) -> bool:
+    """Whether a cause is to be said again."""
+    pause = next((pause for limit, pause in PAUSES if last - first < limit), DAILY)
+    return now - last >= pause
 
 
 def _is_due_by_file(folder: Path, cause: str, now: datetime) -> bool:
@@ -133,7 +146,7 @@ def _is_due_by_file(folder: Path, cause: str, now: datetime) -> bool:
         status = path.lstat()
         first, last = (datetime.fromtimestamp(stamp, UTC) for stamp in (status.st_atime, status.st_mtime))
         is_known = clock.known_moment(last, now) is not None and now - last < LONG_AGO
-        is_due = not is_known or _count_steps(now - first) > _count_steps(last - first)
+        is_due = not is_known or _is_due(first, last, now)
         first = first if is_known else now
     except FileNotFoundError:
         pass

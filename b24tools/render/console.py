@@ -29,7 +29,8 @@ Cell = str | tuple[str, str]  # a text, or a text with its style
 class Held:
     """What is to be said when quiet, if a person must look at it now.
 
-    `cause` says what it is the same as; "": it is always said. `order`: whose trouble it is. `passes`: by itself.
+    `cause` says what it is the same as; "": it is always said. `order`: whose trouble it is, of an
+    inbox as file/id. `passes`: by itself.
     """
 
     cause: str

@@ -445,12 +445,12 @@ def test_warnings_of_an_order_that_stays_are_mailed_once(
 def test_silence_about_a_portal_that_is_away_ends_when_an_order_has_waited_an_hour(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_fresh: bool
 ) -> None:
-    """With old data it is said at once. Others that cannot be assigned are no news when it is back."""
+    """With old data it is said at once. An order that cannot be assigned has been mailed, and is no news afterwards."""
     monkeypatch.setattr(context.Session, "is_fresh", lambda self: is_fresh)
     stuck(cron.folder, "stuck.json")
     cron.run(capsys)
     drop(cron.folder, "a.json", age_s=60)
-    os.utime(cron.folder / "stuck.json", (cron.now.timestamp(),) * 2)
+    os.utime(cron.folder / "stuck.json", (cron.now.timestamp() - 9999,) * 2)
     portal.faults.add(Fault("limit", times=9999))
     start = 60 if is_fresh else 1
     assert [start, start + 60, start + 240] == cron.mails(capsys, 1, 2, 58, 60, 61, 120, 241, 300)
