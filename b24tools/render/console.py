@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.secrets import Scrubber
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,40 +44,55 @@ class Held:
 
 @dataclass
 class Messenger:
-    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: kept back while quiet."""
+    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: kept back while quiet.
+
+    `scrub` takes out secrets, and `record` is the log, which has remarks and errors that are not printed, too.
+    """
 
     level: int = 0
     held: list[Held] = field(default_factory=list)
+    scrub: Callable[[str], str] = Scrubber().scrub
+    record: Callable[[int, str], object] = lambda _level, _message: None
 
     def info(self, message: str) -> None:
         """Print a remark, unless quiet."""
+        self.record(logging.INFO, message)
         if self.level >= 0:
-            self.warn(message)
+            self._print(message)
 
     def detail(self, message: str) -> None:
         """Print a remark for -v."""
         if self.level >= 1:
-            self.warn(message)
+            self._print(message)
 
     def warn(self, message: str) -> None:
         """Print a remark even when quiet."""
-        sys.stderr.write(message + "\n")
-        sys.stderr.flush()
+        self.record(logging.WARNING, message)
+        self._print(message)
 
     def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
         """Print in one line what happened, where, and what to do; hold it back while quiet.
 
         `cause`, `order`: see Held. Else what passes is a cause of its own, and other errors by what they say.
         """
+        self.record(logging.ERROR, error.line)
         if self.level >= 0:
-            self.warn(error.line)
+            self._print(error.line)
             return
         passes = error.exit_status == errors.TRY_LATER
         if passes or error.code == errors.ErrorCode.STALE:
             cause, order = error.code, ""
         elif cause is None:
             cause = "" if error.code in errors.OF_THE_INPUT else error.message
-        self.held.append(Held(cause, partial(self.warn, error.line), order, passes))
+        self.held.append(Held(cause, partial(self._print, error.line), order, passes))
+
+    def trace(self, error: BaseException) -> None:
+        """Print the traceback."""
+        self._print("".join(traceback.format_exception(error)).rstrip())
+
+    def _print(self, message: str) -> None:
+        sys.stderr.write(self.scrub(message) + "\n")
+        sys.stderr.flush()
 
     @contextmanager
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:

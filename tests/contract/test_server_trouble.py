@@ -144,5 +144,5 @@ def test_a_body_that_never_ends_is_refused(served: Served, monkeypatch: pytest.M
     answer = raw(served.port, head("POST", "/", "Content-Length: 9", "Connection: close"), b"{")
 
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert answer.endswith(b'{"detail":"the body did not arrive"}')
+    assert answer.endswith(b'{"detail":"the body did not arrive","code":"bad_request","hint":"Send the same again."}')
     assert [] == served.portal.log
