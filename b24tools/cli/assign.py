@@ -6,6 +6,8 @@ import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -13,14 +15,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from b24tools import context
-from b24tools.assignment.report import OrderResult, combined_status
+from b24tools.assignment.report import OrderResult, TaskResult, combined_status
 from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
 from b24tools.core import errors
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.render import assign as render_assign
+from b24tools.render.console import Held
 
 if TYPE_CHECKING:
     from b24tools.onec.order import Order
@@ -72,6 +75,7 @@ def assign(
     if inbox is None:
         portions = iter([_read_files(files or [], zone, problems)])
     else:
+        invocation.inbox = inbox.absolute()
         ripe = order_files.list_ripe(inbox, context.now(), time.sleep)
         if not ripe:
             messenger.detail(_("nothing in {folder}").format(folder=inbox))
@@ -81,10 +85,10 @@ def assign(
             done = _assign(invocation, session, sources, pins, dry_run=dry_run, as_json=as_json)
         except errors.B24ToolsError as error:
             if not results:
-                for problem in problems:
-                    messenger.error(problem)
+                _print_problems(problems, invocation)
                 raise
             problems.append(error)
+            invocation.reached_end = False
             break
         results += done
         _move_done(sources, done, problems)
@@ -96,12 +100,22 @@ def assign(
             warnings=[f"{order.number}: {warning}" for order in results for warning in order.warnings],
             error=next(iter([*problems, *(error for _order, _task, error in failures)]), None),
         )
-    for problem in problems:
-        messenger.error(problem)
-    for order, task, failure in failures[:1]:
+    _print_problems(problems, invocation)
+    if inbox:
+        try:
+            keep = timedelta(days=session.settings.keep_done_days)
+            order_files.delete_old(inbox, context.now() + invocation.skew, keep)
+        except errors.ConfigError as error:  # no order waits for it
+            messenger.error(error)
+    if inbox and messenger.level < 0:
+        lasting = [failure for failure in failures if failure[2].exit_status != errors.TRY_LATER]
+        failures = [*lasting, *(failure for failure in failures if failure not in lasting)][: len(lasting) + 1]
+    else:
+        failures = failures[:1]
+    for order, task, failure in failures:
         named = copy.copy(failure)  # of the same kind: with -q what passes by itself is held back
         named.message = f"{order.number}, {task.position}: {failure.message}"
-        messenger.error(named)
+        messenger.error(named, cause=_cause_of(task) if inbox else "", order=order.id)
     return status
 
 
@@ -179,20 +193,55 @@ def _assign(
         return []
     messenger = invocation.messenger
     with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
+        if invocation.inbox:
+            tools.store.notices.remember_inbox(invocation.inbox, context.now())
         results = assign.orders(
             orders, tools, context.assign_rules(session.settings, tools.store, pins), dry_run=dry_run
         )
         url, requests = tools.client.url, tools.client.requests
+        invocation.skew = tools.clock.skew
     if not as_json:
-        # with -q only what a person must look at; what is tried again by itself is not
-        shown = [
-            order
-            for order in results
-            if dry_run or messenger.level >= 0 or (order.wants_attention and order.exit_status != errors.TRY_LATER)
-        ]
-        render_assign.print_orders(shown, session.settings.zone, url, context.now(), messenger)
+        printed = partial(render_assign.print_orders, zone=session.settings.zone, portal_url=url, messenger=messenger)
+        if messenger.level >= 0 or dry_run:
+            printed(results, now=context.now())
+        names = [source.path.name for source in sources for _order in source.orders]
+        for name, order in zip(names, results, strict=True) if messenger.level < 0 and not dry_run else ():
+            cause = _describe_cause(order) if invocation.inbox else ""
+            # with -q only what a person must look at; what is tried again by itself is not
+            if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
+                messenger.held.append(Held(cause, partial(printed, [order], now=context.now()), f"{name}/{order.id}"))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
+
+
+def _describe_cause(order: OrderResult) -> str:
+    """Return what a person must look at in an order, for Held; "" for what passes by itself, and where all is well."""
+    failures = [task for task in order.tasks if task.error]
+    for task in failures:
+        if task.error and task.error.exit_status != errors.TRY_LATER:
+            return _cause_of(task)
+    if failures:
+        return ""
+    warnings = [*order.warnings, *(warning for task in order.tasks for warning in task.warnings)]
+    return f"{order.id}: {'; '.join(warnings)}" if warnings else ""
+
+
+def _cause_of(task: TaskResult) -> str:
+    return f"{task.position}: {task.error.message if task.error else ''}"
+
+
+def _print_problems(problems: Sequence[errors.B24ToolsError], invocation: Invocation) -> None:
+    """Print what is wrong with files; what several have in common, a lock or a missing right, once."""
+    alike: dict[str, list[errors.B24ToolsError]] = {}
+    for problem in problems:
+        reason = problem.__cause__
+        cause = f"{os_reason(reason)}: {problem.hint}" if isinstance(reason, OSError) else problem.message
+        alike.setdefault(cause, []).append(problem)
+    for cause, (first, *others) in alike.items():
+        if others:
+            text = ngettext("{message} (and {n} more file)", "{message} (and {n} more files)", len(others))
+            first.message = text.format(message=first.message, n=len(others))
+        invocation.messenger.error(first, cause=cause if invocation.inbox else "")
 
 
 def _move_done(

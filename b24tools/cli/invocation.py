@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,12 +22,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @dataclass
 class Invocation:
-    """What the global options said. Typer hands it to the commands as `ctx.obj`."""
+    """What the global options said. Typer hands it to the commands as `ctx.obj`.
+
+    `inbox`: the folder that the command takes orders from. `reached_end`: no error has ended it.
+    `skew`: how far the portal's clock is ahead of ours, as far as known.
+    """
 
     env_file: Path | None = None
     messenger: Messenger = field(default_factory=Messenger)
     command: str = ""
     as_json: bool = False
+    inbox: Path | None = None
+    reached_end: bool = True
+    skew: timedelta = timedelta()
     log: ExitStack = field(default_factory=ExitStack)
 
     def open_session(self, *, logs: bool = False) -> context.Session:

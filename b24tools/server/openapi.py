@@ -63,11 +63,13 @@ class Setting(BaseModel):
 
 
 class Health(BaseModel):
-    """Ages in seconds; null where there is nothing yet."""
+    """Ages in seconds; null where there is nothing yet. Of the inbox only where `assign --inbox` has one."""
 
     status: str
     snapshot_age_s: int | None
     oldest_event_age_s: int | None
+    inbox_oldest_age_s: int | None = None
+    inbox_failed: int = 0
 
 
 class Api(FastAPI):

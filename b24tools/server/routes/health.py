@@ -1,12 +1,13 @@
-"""`/ping/` and `/healthz`: whether it answers, and how old what it knows is."""
+"""`/ping/` and `/healthz`: whether it answers, how old what it knows is, how long orders and events wait."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from fastapi import FastAPI, Response
 
-from b24tools.core import clock
+from b24tools.core import clock, inbox
 from b24tools.core.i18n import _
 from b24tools.server.openapi import Health, Message
 from b24tools.server.responses import Reply
@@ -24,8 +25,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/healthz",
-        summary=_("How old the last snapshot and the oldest unprocessed event are; 503 when too old"),
+        summary=_("How old the last snapshot, the oldest unprocessed event and order are; 503 when too old"),
         responses={503: {"model": Health}},
+        response_model_exclude_unset=True,
     )
     def read_health(response: Response) -> Health:
         now = services.now()
@@ -34,14 +36,21 @@ def add_routes(api: FastAPI, services: Services) -> None:
             oldest = store.events.oldest_unprocessed()
             limit_s = float(store.settings.get("snapshot_max_age_h")) * 3600
             is_unknown = last is None and store.snapshot_runs.has_complete()
+            inboxes = inbox.look_into(store.notices.inboxes())
         snapshot_s = _age_s(last.started_at if last else None, now)
         event_s = _age_s(clock.known_moment(oldest, now), now)
         is_unknown = is_unknown or (oldest is not None and event_s is None)
-        is_stale = is_unknown or (snapshot_s or 0) > limit_s or (event_s or 0) > OLDEST_EVENT_S
+        orders: dict[str, Any] = {}
+        if inboxes:
+            oldest_order = min((found.oldest for found in inboxes if found.oldest), default=None)
+            failed = sum(found.failed for found in inboxes)
+            orders = {"inbox_oldest_age_s": _age_s(oldest_order, now), "inbox_failed": failed}
+        is_late = (snapshot_s or 0) > limit_s or (event_s or 0) > OLDEST_EVENT_S
+        is_stale = is_unknown or is_late or (orders.get("inbox_oldest_age_s") or 0) > inbox.LONG_WAIT.total_seconds()
         if is_stale:
             response.status_code = 503
         status = "stale" if is_stale else "ok"
-        return Health(status=status, snapshot_age_s=snapshot_s, oldest_event_age_s=event_s)
+        return Health(status=status, snapshot_age_s=snapshot_s, oldest_event_age_s=event_s, **orders)
 
 
 def _age_s(moment: datetime | None, now: datetime) -> int | None:
