@@ -13,12 +13,16 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request
 
 from b24tools import context
+from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec import order
 from b24tools.store import Store, open_store
 
 SMALL_BYTES = 64 * 1024  # every body but an order's
 IDLE_S = 60.0  # a sender that falls silent in the middle of a body
+SLOWEST = 64 * 1024  # bytes a second: a body that comes more slowly takes too long
+MOST_ARRIVING = 4 * order.MAX_BYTES  # of all bodies together that are not complete
+_arriving: dict[asyncio.Timeout, int] = {}  # the bodies that are not complete, and how much of each there is
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
@@ -38,7 +42,7 @@ class Services:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Read the body; refuse it as soon as it is known to be larger than `limit` bytes."""
+    """Read the body; refuse it as soon as it is known to be larger than `limit` bytes, or to take too long."""
     size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
     too_large = HTTPException(413, _("the body is larger than {size}").format(size=size))
     length = request.headers.get("content-length", "0")
@@ -46,15 +50,25 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise too_large
     body = bytearray()
     clock = asyncio.get_running_loop().time
+    latest = clock() + IDLE_S + (int(length) or limit) / SLOWEST
     try:
         async with asyncio.timeout(IDLE_S) as deadline:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit:
                     raise too_large
-                deadline.reschedule(clock() + IDLE_S)
+                deadline.reschedule(min(clock() + IDLE_S, latest))
+                _arriving[deadline] = len(body)
+                if sum(_arriving.values()) > MOST_ARRIVING:
+                    largest = max(_arriving, key=_arriving.__getitem__)
+                    del _arriving[largest]
+                    largest.reschedule(clock())
     except TimeoutError:
+        if body and deadline not in _arriving:
+            raise errors.Busy(_("too much is being sent at once"), _("Try again a little later.")) from None
         raise HTTPException(408, _("the body did not arrive")) from None
+    finally:
+        _arriving.pop(deadline, None)
     return bytes(body)
 
 
