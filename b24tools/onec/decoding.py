@@ -45,6 +45,12 @@ def find_json(data: bytes) -> tuple[bytes, bool]:
 
 def decode(data: bytes) -> str:
     """UTF-16 by its mark, UTF-8 with or without one, else windows-1251."""
+    signs = escapes = 0
+    for start in range(0, len(data), _STEP):  # in steps, between which other threads run
+        signs += sum(data.count(sign, start, start + _STEP) for sign in b",[{")
+        escapes += data.count(b"\\", start, start + _STEP)
+        if signs > _MOST_SIGNS or escapes > _MOST_ESCAPES:
+            raise _too_much()
     if data.startswith(_UTF16):
         try:
             return data.decode("utf-16")
@@ -78,12 +84,6 @@ def parse(text: str) -> Any:
     if not text[:_STEP].strip():
         raise errors.OrderError(_("the order is empty"))
     text = text.rstrip()
-    signs = escapes = 0
-    for start in range(0, len(text), _STEP):  # in steps, between which other threads run
-        signs += sum(text.count(sign, start, start + _STEP) for sign in ",[{")
-        escapes += text.count("\\", start, start + _STEP)
-        if signs > _MOST_SIGNS or escapes > _MOST_ESCAPES:
-            raise _too_much()
     try:
         # strict=False: JSON put together by hand has line breaks inside its strings
         return json.loads(text, strict=False, parse_int=_parse_int, parse_float=_parse_float)
