@@ -20,7 +20,7 @@ import diskcache
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.client import Client
-from b24tools.core import clock, errors
+from b24tools.core import clock, data_folder, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Staff, find_root, nearest_name
@@ -246,7 +246,9 @@ def _open_cache(folder: Path | None) -> Any:
     """Open the cache in the folder; None where there can be none. Raises ConfigError where no folder can be made."""
     try:
         if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            data_folder.prepare(folder.parent)
+            folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
+            data_folder.touch(folder / "cache.db")
     except OSError as error:
         raise errors.ConfigError(
             _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),

@@ -48,7 +48,10 @@ def create_app(services: Services, access: Access) -> FastAPI:
 def _add_error_handlers(api: FastAPI, services: Services) -> None:
     @api.exception_handler(errors.B24ToolsError)
     def answer_error(_request: Request, error: errors.B24ToolsError) -> Reply:
-        return reply_error(error, services.now())
+        reply = reply_error(error, services.now())
+        if reply.status_code == 500:
+            _log.error("%s", error.line)
+        return reply
 
     @api.exception_handler(database.Error)
     def answer_database_error(_request: Request, error: database.Error) -> Reply:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from b24tools.core import errors
+from b24tools.core import data_folder, errors
 from b24tools.core.i18n import _, os_reason
 
 NAME = "log.log"
@@ -67,7 +67,7 @@ def write_log(folder: Path, secrets: Collection[str], level: int) -> Iterator[Pa
     """
     path = folder / NAME
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_folder.prepare(folder)
         file = LogFile(path, maxBytes=MOST_BYTES, backupCount=OLD_FILES, encoding="utf-8")
     except OSError as error:
         raise errors.ConfigError(

@@ -61,11 +61,12 @@ class Setting(BaseModel):
 
 
 class Health(BaseModel):
-    """Ages in seconds; null where there is nothing yet."""
+    """Ages in seconds; null where there is nothing yet. `status`: ok, stale, or failed, then with the `problem`."""
 
     status: str
     snapshot_age_s: int | None
     oldest_event_age_s: int | None
+    problem: str = ""
 
 
 class Api(FastAPI):

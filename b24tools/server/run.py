@@ -26,6 +26,7 @@ from b24tools.server.app import create_app
 from b24tools.server.auth import Access, outgoing_tokens, reveal
 from b24tools.server.log_setup import write_log
 from b24tools.server.services import Services
+from b24tools.store.watch import Watch
 
 MOST_CONNECTIONS = 500
 HEAD_S = 30.0  # for the head of a request, and for the next piece of an answer; the body has a limit of its own
@@ -44,6 +45,7 @@ def serve(
     settings = session.settings
     access = choose_access(settings, host, no_auth=no_auth)
     Connection.most = allow_connections()
+    os.umask(0o077)  # whatever it writes, it writes into the data folder
     for kind in ("SIGTERM", "SIGBREAK"):  # uvicorn repeats the signal that stopped it to the handler it found
         if hasattr(signal, kind):
             signal.signal(getattr(signal, kind), signal.default_int_handler)
@@ -76,12 +78,15 @@ def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
         if session.settings.webhook_url is not None:
             with session.open_client() as client:
                 context.check_host(store, client.host)
-    worker = Worker(session.open_store, session.open_client, session.settings.zone, now=context.now)
-    worker.start()
-    try:
-        yield create_app(Services(session, worker.wake, context.now), access)
-    finally:
-        worker.stop()
+        session.watch = Watch(session.settings.database, store.database)
+        worker = Worker(
+            session.open_store, session.open_client, session.settings.zone, now=context.now, check=session.watch.check
+        )
+        worker.start()
+        try:
+            yield create_app(Services(session, worker.wake, context.now), access)
+        finally:
+            worker.stop()
 
 
 def make_server(app: FastAPI, *, stop_within_s: float) -> uvicorn.Server:

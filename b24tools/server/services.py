@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -26,6 +26,24 @@ _arriving: dict[asyncio.Timeout, int] = {}  # the bodies that are not complete, 
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
+class Intake:
+    """Whether the last order or event could be taken in."""
+
+    failed = False
+
+    @contextmanager
+    def watch(self, *harmless: type[Exception]) -> Iterator[None]:
+        """Note how the block ends; what is `harmless` is the sender's fault or passes, and says nothing."""
+        try:
+            yield
+        except harmless:
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+        self.failed = False
+
+
 @dataclass(frozen=True)
 class Services:
     """The installation: its settings and portal, the worker that follows events, the clock."""
@@ -33,11 +51,17 @@ class Services:
     session: context.Session
     wake_worker: Callable[[], None]
     now: Callable[[], datetime]
+    intake: Intake = field(default_factory=Intake)
 
     @contextmanager
     def open_store(self) -> Iterator[Store]:
         """Open the database for one request: a connection is cheap, and a thread's own one needs no lock."""
+        watch = self.session.watch
+        if watch is not None:
+            watch.check()
         with closing(open_store(self.session.settings.database)) as store:
+            if watch is not None:
+                watch.check(store.database)
             yield store
 
 

@@ -83,7 +83,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if not writing.acquire(timeout=session.settings.retry_seconds):
             raise orders_places.busy()
         try:
-            results = _assign(session, orders, dry_run=False)
+            with services.intake.watch(errors.OrderError, errors.PortalError, errors.Busy):
+                results = _assign(session, orders, dry_run=False)
         finally:
             writing.release()
         return reply(results, services.now(), {"orders": render_assign.data(results, zone)} if details else {})

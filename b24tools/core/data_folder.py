@@ -1,0 +1,34 @@
+"""The data folder: customers, sums and events in it are for the user who runs b24tools alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+_OURS = re.compile(r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|calendar\.json|people\.json|cache")
+
+
+def prepare(folder: Path) -> None:
+    """Make the data folder, or take it from others' eyes: 0700, its files 0600. Raises OSError where there can be none.
+
+    A folder that holds anything else than our files keeps its rights: it may be a home, or /tmp.
+    """
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if os.name == "nt":  # its folders of users are private by themselves
+        return
+    with suppress(OSError):  # of another user: doctor names them
+        files = list(folder.iterdir())
+        ours = [file for file in files if _OURS.fullmatch(file.name)]
+        for path in [*([folder] if len(ours) == len(files) else []), *ours]:
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
+                path.chmod(mode & stat.S_IRWXU)
+
+
+def touch(path: Path) -> None:
+    """Make a file that others cannot read, unless it is there. Raises OSError."""
+    path.touch(mode=PRIVATE_FILE)
