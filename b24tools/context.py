@@ -134,6 +134,8 @@ class Session:
         from b24tools import store
 
         path = self.settings.database
+        if self.watch is not None:
+            self.watch.check()
         with store.database.explain_failures(path), closing(store.read_store(path)) as opened:
             yield opened
 
