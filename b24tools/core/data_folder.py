@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
@@ -27,6 +28,26 @@ def prepare(folder: Path) -> None:
             mode = stat.S_IMODE(path.lstat().st_mode)
             if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
                 path.chmod(mode & stat.S_IRWXU)
+
+
+@cache
+def has_locks(folder: Path) -> bool:
+    """Return whether the folder's file system has both kinds of locks, ours and SQLite's; yes where that is unknown.
+
+    Without them SQLite takes the database for one that is always busy, and a kill leaves the files of filelock behind.
+    """
+    import tempfile  # slow to load
+
+    with suppress(ImportError, OSError):  # Windows, which has locks everywhere; a folder that cannot be written to
+        import fcntl
+
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            try:
+                fcntl.flock(trial.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(trial.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+    return True
 
 
 def touch(path: Path) -> None:

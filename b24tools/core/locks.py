@@ -31,6 +31,11 @@ def hold(
     import filelock  # most commands take no lock
 
     data_folder.prepare(folder)
+    if not data_folder.has_locks(folder):
+        raise errors.ConfigError(
+            _("the folder {path} cannot be locked: its file system has no locks").format(path=folder),
+            _("As some network folders have none: set B24_DATA_DIR to a local one."),
+        )
     lock = filelock.FileLock(folder / f"{name}.lock", mode=data_folder.PRIVATE_FILE)
     note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read
     try:
@@ -46,11 +51,6 @@ def hold(
         raise errors.Busy(
             _("another run of `b24tools {name}` is at work: {holder}").format(name=name, holder=_holder(note)),
             _("Nothing was written; it is safe to try again when it has ended."),
-        ) from None
-    except NotImplementedError:
-        raise errors.ConfigError(
-            _("the folder {folder} cannot be locked: its file system has no locks").format(folder=folder),
-            _("As some network folders have none: set B24_DATA_DIR to a local one."),
         ) from None
     except OSError as error:
         raise errors.ConfigError(

@@ -122,6 +122,7 @@ def open_database(path: Path | None) -> Database:
         return Database(_migrated_in_memory(is_read_only=False))
     with explain_failures(path):
         data_folder.prepare(path.parent)
+        _require_locks(path)
         if not path.exists():
             with _migrating(path):
                 if not path.exists():
@@ -176,6 +177,7 @@ def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
         except FileNotFoundError:
             connection = _migrated_in_memory()
         else:
+            _require_locks(path)
             connection = connect_read_only(path)
             with _closed_on_failure(connection):
                 _check_usable(path, connection)
@@ -193,6 +195,16 @@ def _check_usable(path: Path, connection: sqlite3.Connection) -> None:
             _("{path} was made by a newer b24tools").format(path=path),
             _("Update this b24tools, or set another B24_DATA_DIR."),
         )
+
+
+def _require_locks(path: Path) -> None:
+    if not data_folder.has_locks(path.parent):
+        message = _("the database {path} cannot be used: its file system has no locks").format(path=path)
+        raise errors.ConfigError(message, _explain_locks())
+
+
+def _explain_locks() -> str:
+    return _("As some network folders have none: set B24_DATA_DIR to a local one.")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -256,7 +268,7 @@ def explain_failures(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system refuse in the block into a ConfigError that says what to do."""
     try:
         yield
-    except (OSError, sqlite3.Error, NotImplementedError) as error:  # the last one is filelock's: no locks
+    except (OSError, sqlite3.Error) as error:
         raise explain(path, error, errors.ConfigError) from error
 
 
@@ -270,9 +282,8 @@ def explain(
     if is_damaged(error):
         message = _("the database {path} is damaged: {reason}").format(path=path, reason=os_reason(error))
         return kind(message, explain_restoring())
-    if has_no_locks(error):
-        hint = _("The file system of {folder} has no locks, as some network folders: set B24_DATA_DIR to a local one.")
-        return kind(message, hint.format(folder=path.parent))
+    if getattr(error, "sqlite_errorcode", 0) in _LOCK_FAILURES:
+        return kind(message, _explain_locks())
     hint = _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
     return kind(message, hint)
 
@@ -283,11 +294,6 @@ def explain_restoring() -> str:
         "Stop everything that uses it, and put back the last backup of the data folder. Without one move b24tools.db* "
         "away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was closed."
     )
-
-
-def has_no_locks(error: BaseException) -> bool:
-    """Return whether the file system cannot lock files, or not for SQLite."""
-    return isinstance(error, NotImplementedError) or getattr(error, "sqlite_errorcode", 0) in _LOCK_FAILURES
 
 
 def is_locked(error: BaseException) -> bool:

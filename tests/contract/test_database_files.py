@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app
-from b24tools.core import errors
+from b24tools.core import data_folder, errors
 from b24tools.sandbox import demo_company, server
 from b24tools.store import database, migrations, open_store
 from tests.contract.test_serve import running
@@ -24,6 +25,7 @@ from tests.support.processes import open_shop
 from tests.support.server import Served, as_bytes, event_body, order, serving
 
 RESTORE = database.explain_restoring()
+LOCAL = "As some network folders have none: set B24_DATA_DIR to a local one."
 UPDATE = "Update this b24tools, or set another B24_DATA_DIR."
 COMMANDS = (
     "assign order.json", "assign --dry-run order.json", "assign --inbox inbox", "snapshot", "mode", "mode webhook",
@@ -148,8 +150,30 @@ def test_a_file_system_without_locks_is_named(folder: Path) -> None:
         raise error
 
     assert f"the database {path} cannot be used: disk I/O error" == caught.value.message
-    local = f"The file system of {path.parent} has no locks, as some network folders: set B24_DATA_DIR to a local one."
-    assert local == caught.value.hint
+    assert LOCAL == caught.value.hint
+
+
+def test_a_folder_without_locks_is_refused_by_every_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite takes its database for one that is always busy."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", fail)
+    data_folder.has_locks.cache_clear()
+    path = folder / "data"
+
+    for command in COMMANDS:
+        assert 2 == app.main(command.split()), command
+        line = capsys.readouterr().err
+        assert line.endswith(f"cannot be used: its file system has no locks. {LOCAL}\n"), command
+    assert 1 == app.main(["doctor", "--json"])
+    checks = {check["check"]: check for check in json.loads(capsys.readouterr().out)["data"]}
+    detail = f"the folder {path} cannot be locked: its file system has no locks"
+    assert ("fail", detail) == (checks["data_folder"]["status"], checks["data_folder"]["detail"])
 
 
 # under a running serve
