@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from b24tools.core import clock, config, errors, hosts, locks
+from b24tools.core import clock, config, errors, locks
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
-    from b24tools.assignment.tools import RunClock, Tools
+    from b24tools.assignment.tools import Origin, RunClock, Tools
     from b24tools.bitrix24.client import Client, Transport
     from b24tools.core.models import Progress
     from b24tools.scheduling.calendar_file import OwnDays
@@ -24,6 +24,16 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
 def now() -> datetime:
     """The moment, aware UTC."""
     return clock.read_clock()
+
+
+def user_name() -> str:
+    """Whose process this is; "" where the system does not say."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 @dataclass
@@ -70,9 +80,9 @@ class Session:
             yield client
 
     @contextmanager
-    def assign_tools(self, *, dry_run: bool, progress: Progress) -> Iterator[Tools]:
-        """What the `assign` job works with. A dry run writes nothing and takes no lock."""
-        from b24tools.assignment.tools import Tools
+    def assign_tools(self, *, dry_run: bool, progress: Progress, origin: Origin | None = None) -> Iterator[Tools]:
+        """What the `assign` job works with. A dry run writes nothing and takes no lock. `origin`: else this user."""
+        from b24tools.assignment.tools import Origin, Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
@@ -90,13 +100,13 @@ class Session:
                 )
             ) as directory,
         ):
-            check_host(opened, client.host)
+            opened.settings.check_host(client.host)
             lock = (
                 nullcontext()
                 if dry_run
                 else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
             )
-            yield Tools(client, directory, opened, lock, self.run_clock(progress))
+            yield Tools(client, directory, opened, lock, self.run_clock(progress), origin or Origin(by=user_name()))
 
     @contextmanager
     def snapshot_tools(self) -> Iterator[tuple[Client, Store]]:
@@ -106,7 +116,7 @@ class Session:
             locks.hold(self.settings.data_dir, "snapshot", 0, self.local_now),
             self.open_store() as opened,
         ):
-            check_host(opened, client.host)
+            opened.settings.check_host(client.host)
             yield client, opened
 
     @contextmanager
@@ -167,21 +177,6 @@ class Session:
         from b24tools.assignment.tools import RunClock
 
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)
-
-
-def check_host(opened: Store, host: str) -> None:
-    """Stop before one portal's ledger meets another portal: ids would be mixed up."""
-    known = opened.settings.get("portal_host")
-    if known and not hosts.is_same(known, host):
-        raise errors.ConfigError(
-            _("the database is about the portal {known}, but the webhook leads to {host}").format(
-                known=known, host=host
-            ),
-            _(
-                "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
-                "`b24tools config portal_host {host}`."
-            ).format(host=host),
-        )
 
 
 def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int]) -> Any:

@@ -202,6 +202,7 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
         position_id=item.line.position_id,
         old_key=_other_key(plan),
         other_tasks=known.other_tasks if known else (),
+        stage=item.line.stage,
     )
 
 

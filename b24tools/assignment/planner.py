@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from math import inf
 from typing import Any
 
 from b24tools.assignment import recovery
@@ -31,11 +32,11 @@ from b24tools.assignment.staffing import workload_of
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
-from b24tools.core.org_structure import Match, Staff, matches_person
+from b24tools.core.org_structure import Match, Staff, matches_person, same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
-from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.workload import Choice, remaining_s
 
 
@@ -43,8 +44,8 @@ from b24tools.scheduling.workload import Choice, remaining_s
 class Planner:
     """Plans all orders of a run together: what one line gets, the next one sees taken.
 
-    `our_tasks`, `last_assigned`, `attached`: what the ledger has of them. `under_way`: lines whose task the portal may
-    still be making.
+    `our_tasks`, `last_assigned`, `attached`: what the ledger has of them. `pinned`: lines that went to a person outside
+    their position. `under_way`: lines whose task the portal may still be making.
     """
 
     rules: Rules
@@ -55,6 +56,7 @@ class Planner:
     our_tasks: Iterable[int]
     last_assigned: Mapping[int, datetime]
     attached: Mapping[tuple[str, str, str], str]
+    pinned: Collection[str] = ()
     under_way: Collection[str] = ()
 
     def __post_init__(self) -> None:
@@ -71,12 +73,13 @@ class Planner:
         )
 
     def build_plans(self, items: Sequence[Item]) -> list[PlannedTask]:
-        """Plan every line, in the order in which work is given out."""
+        """Plan every line. Work is given out order by order: by priority, by the wanted date, as they came."""
         # what is known by id or key is not free to be adopted by title
         self._taken = {task.id for item in items for task in (item.task, *item.others) if task}
         plans: dict[str, PlannedTask] = {}
-        for _order_id, lines in groupby(items, key=lambda item: item.order.id):
-            plans |= self._plan_order(list(lines))
+        orders = [list(lines) for _order_id, lines in groupby(items, key=lambda item: item.order.id)]
+        for lines in sorted(orders, key=lambda lines: _importance(lines[0].order)):
+            plans |= self._plan_order(lines)
         return [plans[item.key] for item in items]
 
     def _plan_order(self, items: Sequence[Item]) -> dict[str, PlannedTask]:
@@ -111,7 +114,10 @@ class Planner:
         )
         task = item.task or self._by_title(item)
         if task is not None:
-            return self._plan_existing(plan, task)
+            plan = self._plan_existing(plan, task)
+            if _is_held_up(plan) and plan.not_before:
+                self._workload.hold(task.responsible_id, task.id, plan.not_before)
+            return self._warn_of_person(plan, task, match) if task.is_open and not item.order.done else plan
         if item.order.cancelled:
             plan = plan.warn(_("the order is cancelled and has no task for this line: none is made"))
         elif item.order.done:
@@ -144,59 +150,65 @@ class Planner:
     # when it is done
 
     def ends(self, plan: PlannedTask) -> datetime | None:
-        """When its work is done at the earliest; None for finished, failed and unplanned work.
+        """When its work is done, with all that stands before it; None for finished, failed and unplanned work."""
+        span = self.span(plan)
+        return span[1] if span else None
 
-        A task that is behind its plan, or that cannot keep it because the operation before it is behind, ends
-        when what is left of it is worked.
-        """
-        task = plan.task
+    def span(self, plan: PlannedTask) -> Interval | None:
+        """When its work begins, or goes on, and when it is done, as the person's lane has it."""
+        task, choice = plan.task, plan.choice
         if plan.error is not None or plan.action == COMPLETE or plan.is_put_off:
             return None
-        if task is not None and task.status in DONE:
-            return None
-        end, held_up = plan.end, _is_held_up(plan)
-        if task is None or (end is not None and end > self.now and not held_up):
-            return end
-        left_s = remaining_s(plan.estimate_s, task.spent_s, self.rules.step_s)
         try:
-            until = self._workload.rest_ends(task.responsible_id, left_s, plan.not_before if held_up else None)
+            if choice is not None:
+                return self._workload.span_of(choice.responsible_id, choice.number)
+            if task is None or task.status in DONE:
+                return None
+            return self._workload.span_of(task.responsible_id, task.id) or self._span_outside(plan, task)
         except NoWorkingTime:
             return None
-        return max(until, end or until)
+
+    def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
+        """The span of a task of somebody whose other work is not known, or that will be renewed: as planned, or now."""
+        if plan.start and plan.end and plan.end > self.now and not _is_held_up(plan):
+            return plan.start, plan.end
+        line = Timeline(self.calendar, (), self.now)
+        start = line.worked(plan.not_before) if plan.not_before else 0
+        left_s = remaining_s(plan.estimate_s, task.spent_s, self.rules.step_s)
+        return line.start_at(start), line.end_at(start + left_s)
 
     def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
         """What may be promised of the order whose plans these are.
 
         None where nothing is left to do, or where a line has failed: then it cannot be known.
         """
-        ends = {plan.item.key: until for plan in plans if (until := self.ends(plan))}
-        if not ends or any(plan.error for plan in plans):
+        spans = {plan.item.key: span for plan in plans if (span := self.span(plan))}
+        if not spans or any(plan.error for plan in plans):
             return None
-        ready, since = max(ends.values()), late_from(order)
+        ready, since = max(end for _start, end in spans.values()), late_from(order)
         return Promise(
             ready=ready,
-            day=ready.astimezone(self.calendar.zone).date(),
+            # at midnight it is ready for the day before
+            day=(ready - timedelta(microseconds=1)).astimezone(self.calendar.zone).date(),
             late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
-            bottleneck=self._bottleneck(plans, ends),
+            bottleneck=self._bottleneck(plans, spans),
         )
 
-    def _bottleneck(self, plans: Sequence[PlannedTask], ends: Mapping[str, datetime]) -> Bottleneck | None:
-        """Of the last operation and those it had to wait for, the one that takes longest, as tasks are planned.
+    def _bottleneck(self, plans: Sequence[PlannedTask], spans: Mapping[str, Interval]) -> Bottleneck | None:
+        """Of the last operation and those it had to wait for, the one that takes longest.
 
         Work begins on whole steps: up to the next one nothing waits.
         """
         last: PlannedTask | None = max(
-            (plan for plan in plans if plan.item.key in ends), key=lambda plan: ends[plan.item.key]
+            (plan for plan in plans if plan.item.key in spans), key=lambda plan: spans[plan.item.key][1]
         )
-        now, clock = self.now, Timeline(self.calendar, (), self.now)
+        clock = Timeline(self.calendar, (), self.now)
         found: list[Bottleneck] = []
         while last is not None:
-            after = ends.get(last.after.item.key, now) if last.after else now
-            begins = clock.worked(max(last.start or now, after))
-            could = clock.worked(self.calendar.round_up(max(last.not_before or now, now), self.rules.step_s))
-            wait_s = max(0, begins - could) if last.choice else 0
-            work_s = max(0, clock.worked(ends[last.item.key]) - begins)
-            found.append(Bottleneck(last.item.line.position, wait_s, work_s))
+            start, end = spans.get(last.item.key, (self.now, self.now))
+            could = self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s)
+            wait_s = max(0, clock.worked(start) - clock.worked(could))
+            found.append(Bottleneck(last.item.line.position, wait_s, clock.worked(end) - clock.worked(start)))
             last = last.after
         return max(found, key=lambda one: one.wait_s + one.work_s, default=None)
 
@@ -282,6 +294,48 @@ class Planner:
         if "DEADLINE" not in plan.fields and wanted and wanted > self.now and task.deadline != wanted:
             return plan.warn(_("the deadline of task {id} is another one than the order's: it was left"), id=task.id)
         return plan
+
+    def _warn_of_person(self, plan: PlannedTask, task: Task, match: Match) -> PlannedTask:
+        """Say so where the person of an open task cannot do it as planned, or should perhaps not do it at all."""
+        person, known, line = self._people.get(task.responsible_id), plan.item.known, plan.item.line
+        if person is None or plan.is_put_off:
+            return plan
+        if not person.active:
+            return plan.warn(
+                _("{name} does not work there any more: task {id} waits for somebody else"),
+                name=person.name,
+                id=task.id,
+            )
+        if known and same_name(known.position) != same_name(line.position):
+            plan = plan.warn(
+                _('1C calls the position "{new}" now; the task was given to {name} as "{old}"'),
+                new=line.position,
+                old=known.position,
+                name=person.name,
+            )
+        elif (
+            match.people
+            and person.id not in plan.inside
+            and known
+            and (known.responsible_id, known.key in self.pinned) == (person.id, False)
+        ):
+            plan = plan.warn(
+                _('{name} does not hold the position "{position}" any more'),
+                name=person.name,
+                position=line.position,
+            )
+        for away in self._workload.lost_under_absences(person.id, task.id):
+            plan = plan.warn(
+                _("{name} is away {days}, when the task is planned: it is counted as work after that"),
+                name=person.name,
+                days=self._days(away),
+            )
+        return plan
+
+    def _days(self, away: Interval) -> str:
+        """Write an absence as its first and last day."""
+        first, last = (one.astimezone(self.rules.zone) for one in (away[0], away[1] - timedelta(microseconds=1)))
+        return f"{first:%d.%m}" if first.date() == last.date() else f"{first:%d.%m}\u2013{last:%d.%m}"
 
     def _is_attached(self, item: Item, file: onec_order.Attachment) -> bool:
         return self.attached.get((item.key, file.name, file.sha256)) == "done"
@@ -394,6 +448,16 @@ class Planner:
             return replace(plan, error=errors.B24ToolsError(str(error), hint))
         deadline, is_from_slot = self._deadline(item.order, choice.finish)
         plan = self._warn_of_passed_date(plan) if is_from_slot else plan
+        winner = next(one for one in choice.candidates if one.chosen)
+        for away in winner.absent:
+            if choice.start < away[0] and away[1] < choice.finish:
+                plan = plan.warn(_("the work is torn: {name} is away {days}"), name=winner.name, days=self._days(away))
+        project_end = self.portal.project_end
+        if project_end and choice.finish >= project_end + timedelta(days=1):
+            plan = plan.warn(
+                _("the plan ends after the project, which ends on {date}: move its end in Bitrix24"),
+                date=f"{project_end:%d.%m.%Y}",
+            )
         creator = self._creator(item.order)
         auditor_id = self._auditor(item.order)
         fields: dict[str, Any] = {
@@ -527,6 +591,11 @@ class Planner:
     def _text(self, moment: datetime | None) -> str:
         """A date for the portal: with an offset, because without one it would mean the server's zone."""
         return "" if moment is None else moment.astimezone(self.rules.zone).isoformat(timespec="seconds")
+
+
+def _importance(order: onec_order.Order) -> tuple[float, datetime]:
+    """What orders are sorted by: priority 1 first, none last; then the wanted date, none last."""
+    return order.priority or inf, wanted_end(order) or datetime.max.replace(tzinfo=UTC)
 
 
 def _is_held_up(plan: PlannedTask) -> bool:

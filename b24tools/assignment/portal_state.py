@@ -65,7 +65,8 @@ class Questions:
 class PortalState:
     """The answers. `by_key` lists the tasks of a key, the lowest id first.
 
-    `doubts`: warnings about absences. `date_order`: as in the questions, or as the answers show it.
+    `doubts`: warnings about absences. `date_order`: as in the questions, or as the answers show it. `project_end`: the
+    midnight of the project's last day, if it has one and may be read.
     """
 
     owner: Owner
@@ -85,6 +86,7 @@ class PortalState:
     absences_problem: str = ""
     doubts: Sequence[str] = ()
     date_order: str = ""
+    project_end: datetime | None = None
 
     @property
     def zone(self) -> tzinfo:
@@ -132,6 +134,9 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     length = min(questions.expected_open // max(1, len(crews)) // BATCH + 1, room) if crews else 0
     pages = _add_open(batch, crews[:1], length)
     people += [batch.add(queries.people_by_id(ids)) for ids in people_chunks[needed : needed + room - length]]
+    dates = None
+    if questions.places.group_id and batch.room < BATCH:  # for a warning no further request is spent
+        dates = batch.add(queries.project_dates(questions.places.group_id))
     batch.send()
 
     first_rows = [row for pending in (*by_key, *by_id, *(one for _, one in titled)) for row in pending.value]
@@ -148,6 +153,7 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
         people={person.id: person for pending in people for person in pending.value},
         surnames={surname: _read_namesakes(client, pending) for surname, pending in surnames.items()},
         date_order=questions.date_order,
+        project_end=dates.value[1] if dates and dates.error is None else None,
     )
     of_ids = [state.read_task(row) for pending in by_id for row in pending.value]
     state = replace(state, by_id={task.id: task for task in of_ids}, open=[state.read_task(row) for row in open_rows])

@@ -92,6 +92,12 @@ class OrderResult:
         return bool(self.exit_status or self.warnings or any(task.warnings for task in self.tasks))
 
 
+def list_warnings(order: OrderResult) -> list[str]:
+    """List what is to be said of an order and of its lines, each line's with its position."""
+    lines = (f"{task.position}: {warning}" for task in order.tasks for warning in task.warnings)
+    return list(dict.fromkeys([*order.warnings, *lines]))
+
+
 def outcome_of(tasks: Sequence[TaskResult], *, done: bool, dry_run: bool) -> str:
     """One word for the order from those of its lines."""
     words = {task.outcome for task in tasks}

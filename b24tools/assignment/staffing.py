@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
-from b24tools.core.models import Person
+from b24tools.core.models import Person, Status, Task
 from b24tools.onec.task_fields import KEY_PREFIX
 from b24tools.scheduling import portal_hours
-from b24tools.scheduling.calendar import WorkCalendar
+from b24tools.scheduling.calendar import Timeline, WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
 from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
+
+LONGEST_DAY_S = 12 * 3600
 
 
 def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[str]]:
     """The calendar to plan by, and what is to be said of where it comes from."""
     calendar, warnings = portal_hours.portal_hours(company.schedule, company.calendar_settings, rules.zone)
+    longest_s = max(calendar.working_s(date(2026, 6, day)) for day in range(1, 8))  # an ordinary week
+    if longest_s > LONGEST_DAY_S:
+        warnings.append(
+            _("the work schedule gives everybody {hours} hours of work a day: look at its shifts and breaks").format(
+                hours=round(longest_s / 3600, 1)
+            )
+        )
     return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
 
 
@@ -56,10 +65,11 @@ def workload_of(
         OpenTask(
             id=task.id,
             responsible_id=task.responsible_id,
-            remaining_s=remaining_s(task.estimate_s, task.spent_s, step_s),
+            remaining_s=remaining_s(task.estimate_s, task.spent_s or _worked_s(task, portal, calendar, now), step_s),
             start=task.start,
             end=task.end,
             ours=task.id in ours or task.xml_id.startswith(KEY_PREFIX),
+            begun=task.status == Status.IN_PROGRESS,
         )
         for task in portal.open
     ]
@@ -73,6 +83,15 @@ def workload_of(
         for person in people
     ]
     return Workload(calendar, now, workers, tasks, step_s)
+
+
+def _worked_s(task: Task, portal: PortalState, calendar: WorkCalendar, now: datetime) -> int:
+    """Tell the working time since a task in progress was begun, on which nobody writes down any."""
+    begun = [moment for moment in (task.start, task.date_start) if moment]
+    if task.status != Status.IN_PROGRESS or not begun or max(begun) >= now:
+        return 0
+    away = [(away.start, away.end) for away in portal.absences.get(task.responsible_id, ())]
+    return Timeline(calendar, away, max(begun)).worked(now)
 
 
 def unchecked_years(plans: Iterable[PlannedTask], rules: Rules) -> Sequence[str]:

@@ -56,6 +56,14 @@ class RunClock:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where an order comes from, for log and history: the command or address, and the user or caller."""
+
+    command: str = "assign"
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class Tools:
     """What the job works with. `lock` is entered once and held until all is written."""
 
@@ -64,3 +72,4 @@ class Tools:
     store: Store
     lock: AbstractContextManager[object]
     clock: RunClock
+    origin: Origin = Origin()

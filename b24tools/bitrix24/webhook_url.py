@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from b24tools.core import errors, hosts
 from b24tools.core.i18n import _
+from b24tools.core.secrets import HIDDEN, Scrubber
 
 # A box may live in a folder of its host, and a login may stand for the user's number: then only the length of the
 # code tells it from a method. People paste the address with the example's method behind it, or without the last slash.
@@ -17,14 +18,6 @@ _WEBHOOK = re.compile(
     r"|(?P<login>(?!api/|\d+/)[^/?#\s\\]{3,})/(?P<long_code>[A-Za-z0-9]{8,}))"
     r"(?:/(?P<tail>(?:[A-Za-z0-9_.]+/?)?(?:[?#].*)?))?(?P<query>[?#].*)?",
     re.IGNORECASE | re.ASCII,
-)
-
-# What may be a secret of somebody: the code in a webhook's address, as JSON and URLs have it, and named tokens.
-_SLASH = r"(?:\\?/|%2F)"
-_CODE = re.compile(rf"({_SLASH}rest(?:{_SLASH}api)?{_SLASH}[^/\\%\s\"'<>]+{_SLASH})[A-Za-z0-9]{{8,}}", re.IGNORECASE)
-_TOKEN = re.compile(
-    r"(\b\w*(?:token|auth|sessid|password|secret)[\"']*\s*(?:[:=]|%3D|\w*=[\"'][^<>]*\bvalue=)\s*[\"']?)[\w.~+/-]{8,}",
-    re.IGNORECASE,
 )
 
 
@@ -46,14 +39,11 @@ class Address:
 
     def scrub(self, text: str) -> str:
         """The text without the secret, however it is spelled, should somebody else have put it there; nor others."""
-        spelled = "".join(
-            rf"(?:{one}|%{ord(one):x}|\\u00{ord(one):x}|&#(?:0*{ord(one)}|x0*{ord(one):x});)" for one in self.secret
-        )
-        return _TOKEN.sub(r"\1***", _CODE.sub(r"\1***", re.sub(spelled, "***", text, flags=re.IGNORECASE)))
+        return Scrubber([self.secret]).scrub(text)
 
     def scrub_bytes(self, content: bytes) -> bytes:
         """An answer without the secret: links of the portal may have it."""
-        return content.replace(self.secret.encode(), b"***")
+        return content.replace(self.secret.encode(), HIDDEN.encode())
 
 
 def read(webhook_url: str) -> Address:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from b24tools import __version__
+from b24tools import __version__, context
 from b24tools.cli import (
     assign,
     config,
     demo,
     doctor,
+    history,
     leaderboard,
     load,
     localized,
@@ -51,7 +51,11 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit status. With -q, "try later" is not said while the data are young."""
     invocation = Invocation(as_json="--json" in arguments)
     use_utf8()
-    status = _run(arguments, invocation)
+    with invocation.log:
+        status = _run(arguments, invocation)
+        words = invocation.messenger.scrub(" ".join(arguments))
+        text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
+        invocation.messenger.record(logging.INFO, text)
     if invocation.messenger.held and not (status == errors.TRY_LATER and _is_fresh(invocation)):
         invocation.messenger.release()
     return status
@@ -90,7 +94,7 @@ def _fail(
 ) -> int:
     """Print the error as a line, with --json as an object too, with -vv as a traceback too; return the exit status."""
     if cause and invocation.messenger.level >= 2:
-        traceback.print_exception(cause, file=sys.stderr)
+        invocation.messenger.trace(cause)
     if invocation.as_json:
         try:
             invocation.print_json(None, error=error)
@@ -160,9 +164,11 @@ def _set_global_options(
     invocation.messenger.level = -1 if quiet else verbose
     invocation.command = ctx.invoked_subcommand
     if verbose:
-        logging.basicConfig(
-            stream=sys.stderr, level=logging.DEBUG if verbose > 1 else logging.INFO, format="%(message)s"
-        )
+        from b24tools.server.log_setup import LineFormatter
+
+        screen = logging.StreamHandler(sys.stderr)
+        screen.setFormatter(LineFormatter("%(message)s", lambda text: invocation.messenger.scrub(text)))
+        logging.basicConfig(handlers=[screen], level=logging.DEBUG if verbose > 1 else logging.INFO)
         for name in ("httpx", "httpcore", "filelock", "asyncio"):
             logging.getLogger(name).setLevel(logging.WARNING)  # httpx would write the webhook's URL
 
@@ -175,6 +181,7 @@ for command in (
     leaderboard.leaderboard,
     why.why,
     load.load,
+    history.history,
     snapshot.snapshot,
     snapshot.mode,
     replay.replay,

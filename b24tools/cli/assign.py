@@ -65,7 +65,7 @@ def assign(
     if inbox is not None and dry_run:
         raise errors.ConfigError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
     pins = _read_pins(to or [])
-    session = invocation.open_session()
+    session = invocation.open_session(logs=not dry_run)
     zone = session.settings.zone
     problems: list[errors.B24ToolsError] = []  # files without orders, files that cannot be moved
     results: list[OrderResult] = []

@@ -21,7 +21,7 @@ def config(
     from b24tools.store.settings import RUNNING_SETTINGS
 
     invocation: Invocation = ctx.obj
-    with invocation.open_session().open_store() as store:
+    with invocation.open_session(logs=value is not None).open_store() as store:
         if key is not None and value is not None:
             store.settings.save(key, value, context.now())
         names = list(RUNNING_SETTINGS) if key is None else [key]

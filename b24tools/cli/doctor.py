@@ -34,13 +34,14 @@ def doctor(
 ) -> int:
     """Check settings, portal, people, places; say what is wrong and how to fix it. Writes only with --write-probe."""
     from b24tools.jobs.doctor import job
-    from b24tools.jobs.doctor import write_probe as probe
     from b24tools.jobs.doctor.checks import Examination
+    from b24tools.jobs.doctor.write_probe import make_check
     from b24tools.render import doctor as render_doctor
 
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
     inspection = config.inspect(env_file=invocation.env_file)
+    scrub = messenger.scrub = inspection.settings.scrubber.scrub
     session = context.Session(inspection.settings, messenger.detail)
     exam = Examination(inspection, session.local_now, order_file=str(order or ""))
     try:
@@ -51,14 +52,11 @@ def doctor(
         exam.orders = order_files.read_orders(order, inspection.settings.zone) if order else ()
     except errors.B24ToolsError as error:
         exam.order_error = error
-    open_client = partial(
-        session.open_client, retry_s=min(RETRY_S, inspection.settings.retry_seconds), leave_no_trace=True
-    )
-
-    def warn(message: str) -> None:
-        messenger.warn(errors.as_sentence(message))
-
-    findings = job.examine(exam, open_client, probe.make_check(time.sleep, warn) if write_probe else None)
+    retry_s = min(RETRY_S, inspection.settings.retry_seconds)
+    open_client = partial(session.open_client, retry_s=retry_s, leave_no_trace=True)
+    probe = make_check(time.sleep, lambda text: messenger.warn(errors.as_sentence(text))) if write_probe else None
+    findings = job.examine(exam, open_client, probe)
+    findings = [replace(finding, detail=scrub(finding.detail), fix=scrub(finding.fix)) for finding in findings]
     failure = render_doctor.verdict_error(findings)
     if as_json:
         invocation.print_json(render_doctor.data(findings), error=failure)

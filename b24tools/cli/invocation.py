@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,11 +27,19 @@ class Invocation:
     messenger: Messenger = field(default_factory=Messenger)
     command: str = ""
     as_json: bool = False
+    log: ExitStack = field(default_factory=ExitStack)
 
-    def open_session(self) -> context.Session:
-        """Read the settings; return what opens things by them."""
-        return context.Session(config.load(env_file=self.env_file), self.messenger.info)
+    def open_session(self, *, logs: bool = False) -> context.Session:
+        """Read the settings; return what opens things by them. `logs`: what the command does goes into log.log, too."""
+        settings = config.load(env_file=self.env_file)
+        self.messenger.scrub = settings.scrubber.scrub
+        if logs:
+            from b24tools.server import log_setup
+
+            self.log.enter_context(log_setup.write_command_log(settings))
+            self.messenger.record = logging.getLogger("b24tools.command").log
+        return context.Session(settings, self.messenger.info)
 
     def print_json(self, data: Any, *, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None) -> None:
         """Print the one object of `--json`."""
-        print_envelope(self.command, data, warnings=warnings, error=error)
+        print_envelope(self.command, data, warnings=warnings, error=error, scrub=self.messenger.scrub)

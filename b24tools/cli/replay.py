@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ def replay(
     messenger = invocation.messenger
     chooses = failed or since is not None or bool(ids)
     _check_options(files=bool(files), chooses=chooses, list_only=list_only)
-    session = invocation.open_session()
+    session = invocation.open_session(logs=not (list_only or dry_run))
     zone, now = session.settings.zone, context.now()
     start = None if since is None else _subtract(now, since)
     found = [event for path in files or () for event in _read_file(path)]
@@ -91,7 +92,7 @@ def replay(
     done = process.Processed(len(refusals), failed=len(refusals), reasons=refusals)
     if stored or bodies:
         with session.open_client() as client, session.open_store(dry_run=dry_run) as store:
-            context.check_host(store, client.host)
+            store.settings.check_host(client.host)
             done += process.replay(store, client, zone, now, stored)
             done += process.replay(store, client, zone, now, bodies)
     status, error = 0, None
@@ -103,6 +104,7 @@ def replay(
             message.format(n=done.failed, reason="; ".join(done.reasons[:3])),
             code=errors.ErrorCode.BAD_EVENT if only_bad else errors.ErrorCode.FAILED,
         )
+    messenger.record(logging.INFO, render_events.summarize(done, dry_run=dry_run))
     if as_json:
         invocation.print_json(render_events.counts(done), warnings=done.warnings, error=error)
     elif messenger.level >= 0 and done.processed:

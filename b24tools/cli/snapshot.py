@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -37,7 +38,7 @@ def snapshot(
 
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
-    session = invocation.open_session()
+    session = invocation.open_session(logs=True)
     settings, now = session.settings, context.now()
     zone = settings.zone
     if sum((week is not None, since is not None, reconcile)) > 1:
@@ -82,10 +83,12 @@ def snapshot(
         else:
             warnings.insert(0, partial.message)
             messenger.detail(partial.message)
+    lines = render_snapshot.describe_weeks(result)
+    messenger.record(logging.INFO, "; ".join(lines))
     if as_json:
         invocation.print_json(render_snapshot.data(result, zone), warnings=warnings, error=error)
     elif messenger.level >= 0:
-        render_snapshot.print_weeks(result)
+        print_text("\n".join(lines))
     if error:
         messenger.error(error)
     for warning in result.warnings:
@@ -103,7 +106,7 @@ def mode(
 ) -> None:
     """Show or set the way of collecting. It is polling or webhook."""
     invocation: Invocation = ctx.obj
-    with invocation.open_session().open_store() as store:
+    with invocation.open_session(logs=value is not None).open_store() as store:
         if value is not None:
             store.settings.save("producer_mode", value, context.now())
         current = store.settings.get("producer_mode")

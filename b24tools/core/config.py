@@ -7,6 +7,7 @@ import locale
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import dotenv
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from b24tools.core import errors
+from b24tools.core import errors, secrets
 from b24tools.core.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
@@ -88,6 +89,16 @@ class Settings(BaseModel):
     def database(self) -> Path:
         """Where the SQLite file lives."""
         return self.data_dir / "b24tools.db"
+
+    @cached_property
+    def scrubber(self) -> secrets.Scrubber:
+        """What takes these settings' secrets out of a text."""
+        found = {value.get_secret_value() for _name, value in self if isinstance(value, SecretStr)}
+        if self.outgoing_token is not None:
+            found |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
+        if self.webhook_url is not None:
+            found |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
+        return secrets.Scrubber(found)
 
 
 def names() -> list[str]:

@@ -26,6 +26,10 @@ class ErrorCode(StrEnum):
     SETTINGS = "settings"  # a setting is missing or wrong
     BAD_ORDER = "bad_order"  # the order cannot be read; sending the same again does not help
     TOO_LARGE = "too_large"  # the order is larger than is accepted
+    BAD_REQUEST = "bad_request"  # an HTTP request that is wrong in itself: its query, its method
+    UNAUTHORIZED = "unauthorized"  # an HTTP request without the token
+    FORBIDDEN = "forbidden"  # an HTTP request with a wrong token, or from a page of another site
+    NOT_FOUND = "not_found"  # an address or a setting that does not exist
     BAD_EVENT = "bad_event"  # no body of a webhook event, or one that names no task
     LOCKED = "locked"  # another run or another program holds the lock or the database
     PORTAL = "portal"  # the portal answered with an error, or with something unreadable
@@ -35,6 +39,7 @@ class ErrorCode(StrEnum):
     INTERRUPTED = "interrupted"  # Ctrl+C
     STALE = "stale"  # the data are older than --max-age allows
     UNKNOWN_TASK = "unknown_task"  # b24tools has not assigned this task
+    UNKNOWN_ORDER = "unknown_order"  # no order of this number or id was sent with this data folder
     CHECKS_FAILED = "unwell"  # `doctor` found something that fails
 
 

@@ -86,6 +86,7 @@ class Task:
     responsible_name: str = ""
     activity_at: datetime | None = None
     date_start: datetime | None = None
+    closed_at: datetime | None = None
     description: str = ""
 
     @property

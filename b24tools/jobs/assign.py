@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +26,15 @@ from b24tools.assignment.plan import (
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, Todo, WriteState, find_lost, latest
-from b24tools.assignment.report import CHANGED_NOTHING, COMPLETED, OrderResult, TaskResult, outcome_of
+from b24tools.assignment.report import (
+    CHANGED_NOTHING,
+    COMPLETED,
+    FAILED,
+    OrderResult,
+    TaskResult,
+    list_warnings,
+    outcome_of,
+)
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.workspace import Workspace
@@ -37,7 +47,12 @@ from b24tools.core.models import Task
 from b24tools.core.org_structure import Staff, nearest_name, same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
+from b24tools.store import database
+from b24tools.store.history import Entry
 from b24tools.store.orders import LedgerTask
+
+_log = logging.getLogger("b24tools.orders")
+_log.addHandler(logging.NullHandler())  # where no log is written, logging would print warnings itself
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # what a stamp from the future counts as
 NOTICEABLE_SKEW = timedelta(minutes=5)
@@ -54,8 +69,34 @@ def orders(
     results: list[OrderResult] = []
     with tools.lock:  # once: it is taken before anything is read that another run may be changing
         for one_round in _rounds(batch):
-            results += _Run(one_round, tools, rules, dry_run=dry_run, warnings=_idle_pins(batch, rules)).run()
+            run = _Run(one_round, tools, rules, dry_run=dry_run, warnings=_idle_pins(batch, rules))
+            try:
+                results += run.run()
+            except errors.B24ToolsError as error:
+                if not dry_run:
+                    with suppress(database.Error):  # it may be what has failed
+                        for order in one_round:
+                            failed = OrderResult(order.id, order.number, FAILED, ())
+                            tools.store.history.add(_log_order(tools, failed, error))
+                raise
     return results
+
+
+def _log_order(tools: Tools, result: OrderResult, error: errors.B24ToolsError | None) -> Entry:
+    """Log what was done for an order, with all that there is to say about it; return what the history shall have."""
+    by, command = tools.origin.by, tools.origin.command
+    lines = [(task.position, task.outcome, task.task_id) for task in result.tasks if task.outcome != CHANGED_NOTHING]
+    names = [f"{position} {outcome}" + (f" #{task_id}" if task_id else "") for position, outcome, task_id in lines]
+    words = f" ({', '.join(names)})" if names else ""
+    text = f"order {result.number}: {result.outcome}{words}; {command} by {by or '?'}"
+    if error is None:
+        _log.info("%s", text)
+    else:
+        _log.warning("%s: %s", text, error.message)
+    for warning in list_warnings(result):
+        _log.warning("order %s: %s", result.number, warning)
+    reason = error.message if error else None
+    return Entry(tools.clock.now(), command, result.id, result.number, result.outcome, by, tuple(lines), reason)
 
 
 def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:
@@ -170,6 +211,7 @@ class _Run:
         workers.update(special)
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
+        holders = [row.responsible_id for row in rows.values() if row.responsible_id]
         files = {task_fields.stored_name(order.number, file) for order in self._orders for file in order.files}
         known_files = tools.store.orders.files([order.id for order in self._orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(rows))]
@@ -181,7 +223,7 @@ class _Run:
             keys=list(dict.fromkeys(key for keys in keys_of for key in keys)),
             task_ids=sorted({one for row in rows.values() for one in (row.task_id, *row.other_tasks) if one}),
             titles=self._title_questions(items, rows),
-            people=sorted({*special, *heads, *([tools.client.owner_id] if tools.client.owner_id else [])}),
+            people=sorted({*special, *heads, *holders, *([tools.client.owner_id] if tools.client.owner_id else [])}),
             surnames=sorted({surname_of(order.manager) for order in self._orders if order.manager}),
             workers=sorted(workers),
             file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
@@ -352,6 +394,7 @@ class _Run:
             our_tasks=store.orders.our_tasks([task.id for task in portal.open]),
             last_assigned=store.orders.last_assigned(now),
             attached=store.orders.task_files([item.key for item in items]),
+            pinned=store.decisions.pinned(item.key for item in items),
             under_way=under_way,
         )
         return planner, planner.build_plans(items)
@@ -386,17 +429,13 @@ class _Run:
         if any(plan.action == DEFER and plan.error is None for plan in mine):
             warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
         promise = planner.promise(order, mine)
-        ends = [plan.end for plan in mine if plan.end and plan.error is None and not plan.is_put_off]
-        ends += [task.end for task in tasks[len(mine) :] if task.end]
-        finish = max([*ends, *([promise.ready] if promise else [])], default=None)
+        ends = [planner.ends(plan) or plan.end for plan in mine if plan.error is None and not plan.is_put_off]
+        ends += [task.end for task in tasks[len(mine) :]]
+        finish = max(filter(None, ends), default=None)
         finish = None if order.cancelled and not order.done else finish
         late_since = late_from(order)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
-        if not self._dry_run:
-            finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
-            noted = COMPLETED if finished else outcome
-            self._tools.store.orders.save(order.id, order.number, self._tools.clock.now(), noted)
-        return OrderResult(
+        result = OrderResult(
             id=order.id,
             number=order.number,
             outcome=outcome,
@@ -407,6 +446,20 @@ class _Run:
             promise=promise,
             warnings=tuple(warnings),
         )
+        if not self._dry_run:
+            finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
+            entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
+            self._tools.store.orders.save(
+                order.id, order.number, self._tools.clock.now(), COMPLETED if finished else outcome, entry
+            )
+            self._tools.store.orders.save_header(
+                order.id,
+                customer=order.customer,
+                wanted=order.wanted,
+                priority=order.priority,
+                day=promise.day if promise else None,
+            )
+        return result
 
 
 def _vacant(items: Sequence[Item], staff: Staff) -> set[str]:

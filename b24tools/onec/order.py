@@ -169,6 +169,7 @@ class Order(_Model):
     accepted: _Moment = Field(None, validation_alias="ДатаПриема")
     customer: _Text = Field(None, validation_alias="Контрагент")
     manager: _Text = Field(None, validation_alias="Менеджер")
+    priority: Annotated[int | None, BeforeValidator(values.read_priority)] = Field(None, validation_alias="Приоритет")
     lines: Annotated[tuple[Line, ...], BeforeValidator(_read_list)] = Field(validation_alias="Калькуляция")
     files: Annotated[
         tuple[Attachment, ...],

@@ -190,6 +190,11 @@ def read_stage(value: object) -> int | None:
     return int(number)
 
 
+def read_priority(value: object) -> int | None:
+    """The place of an order among others, 1 first; None when blank or 0."""
+    return read_stage(value) or None
+
+
 def read_amount(value: object) -> Decimal | None:
     """A sum of money; None when blank."""
     if is_blank(value):

@@ -86,8 +86,9 @@ def task_url(portal_url: str, task_id: int | str) -> str:
     return f"{portal_url}/company/personal/user/0/tasks/task/view/{task_id}/"
 
 
-def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
-    outcomes = {
+def describe_outcome(outcome: str) -> str:
+    """Say what came of an order in a word."""
+    words = {
         "created": pgettext("order", "created"),
         "updated": pgettext("order", "updated"),
         "unchanged": pgettext("order", "unchanged"),
@@ -96,10 +97,14 @@ def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
         "failed": pgettext("order", "failed"),
         "planned": pgettext("order", "plan only"),
     }
+    return words.get(outcome, outcome)
+
+
+def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
     tasks = ngettext("{n} task", "{n} tasks", len(order.tasks)).format(n=len(order.tasks))
     parts = [
         _("Order {number}: {outcome}, {tasks}").format(
-            number=order.number, outcome=outcomes[order.outcome], tasks=tasks
+            number=order.number, outcome=describe_outcome(order.outcome), tasks=tasks
         )
     ]
     if order.finish and order.outcome != "completed":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.secrets import Scrubber
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,39 +31,52 @@ Cell = str | tuple[str, str]  # a text, or a text with its style
 class Messenger:
     """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks.
 
-    `held`: errors that mean "try later", kept back while quiet.
+    `held`: errors that mean "try later", kept back while quiet. `scrub` takes out secrets, and `record` is the log,
+    which has remarks and errors that are not printed, too.
     """
 
     level: int = 0
     held: list[errors.B24ToolsError] = field(default_factory=list)
+    scrub: Callable[[str], str] = Scrubber().scrub
+    record: Callable[[int, str], object] = lambda _level, _message: None
 
     def info(self, message: str) -> None:
         """Print a remark, unless quiet."""
+        self.record(logging.INFO, message)
         if self.level >= 0:
-            self.warn(message)
+            self._print(message)
 
     def detail(self, message: str) -> None:
         """Print a remark for -v."""
         if self.level >= 1:
-            self.warn(message)
+            self._print(message)
 
     def warn(self, message: str) -> None:
         """Print a remark even when quiet."""
-        sys.stderr.write(message + "\n")
-        sys.stderr.flush()
+        self.record(logging.WARNING, message)
+        self._print(message)
 
     def error(self, error: errors.B24ToolsError) -> None:
         """Print in one line what happened, where, and what to do; hold "try later" back while quiet."""
+        self.record(logging.ERROR, error.line)
         if self.level < 0 and error.exit_status == errors.TRY_LATER:
             self.held.append(error)
         else:
-            self.warn(error.line)
+            self._print(error.line)
 
     def release(self) -> None:
         """Print what was held back."""
         for error in self.held:
-            self.warn(error.line)
+            self._print(error.line)
         self.held.clear()
+
+    def trace(self, error: BaseException) -> None:
+        """Print the traceback."""
+        self._print("".join(traceback.format_exception(error)).rstrip())
+
+    def _print(self, message: str) -> None:
+        sys.stderr.write(self.scrub(message) + "\n")
+        sys.stderr.flush()
 
     @contextmanager
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
-from b24tools.jobs.doctor.checks import FAIL, OK, WARN, Finding
+from b24tools.jobs.doctor.checks import Finding
 from b24tools.render import console as render_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
-MARKS = {OK: "✓", WARN: "!", FAIL: "✗"}
-ASCII_MARKS = {OK: "+", WARN: "!", FAIL: "x"}
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
+ASCII_MARKS = {"ok": "+", "warn": "!", "fail": "x"}
 MOST_TITLE = 18
 LEAST_TEXT = 30
 
@@ -28,21 +28,21 @@ def data(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 def verdict(findings: Sequence[Finding]) -> str:
     """The line at the end."""
-    failed, warned = (sum(one.status == status for one in findings) for status in (FAIL, WARN))
+    failed, warned = (sum(one.status == status for one in findings) for status in ("fail", "warn"))
     checks = ngettext("{n} check", "{n} checks", len(findings)).format(n=len(findings))
     failing = ngettext("{n} fails", "{n} fail", failed).format(n=failed)
     warning = ngettext("{n} to look at", "{n} to look at", warned).format(n=warned)
+    text = _("{checks}: all is well.")
     if failed:
         text = _("{checks}: {failing}, {warning}. Begin with the first that fails.")
-        return text.format(checks=checks, failing=failing, warning=warning)
-    if warned:
-        return _("{checks}: nothing fails, {warning}.").format(checks=checks, warning=warning)
-    return _("{checks}: all is well.").format(checks=checks)
+    elif warned:
+        text = _("{checks}: nothing fails, {warning}.")
+    return text.format(checks=checks, failing=failing, warning=warning)
 
 
 def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:
     """The error for programs when something fails: the first of it."""
-    first = next((one for one in findings if one.status == FAIL), None)
+    first = next((one for one in findings if one.status == "fail"), None)
     if first is None:
         return None
     return errors.B24ToolsError(f"{first.check}: {first.detail}", first.fix, code=errors.ErrorCode.CHECKS_FAILED)
@@ -50,7 +50,7 @@ def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:
 
 def report(findings: Sequence[Finding], *, only_bad: bool = False) -> None:
     """Show the findings: all, or those that are not ok and the block that `--write-probe` is for."""
-    shown = [one for one in findings if not only_bad or one.status != OK or one.check.startswith("probe ")]
+    shown = [one for one in findings if not only_bad or one.status != "ok" or one.check.startswith("probe ")]
     console = render_console.open_console()
     if console.is_terminal:
         for section, rows in groupby(shown, lambda one: one.section):

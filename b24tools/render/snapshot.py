@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext
-from b24tools.render.console import print_text
 
 if TYPE_CHECKING:
     from b24tools.jobs.snapshot import Result
@@ -34,9 +33,10 @@ def data(result: Result, zone: ZoneInfo) -> list[dict[str, Any]]:
     ]
 
 
-def print_weeks(result: Result) -> None:
-    """Print a line per week, or one for many of them."""
+def describe_weeks(result: Result) -> list[str]:
+    """Describe each week in a line, or many of them in one."""
     parts = [[row] for row in result.weeks] if len(result.weeks) <= MOST_LINES else [result.weeks]
+    lines = []
     for weeks in parts:
         label = weeks[0].week.label if len(weeks) == 1 else f"{weeks[0].week.label} - {weeks[-1].week.label}"
         tasks = sum(row.tasks for row in weeks)
@@ -47,4 +47,5 @@ def print_weeks(result: Result) -> None:
             changed=sum(row.changed for row in weeks),
             gone=sum(row.gone for row in weeks),
         )
-        print_text(line)
+        lines.append(line)
+    return lines

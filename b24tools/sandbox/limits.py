@@ -33,17 +33,23 @@ class RequestRate:
 
 
 class OperatingTime:
-    """Seconds of work of one webhook within ten minutes, by method; calls up to 0.1 s are not added."""
+    """Seconds of work of one webhook, by method, in ten buckets of a minute; calls up to 0.1 s are not added."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, list[tuple[float, float]]] = {}
+        self._minutes: dict[str, list[tuple[float, float]]] = {}  # each by its first call
+
+    def _recent(self, method: str, now: float) -> list[tuple[float, float]]:
+        return [minute for minute in self._minutes.get(method, ()) if minute[0] + WINDOW_S > now]
 
     def add(self, method: str, now: float, seconds: float) -> None:
-        if seconds > NEGLIGIBLE_S:
-            self._calls.setdefault(method, []).append((now, seconds))
+        minutes = self._recent(method, now)
+        if not minutes or now >= minutes[-1][0] + 60:
+            minutes.append((now, 0.0))
+        first, total = minutes.pop()
+        self._minutes[method] = [*minutes, (first, total + (seconds if seconds > NEGLIGIBLE_S else 0.0))]
 
     def counters(self, method: str, now: float) -> dict[str, Any]:
-        """Give the two keys of the `time` block. The portal rounds to minutes: its oldest calls leave together."""
-        calls = [call for call in self._calls.get(method, ()) if call[0] + WINDOW_S > now]
-        reset_at = int((calls[0][0] if calls else now) + WINDOW_S)
-        return {"operating_reset_at": reset_at, "operating": sum(seconds for _at, seconds in calls)}
+        """Give the two keys of the `time` block: the oldest minute leaves as a whole, ten minutes after its start."""
+        minutes = self._recent(method, now)
+        reset_at = int((minutes[0][0] if minutes else now) + WINDOW_S)
+        return {"operating_reset_at": reset_at, "operating": sum(seconds for _at, seconds in minutes)}

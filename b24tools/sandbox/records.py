@@ -63,6 +63,7 @@ class Group:
     date_start: int | None = None
     date_finish: int | None = None
     chat_is_broken: bool = False
+    chat: int = 0  # made when it is first written to
 
 
 @dataclass(slots=True)
@@ -188,6 +189,47 @@ class Change:
     field: str
     before: str | None = None
     after: str | None = None
+
+
+@dataclass(slots=True)
+class TimeItem:
+    """Time somebody wrote down for a task, by hand."""
+
+    id: int
+    task: int
+    user: int
+    seconds: int
+    text: str
+    at: int
+    source: int = 2
+
+    @property
+    def minutes(self) -> int:
+        return round(self.seconds / 60)
+
+
+@dataclass(slots=True)
+class Message:
+    """What stands in a chat (`chat2001`), goes to a person (`5`) or is a notification (`notify5`)."""
+
+    id: int
+    dialog: str
+    author: int
+    text: str
+    at: int
+    tag: str = ""
+
+
+@dataclass(slots=True)
+class WorkDay:
+    """A day a person opened; without a finish it is open or forgotten. A pause began at the finish of a paused one."""
+
+    id: int
+    user: int
+    start: int
+    finish: int | None = None
+    paused: bool = False
+    leaks_s: int = 0
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,12 @@ class Portal:
         self.schedules: dict[int, dict[str, Any]] = {}
         self.calendar_settings: dict[str, Any] = dict(calendars.SETTINGS)
         self.task_chats: dict[int, int] = {}
+        self.chats: dict[int, set[int]] = {}  # made by people: their members
+        self.messages: list[records.Message] = []
+        self.time_items: list[records.TimeItem] = []
+        self.links: dict[tuple[int, int], int] = {}  # predecessor and successor: the type
+        self.work_days: list[records.WorkDay] = []
+        self._chat_ids, self._message_ids = count(FIRST_CHAT), count(FIRST_COMMENT)
         self._change_ids = count(16001)
         self.add_department("Компания", id=1)
         self.add_user("Алексей", "Админов", id=self.owner_id, admin=True, departments=[1], login="admin")
@@ -274,7 +280,27 @@ class Portal:
 
     def chat_of(self, task: Task) -> int:
         """Give the id of a task's chat; where there is none yet, it is made."""
-        return self.task_chats.setdefault(task.id, FIRST_CHAT + len(self.task_chats))
+        if task.id not in self.task_chats:
+            self.task_chats[task.id] = self.new_chat()
+        return self.task_chats[task.id]
+
+    def new_chat(self, *members: int) -> int:
+        """Make a chat of these people."""
+        number = next(self._chat_ids)
+        self.chats[number] = set(members)
+        return number
+
+    def next_message(self) -> int:
+        """Take an id for a message."""
+        return next(self._message_ids)
+
+    def add_work_day(
+        self, user: int, start: datetime, finish: datetime | None = None, **values: Any
+    ) -> records.WorkDay:
+        """Add a working day as a person opens and closes it; `values` are those of records.WorkDay."""
+        stamps = _as_stamps({"start": start, "finish": finish})
+        self.work_days.append(records.WorkDay(300 + len(self.work_days), user, **stamps, **values))
+        return self.work_days[-1]
 
     def chat_in_task(self, task_id: int, user_id: int) -> None:
         """Let a person write under a task.

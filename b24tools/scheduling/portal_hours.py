@@ -127,8 +127,8 @@ def _shift(raw: Any, kind: str, name: str, warnings: list[str]) -> Shift | None:
         warnings.append(_("work schedule {name!r}: a shift without usable hours is left out").format(name=name))
         return None
     bare = Shift(weekdays, start, end)
-    pause = _integer(raw.get("BREAK_DURATION")) or 0
-    if 0 < pause < bare.span[1] - bare.span[0]:
+    pause = _integer(raw.get("BREAK_DURATION"))  # 0: none, as the schedule states
+    if pause is not None and 0 <= pause < bare.span[1] - bare.span[0]:
         return Shift(weekdays, start, end, pause)
     return bare
 

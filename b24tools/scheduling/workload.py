@@ -1,8 +1,9 @@
-"""Who is free when, and who finishes a piece of work first.
+"""Who is free when, who finishes a piece of work first, and when everything is done.
 
-Each person's open tasks lie on that person's own timeline as busy spans of working seconds, so a
-gap between two of them may cross nights, breaks and vacations. They are laid when the person is
-first considered, and an offer is reckoned again only after the person was given something.
+Each person has one lane: the open tasks as spans of working seconds on that person's own timeline, so a
+gap between two of them may cross nights, breaks and vacations. First comes what is overdue or begun, then
+slots in the order of their plans, pushed only where work before them overlaps, then all other work, in the
+gaps. Choices, ends and loads are read off the lanes, which are laid when a person is first considered.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
@@ -21,7 +23,10 @@ UNKNOWN_ESTIMATE_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot kept free for it."""
+    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot kept free for it.
+
+    `begun`: somebody has started it. `not_before`: it waits until then for another operation, whatever its plan says.
+    """
 
     id: int
     responsible_id: int
@@ -29,6 +34,8 @@ class OpenTask:
     start: datetime | None = None
     end: datetime | None = None
     ours: bool = False
+    begun: bool = False
+    not_before: datetime | None = None
 
     @property
     def slot(self) -> Interval | None:
@@ -94,7 +101,8 @@ class Choice:
 
     `reason`: "first" (to finish), of those who finish at once "less_open" work, "least_recent"
     assignment, "lower_id"; "only" one was there; "pinned". `candidates`: the best first, those who cannot last.
-    `margin_s`: how much more work the chosen one could have had and still be the first.
+    `margin_s`: how much more work the chosen one could have had and still be the first. `number`: what the work is
+    called in the lane as long as it is no task.
     """
 
     responsible_id: int
@@ -103,6 +111,7 @@ class Choice:
     reason: str
     candidates: tuple[Candidate, ...]
     margin_s: int | None = None
+    number: int = 0
 
 
 _REASONS = ("first", "less_open", "least_recent", "lower_id")
@@ -119,7 +128,7 @@ def remaining_s(estimate_s: int | None, spent_s: int | None, step_s: int) -> int
 class Workload:
     """The open work of some people as of `now`, to which new work is added as it is given out.
 
-    Whatever `choose`, `pin` and `extend` decide counts for the decisions after it. Tasks of people
+    Whatever `choose`, `pin`, `extend` and `hold` decide counts for the decisions after it. Tasks of people
     who are not among the workers do not matter. Lengths and steps are seconds; starts lie on whole
     steps of the calendar's wall clock.
     """
@@ -179,10 +188,18 @@ class Workload:
         """The person's open work and the next `days` days, today the first. Raises KeyError as `choose`."""
         return self._lane(worker_id).load(days)
 
-    def rest_ends(self, worker_id: int, length_s: int, not_before: datetime | None = None) -> datetime:
-        """When so much work of a task is done at the earliest, whatever else there is. Raises NoWorkingTime."""
-        line = self._lane(worker_id).line if worker_id in self._workers else self._shared
-        return line.end_at(line.worked(self._earliest(not_before)) + length_s)
+    def hold(self, worker_id: int, task_id: int, not_before: datetime) -> None:
+        """Let a task wait for another operation, and push what it meets. Nothing for a task that is not in the lane."""
+        if worker_id in self._workers:
+            self._lane(worker_id).hold(task_id, not_before)
+
+    def span_of(self, worker_id: int, task_id: int) -> Interval | None:
+        """Return when a task is begun, or gone on with, and done; None where it is in no lane. Raises NoWorkingTime."""
+        return self._lane(worker_id).span_of(task_id) if worker_id in self._workers else None
+
+    def lost_under_absences(self, worker_id: int, task_id: int) -> tuple[Interval, ...]:
+        """Return the absences under which working time of the task's slot is lost."""
+        return self._lane(worker_id).absences_over(task_id) if worker_id in self._workers else ()
 
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
@@ -207,24 +224,25 @@ class Workload:
     def _give(self, winner: Candidate, reason: str, length_s: int, candidates: Sequence[Candidate]) -> Choice:
         if winner.start is None or winner.finish is None:
             raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
-        self._given += 1
+        self._given -= 1  # numbers of tasks are positive
         self._lane(winner.id).give((winner.start, winner.finish), length_s, self._given)
         listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
-        return Choice(winner.id, winner.start, winner.finish, reason, listed)
+        return Choice(winner.id, winner.start, winner.finish, reason, listed, number=self._given)
 
 
 class _Lane:
-    """One person's open work, as busy spans of positions on the person's timeline, in order, none touching."""
+    """One person's open work in the sequence in which it is done, on the person's own timeline.
+
+    `_spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
+    """
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
         self.line = shared.without(worker.absences) if worker.absences else shared
+        self._shared = shared
         self._worker = worker
-        self._tasks = tasks
+        self._tasks = {task.id: task for task in tasks}
         self._step_s = step_s
         self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
-        self._open_s = 0
-        self._starts: list[int] = []
-        self._ends: list[int] = []
         self._offers: dict[tuple[int, datetime], _Offer] = {}
         self._lay()
 
@@ -236,54 +254,80 @@ class _Lane:
             offer = self._offers[key] = self._reckon(length_s, earliest)
         return offer
 
-    def give(self, slot: Interval, length_s: int, turn: int) -> None:
-        """Take the slot that was offered, as the `turn`-th piece of work given out."""
-        self._tasks.append(OpenTask(-turn, self._worker.id, length_s, *slot, ours=True))
-        self._recency = 2, turn
-        self._open_s += length_s
-        self._offers = {}
-        start, end = self._span(slot)
-        i = bisect_left(self._starts, start)
-        if i and self._ends[i - 1] == start:
-            i -= 1
-            start = self._starts.pop(i)
-            del self._ends[i]
-        if i < len(self._starts) and self._starts[i] == end:
-            del self._starts[i]
-            end = self._ends.pop(i)
-        self._starts.insert(i, start)
-        self._ends.insert(i, end)
+    def give(self, slot: Interval, length_s: int, number: int) -> None:
+        """Take the slot that was offered; the lower the number, the later the work was given out."""
+        self._tasks[number] = OpenTask(number, self._worker.id, length_s, *slot, ours=True)
+        self._recency = 2, -number
+        self._lay()
 
     def move(self, task_id: int, slot: Interval, length_s: int) -> bool:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
-        left = length_s
-        for i, task in enumerate(self._tasks):
-            if task.id == task_id:
-                del self._tasks[i]
-                if task.start and task.end:  # what changed of its length is what changed of its remainder
-                    before = Timeline(self.line.calendar, self.line.absences, task.start).worked(task.end)
-                    left = min(max(task.remaining_s + length_s - before, self._step_s), length_s)
-                break
-        others = [other.slot for other in self._tasks if other.slot and other.slot[1] > self.line.origin]
-        self._tasks.append(OpenTask(task_id, self._worker.id, left, *slot, ours=True))
+        task, left = self._tasks.pop(task_id, None), length_s
+        if task and task.start and task.end:  # what changed of its length is what changed of its remainder
+            before = Timeline(self.line.calendar, self.line.absences, task.start).worked(task.end)
+            left = min(max(task.remaining_s + length_s - before, self._step_s), length_s)
+        others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.line.origin]
+        moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left, *slot)
+        self._tasks[task_id] = replace(moved, remaining_s=left, ours=True)
         self._lay()
         return any(start < slot[1] and end > slot[0] for start, end in others)
 
+    def hold(self, task_id: int, not_before: datetime) -> None:
+        """Let a task begin then at the earliest."""
+        if task_id in self._tasks:
+            self._tasks[task_id] = replace(self._tasks[task_id], not_before=not_before)
+            self._lay()
+
+    def span_of(self, task_id: int) -> Interval | None:
+        """When a task is begun, or gone on with, and done; None where it is not in the lane."""
+        span = self._spans.get(task_id)
+        return None if span is None else (self.line.start_at(span[0]), self.line.end_at(span[1]))
+
+    def absences_over(self, task_id: int) -> tuple[Interval, ...]:
+        """The absences under which working time of the task's slot is lost."""
+        slot = self._tasks[task_id].slot if task_id in self._tasks else None
+        if slot is None or self._length(self._tasks[task_id], slot) <= self._own_s(slot):
+            return ()
+        return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
+
     def _lay(self) -> None:
-        """Slots of ours where they are; all other work poured into what is free from now or its start on."""
-        slots: list[Span] = []
-        loose: list[tuple[int, int]] = []
-        for task in self._tasks:
-            slot = task.slot
-            if slot and slot[1] > self.line.origin:
-                slots.append(self._span(slot))
+        first: list[tuple[Any, int, int]] = []  # sort key, length, task
+        slots: list[tuple[int, int, int]] = []  # from when, length, task
+        loose: list[tuple[int, int, int]] = []  # from when, task, length
+        for task in self._tasks.values():
+            held = self.line.worked(task.not_before) if task.not_before and not task.begun else 0
+            slot, is_over = task.slot, task.end is not None and task.end <= self.line.origin
+            if task.begun or (not held and (is_over or (slot and slot[0] <= self.line.origin))):
+                began = (task.start or self.line.origin).timestamp()
+                first.append(((not task.begun, began, task.id), task.remaining_s, task.id))
+            elif slot or is_over:
+                length = task.remaining_s if is_over or slot is None else self._length(task, slot)
+                slots.append((max(held, self.line.worked(slot[0]) if slot else 0), length, task.id))
             else:
-                loose.append((self.line.worked(task.start) if task.start else 0, task.remaining_s))
-        busy = _pour(united(slots), loose)
+                loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, task.remaining_s))
+        self._spans: dict[int, Span] = {}
+        position = 0
+        for start, length, task_id in [(0, length, task_id) for _key, length, task_id in sorted(first)] + sorted(slots):
+            position = max(position, start)
+            self._spans[task_id] = position, position + length
+            position += length
+        taken = united(self._spans.values())
+        busy = united([*taken, *_pour(taken, sorted(loose), self._spans)])
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
-        self._open_s = sum(task.remaining_s for task in self._tasks)
+        self._open_s = sum(task.remaining_s for task in self._tasks.values())
         self._offers = {}
+
+    def _length(self, task: OpenTask, slot: Interval) -> int:
+        """The working time of a slot, with what of it fell under an absence after it was planned.
+
+        Of a slot laid around an absence nothing is lost: it has its estimate. One outside working hours has none.
+        """
+        own_s = self._own_s(slot)
+        return max(own_s, min(self._shared.worked(slot[1]) - self._shared.worked(slot[0]), task.remaining_s))
+
+    def _own_s(self, slot: Interval) -> int:
+        return self.line.worked(slot[1]) - self.line.worked(slot[0])
 
     def load(self, days: int) -> PersonLoad:
         """The open work, the first free moment, and how full each day is."""
@@ -305,9 +349,6 @@ class _Lane:
 
     def _first_free(self) -> datetime:
         return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
-
-    def _span(self, slot: Interval) -> Span:
-        return self.line.worked(slot[0]), self.line.worked(slot[1])
 
     def _reckon(self, length_s: int, earliest: datetime) -> _Offer:
         worker = self._worker
@@ -338,23 +379,29 @@ class _Lane:
             position = self._ends[i]
 
 
-def _pour(slots: list[Span], loose: list[tuple[int, int]]) -> list[Span]:
-    """The slots, and loose work (from when, how long) on the first free seconds between and after them."""
-    busy = list(slots)
+def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[int, Span]) -> list[Span]:
+    """Lay loose work (from when, task, length) on the first free seconds between and after the slots.
+
+    Enter into `spans` from where to where each task reaches, over slots perhaps.
+    """
+    busy: list[Span] = []
     position = i = 0
-    for earliest, length in sorted(loose):
+    for earliest, task_id, length in loose:
         position = max(position, earliest)
+        begun = None
         while length > 0:
             while i < len(slots) and slots[i][1] <= position:
                 i += 1
             if i < len(slots) and slots[i][0] <= position:
                 position = slots[i][1]
                 continue
+            begun = position if begun is None else begun
             taken = length if i == len(slots) else min(length, slots[i][0] - position)
             busy.append((position, position + taken))
             position += taken
             length -= taken
-    return united(busy)
+        spans[task_id] = position if begun is None else begun, position
+    return busy
 
 
 def _whole(moment: datetime) -> datetime:

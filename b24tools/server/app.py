@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -15,9 +14,9 @@ from starlette.routing import Match
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.server.auth import Access, AuthMiddleware
-from b24tools.server.middleware import AccessLogMiddleware
+from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
-from b24tools.server.responses import Reply, reply_error
+from b24tools.server.responses import HttpError, Reply, read_code, reply_error
 from b24tools.server.routes import health, leaderboard, orders, settings, webhook
 from b24tools.server.services import Services
 from b24tools.store import database
@@ -46,35 +45,39 @@ def create_app(services: Services, access: Access) -> FastAPI:
 
 
 def _add_error_handlers(api: FastAPI, services: Services) -> None:
-    @api.exception_handler(errors.B24ToolsError)
-    def answer_error(_request: Request, error: errors.B24ToolsError) -> Reply:
-        reply = reply_error(error, services.now())
-        if reply.status_code == 500:
-            _log.error("%s", error.line)
-        return reply
+    settings = services.session.settings
+
+    def refuse(request: Request, error: errors.B24ToolsError) -> Reply:
+        note_outcome(request.scope, f"{read_code(error)}: {error.message}")
+        return reply_error(error, services.now(), settings.scrubber.scrub)
+
+    api.exception_handler(errors.B24ToolsError)(refuse)
 
     @api.exception_handler(database.Error)
-    def answer_database_error(_request: Request, error: database.Error) -> Reply:
+    def answer_database_error(request: Request, error: database.Error) -> Reply:
         _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
-        name = Path(services.session.settings.database.name)  # its folder is nothing for a client
-        return reply_error(database.explain(name, error), services.now())
+        name = Path(settings.database.name)  # its folder is nothing for a client
+        return refuse(request, database.explain(name, error))
 
     @api.exception_handler(RequestValidationError)
-    def answer_bad_query(_request: Request, error: RequestValidationError) -> Reply:
+    def answer_bad_query(request: Request, error: RequestValidationError) -> Reply:
         reasons = [f"{'.'.join(map(str, part['loc'][1:]))}: {part['msg']}" for part in error.errors()]
-        return Reply({"detail": "; ".join(reasons)}, 422)
+        return refuse(request, HttpError(422, "; ".join(reasons)))
 
     @api.exception_handler(HTTPException)
     def answer_refusal(request: Request, error: HTTPException) -> Reply:
+        """Starlette's own: what it has no address or no method for, and what it cannot read."""
         detail, headers = error.detail, dict(error.headers or {})
-        if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:  # Starlette's own word
+        if error.status_code == 404:
             detail = _("there is no such address; /docs lists those that there are")
         elif error.status_code == 405:
             headers["Allow"] = ", ".join(_methods(api, request))
             detail = _("this address takes {allowed}, not {method}").format(
                 allowed=headers["Allow"], method=request.method[:20]
             )
-        return Reply({"detail": detail}, error.status_code, headers)
+        reply = refuse(request, HttpError(error.status_code, detail))
+        reply.headers.update(headers)
+        return reply
 
 
 def _methods(api: FastAPI, request: Request) -> list[str]:

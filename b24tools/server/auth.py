@@ -15,11 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from b24tools.core import config
 from b24tools.core.i18n import _
-from b24tools.server.responses import Reply
+from b24tools.server.responses import HttpError, Reply, describe_problem
 
 OPEN_PATHS = frozenset({"/ping/", "/healthz", "/webhook"})
 BOARD_PATHS = frozenset({"/board", "/leaderboard"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+USER_LENGTH = 40
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="b24tools", charset="UTF-8"'}
 
 
@@ -58,15 +59,16 @@ class AuthMiddleware:
             detail = _(
                 "this name does not belong to b24tools, which listens for this machine only; set B24_SERVE_TOKEN"
             )
-            return Reply({"detail": detail}, 403)
+            return _reply(403, detail, _("Call it by 127.0.0.1 or localhost; from elsewhere with a token."))
         if access.token:
             given = read_token(request.headers.get("authorization", ""))
             known = [access.token, *([access.board_token] if request.scope["path"] in BOARD_PATHS else [])]
             if not any([is_same_token(given, token) for token in known]):  # compares all: time must give nothing away
-                return Reply({"detail": _("a token is needed: Bearer, or the password of HTTP Basic")}, 401, CHALLENGE)
+                detail = _("a token is needed: Bearer, or the password of HTTP Basic")
+                return _reply(401, detail, _("Send the value of B24_SERVE_TOKEN with the request."), CHALLENGE)
         if request.scope["method"] not in SAFE_METHODS and not self._is_own_page(request):
             detail = _("pages of other sites may not call this; B24_CORS_ORIGINS names those that may")
-            return Reply({"detail": detail}, 403)
+            return _reply(403, detail, _("Add the page's address to B24_CORS_ORIGINS."))
         return None
 
     def _is_own_page(self, request: HTTPConnection) -> bool:
@@ -83,6 +85,10 @@ class AuthMiddleware:
         return origin is None or origin.partition("://")[2].lower() == request.headers.get("host", "").lower()
 
 
+def _reply(status: int, detail: str, hint: str, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(describe_problem(detail, HttpError(status, detail, hint)), status, headers)
+
+
 def outgoing_tokens(settings: config.Settings) -> tuple[str, ...]:
     """Read the application tokens of the portal's events: several while they are being changed."""
     words = reveal(settings.outgoing_token).split(",")
@@ -95,17 +101,26 @@ def reveal(secret: SecretStr | None) -> str:
 
 
 def read_token(header: str) -> str:
-    """Read the token of a Bearer, or the password of a Basic; "" where there is none.
-
-    FastAPI's HTTPBasic reads ASCII only, and user names of 1C are Russian.
-    """
+    """Read the token of a Bearer, or the password of a Basic; "" where there is none."""
     scheme, _space, value = header.strip().partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
+    return value.strip() if scheme.lower() == "bearer" else _read_basic(header).partition(":")[2]
+
+
+def _read_basic(header: str) -> str:
+    """Read `user:password`; FastAPI's HTTPBasic reads ASCII only, and user names of 1C are Russian."""
+    scheme, _space, value = header.strip().partition(" ")
     if scheme.lower() == "basic":
         with suppress(ValueError):
-            return base64.b64decode(value.strip(), validate=True).decode("utf-8", "replace").partition(":")[2]
+            return base64.b64decode(value.strip(), validate=True).decode("utf-8", "replace")
     return ""
+
+
+def read_caller(request: HTTPConnection) -> str:
+    """Say who calls, for log and history: the address, and the user whom HTTP Basic names."""
+    user = _read_basic(request.headers.get("authorization", "")).partition(":")[0]
+    name = "".join(sign for sign in user if sign.isprintable())[:USER_LENGTH]
+    address = request.client.host if request.client else ""
+    return f"{name}@{address}" if name else address
 
 
 def is_same_token(given: str, token: str) -> bool:

@@ -1,40 +1,52 @@
-"""Where `serve` writes what happened: `log.log` in the data folder, and stderr; never a secret."""
+"""`log.log` in the data folder: what `serve` and the commands of cron did. Never a secret, and never a failed run."""
 
 from __future__ import annotations
 
 import logging
-import re
+import os
 import sys
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from logging.handlers import RotatingFileHandler
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from pathlib import Path
 
-from b24tools.core import data_folder, errors
+from b24tools.core import data_folder
+from b24tools.core.config import Settings
 from b24tools.core.i18n import _, os_reason
 
 NAME = "log.log"
 MOST_BYTES = 5 * 1024 * 1024
 OLD_FILES = 3
-HOUR_S = 3600
+LOCK_S = 1.0  # another process holds it for the time of a line
+HOUR_S, DAY_S = 3600, 86_400
 LOGGERS = ("b24tools", "uvicorn", "asyncio")
+COMMAND_LOGGERS = ("b24tools.orders", "b24tools.command")  # the rest of what a command logs is for -v
 SCREEN_LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
 
 
-class Scrubber(logging.Formatter):
-    """Writes `***` for each secret, wherever it comes from: a message, its arguments, a traceback."""
+class LineFormatter(logging.Formatter):
+    """Writes a record as one line without secrets, wherever they come from, and its traceback below."""
 
-    def __init__(self, form: str, secrets: Collection[str], *, tracebacks: bool = True) -> None:
+    def __init__(self, form: str, scrub: Callable[[str], str], zone: tzinfo = UTC, *, tracebacks: bool = True) -> None:
         super().__init__(form)
-        longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._scrub = scrub
+        self._zone = zone
         self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record without secrets."""
         record.exc_text = None  # logging keeps the first formatter's traceback there for all others
-        return self._secrets.sub("***", super().format(record))
+        return self._scrub(super().format(record))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Write the moment with its zone."""
+        return datetime.fromtimestamp(record.created, self._zone).isoformat(" ", "milliseconds")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Keep on one line what comes from others."""
+        return "".join(sign if sign.isprintable() else " " for sign in super().formatMessage(record))
 
     def formatException(self, ei: object) -> str:
         """Format the traceback, or only its last line."""
@@ -42,55 +54,117 @@ class Scrubber(logging.Formatter):
         return text if self._tracebacks else text.rpartition("\n")[2]
 
 
-class LogFile(RotatingFileHandler):
-    """A rotating file that says on stderr when it cannot be written.
+class LogFile(logging.Handler):
+    """A file that several processes append to and turn over when it is full; says on stderr when it cannot be written.
 
-    logging's own words would be said with each line, and show the line with its secrets.
+    It is opened for each line: what another process has turned over is written to no more, and Windows renames no open
+    file. logging's own words about a failure would be said with each line, and show the line with its secrets.
     """
 
     _said_at = -float(HOUR_S)
 
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append the record."""
+        try:
+            self._append(f"{self.format(record)}\n".encode("utf-8", "replace"))
+        except Exception:  # noqa: BLE001 - whatever it is, the work goes on
+            self.handleError(record)
+
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say it, once an hour."""
+        """Say it, once an hour, and to who reads the mail of cron once a day; of a folder that is none others speak."""
         reason = sys.exc_info()[1]
-        if isinstance(reason, Exception) and time.monotonic() - self._said_at >= HOUR_S:
-            self._said_at = time.monotonic()
-            words = _("{path} cannot be written: {reason}").format(path=self.baseFilename, reason=os_reason(reason))
+        if not isinstance(reason, Exception) or time.monotonic() - self._said_at < HOUR_S:
+            return
+        self._said_at = time.monotonic()
+        if self.path.parent.is_dir() and not self._was_said():
+            words = _("{path} cannot be written: {reason}").format(path=self.path, reason=os_reason(reason))
             sys.stderr.write(words + "\n")
+
+    def _was_said(self) -> bool:
+        """Tell whether a process said so within a day, and none could write since; else note that it is said now."""
+        note = self.path.with_name(f"{NAME}.failed")
+        with suppress(OSError):
+            said_at = note.stat().st_mtime
+            if self.path.stat().st_mtime < said_at and abs(time.time() - said_at) < DAY_S:
+                return True
+        with suppress(OSError):
+            note.touch(mode=0o600)
+        return False
+
+    def _append(self, line: bytes) -> None:
+        import filelock  # at the first line: most commands write none
+
+        with ExitStack() as held:
+            try:
+                lock = filelock.FileLock(f"{self.path}.lock", mode=0o600)
+                held.enter_context(lock.acquire(timeout=LOCK_S, poll_interval=0.01))
+            except (OSError, NotImplementedError, filelock.Timeout):
+                pass  # not for this user, or no locks here: appended all the same, turned over by somebody else
+            else:
+                self._turn_over(len(line))
+            with open(self.path, "ab", buffering=0, opener=_open_private) as file:
+                file.write(line)
+
+    def _turn_over(self, more: int) -> None:
+        """Rename the file when it is full; the oldest one goes. On Windows a reader may hold it: then the next time."""
+        with suppress(OSError):
+            if self.path.stat().st_size + more <= MOST_BYTES:
+                return
+            names = [self.path, *(self.path.with_name(f"{NAME}.{number}") for number in range(1, OLD_FILES + 1))]
+            for newer, older in reversed(list(pairwise(names))):
+                if newer.exists():
+                    newer.replace(older)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def open_log(settings: Settings) -> LogFile:
+    """Return the file of these settings' data folder; where it cannot be written, it says so when it is."""
+    with suppress(OSError):
+        data_folder.prepare(settings.data_dir)
+    file = LogFile(settings.data_dir / NAME)
+    file.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s", settings.scrubber.scrub, settings.zone))
+    return file
 
 
 @contextmanager
-def write_log(folder: Path, secrets: Collection[str], level: int) -> Iterator[Path]:
-    """Log to the file of this folder while the block runs, and to stderr as much as `level` (-1 to 2) says.
-
-    Raises ConfigError when the file cannot be written.
-    """
-    path = folder / NAME
-    try:
-        data_folder.prepare(folder)
-        file = LogFile(path, maxBytes=MOST_BYTES, backupCount=OLD_FILES, encoding="utf-8")
-    except OSError as error:
-        raise errors.ConfigError(
-            _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),
-            _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
-        ) from None
-    file.setFormatter(Scrubber("%(asctime)s %(levelname)s %(message)s", secrets))
+def write_log(settings: Settings, level: int) -> Iterator[Path]:
+    """Log what `serve` does while the block runs: to the file, and to stderr as much as `level` (-1 to 2) says."""
+    file = open_log(settings)
     screen = logging.StreamHandler(sys.stderr)
-    screen.setFormatter(Scrubber("%(message)s", secrets, tracebacks=level >= 2))
+    screen.setFormatter(LineFormatter("%(message)s", settings.scrubber.scrub, tracebacks=level >= 2))
     screen.setLevel(SCREEN_LEVELS[min(level, 2)])
-    loggers = [logging.getLogger(name) for name in LOGGERS]
+    with _attach([file, screen], LOGGERS, logging.WARNING):
+        logging.getLogger("b24tools").setLevel(logging.DEBUG if level >= 2 else logging.INFO)
+        yield file.path
+
+
+@contextmanager
+def write_command_log(settings: Settings) -> Iterator[None]:
+    """Log what a command does while the block runs, to the file only."""
+    with _attach([open_log(settings)], COMMAND_LOGGERS, logging.INFO):
+        yield
+
+
+@contextmanager
+def _attach(handlers: Iterable[logging.Handler], names: Iterable[str], level: int) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
     for logger in loggers:
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(level)
         logger.propagate = False
-        logger.addHandler(file)
-        logger.addHandler(screen)
-    logging.getLogger("b24tools").setLevel(logging.DEBUG if level >= 2 else logging.INFO)
+        for handler in handlers:
+            logger.addHandler(handler)
     try:
-        yield path
+        yield
     finally:
         for logger in loggers:
-            logger.removeHandler(file)
-            logger.removeHandler(screen)
             logger.setLevel(logging.NOTSET)
             logger.propagate = True
-        file.close()
+            for handler in handlers:
+                logger.removeHandler(handler)

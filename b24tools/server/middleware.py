@@ -6,14 +6,17 @@ import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from b24tools.core import errors
 from b24tools.core.i18n import _, os_reason
-from b24tools.server.responses import Reply
+from b24tools.server.auth import read_caller
+from b24tools.server.responses import Reply, describe_problem
 
 HUNG_UP = 499  # nginx's word for a client that did not wait
 PATH_LENGTH = 200
+OUTCOME, OUTCOME_LENGTH = "outcome", 300
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -35,6 +38,7 @@ class AccessLogMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on and log what was answered."""
         status = size = 0
+        scope = _tidy(scope)
 
         async def send_safely(message: Message) -> None:
             nonlocal status, size
@@ -53,22 +57,31 @@ class AccessLogMiddleware:
 
         started = time.perf_counter()
         try:
-            await self._app(_tidy(scope), receive, send_safely)
+            await self._app(scope, receive, send_safely)
         except ClientDisconnect:
             status = status or HUNG_UP
         except Exception as error:  # noqa: BLE001 - the server's last resort: a bug gets an answer, too
             _log.exception("%s %s", scope["method"], _path(scope))
             if not status:
-                await Reply({"detail": _describe_bug(error)}, 500)(scope, receive, send_safely)
+                bug = errors.B24ToolsError(_describe_bug(error), _("Report it with what log.log has about it."))
+                await Reply(describe_problem(bug.message, bug), 500)(scope, receive, send_safely)
         finally:
             spent_ms = (time.perf_counter() - started) * 1000
-            _log.info("%s %s %d %.0f ms %d B", scope["method"], _path(scope), status, spent_ms, size)
+            outcome = scope["state"].get(OUTCOME, "")
+            words = scope["method"], _path(scope), status, spent_ms, size, read_caller(HTTPConnection(scope)), outcome
+            _log.info("%s %s %d %.0f ms %d B %s%s", *words)
+
+
+def note_outcome(scope: Scope, text: str) -> None:
+    """Note what the log's line of this request shall say beside the status."""
+    scope["state"][OUTCOME] = f": {text[:OUTCOME_LENGTH]}"
 
 
 def _tidy(scope: Scope) -> Scope:
     path = scope["path"].rstrip("/") or "/"
     method = "GET" if scope["method"] == "HEAD" else scope["method"]  # uvicorn leaves the body out
-    return {**scope, "path": "/ping/" if path == "/ping" else path, "method": method}
+    state = dict(scope.get("state", {}))
+    return {**scope, "path": "/ping/" if path == "/ping" else path, "method": method, "state": state}
 
 
 def _path(scope: Scope) -> str:

@@ -42,9 +42,11 @@ class Message(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """What went wrong, its code for programs, and what to do."""
 
     detail: str
+    code: str
+    hint: str
 
 
 class Received(BaseModel):

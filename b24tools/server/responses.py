@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from fastapi.responses import JSONResponse
 
 from b24tools.core import errors
+from b24tools.core.i18n import _
 from b24tools.jobs.events import payload
 
 RETRY_AFTER_S = 30
 LONGEST_RETRY_S = 3600
+CODES = {
+    401: errors.ErrorCode.UNAUTHORIZED,
+    403: errors.ErrorCode.FORBIDDEN,
+    404: errors.ErrorCode.NOT_FOUND,
+    413: errors.ErrorCode.TOO_LARGE,
+}
 
 
 class Reply(JSONResponse):
@@ -25,18 +32,51 @@ class Reply(JSONResponse):
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def reply_error(error: errors.B24ToolsError, now: datetime) -> Reply:
+class HttpError(errors.B24ToolsError):
+    """A request that is refused with this status."""
+
+    code = errors.ErrorCode.BAD_REQUEST
+
+    def __init__(self, status: int, message: str, hint: str = "", *, code: errors.ErrorCode | None = None) -> None:
+        super().__init__(message, hint, code=code or CODES.get(status))
+        self.status = status
+
+
+def reply_error(error: errors.B24ToolsError, now: datetime, scrub: Callable[[str], str]) -> Reply:
     """Answer an error that ended everything before anything was written."""
-    detail = {"detail": error.line}
-    if isinstance(error, payload.Refusal):
-        return Reply(detail, error.status)
-    if error.code == errors.ErrorCode.TOO_LARGE:
-        return Reply(detail, 413)
-    if isinstance(error, errors.OrderError):
-        return Reply({"detail": error.message}, 422)
-    if error.exit_status == errors.TRY_LATER:
-        return Reply(detail, 503, retry_after([error], now))
-    return Reply(detail, 500)
+    status, detail, headers = 500, error.line, None
+    if isinstance(error, HttpError | payload.Refusal):
+        status = error.status
+        detail = error.message if isinstance(error, HttpError) else detail
+    elif error.code == errors.ErrorCode.TOO_LARGE:
+        status = 413
+    elif isinstance(error, errors.OrderError):
+        status, detail = 422, error.message
+    elif error.exit_status == errors.TRY_LATER:
+        status, headers = 503, retry_after([error], now)
+    return Reply(describe_problem(detail, error, scrub), status, headers)
+
+
+def read_code(error: errors.B24ToolsError) -> errors.ErrorCode:
+    """Return an error's code; of a refused event it depends on the status."""
+    return CODES.get(error.status, error.code) if isinstance(error, payload.Refusal) else error.code
+
+
+def describe_problem(detail: str, error: errors.B24ToolsError, scrub: Callable[[str], str] = str) -> dict[str, str]:
+    """Return the body of an answer that is an error: what happened, its code for programs, and what to do."""
+    code = read_code(error)
+    again = _("Send the same again later; nothing is made twice.")
+    usual = {
+        errors.ErrorCode.BAD_ORDER: _("Correct the order in 1C and send it again."),
+        errors.ErrorCode.TOO_LARGE: _("Send it in smaller parts."),
+        errors.ErrorCode.NOT_FOUND: _("/docs lists the addresses that there are."),
+        errors.ErrorCode.BAD_REQUEST: _("/docs describes what this address takes."),
+        errors.ErrorCode.LOCKED: again,
+        errors.ErrorCode.PORTAL_BUSY: again,
+        errors.ErrorCode.UNCERTAIN: again,
+    }
+    hint = error.hint_sentence or usual.get(code) or _("log.log in the data folder has the details.")
+    return {"detail": scrub(detail), "code": code, "hint": scrub(hint)}
 
 
 def retry_after(reasons: Iterable[errors.B24ToolsError], now: datetime) -> dict[str, str]:

@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import logging
 import os
-import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from b24tools.core.i18n import _, os_reason
 from b24tools.jobs.events.worker import Worker
 from b24tools.onec import order
 from b24tools.server.app import create_app
-from b24tools.server.auth import Access, outgoing_tokens, reveal
+from b24tools.server.auth import Access, reveal
 from b24tools.server.log_setup import write_log
 from b24tools.server.services import Services
 from b24tools.store.watch import Watch
@@ -51,7 +50,7 @@ def serve(
             signal.signal(getattr(signal, kind), signal.default_int_handler)
     with (
         listen(host, port) as listener,
-        write_log(settings.data_dir, list_secrets(settings), level) as log,
+        write_log(settings, level) as log,
         open_app(context.Session(settings, _log.info, session.transport), access) as app,
     ):
         if settings.webhook_url is None:
@@ -77,7 +76,7 @@ def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
     with session.open_store() as store:
         if session.settings.webhook_url is not None:
             with session.open_client() as client:
-                context.check_host(store, client.host)
+                store.settings.check_host(client.host)
         session.watch = Watch(session.settings.database, store.database)
         worker = Worker(
             session.open_store, session.open_client, session.settings.zone, now=context.now, check=session.watch.check
@@ -264,10 +263,3 @@ def _look_up(host: str, port: int) -> list[Any]:
             _("--host {host}: there is no such address").format(host=host),
             _("127.0.0.1 is this machine only, 0.0.0.0 its whole network."),
         ) from None
-
-
-def list_secrets(settings: config.Settings) -> list[str]:
-    """List what no log may hold."""
-    url = reveal(settings.webhook_url)
-    codes = re.findall(r"/([A-Za-z0-9]{6,})(?=/|$)", url)
-    return [url, *codes, reveal(settings.serve_token), reveal(settings.board_token), *outgoing_tokens(settings)]

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 
 from b24tools import context
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec import order
+from b24tools.server.responses import HttpError
 from b24tools.store import Store, open_store
 
 SMALL_BYTES = 64 * 1024  # every body but an order's
@@ -68,7 +69,7 @@ class Services:
 async def read_body(request: Request, limit: int) -> bytes:
     """Read the body; refuse it as soon as it is known to be larger than `limit` bytes, or to take too long."""
     size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
-    too_large = HTTPException(413, _("the body is larger than {size}").format(size=size))
+    too_large = HttpError(413, _("the body is larger than {size}").format(size=size))
     length = request.headers.get("content-length", "0")
     if not _LENGTH.fullmatch(length) or int(length) > limit:
         raise too_large
@@ -90,7 +91,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     except TimeoutError:
         if body and deadline not in _arriving:
             raise errors.Busy(_("too much is being sent at once"), _("Try again a little later.")) from None
-        raise HTTPException(408, _("the body did not arrive")) from None
+        raise HttpError(408, _("the body did not arrive"), _("Send the same again.")) from None
     finally:
         _arriving.pop(deadline, None)
     return bytes(body)

@@ -12,6 +12,7 @@ from b24tools.store.database import Database, open_database, open_read_only
 if TYPE_CHECKING:
     from b24tools.store.decisions import Decisions
     from b24tools.store.events import Events
+    from b24tools.store.history import History
     from b24tools.store.leaderboard import Leaderboard
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
@@ -48,7 +49,7 @@ class Store:
     def orders(self) -> Orders:
         from b24tools.store.orders import Orders
 
-        return Orders(self.database, self.decisions, self._save_counter)
+        return Orders(self.database, self.decisions, self.history, self._save_counter)
 
     @cached_property
     def decisions(self) -> Decisions:
@@ -79,6 +80,12 @@ class Store:
         from b24tools.store.events import Events
 
         return Events(self.database)
+
+    @cached_property
+    def history(self) -> History:
+        from b24tools.store.history import History
+
+        return History(self.database)
 
     @cached_property
     def leaderboard(self) -> Leaderboard:

@@ -16,7 +16,7 @@ from b24tools.store.database import Database
 class Decision:
     """Who was considered for a line and why one was chosen, as it was at the time.
 
-    `candidates` and `details` are JSON objects, see `assignment/decisions.py`; those of older versions have no
+    `candidates` and `details` are JSON objects, see `assignment/plan.py`; those of older versions have no
     details.
     """
 
@@ -70,6 +70,11 @@ class Decisions:
             ") AND NOT EXISTS (SELECT 1 FROM decisions WHERE key = :key AND task_id = :task)",
             {"task": task_id, "key": key, "person": responsible_id},
         )
+
+    def pinned(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the lines that went to a person named by somebody or by the settings."""
+        sql = "SELECT DISTINCT key FROM decisions WHERE reason IN ('pinned', 'fallback') AND key IN (?)"
+        return {row["key"] for row in self._db.query_in(sql, keys)}
 
     def find(self, task_id: int) -> Decision | None:
         """Return why this task's person got it; None where b24tools did not decide that."""

@@ -313,7 +313,63 @@ def _key_of(order_id: str, identity: str) -> str:
     return "1c:" + hashlib.sha256(f"{order_id}\0{identity}".encode()).hexdigest()[:40]
 
 
-MIGRATIONS = (m001_orders, m002_history, m003_events, m004_decisions, m005_saves, m006_keys)
+def m007_order_history(db: Database) -> None:
+    """What was done for orders, when and by whom; of those sent before only the last time is known."""
+    for statement in (
+        """CREATE TABLE history (
+            id INTEGER PRIMARY KEY,
+            at TEXT NOT NULL,
+            order_id TEXT NOT NULL,
+            number TEXT NOT NULL,
+            command TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            caller TEXT NOT NULL,
+            lines TEXT NOT NULL,
+            error TEXT,
+            times INTEGER NOT NULL DEFAULT 1,
+            last_at TEXT
+        )""",
+        "CREATE INDEX history_by_order ON history (order_id, id)",
+        "CREATE INDEX history_by_number ON history (number)",
+        """INSERT INTO history (at, order_id, number, command, outcome, caller, lines)
+            SELECT last_sent_at, id, number, 'assign', outcome, '', '[]' FROM orders WHERE outcome IS NOT NULL
+            ORDER BY last_sent_at""",
+    ):
+        db.execute(statement)
+
+
+def m008_standing(db: Database) -> None:
+    """What an order is to its customer, what was promised first, and how it stood when that was last worked out."""
+    for statement in (
+        "ALTER TABLE orders ADD COLUMN customer TEXT",
+        "ALTER TABLE orders ADD COLUMN wanted TEXT",  # on the wall clock of the configured zone; midnight is the day
+        "ALTER TABLE orders ADD COLUMN priority INTEGER",
+        "ALTER TABLE orders ADD COLUMN promised_first TEXT",  # a day
+        "ALTER TABLE orders ADD COLUMN standing TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE orders ADD COLUMN is_over INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE orders ADD COLUMN changed_no INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE orders ADD COLUMN changed_at TEXT",
+        "ALTER TABLE order_tasks ADD COLUMN stage INTEGER",
+        "CREATE INDEX orders_by_number ON orders (number)",
+        "CREATE INDEX orders_by_change ON orders (changed_no)",
+        """UPDATE orders SET (customer, wanted) = (
+            SELECT json_extract(sent_values, '$.onec.customer'), json_extract(sent_values, '$.onec.wanted')
+            FROM order_tasks WHERE order_id = orders.id ORDER BY line LIMIT 1
+        )""",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS = (
+    m001_orders,
+    m002_history,
+    m003_events,
+    m004_decisions,
+    m005_saves,
+    m006_keys,
+    m007_order_history,
+    m008_standing,
+)
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
+from b24tools.store.history import Entry, History
 
 KEY_WIDTH = 50  # of the column behind XML_ID
 
 _DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
-_SAVES = "ledger_saves"  # among the counters
+_SAVES, _CHANGES = "ledger_saves", "order_changes"  # among the counters
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
 _MOMENTS = ("starts_at", "ends_at", "deadline", "assigned_at", "writing_since")
 
@@ -50,6 +51,7 @@ class LedgerTask:
     position_id: str | None = None
     old_key: str | None = None
     other_tasks: tuple[int, ...] = ()
+    stage: int | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -64,6 +66,27 @@ class LedgerTask:
     def is_carried_by(self, xml_id: str) -> bool:
         """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
         return xml_id in ("", *self.keys)
+
+
+@dataclass(frozen=True)
+class OrderRow:
+    """An order as 1C last sent it, and how it stood when that was last worked out.
+
+    `wanted`: ISO 8601 with an offset; a midnight means the day. `promised_first`: the day first promised. `standing`:
+    what a change is told from. `is_over`: nothing of it is to be done any more. `changed_no` rises over all orders.
+    """
+
+    id: str
+    number: str
+    customer: str | None
+    wanted: datetime | None
+    priority: int | None
+    promised_first: date | None
+    outcome: str | None
+    standing: Mapping[str, Any]
+    is_over: bool
+    changed_no: int
+    changed_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -98,13 +121,18 @@ class LedgerFile:
 class Orders:
     """Orders, their lines and files, and the writes whose answer never came."""
 
-    def __init__(self, db: Database, decisions: Decisions, save_counter: Path | None) -> None:
+    def __init__(self, db: Database, decisions: Decisions, history: History, save_counter: Path | None) -> None:
         self._db = db
         self._decisions = decisions
+        self._history = history
         self._save_counter = save_counter
 
-    def save(self, order_id: str, number: str, now: datetime, outcome: str | None = None) -> None:
+    def save(
+        self, order_id: str, number: str, now: datetime, outcome: str | None = None, entry: Entry | None = None
+    ) -> None:
         """Note that the order was sent; `outcome` None means it is under way. A success makes the ledger true again.
+
+        `entry` goes into the history with it.
 
         Beside the database, a file counts these saves, too: a database that knows of fewer was restored.
         """
@@ -118,6 +146,8 @@ class Orders:
             )
             count = self._count_saves() + 1
             self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
+            if entry is not None:
+                self._history.add(entry)
         self._write_save_counter(count)
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
@@ -136,6 +166,48 @@ class Orders:
             " WHERE state = 'writing' OR writing_since IS NOT NULL) ORDER BY last_sent_at, id"
         )
         return [(row["id"], row["number"]) for row in self._db.query(sql)]
+
+    # as they stand
+
+    def save_header(
+        self, order_id: str, *, customer: str | None, wanted: datetime | None, priority: int | None, day: date | None
+    ) -> None:
+        """Save what 1C says of the order as a whole. `day`: what can be promised; the first one stays."""
+        self._db.execute(
+            "UPDATE orders SET customer = ?, wanted = ?, priority = ?, is_over = 0,"
+            " promised_first = coalesce(promised_first, ?) WHERE id = ?",
+            [customer, wanted and wanted.isoformat(), priority, day and day.isoformat(), order_id],
+        )
+
+    def find(self, name: str) -> list[OrderRow]:
+        """Return the order with this id, else those with this number."""
+        by_id = self._db.query("SELECT * FROM orders WHERE id = ?", [name])
+        return [_read_order(row) for row in by_id or self._db.query("SELECT * FROM orders WHERE number = ?", [name])]
+
+    def list_all(self, *, with_over: bool) -> list[OrderRow]:
+        """Return the orders that are not over, or all."""
+        sql = "SELECT * FROM orders WHERE is_over <= ? ORDER BY first_sent_at, id"
+        return [_read_order(row) for row in self._db.query(sql, [int(with_over)])]
+
+    def save_standings(self, standings: Mapping[str, tuple[Mapping[str, Any], bool]], now: datetime) -> None:
+        """Save how orders stand, by id, and whether they are over; what differs from before takes a new number."""
+        with self._db.transaction():
+            for order_id, (standing, is_over) in standings.items():
+                text = json.dumps(standing, ensure_ascii=False, sort_keys=True)
+                row = self._db.query("SELECT standing FROM orders WHERE id = ?", [order_id])
+                if row and row[0]["standing"] != text:
+                    number = self.last_change() + 1
+                    self._db.insert("counters", [{"name": _CHANGES, "value": number}], key=["name"])
+                    self._db.execute(
+                        "UPDATE orders SET standing = ?, changed_no = ?, changed_at = ? WHERE id = ?",
+                        [text, number, to_text(now), order_id],
+                    )
+                self._db.execute("UPDATE orders SET is_over = ? WHERE id = ?", [int(is_over), order_id])
+
+    def last_change(self) -> int:
+        """Return the number of the last change of any order."""
+        row = self._db.query("SELECT value FROM counters WHERE name = ?", [_CHANGES])
+        return row[0]["value"] if row else 0
 
     # lines
 
@@ -371,6 +443,14 @@ class Orders:
         """Return the fields of tasks that the portal drops, and when that was last seen."""
         rows = self._db.query("SELECT what, read_at FROM last_read WHERE what LIKE ? ORDER BY what", [f"{_DROPPED}%"])
         return {row["what"].removeprefix(_DROPPED): from_text(row["read_at"]) for row in rows}
+
+
+def _read_order(row: Row) -> OrderRow:
+    values = {name: row[name] for name in OrderRow.__dataclass_fields__}
+    values |= {"standing": json.loads(row["standing"]), "is_over": bool(row["is_over"])}
+    values["wanted"] = row["wanted"] and datetime.fromisoformat(row["wanted"])
+    values["promised_first"] = row["promised_first"] and date.fromisoformat(row["promised_first"])
+    return OrderRow(**values | {"changed_at": from_text(row["changed_at"])})
 
 
 def _read_line(row: Row) -> LedgerTask:

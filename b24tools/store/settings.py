@@ -59,6 +59,20 @@ class Settings:
                 self._events.queue_stored(now or clock.read_clock())
             self._db.insert("settings", [{"key": key, "value": wanted}], key=["key"])
 
+    def check_host(self, host: str) -> None:
+        """Stop before one portal's ledger meets another portal: ids would be mixed up. Raises ConfigError."""
+        known = self.get("portal_host")
+        if known and not hosts.is_same(known, host):
+            raise errors.ConfigError(
+                _("the database is about the portal {known}, but the webhook leads to {host}").format(
+                    known=known, host=host
+                ),
+                _(
+                    "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
+                    "`b24tools config portal_host {host}`."
+                ).format(host=host),
+            )
+
     def remember_host(self, host: str) -> None:
         """Learn the portal that this database is about from the first one that answered."""
         if not self.get("portal_host"):

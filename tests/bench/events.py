@@ -12,6 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from b24tools.core.secrets import Scrubber
 from b24tools.jobs.events import payload, process
 from b24tools.store import open_store
 from tests.bench import measuring, serve
@@ -39,7 +40,7 @@ def report() -> str:
     sent = serve.bodies(EVENTS)
     started = time.perf_counter()
     for body in sent:
-        payload.read_body(body, "", [TOKEN])
+        payload.read_body(body, "", Scrubber([TOKEN]).scrub)
     rows = [["read only", f"{len(sent) / (time.perf_counter() - started):.0f}", "0"]]
     rate, writes = store(sent)
     rows.append(["stored", f"{rate:.0f}", str(writes)])

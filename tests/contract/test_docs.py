@@ -193,6 +193,13 @@ def test_a_readme_is_short_and_leads_to_every_page(readme: Path, language: str) 
     assert set() == {*pages, *ENGLISH_ONLY} - linked
 
 
+@both("json.md")
+def test_all_codes_of_errors_are_listed(page: Path) -> None:
+    """In the order of the enum, where a programmer looks for what else there is."""
+    tables = [table[1:] for table in _tables(page) if table[0][0] in ("code", "код")]
+    assert [[f"`{code}`" for code in errors.ErrorCode]] == [[row[0] for row in table] for table in tables]
+
+
 @pytest.mark.parametrize("language", draw_readme.SUFFIXES)
 def test_the_pictures_are_what_the_program_draws(language: str) -> None:
     """`python -m scripts.draw_readme` was run after the last change of a table's look."""

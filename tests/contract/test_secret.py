@@ -71,6 +71,7 @@ def test_no_trouble_of_the_portal_shows_the_code(name: str, shop: Shop) -> None:
         assert 'batch: it begins: <!DOCTYPE html> <html lang="ru"> <head><title>Авторизация</title>' in everything
 
 
+@pytest.mark.long
 def test_no_run_shows_the_code(shop: Shop) -> None:
     """Done well, renamed portal, wrong code, a bug of ours, nobody there, no portal at all."""
     seen: dict[str, tuple[int, bool]] = {}

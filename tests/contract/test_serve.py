@@ -73,7 +73,7 @@ def test_it_stops_on_a_signal(shop: Shop, number: signal.Signals) -> None:
     log = (shop.folder / "data" / "log.log").read_text(encoding="utf-8").splitlines()
     words = [line.split(" ", 3)[3] for line in log]
     assert [f"listening on 127.0.0.1 port {port}", "GET /ping/ 200", "stopped"] == [
-        re.sub(r" \d+ ms \d+ B$", "", line) for line in words
+        re.sub(r" \d+ ms \d+ B 127.0.0.1$", "", line) for line in words
     ]
 
 

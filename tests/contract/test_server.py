@@ -104,26 +104,30 @@ def test_an_event_in_json_is_taken(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    ("body", "status", "code"),
     [
-        (b"", 400),
-        (b"\xff\xfe\x00", 400),
-        (b"{", 400),
-        (b"hello", 400),
-        (b"event=ONTASKADD&data[FIELDS_AFTER][ID]=5&auth[application_token]=wrong", 403),
-        (b"event=ONTASKADD&data[FIELDS_AFTER][ID]=5", 403),
-        (b"event=ONTASKADD&data[FIELDS_AFTER][ID]=x&auth[application_token]=" + OUTGOING.encode(), 422),
-        (b"event=ONTASKADD&" + b"a=1&" * 1000, 413),
-        (b"event=ONTASKADD&a" + b"[b]" * 9 + b"=1", 413),
-        (b"event=ONTASKADD&a=" + b"1" * 65_536, 413),
+        (b"", 400, "bad_event"),
+        (b"\xff\xfe\x00", 400, "bad_event"),
+        (b"{", 400, "bad_event"),
+        (b"hello", 400, "bad_event"),
+        (b"event=ONTASKADD&data[FIELDS_AFTER][ID]=5&auth[application_token]=wrong", 403, "forbidden"),
+        (b"event=ONTASKADD&data[FIELDS_AFTER][ID]=5", 403, "forbidden"),
+        (b"event=ONTASKADD&data[FIELDS_AFTER][ID]=x&auth[application_token]=" + OUTGOING.encode(), 422, "bad_event"),
+        (b"event=ONTASKADD&" + b"a=1&" * 1000, 413, "too_large"),
+        (b"event=ONTASKADD&a" + b"[b]" * 9 + b"=1", 413, "too_large"),
+        (b"event=ONTASKADD&a=" + b"1" * 65_536, 413, "too_large"),
     ],
     ids=["empty", "binary", "broken", "text", "token", "no token", "no id", "pairs", "depth", "size"],
 )
-def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(refusing: Served, body: bytes, status: int) -> None:
+def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(
+    refusing: Served, body: bytes, status: int, code: str
+) -> None:
     """With a reason that does not repeat it."""
     answer = refusing.client.post("/webhook", content=body, headers=FORM)
 
-    assert (status, ["detail"]) == (answer.status_code, list(answer.json()))
+    found = answer.json()
+    assert (status, ["detail", "code", "hint"], code) == (answer.status_code, list(found), found["code"])
+    assert found["hint"].endswith(".")
     assert OUTGOING not in answer.text
     assert [] == rows(refusing)
 
@@ -168,15 +172,22 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
     known = "There are: producer_mode, hidden_users, excluded_users, snapshot_max_age_h"
-    unknown = {"detail": f'there is no running setting "portal_host". {known}'}
+    unknown = {"detail": f'there is no running setting "portal_host". {known}', "hint": f"{known}."}
     post = served.client.post
 
-    assert (404, unknown) == seen(served.client.get("/configs/portal_host"))
-    assert (422, unknown) == seen(post("/configs", json={"key": "portal_host", "value": "x"}))
-    assert (422, {"detail": 'producer_mode: "often" does not fit. Examples: polling, webhook.'}) == seen(
-        post("/configs", json={"key": "producer_mode", "value": "often"})
-    )
-    expected = {"detail": 'expected JSON like {"key": "...", "value": "..."}'}
+    assert (404, unknown | {"code": "not_found"}) == seen(served.client.get("/configs/portal_host"))
+    assert (422, unknown | {"code": "bad_request"}) == seen(post("/configs", json={"key": "portal_host", "value": "x"}))
+    unfit = {
+        "detail": 'producer_mode: "often" does not fit. Examples: polling, webhook.',
+        "code": "settings",
+        "hint": "Examples: polling, webhook.",
+    }
+    assert (422, unfit) == seen(post("/configs", json={"key": "producer_mode", "value": "often"}))
+    expected = {
+        "detail": 'expected JSON like {"key": "...", "value": "..."}',
+        "code": "bad_request",
+        "hint": "GET /configs shows the keys.",
+    }
     for body in (b"", b"[]", b'{"key": 1, "value": ""}', b'{"key": "producer_mode"}', b"[" * 5000, b"\xff"):
         assert (422, expected) == seen(post("/configs", content=body))
     assert 413 == post("/configs", content=b" " * 70_000).status_code
@@ -210,7 +221,8 @@ def test_people_and_closed_tasks_are_shown_as_before(filled: Served) -> None:
     assert (200, {"8": [90]}) == seen(filled.client.get("/tasks/week?week=2026-W46"))
     assert (200, {"8": [90]}) == seen(filled.client.get("/tasks/week?week=last"))
     assert (200, {}) == seen(filled.client.get("/tasks/week?week=2026-W01"))
-    month = {"detail": '"2026-11" is not a week; an example: 2026-W47'}
+    hint = "/docs describes what this address takes."
+    month = {"detail": '"2026-11" is not a week; an example: 2026-W47', "code": "bad_request", "hint": hint}
     assert (422, month) == seen(filled.client.get("/tasks/week?week=2026-11"))
     assert 422 == filled.client.get("/tasks/week?week=2026-W99").status_code
 
@@ -229,7 +241,7 @@ def test_the_leaderboard_is_shown(filled: Served) -> None:
     assert "2026-11" == filled.client.get("/leaderboard?period=2026-11").json()["period"]["label"]
     for query in ("by=luck", "top=0", "top=x", "period=soon", "kind=year", "teams=maybe"):
         refused = filled.client.get(f"/leaderboard?{query}")
-        assert (422, ["detail"]) == (refused.status_code, list(refused.json()))
+        assert (422, ["detail", "code", "hint"]) == (refused.status_code, list(refused.json()))
         assert isinstance(refused.json()["detail"], str)
 
 
@@ -347,18 +359,27 @@ def test_a_bug_is_answered_without_its_words(served: Served, monkeypatch: pytest
 
     monkeypatch.setattr(People, "names", broken)
 
-    expected = {"detail": "an unexpected error, KeyError; log.log in the data folder has the details"}
+    expected = {
+        "detail": "an unexpected error, KeyError; log.log in the data folder has the details",
+        "code": "failed",
+        "hint": "Report it with what log.log has about it.",
+    }
     assert (500, expected) == seen(served.client.get("/users"))
 
 
 def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
     """404 leads on, 405 names all methods that the address takes."""
-    assert (404, {"detail": "there is no such address; /docs lists those that there are"}) == seen(
-        served.client.get("/nothing")
-    )
+    missing = {
+        "detail": "there is no such address; /docs lists those that there are",
+        "code": "not_found",
+        "hint": "/docs lists the addresses that there are.",
+    }
+    assert (404, missing) == seen(served.client.get("/nothing"))
     for path, allowed in (("/", "POST"), ("/configs", "GET, POST"), ("/webhook/", "POST"), ("/ping/", "GET")):
         answer = served.client.delete(path)
-        assert (405, {"detail": f"this address takes {allowed}, not DELETE"}) == seen(answer)
+        hint = "/docs describes what this address takes."
+        expected = {"detail": f"this address takes {allowed}, not DELETE", "code": "bad_request", "hint": hint}
+        assert (405, expected) == seen(answer)
         assert allowed == answer.headers["allow"]
     described = served.client.get("/openapi.json").json()["paths"]
     assert {path: ", ".join(sorted(one.upper() for one in methods)) for path, methods in described.items()} == {

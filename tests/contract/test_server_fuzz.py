@@ -47,6 +47,7 @@ def test_any_bytes(served: Served, path: str, body: bytes, content_type: str) ->
     check(served, path, body, content_type)
 
 
+@pytest.mark.long
 @TRIES
 @given(path=st.sampled_from(["/", "/plan", "/configs", "/webhook"]), value=JSON)
 def test_any_json(served: Served, path: str, value: object) -> None:

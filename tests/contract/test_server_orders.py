@@ -147,6 +147,7 @@ def test_a_line_that_cannot_be_made_is_named_beside_those_that_were(served: Serv
     answer = json.loads(body)
     assert 500 == status
     assert answer["detail"].startswith("order 1Ц-00000100 - done: Сварщик (#69), Монтажник (#70); failed: Космонавт - ")
+    assert ("failed", True) == (answer["code"], answer["hint"].endswith("."))
     assert ["created", "created", "failed"] == [task["outcome"] for task in answer["orders"][0]["tasks"]]
 
 
@@ -158,7 +159,8 @@ def test_a_busy_portal_asks_to_come_again(served: Served) -> None:
 
     assert 503 == answer.status_code
     assert "30" == answer.headers["retry-after"]
-    assert ["detail"] == list(answer.json())
+    assert ["detail", "code", "hint"] == list(answer.json())
+    assert ("portal_busy", "Try again later.") == (answer.json()["code"], answer.json()["hint"])
     assert [] == made(served)
 
 
@@ -246,7 +248,9 @@ def test_a_body_announced_too_large_is_refused_at_once(shared: Served) -> None:
     answer = raw(shared.port, head("POST", "/", f"Content-Length: {10**9}", "Expect: 100-continue"))
 
     assert answer.startswith(b"HTTP/1.1 413 ")
-    assert answer.endswith(b'{"detail":"the body is larger than 64 MiB"}')
+    assert answer.endswith(
+        b'{"detail":"the body is larger than 64 MiB","code":"too_large","hint":"Send it in smaller parts."}'
+    )
 
 
 def test_a_body_that_turns_out_too_large_is_refused_before_its_end(shared: Served) -> None:

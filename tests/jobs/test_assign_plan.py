@@ -298,7 +298,7 @@ def test_two_shifts_of_a_shift_schedule_are_planned_by_the_earlier_with_a_warnin
     alone(works)
     schedule = works.portal.add_schedule(7, 15, kind="SHIFT", break_s=0)
     schedule["SHIFTS"].append(schedule["SHIFTS"][0] | {"ID": 2, "WORK_TIME_START": 54000, "WORK_TIME_END": 82800})
-    result = works.assign(order([("Резчик", 8 * 60)]))[0]
+    result = works.assign(order([("Резчик", 9 * 60)]))[0]
     assert (at(23, 7), at(24, 8)) == slot(result.tasks[0])
     assert ("work schedule 'Для всех': several shifts a day, planning by the earliest",) == result.warnings
 
@@ -400,6 +400,7 @@ def test_more_than_two_thousand_open_tasks_are_all_read(works: Works) -> None:
     assert datetime(day.year, day.month, day.day, 9, tzinfo=MOSCOW) == task.start
 
 
+@pytest.mark.long
 def test_a_hundred_orders_together_take_few_requests(works: Works) -> None:
     """600 tasks: the batches of reading and of writing, one a file; read again in a handful."""
     orders = [six_lines(number) for number in range(100)]
@@ -449,6 +450,7 @@ def test_a_project_deleted_since_it_was_cached_is_made_again(works: Works) -> No
 # lists longer than a batch
 
 
+@pytest.mark.long
 def test_pages_of_open_work_stay_in_one_batch_beside_a_text_that_goes_alone(works: Works) -> None:
     """49 commands, one of which leaves the batch: 48 and the pages after them, two."""
     works.assign(six_lines(1))

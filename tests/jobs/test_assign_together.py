@@ -35,6 +35,7 @@ def outcomes(printed: str) -> list[str]:
     return [one["outcome"] for one in json.loads(printed)["data"]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random_moments_it_ends_with_one_task_per_line(seed: int, shop: Shop) -> None:
     """Three times each order is killed within some milliseconds of a request, then left to run."""

@@ -103,4 +103,4 @@ def test_the_host_of_a_renamed_portal_may_be_typed_in_any_spelling(b24tools: Run
         status, out, _err = b24tools("config", "portal_host", typed)
         assert (0, True) == (status, "завод.рф" in out)
     with closing(open_store(config.load().database)) as opened:
-        context.check_host(opened, "завод.рф")
+        opened.settings.check_host("завод.рф")

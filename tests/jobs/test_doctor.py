@@ -15,7 +15,7 @@ import pytest
 
 from b24tools.bitrix24 import queries
 from b24tools.core import config, errors
-from b24tools.jobs.doctor import job, machine, settings, webhook
+from b24tools.jobs.doctor import job, machine, webhook
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
@@ -285,7 +285,7 @@ def test_a_refusal_is_told_once(well: Works, method: str, check: str) -> None:
 def test_a_new_check_is_one_function(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it needs rides in the batches that are sent anyway; without it the check is left out."""
     first = Need(lambda batch, _exam: batch.add(queries.task(1, ("ID", "TITLE"))))
-    later = Need(lambda batch, exam: batch.add(queries.task(int(exam[first].value["id"]) + 1, ("ID",))), stage=2)
+    later = Need(lambda batch, exam: batch.add(queries.task(int(exam[first].value["id"]) + 1, ("ID",))), late=True)
     checks = Checks(lambda: "New things")
 
     @checks.add("second_task", lambda: "the second task", first, later)
@@ -400,9 +400,10 @@ def test_a_restored_database_is_a_line_until_older_weeks_were_collected(well: Wo
     assert {} == not_ok(examine(well))
 
 
-def test_a_portal_that_is_away_leaves_the_rest(well: Works) -> None:
+@pytest.mark.parametrize("break_it", [_fault(kind="unreachable"), _move])
+def test_a_portal_that_is_away_leaves_the_rest(well: Works, break_it: Break) -> None:
     """One line for it; all that is known here is there."""
-    well.portal.faults.add(Fault("unreachable", times=99))
+    break_it(well)
 
     checks = examine(well)
 
@@ -415,8 +416,11 @@ def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
     """The second batch is refused: the line says so, and what the first one told is shown."""
     well.portal.faults.add(Fault("overload", method="calendar.accessibility.get", times=99))
 
-    assert {"portal": "fail"} == {name: status for name, status in not_ok(examine(well)).items() if name == "portal"}
-    assert "ok" == found(examine(well), "department").status
+    checks = examine(well)
+
+    assert {"portal": "fail"} == not_ok(checks)
+    assert "16 people can be given work" == found(checks, "people").detail
+    assert "absences" not in {check.check for check in checks}
 
 
 def test_people_who_should_perhaps_get_no_work_are_listed(works: Works) -> None:
@@ -759,7 +763,7 @@ def test_settings_that_are_wrong_are_named(
 ) -> None:
     """With what to write instead."""
     exam = prepare(works, **changes)
-    checks = [finding for check in (*settings.checks, *webhook.checks) for finding in check.run(exam)]
+    checks = [finding for check in (*machine.checks, *webhook.checks) for finding in check.run(exam)]
 
     check = found(checks, name)
 

@@ -77,6 +77,7 @@ def test_an_empty_portal_gives_empty_weeks(small: Collector) -> None:
     assert (result.complete, result.requests, small.saved()) == (True, 1, [])
 
 
+@pytest.mark.long
 def test_a_company_of_any_size_is_read_in_few_requests(tmp_path: Path) -> None:
     """Pages of people, departments and tasks share batches; what is known sets their number."""
     clock = Clock(FRIDAY)
@@ -92,6 +93,7 @@ def test_a_company_of_any_size_is_read_in_few_requests(tmp_path: Path) -> None:
     assert {one.same + one.new for one in year.weeks} == {one.tasks for one in year.weeks}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 499, 500, 501, 2_400, 2_500, 2_501])
 def test_pages_that_end_full_lose_and_double_nothing(tmp_path: Path, count: int) -> None:
     """The page after the last row has to come back empty before the list is over."""
@@ -163,6 +165,7 @@ def test_one_batch_at_a_time_is_saved_before_the_next_is_asked_for(small: Collec
     assert [0, 500] == saved
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gone", [1, 50, 700])
 def test_tasks_that_leave_the_list_meanwhile_take_no_others_along(small: Collector, gone: int) -> None:
     """The rows after them move up, past the place where the next part begins."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from b24tools.core.secrets import Scrubber
 from b24tools.jobs.events import payload, replay_files
 from b24tools.jobs.events.payload import Refusal, read_body, task_of
 
@@ -168,7 +169,7 @@ def test_what_is_just_within_the_limits_is_read() -> None:
 )
 def test_secrets_are_hidden_in_what_is_kept(body: bytes) -> None:
     """However they are written and wherever they stand; the rest of the text stays."""
-    event = read_body(body, "", [TOKEN])
+    event = read_body(body, "", Scrubber([TOKEN]).scrub)
 
     assert TOKEN == event.token
     assert TOKEN not in event.body + repr(event)
@@ -219,7 +220,7 @@ PAIR = st.tuples(
 def test_no_body_brings_anything_but_a_refusal(body: bytes, content_type: str) -> None:
     """What can be read can be kept; a file of it can be read, too."""
     try:
-        event = read_body(body, content_type, ["1"])
+        event = read_body(body, content_type, Scrubber(["1"]).scrub)
         event.body.encode()
         task_of(event)
     except Refusal as refusal:

@@ -161,6 +161,7 @@ def shops(works: Works) -> dict[str, Shop]:
     return {shop.name: shop for shop in found}
 
 
+@pytest.mark.long
 def test_a_hundred_and_twenty_orders_are_spread_fairly(works: Works, shops: dict[str, Shop]) -> None:
     """In six runs of one morning."""
     chance = Random(1)
@@ -173,6 +174,7 @@ def test_a_hundred_and_twenty_orders_are_spread_fairly(works: Works, shops: dict
         assert_nobody_idles_beside_a_queue(shops[name], [task for task in tasks if task.position == name])
 
 
+@pytest.mark.long
 def test_eighty_orders_over_some_days_end_as_early_as_they_can(works: Works, shops: dict[str, Shop]) -> None:
     """Work that is not done in its time is done first; some orders are for later."""
     chance = Random(2)

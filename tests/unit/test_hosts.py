@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools import context
 from b24tools.core import errors, hosts
 from b24tools.jobs.doctor import webhook
 from b24tools.jobs.doctor.checks import Examination
@@ -53,7 +52,7 @@ def test_a_database_meets_only_its_own_portal(tmp_path: Path, known: str, now: s
             opened.database.insert("settings", [{"key": "portal_host", "value": known}], key=["key"])
         stopped = False
         try:
-            context.check_host(opened, now)
+            opened.settings.check_host(now)
         except errors.ConfigError as error:
             stopped = f"config portal_host {now}" in error.hint
         exam = Examination(inspect(tmp_path, webhook_url=f"https://{now}/rest/1/abc/"), lambda: MONDAY)

@@ -62,8 +62,8 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     assert schema(new) == schema(path)
     key = task_fields.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
     before["decisions"] = [(row[0], key, *row[2:], "{}") for row in before["decisions"]]
-    before["orders"] = [(*row, 0) for row in before["orders"]]
-    before["order_tasks"] = [(key, *row[1:], None, row[0], "[]") for row in before["order_tasks"]]
+    before["orders"] = [(*row, 0, None, None, None, None, "{}", 0, 0, None) for row in before["orders"]]
+    before["order_tasks"] = [(key, *row[1:], None, row[0], "[]", None) for row in before["order_tasks"]]
     before["task_files"] = [(key, *row[1:]) for row in before["task_files"]]
     assert before == content(path, list(before))
     with closing(open_store(path)) as opened:
@@ -126,8 +126,13 @@ def test_what_was_released_is_not_edited() -> None:
         now = dict(today.database.connection.execute(sql).fetchall())
     added = {
         "decisions": ["details TEXT NOT NULL DEFAULT '{}'"],
-        "orders": ["portal_wins INTEGER NOT NULL DEFAULT 0"],
-        "order_tasks": ["position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'"],
+        "orders": [
+            "portal_wins INTEGER NOT NULL DEFAULT 0",
+            *("customer TEXT", "wanted TEXT", "priority INTEGER", "promised_first TEXT"),
+            *("standing TEXT NOT NULL DEFAULT '{}'", "is_over INTEGER NOT NULL DEFAULT 0"),
+            *("changed_no INTEGER NOT NULL DEFAULT 0", "changed_at TEXT"),
+        ],
+        "order_tasks": ["position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'", "stage INTEGER"],
     }
     for name, columns in added.items():
         made[name] = ", ".join([made[name].removesuffix(")").rstrip(), *columns]) + ")"
@@ -146,8 +151,8 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             works.portal.set_task(task.id, xml_id=keys[task.xml_id][:50])
     with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
         connection.execute(
-            "INSERT INTO orders SELECT ?, number, first_sent_at, last_sent_at, outcome, 0 FROM orders"
-            " WHERE id = ? AND ? <> id",
+            "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome)"
+            " SELECT ?, number, first_sent_at, last_sent_at, outcome FROM orders WHERE id = ? AND ? <> id",
             [spelling, sent.id, spelling],
         )
         for table in ("order_tasks", "files"):
@@ -156,16 +161,21 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
         for table in ("order_tasks", "task_files", "decisions"):
             for new, old in keys.items():
                 connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
+        for index in ("orders_by_number", "orders_by_change"):
+            connection.execute(f"DROP INDEX {index}")
         for table, column in [
             ("orders", "portal_wins"),
             ("order_tasks", "position_id"),
             ("order_tasks", "old_key"),
             ("order_tasks", "other_tasks"),
+            ("order_tasks", "stage"),
+            *(("orders", name) for name in ("customer", "wanted", "priority", "promised_first", "standing", "is_over")),
+            *(("orders", name) for name in ("changed_no", "changed_at")),
         ]:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute("DROP TABLE lost_writes")
-        connection.execute("DROP TABLE noticed")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm006_keys'")
+        for table in ("lost_writes", "noticed", "history"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
         connection.commit()
 
 

@@ -790,7 +790,7 @@ def test_the_schema_has_the_keys_of_1c_and_an_example_that_reads() -> None:
     """For the page that describes the HTTP endpoints."""
     schema = onec_order.Order.model_json_schema()
     sample = json.loads(SAMPLE)
-    optional = {"Контрагент", "Менеджер", "ПометкаУдаления", "Отменен"}
+    optional = {"Контрагент", "Менеджер", "Приоритет", "ПометкаУдаления", "Отменен"}
     assert {*sample, *optional} == set(schema["properties"])
     assert schema["required"] == ["ИдентификаторЗаказа", "НомерЗаказа", "Калькуляция"]
     assert read(schema["examples"][0]).customer == "ООО «Ромашка»"

@@ -55,10 +55,19 @@ def test_a_schedule_becomes_a_calendar() -> None:
     assert (calendar(week, friday, days=days), []) == portal_hours.from_schedule(answer, ZONE)
 
 
-def test_a_break_of_zero_is_one_nobody_stated() -> None:
-    """Neither is one that does not fit into its shift, nor one that is no number."""
+def test_a_break_of_zero_is_none() -> None:
+    """The schedule states it: eight to five are nine hours."""
+    for pause in (0, "0"):
+        found, warnings = portal_hours.from_schedule(schedule(shift(pause=pause)), ZONE)
+        assert (calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR, 0)), []) == (found, warnings)
+        assert found is not None
+        assert 9 * HOUR == found.working_s(date(2026, 11, 23))
+
+
+def test_a_break_that_is_not_stated_is_the_usual_one() -> None:
+    """Nor is one that does not fit into its shift, or is no number."""
     expected = calendar(Shift(WEEKDAYS, 8 * HOUR, 17 * HOUR)), []
-    for pause in (0, "0", None, "", -5, 9 * HOUR, "soon"):
+    for pause in (None, "", -5, 9 * HOUR, "soon"):
         assert expected == portal_hours.from_schedule(schedule(shift(pause=pause)), ZONE)
 
 
@@ -107,7 +116,7 @@ def test_a_schedule_without_hours_may_have_days_off(
 def test_all_shifts_of_a_fixed_day_are_worked() -> None:
     """Two shifts of the same weekdays are both kept, one of them over midnight."""
     answer = schedule(shift(6, 14, pause="0"), shift(22, 6, days=12345, pause="1800"))
-    early = Shift(WEEKDAYS, 6 * HOUR, 14 * HOUR)
+    early = Shift(WEEKDAYS, 6 * HOUR, 14 * HOUR, 0)
     night = Shift(WEEKDAYS, 22 * HOUR, 6 * HOUR, 1800)
     assert (calendar(early, night), []) == portal_hours.from_schedule(answer, ZONE)
 

@@ -136,8 +136,8 @@ def test_a_date_that_cannot_be_read_is_none(text: Any) -> None:
     task = queries.read_task(ROW | dates, MOSCOW)
     record = queries.read_record(ROW | dates | {"status": "5"}, MOSCOW)
     created, kept = task.created_at, record.created_at
-    fields = ("created_at", "changed_at", "activity_at", "date_start", "deadline", "start", "end")
-    assert ((created,) * 7, kept) == (tuple(getattr(task, field) for field in fields), "2026-11-02T07:06:08+00:00")
+    fields = ("created_at", "changed_at", "activity_at", "date_start", "closed_at", "deadline", "start", "end")
+    assert ((created,) * 8, kept) == (tuple(getattr(task, field) for field in fields), "2026-11-02T07:06:08+00:00")
 
     odd = dict.fromkeys(portal_time.TASK_DATES, text)
     assert replace(task, **dict.fromkeys(fields)) == queries.read_task(ROW | odd, MOSCOW)

@@ -220,12 +220,12 @@ def test_waiting_makes_a_bottleneck_too(works: Works) -> None:
     assert Bottleneck("Сборка", 13 * 3600, 3600) == (found and found.bottleneck)
 
 
-def test_a_task_that_is_there_waits_for_nobody(works: Works) -> None:
-    """Its plan stands: sent again, the order is held up by the work alone."""
+def test_sent_again_an_order_is_promised_with_all_that_stands_before_it(works: Works) -> None:
+    """It is held up by the same work of others as before."""
     (cutter,) = shops(works, "Раскрой")
     works.portal.add_task("Чужая", responsible=cutter, creator=1, time_estimate=16 * 3600)
     found = [works.assign(order([("Раскрой", 60)]))[0].promise for _time in range(2)]
-    assert [(16 * 3600, 3600), (0, 3600)] == [
+    assert [(16 * 3600, 3600)] * 2 == [
         (one.bottleneck.wait_s, one.bottleneck.work_s) for one in found if one and one.bottleneck
     ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from b24tools.scheduling import portal_hours
@@ -87,7 +88,64 @@ def test_a_slot_of_ours_is_kept_free() -> None:
     assert offered(workload, 2) == ("23 09:00", "23 09:00", "23 11:00")
     assert offered(workload, 2.25) == ("23 09:00", "23 14:00", "23 16:15")
     begun = load(task(1, 1, 8, "20T09:00", "10:30", ours=True))
-    assert offered(begun, 1) == ("23 10:30", "23 10:30", "23 11:30")
+    assert offered(begun, 1) == ("24 09:00", "24 09:00", "24 10:00")
+
+
+def ends(workload: Workload, *numbers: int, person: int = 1) -> list[str]:
+    """When tasks are done, on Moscow's clock."""
+    spans = [workload.span_of(person, number) for number in numbers]
+    return [f"{span[1].astimezone(ZONE):%d %H:%M}" if span else "" for span in spans]
+
+
+def test_what_lies_under_an_absence_is_done_after_it() -> None:
+    """A week of slots of somebody who is ill that week is the week after; whoever is booked until one is sooner."""
+    days = ("23", "24", "25", "26", "27")
+    slots = [task(n, 1, 8, f"{day}T09:00", f"{day}T18:00", ours=True) for n, day in enumerate(days, 1)]
+    ill = ((at("23T00:00"), at("28T00:00")),)
+    booked = task(9, 2, 44, "23T09:00", "30T13:00", ours=True)
+    workers = [Worker(1, "Ill", ill), Worker(2, "Booked")]
+    workload = Workload(CALENDAR, at("20T18:00"), workers, [*slots, booked], STEP)
+    assert ["30 18:00", "01 18:00", "02 18:00", "03 18:00", "04 18:00"] == ends(workload, 1, 2, 3, 4, 5)
+    assert workload.lost_under_absences(1, 3) == ill
+    choice = workload.choose([1, 2], 8 * HOUR)
+    assert (2, at("30T14:00"), at("2026-12-01T13:00")) == (choice.responsible_id, choice.start, choice.finish)
+
+
+def test_what_is_late_pushes_only_what_it_meets() -> None:
+    """Three hours are left of yesterday's: the slot at ten moves, that at three does not, and other work gives way."""
+    slots = [task(2, 1, 2, "10:00", "12:00", ours=True), task(3, 1, 1, "15:00", "16:00", ours=True)]
+    workload = load(task(1, 1, 3, "20T09:00", "20T12:00", ours=True), *slots, task(4, 1, 1))
+    assert ["23 12:00", "23 15:00", "23 16:00", "23 17:00"] == ends(workload, 1, 2, 3, 4)
+    assert offered(workload, 1) == ("23 17:00", "23 17:00", "23 18:00")
+
+
+def test_five_slots_of_which_nothing_is_done_end_one_after_the_other() -> None:
+    """On Friday morning the one of Monday comes first; the rest of the week is the next week's."""
+    days = ("16", "17", "18", "19", "20")
+    slots = [task(n, 1, 8, f"{day}T09:00", f"{day}T18:00", ours=True) for n, day in enumerate(days, 1)]
+    expected = ["20 18:00", "23 18:00", "24 18:00", "25 18:00", "26 18:00"]
+    assert expected == ends(load(*slots, now="20T08:00"), 1, 2, 3, 4, 5)
+
+
+def test_begun_work_comes_first_and_what_is_held_waits() -> None:
+    """A slot that waits for another operation until three is done then, and pushes what it meets."""
+    slots = [task(n, 1, 2, f"{9 + 2 * n}:00".zfill(5), f"{11 + 2 * n}:00", ours=True) for n in (1, 3)]
+    begun = replace(task(5, 1, 1, "25T09:00", "25T10:00", ours=True), begun=True)
+    workload = load(*slots, begun)
+    assert ["23 13:00", "23 17:00", "23 10:00"] == ends(workload, 1, 3, 5)
+    workload.hold(1, 1, at("14:30"))
+    workload.hold(1, 5, at("14:30"))  # it has begun all the same
+    assert ["23 16:30", "24 09:30", "23 10:00"] == ends(workload, 1, 3, 5)
+
+
+def test_a_slot_laid_around_an_absence_or_outside_working_hours_loses_nothing() -> None:
+    """It was planned so, or moved there by hand."""
+    ill = ((at("24T00:00"), at("25T00:00")),)
+    around = task(1, 1, 10, "23T16:00", "26T09:00", ours=True)
+    sunday = task(2, 1, 5, "29T10:00", "29T15:00", ours=True)
+    workload = load(around, sunday, absences=ill)
+    assert ["25 18:00", "27 18:00"] == ends(workload, 1, 2)
+    assert () == workload.lost_under_absences(1, 1)
 
 
 def test_a_gap_reaches_over_nights_and_vacations_but_not_over_work() -> None:
@@ -163,6 +221,7 @@ def test_whoever_finishes_first_gets_the_work() -> None:
             Candidate(1, "Worker 1", at("09:00"), at("24T10:00"), at("24T12:00"), 8 * HOUR),
         ),
         margin_s=8 * HOUR,
+        number=-1,
     )
     assert expected == choice
 
@@ -328,45 +387,83 @@ PEOPLE = 3
 
 
 class SlowWorkload:
-    """The rules of the specification, a minute at a time."""
+    """The rules of the specification, a minute at a time: what each working minute of each person is used for."""
 
-    def __init__(self, calendar: WorkCalendar, away: list[Any], tasks: list[OpenTask], order: list[OpenTask]) -> None:
+    def __init__(self, calendar: WorkCalendar, away: list[Any], tasks: list[OpenTask]) -> None:
         self.wall = [shown for _moment, _day, shown in walk(calendar.zone, MONDAY, DAYS)]
+        self.shared = working_minutes(calendar, MONDAY, DAYS)
         self.working = {n: working_minutes(calendar, MONDAY, DAYS, away[n - 1]) for n in range(1, PEOPLE + 1)}
-        self.busy = {n: [False] * WINDOW for n in self.working}
-        self.open_s = Counter({n: 0 for n in self.working}) + Counter()
+        self.used: dict[int, list[int]] = {n: [0] * WINDOW for n in self.working}  # the task's id
+        self.tasks = {n: [one for one in tasks if one.responsible_id == n] for n in self.working}
         self.turn = dict.fromkeys(self.working, 0)
-        for one in tasks:
-            self.open_s[one.responsible_id] += one.remaining_s
-            if one.ours and one.start and one.end and one.end > MONDAY:
-                self.take(one.responsible_id, minute(one.start), minute(one.end))
-        for one in order:
-            if not (one.ours and one.start and one.end and one.end > MONDAY):
-                self.pour(one, 0 if one.start is None else max(0, minute(one.start)))
+        for n in self.working:
+            self.lay(n)
 
-    def take(self, person: int, start: int, end: int) -> None:
-        """Occupy a slot."""
-        for i in range(max(0, start), min(WINDOW, end)):
-            self.busy[person][i] = True
+    def open_s(self, person: int) -> int:
+        """All that is left to do."""
+        return sum(one.remaining_s for one in self.tasks[person])
 
-    def pour(self, one: OpenTask, start: int) -> None:
-        """Occupy the first free working minutes."""
-        left = one.remaining_s // 60
+    def lay(self, person: int) -> None:
+        """First the begun and overdue, then the slots, then the rest in the gaps."""
+        self.used[person] = [0] * WINDOW
+        begun, overdue, slots, rest = [], [], [], []
+        for one in self.tasks[person]:
+            held = not one.begun and one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
+            is_over = one.end is not None and one.end <= MONDAY
+            if one.begun:
+                begun.append(one)
+            elif not held and (is_over or (one.slot and one.slot[0] <= MONDAY)):
+                overdue.append(one)
+            elif one.slot or is_over:
+                slots.append(one)
+            else:
+                rest.append(one)
+        by_start = lambda one: (one.start or MONDAY, one.id)  # noqa: E731
+        behind = 0
+        for one in [*sorted(begun, key=by_start), *sorted(overdue, key=by_start)]:
+            behind = self.fill(one, behind, one.remaining_s // 60)
+        placed = []
+        for one in slots:
+            start = max(minute(one.not_before or MONDAY), minute(one.start) if one.slot and one.start else 0, 0)
+            placed.append((self.minutes(person, 0, start), one.id, start, one))
+        for _position, _id, start, one in sorted(placed, key=lambda place: place[:2]):
+            left = one.remaining_s // 60
+            if one.slot and one.slot[1] > MONDAY:
+                first, last = (max(0, minute(moment)) for moment in one.slot)
+                left = max(self.minutes(person, first, last), min(sum(self.shared[first:last]), left))
+            behind = self.fill(one, max(behind, start), left)
+        starts = {one.id: max(minute(one.not_before or MONDAY), minute(one.start or MONDAY), 0) for one in rest}
+        for one in sorted(rest, key=lambda one: (self.minutes(person, 0, starts[one.id]), one.id)):
+            self.fill(one, starts[one.id], one.remaining_s // 60)
+
+    def minutes(self, person: int, start: int, end: int) -> int:
+        """Working minutes of a person between two minutes."""
+        return sum(self.working[person][max(0, start) : max(0, end)])
+
+    def fill(self, one: OpenTask, start: int, left: int) -> int:
+        """Use the first free working minutes; the minute behind the last one."""
+        used = self.used[one.responsible_id]
         for i in range(start, WINDOW):
-            if left and self.working[one.responsible_id][i] and not self.busy[one.responsible_id][i]:
-                self.busy[one.responsible_id][i] = True
+            if left and self.working[one.responsible_id][i] and not used[i]:
+                used[i] = one.id
                 left -= 1
+                start = i + 1
+        return start
+
+    def end_of(self, person: int, task_id: int) -> int | None:
+        """The minute behind the last one that a task uses."""
+        return max((i + 1 for i, one in enumerate(self.used[person]) if one == task_id), default=None)
 
     def offer(self, person: int, minutes: int, step: int, earliest: int) -> tuple[int, int] | None:
         """The first start from which so many working minutes in a row are free, and the end; None beyond the window."""
-        working, busy = self.working[person], self.busy[person]
+        working, used = self.working[person], self.used[person]
         for start in range(earliest, WINDOW):
             if not working[start] or self.wall[start] % step:
                 continue
             left = minutes
             for i in range(start, WINDOW):
                 if working[i]:
-                    if busy[i]:
+                    if used[i]:
                         break
                     left -= 1
                     if not left:
@@ -387,6 +484,7 @@ def open_tasks(draw: Any) -> list[OpenTask]:
         start = draw(st.none() | st.integers(-2000, 5 * 1440))
         length = draw(st.none() | st.integers(0, 4000))
         end = None if length is None else (start or 0) + length
+        held = draw(st.none() | st.integers(-100, 5 * 1440))
         result.append(
             OpenTask(
                 number + 1,
@@ -394,24 +492,32 @@ def open_tasks(draw: Any) -> list[OpenTask]:
                 draw(st.integers(5, 600)) * 60,
                 None if start is None else MONDAY + start * MINUTE,
                 None if end is None else MONDAY + end * MINUTE,
-                draw(st.booleans()),
+                ours=draw(st.booleans()),
+                begun=draw(st.integers(0, 4)) == 0,
+                not_before=None if held is None else MONDAY + held * MINUTE,
             )
         )
     return result
 
 
-@settings(max_examples=30, deadline=None, database=None)
+@pytest.mark.long
+@settings(max_examples=30, deadline=None, database=None, phases=(Phase.generate,))
 @given(calendars(), st.lists(absences(), min_size=PEOPLE, max_size=PEOPLE), open_tasks(), st.data())
-def test_every_choice_is_the_earliest_finish_there_is(
+def test_lanes_and_choices_are_those_of_a_walk_over_the_minutes(
     calendar: WorkCalendar, away: list[Any], tasks: list[OpenTask], data: st.DataObject
 ) -> None:
-    """Offers and choices equal those of the minute walker, whatever the order of the backlog, and no two slots meet."""
+    """Every end, every offer and every choice, whatever the order of the backlog; no two pieces given out meet."""
     step = data.draw(st.sampled_from([1, 5, 15, 60]))
     workers = [Worker(n, str(n), away[n - 1]) for n in range(1, PEOPLE + 1)]
-    workload = Workload(calendar, MONDAY, workers, tasks, step * 60)
-    slow = SlowWorkload(calendar, away, tasks, data.draw(st.permutations(tasks)))
+    workload = Workload(calendar, MONDAY, workers, data.draw(st.permutations(tasks)), step * 60)
+    slow = SlowWorkload(calendar, away, tasks)
     given_out: dict[int, list[tuple[datetime, datetime]]] = {worker.id: [] for worker in workers}
     for turn in range(1, 6):
+        for one in (one for n in slow.tasks for one in slow.tasks[n]):
+            end = slow.end_of(one.responsible_id, one.id)
+            assume(end != WINDOW)
+            span = end and workload.span_of(one.responsible_id, one.id)
+            assert end == (minute(span[1]) if span else None)
         minutes = data.draw(st.integers(1, 12)) * step
         earliest = data.draw(st.integers(-100, 4000))
         expected = {}
@@ -420,13 +526,13 @@ def test_every_choice_is_the_earliest_finish_there_is(
             assume(slot is not None)
             expected[worker.id] = slot
             candidate = offer(workload, worker.id, minutes * 60, MONDAY + earliest * MINUTE)
-            assert slow.open_s[worker.id] == candidate.open_s
+            assert slow.open_s(worker.id) == candidate.open_s
             assert slot == (minute(candidate.start or MONDAY), minute(candidate.finish or MONDAY))
         choice = workload.choose([3, 1, 2], minutes * 60, MONDAY + earliest * MINUTE)
-        best = min(expected, key=lambda n: (expected[n][1], slow.open_s[n], slow.turn[n], n))
+        best = min(expected, key=lambda n: (expected[n][1], slow.open_s(n), slow.turn[n], n))
         assert (best, expected[best]) == (choice.responsible_id, (minute(choice.start), minute(choice.finish)))
-        slow.take(best, *expected[best])
-        slow.open_s[best] += minutes * 60
+        slow.tasks[best].append(OpenTask(-turn, best, minutes * 60, choice.start, choice.finish, ours=True))
+        slow.lay(best)
         slow.turn[best] = turn
         given_out[best].append((choice.start, choice.finish))
     for slots in given_out.values():
@@ -434,18 +540,19 @@ def test_every_choice_is_the_earliest_finish_there_is(
         assert all(before[1] <= after[0] for before, after in pairwise(slots))
 
 
+@pytest.mark.long
 @settings(max_examples=50, deadline=None, database=None)
 @given(calendars(), absences(), open_tasks(), st.data())
 def test_slots_given_out_lie_in_free_working_time(
     calendar: WorkCalendar, away: Any, tasks: list[OpenTask], data: st.DataObject
 ) -> None:
-    """Each holds just its length of work, meets no slot of ours, and starts on a step, over any horizon."""
+    """Each holds just its length of work, meets nothing of ours in the lane, and starts on a step, over any horizon."""
     workload = Workload(calendar, MONDAY, [Worker(n, str(n), away) for n in range(1, PEOPLE + 1)], tasks, STEP)
     line = Timeline(calendar, away, MONDAY)
     taken: dict[int, list[tuple[int, int]]] = {n: [] for n in range(1, PEOPLE + 1)}
     for one in tasks:
-        if one.ours and one.start and one.end and one.end > MONDAY:
-            taken[one.responsible_id].append((line.worked(one.start), line.worked(one.end)))
+        if one.slot and (span := workload.span_of(one.responsible_id, one.id)):
+            taken[one.responsible_id].append((line.worked(span[0]), line.worked(span[1])))
     for _ in range(20):
         length = data.draw(st.integers(1, 300)) * STEP
         try:

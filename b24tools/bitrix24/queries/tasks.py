@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 PLAN_SELECT = (
     *("ID", "RESPONSIBLE_ID", "STATUS", "XML_ID", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
-    *("START_DATE_PLAN", "END_DATE_PLAN"),
+    *("START_DATE_PLAN", "END_DATE_PLAN", "DATE_START"),
     "CREATED_DATE",  # a date that every task has: it shows the zone in force
 )
 FULL_SELECT = (
     *PLAN_SELECT,
-    *("TITLE", "DESCRIPTION", "GROUP_ID", "CREATED_BY", "CHANGED_DATE", "ACTIVITY_DATE", "DATE_START", "DEADLINE"),
+    *("TITLE", "DESCRIPTION", "GROUP_ID", "CREATED_BY", "CHANGED_DATE", "ACTIVITY_DATE", "DEADLINE", "CLOSED_DATE"),
     *("AUDITORS", "COMMENTS_COUNT"),
 )
 CLOSED_SELECT = (
@@ -151,6 +151,7 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         responsible_name=_responsible_name(row),
         activity_at=moment("activityDate"),
         date_start=moment("dateStart"),
+        closed_at=moment("closedDate"),
         description=str(row.get("description") or ""),
     )
 

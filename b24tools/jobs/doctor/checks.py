@@ -24,10 +24,7 @@ from b24tools.store.inspection import Looked
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
-OK: Status = "ok"
-WARN: Status = "warn"
-FAIL: Status = "fail"
-MOST_NAMES = 6
+MOST_NAMES = 6  # that a line lists
 
 
 class NotLookedAt(Exception):
@@ -58,9 +55,9 @@ def judge(status: Status, detail: str, fix: str = "", *, about: str = "", **valu
     return Finding(status, detail, fix, about)
 
 
-ok = partial(judge, OK)  # all is well
-warn = partial(judge, WARN)  # it works, but somebody should look at it
-fail = partial(judge, FAIL)  # something will not work
+ok = partial(judge, "ok")  # all is well
+warn = partial(judge, "warn")  # it works, but somebody should look at it
+fail = partial(judge, "fail")  # something will not work
 
 
 def from_error(error: errors.B24ToolsError, about: str = "") -> Finding:
@@ -72,13 +69,12 @@ def from_error(error: errors.B24ToolsError, about: str = "") -> Finding:
 class Need(Generic[T]):
     """What checks need of the portal, asked for once: `add` puts it into a batch, `exam[need]` is what `add` returned.
 
-    `stage`: 0 for the first batch. What depends on its answers comes later: in 1 the departments that the first batch
-    had no room for, in 2 all else. A stage that adds nothing costs no request. Within a batch a need may refer to one
-    that stands before it in the check's `needs`.
+    `late`: it depends on the answers of the first batch, and rides in the second. A need may refer to one that stands
+    before it in the check's `needs`.
     """
 
     add: Callable[[Batch, Examination], T]
-    stage: int = 0
+    late: bool = False
 
 
 @dataclass(eq=False)
@@ -113,55 +109,50 @@ class Examination:
     def __post_init__(self) -> None:
         self.settings = self.inspection.settings
         self.now = self.asked_at = self.answered_at = self.clock()
-        self.address: webhook_url.Address | errors.ConfigError
+        self.webhook: webhook_url.Address | None = None
+        self.webhook_error: errors.ConfigError | None = None
         try:
-            self.address = webhook_url.read(config.webhook_url(self.settings))
+            self.webhook = webhook_url.read(config.webhook_url(self.settings))
         except errors.ConfigError as error:
-            self.address = error
-
-    @property
-    def webhook(self) -> webhook_url.Address:
-        """The webhook's address, where the settings have one."""
-        if isinstance(self.address, errors.ConfigError):
-            raise NotLookedAt
-        return self.address
-
-    @property
-    def store(self) -> Store:
-        """The database, where it could be opened."""
-        if self.database is None:
-            raise NotLookedAt
-        return self.database
+            self.webhook_error = error
 
     def __getitem__(self, need: Need[T]) -> T:
-        if need not in self.answers:
-            raise NotLookedAt
-        answer: T = self.answers[need]
+        answer: T | Exception = self.answers.get(need, NotLookedAt())
+        if isinstance(answer, Exception):
+            raise answer
         return answer
 
 
-Found = Finding | Iterable[Finding] | None
+def known(value: T | None) -> T:
+    """Insist on what may not be there."""
+    if value is None:
+        raise NotLookedAt
+    return value
+
+
+Look = Callable[..., Finding | Iterable[Finding] | None]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A registered check. `look` takes the examination; those of orders take the order, too."""
+    """A registered check. `look` takes the examination; those of orders take the order, too.
+
+    In the name and the section of these `{number}` is the order's.
+    """
 
     name: str
     title: Callable[[], str]
     section: Callable[[], str]
-    look: Callable[..., Found]
+    look: Look
     needs: Sequence[Need[Any]] = ()
 
-    def run(self, exam: Examination, *subject: Any) -> list[Finding]:
+    def run(self, exam: Examination, *orders: Order) -> list[Finding]:
         """Look, if all that is needed is there. A failure of the portal is reported once, by the first to meet it.
 
         A missing scope is reported by the check of the scopes.
         """
-        if not all(need in exam.answers for need in self.needs):
-            return []
         try:
-            found = self.look(exam, *subject)
+            found = self.look(exam, *orders)
             findings = [found] if isinstance(found, Finding) else list(found or ())
         except NotLookedAt:
             return []
@@ -170,14 +161,11 @@ class Check:
                 return []
             exam.reported.append(error)
             findings = [from_error(error)]
+        number = "".join(order.number for order in orders)
+        name, title, section = self.name.format(number=number), self.title(), self.section().format(number=number)
         return [
-            replace(
-                finding,
-                check=f"{self.name} {finding.about}".strip(),
-                title=f"{self.title()} {finding.about}".strip(),
-                section=self.section(),
-            )
-            for finding in findings
+            replace(one, check=f"{name} {one.about}".strip(), title=f"{title} {one.about}".strip(), section=section)
+            for one in findings
         ]
 
 
@@ -188,22 +176,18 @@ class Checks(list[Check]):
         super().__init__()
         self._section = section
 
-    def add(
-        self, name: str, title: Callable[[], str], *needs: Need[Any]
-    ) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+    def add(self, name: str, title: Callable[[], str], *needs: Need[Any]) -> Callable[[Look], Look]:
         """Register the function below as a check. `needs`: what it reads of the portal's answers."""
 
-        def register(look: Callable[..., Found]) -> Callable[..., Found]:
+        def register(look: Look) -> Look:
             self.append(Check(name, title, self._section, look, needs))
             return look
 
         return register
 
 
-def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
+def listed(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
-    shown = ", ".join(names[:most])
-    rest = len(names) - most
-    if rest <= 0:
-        return shown
-    return ngettext("{names} and {n} more", "{names} and {n} more", rest).format(names=shown, n=rest)
+    shown, rest = ", ".join(names[:MOST_NAMES]), len(names) - MOST_NAMES
+    more = ngettext("{names} and {n} more", "{names} and {n} more", rest)
+    return more.format(names=shown, n=rest) if rest > 0 else shown

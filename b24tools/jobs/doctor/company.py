@@ -3,86 +3,61 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.pagination import PAGE, USERS, add_pages
 from b24tools.bitrix24.parsing import rows_of
+from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Staff, find_root, nearest_name, same_name
-from b24tools.jobs.doctor.checks import OK, Checks, Examination, Finding, Need, NotLookedAt, fail, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, NotLookedAt, fail, known, listed, ok, warn
 
-FIRST_DEPARTMENTS = 200  # before it is known how many there are
-PEOPLE_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
-CREW_PAGES = 20
+FIRST_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
 MOST_POSITIONS = 20
 
 checks = Checks(lambda: _("The company"))
 
 
-def _add_departments(batch: Batch, first: int, total: int) -> list[Pending[list[Department]]]:
-    return [batch.add(queries.departments(start)) for start in range(first, total, PAGE)]
-
-
-departments = Need(lambda batch, _exam: _add_departments(batch, 0, FIRST_DEPARTMENTS))
-other_departments = Need(
-    lambda batch, exam: _add_departments(batch, FIRST_DEPARTMENTS, exam[departments][0].item.total or 0), stage=1
-)
-everybody = Need(
-    lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(PEOPLE_PAGES, batch.room))
-)
-
-
-def find_production(exam: Examination) -> list[Department]:
-    """Return the production department and all below it, as far as the portal shows them."""
-    found = {one.id: one for one in _shown_departments(exam)}
-    root = find_root(found.values(), exam.settings.department)
-    return [found[id_] for id_ in Staff(found.values(), (), root.id).below(root.id)] if root else []
-
-
-def _shown_departments(exam: Examination) -> list[Department]:
-    """Return what the pages show: those past the end show the first ones again."""
-    pages = (*exam[departments], *exam[other_departments])
-    return list({one.id: one for page in pages if page.error is None for one in page.value}.values())
-
-
 class Company:
-    """The departments, and people: the active ones (only production's, where there are many), and whom others name.
+    """The departments, those of production with the highest first, and the people who must be known.
 
-    All but `departments` and `production` may raise what the portal answered.
+    These are the active ones (only production's, where there are many), and whom others name.
     """
 
     def __init__(self, batch: Batch, exam: Examination) -> None:
-        self._exam = exam
-        self._everybody = exam[everybody].read()
-        self.departments = _shown_departments(exam)
-        named = exam.excluded | exam.hidden | {one.head_id or 0 for one in self.departments}
-        named |= {exam.settings.fallback_user or 0}
-        ids = sorted(named - {0} - {int(row["ID"]) for row in self._everybody.rows})
-        pages = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]
-        self._named = [batch.add(queries.people_by_id(page, "LAST_LOGIN")) for page in pages]
-        self.production = find_production(exam)
+        self._client, self._excluded = known(exam.client), exam.excluded
+        self._first = exam[everybody].read()
+        try:
+            self.departments, self.production = exam[departments], find_production(exam)
+        except errors.PortalError:  # see the check of production
+            self.departments, self.production = [], []
+        named = {exam.settings.fallback_user or 0, *(one.head_id or 0 for one in self.departments)}
+        ids = sorted((named | exam.excluded | exam.hidden) - {0} - {int(row["ID"]) for row in self._first.rows})
+        self._named = [batch.add(queries.people_by_id(some, "LAST_LOGIN")) for some in chunked(ids, PAGE)]
         self._crew = None
-        if self.production and not self._everybody.complete and self._everybody.error is None:
-            self._crew_params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
-            self._crew = add_pages(batch, USERS, self._crew_params, length=min(CREW_PAGES, batch.room))
+        if self.production and not self._first.complete and self._first.error is None:
+            self._params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
+            self._crew = add_pages(batch, USERS, self._params, length=min(queries.PEOPLE_PAGES, batch.room))
 
     @cached_property
     def rows(self) -> list[Mapping[str, Any]]:
-        """The people as `user.get` shows them."""
-        if self._everybody.error is not None:
-            raise self._everybody.error
-        named = [rows_of(page.item.value, "user.get") for page in self._named]
-        rows: list[Mapping[str, Any]] = [*self._everybody.rows, *(row for page in named for row in page)]
-        if self._crew is not None and self._exam.client is not None:
+        """The people as `user.get` shows them. Raises what the portal answered instead."""
+        if self._first.error is not None:
+            raise self._first.error
+        rows: list[Mapping[str, Any]] = [*self._first.rows]
+        for page in self._named:
+            rows += rows_of(page.item.value, "user.get")
+        if self._crew:
             crew = self._crew.read()
             rows += crew.rows
             if not crew.complete:
-                pages = self._exam.client.pages(USERS, self._crew_params, length=CREW_PAGES, after=crew.last_id)
+                pages = self._client.pages(USERS, self._params, length=queries.PEOPLE_PAGES, after=crew.last_id)
                 rows += [row for page in pages for row in page]
         return rows
 
@@ -102,7 +77,7 @@ class Company:
     def crew(self) -> list[Person]:
         """Those who can be given work."""
         homes = {one.id for one in self.production[1:]}
-        people = [person for person in self.staff.people.values() if person.id not in self._exam.excluded]
+        people = [person for person in self.staff.people.values() if person.id not in self._excluded]
         return [person for person in people if person.active and homes & set(person.department_ids)]
 
     def is_active(self, user_id: int | None) -> bool:
@@ -117,22 +92,32 @@ class Company:
         return name if self.is_active(user_id) else _("{name} is dismissed").format(name=name)
 
 
+department_pages: Need[Sequence[Pending[list[Department]]]] = Need(lambda batch, _exam: queries.add_departments(batch))
+everybody = Need(
+    lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(FIRST_PAGES, batch.room))
+)
+departments = Need(lambda _b, exam: queries.read_all_departments(known(exam.client), exam[department_pages]), late=True)
+company = Need(Company, late=True)
+DEPARTMENTS = (department_pages, departments)
+COMPANY = (*DEPARTMENTS, everybody, company)
+
+
+def find_production(exam: Examination) -> list[Department]:
+    """Return the production department and all below it."""
+    found = {one.id: one for one in exam[departments]}
+    root = find_root(found.values(), exam.settings.department)
+    return [found[id_] for id_ in Staff(found.values(), (), root.id).below(root.id)] if root else []
+
+
 def name_with_id(one: Person | Department) -> str:
     """Name a person or a department."""
     return f"{one.name} (#{one.id})"
 
 
-company = Need(Company, stage=2)
-DEPARTMENTS = (departments, other_departments)
-COMPANY = (*DEPARTMENTS, everybody, company)
-
-
 @checks.add("department", lambda: _("production"), *DEPARTMENTS)
 def check_department(exam: Examination) -> Finding:
     """Whether there is one production department, with departments below it."""
-    for error in filter(None, (page.error for page in (*exam[departments], *exam[other_departments]))):
-        raise error
-    wanted, shown, production = exam.settings.department, _shown_departments(exam), find_production(exam)
+    wanted, shown, production = exam.settings.department, exam[departments], find_production(exam)
     if not production:
         nearest = nearest_name(wanted, (one.name for one in shown))
         fix = _("Set B24_DEPARTMENT to the production department, by name or id.")
@@ -186,14 +171,14 @@ def check_heads(exam: Examination) -> Finding:
 def check_logins(exam: Examination) -> Finding | None:
     """LAST_LOGIN is left out where it is NULL, and for everybody where the scope does not show it."""
     crew = exam[company].crew
-    known = {int(row["ID"]) for row in exam[company].rows if row.get("LAST_LOGIN")}
-    never = [person for person in crew if person.id not in known]
+    seen = {int(row["ID"]) for row in exam[company].rows if row.get("LAST_LOGIN")}
+    never = [person for person in crew if person.id not in seen]
     if not never:
         return ok(_("everybody who can be given work has logged in")) if crew else None
     if len(never) == len(crew):
         return ok(_("the portal does not show who has ever logged in"))
     fix = _("Send the invitation again, or leave them out: {command}")
-    names = listed([name_with_id(person) for person in never])
+    names = listed(list(map(name_with_id, never)))
     return warn(_("can be given work, but never logged in: {names}"), fix, names=names, command=_exclude(exam, never))
 
 
@@ -218,40 +203,38 @@ def check_names(exam: Examination) -> Finding | None:
 @checks.add("position", lambda: _("position"), *COMPANY)
 def check_each_position(exam: Examination) -> list[Finding]:
     """Report the positions of past orders and of B24_ROUTE that have no people."""
-    return [finding for finding in _look_at_positions(exam) if finding.status != OK][:MOST_POSITIONS]
+    return [finding for finding in _look_at_positions(exam) if finding.fix][:MOST_POSITIONS]
 
 
 @checks.add("positions", lambda: _("positions"), *COMPANY)
 def check_positions(exam: Examination) -> Finding | None:
     found = _look_at_positions(exam)
-    bad = [finding.about for finding in found if finding.status != OK]
+    bad = [finding.about for finding in found if finding.fix]
     if len(bad) > MOST_POSITIONS:
         fix = _("As above; is B24_DEPARTMENT the right department?")
         return fail(_("likewise: {names}"), fix, names=listed(bad[MOST_POSITIONS:]))
     if not found:
         return ok(_("no order was sent yet: `b24tools doctor --order FILE` looks at one"))
-    if bad:
-        return None
     names = listed([finding.about for finding in found])
-    return ok(_("all of past orders and of B24_ROUTE have people: {names}"), names=names)
+    return None if bad else ok(_("all of past orders and of B24_ROUTE have people: {names}"), names=names)
 
 
 def _look_at_positions(exam: Examination) -> list[Finding]:
-    return [look_at_position(exam, name) for name in dict.fromkeys([*exam.positions, *exam.settings.route])]
+    names = dict.fromkeys([*exam.positions, *exam.settings.route])
+    everyone = exam[company]
+    return [look_at_position(exam, everyone, name) for name in names]
 
 
-def look_at_position(exam: Examination, name: str, under: str | None = None) -> Finding:
+def look_at_position(exam: Examination, everyone: Company, name: str, under: str | None = None) -> Finding:
     """Find the department and the people that a position of 1C means."""
-    staff, fallback = exam[company].staff, exam.settings.fallback_user
-    match = staff.position(name, under, exam.excluded)
+    match = everyone.staff.position(name, under, exam.excluded)
     if match.people:
         homes = ", ".join(map(name_with_id, match.departments))
         count = ngettext("{n} person", "{n} people", len(match.people)).format(n=len(match.people))
         return ok(f"{homes}: {count}", about=name)
-    root = exam[company].production[0].name
+    root = everyone.production[0].name
     if match.departments:
-        home = name_with_id(match.departments[0])
-        detail = _("{department}: no active people there").format(department=home)
+        detail = _("{department}: no active people there").format(department=name_with_id(match.departments[0]))
         remedy = _("Put people into that department")
     elif match.nearest:
         detail = _("no such department in {root}; the nearest is “{nearest}”").format(root=root, nearest=match.nearest)
@@ -259,39 +242,31 @@ def look_at_position(exam: Examination, name: str, under: str | None = None) -> 
     else:
         detail = _("no such department in {root}").format(root=root)
         remedy = _("Make a department of that name in {root}").format(root=root)
-    if fallback:
+    if fallback := exam.settings.fallback_user:
         text = _("{problem}: user {id} of B24_FALLBACK_USER gets the work").format(problem=detail, id=fallback)
         return warn(text, f"{remedy}.", about=name)
     return fail(detail, _("{remedy}, or set B24_FALLBACK_USER.").format(remedy=remedy), about=name)
 
 
-@checks.add("excluded_users", lambda: "excluded_users", *COMPANY)
-def check_excluded(exam: Examination) -> Finding | None:
-    return _look_at_users(exam, "excluded_users", exam.excluded)
-
-
-@checks.add("hidden_users", lambda: "hidden_users", *COMPANY)
-def check_hidden(exam: Examination) -> Finding | None:
-    return _look_at_users(exam, "hidden_users", exam.hidden)
-
-
-def _look_at_users(exam: Examination, setting: str, ids: frozenset[int]) -> Finding | None:
+def _look_at_users(exam: Examination, setting: str) -> Finding | None:
     """Find those who are gone among the people that a running setting names."""
-    everyone = exam[company]
-    gone = [user_id for user_id in sorted(ids) if not everyone.is_active(user_id)]
+    everyone, ids = exam[company], sorted(exam.excluded if setting == "excluded_users" else exam.hidden)
+    gone = [user_id for user_id in ids if not everyone.is_active(user_id)]
     if not gone:
-        return ok(listed([everyone.describe(user_id) for user_id in sorted(ids)])) if ids else None
-    left = ",".join(str(user_id) for user_id in sorted(ids - set(gone)))
+        return ok(listed(list(map(everyone.describe, ids)))) if ids else None
+    left = ",".join(str(user_id) for user_id in ids if user_id not in gone)
     fix = _("Leave them out: {command}").format(command=f'`b24tools config {setting} "{left}"`')
-    return warn(listed([everyone.describe(user_id) for user_id in gone]), fix)
+    return warn(listed(list(map(everyone.describe, gone))), fix)
+
+
+checks.add("excluded_users", lambda: "excluded_users", *COMPANY)(partial(_look_at_users, setting="excluded_users"))
+checks.add("hidden_users", lambda: "hidden_users", *COMPANY)(partial(_look_at_users, setting="hidden_users"))
 
 
 @checks.add("fallback_user", lambda: "B24_FALLBACK_USER", *COMPANY)
 def check_fallback(exam: Examination) -> Finding | None:
     user_id = exam.settings.fallback_user
-    if not user_id:
-        return None
-    if exam[company].is_active(user_id):
-        return ok(exam[company].describe(user_id))
+    if not user_id or exam[company].is_active(user_id):
+        return ok(exam[company].describe(user_id)) if user_id else None
     fix = _("Set B24_FALLBACK_USER to the id of somebody who works there, or leave it empty.")
     return fail(exam[company].describe(user_id), fix)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from datetime import timedelta
-from typing import Any
 
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _, ngettext
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
 from b24tools.jobs.doctor.machine import format_size
-from b24tools.store import Store, read_store
+from b24tools.store import inspection, read_store
 from b24tools.store.database import explain_restoring
 from b24tools.store.events import FAILED, WAITING
-from b24tools.store.inspection import look
 
 LONG_WAIT = timedelta(minutes=15)
 POSITIONS_OF = timedelta(days=180)
@@ -20,29 +19,27 @@ POSITIONS_OF = timedelta(days=180)
 checks = Checks(lambda: _("This machine"))
 
 
-def open_database(exam: Examination) -> Store | None:
+def open_database(exam: Examination, stack: ExitStack) -> None:
     """Open the database for reading, where that can be done, and note in `exam` what it says. Change nothing."""
     path = exam.settings.database
     try:
         path.stat()
     except FileNotFoundError:
-        return None
+        return
     except OSError:
         pass  # opening it will say why
     try:
-        exam.looked = look(path)
+        exam.looked = inspection.look(path)
         if exam.looked.damage or exam.looked.foreign_migrations:
-            return None
-        store = exam.database = read_store(path)
+            return
+        store = exam.database = stack.enter_context(closing(read_store(path)))
     except errors.ConfigError as error:
         exam.database_error = error
-        return None
+        return
     exam.mode = store.settings.get("producer_mode")
-    exam.excluded = store.settings.excluded_users()
-    exam.hidden = store.settings.hidden_users()
+    exam.excluded, exam.hidden = store.settings.excluded_users(), store.settings.hidden_users()
     exam.positions = store.orders.positions_since(exam.now - POSITIONS_OF)
     exam.last_key = store.orders.latest_key()
-    return store
 
 
 @checks.add("database", lambda: _("database"))
@@ -60,19 +57,19 @@ def check_file(exam: Examination) -> Finding:
     if looked.foreign_migrations:
         fix = _("Update this b24tools, or set another B24_DATA_DIR.")
         return fail(_("{path} was made by a newer b24tools"), fix, path=path)
-    values: dict[str, Any] = {"path": path, "size": format_size(path.stat().st_size)}
+    text = _("{path}, {size}, no damage found")
     if looked.pending:
         text = _("{path}, {size}, no damage found; of an older b24tools, the next command brings it up to date")
-        return ok(text, **values)
-    return ok(_("{path}, {size}, no damage found"), **values)
+    return ok(text, path=path, size=format_size(path.stat().st_size))
 
 
 @checks.add("orders", lambda: _("orders"))
 def check_orders(exam: Examination) -> Finding:
     """Name the orders of which it is not known how their writes ended."""
-    unsettled = [number for _id, number in exam.store.orders.unsettled()]
+    orders = known(exam.database).orders
+    unsettled = [number for _id, number in orders.unsettled()]
     if not unsettled:
-        count = exam.store.orders.count()
+        count = orders.count()
         return ok(ngettext("{n} order sent so far", "{n} orders sent so far", count), n=count)
     detail = ngettext(
         "{n} order was cut off, or an answer of the portal never came: {numbers}",
@@ -85,15 +82,16 @@ def check_orders(exam: Examination) -> Finding:
 
 @checks.add("snapshot", lambda: _("snapshot"))
 def check_snapshot(exam: Examination) -> Finding:
-    run = exam.store.snapshot_runs.last_complete(exam.now)
+    runs = known(exam.database).snapshot_runs
+    run = runs.last_complete(exam.now)
     command = "b24tools snapshot --reconcile" if exam.mode == "webhook" else "b24tools snapshot"
     fix = _("Run `{command}` and look at what it says; by the clock: crontab.example.").format(command=command)
-    if run is None and exam.store.snapshot_runs.has_complete():
+    if run is None and runs.has_complete():
         return fail(_("the last complete one is dated in the future: the clock of this computer was wrong then"), fix)
     if run is None:
         return warn(_("never taken: the leaderboard is empty"), fix)
     age_h = (exam.now - run.started_at) / timedelta(hours=1)
-    limit_h = float(exam.store.settings.get("snapshot_max_age_h"))
+    limit_h = float(known(exam.database).settings.get("snapshot_max_age_h"))
     detail = _("{moment}, {hours:.1f} h ago (mode {mode})").format(
         moment=f"{run.started_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}", hours=max(0.0, age_h), mode=exam.mode
     )
@@ -104,7 +102,8 @@ def check_snapshot(exam: Examination) -> Finding:
 
 @checks.add("events", lambda: _("events"))
 def check_events(exam: Examination) -> Finding:
-    counts, oldest = exam.store.events.count_by_status(), exam.store.events.oldest_unprocessed()
+    events = known(exam.database).events
+    counts, oldest = events.count_by_status(), events.oldest_unprocessed()
     since = clock.known_moment(oldest, exam.now)
     if oldest is not None and exam.mode == "webhook" and (since is None or exam.now - since > LONG_WAIT):
         n = counts.get(WAITING, 0)
@@ -119,12 +118,9 @@ def check_events(exam: Examination) -> Finding:
 
 
 @checks.add("restored", lambda: _("a restored database"))
-def check_restored(exam: Examination) -> Finding | None:
+def check_restored(exam: Examination) -> Finding:
     """A backup is older than the portal: what was closed and sent since is missing in it."""
-    moment = exam.store.orders.restored_at()
-    if moment is None:
-        return None
-    day = moment.astimezone(exam.now.tzinfo)
+    day = known(known(exam.database).orders.restored_at()).astimezone(exam.now.tzinfo)
     detail = _("on {day:%d.%m.%Y} the database was older than the portal's tasks: it was restored, or lost")
     fix = _("Bring the closed tasks back: `b24tools snapshot --since {since:%Y-%m-%d}`. Send the open orders again.")
     return warn(detail, fix, day=day, since=day - timedelta(days=31))
@@ -133,7 +129,7 @@ def check_restored(exam: Examination) -> Finding | None:
 @checks.add("dropped_fields", lambda: _("dropped fields"))
 def check_dropped_fields(exam: Examination) -> Finding | None:
     """Name what the last runs sent and the portal left out of the tasks, without an error."""
-    dropped = exam.store.orders.dropped_fields()
+    dropped = known(exam.database).orders.dropped_fields()
     if not dropped:
         return None
     seen = clock.known_moment(max(dropped.values()), exam.now)

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from b24tools.bitrix24.client import Client
 from b24tools.core import errors
-from b24tools.jobs.doctor import (
-    company,
-    database,
-    machine,
-    order,
-    settings,
-    webhook,
-    working_time,
-    workspace,
-    write_probe,
-)
-from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need
+from b24tools.jobs.doctor import company, database, machine, order, webhook, working_time, workspace
+from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt
 
-STAGES = 3
-PARTS = (settings, machine, database, webhook, company, workspace, working_time)
+PARTS = (machine, database, webhook, company, workspace, working_time)
 CHECKS: list[Check] = [check for part in PARTS for check in part.checks]
 
 
@@ -30,36 +19,40 @@ def examine(
     exam: Examination, open_client: Callable[[], AbstractContextManager[Client]], probe: Check | None = None
 ) -> list[Finding]:
     """Run every check, in the order in which one fixes things. `probe`: the one that writes, see `write_probe`."""
+    checks = (*CHECKS, *order.checks, *([probe] if probe else ()))
     with ExitStack() as stack:
-        if store := database.open_database(exam):
-            stack.enter_context(closing(store))
-        if not isinstance(exam.address, errors.ConfigError):
-            checks = (*CHECKS, *order.checks, *([probe] if probe else ()))
+        database.open_database(exam, stack)
+        if exam.webhook:
             try:
                 exam.client = stack.enter_context(open_client())
                 _ask(exam, exam.client, dict.fromkeys(need for check in checks for need in check.needs))
             except errors.B24ToolsError as error:
                 exam.failure = error
-        findings = [finding for check in CHECKS for finding in check.run(exam)]
-        findings += order.examine(exam)
-        if probe:
-            findings += probe.run(exam) or write_probe.not_made.run(exam)
-    return findings
+        runs = [check.run(exam) for check in (*CHECKS, *order.file_checks)]
+        runs += [check.run(exam, one) for one in exam.orders for check in order.checks]
+        runs += [probe.run(exam)] if probe else []
+    return [finding for findings in runs for finding in findings]
 
 
 def _ask(exam: Examination, client: Client, needs: Iterable[Need[Any]]) -> None:
-    """Ask for all that is needed, in a batch for each stage; of one that fails as a whole there are no answers."""
+    """Ask for all that is needed, in two batches; of one that fails as a whole there are no answers."""
     exam.asked_at = exam.clock()
-    for stage in range(STAGES):
-        before = dict(exam.answers)
-        batch = client.new_batch()
+    for late in (False, True):
+        batch, asked = client.new_batch(), []
         for need in needs:
-            if need.stage == stage:
-                exam.answers[need] = need.add(batch, exam)
+            if need.late == late:
+                before = len(batch)
+                try:
+                    exam.answers[need] = need.add(batch, exam)
+                except (errors.PortalError, NotLookedAt) as error:  # for whoever reads it
+                    exam.answers[need] = error
+                if len(batch) > before:
+                    asked.append(need)
         try:
             batch.send()
-        except errors.PortalError:
-            exam.answers = before
+        except errors.B24ToolsError:
+            for need in asked:
+                del exam.answers[need]
             raise
-        if stage == 0:
+        if not late:
             exam.answered_at = exam.clock()

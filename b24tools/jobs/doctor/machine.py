@@ -1,4 +1,4 @@
-"""This machine: versions, time zone data, the data folder and its disk, the cache."""
+"""This machine: settings and their files, versions, time zone data, the data folder and its disk, the cache."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from b24tools import __version__
 from b24tools.core.data_folder import has_locks
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, ok, warn
 from b24tools.store import database
 
+SHORT_TOKEN = 16
+LANGUAGES = ("", "ru", "en")
 MIB = 1024 * 1024
 LITTLE_BYTES = 500 * MIB
 TOO_LITTLE_BYTES = 50 * MIB
@@ -31,11 +35,84 @@ ALMATY_AT, ALMATY_OFFSET = datetime(2026, 1, 1, tzinfo=UTC), timedelta(hours=5)
 checks = Checks(lambda: _("This machine"))
 
 
+@checks.add("settings", lambda: _("settings"))
+def check_source(exam: Examination) -> Finding:
+    given, file = len(exam.inspection.given), exam.inspection.file
+    count = ngettext("{n} setting", "{n} settings", given).format(n=given)
+    if file is None:
+        return ok(_("no .env from this folder upwards; the environment sets {count}"), count=count)
+    return ok(_("{file}, with the environment: {count} set"), file=file, count=count)
+
+
+@checks.add("env_file", lambda: _("settings file"))
+def check_env_file(exam: Examination) -> Iterator[Finding]:
+    """Find a file that cannot be read, or that everybody may read: the webhook in it is a password."""
+    yield from (from_error(problem) for name, problem in exam.inspection.problems if not name)
+    file = exam.inspection.file
+    mode = file.stat().st_mode if file and os.name != "nt" and os.access(file, os.F_OK) else 0
+    if stat.S_ISREG(mode) and mode & stat.S_IROTH:  # not of /dev/null
+        detail = _("every user of this machine may read {path}, and with it the webhook")
+        yield warn(detail, "`chmod 600 {path}`", path=file)
+
+
+@checks.add("setting", lambda: "")
+def check_values(exam: Examination) -> Iterator[Finding]:
+    settings = exam.settings
+    yield from (from_error(problem, name) for name, problem in exam.inspection.problems if name)
+    for unknown in exam.inspection.unknown:
+        fix = _("Remove it; .env-example lists all settings.")
+        if unknown.nearest:
+            fix = _("Write {nearest}, if that is meant; .env-example lists all settings.")
+        detail = _("in {where}: there is no such setting")
+        yield warn(detail, fix, about=unknown.name, where=unknown.where, nearest=unknown.nearest)
+    if settings.lang.lower() not in LANGUAGES:
+        detail = _('"{value}" is no language of b24tools; it speaks English')
+        yield warn(detail, _("Set B24_LANG to ru or en."), about="B24_LANG", value=settings.lang)
+    if settings.ca_bundle is not None and not settings.ca_bundle.exists():
+        fix = _("Name the PEM file of the authority that signed the portal's certificate, or leave the setting empty.")
+        yield fail(_("there is no {path}"), fix, about="B24_CA_BUNDLE", path=settings.ca_bundle)
+    if "B24_DATA_DIR" not in exam.inspection.given:
+        detail = _("not set: another user (cron, a service) would have another data folder, and make tasks twice")
+        yield warn(detail, _("Write B24_DATA_DIR={path} into .env."), about="B24_DATA_DIR", path=settings.data_dir)
+
+
+@checks.add("serve_token", lambda: _("token of serve"))
+def check_serve_token(exam: Examination) -> Finding:
+    token = _reveal(exam.settings.serve_token)
+    if not token:
+        return ok(_("not set: `serve` listens on this machine only"))
+    if len(token) < SHORT_TOKEN:
+        fix = _("Set B24_SERVE_TOKEN to a long random word: `python3 -c 'import secrets; print(secrets.token_hex())'`.")
+        return warn(_("only {n} characters long: it can be guessed"), fix, n=len(token))
+    if token == _reveal(exam.settings.board_token):
+        detail = _("B24_BOARD_TOKEN is the same: whoever may see the board may send orders")
+        return warn(detail, _("Set B24_BOARD_TOKEN to a word of its own."))
+    return ok(_("set"))
+
+
+@checks.add("outgoing_token", lambda: _("token of events"))
+def check_outgoing_token(exam: Examination) -> Finding:
+    count = len([word for word in _reveal(exam.settings.outgoing_token).split(",") if word.strip()])
+    if count:
+        return ok(_("set ({tokens})"), tokens=ngettext("{n} token", "{n} tokens", count).format(n=count))
+    fix = _("Put the application token of the outgoing webhook into BITRIX_OUTGOING_TOKEN, and start `serve` again")
+    if exam.mode == "webhook":
+        detail = _("not set, though the mode is webhook: every event is refused with 403")
+        return fail(detail, _("{how}; or go back: `b24tools mode polling`."), how=fix)
+    detail = _("not set: `serve` would refuse events, which polling mode does not need")
+    if _reveal(exam.settings.serve_token):  # the HTTP side is in use
+        return warn(detail, _("{how}, should events be wanted."), how=fix)
+    return ok(detail)
+
+
+def _reveal(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
 @checks.add("version", lambda: _("versions"))
 def check_version(_exam: Examination) -> Finding:
-    text = _("b24tools {ours}, Python {python}, SQLite {sqlite}, {system}")
-    versions = {"ours": __version__, "python": platform.python_version(), "sqlite": database.VERSION}
-    return ok(text, **versions, system=platform.system() or "?")
+    text, system = _("b24tools {ours}, Python {python}, SQLite {sqlite}, {system}"), platform.system() or "?"
+    return ok(text, ours=__version__, python=platform.python_version(), sqlite=database.VERSION, system=system)
 
 
 @checks.add("zone_data", lambda: _("time zones"))
@@ -53,14 +130,13 @@ def check_zone_data(exam: Examination) -> Finding:
 @checks.add("data_folder", lambda: _("data folder"))
 def check_data_folder(exam: Examination) -> Finding:
     """Try to write with a nameless file: rights alone say little on Windows."""
-    folder, user = exam.settings.data_dir, _read_user()
+    folder, user = exam.settings.data_dir, _name_user()
     if not os.access(folder, os.F_OK):
         parent = _find_existing(folder.parent)
         if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
             return ok(_("{path}: not there yet, the first command makes it"), path=folder)
-        detail = _("{path} does not exist, and {user} may not make it")
         fix = _("Make the folder and let that user write there, or set another B24_DATA_DIR.")
-        return fail(detail, fix, path=folder, user=user)
+        return fail(_("{path} does not exist, and {user} may not make it"), fix, path=folder, user=user)
     if not folder.is_dir():
         return fail(_("{path} is not a folder"), _("Set B24_DATA_DIR to a folder's path."), path=folder)
     try:
@@ -82,7 +158,7 @@ def check_data_folder(exam: Examination) -> Finding:
 @checks.add("ownership", lambda: _("rights to files"))
 def check_ownership(exam: Examination) -> Iterator[Finding]:
     """Find files of another user, and what everybody may read. Windows has other means for both."""
-    folder, user = exam.settings.data_dir, _read_user()
+    folder, user = exam.settings.data_dir, _name_user()
     if os.name == "nt" or not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return
     files = [folder, *(file for file in sorted(folder.iterdir()) if file.is_file())]
@@ -90,11 +166,11 @@ def check_ownership(exam: Examination) -> Iterator[Finding]:
     if locked:
         detail = _("{user} may not write {path}, which {owner} has made")
         fix = _("Run b24tools always as the same user; as root, once: `chown -R {user} {folder}`.")
-        yield fail(detail, fix, user=user, path=locked, owner=_read_owner(locked), folder=folder)
+        yield fail(detail, fix, user=user, path=locked, owner=_name_user(locked), folder=folder)
     elif folder.stat().st_uid != os.getuid():
         detail = _("the folder belongs to {owner}, and this is {user}: what {user} makes there {owner} may be refused")
         fix = _("Run b24tools always as the same user: `sudo -u {owner} b24tools …`.")
-        yield warn(detail, fix, user=user, owner=_read_owner(folder))
+        yield warn(detail, fix, user=user, owner=_name_user(folder))
     if folder.stat().st_mode & stat.S_IROTH and folder.stat().st_mode & stat.S_IXOTH:
         detail = _("every user of this machine may read {path}: customers, sums, events")
         yield warn(detail, "`chmod 700 {path}`", path=folder)
@@ -141,19 +217,14 @@ def _find_existing(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if os.access(one, os.F_OK))
 
 
-def _read_user() -> str:
+def _name_user(path: Path | None = None) -> str:
+    """Name the owner of a file, or the user who runs this; in a container the number may have no name."""
     try:
         import pwd
     except ImportError:  # Windows
         return getpass.getuser()
+    number = path.stat().st_uid if path else os.getuid()
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # no name for the number, as in a container
-        return f"#{os.getuid()}"
-
-
-def _read_owner(path: Path) -> str:
-    try:
-        return path.owner()
-    except (KeyError, OSError, NotImplementedError):
-        return f"#{path.stat().st_uid}"
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Person
 from b24tools.core.org_structure import matches_person, nearest_name
@@ -26,8 +26,7 @@ checks = Checks(lambda: _("Order {number}"))
 
 def _add_tasks(batch: Batch, exam: Examination) -> list[Pending[list[Mapping[str, Any]]]]:
     keys = sorted({key for order in exam.orders for of_line in all_keys(order) for key in of_line})
-    chunks = [keys[start : start + KEYS_A_COMMAND] for start in range(0, len(keys), KEYS_A_COMMAND)]
-    return [batch.add(queries.tasks_by_key(chunk)) for chunk in chunks]
+    return [batch.add(queries.tasks_by_key(some)) for some in chunked(keys, KEYS_A_COMMAND)]
 
 
 def _add_managers(batch: Batch, exam: Examination) -> dict[str, Pending[list[Person]]]:
@@ -43,22 +42,6 @@ tasks = Need(_add_tasks)
 managers = Need(_add_managers)
 
 
-def examine(exam: Examination) -> list[Finding]:
-    """Run the checks of the file, and those of each order in it, under its number."""
-    findings = [finding for check in file_checks for finding in check.run(exam)]
-    for order in exam.orders:
-        findings += [
-            replace(
-                finding,
-                check=f"order {order.number} {finding.check}".strip(),
-                section=finding.section.format(number=order.number),
-            )
-            for check in checks
-            for finding in check.run(exam, order)
-        ]
-    return findings
-
-
 @file_checks.add("order", lambda: _("file"))
 def check_file(exam: Examination) -> Finding | None:
     if exam.order_error:
@@ -68,7 +51,7 @@ def check_file(exam: Examination) -> Finding | None:
     return None
 
 
-@checks.add("", lambda: _("file"))
+@checks.add("order {number}", lambda: _("file"))
 def check_contents(_exam: Examination, order: Order) -> Finding:
     lines = ngettext("{n} line", "{n} lines", len(order.lines)).format(n=len(order.lines))
     files = ngettext("{n} file", "{n} files", len(order.files)).format(n=len(order.files))
@@ -81,7 +64,7 @@ def check_contents(_exam: Examination, order: Order) -> Finding:
     return ok(detail)
 
 
-@checks.add("wanted", lambda: _("dates"))
+@checks.add("order {number} wanted", lambda: _("dates"))
 def check_dates(exam: Examination, order: Order) -> Finding:
     fix = _("Correct the dates in 1C.")
     if order.wanted is None:
@@ -95,7 +78,7 @@ def check_dates(exam: Examination, order: Order) -> Finding:
     return ok(_("wanted by {day:%d.%m.%Y}"), day=order.wanted)
 
 
-@checks.add("files", lambda: _("files"))
+@checks.add("order {number} files", lambda: _("files"))
 def check_files(_exam: Examination, order: Order) -> Finding | None:
     if not order.files:
         return None
@@ -106,15 +89,14 @@ def check_files(_exam: Examination, order: Order) -> Finding | None:
     return ok(detail)
 
 
-@checks.add("", lambda: "", *COMPANY)
+@checks.add("order {number}", lambda: "", *COMPANY)
 def check_positions(exam: Examination, order: Order) -> list[Finding]:
     """Say for each position of the order whom it means."""
-    return [
-        look_at_position(exam, name, order.department) for name in dict.fromkeys(line.position for line in order.lines)
-    ]
+    names = dict.fromkeys(line.position for line in order.lines)
+    return [look_at_position(exam, exam[company], name, order.department) for name in names]
 
 
-@checks.add("Исполнитель", lambda: "Исполнитель", *COMPANY, owner, login_owner)
+@checks.add("order {number} Исполнитель", lambda: "Исполнитель", *COMPANY, owner, login_owner)
 def check_performer(exam: Examination, order: Order) -> Finding | None:
     """The head of the department `Исполнитель` becomes the creator."""
     if not order.department:
@@ -138,7 +120,7 @@ def check_performer(exam: Examination, order: Order) -> Finding | None:
     return warn(_("{department} has no active head: {otherwise}"), fix, department=name, otherwise=otherwise)
 
 
-@checks.add("Менеджер", lambda: "Менеджер", managers)
+@checks.add("order {number} Менеджер", lambda: "Менеджер", managers)
 def check_manager(exam: Examination, order: Order) -> Finding | None:
     """The manager watches the tasks, where exactly one person is meant."""
     if not _surname(order):
@@ -154,7 +136,7 @@ def check_manager(exam: Examination, order: Order) -> Finding | None:
     return warn(detail, fix, text=order.manager, names=listed(found))
 
 
-@checks.add("tasks", lambda: _("tasks"), tasks)
+@checks.add("order {number} tasks", lambda: _("tasks"), tasks)
 def check_tasks(exam: Examination, order: Order) -> Finding:
     """Name the tasks that are there. Rows with a key that was not asked for come from a filter that is ignored."""
     lines = all_keys(order)

@@ -9,12 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.portal_time import PortalClock, find_zone, read_iso
-from b24tools.core import errors, hosts
+from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
-from b24tools.core.models import Person
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, known, listed, ok, warn
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 CLOUD = ".bitrix24."
@@ -27,16 +25,12 @@ NARROW_USER_SCOPES = {"user_basic", "user_brief"}
 
 checks = Checks(lambda: _("The portal"))
 
-
-def _add_login_owner(batch: Batch, exam: Examination) -> Pending[list[Person]] | None:
-    """Ask whether `user.get` shows the owner, where a login stands in the address."""
-    if exam.webhook.owner_id is not None:
-        return None
-    return batch.add(queries.people_by_id([exam[owner].reference("ID")]))
-
-
 owner = Need(lambda batch, _exam: batch.add(queries.profile()))
-login_owner = Need(_add_login_owner)
+login_owner = Need(  # whether `user.get` shows the owner, where a login stands in the address
+    lambda batch, exam: (
+        None if known(exam.webhook).owner_id else batch.add(queries.people_by_id([exam[owner].reference("ID")]))
+    )
+)
 server_time = Need(lambda batch, _exam: batch.add(queries.server_time()))
 scopes = Need(lambda batch, _exam: batch.add(queries.scopes()))
 open_tasks = Need(lambda batch, _exam: batch.add(queries.open_work_count()))
@@ -47,7 +41,7 @@ last_key = Need(lambda batch, exam: batch.add(queries.tasks_by_key([exam.last_ke
 
 def is_in_cloud(exam: Examination) -> bool:
     """Whether the portal is Bitrix24's own, and not on a server of the company's."""
-    return CLOUD in f".{exam.webhook.host}."
+    return CLOUD in f".{known(exam.webhook).host}."
 
 
 def is_system_user(exam: Examination) -> bool:
@@ -58,20 +52,18 @@ def is_system_user(exam: Examination) -> bool:
     shown = exam[login_owner]
     if shown is not None:
         return shown.error is None and not shown.value
-    return exam.webhook.owner_id != exam[owner].value.id
+    return known(exam.webhook).owner_id != exam[owner].value.id
 
 
 @checks.add("webhook", lambda: _("webhook"))
 def check_address(exam: Examination) -> Finding:
     """Judge the form of the webhook's URL, and what the portal says to it. Never repeat it: it is a password."""
-    address = exam.address
-    if isinstance(address, errors.ConfigError):
-        flaw = _find_flaw(exam.settings.webhook_url.get_secret_value()) if exam.settings.webhook_url else ""
-        return fail(f"{address.message}: {flaw}" if flaw else address.message, address.hint)
-    if address.owner_id is None:
-        detail = _("{portal}, by a login").format(portal=address.portal)
-    else:
-        detail = _("{portal}, user {id}").format(portal=address.portal, id=address.owner_id)
+    address = exam.webhook
+    if address is None:
+        error, flaw = known(exam.webhook_error), _find_flaw(exam)
+        return fail(f"{error.message}: {flaw}" if flaw else error.message, error.hint)
+    detail = _("{portal}, by a login") if address.owner_id is None else _("{portal}, user {id}")
+    detail = detail.format(portal=address.portal, id=address.owner_id)
     if exam.failure and _is_refusal(exam.failure):
         fix = _(
             "Open the webhook on the portal (Developer resources → Other → Incoming webhook). If it was deleted, or "
@@ -90,17 +82,16 @@ def check_address(exam: Examination) -> Finding:
     return ok(detail)
 
 
-def _find_flaw(url: str) -> str:
+def _find_flaw(exam: Examination) -> str:
     """Say what is wrong with an address, as far as that can be done without showing it."""
-    if re.search(r"\s", url.strip()):
-        return _("there are blanks in it")
-    if not re.match(r"https?://", url, re.IGNORECASE):
-        return _("it does not begin with https://")
-    if "/rest/" not in url:
-        return _("there is no /rest/ in it: that is the address of a page")
-    if re.search(r"/rest/(?:api/)?[^/]*[^/\d][^/]*/", url):
-        return _("no user's number follows /rest/")
-    return ""
+    url = exam.settings.webhook_url.get_secret_value() if exam.settings.webhook_url else ""
+    flaws = {
+        _("there are blanks in it"): re.search(r"\s", url.strip()),
+        _("it does not begin with https://"): url and not re.match(r"https?://", url, re.IGNORECASE),
+        _("there is no /rest/ in it: that is the address of a page"): url and "/rest/" not in url,
+        _("no user's number follows /rest/"): re.search(r"/rest/(?:api/)?[^/]*[^/\d][^/]*/", url),
+    }
+    return next((text for text, is_there in flaws.items() if is_there), "")
 
 
 def _is_refusal(error: errors.B24ToolsError) -> bool:
@@ -124,15 +115,12 @@ def check_rate(exam: Examination) -> Finding:
 @checks.add("portal_host", lambda: _("whose data"))
 def check_host(exam: Examination) -> Finding:
     """Ids of one portal mean nothing on another."""
-    known, host = exam.store.settings.get("portal_host"), exam.webhook.host
-    if known and not hosts.is_same(known, host):
-        detail = _("the database is about the portal {known}, but the webhook leads to {host}")
-        fix = _(
-            "For another portal set another B24_DATA_DIR; if the portal was renamed, run "
-            "`b24tools config portal_host {host}`."
-        )
-        return fail(detail, fix, known=known, host=host)
-    return ok(known or _("the database knows none yet"))
+    settings = known(exam.database).settings
+    try:
+        settings.check_host(known(exam.webhook).host)
+    except errors.ConfigError as error:
+        return from_error(error)
+    return ok(settings.get("portal_host") or _("the database knows none yet"))
 
 
 @checks.add("portal", lambda: _("portal"))
@@ -167,23 +155,23 @@ def check_owner(exam: Examination) -> Finding:
         return fail(detail, fix, **values)
     if person.admin:
         return ok(_("{name}, an administrator"), **values)
-    detail = _("{name} is no administrator, and sees only a part of the tasks")
-    fix = _("Let an administrator create the webhook, and put its URL into BITRIX_WEBHOOK_URL.")
+    detail, judge = _("{name} is no administrator, and sees only a part of the tasks"), fail
     if exam.settings.non_admin:
         detail = _("{name} is no administrator; B24_NON_ADMIN=1 plans by the part of the tasks that he sees")
-        return warn(detail, fix, **values)
-    return fail(detail, fix, **values)
+        judge = warn
+    fix = _("Let an administrator create the webhook, and put its URL into BITRIX_WEBHOOK_URL.")
+    return judge(detail, fix, **values)
 
 
 @checks.add("scopes", lambda: _("scopes"), scopes)
 def check_scopes_answer(exam: Examination) -> None:
     """Report a portal that does not list the scopes: none can be missed then."""
-    _read_scopes(exam)
+    _given = exam[scopes].value
 
 
 @checks.add("scope", lambda: _("scope"), scopes)
 def check_scopes(exam: Examination) -> Iterator[Finding]:
-    given = _read_scopes(exam)
+    given = set(exam[scopes].value)
     purposes = {  # with how bad it is without
         "task": (fail, _("reads and makes tasks: nothing goes without it")),
         "user": (fail, _("reads people: nobody can be given work without it")),
@@ -203,10 +191,6 @@ def check_scopes(exam: Examination) -> Iterator[Finding]:
             if scope == "task" and "tasks" in given:
                 fix = _("{tick} “tasks”, which it has, is another one (REST 3.0).").format(tick=fix)
             yield judge(_("missing; {purpose}").format(purpose=purpose), fix, about=scope)
-
-
-def _read_scopes(exam: Examination) -> set[str]:
-    return set(exam[scopes].value)
 
 
 @checks.add("clock", lambda: _("clock"), server_time)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import islice
 from typing import Any
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.absences import read_absences
 from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.pagination import PAGE
-from b24tools.bitrix24.parsing import int_of, php_values
+from b24tools.bitrix24.parsing import int_of, mapping_or_none, php_values
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, known, listed, ok, warn
 from b24tools.jobs.doctor.company import DEPARTMENTS, everybody, find_production
 from b24tools.jobs.doctor.webhook import owner
 from b24tools.scheduling import portal_hours
@@ -26,13 +28,14 @@ AHEAD_DAYS = 366
 checks = Checks(lambda: _("Working time"))
 
 
-def _add_absences(batch: Batch, exam: Examination) -> list[tuple[list[int], Pending[Mapping[str, Any]]]]:
-    """Ask for the absences of people of production: the ids with each answer."""
+def _add_absences(batch: Batch, exam: Examination) -> tuple[list[int], list[Pending[Mapping[str, Any]]]]:
+    """Ask for the absences of people of production; return these, and the answers."""
     homes = {one.id for one in find_production(exam)}
     rows = exam[everybody].read().rows
-    workers = [int(row["ID"]) for row in rows if homes & set(map(int_of, php_values(row.get("UF_DEPARTMENT"))))]
-    chunks = [workers[start : start + PAGE] for start in range(0, min(len(workers), MOST_ABSENT), PAGE)]
-    return [(ids, batch.add(queries.absences(ids, *_absence_span(exam)))) for ids in chunks]
+    found = (int(row["ID"]) for row in rows if homes & set(map(int_of, php_values(row.get("UF_DEPARTMENT")))))
+    workers = list(islice(found, MOST_ABSENT))
+    span = _absence_span(exam)
+    return workers, [batch.add(queries.absences(ids, *span)) for ids in chunked(workers, PAGE)]
 
 
 def _absence_span(exam: Examination) -> tuple[date, date]:
@@ -41,7 +44,7 @@ def _absence_span(exam: Examination) -> tuple[date, date]:
 
 schedule = Need(lambda batch, exam: batch.add(queries.schedule(exam.settings.schedule_id)))
 calendar_settings = Need(lambda batch, _exam: batch.add(queries.calendar_settings()))
-absences = Need(_add_absences, stage=2)
+absences = Need(_add_absences, late=True)
 
 
 @checks.add("schedule", lambda: _("schedule"), schedule, owner)
@@ -69,20 +72,16 @@ def check_schedule(exam: Examination) -> Finding:
 
 
 @checks.add("exclusions", lambda: _("days off"), schedule)
-def check_exclusions(exam: Examination) -> Finding | None:
+def check_exclusions(exam: Examination) -> Finding:
     """The portal leaves out the days off of a calendar that the schedule is based on."""
-    raw = exam[schedule].value
-    read = portal_hours.from_schedule(raw, exam.settings.zone)
-    if raw is None or read is None:
-        return None
-    inner = raw.get("CALENDAR")
-    calendar: Mapping[str, Any] = inner if isinstance(inner, Mapping) else {}
-    count = len(read[0].days)
-    detail = ngettext("{n} day off", "{n} days off", count).format(n=count)
+    raw = known(exam[schedule].value)
+    days = known(portal_hours.from_schedule(raw, exam.settings.zone))[0].days
+    calendar = mapping_or_none(raw.get("CALENDAR")) or {}
+    detail = ngettext("{n} day off", "{n} days off", len(days)).format(n=len(days))
     if calendar.get("PARENT_CALENDAR_ID") not in (None, 0, "0", ""):
         fix = _("See below on which days the calendars differ; mark the missing holidays in the schedule itself.")
         return warn(_("{days}; the portal leaves out those of the calendar it is based on"), fix, days=detail)
-    if calendar.get("EXCLUSIONS") and not count:
+    if calendar.get("EXCLUSIONS") and not days:
         fix = _("Mark them again in the schedule on the portal, and report this if that does not help.")
         return warn(_("the days off of the schedule cannot be read: they are planned as working days"), fix)
     return ok(detail)
@@ -103,23 +102,15 @@ def check_calendar(exam: Examination) -> Finding:
 
 
 @checks.add("agreement", lambda: _("calendars agree"), schedule, calendar_settings)
-def check_agreement(exam: Examination) -> Finding | None:
+def check_agreement(exam: Examination) -> Finding:
     """Compare the schedule with the portal's calendar: people mark a day off in one of them only."""
     zone = exam.settings.zone
-    by_schedule = portal_hours.from_schedule(_read_raw(exam, schedule), zone)
-    by_calendar = portal_hours.from_settings(_read_raw(exam, calendar_settings), zone)
-    if not by_schedule or not by_calendar:
-        return None
-    hours = [(day, by_schedule[0].working_s(day), by_calendar[0].working_s(day)) for day in _next_year(exam)]
-    differences = _write_days(
-        {
-            _("worked by the schedule only"): (day for day, one, other in hours if one and not other),
-            _("worked by the portal's calendar only"): (day for day, one, other in hours if other and not one),
-        }
-    )
-    if not differences:
-        return ok(_("for a year ahead the schedule and the portal's calendar agree"))
-    return warn(differences, _("The schedule counts; mark the days off in both on the portal."))
+    by_schedule, _remarks = known(portal_hours.from_schedule(_read_raw(exam, schedule), zone))
+    by_calendar, _remarks = known(portal_hours.from_settings(_read_raw(exam, calendar_settings), zone))
+    words = _("worked by the schedule only"), _("worked by the portal's calendar only")
+    if differences := _compare(exam, by_schedule, by_calendar, *words):
+        return warn(differences, _("The schedule counts; mark the days off in both on the portal."))
+    return ok(_("for a year ahead the schedule and the portal's calendar agree"))
 
 
 @checks.add("production", lambda: _("production calendar"), schedule, calendar_settings)
@@ -130,23 +121,16 @@ def check_production(exam: Examination) -> Finding:
     portal, _warnings = portal_hours.portal_hours(*raw, exam.settings.zone)
     production = production_calendar(country)
     counted = with_production(portal, production.days, exam.own_days.days)
-    hours = [(day, portal.working_s(day), counted.working_s(day)) for day in days]
-    changes = _write_days(
-        {
-            _("off"): (day for day, before, after in hours if before and not after),
-            _("worked"): (day for day, before, after in hours if after and not before),
-            _("shorter"): (day for day, before, after in hours if 0 < after < before),
-            _("longer"): (day for day, before, after in hours if 0 < before < after),
-        }
-    )
+    changes = _compare(exam, portal, counted, _("off"), _("worked"), _("shorter"), _("longer"))
     changes = changes or _("nothing differs from the portal's hours for a year ahead")
     details, fixes = [f"{country}: {changes}"], list[str]()
     overruled = [
-        day for day in days if production.days.get(day) not in (None, DAY_OFF) and portal.days.get(day) == DAY_OFF
+        f"{day:%d.%m.%Y}"
+        for day in days
+        if production.days.get(day) not in (None, DAY_OFF) and portal.days.get(day) == DAY_OFF
     ]
     if overruled:
-        listed_days = listed([f"{day:%d.%m.%Y}" for day in overruled])
-        details.append(_("off on the portal, though the country works: {days}").format(days=listed_days))
+        details.append(_("off on the portal, though the country works: {days}").format(days=listed(overruled)))
         fixes.append(_("The portal counts. If that is not meant, take these days out of the schedule's exclusions."))
     unchecked = {day.year for day in days} - production.verified - exam.own_days.checked
     if country != NONE and unchecked:
@@ -167,41 +151,38 @@ def _next_year(exam: Examination) -> list[date]:
     return [today + timedelta(days=n) for n in range(AHEAD_DAYS)]
 
 
-def _write_days(groups: Mapping[str, Iterable[date]]) -> str:
-    """Write `off 31.12.2026, 11.01.2027; worked 20.02.2027`."""
-    found = {what: [f"{day:%d.%m.%Y}" for day in days] for what, days in groups.items()}
-    return "; ".join(f"{what} {listed(days)}" for what, days in found.items() if days)
+def _compare(exam: Examination, one: WorkCalendar, other: WorkCalendar, *words: str) -> str:
+    """Write on which days only one has hours, only the other, the other has less, or more, each behind its word."""
+    kinds: list[list[str]] = [[], [], [], []]
+    for day in _next_year(exam):
+        before, after = one.working_s(day), other.working_s(day)
+        if before != after:
+            kind = 0 if not after else 1 if not before else 2 if after < before else 3
+            kinds[kind].append(f"{day:%d.%m.%Y}")
+    return "; ".join(f"{word} {listed(days)}" for word, days in zip(words, kinds, strict=False) if days)
 
 
 def _write_hours(calendar: WorkCalendar) -> str:
     """Write the weekly shifts: `Mon-Fri 09:00-18:00`."""
-
-    def write_clock(seconds: int) -> str:
-        return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}"
-
-    return ", ".join(
-        f"{_write_weekdays(sorted(shift.weekdays))} {write_clock(shift.start_s)}-{write_clock(shift.end_s)}"
-        for shift in calendar.shifts
-    )
-
-
-def _write_weekdays(days: Sequence[int]) -> str:
     names = ["", _("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]
-    if len(days) > 1 and days[-1] - days[0] == len(days) - 1:
-        return f"{names[days[0]]}-{names[days[-1]]}"
-    return " ".join(names[day] for day in days)
+    written = []
+    for shift in calendar.shifts:
+        days = sorted(shift.weekdays)
+        in_a_row = len(days) > 1 and days[-1] - days[0] == len(days) - 1
+        weekdays = f"{names[days[0]]}-{names[days[-1]]}" if in_a_row else " ".join(names[day] for day in days)
+        start, end = (f"{at // 3600:02}:{at % 3600 // 60:02}" for at in (shift.start_s, shift.end_s))
+        written.append(f"{weekdays} {start}-{end}")
+    return ", ".join(written)
 
 
 @checks.add("absences", lambda: _("absences"), *DEPARTMENTS, everybody, absences)
 def check_absences(exam: Examination) -> Finding:
     """Show what the portal knows of vacations and sick leave, and whether its dates can be read."""
-    ids = [user_id for of_page, _pending in exam[absences] for user_id in of_page]
-    answers = [pending.value for _ids, pending in exam[absences]]
-    zone = exam.settings.zone
-    read = read_absences(answers, *_absence_span(exam), days_in=zone, clock_in=zone)
+    (workers, answers), zone = exam[absences], exam.settings.zone
+    read = read_absences([answer.value for answer in answers], *_absence_span(exam), days_in=zone, clock_in=zone)
     details = [
         _("{people} looked at, {days} days ahead: {n} absences").format(
-            people=ngettext("{n} person", "{n} people", len(ids)).format(n=len(ids)),
+            people=ngettext("{n} person", "{n} people", len(workers)).format(n=len(workers)),
             days=ABSENCE_DAYS,
             n=sum(map(len, read.away.values())),
         )

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
 
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.batch import Batch, Pending, Query
+from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.queries import Project
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, known, listed, ok, warn
 from b24tools.jobs.doctor.webhook import is_in_cloud, owner
 
-T = TypeVar("T")
 REACH = timedelta(days=92)  # as far ahead as a plan looks at first
 DAY = timedelta(days=1)
 
 checks = Checks(lambda: _("The company"))
-
-
-def _need_of_project(make: Callable[[int], Query[T]]) -> Need[Pending[T] | None]:
-    """Make a need of the project that the first batch finds; None where it finds none."""
-
-    def add(batch: Batch, exam: Examination) -> Pending[T] | None:
-        project = find_project(exam)
-        return batch.add(make(project.id)) if project else None
-
-    return Need(add, stage=2)
 
 
 def _add_folder(batch: Batch, exam: Examination) -> Pending[list[tuple[int, str, str]]]:
@@ -39,8 +26,8 @@ def _add_folder(batch: Batch, exam: Examination) -> Pending[list[tuple[int, str,
 
 
 projects = Need(lambda batch, exam: batch.add(queries.groups_named(exam.settings.group)))
-may_create = _need_of_project(queries.may_create_tasks)
-project_dates = _need_of_project(queries.project_dates)
+may_create = Need(lambda batch, exam: batch.add(queries.may_create_tasks(known(find_project(exam)).id)), late=True)
+project_dates = Need(lambda batch, exam: batch.add(queries.project_dates(known(find_project(exam)).id)), late=True)
 mandatory_fields = Need(lambda batch, _exam: batch.add(queries.mandatory_fields()))
 storage = Need(lambda batch, _exam: batch.add(queries.common_storage()))
 folder = Need(_add_folder)
@@ -54,8 +41,7 @@ def find_project(exam: Examination) -> Project | None:
 
 def may_create_tasks(exam: Examination) -> bool:
     """Whether the portal lets the owner create tasks in the project. What it does not say counts as yes."""
-    access = exam[may_create]
-    return access is None or access.error is not None or access.value
+    return exam[may_create].error is not None or exam[may_create].value
 
 
 @checks.add("group", lambda: _("project"), owner, projects, may_create)
@@ -100,11 +86,9 @@ def check_task_tool(exam: Examination) -> Finding | None:
 
 
 @checks.add("group_dates", lambda: _("project's dates"), projects, project_dates)
-def check_project_dates(exam: Examination) -> Finding | None:
+def check_project_dates(exam: Examination) -> Finding:
     """The portal refuses tasks whose plan or deadline lies outside the dates of the project."""
     asked = exam[project_dates]
-    if asked is None:
-        return None
     if asked.error and not isinstance(asked.error, errors.PortalBusy):
         return ok(_("not looked at: only a webhook with the scope “socialnetwork” sees whether the project has dates"))
     start, finish = asked.value

@@ -15,7 +15,7 @@ from typing import Any
 
 from b24tools import __version__
 from b24tools.bitrix24 import error_codes, parsing, queries
-from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.bitrix24.portal_time import find_zone
@@ -39,29 +39,24 @@ LOOKED_AT = (
 Row = Mapping[str, Any]
 
 
-def _section() -> str:
-    return _("The test task (for sending to us: no names, no addresses, no secrets)")
+NEEDS = (owner, login_owner, projects, may_create, *DEPARTMENTS, everybody, absences)
 
 
 def make_check(sleep: Callable[[float], None], say: Callable[[str], None]) -> Check:
     """Make the check that writes; `sleep` and `say` as in `_TestTask`."""
-    needs = (owner, login_owner, projects, may_create, *DEPARTMENTS, everybody, absences)
-    return Check("probe", lambda: "", _section, partial(run, sleep=sleep, say=say), needs)
 
+    def section() -> str:
+        return _("The test task (for sending to us: no names, no addresses, no secrets)")
 
-def _report_not_made(_exam: Examination) -> Finding:
-    fix = _("Begin with the first that fails, then try again.")
-    return fail(_("not made: the portal did not answer what was asked before"), fix, about="task")
-
-
-not_made = Check("probe", lambda: "", _section, _report_not_made)
+    return Check("probe", lambda: "", section, partial(run, sleep=sleep, say=say), NEEDS)
 
 
 def run(exam: Examination, sleep: Callable[[float], None], say: Callable[[str], None]) -> list[Finding]:
     """Make the task, look at it and delete it, whatever happens in between."""
+    if exam.client is None or not all(need in exam.answers for need in NEEDS):
+        fix = _("Begin with the first that fails, then try again.")
+        return [fail(_("not made: the portal did not answer what was asked before"), fix, about="task")]
     client, person = exam.client, exam[owner].value.id
-    if client is None:
-        raise NotLookedAt
     if is_system_user(exam):
         if exam.settings.fallback_user is None:
             fix = _("Set B24_FALLBACK_USER to the id of a person, or create the webhook anew.")
@@ -112,12 +107,9 @@ def _make_fields(exam: Examination, person: int) -> dict[str, Any]:
     return fields
 
 
-# looking
-
-
 def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: Mapping[str, Any]) -> list[Finding]:
-    key = fields["XML_ID"]
-    kind = _("cloud") if is_in_cloud(exam) else _("own server")
+    """Look at the task in every way, each for itself."""
+    key, kind = fields["XML_ID"], _("cloud") if is_in_cloud(exam) else _("own server")
     batch = client.new_batch()
     server = batch.add(queries.server_time())
     task = batch.add(queries.task(task_id, LOOKED_AT))
@@ -128,7 +120,7 @@ def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: M
     batch.send()
     looks: dict[str, Callable[[], Finding]] = {
         "portal": lambda: ok(f"b24tools {__version__}; {kind}; {exam.now.isoformat(timespec='minutes')}"),
-        "filter": lambda: _look_at_filter(found.value, key),
+        "filter": lambda: _look_at_filter([row.get("xmlId") for row in found.value], key),
         "zones": lambda: _look_at_zones(exam, task.value, fields["DEADLINE"], server.value),
         "calendar": lambda: _look_at_stamps(exam),
         "chat": lambda: _look_at_chat(added, task.value, listed.value, later.value),
@@ -145,15 +137,17 @@ def _look(exam: Examination, client: Client, added: Row, task_id: int, fields: M
             findings.append(replace(look(), about=about))
         except errors.PortalError as error:
             findings.append(from_error(error, about))
+        except NotLookedAt:
+            pass  # another check says why
     return findings
 
 
-def _look_at_filter(rows: list[Row], key: str) -> Finding:
+def _look_at_filter(keys: list[Any], key: str) -> Finding:
     fix = _("Nothing to set: tasks are found by the database and by their exact titles.")
-    if not rows:
+    if not keys:
         return warn(_("XML_ID finds nothing"), fix)
-    if [row.get("xmlId") for row in rows] != [key]:
-        return warn(_("XML_ID is ignored: {n} tasks came"), fix, n=len(rows))
+    if keys != [key]:
+        return warn(_("XML_ID is ignored: {n} tasks came"), fix, n=len(keys))
     return ok(_("XML_ID finds the task, and only that"))
 
 
@@ -166,23 +160,19 @@ def _look_at_zones(exam: Examination, task: Row, sent_deadline: str, server: str
         moved = (datetime.fromisoformat(deadline) - datetime.fromisoformat(sent_deadline)).total_seconds()
     except (ValueError, TypeError):  # the latter: one without an offset
         return warn(_("dates {created!r} and {deadline!r} cannot be read"), fix, created=created, deadline=deadline)
-    detail = _(
+    text = _(
         "task dates {dates}, server.time {server}, profile {profile}; created {n:.0f} s from server.time, the deadline "
         "{moved:+.0f} s from what was sent"
-    ).format(
-        dates=created[19:],
-        server=server[19:],
-        profile=exam[owner].value.time_zone or _("names no zone"),
-        n=abs(off),
-        moved=moved,
     )
+    profile = exam[owner].value.time_zone or _("names no zone")
+    detail = text.format(dates=created[19:], server=server[19:], profile=profile, n=abs(off), moved=moved)
     return warn(detail, fix) if abs(off) > NEAR_S else ok(detail)
 
 
 def _look_at_stamps(exam: Examination) -> Finding:
     """See how far the stamps of events lie from their own clocks: by the server's offset, where it is not in UTC."""
     apart: Counter[int] = Counter()
-    calendars = [of_person for _ids, pending in exam[absences] for of_person in pending.value.values()]
+    calendars = [of_person for pending in exam[absences][1] for of_person in pending.value.values()]
     rows = [row for of_person in calendars for row in parsing.php_values(of_person)]
     for row in filter(None, map(parsing.mapping_or_none, rows)):
         zone, stamp = find_zone(row.get("TZ_FROM")), parsing.int_of(row.get("DATE_FROM_TS_UTC"))
@@ -264,9 +254,6 @@ def _look_at_rest3(client: Client) -> Finding:
     return ok(_("not settled: a call without fields was accepted"))
 
 
-# clearing up
-
-
 @dataclass
 class _TestTask:
     """The task, and how to be rid of it. `ids`: its id, once that is known; `pauses`: after each look for it.
@@ -284,8 +271,7 @@ class _TestTask:
     def clear_up(self) -> Finding:
         """Delete the task; where its id is not known, look for it first."""
         try:
-            if not self.ids:
-                self.ids = self._find()
+            self.ids = self.ids or self._find()
             problem = self._delete()
         except errors.PortalError as error:
             detail = _("whether it was made is not known: {reason}").format(reason=error.message)
@@ -327,40 +313,35 @@ class _TestTask:
             try:
                 batch.send()
                 rows = [row for page in pages for row in page.value]
-            except errors.PortalError as error:
-                problem = error
-            else:
-                problem = None
                 ours = [row for row in rows if row.get("xmlId") == key or row.get("title") == title]
                 if ours:
                     return sorted({parsing.id_of(row, "id", "tasks.task.list") for row in ours})
+                problem = None
+            except errors.PortalError as error:
+                problem = error
             self.sleep(pause)
         if problem is not None:
             raise problem
         return []
 
     def _delete(self) -> errors.PortalError | None:
-        """Delete what there is; return why something is still there."""
-        problems = [problem for id_ in self.ids if (problem := self._delete_one(id_))]
-        return problems[-1] if problems else None
-
-    def _delete_one(self, task_id: int) -> errors.PortalError | None:
-        """Delete a task and look whether it is gone, again where that may help."""
-        method = "tasks.task.delete"
+        """Delete what there is and look whether it is gone, again where that may help; return why it is not."""
         problem: errors.PortalError | None = None
         for pause in (1, 2, 0):
             batch = self.client.new_batch()
-            deleted = batch.add(Query(Command(method, {"taskId": task_id}), bool))
-            left = batch.add(queries.task(task_id, ("ID",)))
+            deleted = [batch.add(Query(queries.delete_task(task_id), bool)) for task_id in self.ids]
+            left = [batch.add(queries.task(task_id, ("ID",))) for task_id in self.ids]
             try:
                 batch.send()
             except errors.PortalError as error:
                 problem = error
             else:
-                problem = deleted.error
-                if problem is None or not (left.error or left.item.result):
+                stayed = [one.error for one, rest in zip(deleted, left, strict=True) if rest.error or rest.item.result]
+                problem = next(filter(None, stayed), None)
+                if problem is None:
                     return None
-                if not isinstance(problem, errors.PortalBusy) and not error_codes.may_have_been_done(method, problem):
+                busy = isinstance(problem, errors.PortalBusy)
+                if not busy and not error_codes.may_have_been_done("tasks.task.delete", problem):
                     break  # a refusal that will be the same again
             self.sleep(pause)
         return problem

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,11 +18,11 @@ from urllib.parse import quote, unquote_plus
 from b24tools.bitrix24 import php_query
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.secrets import HIDDEN
 
 MOST_BYTES = 64 * 1024
 MOST_PAIRS = 1_000
 MOST_DEPTH = 8
-HIDDEN = "***"
 # The events that are taken, and where each has the task's id: the half that is missing is the text "undefined"
 TASK_EVENTS = {
     "ONTASKADD": ("FIELDS_AFTER", "FIELDS_BEFORE"),
@@ -59,11 +59,11 @@ class Event:
     sha256: str
 
 
-def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()) -> Event:
+def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] = str) -> Event:
     """Read the event in a request's body. Raises Refusal 413 beyond the limits, 400 for what cannot be read.
 
-    The form of the body decides how it is read; senders are careless about its type. `secrets` are
-    hidden wherever they stand, and so is whatever is called a token.
+    The form of the body decides how it is read; senders are careless about its type. `scrub` takes
+    out secrets wherever they stand; whatever is called a token is hidden, too.
     """
     if len(body) > MOST_BYTES:
         raise _too_much(_("more than {n} KiB").format(n=MOST_BYTES // 1024))
@@ -76,14 +76,14 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
     if text.startswith(("{", "[")):
         values = _read_json(text)
         query = "&".join(_pairs_of(values))
-        stored = json.dumps(_hide(values, secrets))
+        stored = json.dumps(_hide(values, scrub))
         hashed = json.dumps({key: value for key, value in values.items() if not _is_auth(key)}, sort_keys=True)
     else:
         if "multipart/" in content_type.lower() or "=" not in text or text.startswith("<"):
             raise _unreadable(_("it is neither a form nor JSON"))
         query = text
         pairs = [(pair, unquote_plus(pair.partition("=")[0])) for pair in text.split("&")]
-        stored = "&".join(_hide_pair(pair, key, secrets) for pair, key in pairs)
+        stored = "&".join(_hide_pair(pair, key, scrub) for pair, key in pairs)
         hashed = "&".join(pair for pair, key in pairs if not _is_auth(key.lstrip()))
     if query.count("&") >= MOST_PAIRS:
         raise _too_much(_("more than {n} pairs").format(n=MOST_PAIRS))
@@ -93,7 +93,7 @@ def read_body(body: bytes, content_type: str = "", secrets: Collection[str] = ()
         raise _too_deep() from None
     auth, stamp = fields.get("auth"), _text(fields.get("ts"))
     return Event(
-        name=_hide(_text(fields.get("event")).strip(), secrets).upper(),
+        name=scrub(_text(fields.get("event")).strip()).upper(),
         data=fields.get("data"),
         token=_text(auth.get("application_token")) if isinstance(auth, dict) else "",
         sent_at=datetime.fromtimestamp(int(stamp), UTC) if _STAMP.fullmatch(stamp) else None,
@@ -173,25 +173,22 @@ def _is_secret(key: str) -> bool:
     return "token" in key.lower()
 
 
-def _hide(value: Any, secrets: Collection[str]) -> Any:
+def _hide(value: Any, scrub: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {
-            _hide(key, secrets): HIDDEN if _is_secret(key) and inner else _hide(inner, secrets)
-            for key, inner in value.items()
+            scrub(key): HIDDEN if _is_secret(key) and inner else _hide(inner, scrub) for key, inner in value.items()
         }
     if isinstance(value, list):
-        return [_hide(inner, secrets) for inner in value]
-    return HIDDEN if any(secret in str(value) for secret in secrets) else value
+        return [_hide(inner, scrub) for inner in value]
+    if isinstance(value, str):
+        return scrub(value)
+    return value if scrub(str(value)) == str(value) else HIDDEN
 
 
-def _hide_pair(pair: str, key: str, secrets: Collection[str]) -> str:
+def _hide_pair(pair: str, key: str, scrub: Callable[[str], str]) -> str:
     """Hide what is secret in a pair of a form, whose name is `key`."""
     raw_key, equals, raw_value = pair.partition("=")
-    if any(secret in key for secret in secrets):
-        return f"{HIDDEN}={HIDDEN}"
-    if raw_value and (_is_secret(key) or any(secret in unquote_plus(raw_value) for secret in secrets)):
-        return f"{raw_key}{equals}{HIDDEN}"
-    return pair
+    return f"{scrub(raw_key)}{equals}{HIDDEN if raw_value and _is_secret(key) else scrub(raw_value)}"
 
 
 def _text(value: Any) -> str:

@@ -19,6 +19,7 @@ from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, TaskRecord
+from b24tools.core.secrets import Scrubber
 from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
 from b24tools.store import Store
@@ -57,14 +58,23 @@ class Processed:
         )
 
 
-def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> str:
+def receive(
+    store: Store,
+    body: bytes,
+    content_type: str,
+    tokens: Collection[str],
+    now: datetime,
+    scrub: Callable[[str], str] | None = None,
+) -> str:
     """Store an event of a sender who knows one of the `tokens`; it is on the disk when this returns.
+
+    `scrub` takes out the secrets of the settings; without it, those tokens.
 
     The answer: accepted, ignored_by_mode or event_ignored. Whatever it is, the event was stored.
 
     Raises payload.Refusal, whose `status` is the HTTP status.
     """
-    event = payload.read_body(body, content_type, tokens)
+    event = payload.read_body(body, content_type, scrub or Scrubber(tokens).scrub)
     # in constant time, as far as the tokens' number allows
     matches = [hmac.compare_digest(event.token.encode("utf-8", "replace"), one.encode()) for one in tokens if one]
     if not any(matches):

@@ -125,4 +125,14 @@ def page(rows: list[Any], start: Any, show: Callable[[Any], Any], *, floored: bo
     return Answer(shown, total=len(rows), next=following if shown and following < len(rows) else None)
 
 
-from b24tools.sandbox.methods import calendars, disk, groups, people, task_list, tasks  # noqa: E402, F401 - fill METHODS
+from b24tools.sandbox.methods import (  # noqa: E402 - they fill METHODS
+    calendars,  # noqa: F401
+    disk,  # noqa: F401
+    groups,  # noqa: F401
+    messages,  # noqa: F401
+    people,  # noqa: F401
+    task_list,  # noqa: F401
+    task_time,  # noqa: F401
+    tasks,  # noqa: F401
+    work_day,  # noqa: F401
+)

@@ -4,7 +4,7 @@ The real controller looks only at the access check of an action; what the inner 
 so one that could not be carried out answers 200 with the task as it is.
 
 In the history, flags and fields made by hand leave no line, a description none of its text, dates are Unix seconds as
-text, and 0 and "nothing" are the empty text. Not emulated: the method's filter and order.
+text, and 0 and "nothing" are the empty text.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from b24tools.sandbox import php
-from b24tools.sandbox.methods import Call, RestError, core_error, method, task_fields, wrong_type
+from b24tools.sandbox import filters, php
+from b24tools.sandbox.methods import Call, RestError, core_error, method, task_fields, task_links, wrong_type
 from b24tools.sandbox.methods.task_rows import ATTRIBUTES, whole_task
 from b24tools.sandbox.records import COMPLETED, DEFERRED, IN_PROGRESS, PENDING, SUPPOSEDLY_COMPLETED, Change, Task
 
@@ -40,6 +40,7 @@ NAMES: Final = (
     "START_DATE_PLAN END_DATE_PLAN TIME_ESTIMATE TIME_SPENT_IN_LOGS TAGS UF_TASK_WEBDAV_FILES"
 )
 MORE: Final = {"TAGS": "tags", "UF_TASK_WEBDAV_FILES": "attachments"}
+CHANGES: Final = filters.columns("ID FIELD USER_ID=user CREATED_DATE=at")
 TRACKED: Final = {name: (ATTRIBUTES | MORE)[name] for name in NAMES.split()}
 
 
@@ -85,6 +86,8 @@ def update(call: Call) -> dict[str, Any]:
         raise _not_allowed()
     changes = task_fields.read_changes(call, fields, task)
     task_fields.check_changes(call, fields, changes, task)
+    if changes.get("end_plan", 1) is None and any(task.id in pair for pair in call.portal.links):
+        raise core_error("Нельзя убрать дату завершения: задача связана с другими")
     objects = _read_objects(call, fields)
     if "responsible" in changes:
         other, alone = changes["responsible"] != task.responsible, fields.keys() == {"RESPONSIBLE_ID"}
@@ -134,7 +137,9 @@ def _save(call: Call, task: Task, changes: dict[str, Any]) -> None:
         if status == IN_PROGRESS:
             changes["date_start"] = now
     changes |= {"changed_at": now, "changed_by": user_id, "activity_at": now}
-    _note_changes(call, call.portal.tasks.change(task, **changes), task)
+    before = call.portal.tasks.change(task, **changes)
+    _note_changes(call, before, task)
+    task_links.move_successors(call, before, task, _note_changes)
 
 
 def _read_objects(call: Call, fields: Mapping[str, Any]) -> list[int]:
@@ -242,12 +247,15 @@ def _write(value: Any) -> str:
 
 @method("tasks.task.history.list", "task")
 def list_changes(call: Call) -> dict[str, Any]:
-    """Give every line about a task, the oldest first; no pages. A task that does not exist has none."""
+    """Give the lines about a task, all on one page, the oldest first. A task that does not exist has none."""
     number = call.task_id()
     task = call.portal.tasks.get(number)
     if not call.user.admin and (task is None or not call.portal.may_see(call.user, task)):
         raise RestError("0", "Access denied.")
-    return {"list": [_change_row(call, row) for row in call.portal.history.get(number, ()) if task is not None]}
+    rows = filters.select(
+        call.portal.history.get(number, ()) if task else (), filters.read_conditions(call.array("filter"), CHANGES)
+    )
+    return {"list": [_change_row(call, row) for row in filters.sort(rows, call.array("order"), CHANGES)]}
 
 
 def _change_row(call: Call, row: Change) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from string import Template
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from b24tools.core import errors, i18n, periods
@@ -21,7 +21,7 @@ from b24tools.jobs import leaderboard
 from b24tools.render import leaderboard_text
 from b24tools.render.leaderboard import data
 from b24tools.server import openapi
-from b24tools.server.responses import Reply
+from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
 
 TOP = 10
@@ -38,7 +38,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         try:
             return periods.choose(text, kind, settings.zone, services.now())
         except errors.ConfigError as error:
-            raise HTTPException(422, error.line) from None
+            raise HttpError(422, error.line, error.hint) from None
 
     @api.get(
         "/leaderboard",
@@ -108,7 +108,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def read_week(week: Annotated[str | None, Query(examples=["2026-W47"])] = None) -> dict[int, list[int]]:
         period = choose_period(week)
         if period.kind != periods.WEEK:
-            raise HTTPException(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
+            raise HttpError(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
         with services.open_store() as store:
             return store.tasks.closed_ids(period.start, period.end)
 

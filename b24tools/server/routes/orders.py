@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI, Query, Request
 
 from b24tools import context
-from b24tools.assignment.report import FAILED, OrderResult, TaskResult
+from b24tools.assignment.report import FAILED, OrderResult, TaskResult, list_warnings
+from b24tools.assignment.tools import Origin
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs import assign
 from b24tools.onec.order import Order, read_orders
 from b24tools.render import assign as render_assign
 from b24tools.server import openapi
-from b24tools.server.responses import Reply, retry_after
+from b24tools.server.auth import read_caller
+from b24tools.server.responses import Reply, describe_problem, retry_after
 from b24tools.server.services import OrderBody, Services
 
+COMMAND = "POST /"  # in log and history
 OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
 UPDATE_FAILED = {"message": "При обновлении задачи произошла ошибка"}
@@ -75,6 +78,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
     )
     def send_order(
+        request: Request,
         body: OrderBody,
         details: Annotated[bool, Query(description=_("Add what was done for each line."))] = False,
     ) -> Reply:
@@ -84,10 +88,11 @@ def add_routes(api: FastAPI, services: Services) -> None:
             raise orders_places.busy()
         try:
             with services.intake.watch(errors.OrderError, errors.PortalError, errors.Busy):
-                results = _assign(session, orders, dry_run=False)
+                results = _assign(session, orders, read_caller(request), dry_run=False)
         finally:
             writing.release()
-        return reply(results, services.now(), {"orders": render_assign.data(results, zone)} if details else {})
+        more = {"orders": render_assign.data(results, zone)} if details else {}
+        return reply(results, services.now(), more, session.settings.scrubber.scrub)
 
     @api.post(
         "/plan",
@@ -98,20 +103,21 @@ def add_routes(api: FastAPI, services: Services) -> None:
         response_model=list[dict[str, Any]],
         responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
     )
-    def plan_order(body: OrderBody) -> Reply:
-        return Reply(render_assign.data(_assign(session, read_orders(body, zone), dry_run=True), zone))
+    def plan_order(request: Request, body: OrderBody) -> Reply:
+        results = _assign(session, read_orders(body, zone), read_caller(request), dry_run=True)
+        return Reply(render_assign.data(results, zone))
 
 
-def _assign(session: context.Session, orders: list[Order], *, dry_run: bool) -> list[OrderResult]:
-    with session.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None) as tools:
+def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_run: bool) -> list[OrderResult]:
+    origin = Origin(COMMAND, session.settings.scrubber.scrub(caller))
+    with session.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None, origin=origin) as tools:
         rules = context.assign_rules(session.settings, tools.store, {})
-        results = assign.orders(orders, tools, rules, dry_run=dry_run)
-    for warning in list_warnings(results):
-        session.say(warning)
-    return results
+        return assign.orders(orders, tools, rules, dry_run=dry_run)
 
 
-def reply(results: Sequence[OrderResult], now: datetime, more: dict[str, Any]) -> Reply:
+def reply(
+    results: Sequence[OrderResult], now: datetime, more: dict[str, Any], scrub: Callable[[str], str] = str
+) -> Reply:
     """Answer `POST /`: from what was done, and with `more` beside it.
 
     | what failed                                    | answer |
@@ -129,26 +135,16 @@ def reply(results: Sequence[OrderResult], now: datetime, more: dict[str, Any]) -
     if not any(order.exit_status for order in results):
         status, content = 200, OK
     elif passing:
-        status, content, headers = 503, {"detail": summarize(results)}, retry_after(passing, now)
+        status, headers = 503, retry_after(passing, now)
+        content = describe_problem(summarize(results), passing[0], scrub)
     elif failures and all(task.task_id is not None for task in failures):
         status, content = 200, UPDATE_FAILED
     else:
-        status, content = 500, {"detail": summarize(results)}
-    warnings = list_warnings(results)
+        error = next((task.error for task in failures if task.error), errors.B24ToolsError(""))
+        status, content = 500, describe_problem(summarize(results), error, scrub)
+    said = (f"{order.number}: {warning}" for order in results for warning in list_warnings(order))
+    warnings = [scrub(warning) for warning in dict.fromkeys(said)]
     return Reply(content | ({"warnings": warnings} if warnings else {}) | more, status, headers)
-
-
-def list_warnings(results: Iterable[OrderResult]) -> list[str]:
-    """List what is to be said of orders and of their lines, each line's with its position."""
-    warnings = [
-        f"{order.number}: {text}"
-        for order in results
-        for text in [
-            *order.warnings,
-            *(f"{task.position}: {warning}" for task in order.tasks for warning in task.warnings),
-        ]
-    ]
-    return list(dict.fromkeys(warnings))
 
 
 def summarize(results: Iterable[OrderResult]) -> str:

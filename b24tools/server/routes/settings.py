@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.server import openapi
 from b24tools.server.openapi import Setting
+from b24tools.server.responses import HttpError
 from b24tools.server.services import Services, SmallBody
 
 KEYS = ("producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h")
@@ -41,17 +42,20 @@ def add_routes(api: FastAPI, services: Services) -> None:
             given = Setting.model_validate_json(body)  # whatever the Content-Type: curl's -d calls everything a form
         except ValidationError:
             example = '{"key": "...", "value": "..."}'
-            raise HTTPException(422, _("expected JSON like {example}").format(example=example)) from None
+            raise HttpError(
+                422, _("expected JSON like {example}").format(example=example), _("GET /configs shows the keys.")
+            ) from None
         _check_known(given.key, 422)
         with services.open_store() as store:
             try:
                 store.settings.save(given.key, given.value, services.now())
             except errors.ConfigError as error:
-                raise HTTPException(422, error.line) from None
+                raise HttpError(422, error.line, error.hint, code=error.code) from None
             return Setting(key=given.key, value=store.settings.get(given.key))
 
 
 def _check_known(key: str, status: int) -> None:
     if key not in KEYS:
         known = _("There are: {known}").format(known=", ".join(KEYS))
-        raise HTTPException(status, _('there is no running setting "{key}"').format(key=key[:50]) + f". {known}")
+        unknown = _('there is no running setting "{key}"').format(key=key[:50])
+        raise HttpError(status, f"{unknown}. {known}", known)

@@ -27,12 +27,13 @@ BODY = {
 
 def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoint."""
-    tokens = outgoing_tokens(services.session.settings)
+    settings = services.session.settings
+    tokens = outgoing_tokens(settings)
     turn = asyncio.Lock()
 
     def save(body: bytes, content_type: str) -> str:
         with services.intake.watch(payload.Refusal), services.open_store() as store:
-            return process.receive(store, body, content_type, tokens, services.now())
+            return process.receive(store, body, content_type, tokens, services.now(), settings.scrubber.scrub)
 
     @api.post(
         "/webhook",

@@ -1,0 +1,288 @@
+"""Orders as they stand: what is done, when the rest will be, and what holds it up. Reads; writes nothing.
+
+All open work of the people concerned is laid on their lanes once, and operations that wait for others push what
+comes after them, over all orders: so promises of different orders agree with each other and with `load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from b24tools.assignment import portal_state
+from b24tools.assignment.plan import Rules
+from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
+from b24tools.assignment.staffing import not_known, working_hours, workload_of
+from b24tools.assignment.tools import Tools
+from b24tools.bitrix24.org_cache import OrgData
+from b24tools.core.models import Person, Status, Task
+from b24tools.scheduling import sequence
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
+from b24tools.scheduling.workload import Workload
+from b24tools.store.orders import LedgerTask, OrderRow
+
+DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
+MOST_ROUNDS = 20  # of waiting for one another; each goes through all orders
+MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
+
+OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
+# Why an order is not done sooner: the person is away, gone, or has other work before; the task is behind its plan,
+# deferred by somebody, not on the portal, or simply takes that long
+AWAY, GONE, BUSY, BEHIND, DEFERRED, MISSING, WORK = "away", "gone", "busy", "behind", "deferred", "missing", "work"
+
+
+@dataclass(frozen=True)
+class LineStanding:
+    """A line of an order. `span`: when its work goes on and is done (UTC); None where nothing is left, or unknown.
+
+    `after`: the number, in the order, of the line that it has to wait for.
+    """
+
+    row: LedgerTask
+    task: Task | None
+    person: Person | None
+    span: Interval | None
+    away: tuple[Interval, ...] = ()
+    after: int | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do for it: finished, or put off with its cancelled order."""
+        return self.task is not None and (self.task.status in DONE or self.is_put_off)
+
+    @property
+    def is_put_off(self) -> bool:
+        """Whether the task is deferred because its order was cancelled."""
+        return self.is_deferred and bool(self.row.sent_values.get("cancelled"))
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether the task takes no time of anybody, because the order was cancelled or somebody put it off."""
+        return self.task is not None and self.task.status == Status.DEFERRED
+
+    @property
+    def is_moved_by_hand(self) -> bool:
+        """Whether somebody gave the task to another person or moved its plan since b24tools wrote it."""
+        task, row = self.task, self.row
+        if task is None or not task.is_open:
+            return False
+        return (task.responsible_id, task.start, task.end) != (row.responsible_id, row.start, row.end)
+
+
+@dataclass(frozen=True)
+class HoldUp:
+    """What an order waits for: the operation, its person, one of the reasons above, and until when that lasts."""
+
+    position: str
+    person: str | None
+    reason: str
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class OrderStanding:
+    """An order as it stands. `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative."""
+
+    row: OrderRow
+    lines: tuple[LineStanding, ...]
+    finish: datetime | None
+    late_s: int
+    state: str
+    holds_up: HoldUp | None
+
+    @property
+    def done(self) -> int:
+        """How many lines are finished."""
+        return sum(line.is_done and not line.is_put_off for line in self.lines)
+
+    def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
+        """Return what a change of the order is told from."""
+        day = (self.finish - MIDNIGHT).astimezone(calendar.zone).date().isoformat() if self.finish else None
+        held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
+        people = [line.task.responsible_id if line.task else None for line in self.lines]
+        return {"state": self.state, "done": self.done, "finish": day, "holds_up": held, "people": people}
+
+
+@dataclass(frozen=True)
+class Standings:
+    """All orders that were asked for, over the open work of all people concerned."""
+
+    orders: tuple[OrderStanding, ...]
+    portal: PortalState
+    company: OrgData
+    calendar: WorkCalendar
+    workload: Workload
+    now: datetime
+    warnings: tuple[str, ...]
+
+
+def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> Standings:
+    """Read how these orders stand. Raises PortalError and ConfigError as reading does.
+
+    Those that are not asked for, but are not over, count as well: their operations may be what people have to do first.
+    """
+    open_orders = {row.id: row for row in tools.store.orders.list_all(with_over=False)}
+    rows = tools.store.orders.lines([*open_orders.keys() | {row.id for row in orders}])
+    company = tools.directory.company(with_files=False)
+    portal = portal_state.read_portal(tools.client, _questions(tools, rules, company, rows.values()))
+    if portal.server_now is not None:
+        tools.clock.sync(portal.server_now, tools.clock.machine_clock())
+    tools.directory.remember_date_order(portal.date_order)
+    calendar, warnings = working_hours(company, rules)
+    now = tools.clock.now()
+    people = {**company.staff.people, **portal.people}
+    ours = tools.store.orders.our_tasks([task.id for task in portal.open])
+    workload = workload_of(
+        people.values(), portal, calendar, now, our_tasks=ours, last_assigned={}, step_s=rules.step_s
+    )
+    lines: dict[str, list[LedgerTask]] = {}
+    for row in rows.values():
+        lines.setdefault(row.order_id, []).append(row)
+    wanted = {**open_orders, **{row.id: row for row in orders}}
+    read = {
+        id_: [_read_line(row, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
+        for id_ in wanted
+    }
+    read = _let_wait(read, workload, rules.route)
+    standings = [_stand(row, read[row.id], calendar, now) for row in orders]
+    return Standings(
+        tuple(standings), portal, company, calendar, workload, now, tuple([*warnings, *not_known(company, portal)])
+    )
+
+
+def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
+    rows = list(rows)
+    counts = tools.directory.open_counts()
+    workers = {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
+    workers |= {row.responsible_id for row in rows if row.responsible_id}
+    return Questions(
+        workers=sorted(workers),
+        expected_open=company.open_total or sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers),
+        today=tools.clock.now().astimezone(rules.zone).date(),
+        zone=rules.zone,
+        group=rules.group,
+        folder=rules.folder,
+        places=company.places,
+        date_order=tools.directory.date_order(),
+        task_ids=sorted({row.task_id for row in rows if row.task_id}),
+        people=sorted({row.responsible_id for row in rows if row.responsible_id}),
+    )
+
+
+def _read_line(row: LedgerTask, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:
+    task = portal.of_line(row)
+    return LineStanding(row, task, people.get(task.responsible_id) if task else None, None)
+
+
+def _let_wait(
+    read: Mapping[str, list[LineStanding]], workload: Workload, route: Sequence[str]
+) -> dict[str, list[LineStanding]]:
+    """Hold back what waits for operations before it, until all orders agree; then take the spans off the lanes."""
+    found = {id_: list(lines) for id_, lines in read.items()}
+    stages = {
+        id_: sequence.stages([(line.row.position, line.row.stage) for line in lines], route)
+        for id_, lines in read.items()
+    }
+    is_settled = False
+    for _round in range(MOST_ROUNDS):
+        if is_settled:
+            break
+        is_settled = True
+        for id_, lines in found.items():
+            for number, line in enumerate(lines):
+                after = _last_before(lines, stages[id_], number)
+                held = replace(line, span=_hold(workload, line, lines[after] if after is not None else None))
+                is_settled &= held.span == line.span
+                lines[number] = replace(held, after=after)
+    return {id_: [replace(line, away=_lost(workload, line)) for line in lines] for id_, lines in found.items()}
+
+
+def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], number: int) -> int | None:
+    """Find the operation of a lower stage that ends last; None where the line waits for nothing."""
+    task, stage = lines[number].task, stages[number]
+    if task is None or task.status == Status.IN_PROGRESS or stage is None:
+        return None
+    ends = {
+        place: lines[place].span[1]  # type: ignore[index] # of those that have one
+        for place, other in enumerate(stages)
+        if other is not None and other < stage and lines[place].span
+    }
+    return max(ends, key=ends.__getitem__, default=None)
+
+
+def _hold(workload: Workload, line: LineStanding, before: LineStanding | None) -> Interval | None:
+    """Let a line wait for another where it is planned before that one's end; its span then."""
+    task = line.task
+    if task is None or line.is_done:
+        return None
+    if before is not None and before.span and (task.start is None or task.start < before.span[1]):
+        workload.hold(task.responsible_id, task.id, before.span[1])
+    try:
+        return workload.span_of(task.responsible_id, task.id)
+    except NoWorkingTime:
+        return None
+
+
+def _lost(workload: Workload, line: LineStanding) -> tuple[Interval, ...]:
+    if line.task is None or line.is_done:
+        return ()
+    return workload.lost_under_absences(line.task.responsible_id, line.task.id)
+
+
+def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now: datetime) -> OrderStanding:
+    ends = [line.span[1] for line in lines if line.span]
+    closed = [line.task.closed_at for line in lines if line.task and line.is_done and line.task.closed_at]
+    is_over = all(line.is_done for line in lines)
+    is_known = all(line.span or line.is_done for line in lines)
+    finish = max([*closed, *ends], default=None) if is_known else None
+    wanted = row.wanted and row.wanted.astimezone(calendar.zone)
+    is_day = wanted is not None and (wanted.hour, wanted.minute, wanted.second) == (0, 0, 0)
+    late_since = wanted + timedelta(days=1) if wanted and is_day else wanted
+    late_s = max(0, int((finish - late_since).total_seconds())) if finish and late_since else 0
+    standing = OrderStanding(row, tuple(lines), finish, late_s, OPEN, None)
+    if is_over:
+        return replace(standing, state=OVER)
+    day = (finish - MIDNIGHT).astimezone(calendar.zone).date() if finish else None
+    is_late = late_s > 0 or (finish is None and late_since is not None and now > late_since)
+    is_at_risk = not is_known or (day is not None and row.promised_first is not None and day > row.promised_first)
+    if not (is_late or is_at_risk):
+        return standing
+    return replace(standing, state=LATE if is_late else AT_RISK, holds_up=_find_hold_up(lines, calendar, now))
+
+
+def _find_hold_up(lines: Sequence[LineStanding], calendar: WorkCalendar, now: datetime) -> HoldUp | None:
+    """Of the last operation and those it waits for, name the first that cannot keep its plan; else the longest."""
+    missing = next((line for line in lines if line.task is None), None)
+    if missing is not None:
+        return HoldUp(missing.row.position, None, MISSING)
+    unfinished = [line for line in lines if not line.is_done]
+    line = max(unfinished, key=lambda one: one.span[1] if one.span else datetime.max.replace(tzinfo=UTC))
+    chain = [line]
+    while line.after is not None:
+        line = lines[line.after]
+        chain.append(line)
+    behind = [one for one in reversed(chain) if _reason(one, now) != WORK]
+    one = behind[0] if behind else max(chain, key=lambda one: one.span[1] - one.span[0] if one.span else timedelta())
+    name = one.person.name if one.person else None
+    reason = _reason(one, now)
+    until = (one.away[-1][1] - MIDNIGHT).astimezone(calendar.zone).date() if reason == AWAY else None
+    return HoldUp(one.row.position, name, reason, until)
+
+
+def _reason(line: LineStanding, now: datetime) -> str:
+    task, span = line.task, line.span
+    if line.is_deferred:
+        return DEFERRED
+    if line.person is not None and not line.person.active:
+        return GONE
+    if line.away:
+        return AWAY
+    if task is None or span is None:
+        return MISSING
+    if task.end is not None and task.end <= now:
+        return BEHIND
+    if task.end is not None and task.end < span[1] and line.after is None:
+        return BUSY
+    return WORK

@@ -1,0 +1,89 @@
+"""The history: what was done for an order and when, by which command and whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database, Row
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one run did for an order. `times`: how often it did the same in a row, from `at` to `last_at`.
+
+    `lines`: position, outcome and task of what it changed or could not write. `error`: why it failed.
+    """
+
+    at: datetime
+    command: str
+    order_id: str
+    number: str
+    outcome: str
+    by: str
+    lines: tuple[tuple[str, str, int | None], ...] = ()
+    error: str | None = None
+    times: int = 1
+    last_at: datetime | None = None
+
+
+class History:
+    """What was done for orders."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def add(self, entry: Entry) -> None:
+        """Note what was done; what cron does again each minute stays one entry, with a count."""
+        same = [entry.command, entry.outcome, entry.by, json.dumps(entry.lines, ensure_ascii=False), entry.error]
+        with self._db.transaction():
+            sql = "SELECT id, command, outcome, caller, lines, error FROM history WHERE order_id = ?"
+            last = self._db.query(f"{sql} ORDER BY id DESC LIMIT 1", [entry.order_id])
+            if last and list(last[0])[1:] == same:
+                sql = "UPDATE history SET times = times + 1, last_at = ?, number = ? WHERE id = ?"
+                self._db.execute(sql, [to_text(entry.at), entry.number, last[0]["id"]])
+                return
+            self._db.execute(
+                "INSERT INTO history (at, order_id, number, command, outcome, caller, lines, error)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [to_text(entry.at), entry.order_id, entry.number, *same],
+            )
+
+    def find_ids(self, order: str) -> list[str]:
+        """Return the ids of the orders of this number or id."""
+        sql = "SELECT order_id FROM history WHERE order_id = :order OR number = :order GROUP BY 1 ORDER BY max(id)"
+        return [row["order_id"] for row in self._db.query(sql, {"order": order})]
+
+    def of_order(self, order_id: str) -> list[Entry]:
+        """Return all that was done for an order, the oldest first."""
+        return _read(self._db.query("SELECT * FROM history WHERE order_id = ? ORDER BY id", [order_id]))
+
+    def last(self, limit: int) -> list[Entry]:
+        """Return what was done last for any order, the oldest first."""
+        return _read(
+            self._db.query("SELECT * FROM history ORDER BY coalesce(last_at, at) DESC, id DESC LIMIT ?", [limit])[::-1]
+        )
+
+
+def _read(rows: Sequence[Row]) -> list[Entry]:
+    return [_read_entry(row) for row in rows]
+
+
+def _read_entry(row: Row) -> Entry:
+    lines: list[tuple[Any, ...]] = json.loads(row["lines"])
+    return Entry(
+        at=from_text(row["at"]),
+        command=row["command"],
+        order_id=row["order_id"],
+        number=row["number"],
+        outcome=row["outcome"],
+        by=row["caller"],
+        lines=tuple((position, outcome, task_id) for position, outcome, task_id in lines),
+        error=row["error"],
+        times=row["times"],
+        last_at=from_text(row["last_at"]),
+    )

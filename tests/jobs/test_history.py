@@ -1,0 +1,180 @@
+"""`history`: what was done for an order and when, by which command and whom."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b24tools import context
+from b24tools.assignment.tools import Origin
+from b24tools.cli import app
+from b24tools.core import errors, i18n
+from b24tools.jobs import assign, history
+from b24tools.onec.order import Order
+from b24tools.render.history import data, print_history
+from b24tools.sandbox.faults import Fault
+from b24tools.store import open_store, read_store
+from b24tools.store.history import Entry
+from tests.support.orders import MOSCOW, Works, order, rules
+
+ID = "11111111-2222-3333-4444-555555555555"
+
+
+def send(works: Works, *orders: Order, by: str = "1c@10.0.0.5") -> None:
+    """One request with these orders."""
+    with works.tools() as tools:
+        assign.orders(orders, replace(tools, origin=Origin("POST /", by)), rules())
+
+
+def found(works: Works, name: str | None = None) -> list[dict[str, Any]]:
+    """What `history --json` has."""
+    with closing(read_store(works.folder / "b24tools.db")) as opened:
+        return data(history.find(opened, name, works.folder), MOSCOW)
+
+
+def entry(at: str, outcome: str, **more: Any) -> dict[str, Any]:
+    """An entry of that Monday."""
+    values = {
+        "at": f"2026-11-23T{at}+03:00",
+        "command": "POST /",
+        "order": "1Ц-00000100",
+        "outcome": outcome,
+        "by": "1c@10.0.0.5",
+        "order_id": ID,
+        "tasks": [],
+        "error": None,
+        "times": 1,
+        "last_at": f"2026-11-23T{at}+03:00",
+    }
+    return values | more
+
+
+def line(outcome: str, task_id: int | None, position: str = "Сварщик") -> dict[str, Any]:
+    return {"position": position, "outcome": outcome, "task_id": task_id}
+
+
+def test_all_that_was_done_for_an_order_is_shown(works: Works) -> None:
+    """Made, sent again by another caller, changed, three times in vain, finished; nothing of a dry run."""
+    works.assign(order(), dry_run=True)
+    works.assign(order())
+    (task,) = (task.id for task in works.portal.tasks if task.xml_id)
+    send(works, order())
+    works.clock.now += timedelta(minutes=5)
+    send(works, order([("Сварщик", 90)]))
+    works.portal.faults.add(Fault("error", code="ACCESS_DENIED", status=403, times=99))
+    for _minute in range(3):
+        works.clock.now += timedelta(minutes=1)
+        with pytest.raises(errors.PortalError):
+            send(works, order([("Сварщик", 120)]))
+    works.portal.faults.clear()
+    send(works, order([("Сварщик", 90)], done=True), by="1c@10.0.0.6")
+
+    seen = found(works, "1Ц-00000100")
+    failed = seen.pop(3)
+    assert [
+        entry("07:00:00", "created", command="assign", by="", tasks=[line("created", task)]),
+        entry("07:00:00", "unchanged"),
+        entry("07:05:00", "updated", tasks=[line("updated", task)]),
+        entry("07:08:00", "completed", by="1c@10.0.0.6", tasks=[line("completed", task)]),
+    ] == seen
+    assert (failed["outcome"], failed["times"], failed["at"][11:16], failed["last_at"][11:16]) == (
+        "failed", 3, "07:06", "07:08",
+    )  # fmt: skip
+    assert failed["error"]
+    assert found(works) == found(works, ID) == found(works, f" {{{ID.upper()}}} ")
+
+
+def test_a_line_that_failed_is_named_with_the_reason(works: Works) -> None:
+    """Beside those that were made."""
+    works.assign(order([("Сварщик", 60), ("Космонавт", 5)]))
+    (seen,) = found(works)
+    assert ("partial", "failed") == (seen["outcome"], seen["tasks"][1]["outcome"])
+    assert seen["error"].startswith('there is no department "Космонавт"')
+
+
+def test_an_order_that_is_not_known_or_not_the_only_one_is_refused(works: Works) -> None:
+    """With the ids, or the folder that was looked in."""
+    works.assign(order(), order(id="2"))
+    with pytest.raises(errors.ConfigError) as several:
+        found(works, "1Ц-00000100")
+    with pytest.raises(errors.ConfigError) as unknown:
+        found(works, "1Ц-7")
+    assert f"several orders have the number 1Ц-00000100: {ID}, 2" == several.value.message
+    assert f"nothing was done for an order 1Ц-7 with this data folder: {works.folder}" == unknown.value.message
+    assert "unknown_order" == unknown.value.code
+
+
+def test_without_an_order_the_last_ones_are_shown(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done again counts by its last time."""
+    monkeypatch.setattr(history, "LISTED", 2)
+    with closing(open_store(works.folder / "b24tools.db")) as opened:
+        for minute, number in enumerate(("1", "2", "3", "1")):
+            at = works.clock() + timedelta(minutes=minute)
+            opened.history.add(Entry(at, "assign", number, number, "unchanged", "root"))
+    assert [("3", 1), ("1", 2)] == [(one["order"], one["times"]) for one in found(works)]
+
+
+def test_people_read_it_as_a_table(works: Works, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for what was done again and again."""
+    now = works.clock()
+    made = (("Сварщик", "created", 69), ("Космонавт", "failed", None))
+    again = now + timedelta(hours=1)
+    entries = [
+        Entry(now, "assign", ID, "1Ц-00000100", "partial", "root", made, "there is no such department", 60, again),
+        Entry(again, "POST /", ID, "1Ц-00000100", "unchanged", "1c@10.0.0.5"),
+    ]
+    with i18n.speaking("en"):
+        print_history(entries, MOSCOW, now)
+    assert (
+        "When            Order        Command  By           Outcome\n"
+        "23.11 07:00:00  1Ц-00000100  assign   root         partly failed: Сварщик #69, Космонавт"
+        " - there is no such department (60 times until 23.11 08:00:00)\n"
+        "23.11 08:00:00  1Ц-00000100  POST /   1c@10.0.0.5  unchanged\n"
+    ) == capsys.readouterr().out
+
+
+def test_the_command_prints_it(
+    works: Works, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One object with --json, exit status 2 for what is not there, a remark where nothing is."""
+    monkeypatch.setenv("B24_DATA_DIR", str(works.folder))
+    monkeypatch.setenv("B24_LANG", "en")
+    monkeypatch.setattr(context, "now", works.clock)
+    assert 0 == app.main(["history"])
+    assert ("", f"No order was sent yet with the data folder {works.folder}.\n") == capsys.readouterr()
+    works.assign(order())
+    assert 0 == app.main(["history", "1Ц-00000100", "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert ("history", found(works)) == (answer["command"], answer["data"])
+    assert 2 == app.main(["history", "1Ц-7", "--json"])
+    assert "unknown_order" == json.loads(capsys.readouterr().out)["error"]["code"]
+
+
+def test_orders_of_before_are_there_with_their_last_time(tmp_path: Path) -> None:
+    """An update of b24tools does not begin with nothing."""
+    import sqlite3
+
+    from sqlite_utils import Database
+
+    from b24tools.store import migrations
+
+    path = tmp_path / "b24tools.db"
+    with closing(sqlite3.connect(path)) as connection:
+        migrations.make_set().apply(Database(connection), stop_before="m007_order_history")
+        connection.execute(
+            "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES"
+            " ('a', '1', '2026-11-20T08:00:00+00:00', '2026-11-21T08:00:00+00:00', 'created'),"
+            " ('b', '2', '2026-11-20T08:00:00+00:00', '2026-11-20T08:00:00+00:00', NULL)"
+        )
+        connection.commit()
+    with closing(open_store(path)) as opened:
+        (seen,) = data(opened.history.last(9), MOSCOW)
+    assert ("2026-11-21T11:00:00+03:00", "1", "created", "assign", "") == (
+        seen["at"], seen["order"], seen["outcome"], seen["command"], seen["by"],
+    )  # fmt: skip

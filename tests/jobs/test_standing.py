@@ -1,0 +1,124 @@
+"""Orders as they stand: what is done, when the rest will be, and what holds it up."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from b24tools.assignment.standing import HoldUp, Standings, read_standings
+from tests.support.orders import MOSCOW, Works, order, rules
+
+ROUTE = ("Раскрой", "Сборка")
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment of November in Moscow."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
+
+
+@pytest.fixture
+def people(works: Works) -> dict[str, int]:
+    """A cutter and an assembler."""
+    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
+    found = {}
+    for name in ROUTE:
+        department = works.portal.add_department(name, parent=root)
+        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return found
+
+
+def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -> list[int]:
+    """Send an order of a route; the ids of its tasks."""
+    values = {"id": f"order-{number}", "number": str(number)} | changes
+    result = works.assign(order(lines, **values), route=ROUTE)[0]
+    return [task.task_id or 0 for task in result.tasks]
+
+
+def standings(works: Works) -> Standings:
+    """All open orders."""
+    with works.tools(dry_run=True) as tools:
+        return read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all(with_over=False))
+
+
+def shown(works: Works) -> dict[str, tuple[str, int, datetime | None, HoldUp | None]]:
+    """State, finished lines, the finish and what holds it up, by number."""
+    return {one.row.number: (one.state, one.done, one.finish, one.holds_up) for one in standings(works).orders}
+
+
+def test_an_order_stands_as_it_was_promised(works: Works, people: dict[str, int]) -> None:
+    """Its header is 1C's; each line has its person and its time."""
+    send(works, 1, ("Раскрой", 240), ("Сборка", 60), customer="Ромашка", wanted=at(25), priority=2)
+    (one,) = standings(works).orders
+    expected = ("1", "Ромашка", at(25), 2, date(2026, 11, 23))
+    row = one.row
+    assert expected == (row.number, row.customer, row.wanted, row.priority, row.promised_first)
+    assert ("open", 0, at(23, 15), None) == shown(works)["1"]
+    assert [(at(23, 9), at(23, 13)), (at(23, 14), at(23, 15))] == [line.span for line in one.lines]
+    assert [None, 0] == [line.after for line in one.lines]
+
+
+def test_a_delay_goes_through_the_route_and_over_to_other_orders(works: Works, people: dict[str, int]) -> None:
+    """Nothing is cut or assembled by noon on Tuesday: what can be assembled comes first, the other waits for both."""
+    send(works, 1, ("Раскрой", 240), ("Сборка", 240), wanted=at(23))
+    send(works, 2, ("Сборка", 300), wanted=at(24))
+    works.clock.now = at(24, 12)
+    behind = HoldUp("Раскрой", "Иван Раскрой", "behind")
+    first = ("late", 0, at(25, 13), behind)
+    assert {"1": first, "2": ("open", 0, at(24, 18), None)} == shown(works)
+
+
+def test_whoever_is_ill_or_gone_holds_it_up(works: Works, people: dict[str, int]) -> None:
+    """Past what was promised first the order is at risk, past the wanted day it is late."""
+    send(works, 1, ("Раскрой", 240), wanted=at(30))
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 24))
+    away = HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 11, 24))
+    assert ("at_risk", 0, at(25, 13), away) == shown(works)["1"]
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 25), date(2026, 12, 1))
+    assert ("late", "away") == (shown(works)["1"][0], (shown(works)["1"][3] or away).reason)
+    works.portal.users[people["Раскрой"]].active = False
+    assert "gone" == (shown(works)["1"][3] or away).reason
+
+
+def test_what_people_did_is_seen(works: Works, people: dict[str, int]) -> None:
+    """Finished early, given to somebody else, moved, deleted."""
+    cut, assembled = send(works, 1, ("Раскрой", 240), ("Сборка", 60))
+    works.clock.now = at(23, 10)
+    works.portal.act("tasks.task.complete", {"taskId": cut}, user_id=1)
+    assert ("open", 1, at(23, 15), None) == shown(works)["1"]
+    other = works.portal.add_user("Пётр", "Петров", departments=[1]).id
+    works.portal.act("tasks.task.delegate", {"taskId": assembled, "userId": other}, user_id=1)
+    lines = standings(works).orders[0].lines
+    assert [False, True] == [line.is_moved_by_hand for line in lines]
+    works.portal.act("tasks.task.delete", {"taskId": assembled}, user_id=1)
+    assert ("at_risk", 1, None, HoldUp("Сборка", None, "missing")) == shown(works)["1"]
+
+
+def test_finished_and_cancelled_orders_are_over(works: Works, people: dict[str, int]) -> None:
+    """Of a cancelled one nothing is done any more."""
+    (cut,) = send(works, 1, ("Раскрой", 240))
+    send(works, 2, ("Раскрой", 240))
+    works.clock.now = at(23, 10)
+    works.portal.act("tasks.task.complete", {"taskId": cut}, user_id=1)
+    send(works, 2, ("Раскрой", 240), called_off=True)
+    assert {"1": ("done", 1, at(23, 10), None), "2": ("done", 0, None, None)} == shown(works)
+
+
+def test_only_a_change_takes_a_number(works: Works, people: dict[str, int]) -> None:
+    """A rising one over all orders; what is over is not listed again."""
+    send(works, 1, ("Раскрой", 240))
+    (task,) = send(works, 2, ("Раскрой", 240))
+
+    def save() -> dict[str, int]:
+        found = standings(works)
+        with works.tools() as tools:
+            changes = {one.row.id: (one.to_compare(found.calendar), one.state == "done") for one in found.orders}
+            tools.store.orders.save_standings(changes, works.clock())
+            return {row.number: row.changed_no for row in tools.store.orders.list_all(with_over=False)}
+
+    assert [{"1": 1, "2": 2}, {"1": 1, "2": 2}] == [save(), save()]
+    works.portal.act("tasks.task.complete", {"taskId": task}, user_id=1)
+    assert {"1": 1} == save()
+    with works.tools() as tools:
+        assert 3 == tools.store.orders.last_change() == tools.store.orders.find("2")[0].changed_no
