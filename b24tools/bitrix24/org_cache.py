@@ -248,6 +248,8 @@ def _open_cache(folder: Path | None) -> Any:
         if folder is not None:
             data_folder.prepare(folder.parent)
             folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
+            if not data_folder.has_locks(folder.parent):
+                return None
             data_folder.touch(folder / "cache.db")
     except OSError as error:
         raise errors.ConfigError(
