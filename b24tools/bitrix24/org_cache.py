@@ -20,7 +20,7 @@ import diskcache
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Pending
 from b24tools.bitrix24.client import Client
-from b24tools.core import clock, errors
+from b24tools.core import clock, data_folder, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Staff, describe_foreign_letters, find_root, nearest_name
@@ -80,15 +80,20 @@ class OrgCache:
         self._lifetimes_s = {"organization": directory_h * HOUR_S, "staff": people_h * HOUR_S} | _LIFETIMES_S
         self._folder = folder
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            data_folder.prepare(folder.parent)
+            folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
+            has_locks = data_folder.has_locks(folder.parent)
+            if has_locks:
+                data_folder.touch(folder / "cache.db")
         except OSError as error:
             raise errors.ConfigError(
                 _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),
                 _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
             ) from error
         self._cache: diskcache.Cache | None = None
-        with self._renewing():
-            self._cache = _Cache(folder)
+        if has_locks:
+            with self._renewing():
+                self._cache = _Cache(folder)
 
     def close(self) -> None:
         """Close the cache."""

@@ -28,6 +28,12 @@ _INTERNAL = re.compile(r'\s*\{\s*"[#A-ZА-Я]"\s*,')
 _MOST_FIELDS = 1000
 _MOST_DIGITS = 100
 _NEAR = 20
+_NEAR_START = 4096  # where JSON begins, in whatever it is wrapped
+# What the parser makes of many small values takes seconds, in which no other thread runs. The text of files has none
+# of these signs but escapes, in base64 two for each line.
+_MOST_SIGNS = 300_000
+_MOST_ESCAPES = 4_000_000
+_STEP = 2**20
 
 
 def list_compressions(header: str) -> list[str]:
@@ -66,15 +72,17 @@ def _inflate(data: bytes, bits: int, most: int) -> bytes:
 
 def find_json(data: bytes) -> tuple[bytes, bool]:
     """The bytes of the JSON, and whether they were decoded from a form, where a plus sign means a space."""
-    if data.startswith(_WIDE_MARKS) or b"\0" in data[:4] or _JSON_START.match(data):
+    if data.startswith(_WIDE_MARKS) or b"\0" in data[:4] or _JSON_START.match(data, 0, _NEAR_START):
         return data, False
     # a form put together by hand has nothing encoded in it
-    if bare := _BARE_FIELD.match(data):
+    if bare := _BARE_FIELD.match(data, 0, _NEAR_START):
         return data[bare.end() :], False
-    fields = [(part, _ENCODED_FIELD.match(part)) for part in data.split(b"&", _MOST_FIELDS)]
+    fields = [(part, _ENCODED_FIELD.match(part, 0, _NEAR_START)) for part in data.split(b"&", _MOST_FIELDS)]
     values = [part[found.end() :] for part, found in fields if found]
     if len(values) != 1:
         return data, False
+    if values[0].count(b"%") > _MOST_ESCAPES:
+        raise _too_much()
     return unquote(values[0].replace(b"+", b" ")), True
 
 
@@ -89,6 +97,12 @@ def decode(data: bytes, charset: str = "") -> str:
 
     `charset` decides where there are no such words.
     """
+    signs = escapes = 0
+    for start in range(0, len(data), _STEP):  # in steps, between which other threads run
+        signs += sum(data.count(sign, start, start + _STEP) for sign in b",[{")
+        escapes += data.count(b"\\", start, start + _STEP)
+        if signs > _MOST_SIGNS or escapes > _MOST_ESCAPES:
+            raise _too_much()
     body = data
     while body.startswith(codecs.BOM_UTF8):
         body = body[len(codecs.BOM_UTF8) :]
@@ -142,8 +156,9 @@ def _decode_cyrillic(data: bytes, charset: str) -> str:
 
 def parse(text: str) -> Any:
     """Parsed JSON; numbers beyond all measure stay text, which no number's field accepts."""
-    if not text or text.isspace():
+    if not text[:_STEP].strip():
         raise errors.OrderError(_("the order is empty"))
+    text = text.rstrip()
     try:
         # strict=False: JSON put together by hand has line breaks inside its strings
         return json.loads(text, strict=False, parse_int=_parse_int, parse_float=_parse_float)
@@ -151,6 +166,14 @@ def parse(text: str) -> Any:
         raise errors.OrderError(_("the JSON is nested too deeply")) from None
     except json.JSONDecodeError as error:
         raise errors.OrderError(_describe(error)) from None
+
+
+def _too_much() -> errors.OrderError:
+    return errors.OrderError(
+        _("the JSON holds more than {most} values, files aside").format(most=_MOST_SIGNS),
+        _("Send the orders in several parts."),
+        code=errors.ErrorCode.TOO_LARGE,
+    )
 
 
 def _parse_int(text: str) -> int | str:

@@ -63,13 +63,17 @@ class Setting(BaseModel):
 
 
 class Health(BaseModel):
-    """Ages in seconds; null where there is nothing yet. Of the inbox only where `assign --inbox` has one."""
+    """Ages in seconds; null where there is nothing yet. Of the inbox only where `assign --inbox` has one.
+
+    `status`: ok, stale, or failed, then with the `problem`.
+    """
 
     status: str
     snapshot_age_s: int | None
     oldest_event_age_s: int | None
     inbox_oldest_age_s: int | None = None
     inbox_failed: int = 0
+    problem: str = ""
 
 
 class Api(FastAPI):

@@ -93,7 +93,7 @@ def test_what_a_quiet_command_does_not_print_is_in_the_log(
     portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A busy portal, while the data are young."""
-    monkeypatch.setattr(app, "_is_fresh", lambda _invocation: True)
+    monkeypatch.setattr(context.Session, "is_fresh", lambda _session: True)
     portal.faults.add(Fault("limit", times=99))
     assert 75 == app.main(["-q", "snapshot"])
     assert ("", "") == capsys.readouterr()

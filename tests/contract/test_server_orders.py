@@ -20,7 +20,6 @@ from b24tools import context
 from b24tools.core import locks
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.server.routes import orders
 from tests.support.orders import Clock
 from tests.support.server import Served, as_bytes, head, order, raw, serving, wait_until
 
@@ -185,19 +184,6 @@ def test_another_run_that_holds_the_lock_is_waited_for_and_then_named(served: Se
     assert (503, "30") == (answer.status_code, answer.headers["retry-after"])
     assert "another run of `b24tools assign` is at work" in answer.json()["detail"]
     assert [] == made(served)
-
-
-def test_more_orders_at_once_than_there_are_threads_for_come_again(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before their bodies are read."""
-    monkeypatch.setattr(orders, "ORDERS_AT_ONCE", 0)
-
-    answer = served.client.post("/", content=as_bytes(order()))
-
-    hint = "Try again a little later."
-    expected = {"detail": f"0 orders are under way. {hint}", "code": "locked", "hint": hint}
-    assert (503, expected) == (answer.status_code, answer.json())
 
 
 def test_a_refusal_of_the_portal_is_passed_on(served: Served) -> None:

@@ -12,6 +12,7 @@ from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
 from b24tools.jobs.doctor.machine import format_size
 from b24tools.store import inspection, read_store
+from b24tools.store.database import explain_restoring
 from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
@@ -51,8 +52,7 @@ def check_file(exam: Examination) -> Finding:
     if looked is None:
         return ok(_("{path}: not there yet, the first command makes it"), path=path)
     if looked.damage:
-        fix = _("Stop everything that uses it, keep the file, and put back the last copy of it.")
-        return fail(_("{path} is damaged: {reason}"), fix, path=path, reason=looked.damage[0])
+        return fail(_("{path} is damaged: {reason}"), explain_restoring(), path=path, reason=looked.damage[0])
     if not looked.writable:
         fix = _("Let the user who runs b24tools write the files b24tools.db* and their folder.")
         return fail(_("{path} can be read, but not written"), fix, path=path)

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from b24tools import __version__
+from b24tools.core.data_folder import has_locks
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, ok, warn
 from b24tools.store import database
@@ -150,6 +151,9 @@ def check_data_folder(exam: Examination) -> Finding:
         if error.errno == errno.ENOSPC:
             fix = _("Make room on that disk: without it no order can be noted down.")
         return fail(_("{path}: {reason}"), fix, path=folder, reason=os_reason(error), user=user)
+    if not has_locks(folder):
+        fix = _("As some network folders have none: set B24_DATA_DIR to a local one.")
+        return fail(_("the folder {path} cannot be locked: its file system has no locks"), fix, path=folder)
     return ok(_("{path}, writable by {user}"), path=folder, user=user)
 
 

@@ -28,7 +28,29 @@ COMMAND = "POST /"  # in log and history
 OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
 UPDATE_FAILED = {"message": "При обновлении задачи произошла ошибка"}
-ORDERS_AT_ONCE = 20  # the thread pool has 40 threads, and the board wants some
+ORDERS_AT_ONCE, PLANS_AT_ONCE = 20, 5  # the thread pool has 40 threads, and the board wants some
+
+
+class Places:
+    """A number of orders that may be under way at once; who comes when all places are taken is asked to come later."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    async def take(self, _body: OrderBody) -> AsyncIterator[None]:
+        """Take a place once the body is complete: who sends slowly keeps nobody out."""
+        if self._taken >= self._most:
+            raise self.busy()
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    def busy(self) -> errors.Busy:
+        """Return the error that asks to come later."""
+        return errors.Busy(_("{n} orders are under way").format(n=self._taken), _("Try again a little later."))
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -45,26 +67,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
         },
         description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter. It may be gzipped."),
     )
-    under_way = 0
+    orders_places, plan_places = Places(ORDERS_AT_ONCE), Places(PLANS_AT_ONCE)
     writing = threading.Lock()
-
-    def busy() -> errors.Busy:
-        return errors.Busy(_("{n} orders are under way").format(n=under_way), _("Try again a little later."))
-
-    async def take_place() -> AsyncIterator[None]:
-        nonlocal under_way
-        if under_way >= ORDERS_AT_ONCE:
-            raise busy()
-        under_way += 1
-        try:
-            yield
-        finally:
-            under_way -= 1
 
     @api.post(
         "/",
         tags=["1C"],
-        dependencies=[Depends(take_place)],
+        dependencies=[Depends(orders_places.take, scope="function")],
         summary=_("An order from 1C, or a list of them, becomes tasks"),
         openapi_extra=body,
         response_model=openapi.Message,
@@ -78,9 +87,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
         orders = read_request(request, body, zone)
         # one after the other: those who ask again and again for the lock of all processes may starve each other
         if not writing.acquire(timeout=session.settings.retry_seconds):
-            raise busy()
+            raise orders_places.busy()
         try:
-            results = _assign(session, orders, read_caller(request), dry_run=False)
+            with services.intake.watch(errors.OrderError, errors.PortalError, errors.Busy):
+                results = _assign(session, orders, read_caller(request), dry_run=False)
         finally:
             writing.release()
         more = {"orders": render_assign.data(results, zone)} if details else {}
@@ -89,7 +99,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.post(
         "/plan",
         tags=["1C"],
-        dependencies=[Depends(take_place)],
+        dependencies=[Depends(plan_places.take, scope="function")],
         summary=_("The same order planned; nothing is written"),
         openapi_extra=body,
         response_model=list[dict[str, Any]],
