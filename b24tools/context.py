@@ -179,7 +179,7 @@ class Session:
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)
 
 
-def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int]) -> Any:
+def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str]) -> Any:
     """The settings that assignment obeys."""
     from b24tools.assignment.plan import Rules
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +50,17 @@ def assign(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and print; write nothing.")] = False,
     to: Annotated[
         list[str] | None,
-        typer.Option("--to", metavar="POSITION=USER_ID", help="Give a position's work to this person."),
+        typer.Option("--to", metavar="POSITION=PERSON", help="Give a position's work to this person, by id or name."),
+    ] = None,
+    without: Annotated[
+        str | None,
+        typer.Option("--without", metavar="PERSON", help="With --dry-run: what if this person were away."),
+    ] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day away; today.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day away; that of --from.")
     ] = None,
     inbox: Annotated[
         Path | None,
@@ -70,6 +80,7 @@ def assign(
     pins = _read_pins(to or [])
     session = invocation.open_session(logs=not dry_run)
     zone = session.settings.zone
+    away = _read_away(without, first, last, zone, dry_run=dry_run)
     problems: list[errors.B24ToolsError] = []  # files without orders, files that cannot be moved
     results: list[OrderResult] = []
     if inbox is None:
@@ -82,7 +93,7 @@ def assign(
         portions = _read_inbox(ripe, zone, problems)
     for sources in portions:
         try:
-            done = _assign(invocation, session, sources, pins, dry_run=dry_run, as_json=as_json)
+            done = _assign(invocation, session, sources, pins, away, dry_run=dry_run, as_json=as_json)
         except errors.B24ToolsError as error:
             if not results:
                 _print_problems(problems, invocation)
@@ -119,16 +130,36 @@ def assign(
     return status
 
 
-def _read_pins(words: Sequence[str]) -> dict[str, int]:
-    pins: dict[str, int] = {}
+def _read_pins(words: Sequence[str]) -> dict[str, int | str]:
+    pins: dict[str, int | str] = {}
     for word in words:
-        position, equals, user = word.rpartition("=")
-        if not equals or not position.strip() or not user.strip().isdecimal() or int(user) == 0:
+        position, equals, user = (part.strip() for part in word.rpartition("="))
+        if not equals or not position or not user or (user.isdecimal() and int(user) == 0):
             raise errors.ConfigError(
-                _('--to "{word}" is not POSITION=USER_ID').format(word=word), _("An example: --to Сварщик=17")
+                _('--to "{word}" is not POSITION=PERSON').format(word=word),
+                _('Examples: --to Сварщик=17, --to "Сварщик=Иван Петров"'),
             )
-        pins[position.strip()] = int(user)
+        pins[position] = int(user) if user.isdecimal() else user
     return pins
+
+
+def _read_away(
+    name: str | None, first: datetime | None, last: datetime | None, zone: ZoneInfo, *, dry_run: bool
+) -> tuple[str, date, date] | None:
+    if name is None and (first or last):
+        raise errors.ConfigError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
+    if name is None:
+        return None
+    if not dry_run:
+        raise errors.ConfigError(
+            _("--without is a trial: it goes with --dry-run only"),
+            _("Enter the absence in Bitrix24; b24tools plans by it."),
+        )
+    start = first.date() if first else context.now().astimezone(zone).date()
+    end = last.date() if last else start
+    if end < start:
+        raise errors.ConfigError(_("--until lies before --from"), _("Give the first and the last day away."))
+    return name, start, end
 
 
 def _read_files(paths: Sequence[Path], zone: ZoneInfo, problems: list[errors.B24ToolsError]) -> list[_Source]:
@@ -180,7 +211,8 @@ def _assign(
     invocation: Invocation,
     session: Session,
     sources: Sequence[_Source],
-    pins: Mapping[str, int],
+    pins: Mapping[str, int | str],
+    away: tuple[str, date, date] | None,
     *,
     dry_run: bool,
     as_json: bool,
@@ -195,9 +227,8 @@ def _assign(
     with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
         if invocation.inbox:
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
-        results = assign.orders(
-            orders, tools, context.assign_rules(session.settings, tools.store, pins), dry_run=dry_run
-        )
+        rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
+        results = assign.orders(orders, tools, rules, dry_run=dry_run)
         url, requests = tools.client.url, tools.client.requests
         invocation.skew = tools.clock.skew
     if not as_json:

@@ -43,7 +43,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
-from b24tools.core.org_structure import Staff, same_name, suggest_name, surname_of
+from b24tools.core.org_structure import Staff, find_person, same_name, suggest_name, surname_of
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
@@ -143,7 +143,11 @@ class _Run:
         rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)
+        self._rules = _with_people(self._rules, company.staff)
         portal, questions, under_way = self._read(company, items, rows)
+        if self._rules.away is not None:
+            name, first, last = self._rules.away
+            portal = portal_state.take_as_away(portal, int(name), first, last, self._rules.zone)
         self._check_owner(portal)
         if portal.owner.id not in portal.people and portal.owner.id != tools.client.owner_id:
             owner = tools.client.ask(queries.people_by_id([portal.owner.id]))
@@ -198,7 +202,7 @@ class _Run:
 
     def _questions(self, company: OrgData, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> Questions:
         rules, staff, tools = self._rules, company.staff, self._tools
-        special = [user for user in (rules.fallback_user, *rules.pins.values()) if user]
+        special = [user for user in (rules.fallback_user, *map(int, rules.pins.values())) if user]
         workers = {
             person.id
             for item in items
@@ -475,6 +479,16 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
         for name in route
         if same_name(name) not in known
     ]
+
+
+def _with_people(rules: Rules, staff: Staff) -> Rules:
+    """Put ids in place of the names that were given for people. Raises ConfigError for one that nobody has."""
+
+    def find(name: int | str) -> int:
+        return int(name) if str(name).isdecimal() else find_person(str(name), staff.people.values()).id
+
+    away = rules.away and (str(find(rules.away[0])), *rules.away[1:])
+    return replace(rules, pins={position: find(name) for position, name in rules.pins.items()}, away=away)
 
 
 def _vacant(items: Sequence[Item], staff: Staff) -> set[str]:
