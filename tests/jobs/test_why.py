@@ -352,10 +352,10 @@ def test_why_of_a_whole_order(works: Works, decided: TaskResult, capsys: pytest.
     assert (0, "", run(works, capsys, str(decided.task_id))[1]) == (status, err, out)
     found = json.loads(run(works, capsys, "--order", number, "--json")[1])
     assert [decided.task_id] == [one["task_id"] for one in found["data"]]
-    works.assign(order([("Резчик", 60)], id="2", number="2"))
-    works.assign(order([("Резчик", 60)], id="3", number="2"))
+    works.assign(order([("Резчик", 60)], id="a", number="2"))
+    works.assign(order([("Резчик", 60)], id="b", number="2"))
     for words, reason in [
-        (["--order", "2"], "several orders have the number 2: 2, 3. Give the id of the right one."),
+        (["--order", "2"], "several orders have the number 2: a, b. Give the id of the right one."),
         (["--order", "7"], "no order 7 was sent with this data folder"),
         ([], "give the number of a task, or --order NUMBER"),
         (["1", "--order", "7"], "give the number of a task, or --order NUMBER"),
