@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.scheduling.people_file import PeopleFile
     from b24tools.store import Store
+    from b24tools.store.watch import Watch
 
 
 def now() -> datetime:
@@ -39,11 +40,15 @@ def user_name() -> str:
 
 @dataclass
 class Session:
-    """Settings and the ways to open things by them. `transport` takes the place of the network."""
+    """Settings and the ways to open things by them. `transport` takes the place of the network.
+
+    `watch` looks, before the database is used, whether it is the one that a long-running process began with.
+    """
 
     settings: config.Settings
     say: Callable[[str], None]
     transport: Transport | None = None
+    watch: Watch | None = None
     _said: set[str] = field(default_factory=set, repr=False)
 
     @contextmanager
@@ -133,8 +138,12 @@ class Session:
         from b24tools import store
 
         path = self.settings.database
+        if self.watch is not None:
+            self.watch.check()
         try:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
+                if self.watch is not None:
+                    self.watch.check(opened.database)
                 yield opened
         except store.database.Error as error:
             raise store.database.explain(path, error) from error
@@ -145,6 +154,8 @@ class Session:
         from b24tools import store
 
         path = self.settings.database
+        if self.watch is not None:
+            self.watch.check()
         with store.database.explain_failures(path), closing(store.read_store(path)) as opened:
             yield opened
 
@@ -178,7 +189,7 @@ class Session:
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)
 
 
-def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int]) -> Any:
+def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str]) -> Any:
     """The settings that assignment obeys."""
     from b24tools.assignment.plan import Rules
     from b24tools.jobs.norms import learn_norms

@@ -69,7 +69,7 @@ class Writer:
         self._remove_duplicates()
         plans = [line.plan for line in lines]
         self._ledger.note_unwritten(plans)
-        return plans, self._note_dropped()
+        return plans, [*self._workspace.warnings, *self._note_dropped()]
 
     def _let_changes_end(self, lines: Sequence[Line]) -> None:
         """Wait until an earlier change of unknown fate cannot be carried out after the one that follows it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -160,6 +160,13 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     state = _with_tasks(client, state, by_key, titled, questions.keys)
     state = _with_absences(state, absences, questions.today, until, questions.zone)
     return _with_files(state, files, questions.folder)
+
+
+def take_as_away(state: PortalState, user_id: int, first: date, last: date, zone: ZoneInfo) -> PortalState:
+    """Add an absence of whole days, both included."""
+    start, end = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
+    away = [*state.absences.get(user_id, ()), Absence(start, end)]
+    return replace(state, absences={**state.absences, user_id: away})
 
 
 def look_up(

@@ -20,10 +20,10 @@ import diskcache
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Pending
 from b24tools.bitrix24.client import Client
-from b24tools.core import clock, errors
+from b24tools.core import clock, data_folder, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Positions, Staff, find_root, nearest_name
+from b24tools.core.org_structure import Positions, Staff, describe_foreign_letters, find_root, nearest_name
 
 HOUR_S = 3600
 _UNSTAFFED, _COUNTS, _DATE_ORDER = "vacant", "open_counts", "date_order"
@@ -84,15 +84,20 @@ class OrgCache:
         self._lifetimes_s = {"organization": directory_h * HOUR_S, "staff": people_h * HOUR_S} | _LIFETIMES_S
         self._folder = folder
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            data_folder.prepare(folder.parent)
+            folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
+            has_locks = data_folder.has_locks(folder.parent)
+            if has_locks:
+                data_folder.touch(folder / "cache.db")
         except OSError as error:
             raise errors.ConfigError(
                 _("the database {path} cannot be used: {reason}").format(path=folder, reason=os_reason(error)),
                 _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."),
             ) from error
         self._cache: diskcache.Cache | None = None
-        with self._renewing():
-            self._cache = _Cache(folder)
+        if has_locks:
+            with self._renewing():
+                self._cache = _Cache(folder)
 
     def close(self) -> None:
         """Close the cache."""
@@ -281,8 +286,9 @@ def _no_department(name: str, departments: Sequence[Department]) -> errors.Confi
     return errors.ConfigError(
         _('the portal has no department "{name}"').format(name=name),
         _(
-            'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}".'
+            'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}"'
         ).format(nearest=nearest)
+        + describe_foreign_letters(name, nearest)
         if nearest
         else _("Set B24_DEPARTMENT to the production department, by name or id."),
     )

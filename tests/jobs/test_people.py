@@ -82,7 +82,7 @@ def test_fewer_hours_a_week_shorten_each_day(works: Works) -> None:
     assert ("Иван Первый", at(23, 9), at(24, 12), 9 * HOUR) == slot(given(works, 540))
     with works.tools(dry_run=True) as tools:
         result = load.load(tools, rules(people=works.people), "Резчик")
-    ((second, first),) = (group.people for group in result.groups)
+    ((first, second),) = (group.people for group in result.groups)  # the fullest first
     assert [6 * HOUR, 8 * HOUR] == [person.days[0].work_s for person in (first, second)]
     (row,) = [row for row in load_data(result, MOSCOW) if row["id"] == one]
     assert ({"hours_a_week": 30.0}, 9 * HOUR) == (row["terms"], row["open_s"])

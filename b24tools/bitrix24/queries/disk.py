@@ -26,11 +26,11 @@ def common_storage() -> Query[tuple[int, int] | None]:
     )
 
 
-def children(folder_id: Any, name: str) -> Query[list[tuple[int, str, str]]]:
-    """What a folder holds under this name, as (object id, name, "file" or "folder")."""
+def children(folder_id: Any, name: str, *, part: str = "") -> Query[list[tuple[int, str, str]]]:
+    """What a folder holds under this name, as (object id, name, "file" or "folder"); with `part` what has it there."""
     return Query(
         "disk.folder.getchildren",
-        {"id": folder_id, "filter": {"=NAME": name}},
+        {"id": folder_id, "filter": {"%NAME": part} if part else {"=NAME": name}},
         lambda result: [(id_of(row, "ID"), str(row.get("NAME")), str(row.get("TYPE"))) for row in rows_of(result)],
     )
 
