@@ -57,7 +57,8 @@ class Rules:
 
     def work_s(self, position: str, estimate_s: int) -> int:
         """How much work an estimate means, at rate 1: by the norm of the position, where there is one."""
-        return max(ceil(estimate_s * self.norms.get(same_name(position), 1)), min(estimate_s, self.step_s))
+        norm = self.norms.get(same_name(position), 1) if self.norms else 1
+        return max(ceil(estimate_s * norm), min(estimate_s, self.step_s))
 
     def in_route(self, position: str) -> str:
         """The name by which a position stands in the route: its own, or that of its department."""

@@ -117,10 +117,12 @@ def workload_of(
         )
         for person in people
     ]
+    rates = {person_id: terms.rate for person_id, terms in rules.people.people.items()}
     tasks = []
     for task in portal.open:
         own = calendars.get(task.responsible_id, calendar)
-        done_s = int((task.spent_s or _worked_s(task, portal, own, now)) * rules.people.of(task.responsible_id).rate)
+        spent_s = task.spent_s or _worked_s(task, portal, own, now)
+        done_s = int(spent_s * rates.get(task.responsible_id, 1))
         work_s = rules.work_s(our_tasks.get(task.id, ""), task.estimate_s)
         tasks.append(
             OpenTask(

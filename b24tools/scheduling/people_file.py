@@ -42,6 +42,9 @@ class PersonTerms:
         return {key: value for key, value in record.items() if value and (key, value) != (RATE, 1)}
 
 
+_USUAL = PersonTerms()
+
+
 @dataclass(frozen=True)
 class PeopleFile:
     """What people.json says: of people by id, names of positions with their departments, schedules of departments."""
@@ -52,7 +55,7 @@ class PeopleFile:
 
     def of(self, person_id: int) -> PersonTerms:
         """Return what is said of a person."""
-        return self.people.get(person_id, PersonTerms())
+        return self.people.get(person_id, _USUAL)
 
     @property
     def schedules(self) -> tuple[int, ...]:

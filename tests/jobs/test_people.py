@@ -67,6 +67,17 @@ def test_what_is_left_of_a_slow_persons_work_is_longer_and_slots_stay(works: Wor
     assert ("Иван Первый", at(24, 10), at(24, 12), HOUR) == slot(given(works, 60, number="2"))
 
 
+def test_a_slow_person_has_done_less_of_begun_work(works: Works) -> None:
+    """Nobody notes time: two of its four hours are over, so two are left."""
+    (one,) = shop(works, "Первый")
+    works.people = said(people={one: {"rate": 0.5}})
+    task = given(works, 120)
+    works.clock.now = at(23, 9)
+    works.portal.act("tasks.task.start", {"taskId": task.task_id}, user_id=one)
+    works.clock.now = at(23, 11)
+    assert ("Иван Первый", at(23, 14), at(23, 16), HOUR) == slot(given(works, 60, number="2"))
+
+
 def test_new_minutes_of_a_slow_persons_task_move_its_end(works: Works) -> None:
     """Three hours of 1C's are six."""
     (one,) = shop(works, "Первый")
