@@ -78,7 +78,7 @@ def parse(raw: bytes, name: str) -> PeopleFile:
 
     Raises ConfigError naming the line, the key, the value and what was expected.
     """
-    reader = _Reader(name, decode(raw))
+    reader = _Reader(name, raw)
     reader.check_keys((), (PEOPLE, POSITIONS, DEPARTMENTS))
     return PeopleFile(
         people={reader.read_id((PEOPLE, key)): reader.read_terms((PEOPLE, key)) for key in reader.keys(PEOPLE)},
@@ -90,9 +90,10 @@ def parse(raw: bytes, name: str) -> PeopleFile:
 class _Reader:
     """The file's values by their path of keys, and the line on which each key stands."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, raw: bytes) -> None:
         self._name = name
         try:
+            text = decode(raw)
             self._root = json.loads(text, parse_float=Decimal, parse_constant=str)
         except (ValueError, RecursionError) as error:
             problem = _("it is not JSON ({reason})").format(reason=error)
