@@ -49,7 +49,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
 from b24tools.store.history import Entry
-from b24tools.store.orders import LedgerTask
+from b24tools.store.orders import ENDED_CANCELLED, ENDED_DONE, LedgerTask
 
 _log = logging.getLogger("b24tools.orders")
 _log.addHandler(logging.NullHandler())  # where no log is written, logging would print warnings itself
@@ -458,6 +458,8 @@ class _Run:
                 wanted=order.wanted,
                 priority=order.priority,
                 day=promise.day if promise else None,
+                ended=ENDED_DONE if order.done else ENDED_CANCELLED if order.cancelled else None,
+                unwritten=[task.position for task in tasks if task.outcome == FAILED and task.task_id is None],
             )
         return result
 
