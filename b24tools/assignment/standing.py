@@ -155,6 +155,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         for id_, order in wanted.items()
     }
     read = _let_wait(read, workload, rules.route)
+    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
     standings = [_stand(row, read[row.id], calendar, now) for row in orders]
     return Standings(
         tuple(standings), portal, company, calendar, workload, now, tuple([*warnings, *not_known(company, portal)])
@@ -239,6 +240,14 @@ def _lost(workload: Workload, line: LineStanding) -> tuple[Interval, ...]:
     if line.task is None or line.is_done:
         return ()
     return workload.lost_under_absences(line.task.responsible_id, line.task.id)
+
+
+def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> LineStanding:
+    """Add to a line that is behind its plan the absence of its person, which lasts."""
+    if line.away or line.task is None or line.is_done or line.task.end is None or line.task.end > now:
+        return line
+    away = portal.absences.get(line.task.responsible_id, ())
+    return replace(line, away=tuple((one.start, one.end) for one in away if one.start <= now < one.end))
 
 
 def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now: datetime) -> OrderStanding:
