@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from b24tools.assignment import portal_state
-from b24tools.assignment.plan import Rules
+from b24tools.assignment.plan import PlannedTask, Rules
+from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
 from b24tools.assignment.staffing import not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
@@ -162,6 +163,30 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     )
 
 
+def stand_as_planned(
+    planner: Planner, order: OrderRow, rows: Iterable[LedgerTask], plans: Sequence[PlannedTask]
+) -> OrderStanding | None:
+    """Tell how an order stands after its plans were written, with nothing read for it.
+
+    None where that is not known: a line failed, was removed or taken up again, or its person's work was not asked for.
+    """
+    of_key = {plan.item.key: plan for plan in plans}
+    lines = []
+    for row in sorted(rows, key=lambda row: row.line):
+        plan = of_key.get(row.key)
+        if plan is None or plan.error or plan.task is None or plan.renews:
+            return None
+        task = replace(plan.task, start=plan.start, end=plan.end)
+        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.span(plan))
+        if not (line.span or line.is_done or line.is_deferred):
+            return None
+        lines.append(replace(line, away=_lost(planner.workload, line)))
+    stages = sequence.stages([(line.row.position, line.row.stage) for line in lines], planner.rules.route)
+    lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
+    lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
+    return _stand(order, lines, planner.calendar, planner.now)
+
+
 def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
     rows = list(rows)
     counts = tools.directory.open_counts()
@@ -253,8 +278,9 @@ def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> Line
 def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now: datetime) -> OrderStanding:
     ends = [line.span[1] for line in lines if line.span]
     closed = [line.task.closed_at for line in lines if line.task and line.is_done and line.task.closed_at]
-    is_over = all(line.is_done for line in lines) and (not row.unwritten or row.ended is not None)
-    is_known = all(line.span or line.is_done for line in lines) and not row.unwritten
+    is_written = not row.unwritten and bool(lines or row.outcome)
+    is_over = all(line.is_done for line in lines) and (is_written or row.ended is not None)
+    is_known = all(line.span or line.is_done for line in lines) and is_written
     finish = max([*closed, *ends], default=None) if is_known else None
     wanted = row.wanted and row.wanted.astimezone(calendar.zone)
     is_day = wanted is not None and (wanted.hour, wanted.minute, wanted.second) == (0, 0, 0)
@@ -275,8 +301,8 @@ def _find_hold_up(
     order: OrderRow, lines: Sequence[LineStanding], calendar: WorkCalendar, now: datetime
 ) -> HoldUp | None:
     """Of the last operation and those it waits for, name the first that cannot keep its plan; else the longest."""
-    if order.unwritten:
-        return HoldUp(order.unwritten[0], None, UNWRITTEN)
+    if order.unwritten or not lines:
+        return HoldUp(order.unwritten[0] if order.unwritten else "", None, UNWRITTEN)
     missing = next((line.row for line in lines if line.task is None and not line.is_done), None)
     if missing is not None:
         return HoldUp(missing.position, None, MISSING if missing.task_id else UNWRITTEN)

@@ -66,7 +66,8 @@ def orders(
             wait_s = settings.retry_seconds
             stack.enter_context(locks.hold(settings.data_dir, "orders", wait_s, session.local_now, session.say))
         progress = stack.enter_context(invocation.messenger.progress())
-        tools = stack.enter_context(session.assign_tools(dry_run=False, progress=progress))
+        is_new = not settings.database.exists()  # then none is made: nothing was sent yet
+        tools = stack.enter_context(session.assign_tools(dry_run=is_new, progress=progress))
         rules = context.assign_rules(settings, tools.store, {})
         after = None if since is None else orders.read_since(tools.store.orders, since, tools.clock.now())
         files: tuple[Path, ...] = ()

@@ -45,12 +45,16 @@ class Outbox:
     files: tuple[Path, ...]
 
 
-def find(store: Orders, name: str, folder: Path) -> OrderRow:
-    """Return the order of this number or id. Raises ConfigError, SeveralOrders where the number is that of several."""
+def find(store: Orders, name: str, folder: Path | None = None) -> OrderRow:
+    """Return the order of this number or id; `folder` is named where there is none.
+
+    Raises ConfigError, SeveralOrders where the number is that of several.
+    """
     rows = store.find(name.strip()) or store.find(values.read_id(name))
     if not rows:
+        message = _("no order {order} was sent with this data folder").format(order=name)
         raise errors.ConfigError(
-            _("no order {order} was sent with this data folder: {folder}").format(order=name, folder=folder),
+            message + (f": {folder}" if folder else ""),
             _("Give the order's number or its identifier as 1C has it; `b24tools orders --all` lists them."),
             code=errors.ErrorCode.UNKNOWN_ORDER,
         )
@@ -154,7 +158,7 @@ def _work_out(
     """
     store, mark = tools.store.orders, tools.store.orders.last_change()
     asked = {row.id: row for row in [*store.list_all(with_over=with_over, since=since), *rows]}
-    if not asked:
+    if not asked and not store.count():
         return Listing((), mark)
     found = read_standings(tools, rules, list(asked.values()))
     back = set(store.owners(task.id for task in found.portal.open).values()) - asked.keys()

@@ -200,7 +200,8 @@ def describe_hold_up(held: HoldUp) -> str:
         standing.UNWRITTEN: _("no task was made: send the order again"),
         standing.WORK: _("{name} has the longest work"),
     }
-    return f"{held.position} - " + words[held.reason].format(name=held.person or "?", day=day)
+    reason = words[held.reason].format(name=held.person or "?", day=day)
+    return f"{held.position} - {reason}" if held.position else reason
 
 
 def _list_headline(order: OrderStanding, zone: ZoneInfo, now: datetime) -> Iterator[str]:

@@ -37,9 +37,9 @@ def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -
 
 
 def standings(works: Works) -> Standings:
-    """All open orders."""
+    """All orders."""
     with works.tools(dry_run=True) as tools:
-        return read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all(with_over=False))
+        return read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all(with_over=True))
 
 
 def shown(works: Works) -> dict[str, tuple[str, int, datetime | None, HoldUp | None]]:
