@@ -132,10 +132,13 @@ def print_orders(listing: Listing, zone: ZoneInfo, now: datetime, screen: Screen
     if is_narrow or not any(order.holds_up for order in listing.orders):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     screen.print_table(columns, rows)
-    if is_narrow:
-        for order in listing.orders:
-            if order.holds_up:
-                screen.print(f"  {order.row.number}: {describe_hold_up(order.holds_up)}")
+    held = [order for order in listing.orders if order.holds_up] if is_narrow else []
+    for number, order in enumerate(held):
+        if not number:
+            screen.print()
+            screen.print(_("Holds it up"), "bold")
+        if order.holds_up:
+            screen.print(f"{order.row.number}: {describe_hold_up(order.holds_up)}")
     print_warnings(listing, screen)
 
 
