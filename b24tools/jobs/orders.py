@@ -180,9 +180,9 @@ def _work_out(
     return Listing(tuple(replace(one, row=saved[one.row.id]) for one in found.orders), cursor, warnings)
 
 
-def _importance(order: OrderStanding) -> tuple[int, datetime, str]:
+def _importance(order: OrderStanding) -> tuple[int, datetime, str, str]:
     wanted = order.row.wanted or datetime.max.replace(tzinfo=UTC)
-    return STATES.index(order.state), wanted, order.row.number
+    return STATES.index(order.state), wanted, order.row.number, order.row.id
 
 
 def _write_once(folder: Path, row: OrderRow, text: str) -> Path | None:

@@ -91,6 +91,33 @@ def explain(store: Store, task_id: int, folder: Path) -> Why:
     )
 
 
+def explain_order(store: Store, name: str, folder: Path) -> tuple[list[Why], list[str]]:
+    """The decisions about an order's tasks, by its number or id, and what is to be said of the others.
+
+    Raises ConfigError for an order that was not sent with this data folder, or a number that several orders have.
+    """
+    orders = store.orders.find(name)
+    if len(orders) != 1:
+        ids = ", ".join(order.id for order in orders)
+        raise errors.ConfigError(
+            _("several orders have the number {number}: {ids}").format(number=name, ids=ids)
+            if orders
+            else _("no order {number} was sent with this data folder: {folder}").format(number=name, folder=folder),
+            _("Give the id of the right one.") if orders else _("`b24tools history` lists the orders."),
+            code=errors.ErrorCode.UNKNOWN_ORDER,
+        )
+    found, warnings = [], []
+    for row in store.orders.lines([orders[0].id]).values():
+        if row.task_id is None:
+            warnings.append(_('"{position}" has no task').format(position=row.position))
+            continue
+        try:
+            found.append(explain(store, row.task_id, folder))
+        except errors.ConfigError as error:
+            warnings.append(error.message)
+    return found, warnings
+
+
 def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: Decision) -> Considered:
     return Considered(
         id=record["id"],

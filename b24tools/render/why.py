@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -38,6 +39,15 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
             for person in why.candidates
         ],
     }
+
+
+def print_whys(whys: Sequence[Why], zone: ZoneInfo) -> None:
+    """Print decisions one after the other."""
+    screen = Screen()
+    for number, one in enumerate(whys):
+        if number:
+            screen.print()
+        print_why(one, zone, screen)
 
 
 def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
