@@ -71,13 +71,14 @@ def orders(
         rules = context.assign_rules(settings, tools.store, {})
         after = None if since is None else orders.read_since(tools.store.orders, since, tools.clock.now())
         files: tuple[Path, ...] = ()
+        notice = ""
         if outbox is not None:
 
             def write(order: OrderStanding) -> str:
                 return json.dumps(render_orders.order_data(order, settings.zone), ensure_ascii=False, indent=2) + "\n"
 
             filled = orders.fill_outbox(tools, rules, outbox, write, after)
-            listing, files = filled.listing, filled.files
+            listing, files, notice = filled.listing, filled.files, filled.notice
         else:
             rows = [orders.find(tools.store.orders, name, settings.data_dir) for name in names or ()]
             states = {LATE} if late else {*orders.STATES} if everything or since else {*orders.STATES} - {OVER}
@@ -85,10 +86,13 @@ def orders(
         url = tools.client.url
         invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
-        invocation.print_json(render_orders.data(listing, settings.zone), warnings=listing.warnings)
+        warnings = (*filter(None, (notice,)), *listing.warnings)
+        invocation.print_json(render_orders.data(listing, settings.zone), warnings=warnings)
     elif outbox is not None:
-        for warning in listing.warnings:
-            invocation.messenger.warn(warning)
+        if notice:
+            invocation.messenger.warn(notice)
+        for warning in listing.warnings:  # each time the same: cron need not mail it
+            invocation.messenger.info(warning)
         text = ngettext("{n} file written to {folder}", "{n} files written to {folder}", len(files))
         invocation.messenger.info(text.format(n=len(files), folder=outbox))
     elif form == "csv":

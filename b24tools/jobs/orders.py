@@ -39,10 +39,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Outbox:
-    """What was written: the orders that changed, and the files of those that were not there yet."""
+    """What was written: the orders that changed, and the files of those that were not there yet.
+
+    `notice`: what somebody has to know, once.
+    """
 
     listing: Listing
     files: tuple[Path, ...]
+    notice: str = ""
 
 
 def find(store: Orders, name: str, folder: Path | None = None) -> OrderRow:
@@ -121,7 +125,7 @@ def fill_outbox(
             _("there is no folder {folder} for the outbox").format(folder=folder),
             _("Create it, and let the user of this job write there."),
         )
-    name, warnings = str(folder.resolve()), []
+    name, notice = str(folder.resolve()), ""
     store.notice_restore(now)
     known = store.read_outbox(name)
     is_restored = known is not None and store.was_restored_after(known[1])
@@ -130,18 +134,16 @@ def fill_outbox(
     changed = [one for one in found.orders if (after or 0) < one.row.changed_no <= found.cursor]
     if is_restored and since is None:
         changed = []
-        warnings.append(
-            _(
-                "a backup of the database was restored: the outbox goes on from now; "
-                "--changed-since writes what changed before"
-            )
+        notice = _(
+            "a backup of the database was restored: the outbox goes on from now; "
+            "--changed-since writes what changed before"
         )
     files = []
     for one in sorted(changed, key=lambda one: one.row.changed_no):
         if path := _write_once(folder, one.row, to_text(one)):
             files.append(path)
     store.save_outbox(name, found.cursor, tools.clock.now())
-    return Outbox(Listing(tuple(changed), found.cursor, (*warnings, *found.warnings)), tuple(files))
+    return Outbox(Listing(tuple(changed), found.cursor, found.warnings), tuple(files), notice)
 
 
 def _work_out(

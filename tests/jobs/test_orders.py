@@ -357,8 +357,9 @@ def test_a_restored_database_stands_at_now(works: Works, people: dict[str, int],
     (works.folder / "b24tools.db").write_bytes((tmp_path / "backup" / "b24tools.db").read_bytes())
     works.clock.now += timedelta(minutes=5)
     restored = fill(works, folder)
-    assert ((), True) == (restored.files, "restored" in restored.listing.warnings[0])
-    assert ((), ()) == ((again := fill(works, folder)).files, again.listing.warnings)
+    assert ((), True) == (restored.files, "a backup of the database was restored" in restored.notice)
+    again = fill(works, folder)
+    assert ((), "") == (again.files, again.notice)
     assert [GUID.format(1)] == [path.name.split(".")[0] for path in fill(works, folder, since=0).files]
     assert {path.name for path in folder.iterdir()} > known
 
