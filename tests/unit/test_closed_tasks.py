@@ -197,7 +197,7 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: in
     """
     code = (
         "import sys, os, pathlib; sys.path.insert(0, sys.argv[1])\n"
-        "import urllib.parse, locale\n"  # Python itself may lie where nobody may look
+        "import urllib.parse, locale, tempfile, fcntl, random\n"  # Python itself may lie where nobody may look
         "from b24tools.store import read_store, settings\n"
         "os.setuid(65534)\n"
         "opened = read_store(pathlib.Path(sys.argv[2]))\n"
