@@ -44,7 +44,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.workload import Choice, remaining_s
+from b24tools.scheduling.workload import Choice, Workload, remaining_s
 
 
 @dataclass
@@ -80,6 +80,16 @@ class Planner:
             our_tasks=self.our_tasks,
             last_assigned=self.last_assigned,
         )
+
+    @property
+    def people(self) -> Mapping[int, Person]:
+        """Everybody who is known, by id."""
+        return self._people
+
+    @property
+    def workload(self) -> Workload:
+        """The lanes, with what was given out."""
+        return self._workload
 
     def build_plans(self, items: Sequence[Item]) -> list[PlannedTask]:
         """Plan every line. Work is given out order by order: by priority, by the wanted date, as they came."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from b24tools.assignment import portal_state, recovery
+from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
@@ -48,7 +48,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
 from b24tools.store.history import Entry
-from b24tools.store.orders import LedgerTask
+from b24tools.store.orders import ENDED_CANCELLED, ENDED_DONE, LedgerTask
 
 _log = logging.getLogger("b24tools.orders")
 _log.addHandler(logging.NullHandler())  # where no log is written, logging would print warnings itself
@@ -465,8 +465,19 @@ class _Run:
                 wanted=order.wanted,
                 priority=order.priority,
                 day=promise.day if promise else None,
+                ended=ENDED_DONE if order.done else ENDED_CANCELLED if order.cancelled else None,
+                unwritten=[task.position for task in tasks if task.outcome == FAILED and task.task_id is None],
             )
+            self._save_standing(order, planner, mine)
         return result
+
+    def _save_standing(self, order: onec_order.Order, planner: Planner, plans: Sequence[PlannedTask]) -> None:
+        """Let what has changed of the order be asked for from now on."""
+        store = self._tools.store.orders
+        row, lines = store.read([order.id])[order.id], store.lines([order.id]).values()
+        if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
+            changed = {order.id: (stands.to_compare(planner.calendar), stands.state == standing.OVER)}
+            store.save_standings(changed, planner.now)
 
 
 def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff) -> list[str]:

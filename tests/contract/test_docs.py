@@ -345,7 +345,7 @@ def test_the_order_on_a_page_has_the_keys_of_its_table(page: str, heading: str) 
 
     assert set(json.loads(sample)) | set(json.loads(sample)["Калькуляция"][0]) <= keys
     assert "1Ц-00000070" == order.number
-    assert 2 == len(_blocks(DOCS / page, "bsl"))
+    assert 4 == len(_blocks(DOCS / page, "bsl"))
 
 
 @pytest.mark.usefixtures("sandbox")
