@@ -192,8 +192,12 @@ class Session:
 def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str]) -> Any:
     """The settings that assignment obeys."""
     from b24tools.assignment.plan import Rules
-    from b24tools.jobs.norms import learn_norms
 
+    people, norms = own_people(settings), {}
+    if settings.norms:
+        from b24tools.jobs.norms import learn_norms
+
+        norms = learn_norms(opened, people)
     return Rules(
         zone=settings.zone,
         department=settings.department,
@@ -209,8 +213,8 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
         retry_s=settings.retry_seconds,
         country=settings.country,
         own=own_days(settings),
-        people=own_people(settings),
-        norms=learn_norms(opened, own_people(settings)) if settings.norms else {},
+        people=people,
+        norms=norms,
     )
 
 

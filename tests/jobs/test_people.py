@@ -6,17 +6,21 @@ import json
 from contextlib import closing
 from datetime import date, datetime
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from b24tools import context
+from b24tools.cli import app
 from b24tools.jobs import load, why
 from b24tools.render.load import data as load_data
 from b24tools.render.why import data as why_data
+from b24tools.sandbox import demo_company, server
 from b24tools.scheduling.people_file import PeopleFile, parse
 from b24tools.store import read_store
 from tests.support.doctor import examine, found, make_well
-from tests.support.orders import MOSCOW, Works, order, rules
+from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
 HOUR = 3600
 
@@ -239,3 +243,44 @@ def test_doctor_looks_at_the_file(well: Works) -> None:
     assert "warn" == found(checks, "people_names").status
     assert all(f"“{name}”" in names for name in ("Резчиг", "Шлифовка", "Склад №7"))
     assert "“Резчиг” (“Резчик”?)" in names
+
+
+def test_the_file_in_the_data_folder_counts_for_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Schedules are read, names are matched; what cannot be read stops all but doctor, which reports it."""
+    clock = Clock()
+    portal = demo_company.build(clock)
+    portal.add_schedule(6, 12, id=3, break_s=0)
+    home = portal.add_department("Резчик", parent=4)
+    one = portal.add_user("Иван", "Первый", departments=[home.id]).id
+    monkeypatch.setattr(context, "now", clock)
+    monkeypatch.setenv("B24_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
+    opened = context.Session
+    monkeypatch.setattr(context, "Session", lambda settings, say: opened(settings, say, server.transport(portal)))
+
+    def run(*words: str) -> tuple[int, Any]:
+        status = app.main([*words, "--json"])
+        return status, json.loads(capsys.readouterr().out)
+
+    file = tmp_path / "people.json"
+    values = {"people": {str(one): {"schedule": 3, "rate": 0.5}}, "positions": {"Резчик 4 разряда": "Резчик"}}
+    file.write_text(json.dumps(values), encoding="utf-8")
+    lines = [{"Должность": "резчик 4 разряда", "Время": 60}]
+    sent = {"ИдентификаторЗаказа": "a", "НомерЗаказа": "1", "Калькуляция": lines}
+    (tmp_path / "order.json").write_text(json.dumps(sent), encoding="utf-8")
+    status, told = run("assign", str(tmp_path / "order.json"))
+    (task,) = told["data"][0]["tasks"]
+    assert (0, "2026-11-23T07:00:00+03:00", "2026-11-23T09:00:00+03:00") == (status, task["start"], task["end"])
+    status, told = run("load", "Резчик")
+    assert (0, {"rate": 0.5, "schedule": 3}) == (status, told["data"][0]["terms"])
+    assert told["data"][0]["days"]["2026-11-23"] == 2 * HOUR
+    file.write_text('{"people": {"1": {"rate": "half"}}}', encoding="utf-8")
+    for words in (("assign", str(tmp_path / "order.json")), ("load",), ("norms",)):
+        status, told = run(*words)
+        assert (2, True) == (status, f"{file}, line 1: people.1.rate = " in told["error"]["message"])
+    status, told = run("doctor")
+    assert [f"{file}, line 1"] == [
+        one["detail"].partition(": ")[0] for one in told["data"] if one["check"] == "setting people.json"
+    ]
