@@ -103,9 +103,54 @@ def workload_of(
 
     `our_tasks` are the ids whose plans are slots of ours, with their positions; `calendar` is of all who have no own.
     """
+    workers = list_workers(people, portal, company, rules, calendar, last_assigned)
+    tasks = list_open_tasks(portal, workers, rules, calendar, now, our_tasks=our_tasks)
+    return Workload(calendar, now, workers, tasks, rules.step_s)
+
+
+def list_open_tasks(
+    portal: PortalState,
+    workers: Iterable[Worker],
+    rules: Rules,
+    calendar: WorkCalendar,
+    now: datetime,
+    *,
+    our_tasks: Mapping[int, str],
+) -> list[OpenTask]:
+    """Return the open work as lanes take it: what is left of it by the norm, at rate 1."""
+    known = {worker.id: worker for worker in workers}
+    tasks = []
+    for task in portal.open:
+        worker = known.get(task.responsible_id)
+        own, rate = (worker.calendar or calendar, worker.rate) if worker else (calendar, 1)
+        spent_s = task.spent_s or _worked_s(task, portal, own, now)
+        work_s = rules.work_s(our_tasks.get(task.id, ""), task.estimate_s)
+        tasks.append(
+            OpenTask(
+                id=task.id,
+                responsible_id=task.responsible_id,
+                remaining_s=remaining_s(work_s, int(spent_s * rate) if spent_s else 0, rules.step_s),
+                start=task.start,
+                end=task.end,
+                ours=task.id in our_tasks or task.xml_id.startswith(KEY_PREFIX),
+                begun=task.status == Status.IN_PROGRESS,
+            )
+        )
+    return tasks
+
+
+def list_workers(
+    people: Iterable[Person],
+    portal: PortalState,
+    company: OrgData,
+    rules: Rules,
+    calendar: WorkCalendar,
+    last_assigned: Mapping[int, datetime],
+) -> list[Worker]:
+    """Return the people with their absences, their rates and calendars, and when each was given work last."""
     people = list(people)
     calendars = _own_calendars(people, company, rules, calendar)
-    workers = [
+    return [
         Worker(
             id=person.id,
             name=person.name,
@@ -117,25 +162,6 @@ def workload_of(
         )
         for person in people
     ]
-    rates = {person_id: terms.rate for person_id, terms in rules.people.people.items()}
-    tasks = []
-    for task in portal.open:
-        own = calendars.get(task.responsible_id, calendar)
-        spent_s = task.spent_s or _worked_s(task, portal, own, now)
-        done_s = int(spent_s * rates.get(task.responsible_id, 1))
-        work_s = rules.work_s(our_tasks.get(task.id, ""), task.estimate_s)
-        tasks.append(
-            OpenTask(
-                id=task.id,
-                responsible_id=task.responsible_id,
-                remaining_s=remaining_s(work_s, done_s, rules.step_s),
-                start=task.start,
-                end=task.end,
-                ours=task.id in our_tasks or task.xml_id.startswith(KEY_PREFIX),
-                begun=task.status == Status.IN_PROGRESS,
-            )
-        )
-    return Workload(calendar, now, workers, tasks, rules.step_s)
 
 
 def _worked_s(task: Task, portal: PortalState, calendar: WorkCalendar, now: datetime) -> int:
