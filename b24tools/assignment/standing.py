@@ -179,7 +179,8 @@ def stand_as_planned(
         if not (line.span or line.is_done or line.is_deferred):
             return None
         lines.append(replace(line, away=_lost(planner.workload, line)))
-    stages = sequence.stages([(line.row.position, line.row.stage) for line in lines], planner.rules.route)
+    rules = planner.rules
+    stages = sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
     lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
     return _stand(order, lines, planner.calendar, planner.now)
