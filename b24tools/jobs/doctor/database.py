@@ -12,7 +12,7 @@ from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
 from b24tools.jobs.doctor.machine import format_size
 from b24tools.store import inspection, read_store
-from b24tools.store.database import explain_restoring
+from b24tools.store.database import check_gone, explain_restoring
 from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
@@ -27,6 +27,10 @@ def open_database(exam: Examination, stack: ExitStack) -> None:
     try:
         path.stat()
     except FileNotFoundError:
+        try:
+            check_gone(path)
+        except errors.ConfigError as error:
+            exam.database_error = error
         return
     except OSError:
         pass  # opening it will say why
