@@ -9,7 +9,7 @@ gaps. Choices, ends and loads are read off the lanes, which are laid when a pers
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -149,7 +149,12 @@ class Workload:
                 self._tasks[task.responsible_id].append(task)
 
     def choose(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
-        """Give the work to whoever of them finishes it first.
+        """Give the work to whoever of them finishes it first. Raises as `weigh`."""
+        choice = self.weigh(worker_ids, length_s, not_before)
+        return self._give(choice, length_s)
+
+    def weigh(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
+        """Find out who of them finishes the work first; it is given to none of them.
 
         Raises NoWorkingTime if none of them can, KeyError for one who is not a worker.
         """
@@ -162,8 +167,8 @@ class Workload:
             reason = next(name for name, a, b in zip(_REASONS, best, second, strict=True) if a != b)
             line = self._lane(ranked[0][1].id).line
             margin_s = line.worked(second[0]) - line.worked(best[0])
-        choice = self._give(ranked[0][1], reason, length_s, [candidate for _rank, candidate in ranked] + unable)
-        return replace(choice, margin_s=margin_s)
+        candidates = [candidate for _rank, candidate in ranked] + unable
+        return replace(_chosen(ranked[0][1], reason, candidates), margin_s=margin_s)
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
@@ -172,7 +177,7 @@ class Workload:
         ranked, unable = self._ranked([worker_id, *worker_ids], length_s, not_before)
         candidates = [candidate for _rank, candidate in ranked] + unable
         winner = next(candidate for candidate in candidates if candidate.id == worker_id)
-        return self._give(winner, "pinned", length_s, candidates)
+        return self._give(_chosen(winner, "pinned", candidates), length_s)
 
     def extend(self, worker_id: int, start: datetime, length_s: int, ignore_task: int) -> tuple[datetime, bool]:
         """The new end of the task `ignore_task` whose minutes changed, and whether it meets another slot.
@@ -192,6 +197,23 @@ class Workload:
         """Let a task wait for another operation, and push what it meets. Nothing for a task that is not in the lane."""
         if worker_id in self._workers:
             self._lane(worker_id).hold(task_id, not_before)
+
+    def put(self, task: OpenTask) -> None:
+        """Lay a task into its person's lane. Nothing for one of a person who is no worker."""
+        if task.responsible_id in self._workers:
+            self._lane(task.responsible_id).put(task)
+
+    def take_out(self, worker_id: int, task_id: int) -> OpenTask | None:
+        """Take a task out of a lane, and return it as it lay there; None where it is not in the lane."""
+        return self._lane(worker_id).take_out(task_id) if worker_id in self._workers else None
+
+    def spans(self, worker_id: int) -> Mapping[int, Span]:
+        """Return where each task lies in a lane, in the person's working seconds from now."""
+        return self._lane(worker_id).spans if worker_id in self._workers else {}
+
+    def line_of(self, worker_id: int) -> Timeline:
+        """Return a person's working time. Raises KeyError as `choose`."""
+        return self._lane(worker_id).line
 
     def span_of(self, worker_id: int, task_id: int) -> Interval | None:
         """Return when a task is begun, or gone on with, and done; None where it is in no lane. Raises NoWorkingTime."""
@@ -221,19 +243,16 @@ class Workload:
         ranked = sorted((rank, candidate) for rank, candidate in offers if rank is not None)
         return ranked, [candidate for rank, candidate in offers if rank is None]
 
-    def _give(self, winner: Candidate, reason: str, length_s: int, candidates: Sequence[Candidate]) -> Choice:
-        if winner.start is None or winner.finish is None:
-            raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
+    def _give(self, choice: Choice, length_s: int) -> Choice:
         self._given -= 1  # numbers of tasks are positive
-        self._lane(winner.id).give((winner.start, winner.finish), length_s, self._given)
-        listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
-        return Choice(winner.id, winner.start, winner.finish, reason, listed, number=self._given)
+        self._lane(choice.responsible_id).give((choice.start, choice.finish), length_s, self._given)
+        return replace(choice, number=self._given)
 
 
 class _Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
-    `_spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
+    `spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
     """
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
@@ -272,15 +291,27 @@ class _Lane:
         self._lay()
         return any(start < slot[1] and end > slot[0] for start, end in others)
 
+    def put(self, task: OpenTask) -> None:
+        """Lay a task, known or not."""
+        self._tasks[task.id] = task
+        self._lay()
+
+    def take_out(self, task_id: int) -> OpenTask | None:
+        """Forget a task."""
+        task = self._tasks.pop(task_id, None)
+        if task is not None:
+            self._lay()
+        return task
+
     def hold(self, task_id: int, not_before: datetime) -> None:
         """Let a task begin then at the earliest."""
-        if task_id in self._tasks:
-            self._tasks[task_id] = replace(self._tasks[task_id], not_before=not_before)
-            self._lay()
+        task = self._tasks.get(task_id)
+        if task is not None and task.not_before != not_before:
+            self.put(replace(task, not_before=not_before))
 
     def span_of(self, task_id: int) -> Interval | None:
         """When a task is begun, or gone on with, and done; None where it is not in the lane."""
-        span = self._spans.get(task_id)
+        span = self.spans.get(task_id)
         return None if span is None else (self.line.start_at(span[0]), self.line.end_at(span[1]))
 
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
@@ -305,14 +336,14 @@ class _Lane:
                 slots.append((max(held, self.line.worked(slot[0]) if slot else 0), length, task.id))
             else:
                 loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, task.remaining_s))
-        self._spans: dict[int, Span] = {}
+        self.spans: dict[int, Span] = {}
         position = 0
         for start, length, task_id in [(0, length, task_id) for _key, length, task_id in sorted(first)] + sorted(slots):
             position = max(position, start)
-            self._spans[task_id] = position, position + length
+            self.spans[task_id] = position, position + length
             position += length
-        taken = united(self._spans.values())
-        busy = united([*taken, *_pour(taken, sorted(loose), self._spans)])
+        taken = united(self.spans.values())
+        busy = united([*taken, *_pour(taken, sorted(loose), self.spans)])
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
         self._open_s = sum(task.remaining_s for task in self._tasks.values())
@@ -377,6 +408,13 @@ class _Lane:
                 if room_until is None or aligned + length_s <= room_until:
                     return start, self.line.end_at(aligned + length_s)
             position = self._ends[i]
+
+
+def _chosen(winner: Candidate, reason: str, candidates: Sequence[Candidate]) -> Choice:
+    if winner.start is None or winner.finish is None:
+        raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
+    listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
+    return Choice(winner.id, winner.start, winner.finish, reason, listed)
 
 
 def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[int, Span]) -> list[Span]:
