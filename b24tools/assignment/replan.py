@@ -7,7 +7,8 @@ others in their turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -233,12 +234,13 @@ class _Pass:
         else:
             finish = self._settle(self._full, order)
         if free and self._can_be_better(order, finish):
+            soonest = self._soonest(order, free)
             for workload in (self._full, self._floor):
+                if not (self._can_be_better(order, finish) and self._is_better(order, soonest, finish)):
+                    break
                 other = self._draft(workload, order, free, forced)
                 if other is not None and self._is_better(order, other.finish, finish):
                     draft, finish = other, other.finish
-                if not self._can_be_better(order, finish):
-                    break
         return self._keep(order, draft, forced)
 
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
@@ -256,6 +258,19 @@ class _Pass:
         return (moment - MIDNIGHT).astimezone(self._calendar.zone).date()
 
     # drafts
+
+    def _soonest(self, order: OpenOrder, free: Collection[int]) -> datetime | None:
+        """When the order could be ready if nothing less important were in its way; nothing is laid for that."""
+        ends: dict[int, tuple[int | None, datetime]] = {}
+        for one in _by_stage(order):
+            not_before, _after = _waits_for(ends, one.stage, order.accepted)
+            end = None if one.id in free else _end_of(self._full, self._lying[one.id])
+            if one.id in free:
+                with suppress(NoWorkingTime):
+                    end = self._floor.weigh(one.people, one.task.remaining_s, not_before, most=1).finish
+            if end is not None:
+                ends[one.id] = one.stage, end
+        return max((end for _stage, end in ends.values()), default=None)
 
     def _draft(
         self, workload: Workload, order: OpenOrder, which: Iterable[int], forced: Mapping[int, str]
@@ -276,7 +291,7 @@ class _Pass:
             not_before, after = _waits_for(ends, one.stage, order.accepted)
             if one.id in which and is_possible:
                 try:
-                    choice = workload.weigh(one.people, task.remaining_s, not_before) if one.people else None
+                    choice = workload.weigh(one.people, task.remaining_s, not_before, most=1) if one.people else None
                 except NoWorkingTime:
                     choice = None
                 if choice is not None:

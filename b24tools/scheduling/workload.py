@@ -153,12 +153,15 @@ class Workload:
         choice = self.weigh(worker_ids, length_s, not_before)
         return self._give(choice, length_s)
 
-    def weigh(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
+    def weigh(
+        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None, *, most: int | None = None
+    ) -> Choice:
         """Find out who of them finishes the work first; it is given to none of them.
 
+        With `most`, only so many candidates are reckoned, besides those who could be the first.
         Raises NoWorkingTime if none of them can, KeyError for one who is not a worker.
         """
-        ranked, unable = self._ranked(worker_ids, length_s, not_before)
+        ranked, unable = self._ranked(worker_ids, length_s, not_before, most)
         if not ranked:
             raise NoWorkingTime(_("none of the candidates has working time for it in the next six years"))
         reason, margin_s = "only", None
@@ -234,14 +237,42 @@ class Workload:
         return lane
 
     def _ranked(
-        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None
+        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None, most: int | None = None
     ) -> tuple[list[tuple[_Rank, Candidate]], list[Candidate]]:
         if length_s <= 0:
             raise ValueError(f"work of {length_s} s")
         earliest = self._earliest(not_before)
-        offers = [self._lane(worker_id).offer(length_s, earliest) for worker_id in dict.fromkeys(worker_ids)]
+        lanes = [self._lane(worker_id) for worker_id in dict.fromkeys(worker_ids)]
+        if most is None:
+            offers = [lane.offer(length_s, earliest) for lane in lanes]
+        else:
+            offers = self._best_offers(lanes, length_s, earliest, most)
         ranked = sorted((rank, candidate) for rank, candidate in offers if rank is not None)
         return ranked, [candidate for rank, candidate in offers if rank is None]
+
+    def _best_offers(self, lanes: Sequence[_Lane], length_s: int, earliest: datetime, most: int) -> list[_Offer]:
+        """The offers of those who may be the first.
+
+        Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
+        before the first one by open work, unless that one's gap turns out to be too short for a whole step.
+        """
+        position = self._shared.worked(earliest)
+        found = [(lane.gap(length_s, earliest, position), lane.tie, lane) for lane in lanes]
+        offers: list[_Offer] = []
+        best: int | None = None
+        settled: set[int] = set()
+        for gap, _tie, lane in sorted(found, key=lambda one: one[:2]):
+            is_usual = lane.line is self._shared
+            if len(offers) >= most and best is not None and (gap + length_s > best or (is_usual and gap in settled)):
+                continue
+            offer = lane.offer(length_s, earliest)
+            offers.append(offer)
+            if offer[0] is not None:
+                finish = self._shared.worked(offer[0][0])
+                best = finish if best is None else min(best, finish)
+                if is_usual and finish == self._shared.aligned_start(gap, self._step_s)[0] + length_s:
+                    settled.add(gap)
+        return offers
 
     def _give(self, choice: Choice, length_s: int) -> Choice:
         self._given -= 1  # numbers of tasks are positive
@@ -252,7 +283,7 @@ class Workload:
 class _Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
-    `spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
+    `_starts` and `_ends`: the busy time in positions, in order, none touching. What changes is laid when it is asked for.
     """
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
@@ -262,22 +293,49 @@ class _Lane:
         self._tasks = {task.id: task for task in tasks}
         self._step_s = step_s
         self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
-        self._offers: dict[tuple[int, datetime], _Offer] = {}
+        self._away = tuple(away for away in self.line.absences if away[1] > self.line.origin)
+        self._lengths: dict[int, tuple[OpenTask, int, int]] = {}
+        self._is_laid = False
+
+    @property
+    def spans(self) -> Mapping[int, Span]:
+        """Where each task lies, by id, in positions."""
         self._lay()
+        return self._spans
+
+    @property
+    def tie(self) -> tuple[int, tuple[int, float], int]:
+        """What decides between people who finish at the same moment."""
+        return self._open_s, self._recency, self._worker.id
 
     def offer(self, length_s: int, earliest: datetime) -> _Offer:
         """The rank and the candidate; no rank where there is no working time for it."""
+        self._lay()
         key = length_s, earliest
         offer = self._offers.get(key)
         if offer is None:
             offer = self._offers[key] = self._reckon(length_s, earliest)
         return offer
 
+    def gap(self, length_s: int, earliest: datetime, position: int) -> int:
+        """The position of the first gap that is long enough; `position` is that of `earliest` without absences."""
+        self._lay()
+        if self.line is not self._shared:
+            position = self.line.worked(earliest)
+        i = bisect_right(self._starts, position) - 1
+        if i >= 0:
+            position = max(position, self._ends[i])
+        for start, end in zip(self._starts[i + 1 :], self._ends[i + 1 :], strict=True):
+            if position + length_s <= start:
+                break
+            position = end
+        return position
+
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""
         self._tasks[number] = OpenTask(number, self._worker.id, length_s, *slot, ours=True)
         self._recency = 2, -number
-        self._lay()
+        self._is_laid = False
 
     def move(self, task_id: int, slot: Interval, length_s: int) -> bool:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
@@ -288,20 +346,18 @@ class _Lane:
         others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.line.origin]
         moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left, *slot)
         self._tasks[task_id] = replace(moved, remaining_s=left, ours=True)
-        self._lay()
+        self._is_laid = False
         return any(start < slot[1] and end > slot[0] for start, end in others)
 
     def put(self, task: OpenTask) -> None:
         """Lay a task, known or not."""
         self._tasks[task.id] = task
-        self._lay()
+        self._is_laid = False
 
     def take_out(self, task_id: int) -> OpenTask | None:
         """Forget a task."""
-        task = self._tasks.pop(task_id, None)
-        if task is not None:
-            self._lay()
-        return task
+        self._is_laid = False
+        return self._tasks.pop(task_id, None)
 
     def hold(self, task_id: int, not_before: datetime) -> None:
         """Let a task begin then at the earliest."""
@@ -322,6 +378,9 @@ class _Lane:
         return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
 
     def _lay(self) -> None:
+        """Lay the tasks, unless nothing has changed since."""
+        if self._is_laid:
+            return
         first: list[tuple[Any, int, int]] = []  # sort key, length, task
         slots: list[tuple[int, int, int]] = []  # from when, length, task
         loose: list[tuple[int, int, int]] = []  # from when, task, length
@@ -332,22 +391,31 @@ class _Lane:
                 began = (task.start or self.line.origin).timestamp()
                 first.append(((not task.begun, began, task.id), task.remaining_s, task.id))
             elif slot or is_over:
-                length = task.remaining_s if is_over or slot is None else self._length(task, slot)
-                slots.append((max(held, self.line.worked(slot[0]) if slot else 0), length, task.id))
+                length, start = self._measure(task, slot) if slot else (task.remaining_s, 0)
+                slots.append((max(held, start), task.remaining_s if is_over else length, task.id))
             else:
                 loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, task.remaining_s))
-        self.spans: dict[int, Span] = {}
+        spans: dict[int, Span] = {}
         position = 0
         for start, length, task_id in [(0, length, task_id) for _key, length, task_id in sorted(first)] + sorted(slots):
             position = max(position, start)
-            self.spans[task_id] = position, position + length
+            spans[task_id] = position, position + length
             position += length
-        taken = united(self.spans.values())
-        busy = united([*taken, *_pour(taken, sorted(loose), self.spans)])
+        taken = united(spans.values())
+        busy = united([*taken, *_pour(taken, sorted(loose), spans)]) if loose else taken
+        self._spans = spans
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
         self._open_s = sum(task.remaining_s for task in self._tasks.values())
-        self._offers = {}
+        self._offers: dict[tuple[int, datetime], _Offer] = {}
+        self._is_laid = True
+
+    def _measure(self, task: OpenTask, slot: Interval) -> tuple[int, int]:
+        """How long a task with a slot is, and from which position on it lies: looked up once."""
+        known = self._lengths.get(task.id)
+        if known is None or known[0] is not task:
+            known = self._lengths[task.id] = task, self._length(task, slot), self.line.worked(slot[0])
+        return known[1:]
 
     def _length(self, task: OpenTask, slot: Interval) -> int:
         """The working time of a slot, with what of it fell under an absence after it was planned.
@@ -362,6 +430,7 @@ class _Lane:
 
     def load(self, days: int) -> PersonLoad:
         """The open work, the first free moment, and how full each day is."""
+        self._lay()
         line, zone = self.line, self.line.calendar.zone
         today = line.origin.astimezone(zone).date()
         found = []
@@ -372,25 +441,23 @@ class _Lane:
             taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
             busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
             found.append(DayLoad(day, busy_s, end - start))
-        away = tuple(one for one in line.absences if one[1] > line.origin)
         free = None
         with suppress(NoWorkingTime):
             free = self._first_free()
-        return PersonLoad(self._worker.id, self._worker.name, self._open_s, free, away, tuple(found))
+        return PersonLoad(self._worker.id, self._worker.name, self._open_s, free, self._away, tuple(found))
 
     def _first_free(self) -> datetime:
         return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
 
     def _reckon(self, length_s: int, earliest: datetime) -> _Offer:
         worker = self._worker
-        absent = tuple(away for away in self.line.absences if away[1] > self.line.origin)
         try:
             free = self._first_free()
             start, finish = self._earliest_gap(length_s, earliest)
         except NoWorkingTime as error:
-            return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, absent, note=str(error))
-        absent = tuple(away for away in absent if away[0] < finish)
-        rank = finish, self._open_s, self._recency, worker.id
+            return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, self._away, note=str(error))
+        absent = tuple(away for away in self._away if away[0] < finish)
+        rank = finish, *self.tie
         busy = self._starts[:1] == [0]
         return rank, Candidate(worker.id, worker.name, free, start, finish, self._open_s, absent, busy=busy)
 
