@@ -100,8 +100,12 @@ def plan_moves(
     tasks: Iterable[OpenTask],
     orders: Iterable[OpenOrder],
     step_s: int,
+    *,
+    candidates: int = 1,
 ) -> Plan:
     """Decide what moves. `tasks`: all open work of these people, that of the orders too.
+
+    `candidates`: how many are weighed for whoever asks why, besides those who could be the first.
 
     Passes go on until one changes nothing, so that whoever plans again finds nothing to do.
     """
@@ -110,7 +114,7 @@ def plan_moves(
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
     for _number in range(MOST_PASSES):
-        one = _Pass(calendar, now, workers, lying.values(), ordered, step_s)
+        one = _Pass(calendar, now, workers, lying.values(), ordered, step_s, candidates)
         made = one.run()
         stuck |= one.stuck
         for move in made:
@@ -165,7 +169,9 @@ class _Pass:
         tasks: Iterable[OpenTask],
         orders: Sequence[OpenOrder],
         step_s: int,
+        candidates: int,
     ) -> None:
+        self._candidates = candidates
         self.stuck: set[int] = set()
         self._calendar = calendar
         self._orders = orders
@@ -227,7 +233,7 @@ class _Pass:
         free = {one.id for one in order.operations if one.people and (one.is_free or one.id in forced)}
         for one in order.operations:  # from here on nothing pushes them
             self._open.get(self._lying[one.id].responsible_id, set()).discard(one.id)
-        draft: _Draft | None = None
+        draft, last = None, (self._full, set(forced))
         if forced:
             draft = self._draft(self._full, order, forced, forced)
             finish = draft.finish if draft else None
@@ -240,7 +246,9 @@ class _Pass:
                     break
                 other = self._draft(workload, order, free, forced)
                 if other is not None and self._is_better(order, other.finish, finish):
-                    draft, finish = other, other.finish
+                    draft, last, finish = other, (workload, free), other.finish
+        if draft is not None and draft.placed and self._candidates > 1:
+            draft = self._draft(last[0], order, last[1], forced, most=self._candidates)
         return self._keep(order, draft, forced)
 
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
@@ -273,7 +281,7 @@ class _Pass:
         return max((end for _stage, end in ends.values()), default=None)
 
     def _draft(
-        self, workload: Workload, order: OpenOrder, which: Iterable[int], forced: Mapping[int, str]
+        self, workload: Workload, order: OpenOrder, which: Iterable[int], forced: Mapping[int, str], most: int = 1
     ) -> _Draft | None:
         """Lay some operations of an order anew in a workload, which is left as it was.
 
@@ -291,12 +299,17 @@ class _Pass:
             not_before, after = _waits_for(ends, one.stage, order.accepted)
             if one.id in which and is_possible:
                 try:
-                    choice = workload.weigh(one.people, task.remaining_s, not_before, most=1) if one.people else None
+                    choice = workload.weigh(one.people, task.remaining_s, not_before, most=most) if one.people else None
                 except NoWorkingTime:
                     choice = None
                 if choice is not None:
-                    slot = {"start": choice.start, "end": choice.finish, "not_before": None}
-                    placed[one.id] = replace(task, responsible_id=choice.responsible_id, **slot)
+                    placed[one.id] = replace(
+                        task,
+                        responsible_id=choice.responsible_id,
+                        start=choice.start,
+                        end=choice.finish,
+                        not_before=None,
+                    )
                     choices[one.id] = choice, not_before, after
                     workload.put(placed[one.id])
                     ends[one.id] = one.stage, choice.finish
@@ -457,6 +470,4 @@ def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
 
 
 def _overlap(one: OpenTask, other: OpenTask) -> bool:
-    return bool(
-        one.start and one.end and other.start and other.end and one.start < other.end and other.start < one.end
-    )
+    return bool(one.start and one.end and other.start and other.end and one.start < other.end and other.start < one.end)

@@ -60,8 +60,16 @@ def workload_of(
     step_s: int,
 ) -> Workload:
     """Lay the open work on people's timelines as of `now`; `our_tasks` are the ids whose plans are slots of ours."""
+    tasks = list_open_tasks(portal, calendar, now, our_tasks=our_tasks, step_s=step_s)
+    return Workload(calendar, now, list_workers(people, portal, last_assigned), tasks, step_s)
+
+
+def list_open_tasks(
+    portal: PortalState, calendar: WorkCalendar, now: datetime, *, our_tasks: Iterable[int], step_s: int
+) -> list[OpenTask]:
+    """Return the open work as lanes take it."""
     ours = set(our_tasks)
-    tasks = [
+    return [
         OpenTask(
             id=task.id,
             responsible_id=task.responsible_id,
@@ -73,7 +81,11 @@ def workload_of(
         )
         for task in portal.open
     ]
-    workers = [
+
+
+def list_workers(people: Iterable[Person], portal: PortalState, last_assigned: Mapping[int, datetime]) -> list[Worker]:
+    """Return the people with their absences, and when each was given work last."""
+    return [
         Worker(
             id=person.id,
             name=person.name,
@@ -82,7 +94,6 @@ def workload_of(
         )
         for person in people
     ]
-    return Workload(calendar, now, workers, tasks, step_s)
 
 
 def _worked_s(task: Task, portal: PortalState, calendar: WorkCalendar, now: datetime) -> int:

@@ -283,7 +283,7 @@ class Workload:
 class _Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
-    `_starts` and `_ends`: the busy time in positions, in order, none touching. What changes is laid when it is asked for.
+    `_starts` and `_ends`: the busy time in positions, in order, none touching. It is laid when it is asked for.
     """
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:

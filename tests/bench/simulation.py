@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from b24tools.assignment.replan import AWAY, Operation, OpenOrder, end_of_next_working_day, plan_moves
-from b24tools.scheduling.calendar import DAY_S as CALENDAR_DAY_S
+from b24tools.assignment.replan import AWAY, OpenOrder, Operation, end_of_next_working_day, plan_moves
 from b24tools.scheduling.calendar import HOUR_S, Shift, Timeline, WorkCalendar
 from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
-from tests.bench import measuring
 
 ZONE = ZoneInfo("Europe/Moscow")
 MONDAY = datetime(2026, 3, 2, 7, 0, tzinfo=ZONE).astimezone(UTC)
@@ -107,9 +105,7 @@ class Plant:
 
     def open_lines(self, day: int) -> list[Line]:
         """Every operation that is planned and not done."""
-        return [
-            line for order in self.orders if order.day < day for line in order.lines if line.done_at is None
-        ]
+        return [line for order in self.orders if order.day < day for line in order.lines if line.done_at is None]
 
     def tasks(self, lines: list[Line]) -> list[OpenTask]:
         """The lines as `assign` sees them on the portal."""
@@ -232,11 +228,9 @@ def _is_ready(order: Order, line: Line) -> bool:
 def make_orders(chance: random.Random, load: float, *, route: bool) -> list[Order]:
     """Orders of twenty days that fill so much of everybody's time."""
     orders: list[Order] = []
-    task_id = 0
+    task_id, carry = 0, 0.0
     for day in range(DAYS):
-        left_s = load * WORK_S * POSITIONS * CREW
-        if day:
-            left_s += carry
+        left_s = load * WORK_S * POSITIONS * CREW + carry
         while left_s > 0:
             positions = sorted(chance.sample(range(POSITIONS), chance.randint(*LINES)))
             lines = []
@@ -267,7 +261,7 @@ def make_illnesses(chance: random.Random) -> dict[int, set[int]]:
 
 def simulate(seed: int, load: float, policy: str, *, route: bool) -> tuple[int, int, int, int, int]:
     """Orders, late ones, working days of lateness, operations, moves."""
-    chance = random.Random(seed)  # noqa: S311 - a simulation
+    chance = random.Random(seed)
     orders = make_orders(chance, load, route=route)
     plant = Plant(orders, make_illnesses(chance), policy)
     plant.live()
@@ -288,7 +282,7 @@ def main() -> None:
                 found = [simulate(seed, load, policy, route=route) for seed in seeds]
                 orders, late, days, lines, moves = (sum(column) for column in zip(*found, strict=True))
                 rows.append((route, load, policy, orders, late / orders, days / orders, moves / lines))
-                print(rows[-1], flush=True)
+                print(rows[-1], flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
