@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from b24tools.core import errors
 from b24tools.jobs import replan
 from b24tools.jobs.replan import Replan, Request
 from b24tools.sandbox.records import Task
@@ -90,7 +89,10 @@ def test_the_work_of_the_sick_goes_to_who_finishes_it_first(works: Works, people
     writes = len(works.portal.writes())
     assert [] == moves(run(works))
     assert [] == works.portal.writes()[writes:]
-    assert ["unchanged"] == [one.outcome for one in works.assign(order([("Раскрой", 240)], id="order-1", number="1", wanted=at(24)), route=ROUTE)]
+    assert ["unchanged"] == [
+        one.outcome
+        for one in works.assign(order([("Раскрой", 240)], id="order-1", number="1", wanted=at(24)), route=ROUTE)
+    ]
 
 
 def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None:
@@ -108,7 +110,12 @@ def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None
     assert moved.deadline == moved.end_plan
     with works.tools() as tools:
         (row,) = tools.store.orders.lines(["order-1"]).values()
-        assert (people[other], at(23, 9), at(23, 13), None) == (row.responsible_id, row.start, row.end, row.writing_since)
+        assert (people[other], at(23, 9), at(23, 13), None) == (
+            row.responsible_id,
+            row.start,
+            row.end,
+            row.writing_since,
+        )
         decisions = tools.store.decisions.find_all(task)
         assert [people[other], people[owner]] == [one.responsible_id for one in decisions]
         assert ("without", people[owner]) == (decisions[0].details["cause"], decisions[0].details["from"]["id"])
