@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.core.models import Progress
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.store import Store
+    from b24tools.store.watch import Watch
 
 
 def now() -> datetime:
@@ -37,11 +38,15 @@ def user_name() -> str:
 
 @dataclass
 class Session:
-    """Settings and the ways to open things by them. `transport` takes the place of the network."""
+    """Settings and the ways to open things by them. `transport` takes the place of the network.
+
+    `watch` looks, before the database is used, whether it is the one that a long-running process began with.
+    """
 
     settings: config.Settings
     say: Callable[[str], None]
     transport: Transport | None = None
+    watch: Watch | None = None
     _said: set[str] = field(default_factory=set, repr=False)
 
     @contextmanager
@@ -64,14 +69,14 @@ class Session:
             config.webhook_url(settings),
             rate_limiter=rate_limiter,
             transport=self.transport,
-            verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+            ca_bundle=settings.ca_bundle,
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
             on_wait=lambda seconds, reason: self.say(
                 _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
             ),
             on_warn=self._say_once,
         )
-        with client:
+        with closing(client):
             yield client
 
     @contextmanager
@@ -123,8 +128,12 @@ class Session:
         from b24tools import store
 
         path = self.settings.database
+        if self.watch is not None:
+            self.watch.check()
         try:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
+                if self.watch is not None:
+                    self.watch.check(opened.database)
                 yield opened
         except store.database.Error as error:
             raise store.database.explain(path, error) from error
@@ -135,6 +144,8 @@ class Session:
         from b24tools import store
 
         path = self.settings.database
+        if self.watch is not None:
+            self.watch.check()
         with store.database.explain_failures(path), closing(store.read_store(path)) as opened:
             yield opened
 
@@ -168,7 +179,7 @@ class Session:
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)
 
 
-def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int]) -> Any:
+def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str]) -> Any:
     """The settings that assignment obeys."""
     from b24tools.assignment.plan import Rules
 

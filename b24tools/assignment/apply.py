@@ -22,7 +22,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.assignment.workspace import Workspace
 from b24tools.assignment.writes import DELETE, RENEW, Line, Write, build_writes, mark_of
 from b24tools.bitrix24 import error_codes, queries
-from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Pending, Query
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Pending
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -69,7 +69,7 @@ class Writer:
         self._remove_duplicates()
         plans = [line.plan for line in lines]
         self._ledger.note_unwritten(plans)
-        return plans, self._note_dropped()
+        return plans, [*self._workspace.warnings, *self._note_dropped()]
 
     def _let_changes_end(self, lines: Sequence[Line]) -> None:
         """Wait until an earlier change of unknown fate cannot be carried out after the one that follows it."""
@@ -92,7 +92,7 @@ class Writer:
         """Send one batch and take its answers. A repeat that is lost again is left to the next run."""
         noted_at = self._ledger.note_sending(chunk, self._rules.retry_s)
         batch = self._client.new_batch()
-        sent = [batch.add(Query(write.command, lambda result: result)) for write in chunk]
+        sent = [batch.add(write.query) for write in chunk]
         getters = {
             write.line.plan.responsible[0] for write in chunk if write.verb == ADD and write.line.plan.responsible
         }
@@ -143,7 +143,7 @@ class Writer:
     def _take(self, write: Write, answer: Answer) -> None:
         """Read one answer; raises its error."""
         line, plan, value = write.line, write.line.plan, answer.value
-        method = write.command.method
+        method = write.query.method
         if write.verb == DELETE and write.spare:
             note_deleted(line, write.spare)
         elif write.file is not None:
@@ -151,7 +151,7 @@ class Writer:
         else:
             row = queries.task_row(value, method)
             if write.verb in (ADD, UPDATE):
-                self._compare(write.command.params["fields"], row)
+                self._compare(write.query.params["fields"], row)
             if write.verb == ADD:
                 task = self.portal.read_task(row)
                 if task.xml_id != line.key:
@@ -304,7 +304,7 @@ class Writer:
         """Approve what waits for its creator's control after completing; and 200 may come with nothing done."""
         batch = self._client.new_batch()
         approvals = [
-            (line, batch.add(Query(queries.approve_task(line.plan.task.id), lambda result: result)))
+            (line, batch.add(queries.approve_task(line.plan.task.id)))
             for line in lines
             if line.plan.task and line.plan.task.status == Status.AWAITS_CONTROL
         ]

@@ -78,7 +78,7 @@ class Ledger:
         """Note what would be made if the answer never came."""
         self._store.orders.mark_writing([write.line.key for write in writes], now)
         until = now + timedelta(seconds=retry_s + recovery.EXECUTES_S)
-        fields = {write.line.key: write.command.params["fields"] for write in writes}
+        fields = {write.line.key: write.query.params["fields"] for write in writes}
         self._store.orders.save_lost_writes(
             LostWrite(
                 key=key,

@@ -11,7 +11,7 @@ from b24tools.assignment.ledger import UNKNOWN
 from b24tools.assignment.plan import Item, rounded
 from b24tools.assignment.portal_state import PortalState
 from b24tools.core.models import Task
-from b24tools.core.org_structure import same_name
+from b24tools.core.org_structure import read_visibly, same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.onec.values import is_guid
@@ -202,7 +202,11 @@ def _titled(item: Item, portal: PortalState) -> list[Task]:
         return []
     prefix = _bare(f"{task_fields.KEY_PREFIX}{item.order.id}")
     tasks = portal.titled.get(item.order.id, ())
-    return [task for task in tasks if _bare(task.xml_id).startswith(prefix) and task.title.strip() == item.title]
+    return [
+        task
+        for task in tasks
+        if _bare(task.xml_id).startswith(prefix) and read_visibly(task.title) == read_visibly(item.title)
+    ]
 
 
 def _bare(key: str) -> str:
@@ -225,7 +229,7 @@ def _names(item: Item) -> str:
 
 
 def _looks_like(task: Task, item: Item, portal: PortalState) -> bool:
-    return task.title.strip() == item.title and task.group_id == (portal.places.group_id or 0)
+    return read_visibly(task.title) == read_visibly(item.title) and task.group_id == (portal.places.group_id or 0)
 
 
 def _unlikeliness(task: Task, item: Item, portal: PortalState) -> tuple[bool, bool, int]:

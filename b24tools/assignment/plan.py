@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,7 +28,9 @@ MOST_CANDIDATES = 20  # the best ones are saved for `why`: a department of hundr
 class Rules:
     """The settings that assignment obeys. `fallback_user`: who gets work that has no other taker.
 
-    `country`: whose production calendar counts; `own`: the days of calendar.json, which count above it.
+    `country`: whose production calendar counts; `own`: the days of calendar.json, which count above it. `pins`: who
+    gets a position's work, by id, or by name until the company is known. `away`: somebody who, as a trial, is taken to
+    be away on these days, by name or id.
     """
 
     zone: ZoneInfo
@@ -40,7 +42,8 @@ class Rules:
     non_admin: bool
     fallback_user: int | None
     excluded: frozenset[int] = frozenset()
-    pins: Mapping[str, int] = field(default_factory=dict)
+    pins: Mapping[str, int | str] = field(default_factory=dict)
+    away: tuple[str, date, date] | None = None
     route: tuple[str, ...] = ()
     retry_s: float = 60
     country: str = "none"
@@ -48,7 +51,7 @@ class Rules:
 
     def pin_for(self, position: str) -> int | None:
         """The person a position was pinned to on the command line."""
-        return next((user for name, user in self.pins.items() if same_name(name) == same_name(position)), None)
+        return next((int(user) for name, user in self.pins.items() if same_name(name) == same_name(position)), None)
 
 
 @dataclass(frozen=True)
@@ -238,8 +241,3 @@ def late_from(order: onec_order.Order) -> datetime | None:
     """The moment from which the order is late: the midnight after the wanted day, or the wanted moment."""
     wanted = wanted_end(order)
     return wanted + timedelta(seconds=1) if wanted and order.wanted_is_day else wanted
-
-
-def surname_of(manager: str) -> str:
-    """The surname in `Фамилия Имя Отчество`."""
-    return manager.split()[0] if manager.split() else ""

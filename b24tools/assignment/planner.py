@@ -22,7 +22,6 @@ from b24tools.assignment.plan import (
     Rules,
     late_from,
     rounded,
-    surname_of,
     wanted_end,
 )
 from b24tools.assignment.portal_state import PortalState
@@ -32,7 +31,15 @@ from b24tools.assignment.staffing import workload_of
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
-from b24tools.core.org_structure import Match, Staff, matches_person, same_name
+from b24tools.core.org_structure import (
+    Match,
+    Staff,
+    matches_person,
+    read_visibly,
+    same_name,
+    suggest_name,
+    surname_of,
+)
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
@@ -141,7 +148,9 @@ class Planner:
         """A task without a key, made by the system before us or by us on a portal that drops keys."""
         order = item.order
         for task in self.portal.titled.get(order.id, []):
-            if task.xml_id or not task.is_open or task.id in self._taken or task.title.strip() != item.title:
+            if task.xml_id or not task.is_open or task.id in self._taken:
+                continue
+            if read_visibly(task.title) != read_visibly(item.title):
                 continue
             if order.date and task.created_at and task.created_at >= order.date:
                 return task
@@ -526,7 +535,7 @@ class Planner:
         root = self.staff.departments[self.staff.root_id].name
         problem = _('there is no department "{name}" under "{root}"').format(name=position, root=root)
         if match.nearest:
-            problem += _(' (the nearest name is "{nearest}")').format(nearest=match.nearest)
+            problem += suggest_name(position, [match.nearest])
         return problem
 
     def _active(self, user_id: int, source: str) -> Person:
@@ -577,12 +586,31 @@ class Planner:
         people = (self._people.get(one) for one in ids if one)
         return next((person.id for person in people if person and person.active), None)
 
+    def _managers(self, order: onec_order.Order) -> list[Person]:
+        """The active people that `Менеджер` may mean."""
+        namesakes = self.portal.surnames.get(surname_of(order.manager or ""), [])
+        return [one for one in namesakes if one.active and matches_person(order.manager or "", one)]
+
     def _auditor(self, order: onec_order.Order) -> int | None:
-        if not order.manager:
-            return None
-        namesakes = self.portal.surnames.get(surname_of(order.manager), [])
-        found = [one for one in namesakes if one.active and matches_person(order.manager, one)]
+        found = self._managers(order)
         return found[0].id if len(found) == 1 else None
+
+    def unmatched_names(self, order: onec_order.Order) -> list[str]:
+        """Say which department or person the order names without meaning one that is on the portal."""
+        warnings = []
+        if order.department and self.staff.department_named(order.department) is None:
+            text = _('Исполнитель: the portal has no department "{name}"').format(name=order.department)
+            names = (department.name for department in self.staff.departments.values())
+            warnings.append(text + suggest_name(order.department, names))
+        found = self._managers(order)
+        if order.manager and not found:
+            text = _('Менеджер: no active person of the portal is "{name}", so the tasks have no observer')
+            warnings.append(text.format(name=order.manager))
+        elif len(found) > 1:
+            ids = ", ".join(f"#{person.id}" for person in found)
+            text = _('Менеджер: "{name}" may be several people ({ids}), so the tasks have no observer')
+            warnings.append(text.format(name=order.manager, ids=ids))
+        return warnings
 
     def _name_of(self, task: Task) -> str:
         person = self._people.get(task.responsible_id)

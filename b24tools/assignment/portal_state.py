@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -162,6 +162,13 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     return _with_files(state, files, questions.folder)
 
 
+def take_as_away(state: PortalState, user_id: int, first: date, last: date, zone: ZoneInfo) -> PortalState:
+    """Add an absence of whole days, both included."""
+    start, end = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
+    away = [*state.absences.get(user_id, ()), Absence(start, end)]
+    return replace(state, absences={**state.absences, user_id: away})
+
+
 def look_up(
     client: Client, state: PortalState, keys: Sequence[str], titles: Sequence[TitleQuestion] = ()
 ) -> PortalState:
@@ -236,10 +243,9 @@ def _read_rest(
     client: Client, listing: pagination.ListMethod, pending: Pending[Any], after: int
 ) -> list[dict[str, Any]]:
     """Read what follows a full page of a list. What no batch can carry is too odd a text to be in many titles."""
-    command = pending.query.command
     if pending.packed is None:
         return []
-    return [row for page in client.pages(listing, queries.paged(command), after=after) for row in page]
+    return [row for page in client.pages(listing, pending.query.params, after=after) for row in page]
 
 
 def _read_namesakes(client: Client, pending: Pending[list[Person]]) -> list[Person]:

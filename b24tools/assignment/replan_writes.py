@@ -20,7 +20,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.tools import RunClock, Tools
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.batch import MOST_COMMANDS, Pending, Query
+from b24tools.bitrix24.batch import MOST_COMMANDS, Pending
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Task
@@ -183,10 +183,7 @@ class _Mover:
         keys = [one.row.key for one in chunk]
         self._store.orders.mark_sent(keys, self._tools.clock.now())
         batch = self._tools.client.new_batch()
-        sent = [
-            (one, batch.add(Query(queries.update_task(one.task.id, one.fields(self._zone)), lambda result: result)))
-            for one in chunk
-        ]
+        sent = [(one, batch.add(queries.update_task(one.task.id, one.fields(self._zone)))) for one in chunk]
         with suppress(errors.PortalError):  # then each command has it
             batch.send()
         now = self._tools.clock.now()

@@ -18,6 +18,7 @@ from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store.orders import LedgerFile
@@ -26,7 +27,10 @@ NAME_TAKEN = "DISK_OBJ_22000"
 
 
 class Workspace:
-    """Makes what is missing before anything is put there. `places`: the project and the folder as they are now."""
+    """Makes what is missing before anything is put there.
+
+    `places`: the project and the folder as they are now; `warnings`: what is to be said of their names.
+    """
 
     def __init__(self, tools: Tools, portal: PortalState, rules: Rules, ledger: Ledger) -> None:
         self.places = portal.places
@@ -37,6 +41,7 @@ class Workspace:
         self._rules = rules
         self._ledger = ledger
         self._ids: dict[Mark, int] = {}
+        self.warnings: list[str] = []
 
     # project and folder
 
@@ -65,6 +70,9 @@ class Workspace:
         found = None if earlier is None else self._look_for_project(earlier)
         if found is not None:
             return found
+        name = self._rules.group
+        for project in self._client.ask(queries.groups_named(name, part=max(name.split(), key=len))):
+            return self._take_alike("B24_GROUP", project.id, project.name)
         try:
             return self._make_project(keys, hint)
         except errors.PortalUncertain as error:
@@ -110,7 +118,18 @@ class Workspace:
                 _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder."),
             )
         name = self._rules.folder
+        for folder_id, found, kind in self._client.ask(
+            queries.children(root_id, name, part=max(name.split(), key=len))
+        ):
+            if kind == "folder" and same_name(found) == same_name(name):
+                return self._take_alike("B24_FOLDER", folder_id, found)
         return self._make_once(queries.add_folder(root_id, name), lambda: self._find(root_id, name, "folder"))
+
+    def _take_alike(self, setting: str, id: int, name: str) -> int:
+        """Rather use what only looks like the name than make a second one that nobody can tell from it."""
+        text = _('{setting}: "{name}" on the portal is written differently, but looks the same; set {setting}={id}')
+        self.warnings.append(text.format(setting=setting, name=name, id=id))
+        return id
 
     def _make_once(self, make: Query[int], find: Callable[[], int | None]) -> int:
         """Make something whose name can be on the disk only once, hence twice at the most, and look for it between."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from b24tools.assignment.plan import ADD, COMPLETE, DEFER, UPDATE, PlannedTask
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.batch import Command
+from b24tools.bitrix24.batch import Query
 from b24tools.core import errors
 from b24tools.core.models import Task
 from b24tools.onec.order import Attachment
@@ -49,7 +49,7 @@ class Write:
 
     line: Line
     verb: str
-    command: Command
+    query: Query[Any]
     file: Attachment | None = None
     spare: Task | None = None
 

@@ -1,4 +1,4 @@
-"""Batches: what to ask together, as text for the portal, and the five maps of its answer read back.
+"""Batches: what to ask together, as text for the portal, and the maps of its answer read back.
 
 A batch is up to 50 commands in one request, each a string `method?query`, run in order; each has
 its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-api/batch).
@@ -26,7 +26,6 @@ MOST_PAIRS = 1000  # PHP's parse_str drops the pairs beyond max_input_vars witho
 _METHOD = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 # The portal looks for these in every key and value of a command, in any case, and has no escape.
 _REFERENCE = re.compile(r"\$(?:result|next|total|time|error)\S*?\[", re.IGNORECASE)
-_REFERENCE_KEY = re.compile(r"\$(?:result|next|total|time|error)\[([^\[\]]+)\]", re.IGNORECASE)
 
 
 class Reference(str):
@@ -36,21 +35,11 @@ class Reference(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """A call: the method and its parameters."""
-
-    method: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a call. `total` and `next` are there for lists, `time` where the portal tells of its own time."""
+    """What came of a call. `total` is there for lists that count."""
 
     result: Any = None
     total: int | None = None
-    next: int | None = None
-    time: Mapping[str, Any] = field(default_factory=dict)
     error: errors.PortalError | None = None
 
     @property
@@ -63,30 +52,33 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
-    """A command and the reader of its result."""
+    """A call: the method, its parameters, and the reader of its result."""
 
-    command: Command
-    reader: Callable[[Any], T]
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    reader: Callable[[Any], T] = field(default=lambda result: result, compare=False)
 
     def read(self, result: Any) -> T:
         """Read a result; raises PortalError, which names the method, on a shape that the reader does not know."""
         try:
             return self.reader(result)
         except UnexpectedResponse as error:
-            raise UnexpectedResponse(error.value, self.command.method) from None
+            raise UnexpectedResponse(error.value, self.method) from None
 
 
 class Pending(Generic[T]):
     """One command of a batch and, once that is sent, its answer.
 
-    `packed`: the command as a batch carries it; None where a batch would garble it.
+    `packed`: the command as a batch carries it; None where a batch would garble it. `source`: the one it refers to.
     """
 
-    def __init__(self, key: str, query: Query[T], packed: str | None) -> None:
+    def __init__(self, key: str, query: Query[T]) -> None:
         self.key = key
         self.query = query
-        self.packed = packed
-        self.item = Answer(error=errors.PortalError(f"{query.command.method}: not sent"))
+        self.method = query.method
+        self.packed = _pack(query)
+        self.source: Pending[Any] | None = None
+        self.item = Answer(error=errors.PortalError(f"{self.method}: not sent"))
 
     @property
     def value(self) -> T:
@@ -112,7 +104,7 @@ class Batch:
     def __init__(
         self,
         send: Callable[[Sequence[Pending[Any]]], errors.PortalError | None],
-        call: Callable[[Command], Answer],
+        call: Callable[[Query[Any]], Answer],
     ) -> None:
         """`send` answers up to fifty commands, and tells what ended it; `call` answers one."""
         self._send = send
@@ -131,25 +123,23 @@ class Batch:
 
     def add(self, query: Query[T]) -> Pending[T]:
         """Put a command into the batch; its answer comes with `send`. Raises ValueError for what must not be sent."""
-        command = query.command
-        check_method(command.method)
-        refers = _references(command)
-        try:
-            packed = _pack(command)
-        except ValueError:
-            packed = None
-        pending = Pending(f"c{len(self)}", query, packed)
-        if packed is None and not refers:
+        check_method(query.method)
+        pending = Pending(f"c{len(self)}", query)
+        references = [text for text in _with_dollars(query.params) if isinstance(text, Reference)]
+        if pending.packed is None and not references:
             self._alone.append(pending)
             return pending
         if not self._requests or len(self._requests[-1]) == MOST_COMMANDS:
             self._requests.append([])
         request = self._requests[-1]
-        if packed is None or not refers <= {before.key for before in request}:
-            raise ValueError(f"{command.method}: refers to {sorted(refers)}, not all earlier in the same request")
-        # A reference that leads nowhere does not fail the command: a write would hit task 1.
-        if refers and not error_codes.is_read(command.method):
-            raise ValueError(f"{command.method}: a write must not refer to another command")
+        for reference in references:
+            found = next((one for one in reversed(request) if reference.startswith(one.reference())), None)
+            if found is None or pending.packed is None or pending.source not in (None, found):
+                raise ValueError(f"{pending.method}: refers to more than one command earlier in the same request")
+            # A reference that leads nowhere does not fail the command: a write would hit task 1.
+            if not error_codes.is_read(pending.method):
+                raise ValueError(f"{pending.method}: a write must not refer to another command")
+            pending.source = found
         request.append(pending)
         return pending
 
@@ -163,7 +153,7 @@ class Batch:
         for number, request in enumerate(self._requests):
             if failure is not None:
                 for pending in request:
-                    pending.item = _not_sent(pending.query.command, failure)
+                    pending.item = _not_sent(pending.method, failure)
                 continue
             failure = self._send(request)
             if failure is not None and number == 0 and all(pending.error is failure for pending in request):
@@ -171,7 +161,7 @@ class Batch:
                     pending.item = Answer(error=failure)
                 raise failure
         for pending in self._alone:
-            pending.item = self._call(pending.query.command)
+            pending.item = self._call(pending.query)
 
 
 def check_method(method: str) -> None:
@@ -180,25 +170,22 @@ def check_method(method: str) -> None:
         raise ValueError(f"not a method name: {method!r}")
 
 
-def _references(command: Command) -> set[str]:
-    """The keys of the commands that this one refers to."""
-    found = (_REFERENCE_KEY.match(text) for text in _with_dollars(command.params) if isinstance(text, Reference))
-    return {match[1] for match in found if match}
-
-
-def _pack(command: Command) -> str:
-    """Write a command as a batch carries it; raises ValueError where the portal would get something else.
+def _pack(query: Query[Any]) -> str | None:
+    """Write a command as a batch carries it; None where the portal would get something else.
 
     A batch cannot carry `None`, booleans and empty containers, nor text that looks like a reference, nor more pairs
     than PHP takes.
     """
-    for text in _with_dollars(command.params):
-        if not isinstance(text, Reference) and _REFERENCE.search(text):
-            raise ValueError("text that a batch would take for a reference to another command's result")
-    query = php_query.encode(command.params)
-    if query.count("&") >= MOST_PAIRS:
-        raise ValueError(f"more than {MOST_PAIRS} values in one command")
-    return f"{command.method}?{query}" if query else command.method
+    texts = _with_dollars(query.params)
+    if any(_REFERENCE.search(text) for text in texts if not isinstance(text, Reference)):
+        return None
+    try:
+        packed = php_query.encode(query.params)
+    except ValueError:
+        return None
+    if packed.count("&") >= MOST_PAIRS:
+        return None
+    return f"{query.method}?{packed}" if packed else query.method
 
 
 def _with_dollars(value: Any) -> list[str]:
@@ -212,39 +199,42 @@ def _with_dollars(value: Any) -> list[str]:
     return []
 
 
-def settle(sent: Mapping[str, Command], result: Mapping[str, Any], sent_at: float) -> dict[str, Answer | FailedAttempt]:
-    """Match an answer with what was sent, so that every key is accounted for.
+def settle(
+    sent: Sequence[Pending[Any]], result: Mapping[str, Any], sent_at: float
+) -> dict[Pending[Any], FailedAttempt]:
+    """Give the commands their answers, and return those that are to be sent again.
 
-    What a limit stopped is to be sent again, and so are reads without a usable answer; a command that refers to
-    others only together with them.
+    That is what a limit stopped, and reads without a usable answer; a command that refers to another one only together
+    with that one.
     """
-    names = ("result", "result_error", "result_total", "result_next", "result_time")
-    maps = [_by_key(result.get(name)) for name in names]
-    outcomes: dict[str, Answer | FailedAttempt] = {}
-    for key, command in sent.items():
-        referred = [outcomes[cause] for cause in sorted(_references(command))]
-        outcome = _settle_one(key, command.method, maps, referred)
+    failed: dict[Pending[Any], FailedAttempt] = {}
+    for pending in sent:
+        source = pending.source
+        if source is not None and source in failed:  # what it was answered is about something else
+            failed[pending] = failed[source]
+            continue
+        if source is not None and source.error is not None:
+            pending.item = Answer(error=source.error)
+            continue
+        outcome = _settle_one(pending.key, pending.method, result)
         if isinstance(outcome, FailedAttempt):
-            answered = [cause for cause in referred if isinstance(cause, Answer)]
-            if outcome.may_have_run and not error_codes.is_read(command.method):
+            if outcome.may_have_run and not error_codes.is_read(pending.method):
                 outcome = Answer(error=outcome.uncertain(sent_at))
-            elif answered:
-                failed = [cause.error for cause in answered if cause.error is not None]
-                outcome = Answer(error=failed[0] if failed else outcome.give_up(0.0))
-        outcomes[key] = outcome
-    return outcomes
+            elif source is not None:
+                outcome = Answer(error=outcome.give_up(0.0))
+            else:
+                failed[pending] = outcome
+                continue
+        pending.item = outcome
+    return failed
 
 
-def _settle_one(
-    key: str, method: str, maps: Sequence[Mapping[str, Any]], referred: Sequence[Answer | FailedAttempt]
-) -> Answer | FailedAttempt:
-    results, failures, totals, nexts, times = maps
+def _settle_one(key: str, method: str, result: Mapping[str, Any]) -> Answer | FailedAttempt:
+    results, failures, totals = (map_of(result, name) for name in ("result", "result_error", "result_total"))
     if key in failures:
         error = failures[key]
-        code, description = (error_codes.read_error(error) if isinstance(error, Mapping) else None) or (
-            "",
-            error_codes.clean(error),
-        )
+        found = error_codes.read_error(error) if isinstance(error, Mapping) else None
+        code, description = found or ("", error_codes.clean(error))
         retry, known = error_codes.judge(code), error_codes.find_code(code)
         if retry not in (Retry.ALWAYS, Retry.READS_ONLY):
             return Answer(error=error_codes.refusal(method, code, description))
@@ -252,38 +242,17 @@ def _settle_one(
         return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code)
     if key not in results:
         return FailedAttempt(method, _("the batch came back without it"), may_have_run=True)
-    if any(isinstance(cause, FailedAttempt) or cause.error is not None for cause in referred):
-        return FailedAttempt(method, _("the command it refers to failed"), may_have_run=True)
-    time = times.get(key)
-    return Answer(
-        results[key], to_int(totals.get(key)), to_int(nexts.get(key)), time if isinstance(time, Mapping) else {}
-    )
+    return Answer(results[key], to_int(totals.get(key)))
 
 
-def refers_beyond(command: Command, keys: Mapping[str, Any]) -> bool:
-    """Whether a command refers to one that is not among the keys."""
-    return not _references(command) <= keys.keys()
+def map_of(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return one of the answer's maps, by command: PHP writes an empty one as `[]`."""
+    found = result.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
-def not_run(command: Command) -> Answer:
-    """The answer of a command that refers to one which is not sent."""
-    message = _("{method}: not run: the command it refers to was not sent").format(method=command.method)
-    return Answer(error=errors.PortalError(message, method=command.method))
-
-
-def _not_sent(command: Command, failure: errors.PortalError) -> Answer:
+def _not_sent(method: str, failure: errors.PortalError) -> Answer:
     """The answer of a command whose request was not sent, because the one before it failed."""
     kind = errors.PortalBusy if isinstance(failure, errors.PortalBusy) else type(failure)
-    message = _("{method}: not sent: {reason}").format(method=command.method, reason=failure.message)
-    return Answer(error=kind(message, failure.hint, method=command.method, portal_code=failure.portal_code))
-
-
-def read_times(sent: Mapping[str, Command], result: Mapping[str, Any]) -> dict[str, Any]:
-    """The last `time` object of each method in a batch's answer."""
-    times = _by_key(result.get("result_time"))
-    return {command.method: times[key] for key, command in sent.items() if key in times}
-
-
-def _by_key(found: Any) -> Mapping[str, Any]:
-    """Read one of the answer's maps: PHP writes an empty one as `[]`."""
-    return found if isinstance(found, Mapping) else {}
+    message = _("{method}: not sent: {reason}").format(method=method, reason=failure.message)
+    return Answer(error=kind(message, failure.hint, method=method, portal_code=failure.portal_code))

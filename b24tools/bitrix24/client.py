@@ -17,7 +17,6 @@ import time as time_module
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
@@ -26,7 +25,7 @@ from b24tools import __version__
 from b24tools.bitrix24 import batch as bitrix24_batch
 from b24tools.bitrix24 import error_codes, pagination, webhook_url
 from b24tools.bitrix24 import response as bitrix24_response
-from b24tools.bitrix24.batch import Answer, Batch, Command, Pending, Query
+from b24tools.bitrix24.batch import Answer, Batch, Pending, Query
 from b24tools.bitrix24.error_codes import ErrorCode
 from b24tools.bitrix24.parsing import to_int
 from b24tools.bitrix24.rate_limit import RateLimiter
@@ -57,7 +56,7 @@ class Client:
         *,
         rate_limiter: RateLimiter,
         transport: Transport | None = None,
-        verify: ssl.SSLContext | bool | str = True,
+        ca_bundle: Path | None = None,
         retry_s: float = 60,
         read_timeout_s: float = 75,
         clock: Callable[[], float] = time_module.time,
@@ -72,7 +71,7 @@ class Client:
             address: The incoming webhook's URL, as the portal shows it.
             rate_limiter: Keeps the portal's limits, with all processes of the data folder.
             transport: What to send through instead of the network.
-            verify: As in httpx; a text is the path of authorities trusted besides the system's own.
+            ca_bundle: A file or folder of authorities that are trusted besides the system's own.
             retry_s: For how long a call that failed is sent again.
             read_timeout_s: How long an answer is waited for; the portal itself stops after a minute.
             clock, sleep, random: The wall clock, the pause and the jitter.
@@ -86,30 +85,15 @@ class Client:
         self.url = self._address.portal
         self.owner_id = self._address.owner_id
         self.requests = 0
-        self._rate_limiter = rate_limiter
-        self._retry_s = retry_s
-        self._clock = clock
-        self._sleep = sleep
-        self._random = random
-        self._on_wait = on_wait
-        self._on_warn = on_warn
+        self._rate_limiter, self._retry_s = rate_limiter, retry_s
+        self._clock, self._sleep, self._random = clock, sleep, random
+        self._on_wait, self._on_warn = on_wait, on_warn
         self._lock = threading.Lock()
         self._announced: dict[str, float] = {}  # until when a thread waits, by the reason
         for name in ("httpx", "httpcore"):  # they log the address of every request
             logging.getLogger(name).setLevel(logging.WARNING)
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
-        self._http = _open_http(transport, _tls(verify), timeout)
-
-    def __repr__(self) -> str:
-        return f"Client({self.host!r}, owner_id={self.owner_id})"
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        self._http = _open_http(transport, True if ca_bundle is None else _trust(ca_bundle), timeout)
 
     def close(self) -> None:
         """Close the connections. Threads that still wait for an answer fall silent."""
@@ -124,11 +108,8 @@ class Client:
         if clash := _RESERVED & {str(name) for name in params or {}}:
             raise ValueError(f"{method}: the portal keeps {sorted(clash)} for itself")
         body = self._exchange(method, params or {}, [method], self._backoff())
-        time = body.get("time")
-        self._learn({method: time})
-        return Answer(
-            body["result"], to_int(body.get("total")), to_int(body.get("next")), time if isinstance(time, dict) else {}
-        )
+        self._learn({method: body.get("time")})
+        return Answer(body["result"], to_int(body.get("total")))
 
     def call_v3(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         """Call a method of REST 3.0, with headers of its own; its result."""
@@ -137,7 +118,7 @@ class Client:
 
     def ask(self, query: Query[T]) -> T:
         """Ask for this alone and read the answer."""
-        return query.read(self.call(query.command.method, query.command.params).result)
+        return query.read(self.call(query.method, query.params).result)
 
     def new_batch(self) -> Batch:
         """Make a batch to add queries to; nothing is sent before its `send`."""
@@ -155,60 +136,52 @@ class Client:
             if pages and (rows := paginator.read(pages)):
                 yield rows
 
-    def _send_alone(self, command: Command) -> Answer:
+    def _send_alone(self, query: Query[Any]) -> Answer:
         try:
-            return self.call(command.method, command.params)
+            return self.call(query.method, query.params)
         except errors.PortalError as error:
             return Answer(error=error)
 
     def _send_together(self, request: Sequence[Pending[Any]]) -> errors.PortalError | None:
         """Send up to fifty commands in one request, and again what may be sent again; the failure that ended it."""
-        waiting = {pending.key: pending.query.command for pending in request}
-        packed = {pending.key: pending.packed for pending in request}
-        answers: dict[str, Answer] = {}
-        backoff = self._backoff()
-        failure: errors.PortalError | None = None
+        waiting, backoff = list(request), self._backoff()
         try:
-            waiting = self._leave_out_blocked(waiting, answers, backoff)
+            waiting = self._leave_out_blocked(waiting, backoff)
             while waiting:
-                params = {"halt": 0, "cmd": {key: packed[key] for key in waiting}}
-                body = self._exchange("batch", params, [command.method for command in waiting.values()], backoff)
+                params = {"halt": 0, "cmd": {pending.key: pending.packed for pending in waiting}}
+                body = self._exchange("batch", params, [pending.method for pending in waiting], backoff)
                 result = body["result"]
-                self._learn({"batch": body.get("time"), **bitrix24_batch.read_times(waiting, result)})
-                failed: dict[str, FailedAttempt] = {}
-                for key, outcome in bitrix24_batch.settle(waiting, result, backoff.sent_at).items():
-                    if isinstance(outcome, FailedAttempt):
-                        failed[key] = outcome
-                    else:
-                        answers[key] = outcome
-                waiting = {key: waiting[key] for key in failed}
+                times = bitrix24_batch.map_of(result, "result_time")
+                known = {pending.method: times[pending.key] for pending in waiting if pending.key in times}
+                self._learn({"batch": body.get("time"), **known})
+                failed = bitrix24_batch.settle(waiting, result, backoff.sent_at)
+                waiting = list(failed)
                 if failed:
-                    known = [self._tell_rate_limiter(attempt) for attempt in failed.values()]
-                    backoff.pause(max(known, key=lambda attempt: attempt.until or 0.0))
+                    attempts = map(self._tell_rate_limiter, failed.values())
+                    backoff.pause(max(attempts, key=lambda attempt: attempt.until or 0.0))
         except errors.PortalError as error:
-            failure = error
-        for pending in request:
-            pending.item = answers.get(pending.key) or Answer(error=failure)
-        return failure
+            for pending in waiting:
+                pending.item = Answer(error=error)
+            return error
+        return None
 
-    def _leave_out_blocked(
-        self, commands: dict[str, Command], answers: dict[str, Answer], backoff: Backoff
-    ) -> dict[str, Command]:
+    def _leave_out_blocked(self, waiting: list[Pending[Any]], backoff: Backoff) -> list[Pending[Any]]:
         """Wait for methods that are blocked, or give up those that are for too long."""
-        methods = {command.method for command in commands.values()}
+        methods = {pending.method for pending in waiting}
         if not (blocked := self._rate_limiter.blocked(methods)):
-            return commands
+            return waiting
         hopeless = {method for method, until in blocked.items() if not backoff.allows(until)}
         if hopeless == methods:
             raise _block(max(hopeless, key=blocked.__getitem__), blocked).give_up(self._clock())
-        going: dict[str, Command] = {}
-        for key, command in commands.items():
-            if command.method in hopeless:
-                answers[key] = Answer(error=_block(command.method, blocked).give_up(self._clock()))
-            elif bitrix24_batch.refers_beyond(command, going):
-                answers[key] = bitrix24_batch.not_run(command)
+        going: list[Pending[Any]] = []
+        for pending in waiting:
+            if pending.method in hopeless:
+                pending.item = Answer(error=_block(pending.method, blocked).give_up(self._clock()))
+            elif pending.source is not None and pending.source not in going:
+                message = _("{method}: not run: the command it refers to was not sent").format(method=pending.method)
+                pending.item = Answer(error=errors.PortalError(message, method=pending.method))
             else:
-                going[key] = command
+                going.append(pending)
         if waits := blocked.keys() - hopeless:
             backoff.pause(_block(max(waits, key=blocked.__getitem__), blocked))
         return going
@@ -226,9 +199,7 @@ class Client:
         return _block(attempt.method, {attempt.method: until})
 
     def _backoff(self) -> Backoff:
-        return Backoff(
-            self._retry_s, clock=self._clock, sleep=self._sleep, random=self._random, on_wait=self._announce_wait
-        )
+        return Backoff(self._retry_s, self._clock, self._sleep, self._random, self._announce_wait)
 
     def _announce_wait(self, seconds: float, reason: str) -> None:
         """Say once what several threads wait for."""
@@ -279,37 +250,35 @@ class Client:
         base = self._address.base if v3_headers is None else "/rest/api/".join(self._address.base.rsplit("/rest/", 1))
         started, odd, never_left = self._clock(), b"", False
         try:
-            response = self._http.post(base + method, content=content, headers=v3_headers)
+            with self._http.stream("POST", base + method, content=content, headers=v3_headers) as response:
+                # read here, for a response is a cycle, which would hold megabytes until the next search for garbage
+                answer = b"".join(response.iter_bytes())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             never_left = isinstance(error, _NEVER_LEFT)
             outcome, status = self._explain_network_failure(method, error, never_left), type(error).__name__
         else:
             location, status = response.headers.get("location", ""), str(response.status_code)
             outcome, noise = bitrix24_response.read(
-                method, response.status_code, response.content, location=location, portal=self._address
+                method, response.status_code, answer, location=location, portal=self._address
             )
             if noise or not isinstance(outcome, dict):
-                odd = response.content
-            if noise:
-                self._warn_of_noise(noise)
+                odd = answer
+            with self._lock:
+                warn = self._on_warn if noise else None
+                self._on_warn = None if noise else self._on_warn
+            if warn is not None:
+                warn(
+                    _(
+                        "the portal prints other text around its answers: “{words}”. They are read all the same; on "
+                        "the box, set display_errors to off in PHP, or remove what prints this"
+                    ).format(words=noise)
+                )
         with self._lock:
             self.requests += not never_left
         _log.debug("%s: %s in %.2f s", _in_short(method, methods), status, self._clock() - started)
         if odd:
             _log.debug("%s: it begins: %s", method, bitrix24_response.beginning(odd, self._address))
         return outcome
-
-    def _warn_of_noise(self, noise: str) -> None:
-        """Say once what the portal prints around its answers."""
-        with self._lock:
-            warn, self._on_warn = self._on_warn, None
-        if warn is not None:
-            warn(
-                _(
-                    "the portal prints other text around its answers: “{words}”. They are read all the same; on the "
-                    "box, set display_errors to off in PHP, or remove what prints this"
-                ).format(words=noise)
-            )
 
     def _explain_network_failure(self, method: str, error: Exception, never_left: bool) -> bitrix24_response.Outcome:
         if distrust := _distrust(error):
@@ -375,17 +344,14 @@ def _is_url(url: str) -> bool:
         return False
 
 
-def _tls(verify: ssl.SSLContext | bool | str) -> ssl.SSLContext | bool:
-    """Read `verify`: a path is a file or folder of authorities trusted besides the system's own."""
-    if not isinstance(verify, str):
-        return verify
-    path = Path(verify)
+def _trust(bundle: Path) -> ssl.SSLContext:
+    """Trust a file or folder of authorities besides the system's own."""
     context = ssl.create_default_context()
     try:
-        context.load_verify_locations(**{"capath" if path.is_dir() else "cafile": str(path)})
+        context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise errors.ConfigError(
-            _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=path),
+            _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),
             _("expected a PEM file with the certificate of the authority"),
         ) from error
     return context

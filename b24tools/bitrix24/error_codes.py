@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from b24tools.core import errors
@@ -26,98 +26,46 @@ class Retry(enum.Enum):
     AFTER_A_FIX = "it did not run, and will not until a person changes something"
 
 
-def _create_webhook() -> str:
-    return _(
-        "create the incoming webhook again (Developer resources → Other → Incoming webhook) "
-        "and put its URL in BITRIX_WEBHOOK_URL"
-    )
-
-
-def _buy_plan() -> str:
-    return _("the portal's plan has no REST: it comes with a commercial plan or a subscription")
-
-
-def _confirm_method() -> str:
-    return _("an administrator must confirm this method for the webhook on the portal")
-
-
-def _install_module() -> str:
-    return _("the portal does not have this method: its module is missing, switched off or too old")
-
-
-def _report_fault() -> str:
-    return _("this is a fault of b24tools: please report it")
-
-
 class ErrorCode(enum.Enum):
-    """A code with its meaning, whether the call may be sent again, and a hint for whoever must act."""
+    """A code with its meaning, and whether the call may be sent again."""
 
     QUERY_LIMIT_EXCEEDED = "more requests than the portal's rate allows", Retry.ALWAYS
     OPERATION_TIME_LIMIT = "the method has used up the server time it has in ten minutes", Retry.ALWAYS
-    PORTAL_DELETED = (
-        "the portal was deleted; on a box: its public part is closed for a while",
-        Retry.ALWAYS,
-        lambda: _("the portal was deleted, or its public part is closed for maintenance"),
-    )
+    PORTAL_DELETED = "the portal was deleted; on a box: its public part is closed for a while", Retry.ALWAYS
 
     INTERNAL_SERVER_ERROR = "the portal failed while it worked on the call", Retry.READS_ONLY
     ERROR_UNEXPECTED_ANSWER = "a server behind the portal gave no proper answer", Retry.READS_ONLY
     CONNECTION_ERROR = "the box cannot reach the authorization server", Retry.READS_ONLY
 
-    NO_AUTH_FOUND = "no webhook has this code", Retry.AFTER_A_FIX, _create_webhook
-    INVALID_CREDENTIALS = "the user of the webhook and its code do not match", Retry.AFTER_A_FIX, _create_webhook
-    EXPIRED_TOKEN = "the webhook has expired", Retry.AFTER_A_FIX, _create_webhook
-    INVALID_TOKEN = "the code is no token", Retry.AFTER_A_FIX, _create_webhook
-    AUTHORIZATION_ERROR = "the user of the webhook may not sign in", Retry.AFTER_A_FIX, _create_webhook
-    APPLICATION_NOT_FOUND = "the application behind the code is gone", Retry.AFTER_A_FIX, _create_webhook
+    NO_AUTH_FOUND = "no webhook has this code", Retry.AFTER_A_FIX
+    INVALID_CREDENTIALS = "the user of the webhook and its code do not match", Retry.AFTER_A_FIX
+    EXPIRED_TOKEN = "the webhook has expired", Retry.AFTER_A_FIX
+    INVALID_TOKEN = "the code is no token", Retry.AFTER_A_FIX
+    AUTHORIZATION_ERROR = "the user of the webhook may not sign in", Retry.AFTER_A_FIX
+    APPLICATION_NOT_FOUND = "the application behind the code is gone", Retry.AFTER_A_FIX
     INSUFFICIENT_SCOPE = "the webhook lacks the scope of this method", Retry.AFTER_A_FIX
-    USER_ACCESS_ERROR = (
-        "the webhook's owner may not use REST",
-        Retry.AFTER_A_FIX,
-        lambda: _("the webhook's owner lacks the right to do this"),
-    )
-    ACCESS_DENIED = (
-        "the owner lacks a right, or the plan has no REST",
-        Retry.AFTER_A_FIX,
-        lambda: _("the webhook's owner lacks the right to do this, or the portal's plan has no REST"),
-    )
-    WRONG_AUTH_TYPE = (
-        "the method is not for webhooks",
-        Retry.AFTER_A_FIX,
-        lambda: _("an incoming webhook may not call this method"),
-    )
-    INVALID_REQUEST = (
-        "the call did not come by https",
-        Retry.AFTER_A_FIX,
-        lambda: _("the address in BITRIX_WEBHOOK_URL must begin with https://"),
-    )
-    METHOD_CONFIRM_WAITING = "an administrator has yet to confirm the method", Retry.AFTER_A_FIX, _confirm_method
-    METHOD_CONFIRM_DENIED = "an administrator has refused the method", Retry.AFTER_A_FIX, _confirm_method
-    WRONG_LICENSE = "the box's licence does not allow this", Retry.AFTER_A_FIX, _buy_plan
-    PAYMENT_REQUIRED = "the plan has to be paid for", Retry.AFTER_A_FIX, _buy_plan
+    USER_ACCESS_ERROR = "the webhook's owner may not use REST", Retry.AFTER_A_FIX
+    ACCESS_DENIED = "the owner lacks a right, or the plan has no REST", Retry.AFTER_A_FIX
+    WRONG_AUTH_TYPE = "the method is not for webhooks", Retry.AFTER_A_FIX
+    INVALID_REQUEST = "the call did not come by https", Retry.AFTER_A_FIX
+    METHOD_CONFIRM_WAITING = "an administrator has yet to confirm the method", Retry.AFTER_A_FIX
+    METHOD_CONFIRM_DENIED = "an administrator has refused the method", Retry.AFTER_A_FIX
+    WRONG_LICENSE = "the box's licence does not allow this", Retry.AFTER_A_FIX
+    PAYMENT_REQUIRED = "the plan has to be paid for", Retry.AFTER_A_FIX
 
-    OVERLOAD_LIMIT = (
-        "REST was blocked by hand because of overload",
-        Retry.NEVER,
-        lambda: _("REST is blocked by hand for this portal: only Bitrix24 support lifts that"),
-    )
-    ERROR_METHOD_NOT_FOUND = "the portal does not know the method", Retry.NEVER, _install_module
-    ERROR_MANIFEST_IS_NOT_AVAILABLE = "the module's description is missing", Retry.NEVER, _install_module
-    ERROR_BATCH_METHOD_NOT_ALLOWED = "the method may not be in a batch", Retry.NEVER, _report_fault
-    ERROR_BATCH_LENGTH_EXCEEDED = "a batch of more than fifty commands", Retry.NEVER, _report_fault
-    INTERNAL_WRONG_TRANSPORT = "the address ends in another form than JSON or XML", Retry.NEVER, _report_fault
-    INTERNAL_WRONG_HANDLER_CLASS = (
-        "the portal's own code is broken",
-        Retry.NEVER,
-        lambda: _("a fault of the portal: ask its administrator"),
-    )
+    OVERLOAD_LIMIT = "REST was blocked by hand because of overload", Retry.NEVER
+    ERROR_METHOD_NOT_FOUND = "the portal does not know the method", Retry.NEVER
+    ERROR_MANIFEST_IS_NOT_AVAILABLE = "the module's description is missing", Retry.NEVER
+    ERROR_BATCH_METHOD_NOT_ALLOWED = "the method may not be in a batch", Retry.NEVER
+    ERROR_BATCH_LENGTH_EXCEEDED = "a batch of more than fifty commands", Retry.NEVER
+    INTERNAL_WRONG_TRANSPORT = "the address ends in another form than JSON or XML", Retry.NEVER
+    INTERNAL_WRONG_HANDLER_CLASS = "the portal's own code is broken", Retry.NEVER
     ERROR_ARGUMENT = "an argument is missing or has the wrong form", Retry.NEVER
     ERROR_NOT_FOUND = "what the call is about does not exist", Retry.NEVER
 
-    def __init__(self, meaning: str, retry: Retry, hint: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, meaning: str, retry: Retry) -> None:
         self.meaning = meaning
         self.retry = retry
-        self.hint = hint
 
 
 # REST 3.0 names its exceptions in full, BITRIX_REST_V3_EXCEPTION_…; the end of the name tells.
@@ -232,10 +180,49 @@ def name_method(method: str, text: str) -> str:
 
 def hint_for(method: str, code: str) -> str:
     """What a person can do about an error."""
-    known = find_code(code)
-    if known is not ErrorCode.INSUFFICIENT_SCOPE:
-        return known.hint() if known else ""
-    scope = _SCOPES.get(method.lower().partition(".")[0])
-    if scope is None:
-        return _("give the incoming webhook the right that {method} needs").format(method=method)
-    return _("give the incoming webhook the right “{scope}”: {method} needs it").format(scope=scope, method=method)
+    match find_code(code):
+        case ErrorCode.INSUFFICIENT_SCOPE:
+            if (scope := _SCOPES.get(method.lower().partition(".")[0])) is None:
+                return _("give the incoming webhook the right that {method} needs").format(method=method)
+            return _("give the incoming webhook the right “{scope}”: {method} needs it").format(
+                scope=scope, method=method
+            )
+        case (
+            ErrorCode.NO_AUTH_FOUND
+            | ErrorCode.INVALID_CREDENTIALS
+            | ErrorCode.EXPIRED_TOKEN
+            | ErrorCode.INVALID_TOKEN
+            | ErrorCode.AUTHORIZATION_ERROR
+            | ErrorCode.APPLICATION_NOT_FOUND
+        ):
+            return _(
+                "create the incoming webhook again (Developer resources → Other → Incoming webhook) "
+                "and put its URL in BITRIX_WEBHOOK_URL"
+            )
+        case ErrorCode.WRONG_LICENSE | ErrorCode.PAYMENT_REQUIRED:
+            return _("the portal's plan has no REST: it comes with a commercial plan or a subscription")
+        case ErrorCode.METHOD_CONFIRM_WAITING | ErrorCode.METHOD_CONFIRM_DENIED:
+            return _("an administrator must confirm this method for the webhook on the portal")
+        case ErrorCode.ERROR_METHOD_NOT_FOUND | ErrorCode.ERROR_MANIFEST_IS_NOT_AVAILABLE:
+            return _("the portal does not have this method: its module is missing, switched off or too old")
+        case (
+            ErrorCode.ERROR_BATCH_METHOD_NOT_ALLOWED
+            | ErrorCode.ERROR_BATCH_LENGTH_EXCEEDED
+            | ErrorCode.INTERNAL_WRONG_TRANSPORT
+        ):
+            return _("this is a fault of b24tools: please report it")
+        case ErrorCode.PORTAL_DELETED:
+            return _("the portal was deleted, or its public part is closed for maintenance")
+        case ErrorCode.USER_ACCESS_ERROR:
+            return _("the webhook's owner lacks the right to do this")
+        case ErrorCode.ACCESS_DENIED:
+            return _("the webhook's owner lacks the right to do this, or the portal's plan has no REST")
+        case ErrorCode.WRONG_AUTH_TYPE:
+            return _("an incoming webhook may not call this method")
+        case ErrorCode.INVALID_REQUEST:
+            return _("the address in BITRIX_WEBHOOK_URL must begin with https://")
+        case ErrorCode.OVERLOAD_LIMIT:
+            return _("REST is blocked by hand for this portal: only Bitrix24 support lifts that")
+        case ErrorCode.INTERNAL_WRONG_HANDLER_CLASS:
+            return _("a fault of the portal: ask its administrator")
+    return ""

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Command, Pending, Query
+from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending, Query
 from b24tools.bitrix24.parsing import to_int
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -57,29 +56,22 @@ class PageRows:
     nameless: int = 0
 
 
+@dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of a list that ride in a batch; `read` once it is sent."""
+    """The pages of a list that ride in a batch; `read` once it is sent. `counts`: the first one counts the rows."""
 
-    def __init__(
-        self, method: ListMethod, after: int, through: int | None, pages: Sequence[Pending[Any]], counts: bool
-    ) -> None:
-        self.after = after
-        self.through = through
-        self.counts = counts
-        self._method = method
-        self._pages = pages
-
-    @property
-    def total(self) -> int | None:
-        """How many rows there are after `after`, where the first page was to count them."""
-        return self._pages[0].item.total if self.counts else None
+    method: ListMethod
+    after: int
+    through: int | None
+    pages: Sequence[Pending[Any]]
+    counts: bool
 
     def read(self) -> PageRows:
         """Take the rows that count: ids must rise from `after` on."""
         rows: list[dict[str, Any]] = []
         last, nameless = self.after, 0
-        for page in self._pages:
-            found = None if page.error is not None else _read_page(self._method, page.item.result, last)
+        for page in self.pages:
+            found = None if page.error is not None else _read_page(self.method, page.item.result, last)
             if found is None:
                 return PageRows(rows, False, last, page.error, nameless)
             named, count, last = found
@@ -102,16 +94,15 @@ def add_pages(
 ) -> Pages:
     """Add `length` pages of a list to a batch, each beginning after the last id of the one before.
 
-    They must go in one request: at most `batch.room` of them. The caller's filter is kept; of its own `>ID` and
-    `after` the higher one counts. `through`: the last id that is wanted. `count`: let the first page count the rows.
+    They must go in one request: at most `batch.room` of them. `through`: the last id that is wanted. `count`: let the
+    first page count the rows.
     """
-    start = _start_of(method, params, after)
     pages: list[Pending[Any]] = []
     for _number in range(length):
-        last = pages[-1].reference(*method.rows, PAGE - 1, method.key) if pages else start
-        offset = 0 if count and not pages else -1
-        pages.append(batch.add(_page(method, params, last, through, offset)))
-    return Pages(method, start, through, pages, count)
+        last = pages[-1].reference(*method.rows, PAGE - 1, method.key) if pages else after
+        start = 0 if count and not pages else -1
+        pages.append(batch.add(_page(method, params, last, through, start)))
+    return Pages(method, after, through, pages, count)
 
 
 class _Part(NamedTuple):
@@ -144,23 +135,19 @@ class Paginator:
         probe: int = PROBE_PAGES,
         split: bool = False,
     ) -> None:
-        self.after = _start_of(method, params, after)
+        self.after = after
         self.left = left
         self.complete = False
         self.nameless = 0
-        self._method = method
-        self._params = params
-        self._probe = probe
-        self._split = split
+        self._method, self._params, self._probe, self._split = method, params, probe, split
         self._counted = False
         self._idle = 0
-        self._parts: list[_Part] = []  # in order, not asked for yet
         self._bounds: list[Pending[Any]] = []  # pages that each end with the last row of a part
         self.restart()
 
     def restart(self) -> None:
         """Begin anew from `after` on: what is on its way does not count any more."""
-        self._parts = [_Part(self.after, None, self.left)]
+        self._parts = [_Part(self.after, None, self.left)]  # in order, not asked for yet
 
     def add_to(self, batch: Batch, room: int) -> Pages | None:
         """Add the next pages to a batch, with at most `room` commands; None while all that is needed is on its way.
@@ -178,11 +165,9 @@ class Paginator:
         count = through is None and (rows is None or (wanted > length and not self._counted))
         pages = add_pages(batch, self._method, self._params, length=length, after=after, through=through, count=count)
         if through is None:
-            ends = (length + number * MOST_COMMANDS for number in range(1, bounds + 1))
-            self._bounds = [
-                batch.add(_page(self._method, {**self._params, "select": ["ID"]}, after, None, (end - 1) * PAGE))
-                for end in ends
-            ]
+            only_ids = {**self._params, "select": ["ID"]}
+            starts = [(length + MOST_COMMANDS * number - 1) * PAGE for number in range(1, bounds + 1)]
+            self._bounds = [batch.add(_page(self._method, only_ids, after, None, start)) for start in starts]
         return pages
 
     def read(self, pages: Pages) -> list[dict[str, Any]]:
@@ -193,7 +178,7 @@ class Paginator:
         self.nameless += found.nameless
         if pages.counts:
             self._counted = True
-            self.left = pages.total
+            self.left = pages.pages[0].item.total
         left = -1 if self.left is None else self.left - len(found.rows)
         self.left = left if left >= 0 else None
         self._idle = 0 if found.complete or found.last_id > self.after else self._idle + 1
@@ -215,42 +200,22 @@ class Paginator:
         """What follows `after`, in parts: one to `through`, or as many as the bounds make of the list's rest."""
         if through is not None:
             return [_Part(self.after, through, None)]
-        ids, size = [self.after], MOST_COMMANDS * PAGE
+        parts, after, left = [], self.after, self.left
         for bound in self._bounds:
-            found = None if bound.error else _read_page(self._method, bound.item.result, ids[-1])
+            found = None if bound.error else _read_page(self._method, bound.item.result, after)
             if not found or len(found[0]) < PAGE:
                 break  # the list has become shorter, or the portal does not heed the offset
-            ids.append(found[2])
-        tail = None if self.left is None else max(0, self.left - size * (len(ids) - 1))
-        return [*(_Part(first, last, size) for first, last in pairwise(ids)), _Part(ids[-1], None, tail)]
+            parts.append(_Part(after, found[2], MOST_COMMANDS * PAGE))
+            after, left = found[2], None if left is None else max(0, left - MOST_COMMANDS * PAGE)
+        return [*parts, _Part(after, None, left)]
 
 
 def _page(
     method: ListMethod, params: Mapping[str, Any], after: int | str, through: int | None, start: int
 ) -> Query[Any]:
     """Ask for the rows with ids above `after`, up to `through`; from an offset and counted unless `start` is -1."""
-    taken = {name for name, _value in method.order} | {"start"}
-    if taken & params.keys():
-        raise ValueError(f"{method.method}: pages set {sorted(taken)} themselves")
-    select = params.get("select")
-    if isinstance(select, (list, tuple)) and select and not {"ID", "*"} & {str(name).upper() for name in select}:
-        params = {**params, "select": ["ID", *select]}  # the next page cannot do without
-    conditions = {**(params.get(method.filter) or {}), ">ID": after}
-    if through is not None:
-        conditions["<=ID"] = through
-    return Query(
-        Command(method.method, {**params, **dict(method.order), method.filter: conditions, "start": start}),
-        lambda result: result,
-    )
-
-
-def _start_of(method: ListMethod, params: Mapping[str, Any], after: int) -> int:
-    """The id that pages begin after."""
-    own = (params.get(method.filter) or {}).get(">ID")
-    number = 0 if own is None else to_int(own)
-    if number is None:
-        raise ValueError(f"{method.method}: not an id: {own!r}")
-    return max(after, number)
+    conditions = {**params.get(method.filter, {}), ">ID": after} | ({} if through is None else {"<=ID": through})
+    return Query(method.method, {**params, **dict(method.order), method.filter: conditions, "start": start})
 
 
 def _read_page(method: ListMethod, result: Any, last: int) -> tuple[list[dict[str, Any]], int, int] | None:

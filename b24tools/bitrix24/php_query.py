@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, unquote_plus
+from urllib.parse import parse_qsl, quote
 
 
 def encode(params: Mapping[str, Any]) -> str:
@@ -46,17 +46,13 @@ def decode(query: str, *, max_pairs: int = 100_000, max_depth: int = 64) -> dict
     Keys are decoded before they are split, later values win, `a[]` appends, an array whose keys
     are 0, 1, 2 … becomes a list. Raises ValueError above `max_pairs` or `max_depth`.
     """
-    pairs = [pair for pair in query.split("&") if pair]
-    if len(pairs) > max_pairs:
-        raise ValueError(f"more than {max_pairs} pairs")
     root: dict[str, Any] = {}
-    for pair in pairs:
-        raw_key, _, raw_value = pair.partition("=")
-        path = _split_key(unquote_plus(raw_key))
+    for key, value in parse_qsl(query, keep_blank_values=True, max_num_fields=max_pairs):
+        path = _split_key(key)
         if len(path) > max_depth:
             raise ValueError(f"deeper than {max_depth} levels")
         if path:
-            _put(root, path, unquote_plus(raw_value))
+            _put(root, path, value)
     return {key: _lists(value) for key, value in root.items()}
 
 

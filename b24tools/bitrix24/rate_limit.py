@@ -20,6 +20,8 @@ from typing import Annotated, Literal, TypeVar
 import filelock
 from pydantic import BaseModel, Field
 
+from b24tools.core import data_folder
+
 T = TypeVar("T")
 
 LOCK_TIMEOUT_S = 5.0
@@ -123,8 +125,10 @@ class RateLimiter:
             return change(self._state)
 
     def _change_file(self, path: Path, change: Callable[[_State], T]) -> T:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S)
+        path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+        lock = filelock.FileLock(
+            path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE
+        )
         with lock.acquire(poll_interval=0.01):
             before = path.read_bytes() if path.exists() else b""
             try:
@@ -135,6 +139,7 @@ class RateLimiter:
             self._advance(state)
             result = change(state)
             if (after := state.model_dump_json().encode()) != before:
+                data_folder.touch(path)
                 path.write_bytes(after)
             self._state = state
             return result

@@ -56,53 +56,46 @@ class FailedAttempt:
         return error
 
 
+@dataclass(slots=True)
 class Backoff:
     """The pauses of one call: exponential with full jitter, or until a block is known to end.
 
     The time is counted from the first failure: a cut request alone may take longer than `retry_s`.
+    `sent_at`: when the call's last attempt left.
     """
 
-    def __init__(
-        self,
-        retry_s: float,
-        *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        random: Callable[[], float],
-        on_wait: Callable[[float, str], None],
-    ) -> None:
-        self._retry_s = retry_s
-        self._clock = clock
-        self._sleep = sleep
-        self._random = random
-        self._on_wait = on_wait
-        self._ceiling_s = FIRST_PAUSE_S
-        self._pages = 0
-        self._deadline: float | None = None
-        self.sent_at = clock()  # of the call's last attempt
+    retry_s: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    on_wait: Callable[[float, str], None]
+    sent_at: float = 0.0
+    _ceiling_s: float = FIRST_PAUSE_S
+    _pages: int = 0
+    _deadline: float | None = None
 
     def allows(self, until: float) -> bool:
         """Whether a block that ends then can be waited out."""
-        return until - self._clock() <= self._left()
+        return until - self.clock() <= self._left()
 
     def pause(self, failure: FailedAttempt) -> None:
         """Sleep before the next attempt, or raise `failure.give_up` when there is to be none."""
-        now, left = self._clock(), self._left()
+        now, left = self.clock(), self._left()
         self._deadline = now + left
         self._pages += failure.is_page
         ahead = 0.0 if failure.until is None else failure.until - now
         if left <= 0 or ahead > left or (failure.is_page and self._pages >= MOST_PAGES):
             raise failure.give_up(now)
         if ahead > 0:
-            wait = ahead + self._random()
+            wait = ahead + self.random()
         else:
-            wait = min(self._random() * self._ceiling_s, left)
+            wait = min(self.random() * self._ceiling_s, left)
             self._ceiling_s = min(self._ceiling_s * 2, LONGEST_PAUSE_S)
-        self._on_wait(wait, failure.reason)
-        self._sleep(wait)
+        self.on_wait(wait, failure.reason)
+        self.sleep(wait)
 
     def _left(self) -> float:
         """Seconds left; a clock set back does not add any."""
         if self._deadline is None:
-            return self._retry_s
-        return min(self._retry_s, self._deadline - self._clock())
+            return self.retry_s
+        return min(self.retry_s, self._deadline - self.clock())

@@ -21,6 +21,7 @@ from b24tools.cli import (
     leaderboard,
     load,
     localized,
+    quiet,
     replan,
     replay,
     sandbox,
@@ -49,7 +50,7 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command line; return the exit status. With -q, "try later" is not said while the data are young."""
+    """Run the command line; return the exit status."""
     invocation = Invocation(as_json="--json" in arguments)
     use_utf8()
     with invocation.log:
@@ -57,8 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         words = invocation.messenger.scrub(" ".join(arguments))
         text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
         invocation.messenger.record(logging.INFO, text)
-    if invocation.messenger.held and not (status == errors.TRY_LATER and _is_fresh(invocation)):
-        invocation.messenger.release()
+    quiet.release(invocation, status)
     return status
 
 
@@ -94,6 +94,7 @@ def _fail(
     invocation: Invocation, error: errors.B24ToolsError, cause: Exception | None = None, status: int | None = None
 ) -> int:
     """Print the error as a line, with --json as an object too, with -vv as a traceback too; return the exit status."""
+    invocation.reached_end = False
     if cause and invocation.messenger.level >= 2:
         invocation.messenger.trace(cause)
     if invocation.as_json:
@@ -103,13 +104,6 @@ def _fail(
             _give_up_stdout()
     invocation.messenger.error(error)
     return error.exit_status if status is None else status
-
-
-def _is_fresh(invocation: Invocation) -> bool:
-    try:
-        return invocation.open_session().is_fresh()
-    except errors.B24ToolsError:  # of the settings
-        return False
 
 
 def _give_up_stdout() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -13,14 +15,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from b24tools import context
-from b24tools.assignment.report import OrderResult, combined_status
+from b24tools.assignment.report import OrderResult, TaskResult, combined_status
 from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
 from b24tools.core import errors
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.render import assign as render_assign
+from b24tools.render.console import Held
 
 if TYPE_CHECKING:
     from b24tools.onec.order import Order
@@ -47,7 +50,17 @@ def assign(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and print; write nothing.")] = False,
     to: Annotated[
         list[str] | None,
-        typer.Option("--to", metavar="POSITION=USER_ID", help="Give a position's work to this person."),
+        typer.Option("--to", metavar="POSITION=PERSON", help="Give a position's work to this person, by id or name."),
+    ] = None,
+    without: Annotated[
+        str | None,
+        typer.Option("--without", metavar="PERSON", help="With --dry-run: what if this person were away."),
+    ] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day away; today.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day away; that of --from.")
     ] = None,
     inbox: Annotated[
         Path | None,
@@ -67,24 +80,26 @@ def assign(
     pins = _read_pins(to or [])
     session = invocation.open_session(logs=not dry_run)
     zone = session.settings.zone
+    away = _read_away(without, first, last, zone, dry_run=dry_run)
     problems: list[errors.B24ToolsError] = []  # files without orders, files that cannot be moved
     results: list[OrderResult] = []
     if inbox is None:
         portions = iter([_read_files(files or [], zone, problems)])
     else:
+        invocation.inbox = inbox.absolute()
         ripe = order_files.list_ripe(inbox, context.now(), time.sleep)
         if not ripe:
             messenger.detail(_("nothing in {folder}").format(folder=inbox))
         portions = _read_inbox(ripe, zone, problems)
     for sources in portions:
         try:
-            done = _assign(invocation, session, sources, pins, dry_run=dry_run, as_json=as_json)
+            done = _assign(invocation, session, sources, pins, away, dry_run=dry_run, as_json=as_json)
         except errors.B24ToolsError as error:
             if not results:
-                for problem in problems:
-                    messenger.error(problem)
+                _print_problems(problems, invocation)
                 raise
             problems.append(error)
+            invocation.reached_end = False
             break
         results += done
         _move_done(sources, done, problems)
@@ -96,25 +111,55 @@ def assign(
             warnings=[f"{order.number}: {warning}" for order in results for warning in order.warnings],
             error=next(iter([*problems, *(error for _order, _task, error in failures)]), None),
         )
-    for problem in problems:
-        messenger.error(problem)
-    for order, task, failure in failures[:1]:
+    _print_problems(problems, invocation)
+    if inbox:
+        try:
+            keep = timedelta(days=session.settings.keep_done_days)
+            order_files.delete_old(inbox, context.now() + invocation.skew, keep)
+        except errors.ConfigError as error:  # no order waits for it
+            messenger.error(error)
+    if inbox and messenger.level < 0:
+        lasting = [failure for failure in failures if failure[2].exit_status != errors.TRY_LATER]
+        failures = [*lasting, *(failure for failure in failures if failure not in lasting)][: len(lasting) + 1]
+    else:
+        failures = failures[:1]
+    for order, task, failure in failures:
         named = copy.copy(failure)  # of the same kind: with -q what passes by itself is held back
         named.message = f"{order.number}, {task.position}: {failure.message}"
-        messenger.error(named)
+        messenger.error(named, cause=_cause_of(task) if inbox else "", order=order.id)
     return status
 
 
-def _read_pins(words: Sequence[str]) -> dict[str, int]:
-    pins: dict[str, int] = {}
+def _read_pins(words: Sequence[str]) -> dict[str, int | str]:
+    pins: dict[str, int | str] = {}
     for word in words:
-        position, equals, user = word.rpartition("=")
-        if not equals or not position.strip() or not user.strip().isdecimal() or int(user) == 0:
+        position, equals, user = (part.strip() for part in word.rpartition("="))
+        if not equals or not position or not user or (user.isdecimal() and int(user) == 0):
             raise errors.ConfigError(
-                _('--to "{word}" is not POSITION=USER_ID').format(word=word), _("An example: --to Сварщик=17")
+                _('--to "{word}" is not POSITION=PERSON').format(word=word),
+                _('Examples: --to Сварщик=17, --to "Сварщик=Иван Петров"'),
             )
-        pins[position.strip()] = int(user)
+        pins[position] = int(user) if user.isdecimal() else user
     return pins
+
+
+def _read_away(
+    name: str | None, first: datetime | None, last: datetime | None, zone: ZoneInfo, *, dry_run: bool
+) -> tuple[str, date, date] | None:
+    if name is None and (first or last):
+        raise errors.ConfigError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
+    if name is None:
+        return None
+    if not dry_run:
+        raise errors.ConfigError(
+            _("--without is a trial: it goes with --dry-run only"),
+            _("Enter the absence in Bitrix24; b24tools plans by it."),
+        )
+    start = first.date() if first else context.now().astimezone(zone).date()
+    end = last.date() if last else start
+    if end < start:
+        raise errors.ConfigError(_("--until lies before --from"), _("Give the first and the last day away."))
+    return name, start, end
 
 
 def _read_files(paths: Sequence[Path], zone: ZoneInfo, problems: list[errors.B24ToolsError]) -> list[_Source]:
@@ -166,7 +211,8 @@ def _assign(
     invocation: Invocation,
     session: Session,
     sources: Sequence[_Source],
-    pins: Mapping[str, int],
+    pins: Mapping[str, int | str],
+    away: tuple[str, date, date] | None,
     *,
     dry_run: bool,
     as_json: bool,
@@ -179,20 +225,54 @@ def _assign(
         return []
     messenger = invocation.messenger
     with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
-        results = assign.orders(
-            orders, tools, context.assign_rules(session.settings, tools.store, pins), dry_run=dry_run
-        )
+        if invocation.inbox:
+            tools.store.notices.remember_inbox(invocation.inbox, context.now())
+        rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
+        results = assign.orders(orders, tools, rules, dry_run=dry_run)
         url, requests = tools.client.url, tools.client.requests
+        invocation.skew = tools.clock.skew
     if not as_json:
-        # with -q only what a person must look at; what is tried again by itself is not
-        shown = [
-            order
-            for order in results
-            if dry_run or messenger.level >= 0 or (order.wants_attention and order.exit_status != errors.TRY_LATER)
-        ]
-        render_assign.print_orders(shown, session.settings.zone, url, context.now(), messenger)
+        printed = partial(render_assign.print_orders, zone=session.settings.zone, portal_url=url, messenger=messenger)
+        if messenger.level >= 0 or dry_run:
+            printed(results, now=context.now())
+        names = [source.path.name for source in sources for _order in source.orders]
+        for name, order in zip(names, results, strict=True) if messenger.level < 0 and not dry_run else ():
+            cause = _describe_cause(order) if invocation.inbox else ""
+            # with -q only what a person must look at; what is tried again by itself is not
+            if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
+                messenger.held.append(Held(cause, partial(printed, [order], now=context.now()), f"{name}/{order.id}"))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
+
+
+def _describe_cause(order: OrderResult) -> str:
+    """Return what a person must look at in an order, for Held; "" for what passes by itself, and where all is well."""
+    failures = [task for task in order.tasks if task.error]
+    for task in failures:
+        if task.error and task.error.exit_status != errors.TRY_LATER:
+            return _cause_of(task)
+    if failures:
+        return ""
+    warnings = [*order.warnings, *(warning for task in order.tasks for warning in task.warnings)]
+    return f"{order.id}: {'; '.join(warnings)}" if warnings else ""
+
+
+def _cause_of(task: TaskResult) -> str:
+    return f"{task.position}: {task.error.message if task.error else ''}"
+
+
+def _print_problems(problems: Sequence[errors.B24ToolsError], invocation: Invocation) -> None:
+    """Print what is wrong with files; what several have in common, a lock or a missing right, once."""
+    alike: dict[str, list[errors.B24ToolsError]] = {}
+    for problem in problems:
+        reason = problem.__cause__
+        cause = f"{os_reason(reason)}: {problem.hint}" if isinstance(reason, OSError) else problem.message
+        alike.setdefault(cause, []).append(problem)
+    for cause, (first, *others) in alike.items():
+        if others:
+            text = ngettext("{message} (and {n} more file)", "{message} (and {n} more files)", len(others))
+            first.message = text.format(message=first.message, n=len(others))
+        invocation.messenger.error(first, cause=cause if invocation.inbox else "")
 
 
 def _move_done(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,21 +13,36 @@ from b24tools.core.i18n import _
 from b24tools.render import load as render_load
 
 
+class Sort(StrEnum):
+    """What people are sorted by."""
+
+    LOAD = "load"
+    NAME = "name"
+
+
 def load(
     ctx: typer.Context,
-    department: Annotated[
-        str | None, typer.Argument(help="A department's name or id; all if left out.", show_default=False)
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DEPARTMENT|PERSON",
+            help="A department or a person, by name or id; all if left out.",
+            show_default=False,
+        ),
     ] = None,
+    weeks: Annotated[int, typer.Option("--weeks", metavar="N", min=1, max=13, help="How many weeks to show.")] = 2,
+    sort: Annotated[Sort, typer.Option("--sort", help="The fullest first, or by name.")] = Sort.LOAD,
     as_json: Json = False,
 ) -> None:
-    """Show who has how much to do. A bar for each day of two weeks, absences, the first free moment."""
+    """Show who has how much to do. A bar for each day, absences, the first free moment; of one person the tasks."""
     from b24tools.jobs import load
 
     invocation: Invocation = ctx.obj
     session = invocation.open_session()
     zone = session.settings.zone
     with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
-        result = load.load(tools, context.assign_rules(session.settings, tools.store, {}), department)
+        rules = context.assign_rules(session.settings, tools.store, {})
+        result = load.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
         invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
         invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
@@ -35,5 +50,5 @@ def load(
     render_load.print_load(result, zone, context.now())
     if not result.groups:
         invocation.messenger.info(_("Nobody is there."))
-    elif sys.stdout.isatty():
+    else:
         invocation.messenger.info(render_load.legend())

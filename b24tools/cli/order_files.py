@@ -6,17 +6,19 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from b24tools.core import errors
+from b24tools.core import errors, inbox
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:
     from b24tools.onec.order import Order
 
+LONGEST_NAME = 255
 QUIET_S = 5  # a file written to more recently may be half there
 
 Stamp = tuple[int, int]  # when a file was written, and how long it is
@@ -51,7 +53,7 @@ def list_ripe(folder: Path, now: datetime, sleep: Callable[[float], None]) -> li
     One whose time lies in the future, from a computer whose clock is ahead, is looked at twice. Raise ConfigError.
     """
     try:
-        paths = [Path(entry.path) for entry in os.scandir(folder) if entry.name.lower().endswith(".json")]
+        paths = [Path(entry.path) for entry in inbox.scan(folder)]
     except OSError as error:
         raise errors.ConfigError(
             _("the inbox {folder} cannot be read: {reason}").format(folder=folder, reason=os_reason(error)),
@@ -81,16 +83,19 @@ def move(path: Path, stamp: Stamp, folder: str, now: datetime, message: str = ""
 
     Leave it where another run has taken it, or 1C has written it anew since it was read. Raise ConfigError.
     """
-    target = path.parent / folder / path.name
+    ending = ".txt" if message else ""
+    target = path.parent / folder / _fit(path.stem, path.suffix, ending)
     if _read_stamp(path) != stamp:
         return
     try:
         target.parent.mkdir(exist_ok=True)
         if target.exists():
-            target = target.with_name(f"{path.stem}.{now:%Y%m%dT%H%M%S%f}{path.suffix}")
+            target = target.with_name(_fit(path.stem, f".{now:%Y%m%dT%H%M%S%f}{path.suffix}", ending))
         path.replace(target)
+        with suppress(OSError):  # of another user's file
+            os.utime(target)  # when it was done says how long it is kept
         if message:
-            target.with_name(target.name + ".txt").write_text(message + "\n", encoding="utf-8")
+            target.with_name(target.name + ending).write_text(f"{message}\n", encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return
     except OSError as error:
@@ -99,4 +104,30 @@ def move(path: Path, stamp: Stamp, folder: str, now: datetime, message: str = ""
                 path=path, folder=target.parent, reason=os_reason(error)
             ),
             _("Let the user of this job write there; handled again, the order changes nothing."),
-        ) from None
+        ) from error
+
+
+def _fit(stem: str, *endings: str) -> str:
+    """Return a name for the stem and the first ending that leaves room for the rest: file systems take 255 bytes."""
+    while len(os.fsencode("".join((stem, *endings)))) > LONGEST_NAME:
+        stem = stem[:-1]
+    return stem + endings[0]
+
+
+def delete_old(folder: Path, now: datetime, keep: timedelta) -> None:
+    """Delete what was done so long ago; nothing where all is so old: the clock may be wrong. Raise ConfigError."""
+    done = folder / inbox.DONE
+    try:
+        times = {Path(entry.path): entry.stat().st_mtime for entry in inbox.scan(done)}
+        limit = (now - keep).timestamp()
+        if max(times.values(), default=limit) > limit:
+            for path, time in times.items():
+                if time < limit:
+                    path.unlink(missing_ok=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise errors.ConfigError(
+            _("old orders in {folder} cannot be deleted: {reason}").format(folder=done, reason=os_reason(error)),
+            _("Let the user of this job write there, or delete them in another way."),
+        ) from error

@@ -88,8 +88,11 @@ def replay(
     if dry_run and not as_json and found:
         render_events.print_found(found)
     bodies = [entry.event for entry in found if entry.event]
-    refusals = tuple(f"{entry.place}: {entry.refusal.message}" for entry in found if entry.refusal)
-    done = process.Processed(len(refusals), failed=len(refusals), reasons=refusals)
+    broken, notes = (
+        tuple(f"{one.place}: {one.refusal.message}" for one in found if one.refusal and one.is_note is is_note)
+        for is_note in (False, True)
+    )
+    done = process.Processed(len(broken), failed=len(broken), reasons=broken, warnings=notes)
     if stored or bodies:
         with session.open_client() as client, session.open_store(dry_run=dry_run) as store:
             store.settings.check_host(client.host)
@@ -97,7 +100,7 @@ def replay(
             done += process.replay(store, client, zone, now, bodies)
     status, error = 0, None
     if done.failed:
-        only_bad = done.failed == len(refusals)
+        only_bad = done.failed == len(broken)
         status = 3 if done.failed < done.processed else 2 if only_bad else 1
         message = ngettext("{n} event failed: {reason}", "{n} events failed: {reason}", done.failed)
         error = errors.B24ToolsError(
@@ -112,7 +115,7 @@ def replay(
         for warning in done.warnings:
             messenger.info(warning)
     if error is not None:
-        messenger.error(error)
+        messenger.error(error, cause="")
     return status
 
 

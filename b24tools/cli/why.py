@@ -7,23 +7,38 @@ from typing import Annotated
 import typer
 
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.core import errors
+from b24tools.core.i18n import _
 from b24tools.render import why as render_why
 
 
 def why(
     ctx: typer.Context,
-    task_id: Annotated[int, typer.Argument(metavar="TASK_ID", min=1, help="The task's number.", show_default=False)],
+    task_id: Annotated[
+        int | None, typer.Argument(metavar="TASK_ID", min=1, help="The task's number.", show_default=False)
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option("--order", metavar="NUMBER", help="All tasks of this order, by number or id.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say why a task went to its person. It tells who was considered, and who was free when."""
     from b24tools.jobs import why
 
     invocation: Invocation = ctx.obj
+    if (task_id is None) == (order is None):
+        raise errors.ConfigError(_("give the number of a task, or --order NUMBER"), _("See `b24tools why --help`."))
     session = invocation.open_session()
-    settings = session.settings
+    zone, folder = session.settings.zone, session.settings.data_dir
     with session.read_store() as store:
-        decision = why.explain(store, task_id, settings.data_dir)
+        if order is not None:
+            decisions, warnings = why.explain_order(store, order, folder)
+        else:
+            decisions, warnings = [why.explain(store, task_id or 0, folder)], []
     if as_json:
-        invocation.print_json(render_why.data(decision, settings.zone))
-    else:
-        render_why.print_why(decision, settings.zone)
+        shown = [render_why.data(decision, zone) for decision in decisions]
+        invocation.print_json(shown if order is not None else shown[0], warnings=warnings)
+        return
+    render_why.print_whys(decisions, zone)
+    for warning in warnings:
+        invocation.messenger.warn(errors.as_sentence(warning))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import locale
 import os
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import dotenv
+import dotenv.parser
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from b24tools.core import errors, secrets
@@ -21,6 +24,10 @@ from b24tools.core.i18n import _, os_reason
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
 NEAR, ALIKE = 0.6, 0.8  # how like one of ours a name must be to be compared with it, or taken for it misspelt
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_SECOND_SETTING = re.compile(r"(?:^|[\s\"';])(?:B24|BITRIX)_\w+=")
+_OPENED_QUOTE = re.compile(r"""[^=]*=\s*["']""")
+_JOINER = "\u200d"  # invisible, but part of an emoji that a project may have in its name
 
 
 def _zone(value: Any) -> Any:
@@ -34,8 +41,13 @@ def _zone(value: Any) -> Any:
 
 def _words(value: Any) -> Any:
     if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
+        return tuple(word.strip() for word in re.split("[,;]", value) if word.strip())
     return value
+
+
+def _name(value: Any) -> Any:
+    """The portal compares the names in a question byte by byte: composed letters, single ordinary spaces."""
+    return " ".join(unicodedata.normalize("NFC", value).split()) if isinstance(value, str) else value
 
 
 def _country(value: Any) -> Any:
@@ -47,6 +59,7 @@ def _country(value: Any) -> Any:
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Country = Annotated[str, BeforeValidator(_country)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Name = Annotated[str, BeforeValidator(_name)]
 
 
 class Settings(BaseModel):
@@ -60,9 +73,9 @@ class Settings(BaseModel):
     zone: Zone = Field(ZoneInfo("Europe/Moscow"), alias="B24_TZ")
     lang: str = Field("", alias="B24_LANG")
     country: Country = Field("RU", alias="B24_COUNTRY", pattern="^(RU|BY|KZ|UZ|none)$")
-    department: str = Field("Производство", alias="B24_DEPARTMENT")
-    group: str = Field("Задачи из 1с", alias="B24_GROUP")
-    folder: str = Field("Прикрепленные файлы", alias="B24_FOLDER")
+    department: Name = Field("Производство", alias="B24_DEPARTMENT")
+    group: Name = Field("Задачи из 1с", alias="B24_GROUP")
+    folder: Name = Field("Прикрепленные файлы", alias="B24_FOLDER")
     schedule_id: int = Field(1, alias="B24_SCHEDULE_ID", gt=0)
     fallback_user: int | None = Field(None, alias="B24_FALLBACK_USER", gt=0)
     route: Words = Field((), alias="B24_ROUTE")
@@ -77,6 +90,7 @@ class Settings(BaseModel):
     burst: int = Field(50, alias="B24_BURST", ge=1, le=10_000)
     retry_seconds: float = Field(60.0, alias="B24_RETRY_SECONDS", ge=0, le=86_400)
     parallel: int = Field(2, alias="B24_PARALLEL", ge=1, le=10)
+    keep_done_days: int = Field(90, alias="B24_KEEP_DONE_DAYS", ge=1, le=36_500)
     directory_cache_h: float = Field(24.0, alias="B24_DIRECTORY_CACHE_H", ge=0)
     people_cache_h: float = Field(4.0, alias="B24_PEOPLE_CACHE_H", ge=0)
 
@@ -112,10 +126,7 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
     An empty value counts as unset. Raise ConfigError naming the setting, where it was set and what was expected,
     never the value: it may be a secret.
     """
-    inspection = inspect(env, env_file)
-    for _name, problem in inspection.problems:
-        raise problem
-    return inspection.settings
+    return inspect(env, env_file).check()
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,8 @@ class Unknown:
 class Inspection:
     """The settings and all that is wrong with them. A wrong one has its default in `settings`.
 
-    `given`: the names that have a value. `problems`: by the name of what does not fit, "" for an unreadable file.
+    `given`: the names that have a value. `problems`: by the name of what does not fit, "" for what cannot be read of
+    the file. `repeated`: what is to be said of settings that the file has twice.
     """
 
     settings: Settings
@@ -139,19 +151,44 @@ class Inspection:
     given: frozenset[str]
     unknown: tuple[Unknown, ...]
     problems: tuple[tuple[str, errors.ConfigError], ...]
+    repeated: tuple[str, ...] = ()
+
+    def check(self) -> Settings:
+        """Return the settings. Raise the first problem."""
+        for _name, problem in self.problems:
+            raise problem
+        return self.settings
+
+    def warnings(self) -> list[str]:
+        """Say of each name that is no setting, and of each setting that stands there twice, what is wrong."""
+        texts = []
+        for unknown in self.unknown:
+            text = _("{where}: there is no setting {name}; it has no effect")
+            if unknown.nearest:
+                text = _("{where}: there is no setting {name}; it has no effect. Is {nearest} meant?")
+            texts.append(text.format(where=unknown.where, name=unknown.name, nearest=unknown.nearest))
+        return [*texts, *self.repeated]
+
+
+@dataclass
+class _EnvFile:
+    """What was read of a file: its non-empty values by name, what could not be read, and what stands there twice."""
+
+    path: Path | None = None
+    values: dict[str, str] = field(default_factory=dict)
+    problems: list[errors.ConfigError] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
 
 
 def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Inspection:
     """Read the settings as `load` does, but collect what is wrong instead of raising it."""
     env = os.environ if env is None else env
-    problems: list[tuple[str, errors.ConfigError]] = []
-    file: Path | None = None
-    in_file: dict[str, str] = {}
-    try:
-        file, in_file = _read_env_file(env_file)
-    except errors.ConfigError as error:
-        problems.append(("", error))
-    values, where = _merge(env, file, in_file)
+    found = _read_env_file(env_file)
+    file, in_file = found.path, found.values
+    problems = [("", problem) for problem in found.problems]
+    odd = {name: char for name in (*names(), *OLD_NAMES) if (char := _find_invisible(env.get(name, "").strip()))}
+    problems += [(name, _refuse_invisible(_("the environment"), name, char)) for name, char in odd.items()]
+    values, where = _merge({name: value for name, value in env.items() if name not in odd}, file, in_file)
     given = frozenset(where)
     try:
         settings = Settings.model_validate(values)
@@ -160,7 +197,7 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
         wrong = {name for name, _problem in problems}
         settings = Settings.model_validate({name: value for name, value in values.items() if name not in wrong})
     unknown = (*_find_unknown(in_file, str(file), alike=True), *_find_unknown(env, _("the environment"), alike=False))
-    return Inspection(settings, file, given, unknown, tuple(problems))
+    return Inspection(settings, file, given, unknown, tuple(problems), tuple(found.repeated))
 
 
 def _merge(
@@ -241,36 +278,81 @@ def webhook_url(settings: Settings) -> str:
 
 def choose_language(env_file: Path | None = None) -> str:
     """Return "ru" or "en": B24_LANG of the environment or of the file, else the locale's language."""
-    language = os.environ.get("B24_LANG", "").strip()
-    if not language:
-        try:
-            language = _read_env_file(env_file)[1].get("B24_LANG", "").strip()
-        except errors.ConfigError:
-            language = ""  # the command that needs the settings will say so
+    language = os.environ.get("B24_LANG", "").strip() or _read_env_file(env_file).values.get("B24_LANG", "").strip()
     if not language:
         language = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     language = language or locale.getlocale()[0] or ""
     return "ru" if language.lower().startswith(("ru", "russian")) else "en"
 
 
-def _read_env_file(chosen: Path | None) -> tuple[Path | None, dict[str, str]]:
-    """Read the file's non-empty values. A chosen file must exist, a found one need not. Raise ConfigError."""
+def _read_env_file(chosen: Path | None) -> _EnvFile:
+    """Read the file. A chosen one must exist, one looked for from here upwards need not."""
     if chosen is None:
-        found = dotenv.find_dotenv(usecwd=True)
-        if not found:
-            return None, {}
-        chosen = Path(found)
+        name = dotenv.find_dotenv(usecwd=True)
+        if not name:
+            return _EnvFile()
+        chosen = Path(name)
     try:
-        # utf-8-sig: Windows editors put a BOM before the first name
-        text = chosen.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise errors.ConfigError(
-            _("{path} is not UTF-8 text").format(path=chosen), _("Save it again in the encoding UTF-8.")
-        ) from None
+        text = chosen.read_bytes().decode("utf-8")
+        if "\0" in text:  # UTF-16 without its mark
+            raise UnicodeError
+    except UnicodeError:
+        message = _("{path} is not UTF-8 text").format(path=chosen)
+        return _EnvFile(problems=[errors.ConfigError(message, _("Save it again in the encoding UTF-8."))])
     except OSError as error:
-        raise errors.ConfigError(
-            _("{path} cannot be read: {reason}").format(path=chosen, reason=os_reason(error)),
-            _("Name an existing file with --env-file, or leave the option out."),
-        ) from None
-    values = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return chosen, {name: value for name, value in values.items() if value and value.strip()}
+        message = _("{path} cannot be read: {reason}").format(path=chosen, reason=os_reason(error))
+        hint = _("Name an existing file with --env-file, or leave the option out.")
+        return _EnvFile(problems=[errors.ConfigError(message, hint)])
+    found = _EnvFile(chosen)
+    lines: dict[str, int] = {}
+    # line by line, so that no open quote swallows the lines after it
+    for number, line in enumerate(re.split("\r\n|\n|\r", text), 1):
+        place = _("{path}, line {number}").format(path=chosen, number=number)
+        try:
+            name, value = _read_line(line.lstrip("\ufeff"), place)
+        except errors.ConfigError as error:
+            found.problems.append(error)
+            continue
+        if not value.strip():
+            continue
+        if name in lines and value != found.values[name] and name.startswith(OUR_PREFIXES):
+            text = _("{path}, lines {first} and {second}: {name} is set twice; the last one counts")
+            found.repeated.append(text.format(path=chosen, first=lines[name], second=number, name=name))
+        lines[name], found.values[name] = number, value
+    return found
+
+
+def _read_line(line: str, place: str) -> tuple[str, str]:
+    """Read one line's name and value, both "" where it sets nothing. Raise ConfigError, never with the value in it."""
+    # the parser would decode backslashes in quotes: they are hidden from it, for a path is what it looks like
+    binding = next(dotenv.parser.parse_stream(io.StringIO(line.replace("\\", "\0"))), None)
+    if binding is None or (binding.key is None and not binding.error):
+        return "", ""
+    hint = _("Write one setting a line as NAME=VALUE, without `set` and without a colon, as .env-example does.")
+    name, value = binding.key or "", (binding.value or "").replace("\0", "\\")
+    is_ours = name.upper().startswith(OUR_PREFIXES) or name in OLD_NAMES
+    is_cut = binding.error
+    if not _OPENED_QUOTE.match(line):  # an opening quote may be what is missing
+        is_cut = is_ours and (value.count('"') % 2 == 1 or (value.endswith("'") and value.count("'") % 2 == 1))
+    if is_cut:
+        hint = _("Close the quote at the end of the value, in the same line, or leave the quotes out.")
+        raise errors.ConfigError(_("{place}: the quotes do not enclose the value").format(place=place), hint)
+    if binding.error or binding.value is None or not _NAME.fullmatch(name):
+        raise errors.ConfigError(_("{place}: this is not NAME=VALUE").format(place=place), hint)
+    if _SECOND_SETTING.search(value):
+        raise errors.ConfigError(_("{place}: there are two settings in one line").format(place=place), hint)
+    if is_ours and (char := _find_invisible(value)):
+        raise _refuse_invisible(place, name, char)
+    return name, value
+
+
+def _find_invisible(value: str) -> str:
+    """Find the first character that does not show: a control character, a line break, one that only formats."""
+    odd = (char for char in value if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") and char != _JOINER)
+    return next(odd, "")
+
+
+def _refuse_invisible(place: str, name: str, char: str) -> errors.ConfigError:
+    message = _("{place}: the value of {name} has an invisible character, {code}")
+    message = message.format(place=place, name=name, code=f"U+{ord(char):04X}")
+    return errors.ConfigError(message, _("Type the value again instead of pasting it."))

@@ -43,6 +43,22 @@ class ErrorCode(StrEnum):
     CHECKS_FAILED = "unwell"  # `doctor` found something that fails
 
 
+# What may pass by itself; whatever else is said of it, it is one cause
+PASSING = frozenset({ErrorCode.LOCKED, ErrorCode.PORTAL_BUSY, ErrorCode.UNCERTAIN})
+# What is about this one run or its input, and not about the installation
+OF_THE_INPUT = frozenset(
+    {
+        ErrorCode.USAGE,
+        ErrorCode.BAD_ORDER,
+        ErrorCode.TOO_LARGE,
+        ErrorCode.BAD_EVENT,
+        ErrorCode.INTERRUPTED,
+        ErrorCode.UNKNOWN_TASK,
+        ErrorCode.CHECKS_FAILED,
+    }
+)
+
+
 class B24ToolsError(Exception):
     """What a user reads in one line: what happened, and what to do about it."""
 

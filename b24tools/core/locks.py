@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from b24tools.core import errors
+from b24tools.core import data_folder, errors
 from b24tools.core.i18n import _, os_reason
 
 NOTICEABLE_WAIT_S = 1.0
@@ -30,8 +30,13 @@ def hold(
     """
     import filelock  # most commands take no lock
 
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / f"{name}.lock")
+    data_folder.prepare(folder)
+    if not data_folder.has_locks(folder):
+        raise errors.ConfigError(
+            _("the folder {path} cannot be locked: its file system has no locks").format(path=folder),
+            _("As some network folders have none: set B24_DATA_DIR to a local one."),
+        )
+    lock = filelock.FileLock(folder / f"{name}.lock", mode=data_folder.PRIVATE_FILE)
     note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read
     try:
         silent_s = wait_s if say is None else min(wait_s, NOTICEABLE_WAIT_S)
@@ -55,6 +60,7 @@ def hold(
     try:
         since = now().isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk: the database will say so, and which
+            data_folder.touch(note)
             note.write_text(json.dumps({"pid": os.getpid(), "since": since}), encoding="utf-8")
         yield
     finally:

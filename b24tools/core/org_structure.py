@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from b24tools.core import errors
+from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
+
+# what is drawn like a Russian letter, in one case of its letters or in both; for hints only, never for decisions
+_LOOKALIKES = str.maketrans("abcehkmoptxyë03αβεηκμορτυχ", "авсенкмортхуеозавенкмортух")
+_PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
+
+
+def drop_invisible(text: str) -> str:
+    """Compose the letters and drop what only formats."""
+    text = unicodedata.normalize("NFC", text)
+    return text if text.isprintable() else "".join(char for char in text if unicodedata.category(char) != "Cf")
+
+
+def read_visibly(text: str) -> str:
+    """Compose the letters, drop what cannot be seen, and make every space one ordinary space."""
+    return " ".join(drop_invisible(text).split())
 
 
 def same_name(name: str) -> str:
     """Fold a name for comparison: case, ё and е, spaces, invisible characters and composition do not count."""
-    visible = (char for char in unicodedata.normalize("NFC", name) if unicodedata.category(char) != "Cf")
-    return "".join("".join(visible).split()).casefold().replace("ё", "е")
+    return read_visibly(name).replace(" ", "").casefold().replace("ё", "е")
+
+
+def describe_foreign_letters(name: str, other: str) -> str:
+    """Say which letters of names that look alike are of different alphabets; "" where they do not differ by that."""
+    if _look(name) != _look(other) or same_name(name) == same_name(other):
+        return ""
+    names = {"LATIN": _("Latin"), "CYRILLIC": _("Cyrillic"), "GREEK": _("Greek"), "DIGIT": _("a digit")}
+    pairs = zip(read_visibly(name).replace(" ", ""), read_visibly(other).replace(" ", ""), strict=False)
+    texts = []
+    for here, there in dict.fromkeys(pairs):
+        if same_name(here) != same_name(there):
+            kinds = [unicodedata.name(char, "").partition(" ")[0] for char in (here, there)]
+            first, second = (names.get(kind, kind) for kind in kinds)
+            texts.append(
+                _('"{letter}" is {first} here and {second} there').format(letter=here, first=first, second=second)
+            )
+    return "; " + ", ".join(texts)
+
+
+def _look(name: str) -> str:
+    return same_name(name).translate(_LOOKALIKES)
 
 
 @dataclass(frozen=True)
@@ -93,9 +131,17 @@ class Staff:
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """The name most like this one, if any is near enough to be what was meant."""
-    by_form = {same_name(one): one for one in names}
-    close = difflib.get_close_matches(same_name(name), list(by_form), n=1, cutoff=0.5)
+    by_form = {_look(one): one for one in names}
+    close = difflib.get_close_matches(_look(name), list(by_form), n=1, cutoff=0.5)
     return by_form[close[0]] if close else None
+
+
+def suggest_name(name: str, names: Iterable[str]) -> str:
+    """Say in brackets which name is the nearest, and which letters only look alike; "" where none is near."""
+    nearest = nearest_name(name, names)
+    if nearest is None:
+        return ""
+    return _(' (the nearest name is "{nearest}")').format(nearest=nearest) + describe_foreign_letters(name, nearest)
 
 
 def find_root(departments: Iterable[Department], wanted: str) -> Department | None:
@@ -117,20 +163,72 @@ def _depth(known: Mapping[int, Department], department: Department) -> int:
     return len(above)
 
 
+def surname_of(manager: str) -> str:
+    """Return the surname of `Фамилия Имя Отчество`, as the portal is asked for it."""
+    return next(iter(read_visibly(manager).split()), "")
+
+
 def matches_person(text: str, person: Person) -> bool:
     """Whether `Фамилия Имя [Отчество]` or `Фамилия И. [О.]` means this person.
 
-    A patronymic that the portal does not know does not speak against the person.
+    A patronymic that the portal does not know does not speak against the person; `оглы`, `кызы` are part of it.
     """
-    surname, *given = text.replace(".", " ").split() or [""]
+    surname, *given = read_visibly(text).replace(".", " ").split() or [""]
+    if len(given) == 3 and not _split_patronymic(given[2])[0]:
+        given[1:] = ["".join(given[1:])]
     if not 1 <= len(given) <= 2 or same_name(surname) != same_name(person.last_name):
         return False
-    fits_first = _fits(given[0], person.first_name)
-    fits_second = len(given) == 1 or not person.second_name or _fits(given[1], person.second_name)
-    return fits_first and fits_second
+    fits_second = len(given) == 1 or not person.second_name or _fits_patronymic(given[1], person.second_name)
+    return _fits(given[0], person.first_name) and fits_second
+
+
+def _fits_patronymic(word: str, name: str) -> bool:
+    """Whether they are one patronymic; one that says nothing of son or daughter may be either."""
+    (stem, son, daughter), (other_stem, other_son, other_daughter) = map(_split_patronymic, (word, name))
+    return _fits(stem, other_stem) and not (son and other_daughter) and not (daughter and other_son)
+
+
+def _split_patronymic(text: str) -> tuple[str, bool, bool]:
+    """Split off what says whether this is a son or a daughter, however it is joined to the father's name."""
+    found = _PATRONYMIC.fullmatch(same_name(text).replace("-", ""))
+    stem, son, daughter = found.groups() if found else (text, None, None)
+    return stem, bool(son), bool(daughter)
 
 
 def _fits(word: str, name: str) -> bool:
     """The whole name, or its initial."""
     word, name = same_name(word), same_name(name)
     return word == name or (len(word) == 1 and name.startswith(word))
+
+
+def find_people(text: str, people: Iterable[Person]) -> list[Person]:
+    """Find whom somebody means: by id, surname, or name and surname in either order and with initials."""
+    if text.strip().isdecimal():
+        return [person for person in people if person.id == int(text)]
+    wanted = same_name(text)
+    return [
+        person
+        for person in people
+        if wanted in (same_name(person.last_name), same_name(person.name)) or matches_person(text, person)
+    ]
+
+
+def find_person(text: str, people: Iterable[Person]) -> Person:
+    """Find the one person somebody means. Raises ConfigError with the ids of several, or the nearest name."""
+    people = list(people)
+    found = find_people(text, people)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(f"{person.name} (#{person.id})" for person in found)
+        raise errors.ConfigError(
+            _('several people are called "{name}": {people}').format(name=text, people=named),
+            _("Give the id of the right one."),
+        )
+    nearest = nearest_name(text, (person.name for person in people))
+    raise errors.ConfigError(
+        _('nobody is called "{name}"').format(name=text),
+        _('The nearest name is "{nearest}".').format(nearest=nearest)
+        if nearest
+        else _("Give the name and surname, or the id from the address of the person's profile page."),
+    )

@@ -60,7 +60,8 @@ class Period:
 
 def label_at(moment: str, zone: ZoneInfo) -> str:
     """Return the label of the week that a moment (ISO 8601) falls into, by the zone's wall clock."""
-    return week_of(datetime.fromisoformat(moment), zone).label
+    year, week, _day = datetime.fromisoformat(moment).astimezone(zone).isocalendar()
+    return f"{year}-W{week:02}"
 
 
 def containing(day: date, kind: str, zone: ZoneInfo) -> Period:

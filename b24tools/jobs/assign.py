@@ -20,7 +20,6 @@ from b24tools.assignment.plan import (
     Rules,
     late_from,
     rounded,
-    surname_of,
     wanted_end,
 )
 from b24tools.assignment.planner import Planner
@@ -45,7 +44,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
-from b24tools.core.org_structure import Staff, nearest_name, same_name
+from b24tools.core.org_structure import Staff, find_person, same_name, suggest_name, surname_of
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
@@ -108,9 +107,7 @@ def _idle_pins(batch: Sequence[onec_order.Order], rules: Rules) -> list[str]:
         if same_name(name) in map(same_name, positions):
             continue
         message = _("--to {position}={id}: no order has this position").format(position=name, id=user_id)
-        if nearest := nearest_name(name, positions):
-            message += _(' (the nearest is "{nearest}")').format(nearest=nearest)
-        warnings.append(message)
+        warnings.append(message + suggest_name(name, positions))
     return warnings
 
 
@@ -147,7 +144,11 @@ class _Run:
         rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)
+        self._rules = _with_people(self._rules, company.staff)
         portal, questions, under_way = self._read(company, items, rows)
+        if self._rules.away is not None:
+            name, first, last = self._rules.away
+            portal = portal_state.take_as_away(portal, int(name), first, last, self._rules.zone)
         self._check_owner(portal)
         if portal.owner.id not in portal.people and portal.owner.id != tools.client.owner_id:
             owner = tools.client.ask(queries.people_by_id([portal.owner.id]))
@@ -202,7 +203,7 @@ class _Run:
 
     def _questions(self, company: OrgData, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> Questions:
         rules, staff, tools = self._rules, company.staff, self._tools
-        special = [user for user in (rules.fallback_user, *rules.pins.values()) if user]
+        special = [user for user in (rules.fallback_user, *map(int, rules.pins.values())) if user]
         workers = {
             person.id
             for item in items
@@ -388,7 +389,8 @@ class _Run:
     ) -> tuple[Planner, list[PlannedTask]]:
         store, now = self._tools.store, self._tools.clock.now()
         calendar, warnings = working_hours(company, self._rules)
-        self._warnings = list(dict.fromkeys([*self._warnings, *warnings, *not_known(company, portal)]))
+        warnings += [*not_known(company, portal), *_unknown_in_route(self._rules.route, items, company.staff)]
+        self._warnings = list(dict.fromkeys([*self._warnings, *warnings]))
         planner = Planner(
             self._rules,
             company.staff,
@@ -416,7 +418,12 @@ class _Run:
         mine = [plan for plan in plans if plan.item.order is order]
         tasks = [plan.to_result(dry_run=self._dry_run) for plan in mine]
         tasks += _removed_lines(order, mine, portal, rows)
-        warnings = [*order.warnings, *self._warnings, *unchecked_years(mine, self._rules)]
+        warnings = [
+            *order.warnings,
+            *self._warnings,
+            *planner.unmatched_names(order),
+            *unchecked_years(mine, self._rules),
+        ]
         if order.done and not tasks:
             warnings.append(_("the order is finished and has no tasks: nothing to complete"))
         before = self._before.get(order.id) == COMPLETED
@@ -464,6 +471,28 @@ class _Run:
                 day=promise.day if promise else None,
             )
         return result
+
+
+def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff) -> list[str]:
+    """Say which names of B24_ROUTE are neither a department of the production nor a position of these orders."""
+    names = [item.line.position for item in items]
+    names += [staff.departments[one].name for one in staff.below(staff.root_id) if one != staff.root_id]
+    known = set(map(same_name, names))
+    return [
+        _('B24_ROUTE: "{name}" is no position, nothing waits for it').format(name=name) + suggest_name(name, names)
+        for name in route
+        if same_name(name) not in known
+    ]
+
+
+def _with_people(rules: Rules, staff: Staff) -> Rules:
+    """Put ids in place of the names that were given for people. Raises ConfigError for one that nobody has."""
+
+    def find(name: int | str) -> int:
+        return int(name) if str(name).isdecimal() else find_person(str(name), staff.people.values()).id
+
+    away = rules.away and (str(find(rules.away[0])), *rules.away[1:])
+    return replace(rules, pins={position: find(name) for position, name in rules.pins.items()}, away=away)
 
 
 def _vacant(items: Sequence[Item], staff: Staff) -> set[str]:

@@ -4,51 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from b24tools.assignment import portal_state
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, Questions
+from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
 from b24tools.assignment.staffing import not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
+from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import nearest_name, same_name
-from b24tools.scheduling.workload import DayLoad, PersonLoad
+from b24tools.core.org_structure import (
+    describe_foreign_letters,
+    find_people,
+    find_person,
+    nearest_name,
+    same_name,
+)
+from b24tools.scheduling.workload import DayLoad, PersonLoad, Workload
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
 
-DAYS = 14
+WEEKS = 2
 
 
 @dataclass(frozen=True)
 class Group:
-    """A department with the people whose first department of the production it is, by name."""
+    """A department with the people whose first department of the production it is."""
 
     department: Department
     people: tuple[PersonLoad, ...]
 
+    @property
+    def share(self) -> float:
+        """How much of the working time of all of them is taken."""
+        work_s = sum(day.work_s for person in self.people for day in person.days)
+        return sum(day.busy_s for person in self.people for day in person.days) / work_s if work_s else 0.0
+
+
+@dataclass(frozen=True)
+class LoadTask:
+    """An open task behind the bars: when it is gone on with and done (UTC), and the work left in it."""
+
+    id: int
+    title: str
+    start: datetime
+    end: datetime
+    left_s: int
+
 
 @dataclass(frozen=True)
 class Load:
-    """Departments in the order of the portal's tree; `warnings`: what is not known and not counted."""
+    """Departments in the order of the portal's tree; `warnings`: what is not known and not counted.
+
+    `tasks`: those of the person who was asked for; None where a department was, or all.
+    """
 
     groups: tuple[Group, ...]
     warnings: tuple[str, ...]
+    tasks: tuple[LoadTask, ...] | None = None
 
 
-def load(tools: Tools, rules: Rules, department: str | None) -> Load:
-    """The load of the production, or of one department of it (by name or id) with all below.
+def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by_name: bool = False) -> Load:
+    """The load of the production, of one department of it with all below, or of a person, by name or id.
 
-    Raises ConfigError for a department that does not exist there, PortalError as reading does.
+    The fullest come first, unless `by_name`. Raises ConfigError for another name, PortalError as reading does.
     """
     company = tools.directory.company(with_files=False)
-    if department and not company.fresh and not _roots(company, department):
+    if name and not company.fresh and not (_roots(company, name) or _working(company, rules, name)):
         company = tools.directory.company(with_files=False, refresh=True)
-    homes = _homes(company, department)
-    people = [one for one in company.staff.people.values() if one.active and one.id not in rules.excluded]
-    people = [one for one in people if _home(one, homes) is not None]
+    is_person = bool(name) and not _roots(company, name) and bool(_working(company, rules, name))
+    homes = _homes(company, None if is_person else name)
+    people = [one for one in _working(company, rules, None) if _home(one, homes) is not None]
+    if is_person:
+        people = [find_person(name or "", people)]
     portal = portal_state.read_portal(tools.client, _questions(tools, rules, company, people))
     tools.directory.remember_date_order(portal.date_order)
     calendar, warnings = working_hours(company, rules)
@@ -69,14 +100,36 @@ def load(tools: Tools, rules: Rules, department: str | None) -> Load:
     for one in sorted(people, key=lambda person: (person.last_name, person.first_name, person.id)):
         home = _home(one, homes)
         if home is not None:
-            groups[home].append(workload.load(one.id, DAYS))
+            groups[home].append(workload.load(one.id, weeks * 7))
+    if not by_name:
+        for found in groups.values():
+            found.sort(key=lambda person: (-person.share, -person.open_s))
     departments = company.staff.departments
     return Load(
-        tuple(Group(departments[home], tuple(found)) for home, found in groups.items() if found), tuple(warnings)
+        tuple(Group(departments[home], tuple(found)) for home, found in groups.items() if found),
+        tuple(warnings),
+        _read_tasks(tools, portal, workload, people[0].id) if is_person and people else None,
     )
 
 
+def _working(company: OrgData, rules: Rules, name: str | None) -> list[Person]:
+    people = [one for one in company.staff.people.values() if one.active and one.id not in rules.excluded]
+    return people if name is None else find_people(name, people)
+
+
+def _read_tasks(tools: Tools, portal: PortalState, workload: Workload, person_id: int) -> tuple[LoadTask, ...]:
+    """Read the titles of a person's open tasks."""
+    tasks = workload.tasks_of(person_id)
+    batch = tools.client.new_batch()
+    ids = [task.id for task, _span in tasks]
+    pages = [batch.add(queries.tasks_by_id(ids[start : start + 50])) for start in range(0, len(ids), 50)]
+    batch.send()
+    titles = {task.id: task.title for page in pages for task in map(portal.read_task, page.value)}
+    return tuple(LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s) for task, span in tasks)
+
+
 def _roots(company: OrgData, department: str | None) -> list[int]:
+    """Find the departments of the production that are meant."""
     staff = company.staff
     inside = list(staff.below(staff.root_id))
     if department is None:
@@ -94,10 +147,13 @@ def _homes(company: OrgData, department: str | None) -> list[int]:
         names = [staff.departments[one].name for one in staff.below(staff.root_id)]
         nearest = nearest_name(department or "", names)
         raise errors.ConfigError(
-            _('there is no department "{name}" under "{root}"').format(
+            _('there is no department "{name}" under "{root}", and nobody there is called so').format(
                 name=department, root=staff.departments[staff.root_id].name
             ),
-            _('The nearest name is "{nearest}".').format(nearest=nearest)
+            errors.as_sentence(
+                _('The nearest name is "{nearest}"').format(nearest=nearest)
+                + describe_foreign_letters(department or "", nearest)
+            )
             if nearest
             else _("There are: {known}").format(known=", ".join(names)),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ class Why:
 
     `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
     where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
-    more were considered, worse ones, of whom only the number was kept.
+    more were considered, worse ones, of whom only the number was kept. `cause`: why a replan moved the task, which
+    was `moved_from` this person. `earlier`: what was decided before that, the last first.
     """
 
     task_id: int
@@ -61,13 +62,21 @@ class Why:
     second: Considered | None
     candidates: tuple[Considered, ...]
     others: int
+    cause: str = ""
+    moved_from: str = ""
+    earlier: tuple[Why, ...] = ()
 
 
 def explain(store: Store, task_id: int, folder: Path) -> Why:
-    """The decision about a task. Raises ConfigError for one that was not given out with this data folder."""
-    decision = store.decisions.find(task_id)
-    if decision is None:
+    """The decisions about a task. Raises ConfigError for one that was not given out with this data folder."""
+    decisions = store.decisions.find_all(task_id)
+    if not decisions:
         raise _unknown(store, task_id, folder)
+    last, *earlier = (_explain(task_id, decision) for decision in decisions)
+    return replace(last, earlier=tuple(earlier))
+
+
+def _explain(task_id: int, decision: Decision) -> Why:
     details = decision.details
     winner = next(one for one in decision.candidates if one["id"] == decision.responsible_id)
     candidates = tuple(_considered(one, winner, decision) for one in decision.candidates)
@@ -88,7 +97,36 @@ def explain(store: Store, task_id: int, folder: Path) -> Why:
         second=next(iter(able), None),
         candidates=candidates,
         others=int(details.get("others") or 0),
+        cause=str(details.get("cause") or ""),
+        moved_from=str((details.get("from") or {}).get("name") or ""),
     )
+
+
+def explain_order(store: Store, name: str, folder: Path) -> tuple[list[Why], list[str]]:
+    """The decisions about an order's tasks, by its number or id, and what is to be said of the others.
+
+    Raises ConfigError for an order that was not sent with this data folder, or a number that several orders have.
+    """
+    orders = store.orders.find(name)
+    if len(orders) != 1:
+        ids = ", ".join(order.id for order in orders)
+        raise errors.ConfigError(
+            _("several orders have the number {number}: {ids}").format(number=name, ids=ids)
+            if orders
+            else _("no order {number} was sent with this data folder: {folder}").format(number=name, folder=folder),
+            _("Give the id of the right one.") if orders else _("`b24tools history` lists the orders."),
+            code=errors.ErrorCode.UNKNOWN_ORDER,
+        )
+    found, warnings = [], []
+    for row in store.orders.lines([orders[0].id]).values():
+        if row.task_id is None:
+            warnings.append(_('"{position}" has no task').format(position=row.position))
+            continue
+        try:
+            found.append(explain(store, row.task_id, folder))
+        except errors.ConfigError as error:
+            warnings.append(error.message)
+    return found, warnings
 
 
 def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: Decision) -> Considered:

@@ -1,4 +1,4 @@
-"""From the bytes 1C sends to parsed JSON: encodings, form bodies, and where a text breaks off."""
+"""From the bytes 1C sends to parsed JSON: compression, form bodies, encodings, and where a text breaks off."""
 
 from __future__ import annotations
 
@@ -6,50 +6,123 @@ import codecs
 import json
 import math
 import re
+import zlib
+from contextlib import suppress
 from typing import Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec.values import show, unquote
 
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]")
+COMPRESSIONS = ("gzip", "x-gzip", "deflate")
+_GZIP = b"\x1f\x8b"
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # UTF-32-LE begins as UTF-16-LE does
+_CYRILLIC = ("cp1251", "cp866", "koi8-r", "iso8859-5")
+_KEYS = ("Калькуляция", "КАЛЬКУЛЯЦИЯ", "калькуляция", "Должность", "ДОЛЖНОСТЬ", "должность")
+_JSON_START = re.compile(rb"(?:\xef\xbb\xbf)*\s*[{\[]")
 _BARE_FIELD = re.compile(rb"\s*[^=&{\[\s]*=(?=\s*[{\[])")
-_ENCODED_FIELD = re.compile(rb"[^=]*=(?=(?:%ef%bb%bf)?(?:\s|\+|%20|%0[9ad])*(?:%7b|%5b))", re.IGNORECASE)
+_ENCODED_FIELD = re.compile(rb"[^=]*=(?=(?:%ef%bb%bf)*(?:\s|\+|%20|%0[9ad])*(?:%7b|%5b))", re.IGNORECASE)
+_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_ARCHIVES = {b"PK\x03\x04": "ZIP", b"%PDF": "PDF", b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd"}
+_INTERNAL = re.compile(r'\s*\{\s*"[#A-ZА-Я]"\s*,')
 _MOST_FIELDS = 1000
 _MOST_DIGITS = 100
 _NEAR = 20
+_NEAR_START = 4096  # where JSON begins, in whatever it is wrapped
+# What the parser makes of many small values takes seconds, in which no other thread runs. The text of files has none
+# of these signs but escapes, in base64 two for each line.
+_MOST_SIGNS = 300_000
+_MOST_ESCAPES = 4_000_000
+_STEP = 2**20
+
+
+def list_compressions(header: str) -> list[str]:
+    """The names in a Content-Encoding that mean a compression."""
+    names = (name.strip().lower() for name in header.split(","))
+    return [name for name in names if name not in ("", "identity")]
+
+
+def unpack(data: bytes, header: str, most: int) -> bytes:
+    """The body without the compression that Content-Encoding names, or a file's without its gzip.
+
+    At most one byte more than `most`, however much is packed in it. What only pretends to be gzip, because a proxy has
+    unpacked it, is left as it is.
+    """
+    if "deflate" in list_compressions(header) and not _JSON_START.match(data) and data:
+        has_header = data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0
+        return _inflate(data, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, most)
+    return _inflate(data, zlib.MAX_WBITS + 16, most) if data.startswith(_GZIP) else data
+
+
+def _inflate(data: bytes, bits: int, most: int) -> bytes:
+    unpacked = bytearray()
+    while data and len(unpacked) <= most:
+        unpacker = zlib.decompressobj(bits)
+        try:
+            unpacked += unpacker.decompress(data, most + 1 - len(unpacked))
+            data = unpacker.unused_data
+            if data and not data.startswith(_GZIP):  # gzip files may be written one after the other
+                raise zlib.error
+        except zlib.error:
+            raise errors.OrderError(_("the compressed order is damaged: it cannot be unpacked")) from None
+        if not unpacker.eof and len(unpacked) <= most:
+            raise errors.OrderError(_("the compressed order is not complete: it was cut off"))
+    return bytes(unpacked)
 
 
 def find_json(data: bytes) -> tuple[bytes, bool]:
     """The bytes of the JSON, and whether they were decoded from a form, where a plus sign means a space."""
-    if data.startswith(_UTF16) or _JSON_START.match(data):
+    if data.startswith(_WIDE_MARKS) or b"\0" in data[:4] or _JSON_START.match(data, 0, _NEAR_START):
         return data, False
     # a form put together by hand has nothing encoded in it
-    if bare := _BARE_FIELD.match(data):
+    if bare := _BARE_FIELD.match(data, 0, _NEAR_START):
         return data[bare.end() :], False
-    fields = [(part, _ENCODED_FIELD.match(part)) for part in data.split(b"&", _MOST_FIELDS)]
+    fields = [(part, _ENCODED_FIELD.match(part, 0, _NEAR_START)) for part in data.split(b"&", _MOST_FIELDS)]
     values = [part[found.end() :] for part, found in fields if found]
     if len(values) != 1:
         return data, False
+    if values[0].count(b"%") > _MOST_ESCAPES:
+        raise _too_much()
     return unquote(values[0].replace(b"+", b" ")), True
 
 
-def decode(data: bytes) -> str:
-    """UTF-16 by its mark, UTF-8 with or without one, else windows-1251."""
-    if data.startswith(_UTF16):
+def find_charset(content_type: str) -> str:
+    """The charset of a Content-Type; "" without one."""
+    found = _CHARSET.search(content_type)
+    return found[1] if found else ""
+
+
+def decode(data: bytes, charset: str = "") -> str:
+    """UTF-8, UTF-16 and UTF-32 with their marks or without; else the encoding in which the words of an order appear.
+
+    `charset` decides where there are no such words.
+    """
+    signs = escapes = 0
+    for start in range(0, len(data), _STEP):  # in steps, between which other threads run
+        signs += sum(data.count(sign, start, start + _STEP) for sign in b",[{")
+        escapes += data.count(b"\\", start, start + _STEP)
+        if signs > _MOST_SIGNS or escapes > _MOST_ESCAPES:
+            raise _too_much()
+    body = data
+    while body.startswith(codecs.BOM_UTF8):
+        body = body[len(codecs.BOM_UTF8) :]
+    if wide := _find_wide(body):
         try:
-            return data.decode("utf-16")
+            return body.decode(wide).lstrip("\ufeff")
         except UnicodeDecodeError:
-            raise errors.OrderError(_("the text is not valid UTF-16: the file is damaged or cut off")) from None
-    body = data.removeprefix(codecs.BOM_UTF8)
+            name = wide[: len("utf-16")].upper()
+            message = _("the text is not valid {encoding}: the file is damaged or cut off").format(encoding=name)
+            raise errors.OrderError(message) from None
+    for magic, kind in _ARCHIVES.items():
+        if body.startswith(magic):
+            raise errors.OrderError(_("this is a file of the format {kind}: send the JSON itself").format(kind=kind))
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
         before = body[: error.start]
-        if body is data and before.isascii():
-            return _decode_windows(data)
-    # letters before the bad byte were UTF-8, so windows-1251 would turn them into garbage
+        if body is data and before.isascii() and error.reason != "unexpected end of data":
+            return _decode_cyrillic(data, charset)
+    # letters before the bad byte were UTF-8, so another encoding would turn them into garbage
     text = before.decode("utf-8")
     raise errors.OrderError(
         _("the text is not valid UTF-8 at line {line}, column {column}: the file is damaged or cut off").format(
@@ -58,17 +131,34 @@ def decode(data: bytes) -> str:
     )
 
 
-def _decode_windows(data: bytes) -> str:
-    try:
-        return data.decode("windows-1251")
-    except UnicodeDecodeError:
-        raise errors.OrderError(_("this is not text: neither UTF-8 nor UTF-16 nor windows-1251")) from None
+def _find_wide(data: bytes) -> str:
+    """The encoding of two or four bytes a character that the mark or the first characters show, which are ASCII."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = bytes(map(bool, data[:4]))
+    wide = {b"\1\0\0\0": "utf-32-le", b"\0\0\0\1": "utf-32-be", b"\1\0": "utf-16-le", b"\0\1": "utf-16-be"}
+    return wide.get(head) or wide.get(head[:2], "")
+
+
+def _decode_cyrillic(data: bytes, charset: str) -> str:
+    with suppress(UnicodeDecodeError, LookupError):
+        for name in _CYRILLIC:
+            if any(key.encode(name) in data for key in _KEYS):
+                return data.decode(name)
+        if charset and codecs.lookup(charset).name in _CYRILLIC:
+            return data.decode(charset)
+    raise errors.OrderError(
+        _("the text is not UTF-8, and no encoding known here gives the keys of an order: send it in UTF-8")
+    )
 
 
 def parse(text: str) -> Any:
     """Parsed JSON; numbers beyond all measure stay text, which no number's field accepts."""
-    if not text or text.isspace():
+    if not text[:_STEP].strip():
         raise errors.OrderError(_("the order is empty"))
+    text = text.rstrip()
     try:
         # strict=False: JSON put together by hand has line breaks inside its strings
         return json.loads(text, strict=False, parse_int=_parse_int, parse_float=_parse_float)
@@ -76,6 +166,14 @@ def parse(text: str) -> Any:
         raise errors.OrderError(_("the JSON is nested too deeply")) from None
     except json.JSONDecodeError as error:
         raise errors.OrderError(_describe(error)) from None
+
+
+def _too_much() -> errors.OrderError:
+    return errors.OrderError(
+        _("the JSON holds more than {most} values, files aside").format(most=_MOST_SIGNS),
+        _("Send the orders in several parts."),
+        code=errors.ErrorCode.TOO_LARGE,
+    )
 
 
 def _parse_int(text: str) -> int | str:
@@ -88,11 +186,23 @@ def _parse_float(text: str) -> float | str:
 
 
 def _describe(error: json.JSONDecodeError) -> str:
+    start = error.doc.lstrip()[:_NEAR]
     near = error.doc[error.pos : error.pos + _NEAR]
     if not near.strip() or error.msg.startswith("Unterminated string"):
         return _("the JSON breaks off at line {line}, column {column}: the file is not complete").format(
             line=error.lineno, column=error.colno
         )
-    return _("this is not JSON: line {line}, column {column}, near {text}").format(
+    message = _("this is not JSON: line {line}, column {column}, near {text}").format(
         line=error.lineno, column=error.colno, text=show(near)
     )
+    if start.startswith("<"):
+        message += _("; it is XML or HTML, send the order with ЗаписатьJSON")
+    elif _INTERNAL.match(start):
+        message += _("; it is 1C's internal form (ЗначениеВСтрокуВнутр), send the order with ЗаписатьJSON")
+    elif start.startswith("--"):
+        message += _("; it is a form of several parts (multipart/form-data), send the JSON itself as the body")
+    elif near.startswith("new Date("):
+        message += _("; write dates as ISO (ФорматДатыJSON.ISO)")
+    elif error.msg.startswith("Extra data") and near.startswith(("{", "[")):
+        message += _("; several orders belong into one list: [{…}, {…}]")
+    return message

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 from typing import Annotated, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.onec import decoding, values
+from b24tools.core.org_structure import describe_foreign_letters, same_name
+from b24tools.onec import decoding, values, wrapping
 from b24tools.onec.task_fields import all_keys as all_keys
 from b24tools.onec.task_fields import line_keys
 
@@ -72,7 +74,6 @@ def _read_list(value: object) -> object:
 
 
 _Text = Annotated[str | None, BeforeValidator(values.read_text)]
-_RequiredText = Annotated[str, BeforeValidator(values.read_required_text)]
 _Moment = Annotated[
     AwareDatetime | None,
     BeforeValidator(lambda value, info: values.read_moment(value, _source(info).zone)),
@@ -108,7 +109,7 @@ class _Model(BaseModel):
 class Line(_Model):
     """One operation of the costing: who does it, for how long."""
 
-    position: _RequiredText = Field(validation_alias="Должность")
+    position: Annotated[str, BeforeValidator(values.read_name)] = Field(validation_alias="Должность")
     position_id: Annotated[str | None, BeforeValidator(values.read_position_id)] = Field(
         None, validation_alias="ДолжностьИдентификатор"
     )
@@ -198,22 +199,38 @@ def read_source(stream: BinaryIO, max_bytes: int = MAX_BYTES) -> bytes:
     return b"".join(parts)
 
 
-def read_orders(data: bytes, zone: ZoneInfo, *, max_bytes: int = MAX_BYTES) -> list[Order]:
-    """The orders of a file or a request body, one or a list; OrderError when any cannot be read."""
+def read_orders(
+    data: bytes, zone: ZoneInfo, *, max_bytes: int = MAX_BYTES, content_type: str = "", content_encoding: str = ""
+) -> list[Order]:
+    """The orders of a file or a request body, one or a list; OrderError when any cannot be read.
+
+    Of the headers of a request, `content_encoding` may name a compression, and `content_type` an encoding.
+    """
+    if len(data) <= max_bytes:
+        data = decoding.unpack(data, content_encoding, max_bytes)
     if len(data) > max_bytes:
         size = f"{max_bytes // _MIB} MiB" if max_bytes >= _MIB else _("{count} bytes").format(count=max_bytes)
         raise OrderTooLarge(_("the order is larger than {size}").format(size=size))
     body, from_form = decoding.find_json(data)
     source = _Source(zone, from_form)
-    parsed = decoding.parse(decoding.decode(body))
+    text = decoding.decode(body, decoding.find_charset(content_type))
     del body
-    if isinstance(parsed, dict):
-        return [_read_order(parsed, source)]
-    if not isinstance(parsed, list):
+    parsed = decoding.parse(text)
+    parsed = wrapping.read_xdto(parsed) if "#value" in text else parsed
+    del text
+    if isinstance(parsed, list):
+        if not parsed:
+            raise errors.OrderError(_("the list of orders is empty"))
+        orders: list[Order] = []
+        for place, item in enumerate(parsed):
+            orders += [_read_order(one, source, f"[{place}]") for one in wrapping.unwrap(item)]
+        return orders
+    found = wrapping.unwrap(parsed)
+    if len(found) > 1:
+        return [_read_order(one, source, f"[{place}]") for place, one in enumerate(found)]
+    if not isinstance(found[0], dict):
         raise errors.OrderError(_("{value} is not an order").format(value=values.show(parsed)))
-    if not parsed:
-        raise errors.OrderError(_("the list of orders is empty"))
-    return [_read_order(item, source, f"[{place}]") for place, item in enumerate(parsed)]
+    return [_read_order(found[0], source)]
 
 
 def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
@@ -244,8 +261,11 @@ def _describe(error: ValidationError, raw: Any, place: str) -> str:
     """The first few problems in one line, each with the path as the sender spelt it."""
     problems = []
     for detail in error.errors(include_url=False, include_input=False)[:_PROBLEMS_SHOWN]:
-        reason = _("missing") if detail["type"] == "missing" else str(detail["ctx"]["error"])
         path = _spell_path(detail["loc"], raw, place)
+        if detail["type"] == "missing":
+            reason = _("missing") + _find_foreign_letters(detail["loc"], raw)
+        else:
+            reason = str(detail["ctx"]["error"])
         problems.append(f"{path}: {reason}")
     if rest := error.error_count() - len(problems):
         problems.append(_("and {count} more").format(count=rest))
@@ -266,20 +286,24 @@ def _spell_path(location: tuple[int | str, ...], raw: Any, place: str) -> str:
     return path
 
 
+def _find_foreign_letters(location: tuple[int | str, ...], raw: Any) -> str:
+    """Say of which key in the place of a missing one a letter is of another alphabet; "" of none."""
+    *way, alias = location
+    for part in way:
+        raw = raw[part] if isinstance(part, int) else raw[_find_keys(raw, [part])[part]]
+    return next((text for key in islice(raw, MAX_ITEMS) if (text := describe_foreign_letters(key, str(alias)))), "")
+
+
 def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, str]:
-    """Under which key each alias is written here; letter case, spaces and ё do not matter."""
-    written = {_fold(key): key for key in value}
+    """Under which key each alias is written here: what looks alike is one key."""
+    written = {same_name(key): key for key in value}
     found = {}
     for alias in aliases:
         spellings = (_WANTED, _WANTED_SPELT_RIGHT) if alias == _WANTED else (alias,)
-        keys = [key for name in spellings if (key := name if name in value else written.get(_fold(name)))]
+        keys = [key for name in spellings if (key := name if name in value else written.get(same_name(name)))]
         if keys:
             found[alias] = next((key for key in keys if not values.is_blank(value[key])), keys[0])
     return found
-
-
-def _fold(key: str) -> str:
-    return "".join(key.split()).casefold().replace("ё", "е")
 
 
 def _leave_out_useless_files(order: Order) -> Order:

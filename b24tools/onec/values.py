@@ -10,13 +10,13 @@ import binascii
 import json
 import math
 import re
-import unicodedata
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
+from b24tools.core.org_structure import drop_invisible, read_visibly
 
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
@@ -43,13 +43,19 @@ _ISO = re.compile(
 )
 _PRINTED = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?):(\d\d)(?::(\d\d))?)?", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
-# 1C's empty date, and the same one through COM
-_NO_DATE = frozenset({(1, 1, 1), (100, 1, 1)})
+# ФорматДатыJSON.Microsoft and .JavaScript: milliseconds, always of UTC; an offset says only where they were written
+_MILLISECONDS = re.compile(r"(?:\\?/Date\((-?\d{1,15})(?:[-+]\d{4})?\)\\?/|new Date\((-?\d{1,15})\))", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EMPTY = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH  # the empty date in any zone, which may lie before the year 1
+# 1C's empty date, the same one through COM, and 1C's "never"
+_NO_DATE = frozenset({(1, 1, 1), (100, 1, 1), (3999, 12, 31)})
 _YEARS = range(1980, 2200)
 
 _GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+_DATA_ADDRESS = re.compile(rb"data:[^,]{0,100};base64,", re.IGNORECASE)
+_BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _BASE64_BLANKS = b" \t\r\n\v\f"
 _BLOCK = 1024 * 1024
 
@@ -88,6 +94,11 @@ def read_required_text(value: object) -> str:
     return text
 
 
+def read_name(value: object) -> str:
+    """A name in composed letters without invisible characters; its spaces are left, tasks are called so."""
+    return read_required_text(drop_invisible(value) if isinstance(value, str) else value)
+
+
 def read_text(value: object) -> str | None:
     """One line of text; None when blank."""
     if value is None:
@@ -105,9 +116,9 @@ def read_id(text: str) -> str:
     Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces) becomes that GUID in lower case with
     dashes; any other text loses its case, its invisible characters and what makes one space look like another.
     """
-    visible = "".join(char for char in unicodedata.normalize("NFC", text) if unicodedata.category(char) != "Cf")
-    found = _GUID.fullmatch("".join(visible.split()).lower())
-    return "-".join(found.groups()) if found else " ".join(visible.split()).lower()
+    visible = read_visibly(text).lower()
+    found = _GUID.fullmatch(visible.replace(" ", ""))
+    return "-".join(found.groups()) if found else visible
 
 
 def is_guid(text: str) -> bool:
@@ -206,8 +217,8 @@ def read_amount(value: object) -> Decimal | None:
 
 
 def read_moment(value: object, zone: ZoneInfo) -> datetime | None:
-    """A moment in `zone`; None when blank or 1C's empty date."""
-    written = value if isinstance(value, datetime) else _read_written(value)
+    """A moment in `zone`; None when blank, or 1C's empty date or its "never"."""
+    written = value if isinstance(value, datetime) else _read_written(value, zone)
     if written is None or written is value:
         return written
     return written.replace(tzinfo=zone) if written.tzinfo is None else written.astimezone(zone)
@@ -215,20 +226,26 @@ def read_moment(value: object, zone: ZoneInfo) -> datetime | None:
 
 def read_day_or_moment(value: object, zone: ZoneInfo) -> datetime | None:
     """As `read_moment`, but a midnight in any zone is that calendar day: 1C's dates have no zone, a sender adds one."""
-    written = None if isinstance(value, datetime) else _read_written(value)
+    written = None if isinstance(value, datetime) else _read_written(value, zone)
     if written is not None and written.time() == time.min:
         return written.replace(tzinfo=zone)
     return read_moment(value, zone)
 
 
-def _read_written(value: object) -> datetime | None:
-    """The date as it is written: naive without a zone, None for no date."""
+def _read_written(value: object, zone: ZoneInfo) -> datetime | None:
+    """The date as it is written: naive without a zone, None for no date; milliseconds in `zone`."""
     if is_blank(value):
         return None
     text = " ".join(value.split()) if isinstance(value, str) else ""
     try:
-        written = datetime.fromisoformat(_rewrite_as_iso(text))
-    except ValueError:
+        if found := _MILLISECONDS.fullmatch(text):
+            passed = timedelta(milliseconds=int(found[1] or found[2]))
+            if passed < _EMPTY:
+                return None
+            written = (_EPOCH + passed).astimezone(zone)
+        else:
+            written = datetime.fromisoformat(_rewrite_as_iso(text))
+    except (ValueError, OverflowError):
         raise ValueError(_("{value} is not a date").format(value=show(value))) from None
     if (written.year, written.month, written.day) in _NO_DATE:
         return None
@@ -266,7 +283,7 @@ def read_file_name(value: object) -> str:
 
 
 def read_content(value: object, *, from_form: bool = False) -> bytes:
-    """Bytes out of base64: broken into lines, percent-encoded, without padding, in either alphabet."""
+    """Bytes out of base64: broken into lines, percent-encoded, in either alphabet, as a data: address."""
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):
@@ -281,17 +298,21 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
             )
         # Base64Строка() breaks lines with CR and LF every 76 characters
         packed = packed.translate(None, _BASE64_BLANKS)
+        if address := _DATA_ADDRESS.match(packed):
+            packed = packed[address.end() :]
+        if len(packed) % 4 and not packed.translate(None, _BASE64_LETTERS):
+            raise ValueError(
+                _("{value} is not complete: base64 was cut off, or lacks the = at its end").format(value=show(value))
+            )
         return _decode_base64(packed)
     except (UnicodeEncodeError, binascii.Error):
         raise ValueError(_("{value} is not base64").format(value=show(value))) from None
 
 
 def _decode_base64(packed: bytes) -> bytes:
-    """Strict but for the alphabet and a missing padding."""
+    """Strict but for the alphabet."""
     if b"+" not in packed and b"/" not in packed:
         packed = packed.translate(bytes.maketrans(b"-_", b"+/"))
-    if b"=" not in packed:
-        packed += b"=" * (-len(packed) % 4)
     if len(packed) % 4:
         raise binascii.Error
     return binascii.a2b_base64(packed, strict_mode=True)

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,16 +28,29 @@ GAP = "  "  # between the columns of a plain table: one blank is part of many ce
 Cell = str | tuple[str, str]  # a text, or a text with its style
 
 
+@dataclass(frozen=True)
+class Held:
+    """What is to be said when quiet, if a person must look at it now.
+
+    `cause` says what it is the same as; "": it is always said. `order`: whose trouble it is, of an
+    inbox as file/id. `passes`: by itself.
+    """
+
+    cause: str
+    say: Callable[[], object]
+    order: str = ""
+    passes: bool = False
+
+
 @dataclass
 class Messenger:
-    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks.
+    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: kept back while quiet.
 
-    `held`: errors that mean "try later", kept back while quiet. `scrub` takes out secrets, and `record` is the log,
-    which has remarks and errors that are not printed, too.
+    `scrub` takes out secrets, and `record` is the log, which has remarks and errors that are not printed, too.
     """
 
     level: int = 0
-    held: list[errors.B24ToolsError] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     scrub: Callable[[str], str] = Scrubber().scrub
     record: Callable[[int, str], object] = lambda _level, _message: None
 
@@ -56,19 +70,21 @@ class Messenger:
         self.record(logging.WARNING, message)
         self._print(message)
 
-    def error(self, error: errors.B24ToolsError) -> None:
-        """Print in one line what happened, where, and what to do; hold "try later" back while quiet."""
-        self.record(logging.ERROR, error.line)
-        if self.level < 0 and error.exit_status == errors.TRY_LATER:
-            self.held.append(error)
-        else:
-            self._print(error.line)
+    def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
+        """Print in one line what happened, where, and what to do; hold it back while quiet.
 
-    def release(self) -> None:
-        """Print what was held back."""
-        for error in self.held:
+        `cause`, `order`: see Held. Else what passes is a cause of its own, and other errors by what they say.
+        """
+        self.record(logging.ERROR, error.line)
+        if self.level >= 0:
             self._print(error.line)
-        self.held.clear()
+            return
+        passes = error.exit_status == errors.TRY_LATER
+        if passes or error.code == errors.ErrorCode.STALE:
+            cause, order = error.code, ""
+        elif cause is None:
+            cause = "" if error.code in errors.OF_THE_INPUT else error.message
+        self.held.append(Held(cause, partial(self._print, error.line), order, passes))
 
     def trace(self, error: BaseException) -> None:
         """Print the traceback."""

@@ -9,19 +9,21 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
-from b24tools.render.console import Column, Screen
+from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment, format_span, format_work, get_weekday_letters
 
 if TYPE_CHECKING:
-    from b24tools.jobs.load import DayLoad, Load
+    from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TENTHS = "123456789#"
 FREE, OFF = "_", "."
+MOST_ABSENCES = 3
 
 
 def data(load: Load, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Return the `data` of `load --json`; times in `zone` with their offset."""
+    """Return the `data` of `load --json`; times in `zone` with their offset. Of one person, the tasks as well."""
+    tasks = {} if load.tasks is None else {"tasks": [_task_data(task, zone) for task in load.tasks]}
     return [
         {
             "id": person.id,
@@ -31,14 +33,20 @@ def data(load: Load, zone: ZoneInfo) -> list[dict[str, Any]]:
             "free": to_text(person.free, zone),
             "absences": [[to_text(start, zone), to_text(end, zone)] for start, end in person.absences],
             "days": {day.day.isoformat(): day.busy_s for day in person.days},
+            **tasks,
         }
         for group in load.groups
         for person in group.people
     ]
 
 
+def _task_data(task: LoadTask, zone: ZoneInfo) -> dict[str, Any]:
+    moments = {"start": to_text(task.start, zone), "end": to_text(task.end, zone)}
+    return {"task_id": task.id, "title": task.title, **moments, "left_s": task.left_s}
+
+
 def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None = None) -> None:
-    """Print a table per department; a sign for each day says how full it is."""
+    """Print a table per department, with a sign for each day that says how full it is; then a person's tasks."""
     screen = screen or Screen()
     signs = BLOCKS if screen.has_unicode else TENTHS
     letters = get_weekday_letters()
@@ -50,21 +58,39 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
         columns = [
             Column(_("Person"), overflow="fold"),
             Column(_("Open work"), right=True),
+            Column(_("Load"), right=True),
             Column(_("Free")),
             Column(_by_weeks(days, [letters[day.day.weekday()] for day in days])),
             Column(_("Away"), overflow="fold"),
         ]
-        rows = [
+        rows: list[list[Cell]] = [["", "", "", "", _mondays(days), ""]]
+        rows += [
             [
                 person.name,
                 format_work(person.open_s),
+                f"{person.share:.0%}",
                 format_moment(person.free, zone, now),
                 _by_weeks(person.days, [_sign(day, signs) for day in person.days]),
-                ", ".join(format_span(start, end, zone, now) for start, end in person.absences),
+                _list_absences(person, zone, now),
             ]
             for person in group.people
         ]
+        if len(group.people) > 1:
+            total = [_("Together"), format_work(sum(person.open_s for person in group.people)), f"{group.share:.0%}"]
+            rows.append([(text, "bold") for text in (*total, "", "", "")])
         screen.print_table(columns, rows)
+    if load.tasks:
+        screen.print()
+        columns = [Column(_("Task"), overflow="fold"), Column(_("Left"), right=True), Column(_("Start"))]
+        columns += [Column(_("Finish")), Column(_("No."), right=True)]
+        moments = [[format_moment(moment, zone, now) for moment in (task.start, task.end)] for task in load.tasks]
+        screen.print_table(
+            columns,
+            [
+                [task.title, format_work(task.left_s), *times, str(task.id)]
+                for task, times in zip(load.tasks, moments, strict=True)
+            ],
+        )
     for warning in load.warnings:
         screen.print(f"! {warning}", "yellow")
 
@@ -82,6 +108,22 @@ def _sign(day: DayLoad, signs: str) -> str:
     if day.busy_s == 0:
         return FREE
     return signs[day.busy_s * (len(signs) - 1) // day.work_s]
+
+
+def _list_absences(person: PersonLoad, zone: ZoneInfo, now: datetime) -> str:
+    """Write the absences of the days that are shown."""
+    until = person.days[-1].day
+    spans = [format_span(*away, zone, now) for away in person.absences if away[0].astimezone(zone).date() <= until]
+    more = [_("and {n} more").format(n=len(spans) - MOST_ABSENCES)] if len(spans) > MOST_ABSENCES + 1 else []
+    return ", ".join([*spans[:MOST_ABSENCES], *more] if more else spans)
+
+
+def _mondays(days: Sequence[DayLoad]) -> str:
+    """Write the first day of each week above its signs, where there is room for it."""
+    weeks = [day.day for number, day in enumerate(days) if number == 0 or day.day.weekday() == 0]
+    widths = [7 - week.weekday() for week in weeks]
+    cells = (f"{week:%d.%m}" if width > 4 else "" for week, width in zip(weeks, widths, strict=True))
+    return " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _by_weeks(days: Sequence[DayLoad], signs: Sequence[str]) -> str:

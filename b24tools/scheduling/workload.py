@@ -94,6 +94,12 @@ class PersonLoad:
     absences: tuple[Interval, ...]
     days: tuple[DayLoad, ...]
 
+    @property
+    def share(self) -> float:
+        """How much of the working time of the days is taken; of none all, if there is work to do."""
+        work_s = sum(day.work_s for day in self.days)
+        return sum(day.busy_s for day in self.days) / work_s if work_s else float(self.open_s > 0)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -225,6 +231,10 @@ class Workload:
     def lost_under_absences(self, worker_id: int, task_id: int) -> tuple[Interval, ...]:
         """Return the absences under which working time of the task's slot is lost."""
         return self._lane(worker_id).absences_over(task_id) if worker_id in self._workers else ()
+
+    def tasks_of(self, worker_id: int) -> list[tuple[OpenTask, Interval]]:
+        """List a person's open tasks with when they are done, in that sequence. Raises KeyError as `choose`."""
+        return self._lane(worker_id).list_tasks()
 
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
@@ -368,7 +378,18 @@ class _Lane:
     def span_of(self, task_id: int) -> Interval | None:
         """When a task is begun, or gone on with, and done; None where it is not in the lane."""
         span = self.spans.get(task_id)
-        return None if span is None else (self.line.start_at(span[0]), self.line.end_at(span[1]))
+        return None if span is None else self._moments(span)
+
+    def _moments(self, span: Span) -> Interval:
+        return self.line.start_at(span[0]), self.line.end_at(span[1])
+
+    def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
+        """The tasks with when they are done, in that sequence; those that never end are left out."""
+        found = []
+        for task_id, span in sorted(self.spans.items(), key=lambda one: one[1]):
+            with suppress(NoWorkingTime):
+                found.append((self._tasks[task_id], self._moments(span)))
+        return found
 
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
         """The absences under which working time of the task's slot is lost."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from pathlib import Path
 
+from b24tools.core import data_folder
 from b24tools.core.config import Settings
 from b24tools.core.i18n import _, os_reason
 
@@ -126,7 +127,7 @@ def _open_private(path: str, flags: int) -> int:
 def open_log(settings: Settings) -> LogFile:
     """Return the file of these settings' data folder; where it cannot be written, it says so when it is."""
     with suppress(OSError):
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_folder.prepare(settings.data_dir)
     file = LogFile(settings.data_dir / NAME)
     file.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s", settings.scrubber.scrub, settings.zone))
     return file

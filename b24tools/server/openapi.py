@@ -63,11 +63,17 @@ class Setting(BaseModel):
 
 
 class Health(BaseModel):
-    """Ages in seconds; null where there is nothing yet."""
+    """Ages in seconds; null where there is nothing yet. Of the inbox only where `assign --inbox` has one.
+
+    `status`: ok, stale, or failed, then with the `problem`.
+    """
 
     status: str
     snapshot_age_s: int | None
     oldest_event_age_s: int | None
+    inbox_oldest_age_s: int | None = None
+    inbox_failed: int = 0
+    problem: str = ""
 
 
 class Api(FastAPI):
@@ -139,6 +145,7 @@ def describe_answers(*refusals: int, done: int = 200) -> dict[int | str, dict[st
         403: _("The token is wrong, or a page of a foreign site asks."),
         404: _("There is no such thing."),
         413: _("The body is too large."),
+        415: _("The compression of the body is not known; gzip and deflate are."),
         422: _("The data are wrong; sending the same again will not help."),
         500: _("Something failed; the text says what was done and what was not."),
         503: _("Try later: Retry-After says when. Sending the same again is safe."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import os
@@ -25,20 +26,27 @@ from b24tools.server.app import create_app
 from b24tools.server.auth import Access, reveal
 from b24tools.server.log_setup import write_log
 from b24tools.server.services import Services
+from b24tools.store.watch import Watch
 
-BACKLOG = 2048
-HEAD_S = 30.0  # for the head of a request; the body has a limit of its own
+MOST_CONNECTIONS = 500
+HEAD_S = 30.0  # for the head of a request, and for the next piece of an answer; the body has a limit of its own
+FRESH_S = 1.0  # a head that is younger may be coming in one piece
+MINUTE_S = 60.0
 FINISH_S = 60  # beyond the waits of an order under way, until the service is stopped all the same
 
 _log = logging.getLogger("b24tools.serve")
+_connections_log = logging.getLogger("b24tools.serve.connections")
 
 
 def serve(
     session: context.Session, say: Callable[[str], None], level: int, host: str, port: int, *, no_auth: bool
 ) -> None:
     """Listen until SIGTERM or Ctrl+C. `level` (-1 to 2): how much of the log goes to stderr, too."""
+    gc.set_threshold(700)  # Python's own: a short command may leave its garbage lying, a service may not
     settings = session.settings
     access = choose_access(settings, host, no_auth=no_auth)
+    Connection.most = allow_connections()
+    os.umask(0o077)  # whatever it writes, it writes into the data folder
     for kind in ("SIGTERM", "SIGBREAK"):  # uvicorn repeats the signal that stopped it to the handler it found
         if hasattr(signal, kind):
             signal.signal(getattr(signal, kind), signal.default_int_handler)
@@ -71,21 +79,29 @@ def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
         if session.settings.webhook_url is not None:
             with session.open_client() as client:
                 store.settings.check_host(client.host)
-    worker = Worker(session.open_store, session.open_client, session.settings.zone, now=context.now)
-    worker.start()
-    try:
-        yield create_app(Services(session, worker.wake, context.now), access)
-    finally:
-        worker.stop()
+        session.watch = Watch(session.settings.database, store.database)
+        worker = Worker(
+            session.open_store, session.open_client, session.settings.zone, now=context.now, check=session.watch.check
+        )
+        worker.start()
+        try:
+            yield create_app(Services(session, worker.wake, context.now), access)
+        finally:
+            worker.stop()
 
 
 def make_server(app: FastAPI, *, stop_within_s: float) -> uvicorn.Server:
     """Make uvicorn with nothing that we do ourselves: no log of requests, no headers from proxies, no WebSockets."""
+    for logger in (_connections_log, logging.getLogger("asyncio"), logging.getLogger("uvicorn.error")):
+        if not logger.filters:
+            logger.addFilter(OncePerMinute())
     return uvicorn.Server(
         uvicorn.Config(
             app,
             http=Connection,
             ws="none",
+            # so many come in before one is looked at; asyncio fails so many times at once where no file can be opened
+            backlog=max(1, Connection.most // 4),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -97,44 +113,114 @@ def make_server(app: FastAPI, *, stop_within_s: float) -> uvicorn.Server:
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection, closed when no request begins within HEAD_S; uvicorn has no setting for that.
+    """uvicorn's connection, with what uvicorn has no setting for: how many there may be, how long one may be idle.
+
+    It is closed when no request begins, or nothing of an answer is read, within HEAD_S. Above `most` the one that has
+    been idle longest goes; then whoever has been sending a body longest; never one whose request is being answered.
 
     Senders that are answered before their body has come may send the rest, which uvicorn throws away: a connection
     closed with unread bytes is reset, and they would never see why. The rest may be as long as the largest order.
     """
 
+    most = MOST_CONNECTIONS
     _timer: asyncio.TimerHandle | None = None
     _idle_bytes = 0
+    _since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request."""
+        """Wait for the first request, instead of another connection where there are too many."""
         super().connection_made(transport)
-        self._watch(0)
+        self._watch()
+        if len(self.connections) > self.most:
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Wait for the next request unless one is under way."""
         super().data_received(data)
         self._watch(len(data))
 
+    def on_response_complete(self) -> None:
+        """Wait for the next request, and for the answer to be read."""
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        """Wait for the answer to be read."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        super().resume_writing()
+        self._watch()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._stop_timer()
         super().connection_lost(exc)
+        self._stop_timer()
 
-    def _watch(self, size: int) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_timer()
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete or self.flow.write_paused
+
+    def _watch(self, size: int = 0) -> None:
+        if not self._is_idle():
+            if self._timer is not None:
+                self._stop_timer()
+                self._since = self.loop.time()
             return
         self._idle_bytes += size
         if self._timer is None:
-            self._timer = self.loop.call_later(HEAD_S, self.transport.close)
+            self._since = self.loop.time()
+            self._timer = self.loop.call_later(HEAD_S, self.transport.abort)
         if self._idle_bytes > order.MAX_BYTES:
-            self.transport.close()
+            self.transport.abort()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._idle_bytes = None, 0
+
+    def _make_room(self) -> None:
+        others = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]
+        if len(others) <= self.most:
+            return
+        _connections_log.warning("more than %d connections are open: the longest idle ones are closed", self.most)
+        others.remove(self)
+        idle = [one for one in others if one._is_idle() and self._since - one._since > FRESH_S]
+        slow = [one for one in others if one._is_idle() or one.cycle.more_body]
+        min(idle or slow or [self], key=lambda one: one._since).transport.abort()
+
+
+class OncePerMinute(logging.Filter):
+    """Lets one record of a kind pass a minute: what callers can bring about must not fill the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is written."""
+        kind = str(record.msg).partition("\n")[0]
+        if record.created - self._last.get(kind, 0.0) < MINUTE_S:
+            return False
+        self._last[kind] = record.created
+        return True
+
+
+def allow_connections() -> int:
+    """Raise the limit of open files as far as is needed; return how many connections leave enough for the rest."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return MOST_CONNECTIONS
+    wanted = 2 * MOST_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(MOST_CONNECTIONS, soft // 2)
 
 
 def choose_access(settings: config.Settings, host: str, *, no_auth: bool) -> Access:
@@ -162,7 +248,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             if os.name == "posix":  # elsewhere it would let two programs have one port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(BACKLOG)
+            listener.listen()
         except OSError as error:
             raise errors.ConfigError(
                 _("port {port} cannot be used: {reason}").format(port=port, reason=os_reason(error)),

@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from b24tools import context
+from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec import order
 from b24tools.server.responses import HttpError
@@ -20,7 +21,28 @@ from b24tools.store import Store, open_store
 
 SMALL_BYTES = 64 * 1024  # every body but an order's
 IDLE_S = 60.0  # a sender that falls silent in the middle of a body
+SLOWEST = 64 * 1024  # bytes a second: a body that comes more slowly takes too long
+MOST_ARRIVING = 4 * order.MAX_BYTES  # of all bodies together that are not complete
+_arriving: dict[asyncio.Timeout, int] = {}  # the bodies that are not complete, and how much of each there is
 _LENGTH = re.compile(r"[0-9]{1,15}")
+
+
+class Intake:
+    """Whether the last order or event could be taken in."""
+
+    failed = False
+
+    @contextmanager
+    def watch(self, *harmless: type[Exception]) -> Iterator[None]:
+        """Note how the block ends; what is `harmless` is the sender's fault or passes, and says nothing."""
+        try:
+            yield
+        except harmless:
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+        self.failed = False
 
 
 @dataclass(frozen=True)
@@ -30,16 +52,22 @@ class Services:
     session: context.Session
     wake_worker: Callable[[], None]
     now: Callable[[], datetime]
+    intake: Intake = field(default_factory=Intake)
 
     @contextmanager
     def open_store(self) -> Iterator[Store]:
         """Open the database for one request: a connection is cheap, and a thread's own one needs no lock."""
+        watch = self.session.watch
+        if watch is not None:
+            watch.check()
         with closing(open_store(self.session.settings.database)) as store:
+            if watch is not None:
+                watch.check(store.database)
             yield store
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Read the body; refuse it as soon as it is known to be larger than `limit` bytes."""
+    """Read the body; refuse it as soon as it is known to be larger than `limit` bytes, or to take too long."""
     size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
     too_large = HttpError(413, _("the body is larger than {size}").format(size=size))
     length = request.headers.get("content-length", "0")
@@ -47,15 +75,25 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise too_large
     body = bytearray()
     clock = asyncio.get_running_loop().time
+    latest = clock() + IDLE_S + (int(length) or limit) / SLOWEST
     try:
         async with asyncio.timeout(IDLE_S) as deadline:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit:
                     raise too_large
-                deadline.reschedule(clock() + IDLE_S)
+                deadline.reschedule(min(clock() + IDLE_S, latest))
+                _arriving[deadline] = len(body)
+                if sum(_arriving.values()) > MOST_ARRIVING:
+                    largest = max(_arriving, key=_arriving.__getitem__)
+                    del _arriving[largest]
+                    largest.reschedule(clock())
     except TimeoutError:
+        if body and deadline not in _arriving:
+            raise errors.Busy(_("too much is being sent at once"), _("Try again a little later.")) from None
         raise HttpError(408, _("the body did not arrive"), _("Send the same again.")) from None
+    finally:
+        _arriving.pop(deadline, None)
     return bytes(body)
 
 

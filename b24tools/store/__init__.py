@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from b24tools.store.events import Events
     from b24tools.store.history import History
     from b24tools.store.leaderboard import Leaderboard
+    from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
     from b24tools.store.settings import Settings
@@ -80,6 +81,12 @@ class Store:
         from b24tools.store.events import Events
 
         return Events(self.database)
+
+    @cached_property
+    def notices(self) -> Notices:
+        from b24tools.store.notices import Notices
+
+        return Notices(self.database)
 
     @cached_property
     def history(self) -> History:

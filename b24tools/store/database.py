@@ -6,11 +6,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from b24tools.core import errors
+from b24tools.core import data_folder, errors
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, os_reason
 from b24tools.store import migrations
@@ -18,6 +18,16 @@ from b24tools.store import migrations
 BUSY_TIMEOUT_S = 30
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
+
+_LOCK_FAILURES = {
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_IOERR_LOCK,
+    sqlite3.SQLITE_IOERR_RDLOCK,
+    sqlite3.SQLITE_IOERR_UNLOCK,
+    sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+    sqlite3.SQLITE_IOERR_SHMLOCK,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+}
 
 Row = sqlite3.Row
 Error = sqlite3.Error
@@ -83,10 +93,16 @@ class Database:
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], key: Collection[str] = ()) -> None:
         """Add rows, all with the same columns; those whose `key` is there take the place of what is."""
+        columns = list(rows[0]) if rows else []
+        self.insert_values(table, columns, [[row[name] for name in columns] for row in rows], key)
+
+    def insert_values(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], key: Collection[str] = ()
+    ) -> None:
+        """Add rows, given by the values of these columns; otherwise as `insert`."""
         if not rows or self.drops_writes:
             return
-        columns = list(rows[0])
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"  # noqa: S608 - names of ours
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)})"  # noqa: S608 - names of ours
         if key:
             changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
             sql += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
@@ -111,20 +127,49 @@ def open_database(path: Path | None) -> Database:
     if path is None:
         return Database(_migrated_in_memory(is_read_only=False))
     with explain_failures(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
+        data_folder.prepare(path.parent)
+        _require_locks(path)
+        if not path.exists():
+            with _migrating(path):
+                if not path.exists():
+                    _create(path)
+        connection = _connect(path, "mode=rw")  # never makes an empty one where somebody has just taken it away
         with _closed_on_failure(connection):
             connection.execute("PRAGMA synchronous = FULL")  # the ledger must survive a power cut
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            _check_usable(path, connection)
             if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",) or migrations.are_pending(connection):
-                import filelock  # only who migrates needs it
-
-                with filelock.FileLock(path.with_suffix(".migrating")):
-                    # SQLite lets nobody wait who turns a new database to WAL while another one does
+                with _migrating(path):
+                    # SQLite lets nobody wait who turns a database to WAL while another one does
                     connection.execute("PRAGMA journal_mode = WAL")
                     migrations.apply(connection)
     return Database(connection)
+
+
+@contextmanager
+def _migrating(path: Path) -> Iterator[None]:
+    import filelock  # only who migrates needs it
+
+    with filelock.FileLock(path.with_suffix(".migrating"), mode=data_folder.PRIVATE_FILE):
+        yield
+
+
+def _create(path: Path) -> None:
+    """Make a new database under another name: one that is there is whole, and an empty file is a damaged one."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        message = _("the database {path} is gone, but {log}, which belongs to it, is there").format(path=path, log=log)
+        raise errors.ConfigError(message, explain_restoring())
+    new = path.with_suffix(".new.db")
+    new.unlink(missing_ok=True)
+    data_folder.touch(new)
+    with closing(_connect(new, "mode=rw")) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        migrations.apply(connection)
+        connection.execute("PRAGMA synchronous = FULL")  # turning to WAL now brings all to the disk
+        connection.execute("PRAGMA journal_mode = WAL")
+    new.replace(path)
 
 
 def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
@@ -138,11 +183,39 @@ def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
         except FileNotFoundError:
             connection = _migrated_in_memory()
         else:
+            _require_locks(path)
             connection = connect_read_only(path)
             with _closed_on_failure(connection):
+                _check_usable(path, connection)
                 if migrations.are_pending(connection):
                     connection = _migrated_in_memory(connection)
     return Database(connection, is_read_only=True, drops_writes=drops_writes)
+
+
+def _check_usable(path: Path, connection: sqlite3.Connection) -> None:
+    if path.stat().st_size == 0:
+        message = _("the database {path} is empty: a full disk or a copy that broke off has left it so")
+        raise errors.ConfigError(message.format(path=path), explain_restoring())
+    if migrations.list_foreign(connection):
+        raise errors.ConfigError(
+            _("{path} was made by a newer b24tools").format(path=path),
+            _("Update this b24tools, or set another B24_DATA_DIR."),
+        )
+
+
+def _require_locks(path: Path) -> None:
+    if not data_folder.has_locks(path.parent):
+        message = _("the database {path} cannot be used: its file system has no locks").format(path=path)
+        raise errors.ConfigError(message, _explain_locks())
+
+
+def _explain_locks() -> str:
+    return _("As some network folders have none: set B24_DATA_DIR to a local one.")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
 
 
 def _migrated_in_memory(source: sqlite3.Connection | None = None, *, is_read_only: bool = True) -> sqlite3.Connection:
@@ -169,10 +242,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     else:
         modes = ["mode=ro"] if path.with_name(f"{path.name}-wal").exists() else []
     for mode in (*modes, "mode=ro&immutable=1"):
-        address = f"{path.absolute().as_uri()}?{mode}"
-        connection = sqlite3.connect(
-            address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
-        )
+        connection = _connect(path, mode)
         try:
             with _closed_on_failure(connection):
                 connection.execute("PRAGMA query_only = ON")
@@ -216,9 +286,20 @@ def explain(
     if is_locked(error):
         return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
     if is_damaged(error):
-        return kind(message, _("Stop everything that uses it, keep the file, and put back the last copy of it."))
+        message = _("the database {path} is damaged: {reason}").format(path=path, reason=os_reason(error))
+        return kind(message, explain_restoring())
+    if getattr(error, "sqlite_errorcode", 0) in _LOCK_FAILURES:
+        return kind(message, _explain_locks())
     hint = _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
     return kind(message, hint)
+
+
+def explain_restoring() -> str:
+    """Return what there is to do about a database that is lost."""
+    return _(
+        "Stop everything that uses it, and put back the last backup of the data folder. Without one move b24tools.db* "
+        "away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was closed."
+    )
 
 
 def is_locked(error: BaseException) -> bool:

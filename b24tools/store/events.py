@@ -10,6 +10,7 @@ from typing import Any
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row, marks, seconds_between
+from b24tools.store.watch import note_change
 
 STORED_FOR = timedelta(days=30)
 LONGEST_DELAY = timedelta(hours=24)  # before a failed one is tried again
@@ -73,6 +74,7 @@ class Events:
             usual = WAITING if rows and rows[0]["value"] == "webhook" else BY_MODE
             statuses = [IGNORED if event.task_id is None else usual for event in events]
             self._db.insert("events", list(map(_new_row, events, statuses)))
+            note_change(self._db)
         return statuses
 
     def queue_stored(self, now: datetime) -> None:

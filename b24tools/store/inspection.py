@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from b24tools.core.i18n import _
 from b24tools.store import migrations
 from b24tools.store.database import connect_read_only, explain_failures
 
@@ -29,17 +30,19 @@ class Looked:
 def look(path: Path) -> Looked:
     """Check the file. Raises ConfigError where it cannot be opened; what is no database is damage."""
     with explain_failures(path):
+        if path.stat().st_size == 0:
+            return Looked((_("the file is empty"),), (), pending=False, writable=True)
         try:
             with closing(connect_read_only(path)) as connection:
                 found = [row[0] for row in connection.execute(f"PRAGMA quick_check({MOST_PROBLEMS})")]
-                applied = migrations.read_applied(connection)
+                applied, foreign = migrations.read_applied(connection), migrations.list_foreign(connection)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
             return Looked((str(error),), (), pending=False, writable=True)
     return Looked(
         damage=() if found == ["ok"] else tuple(found),
-        foreign_migrations=tuple(sorted(applied - migrations.NAMES)),
+        foreign_migrations=tuple(foreign),
         pending=not applied >= migrations.NAMES,
         writable=_is_writable(path),
     )

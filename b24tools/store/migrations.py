@@ -381,6 +381,12 @@ def read_applied(connection: sqlite3.Connection) -> set[str]:
     return {row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", [SET])}
 
 
+def list_foreign(connection: sqlite3.Connection) -> list[str]:
+    """List what only a newer b24tools can have done to the database; ours leaves `user_version` at 0."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    return [*sorted(read_applied(connection) - NAMES), *([f"user_version {version}"] if version else [])]
+
+
 def are_pending(connection: sqlite3.Connection) -> bool:
     """Return whether the schema is older than this b24tools."""
     return not read_applied(connection) >= NAMES

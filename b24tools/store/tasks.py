@@ -74,7 +74,7 @@ class Tasks:
             rows.append(row)
             before[task.id] = task.changed_at, read_no, new
         self._db.execute_many("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
-        self._db.insert("tasks", [dict(zip(_COLUMNS, row, strict=True)) for row in rows], key=["id"])
+        self._db.insert_values("tasks", _COLUMNS, rows, key=["id"])
         return Saved(**counts)
 
     def mark_deleted(self, task_ids: Iterable[int], now: datetime, reading: int | None = None) -> None:

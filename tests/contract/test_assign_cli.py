@@ -275,9 +275,11 @@ USAGE = {
     "no file": (["assign"], "name order files, - for stdin, or a folder with --inbox"),
     "files and an inbox": (["assign", "a.json", "--inbox", "."], "name order files, - for stdin, or a folder"),
     "an inbox and a dry run": (["assign", "--inbox", ".", "--dry-run"], "--inbox moves files, --dry-run must not"),
-    "a pin without a user": (["assign", "a.json", "--to", "Сварщик"], '--to "Сварщик" is not POSITION=USER_ID'),
-    "a pin to user 0": (["assign", "a.json", "--to", "Сварщик=0"], '--to "Сварщик=0" is not POSITION=USER_ID'),
-    "a pin to a name": (["assign", "a.json", "--to", "Сварщик=Козлов"], "is not POSITION=USER_ID"),
+    "a pin without a user": (["assign", "a.json", "--to", "Сварщик"], '--to "Сварщик" is not POSITION=PERSON'),
+    "a pin to user 0": (["assign", "a.json", "--to", "Сварщик=0"], '--to "Сварщик=0" is not POSITION=PERSON'),
+    "a pin without a position": (["assign", "a.json", "--to", "=Козлов"], "is not POSITION=PERSON"),
+    "a trial that is none": (["assign", "a.json", "--without", "17"], "--without is a trial"),
+    "days of nobody": (["assign", "a.json", "--until", "2026-11-30"], "--from and --until say when --without is away"),
     "an unknown option": (["assign", "a.json", "--dry"], "--dry"),
     "an unknown command": (["asign"], "asign"),
     "an option without a value": (["assign", "--inbox"], "--inbox"),
@@ -295,6 +297,21 @@ def test_a_usage_error_is_one_line_and_one_object(b24tools: Run, kind: str) -> N
         found = b24tools(*arguments).envelope
         assert (None, "assign" if arguments[0] == "assign" else "") == (found["data"], found["command"])
         assert reason in found["error"]["message"]
+
+
+def test_a_trial_says_what_if_somebody_were_away(portal: Portal, b24tools: Run) -> None:
+    """By name or id, today or for some days; nothing is written."""
+
+    def planned(*words: str) -> str:
+        data = b24tools("assign", SAMPLE, "--dry-run", "--json", *words).envelope["data"]
+        return str(data[0]["tasks"][3]["responsible"]["name"])
+
+    usual = planned()
+    surname = usual.split()[-1]
+    assert usual != planned("--without", surname, "--until", "2030-01-01")
+    told = b24tools("assign", SAMPLE, "--dry-run", "--without", "Никто")
+    assert (2, True) == (told.status, 'nobody is called "Никто"' in told.line)
+    assert [] == portal.writes()
 
 
 def test_pins_are_taken_from_the_command_line(portal: Portal, b24tools: Run) -> None:

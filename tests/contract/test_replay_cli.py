@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
 import json
 import sys
@@ -14,7 +16,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app
-from b24tools.jobs.events import process, replay_files
+from b24tools.jobs.events import payload, process, replay_files
 from b24tools.sandbox import server
 from b24tools.sandbox.faults import Fault
 from tests.support import events as listening
@@ -116,11 +118,11 @@ def test_events_are_found_in_every_shape_people_have(content: str, count: int, e
     ("content", "places"),
     [
         ("", ["file"]),
-        ("hello\n\nworld", ["file:1", "file:3"]),
+        ("hello\n\nworld", ["file:1"]),
         (f"{FORM}\nhello", ["file:2"]),
         ('{"event": ', ["file:1"]),
-        ("[1, [2], {}]", ["file:1", "file:2.1", "file:3"]),
-        (f"\n{json.dumps(json.loads(JSON), indent=2)}\n{{\n}}\n[\n0]", ["file:10", "file:12.1"]),
+        ("[1, [2], {}]", ["file:1"]),
+        (f"\n{json.dumps(json.loads(JSON), indent=2)}\n{{\n}}\n[\n0]", ["file:13"]),
         ("event=ONTASKADD&data[FIELDS_AFTER][ID]=0", ["file:1"]),
         ("[" * 100_000, ["file:1"]),
     ],
@@ -130,6 +132,227 @@ def test_what_looks_like_an_event_but_is_none_is_named(content: str, places: lis
     found = replay_files.read("file", content.encode())
 
     assert places == [one.place for one in found if one.refusal]
+
+
+# what others write
+
+NGINX_FORM = (
+    '10.0.0.7 - - [28/Nov/2026:10:00:01 +0300] "POST /webhook HTTP/1.1" 502 150 "-" "Bitrix24 Webhook Engine" "BODY"'
+)
+DUMP = """\
+[event] => ONTASKUPDATE
+    [event_handler_id] => 77
+    [data] => Array
+        (
+            [FIELDS_BEFORE] => Array
+                (
+                    [ID] => 2536
+                )
+
+            [FIELDS_AFTER] => Array
+                (
+                    [ID] => 2536
+                )
+
+            [IS_ACCESSIBLE_BEFORE] => undefined
+            [IS_ACCESSIBLE_AFTER] =>\x20
+        )
+
+    [ts] => 1769071218
+    [auth] => Array
+        (
+            [domain] => example.bitrix24.ru
+            [application_token] => REDACTED
+        )
+
+"""
+EXPORT = """\
+array (
+  'event' => 'ONTASKUPDATE',
+  'data' =>\x20
+  array (
+    'FIELDS_BEFORE' => 'it\\'s (undefined)',
+    'FIELDS_AFTER' =>\x20
+    array (
+      'ID' => '2536',
+    ),
+    'list' =>\x20
+    array (
+      0 => NULL,
+      1 => true,
+    ),
+  ),
+  'ts' => 1769071218,
+)"""
+HAR_ENTRY: dict[str, Any] = {
+    "request": {
+        "method": "POST",
+        "url": "https://b24tools.example.ru/webhook",
+        "headers": [{"name": "Content-Type", "value": "application/x-www-form-urlencoded"}],
+        "postData": {"mimeType": "application/x-www-form-urlencoded", "text": FORM},
+    },
+    "response": {"status": 200, "content": {"text": FORM.replace("2536", "123")}},
+}
+HAR_PARAMS = [{"name": "event", "value": "ONTASKUPDATE"}, {"name": "data[FIELDS_AFTER][ID]", "value": "2536"}]
+WEBHOOK_SITE = {
+    "uuid": "70174177-a447-4dd5-a569-ddd26b7e90ec",
+    "type": "web",
+    "method": "POST",
+    "content": FORM,
+    "query": None,
+    "request": {"event": "ONTASKUPDATE", "data": {"FIELDS_AFTER": {"ID": "2536"}}, "ts": "1769071218"},
+    "headers": {"user-agent": ["Bitrix24 Webhook Engine"]},
+    "created_at": "2026-11-28 10:00:01",
+}
+N8N = {
+    "headers": {"host": "n8n.example.ru"},
+    "params": {},
+    "query": {},
+    "body": {"event": "ONTASKUPDATE", "data": {"FIELDS_AFTER": {"ID": "2536"}}, "ts": "1769071218"},
+    "webhookUrl": "https://n8n.example.ru/webhook/b24",
+    "executionMode": "production",
+}
+
+
+def by_nginx(body: str) -> str:
+    """Escape as `escape=default` does: quotation marks, backslashes and what is not ASCII."""
+    raw = body.encode()
+    return "".join(chr(c) if 31 < c < 127 and c not in b'"\\' else f"\\x{c:02X}" for c in raw)
+
+
+def in_docker(text: str) -> str:
+    """Write each line as Docker's json-file does."""
+    records = [{"log": f"{line}\n", "stream": "stdout", "time": "2026-11-28T07:00:01Z"} for line in text.split("\n")]
+    return "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
+
+
+PRINTED = f"2026-11-28 10:00:01\nincoming\nArray\n(\n    {DUMP})\n"
+LOGS = {
+    "nginx, escape=json": json.dumps({"time": "2026-11-28T10:00:01+03:00", "status": "502", "request_body": FORM}),
+    "nginx, escape=json, JSON": json.dumps({"status": "502", "request_body": JSON}),
+    "nginx, escape=default": NGINX_FORM.replace("BODY", by_nginx(FORM)),
+    "nginx, escape=default, JSON": NGINX_FORM.replace("BODY", by_nginx(JSON)),
+    "nginx, JSON by hand": '{"ts": "2026-11-28", "status": 502, "body": "' + by_nginx(JSON) + '"}',
+    "nginx, JSON by hand, no quotes": '{"ts": "2026-11-28", "body": ' + by_nginx(JSON) + "}",
+    "nginx, Russian": NGINX_FORM.replace("BODY", by_nginx(JSON.replace("{", '{"note": "Привет \\"мир\\"", ', 1))),
+    "apache": NGINX_FORM.replace("BODY", JSON.replace('"', '\\"')),
+    "access log": f'10.0.0.7 - - [28/Nov/2026:10:00:01 +0300] "POST /webhook?{FORM} HTTP/1.1" 502 0',
+    "logfmt": f"ts=2026-11-28T10:00:01Z level=info event=request body={FORM} status=502",
+    "logfmt, quoted": f'time="2026-11-28" level=info msg=webhook body="{FORM}"',
+    "logfmt, JSON": "level=info body=" + json.dumps(JSON) + " status=502",
+    "logfmt, JSON of Go": "level=info body=" + json.dumps(FORM).replace("&", "\\u0026"),
+    "a time before JSON": f"2026-11-28 10:00:01 | {JSON}",
+    "a time before lines of JSON": f"2026-11-28 10:00:01\n{json.dumps(json.loads(JSON), indent=4)}",
+    "monolog": f"[2026-11-28T10:00:01+03:00] b24.INFO: event {JSON} []",
+    "a record with a line": json.dumps({"level": "info", "message": f"POST /webhook {FORM}"}),
+    "docker": in_docker(NGINX_FORM.replace("BODY", FORM)),
+    "docker, print_r": in_docker(PRINTED),
+    "docker, a long line": '{"log":"body=' + FORM[:99] + '","stream":"stdout"}\n{"log":"' + FORM[99:] + '\\n"}\n',
+    "print_r": PRINTED,
+    "print_r in a line": "2026-11-28 incoming Array ( " + " ".join(DUMP.split()) + " )",
+    "print_r of a record": f"Array\n(\n    [POST] => Array\n        (\n {DUMP})\n\n    [GET] => Array\n(\n)\n)",
+    "var_export": f"<?php\nreturn {EXPORT};\n",
+    "webhook.site": json.dumps({"data": [WEBHOOK_SITE], "total": 1, "is_last_page": True}, indent=2),
+    "n8n": json.dumps([N8N]),
+    "n8n, pinned": json.dumps({"nodes": [], "pinData": {"Webhook": [{"json": N8N}]}}),
+    "HAR": json.dumps({"log": {"version": "1.2", "entries": [HAR_ENTRY]}}),
+    "HAR, params": json.dumps({"log": {"entries": [{"request": {"postData": {"params": HAR_PARAMS}}}]}}),
+    "a function in a cloud": json.dumps({"body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}),
+    "structlog": json.dumps({"event": "webhook received", "level": "info", "body": json.loads(JSON)}),
+    "the service before": json.dumps({"event": "ONTASKUPDATE", "data": {"FIELDS": {"ID": 2536}}}),
+    "compressed": NGINX_FORM.replace("BODY", FORM),
+}
+
+
+@pytest.mark.parametrize("kind", LOGS)
+def test_events_are_found_in_what_others_write(kind: str) -> None:
+    """Once each, with the id of its task; the rest is worth a word, not an error."""
+    data = LOGS[kind].encode()
+    found = replay_files.read("file", gzip.compress(data) if kind == "compressed" else data)
+
+    assert [("ONTASKUPDATE", 2536)] == [(one.event.name, payload.task_of(one.event)) for one in found if one.event]
+    assert all(one.is_note for one in found if one.refusal)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LOGS if "2536" in LOGS[kind] and kind != "compressed"])
+def test_a_log_has_many_events(kind: str) -> None:
+    """Each in its place, with other lines between them, which are named once."""
+    other = "" if kind.startswith("docker") else "10.0.0.7 GET / 200\n"
+    text = "\n".join(LOGS[kind].replace("2536", str(number)) + "\n" + other for number in (11, 12, 13))
+    found = replay_files.read("file", text.encode())
+
+    assert [11, 12, 13] == [payload.task_of(one.event) for one in found if one.event]
+    assert 1 >= len([one for one in found if one.refusal])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A task event of Bitrix24 looks like event=ONTASKUPDATE&data[FIELDS_AFTER][ID]=123&…",
+        "event=ONTASKUPDATE&handler=https%3A%2F%2Fexample.ru%2Fhook&data[ID]=7",
+        json.dumps({"method": "event.bind", "params": {"event": "ONTASKUPDATE", "handler": "https://example.ru"}}),
+        json.dumps({"result": {"task": {"id": "7", "title": "event=ONTASKUPDATE&data[FIELDS_AFTER][ID]=7 and more"}}}),
+        json.dumps({"event": "created", "data": {"FIELDS_AFTER": {"ID": 7}}}),
+        json.dumps({"log": {"entries": [HAR_ENTRY | {"request": {"url": "https://example.ru"}}]}}),
+        'Task updated: {"FIELDS_BEFORE":{"ID":"7"},"FIELDS_AFTER":{"ID":"7"}}',
+        "Array\n(\n    [result] => Array\n        (\n            [ID] => 7\n        )\n\n)\n",
+        f"Array\n(\n    {DUMP}",
+        EXPORT[:-2],
+        "ts=1769071218 data=7 auth=none",
+        JSON[:-2],
+        FORM.partition("36&data")[0],
+        FORM.partition("36&data%5BIS")[0],
+        "POST /webhook " + FORM.partition("%5BID%5D=2536&data%5BIS")[0] + "%5BID%5D=25",
+    ],
+)
+def test_what_is_no_event_gives_no_task(text: str) -> None:
+    """Neither an example, nor an answer, nor what was cut off: a wrong task would be read."""
+    found = replay_files.read("file", text.encode())
+
+    assert [] == [one for one in found if one.event]
+    assert 1 == len(found)
+
+
+def test_what_is_no_event_in_a_log_is_a_remark(here: Listener, run: Run) -> None:
+    """One for each file, and the status is 0: most of a log is something else."""
+    task_id = here.closed_task()
+    form = here.portal.outbox[-1].body.decode()
+    log = here.folder / "access.log"
+    log.write_text(f"GET / 200\n{NGINX_FORM.replace('BODY', form)}\nGET /board 200\n", encoding="utf-8")
+
+    told = run(log, "--json")
+
+    remark = "access.log:1: 2 lines are no events, this is the first"
+    assert (0, counts(1, 1), [remark]) == (told.status, told.data, json.loads(told.out)["warnings"])
+    assert [task_id] == list(here.counted())
+    assert (0, f"{remark}\n") == (run(log).status, run(log).err)
+
+
+def test_one_message_for_all_that_should_have_been_bodies(run: Run) -> None:
+    """Not one for each line of a file that was named by mistake."""
+    told = run("-", "--json", stdin=b"<html>\n<p>\n" * 500)
+
+    assert (2, counts(1, 0, 0, 1)) == (told.status, told.data)
+    assert (
+        "1 event failed: stdin:1: the body cannot be read: it is neither a form nor JSON (and 999 more lines).\n"
+        == told.err
+    )
+
+
+def test_a_compressed_log_that_is_cut_off_is_named() -> None:
+    """It may have had events."""
+    (found,) = replay_files.read("access.log.1.gz", gzip.compress(FORM.encode())[:-9])
+
+    assert found.refusal and "access.log.1.gz" == found.place
+    assert "the body cannot be read: the compressed file is cut off or damaged" == found.refusal.message
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":' * 50_000, '{"' * 50_000, "Array (" * 50_000, "event=" * 50_000, "\\x7b" * 50_000]
+)
+def test_no_text_takes_long_or_breaks_the_search(text: str) -> None:
+    """Whatever it seems to begin."""
+    assert 1 == len(replay_files.read("file", text.encode()))
 
 
 # files

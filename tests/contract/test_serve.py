@@ -31,9 +31,9 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 @contextmanager
-def running(shop: Shop, *options: str, **changes: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def running(shop: Shop, *options: str, code: str = "", **changes: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`serve` on a free port; killed in the end if it still runs."""
-    process = shop.start("serve", "--port", "0", *options, **OURS | changes)
+    process = shop.start("serve", "--port", "0", *options, code=code, **OURS | changes)
     try:
         assert process.stderr is not None
         said = process.stderr.readline()

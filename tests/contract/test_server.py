@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -283,6 +284,25 @@ def test_health_shows_events_that_wait_too_long(served: Served, clock: Clock) ->
     assert (200, health) == seen(served.client.get("/healthz"))
     clock.now += timedelta(seconds=1)
     assert (503, {**health, "status": "stale", "oldest_event_age_s": 901}) == seen(served.client.get("/healthz"))
+
+
+def test_health_shows_orders_that_wait_too_long(served: Served, clock: Clock, tmp_path: Path) -> None:
+    """In the folders that cron empties, where there are any; bad ones are counted."""
+    folder = tmp_path / "orders"
+    (folder / "failed").mkdir(parents=True)
+    with closing(served.open_store()) as opened:
+        opened.notices.remember_inbox(folder, clock())
+        opened.notices.remember_inbox(tmp_path / "gone", clock())
+    health: dict[str, Any] = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
+    assert (200, {**health, "inbox_oldest_age_s": None, "inbox_failed": 0}) == seen(served.client.get("/healthz"))
+    for name in ("failed/bad.json", "failed/bad.json.txt", "new.json", "old.json", "notes.txt"):
+        (folder / name).write_text("{}", encoding="utf-8")
+        age_s = 3600 if name == "old.json" else 60
+        os.utime(folder / name, (clock().timestamp() - age_s,) * 2)
+    assert (200, {**health, "inbox_oldest_age_s": 3600, "inbox_failed": 1}) == seen(served.client.get("/healthz"))
+    clock.now += timedelta(seconds=1)
+    stale = {**health, "status": "stale", "inbox_oldest_age_s": 3601, "inbox_failed": 1}
+    assert (503, stale) == seen(served.client.get("/healthz"))
 
 
 def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock: Clock) -> None:

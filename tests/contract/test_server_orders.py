@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +20,6 @@ from b24tools import context
 from b24tools.core import locks
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
-from b24tools.server.routes import orders
 from tests.support.orders import Clock
 from tests.support.server import Served, as_bytes, head, order, raw, serving, wait_until
 
@@ -185,19 +186,6 @@ def test_another_run_that_holds_the_lock_is_waited_for_and_then_named(served: Se
     assert [] == made(served)
 
 
-def test_more_orders_at_once_than_there_are_threads_for_come_again(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before their bodies are read."""
-    monkeypatch.setattr(orders, "ORDERS_AT_ONCE", 0)
-
-    answer = served.client.post("/", content=as_bytes(order()))
-
-    hint = "Try again a little later."
-    expected = {"detail": f"0 orders are under way. {hint}", "code": "locked", "hint": hint}
-    assert (503, expected) == (answer.status_code, answer.json())
-
-
 def test_a_refusal_of_the_portal_is_passed_on(served: Served) -> None:
     """500, and how to fix it."""
     served.portal.users[1].admin = False
@@ -255,6 +243,71 @@ def test_an_order_is_taken_in_any_form(
 
     assert answer.endswith(OK), answer
     assert f"Сварщик: {name}" == made(shared)[-1]
+
+
+@pytest.mark.parametrize(
+    ("encode", "headers"),
+    [
+        (gzip.compress, {"Content-Encoding": "gzip"}),
+        (gzip.compress, {"Content-Encoding": "x-gzip", "Content-Type": "application/octet-stream"}),
+        (gzip.compress, {}),
+        (zlib.compress, {"Content-Encoding": "deflate"}),
+        (lambda data: zlib.compress(data, wbits=-15), {"Content-Encoding": "deflate"}),
+        (bytes, {"Content-Encoding": "identity"}),
+        (bytes, {"Content-Encoding": "gzip"}),
+        (lambda data: data.decode().encode("cp866"), {"Content-Type": "application/json; charset=utf-8"}),
+        (lambda data: data.decode().encode("koi8-r"), {}),
+        (lambda data: data.decode().encode("utf-16-le"), {}),
+        (lambda data: b"\xef\xbb\xbf" * 2 + data, {}),
+        (lambda data: b'{"order": ' + data + b"}", {}),
+        (
+            lambda data: (
+                json.dumps(json.loads(data) | {"Менеджер": "Тихонова Анна"})
+                .replace(json.dumps("Тихонова Анна"), '"Тихонова Анна"')
+                .encode("koi8-r")
+            ),
+            {"Content-Type": "text/plain; charset=KOI8-R"},
+        ),
+    ],
+)
+def test_an_order_is_planned_in_any_compression_and_encoding(
+    shared: Served, encode: Callable[[bytes], bytes], headers: dict[str, str]
+) -> None:
+    """What can be told with certainty is read, without a warning."""
+    answer = shared.client.post("/plan", content=encode(as_bytes(order(НомерЗаказа="З-7"))), headers=headers)
+
+    assert 200 == answer.status_code, answer.text
+    assert [("Сварщик: З-7", [])] == [(task["title"], task["warnings"]) for task in answer.json()[0]["tasks"]]
+    assert [] == answer.json()[0].get("warnings", [])
+
+
+@pytest.mark.parametrize("name", ["br", "zstd", "compress", "gzip, gzip", "br, gzip", "aws-chunked"])
+@pytest.mark.parametrize("path", ["/", "/plan"])
+def test_another_compression_is_answered_with_415(shared: Served, path: str, name: str) -> None:
+    """And with those that are understood."""
+    answer = shared.client.post(path, content=as_bytes(order()), headers={"Content-Encoding": name})
+
+    assert (415, "gzip, deflate") == (answer.status_code, answer.headers["accept-encoding"])
+    assert f"Content-Encoding: {name} is not understood" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (gzip.compress(b"[" + b" " * (64 * 2**20)), 413, "the order is larger than 64 MiB"),
+        (gzip.compress(as_bytes(order()))[:-4], 422, "the compressed order is not complete: it was cut off"),
+        (b"\x1f\x8b\x08 no", 422, "the compressed order is"),
+        (gzip.compress(b""), 422, "the order is empty"),
+    ],
+    ids=["bomb", "cut", "damaged", "empty"],
+)
+def test_a_compressed_body_that_holds_no_order_is_refused(
+    shared: Served, body: bytes, status: int, detail: str
+) -> None:
+    """64 KB that become more than 64 MB, too."""
+    answer = shared.client.post("/", content=body, headers={"Content-Encoding": "gzip"})
+
+    assert (status, True) == (answer.status_code, answer.json()["detail"].startswith(detail)), answer.text
 
 
 def test_a_body_announced_too_large_is_refused_at_once(shared: Served) -> None:

@@ -43,7 +43,7 @@ class Case:
 
 
 CASES = {
-    "first": Case(first_send, (), 8, 10),
+    "first": Case(first_send, (), 10, 10),
     "changed": Case(second_send, (first_send,), 5, 7),
     "finished": Case(_finished, (first_send,), 2, 5),
 }

@@ -164,7 +164,8 @@ def test_a_manager_who_is_no_more_leaves_the_task(works: Works) -> None:
 def test_managers_whom_nobody_fits_write_nothing(works: Works) -> None:
     """One unknown name for another."""
     sent(works, full(manager="Никто Никак"))
-    assert ("unchanged", (), []) == again(works, full(manager="Некто Как-то"))
+    warning = 'Менеджер: no active person of the portal is "Некто Как-то", so the tasks have no observer'
+    assert ("unchanged", (warning,), []) == again(works, full(manager="Некто Как-то"))
 
 
 def test_new_minutes_move_the_end_and_warn_when_that_meets_the_next_work(works: Works) -> None:

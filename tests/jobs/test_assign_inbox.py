@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from b24tools.jobs import assign as assign_job
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.state import Portal
+from b24tools.store import database
 
 SAMPLE = Path(__file__).parent.parent / "data" / "orders" / "sample.json"
 OLD_S = 100
@@ -25,7 +29,7 @@ OLD_S = 100
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     """The plant on a port of this machine, in the settings."""
-    plant_portal = demo_company.build(context.now)
+    plant_portal = demo_company.build(lambda: context.now())
     with server.serve(plant_portal) as url:
         monkeypatch.setenv("BITRIX_WEBHOOK_URL", plant_portal.webhook_url(url))
         monkeypatch.setenv("B24_REQUESTS_PER_SECOND", "1000")
@@ -288,14 +292,17 @@ def test_a_folder_that_is_not_there_is_named(folder: Path, capsys: pytest.Captur
 def test_a_file_that_cannot_be_moved_is_told_after_the_work(
     portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file has the name of the folder `done`: the results are still told, every file is still tried."""
+    """A file has the name of the folder `done`: the results are told, every file is tried, the reason is told once."""
     (folder / "done").write_text("", encoding="utf-8")
     drop(folder, "a.json")
     drop(folder, "b.json")
     assert 3 == app.main(["assign", "--inbox", str(folder), "--json"])
     out, err = capsys.readouterr()
     assert ["created", "created"] == [one["outcome"] for one in json.loads(out)["data"]]
-    assert 2 == err.count("was handled but cannot be moved")
+    assert err == (
+        f"{folder / 'a.json'} was handled but cannot be moved to {folder / 'done'}: File exists (and 1 more file)."
+        " Let the user of this job write there; handled again, the order changes nothing.\n"
+    )
     assert ["a.json", "b.json", "done"] == tree(folder)
 
 
@@ -326,3 +333,258 @@ def test_json_of_an_empty_inbox_is_an_empty_list(folder: Path, capsys: pytest.Ca
     assert 0 == app.main(["assign", "--inbox", str(folder), "--json"])
     expected = {"version": 1, "command": "assign", "ok": True, "data": [], "warnings": [], "error": None}
     assert expected == json.loads(capsys.readouterr().out)
+
+
+# what cron mails
+
+
+@dataclass
+class Cron:
+    """Runs the command with -q, and gathers what it mails."""
+
+    folder: Path
+    now: datetime
+    status: int = 0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def run(self, capsys: pytest.CaptureFixture[str]) -> list[str]:
+        """One run: the lines of its mail."""
+        capsys.readouterr()
+        self.status = take(self.folder, "-q")
+        out, err = capsys.readouterr()
+        return (out + err).splitlines()
+
+    def mails(self, capsys: pytest.CaptureFixture[str], *minutes: int) -> list[int]:
+        """Run so many minutes from now; those when something is mailed."""
+        start, found = self.now, []
+        for minute in minutes:
+            self.now = start + timedelta(minutes=minute)
+            if self.run(capsys):
+                found.append(minute)
+        return found
+
+
+DAY = 24 * 60
+MINUTES = (0, 1, 2, 59, 60, 61, 239, 240, 241, DAY - 1, DAY, DAY + 1, 2 * DAY - 1, 2 * DAY, 2 * DAY + 1)
+SAID = [0, 60, 240, DAY, 2 * DAY]
+
+
+@pytest.fixture
+def cron(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Cron:
+    """On a clock that the test moves. The portal's goes with it."""
+    made = Cron(folder, datetime.now(UTC).replace(microsecond=0))
+    monkeypatch.setattr(context, "now", made)
+    return made
+
+
+def stuck(folder: Path, name: str, **changes: Any) -> Path:
+    """Drop an order of which no line can be assigned."""
+    return drop(folder, name, **{"Калькуляция": [{"Должность": "Водитель", "Время": 5}]} | changes)
+
+
+def test_an_order_that_cannot_be_assigned_is_mailed_now_and_then(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not every minute, and not never; the status is the same each time, and JSON is whole."""
+    stuck(cron.folder, "a.json")
+    assert [0, 60, 240, DAY] == cron.mails(capsys, 0, 1, 60, 61, 240, DAY - 1, DAY)
+    assert 1 == cron.status
+    assert ["a.json"] == tree(cron.folder)
+
+
+def test_the_mail_says_which_order_and_why(cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
+    """And what is to be done."""
+    stuck(cron.folder, "a.json")
+    mail = cron.run(capsys)
+    assert mail[0] == "Order a.json: failed, 1 task"
+    assert mail[-1].startswith('a.json, Водитель: there is no department "Водитель"')
+
+
+def test_another_order_of_the_same_cause_is_mailed_at_once(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only that one; then both in one mail."""
+    stuck(cron.folder, "a.json")
+    assert [0] == cron.mails(capsys, 0, 30)
+    stuck(cron.folder, "b.json")
+    mail = "\n".join(cron.run(capsys))
+    assert ("a.json" in mail, "b.json" in mail) == (False, True)
+    cron.now += timedelta(hours=1)
+    mail = "\n".join(cron.run(capsys))
+    assert ("a.json" in mail, "b.json" in mail) == (True, True)
+    assert [] == cron.mails(capsys, 1, 2)
+
+
+def test_what_is_over_is_news_when_it_comes_back(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A department was made, and is gone again."""
+    path = stuck(cron.folder, "a.json")
+    assert [0] == cron.mails(capsys, 0, 1)
+    path.unlink()
+    assert [] == cron.mails(capsys, 1)
+    stuck(cron.folder, "a.json")
+    assert [1] == cron.mails(capsys, 1, 2)
+
+
+def test_warnings_of_an_order_that_stays_are_mailed_once(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The right to move it is missing: that is one cause for all files, too."""
+    for name in ("a.json", "b.json"):
+        drop(cron.folder, name, Калькуляция=[])
+    (cron.folder / "done").write_text("", encoding="utf-8")
+    assert [0, 60] == cron.mails(capsys, 0, 1, 2, 60)
+    drop(cron.folder, "c.json")
+    assert [] == cron.mails(capsys, 1)
+
+
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_silence_about_a_portal_that_is_away_ends_when_an_order_has_waited_an_hour(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_fresh: bool
+) -> None:
+    """With old data it is said at once. An order that cannot be assigned has been mailed, and is no news afterwards."""
+    monkeypatch.setattr(context.Session, "is_fresh", lambda self: is_fresh)
+    stuck(cron.folder, "stuck.json")
+    cron.run(capsys)
+    drop(cron.folder, "a.json", age_s=60)
+    os.utime(cron.folder / "stuck.json", (cron.now.timestamp() - 9999,) * 2)
+    portal.faults.add(Fault("limit", times=9999))
+    start = 60 if is_fresh else 1
+    assert [start, start + 60, start + 240] == cron.mails(capsys, 1, 2, 58, 60, 61, 120, 241, 300)
+    assert 75 == cron.status
+    portal.faults.clear()
+    cron.now -= timedelta(minutes=250)
+    assert [] == cron.mails(capsys, 0)
+
+
+def test_a_portal_that_comes_and_goes_is_not_mailed_each_time(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no snapshot is ever taken, too."""
+    found = []
+    for minute in range(3):
+        cron.now += timedelta(minutes=1)
+        drop(cron.folder, f"{minute}.json")
+        portal.faults.add(Fault("limit", times=9999))
+        found += cron.mails(capsys, 0)
+        portal.faults.clear()
+        found += cron.mails(capsys, 0)
+    assert [0] == found
+
+
+def test_what_is_wrong_with_the_installation_is_mailed_now_and_then(
+    cron: Cron, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before there is a database; a change is mailed at once."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("BITRIX_WEBHOOK_URL", raising=False)
+    drop(cron.folder, "a.json")
+    assert SAID == cron.mails(capsys, *MINUTES)
+    assert 2 == cron.status
+    monkeypatch.setenv("B24_TZ", "Mars")
+    assert [0] == cron.mails(capsys, 0, 1)
+    cron.folder.rename(tmp_path / "elsewhere")
+    monkeypatch.delenv("B24_TZ")
+    assert [0] == cron.mails(capsys, 0, 1)
+
+
+def test_a_full_disk_is_mailed_now_and_then(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Though the database cannot note what was said."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    drop(cron.folder, "a.json")
+    assert [] == cron.mails(capsys, 0)
+    drop(cron.folder, "b.json")
+
+    def fail(*_arguments: Any, **_named: Any) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(database.Database, "transaction", fail)
+    assert [0, 60, DAY] == cron.mails(capsys, 0, 1, 60, 61, DAY)
+    assert 1 == cron.status
+
+
+def test_a_clock_that_was_ahead_does_not_silence_a_cause(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said anew, once."""
+    stuck(cron.folder, "a.json")
+    cron.now += timedelta(days=365)
+    assert [0] == cron.mails(capsys, 0, 1)
+    cron.now -= timedelta(days=365)
+    assert [0, 60] == cron.mails(capsys, 0, 1, 59, 60)
+
+
+def test_a_bad_order_is_mailed_once_though_it_cannot_be_moved(cron: Cron, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever else it says."""
+    drop(cron.folder, "bad.json", text="{")
+    (cron.folder / "failed").write_text("", encoding="utf-8")
+    assert [0, 60] == cron.mails(capsys, 0, 1, 2, 60)
+
+
+# names
+
+
+@pytest.mark.parametrize("letter", ["я", "\U0001f600"])
+def test_names_of_full_length_are_moved_the_second_time_too(portal: Portal, folder: Path, letter: str) -> None:
+    """255 bytes, in any alphabet, with the reason beside a bad one."""
+    name = letter * (250 // len(letter.encode())) + ".json"
+    for number in range(2):
+        drop(folder, name, ИдентификаторЗаказа="1", НомерЗаказа="1")
+        assert 0 == take(folder)
+        drop(folder, name, text="{")
+        assert 2 == take(folder)
+        kept = [path.name for path in (folder / "done").iterdir()]
+        failed = sorted(path.name for path in (folder / "failed").iterdir())
+        assert (number + 1, name in kept) == (len(kept), True)
+        assert all(bad + ".txt" == reason for bad, reason in zip(failed[::2], failed[1::2], strict=True))
+        assert 2 * (number + 1) == len(failed)
+
+
+def test_a_name_that_is_no_text_is_moved(portal: Portal, folder: Path) -> None:
+    """In an encoding of DOS, on a disk that does not care."""
+    path = os.fsencode(folder) + b"/\x87\xaa\xa0\xa7.json"
+    with open(path, "wb") as stream:  # noqa: PTH123 - a Path has no bytes
+        stream.write(b"{")
+    os.utime(path, (time.time() - OLD_S,) * 2)
+    assert 2 == take(folder)
+    failed = {os.fsencode(found.name) for found in (folder / "failed").iterdir()}
+    assert {b"\x87\xaa\xa0\xa7.json", b"\x87\xaa\xa0\xa7.json.txt"} == failed
+
+
+# what was done long ago
+
+
+def test_what_was_done_is_deleted_after_its_days(portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day it was done counts, not when 1C wrote it; bad orders wait for a person."""
+    drop(folder, "old.json", age_s=400 * 86400)
+    drop(folder, "bad.json", age_s=400 * 86400, text="{")
+    assert 3 == take(folder)
+    assert ["done/old.json", "failed/bad.json", "failed/bad.json.txt"] == tree(folder)
+    for name, days in (("older.json", 91), ("younger.json", 89), ("notes.txt", 400)):
+        drop(folder / "done", name, age_s=days * 86400)
+    assert 0 == take(folder)
+    assert ["done/notes.txt", "done/old.json", "done/younger.json"] == tree(folder / ".")[:3]
+    monkeypatch.setenv("B24_KEEP_DONE_DAYS", "30")
+    assert 0 == take(folder)
+    assert ["done/notes.txt", "done/old.json"] == tree(folder)[:2]
+
+
+def test_a_clock_that_is_a_year_ahead_deletes_nothing(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither on a run with nothing to do, nor by this machine's clock where the portal's is known."""
+    (cron.folder / "done").mkdir()
+    drop(cron.folder / "done", "a.json")
+    cron.now += timedelta(days=365)
+    cron.run(capsys)
+    assert ["done/a.json"] == tree(cron.folder)
+    portal.now = lambda: datetime.now(UTC)
+    drop(cron.folder / "done", "wrong.json", age_s=-365 * 86400)
+    drop(cron.folder, "b.json")
+    cron.run(capsys)
+    assert ["done/a.json", "done/b.json", "done/wrong.json"] == tree(cron.folder)

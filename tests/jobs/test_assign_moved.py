@@ -190,7 +190,7 @@ def test_a_portal_that_keeps_keys_but_cannot_search_them_is_no_danger(tmp_path: 
         return handle(method, path, query, headers, body.replace(b"XML_ID%5D%5B", b"XML_IDEA%5D%5B"), **options)
 
     works.portal.handle = without_search  # type: ignore[method-assign]
-    with killed_at(works.portal, 7, executed=True):
+    with killed_at(works.portal, 8, executed=True):
         works.assign(SENT)
     works.clock.now += timedelta(seconds=1)
     assert 3 == len(task_ids(works))

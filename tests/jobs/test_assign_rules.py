@@ -319,9 +319,85 @@ def test_a_pin_to_somebody_gone_or_unknown_fails_that_line(works: Works, user_id
 def test_a_pin_for_a_position_that_no_order_has_is_said(works: Works) -> None:
     """A misspelt --to must not pass in silence: the work went to somebody else."""
     results = works.assign(order(), order([("Макетчик", 60)], id="2"), pins={"Сварщег": 11, "Макетчик": 5})
-    assert [('--to Сварщег=11: no order has this position (the nearest is "Сварщик")',)] * 2 == [
+    assert [('--to Сварщег=11: no order has this position (the nearest name is "Сварщик")',)] * 2 == [
         result.warnings for result in results
     ]
+
+
+# names that mean nothing
+
+
+def test_a_name_in_the_route_that_is_no_position_is_said(works: Works) -> None:
+    """A department or a position of the order is one; the operation after it would not wait."""
+    route = ("Макетчик", "сварщик ", "Грузчик", "Cборщик")
+    result = works.assign(order([("Грузчик", 60), ("Сварщик", 60)]), fallback_user=3, route=route, dry_run=True)[0]
+    assert (
+        'B24_ROUTE: "Cборщик" is no position, nothing waits for it (the nearest name is "Сварщик")',
+    ) == result.warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "warnings"),
+    [
+        ({"department": "Нет такого"}, ['Исполнитель: the portal has no department "Нет такого"']),
+        (
+            {"department": "Cварщик"},
+            [
+                'Исполнитель: the portal has no department "Cварщик" (the nearest name is "Сварщик"); '
+                '"C" is Latin here and Cyrillic there'
+            ],
+        ),
+        (
+            {"manager": "Никто Никак"},
+            ['Менеджер: no active person of the portal is "Никто Никак", so the tasks have no observer'],
+        ),
+        (
+            {"manager": "Тихонова"},
+            ['Менеджер: no active person of the portal is "Тихонова", so the tasks have no observer'],
+        ),
+        ({"manager": "Тихонова А."}, []),
+        ({"manager": "Тихонова Анна Олеговна", "department": "цех № 1"}, []),
+    ],
+)
+def test_a_department_or_manager_that_is_not_there_is_said(
+    works: Works, changes: dict[str, str], warnings: list[str]
+) -> None:
+    """The work goes on without them."""
+    works.portal.add_department("Цех №1", parent=4)
+    result = works.assign(order(**changes), dry_run=True)[0]
+    assert ("planned", warnings) == (result.outcome, list(result.warnings))
+
+
+def test_several_people_of_one_name_are_named(works: Works) -> None:
+    """None of them observes."""
+    first = demo_company.person(works.portal, "Тихонова")
+    second = works.portal.add_user("Анна", "Тихонова", departments=[3])
+    text = f'Менеджер: "Тихонова Анна" may be several people (#{first.id}, #{second.id}), so the tasks have no observer'
+    assert (text,) == works.assign(order(manager="Тихонова Анна"), dry_run=True)[0].warnings
+
+
+@pytest.mark.parametrize("name", ["Задачи  из 1С", "Задачи\u00a0из 1с", "задачи из\u200b 1с ", "Задачи из 1с\ufeff"])
+def test_a_project_that_looks_the_same_is_not_made_again(works: Works, name: str) -> None:
+    """Nobody could tell the two apart."""
+    group = next(one for one in works.portal.groups.values() if one.name == "Задачи из 1с")
+    group.name = name
+    result = works.assign(order())[0]
+    text = f'B24_GROUP: "{name}" on the portal is written differently, but looks the same; set B24_GROUP={group.id}'
+    assert ("created", (text,)) == (result.outcome, result.warnings)
+    assert group.id == stored(works, result.tasks[0].task_id)["group"]
+
+
+def test_a_folder_that_looks_the_same_is_not_made_again(works: Works) -> None:
+    """A file of that name is none."""
+    root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
+    folder = works.portal.add_folder(root, "Прикреплённые\u00a0файлы")
+    result = works.assign(order(files=(onec_order.Attachment(name="a.txt", content=b"a"),)))[0]
+    assert "created" == result.outcome
+    assert (
+        'B24_FOLDER: "Прикреплённые\u00a0файлы" on the portal is written differently, but looks the same; '
+        f"set B24_FOLDER={folder.id}",
+    ) == result.warnings
+    assert 1 == len(works.portal.disk.children(folder.id))
 
 
 # the creator

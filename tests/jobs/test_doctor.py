@@ -43,7 +43,7 @@ def test_all_is_well_in_two_requests(well: Works) -> None:
 
     names = [check.check for check in checks]
     silent = {"env_file", "setting", "ownership", "restored", "dropped_fields", "scopes", "position"}
-    silent |= {"excluded_users", "hidden_users", "fallback_user"}
+    silent |= {"excluded_users", "hidden_users", "fallback_user", "inbox"}
     assert {} == not_ok(checks)
     assert {check.name for check in job.CHECKS} - silent == {name.partition(" ")[0] for name in names}
     assert len(names) == len(set(names))
@@ -616,6 +616,33 @@ def test_orders_of_unknown_fate_are_named(well: Works) -> None:
 
     assert "warn" == check.status
     assert {"1Ц-00000100", "1Ц-00000101"} == set(check.detail.rpartition(": ")[2].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, [("ok", "{folder}: 0 orders wait")]),
+        ({"a.json": 59, "b.JSON": -300, "c.txt": 900}, [("ok", "{folder}: 2 orders wait")]),
+        ({"a.json": 61}, [("fail", "{folder}: 1 order waits, the oldest since {moment}")]),
+        ({"failed/a.json": 900, "failed/a.json.txt": 900}, [("warn", "{folder}: 1 bad order")]),
+    ],
+)
+def test_orders_that_wait_in_the_inbox_are_told(
+    well: Works, tmp_path: Path, files: dict[str, int], expected: list[tuple[str, str]]
+) -> None:
+    """How long, and how many are bad; a folder that is gone is left out."""
+    folder = tmp_path / "orders"
+    (folder / "failed").mkdir(parents=True)
+    with database(well) as opened:
+        for path in (folder, tmp_path / "gone"):
+            opened.notices.remember_inbox(path, well.clock.now)
+    for name, minutes in files.items():
+        (folder / name).write_text("{}", encoding="utf-8")
+        os.utime(folder / name, (well.clock.now.timestamp() - minutes * 60,) * 2)
+    seen = [(one.status, one.detail) for one in examine(well) if one.check == "inbox"]
+    moment = (well.clock.now - timedelta(minutes=61)).astimezone(MOSCOW)
+    texts = [(status, text.format(folder=folder, moment=f"{moment:%d.%m.%Y %H:%M}")) for status, text in expected]
+    assert texts == seen
 
 
 def _keep_event(works: Works, opened: Store, status: str, minutes_ago: float) -> None:

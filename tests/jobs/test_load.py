@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -47,8 +48,8 @@ def person(works: Works, last_name: str, position: str = "Резчик") -> int:
 
 def full(*busy: float) -> tuple[DayLoad, ...]:
     """Two weeks from Monday the 23rd with so many busy hours; 28 and 29, then 5 and 6 are days off."""
-    days = [date(2026, 11, 23) + timedelta(days=n) for n in range(load.DAYS)]
-    hours = [*busy, *[0.0] * (load.DAYS - len(busy))]
+    days = [date(2026, 11, 23) + timedelta(days=n) for n in range(load.WEEKS * 7)]
+    hours = [*busy, *[0.0] * (load.WEEKS * 7 - len(busy))]
     return tuple(
         DayLoad(day, round(hour * HOUR), 0 if day.weekday() > 4 else 8 * HOUR)
         for day, hour in zip(days, hours, strict=True)
@@ -83,7 +84,7 @@ def test_more_people_than_one_command_can_name_are_all_read(works: Works) -> Non
     for one in (people[0], people[-1]):
         works.portal.add_task("А", responsible=one, creator=1, time_estimate=HOUR)
     (group,) = found(works, "Резчик").groups
-    assert [HOUR, *[0] * 998, HOUR] == [one.open_s for one in group.people]
+    assert [HOUR, HOUR, *[0] * 998] == [one.open_s for one in group.people]
 
 
 def test_away_is_no_working_time(works: Works) -> None:
@@ -115,7 +116,7 @@ def test_load_and_assign_agree(works: Works) -> None:
 
 
 def test_everybody_of_the_production_is_there_once(works: Works) -> None:
-    """By department in the tree's order, by surname; nobody dismissed, nobody excluded, nobody of the office."""
+    """By department in the tree's order; nobody dismissed, nobody excluded, nobody of the office."""
     works.portal.users[demo_company.person(works.portal, "Исаев").id].departments.append(
         demo_company.department(works.portal, "Монтажник").id
     )
@@ -149,12 +150,47 @@ def test_an_unknown_department_is_told_with_the_nearest(works: Works) -> None:
     """Usage, not a failure; a new department is found although the old ones are cached."""
     with pytest.raises(errors.ConfigError) as told:
         found(works, "Сварщег")
-    assert ('there is no department "Сварщег" under "Производство"', 'The nearest name is "Сварщик".') == (
+    assert (
+        'there is no department "Сварщег" under "Производство", and nobody there is called so',
+        'The nearest name is "Сварщик".',
+    ) == (
         told.value.message,
         told.value.hint,
     )
     person(works, "Первый")
     assert ["Резчик"] == [group.department.name for group in found(works, "Резчик").groups]
+
+
+def test_the_fullest_comes_first(works: Works) -> None:
+    """By the share of the days that is taken; or by name."""
+    first, second = person(works, "Арбузов"), person(works, "Яблоков")
+    works.portal.add_task("А", responsible=second, creator=1, time_estimate=20 * HOUR)
+    works.portal.add_task("А", responsible=first, creator=1, time_estimate=4 * HOUR)
+    (group,) = found(works, "Резчик").groups
+    assert [("Иван Яблоков", 0.25), ("Иван Арбузов", 0.05)] == [(one.name, one.share) for one in group.people]
+    assert 0.15 == group.share
+    with works.tools(dry_run=True) as tools:
+        (group,) = load.load(tools, rules(), "Резчик", weeks=4, by_name=True).groups
+    assert [("Иван Арбузов", 28), ("Иван Яблоков", 28)] == [(one.name, len(one.days)) for one in group.people]
+
+
+def test_of_one_person_the_tasks_are_listed_as_they_will_be_done(works: Works) -> None:
+    """By surname, name or id; what is overdue comes first."""
+    one = person(works, "Первый")
+    works.portal.add_task("Чужая", responsible=one, creator=1, time_estimate=2 * HOUR)
+    (task,) = works.assign(order([("Резчик", 240)]))[0].tasks
+    works.clock.now = at(24, 8)
+    expected = (
+        load.LoadTask(task.task_id or 0, "Резчик: 1Ц-00000100", at(24, 9), at(24, 13), 4 * HOUR),
+        load.LoadTask((task.task_id or 0) - 1, "Чужая", at(24, 14), at(24, 16), 2 * HOUR),
+    )
+    for name in ("первый", "Иван Первый", "Первый И.", str(one)):
+        assert expected == found(works, name).tasks
+    assert found(works, "Резчик").tasks is None
+    person(works, "Первый")
+    rmtree(works.folder / "cache")
+    with pytest.raises(errors.ConfigError, match=rf'several people are called "Первый": Иван Первый \(#{one}\), Иван'):
+        found(works, "Первый")
 
 
 def test_it_writes_nothing_and_takes_two_requests_warm_or_one(works: Works) -> None:
@@ -258,5 +294,9 @@ def test_the_table_in_a_pipe(portal: Portal, capsys: pytest.CaptureFixture[str])
     status = app.main(["load", "сварщик"])
     told = capsys.readouterr()
     lines = [line.rstrip() for line in told.out.splitlines()]
-    assert (0, "") == (status, told.err)
-    assert lines[:2] == ["Сварщик", "Исполнитель    Работы  Свободен     ПВСЧПСВ ПВСЧПСВ  Отсутствует"]
+    assert (0, "Каждый знак - день, начиная с сегодняшнего") == (status, told.err.partition(":")[0])
+    assert lines[:3] == [
+        "Сварщик",
+        "Исполнитель    Работы  Занят  Свободен     ПВСЧПСВ ПВСЧПСВ  Отсутствует",
+        "                                           23.11   30.11",
+    ]

@@ -343,3 +343,22 @@ def test_of_a_crowd_only_the_best_are_kept_and_the_one_it_was_pinned_to(
     names = [name for name, _note in told(works, task)[1]]
     assert [f"Иван №{number:02}" for number in (*range(20), 29)] == names
     assert run(works, capsys, str(task.task_id))[1].endswith("\nAlso considered, and no better: 9.\n")
+
+
+def test_why_of_a_whole_order(works: Works, decided: TaskResult, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its tasks one after the other; a list in JSON."""
+    number = decided.title.rpartition(": ")[2]
+    status, out, err = run(works, capsys, "--order", number)
+    assert (0, "", run(works, capsys, str(decided.task_id))[1]) == (status, err, out)
+    found = json.loads(run(works, capsys, "--order", number, "--json")[1])
+    assert [decided.task_id] == [one["task_id"] for one in found["data"]]
+    works.assign(order([("Резчик", 60)], id="a", number="2"))
+    works.assign(order([("Резчик", 60)], id="b", number="2"))
+    for words, reason in [
+        (["--order", "2"], "several orders have the number 2: a, b. Give the id of the right one."),
+        (["--order", "7"], "no order 7 was sent with this data folder"),
+        ([], "give the number of a task, or --order NUMBER"),
+        (["1", "--order", "7"], "give the number of a task, or --order NUMBER"),
+    ]:
+        status, out, err = run(works, capsys, *words)
+        assert (2, "", True) == (status, out, err.startswith(reason)), err

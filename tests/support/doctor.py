@@ -103,7 +103,7 @@ def examine(
             random=lambda: 0.5,
             retry_s=5,
         )
-        with client:
+        with closing(client):
             yield client
 
     return job.examine(exam, open_client, probe)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from b24tools.bitrix24.batch import Answer, Command, Query
+from b24tools.bitrix24.batch import Answer, Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.rate_limit import RateLimiter
 
@@ -66,10 +66,10 @@ def open_client(script: httpx.BaseTransport, time: FakeTime | None = None, **opt
     return Client(options.pop("url", URL), rate_limiter=rate_limiter, transport=script, **options)
 
 
-def send(client: Client, *commands: Command) -> list[Answer]:
+def send(client: Client, *commands: Query[Any]) -> list[Answer]:
     """Send these in a batch, where their keys are c0, c1, …; what came of each."""
     batch = client.new_batch()
-    pending = [batch.add(Query(command, lambda result: result)) for command in commands]
+    pending = [batch.add(command) for command in commands]
     batch.send()
     return [one.item for one in pending]
 

@@ -94,7 +94,7 @@ class Works:
         )
         lock = nullcontext() if dry_run else locks.hold(self.folder, "assign", 5, self.clock)
         with (
-            client,
+            closing(client),
             closing(open_database(database)) as opened,
             closing(OrgCache(client, self.folder / "cache", names)) as directory,
         ):

@@ -53,14 +53,15 @@ class Collector:
         rate_limiter = self.options.get("rate_limiter") or RateLimiter(
             None, per_second=1000, burst=1000, clock=self.clock.time, sleep=self.clock.sleep
         )
-        with Client(
+        client = Client(
             self.portal.webhook_url("https://portal.example"),
             rate_limiter=rate_limiter,
             transport=server.transport(self.portal),
             clock=self.clock.time,
             sleep=self.clock.sleep,
             random=lambda: 0.5,
-        ) as client:
+        )
+        with closing(client):
             yield client
 
     def take(self, span: Sequence[periods.Period] = (), **changes: Any) -> snapshot.Result:

@@ -387,7 +387,7 @@ def expected(portal: Portal, days_in: ZoneInfo, beyond: int = 0) -> set[Absence]
 
 def ask(portal: Portal) -> Any:
     """What the portal answers about person 2."""
-    command = queries.absences([2], FIRST, LAST).command
+    command = queries.absences([2], FIRST, LAST)
     return Asker(portal).result(command.method, **command.params)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from b24tools.bitrix24.batch import Answer, Command, Query, Reference
+from b24tools.bitrix24.batch import Answer, Query, Reference
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
 from tests.support.http import SECRET, START, FakeTime, Script, batch_answer, error, ok, open_client, send
@@ -20,9 +20,9 @@ BLOCK = {"error": "OPERATION_TIME_LIMIT", "error_description": "Method is blocke
 BROKEN = {"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"}
 REFUSED = {"error": "ERROR_CORE", "error_description": "Не указан исполнитель<br>"}
 
-GET = Command("tasks.task.get", {"taskId": 5})
-USERS = Command("user.get")
-ADD = Command("tasks.task.add", {"fields": {"TITLE": "a&b #1"}})
+GET = Query("tasks.task.get", {"taskId": 5})
+USERS = Query("user.get")
+ADD = Query("tasks.task.add", {"fields": {"TITLE": "a&b #1"}})
 CUT = httpx.ReadTimeout("", request=httpx.Request("POST", f"https://x.ru/{SECRET}"))
 
 
@@ -34,7 +34,7 @@ def seen(answers: Iterable[Answer]) -> list[Any]:
 def test_commands_travel_as_encoded_strings_under_their_keys() -> None:
     """The batch itself is JSON, so a query is encoded once."""
     script = Script(batch_answer({"c0": 1, "c1": None}))
-    answers = send(open_client(script), ADD, Command("profile"))
+    answers = send(open_client(script), ADD, Query("profile"))
     cmd = {"c0": "tasks.task.add?fields%5BTITLE%5D=a%26b%20%231", "c1": "profile"}
     assert [("batch", {"halt": 0, "cmd": cmd})] == script.asked
     assert [Answer(1), Answer()] == answers
@@ -52,29 +52,19 @@ def test_each_command_has_its_own_error_total_and_next() -> None:
         batch_answer(
             {"c0": [1, 2]},
             {"c1": REFUSED, "c2": {"error": "insufficient_scope", "error_description": ""}, "c3": "odd"},
-            total={"c0": 75},
-            next={"c0": "50"},
+            total={"c0": "75"},
         )
     )
-    answers = send(open_client(script), USERS, ADD, Command("timeman.schedule.get", {"id": 1}), GET)
+    answers = send(open_client(script), USERS, ADD, Query("timeman.schedule.get", {"id": 1}), GET)
     assert [
         [1, 2],
         (errors.PortalError, "tasks.task.add: Не указан исполнитель (ERROR_CORE)"),
         (errors.PortalDenied, "timeman.schedule.get: (insufficient_scope)"),
         (errors.PortalError, "tasks.task.get: odd"),
     ] == seen(answers)
-    assert (answers[0].total, answers[0].next) == (75, 50)
+    assert [75, None, None, None] == [answer.total for answer in answers]
     with pytest.raises(errors.PortalDenied):
         _value = answers[2].value
-
-
-def test_what_a_command_cost_the_portal_is_kept() -> None:
-    """Where it is told; an odd one is none."""
-    answer = batch_answer({"c0": [], "c1": [], "c2": []}, time={"c0": {"operating": 0.5}, "c1": "odd"})
-
-    answers = send(open_client(Script(answer)), USERS, USERS, USERS)
-
-    assert [{"operating": 0.5}, {}, {}] == [one.time for one in answers]
 
 
 def test_more_than_fifty_go_in_several_requests_in_order() -> None:
@@ -134,9 +124,9 @@ def test_what_refers_to_a_command_that_is_left_out_is_not_sent() -> None:
     rate_limiter = RateLimiter(None, clock=time.clock, sleep=time.sleep)
     rate_limiter.block_method("disk.storage.getlist", START + 3000)
     batch = open_client(Script(batch_answer({"c2": 3})), time, rate_limiter=rate_limiter).new_batch()
-    storage = batch.add(Query(Command("disk.storage.getlist"), len))
-    folder = batch.add(Query(Command("disk.folder.getchildren", {"id": storage.reference(0, "ID")}), len))
-    other = batch.add(Query(USERS, int))
+    storage = batch.add(Query("disk.storage.getlist", {}, len))
+    folder = batch.add(Query("disk.folder.getchildren", {"id": storage.reference(0, "ID")}, len))
+    other = batch.add(Query("user.get", {}, int))
     batch.send()
     assert [
         (errors.PortalBusy, "disk.storage.getlist: blocked by the portal for 51 min more"),
@@ -200,7 +190,7 @@ def test_a_batch_that_fails_as_a_whole_leaves_its_error_with_each_command() -> N
     """A wrong webhook: nothing looks as if it had been answered, and what goes alone is not sent any more."""
     script = Script(error("INVALID_CREDENTIALS", status=401))
     batch = open_client(script).new_batch()
-    asked = [batch.add(Query(command, int)) for command in (*[GET] * 51, Command("user.get", {"FILTER": []}))]
+    asked = [batch.add(command) for command in (*[GET] * 51, Query("user.get", {"FILTER": []}))]
     with pytest.raises(errors.PortalDenied):
         batch.send()
     assert [errors.PortalDenied] * 52 == [type(one.error) for one in asked]
@@ -216,14 +206,14 @@ def test_commands_that_stay_without_an_answer_end_as_busy() -> None:
 def test_what_refers_to_an_answered_command_is_not_sent_again_alone() -> None:
     """The reference would lead nowhere, and the portal would answer with something else."""
     script = Script(batch_answer({"c0": 1}, {"c1": LIMIT}))
-    answers = send(open_client(script), GET, Command("disk.folder.getchildren", {"id": Reference("$result[c0]")}))
+    answers = send(open_client(script), GET, Query("disk.folder.getchildren", {"id": Reference("$result[c0]")}))
     busy = (errors.PortalBusy, "disk.folder.getchildren: Too many requests (QUERY_LIMIT_EXCEEDED)")
     assert [1, busy] == seen(answers)
 
 
 def test_a_result_by_a_broken_reference_is_no_result() -> None:
     """The portal answers all the same, with something else; the error is that of the other command."""
-    page = Command("tasks.task.list", {"filter": {">ID": Reference("$result[c0][49][id]")}})
+    page = Query("tasks.task.list", {"filter": {">ID": Reference("$result[c0][49][id]")}})
     script = Script(batch_answer({"c1": "noise"}, {"c0": REFUSED}))
     first, second = send(open_client(script), GET, page)
     assert second.error is first.error is not None
@@ -232,18 +222,22 @@ def test_a_result_by_a_broken_reference_is_no_result() -> None:
 @pytest.mark.parametrize(
     ("commands", "reason"),
     [
-        ([Command("user.get", {"x": Reference("$result[z][0]")})], "not all earlier in the same request"),
-        ([USERS, Command("task.add", {"x": Reference("$result[c0]")})], "must not refer"),
-        ([USERS, Command("user.get", {"x": Reference("$result[c0]"), "y": None})], "refers to"),
-        ([Command("user.get?x=1")], "method name"),
-        ([*[GET] * 50, Command("user.get", {"x": Reference("$result[c0]")})], "same request"),
+        ([Query("user.get", {"x": Reference("$result[z][0]")})], "earlier in the same request"),
+        ([USERS, Query("task.add", {"x": Reference("$result[c0]")})], "a write must not refer"),
+        ([USERS, Query("user.get", {"x": Reference("$result[c0]"), "y": None})], "refers to"),
+        ([Query("user.get?x=1")], "method name"),
+        ([*[GET] * 50, Query("user.get", {"x": Reference("$result[c0]")})], "same request"),
+        (
+            [GET, GET, Query("user.get", {"x": Reference("$result[c0]"), "y": Reference("$result[c1]")})],
+            "more than one command",
+        ),
     ],
 )
-def test_what_must_not_be_sent_is_refused(commands: list[Command], reason: str) -> None:
+def test_what_must_not_be_sent_is_refused(commands: list[Query[Any]], reason: str) -> None:
     """A reference that leads nowhere would be no error to the portal."""
     batch = open_client(Script()).new_batch()
     with pytest.raises(ValueError, match=reason):
-        [batch.add(Query(command, int)) for command in commands]
+        [batch.add(command) for command in commands]
 
 
 @pytest.mark.parametrize(
@@ -263,15 +257,15 @@ def test_what_must_not_be_sent_is_refused(commands: list[Command], reason: str) 
 def test_what_a_batch_would_garble_goes_alone(params: dict[str, Any]) -> None:
     """There is no escape for text that looks like a reference, nor a form for what is nothing."""
     script = Script(batch_answer({"c0": 1}), ok(2))
-    assert [1, 2] == seen(send(open_client(script), USERS, Command("tasks.task.add", params)))
+    assert [1, 2] == seen(send(open_client(script), USERS, Query("tasks.task.add", params)))
     assert ("tasks.task.add", params) == script.asked[-1]
 
 
 def test_what_only_looks_odd_travels_in_the_batch() -> None:
     """Dollars and brackets that are no reference; the room in the last request is for those that refer."""
     batch = open_client(Script()).new_batch()
-    batch.add(Query(Command("tasks.task.add", {"x": "costs $5 [net], $result"}), int))
-    batch.add(Query(Command("tasks.task.add", {"x": False}), int))
+    batch.add(Query("tasks.task.add", {"x": "costs $5 [net], $result"}, int))
+    batch.add(Query("tasks.task.add", {"x": False}, int))
     assert (2, 49) == (len(batch), batch.room)
 
 
@@ -305,9 +299,9 @@ def test_a_batch_holds_each_answer_with_its_reader() -> None:
     """What it cannot carry goes alone, and everything has its own value or error."""
     script = Script(batch_answer({"c0": {"ID": "7"}}, {"c1": REFUSED}), ok([1, 2]))
     batch = open_client(script).new_batch()
-    number = batch.add(Query(Command("profile"), lambda result: int(result["ID"])))
-    refused = batch.add(Query(GET, lambda result: result))
-    alone = batch.add(Query(Command("user.get", {"FILTER": []}), len))
+    number = batch.add(Query("profile", {}, lambda result: int(result["ID"])))
+    refused = batch.add(GET)
+    alone = batch.add(Query("user.get", {"FILTER": []}, len))
     assert 48 == batch.room
     batch.send()
     assert (7, 2) == (number.value, alone.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import respx
 
 from b24tools import __version__
-from b24tools.bitrix24.batch import Answer, Command
+from b24tools.bitrix24.batch import Answer, Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import errors
@@ -41,11 +42,11 @@ def test_a_call_is_a_json_post_with_its_parameters_in_the_body() -> None:
         route = portal.post(f"{URL}tasks.task.list").respond(
             json={"result": {"tasks": []}, "total": "12", "next": 50, "time": {"finish": 1.5}}
         )
-        with Client(URL, rate_limiter=RateLimiter(None)) as client:
+        with closing(Client(URL, rate_limiter=RateLimiter(None))) as client:
             answer = client.call("tasks.task.list", {"filter": {"TITLE": "Ёж"}, "select": None})
 
     request = route.calls.last.request
-    assert Answer({"tasks": []}, 12, 50, {"finish": 1.5}) == answer
+    assert Answer({"tasks": []}, 12) == answer
     assert request.content == b'{"filter": {"TITLE": "\xd0\x81\xd0\xb6"}, "select": null}'
     assert f"{URL}tasks.task.list" == str(request.url)
     assert ("application/json", "application/json", f"b24tools/{__version__}") == (
@@ -157,7 +158,7 @@ def test_patience_of_a_day_is_one() -> None:
 
 
 LIMIT = error("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
-COMMAND = Command("tasks.task.add", {"fields": {"TITLE": "x"}})
+COMMAND = Query("tasks.task.add", {"fields": {"TITLE": "x"}})
 
 
 @pytest.mark.parametrize("ask", [lambda one: one.call("tasks.task.add"), lambda one: send(one, COMMAND)])
@@ -177,7 +178,7 @@ def test_a_write_lost_from_a_batchs_answer_tells_when_it_left() -> None:
     assert lost.sent_at == datetime.fromtimestamp(START + 0.5, UTC)
 
 
-@pytest.mark.parametrize("ask", [lambda one: one.call("user.get"), lambda one: send(one, Command("user.get"))])
+@pytest.mark.parametrize("ask", [lambda one: one.call("user.get"), lambda one: send(one, Query("user.get"))])
 def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(ask: Callable[[Client], object]) -> None:
     """That calls go in batches is no business of people."""
     trouble = httpx.ConnectError("[Errno -2] Name or service not known", request=REQUEST)
@@ -197,7 +198,7 @@ def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(ask: Callable[[Cl
 def test_no_message_speaks_of_a_batch(trouble: httpx.Response) -> None:
     """Whatever is wrong with the whole request."""
     with pytest.raises(errors.PortalError) as caught:
-        send(open_client(Script(trouble), retry_s=0), Command("user.get"))
+        send(open_client(Script(trouble), retry_s=0), Query("user.get"))
     assert "batch" not in str(caught.value)
 
 
@@ -466,7 +467,7 @@ def test_no_log_holds_the_secret(caplog: pytest.LogCaptureFixture) -> None:
         portal.post(f"{URL}user.get").mock(side_effect=[httpx.Response(502, text=HTML.text), ok([])])
         time = FakeTime()
         rate_limiter = RateLimiter(None, clock=time.clock, sleep=time.sleep)
-        with Client(URL, rate_limiter=rate_limiter, clock=time.clock, sleep=time.sleep) as client:
+        with closing(Client(URL, rate_limiter=rate_limiter, clock=time.clock, sleep=time.sleep)) as client:
             client.call("user.get", {"FILTER": {"NAME": "Иван"}})
     ours = [record.getMessage() for record in caplog.records if record.name == "b24tools"]
     assert ours == [
@@ -492,7 +493,7 @@ def test_a_secret_repeated_inside_a_batch_is_blanked() -> None:
     failed = {"c0": {"error": "X", "error_description": SECRET}}
     found = {"result": {"c1": f"/rest/7/{SECRET}/y"}, "result_error": failed}
     client = open_client(Script(ok(found)))
-    first, second = send(client, Command("user.get"), Command("profile"))
+    first, second = send(client, Query("user.get"), Query("profile"))
     assert ("user.get: *** (X)", "/rest/7/***/y") == (str(first.error), second.result)
 
 

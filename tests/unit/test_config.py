@@ -51,6 +51,7 @@ def test_every_setting_has_its_default() -> None:
         "burst": 50,
         "retry_seconds": 60.0,
         "parallel": 2,
+        "keep_done_days": 90,
         "directory_cache_h": 24.0,
         "people_cache_h": 4.0,
     } == {name: getattr(found, name) if name != "zone" else str(found.zone) for name in config.Settings.model_fields}
@@ -90,11 +91,121 @@ def test_the_old_names_still_work() -> None:
         ("B24_GROUP=x # a remark", "x"),
         ("  B24_GROUP = x  ", "x"),
         ("B24_GROUP=a\r\nB24_FOLDER=b\r", "a"),
+        ('B24_GROUP="C:\\b24tools\\new data"', "C:\\b24tools\\new data"),
+        ('B24_GROUP="D:\\data\\"', "D:\\data\\"),
+        ('B24_GROUP="D:\\data\\" # where it is', "D:\\data\\"),
+        ("B24_GROUP='D:\\data\\'", "D:\\data\\"),
+        ("B24_GROUP=C:\\new\\", "C:\\new\\"),
+        (r"B24_GROUP=\\\\server\\share", r"\\\\server\\share"),
+        ("\ufeffB24_GROUP=x", "x"),
+        ("B24_GROUP=x\n\ufeffB24_FOLDER=b", "x"),
+        ("B24_GROUP='Трубы 3\"'", 'Трубы 3"'),
+        ('B24_GROUP=Проект "Лето"', 'Проект "Лето"'),
+        ("B24_GROUP=О'Нил", "О'Нил"),
+        ("B24_GROUP=a=b:c", "a=b:c"),
+        ("B24_GROUP=Сварочныи\u0306 \u00a0 цех", "Сварочный цех"),
+        ("B24_GROUP=\U0001f9d1\u200d\U0001f3ed", "\U0001f9d1\u200d\U0001f3ed"),
+        ("B24_GROUP=x\nB24_GROUP=", "x"),
+        ('OTHER=5" pipe\twith\x1bescape\nB24_GROUP=x', "x"),
     ],
 )
 def test_the_file_is_read_as_people_write_it(written: str, read: str) -> None:
     """Quotes, remarks, spaces, Windows line ends; dollars are only dollars."""
     assert read == load({}, written).group
+
+
+NO_PAIR, NO_END = "this is not NAME=VALUE", "the quotes do not enclose the value"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("set B24_TZ=Asia/Yekaterinburg", NO_PAIR),
+        ("SET B24_TZ=Asia/Yekaterinburg", NO_PAIR),
+        ("setx B24_TZ Asia/Yekaterinburg", NO_PAIR),
+        ("B24_TZ: Asia/Yekaterinburg", NO_PAIR),
+        ("B24_TZ:Asia/Yekaterinburg", NO_PAIR),
+        ("B24_TZ := Asia/Yekaterinburg", NO_PAIR),
+        ("BITRIX_WEBHOOK_URL: https://portal.example/?a=b", NO_PAIR),
+        ("B24_TZ", NO_PAIR),
+        ("export B24_TZ", NO_PAIR),
+        ("B24_TZ Asia/Yekaterinburg", NO_PAIR),
+        ("=Asia/Yekaterinburg", NO_PAIR),
+        ("[b24tools]", NO_PAIR),
+        ('$env:B24_TZ = "Asia/Yekaterinburg"', NO_PAIR),
+        ('"B24_TZ"="Asia/Yekaterinburg"', NO_PAIR),
+        ("\u0412\u0032\u0034_TZ=Asia/Yekaterinburg", NO_PAIR),
+        ("B24_TZ\u200b=Asia/Yekaterinburg", NO_PAIR),
+        ("// B24_TZ=Asia/Yekaterinburg", NO_PAIR),
+        ('B24_SERVE_TOKEN="abcdef', NO_END),
+        ("B24_SERVE_TOKEN='abcdef", NO_END),
+        ("B24_SERVE_TOKEN = \"abcdef'", NO_END),
+        ('B24_SERVE_TOKEN="abc"def', NO_END),
+        ('B24_SERVE_TOKEN="abc" "def"', NO_END),
+        ('B24_SERVE_TOKEN="abc\\"def"', NO_END),
+        ('B24_SERVE_TOKEN=abcdef"', NO_END),
+        ("B24_SERVE_TOKEN=abcdef'", NO_END),
+        ('B24_SERVE_TOKEN=abc"def', NO_END),
+        ("- B24_TZ=Asia/Omsk", NO_PAIR),
+        ('"B24_TZ": "Asia/Omsk",', NO_PAIR),
+        ("B24_TZ=Asia/Omsk B24_SERVE_TOKEN=abc", "there are two settings in one line"),
+        ("B24_TZ=Asia/Omsk;B24_SERVE_TOKEN=abc", "there are two settings in one line"),
+        ("Environment=B24_SERVE_TOKEN=abc", "there are two settings in one line"),
+        ('Environment="B24_SERVE_TOKEN=abc"', "there are two settings in one line"),
+        ("B24_SERVE_TOKEN=abc\x1bdef", "the value of B24_SERVE_TOKEN has an invisible character, U+001B"),
+        ("B24_SERVE_TOKEN=abc\u200bdef", "the value of B24_SERVE_TOKEN has an invisible character, U+200B"),
+        ("B24_GROUP=a\u2028b", "the value of B24_GROUP has an invisible character, U+2028"),
+        ("B24_GROUP=a\x85b", "the value of B24_GROUP has an invisible character, U+0085"),
+        ("B24_GROUP=a\tb", "the value of B24_GROUP has an invisible character, U+0009"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_refused_and_hides_no_other(line: str, reason: str) -> None:
+    """With file and line, never with the value. An open quote does not swallow what stands below."""
+    Path(".env").write_text(f'# ours\n\n{line}\nB24_FOLDER="Файлы"\nB24_PARALLEL=many\n', encoding="utf-8")
+    found = config.inspect({})
+
+    assert [f"{Path('.env').absolute()}, line 3: {reason}", "B24_PARALLEL"] == [
+        found.problems[0][1].message,
+        found.problems[1][0],
+    ]
+    assert "Файлы" == found.settings.folder
+    with pytest.raises(errors.ConfigError, match="line 3") as caught:
+        config.load({})
+    assert "abc" not in caught.value.line
+
+
+def test_an_invisible_character_in_the_environment_is_refused() -> None:
+    """A line break in a token that came out of a file of secrets; one at the end is no part of it."""
+    secret = load({"B24_SERVE_TOKEN": "abc\n"}).serve_token
+    assert secret and "abc" == secret.get_secret_value()
+    message = "the environment: the value of B24_SERVE_TOKEN has an invisible character, U+000A"
+    assert message == problem({"B24_SERVE_TOKEN": "abc\ndef"}).message
+
+
+@pytest.mark.parametrize("route", ["Макетчик, Сварщик", "Макетчик;Сварщик", " Макетчик ;; Сварщик,"])
+def test_a_route_is_separated_by_commas_or_semicolons(route: str) -> None:
+    """As lists are written in Russian."""
+    assert ("Макетчик", "Сварщик") == load({}, f"B24_ROUTE={route}").route
+
+
+def test_what_has_no_effect_is_said() -> None:
+    """A misspelt name; a setting that stands there twice. Not that of other programs, and never a value."""
+    Path(".env").write_text("B24_TOKEN_SERVE=abc\nOTHER=1\nOTHER=2\nB24_TZ=Asia/Omsk\nB24_TZ=Asia/Omsk\n", "utf-8")
+    here = Path(".env").absolute()
+    assert [
+        f"{here}: there is no setting B24_TOKEN_SERVE; it has no effect. Is B24_SERVE_TOKEN meant?",
+        "the environment: there is no setting B24_QUIET_HOURS; it has no effect",
+    ] == config.inspect({"B24_QUIET_HOURS": "abc"}).warnings()
+    Path(".env").write_text("B24_TZ=Asia/Omsk\n\nB24_TZ=Europe/Samara\n", "utf-8")
+    assert [f"{here}, lines 1 and 3: B24_TZ is set twice; the last one counts"] == config.inspect({}).warnings()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "cp1251", "cp866"])
+def test_a_file_that_is_not_utf8_is_refused(encoding: str) -> None:
+    """Notepad's Unicode, with or without a mark, too."""
+    Path(".env").write_bytes("B24_TZ=Asia/Omsk\nB24_GROUP=Цех\n".encode(encoding))
+    with pytest.raises(errors.ConfigError, match="is not UTF-8 text"):
+        config.load({})
 
 
 def test_the_file_is_looked_for_from_here_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

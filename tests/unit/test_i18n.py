@@ -122,7 +122,6 @@ def test_russian_plural(n: int, expected: str) -> None:
         ),
         ("leaderboard --top", "the option --top wants a value.", "для --top нужно значение."),
         ("leaderboard --teams=1", "the option --teams takes no value.", "у --teams не бывает значения."),
-        ("why", "TASK_ID is missing.", "не указано: TASK_ID."),
         ("asign", "No such command asign (the nearest is assign).", "Нет команды «asign» (похожие: assign)."),
         ("leaderboard --top 0", "--top: the value does not fit: it must be at least 1.", "нужно не меньше 1."),
         ("serve --port 99999", "--port: the value does not fit: it must be at most 65535.", "нужно не больше 65535."),

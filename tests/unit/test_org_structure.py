@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Match, Staff, find_root, matches_person, nearest_name, same_name
+from b24tools.core.org_structure import (
+    Match,
+    Staff,
+    find_root,
+    matches_person,
+    nearest_name,
+    same_name,
+    suggest_name,
+    surname_of,
+)
 
 
 def department(id: int, name: str, parent: int | None = 1) -> Department:
@@ -121,6 +130,96 @@ def test_a_department_is_looked_for_inside_production_first() -> None:
 def test_a_name_of_1c_fits_a_person_or_not(text: str, fits: bool) -> None:
     """Surname first, then names or initials."""
     assert fits is matches_person(text, person(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("Чайка Пётр Гусейн оглы", True),
+        ("Чайка Петр Гусейн Оглы", True),
+        ("ЧАЙКА ПЁТР ГУСЕЙН-ОГЛЫ", True),
+        ("Чайка Пётр Гусейноглы", True),
+        ("Чайка Пётр Гусейн-оглу", True),
+        ("Чайка Пётр Гусейн", True),
+        ("Чайка П. Г. оглы", True),
+        ("Чайка П.Г.", True),
+        ("Чайка П.", True),
+        ("Чаи\u0306ка Пе\u0308тр Гусеи\u0306н оглы", True),
+        ("Чайка\u00a0Пётр\u2009Гусейн\u00a0оглы", True),
+        ("\ufeffЧайка\u200b Пётр Гусейн оглы", True),
+        ("Чайка Пётр Гусейн кызы", False),
+        ("Чайка Пётр Гасан оглы", False),
+        ("Чайка Пётр Г. кызы", False),
+        ("Чайка оглы Пётр Гусейн", False),
+        ("Чайка Пётр Гусейн оглы младший", False),
+    ],
+)
+@pytest.mark.parametrize("second_name", ["Гусейн оглы", "Гусейн-оглы", "Гусейноглы"])
+def test_a_turkic_patronymic_is_one_name(text: str, fits: bool, second_name: str) -> None:
+    """However it is joined; son and daughter are told apart."""
+    assert fits is matches_person(text, Person(1, "Пётр", "Чайка", second_name, True, ()))
+
+
+@pytest.mark.parametrize("word", ["кызы", "гызы", "қызы", "кизи", "угли", "ўғли", "улу", "уулу", "улы", "ұлы"])
+def test_the_languages_have_words_of_their_own(word: str) -> None:
+    """Azerbaijan, Kazakhstan, Kyrgyzstan, Uzbekistan."""
+    same = Person(1, "Лола", "Каримова", f"Рустам {word}", True, ())
+    assert [True, True] == [matches_person(f"Каримова Лола {text}", same) for text in (f"Рустам {word}", "Рустам")]
+
+
+def test_the_surname_is_asked_for_in_composed_letters() -> None:
+    """The portal compares byte by byte."""
+    assert ["Чайка", ""] == [surname_of(text) for text in (" \u200bЧаи\u0306ка\u00a0Пётр", "\u200b")]
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("Поклеи\u0306щик", "Поклейщик"),
+        ("Сварщик\u200b", "Сварщик"),
+        ("Свар\u00adщик", "Сварщик"),
+        ("\ufeffСварщик", "Сварщик"),
+        ("Сварщик\u00a04 \u2009разряда", "Сварщик 4 разряда"),
+        ("Сварщик\u20034\u202fразряда", "Сварщик 4 разряда"),
+        ("Сварщик\t4\nразряда", "Сварщик 4 разряда"),
+        ("слЕсарь-СБОРЩИК", "Слесарь-сборщик"),
+        ("Счётчик", "СЧЕТЧИК"),
+        ("Сче\u0308тчик", "Счетчик"),
+    ],
+)
+def test_what_looks_alike_is_one_name(name: str, other: str) -> None:
+    """Composition, invisible characters, spaces, letter case, ё."""
+    assert same_name(name) == same_name(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Cварщик", ' (the nearest name is "Сварщик"); "C" is Latin here and Cyrillic there'),
+        (
+            "Свapщик",
+            ' (the nearest name is "Сварщик"); "a" is Latin here and Cyrillic there, "p" is Latin here and'
+            " Cyrillic there",
+        ),
+        ("Сварщик З", ' (the nearest name is "Сварщик 3"); "З" is Cyrillic here and a digit there'),
+        ("\u039eварщик", ' (the nearest name is "Сварщик")'),
+        (
+            "OTK",
+            ' (the nearest name is "ОТК"); "O" is Latin here and Cyrillic there, "T" is Latin here and Cyrillic'
+            ' there, "K" is Latin here and Cyrillic there',
+        ),
+        (
+            "Макeт",
+            ' (the nearest name is "Maкет"); "М" is Cyrillic here and Latin there, "а" is Cyrillic here and'
+            ' Latin there, "e" is Latin here and Cyrillic there',
+        ),
+        ("Свощик", ' (the nearest name is "Сварщик")'),
+        ("Водитель", ""),
+    ],
+)
+def test_the_hint_names_letters_of_another_alphabet(name: str, said: str) -> None:
+    """They are not to be seen."""
+    assert said == suggest_name(name, ["Сварщик 3", "Сварщик", "ОТК", "Maкет"])
 
 
 def test_a_patronymic_the_portal_does_not_know_is_no_obstacle() -> None:

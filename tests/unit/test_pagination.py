@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Pending, Reference
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Pending, Query, Reference
 from b24tools.bitrix24.pagination import TASKS, USERS, ListMethod, PageRows, Pages, Paginator, add_pages
 from b24tools.core import errors
 from tests.support.http import FakeTime, Script, batch_answer, error, open_client
@@ -43,13 +43,13 @@ class Recorder:
         self.asked += request
 
     @property
-    def commands(self) -> list[Command]:
+    def commands(self) -> list[Query[Any]]:
         """What was added."""
         self.batch.send()
-        return [one.query.command for one in self.asked]
+        return [one.query for one in self.asked]
 
 
-def asked(method: ListMethod, params: Mapping[str, Any], **options: Any) -> list[Command]:
+def asked(method: ListMethod, params: Mapping[str, Any], **options: Any) -> list[Query[Any]]:
     """The commands of some pages."""
     recorder = Recorder()
     add_pages(recorder.batch, method, params, **options)
@@ -60,39 +60,25 @@ def test_pages_of_tasks_are_asked_for_after_the_last_row_of_the_one_before() -> 
     """By key, without a count."""
     common = {"select": ["ID", "TITLE"], "order": {"ID": "asc"}, "start": -1}
     after = [100, Reference("$result[c0][tasks][49][id]"), Reference("$result[c1][tasks][49][id]")]
-    assert [
-        Command("tasks.task.list", {**common, "filter": {"REAL_STATUS": 5, ">ID": last}}) for last in after
-    ] == asked(TASKS, {"select": ["ID", "TITLE"], "filter": {"REAL_STATUS": 5}}, length=3, after=100)
+    assert [Query("tasks.task.list", {**common, "filter": {"REAL_STATUS": 5, ">ID": last}}) for last in after] == asked(
+        TASKS, {"select": ["ID", "TITLE"], "filter": {"REAL_STATUS": 5}}, length=3, after=100
+    )
 
 
 def test_pages_of_users_are_sorted_at_top_level() -> None:
     """user.get has other names for the same, and no folder around its rows."""
     common = {"sort": "ID", "order": "ASC", "start": -1}
     assert [
-        Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": 0}}),
-        Command("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": Reference("$result[c0][49][ID]")}}),
+        Query("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": 0}}),
+        Query("user.get", {**common, "FILTER": {"ACTIVE": "Y", ">ID": Reference("$result[c0][49][ID]")}}),
     ] == asked(USERS, {"FILTER": {"ACTIVE": "Y"}}, length=2)
 
 
-def test_the_callers_own_conditions_on_the_id_are_kept() -> None:
-    """A list of ids stays beside `>ID`; of two `>ID` the higher counts."""
-    own = {"ID": [5, 6], ">ID": "40", "<=ID": 90}
-    (command,) = asked(TASKS, {"filter": own}, length=1, after=30)
-    assert command.params["filter"] == {"ID": [5, 6], ">ID": 40, "<=ID": 90}
-    assert add_pages(Recorder().batch, TASKS, {"filter": {">ID": 40}}, length=1, after=50).after == 50
-
-
-def test_the_id_is_selected_even_if_the_caller_forgot_it() -> None:
-    """The next page cannot be asked for without it."""
-    chosen = [asked(TASKS, {"select": select}, length=1)[0].params["select"] for select in (["TITLE"], ["id"], ["*"])]
-    assert chosen == [["ID", "TITLE"], ["id"], ["*"]]
-
-
-@pytest.mark.parametrize("params", [{"order": {"TITLE": "asc"}}, {"start": 0}, {"filter": {">ID": "x"}}])
-def test_what_would_break_the_chain_is_refused(params: dict[str, Any]) -> None:
-    """Another order, an offset, an id that is none."""
-    with pytest.raises(ValueError, match=r"tasks\.task\.list"):
-        asked(TASKS, params, length=2)
+def test_the_callers_own_conditions_are_kept_and_its_order_is_not() -> None:
+    """A list of ids stays beside `>ID`; in another order, or from an offset, no page could begin after the last."""
+    params = {"filter": {"ID": [5, 6], "<=ID": 90}, "order": {"TITLE": "asc"}, "start": 0}
+    (command,) = asked(TASKS, params, length=1, after=30)
+    assert command.params == {"filter": {"ID": [5, 6], ">ID": 30, "<=ID": 90}, "order": {"ID": "asc"}, "start": -1}
 
 
 def without_id(result: dict[str, Any], index: int) -> dict[str, Any]:
@@ -195,11 +181,8 @@ def test_a_list_that_ends_with_a_full_page_ends() -> None:
 
 
 def test_reading_goes_on_from_where_the_caller_is() -> None:
-    """Its own `>ID` or `after`."""
-    portal = ListPortal([1, 2, 3, 4])
-    client = open_client(portal)
-    assert [rows(3, 4)] == list(client.pages(TASKS, {"filter": {">ID": 1}}, after=2))
-    assert [rows(2, 3, 4)] == list(client.pages(TASKS, {"filter": {">ID": 1}}))
+    """After the last id that it has."""
+    assert [rows(3, 4)] == list(open_client(ListPortal([1, 2, 3, 4])).pages(TASKS, {}, after=2))
 
 
 def test_a_failed_page_is_read_again_from_the_last_good_id() -> None:
@@ -271,7 +254,7 @@ class Listed:
     def answer(self, recorder: Recorder) -> None:
         found: dict[str, Any] = {}
         for pending in recorder.asked:
-            params = pending.query.command.params
+            params = pending.query.params
             after, start, through = params["filter"][">ID"], params["start"], params["filter"].get("<=ID")
             if isinstance(after, Reference):
                 before = found[after.partition("[")[2].partition("]")[0]]

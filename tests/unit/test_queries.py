@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24tools.bitrix24 import parsing, portal_time, queries
-from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Command, Query
+from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Batch, Query
 from b24tools.core import errors
 from b24tools.core.models import Department, Owner, Person, Task, TaskRecord
 
@@ -269,7 +269,7 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
         queries.common_storage(),
         queries.children(1, "a"),
     ]
-    asked += [Query(Command("x.get", params), len) for params in (queries.people_of([1]), queries.open_work_of([1]))]
+    asked += [Query("x.get", params, len) for params in (queries.people_of([1]), queries.open_work_of([1]))]
     batch = Batch(lambda request: None, lambda command: Answer())
     for query in asked:
         batch.add(query)
@@ -281,9 +281,7 @@ def test_the_reading_queries_can_ride_in_a_batch() -> None:
 
 def test_projects_are_asked_for_by_name_or_id() -> None:
     """A name of digits is an id."""
-    assert [{"NAME": "Задачи"}, {"ID": 7}] == [
-        queries.groups_named(one).command.params["FILTER"] for one in ("Задачи", "7")
-    ]
+    assert [{"NAME": "Задачи"}, {"ID": 7}] == [queries.groups_named(one).params["FILTER"] for one in ("Задачи", "7")]
     assert [(5, "Задачи", False)] == read(queries.groups_named("Задачи"), [{"ID": "5", "NAME": "Задачи"}])
 
 
@@ -308,9 +306,3 @@ def test_an_archived_project_comes_after_the_others() -> None:
     """In the order of their ids otherwise."""
     rows = [{"ID": "1", "NAME": "А", "CLOSED": "Y"}, {"ID": "2", "NAME": "А", "CLOSED": "N"}, {"ID": "3", "NAME": "А"}]
     assert [(2, "А", False), (3, "А", False), (1, "А", True)] == read(queries.groups_named("А"), rows)
-
-
-def test_a_list_is_paged_without_its_own_order() -> None:
-    """The chain sets that itself."""
-    surname = queries.paged(queries.people_by_surname("Ли").command)
-    assert {"FILTER": {"LAST_NAME": "Ли", "ACTIVE": "Y"}, "select": list(queries.PEOPLE_SELECT)} == surname

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24tools.bitrix24.batch import Answer, Command
+from b24tools.bitrix24.batch import Answer, Query
 from b24tools.core import errors
 from tests.support.http import SECRET, URL, FakeTime, Script, check_no_secret, error, ok, open_client, send
 
@@ -72,7 +72,7 @@ def test_errors_and_batches_are_read_among_notices_as_well() -> None:
     with pytest.raises(errors.PortalError) as caught:
         client.call("tasks.task.add")
     assert ("tasks.task.add: no (ERROR_CORE)", "ERROR_CORE") == (str(caught.value), caught.value.portal_code)
-    assert [Answer(5)] == send(client, Command("tasks.task.add"))
+    assert [Answer(5)] == send(client, Query("tasks.task.add"))
     assert Answer("Ёж ?") == client.call("app.info")
 
 
@@ -161,7 +161,7 @@ def test_a_page_leaves_open_whether_a_write_was_done(methods: list[str]) -> None
     """It is looked for before it is sent again; reads alone end with the page."""
     script = Script(page("<html>Sign in</html>"))
     with pytest.raises(errors.PortalUncertain) as caught:
-        send(open_client(script), *map(Command, methods))
+        send(open_client(script), *map(Query, methods))
     assert "sent, but no answer came: not an answer of the REST API (HTTP 200): “Sign in”" == caught.value.message
     assert caught.value.sent_at is not None
 
@@ -285,5 +285,5 @@ def test_the_answer_of_a_real_box_is_read() -> None:
     )
     said: list[str] = []
     client = open_client(Script(page(text)), on_warn=said.append, retry_s=0)
-    (answer,) = send(client, Command("tasks.task.add"))
+    (answer,) = send(client, Query("tasks.task.add"))
     assert (isinstance(answer.error, errors.PortalUncertain), len(said)) == (True, 1)

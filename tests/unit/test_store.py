@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from b24tools.core import errors
-from b24tools.store import Store, migrations, open_store, read_store
+from b24tools.store import Store, database, migrations, open_store, read_store
 from b24tools.store.decisions import Decision
 from b24tools.store.events import NewEvent
 from b24tools.store.orders import LedgerFile, LedgerTask
@@ -369,5 +369,5 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, open_it: Callable[[P
     path.write_bytes(b"something else, long enough to be looked at" * 50)
     with pytest.raises(errors.ConfigError) as caught:
         open_it(path)
-    assert caught.value.message.startswith(f"the database {path} cannot be used: ")
-    assert caught.value.hint == "Stop everything that uses it, keep the file, and put back the last copy of it."
+    assert caught.value.message == f"the database {path} is damaged: file is not a database"
+    assert caught.value.hint == database.explain_restoring()

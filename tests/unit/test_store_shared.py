@@ -73,13 +73,14 @@ def test_one_process_at_a_time_lays_out_a_new_database(tmp_path: Path, monkeypat
 
     class Watched(filelock.FileLock):
         def __enter__(self) -> Watched:
-            modes.append(_mode_of(path))
+            modes.append(path.exists())
             return super().__enter__()
 
     monkeypatch.setattr(filelock, "FileLock", Watched)
     open_store(path).close()
     open_store(path).close()
-    assert (["delete"], "wal") == (modes, _mode_of(path))
+    assert ([False], "wal") == (modes, _mode_of(path))
+    assert ["b24tools.db", "b24tools.migrating"] == sorted(file.name for file in tmp_path.iterdir())
 
 
 def _mode_of(path: Path) -> str:

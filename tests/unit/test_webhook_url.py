@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def port(authority: trustme.CA) -> Iterator[int]:
 def test_an_unknown_certificate_authority_is_a_matter_of_settings(port: int) -> None:
     """Repeating does not help; naming the authority does."""
     client = Client(f"https://127.0.0.1:{port}/rest/7/{SECRET}/", rate_limiter=RateLimiter(None))
-    with client, pytest.raises(errors.ConfigError) as caught:
+    with closing(client), pytest.raises(errors.ConfigError) as caught:
         client.call("user.get")
     assert (caught.value.message, caught.value.hint, client.requests) == (
         f"the certificate of 127.0.0.1:{port} cannot be verified: unable to get local issuer certificate",
@@ -162,7 +163,7 @@ def test_an_own_certificate_authority_is_trusted(port: int, authority: trustme.C
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
     url = f"https://127.0.0.1:{port}/rest/7/{SECRET}/"
-    with Client(url, rate_limiter=RateLimiter(None), verify=str(bundle), retry_s=0) as client:
+    with closing(Client(url, rate_limiter=RateLimiter(None), ca_bundle=bundle, retry_s=0)) as client:
         assert Answer(1) == client.call("user.get")
 
 
@@ -172,7 +173,7 @@ def test_a_ca_bundle_that_is_none_is_refused(tmp_path: Path) -> None:
     bad.write_text("no certificate")
     for path in (bad, tmp_path / "missing.pem"):
         with pytest.raises(errors.ConfigError, match="B24_CA_BUNDLE"):
-            open_client(Script(), verify=str(path))
+            open_client(Script(), ca_bundle=path)
 
 
 def test_proxy_settings_that_cannot_be_used_are_named_without_their_password(monkeypatch: pytest.MonkeyPatch) -> None:

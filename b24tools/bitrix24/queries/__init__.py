@@ -1,4 +1,7 @@
-"""What b24tools asks the portal: each request and the reader of its answer in one place."""
+"""What b24tools asks the portal.
+
+A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
+"""
 
 # mypy: implicit-reexport
 # ruff: noqa: F403

@@ -1,16 +1,14 @@
-"""Projects and workgroups.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Projects and workgroups."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.parsing import id_of, int_of, mapping_of, rows_of
 from b24tools.bitrix24.portal_time import read_iso
+from b24tools.core.org_structure import same_name
 
 
 class Project(NamedTuple):
@@ -21,21 +19,25 @@ class Project(NamedTuple):
     archived: bool
 
 
-def groups_named(name: str) -> Query[list[Project]]:
-    """The projects of exactly this name, or with this id, in the order to take them: the archived ones last."""
+def groups_named(name: str, *, part: str = "") -> Query[list[Project]]:
+    """The projects of exactly this name, or with this id, in the order to take them: the archived ones last.
+
+    With `part` those that have it in their name and look like this one, by other spaces or what cannot be seen.
+    """
 
     def read(result: Any) -> list[Project]:
         projects = (Project(id_of(r, "ID"), str(r.get("NAME") or ""), r.get("CLOSED") == "Y") for r in rows_of(result))
-        return sorted(projects, key=lambda project: project.archived)
+        found = (project for project in projects if not part or same_name(project.name) == same_name(name))
+        return sorted(found, key=lambda project: project.archived)
 
-    conditions = {"ID": int(name)} if name.isdecimal() else {"NAME": name}
-    return Query(Command("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}), read)
+    conditions = {"ID": int(name)} if name.isdecimal() else {"%NAME": part} if part else {"NAME": name}
+    return Query("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}, read)
 
 
 def create_group(name: str) -> Query[int]:
     """Create a project for tasks; names are not unique on the portal: look first."""
     params = {"NAME": name, "VISIBLE": "Y", "OPENED": "N", "PROJECT": "Y", "INITIATE_PERMS": "K"}
-    return Query(Command("sonet_group.create", params), int_of)
+    return Query("sonet_group.create", params, int_of)
 
 
 def may_create_tasks(group_id: int) -> Query[bool]:
@@ -44,7 +46,7 @@ def may_create_tasks(group_id: int) -> Query[bool]:
     https://dev.1c-bitrix.ru/rest_help/sonet_group/sonet_group_feature_access.php
     """
     params = {"GROUP_ID": group_id, "FEATURE": "tasks", "OPERATION": "create_tasks"}
-    return Query(Command("sonet_group.feature.access", params), lambda result: result is True)
+    return Query("sonet_group.feature.access", params, lambda result: result is True)
 
 
 def project_dates(group_id: int) -> Query[tuple[datetime | None, datetime | None]]:
@@ -58,4 +60,4 @@ def project_dates(group_id: int) -> Query[tuple[datetime | None, datetime | None
 
     select = ["ID", "PROJECT", "PROJECT_DATE_START", "PROJECT_DATE_FINISH"]
     params = {"filter": {"ID": group_id}, "select": select, "params": {"IS_ADMIN": "Y"}}
-    return Query(Command("socialnetwork.api.workgroup.list", params), read)
+    return Query("socialnetwork.api.workgroup.list", params, read)

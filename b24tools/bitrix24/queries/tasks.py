@@ -1,7 +1,4 @@
-"""Tasks: lists, changes, history, and what hangs on them.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Tasks: lists, changes, history, and what hangs on them."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.pagination import PAGE
 from b24tools.bitrix24.parsing import (
     id_of,
@@ -64,7 +61,7 @@ def open_work_count() -> Query[int]:
     """How many tasks are open on the whole portal (as far as the owner sees): `total` of the item."""
     statuses = [int(status) for status in OPEN_WORK]
     params = {"filter": {"REAL_STATUS": statuses}, "select": ["ID"], "order": {"ID": "asc"}, "start": 0}
-    return Query(Command("tasks.task.list", params), lambda result: len(_task_rows(result)))
+    return Query("tasks.task.list", params, lambda result: len(_task_rows(result)))
 
 
 def tasks_by_key(keys: Sequence[str]) -> Query[list[Mapping[str, Any]]]:
@@ -112,7 +109,7 @@ def _task_list(conditions: Mapping[str, Any], select: Sequence[str] = FULL_SELEC
     if any(value in ([], "") for value in conditions.values()):
         raise ValueError("an empty condition would be dropped and match every task")
     params = {"filter": dict(conditions), "select": list(select), "order": {"ID": "asc"}, "start": -1}
-    return Query(Command("tasks.task.list", params), _task_rows)
+    return Query("tasks.task.list", params, _task_rows)
 
 
 def _task_rows(result: Any) -> list[Mapping[str, Any]]:
@@ -185,50 +182,51 @@ def _responsible_name(row: Mapping[str, Any]) -> str:
     return str((mapping_or_none(row.get("responsible")) or {}).get("name") or "")
 
 
-def add_task(fields: Mapping[str, Any]) -> Command:
+def add_task(fields: Mapping[str, Any]) -> Query[Any]:
     """Create a task. The answer carries it without user fields."""
-    return Command("tasks.task.add", {"fields": dict(fields)})
+    return Query("tasks.task.add", {"fields": dict(fields)})
 
 
-def update_task(task_id: int, fields: Mapping[str, Any]) -> Command:
+def update_task(task_id: int, fields: Mapping[str, Any]) -> Query[Any]:
     """Change only these fields."""
-    return Command("tasks.task.update", {"taskId": task_id, "fields": dict(fields)})
+    return Query("tasks.task.update", {"taskId": task_id, "fields": dict(fields)})
 
 
-def complete_task(task_id: int) -> Command:
+def complete_task(task_id: int) -> Query[Any]:
     """Finish a task; the status in the answer tells whether it is: an inner failure is answered with 200."""
-    return Command("tasks.task.complete", {"taskId": task_id})
+    return Query("tasks.task.complete", {"taskId": task_id})
 
 
-def approve_task(task_id: int) -> Command:
+def approve_task(task_id: int) -> Query[Any]:
     """Accept a task that waits for control."""
-    return Command("tasks.task.approve", {"taskId": task_id})
+    return Query("tasks.task.approve", {"taskId": task_id})
 
 
-def defer_task(task_id: int) -> Command:
+def defer_task(task_id: int) -> Query[Any]:
     """Put a task off: its status becomes 6, and it does not count as work."""
-    return Command("tasks.task.defer", {"taskId": task_id})
+    return Query("tasks.task.defer", {"taskId": task_id})
 
 
-def renew_task(task_id: int) -> Command:
+def renew_task(task_id: int) -> Query[Any]:
     """Take a task up again: its status becomes 2."""
-    return Command("tasks.task.renew", {"taskId": task_id})
+    return Query("tasks.task.renew", {"taskId": task_id})
 
 
-def delete_task(task_id: int) -> Command:
+def delete_task(task_id: int) -> Query[Any]:
     """Move a task to the recycle bin."""
-    return Command("tasks.task.delete", {"taskId": task_id})
+    return Query("tasks.task.delete", {"taskId": task_id})
 
 
-def attach_file(task_id: int, file_id: int) -> Command:
+def attach_file(task_id: int, file_id: int) -> Query[Any]:
     """Hang a disk file on a task beside what is there; not idempotent."""
-    return Command("tasks.task.files.attach", {"taskId": task_id, "fileId": file_id})
+    return Query("tasks.task.files.attach", {"taskId": task_id, "fileId": file_id})
 
 
 def attachments(task_id: int) -> Query[list[int]]:
     """The attachment ids of a task, which are not disk ids. An empty list comes as false, null or []."""
     return Query(
-        Command("tasks.task.get", {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]}),
+        "tasks.task.get",
+        {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]},
         lambda result: [int_of(file_id) for file_id in php_values(task_row(result).get("ufTaskWebdavFiles"))],
     )
 
@@ -247,7 +245,7 @@ def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime |
             for row in rows
         ]
 
-    return Query(Command("tasks.task.history.list", {"taskId": task_id}), read)
+    return Query("tasks.task.history.list", {"taskId": task_id}, read)
 
 
 FOREIGN_KEY = "1c:doctor:no-such-key"
@@ -264,13 +262,14 @@ def newest_tasks(field: str = "", value: str = "") -> Query[list[Mapping[str, An
     A portal may ignore the filter: what was made just now is among the newest all the same.
     """
     params = {"select": ["ID", "TITLE", "XML_ID", "CREATED_DATE"], "order": {"ID": "desc"}, "start": -1}
-    return Query(Command("tasks.task.list", params | ({"filter": {field: value}} if field else {})), _task_rows)
+    return Query("tasks.task.list", params | ({"filter": {field: value}} if field else {}), _task_rows)
 
 
 def mandatory_fields() -> Query[list[str]]:
     """The custom fields that a task must have. Parameters count by their order, and an empty one is lost in a batch."""
     return Query(
-        Command("task.item.userfield.getlist", {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}}),
+        "task.item.userfield.getlist",
+        {"ORDER": {"ID": "asc"}, "FILTER": {"MANDATORY": "Y"}},
         lambda result: [str(row.get("FIELD_NAME")) for row in rows_of(result) if row.get("MANDATORY") == "Y"],
     )
 
@@ -278,10 +277,10 @@ def mandatory_fields() -> Query[list[str]]:
 def task(task_id: int, select: Sequence[str]) -> Query[Mapping[str, Any]]:
     """A task with these columns only."""
     params = {"taskId": task_id, "select": list(select)}
-    return Query(Command("tasks.task.get", params), task_row)
+    return Query("tasks.task.get", params, task_row)
 
 
 def listed_chat(task_id: int) -> Query[Mapping[str, Any]]:
     """The task's chat as a list shows it, which makes none."""
     params = {"filter": {"ID": task_id}, "select": ["ID", "CHAT_ID"], "order": {"ID": "asc"}, "start": -1}
-    return Query(Command("tasks.task.list", params), lambda result: (_task_rows(result) or [{}])[0])
+    return Query("tasks.task.list", params, lambda result: (_task_rows(result) or [{}])[0])

@@ -1,14 +1,11 @@
-"""Departments and people.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Departments and people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from b24tools.bitrix24.batch import Batch, Command, Pending, Query
+from b24tools.bitrix24.batch import Batch, Pending, Query
 from b24tools.bitrix24.pagination import PAGE, USERS
 from b24tools.bitrix24.parsing import id_of, int_of, php_values, rows_of
 from b24tools.core.models import Department, Person
@@ -24,7 +21,7 @@ PEOPLE_PAGES = 20
 
 def departments(start: int) -> Query[list[Department]]:
     """A page of the departments, in the tree's order. Past the end the portal gives the first page again."""
-    return Query(Command("department.get", {"start": start}), read_departments)
+    return Query("department.get", {"start": start}, read_departments)
 
 
 def add_departments(batch: Batch, known: int = 0) -> list[Pending[list[Department]]]:
@@ -92,7 +89,7 @@ def people_by_surname(surname: str) -> Query[list[Person]]:
 
 def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
     order = {"sort": "ID", "order": "ASC", "start": -1}
-    return Query(Command("user.get", {"FILTER": conditions, "select": [*PEOPLE_SELECT, *more], **order}), read_people)
+    return Query("user.get", {"FILTER": conditions, "select": [*PEOPLE_SELECT, *more], **order}, read_people)
 
 
 def fetch_people(client: Client, ids: Sequence[int]) -> dict[int, Person]:
@@ -124,8 +121,3 @@ def read_people(result: Any) -> list[Person]:
 def unknown_person(user_id: int, name: str) -> Person:
     """A person whom the portal does not show (deleted, a bot), by the name that tasks have."""
     return Person(user_id, name, "", "", active=False, department_ids=())
-
-
-def paged(command: Command) -> dict[str, Any]:
-    """A list's parameters for reading all its pages by id: without its order and start."""
-    return {name: value for name, value in command.params.items() if name not in ("order", "sort", "start")}

@@ -1,7 +1,4 @@
-"""Work schedules, the calendar's settings, absences.
-
-A `Query` is a command together with the reader of its answer; readers raise PortalError on a shape they do not know.
-"""
+"""Work schedules, the calendar's settings, absences."""
 
 from __future__ import annotations
 
@@ -9,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from b24tools.bitrix24.batch import Command, Query
+from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.parsing import mapping_or_none
 
 
 def schedule(schedule_id: int) -> Query[Mapping[str, Any] | None]:
     """A work schedule as the portal has it; None where it does not exist or may not be read (answered by [])."""
-    return Query(Command("timeman.schedule.get", {"id": schedule_id}), mapping_or_none)
+    return Query("timeman.schedule.get", {"id": schedule_id}, mapping_or_none)
 
 
 def calendar_settings() -> Query[Mapping[str, Any] | None]:
     """The portal's working hours and yearly holidays as it has them."""
-    return Query(Command("calendar.settings.get", {}), mapping_or_none)
+    return Query("calendar.settings.get", {}, mapping_or_none)
 
 
 def absences(user_ids: Sequence[int], first: date, last: date) -> Query[Mapping[str, Any]]:
@@ -31,4 +28,4 @@ def absences(user_ids: Sequence[int], first: date, last: date) -> Query[Mapping[
     """
     since, until = first - timedelta(days=8), last + timedelta(days=1)
     params = {"users": list(user_ids), "from": since.isoformat(), "to": until.isoformat()}
-    return Query(Command("calendar.accessibility.get", params), lambda result: mapping_or_none(result) or {})
+    return Query("calendar.accessibility.get", params, lambda result: mapping_or_none(result) or {})

@@ -15,7 +15,7 @@ from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Staff, find_root, nearest_name, same_name
+from b24tools.core.org_structure import Staff, describe_foreign_letters, find_root, nearest_name, same_name
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, NotLookedAt, fail, known, listed, ok, warn
 
 FIRST_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
@@ -238,6 +238,7 @@ def look_at_position(exam: Examination, everyone: Company, name: str, under: str
         remedy = _("Put people into that department")
     elif match.nearest:
         detail = _("no such department in {root}; the nearest is “{nearest}”").format(root=root, nearest=match.nearest)
+        detail += describe_foreign_letters(name, match.nearest)
         remedy = _("Give the department the position's name, or the position the department's")
     else:
         detail = _("no such department in {root}").format(root=root)

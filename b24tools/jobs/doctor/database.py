@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from typing import Any
 
-from b24tools.core import clock, errors
-from b24tools.core.i18n import _, ngettext
+from b24tools.core import clock, errors, inbox
+from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
 from b24tools.jobs.doctor.machine import format_size
 from b24tools.store import inspection, read_store
+from b24tools.store.database import explain_restoring
 from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
@@ -49,8 +52,7 @@ def check_file(exam: Examination) -> Finding:
     if looked is None:
         return ok(_("{path}: not there yet, the first command makes it"), path=path)
     if looked.damage:
-        fix = _("Stop everything that uses it, keep the file, and put back the last copy of it.")
-        return fail(_("{path} is damaged: {reason}"), fix, path=path, reason=looked.damage[0])
+        return fail(_("{path} is damaged: {reason}"), explain_restoring(), path=path, reason=looked.damage[0])
     if not looked.writable:
         fix = _("Let the user who runs b24tools write the files b24tools.db* and their folder.")
         return fail(_("{path} can be read, but not written"), fix, path=path)
@@ -115,6 +117,35 @@ def check_events(exam: Examination) -> Finding:
         return warn(ngettext("{n} event failed", "{n} events failed", failed), fix, n=failed)
     total = sum(counts.values())
     return ok(ngettext("{n} event stored, none failed", "{n} events stored, none failed", total), n=total)
+
+
+@checks.add("inbox", lambda: _("inbox"))
+def check_inbox(exam: Examination) -> Iterator[Finding]:
+    """Look into the folders that `assign --inbox` has taken orders from."""
+    for folder in known(exam.database).notices.inboxes():
+        try:
+            found = inbox.look(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            fix = _("Let the user of this command read it.")
+            yield warn(_("{path}: {reason}"), fix, path=folder, reason=os_reason(error))
+            continue
+        since = clock.known_moment(found.oldest, exam.now)
+        values: dict[str, Any] = {"path": folder, "n": found.files, "failed": found.failed}
+        values["moment"] = f"{since.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}" if since else "?"
+        if since and exam.now - since > inbox.LONG_WAIT:
+            text = ngettext(
+                "{path}: {n} order waits, the oldest since {moment}",
+                "{path}: {n} orders wait, the oldest since {moment}",
+                found.files,
+            )
+            yield fail(text, _("`b24tools assign --inbox {path}` says why; does cron run it?"), **values)
+        if found.failed:
+            text = ngettext("{path}: {failed} bad order", "{path}: {failed} bad orders", found.failed)
+            yield warn(text, _("Read why in {path}/failed, send them again from 1C, delete the files."), **values)
+        elif not since or exam.now - since <= inbox.LONG_WAIT:
+            yield ok(ngettext("{path}: {n} order waits", "{path}: {n} orders wait", found.files), **values)
 
 
 @checks.add("restored", lambda: _("a restored database"))

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from b24tools import __version__
+from b24tools.core.data_folder import has_locks
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, ok, warn
 from b24tools.store import database
@@ -64,6 +65,8 @@ def check_values(exam: Examination) -> Iterator[Finding]:
             fix = _("Write {nearest}, if that is meant; .env-example lists all settings.")
         detail = _("in {where}: there is no such setting")
         yield warn(detail, fix, about=unknown.name, where=unknown.where, nearest=unknown.nearest)
+    for text in exam.inspection.repeated:
+        yield warn(text, _("Leave one of the two."))
     if settings.lang.lower() not in LANGUAGES:
         detail = _('"{value}" is no language of b24tools; it speaks English')
         yield warn(detail, _("Set B24_LANG to ru or en."), about="B24_LANG", value=settings.lang)
@@ -148,6 +151,9 @@ def check_data_folder(exam: Examination) -> Finding:
         if error.errno == errno.ENOSPC:
             fix = _("Make room on that disk: without it no order can be noted down.")
         return fail(_("{path}: {reason}"), fix, path=folder, reason=os_reason(error), user=user)
+    if not has_locks(folder):
+        fix = _("As some network folders have none: set B24_DATA_DIR to a local one.")
+        return fail(_("the folder {path} cannot be locked: its file system has no locks"), fix, path=folder)
     return ok(_("{path}, writable by {user}"), path=folder, user=user)
 
 

@@ -10,7 +10,7 @@ from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Person
-from b24tools.core.org_structure import matches_person, nearest_name
+from b24tools.core.org_structure import describe_foreign_letters, matches_person, nearest_name, surname_of
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, warn
 from b24tools.jobs.doctor.company import COMPANY, company, look_at_position, name_with_id
 from b24tools.jobs.doctor.machine import MIB, format_size
@@ -30,12 +30,8 @@ def _add_tasks(batch: Batch, exam: Examination) -> list[Pending[list[Mapping[str
 
 
 def _add_managers(batch: Batch, exam: Examination) -> dict[str, Pending[list[Person]]]:
-    surnames = sorted({_surname(order) for order in exam.orders} - {""})
+    surnames = sorted({surname_of(order.manager or "") for order in exam.orders} - {""})
     return {surname: batch.add(queries.people_by_surname(surname)) for surname in surnames}
-
-
-def _surname(order: Order) -> str:
-    return next(iter((order.manager or "").split()), "")
 
 
 tasks = Need(_add_tasks)
@@ -110,9 +106,10 @@ def check_performer(exam: Examination, order: Order) -> Finding | None:
         nearest = nearest_name(order.department, (one.name for one in staff.departments.values()))
         detail = _("“{name}” is no department: {otherwise}")
         if nearest:
-            detail = _("“{name}” is no department: {otherwise}; the nearest is “{nearest}”")
+            detail = _("“{name}” is no department: {otherwise}; the nearest is “{nearest}”{letters}")
         fix = _("Name the department in 1C as on the portal.")
-        return warn(detail, fix, name=order.department, otherwise=otherwise, nearest=nearest)
+        letters = describe_foreign_letters(order.department, nearest or "")
+        return warn(detail, fix, name=order.department, otherwise=otherwise, nearest=nearest, letters=letters)
     name, head = name_with_id(department), department.head_id
     if head and exam[company].is_active(head):
         return ok(_("{department}, headed by {head}"), department=name, head=exam[company].describe(head))
@@ -123,9 +120,9 @@ def check_performer(exam: Examination, order: Order) -> Finding | None:
 @checks.add("order {number} Менеджер", lambda: "Менеджер", managers)
 def check_manager(exam: Examination, order: Order) -> Finding | None:
     """The manager watches the tasks, where exactly one person is meant."""
-    if not _surname(order):
+    if not order.manager:
         return None
-    namesakes = exam[managers][_surname(order)].value
+    namesakes = exam[managers][surname_of(order.manager)].value
     found = [name_with_id(one) for one in namesakes if one.active and matches_person(order.manager or "", one)]
     if len(found) == 1:
         return ok(_("{text} is {name}, and will watch"), text=order.manager, name=found[0])

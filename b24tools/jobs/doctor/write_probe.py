@@ -15,7 +15,6 @@ from typing import Any
 
 from b24tools import __version__
 from b24tools.bitrix24 import error_codes, parsing, queries
-from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.bitrix24.portal_time import find_zone
@@ -329,7 +328,7 @@ class _TestTask:
         problem: errors.PortalError | None = None
         for pause in (1, 2, 0):
             batch = self.client.new_batch()
-            deleted = [batch.add(Query(queries.delete_task(task_id), bool)) for task_id in self.ids]
+            deleted = [batch.add(queries.delete_task(task_id)) for task_id in self.ids]
             left = [batch.add(queries.task(task_id, ("ID",))) for task_id in self.ids]
             try:
                 batch.send()

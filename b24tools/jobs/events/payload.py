@@ -29,7 +29,7 @@ TASK_EVENTS = {
     "ONTASKUPDATE": ("FIELDS_AFTER", "FIELDS_BEFORE"),
     "ONTASKDELETE": ("FIELDS_BEFORE", "FIELDS_AFTER"),
 }
-_ID = re.compile(r"[0-9]{1,18}")
+_ID = re.compile(r"([0-9]{1,18})(?:\.0+)?")  # in JSON a number may have become 5.0
 _STAMP = re.compile(r"[0-9]{9,11}")
 
 
@@ -70,17 +70,18 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise _unreadable(_("it is not UTF-8")) from None
+        raise unreadable(_("it is not UTF-8")) from None
     if not text:
-        raise _unreadable(_("it is empty"))
-    if text.startswith(("{", "[")):
+        raise unreadable(_("it is empty"))
+    is_json = text.startswith(("{", "["))
+    if is_json:
         values = _read_json(text)
         query = "&".join(_pairs_of(values))
         stored = json.dumps(_hide(values, scrub))
         hashed = json.dumps({key: value for key, value in values.items() if not _is_auth(key)}, sort_keys=True)
     else:
         if "multipart/" in content_type.lower() or "=" not in text or text.startswith("<"):
-            raise _unreadable(_("it is neither a form nor JSON"))
+            raise unreadable(_("it is neither a form nor JSON"))
         query = text
         pairs = [(pair, unquote_plus(pair.partition("=")[0])) for pair in text.split("&")]
         stored = "&".join(_hide_pair(pair, key, scrub) for pair, key in pairs)
@@ -91,10 +92,14 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
         fields = php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
     except ValueError:  # an index of thousands of digits is beyond all limits, too
         raise _too_deep() from None
-    auth, stamp = fields.get("auth"), _text(fields.get("ts"))
+    auth, stamp = _unpack(fields.get("auth")), _text(fields.get("ts"))
+    data = _unpack(fields.get("data"))
+    is_json = is_json or data is not fields.get("data")
+    if is_json and isinstance(data, dict) and not data.keys() & {"FIELDS_AFTER", "FIELDS_BEFORE"}:
+        data = {**data, "FIELDS_AFTER": data.get("FIELDS")}  # what the service before this one took
     return Event(
         name=scrub(_text(fields.get("event")).strip()).upper(),
-        data=fields.get("data"),
+        data=data,
         token=_text(auth.get("application_token")) if isinstance(auth, dict) else "",
         sent_at=datetime.fromtimestamp(int(stamp), UTC) if _STAMP.fullmatch(stamp) else None,
         body=stored,
@@ -108,15 +113,15 @@ def task_of(event: Event) -> int | None:
     Raises Refusal: 400 for a body that names no event, 422 for a task event without the id.
     """
     if not event.name:
-        raise _unreadable(_("it names no event"))
+        raise unreadable(_("it names no event"))
     halves = TASK_EVENTS.get(event.name)
     if halves is None:
         return None
     for half in halves:
-        fields = event.data.get(half) if isinstance(event.data, dict) else None
-        number = _text(fields.get("ID")).strip() if isinstance(fields, dict) else ""
-        if _ID.fullmatch(number) and int(number) > 0:
-            return int(number)
+        fields = _unpack(event.data.get(half)) if isinstance(event.data, dict) else None
+        number = _ID.fullmatch(_text(fields.get("ID")).strip()) if isinstance(fields, dict) else None
+        if number and int(number[1]) > 0:
+            return int(number[1])
     raise Refusal(
         422,
         _("{event} has no task id in data[{half}][ID]").format(event=event.name, half=halves[0]),
@@ -124,7 +129,8 @@ def task_of(event: Event) -> int | None:
     )
 
 
-def _unreadable(reason: str) -> Refusal:
+def unreadable(reason: str) -> Refusal:
+    """Return the refusal of a body that cannot be read."""
     return Refusal(
         400,
         _("the body cannot be read: {reason}").format(reason=reason),
@@ -146,10 +152,21 @@ def _read_json(text: str) -> dict[str, Any]:
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
-        raise _unreadable(_("it is not valid JSON")) from None
+        raise unreadable(_("it is not valid JSON")) from None
     if not isinstance(values, dict):
-        raise _unreadable(_("it is JSON, but not an object"))
+        raise unreadable(_("it is JSON, but not an object"))
     return values
+
+
+def _unpack(value: Any) -> Any:
+    """Return the fields of an object that came as text: JSON inside of JSON, or of a form."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        query = "&".join(_pairs_of(_read_json(value)))
+        return php_query.decode(query, max_pairs=MOST_PAIRS, max_depth=MOST_DEPTH)
+    except (Refusal, ValueError):
+        return value
 
 
 def _pairs_of(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
@@ -173,6 +190,11 @@ def _is_secret(key: str) -> bool:
     return "token" in key.lower()
 
 
+def _holds_token(text: str) -> bool:
+    """Whether a text is an object with a token."""
+    return text.lstrip().startswith("{") and _is_secret(text)
+
+
 def _hide(value: Any, scrub: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {
@@ -181,14 +203,15 @@ def _hide(value: Any, scrub: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_hide(inner, scrub) for inner in value]
     if isinstance(value, str):
-        return scrub(value)
+        return HIDDEN if _holds_token(value) else scrub(value)
     return value if scrub(str(value)) == str(value) else HIDDEN
 
 
 def _hide_pair(pair: str, key: str, scrub: Callable[[str], str]) -> str:
     """Hide what is secret in a pair of a form, whose name is `key`."""
     raw_key, equals, raw_value = pair.partition("=")
-    return f"{scrub(raw_key)}{equals}{HIDDEN if raw_value and _is_secret(key) else scrub(raw_value)}"
+    is_secret = raw_value and (_is_secret(key) or _holds_token(unquote_plus(raw_value)))
+    return f"{scrub(raw_key)}{equals}{HIDDEN if is_secret else scrub(raw_value)}"
 
 
 def _text(value: Any) -> str:

@@ -1,95 +1,292 @@
-"""Events from files, in the shapes that people have them in: bodies, JSON, JSON lines, lines of a log."""
+"""Events from files, as people have them: bodies, logs of proxies and handlers, exports of services.
+
+A text is searched for the notations of an event, wherever they stand in it:
+
+- a JSON object: the event itself, or a record that has one inside, as an object or as text (nginx with escape=json,
+  webhook.site, n8n, HAR, functions of a cloud, `replay --list --json`);
+- an array of PHP, written by print_r or var_export;
+- a form: `event=ONTASKUPDATE&data[FIELDS_AFTER][ID]=5&…`.
+
+A line without any of them is searched again without its escapes (`\\x22`, `\\"`, `\\u0026`). Only what names an event
+of Bitrix24 and has its data counts, so that a call of event.bind or what a handler answered is taken for none.
+"""
 
 from __future__ import annotations
 
+import base64
+import bisect
 import codecs
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus, urlencode
 
+from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
 
-_SPACE = re.compile(r"\s*")
-# A form among other words of a line: the time before it in a log, quotation marks around it
-_FORM = re.compile(rb"(?:^|[\s\"'])((?:event|event_handler_id|data|ts|auth)(?:\[|%5[Bb]|=)[^\s\"']*)")
-MOST_WRAPPERS = 3  # {"data": [{"body": …}]}
+_START = re.compile(
+    r'(?P<object>\{\s*")'
+    r"|(?P<array>\b(?:[Aa]rray|stdClass Object)\s*\(\s*)"
+    r"|(?P<form>(?<![\w%])(?:event|event_handler_id|data|ts|auth)(?:\[|%5[Bb]|=)[^\s\"'<>`]*)"
+)
+_NAME = re.compile(r"\s*ON[A-Z][A-Z0-9_:.]+\s*", re.IGNORECASE)
+_FIELD = re.compile(r"\w+(?:\[[^\]]*\])*")
+_ARRAY = re.compile(r"(?:[Aa]rray|stdClass Object)\s*\(\s*")
+_KEY = re.compile(r"\[([^\]\n]*)\] =>[ \t]*|(?:'((?:[^'\\]|\\.)*)'|(\d+)) =>\s*")  # of print_r, of var_export
+_LINE = re.compile(r"[^\n]*?(?=[ \t]*(?:\n|\[[^\]\n]*\] =>|\)|$))")
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
+_BARE = re.compile(r"[^,\s)]*")
+_HEX = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
+_TIME = re.compile(r"[0-9]:[0-5][0-9]\b")  # a log has them
+_ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/]))')
+MOST_DEPTH = 12  # of records in records
+MOST_TRIES = 20  # in a line, of what begins like an object and is none
+LOG_FIELDS = ("log", "message", "msg")  # of a record, with a line of a log; any other text is a body or nothing
+
+Item = tuple[str, Event | Refusal]  # where in a record it stands, and what it is
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A body of a file and where it stands: the event, or why it is none."""
+    """An event of a file and where it stands, or why it is none. `is_note`: in a log most of it is none."""
 
     place: str
     event: Event | None = None
     refusal: Refusal | None = None
+    is_note: bool = False
 
 
 def read(name: str, data: bytes) -> list[Found]:
-    """Find all events of a file. What looks like one but is none is named, and so is a file without any."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Windows' editors save UTF-16 as well
-        data = data.decode("utf-16", "replace").encode("utf-8", "replace")
-    found = []
-    for place, body in list(_split(data.removeprefix(codecs.BOM_UTF8))) or [("", b"")]:
-        place = f"{name}:{place}" if place else name
-        try:
-            event = payload.read_body(body)
-            payload.task_of(event)
-            found.append(Found(place, event))
-        except Refusal as refusal:
-            found.append(Found(place, refusal=refusal))
-    return found
-
-
-def _split(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Split a file into bodies, each with its place."""
-    if values := _read_values(data):
-        for place, value in values:
-            yield from _split_json(place if len(values) > 1 else "", value)
-        return
-    for number, line in enumerate(data.splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith(b"#"):
-            continue
-        values = _read_values(line)
-        for _place, value in values:
-            yield from _split_json(str(number), value)
-        if not values:
-            form = _FORM.search(line)
-            yield str(number), form[1] if form else line
-
-
-def _read_values(data: bytes) -> list[tuple[str, Any]]:
-    """Read JSON values one after another, each with the line that it begins in; none if there is anything else."""
-    if data.lstrip()[:1] not in (b"{", b"["):
-        return []
-    decoder, found = json.JSONDecoder(), []
-    line, position = 1, 0
+    """Find all events of a file. What looks like one but is broken is named, all that is none once."""
     try:
-        text = data.decode().rstrip()
-        while position < len(text):
-            start = position + len(_SPACE.match(text, position)[0])  # type: ignore[index]  # it may be empty
-            line += text.count("\n", position, start)
-            value, position = decoder.raw_decode(text, start)
-            found.append((str(line), value))
-            line += text.count("\n", start, position)
-    except (ValueError, RecursionError):
-        return []
+        text = _read_docker(_decode(data))
+    except (OSError, EOFError, zlib.error):
+        return [Found(name, refusal=payload.unreadable(_("the compressed file is cut off or damaged")))]
+    lines = text.split("\n")
+    starts = [0, *(newline.end() for newline in re.finditer("\n", text))]
+    found: list[Found] = []
+    used: set[int] = set()
+    is_log = False
+
+    def add(line: int, items: list[Item]) -> None:
+        for path, item in items:
+            place = f"{name}:{line + 1}{path}"
+            found.append(Found(place, item) if isinstance(item, Event) else Found(place, refusal=item))
+
+    for start, end, is_bare, items in _search(text):
+        first, last = (bisect.bisect_right(starts, position) - 1 for position in (start, end - 1))
+        if items:
+            add(first, items)
+            used.update(range(first, last + 1))
+            around = lines[first][: start - starts[first]] + lines[last][end - starts[last] :]
+            is_log = is_log or not is_bare or re.search(r"\w", around) is not None
+    rest = []
+    for number, line in enumerate(lines):
+        if number not in used and line.strip() and not line.lstrip().startswith("#"):
+            escaped: list[Item] = []
+            for plain in _unescape(line):
+                escaped = escaped or [item for *_place, items in _search(plain) for item in items]
+            add(number, escaped)
+            is_log = is_log or bool(escaped)
+            if not escaped:
+                rest.append(number)
+    rest = [number for number in rest if not found or re.search(r"\w", lines[number])]  # brackets between events
+    if rest and found and (is_log or any(_TIME.search(lines[number]) for number in rest)):
+        message = ngettext("{n} line is no event", "{n} lines are no events, this is the first", len(rest))
+        refusal = Refusal(400, message.format(n=len(rest)))
+        found.append(Found(f"{name}:{rest[0] + 1}", refusal=refusal, is_note=True))
+    elif rest or not found:
+        found.append(_refuse(name, rest, lines))
     return found
 
 
-def _split_json(place: str, value: Any, wrappers: int = MOST_WRAPPERS) -> Iterator[tuple[str, bytes]]:
-    """An event as an object; a list of them; what `replay --list --json` printed; a `body` among other things."""
-    if isinstance(value, list) and wrappers:
-        for number, one in enumerate(value, 1):
-            yield from _split_json(f"{place}.{number}" if place else str(number), one, wrappers - 1)
-    elif isinstance(value, str):
-        yield place, value.encode("utf-8", "replace")
-    elif isinstance(value, dict) and wrappers and "event" not in value and isinstance(value.get("data"), list):
-        yield from _split_json(place, value["data"], wrappers - 1)
-    elif isinstance(value, dict) and wrappers and isinstance(value.get("body"), str | dict):
-        yield from _split_json(place, value["body"], wrappers - 1)
-    else:
-        yield place, json.dumps(value).encode()
+def _refuse(name: str, rest: list[int], lines: list[str]) -> Found:
+    """Say what is wrong with the first of the lines that should have been events, and how many there are."""
+    if not rest:
+        return Found(name, refusal=payload.unreadable(_("it is empty")))
+    item = _read_body(_encode(lines[rest[0]]))
+    refusal = item if isinstance(item, Refusal) else payload.unreadable(_("it names no event"))
+    if others := len(rest) - 1:
+        text = ngettext("{message} (and {n} more line)", "{message} (and {n} more lines)", others)
+        refusal = Refusal(refusal.status, text.format(message=refusal.message, n=others), refusal.hint)
+    return Found(f"{name}:{rest[0] + 1}", refusal=refusal)
+
+
+# texts
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith(b"\x1f\x8b"):  # a log of last week
+        data = gzip.decompress(data)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Windows' editors and PowerShell
+        return data.decode("utf-16", "replace")
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair has no UTF-8 form
+        return text.encode("utf-8", "replace")
+
+
+def _read_docker(text: str) -> str:
+    """Return what a container printed, if the file is Docker's json-file: a record a line, several for a long one."""
+    if not text.startswith('{"log":"'):
+        return text
+    parts = []
+    for line in text.splitlines(keepends=True):
+        try:
+            parts.append(str(json.loads(line)["log"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            parts.append(line)
+    return "".join(parts)
+
+
+def _unescape(line: str) -> Iterator[str]:
+    """Yield what nginx (`\\x22`) has escaped, then also what others have: `\\"`, and `\\u0026` of Go."""
+    if "\\" in line and "event" in line:
+        line = _HEX.sub(lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"), line)
+        yield line
+        yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], line)
+
+
+def _search(text: str) -> Iterator[tuple[int, int, bool, list[Item]]]:
+    """Yield what has one of the notations, from where to where, whether it is an event itself, and the events in it."""
+    position, tries, line_end = 0, 0, -1
+    while start := _START.search(text, position):
+        if start.lastgroup == "form":
+            position = start.end()
+            yield start.start(), position, True, list(_read_text(start[0], "", 0))
+            continue
+        if start.start() > line_end:
+            tries, line_end = 0, text.find("\n", start.start()) % (len(text) + 1)
+        try:
+            if tries > MOST_TRIES:
+                raise ValueError
+            if start.lastgroup == "object":
+                value, position = json.JSONDecoder().raw_decode(text, start.start())
+            else:
+                value, position = _read_array(text, start.end())
+        except (ValueError, RecursionError):
+            tries += 1
+            position = start.start() + 1
+            continue
+        is_bare = start.lastgroup == "object" and _is_event(value)
+        yield start.start(), position, is_bare, list(_read_record(value, "", 0))
+
+
+def _read_array(text: str, position: int) -> tuple[dict[str, Any], int]:
+    """Read what print_r or var_export wrote, from its first key on; return where it ends, too. Raise ValueError."""
+    values: dict[str, Any] = {}
+    while (position := _skip_blanks(text, position)) < len(text):
+        if text[position] == ")":
+            return values, position + 1
+        key = _KEY.match(text, position)
+        if not key:
+            raise ValueError
+        name = next(group for group in key.groups() if group is not None)
+        position = key.end()
+        if array := _ARRAY.match(text, position):
+            values[name], position = _read_array(text, array.end())
+            continue
+        pattern = _LINE if key[1] is not None else _QUOTED if text.startswith("'", position) else _BARE
+        value = pattern.match(text, position)
+        if not value:
+            raise ValueError
+        values[name], position = value[value.lastindex or 0].strip(), value.end()
+    raise ValueError
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    while text[position : position + 1] in (" ", "\t", "\r", "\n", ","):
+        position += 1
+    return position
+
+
+# records
+
+
+def _read_record(value: Any, path: str, depth: int, name: str = "") -> Iterator[Item]:
+    """Find the events in a JSON value; `name` is that of its field. Where a field repeats another, it is taken once."""
+    if depth > MOST_DEPTH:
+        return
+    if isinstance(value, str):
+        yield from _read_text(value, path, depth + 1, name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            yield from _read_record(inner, f"{path}.{number}", depth + 1, name)
+    elif _is_event(value):
+        yield path, _read_body(_encode(json.dumps(value)))
+    elif isinstance(value, dict):
+        seen: set[Any] = set()
+        for field, inner in _fields_of(value):
+            items = list(_read_record(inner, path, depth + 1, field))
+            yield from (item for item in items if _identify(item) not in seen)
+            seen.update(map(_identify, items))
+
+
+def _fields_of(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a record that may have an event in them."""
+    if record.get("isBase64Encoded") is True:  # what a function in a cloud is given
+        with suppress(ValueError):
+            yield "body", base64.b64decode(str(record.get("body"))).decode()
+        return
+    if "request" in record and "response" in record:  # of HAR; the answer may be a page with an example
+        yield "request", record["request"]
+        return
+    params = record.get("params")
+    if isinstance(params, list) and all(isinstance(one, dict) and "name" in one for one in params):  # HAR's form
+        yield "text", urlencode([(one["name"], one.get("value", "")) for one in params])
+    yield from record.items()
+
+
+def _identify(item: Item) -> Any:
+    place, found = item
+    return (found.name, payload.task_of(found), found.sent_at) if isinstance(found, Event) else (place, found.message)
+
+
+def _read_text(text: str, path: str, depth: int, name: str = "") -> Iterator[Item]:
+    """Find the event that a text is; in a line of a log, those that stand in it."""
+    text = text.strip()
+    if name.lower() in LOG_FIELDS:
+        for _start, _end, _is_bare, items in _search(text):
+            yield from ((path + inner, item) for inner, item in items)
+    elif text.startswith(("{", "[")):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        yield from _read_record(value, path, depth + 1)
+    elif (form := _START.fullmatch(text)) and form.lastgroup == "form":
+        text = text.rstrip(")]},;")
+        pairs = [unquote_plus(pair).partition("=") for pair in text.split("&") if pair]
+        is_whole = all(equals and _FIELD.fullmatch(key) for key, equals, _value in pairs)  # not an example with "&…"
+        fields = {key: value for key, _equals, value in pairs}
+        if is_whole and _NAME.fullmatch(fields.get("event", "")) and "handler" not in fields:  # which event.bind has
+            yield path, _read_body(_encode(text))
+
+
+def _is_event(value: Any) -> bool:
+    """Whether this has the name of an event of Bitrix24 and its data."""
+    name = value.get("event") if isinstance(value, dict) else None
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return False
+    return any(key == "data" or key.startswith("data[") for key in value)
+
+
+def _read_body(body: bytes) -> Event | Refusal:
+    try:
+        event = payload.read_body(body)
+        payload.task_of(event)
+    except Refusal as refusal:
+        return refusal
+    if b"event_handler_id=" in body and event.sent_at is None and not event.token:  # the portal writes these last
+        return payload.unreadable(_("it is cut off"))
+    return event

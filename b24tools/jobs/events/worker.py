@@ -26,6 +26,7 @@ class Worker:
     """Applies waiting events as they come; what it knows is in the table, so a restart loses nothing.
 
     `open_store` and `open_client` are called in the worker's own thread; the client only when there is work.
+    `check` raises where the database must not be used any more.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Worker:
         now: Callable[[], datetime],
         gather_s: float = GATHER_S,
         idle_s: float = IDLE_S,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._open_store = open_store
         self._open_client = open_client
@@ -44,6 +46,7 @@ class Worker:
         self._now = now
         self._gather_s = gather_s
         self._idle_s = idle_s
+        self._check = check
         self._pause_s = 0.0
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -86,6 +89,7 @@ class Worker:
 
     def _apply(self, store: Store, client: Callable[[], Client], now: datetime) -> bool:
         """Apply what is due; whether that was as much as goes into a request, so that there may be more."""
+        self._check()
         count = len(store.events.due(now, process.TASKS_AT_ONCE).tasks)
         if not count:
             return False

@@ -6,8 +6,9 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 
 from b24tools import context
 from b24tools.assignment.report import FAILED, OrderResult, TaskResult, list_warnings
@@ -15,6 +16,7 @@ from b24tools.assignment.tools import Origin
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs import assign
+from b24tools.onec.decoding import COMPRESSIONS, list_compressions
 from b24tools.onec.order import Order, read_orders
 from b24tools.render import assign as render_assign
 from b24tools.server import openapi
@@ -26,7 +28,29 @@ COMMAND = "POST /"  # in log and history
 OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
 UPDATE_FAILED = {"message": "При обновлении задачи произошла ошибка"}
-ORDERS_AT_ONCE = 20  # the thread pool has 40 threads, and the board wants some
+ORDERS_AT_ONCE, PLANS_AT_ONCE = 20, 5  # the thread pool has 40 threads, and the board wants some
+
+
+class Places:
+    """A number of orders that may be under way at once; who comes when all places are taken is asked to come later."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    async def take(self, _body: OrderBody) -> AsyncIterator[None]:
+        """Take a place once the body is complete: who sends slowly keeps nobody out."""
+        if self._taken >= self._most:
+            raise self.busy()
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    def busy(self) -> errors.Busy:
+        """Return the error that asks to come later."""
+        return errors.Busy(_("{n} orders are under way").format(n=self._taken), _("Try again a little later."))
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -41,44 +65,32 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 "example": Order.model_json_schema()["examples"][0],
             }
         },
-        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter."),
+        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter. It may be gzipped."),
     )
-    under_way = 0
+    orders_places, plan_places = Places(ORDERS_AT_ONCE), Places(PLANS_AT_ONCE)
     writing = threading.Lock()
-
-    def busy() -> errors.Busy:
-        return errors.Busy(_("{n} orders are under way").format(n=under_way), _("Try again a little later."))
-
-    async def take_place() -> AsyncIterator[None]:
-        nonlocal under_way
-        if under_way >= ORDERS_AT_ONCE:
-            raise busy()
-        under_way += 1
-        try:
-            yield
-        finally:
-            under_way -= 1
 
     @api.post(
         "/",
         tags=["1C"],
-        dependencies=[Depends(take_place)],
+        dependencies=[Depends(orders_places.take, scope="function")],
         summary=_("An order from 1C, or a list of them, becomes tasks"),
         openapi_extra=body,
         response_model=openapi.Message,
-        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
+        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
     )
     def send_order(
         request: Request,
         body: OrderBody,
         details: Annotated[bool, Query(description=_("Add what was done for each line."))] = False,
     ) -> Reply:
-        orders = read_orders(body, zone)
+        orders = read_request(request, body, zone)
         # one after the other: those who ask again and again for the lock of all processes may starve each other
         if not writing.acquire(timeout=session.settings.retry_seconds):
-            raise busy()
+            raise orders_places.busy()
         try:
-            results = _assign(session, orders, read_caller(request), dry_run=False)
+            with services.intake.watch(errors.OrderError, errors.PortalError, errors.Busy):
+                results = _assign(session, orders, read_caller(request), dry_run=False)
         finally:
             writing.release()
         more = {"orders": render_assign.data(results, zone)} if details else {}
@@ -87,15 +99,29 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.post(
         "/plan",
         tags=["1C"],
-        dependencies=[Depends(take_place)],
+        dependencies=[Depends(plan_places.take, scope="function")],
         summary=_("The same order planned; nothing is written"),
         openapi_extra=body,
         response_model=list[dict[str, Any]],
-        responses=openapi.describe_answers(401, 403, 413, 422, 500, 503),
+        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
     )
     def plan_order(request: Request, body: OrderBody) -> Reply:
-        results = _assign(session, read_orders(body, zone), read_caller(request), dry_run=True)
+        orders = read_request(request, body, zone)
+        results = _assign(session, orders, read_caller(request), dry_run=True)
         return Reply(render_assign.data(results, zone))
+
+
+def read_request(request: Request, body: bytes, zone: ZoneInfo) -> list[Order]:
+    """Read the orders of a body as its headers say it is written; 415 for a compression that is not known here."""
+    encoding = request.headers.get("content-encoding", "")
+    names = list_compressions(encoding)
+    if len(names) > 1 or any(name not in COMPRESSIONS for name in names):
+        shown = ", ".join(names)[:100]
+        detail = _("Content-Encoding: {name} is not understood; send gzip, deflate, or the JSON as it is").format(
+            name=shown
+        )
+        raise HTTPException(415, detail, {"Accept-Encoding": "gzip, deflate"})
+    return read_orders(body, zone, content_type=request.headers.get("content-type", ""), content_encoding=encoding)
 
 
 def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_run: bool) -> list[OrderResult]:

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 
 from b24tools.core.i18n import _
-from b24tools.jobs.events import process
+from b24tools.jobs.events import payload, process
 from b24tools.server import openapi
 from b24tools.server.auth import outgoing_tokens
 from b24tools.server.services import Services, SmallBody
@@ -32,7 +32,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     turn = asyncio.Lock()
 
     def save(body: bytes, content_type: str) -> str:
-        with services.open_store() as store:
+        with services.intake.watch(payload.Refusal), services.open_store() as store:
             return process.receive(store, body, content_type, tokens, services.now(), settings.scrubber.scrub)
 
     @api.post(

@@ -1,0 +1,161 @@
+"""What -q lets through, for cron mails it: a cause once, again when it changes, then after an hour, four hours, daily.
+
+What was said is kept in the database. Where that cannot be written, on a full disk for instance, an empty file among
+the system's temporary ones remembers it: it needs no room, and its two times say since when and when last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from b24tools import context
+from b24tools.cli.invocation import Invocation
+from b24tools.core import clock, config, errors, inbox
+from b24tools.render.console import Held
+
+if TYPE_CHECKING:
+    from b24tools.store.notices import Notice
+
+# from the first time on: within so long of it, it is said again after so long
+PAUSES = (
+    (timedelta(hours=1), timedelta(hours=1)),
+    (timedelta(hours=4), timedelta(hours=3)),
+    (timedelta(days=1), timedelta(hours=20)),
+)
+DAILY = timedelta(days=1)
+LONG_AGO = timedelta(days=2)  # a file that old is of another story
+
+
+def release(invocation: Invocation, status: int) -> None:
+    """Print of what was held back what a person must look at now."""
+    messenger = invocation.messenger
+    if messenger.level >= 0 or not (messenger.held or invocation.command):
+        return
+    session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
+    now = context.now()
+    scope = f"{invocation.command} {invocation.inbox or ''}".rstrip()
+    known: dict[str, Notice] | None = None
+    with suppress(errors.B24ToolsError, OSError):
+        if session.settings.database.exists():
+            with session.read_store() as store:
+                known = store.notices.read()
+    held, may_forget = messenger.held, invocation.reached_end
+    if any(one.passes for one in held):
+        may_forget = False  # what was not met may come after it
+        stays = {order.partition("/")[0] for notice in (known or {}).values() for order in notice.orders}
+        if _may_wait(invocation, session, status, now, stays):
+            held = [one for one in held if not one.passes]
+    causes: dict[str, list[Held]] = {}
+    for one in held:
+        if one.cause:
+            causes.setdefault(one.cause, []).append(one)
+    due = None if known is None else _choose(session, known, scope, causes, now, may_forget=may_forget)
+    if due is None:
+        folder = session.settings.data_dir
+        due = [one for cause, alike in causes.items() if _is_due_by_file(folder, cause, now) for one in alike]
+    for one in held:
+        if not one.cause or one in due:
+            one.say()
+    held.clear()
+
+
+def _may_wait(
+    invocation: Invocation, session: context.Session, status: int, now: datetime, stays: Collection[str]
+) -> bool:
+    """Whether what passes by itself is no news: the data are young, and no order but those that stay waits an hour."""
+    if invocation.inbox is None:
+        return status == errors.TRY_LATER and session.is_fresh()
+    try:
+        times = [entry.stat().st_mtime for entry in inbox.scan(invocation.inbox) if entry.name not in stays]
+    except OSError:
+        return False
+    oldest = now.timestamp() - inbox.LONG_WAIT.total_seconds()
+    return session.is_fresh() and min(times, default=now.timestamp()) > oldest
+
+
+def _choose(
+    session: context.Session,
+    known: Mapping[str, Notice],
+    scope: str,
+    causes: Mapping[str, Sequence[Held]],
+    now: datetime,
+    *,
+    may_forget: bool,
+) -> list[Held] | None:
+    """Return what is due, and note that it has been said; None where that cannot be noted."""
+    due: list[Held] = []
+    changed: dict[str, Notice] = {}
+    for cause, alike in causes.items():
+        said, notice = _judge(known.get(cause), scope, alike, now)
+        due += said
+        if notice != known.get(cause):
+            changed[cause] = notice
+    gone = [
+        cause
+        for cause, notice in known.items()
+        if may_forget
+        and notice.scope == scope
+        and cause not in causes
+        and not (cause in errors.PASSING and timedelta() <= now - notice.last_at < inbox.LONG_WAIT)  # it comes and goes
+    ]
+    try:
+        if changed or gone:
+            with session.open_store() as store, store.transaction():
+                store.notices.save(changed)
+                store.notices.forget(gone)
+    except (errors.B24ToolsError, OSError):
+        return None
+    return due
+
+
+def _judge(known: Notice | None, scope: str, alike: Sequence[Held], now: datetime) -> tuple[list[Held], Notice]:
+    """Return what to say now about a cause, and what is known of it from now on."""
+    from b24tools.store.notices import Notice
+
+    orders = frozenset(one.order for one in alike)
+    if known is None or clock.known_moment(known.last_at, now) is None:
+        return list(alike), Notice(scope, now, now, orders)
+    if _is_due(known.first_at, known.last_at, now):
+        return list(alike), Notice(scope, known.first_at, now, orders)
+    new = [one for one in alike if one.order not in known.orders]
+    if new:
+        return new, Notice(scope, now, now, known.orders | orders)
+    return [], known
+
+
+def _is_due(first: datetime, last: datetime, now: datetime) -> bool:
+    """Whether a cause is to be said again."""
+    pause = next((pause for limit, pause in PAUSES if last - first < limit), DAILY)
+    return now - last >= pause
+
+
+def _is_due_by_file(folder: Path, cause: str, now: datetime) -> bool:
+    name = hashlib.sha256(f"{folder}\0{cause}".encode(errors="replace")).hexdigest()[:16]
+    # `tempfile` would try to write something first
+    temporary = Path(os.environ.get("TMPDIR") or os.environ.get("TEMP") or "/tmp")  # noqa: S108 - nothing is in it
+    path = temporary / f"b24tools-{name}"
+    first = last = now
+    is_due = True
+    try:
+        status = path.lstat()
+        first, last = (datetime.fromtimestamp(stamp, UTC) for stamp in (status.st_atime, status.st_mtime))
+        is_known = clock.known_moment(last, now) is not None and now - last < LONG_AGO
+        is_due = not is_known or _is_due(first, last, now)
+        first = first if is_known else now
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return True
+    if is_due:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600))
+            os.utime(path, (first.timestamp(), now.timestamp()))
+        except OSError:
+            pass
+    return is_due

@@ -1,0 +1,55 @@
+"""The data folder: customers, sums and events in it are for the user who runs b24tools alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+_OURS = re.compile(r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|calendar\.json|people\.json|cache")
+
+
+def prepare(folder: Path) -> None:
+    """Make the data folder, or take it from others' eyes: 0700, its files 0600. Raises OSError where there can be none.
+
+    A folder that holds anything else than our files keeps its rights: it may be a home, or /tmp.
+    """
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if os.name == "nt":  # its folders of users are private by themselves
+        return
+    with suppress(OSError):  # of another user: doctor names them
+        files = list(folder.iterdir())
+        ours = [file for file in files if _OURS.fullmatch(file.name)]
+        for path in [*([folder] if len(ours) == len(files) else []), *ours]:
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
+                path.chmod(mode & stat.S_IRWXU)
+
+
+@cache
+def has_locks(folder: Path) -> bool:
+    """Return whether the folder's file system has both kinds of locks, ours and SQLite's; yes where that is unknown.
+
+    Without them SQLite takes the database for one that is always busy, and a kill leaves the files of filelock behind.
+    """
+    import tempfile  # slow to load
+
+    with suppress(ImportError, OSError):  # Windows, which has locks everywhere; a folder that cannot be written to
+        import fcntl
+
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            try:
+                fcntl.flock(trial.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(trial.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+    return True
+
+
+def touch(path: Path) -> None:
+    """Make a file that others cannot read, unless it is there. Raises OSError."""
+    path.touch(mode=PRIVATE_FILE)

@@ -1,0 +1,52 @@
+"""The folder that 1C drops orders into, seen from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+DONE, FAILED = "done", "failed"
+LONG_WAIT = timedelta(hours=1)  # then a person should look
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many files wait, since when the oldest does, and how many bad orders lie in `failed`."""
+
+    files: int
+    oldest: datetime | None
+    failed: int
+
+
+def look_into(folders: Iterable[Path]) -> list[Waiting]:
+    """Look into these inboxes, as far as they are there and may be read."""
+    found = []
+    for folder in folders:
+        with suppress(OSError):
+            found.append(look(folder))
+    return found
+
+
+def look(folder: Path) -> Waiting:
+    """Look into an inbox. Raise OSError for one that cannot be read."""
+    times = [entry.stat().st_mtime for entry in scan(folder)]
+    try:
+        failed = sum(1 for _entry in scan(folder / FAILED))
+    except FileNotFoundError:
+        failed = 0
+    return Waiting(len(times), datetime.fromtimestamp(min(times), UTC) if times else None, failed)
+
+
+def scan(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the orders of a folder: what is a file and is named `*.json`. Raise OSError."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                if entry.name.lower().endswith(".json") and entry.is_file() and entry.stat():
+                    yield entry
+            except FileNotFoundError:  # another run has taken it
+                continue

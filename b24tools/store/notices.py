@@ -1,0 +1,67 @@
+"""What cron has been mailed about, and the inboxes it empties."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database, Row
+
+_TOLD, _INBOX = "told: ", "inbox: "  # what `what` begins with
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What was said about a cause: where it was met, first and last when, and of which orders."""
+
+    scope: str
+    first_at: datetime
+    last_at: datetime
+    orders: frozenset[str] = frozenset()
+
+
+class Notices:
+    """The notices, by their causes, and the inboxes."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def read(self) -> dict[str, Notice]:
+        """Return all notices by their causes."""
+        found = {}
+        for row in self._rows(_TOLD):
+            value = json.loads(row["value"])
+            first_at, last_at = from_text(value["first_at"]), from_text(row["noticed_at"])
+            notice = Notice(value["scope"], first_at, last_at, frozenset(value["orders"]))
+            found[row["what"].removeprefix(_TOLD)] = notice
+        return found
+
+    def save(self, notices: Mapping[str, Notice]) -> None:
+        """Save these. Call it inside a transaction."""
+        for cause, notice in notices.items():
+            value = {"scope": notice.scope, "first_at": to_text(notice.first_at), "orders": sorted(notice.orders)}
+            self._save(_TOLD + cause, json.dumps(value, ensure_ascii=False), notice.last_at)
+
+    def forget(self, causes: Collection[str]) -> None:
+        """Drop these. Call it inside a transaction."""
+        self._db.execute_many("DELETE FROM noticed WHERE what = ?", [(_TOLD + cause,) for cause in causes])
+
+    def inboxes(self) -> list[Path]:
+        """Return the folders that `assign --inbox` has taken orders from."""
+        return [Path(row["what"].removeprefix(_INBOX)) for row in self._rows(_INBOX)]
+
+    def remember_inbox(self, folder: Path, now: datetime) -> None:
+        """Note that orders are taken from this folder."""
+        if folder not in self.inboxes():
+            with self._db.transaction():
+                self._save(f"{_INBOX}{folder}", "", now)
+
+    def _rows(self, prefix: str) -> list[Row]:
+        return self._db.query("SELECT * FROM noticed WHERE substr(what, 1, ?) = ?", [len(prefix), prefix])
+
+    def _save(self, what: str, value: str, now: datetime) -> None:
+        self._db.insert("noticed", [{"what": what, "value": value, "noticed_at": to_text(now)}], key=["what"])

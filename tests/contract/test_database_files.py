@@ -1,0 +1,353 @@
+"""The database's file in any state, before every command and under a running `serve`; who may read it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import data_folder, errors
+from b24tools.sandbox import demo_company, server
+from b24tools.store import database, migrations, open_store
+from tests.contract.test_serve import running
+from tests.support.processes import open_shop
+from tests.support.server import Served, as_bytes, event_body, order, serving
+
+RESTORE = database.explain_restoring()
+LOCAL = "As some network folders have none: set B24_DATA_DIR to a local one."
+UPDATE = "Update this b24tools, or set another B24_DATA_DIR."
+COMMANDS = (
+    "assign order.json", "assign --dry-run order.json", "assign --inbox inbox", "snapshot", "mode", "mode webhook",
+    "config", "replay --list", "replay --failed", "leaderboard", "load", "why 5", "serve --port 0",
+)  # fmt: skip
+ENDED = "while `b24tools serve` was running"
+HINT = "Nothing is taken until then: stop it, see that the right database is in its place, start it again."
+
+
+def make_empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def make_random(path: Path) -> None:
+    path.write_bytes(b"\x07" * 20_000)
+
+
+def cut_off(path: Path) -> None:
+    os.truncate(path, 9000)
+
+
+def make_newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO _sqlite_migrations VALUES (NULL, ?, 'm999_later', '2030')", [migrations.SET])
+
+
+def number_newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 7")
+
+
+def lose(path: Path) -> None:
+    path.with_name(f"{path.name}-wal").write_bytes(b"a page")
+    path.unlink()
+
+
+STATES: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "empty": (
+        make_empty,
+        "the database {path} is empty: a full disk or a copy that broke off has left it so",
+        RESTORE,
+    ),
+    "random": (make_random, "the database {path} is damaged: file is not a database", RESTORE),
+    "cut off": (cut_off, "the database {path} is damaged: database disk image is malformed", RESTORE),
+    "newer": (make_newer, "{path} was made by a newer b24tools", UPDATE),
+    "numbered": (number_newer, "{path} was made by a newer b24tools", UPDATE),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a user with an order, an inbox, a database; the portal is out of reach."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", "http://127.0.0.1:9/rest/1/sandboxsandbox00/")
+    monkeypatch.setenv("B24_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("B24_RETRY_SECONDS", "0")
+    open_store(tmp_path / "data" / "b24tools.db").close()
+    (tmp_path / "order.json").write_bytes(as_bytes(order()))
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "order.json").write_bytes(as_bytes(order()))
+    os.utime(tmp_path / "inbox" / "order.json", (1, 1))
+    return tmp_path
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_no_sound_database_of_ours_is_refused_by_every_command(
+    folder: Path, capsys: pytest.CaptureFixture[str], state: str
+) -> None:
+    """In the same words; the file is left as it is, and so is the inbox."""
+    make, message, hint = STATES[state]
+    path = folder / "data" / "b24tools.db"
+    make(path)
+    before = path.read_bytes()
+
+    for command in COMMANDS if state == "newer" else ("mode webhook", "leaderboard", "assign --inbox inbox"):
+        status = app.main(command.split())
+        line = capsys.readouterr().err
+        assert (2, f"{message.format(path=path)}. {hint}\n") == (status, line), command
+
+    assert before == path.read_bytes()
+    assert [folder / "inbox" / "order.json"] == list((folder / "inbox").iterdir())
+    assert 1 == app.main(["doctor", "--json"])
+    checks = {check["check"]: check for check in json.loads(capsys.readouterr().out)["data"]}
+    assert ("fail", hint) == (checks["database"]["status"], checks["database"]["fix"])
+
+
+def test_a_log_without_its_database_is_not_laid_over_a_new_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite would take it for that."""
+    path = folder / "data" / "b24tools.db"
+    lose(path)
+
+    assert 2 == app.main(["mode", "webhook"])
+
+    expected = f"the database {path} is gone, but {path}-wal, which belongs to it, is there. {RESTORE}\n"
+    assert expected == capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_database_that_could_not_be_made_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill or a full disk in the first run leaves nothing in its place."""
+    path = folder / "data" / "b24tools.db"
+    path.unlink()
+    with monkeypatch.context() as full:
+        full.setattr(migrations, "apply", lambda connection: connection.execute("PRAGMA no_such(").fetchone())
+        assert 2 == app.main(["mode", "webhook"])
+    assert not path.exists()
+
+    assert 0 == app.main(["mode", "webhook"])
+    with closing(open_store(path)) as opened:
+        assert "webhook" == opened.settings.get("producer_mode")
+
+
+def test_a_file_system_without_locks_is_named(folder: Path) -> None:
+    """Not as a lack of rights or space."""
+    path = folder / "data" / "b24tools.db"
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_LOCK
+
+    with pytest.raises(errors.ConfigError) as caught, database.explain_failures(path):
+        raise error
+
+    assert f"the database {path} cannot be used: disk I/O error" == caught.value.message
+    assert LOCAL == caught.value.hint
+
+
+def test_a_folder_without_locks_is_refused_by_every_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite takes its database for one that is always busy."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", fail)
+    data_folder.has_locks.cache_clear()
+    path = folder / "data"
+
+    for command in COMMANDS:
+        assert 2 == app.main(command.split()), command
+        line = capsys.readouterr().err
+        assert line.endswith(f"cannot be used: its file system has no locks. {LOCAL}\n"), command
+    assert 1 == app.main(["doctor", "--json"])
+    checks = {check["check"]: check for check in json.loads(capsys.readouterr().out)["data"]}
+    detail = f"the folder {path} cannot be locked: its file system has no locks"
+    assert ("fail", detail) == (checks["data_folder"]["status"], checks["data_folder"]["detail"])
+
+
+# under a running serve
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """The service of the plant."""
+    with serving(demo_company.build(context.now), tmp_path / "data", B24_RETRY_SECONDS=0) as opened:
+        yield opened
+
+
+def remove(path: Path) -> None:
+    path.rename(path.with_name("away"))
+
+
+def replace(path: Path) -> None:
+    open_store(path.with_name("other.db")).close()
+    path.with_name("other.db").replace(path)
+
+
+def remove_log(path: Path) -> None:
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (remove, f"b24tools.db was removed {ENDED}"),
+        (replace, f"b24tools.db was replaced {ENDED}"),
+        (remove_log, f"b24tools.db-wal was removed {ENDED}"),
+    ],
+)
+def test_what_happens_to_the_files_is_noticed_before_an_event_is_accepted(
+    served: Served, change: Callable[[Path], None], message: str
+) -> None:
+    """Nor an order; what monitors the service is warned."""
+    assert 202 == served.event(5).status_code
+    path = served.settings.database
+    change(path)
+
+    refused = [served.event(6), served.client.post("/", content=as_bytes(order())), served.client.get("/leaderboard")]
+    health = served.client.get("/healthz")
+
+    told = [(answer.status_code, answer.json()["detail"]) for answer in refused]
+    assert [(500, f"{message}. {HINT}")] * 3 == told
+    assert [] == [task.title for task in served.portal.tasks if task.xml_id]
+    assert 503 == health.status_code
+    assert {
+        "status": "failed",
+        "snapshot_age_s": None,
+        "oldest_event_age_s": None,
+        "problem": "the database cannot be used",
+    } == health.json()
+    assert change is not remove or not path.exists()
+
+
+def test_a_database_that_is_back_in_its_place_goes_on(served: Served) -> None:
+    """Moved away by mistake: no restart is needed."""
+    path = served.settings.database
+    path.rename(path.with_name("away"))
+    assert 500 == served.event(5).status_code
+    path.with_name("away").rename(path)
+
+    assert 202 == served.event(6).status_code
+    with closing(served.open_store()) as opened:
+        assert [6] == [event.task_id for event in opened.events.find()]
+    assert "ok" == served.client.get("/healthz").json()["status"]
+
+
+def test_an_older_state_copied_into_the_file_is_noticed(served: Served) -> None:
+    """A backup put back with cp, which keeps the file's identity."""
+    path, backup = served.settings.database, served.settings.data_dir.parent / "backup.db"
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    assert [202, 202] == [served.event(task_id).status_code for task_id in (5, 6)]
+    assert 200 == served.client.get("/leaderboard").status_code
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copyfile(backup, path)
+
+    answer = served.event(7)
+
+    detail = f"an older state was copied into b24tools.db {ENDED}. {HINT}"
+    assert (500, detail) == (answer.status_code, answer.json()["detail"])
+
+
+def test_health_fails_until_something_is_stored_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal that is the sender's own fault changes nothing."""
+    with monkeypatch.context() as broken:
+        broken.setattr("b24tools.jobs.events.process.receive", _fail)
+        assert 500 == served.event(5).status_code
+    assert 403 == served.event(5, token="wrong").status_code
+    health = served.client.get("/healthz")
+    assert (503, "failed", "the last order or event could not be stored") == (
+        health.status_code,
+        health.json()["status"],
+        health.json()["problem"],
+    )
+
+    assert 202 == served.event(5).status_code
+
+    healthy = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
+    assert (200, healthy) == ((health := served.client.get("/healthz")).status_code, health.json())
+
+
+def _fail(*_arguments: object) -> str:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+# who may read
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of Windows")
+@pytest.mark.parametrize("command", ["assign --dry-run order.json", "assign order.json", "snapshot", "mode", "load"])
+def test_the_data_folder_is_for_its_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """Whatever makes it first, and whatever the umask of who runs it."""
+    portal = demo_company.build(lambda: datetime.now(UTC))
+    (tmp_path / "order.json").write_bytes(as_bytes(order()))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("B24_DATA_DIR", str(tmp_path / "data"))
+    before = os.umask(0)
+    try:
+        with server.serve(portal) as url:
+            monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
+            assert 0 == app.main(command.split())
+    finally:
+        os.umask(before)
+    assert {} == {path.name: oct(mode) for path, mode in modes(tmp_path / "data").items() if mode & 0o077}
+
+
+def modes(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of Windows")
+def test_a_data_folder_that_others_could_read_is_made_private(tmp_path: Path) -> None:
+    """An administrator's mkdir, or a version that did not care. Links lead elsewhere."""
+    folder, target = tmp_path / "data", tmp_path / "target"
+    folder.mkdir()
+    target.touch()
+    target.chmod(0o644)
+    open_store(folder / "b24tools.db").close()
+    (folder / "log.log.1").touch()
+    (folder / "calendar.json").symlink_to(target)
+    for path in (folder, folder / "b24tools.db", folder / "log.log.1"):
+        path.chmod(0o755 if path is folder else 0o664)
+
+    open_store(folder / "b24tools.db").close()
+
+    private = {path: mode for path, mode in modes(folder).items() if path.name != "calendar.json"}
+    assert {folder: 0o700, **{path: 0o600 for path in private if path != folder}} == private
+    assert 0o644 == target.stat().st_mode & 0o777
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of Windows")
+def test_a_folder_with_other_things_keeps_its_rights(tmp_path: Path) -> None:
+    """It may be a home, or /tmp; what is ours there is private."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "letters").touch()
+    (tmp_path / "letters").chmod(0o644)
+
+    open_store(tmp_path / "b24tools.db").close()
+
+    assert [0o755, 0o644, 0o600] == [modes(tmp_path)[tmp_path / name] for name in ("", "letters", "b24tools.db")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of Windows")
+def test_what_serve_writes_is_private(tmp_path: Path) -> None:
+    """The log, too, and what it becomes when it is full."""
+    with open_shop(tmp_path) as shop, running(shop, code="import os; os.umask(0); ") as (_process, port):
+        body = event_body(shop.portal, 5)
+        assert 202 == httpx.post(f"http://127.0.0.1:{port}/webhook", content=body, trust_env=False).status_code
+        found = modes(tmp_path / "data")
+
+    assert {"b24tools.db", "b24tools.db-wal", "b24tools.db-shm", "log.log"} <= {path.name for path in found}
+    assert {} == {path.name: oct(mode) for path, mode in found.items() if mode & 0o077}
