@@ -390,44 +390,47 @@ class _Pass:
         moves: list[Move] = []
         placed = draft.placed if draft else {}
         self.stuck |= {one for one in forced if one not in placed}
+        slots = _by_worker(placed.values())
+        before = {worker_id: dict(self._full.spans(worker_id)) for worker_id in slots}
         for one in order.operations:
             old, new = self._lying[one.id], placed.get(one.id)
-            if new is not None:
-                self._full.take_out(old.responsible_id, one.id)
-                self._full.put(new)
+            self._full.take_out(old.responsible_id, one.id)
+            self._floor.put(new or old)
+            if new is not None and draft is not None:
                 self._lying[one.id] = new
-                assert draft is not None  # noqa: S101 - it has placed it
                 choice, not_before, after = draft.choices[one.id]
                 cause = forced.get(one.id) or (FIRST if order.is_first else LATE)
                 moves.append(Move(order.id, replace(old, not_before=None), new, cause, choice, not_before, after))
-            elif one.id in self._homeless:
-                self._full.put(old)
-        self._settle(self._full, order)
+        self._settle(self._floor, order)
         for one in order.operations:
-            task = self._lying[one.id]
-            lay = self._full.take_out(task.responsible_id, task.id)
+            lay = self._floor.take_out(self._lying[one.id].responsible_id, one.id)
             if lay is not None:
-                self._full.put(lay)
                 self._floor.put(lay)
+                self._full.put(lay)
         self._decided |= {one.id for one in order.operations}
-        for worker_id, slots in _by_worker(placed.values()).items():
-            self._push_out(worker_id, slots)
+        for worker_id, taken in slots.items():
+            self._push_out(worker_id, taken, before[worker_id])
         return moves
 
-    def _push_out(self, worker_id: int, slots: Sequence[OpenTask]) -> None:
-        """Take out of a lane what lies in these slots, or pushes what has been decided."""
+    def _push_out(self, worker_id: int, slots: Sequence[OpenTask], before: Mapping[int, tuple[int, int]]) -> None:
+        """Take out of a lane what lies in these slots, and what would push them, or what else has been decided."""
         open_ones = self._open.get(worker_id, set())
         for task_id in list(open_ones):
             task = self._lying[task_id]
             if any(_overlap(task, slot) for slot in slots):
                 self._evict(task)
+        new = {slot.id for slot in slots}
         while open_ones:
             full, floor = self._full.spans(worker_id), self._floor.spans(worker_id)
-            pushed = [full[id_][0] for id_ in full if id_ in self._decided and floor.get(id_, full[id_]) != full[id_]]
-            before = [id_ for id_ in open_ones if id_ in full and full[id_][0] < max(pushed, default=0)]
-            if not before:
+            pushed = [
+                span[0]
+                for id_, span in full.items()
+                if (span != floor[id_] if id_ in new else id_ in self._decided and span > before.get(id_, span))
+            ]
+            earlier = [id_ for id_ in open_ones if id_ in full and full[id_][0] < max(pushed, default=0)]
+            if not earlier:
                 return
-            self._evict(self._lying[max(before, key=lambda id_: full[id_])])
+            self._evict(self._lying[max(earlier, key=lambda id_: full[id_])])
 
     def _evict(self, task: OpenTask) -> None:
         self._full.take_out(task.responsible_id, task.id)

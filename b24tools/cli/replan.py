@@ -32,10 +32,12 @@ def replan(
         str | None, typer.Option("--without", metavar="PERSON", help="Plan without this person (name or id).")
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="With --without: away from this day on; else now.")
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="With --without: the first day away; else from now on."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="DATE", help="With --without: the last day away; else for good.")
+        datetime | None,
+        typer.Option("--until", formats=["%Y-%m-%d"], help="The last day away; that of --from, else for good."),
     ] = None,
     first: Annotated[
         str | None, typer.Option("--first", metavar="ORDER", help="This order goes before all others.")
@@ -106,9 +108,9 @@ def _run(
         result = job.plan(tools, rules, request)
     while True:
         show(result)
-        if dry_run or not result.planned:
+        if dry_run:
             return result, None
-        if result.obstacle is not None:
+        if result.obstacle is not None or not result.planned:
             return result, result.obstacle
         if not sys.stdin.isatty():
             message = _("nothing was moved: there is no terminal to ask on")
@@ -135,35 +137,28 @@ def _open(invocation: Invocation, session: Session, *, dry_run: bool) -> Iterato
 
 
 def _read_request(
-    without: str | None, since: str | None, until: str | None, first: str | None, frozen: str, zone: ZoneInfo
+    without: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    first: str | None,
+    frozen: str,
+    zone: ZoneInfo,
 ) -> Request:
     from b24tools.jobs.replan import Request
 
     if without is None and (since or until):
-        raise _usage(_("--from and --until say when somebody is away"), _("Name the person with --without."))
+        raise _usage(_("--from and --until say when --without is away"), _("See `b24tools replan --help`."))
     length = re.fullmatch(r"(\d{1,3})([dh]?)", frozen.strip().lower())
     if length is None:
         raise _usage(
             _('--frozen "{text}" is not a number of days or hours').format(text=frozen), _("An example: --frozen 1d")
         )
     number, is_hours = int(length[1]), length[2] == "h"
-    start = _read_day("--from", since, zone)
-    end = _read_day("--until", until, zone)
-    end = end and end + timedelta(days=1)
+    start, last = (day and day.replace(tzinfo=zone) for day in (since, until or since))
+    end = last and last + timedelta(days=1)
     if start and end and start >= end:
-        raise _usage(_("--until lies before --from"), _("Give the first and the last day of the absence."))
+        raise _usage(_("--until lies before --from"), _("Give the first and the last day away."))
     return Request(without, start, end, first, 0 if is_hours else number, number if is_hours else 0)
-
-
-def _read_day(option: str, text: str | None, zone: ZoneInfo) -> datetime | None:
-    if text is None:
-        return None
-    for form in ("%Y-%m-%d", "%d.%m.%Y"):
-        try:
-            return datetime.strptime(text.strip(), form).replace(tzinfo=zone)
-        except ValueError:
-            continue
-    raise _usage(_('{option} "{text}" is not a date').format(option=option, text=text), _("An example: 2026-11-24"))
 
 
 def _usage(message: str, hint: str) -> errors.ConfigError:

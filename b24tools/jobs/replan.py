@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,8 +16,8 @@ from b24tools.assignment.standing import OrderStanding, read_standings, stand_wi
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Person, Task
-from b24tools.core.org_structure import same_name
+from b24tools.core.models import Task
+from b24tools.core.org_structure import find_person
 from b24tools.onec import values
 from b24tools.scheduling.workload import OpenTask, Workload
 from b24tools.store.history import Entry
@@ -113,7 +113,7 @@ def write(tools: Tools, rules: Rules, request: Request, shown: Replan | None, mo
     with tools.lock:
         run = _Run(tools, rules, request)
         found = run.report()
-        if found.obstacle is not None and found.planned:
+        if found.obstacle is not None:
             raise found.obstacle
         if (shown is not None and not found.is_like(shown)) or (most is not None and len(found.planned) > most):
             return found
@@ -135,7 +135,7 @@ class _Run:
         self._settled = replan_writes.settle_moves(store, rows.values(), self._found.portal, self._found.now)
         found = self._found
         self._people = {**found.company.staff.people, **found.portal.people}
-        without = _find_person(self._people.values(), request.without) if request.without else None
+        without = find_person(request.without, self._people.values()).id if request.without else None
         since, until = request.since or found.now, request.until or found.now + FOREVER
         self._wish = Wish(
             frozen=found.now + timedelta(hours=request.frozen_hours)
@@ -373,40 +373,3 @@ def _find_order(tools: Tools, name: str) -> str:
             code=errors.ErrorCode.USAGE,
         )
     return found[0].id
-
-
-def _find_person(people: Collection[Person], name: str) -> int:
-    """Find a person by id, name or surname."""
-    wanted = same_name(name)
-    if wanted.isdecimal():
-        found = [person for person in people if person.id == int(wanted)]
-    else:
-        found = [
-            person
-            for person in people
-            if wanted
-            in {
-                same_name(text)
-                for text in (
-                    person.name,
-                    f"{person.last_name}{person.first_name}",
-                    f"{person.last_name}{person.first_name}{person.second_name}",
-                    person.last_name,
-                )
-            }
-        ]
-    if len(found) == 1:
-        return found[0].id
-    if not found:
-        raise errors.ConfigError(
-            _('there is nobody "{name}" among the people of production').format(name=name),
-            _("Give the name as Bitrix24 has it, or the id from the address of the person's profile page."),
-            code=errors.ErrorCode.USAGE,
-        )
-    raise errors.ConfigError(
-        _('several people are called "{name}": {people}').format(
-            name=name, people=", ".join(f"{person.name} ({person.id})" for person in found)
-        ),
-        _("Give the id of one of them."),
-        code=errors.ErrorCode.USAGE,
-    )

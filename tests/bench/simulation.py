@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from b24tools.assignment.replan import AWAY, OpenOrder, Operation, end_of_next_working_day, plan_moves
+from b24tools.render.console import print_text
 from b24tools.scheduling.calendar import HOUR_S, Shift, Timeline, WorkCalendar
 from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
 
@@ -23,13 +24,13 @@ CALENDAR = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * HOUR_S, 18 * HO
 STEP_S = 300
 WORK_S = 8 * HOUR_S  # of a day
 DAYS = 20
-POSITIONS, CREW = 5, 4
-MINUTES = (60, 480)
-LINES = (2, 5)
-LEAD_DAYS = (2, 8)  # working days from an order to its wanted day
+POSITIONS, CREW = 6, 3
+MINUTES = (30, 480)
+LINES = (3, 6)
+LEAD_DAYS = (3, 15)  # working days from an order to its wanted day
 ILL, ILL_DAYS = 0.01, 3
 SPREAD = 0.3
-SEEDS = 10
+SEEDS = 5
 FIRST_COME, BY_DATE, SICK, REPLAN = "first come", "by date", "work of the sick moved", "nightly replan"
 POLICIES = (FIRST_COME, BY_DATE, SICK, REPLAN)
 
@@ -241,7 +242,8 @@ def make_orders(chance: random.Random, load: float, *, route: bool) -> list[Orde
                 task = OpenTask(task_id, 0, seconds, ours=True)
                 lines.append(Line(task, position, position if route else None, takes_s))
                 left_s -= seconds
-            orders.append(Order(len(orders), day, day + 1 + chance.randint(*LEAD_DAYS), lines))
+            soonest = -(-sum(line.task.remaining_s for line in lines) // WORK_S) + 1  # nobody wants the impossible
+            orders.append(Order(len(orders), day, day + 1 + max(soonest, chance.randint(*LEAD_DAYS)), lines))
         carry = left_s
     return orders
 
@@ -275,14 +277,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=SEEDS)
     seeds = range(parser.parse_args().seeds)
-    rows = []
+    lines = [
+        "| route | load | plan | orders | late, % | days late, of all orders | moves per operation |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
     for route in (True, False):
         for load in (0.92, 0.8):
             for policy in POLICIES:
                 found = [simulate(seed, load, policy, route=route) for seed in seeds]
-                orders, late, days, lines, moves = (sum(column) for column in zip(*found, strict=True))
-                rows.append((route, load, policy, orders, late / orders, days / orders, moves / lines))
-                print(rows[-1], flush=True)  # noqa: T201
+                orders, late, days, operations, moves = (sum(column) for column in zip(*found, strict=True))
+                shares = f"{100 * late / orders:.1f} | {days / orders:.2f} | {moves / operations:.2f}"
+                lines.append(f"| {'yes' if route else 'no'} | {load:.0%} | {policy} | {orders} | {shares} |")
+    print_text("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from b24tools.core import errors
 from b24tools.jobs import replan
 from b24tools.jobs.replan import Replan, Request
 from b24tools.sandbox.records import Task
@@ -116,16 +117,111 @@ def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None
 
 
 def test_a_late_order_takes_the_slot_of_one_that_can_wait(works: Works, people: dict[str, int]) -> None:
-    """Beyond the frozen day only; both are in time after that."""
-    send(works, 1, ("Раскрой", 960), ("Сборка", 960), wanted=at(25))
-    send(works, 2, ("Сборка", 480), wanted=at(30))
-    ahead = send(works, 3, ("Раскрой", 240), ("Сборка", 480), wanted=at(30))
+    """Beyond the frozen day only. Both are in time after that, and a second run finds nothing."""
+    (today,) = send(works, 1, ("Сборка", 960), wanted=at(30))
+    (patient,) = send(works, 2, ("Сборка", 480), wanted=at(30))
     works.clock.now = at(23, 8)
-    urgent = send(works, 4, ("Сборка", 480), wanted=at(26))
+    (urgent,) = send(works, 3, ("Сборка", 480), wanted=at(25))
+    assert (at(25, 9), at(26, 9)) == (places(works)[patient][1], places(works)[urgent][1])
+    result = run(works)
+    assert [(urgent, "late", "moved"), (patient, "displaced", "moved")] == moves(result)
+    assert [at(23, 9), at(26, 9), at(25, 9)] == [places(works)[one][1] for one in (today, patient, urgent)]
+    changes = {one.number: (one.late_before_s, one.late_after_s) for one in result.orders}
+    assert {"2": (0, 0), "3": (18 * 3600, 0)} == changes
+    assert [] == moves(run(works))
+
+
+def test_what_helps_no_order_stays(works: Works, people: dict[str, int]) -> None:
+    """Somebody is free sooner, but the order is in time as it is."""
+    send(works, 1, ("Сборка", 960))
+    (cut,) = send(works, 2, ("Раскрой", 60), wanted=at(30))
+    owner = people[places(works)[cut][0]]
+    works.portal.act(
+        "tasks.task.add",
+        {
+            "fields": {
+                "TITLE": "Свое",
+                "RESPONSIBLE_ID": owner,
+                "CREATED_BY": owner,
+                "TIME_ESTIMATE": 36000,
+                "DEADLINE": at(23, 9).isoformat(),
+                "END_DATE_PLAN": at(20, 18).isoformat(),
+                "START_DATE_PLAN": at(20, 9).isoformat(),
+            }
+        },
+        user_id=1,
+    )
+    works.clock.now = at(23, 8)
+    assert [] == moves(run(works, frozen_days=0))
+
+
+def test_an_order_that_comes_first_goes_before_all_others(works: Works, people: dict[str, int]) -> None:
+    """Though another one is late by that; the route is kept."""
+    send(works, 1, ("Раскрой", 480), ("Сборка", 480), wanted=at(24))
+    send(works, 2, ("Раскрой", 480), ("Сборка", 480), wanted=at(25))
+    third = send(works, 3, ("Раскрой", 480), ("Сборка", 480), wanted=at(30))
+    works.clock.now = at(23, 8)
+    result = run(works, first="3", frozen_days=0)
+    assert {"moved"} == {move.outcome for move in result.moves}
+    cut, assembled = (places(works)[one] for one in third)
+    assert (at(23, 9), at(24, 9)) == (cut[1], assembled[1])
+    change = next(one for one in result.orders if one.number == "3")
+    assert (at(26, 18), at(24, 18)) == (change.finish_before, change.finish_after)
+    assert [] == moves(run(works, first="3", frozen_days=0))
+
+
+def test_what_is_begun_between_reading_and_writing_stays_with_what_makes_room(
+    works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tasks are read again in the request before the moves."""
+    send(works, 1, ("Сборка", 960), wanted=at(30))
+    (patient,) = send(works, 2, ("Сборка", 480), wanted=at(30))
+    works.clock.now = at(23, 8)
+    (urgent,) = send(works, 3, ("Сборка", 480), wanted=at(25))
+    write_moves = replan.replan_writes.write_moves
+
+    def begin(*arguments: Any) -> Any:
+        works.clock.now += timedelta(minutes=1)
+        works.portal.act("tasks.task.start", {"taskId": patient}, user_id=people["Третий"])
+        return write_moves(*arguments)
+
+    monkeypatch.setattr(replan.replan_writes, "write_moves", begin)
     before = places(works)
     result = run(works)
-    after = places(works)
-    assert ahead and urgent and before and after and result
+    assert {(urgent, "late", "skipped"), (patient, "displaced", "skipped")} == set(moves(result))
+    assert before == places(works)
+    with works.tools() as tools:
+        rows = tools.store.orders.lines(["order-2", "order-3"]).values()
+        assert [None, None] == [row.sent_values.get("move") for row in rows]
+
+
+def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) -> None:
+    """Somebody has said who does it."""
+    (task,) = send(works, 1, ("Раскрой", 240), pins={"Раскрой": people["Первый"]})
+    works.clock.now = at(23, 8)
+    result = run(works, without="Первый")
+    assert [(task, "without", "skipped")] == moves(result)
+    assert "it was given to this person by --to or B24_FALLBACK_USER" == result.moves[0].note
+
+
+def test_where_nobody_else_is_there_it_waits_for_the_person(works: Works, people: dict[str, int]) -> None:
+    """Nothing of ours begins inside an absence; for good there is nobody."""
+    (task,) = send(works, 1, ("Сборка", 240))
+    works.clock.now = at(23, 8)
+    assert [(task, "without", "skipped")] == moves(run(works, without="Третий"))
+    works.portal.add_absence(people["Третий"], date(2026, 11, 23), date(2026, 11, 24))
+    assert [(task, "away", "moved")] == moves(run(works))
+    assert ("Третий", at(25, 9), at(25, 13)) == places(works)[task]
+
+
+def test_an_owner_without_rights_moves_nothing(works: Works, people: dict[str, int]) -> None:
+    """Even where assign may: only part of the tasks is seen."""
+    send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    for user in works.portal.users.values():
+        user.admin = False
+    with pytest.raises(errors.PortalDenied):
+        run(works, without=places(works)[max(places(works))][0])
 
 
 TOUCHES: dict[str, Callable[[Works, Task], object]] = {
