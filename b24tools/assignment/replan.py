@@ -176,7 +176,9 @@ class _Pass:
         self._calendar = calendar
         self._orders = orders
         self._lying = {task.id: task for task in tasks}
-        self._full = Workload(calendar, now, workers, self._lying.values(), step_s)
+        leaving = {one.id for order in orders for one in order.operations if one.cause}
+        staying = [task for task in self._lying.values() if task.id not in leaving]
+        self._full = Workload(calendar, now, workers, staying, step_s)
         self._let_wait()
         self._open: dict[int, set[int]] = {}  # what can still be pushed out of its slot, by person
         movable: set[int] = set()
@@ -190,6 +192,9 @@ class _Pass:
         self._floor = Workload(calendar, now, workers, fixed, step_s)
         self._decided: set[int] = {one.id for order in orders for one in order.operations} - movable
         self._homeless: set[int] = set()
+        self._stale: dict[int, dict[int, OpenTask]] = {}  # what stays in its slot, though it waits beyond, by person
+        for order in orders:
+            self._note_stale(order)
 
     def run(self) -> list[Move]:
         """Decide all orders; answers what moves."""
@@ -217,15 +222,22 @@ class _Pass:
             if one.id in skip:
                 continue
             task = self._lying[one.id]
-            before = _latest_before(ends, one.stage)
-            if before is not None and not task.begun and (task.start is None or task.start < before):
-                workload.hold(task.responsible_id, task.id, before)
+            self._hold(workload, task, _latest_before(ends, one.stage))
             end = _end_of(workload, task)
             if end is not None:
                 finish = end if finish is None else max(finish, end)
                 if one.stage is not None:
                     ends.append((one.stage, end))
         return finish
+
+    def _hold(self, workload: Workload, task: OpenTask, until: datetime | None) -> OpenTask | None:
+        """Let a task wait until then where it is planned sooner, else not; answers how it lay if that is a change."""
+        lay = workload.find(task.responsible_id, task.id)
+        waits = until if until and not task.begun and (task.start is None or task.start < until) else None
+        if lay is None or lay.not_before == waits:
+            return None
+        workload.put(replace(lay, not_before=waits))
+        return lay
 
     def _decide(self, order: OpenOrder) -> list[Move]:
         forced = {one.id: one.cause for one in order.operations if one.cause}
@@ -290,6 +302,7 @@ class _Pass:
         which = set(which)
         before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
         held: dict[int, OpenTask] = {}
+        left: list[OpenTask] = []
         placed: dict[int, OpenTask] = {}
         choices: dict[int, tuple[Choice, datetime | None, int | None]] = {}
         ends: dict[int, tuple[int | None, datetime]] = {}
@@ -298,10 +311,7 @@ class _Pass:
             task = self._lying[one.id]
             not_before, after = _waits_for(ends, one.stage, order.accepted)
             if one.id in which and is_possible:
-                try:
-                    choice = workload.weigh(one.people, task.remaining_s, not_before, most=most) if one.people else None
-                except NoWorkingTime:
-                    choice = None
+                choice = self._weigh(workload, one, task.remaining_s, not_before, most)
                 if choice is not None:
                     placed[one.id] = replace(
                         task,
@@ -317,20 +327,17 @@ class _Pass:
                 if one.id not in forced:
                     is_possible = False
                     continue
-                if kept := before.pop(one.id):  # nobody can: it stays where it is
-                    workload.put(kept)
-            elif not task.begun and not_before is not None and (task.start is None or task.start < not_before):
-                lay = workload.take_out(task.responsible_id, task.id)
-                if lay is not None:
-                    held[one.id] = lay
-                    workload.put(replace(lay, not_before=not_before))
+                workload.put(before[one.id] or task)  # nobody can: it stays where it is
+                left.append(task)
+            elif lay := self._hold(workload, task, not_before):
+                held[one.id] = lay
             end = _end_of(workload, task)
             if end is not None:
                 ends[one.id] = one.stage, end
         if is_possible:
             self._put_back(workload, order, before, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
-        for task in placed.values():
+        for task in (*placed.values(), *left):
             workload.take_out(task.responsible_id, task.id)
         for lay in (*before.values(), *held.values()):
             if lay is not None:
@@ -383,6 +390,47 @@ class _Pass:
         """The spans of a lane that other work must not push: those of slots."""
         return {id_: span for id_, span in workload.spans(worker_id).items() if self._lying[id_].slot}
 
+    def _weigh(
+        self, workload: Workload, one: Operation, length_s: int, not_before: datetime | None, most: int
+    ) -> Choice | None:
+        """Find who finishes it first, outside slots that the portal shows as taken; None where nobody can."""
+        people = one.people
+        best: Choice | None = None
+        while people:
+            try:
+                choice = workload.weigh(people, length_s, not_before, most=most)
+            except NoWorkingTime:
+                return best
+            if best is not None and best.finish <= choice.finish:
+                return best
+            until = self._taken_until(choice)
+            if until is None:
+                return choice
+            late: datetime | None = until  # this person, after that slot
+            while late is not None:
+                try:
+                    later = workload.weigh([choice.responsible_id], length_s, late, most=1)
+                except NoWorkingTime:
+                    break
+                late = self._taken_until(later)
+                if late is None and (best is None or later.finish < best.finish):
+                    best = later
+            people = tuple(person for person in people if person != choice.responsible_id)
+        return best
+
+    def _taken_until(self, choice: Choice) -> datetime | None:
+        slots = [task.slot for task in self._stale.get(choice.responsible_id, {}).values() if task.slot]
+        return max((end for start, end in slots if start < choice.finish and choice.start < end), default=None)
+
+    def _note_stale(self, order: OpenOrder) -> None:
+        """Note which slots of what has been decided are not worked in, because it waits for others."""
+        for one in order.operations:
+            task = self._lying[one.id]
+            if one.id in self._decided and task.slot:
+                lay = self._full.find(task.responsible_id, one.id)
+                if lay is not None and lay.not_before and lay.not_before > task.slot[0]:
+                    self._stale.setdefault(task.responsible_id, {})[one.id] = task
+
     # decisions
 
     def _keep(self, order: OpenOrder, draft: _Draft | None, forced: Mapping[int, str]) -> list[Move]:
@@ -394,20 +442,21 @@ class _Pass:
         before = {worker_id: dict(self._full.spans(worker_id)) for worker_id in slots}
         for one in order.operations:
             old, new = self._lying[one.id], placed.get(one.id)
-            self._full.take_out(old.responsible_id, one.id)
-            self._floor.put(new or old)
+            self._floor.put(new or self._full.find(old.responsible_id, one.id) or old)
             if new is not None and draft is not None:
+                self._full.take_out(old.responsible_id, one.id)
                 self._lying[one.id] = new
                 choice, not_before, after = draft.choices[one.id]
                 cause = forced.get(one.id) or (FIRST if order.is_first else LATE)
                 moves.append(Move(order.id, replace(old, not_before=None), new, cause, choice, not_before, after))
         self._settle(self._floor, order)
         for one in order.operations:
-            lay = self._floor.take_out(self._lying[one.id].responsible_id, one.id)
-            if lay is not None:
-                self._floor.put(lay)
+            worker_id = self._lying[one.id].responsible_id
+            lay = self._floor.find(worker_id, one.id)
+            if lay is not None and lay != self._full.find(worker_id, one.id):
                 self._full.put(lay)
         self._decided |= {one.id for one in order.operations}
+        self._note_stale(order)
         for worker_id, taken in slots.items():
             self._push_out(worker_id, taken, before[worker_id])
         return moves

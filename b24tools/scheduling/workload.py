@@ -216,6 +216,10 @@ class Workload:
         """Take a task out of a lane, and return it as it lay there; None where it is not in the lane."""
         return self._lane(worker_id).take_out(task_id) if worker_id in self._workers else None
 
+    def find(self, worker_id: int, task_id: int) -> OpenTask | None:
+        """Return a task as it lies in a lane; None where it is not there."""
+        return self._lane(worker_id).find(task_id) if worker_id in self._workers else None
+
     def spans(self, worker_id: int) -> Mapping[int, Span]:
         """Return where each task lies in a lane, in the person's working seconds from now."""
         return self._lane(worker_id).spans if worker_id in self._workers else {}
@@ -310,7 +314,8 @@ class _Lane:
     @property
     def spans(self) -> Mapping[int, Span]:
         """Where each task lies, by id, in positions."""
-        self._lay()
+        if not self._is_laid:
+            self._lay()
         return self._spans
 
     @property
@@ -320,7 +325,8 @@ class _Lane:
 
     def offer(self, length_s: int, earliest: datetime) -> _Offer:
         """The rank and the candidate; no rank where there is no working time for it."""
-        self._lay()
+        if not self._is_laid:
+            self._lay()
         key = length_s, earliest
         offer = self._offers.get(key)
         if offer is None:
@@ -329,7 +335,8 @@ class _Lane:
 
     def gap(self, length_s: int, earliest: datetime, position: int) -> int:
         """The position of the first gap that is long enough; `position` is that of `earliest` without absences."""
-        self._lay()
+        if not self._is_laid:
+            self._lay()
         if self.line is not self._shared:
             position = self.line.worked(earliest)
         i = bisect_right(self._starts, position) - 1
@@ -369,6 +376,10 @@ class _Lane:
         self._is_laid = False
         return self._tasks.pop(task_id, None)
 
+    def find(self, task_id: int) -> OpenTask | None:
+        """The task as it lies."""
+        return self._tasks.get(task_id)
+
     def hold(self, task_id: int, not_before: datetime) -> None:
         """Let a task begin then at the earliest."""
         task = self._tasks.get(task_id)
@@ -399,9 +410,6 @@ class _Lane:
         return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
 
     def _lay(self) -> None:
-        """Lay the tasks, unless nothing has changed since."""
-        if self._is_laid:
-            return
         first: list[tuple[Any, int, int]] = []  # sort key, length, task
         slots: list[tuple[int, int, int]] = []  # from when, length, task
         loose: list[tuple[int, int, int]] = []  # from when, task, length
@@ -451,7 +459,8 @@ class _Lane:
 
     def load(self, days: int) -> PersonLoad:
         """The open work, the first free moment, and how full each day is."""
-        self._lay()
+        if not self._is_laid:
+            self._lay()
         line, zone = self.line, self.line.calendar.zone
         today = line.origin.astimezone(zone).date()
         found = []
