@@ -11,10 +11,13 @@ from b24tools.assignment.plan import ADD, DEFER, UPDATE, PlannedTask, decision_o
 from b24tools.assignment.tools import RunClock
 from b24tools.assignment.writes import Line, Mark, Write, mark_of
 from b24tools.core.models import Task
+from b24tools.core.timestamps import to_text
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask, LostWrite
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
+MOVE = "move"  # among the sent values: what a replan is about to write
+KEPT = (MOVE, recovery.ANSWERED_AT)
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
 
@@ -103,7 +106,11 @@ class Ledger:
     def take(self, line: Line, *, is_put_off: bool = False) -> None:
         """Take the line as its plan has it now; it is saved with the next answers."""
         now = self._clock.now()
-        self._rows.append(_put_off(line.plan, now) if is_put_off else _row(line.plan, "done", now))
+        row = _put_off(line.plan, now) if is_put_off else _row(line.plan, "done", now)
+        known, task = line.plan.item.known, line.plan.task
+        if line.plan.action == ADD or (known and task and recovery.is_as_written(known, task)):
+            row = replace(row, sent_values={**row.sent_values, recovery.ANSWERED_AT: to_text(now)})
+        self._rows.append(row)
 
     def take_files(self, marks: Iterable[Mark]) -> None:
         """Take it that these files hang on their tasks; it is saved with the next answers."""
@@ -196,6 +203,8 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
             "auditor_id": plan.auditor_id,
             "deadline_from_slot": plan.deadline_from_slot,
             "cancelled": _is_deferred_by_us(plan),
+            "accepted": to_text(item.order.accepted),
+            **{name: known.sent_values[name] for name in KEPT if known and name in known.sent_values},
         },
         assigned_at=now if plan.action == ADD else (known.assigned_at if known else None),
         writing_since=None,

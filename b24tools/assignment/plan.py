@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -204,32 +204,37 @@ class PlannedTask:
 
 def decision_of(plan: PlannedTask, now: datetime) -> Decision:
     """Who was considered for a new task, and all that `why` will have to say about it."""
-    choice = plan.choice
-    assert choice is not None  # noqa: S101 - every new task has one
+    assert plan.choice is not None  # noqa: S101 - every new task has one
+    details = {
+        "order": plan.item.order.number,
+        "department": plan.department.name if plan.department else None,
+        "nearest": plan.nearest,
+        "estimate_s": plan.estimate_s,
+        "work_s": plan.work_s,
+        "barred": plan.barred,
+        "not_before": plan.not_before,
+        "after": plan.after.item.line.position if plan.after else None,
+    }
+    return make_decision(plan.item.key, plan.item.line.position, now, plan.choice, plan.inside, details)
+
+
+def make_decision(
+    key: str, position: str, now: datetime, choice: Choice, inside: Collection[int], details: Mapping[str, Any]
+) -> Decision:
+    """A choice with all that `why` will have to say about it. `inside`: who belongs to the position."""
     shown = [one for place, one in enumerate(choice.candidates) if place < MOST_CANDIDATES or one.chosen]
+    known = {"margin_s": choice.margin_s, "others": len(choice.candidates) - len(shown)}
     return Decision(
-        key=plan.item.key,
+        key=key,
         task_id=None,
-        position=plan.item.line.position,
+        position=position,
         decided_at=now,
         responsible_id=choice.responsible_id,
         reason=choice.reason,
         candidates=[
-            {name: _plain(value) for name, value in asdict(one).items()} | {"inside": one.id in plan.inside}
-            for one in shown
+            {name: _plain(value) for name, value in asdict(one).items()} | {"inside": one.id in inside} for one in shown
         ],
-        details={
-            "order": plan.item.order.number,
-            "department": plan.department.name if plan.department else None,
-            "nearest": plan.nearest,
-            "estimate_s": plan.estimate_s,
-            "work_s": plan.work_s,
-            "barred": list(plan.barred),
-            "not_before": _plain(plan.not_before),
-            "after": plan.after.item.line.position if plan.after else None,
-            "margin_s": choice.margin_s,
-            "others": len(choice.candidates) - len(shown),
-        },
+        details={name: _plain(value) for name, value in {**known, **details}.items()},
     )
 
 

@@ -13,11 +13,13 @@ from b24tools.assignment.tools import CLOCK_ERROR, RunClock
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Status, Task
+from b24tools.core.timestamps import from_text
 from b24tools.store.orders import LedgerTask, LostWrite
 
 EXECUTES_S = 60  # the portal cuts a request of its own after this long: then a lost write is settled
 CLOCKS_APART = timedelta(hours=1)  # at most, where only this machine's clock is known
 TOUCHED_S = 5  # the portal itself may change a task this long after making it
+ANSWERED_AT = "answered_at"  # among the sent values: when the last write was answered, by the portal's clock
 
 
 class WriteState(Enum):
@@ -299,6 +301,17 @@ def is_untouched(task: Task) -> bool:
     moments = [moment for moment in (task.changed_at, task.activity_at) if moment]
     is_moved = task.created_at is None or not all(is_at_creation(moment, task) for moment in moments)
     return is_unbegun(task) and not (is_moved or task.comments)
+
+
+def is_as_written(row: LedgerTask, task: Task) -> bool:
+    """Whether the work is not begun, and nobody has touched the task since our last write to it was answered."""
+    if not is_unbegun(task) or (task.responsible_id, task.start, task.end) != (row.responsible_id, row.start, row.end):
+        return False
+    answered_at = from_text(row.sent_values.get(ANSWERED_AT))
+    if answered_at is None:  # of versions that did not note it
+        return is_untouched(task)
+    moments = [moment for moment in (task.changed_at, task.activity_at) if moment]
+    return not task.comments and all(moment <= answered_at + timedelta(seconds=TOUCHED_S) for moment in moments)
 
 
 def is_unbegun(task: Task) -> bool:

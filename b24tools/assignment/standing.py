@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from b24tools.assignment import portal_state
@@ -127,6 +127,12 @@ class Standings:
     now: datetime
     warnings: tuple[str, ...]
 
+    def stages(self, order: OrderStanding, rules: Rules) -> list[int | None]:
+        """Return in which sequence the lines of an order are done."""
+        return sequence.stages(
+            [(rules.in_route(line.row.position), line.row.stage) for line in order.lines], rules.route
+        )
+
 
 def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> Standings:
     """Read how these orders stand. Raises PortalError and ConfigError as reading does.
@@ -184,6 +190,28 @@ def stand_as_planned(
     lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
     return _stand(order, lines, planner.calendar, planner.now)
+
+
+def stand_with(
+    found: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
+) -> tuple[OrderStanding, ...]:
+    """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
+    lines = {
+        order.row.id: [
+            replace(line, task=tasks.get(line.task.id, line.task) if line.task else None, span=None, after=None)
+            for line in order.lines
+        ]
+        for order in found.orders
+    }
+    lines = _let_wait(lines, workload, rules)
+    return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
+
+
+def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
+    """Return the moment from which an order is late: the midnight after the wanted day, or the wanted moment."""
+    wanted = row.wanted and row.wanted.astimezone(zone)
+    is_day = wanted is not None and (wanted.hour, wanted.minute, wanted.second) == (0, 0, 0)
+    return wanted + timedelta(days=1) if wanted and is_day else wanted
 
 
 def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
@@ -281,15 +309,13 @@ def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now
     is_over = all(line.is_done for line in lines) and (is_written or row.ended is not None)
     is_known = all(line.span or line.is_done for line in lines) and is_written
     finish = max([*closed, *ends], default=None) if is_known else None
-    wanted = row.wanted and row.wanted.astimezone(calendar.zone)
-    is_day = wanted is not None and (wanted.hour, wanted.minute, wanted.second) == (0, 0, 0)
-    late_since = wanted + timedelta(days=1) if wanted and is_day else wanted
-    late_s = max(0, int((finish - late_since).total_seconds())) if finish and late_since else 0
+    late_from = late_since(row, calendar.zone)
+    late_s = max(0, int((finish - late_from).total_seconds())) if finish and late_from else 0
     standing = OrderStanding(row, tuple(lines), finish, late_s, OPEN, None)
     if is_over:
         return replace(standing, state=OVER)
     day = (finish - MIDNIGHT).astimezone(calendar.zone).date() if finish else None
-    is_late = late_s > 0 or (finish is None and late_since is not None and now > late_since)
+    is_late = late_s > 0 or (finish is None and late_from is not None and now > late_from)
     is_at_risk = not is_known or (day is not None and row.promised_first is not None and day > row.promised_first)
     if not (is_late or is_at_risk):
         return standing

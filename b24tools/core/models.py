@@ -88,6 +88,7 @@ class Task:
     date_start: datetime | None = None
     closed_at: datetime | None = None
     description: str = ""
+    flow_id: int = 0
 
     @property
     def is_open(self) -> bool:

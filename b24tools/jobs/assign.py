@@ -25,6 +25,7 @@ from b24tools.assignment.plan import (
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, Todo, WriteState, find_lost, latest
+from b24tools.assignment.replan_writes import let_moves_end, settle_moves
 from b24tools.assignment.report import (
     CHANGED_NOTHING,
     COMPLETED,
@@ -261,6 +262,8 @@ class _Run:
         The keys are those of lines whose task the portal may still be making.
         """
         tools = self._tools
+        if not self._dry_run:
+            let_moves_end(tools.clock, rows.values(), self._rules.zone)
         asked_at = tools.clock.machine_clock()
         portal, questions = self._read_once(self._questions(company, items, rows))
         now = tools.clock.now()
@@ -289,6 +292,7 @@ class _Run:
         portal = replace(portal, by_id={**portal.by_id, **{task.id: task for task in found.values()}})
         for key, task in found.items():
             rows[key] = replace(rows[key], task_id=task.id)
+        rows |= settle_moves(tools.store, rows.values(), portal, asked_at)
         for key, row in rows.items():
             rows[key] = _with_deadline_as_sent(row, portal.of_line(row))
         counts = dict.fromkeys(questions.workers, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ class Why:
 
     `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
     where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
-    more were considered, worse ones, of whom only the number was kept.
+    more were considered, worse ones, of whom only the number was kept. `cause`: why a replan moved the task, which
+    was `moved_from` this person. `earlier`: what was decided before that, the last first.
     """
 
     task_id: int
@@ -66,13 +67,21 @@ class Why:
     others: int
     estimate_s: int | None = None
     barred: tuple[str, ...] = ()
+    cause: str = ""
+    moved_from: str = ""
+    earlier: tuple[Why, ...] = ()
 
 
 def explain(store: Store, task_id: int, folder: Path) -> Why:
-    """The decision about a task. Raises ConfigError for one that was not given out with this data folder."""
-    decision = store.decisions.find(task_id)
-    if decision is None:
+    """The decisions about a task. Raises ConfigError for one that was not given out with this data folder."""
+    decisions = store.decisions.find_all(task_id)
+    if not decisions:
         raise _unknown(store, task_id, folder)
+    last, *earlier = (_explain(task_id, decision) for decision in decisions)
+    return replace(last, earlier=tuple(earlier))
+
+
+def _explain(task_id: int, decision: Decision) -> Why:
     details = decision.details
     winner = next(one for one in decision.candidates if one["id"] == decision.responsible_id)
     candidates = tuple(_considered(one, winner, decision) for one in decision.candidates)
@@ -95,6 +104,8 @@ def explain(store: Store, task_id: int, folder: Path) -> Why:
         others=int(details.get("others") or 0),
         estimate_s=details.get("estimate_s"),
         barred=tuple(details.get("barred") or ()),
+        cause=str(details.get("cause") or ""),
+        moved_from=str((details.get("from") or {}).get("name") or ""),
     )
 
 

@@ -11,13 +11,17 @@ from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import describe_terms, format_moment, format_span, format_work
+from b24tools.render.replan import describe_reason
 
 if TYPE_CHECKING:
     from b24tools.jobs.why import Considered, Why
 
 
 def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
-    """Return the `data` of `why --json`; times in `zone` with their offset, sentences in the language in use."""
+    """Return the `data` of `why --json`; times in `zone` with their offset, sentences in the language in use.
+
+    Of a task that was moved, the decisions before are `earlier`.
+    """
     return {
         "task_id": why.task_id,
         "position": why.position,
@@ -38,7 +42,7 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
             }
             for person in why.candidates
         ],
-    }
+    } | ({"earlier": [data(one, zone) for one in why.earlier]} if why.earlier else {})
 
 
 def print_whys(whys: Sequence[Why], zone: ZoneInfo) -> None:
@@ -77,6 +81,9 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
     screen.print_table(columns, rows)
     if why.others:
         screen.print(_("Also considered, and no better: {n}.").format(n=why.others))
+    for one in why.earlier:
+        screen.print()
+        print_why(one, zone, screen)
 
 
 def _at(moment: datetime | None, why: Why, zone: ZoneInfo) -> str:
@@ -146,7 +153,13 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
         "moment": _at(why.not_before, why, zone),
         "after": why.after,
     }
-    sentences = [form.format(**values) for form in (because[reason], waited, otherwise[reason]) if form]
+    moved = ""
+    if why.cause:
+        moved = _("A replan moved it: {cause}.")
+        if why.moved_from != chosen.name:
+            moved = _("A replan took it from {moved_from}: {cause}.")
+        values |= {"cause": describe_reason(why.cause), "moved_from": why.moved_from}
+    sentences = [form.format(**values) for form in (moved, because[reason], waited, otherwise[reason]) if form]
     return sentences + _explain_rules(why)
 
 

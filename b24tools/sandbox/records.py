@@ -175,6 +175,7 @@ class Task:
     viewed_by: tuple[int, ...] = ()
     fields: dict[str, Any] = field(default_factory=dict)
     comments: int = 0
+    flow: int = 0
     raw_dates: dict[str, str] = field(default_factory=dict)
 
 

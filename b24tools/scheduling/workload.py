@@ -171,11 +171,19 @@ class Workload:
                 self._tasks[task.responsible_id].append(task)
 
     def choose(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
-        """Give the work to whoever of them finishes it first.
+        """Give the work to whoever of them finishes it first. Raises as `weigh`."""
+        choice = self.weigh(worker_ids, length_s, not_before)
+        return self._give(choice, length_s)
 
+    def weigh(
+        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None, *, most: int | None = None
+    ) -> Choice:
+        """Find out who of them finishes the work first; it is given to none of them.
+
+        With `most`, only so many candidates are reckoned, besides those who could be the first.
         Raises NoWorkingTime if none of them can, KeyError for one who is not a worker.
         """
-        ranked, unable = self._ranked(worker_ids, length_s, not_before)
+        ranked, unable = self._ranked(worker_ids, length_s, not_before, most)
         if not ranked:
             raise NoWorkingTime(_("none of the candidates has working time for it in the next six years"))
         reason, margin_s = "only", None
@@ -184,8 +192,8 @@ class Workload:
             reason = next(name for name, a, b in zip(_REASONS, best, second, strict=True) if a != b)
             line = self._lane(ranked[0][1].id).line
             margin_s = line.worked(second[0]) - line.worked(best[0])
-        choice = self._give(ranked[0][1], reason, length_s, [candidate for _rank, candidate in ranked] + unable)
-        return replace(choice, margin_s=margin_s)
+        candidates = [candidate for _rank, candidate in ranked] + unable
+        return replace(_chosen(ranked[0][1], reason, candidates), margin_s=margin_s)
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
@@ -194,7 +202,7 @@ class Workload:
         ranked, unable = self._ranked([worker_id, *worker_ids], length_s, not_before)
         candidates = [candidate for _rank, candidate in ranked] + unable
         winner = next(candidate for candidate in candidates if candidate.id == worker_id)
-        return self._give(winner, "pinned", length_s, candidates)
+        return self._give(_chosen(winner, "pinned", candidates), length_s)
 
     def extend(self, worker_id: int, start: datetime, length_s: int, ignore_task: int) -> tuple[datetime, bool]:
         """The new end of the task `ignore_task` whose minutes changed, and whether it meets another slot.
@@ -216,6 +224,27 @@ class Workload:
         if worker_id in self._workers:
             self._lane(worker_id).hold(task_id, not_before)
 
+    def put(self, task: OpenTask) -> None:
+        """Lay a task into its person's lane. Nothing for one of a person who is no worker."""
+        if task.responsible_id in self._workers:
+            self._lane(task.responsible_id).put(task)
+
+    def take_out(self, worker_id: int, task_id: int) -> OpenTask | None:
+        """Take a task out of a lane, and return it as it lay there; None where it is not in the lane."""
+        return self._lane(worker_id).take_out(task_id) if worker_id in self._workers else None
+
+    def find(self, worker_id: int, task_id: int) -> OpenTask | None:
+        """Return a task as it lies in a lane; None where it is not there."""
+        return self._lane(worker_id).find(task_id) if worker_id in self._workers else None
+
+    def spans(self, worker_id: int) -> Mapping[int, Span]:
+        """Return where each task lies in a lane, in the person's working seconds from now."""
+        return self._lane(worker_id).spans if worker_id in self._workers else {}
+
+    def line_of(self, worker_id: int) -> Timeline:
+        """Return a person's working time. Raises KeyError as `choose`."""
+        return self._lane(worker_id).line
+
     def span_of(self, worker_id: int, task_id: int) -> Interval | None:
         """Return when a task is begun, or gone on with, and done; None where it is in no lane. Raises NoWorkingTime."""
         return self._lane(worker_id).span_of(task_id) if worker_id in self._workers else None
@@ -236,64 +265,127 @@ class Workload:
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
 
+    def _timeline(self, calendar: WorkCalendar) -> Timeline:
+        """The timeline that all on a calendar share."""
+        if id(calendar) not in self._timelines:
+            self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
+        return self._timelines[id(calendar)]
+
     def _lane(self, worker_id: int) -> _Lane:
         lane = self._lanes.get(worker_id)
         if lane is None:
             worker, calendar = self._workers[worker_id], self.calendar_of(worker_id)
-            if id(calendar) not in self._timelines:
-                self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
-            shared = self._timelines[id(calendar)]
-            lane = self._lanes[worker_id] = _Lane(worker, self._tasks[worker_id], shared, self._step_s)
+            is_common = calendar is self.calendar and worker.rate == 1
+            shared = self._timeline(calendar)
+            lane = self._lanes[worker_id] = _Lane(worker, self._tasks[worker_id], shared, self._step_s, is_common)
         return lane
 
     def _ranked(
-        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None
+        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None, most: int | None = None
     ) -> tuple[list[tuple[_Rank, Candidate]], list[Candidate]]:
         if length_s <= 0:
             raise ValueError(f"work of {length_s} s")
         earliest = self._earliest(not_before)
-        offers = [self._lane(worker_id).offer(length_s, earliest) for worker_id in dict.fromkeys(worker_ids)]
+        lanes = [self._lane(worker_id) for worker_id in dict.fromkeys(worker_ids)]
+        if most is None:
+            offers = [lane.offer(length_s, earliest) for lane in lanes]
+        else:
+            offers = self._best_offers(lanes, length_s, earliest, most)
         ranked = sorted((rank, candidate) for rank, candidate in offers if rank is not None)
         return ranked, [candidate for rank, candidate in offers if rank is None]
 
-    def _give(self, winner: Candidate, reason: str, length_s: int, candidates: Sequence[Candidate]) -> Choice:
-        if winner.start is None or winner.finish is None:
-            raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
+    def _best_offers(self, lanes: Sequence[_Lane], length_s: int, earliest: datetime, most: int) -> list[_Offer]:
+        """The offers of those who may be the first.
+
+        Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
+        before the first one by open work, unless that one's gap turns out to be too short for a whole step. People with
+        a rate or a calendar of their own are all reckoned: their positions are others.
+        """
+        shared = self._timeline(self.calendar)
+        position = shared.worked(earliest)
+        found = [(lane.gap(length_s, earliest, position), lane.tie, lane) for lane in lanes if lane.is_common]
+        offers = [lane.offer(length_s, earliest) for lane in lanes if not lane.is_common]
+        best = min((shared.worked(rank[0]) for rank, _candidate in offers if rank), default=None)
+        settled: set[int] = set()
+        for gap, _tie, lane in sorted(found, key=lambda one: one[:2]):
+            is_usual = lane.line is shared
+            if len(offers) >= most and best is not None and (gap + length_s > best or (is_usual and gap in settled)):
+                continue
+            offer = lane.offer(length_s, earliest)
+            offers.append(offer)
+            if offer[0] is not None:
+                finish = shared.worked(offer[0][0])
+                best = finish if best is None else min(best, finish)
+                if is_usual and finish == shared.aligned_start(gap, self._step_s)[0] + length_s:
+                    settled.add(gap)
+        return offers
+
+    def _give(self, choice: Choice, length_s: int) -> Choice:
         self._given -= 1  # numbers of tasks are positive
-        self._lane(winner.id).give((winner.start, winner.finish), length_s, self._given)
-        listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
-        return Choice(winner.id, winner.start, winner.finish, reason, listed, number=self._given)
+        self._lane(choice.responsible_id).give((choice.start, choice.finish), length_s, self._given)
+        return replace(choice, number=self._given)
 
 
 class _Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
-    `_spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
+    `_starts` and `_ends`: the busy time in positions, in order, none touching. It is laid when it is asked for.
     """
 
-    def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
+    def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int, is_common: bool) -> None:
+        self.is_common = is_common  # at rate 1 on everybody's calendar
         self.line = shared.without(worker.absences) if worker.absences else shared
         self._shared = shared
         self._worker = worker
         self._tasks = {task.id: task for task in tasks}
         self._step_s = step_s
         self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
-        self._offers: dict[tuple[int, datetime], _Offer] = {}
-        self._lay()
+        self._away = tuple(away for away in self.line.absences if away[1] > self.line.origin)
+        self._lengths: dict[int, tuple[OpenTask, int, int]] = {}
+        self._is_laid = False
+
+    @property
+    def spans(self) -> Mapping[int, Span]:
+        """Where each task lies, by id, in positions."""
+        if not self._is_laid:
+            self._lay()
+        return self._spans
+
+    @property
+    def tie(self) -> tuple[int, tuple[int, float], int]:
+        """What decides between people who finish at the same moment."""
+        return self._open_s, self._recency, self._worker.id
 
     def offer(self, length_s: int, earliest: datetime) -> _Offer:
         """The rank and the candidate; no rank where there is no working time for it."""
+        if not self._is_laid:
+            self._lay()
         key = length_s, earliest
         offer = self._offers.get(key)
         if offer is None:
             offer = self._offers[key] = self._reckon(length_s, earliest)
         return offer
 
+    def gap(self, length_s: int, earliest: datetime, position: int) -> int:
+        """The position of the first gap that is long enough; `position` is that of `earliest` without absences."""
+        if not self._is_laid:
+            self._lay()
+        if self.line is not self._shared:
+            position = self.line.worked(earliest)
+        i = bisect_right(self._starts, position) - 1
+        if i >= 0:
+            position = max(position, self._ends[i])
+        for start, end in zip(self._starts[i + 1 :], self._ends[i + 1 :], strict=True):
+            if position + length_s <= start:
+                break
+            position = end
+        return position
+
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""
         self._tasks[number] = OpenTask(number, self._worker.id, length_s, *slot, ours=True)
         self._recency = 2, -number
-        self._lay()
+        self._is_laid = False
 
     def move(self, task_id: int, slot: Interval, length_s: int) -> bool:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
@@ -305,18 +397,32 @@ class _Lane:
         others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.line.origin]
         moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left, *slot)
         self._tasks[task_id] = replace(moved, remaining_s=left, ours=True)
-        self._lay()
+        self._is_laid = False
         return any(start < slot[1] and end > slot[0] for start, end in others)
+
+    def put(self, task: OpenTask) -> None:
+        """Lay a task, known or not."""
+        self._tasks[task.id] = task
+        self._is_laid = False
+
+    def take_out(self, task_id: int) -> OpenTask | None:
+        """Forget a task."""
+        self._is_laid = False
+        return self._tasks.pop(task_id, None)
+
+    def find(self, task_id: int) -> OpenTask | None:
+        """The task as it lies."""
+        return self._tasks.get(task_id)
 
     def hold(self, task_id: int, not_before: datetime) -> None:
         """Let a task begin then at the earliest."""
-        if task_id in self._tasks:
-            self._tasks[task_id] = replace(self._tasks[task_id], not_before=not_before)
-            self._lay()
+        task = self._tasks.get(task_id)
+        if task is not None and task.not_before != not_before:
+            self.put(replace(task, not_before=not_before))
 
     def span_of(self, task_id: int) -> Interval | None:
         """When a task is begun, or gone on with, and done; None where it is not in the lane."""
-        span = self._spans.get(task_id)
+        span = self.spans.get(task_id)
         return None if span is None else self._moments(span)
 
     def _moments(self, span: Span) -> Interval:
@@ -328,11 +434,11 @@ class _Lane:
         What is left of them is in this person's seconds.
         """
         found = []
-        for task_id in sorted(self._spans, key=self._spans.__getitem__):
+        for task_id, span in sorted(self.spans.items(), key=lambda one: one[1]):
             with suppress(NoWorkingTime):
                 task = self._tasks[task_id]
                 own = replace(task, remaining_s=self._worker.own_s(task.remaining_s))
-                found.append((own, self._moments(self._spans[task_id])))
+                found.append((own, self._moments(span)))
         return found
 
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
@@ -354,22 +460,31 @@ class _Lane:
                 began = (task.start or self.line.origin).timestamp()
                 first.append(((not task.begun, began, task.id), left_s, task.id))
             elif slot or is_over:
-                length = left_s if is_over or slot is None else self._length(task, slot)
-                slots.append((max(held, self.line.worked(slot[0]) if slot else 0), length, task.id))
+                length, start = self._measure(task, slot) if slot else (left_s, 0)
+                slots.append((max(held, start), left_s if is_over else length, task.id))
             else:
                 loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, left_s))
-        self._spans: dict[int, Span] = {}
+        spans: dict[int, Span] = {}
         position = 0
         for start, length, task_id in [(0, length, task_id) for _key, length, task_id in sorted(first)] + sorted(slots):
             position = max(position, start)
-            self._spans[task_id] = position, position + length
+            spans[task_id] = position, position + length
             position += length
-        taken = united(self._spans.values())
-        busy = united([*taken, *_pour(taken, sorted(loose), self._spans)])
+        taken = united(spans.values())
+        busy = united([*taken, *_pour(taken, sorted(loose), spans)]) if loose else taken
+        self._spans = spans
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
         self._open_s = sum(self._worker.own_s(task.remaining_s) for task in self._tasks.values())
-        self._offers = {}
+        self._offers: dict[tuple[int, datetime], _Offer] = {}
+        self._is_laid = True
+
+    def _measure(self, task: OpenTask, slot: Interval) -> tuple[int, int]:
+        """How long a task with a slot is, and from which position on it lies: looked up once."""
+        known = self._lengths.get(task.id)
+        if known is None or known[0] is not task:
+            known = self._lengths[task.id] = task, self._length(task, slot), self.line.worked(slot[0])
+        return known[1:]
 
     def _length(self, task: OpenTask, slot: Interval) -> int:
         """The working time of a slot, with what of it fell under an absence after it was planned.
@@ -385,6 +500,8 @@ class _Lane:
 
     def load(self, days: int) -> PersonLoad:
         """The open work, the first free moment, and how full each day is."""
+        if not self._is_laid:
+            self._lay()
         line, zone = self.line, self.line.calendar.zone
         today = line.origin.astimezone(zone).date()
         found = []
@@ -395,12 +512,11 @@ class _Lane:
             taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
             busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
             found.append(DayLoad(day, busy_s, end - start))
-        away = tuple(one for one in line.absences if one[1] > line.origin)
         free = None
         with suppress(NoWorkingTime):
             free = self._first_free()
         worker = self._worker
-        return PersonLoad(worker.id, worker.name, self._open_s, free, away, tuple(found), worker.terms)
+        return PersonLoad(worker.id, worker.name, self._open_s, free, self._away, tuple(found), worker.terms)
 
     def _first_free(self) -> datetime:
         return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
@@ -408,15 +524,14 @@ class _Lane:
     def _reckon(self, length_s: int, earliest: datetime) -> _Offer:
         worker, length_s = self._worker, self._worker.own_s(length_s)
         who = worker.id, worker.name
-        absent = tuple(away for away in self.line.absences if away[1] > self.line.origin)
         try:
             free = self._first_free()
             start, finish = self._earliest_gap(length_s, earliest)
         except NoWorkingTime as error:
             note = str(error)
-            return None, Candidate(*who, None, None, None, self._open_s, absent, note=note, terms=worker.terms)
-        absent = tuple(away for away in absent if away[0] < finish)
-        rank = finish, self._open_s, self._recency, worker.id
+            return None, Candidate(*who, None, None, None, self._open_s, self._away, note=note, terms=worker.terms)
+        absent = tuple(away for away in self._away if away[0] < finish)
+        rank = finish, *self.tie
         busy = self._starts[:1] == [0]
         return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
 
@@ -434,6 +549,13 @@ class _Lane:
                 if room_until is None or aligned + length_s <= room_until:
                     return start, self.line.end_at(aligned + length_s)
             position = self._ends[i]
+
+
+def _chosen(winner: Candidate, reason: str, candidates: Sequence[Candidate]) -> Choice:
+    if winner.start is None or winner.finish is None:
+        raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
+    listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
+    return Choice(winner.id, winner.start, winner.finish, reason, listed)
 
 
 def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[int, Span]) -> list[Span]:

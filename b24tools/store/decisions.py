@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database
+from b24tools.store.database import Database, Row
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,16 @@ class Decisions:
             {"task": task_id, "key": key, "person": responsible_id},
         )
 
+    def link_move(self, key: str, task_id: int) -> None:
+        """Note that the line's task was moved as was decided last."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE decisions SET task_id = ? WHERE id = (SELECT max(id) FROM decisions WHERE key = ?"
+                " AND task_id IS NULL)",
+                [task_id, key],
+            )
+            self._forget([key])
+
     def pinned(self, keys: Iterable[str]) -> set[str]:
         """Return those of the lines that went to a person named by somebody or by the settings."""
         sql = "SELECT DISTINCT key FROM decisions WHERE reason IN ('pinned', 'fallback') AND key IN (?)"
@@ -78,8 +88,15 @@ class Decisions:
 
     def find(self, task_id: int) -> Decision | None:
         """Return why this task's person got it; None where b24tools did not decide that."""
-        for row in self._db.query("SELECT * FROM decisions WHERE task_id = ? ORDER BY id DESC LIMIT 1", [task_id]):
-            values = dict(row) | {name: json.loads(row[name]) for name in ("candidates", "details")}
-            del values["id"]
-            return Decision(**values | {"decided_at": from_text(row["decided_at"])})
-        return None
+        return next(iter(self.find_all(task_id)), None)
+
+    def find_all(self, task_id: int) -> list[Decision]:
+        """Return all that was decided about a task, the last first: it may have been moved since."""
+        found = self._db.query("SELECT * FROM decisions WHERE task_id = ? ORDER BY id DESC", [task_id])
+        return [_read(row) for row in found]
+
+
+def _read(row: Row) -> Decision:
+    values = dict(row) | {name: json.loads(row[name]) for name in ("candidates", "details")}
+    del values["id"]
+    return Decision(**values | {"decided_at": from_text(row["decided_at"])})

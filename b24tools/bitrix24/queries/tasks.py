@@ -31,7 +31,7 @@ PLAN_SELECT = (
 FULL_SELECT = (
     *PLAN_SELECT,
     *("TITLE", "DESCRIPTION", "GROUP_ID", "CREATED_BY", "CHANGED_DATE", "ACTIVITY_DATE", "DEADLINE", "CLOSED_DATE"),
-    *("AUDITORS", "COMMENTS_COUNT"),
+    *("AUDITORS", "COMMENTS_COUNT", "FLOW_ID"),
 )
 CLOSED_SELECT = (
     *("ID", "TITLE", "RESPONSIBLE_ID", "CREATED_BY", "GROUP_ID", "STATUS"),
@@ -150,6 +150,7 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
         date_start=moment("dateStart"),
         closed_at=moment("closedDate"),
         description=str(row.get("description") or ""),
+        flow_id=int_of(row.get("flowId")),
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Under which name REST has which attribute of records.Task
 NUMBERS: Final = filters.attributes(
     "ID PARENT_ID=parent PRIORITY CREATED_BY=creator RESPONSIBLE_ID=responsible CHANGED_BY STATUS_CHANGED_BY CLOSED_BY "
-    "COMMENTS_COUNT=comments TIME_ESTIMATE TIME_SPENT_IN_LOGS=time_spent STATUS GROUP_ID=group"
+    "COMMENTS_COUNT=comments TIME_ESTIMATE TIME_SPENT_IN_LOGS=time_spent STATUS GROUP_ID=group FLOW_ID=flow"
 )
 TEXTS: Final = filters.attributes("TITLE DESCRIPTION GUID XML_ID")
 FLAGS: Final = filters.attributes("ALLOW_CHANGE_DEADLINE ALLOW_TIME_TRACKING TASK_CONTROL MATCH_WORK_TIME")
@@ -29,7 +29,7 @@ DATES: Final = filters.attributes(
 )
 PEOPLE: Final = filters.attributes("ACCOMPLICES AUDITORS")
 ATTRIBUTES: Final = NUMBERS | TEXTS | FLAGS | DATES | PEOPLE
-NULL_WHEN_ZERO: Final = ("PARENT_ID", "COMMENTS_COUNT", "TIME_SPENT_IN_LOGS")
+NULL_WHEN_ZERO: Final = ("PARENT_ID", "COMMENTS_COUNT", "TIME_SPENT_IN_LOGS", "FLOW_ID")
 # What is always the same here; names that are in neither table are NULL
 NO: Final = "MULTITASK NOT_VIEWED REPLICATE SUBORDINATE ADD_IN_REPORT FAVORITE IS_MUTED IS_PINNED IS_PINNED_IN_GROUP"
 OTHERS: Final = {"STAGE_ID": "0", "SITE_ID": "s1", "OUTLOOK_VERSION": "1", "DURATION_TYPE": "days"}

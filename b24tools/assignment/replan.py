@@ -1,0 +1,525 @@
+"""Which work that nobody has begun shall move: all of it is given out again, and kept is what helps an order.
+
+Pure: the same lanes as everywhere, no portal, no database, no clock. Orders come by importance. One that is in time
+stays as it is. One that is late first gets what is free, then the slots of less important ones, which are given
+others in their turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.workload import Choice, OpenTask, Worker, Workload
+
+# Why an operation moves: its person is away, or is to be planned without, or has left; a replan was cut before it could
+# move, and its slot is taken; its order is late, or wanted first; its slot went to a more important order
+AWAY, WITHOUT, GONE, UNFINISHED = "away", "without", "gone", "unfinished"
+LATE, FIRST, DISPLACED = "late", "first", "displaced"
+
+MOST_PASSES = 8  # until nothing can be improved any more; two or three are usual
+MOST_ROUNDS = 20  # of operations that wait for one another over all orders
+MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An open operation of an order, as it lies in the lane of its person. `people`: who may do it.
+
+    `is_free`: it may move to help an order. `cause`: why it has to move in any case.
+    """
+
+    task: OpenTask
+    stage: int | None
+    people: tuple[int, ...]
+    is_free: bool = False
+    cause: str = ""
+
+    @property
+    def id(self) -> int:
+        """The task's id."""
+        return self.task.id
+
+
+@dataclass(frozen=True)
+class OpenOrder:
+    """What is left of an order. `importance`: the lower, the sooner it is given out. It is late from `late_from` on.
+
+    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be.
+    """
+
+    id: str
+    importance: tuple[Any, ...]
+    late_from: datetime | None
+    operations: tuple[Operation, ...]
+    accepted: datetime | None = None
+    is_first: bool = False
+
+
+@dataclass(frozen=True)
+class Move:
+    """An operation that shall lie elsewhere; `before` and `after` have its person and slot.
+
+    `not_before`: it could not begin sooner, because the order is accepted then or the operation `waits_for` ends.
+    """
+
+    order_id: str
+    before: OpenTask
+    after: OpenTask
+    cause: str
+    choice: Choice
+    not_before: datetime | None = None
+    waits_for: int | None = None
+
+
+@dataclass
+class _Draft:
+    """Where operations of an order would lie: tasks by id, and when the order would be ready."""
+
+    placed: dict[int, OpenTask]
+    choices: dict[int, tuple[Choice, datetime | None, int | None]]
+    finish: datetime | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All moves, and the operations that have to move but for which nobody has time."""
+
+    moves: tuple[Move, ...]
+    stuck: frozenset[int]
+
+
+def plan_moves(
+    calendar: WorkCalendar,
+    now: datetime,
+    workers: Sequence[Worker],
+    tasks: Iterable[OpenTask],
+    orders: Iterable[OpenOrder],
+    step_s: int,
+    *,
+    candidates: int = 1,
+) -> Plan:
+    """Decide what moves. `tasks`: all open work of these people, that of the orders too.
+
+    `candidates`: how many are weighed for whoever asks why, besides those who could be the first.
+
+    Passes go on until one changes nothing, so that whoever plans again finds nothing to do.
+    """
+    ordered = sorted(orders, key=lambda order: order.importance)
+    lying = {task.id: task for task in tasks}
+    moves: dict[int, Move] = {}
+    stuck: set[int] = set()
+    for _number in range(MOST_PASSES):
+        one = _Pass(calendar, now, workers, lying.values(), ordered, step_s, candidates)
+        made = one.run()
+        stuck |= one.stuck
+        for move in made:
+            task_id = move.before.id
+            lying[task_id] = move.after
+            earlier = moves.pop(task_id, None)
+            before = earlier.before if earlier else move.before
+            if _place(before) != _place(move.after):
+                moves[task_id] = replace(move, before=before, cause=earlier.cause if earlier else move.cause)
+        if not made:
+            break
+        ordered = [_as_moved(order, lying) for order in ordered]
+    return Plan(tuple(moves.values()), frozenset(stuck))
+
+
+def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask]) -> OpenOrder:
+    operations = tuple(
+        one if lying[one.id] is one.task else replace(one, task=lying[one.id], cause="") for one in order.operations
+    )
+    return replace(order, operations=operations)
+
+
+def _place(task: OpenTask) -> tuple[int, datetime | None, datetime | None]:
+    return task.responsible_id, task.start, task.end
+
+
+def end_of_next_working_day(calendar: WorkCalendar, now: datetime, days: int = 1) -> datetime:
+    """Find the end of the working day that begins next, or of a later one; `now` for none."""
+    moment, end = now, now
+    line = Timeline(calendar, (), now)
+    for _number in range(days):
+        day = line.start_at(line.worked(moment)).astimezone(calendar.zone).date()
+        first = calendar.spans(day)
+        if not first or first[0][0] <= moment.timestamp():  # it has begun: the one after it
+            moment = calendar.end_of_working_day(day)
+            day = line.start_at(line.worked(moment)).astimezone(calendar.zone).date()
+        moment = end = calendar.end_of_working_day(day)
+    return end
+
+
+class _Pass:
+    """All orders once, the most important first.
+
+    `_full` has all work as it lies now, `_floor` only what cannot move and what has been decided in this pass.
+    """
+
+    def __init__(
+        self,
+        calendar: WorkCalendar,
+        now: datetime,
+        workers: Sequence[Worker],
+        tasks: Iterable[OpenTask],
+        orders: Sequence[OpenOrder],
+        step_s: int,
+        candidates: int,
+    ) -> None:
+        self._candidates = candidates
+        self.stuck: set[int] = set()
+        self._calendar = calendar
+        self._orders = orders
+        self._lying = {task.id: task for task in tasks}
+        leaving = {one.id for order in orders for one in order.operations if one.cause}
+        staying = [task for task in self._lying.values() if task.id not in leaving]
+        self._full = Workload(calendar, now, workers, staying, step_s)
+        self._let_wait()
+        self._open: dict[int, set[int]] = {}  # what can still be pushed out of its slot, by person
+        movable: set[int] = set()
+        for order in orders:
+            for one in order.operations:
+                if one.is_free or one.cause:
+                    movable.add(one.id)
+                if one.is_free and one.people:
+                    self._open.setdefault(one.task.responsible_id, set()).add(one.id)
+        fixed = [task for task in self._lying.values() if task.id not in movable]
+        self._floor = Workload(calendar, now, workers, fixed, step_s)
+        self._decided: set[int] = {one.id for order in orders for one in order.operations} - movable
+        self._homeless: set[int] = set()
+        self._stale: dict[int, dict[int, OpenTask]] = {}  # what stays in its slot, though it waits beyond, by person
+        for order in orders:
+            self._note_stale(order)
+
+    def run(self) -> list[Move]:
+        """Decide all orders; answers what moves."""
+        moves: list[Move] = []
+        for order in self._orders:
+            moves += self._decide(order)
+        return moves
+
+    def _let_wait(self) -> None:
+        """Hold back what waits for operations before it, until all orders agree."""
+        staged = [order for order in self._orders if any(one.stage is not None for one in order.operations)]
+        ends: dict[str, datetime | None] = {}
+        for _round in range(MOST_ROUNDS):
+            before = dict(ends)
+            for order in staged:
+                ends[order.id] = self._settle(self._full, order)
+            if ends == before:
+                return
+
+    def _settle(self, workload: Workload, order: OpenOrder, skip: Iterable[int] = ()) -> datetime | None:
+        """Hold back the operations of an order that wait for others; answers when the last one ends."""
+        ends: list[tuple[int, datetime]] = []
+        finish: datetime | None = None
+        for one in _by_stage(order):
+            if one.id in skip:
+                continue
+            task = self._lying[one.id]
+            self._hold(workload, task, _latest_before(ends, one.stage))
+            end = _end_of(workload, task)
+            if end is not None:
+                finish = end if finish is None else max(finish, end)
+                if one.stage is not None:
+                    ends.append((one.stage, end))
+        return finish
+
+    def _hold(self, workload: Workload, task: OpenTask, until: datetime | None) -> OpenTask | None:
+        """Let a task wait until then where it is planned sooner, else not; answers how it lay if that is a change."""
+        lay = workload.find(task.responsible_id, task.id)
+        waits = until if until and not task.begun and (task.start is None or task.start < until) else None
+        if lay is None or lay.not_before == waits:
+            return None
+        workload.put(replace(lay, not_before=waits))
+        return lay
+
+    def _decide(self, order: OpenOrder) -> list[Move]:
+        forced = {one.id: one.cause for one in order.operations if one.cause}
+        forced |= {one.id: DISPLACED for one in order.operations if one.id in self._homeless}
+        free = {one.id for one in order.operations if one.people and (one.is_free or one.id in forced)}
+        for one in order.operations:  # from here on nothing pushes them
+            self._open.get(self._lying[one.id].responsible_id, set()).discard(one.id)
+        draft, last = None, (self._full, set(forced))
+        if forced:
+            draft = self._draft(self._full, order, forced, forced)
+            finish = draft.finish if draft else None
+        else:
+            finish = self._settle(self._full, order)
+        if free and self._can_be_better(order, finish):
+            soonest = self._soonest(order, free)
+            for workload in (self._full, self._floor):
+                if not (self._can_be_better(order, finish) and self._is_better(order, soonest, finish)):
+                    break
+                other = self._draft(workload, order, free, forced)
+                if other is not None and self._is_better(order, other.finish, finish):
+                    draft, last, finish = other, (workload, free), other.finish
+        if draft is not None and draft.placed and self._candidates > 1:
+            draft = self._draft(last[0], order, last[1], forced, most=self._candidates)
+        return self._keep(order, draft, forced)
+
+    def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
+        return order.is_first or (order.late_from is not None and finish is not None and finish > order.late_from)
+
+    def _is_better(self, order: OpenOrder, new: datetime | None, old: datetime | None) -> bool:
+        """Whether it makes a difference: in time, or ready on an earlier day."""
+        if new is None or old is None:
+            return old is None and new is not None
+        if order.is_first:
+            return new < old
+        return new < old and (not self._can_be_better(order, new) or self._day(new) < self._day(old))
+
+    def _day(self, moment: datetime) -> date:
+        return (moment - MIDNIGHT).astimezone(self._calendar.zone).date()
+
+    # drafts
+
+    def _soonest(self, order: OpenOrder, free: Collection[int]) -> datetime | None:
+        """When the order could be ready if nothing less important were in its way; nothing is laid for that."""
+        ends: dict[int, tuple[int | None, datetime]] = {}
+        for one in _by_stage(order):
+            not_before, _after = _waits_for(ends, one.stage, order.accepted)
+            end = None if one.id in free else _end_of(self._full, self._lying[one.id])
+            if one.id in free:
+                with suppress(NoWorkingTime):
+                    end = self._floor.weigh(one.people, one.task.remaining_s, not_before, most=1).finish
+            if end is not None:
+                ends[one.id] = one.stage, end
+        return max((end for _stage, end in ends.values()), default=None)
+
+    def _draft(
+        self, workload: Workload, order: OpenOrder, which: Iterable[int], forced: Mapping[int, str], most: int = 1
+    ) -> _Draft | None:
+        """Lay some operations of an order anew in a workload, which is left as it was.
+
+        None where the others cannot be done in time; what has to move and cannot is left out.
+        """
+        which = set(which)
+        before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
+        held: dict[int, OpenTask] = {}
+        left: list[OpenTask] = []
+        placed: dict[int, OpenTask] = {}
+        choices: dict[int, tuple[Choice, datetime | None, int | None]] = {}
+        ends: dict[int, tuple[int | None, datetime]] = {}
+        is_possible = True
+        for one in _by_stage(order):
+            task = self._lying[one.id]
+            not_before, after = _waits_for(ends, one.stage, order.accepted)
+            if one.id in which and is_possible:
+                choice = self._weigh(workload, one, task.remaining_s, not_before, most)
+                if choice is not None:
+                    placed[one.id] = replace(
+                        task,
+                        responsible_id=choice.responsible_id,
+                        start=choice.start,
+                        end=choice.finish,
+                        not_before=None,
+                    )
+                    choices[one.id] = choice, not_before, after
+                    workload.put(placed[one.id])
+                    ends[one.id] = one.stage, choice.finish
+                    continue
+                if one.id not in forced:
+                    is_possible = False
+                    continue
+                workload.put(before[one.id] or task)  # nobody can: it stays where it is
+                left.append(task)
+            elif lay := self._hold(workload, task, not_before):
+                held[one.id] = lay
+            end = _end_of(workload, task)
+            if end is not None:
+                ends[one.id] = one.stage, end
+        if is_possible:
+            self._put_back(workload, order, before, placed, ends, forced)
+        finish = max((end for _stage, end in ends.values()), default=None)
+        for task in (*placed.values(), *left):
+            workload.take_out(task.responsible_id, task.id)
+        for lay in (*before.values(), *held.values()):
+            if lay is not None:
+                workload.put(lay)
+        placed = {one: task for one, task in placed.items() if _place(task) != _place(self._lying[one])}
+        return _Draft(placed, choices, finish) if is_possible else None
+
+    def _put_back(
+        self,
+        workload: Workload,
+        order: OpenOrder,
+        before: Mapping[int, OpenTask | None],
+        placed: dict[int, OpenTask],
+        ends: dict[int, tuple[int | None, datetime]],
+        forced: Mapping[int, str],
+    ) -> None:
+        """Leave what need not move where it was: the last operations first, as late as the order allows."""
+        finish = max((end for _stage, end in ends.values()), default=None)
+        if finish is None:
+            return
+        latest = max(finish, order.late_from) if order.late_from and not order.is_first else finish
+        for one in reversed(_by_stage(order)):
+            new, old = placed.get(one.id), self._lying[one.id]
+            if new is None or one.id in forced or _place(new) == _place(old) or old.start is None:
+                continue
+            later = [
+                placed[other.id].start if other.id in placed else self._lying[other.id].start
+                for other in order.operations
+                if one.stage is not None and other.stage is not None and other.stage > one.stage
+            ]
+            limit = min([latest, *(start for start in later if start)])
+            not_before, _after = _waits_for(
+                {id_: end for id_, end in ends.items() if id_ != one.id}, one.stage, order.accepted
+            )
+            if not_before is not None and old.start < not_before:
+                continue
+            workload.take_out(new.responsible_id, new.id)
+            others = self._slots_of(workload, old.responsible_id)
+            workload.put(replace(old, not_before=None))
+            end = _end_of(workload, old)
+            spans = self._slots_of(workload, old.responsible_id)
+            if end is not None and end <= limit and all(spans[id_] == span for id_, span in others.items()):
+                placed[one.id] = replace(old, not_before=None)
+                ends[one.id] = one.stage, end
+            else:
+                workload.take_out(old.responsible_id, old.id)
+                workload.put(new)
+
+    def _slots_of(self, workload: Workload, worker_id: int) -> dict[int, tuple[int, int]]:
+        """The spans of a lane that other work must not push: those of slots."""
+        return {id_: span for id_, span in workload.spans(worker_id).items() if self._lying[id_].slot}
+
+    def _weigh(
+        self, workload: Workload, one: Operation, length_s: int, not_before: datetime | None, most: int
+    ) -> Choice | None:
+        """Find who finishes it first, outside slots that the portal shows as taken; None where nobody can."""
+        people = one.people
+        best: Choice | None = None
+        while people:
+            try:
+                choice = workload.weigh(people, length_s, not_before, most=most)
+            except NoWorkingTime:
+                return best
+            if best is not None and best.finish <= choice.finish:
+                return best
+            until = self._taken_until(choice)
+            if until is None:
+                return choice
+            late: datetime | None = until  # this person, after that slot
+            while late is not None:
+                try:
+                    later = workload.weigh([choice.responsible_id], length_s, late, most=1)
+                except NoWorkingTime:
+                    break
+                late = self._taken_until(later)
+                if late is None and (best is None or later.finish < best.finish):
+                    best = later
+            people = tuple(person for person in people if person != choice.responsible_id)
+        return best
+
+    def _taken_until(self, choice: Choice) -> datetime | None:
+        slots = [task.slot for task in self._stale.get(choice.responsible_id, {}).values() if task.slot]
+        return max((end for start, end in slots if start < choice.finish and choice.start < end), default=None)
+
+    def _note_stale(self, order: OpenOrder) -> None:
+        """Note which slots of what has been decided are not worked in, because it waits for others."""
+        for one in order.operations:
+            task = self._lying[one.id]
+            if one.id in self._decided and task.slot:
+                lay = self._full.find(task.responsible_id, one.id)
+                if lay is not None and lay.not_before and lay.not_before > task.slot[0]:
+                    self._stale.setdefault(task.responsible_id, {})[one.id] = task
+
+    # decisions
+
+    def _keep(self, order: OpenOrder, draft: _Draft | None, forced: Mapping[int, str]) -> list[Move]:
+        """Take what was decided for an order into both workloads; nothing pushes it from here on."""
+        moves: list[Move] = []
+        placed = draft.placed if draft else {}
+        self.stuck |= {one for one in forced if one not in placed}
+        slots = _by_worker(placed.values())
+        before = {worker_id: dict(self._full.spans(worker_id)) for worker_id in slots}
+        for one in order.operations:
+            old, new = self._lying[one.id], placed.get(one.id)
+            self._floor.put(new or self._full.find(old.responsible_id, one.id) or old)
+            if new is not None and draft is not None:
+                self._full.take_out(old.responsible_id, one.id)
+                self._lying[one.id] = new
+                choice, not_before, after = draft.choices[one.id]
+                cause = forced.get(one.id) or (FIRST if order.is_first else LATE)
+                moves.append(Move(order.id, replace(old, not_before=None), new, cause, choice, not_before, after))
+        self._settle(self._floor, order)
+        for one in order.operations:
+            worker_id = self._lying[one.id].responsible_id
+            lay = self._floor.find(worker_id, one.id)
+            if lay is not None and lay != self._full.find(worker_id, one.id):
+                self._full.put(lay)
+        self._decided |= {one.id for one in order.operations}
+        self._note_stale(order)
+        for worker_id, taken in slots.items():
+            self._push_out(worker_id, taken, before[worker_id])
+        return moves
+
+    def _push_out(self, worker_id: int, slots: Sequence[OpenTask], before: Mapping[int, tuple[int, int]]) -> None:
+        """Take out of a lane what lies in these slots, and what would push them, or what else has been decided."""
+        open_ones = self._open.get(worker_id, set())
+        for task_id in list(open_ones):
+            task = self._lying[task_id]
+            if any(_overlap(task, slot) for slot in slots):
+                self._evict(task)
+        new = {slot.id for slot in slots}
+        while open_ones:
+            full, floor = self._full.spans(worker_id), self._floor.spans(worker_id)
+            pushed = [
+                span[0]
+                for id_, span in full.items()
+                if (span != floor[id_] if id_ in new else id_ in self._decided and span > before.get(id_, span))
+            ]
+            earlier = [id_ for id_ in open_ones if id_ in full and full[id_][0] < max(pushed, default=0)]
+            if not earlier:
+                return
+            self._evict(self._lying[max(earlier, key=lambda id_: full[id_])])
+
+    def _evict(self, task: OpenTask) -> None:
+        self._full.take_out(task.responsible_id, task.id)
+        self._open[task.responsible_id].discard(task.id)
+        self._homeless.add(task.id)
+
+
+def _by_stage(order: OpenOrder) -> list[Operation]:
+    return sorted(order.operations, key=lambda one: (one.stage is not None, one.stage or 0))
+
+
+def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:
+    found: dict[int, list[OpenTask]] = {}
+    for task in tasks:
+        found.setdefault(task.responsible_id, []).append(task)
+    return found
+
+
+def _latest_before(ends: Iterable[tuple[int, datetime]], stage: int | None) -> datetime | None:
+    return max((end for earlier, end in ends if stage is not None and earlier < stage), default=None)
+
+
+def _waits_for(
+    ends: Mapping[int, tuple[int | None, datetime]], stage: int | None, accepted: datetime | None
+) -> tuple[datetime | None, int | None]:
+    """When an operation may begin, and for which one of its order it waits."""
+    not_before, after = accepted, None
+    for task_id, (earlier, end) in ends.items():
+        if stage is not None and earlier is not None and earlier < stage and (not_before is None or end > not_before):
+            not_before, after = end, task_id
+    return not_before, after
+
+
+def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
+    try:
+        span = workload.span_of(task.responsible_id, task.id)
+    except NoWorkingTime:
+        return None
+    return span[1] if span else None
+
+
+def _overlap(one: OpenTask, other: OpenTask) -> bool:
+    return bool(one.start and one.end and other.start and other.end and one.start < other.end and other.start < one.end)

@@ -1,0 +1,152 @@
+"""What a replan may move: the open orders with their operations, and why one stays or has to go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import inf
+
+from b24tools.assignment import recovery
+from b24tools.assignment.ledger import MOVE
+from b24tools.assignment.plan import Rules
+from b24tools.assignment.portal_state import PortalState
+from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, OpenOrder, Operation
+from b24tools.assignment.staffing import list_open_tasks, list_workers
+from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
+from b24tools.core.models import Absence, Person
+from b24tools.core.timestamps import from_text
+from b24tools.scheduling.calendar import Interval, Timeline
+from b24tools.scheduling.workload import OpenTask, Worker, Workload
+from b24tools.store import Store
+from b24tools.store.orders import LedgerTask
+
+# Why an operation stays that should move: it is begun, pinned to its person or the fallback, in a flow; somebody has
+# touched its task; its last write was never answered, or the database was restored; nobody else has time for it
+BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NOBODY = "begun", "pinned", "flow", "touched", "unsure", "nobody"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. `away`: when nothing is left to `without`. `first`: an order's id. `frozen`: until when."""
+
+    frozen: datetime
+    without: int | None = None
+    away: Interval | None = None
+    first: str | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything a plan of moves is made from, and what of it stays though it should move, by task."""
+
+    orders: tuple[OpenOrder, ...]
+    workers: tuple[Worker, ...]
+    tasks: tuple[OpenTask, ...]
+    lines: Mapping[int, tuple[OrderStanding, LineStanding]]
+    staying: Mapping[int, tuple[str, str]]  # why it should move, and why it stays
+
+
+def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rules: Rules, wish: Wish) -> Situation:
+    """Sort out what may move, what has to, and what stays. `rows`: the ledger's, where they have changed since."""
+    calendar, now = found.calendar, found.now
+    portal = _without(found.portal, wish)
+    company = found.company.staff
+    people = {**company.people, **portal.people}
+    staff = company.with_people(people.values())
+    ours = store.orders.our_tasks([task.id for task in portal.open])
+    last_assigned = store.orders.last_assigned(now)
+    workers = list_workers(people.values(), portal, found.company, rules, calendar, last_assigned)
+    tasks = {one.id: one for one in list_open_tasks(portal, workers, rules, calendar, now, our_tasks=ours)}
+    workload = Workload(calendar, now, workers, tasks.values(), rules.step_s)
+    clock = Timeline(calendar, (), now)
+    doubted = store.orders.to_compare(order.row.id for order in found.orders)
+    pinned = store.decisions.pinned(line.row.key for order in found.orders for line in order.lines)
+    lines: dict[int, tuple[OrderStanding, LineStanding]] = {}
+    staying: dict[int, tuple[str, str]] = {}
+    orders: list[OpenOrder] = []
+    for number, order in enumerate(found.orders):
+        operations = []
+        standings = [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines]
+        stages = found.stages(order, rules)
+        for line, stage in zip(standings, stages, strict=True):
+            task = tasks.get(line.task.id) if line.task else None
+            if task is None:
+                continue
+            lines[task.id] = order, line
+            why_not = UNSURE if order.row.id in doubted else _why_it_stays(line, pinned)
+            cause = _why_it_must_move(line, task, people.get(task.responsible_id), wish, workload, clock)
+            department = line.row.sent_values.get("onec", {}).get("department")
+            match = staff.position(line.row.position, department, rules.excluded)
+            ids = tuple(one.id for one in match.people)
+            if why_not and cause:
+                staying[task.id] = cause, why_not
+            is_free = bool(ids and task.start and task.end and task.start >= wish.frozen and not why_not)
+            operations.append(Operation(task, stage, ids, is_free, "" if why_not else cause))
+        if operations:
+            orders.append(_open_order(order, number, operations, found, wish))
+    return Situation(tuple(orders), tuple(workers), tuple(tasks.values()), lines, staying)
+
+
+def _without(portal: PortalState, wish: Wish) -> PortalState:
+    """The portal as if the person were away."""
+    if wish.without is None or wish.away is None:
+        return portal
+    away = [*portal.absences.get(wish.without, ()), Absence(*wish.away)]
+    return replace(portal, absences={**portal.absences, wish.without: away})
+
+
+def _why_it_stays(line: LineStanding, pinned: Collection[str]) -> str:
+    row, task = line.row, line.task
+    if task is None or row.state != "done" or row.writing_since:
+        return UNSURE
+    if not recovery.is_unbegun(task):
+        return BEGUN
+    if task.flow_id:
+        return FLOW
+    if row.key in pinned:
+        return PINNED
+    return "" if recovery.is_as_written(row, task) else TOUCHED
+
+
+def _why_it_must_move(
+    line: LineStanding, task: OpenTask, person: Person | None, wish: Wish, workload: Workload, clock: Timeline
+) -> str:
+    if line.row.sent_values.get(MOVE):
+        return UNFINISHED
+    if person is not None and not person.active:
+        return GONE
+    if person is None or task.begun or task.start is None:
+        return ""
+    begins = clock.start_at(clock.worked(task.start))
+    lost = workload.lost_under_absences(person.id, task.id)
+    under = [away for away in workload.line_of(person.id).absences if away[0] <= begins < away[1] or away in lost]
+    if not under:
+        return ""
+    is_wish = wish.without == person.id and wish.away and any(_meet(away, wish.away) for away in under)
+    return WITHOUT if is_wish else AWAY
+
+
+def _meet(one: Interval, other: Interval) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _open_order(
+    order: OrderStanding, number: int, operations: Sequence[Operation], found: Standings, wish: Wish
+) -> OpenOrder:
+    """An order with its importance: the one that is wanted first, then by priority, wanted date, arrival."""
+    row, zone = order.row, found.calendar.zone
+    late_from = late_since(row, zone)
+    if late_from is None and row.promised_first is not None:
+        late_from = datetime.combine(row.promised_first + timedelta(days=1), datetime.min.time(), zone)
+    is_first = row.id == wish.first
+    wanted = late_since(row, zone) or datetime.max.replace(tzinfo=UTC)
+    accepted = [from_text(line.row.sent_values.get("accepted")) for line in order.lines]
+    return OpenOrder(
+        row.id,
+        (not is_first, row.priority or inf, wanted, number),
+        late_from,
+        tuple(operations),
+        max(filter(None, accepted), default=None),
+        is_first,
+    )

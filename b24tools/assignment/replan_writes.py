@@ -1,0 +1,287 @@
+"""Moves written to the portal, and what becomes of those whose answer never came.
+
+All moves are noted in the ledger before the first one leaves. Whatever is cut, the next run of `replan`, or of `assign`
+with the order, sees by the task whether it was moved; what was not, and may lie in a slot that is another's by now, is
+planned anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from b24tools.assignment import recovery
+from b24tools.assignment.ledger import MOVE
+from b24tools.assignment.plan import Rules
+from b24tools.assignment.portal_state import PortalState
+from b24tools.assignment.tools import RunClock, Tools
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.batch import MOST_COMMANDS, Pending
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.models import Person, Task
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.scheduling.workload import OpenTask
+from b24tools.store import Store
+from b24tools.store.decisions import Decision
+from b24tools.store.orders import LedgerTask
+
+MOVED, SKIPPED, FAILED = "moved", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class PlannedMove:
+    """A move with all that is written for it. `group`: moves that make room for one another have the same."""
+
+    row: LedgerTask
+    task: Task
+    to: OpenTask
+    deadline: datetime | None
+    decision: Decision
+    group: int = 0
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """What the ledger notes of it before it leaves."""
+        return {
+            "responsible_id": self.to.responsible_id,
+            "start": to_text(self.to.start),
+            "end": to_text(self.to.end),
+            "deadline": to_text(self.deadline),
+        }
+
+    def fields(self, zone: ZoneInfo) -> dict[str, Any]:
+        """What is sent: the person, both ends of the plan, and a deadline that was the plan's end."""
+        fields = {
+            "RESPONSIBLE_ID": self.to.responsible_id,
+            "START_DATE_PLAN": to_text(self.to.start, zone),
+            "END_DATE_PLAN": to_text(self.to.end, zone),
+        }
+        return fields | ({"DEADLINE": to_text(self.deadline, zone)} if self.deadline else {})
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of a move; `error` where it failed, `note` where it was left."""
+
+    outcome: str
+    error: errors.B24ToolsError | None = None
+    note: str = ""
+
+
+def let_moves_end(clock: RunClock, rows: Iterable[LedgerTask], zone: ZoneInfo) -> None:
+    """Wait until a move that left a moment ago, and was never answered, cannot be carried out any more."""
+    since = recovery.latest([row.writing_since for row in rows if row.sent_values.get(MOVE)])
+    if since is not None and clock.now() <= since + timedelta(seconds=recovery.EXECUTES_S):
+        recovery.look_until(clock, since + timedelta(seconds=1), lambda: False, zone)
+
+
+def settle_moves(store: Store, rows: Iterable[LedgerTask], portal: PortalState, now: datetime) -> dict[str, LedgerTask]:
+    """Find out which noted moves were carried out; answers the rows that have changed, by key.
+
+    The mark stays on what was not moved: its slot may be another's.
+    """
+    settled: dict[str, LedgerTask] = {}
+    taken: list[LedgerTask] = []
+    for row in rows:
+        mark, task = row.sent_values.get(MOVE), portal.of_line(row)
+        if not mark:
+            continue
+        if task is not None and _shows(task, mark):
+            ends = row.writing_since and row.writing_since + timedelta(seconds=recovery.EXECUTES_S)
+            settled[row.key] = _as_moved(row, mark, min(filter(None, (task.activity_at, ends, now))))
+            taken.append(settled[row.key])
+        elif recovery.is_under_way(row, now):
+            continue
+        elif task is None or not recovery.is_as_written(row, task):
+            settled[row.key] = _without_mark(row)
+        elif row.writing_since:
+            settled[row.key] = replace(row, writing_since=None)
+    with store.transaction():
+        store.orders.save_lines(settled.values())
+        for row in taken:
+            store.decisions.link_move(row.key, row.task_id or 0)
+        store.decisions.forget(key for key, row in settled.items() if not row.sent_values.get(MOVE))
+    return settled
+
+
+def write_moves(tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> dict[int, Written]:
+    """Write the moves; what came of each, by task. Raises only what stops the machine itself."""
+    return _Mover(tools, rules, portal, planned).run()
+
+
+class _Mover:
+    """Fifty moves a request; the tasks are read again in the request before it."""
+
+    def __init__(self, tools: Tools, rules: Rules, portal: PortalState, planned: Sequence[PlannedMove]) -> None:
+        self._tools = tools
+        self._store = tools.store
+        self._zone = rules.zone
+        self._portal = portal
+        self._left = list(planned)
+        self._total = len(planned)
+        self._done: dict[int, Written] = {}
+        self._entered: set[int] = set()  # groups of which something was sent
+
+    def run(self) -> dict[int, Written]:
+        self._note_all()
+        while self._left:
+            try:
+                self._skip_changed()
+            except errors.PortalError as error:
+                self._give_up(self._left, Written(FAILED, error))
+                break
+            chunk = next(_chunks(self._left), [])
+            self._left = self._left[len(chunk) :]
+            if chunk:
+                self._send(chunk)
+            self._tools.clock.progress("tasks", len(self._done), self._total)
+        return self._done
+
+    def _note_all(self) -> None:
+        """Note all moves and their decisions in one piece, before the first one leaves."""
+        with self._store.transaction():
+            self._store.orders.save_lines(
+                replace(one.row, sent_values={**one.row.sent_values, MOVE: one.mark}) for one in self._left
+            )
+            self._store.decisions.save([one.decision for one in self._left], [one.row.key for one in self._left])
+
+    def _skip_changed(self) -> None:
+        """Read again what is still to be moved; leave what has changed, and what hangs together with it."""
+        batch = self._tools.client.new_batch()
+        ids = [one.task.id for one in self._left]
+        tasks = [batch.add(queries.tasks_by_id(part)) for part in _parts(ids)]
+        getters = sorted({one.to.responsible_id for one in self._left})
+        people = [batch.add(queries.people_by_id(part)) for part in _parts(getters)]
+        batch.send()
+        fresh = {task.id: task for page in tasks for task in map(self._portal.read_task, page.value)}
+        known = {person.id: person for page in people for person in page.value}
+        changed = {one.task.id: note for one in self._left if (note := _changed(one, fresh, known))}
+        groups = {one.group for one in self._left if one.task.id in changed}
+        left = [one for one in self._left if one.group in groups]
+        self._left = [one for one in self._left if one.group not in groups]
+        for one in left:
+            note = changed.get(one.task.id) or _("it makes room for a task that has changed meanwhile")
+            self._give_up([one], Written(SKIPPED, note=note), is_touched=one.task.id in changed)
+
+    def _give_up(self, planned: Iterable[PlannedMove], written: Written, *, is_touched: bool = False) -> None:
+        """Leave moves undone. The mark stays where others of the group have moved: the slot may be another's."""
+        planned = list(planned)
+        gone = [one for one in planned if is_touched or one.group not in self._entered]
+        with self._store.transaction():
+            self._store.orders.save_lines(_without_mark(one.row) if is_touched else one.row for one in gone)
+            self._store.decisions.forget(one.row.key for one in planned)
+        self._done |= {one.task.id: written for one in planned}
+        self._left = [one for one in self._left if one.task.id not in self._done]
+
+    def _send(self, chunk: Sequence[PlannedMove]) -> None:
+        self._entered |= {one.group for one in chunk}
+        keys = [one.row.key for one in chunk]
+        self._store.orders.mark_sent(keys, self._tools.clock.now())
+        batch = self._tools.client.new_batch()
+        sent = [(one, batch.add(queries.update_task(one.task.id, one.fields(self._zone)))) for one in chunk]
+        with suppress(errors.PortalError):  # then each command has it
+            batch.send()
+        now = self._tools.clock.now()
+        rows: list[LedgerTask] = []
+        for one, pending in sent:
+            written = self._read(one, pending)
+            self._done[one.task.id] = written
+            marked = replace(one.row, sent_values={**one.row.sent_values, MOVE: one.mark})
+            if written.outcome == MOVED:
+                rows.append(_as_moved(one.row, one.mark, now))
+            elif isinstance(written.error, errors.PortalUncertain):
+                sent_at = written.error.sent_at
+                left_at = self._tools.clock.portal_time(sent_at) if sent_at else now
+                rows.append(replace(marked, writing_since=left_at))
+            else:
+                rows.append(one.row)
+        with self._store.transaction():
+            self._store.orders.save_lines(rows)
+            for one in chunk:
+                written = self._done[one.task.id]
+                if written.outcome == MOVED:
+                    self._store.decisions.link_move(one.row.key, one.task.id)
+                elif not isinstance(written.error, errors.PortalUncertain):
+                    self._store.decisions.forget([one.row.key])
+
+    def _read(self, one: PlannedMove, pending: Pending[Any]) -> Written:
+        try:
+            task = self._portal.read_task(queries.task_row(pending.value, "tasks.task.update"))
+        except errors.PortalError as error:
+            return Written(FAILED, error)
+        if _shows(task, one.mark):
+            return Written(MOVED)
+        return Written(
+            FAILED,
+            errors.PortalError(
+                _("the portal answered, but task {id} is not as it was sent").format(id=task.id),
+                _("Open the task in Bitrix24 and look at its history: a robot may have changed it."),
+                method="tasks.task.update",
+            ),
+        )
+
+
+def _changed(one: PlannedMove, tasks: Mapping[int, Task], people: Mapping[int, Person]) -> str:
+    """Say what has happened to a task, or to the person who is to get it, since the plan was made."""
+    task, person = tasks.get(one.task.id), people.get(one.to.responsible_id)
+    if task is None:
+        return _("the task is gone")
+    if not recovery.is_unbegun(task):
+        return _("somebody has begun it meanwhile")
+    if not recovery.is_as_written(one.row, task) or task.flow_id:
+        return _("somebody has changed it meanwhile")
+    if person is None or not person.active:
+        return _("who was to get it has left")
+    return ""
+
+
+def _shows(task: Task, mark: Mapping[str, Any]) -> bool:
+    deadline = from_text(mark["deadline"])
+    shown = task.responsible_id, task.start, task.end
+    return shown == (mark["responsible_id"], from_text(mark["start"]), from_text(mark["end"])) and (
+        deadline is None or task.deadline == deadline
+    )
+
+
+def _as_moved(row: LedgerTask, mark: Mapping[str, Any], answered_at: datetime) -> LedgerTask:
+    """The row of a task that lies where the mark says."""
+    moved = replace(
+        _without_mark(row),
+        responsible_id=mark["responsible_id"],
+        start=from_text(mark["start"]),
+        end=from_text(mark["end"]),
+        deadline=from_text(mark["deadline"]) or row.deadline,
+    )
+    return replace(moved, sent_values={**moved.sent_values, recovery.ANSWERED_AT: to_text(answered_at)})
+
+
+def _without_mark(row: LedgerTask) -> LedgerTask:
+    sent_values = {name: value for name, value in row.sent_values.items() if name != MOVE}
+    return replace(row, sent_values=sent_values, writing_since=None)
+
+
+def _chunks(planned: Sequence[PlannedMove]) -> Iterator[list[PlannedMove]]:
+    """As many moves as a request takes; no group is divided that fits into one."""
+    groups: dict[int, list[PlannedMove]] = {}
+    for one in planned:
+        groups.setdefault(one.group, []).append(one)
+    chunk: list[PlannedMove] = []
+    for group in groups.values():
+        if chunk and len(chunk) + len(group) > MOST_COMMANDS:
+            yield chunk
+            chunk = []
+        chunk += group
+        while len(chunk) > MOST_COMMANDS:
+            yield chunk[:MOST_COMMANDS]
+            chunk = chunk[MOST_COMMANDS:]
+    if chunk:
+        yield chunk
+
+
+def _parts(ids: Sequence[int]) -> list[Sequence[int]]:
+    return [ids[start : start + MOST_COMMANDS] for start in range(0, len(ids), MOST_COMMANDS)]

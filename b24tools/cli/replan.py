@@ -1,0 +1,165 @@
+"""`b24tools replan`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from b24tools import context
+from b24tools.assignment.report import combined_status
+from b24tools.cli.invocation import Invocation, Json
+from b24tools.context import Session
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.render import replan as render_replan
+
+if TYPE_CHECKING:
+    from b24tools.assignment.plan import Rules
+    from b24tools.assignment.tools import Tools
+    from b24tools.jobs.replan import Replan, Request
+
+
+def replan(
+    ctx: typer.Context,
+    without: Annotated[
+        str | None, typer.Option("--without", metavar="PERSON", help="Plan without this person (name or id).")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="With --without: the first day away; else from now on."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", formats=["%Y-%m-%d"], help="The last day away; that of --from, else for good."),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--first", metavar="ORDER", help="This order goes before all others.")
+    ] = None,
+    frozen: Annotated[
+        str, typer.Option("--frozen", metavar="1d", help="How many working days (or hours, 4h) stay as planned.")
+    ] = "1d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and print; write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for cron.")] = False,
+    max_moves: Annotated[
+        int, typer.Option("--max-moves", metavar="N", min=0, help="With --yes: move nothing if it would be more.")
+    ] = 100,
+    as_json: Json = False,
+) -> int:
+    """Move work that nobody has begun. It goes to who is there, and sooner where an order would be late."""
+    invocation: Invocation = ctx.obj
+    session = invocation.open_session(logs=not dry_run)
+    zone = session.settings.zone
+    request = _read_request(without, since, until, first, frozen, zone)
+    result, error = _run(invocation, session, request, dry_run=dry_run, yes=yes, max_moves=max_moves, as_json=as_json)
+    failed = [move.error for move in result.moves if move.error is not None]
+    skipped = [move for move in result.planned if move.outcome == "skipped"]
+    status = combined_status([one.exit_status for one in failed] + [0] * (len(result.planned) - len(failed)))
+    if error is None and (failed or skipped):
+        error = next(iter(failed), None) or errors.B24ToolsError(
+            _("some tasks have changed since they were read, and stay"), _("Run it again.")
+        )
+        status = status or 3
+    if as_json:
+        invocation.print_json(render_replan.data(result, zone), warnings=result.warnings, error=error)
+    if error is not None:
+        invocation.messenger.error(error)
+        return status or error.exit_status
+    return status
+
+
+def _run(
+    invocation: Invocation,
+    session: Session,
+    request: Request,
+    *,
+    dry_run: bool,
+    yes: bool,
+    max_moves: int,
+    as_json: bool,
+) -> tuple[Replan, errors.B24ToolsError | None]:
+    """Plan, show, ask, and write what was shown; where that has changed meanwhile, show and ask again."""
+    from b24tools.jobs import replan as job
+
+    def show(result: Replan) -> None:
+        if not as_json and (dry_run or result.moves):
+            render_replan.print_replan(result, session.settings.zone, context.now())
+        if not result.planned:
+            invocation.messenger.info(_("Nothing is to be moved."))
+
+    if yes and not dry_run:
+        with _open(invocation, session, dry_run=False) as (tools, rules):
+            result = job.write(tools, rules, request, None, max_moves)
+        show(result)
+        if len(result.planned) > max_moves:
+            message = _("{n} tasks would move, more than --max-moves {most}: none was moved").format(
+                n=len(result.planned), most=max_moves
+            )
+            hint = _("Look at the plan with --dry-run; then give a higher --max-moves.")
+            return result, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
+        return result, None
+    with _open(invocation, session, dry_run=True) as (tools, rules):
+        result = job.plan(tools, rules, request)
+    while True:
+        show(result)
+        if dry_run:
+            return result, None
+        if result.obstacle is not None or not result.planned:
+            return result, result.obstacle
+        if not sys.stdin.isatty():
+            message = _("nothing was moved: there is no terminal to ask on")
+            return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
+        if not typer.confirm(f"{render_replan.describe(result)} {_('Move them?')}", err=True):
+            return result, None
+        with _open(invocation, session, dry_run=False) as (tools, rules):
+            written = job.write(tools, rules, request, result, None)
+        if written.is_like(result) or not written.planned:
+            show(written)
+            return written, None
+        invocation.messenger.warn(_("the portal has changed meanwhile; this is the plan now:"))
+        result = written
+
+
+@contextmanager
+def _open(invocation: Invocation, session: Session, *, dry_run: bool) -> Iterator[tuple[Tools, Rules]]:
+    with (
+        invocation.messenger.progress() as progress,
+        session.assign_tools(dry_run=dry_run, progress=progress) as tools,
+    ):
+        yield tools, context.assign_rules(session.settings, tools.store, {})
+        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+
+
+def _read_request(
+    without: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    first: str | None,
+    frozen: str,
+    zone: ZoneInfo,
+) -> Request:
+    from b24tools.jobs.replan import Request
+
+    if without is None and (since or until):
+        raise _usage(_("--from and --until say when --without is away"), _("See `b24tools replan --help`."))
+    length = re.fullmatch(r"(\d{1,3})([dh]?)", frozen.strip().lower())
+    if length is None:
+        raise _usage(
+            _('--frozen "{text}" is not a number of days or hours').format(text=frozen), _("An example: --frozen 1d")
+        )
+    number, is_hours = int(length[1]), length[2] == "h"
+    start, last = (day and day.replace(tzinfo=zone) for day in (since, until or since))
+    end = last and last + timedelta(days=1)
+    if start and end and start >= end:
+        raise _usage(_("--until lies before --from"), _("Give the first and the last day away."))
+    return Request(without, start, end, first, 0 if is_hours else number, number if is_hours else 0)
+
+
+def _usage(message: str, hint: str) -> errors.ConfigError:
+    return errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)

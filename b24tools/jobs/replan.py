@@ -1,0 +1,375 @@
+"""The whole of `replan`: read how orders stand, plan which unbegun work moves, write that, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from b24tools.assignment import replan_orders, replan_writes
+from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
+from b24tools.assignment.replan import Move, end_of_next_working_day, plan_moves
+from b24tools.assignment.replan_orders import NOBODY, Wish
+from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
+from b24tools.assignment.report import DRY_RUN
+from b24tools.assignment.standing import OrderStanding, read_standings, stand_with
+from b24tools.assignment.tools import Tools
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.models import Task
+from b24tools.core.org_structure import find_person
+from b24tools.onec import values
+from b24tools.scheduling.workload import OpenTask, Workload
+from b24tools.store.history import Entry
+
+SKIPPED = replan_writes.SKIPPED
+FOREVER = timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the planner asks for. `since` and `until`: when `without` is away; from now on, for good.
+
+    `frozen`: so many working days that only what has to move leaves, or hours.
+    """
+
+    without: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    first: str | None = None
+    frozen_days: int = 1
+    frozen_hours: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose an operation is, and when."""
+
+    responsible: tuple[int, str]
+    start: datetime | None
+    end: datetime | None
+
+
+@dataclass(frozen=True)
+class MoveResult:
+    """An operation that moves, or stays though it should move: then there is no `after`.
+
+    `reason`: see `assignment/replan.py`. `outcome`: planned, moved, skipped or failed; `note` says why it stays.
+    """
+
+    task_id: int
+    order_id: str
+    order: str
+    position: str
+    before: Place
+    after: Place | None
+    reason: str
+    outcome: str
+    note: str = ""
+    error: errors.B24ToolsError | None = None
+
+
+@dataclass(frozen=True)
+class OrderChange:
+    """What the moves do to an order, beside what would be without them."""
+
+    number: str
+    order_id: str
+    finish_before: datetime | None
+    finish_after: datetime | None
+    late_before_s: int
+    late_after_s: int
+
+
+@dataclass(frozen=True)
+class Replan:
+    """All of it. `obstacle`: why nothing may be written."""
+
+    moves: tuple[MoveResult, ...]
+    orders: tuple[OrderChange, ...]
+    warnings: tuple[str, ...]
+    obstacle: errors.B24ToolsError | None = None
+
+    @property
+    def planned(self) -> list[MoveResult]:
+        """The moves that are to be made."""
+        return [move for move in self.moves if move.after is not None]
+
+    def is_like(self, other: Replan) -> bool:
+        """Whether the same is moved to the same places."""
+        return [(one.task_id, one.after) for one in self.planned] == [(one.task_id, one.after) for one in other.planned]
+
+
+def plan(tools: Tools, rules: Rules, request: Request) -> Replan:
+    """Plan what moves; nothing is written to the portal. Raises PortalError and ConfigError as reading does."""
+    return _Run(tools, rules, request).report()
+
+
+def write(tools: Tools, rules: Rules, request: Request, shown: Replan | None, most: int | None) -> Replan:
+    """Plan under the lock and write the moves; without writing where they are others than `shown`, or too many.
+
+    Raises what `plan` raises, and the obstacle where nothing may be written.
+    """
+    with tools.lock:
+        run = _Run(tools, rules, request)
+        found = run.report()
+        if found.obstacle is not None:
+            raise found.obstacle
+        if (shown is not None and not found.is_like(shown)) or (most is not None and len(found.planned) > most):
+            return found
+        return run.write()
+
+
+class _Run:
+    """One run: what was read, and the plan made of it."""
+
+    def __init__(self, tools: Tools, rules: Rules, request: Request) -> None:
+        self._tools = tools
+        self._rules = rules
+        store = tools.store
+        orders = store.orders.list_all(with_over=False)
+        first = _find_order(tools, request.first) if request.first else None
+        rows = store.orders.lines([order.id for order in orders])
+        replan_writes.let_moves_end(tools.clock, rows.values(), rules.zone)
+        self._found = read_standings(tools, rules, orders)
+        self._settled = replan_writes.settle_moves(store, rows.values(), self._found.portal, self._found.now)
+        found = self._found
+        self._people = {**found.company.staff.people, **found.portal.people}
+        without = find_person(request.without, self._people.values()).id if request.without else None
+        since, until = request.since or found.now, request.until or found.now + FOREVER
+        self._wish = Wish(
+            frozen=found.now + timedelta(hours=request.frozen_hours)
+            if request.frozen_hours
+            else end_of_next_working_day(found.calendar, found.now, request.frozen_days),
+            without=without,
+            away=(since.astimezone(UTC), until.astimezone(UTC)) if without else None,
+            first=first,
+        )
+        self._situation = replan_orders.look_at(store, found, self._settled, rules, self._wish)
+        situation = self._situation
+        plan = plan_moves(
+            found.calendar,
+            found.now,
+            situation.workers,
+            situation.tasks,
+            situation.orders,
+            rules.step_s,
+            candidates=MOST_CANDIDATES,
+        )
+        known_until = datetime.combine(found.portal.absences_until, datetime.min.time(), rules.zone)
+        self._moves = [move for move in plan.moves if move.after.end is not None and move.after.end <= known_until]
+        self._stuck = plan.stuck | {move.before.id for move in plan.moves if move not in self._moves}
+        self._stuck -= {move.before.id for move in self._moves}
+
+    # what is said
+
+    def report(self, written: Mapping[int, Written] | None = None) -> Replan:
+        """What moves, or was moved, and what that does to the orders."""
+        moves = [self._report_move(move, (written or {}).get(move.before.id)) for move in self._moves]
+        moves += self._report_staying()
+        return Replan(
+            tuple(moves),
+            tuple(self._compare(written)),
+            tuple([*self._found.warnings, *self._warn()]),
+            self._find_obstacle(),
+        )
+
+    def _report_move(self, move: Move, written: Written | None) -> MoveResult:
+        order, line = self._situation.lines[move.before.id]
+        return MoveResult(
+            move.before.id,
+            order.row.id,
+            order.row.number,
+            line.row.position,
+            self._place(move.before),
+            self._place(move.after),
+            move.cause,
+            written.outcome if written else DRY_RUN,
+            written.note if written else "",
+            written.error if written else None,
+        )
+
+    def _report_staying(self) -> list[MoveResult]:
+        """What should move, and why it stays."""
+        staying = dict(self._situation.staying)
+        causes = {one.id: one.cause for order in self._situation.orders for one in order.operations}
+        staying |= {task_id: (causes[task_id], NOBODY) for task_id in self._stuck if causes.get(task_id)}
+        found = []
+        tasks = {task.id: task for task in self._situation.tasks}
+        for task_id, (cause, why_not) in sorted(staying.items()):
+            order, line = self._situation.lines[task_id]
+            before = self._place(tasks[task_id])
+            number, position = order.row.number, line.row.position
+            note = _describe(why_not)
+            found.append(MoveResult(task_id, order.row.id, number, position, before, None, cause, SKIPPED, note))
+        return found
+
+    def _place(self, task: OpenTask) -> Place:
+        return Place((task.responsible_id, self._name(task.responsible_id)), task.start, task.end)
+
+    def _name(self, user_id: int) -> str:
+        return self._people[user_id].name if user_id in self._people else f"#{user_id}"
+
+    def _compare(self, written: Mapping[int, Written] | None) -> list[OrderChange]:
+        """The orders that the moves change; before is without moves, but with whoever is not to be counted on."""
+        moved = {
+            move.before.id: move.after
+            for move in self._moves
+            if written is None or written[move.before.id].outcome == MOVED
+        }
+        before, after = self._stand({}), self._stand(moved)
+        numbers = {move.order_id for move in self._moves}
+        return [
+            OrderChange(one.row.number, one.row.id, one.finish, other.finish, one.late_s, other.late_s)
+            for one, other in zip(before, after, strict=True)
+            if one.row.id in numbers or one.finish != other.finish
+        ]
+
+    def _stand(self, moved: Mapping[int, OpenTask]) -> tuple[OrderStanding, ...]:
+        situation, found = self._situation, self._found
+        tasks = [moved.get(task.id, task) for task in situation.tasks]
+        workload = Workload(found.calendar, found.now, situation.workers, tasks, self._rules.step_s)
+        return stand_with(found, workload, self._as_moved(moved), self._rules)
+
+    def _as_moved(self, moved: Mapping[int, OpenTask]) -> dict[int, Task]:
+        tasks = {}
+        for task_id, to in moved.items():
+            task = self._situation.lines[task_id][1].task
+            if task is not None:
+                tasks[task_id] = replace(task, responsible_id=to.responsible_id, start=to.start, end=to.end)
+        return tasks
+
+    def _warn(self) -> list[str]:
+        orders = self._tools.store.orders
+        doubted = orders.to_compare(order.row.id for order in self._found.orders)
+        numbers = [order.row.number for order in self._found.orders if order.row.id in doubted]
+        if not numbers:
+            return []
+        message = _("the database was restored: orders {numbers} stay as they are until 1C sends them again")
+        return [message.format(numbers=", ".join(numbers))]
+
+    def _find_obstacle(self) -> errors.B24ToolsError | None:
+        """Why nothing may be written: not all is known, or the owner may not see and change everything."""
+        portal, company = self._found.portal, self._found.company
+        if not portal.owner.admin:
+            return errors.PortalDenied(
+                _("the webhook's owner, {name}, is not an administrator and sees only part of the tasks").format(
+                    name=portal.owner.name or portal.owner.id
+                ),
+                _("Let an administrator create the webhook: without all tasks nothing is moved."),
+                method="profile",
+            )
+        missing = list(dict.fromkeys([*company.missing_scopes, *portal.missing_scopes]))
+        if missing or portal.absences_problem:
+            reason = portal.absences_problem or _("the webhook has no scope {scopes}").format(
+                scopes=", ".join(f'"{scope}"' for scope in missing)
+            )
+            return errors.PortalDenied(
+                _("the working hours and absences are not known ({reason}): nothing is moved").format(reason=reason),
+                _("Give the webhook the scopes timeman and calendar, and see what `b24tools doctor` says."),
+                method="calendar.accessibility.get",
+            )
+        return None
+
+    # writing
+
+    def write(self) -> Replan:
+        """Write the moves; the history has what was done for which order."""
+        planned = [self._prepare(move) for move in self._moves]
+        groups = _group(self._moves)
+        planned = [replace(one, group=group) for one, group in zip(planned, groups, strict=True)]
+        planned.sort(key=lambda one: one.group)
+        written = replan_writes.write_moves(self._tools, self._rules, self._found.portal, planned)
+        result = self.report(written)
+        self._note_history(result)
+        return result
+
+    def _prepare(self, move: Move) -> PlannedMove:
+        order, line = self._situation.lines[move.before.id]
+        row, task = self._settled.get(line.row.key, line.row), line.task
+        assert task is not None  # noqa: S101 - it is the task that moves
+        is_plan_end = bool(row.sent_values.get("deadline_from_slot")) and task.deadline == row.deadline == task.end
+        match = self._found.company.staff.position(
+            row.position, row.sent_values.get("onec", {}).get("department"), self._rules.excluded
+        )
+        waits_for = self._situation.lines.get(move.waits_for or 0)
+        inside = {person.id for person in match.people}
+        details = {
+            "order": order.row.number,
+            "department": match.departments[0].name if match.departments else None,
+            "nearest": None,
+            "work_s": move.before.remaining_s,
+            "not_before": move.not_before,
+            "after": waits_for[1].row.position if waits_for else None,
+            "others": max(0, len(inside) - len(move.choice.candidates)),
+            "cause": move.cause,
+            "from": {"id": task.responsible_id, "name": self._name(task.responsible_id)},
+        }
+        decision = make_decision(row.key, row.position, self._found.now, move.choice, inside, details)
+        return PlannedMove(row, task, move.after, move.after.end if is_plan_end else None, decision)
+
+    def _note_history(self, result: Replan) -> None:
+        tools, origin = self._tools, self._tools.origin
+        by_order: dict[str, list[MoveResult]] = {}
+        for move in result.planned:
+            by_order.setdefault(move.order_id, []).append(move)
+        for order_id, moves in by_order.items():
+            outcomes = {move.outcome for move in moves}
+            outcome = moves[0].outcome if len(outcomes) == 1 else "partial"
+            lines = tuple((move.position, move.outcome, move.task_id) for move in moves)
+            error = next((move.error.message for move in moves if move.error), None)
+            tools.store.history.add(
+                Entry(tools.clock.now(), "replan", order_id, moves[0].order, outcome, origin.by, lines, error)
+            )
+
+
+def _group(moves: Sequence[Move]) -> list[int]:
+    """Number the moves: those of one order, and those that make room for one another, have the same number."""
+    groups = list(range(len(moves)))
+
+    def root(number: int) -> int:
+        while groups[number] != number:
+            number = groups[number]
+        return number
+
+    by_order: dict[str, int] = {}
+    left: dict[int, list[int]] = {}
+    for number, move in enumerate(moves):
+        groups[root(number)] = root(by_order.setdefault(move.order_id, number))
+        left.setdefault(move.before.responsible_id, []).append(number)
+    for number, move in enumerate(moves):
+        for other in left.get(move.after.responsible_id, ()):
+            place, taken = moves[other].before, move.after
+            if place.slot and taken.slot and place.slot[0] < taken.slot[1] and taken.slot[0] < place.slot[1]:
+                groups[root(number)] = root(other)
+    return [root(number) for number in range(len(moves))]
+
+
+def _describe(why_not: str) -> str:
+    return {
+        replan_orders.BEGUN: _("it is begun"),
+        replan_orders.PINNED: _("it was given to this person by --to or B24_FALLBACK_USER"),
+        replan_orders.FLOW: _("it belongs to a flow"),
+        replan_orders.TOUCHED: _("somebody has changed it or written about it"),
+        replan_orders.UNSURE: _("the last write to it is not known to have been done; send the order again"),
+        NOBODY: _("nobody of its position has time for it"),
+    }[why_not]
+
+
+def _find_order(tools: Tools, name: str) -> str:
+    found = tools.store.orders.find(name.strip()) or tools.store.orders.find(values.read_id(name))
+    if not found:
+        raise errors.ConfigError(
+            _("there is no order {order} in the database").format(order=name),
+            _("Give the order's number or its identifier as 1C has it; `b24tools history` shows the last ones."),
+            code=errors.ErrorCode.UNKNOWN_ORDER,
+        )
+    if len(found) > 1:
+        raise errors.ConfigError(
+            _("several orders have the number {order}: {ids}").format(
+                order=name, ids=", ".join(order.id for order in found)
+            ),
+            _("Give the identifier of one of them."),
+            code=errors.ErrorCode.USAGE,
+        )
+    return found[0].id

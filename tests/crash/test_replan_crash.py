@@ -1,0 +1,121 @@
+"""A replan that dies at any point, then the same again: every order is moved as a whole, and nothing twice."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from b24tools.core import errors
+from b24tools.jobs import replan
+from b24tools.jobs.replan import Replan, Request
+from tests.support.crash import killed_at, new_works
+from tests.support.orders import MOSCOW, Works, order, rules
+
+REQUESTS = 3
+
+
+def prepared(folder: Path) -> tuple[Works, int]:
+    """Five orders of three operations; the one who has most of the welding falls ill."""
+    works = new_works(folder)
+    for number in range(5):
+        lines = [("Сварщик", 240), ("Монтажник", 120), ("Макетчик", 60)]
+        works.assign(order(lines, id=f"order-{number}", number=str(number)))
+        works.clock.now += timedelta(minutes=1)
+    works.clock.now = datetime(2026, 11, 23, 8, tzinfo=MOSCOW)
+    welding = [task for task in works.portal.tasks if task.title.startswith("Сварщик:")]
+    owners = [task.responsible for task in welding if (task.xml_id or "").startswith("1c:")]
+    ill = max(set(owners), key=owners.count)
+    works.portal.add_absence(ill, date(2026, 11, 23), date(2026, 11, 24))
+    with works.tools() as tools:  # what is read from the cache takes no request in any of the runs
+        tools.directory.company(with_files=False)
+    works.portal.log.clear()
+    return works, ill
+
+
+def run(works: Works) -> Replan:
+    """One run that does not ask."""
+    with works.tools() as tools:
+        return replan.write(tools, rules(), Request(), None, None)
+
+
+def picture(works: Works) -> list[tuple[Any, ...]]:
+    """All tasks of orders, as they are planned, and what the ledger has of them."""
+    with works.tools() as tools:
+        rows = {
+            row.task_id: (row.responsible_id, row.start, row.end, row.writing_since, row.sent_values.get("move"))
+            for row in tools.store.orders.lines([f"order-{number}" for number in range(5)]).values()
+        }
+        decided = {task_id: len(tools.store.decisions.find_all(task_id)) for task_id in rows if task_id}
+    return [
+        (task.id, task.responsible, task.start_plan, task.end_plan, task.status, rows[task.id], decided[task.id])
+        for task in works.portal.tasks
+        if (task.xml_id or "").startswith("1c:")
+    ]
+
+
+@cache
+def undisturbed() -> tuple[list[tuple[Any, ...]], int]:
+    """The picture after a run that nothing happened to, and how many requests it took."""
+    with TemporaryDirectory() as folder:
+        works, _ill = prepared(Path(folder))
+        run(works)
+        return picture(works), len(works.portal.log)
+
+
+def test_these_are_all_the_points_it_can_die_at() -> None:
+    """Something moves, and the tables below leave out no request."""
+    assert REQUESTS == undisturbed()[1]
+
+
+@pytest.mark.parametrize("pause_s", [1, 90])
+@pytest.mark.parametrize("executed", [True, False], ids=["executed", "not executed"])
+@pytest.mark.parametrize("number", range(1, REQUESTS + 1))
+def test_killed_at_any_request_the_next_run_completes_the_moves(
+    number: int, executed: bool, pause_s: int, tmp_path: Path
+) -> None:
+    """The portal, the ledger and the decisions are as without the kill; a third run finds nothing to do."""
+    works, _ill = prepared(tmp_path)
+    with killed_at(works.portal, number, executed=executed):
+        run(works)
+    works.clock.now += timedelta(seconds=pause_s)
+    run(works)
+    assert undisturbed()[0] == picture(works)
+    writes = len(works.portal.writes())
+    assert () == run(works).moves
+    assert [] == works.portal.writes()[writes:]
+
+
+@pytest.mark.parametrize("executed", [True, False], ids=["executed", "not executed"])
+def test_an_order_sent_after_the_kill_is_unchanged(executed: bool, tmp_path: Path) -> None:
+    """Assign finds out what was moved; what was not is moved by the next replan."""
+    works, _ill = prepared(tmp_path)
+    with killed_at(works.portal, REQUESTS, executed=executed):
+        run(works)
+    works.clock.now += timedelta(seconds=1)
+    lines = [("Сварщик", 240), ("Монтажник", 120), ("Макетчик", 60)]
+    for number in range(5):
+        result = works.assign(order(lines, id=f"order-{number}", number=str(number)))
+        assert ["unchanged"] == [one.outcome for one in result]
+    run(works)
+    assert undisturbed()[0] == picture(works)
+
+
+def test_a_portal_that_is_away_leaves_nothing_half_done(tmp_path: Path) -> None:
+    """Unreachable before the first move: an honest failure, and nothing noted."""
+    works, _ill = prepared(tmp_path)
+    before = picture(works)
+    handle = works.portal.handle
+
+    def down(*args: Any, **kwargs: Any) -> Any:
+        raise errors.PortalBusy("down")
+
+    works.portal.handle = down  # type: ignore[method-assign]
+    with pytest.raises(errors.PortalError):
+        run(works)
+    works.portal.handle = handle  # type: ignore[method-assign]
+    assert before == picture(works)

@@ -1,0 +1,259 @@
+"""Moves of unbegun work on the sandbox: what moves, what stays, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from b24tools.core import errors
+from b24tools.jobs import replan
+from b24tools.jobs.replan import Replan, Request
+from b24tools.sandbox.records import Task
+from tests.support.orders import MOSCOW, Works, order, rules
+
+ROUTE = ("Раскрой", "Сборка")
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment of November in Moscow."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
+
+
+@pytest.fixture
+def people(works: Works) -> dict[str, int]:
+    """Two cutters and an assembler, by surname."""
+    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
+    found = {}
+    for name, position in (("Первый", "Раскрой"), ("Второй", "Раскрой"), ("Третий", "Сборка")):
+        known = next((one for one in works.portal.departments.values() if one.name == position), None)
+        department = known or works.portal.add_department(position, parent=root)
+        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return found
+
+
+def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -> list[int]:
+    """Send an order; the ids of its tasks."""
+    values = {"id": f"order-{number}", "number": str(number)} | changes
+    pins = values.pop("pins", {})
+    result = works.assign(order(lines, **values), route=ROUTE, pins=pins)[0]
+    return [task.task_id or 0 for task in result.tasks]
+
+
+def run(works: Works, *, dry_run: bool = False, **request: Any) -> Replan:
+    """One run of the program, without asking."""
+    with works.tools(dry_run=dry_run) as tools:
+        if dry_run:
+            return replan.plan(tools, rules(route=ROUTE), Request(**request))
+        return replan.write(tools, rules(route=ROUTE), Request(**request), None, None)
+
+
+def places(works: Works) -> dict[int, tuple[str, datetime, datetime]]:
+    """Whose the tasks are on the portal, and when."""
+    return {
+        task.id: (
+            works.portal.users[task.responsible].last_name,
+            datetime.fromtimestamp(task.start_plan, MOSCOW),
+            datetime.fromtimestamp(task.end_plan, MOSCOW),
+        )
+        for task in works.portal.tasks
+        if task.start_plan and task.end_plan and (task.xml_id or "").startswith("1c:")
+    }
+
+
+def moves(result: Replan) -> list[tuple[int, str, str]]:
+    """Task, reason, outcome."""
+    return [(move.task_id, move.reason, move.outcome) for move in result.moves]
+
+
+def test_the_work_of_the_sick_goes_to_who_finishes_it_first(works: Works, people: dict[str, int]) -> None:
+    """Inside the frozen time, too; what lies later and can be kept stays. A second run finds nothing."""
+    first = send(works, 1, ("Раскрой", 240), wanted=at(24))
+    second = send(works, 2, ("Раскрой", 240), wanted=at(24))
+    works.clock.now = at(23, 8)
+    before = places(works)
+    assert {"Первый", "Второй"} == {before[first[0]][0], before[second[0]][0]}
+    works.portal.add_absence(people["Первый"], date(2026, 11, 23), date(2026, 11, 25))
+    ill = first if before[first[0]][0] == "Первый" else second
+    result = run(works)
+    assert [(ill[0], "away", "moved")] == moves(result)
+    assert ("Второй", at(23, 14), at(23, 18)) == places(works)[ill[0]]
+    (change,) = result.orders
+    assert (at(26, 13), at(23, 18), 24 * 3600 + 13 * 3600, 0) == (
+        change.finish_before,
+        change.finish_after,
+        change.late_before_s,
+        change.late_after_s,
+    )
+    writes = len(works.portal.writes())
+    assert [] == moves(run(works))
+    assert [] == works.portal.writes()[writes:]
+    sent = order([("Раскрой", 240)], id="order-1", number="1", wanted=at(24))
+    assert ["unchanged"] == [one.outcome for one in works.assign(sent, route=ROUTE)]
+
+
+def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None:
+    """Person and both dates, the deadline where it was the plan's end; the ledger, `why` and the history know."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    owner = places(works)[task][0]
+    result = run(works, without=owner)
+    assert [(task, "without", "moved")] == moves(result)
+    moved = works.portal.tasks[task]
+    other = "Второй" if owner == "Первый" else "Первый"
+    assert (other, at(23, 9), at(23, 13)) == places(works)[task]
+    assert moved.deadline == moved.end_plan
+    with works.tools() as tools:
+        (row,) = tools.store.orders.lines(["order-1"]).values()
+        noted = (row.responsible_id, row.start, row.end, row.deadline, row.writing_since)
+        assert (people[other], at(23, 9), at(23, 13), at(23, 13), None) == noted
+        last, first = tools.store.decisions.find_all(task)
+        assert (people[other], people[owner]) == (last.responsible_id, first.responsible_id)
+        assert ("without", people[owner]) == (last.details["cause"], last.details["from"]["id"])
+        entries = tools.store.history.of_order("order-1")
+        assert [("assign", "created"), ("replan", "moved")] == [(one.command, one.outcome) for one in entries]
+
+
+def test_a_late_order_takes_the_slot_of_one_that_can_wait(works: Works, people: dict[str, int]) -> None:
+    """Beyond the frozen day only. Both are in time after that, and a second run finds nothing."""
+    (today,) = send(works, 1, ("Сборка", 960), wanted=at(30))
+    (patient,) = send(works, 2, ("Сборка", 480), wanted=at(30))
+    works.clock.now = at(23, 8)
+    (urgent,) = send(works, 3, ("Сборка", 480), wanted=at(25))
+    assert (at(25, 9), at(26, 9)) == (places(works)[patient][1], places(works)[urgent][1])
+    result = run(works)
+    assert [(urgent, "late", "moved"), (patient, "displaced", "moved")] == moves(result)
+    assert [at(23, 9), at(26, 9), at(25, 9)] == [places(works)[one][1] for one in (today, patient, urgent)]
+    changes = {one.number: (one.late_before_s, one.late_after_s) for one in result.orders}
+    assert {"2": (0, 0), "3": (18 * 3600, 0)} == changes
+    assert [] == moves(run(works))
+
+
+def test_what_helps_no_order_stays(works: Works, people: dict[str, int]) -> None:
+    """Somebody is free sooner, but the order is in time as it is."""
+    send(works, 1, ("Сборка", 960))
+    (cut,) = send(works, 2, ("Раскрой", 60), wanted=at(30))
+    owner = people[places(works)[cut][0]]
+    works.portal.act(
+        "tasks.task.add",
+        {
+            "fields": {
+                "TITLE": "Свое",
+                "RESPONSIBLE_ID": owner,
+                "CREATED_BY": owner,
+                "TIME_ESTIMATE": 36000,
+                "DEADLINE": at(23, 9).isoformat(),
+                "END_DATE_PLAN": at(20, 18).isoformat(),
+                "START_DATE_PLAN": at(20, 9).isoformat(),
+            }
+        },
+        user_id=1,
+    )
+    works.clock.now = at(23, 8)
+    assert [] == moves(run(works, frozen_days=0))
+
+
+def test_an_order_that_comes_first_goes_before_all_others(works: Works, people: dict[str, int]) -> None:
+    """Though another one is late by that; the route is kept."""
+    send(works, 1, ("Раскрой", 480), ("Сборка", 480), wanted=at(24))
+    send(works, 2, ("Раскрой", 480), ("Сборка", 480), wanted=at(25))
+    third = send(works, 3, ("Раскрой", 480), ("Сборка", 480), wanted=at(30))
+    works.clock.now = at(23, 8)
+    result = run(works, first="3", frozen_days=0)
+    assert {"moved"} == {move.outcome for move in result.moves}
+    cut, assembled = (places(works)[one] for one in third)
+    assert (at(23, 9), at(24, 9)) == (cut[1], assembled[1])
+    change = next(one for one in result.orders if one.number == "3")
+    assert (at(26, 18), at(24, 18)) == (change.finish_before, change.finish_after)
+    assert [] == moves(run(works, first="3", frozen_days=0))
+
+
+def test_what_is_begun_between_reading_and_writing_stays_with_what_makes_room(
+    works: Works, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tasks are read again in the request before the moves."""
+    send(works, 1, ("Сборка", 960), wanted=at(30))
+    (patient,) = send(works, 2, ("Сборка", 480), wanted=at(30))
+    works.clock.now = at(23, 8)
+    (urgent,) = send(works, 3, ("Сборка", 480), wanted=at(25))
+    write_moves = replan.replan_writes.write_moves
+
+    def begin(*arguments: Any) -> Any:
+        works.clock.now += timedelta(minutes=1)
+        works.portal.act("tasks.task.start", {"taskId": patient}, user_id=people["Третий"])
+        return write_moves(*arguments)
+
+    monkeypatch.setattr(replan.replan_writes, "write_moves", begin)
+    before = places(works)
+    result = run(works)
+    assert {(urgent, "late", "skipped"), (patient, "displaced", "skipped")} == set(moves(result))
+    assert before == places(works)
+    with works.tools() as tools:
+        rows = tools.store.orders.lines(["order-2", "order-3"]).values()
+        assert [None, None] == [row.sent_values.get("move") for row in rows]
+
+
+def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) -> None:
+    """Somebody has said who does it."""
+    (task,) = send(works, 1, ("Раскрой", 240), pins={"Раскрой": people["Первый"]})
+    works.clock.now = at(23, 8)
+    result = run(works, without="Первый")
+    assert [(task, "without", "skipped")] == moves(result)
+    assert "it was given to this person by --to or B24_FALLBACK_USER" == result.moves[0].note
+
+
+def test_where_nobody_else_is_there_it_waits_for_the_person(works: Works, people: dict[str, int]) -> None:
+    """Nothing of ours begins inside an absence; for good there is nobody."""
+    (task,) = send(works, 1, ("Сборка", 240))
+    works.clock.now = at(23, 8)
+    assert [(task, "without", "skipped")] == moves(run(works, without="Третий"))
+    works.portal.add_absence(people["Третий"], date(2026, 11, 23), date(2026, 11, 24))
+    assert [(task, "away", "moved")] == moves(run(works))
+    assert ("Третий", at(25, 9), at(25, 13)) == places(works)[task]
+
+
+def test_an_owner_without_rights_moves_nothing(works: Works, people: dict[str, int]) -> None:
+    """Even where assign may: only part of the tasks is seen."""
+    send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    for user in works.portal.users.values():
+        user.admin = False
+    with pytest.raises(errors.PortalDenied):
+        run(works, without=places(works)[max(places(works))][0])
+
+
+TOUCHES: dict[str, Callable[[Works, Task], object]] = {
+    "begun": lambda works, task: works.portal.act("tasks.task.start", {"taskId": task.id}, user_id=task.responsible),
+    "discussed": lambda works, task: works.portal.chat_in_task(task.id, task.responsible),
+    "renamed": lambda works, task: works.portal.act(
+        "tasks.task.update", {"taskId": task.id, "fields": {"TITLE": "Срочно!"}}, user_id=1
+    ),
+    "moved": lambda works, task: works.portal.act(
+        "tasks.task.update",
+        {
+            "taskId": task.id,
+            "fields": {"START_DATE_PLAN": at(24, 10).isoformat(), "END_DATE_PLAN": at(24, 12).isoformat()},
+        },
+        user_id=1,
+    ),
+    "in a flow": lambda works, task: works.portal.tasks.change(task, flow=5),
+}
+
+
+@pytest.mark.parametrize("what", TOUCHES)
+def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, people: dict[str, int]) -> None:
+    """Whatever has been done to it since it was made."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    works.clock.now = at(23, 8)
+    TOUCHES[what](works, works.portal.tasks[task])
+    owner = works.portal.tasks[task].responsible
+    works.clock.now += timedelta(minutes=1)
+    writes = len(works.portal.writes())
+    result = run(works, without=str(owner))
+    assert [] == works.portal.writes()[writes:]
+    assert [] == result.planned
+    if what != "begun":
+        assert [(task, "without", "skipped")] == moves(result)
+        assert result.moves[0].note

@@ -1,0 +1,178 @@
+"""Moves of unbegun work, planned: on random plants, what must hold whatever is late, ill, frozen or waiting."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import combinations
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from b24tools.assignment.replan import (
+    AWAY,
+    Move,
+    OpenOrder,
+    Operation,
+    Plan,
+    end_of_next_working_day,
+    plan_moves,
+)
+from b24tools.scheduling.calendar import HOUR_S, Shift, WorkCalendar
+from b24tools.scheduling.workload import OpenTask, Worker, Workload
+
+ZONE = ZoneInfo("Europe/Moscow")
+CALENDAR = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * HOUR_S, 18 * HOUR_S),))
+STEP_S = 300
+PLANTS = 60
+
+
+def at(day: int, hour: int = 0) -> datetime:
+    """A moment of March 2026, which begins on a Sunday."""
+    return datetime(2026, 3, day, hour, tzinfo=ZONE).astimezone(UTC)
+
+
+NOW = at(2, 7)
+
+
+@dataclass
+class Plant:
+    """People, their tasks, and the orders that these belong to."""
+
+    workers: list[Worker]
+    tasks: list[OpenTask]
+    orders: list[OpenOrder]
+
+    def plan(self) -> Plan:
+        """The moves."""
+        return plan_moves(CALENDAR, NOW, self.workers, self.tasks, self.orders, STEP_S)
+
+    def moved(self, moves: Iterable[Move]) -> Plant:
+        """The plant with its tasks where the moves put them; what had to move has."""
+        after = {move.before.id: move.after for move in moves}
+        orders = [
+            replace(
+                order,
+                operations=tuple(
+                    replace(one, task=after[one.id], cause="") if one.id in after else one for one in order.operations
+                ),
+            )
+            for order in self.orders
+        ]
+        return Plant(self.workers, [after.get(task.id, task) for task in self.tasks], orders)
+
+
+def grow(seed: int, *, route: bool) -> Plant:
+    """Six people of two positions, ten orders given out as they came; then somebody falls ill, something is late."""
+    chance = random.Random(seed)
+    workers = [Worker(number, f"#{number}") for number in range(1, 7)]
+    workload = Workload(CALENDAR, NOW, workers, [], STEP_S)
+    planned: list[tuple[datetime, list[tuple[OpenTask, int, tuple[int, ...]]]]] = []
+    for number in range(10):
+        ends = None
+        lines = []
+        for position in range(chance.randint(1, 2)):
+            people = (1, 2, 3) if position == 0 else (4, 5, 6)
+            length_s = chance.randrange(1, 20) * 1800
+            choice = workload.choose(people, length_s, ends)
+            ends = choice.finish if route else None
+            task_id = 10 * (number + 1) + position
+            task = OpenTask(task_id, choice.responsible_id, length_s, choice.start, choice.finish, ours=True)
+            lines.append((task, position, people))
+        planned.append((at(chance.randint(3, 9)), lines))
+    overdue = [OpenTask(1, chance.randint(1, 3), chance.randrange(1, 9) * HOUR_S, at(1, 9), at(1, 18), begun=True)]
+    ill = chance.randint(1, 6)
+    absence = at(2), at(2) + timedelta(days=chance.randint(1, 4))
+    workers = [replace(worker, absences=(absence,)) if worker.id == ill else worker for worker in workers]
+    frozen = end_of_next_working_day(CALENDAR, NOW)
+    orders = []
+    for number, (wanted, lines) in enumerate(planned):
+        operations = []
+        for task, position, people in lines:
+            assert task.start is not None
+            is_under = task.responsible_id == ill and task.start < absence[1]
+            is_free = task.start >= frozen
+            operations.append(Operation(task, position if route else None, people, is_free, AWAY if is_under else ""))
+        orders.append(OpenOrder(str(number), (wanted, number), wanted, tuple(operations)))
+    return Plant(workers, [*overdue, *(task for _wanted, lines in planned for task, _place, _ids in lines)], orders)
+
+
+@pytest.mark.parametrize("route", [True, False])
+@pytest.mark.parametrize("seed", range(PLANTS))
+def test_whatever_the_plant_the_plan_holds(seed: int, route: bool) -> None:
+    """Nothing at once, nothing inside an absence, nothing before what it waits for, and no end to come."""
+    plant = grow(seed, route=route)
+    plan = plant.plan()
+    after = plant.moved(plan.moves)
+    moved = {move.before.id for move in plan.moves}
+    away = {worker.id: worker.absences for worker in plant.workers}
+    for one, other in combinations([task for task in after.tasks if task.slot], 2):
+        if one.responsible_id == other.responsible_id and {one.id, other.id} & moved:
+            assert one.slot[1] <= other.slot[0] or other.slot[1] <= one.slot[0], (one, other)  # type: ignore[index]
+    for move in plan.moves:
+        assert move.after.start is not None
+        assert not any(start <= move.after.start < end for start, end in away[move.after.responsible_id])
+    for order in after.orders:
+        for one, other in combinations(order.operations, 2):
+            if one.id in moved or other.id in moved:
+                first, second = sorted((one, other), key=lambda one: one.stage or 0)
+                if route and second.id in moved:
+                    assert first.task.end <= second.task.start  # type: ignore[operator]
+    forced = {one.id for order in plant.orders for one in order.operations if one.cause}
+    assert forced <= moved
+    frozen = {one.id for order in plant.orders for one in order.operations if not (one.is_free or one.cause)}
+    assert not frozen & moved
+    assert () == after.plan().moves
+
+
+@pytest.mark.parametrize("seed", range(PLANTS))
+def test_it_does_not_make_orders_later_for_nothing(seed: int) -> None:
+    """Of the orders that are later than without moves, each made room for a more important one that ends sooner."""
+    plant = grow(seed, route=True)
+    plan = plant.plan()
+    before, after = _ends(plant), _ends(plant.moved(plan.moves))
+    orders = sorted(plant.orders, key=lambda order: order.importance)
+    for place, order in enumerate(orders):
+        assert order.late_from is not None
+        if _day(after[order.id]) > _day(max(before[order.id], order.late_from)):  # hours are not fought for
+            assert any(after[other.id] < before[other.id] for other in orders[:place])
+
+
+def _day(moment: datetime) -> date:
+    return (moment - timedelta(seconds=1)).astimezone(ZONE).date()
+
+
+def _ends(plant: Plant) -> dict[str, datetime]:
+    """When each order is done, off lanes of its own."""
+    workload = Workload(CALENDAR, NOW, plant.workers, plant.tasks, STEP_S)
+    for _round in range(9):
+        for order in plant.orders:
+            until = None
+            for one in sorted(order.operations, key=lambda one: one.stage or 0):
+                if until and one.task.start and one.task.start < until:
+                    workload.hold(one.task.responsible_id, one.id, until)
+                span = workload.span_of(one.task.responsible_id, one.id)
+                until = span[1] if span else until
+    ends = {}
+    for order in plant.orders:
+        spans = [workload.span_of(one.task.responsible_id, one.id) for one in order.operations]
+        ends[order.id] = max(span[1] for span in spans if span)
+    return ends
+
+
+@pytest.mark.parametrize(
+    ("now", "days", "end"),
+    [
+        (at(2, 7), 1, at(2, 18)),
+        (at(2, 10), 1, at(3, 18)),
+        (at(2, 20), 1, at(3, 18)),
+        (at(6, 20), 1, at(9, 18)),
+        (at(7, 12), 2, at(10, 18)),
+        (at(2, 7), 0, at(2, 7)),
+    ],
+)
+def test_the_working_day_that_begins_next_is_frozen(now: datetime, days: int, end: datetime) -> None:
+    """In the morning that is today; in the evening, and at the weekend, the next one."""
+    assert end == end_of_next_working_day(CALENDAR, now, days)
