@@ -106,7 +106,8 @@ def plan_moves(
 ) -> Plan:
     """Decide what moves. `tasks`: all open work of these people, that of the orders too.
 
-    `frozen`: what begins before is not free. `candidates`: how many are weighed for whoever asks why, besides those who could be the first.
+    `frozen`: what begins before is not free. `candidates`: how many are weighed for whoever asks why, besides those
+    who could be the first.
 
     Passes go on until one changes nothing, so that whoever plans again finds nothing to do.
     """
@@ -299,7 +300,7 @@ class _Pass:
             end = None if one.id in free else _end_of(self._full, self._lying[one.id])
             if one.id in free:
                 with suppress(NoWorkingTime):
-                    end = self._floor.weigh(one.people, one.task.remaining_s, not_before, most=1).finish
+                    end = self._floor.soonest(one.people, one.task.remaining_s, not_before)
             if end is not None:
                 ends[one.id] = one.stage, end
         return max((end for _stage, end in ends.values()), default=None)

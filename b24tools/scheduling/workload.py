@@ -179,6 +179,20 @@ class Workload:
         candidates = [candidate for _rank, candidate in ranked] + unable
         return replace(_chosen(ranked[0][1], reason, candidates), margin_s=margin_s)
 
+    def soonest(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> datetime:
+        """Tell before when none of them can have finished the work. Raises as `choose`."""
+        earliest = self._earliest(not_before)
+        position = self._shared.worked(earliest)
+        best: int | None = None
+        for worker_id in worker_ids:
+            gap = self._lane(worker_id).gap(length_s, earliest, position)
+            best = gap if best is None else min(best, gap)
+            if best <= position:
+                break
+        if best is None:
+            raise NoWorkingTime
+        return self._shared.end_at(best + length_s)
+
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
     ) -> Choice:
@@ -271,21 +285,26 @@ class Workload:
         before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
         position = self._shared.worked(earliest)
-        found = [(lane.gap(length_s, earliest, position), lane.tie, lane) for lane in lanes]
+        by_gap: dict[int, list[_Lane]] = {}
+        for lane in lanes:
+            by_gap.setdefault(lane.gap(length_s, earliest, position), []).append(lane)
         offers: list[_Offer] = []
         best: int | None = None
-        settled: set[int] = set()
-        for gap, _tie, lane in sorted(found, key=lambda one: one[:2]):
-            is_usual = lane.line is self._shared
-            if len(offers) >= most and best is not None and (gap + length_s > best or (is_usual and gap in settled)):
-                continue
-            offer = lane.offer(length_s, earliest)
-            offers.append(offer)
-            if offer[0] is not None:
-                finish = self._shared.worked(offer[0][0])
-                best = finish if best is None else min(best, finish)
-                if is_usual and finish == self._shared.aligned_start(gap, self._step_s)[0] + length_s:
-                    settled.add(gap)
+        for gap in sorted(by_gap):
+            if best is not None and gap + length_s > best and len(offers) >= most:
+                break
+            is_settled = False
+            for lane in sorted(by_gap[gap], key=lambda lane: lane.tie):
+                is_usual = lane.line is self._shared
+                if is_settled and is_usual and len(offers) >= most:
+                    continue
+                offer = lane.offer(length_s, earliest)
+                offers.append(offer)
+                if offer[0] is not None:
+                    finish = self._shared.worked(offer[0][0])
+                    best = finish if best is None else min(best, finish)
+                    if is_usual and finish == self._shared.aligned_start(gap, self._step_s)[0] + length_s:
+                        is_settled = True
         return offers
 
     def _give(self, choice: Choice, length_s: int) -> Choice:
@@ -339,13 +358,13 @@ class _Lane:
             self._lay()
         if self.line is not self._shared:
             position = self.line.worked(earliest)
-        i = bisect_right(self._starts, position) - 1
-        if i >= 0:
-            position = max(position, self._ends[i])
-        for start, end in zip(self._starts[i + 1 :], self._ends[i + 1 :], strict=True):
-            if position + length_s <= start:
-                break
-            position = end
+        starts, ends = self._starts, self._ends
+        i = bisect_right(starts, position)
+        if i and ends[i - 1] > position:
+            position = ends[i - 1]
+        while i < len(starts) and position + length_s > starts[i]:
+            position = ends[i]
+            i += 1
         return position
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:
