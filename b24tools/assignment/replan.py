@@ -101,11 +101,13 @@ def plan_moves(
     orders: Iterable[OpenOrder],
     step_s: int,
     *,
+    frozen: datetime,
     candidates: int = 1,
 ) -> Plan:
     """Decide what moves. `tasks`: all open work of these people, that of the orders too.
 
-    `candidates`: how many are weighed for whoever asks why, besides those who could be the first.
+    `frozen`: what begins before is not free. `candidates`: how many are weighed for whoever asks why, besides those
+    who could be the first.
 
     Passes go on until one changes nothing, so that whoever plans again finds nothing to do.
     """
@@ -126,15 +128,20 @@ def plan_moves(
                 moves[task_id] = replace(move, before=before, cause=earlier.cause if earlier else move.cause)
         if not made:
             break
-        ordered = [_as_moved(order, lying) for order in ordered]
+        ordered = [_as_moved(order, lying, frozen) for order in ordered]
     return Plan(tuple(moves.values()), frozenset(stuck))
 
 
-def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask]) -> OpenOrder:
-    operations = tuple(
-        one if lying[one.id] is one.task else replace(one, task=lying[one.id], cause="") for one in order.operations
-    )
-    return replace(order, operations=operations)
+def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask], frozen: datetime) -> OpenOrder:
+    """The order as the next run would find it."""
+    operations = []
+    for one in order.operations:
+        task = lying[one.id]
+        if task is not one.task:
+            is_free = task.start is not None and task.start >= frozen
+            one = replace(one, task=task, is_free=is_free, cause="")
+        operations.append(one)
+    return replace(order, operations=tuple(operations))
 
 
 def _place(task: OpenTask) -> tuple[int, datetime | None, datetime | None]:
@@ -254,10 +261,11 @@ class _Pass:
         if free and self._can_be_better(order, finish):
             soonest = self._soonest(order, free)
             for workload in (self._full, self._floor):
-                if not (self._can_be_better(order, finish) and self._is_better(order, soonest, finish)):
-                    break
+                is_pushing = workload is self._floor
+                if not self._is_worth(order, soonest, finish, is_pushing=is_pushing):
+                    continue
                 other = self._draft(workload, order, free, forced)
-                if other is not None and self._is_better(order, other.finish, finish):
+                if other is not None and self._is_worth(order, other.finish, finish, is_pushing=is_pushing):
                     draft, last, finish = other, (workload, free), other.finish
         if draft is not None and draft.placed and self._candidates > 1:
             draft = self._draft(last[0], order, last[1], forced, most=self._candidates)
@@ -266,13 +274,18 @@ class _Pass:
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
         return order.is_first or (order.late_from is not None and finish is not None and finish > order.late_from)
 
-    def _is_better(self, order: OpenOrder, new: datetime | None, old: datetime | None) -> bool:
-        """Whether it makes a difference: in time, or ready on an earlier day."""
-        if new is None or old is None:
-            return old is None and new is not None
-        if order.is_first:
-            return new < old
-        return new < old and (not self._can_be_better(order, new) or self._day(new) < self._day(old))
+    def _is_worth(self, order: OpenOrder, new: datetime | None, old: datetime | None, *, is_pushing: bool) -> bool:
+        """Whether it makes a difference: in time, or ready on an earlier day.
+
+        For less than to be in time no other order is pushed.
+        """
+        if new is None or not self._can_be_better(order, old):
+            return False
+        if old is None or order.is_first:
+            return old is None or new < old
+        if not self._can_be_better(order, new):
+            return True
+        return not is_pushing and self._day(new) < self._day(old)
 
     def _day(self, moment: datetime) -> date:
         return (moment - MIDNIGHT).astimezone(self._calendar.zone).date()
@@ -287,7 +300,7 @@ class _Pass:
             end = None if one.id in free else _end_of(self._full, self._lying[one.id])
             if one.id in free:
                 with suppress(NoWorkingTime):
-                    end = self._floor.weigh(one.people, one.task.remaining_s, not_before, most=1).finish
+                    end = self._floor.soonest(one.people, one.task.remaining_s, not_before)
             if end is not None:
                 ends[one.id] = one.stage, end
         return max((end for _stage, end in ends.values()), default=None)

@@ -154,6 +154,7 @@ class _Run:
             situation.tasks,
             situation.orders,
             rules.step_s,
+            frozen=self._wish.frozen,
             candidates=MOST_CANDIDATES,
         )
         known_until = datetime.combine(found.portal.absences_until, datetime.min.time(), rules.zone)

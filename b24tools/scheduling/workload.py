@@ -195,6 +195,29 @@ class Workload:
         candidates = [candidate for _rank, candidate in ranked] + unable
         return replace(_chosen(ranked[0][1], reason, candidates), margin_s=margin_s)
 
+    def soonest(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> datetime:
+        """Tell before when none of them can have finished the work. Raises as `choose`."""
+        earliest = self._earliest(not_before)
+        shared = self._timeline(self.calendar)
+        position = shared.worked(earliest)
+        ends: list[datetime] = []
+        best: int | None = None
+        for worker_id in worker_ids:
+            lane = self._lane(worker_id)
+            if not lane.is_common:  # its positions are others
+                offered = lane.offer(length_s, earliest)[1].finish
+                ends += [offered] if offered else []
+                continue
+            gap = lane.gap(length_s, earliest, position)
+            best = gap if best is None else min(best, gap)
+            if best <= position:
+                break
+        if best is not None:
+            ends.append(shared.end_at(best + length_s))
+        if not ends:
+            raise NoWorkingTime
+        return min(ends)
+
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
     ) -> Choice:
@@ -372,13 +395,13 @@ class _Lane:
             self._lay()
         if self.line is not self._shared:
             position = self.line.worked(earliest)
-        i = bisect_right(self._starts, position) - 1
-        if i >= 0:
-            position = max(position, self._ends[i])
-        for start, end in zip(self._starts[i + 1 :], self._ends[i + 1 :], strict=True):
-            if position + length_s <= start:
-                break
-            position = end
+        starts, ends = self._starts, self._ends
+        i = bisect_right(starts, position)
+        if i and ends[i - 1] > position:
+            position = ends[i - 1]
+        while i < len(starts) and position + length_s > starts[i]:
+            position = ends[i]
+            i += 1
         return position
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:

@@ -165,7 +165,7 @@ class Plant:
             if operations:
                 late_from = self.late_from(order)
                 orders.append(OpenOrder(str(order.number), (late_from, order.number), late_from, tuple(operations)))
-        for move in plan_moves(CALENDAR, now, workers, tasks.values(), orders, STEP_S).moves:
+        for move in plan_moves(CALENDAR, now, workers, tasks.values(), orders, STEP_S, frozen=frozen).moves:
             line = lines[move.before.id]
             line.moves += 1
             line.task = replace(

@@ -35,6 +35,7 @@ def at(day: int, hour: int = 0) -> datetime:
 
 
 NOW = at(2, 7)
+FROZEN = at(2, 18)
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Plant:
 
     def plan(self) -> Plan:
         """The moves."""
-        return plan_moves(CALENDAR, NOW, self.workers, self.tasks, self.orders, STEP_S)
+        return plan_moves(CALENDAR, NOW, self.workers, self.tasks, self.orders, STEP_S, frozen=FROZEN)
 
     def moved(self, moves: Iterable[Move]) -> Plant:
         """The plant with its tasks where the moves put them; what had to move has."""
@@ -56,7 +57,10 @@ class Plant:
             replace(
                 order,
                 operations=tuple(
-                    replace(one, task=after[one.id], cause="") if one.id in after else one for one in order.operations
+                    replace(one, task=after[one.id], cause="", is_free=_starts(after[one.id]) >= FROZEN)
+                    if one.id in after
+                    else one
+                    for one in order.operations
                 ),
             )
             for order in self.orders
@@ -86,14 +90,13 @@ def grow(seed: int, *, route: bool) -> Plant:
     ill = chance.randint(1, 6)
     absence = at(2), at(2) + timedelta(days=chance.randint(1, 4))
     workers = [replace(worker, absences=(absence,)) if worker.id == ill else worker for worker in workers]
-    frozen = end_of_next_working_day(CALENDAR, NOW)
     orders = []
     for number, (wanted, lines) in enumerate(planned):
         operations = []
         for task, position, people in lines:
             assert task.start is not None
             is_under = task.responsible_id == ill and task.start < absence[1]
-            is_free = task.start >= frozen
+            is_free = task.start >= FROZEN
             operations.append(Operation(task, position if route else None, people, is_free, AWAY if is_under else ""))
         orders.append(OpenOrder(str(number), (wanted, number), wanted, tuple(operations)))
     return Plant(workers, [*overdue, *(task for _wanted, lines in planned for task, _place, _ids in lines)], orders)
@@ -138,6 +141,11 @@ def test_it_does_not_make_orders_later_for_nothing(seed: int) -> None:
         assert order.late_from is not None
         if _day(after[order.id]) > _day(max(before[order.id], order.late_from)):  # hours are not fought for
             assert any(after[other.id] < before[other.id] for other in orders[:place])
+
+
+def _starts(task: OpenTask) -> datetime:
+    assert task.start is not None
+    return task.start
 
 
 def _day(moment: datetime) -> date:
