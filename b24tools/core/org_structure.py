@@ -14,6 +14,8 @@ from b24tools.core.models import Department, Person
 
 # what is drawn like a Russian letter, in one case of its letters or in both; for hints only, never for decisions
 _LOOKALIKES = str.maketrans("abcehkmoptxyë03αβεηκμορτυχ", "авсенкмортхуеозавенкмортух")
+# signs that print alike; dashes are known by their category
+_SIGNS = str.maketrans("−⁃⁄∕’‘ʼʻ`´′«»“”„", "--//" + "'" * 7 + '"' * 5)
 _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
 
 
@@ -28,9 +30,23 @@ def read_visibly(text: str) -> str:
     return " ".join(drop_invisible(text).split())
 
 
-def same_name(name: str) -> str:
-    """Fold a name for comparison: case, ё and е, spaces, invisible characters and composition do not count."""
+def fold_signs(text: str) -> str:
+    """Make one sign of those that only print differs in: dashes, slashes, quotes, wide letters; drop stress marks."""
+    if text.isascii():
+        return text.replace("`", "'")
+    text = unicodedata.normalize("NFKC", text.translate(_SIGNS))
+    text = "".join("-" if unicodedata.category(char) == "Pd" else char for char in text)
+    return text.replace("\u0301", "").replace("\u0300", "")
+
+
+def key_name(name: str) -> str:
+    """Fold a name for a task's key, the same way for ever: case, ё and е, spaces, what cannot be seen do not count."""
     return read_visibly(name).replace(" ", "").casefold().replace("ё", "е")
+
+
+def same_name(name: str) -> str:
+    """Fold a name for comparison: beside what does not count in a key, neither do signs that only look different."""
+    return key_name(fold_signs(read_visibly(name)))
 
 
 def describe_foreign_letters(name: str, other: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import drop_invisible, read_visibly
+from b24tools.core.org_structure import drop_invisible, fold_signs, read_visibly
 
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
@@ -51,7 +51,13 @@ _EMPTY = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH  # the empty date in any zone, w
 _NO_DATE = frozenset({(1, 1, 1), (100, 1, 1), (3999, 12, 31)})
 _YEARS = range(1980, 2200)
 
-_GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
+_HEX_OF_GUID = "([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})"
+# brackets and quotes, `urn:uuid:`, `guid'...'` of OData, `new УникальныйИдентификатор("...")`
+_GUID = re.compile(rf"(?:\W|new|новый|urn|[ug]uid|уникальныйидентификатор)*{_HEX_OF_GUID}\W*")
+_HAS_GUID = re.compile(rf"(?<![^\W_]){_HEX_OF_GUID}(?![^\W_])|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]")
+_LIKE_GUID = re.compile(r"\W*[^\W_]{8}(-?)[^\W_]{4}\1[^\W_]{4}\1[^\W_]{4}\1[^\W_]{12}\W*")
+_LEAST_HEX = 26  # of the 32, for a text that looks like a GUID to be one misspelt
+_LIKE_HEX = str.maketrans("авсе", "abce")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _DATA_ADDRESS = re.compile(rb"data:[^,]{0,100};base64,", re.IGNORECASE)
@@ -113,12 +119,34 @@ def read_text(value: object) -> str | None:
 def read_id(text: str) -> str:
     """Spell an identifier in its one canonical form.
 
-    Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces) becomes that GUID in lower case with
-    dashes; any other text loses its case, its invisible characters and what makes one space look like another.
+    Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces, letters and dashes that look like its
+    own) becomes that GUID in lower case with dashes; any other text loses its case, its invisible characters and what
+    makes one space look like another.
     """
     visible = read_visibly(text).lower()
-    found = _GUID.fullmatch(visible.replace(" ", ""))
+    found = _GUID.fullmatch(_fold_guid(visible))
     return "-".join(found.groups()) if found else visible
+
+
+def _fold_guid(text: str) -> str:
+    """Without spaces, with the plain signs of a GUID for those that look like them."""
+    text = fold_signs(text).lower().replace(" ", "").replace("_", "-")
+    start = text.rfind("(") + 1 if "уникальныйидентификатор" in text else 0
+    return text[:start] + text[start:].translate(_LIKE_HEX)
+
+
+def _read_certain_id(value: object) -> str:
+    """An identifier that is a GUID or has nothing of one: two spellings of one order would be two orders."""
+    text = read_id(read_code(value))
+    folded = _fold_guid(text)
+    like = _LIKE_GUID.fullmatch(folded) and sum(char in "0123456789abcdef" for char in folded) >= _LEAST_HEX
+    if not is_guid(text) and (like or _HAS_GUID.search(folded)):
+        raise ValueError(
+            _("{value} is not quite a GUID: send the 36 characters of the identifier and nothing else").format(
+                value=show(value)
+            )
+        )
+    return text
 
 
 def is_guid(text: str) -> bool:
@@ -128,7 +156,7 @@ def is_guid(text: str) -> bool:
 
 def read_order_id(value: object) -> str:
     """The identifier of an order that has been saved, canonical."""
-    text = read_id(read_code(value))
+    text = _read_certain_id(value)
     if not text:
         raise ValueError(_("{value} is empty").format(value=show(value)))
     if text == ZERO_GUID:
@@ -142,7 +170,7 @@ def read_position_id(value: object) -> str | None:
     """The identifier of a position, canonical; None when missing or the empty reference."""
     if is_blank(value):
         return None
-    text = read_id(read_code(value))
+    text = _read_certain_id(value)
     return None if text in ("", ZERO_GUID) else text
 
 
