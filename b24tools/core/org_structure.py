@@ -14,8 +14,9 @@ from b24tools.core.models import Department, Person
 
 # what is drawn like a Russian letter, in one case of its letters or in both; for hints only, never for decisions
 _LOOKALIKES = str.maketrans("abcehkmoptxyë03αβεηκμορτυχ", "авсенкмортхуеозавенкмортух")
-# signs that print alike; dashes are known by their category
-_SIGNS = str.maketrans("−⁃⁄∕’‘ʼʻ`´′«»“”„", "--//" + "'" * 7 + '"' * 5)
+# signs that print alike; stress marks say only how a name is spoken
+_SIGNS = str.maketrans("‐‑‒–—―⸺⸻﹘﹣－−⁃⁄∕’‘ʼʻ`´′«»“”„", "-" * 13 + "//" + "'" * 7 + '"' * 5, "\u0300\u0301")
+_SIGN = re.compile("[{}]".format("".join(map(chr, _SIGNS))))
 _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
 
 
@@ -32,11 +33,9 @@ def read_visibly(text: str) -> str:
 
 def fold_signs(text: str) -> str:
     """Make one sign of those that only print differs in: dashes, slashes, quotes, wide letters; drop stress marks."""
-    if text.isascii():
-        return text.replace("`", "'")
-    text = unicodedata.normalize("NFKC", text.translate(_SIGNS))
-    text = "".join("-" if unicodedata.category(char) == "Pd" else char for char in text)
-    return text.replace("\u0301", "").replace("\u0300", "")
+    if _SIGN.search(text):
+        text = text.translate(_SIGNS)
+    return unicodedata.normalize("NFKC", text)
 
 
 def key_name(name: str) -> str:
@@ -46,12 +45,12 @@ def key_name(name: str) -> str:
 
 def same_name(name: str) -> str:
     """Fold a name for comparison: beside what does not count in a key, neither do signs that only look different."""
-    return key_name(fold_signs(read_visibly(name)))
+    return key_name(fold_signs(unicodedata.normalize("NFC", name)))
 
 
 def describe_foreign_letters(name: str, other: str) -> str:
     """Say which letters of names that look alike are of different alphabets; "" where they do not differ by that."""
-    if _look(name) != _look(other) or same_name(name) == same_name(other):
+    if look(name) != look(other) or same_name(name) == same_name(other):
         return ""
     names = {"LATIN": _("Latin"), "CYRILLIC": _("Cyrillic"), "GREEK": _("Greek"), "DIGIT": _("a digit")}
     pairs = zip(read_visibly(name).replace(" ", ""), read_visibly(other).replace(" ", ""), strict=False)
@@ -66,7 +65,8 @@ def describe_foreign_letters(name: str, other: str) -> str:
     return "; " + ", ".join(texts)
 
 
-def _look(name: str) -> str:
+def look(name: str) -> str:
+    """Fold a name by what its letters look like, of whatever alphabet: for hints only, never for decisions."""
     return same_name(name).translate(_LOOKALIKES)
 
 
@@ -147,8 +147,8 @@ class Staff:
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """The name most like this one, if any is near enough to be what was meant."""
-    by_form = {_look(one): one for one in names}
-    close = difflib.get_close_matches(_look(name), list(by_form), n=1, cutoff=0.5)
+    by_form = {look(one): one for one in names}
+    close = difflib.get_close_matches(look(name), list(by_form), n=1, cutoff=0.5)
     return by_form[close[0]] if close else None
 
 

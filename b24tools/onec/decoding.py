@@ -161,11 +161,30 @@ def parse(text: str) -> Any:
     text = text.rstrip()
     try:
         # strict=False: JSON put together by hand has line breaks inside its strings
-        return json.loads(text, strict=False, parse_int=_parse_int, parse_float=_parse_float)
+        return json.loads(
+            text, strict=False, parse_int=_parse_int, parse_float=_parse_float, object_pairs_hook=make_object
+        )
     except RecursionError:
         raise errors.OrderError(_("the JSON is nested too deeply")) from None
     except json.JSONDecodeError as error:
         raise errors.OrderError(_describe(error)) from None
+
+
+class Twice(tuple[Any, ...]):
+    """The values of a key that stands more than once in its object: which of them counts, is not ours to guess."""
+
+    __slots__ = ()
+
+
+def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, with `Twice` for what stands under one key more than once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        by_key: dict[str, list[Any]] = {}
+        for key, value in pairs:
+            by_key.setdefault(key, []).append(value)
+        found = {key: Twice(given) if len(given) > 1 else given[0] for key, given in by_key.items()}
+    return found
 
 
 def _too_much() -> errors.OrderError:

@@ -334,12 +334,6 @@ def test_keys_are_known_in_any_case_and_with_spaces() -> None:
     assert read(raw_order(ДатаПриема="2024-10-18")) == read(raw_order(ДатаПриёма="2024-10-18"))
 
 
-def test_of_a_repeated_key_the_last_counts() -> None:
-    """As JSON readers have it."""
-    data = json.dumps(raw_order()).encode()[:-1] + ', "Контрагент": "А", "Контрагент": "Б"}'.encode()
-    assert onec_order.read_orders(data, MOSCOW)[0].customer == "Б"
-
-
 @pytest.mark.parametrize(("value", "text"), [("69", "69"), (" 69\t", "69"), (69, "69"), (10**40, "1" + "0" * 40)])
 def test_identifiers_and_numbers_are_trimmed_text(value: Any, text: str) -> None:
     """A whole number is taken as text."""

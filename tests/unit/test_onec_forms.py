@@ -148,6 +148,92 @@ def test_a_key_with_a_letter_of_another_alphabet_is_named(key: str) -> None:
     assert "is Latin here and Cyrillic there" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TEXT[:-1] + ', "Выполнен": true}', 'the key "Выполнен" stands twice: leave only one'),
+        (TEXT[:-1] + ', "отменен": false, "ОТМЕНЕН": true}', 'the key "ОТМЕНЕН" stands twice: leave only one'),
+        (f"[{TEXT[:-1]}, {TEXT[1:]}]", '[0]: the key "ИдентификаторЗаказа" stands twice: leave only one'),
+        (
+            TEXT.replace('"Время": 60', '"Время": 60, "Время": 60'),
+            'Калькуляция[0]: the key "Время" stands twice: leave only one',
+        ),
+        (
+            TEXT[:-1] + ', "ПрисоединенныеФайлы": [{"Имя": "a", "Имя": "b", "ДвоичныеДанные": ""}]}',
+            'ПрисоединенныеФайлы[0]: the key "Имя" stands twice: leave only one',
+        ),
+        (
+            '{"#type": "jv8:Structure", "#value": ['
+            + ", ".join(
+                json.dumps({"name": key, "Value": value}) for key, value in [*ORDER.items(), ("Выполнен", True)]
+            )
+            + "]}",
+            'the key "Выполнен" stands twice: leave only one',
+        ),
+        (f'{{"order": {TEXT}, "order": {TEXT}}}', "two orders stand under one key: send a list of orders"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(text: str, message: str) -> None:
+    """The last one would win, which may be the one that completes the order."""
+    assert message == refusal(text)
+
+
+def test_what_means_nothing_may_stand_twice() -> None:
+    """Keys that are no keys of an order."""
+    assert EXPECTED == read(TEXT[:-1] + ', "x": 1, "x": 2}') == read(f'{{"x": 1, "x": 2, "order": {TEXT}}}')
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("Bыполнен", '"Bыполнен" is not "Выполнен"; "B" is Latin here and Cyrillic there'),
+        ("Отменeн", '"Отменeн" is not "Отменен"; "e" is Latin here and Cyrillic there'),
+        (
+            "РекомендуемаяДатaСдачи",
+            '"РекомендуемаяДатaСдачи" is not "РекомендуемаяДатаСдачи"; "a" is Latin here and Cyrillic there',
+        ),
+    ],
+)
+def test_an_optional_key_with_a_letter_of_another_alphabet_is_refused(key: str, message: str) -> None:
+    """Nobody can see that it is another key."""
+    assert message == refusal(json.dumps(ORDER | {key: True}))
+
+
+@pytest.mark.parametrize(
+    ("key", "known"),
+    [
+        ("Отменено", "Отменен"),
+        ("Отмена", "Отменен"),
+        ("ПометкаНаУдаление", "ПометкаУдаления"),
+        ("РекомендованнаяДатаСдачи", "РекоммендуемаяДатаСдачи"),
+        ("ДатаПриёмки", "ДатаПриема"),
+        ("Мэнеджер", "Менеджер"),
+        ("Приоретет", "Приоритет"),
+        ("ПрикрепленныеФайлы", "ПрисоединенныеФайлы"),
+        ("МенеджерКод", None),
+        ("ИННКонтрагента", None),
+        ("Выполнено", None),
+        ("Комментарий", None),
+        ("Ы" * 100_000, None),
+    ],
+)
+def test_what_is_nearly_an_optional_key_is_said(key: str, known: str | None) -> None:
+    """Unless the key itself is there, or a word was added to it."""
+    expected = (f'"{key}" is not a key that b24tools knows; did you mean "{known}"?',) if known else ()
+    assert [expected] == [order.warnings for order in read(json.dumps(ORDER | {key: True}))]
+
+
+def test_what_is_nearly_a_key_of_lines_is_said_once() -> None:
+    """For the whole order."""
+    lines = [LINE | {"ДолжностьИдентификатор": str(number), "Порядоk": "", "Порядк": 1} for number in range(3)]
+    message = refusal(json.dumps(ORDER | {"Калькуляция": lines}))
+    assert message.startswith('Калькуляция[0]: "Порядоk" is not "Порядок"; "k" is Latin here and Cyrillic there; ')
+    for line in lines:
+        del line["Порядоk"]
+    [order] = read(json.dumps(ORDER | {"Калькуляция": lines}))
+    assert ('"Порядк" is not a key that b24tools knows; did you mean "Порядок"?',) == order.warnings
+
+
 # Compression
 
 
@@ -275,6 +361,9 @@ def test_a_wrapped_order_is_read(value: Any) -> None:
             "2 orders lie in different places of one object: send a list of orders",
         ),
         ({"order": ORDER, "Выполнен": True}, "Выполнен stands outside of the order: put it into the order"),
+        ({"order": ORDER, "Bыполнен": True}, "Bыполнен stands outside of the order: put it into the order"),
+        ({"order": ORDER, "Приоритет": 1}, "Приоритет stands outside of the order: put it into the order"),
+        ({"Менеджер": "Иванов", "orders": [ORDER]}, "Менеджер stands outside of the order: put it into the order"),
         ({"Отменён": 1, "x": {"order": ORDER}}, "Отменён stands outside of the order: put it into the order"),
         (
             {"odata.metadata": "x", "value": [{"Ref_Key": "1", "Number": "2"}]},
@@ -285,6 +374,22 @@ def test_a_wrapped_order_is_read(value: Any) -> None:
             {"Ref_Key": "1", "Number": "2"},
             "this is an answer of 1C's OData, with the keys of a document: send an object with the keys "
             "ИдентификаторЗаказа, НомерЗаказа, Калькуляция",
+        ),
+        *(
+            (
+                document,
+                "this is an answer of 1C's OData, with the keys of a document: send an object with the keys "
+                "ИдентификаторЗаказа, НомерЗаказа, Калькуляция",
+            )
+            for document in (
+                {"odata.metadata": "x", "value": [{"НомерЗаказа": "2"}]},
+                {"odata.metadata": "x", "НомерЗаказа": "2", "Калькуляция": [{"LineNumber": 1}]},
+                {"Ref_Key": "1", "НомерЗаказа": "2", "Калькуляция": []},
+                ORDER | {"Ref_Key": "1", "Калькуляция": [{"LineNumber": 1, "Должность_Key": "2"}]},
+                {"d": {"results": [{"Number": "2"}]}},
+                {"d": {"results": [{"НомерЗаказа": "2"}, {"НомерЗаказа": "3"}]}},
+                {"d": {"__metadata": {}, "Number": "2"}},
+            )
         ),
         (
             {"#type": "jcfg:DocumentObject.Заказ", "#value": {"Ref": "1", "Number": "2"}},
