@@ -223,7 +223,7 @@ def read_orders(
     text = decoding.decode(body, decoding.find_charset(content_type))
     del body
     parsed = decoding.parse(text)
-    parsed = wrapping.read_xdto(parsed) if "#value" in text else parsed
+    parsed = wrapping.read_xdto(parsed) if "#value" in text or "#type" in text else parsed
     del text
     source = _Source(zone, from_form, wrapping.is_odata(parsed))
     if isinstance(parsed, list):

@@ -41,6 +41,7 @@ _LONGEST_NUMBER = 40
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[-+]\d\d(?::?\d\d(?::?\d\d)?)?))?)?", re.ASCII
 )
+_BEFORE_YEAR_1 = re.compile(r"0000-12-31T\d\d:\d\d:\d\d(?:\.0+)?Z", re.ASCII)  # the empty date in UTC
 _PRINTED = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?):(\d\d)(?::(\d\d))?)?", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
 # ФорматДатыJSON.Microsoft and .JavaScript: milliseconds, always of UTC; an offset says only where they were written
@@ -49,6 +50,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EMPTY = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH  # the empty date in any zone, which may lie before the year 1
 # 1C's empty date, the same one through COM, and 1C's "never"
 _NO_DATE = frozenset({(1, 1, 1), (100, 1, 1), (3999, 12, 31)})
+_NO_DATE_ELSEWHERE = {(3999, 12, 30), (4000, 1, 1), (1, 1, 2), (99, 12, 31), (100, 1, 2)}  # the same in other zones
 _YEARS = range(1980, 2200)
 
 _HEX_OF_GUID = "([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})"
@@ -63,6 +65,7 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _DATA_ADDRESS = re.compile(rb"data:[^,]{0,100};base64,", re.IGNORECASE)
 _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _BASE64_BLANKS = b" \t\r\n\v\f"
+_HEX, _LEAST_DUMP = b"0123456789abcdefABCDEF", 64
 _BLOCK = 1024 * 1024
 
 
@@ -262,9 +265,9 @@ def read_day_or_moment(value: object, zone: ZoneInfo) -> datetime | None:
 
 def _read_written(value: object, zone: ZoneInfo) -> datetime | None:
     """The date as it is written: naive without a zone, None for no date; milliseconds in `zone`."""
-    if is_blank(value):
-        return None
     text = " ".join(value.split()) if isinstance(value, str) else ""
+    if is_blank(value) or _BEFORE_YEAR_1.fullmatch(text):
+        return None
     try:
         if found := _MILLISECONDS.fullmatch(text):
             passed = timedelta(milliseconds=int(found[1] or found[2]))
@@ -275,7 +278,8 @@ def _read_written(value: object, zone: ZoneInfo) -> datetime | None:
             written = datetime.fromisoformat(_rewrite_as_iso(text))
     except (ValueError, OverflowError):
         raise ValueError(_("{value} is not a date").format(value=show(value))) from None
-    if (written.year, written.month, written.day) in _NO_DATE:
+    day = written.year, written.month, written.day
+    if day in _NO_DATE or (written.tzinfo and day in _NO_DATE_ELSEWHERE):
         return None
     if written.year not in _YEARS:
         raise ValueError(
@@ -328,6 +332,12 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
         packed = packed.translate(None, _BASE64_BLANKS)
         if address := _DATA_ADDRESS.match(packed):
             packed = packed[address.end() :]
+        if _is_dump(packed):
+            raise ValueError(
+                _("{value} looks like hexadecimal digits: send base64, as Base64Строка() writes it").format(
+                    value=show(value)
+                )
+            )
         if len(packed) % 4 and not packed.translate(None, _BASE64_LETTERS):
             raise ValueError(
                 _("{value} is not complete: base64 was cut off, or lacks the = at its end").format(value=show(value))
@@ -335,6 +345,17 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
         return _decode_base64(packed)
     except (UnicodeEncodeError, binascii.Error):
         raise ValueError(_("{value} is not base64").format(value=show(value))) from None
+
+
+def _is_dump(packed: bytes) -> bool:
+    """Whether it is hexadecimal digits, of more than a few kinds: zeros alone are base64 of nothing but A."""
+    digits = packed[2:] if packed.startswith((b"0x", b"0X")) else packed
+    return (
+        len(digits) >= _LEAST_DUMP
+        and not digits[:_LEAST_DUMP].translate(None, _HEX + b"-")
+        and not digits.translate(None, _HEX + b"-")
+        and sum(digit in digits for digit in _HEX) > 5
+    )
 
 
 def _decode_base64(packed: bytes) -> bytes:

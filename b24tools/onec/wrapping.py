@@ -78,6 +78,8 @@ def _read_xdto(value: Any) -> Any:
         return [_read_xdto(item) for item in value]
     if not isinstance(value, dict):
         return value
+    if str(value.get("#type", "")).endswith((":Null", ":Undefined")):
+        return None
     if "#value" not in value:
         return {key: _read_xdto(item) for key, item in value.items()}
     kind, inner = str(value.get("#type", "")), value["#value"]

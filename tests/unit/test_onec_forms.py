@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import codecs
 import gzip
 import json
+import lzma
 import zlib
 from collections.abc import Callable
 from datetime import datetime
@@ -105,6 +107,13 @@ def test_an_encoding_that_cannot_be_told_is_refused(encoding: str, content_type:
         (TEXT.encode("utf-16-le")[:-1], "the text is not valid UTF-16: the file is damaged or cut off"),
         (TEXT.encode("utf-32-be")[:-1], "the text is not valid UTF-32: the file is damaged or cut off"),
         (b"%PDF-1.7 \xff", "this is a file of the format PDF: send the JSON itself"),
+        (lzma.compress(PLAIN), "this is a file of the format xz: send the JSON itself"),
+        (bz2.compress(PLAIN), "this is a file of the format bzip2: send the JSON itself"),
+        (zlib.compress(PLAIN), "this is a file of the format zlib: send the JSON itself"),
+        (
+            zlib.compress(PLAIN, wbits=-15),
+            "this is compressed (deflate) without a word of it: send Content-Encoding: deflate, or the JSON",
+        ),
         (b"Rar!\x1a\x07", "this is a file of the format RAR: send the JSON itself"),
         (TEXT.encode("ascii", "replace"), "letters were lost, the keys are question marks: send the order in UTF-8"),
     ],
@@ -273,6 +282,15 @@ def test_a_compressed_order_is_read(data: bytes, encoding: str) -> None:
         (b"\x1f\x8b garbage", "gzip", "the compressed order is damaged: it cannot be unpacked"),
         (zlib.compress(PLAIN)[:9] + b"\xff" * 40, "deflate", "the compressed order is damaged: it cannot be unpacked"),
         (b"\xff" * 40, "deflate", "the compressed order is damaged: it cannot be unpacked"),
+        *(
+            (data, name, "the order is compressed twice: compress it once, or send the JSON as it is")
+            for data, name in (
+                (gzip.compress(gzip.compress(PLAIN)), "gzip"),
+                (gzip.compress(gzip.compress(PLAIN)), ""),
+                (zlib.compress(gzip.compress(PLAIN)), "deflate"),
+                (gzip.compress(zlib.compress(PLAIN)), "gzip"),
+            )
+        ),
         (gzip.compress(b""), "gzip", "the order is empty"),
         (b"", "deflate", "the order is empty"),
         (gzip.compress(b"<a/>"), "gzip", 'this is not JSON: line 1, column 1, near "<a/>"'),
@@ -332,6 +350,8 @@ TABLE = {
         tagged({"Заказ": ORDER}),
         ORDER | {"Калькуляция": tagged([LINE])},
         ORDER | {"Калькуляция": TABLE},
+        ORDER | {"Менеджер": {"#type": "jv8:Null"}, "Приоритет": {"#type": "jv8:Null", "#value": ""}},
+        ORDER | {"Отменен": {"#type": "jv8:Null", "#value": {}}},
         {"#type": "jxs:string", "#value": TEXT},
         {"order": ORDER},
         {"Заказ": ORDER, "version": 1},
@@ -443,6 +463,12 @@ def test_types_nested_without_end_are_refused(opened: str, times: int) -> None:
         "3999-12-31T00:00:00",
         "3999-12-31T23:59:59",
         "3999-12-31T23:59:59Z",
+        "3999-12-30T21:00:00Z",
+        "3999-12-31T20:59:59.000Z",
+        "3999-12-30T14:00:00+00:00",
+        "4000-01-01T04:59:59Z",
+        "0000-12-31T21:29:43Z",
+        "0001-01-02T00:00:00+12:00",
         "31.12.3999",
         "31.12.3999 23:59:59",
         "39991231",
@@ -537,6 +563,22 @@ def test_base64_that_was_cut_off_is_refused(text: str) -> None:
     message = refusal(json.dumps(ORDER | {"ПрисоединенныеФайлы": [{"Имя": "a.bin", "ДвоичныеДанные": text}]}))
     assert message.startswith("ПрисоединенныеФайлы[0].ДвоичныеДанные: ")
     assert message.endswith(" is not complete: base64 was cut off, or lacks the = at its end")
+
+
+@pytest.mark.parametrize(
+    "text", [BYTES.hex(), BYTES.hex().upper(), BYTES.hex(" "), BYTES[:32].hex("-"), f"0x{BYTES.hex()}"]
+)
+def test_hexadecimal_digits_are_no_base64(text: str) -> None:
+    """They would be stored as another file."""
+    message = refusal(json.dumps(ORDER | {"ПрисоединенныеФайлы": [{"Имя": "a.bin", "ДвоичныеДанные": text}]}))
+    assert message.endswith(" looks like hexadecimal digits: send base64, as Base64Строка() writes it")
+
+
+@pytest.mark.parametrize("data", [bytes(300), b"abc", bytes(range(48)) * 3, b"\xd3\x4d" * 30])
+def test_base64_of_few_letters_stays_base64(data: bytes) -> None:
+    """Zeros are nothing but A."""
+    file = {"Имя": "a.bin", "ДвоичныеДанные": base64.b64encode(data).decode()}
+    assert [data] == [order.files[0].content for order in read(json.dumps(ORDER | {"ПрисоединенныеФайлы": [file]}))]
 
 
 def test_the_sample_of_the_demo_is_read_in_every_form() -> None:
