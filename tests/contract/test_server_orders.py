@@ -367,6 +367,18 @@ def test_a_plan_writes_nothing(served: Served) -> None:
     assert 422 == served.client.post("/plan", content=b"{").status_code
 
 
+def test_a_plan_has_the_warnings_of_each_order(shared: Served) -> None:
+    """Those of lines stand at the lines; an order of which there is nothing to say has no such key."""
+    changes = {"81": {"Исполнитель": "Нет такого"}, "82": {"Менеджер": "Никто Никак"}, "83": {}}
+    orders = [order(ИдентификаторЗаказа=order_id, **more) for order_id, more in changes.items()]
+    answer = shared.client.post("/plan", content=as_bytes(orders))
+    assert [
+        ['Исполнитель: the portal has no department "Нет такого"'],
+        ['Менеджер: no active person of the portal is "Никто Никак", so the tasks have no observer'],
+        None,
+    ] == [one.get("warnings") for one in answer.json()]
+
+
 def test_orders_of_one_service_do_not_contend_for_the_lock(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
