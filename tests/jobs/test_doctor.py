@@ -776,7 +776,6 @@ def test_a_damaged_cache_only_warns(well: Works) -> None:
         ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "x"),
         ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "x"),
         ({"given": frozenset()}, "setting B24_DATA_DIR", "warn", "Write B24_DATA_DIR="),
-        ({"lang": "de"}, "setting B24_LANG", "warn", "ru or en"),
         ({"ca_bundle": Path("/no/such.pem")}, "setting B24_CA_BUNDLE", "fail", "PEM"),
         ({"serve_token": "1234"}, "serve_token", "warn", "token_hex"),
         ({"board_token": USUAL["serve_token"]}, "serve_token", "warn", "B24_BOARD_TOKEN"),
