@@ -181,7 +181,7 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
     known = "There are: producer_mode, hidden_users, excluded_users, snapshot_max_age_h"
-    unknown = {"detail": f'there is no running setting "portal_host"', "hint": f"{known}."}
+    unknown = {"detail": 'there is no running setting "portal_host"', "hint": f"{known}."}
     post = served.client.post
 
     assert (404, unknown | {"code": "not_found"}) == seen(served.client.get("/configs/portal_host"))
