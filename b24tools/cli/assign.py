@@ -65,7 +65,7 @@ def assign(
     inbox: Annotated[
         Path | None,
         typer.Option(
-            "--inbox", metavar="DIR", help="Take the *.json of a folder, also *.json.gz; move them to done/ or failed/."
+            "--inbox", metavar="DIR", help="Take a folder's *.json and *.json.gz; move them to done/, failed/."
         ),
     ] = None,
     as_json: Json = False,

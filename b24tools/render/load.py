@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
-from b24tools.render.formats import format_moment, format_span, format_work, get_weekday_letters
+from b24tools.render.formats import format_moment, format_span, format_work, tell_apart, get_weekday_letters
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad
@@ -50,6 +50,7 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
     screen = screen or Screen()
     signs = BLOCKS if screen.has_unicode else TENTHS
     letters = get_weekday_letters()
+    names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
     for number, group in enumerate(load.groups):
         if number:
             screen.print()
@@ -66,7 +67,7 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
         rows: list[list[Cell]] = [["", "", "", "", _mondays(days), ""]]
         rows += [
             [
-                person.name,
+                names[person.id],
                 format_work(person.open_s),
                 f"{person.share:.0%}",
                 format_moment(person.free, zone, now),

@@ -316,7 +316,7 @@ def test_a_file_that_cannot_be_moved_is_told_after_the_work(
     assert ["created", "created"] == [one["outcome"] for one in json.loads(out)["data"]]
     assert err == (
         f"{folder / 'a.json'} was handled but cannot be moved to {folder / 'done'}: File exists (and 1 more file)."
-        " Let the user of this job write there; handled again, the order changes nothing.\n"
+        f" Rename or delete the file {folder / 'done'}: a folder of that name is needed there.\n"
     )
     assert ["a.json", "b.json", "done"] == tree(folder)
 
