@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
-from b24tools.render.formats import format_moment, format_span, format_work, tell_apart, get_weekday_letters
+from b24tools.render.formats import format_moment, format_span, format_work, get_weekday_letters, tell_apart
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad
