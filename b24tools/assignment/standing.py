@@ -144,9 +144,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     now = tools.clock.now()
     people = {**company.staff.people, **portal.people}
     ours = tools.store.orders.our_tasks([task.id for task in portal.open])
-    workload = workload_of(
-        people.values(), portal, calendar, now, our_tasks=ours, last_assigned={}, step_s=rules.step_s
-    )
+    workload = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
     lines: dict[str, list[LedgerTask]] = {}
     for row in rows.values():
         lines.setdefault(row.order_id, []).append(row)
@@ -155,7 +153,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         id_: [_read_line(row, order, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
         for id_, order in wanted.items()
     }
-    read = _let_wait(read, workload, rules.route)
+    read = _let_wait(read, workload, rules)
     read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
     standings = [_stand(row, read[row.id], calendar, now) for row in orders]
     return Standings(
@@ -181,7 +179,8 @@ def stand_as_planned(
         if not (line.span or line.is_done or line.is_deferred):
             return None
         lines.append(replace(line, away=_lost(planner.workload, line)))
-    stages = sequence.stages([(line.row.position, line.row.stage) for line in lines], planner.rules.route)
+    rules = planner.rules
+    stages = sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
     lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
     return _stand(order, lines, planner.calendar, planner.now)
@@ -213,12 +212,12 @@ def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Ma
 
 
 def _let_wait(
-    read: Mapping[str, list[LineStanding]], workload: Workload, route: Sequence[str]
+    read: Mapping[str, list[LineStanding]], workload: Workload, rules: Rules
 ) -> dict[str, list[LineStanding]]:
     """Hold back what waits for operations before it, until all orders agree; then take the spans off the lanes."""
     found = {id_: list(lines) for id_, lines in read.items()}
     stages = {
-        id_: sequence.stages([(line.row.position, line.row.stage) for line in lines], route)
+        id_: sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
         for id_, lines in read.items()
     }
     is_settled = False

@@ -389,7 +389,7 @@ class _Run:
         self._warnings = list(dict.fromkeys([*self._warnings, *warnings]))
         planner = Planner(
             self._rules,
-            company.staff,
+            company,
             portal,
             calendar,
             now,
@@ -484,7 +484,7 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
     """Say which names of B24_ROUTE are neither a department of the production nor a position of these orders."""
     names = [item.line.position for item in items]
     names += [staff.departments[one].name for one in staff.below(staff.root_id) if one != staff.root_id]
-    known = set(map(same_name, names))
+    known = {*map(same_name, names), *staff.positions.departments}
     return [
         _('B24_ROUTE: "{name}" is no position, nothing waits for it').format(name=name) + suggest_name(name, names)
         for name in route
@@ -518,7 +518,7 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     staff = company.staff
     asked = set(workers)
     people = [portal.people.get(one, person) if one in asked else person for one, person in staff.people.items()]
-    return replace(company, staff=Staff(staff.departments.values(), people, staff.root_id))
+    return replace(company, staff=staff.with_people(people))
 
 
 def _handed_over(items: Sequence[Item], step_s: int, workers: Sequence[int]) -> list[int]:

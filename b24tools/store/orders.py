@@ -307,9 +307,10 @@ class Orders:
         sql = "SELECT task_id, order_id FROM order_tasks WHERE task_id IN (?)"
         return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
 
-    def our_tasks(self, task_ids: Iterable[int]) -> set[int]:
-        """Return those of the tasks that are ours."""
-        return set(self.owners(task_ids))
+    def our_tasks(self, task_ids: Iterable[int]) -> dict[int, str]:
+        """Return those of the tasks that are ours, with their positions."""
+        sql = "SELECT task_id, position FROM order_tasks WHERE task_id IN (?)"
+        return {row["task_id"]: row["position"] for row in self._db.query_in(sql, task_ids)}
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""
