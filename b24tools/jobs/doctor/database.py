@@ -150,6 +150,9 @@ def check_inbox(exam: Examination) -> Iterator[Finding]:
             yield warn(text, _("Read why in {path}/failed, send them again from 1C, delete the files."), **values)
         elif not since or exam.now - since <= inbox.LONG_WAIT:
             yield ok(ngettext("{path}: {n} order waits", "{path}: {n} orders wait", found.files), **values)
+        if found.others:
+            fix = _("Names of orders end in .json or .json.gz: rename them, or take them away.")
+            yield warn(_("{path}: no orders, never taken: {names}"), fix, path=folder, names=listed(found.others))
 
 
 @checks.add("restored", lambda: _("a restored database"))
