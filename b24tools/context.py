@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24tools.core import clock, config, errors, locks
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.bitrix24.client import Client, Transport
     from b24tools.core.models import Progress
     from b24tools.scheduling.calendar_file import OwnDays
+    from b24tools.scheduling.people_file import PeopleFile
     from b24tools.store import Store
     from b24tools.store.watch import Watch
 
@@ -86,7 +88,15 @@ class Session:
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
-        names = NameSettings(settings.department, settings.group, settings.folder, settings.schedule_id)
+        own = own_people(settings)
+        names = NameSettings(
+            settings.department,
+            settings.group,
+            settings.folder,
+            settings.schedule_id,
+            schedules=own.schedules,
+            positions=own.positions,
+        )
         with (
             self.open_client() as client,
             self.open_store(dry_run=dry_run) as opened,
@@ -183,6 +193,11 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
     """The settings that assignment obeys."""
     from b24tools.assignment.plan import Rules
 
+    people, norms = own_people(settings), {}
+    if settings.norms:
+        from b24tools.jobs.norms import learn_norms
+
+        norms = learn_norms(opened, people)
     return Rules(
         zone=settings.zone,
         department=settings.department,
@@ -198,18 +213,35 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
         retry_s=settings.retry_seconds,
         country=settings.country,
         own=own_days(settings),
+        people=people,
+        norms=norms,
     )
 
 
 def own_days(settings: config.Settings) -> OwnDays:
     """The days of calendar.json in the data folder; none without the file. Raises ConfigError."""
-    from b24tools.scheduling import calendar_file
+    from b24tools.scheduling.calendar_file import OwnDays, parse
 
     path = settings.data_dir / "calendar.json"
+    raw = _read_own(path)
+    return OwnDays() if raw is None else parse(raw, str(path))
+
+
+def own_people(settings: config.Settings) -> PeopleFile:
+    """What people.json in the data folder says; nothing without the file. Raises ConfigError."""
+    from b24tools.scheduling.people_file import PeopleFile, parse
+
+    path = settings.data_dir / "people.json"
+    raw = _read_own(path)
+    return PeopleFile() if raw is None else parse(raw, str(path))
+
+
+def _read_own(path: Path) -> bytes | None:
+    """Read a file that the user may have put into the data folder."""
     try:
-        return calendar_file.parse(path.read_bytes(), str(path))
+        return path.read_bytes()
     except FileNotFoundError:
-        return calendar_file.OwnDays()
+        return None
     except OSError as error:
         raise errors.ConfigError(
             _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),

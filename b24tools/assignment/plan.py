@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +16,7 @@ from b24tools.core.models import Department, Status, Task
 from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar_file import OwnDays
+from b24tools.scheduling.people_file import PeopleFile
 from b24tools.scheduling.workload import Choice
 from b24tools.store.decisions import Decision
 from b24tools.store.orders import LedgerTask
@@ -30,7 +33,8 @@ class Rules:
 
     `country`: whose production calendar counts; `own`: the days of calendar.json, which count above it. `pins`: who
     gets a position's work, by id, or by name until the company is known. `away`: somebody who, as a trial, is taken to
-    be away on these days, by name or id.
+    be away on these days, by name or id. `people`: people.json. `norms`: how much time work takes of what 1C gives for
+    it, by the position's folded name.
     """
 
     zone: ZoneInfo
@@ -48,6 +52,18 @@ class Rules:
     retry_s: float = 60
     country: str = "none"
     own: OwnDays = field(default_factory=OwnDays)
+    people: PeopleFile = field(default_factory=PeopleFile)
+    norms: Mapping[str, Fraction] = field(default_factory=dict)
+
+    def work_s(self, position: str, estimate_s: int) -> int:
+        """How much work an estimate means, at rate 1: by the norm of the position, where there is one."""
+        norm = self.norms.get(same_name(position), 1) if self.norms else 1
+        return max(ceil(estimate_s * norm), min(estimate_s, self.step_s))
+
+    def in_route(self, position: str) -> str:
+        """The name by which a position stands in the route: its own, or that of its department."""
+        is_there = same_name(position) in map(same_name, self.route)
+        return position if is_there else self.people.positions.department_of(position)
 
     def pin_for(self, position: str) -> int | None:
         """The person a position was pinned to on the command line."""
@@ -98,17 +114,19 @@ class Item:
 class PlannedTask:
     """What shall be done for one line, and why.
 
-    `estimate_s` is the portal's, `ordered_s` the order's. `not_before`: the work may begin then, because the order is
-    accepted then or the operation `after` ends. `inside`: who belongs to the position; `nearest`: a department named
-    alike where there is none. `before`: 1C's values as they were last sent; `is_trusted`: by the ledger, not as the
-    task shows them. `others`: tasks besides `task` that carry a key of the line. `adopts`: the task gets its key.
-    `waits`: until the portal cannot be at work any more on an earlier change of it. `renews`: the task was put off
-    because the order was cancelled; `is_renewed`: it is taken up again.
+    `estimate_s` is the portal's, `ordered_s` the order's, `work_s` what that takes by the norm. `not_before`: the work
+    may begin then, because the order is accepted then or the operation `after` ends. `inside`: who belongs to the
+    position; `barred`: the names of those who do, but are not given its work; `nearest`: a department named alike where
+    there is none. `before`: 1C's values as they were last sent; `is_trusted`: by the ledger, not as the task shows it.
+    `others`: tasks besides `task` that carry a key of the line. `adopts`: the task gets its key. `waits`: until the
+    portal cannot be at work any more on an earlier change of it. `renews`: the task was put off because the order was
+    cancelled; `is_renewed`: it is taken up again.
     """
 
     item: Item
     estimate_s: int
     ordered_s: int
+    work_s: int
     action: str = KEEP
     adopts: bool = False
     renews: bool = False
@@ -124,6 +142,7 @@ class PlannedTask:
     not_before: datetime | None = None
     after: PlannedTask | None = None
     inside: frozenset[int] = frozenset()
+    barred: tuple[str, ...] = ()
     nearest: str | None = None
     responsible: tuple[int, str] | None = None
     department: Department | None = None
@@ -190,7 +209,9 @@ def decision_of(plan: PlannedTask, now: datetime) -> Decision:
         "order": plan.item.order.number,
         "department": plan.department.name if plan.department else None,
         "nearest": plan.nearest,
-        "work_s": plan.estimate_s,
+        "estimate_s": plan.estimate_s,
+        "work_s": plan.work_s,
+        "barred": list(plan.barred),
         "not_before": plan.not_before,
         "after": plan.after.item.line.position if plan.after else None,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -28,12 +28,12 @@ from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import Todo, may_still_run
 from b24tools.assignment.report import Bottleneck, Promise
 from b24tools.assignment.staffing import workload_of
+from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.core.org_structure import (
     Match,
-    Staff,
     matches_person,
     read_visibly,
     same_name,
@@ -44,7 +44,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.workload import Choice, remaining_s
+from b24tools.scheduling.workload import Choice, Workload, remaining_s
 
 
 @dataclass
@@ -56,28 +56,40 @@ class Planner:
     """
 
     rules: Rules
-    staff: Staff
+    company: OrgData
     portal: PortalState
     calendar: WorkCalendar
     now: datetime
-    our_tasks: Iterable[int]
+    our_tasks: Mapping[int, str]
     last_assigned: Mapping[int, datetime]
     attached: Mapping[tuple[str, str, str], str]
     pinned: Collection[str] = ()
     under_way: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        self.staff = self.company.staff
         self._taken: set[int] = set()
         self._people = {**self.staff.people, **self.portal.people}
         self._workload = workload_of(
             self._people.values(),
             self.portal,
+            self.company,
+            self.rules,
             self.calendar,
             self.now,
             our_tasks=self.our_tasks,
             last_assigned=self.last_assigned,
-            step_s=self.rules.step_s,
         )
+
+    @property
+    def people(self) -> Mapping[int, Person]:
+        """Everybody who is known, by id."""
+        return self._people
+
+    @property
+    def workload(self) -> Workload:
+        """The lanes, with what was given out."""
+        return self._workload
 
     def build_plans(self, items: Sequence[Item]) -> list[PlannedTask]:
         """Plan every line. Work is given out order by order: by priority, by the wanted date, as they came."""
@@ -91,7 +103,7 @@ class Planner:
 
     def _plan_order(self, items: Sequence[Item]) -> dict[str, PlannedTask]:
         """Plan the lines of one order, by key, in the sequence of the route."""
-        operations = [(item.line.position, item.line.stage) for item in items]
+        operations = [(self.rules.in_route(item.line.position), item.line.stage) for item in items]
         staged = list(zip(sequence.stages(operations, self.rules.route), items, strict=True))
         plans = {item.key: self._plan(item, []) for stage, item in staged if stage is None}
         done: list[tuple[int, PlannedTask]] = []
@@ -113,8 +125,10 @@ class Planner:
             item,
             estimate_s=estimate_s,
             ordered_s=estimate_s,
+            work_s=self.rules.work_s(item.line.position, estimate_s),
             department=match.departments[0] if match.departments else None,
             inside=frozenset(person.id for person in match.people),
+            barred=tuple(person.name for person in match.barred),
             nearest=match.nearest,
             not_before=not_before,
             after=after,
@@ -183,7 +197,8 @@ class Planner:
             return plan.start, plan.end
         line = Timeline(self.calendar, (), self.now)
         start = line.worked(plan.not_before) if plan.not_before else 0
-        left_s = remaining_s(plan.estimate_s, task.spent_s, self.rules.step_s)
+        work_s = self.rules.work_s(plan.item.line.position, plan.estimate_s)
+        left_s = remaining_s(work_s, task.spent_s, self.rules.step_s)
         return line.start_at(start), line.end_at(start + left_s)
 
     def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
@@ -211,9 +226,10 @@ class Planner:
         last: PlannedTask | None = max(
             (plan for plan in plans if plan.item.key in spans), key=lambda plan: spans[plan.item.key][1]
         )
-        clock = Timeline(self.calendar, (), self.now)
         found: list[Bottleneck] = []
         while last is not None:
+            person_id = last.responsible[0] if last.responsible else 0
+            clock = Timeline(self._workload.calendar_of(person_id), (), self.now)
             start, end = spans.get(last.item.key, (self.now, self.now))
             could = self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s)
             wait_s = max(0, clock.worked(start) - clock.worked(could))
@@ -427,9 +443,9 @@ class Planner:
             return plan
         try:
             if task.responsible_id in self._people:
-                end, meets = self._workload.extend(task.responsible_id, task.start, plan.estimate_s, task.id)
+                end, meets = self._workload.extend(task.responsible_id, task.start, plan.work_s, task.id)
             else:
-                end, meets = Timeline(self.calendar, (), task.start).end_at(plan.estimate_s), False
+                end, meets = Timeline(self.calendar, (), task.start).end_at(plan.work_s), False
         except NoWorkingTime as error:
             return plan.warn(str(error))
         if meets:
@@ -514,9 +530,9 @@ class Planner:
         pinned = self.rules.pin_for(position)
         if pinned is not None:
             self._active(pinned, _("--to {position}={id}").format(position=position, id=pinned))
-            return plan, self._workload.pin(pinned, plan.estimate_s, not_before, ids)
+            return plan, self._workload.pin(pinned, plan.work_s, not_before, ids)
         if ids:
-            return plan, self._workload.choose(ids, plan.estimate_s, not_before)
+            return plan, self._workload.choose(ids, plan.work_s, not_before)
         fallback = self.rules.fallback_user
         problem = self._describe_vacancy(position, match)
         if fallback is None:
@@ -525,17 +541,23 @@ class Planner:
                 _("Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work."),
             )
         name = self._active(fallback, f"B24_FALLBACK_USER={fallback}").name
-        choice = self._workload.choose([fallback], plan.estimate_s, not_before)
+        choice = self._workload.choose([fallback], plan.work_s, not_before)
         choice = Choice(choice.responsible_id, choice.start, choice.finish, "fallback", choice.candidates)
         return plan.warn(_("{problem}: given to {name}"), problem=problem, name=name), choice
 
     def _describe_vacancy(self, position: str, match: Match) -> str:
+        if match.barred:
+            names = ", ".join(person.name for person in match.barred)
+            return _('people.json gives "{position}" to none of its people: {names}').format(
+                position=position, names=names
+            )
         if match.departments:
             return _('nobody active works in the department "{name}"').format(name=match.departments[0].name)
         root = self.staff.departments[self.staff.root_id].name
-        problem = _('there is no department "{name}" under "{root}"').format(name=position, root=root)
+        name = self.staff.positions.department_of(position)
+        problem = _('there is no department "{name}" under "{root}"').format(name=name, root=root)
         if match.nearest:
-            problem += suggest_name(position, [match.nearest])
+            problem += suggest_name(name, [match.nearest])
         return problem
 
     def _active(self, user_id: int, source: str) -> Person:

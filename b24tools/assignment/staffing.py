@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from fractions import Fraction
 
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
+from b24tools.core.org_structure import same_name
 from b24tools.onec.task_fields import KEY_PREFIX
 from b24tools.scheduling import portal_hours
-from b24tools.scheduling.calendar import Timeline, WorkCalendar
+from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
 from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
 
@@ -29,7 +31,44 @@ def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[st
                 hours=round(longest_s / 3600, 1)
             )
         )
+    known = _read_schedules(company, rules)
+    for number in rules.people.schedules:
+        if number not in known and "timeman" not in company.missing_scopes:
+            text = _("people.json: schedule {id} is not on the portal, or has no hours: the usual hours count")
+            warnings.append(text.format(id=number))
+    names = {name for one in company.staff.departments.values() for name in (same_name(one.name), str(one.id))}
+    unknown = [name for name in rules.people.schedules_of if same_name(name) not in names]
+    warnings += [_('people.json: the portal has no department "{name}"').format(name=name) for name in unknown]
     return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
+
+
+def _read_schedules(company: OrgData, rules: Rules) -> dict[int, WorkCalendar]:
+    """Read the schedules of single people and departments that have hours."""
+    found = {number: portal_hours.from_schedule(raw, rules.zone) for number, raw in company.schedules.items()}
+    days = production_calendar(rules.country).days
+    return {number: with_production(read[0], days, rules.own.days) for number, read in found.items() if read}
+
+
+def _own_calendars(
+    people: Iterable[Person], company: OrgData, rules: Rules, calendar: WorkCalendar
+) -> dict[int, WorkCalendar]:
+    """Return the calendars of people who do not work as all others do: one for all who work alike."""
+    known, staff = _read_schedules(company, rules), company.staff
+    by_name = {same_name(name): number for name, number in rules.people.schedules_of.items()}
+    made: dict[tuple[int | None, Fraction | None], WorkCalendar] = {(None, None): calendar}
+    found: dict[int, WorkCalendar] = {}
+    for person in people:
+        terms = rules.people.of(person.id)
+        homes = (
+            by_name.get(same_name(staff.departments[one].name), by_name.get(str(one))) for one in staff.homes_of(person)
+        )
+        number = next((one for one in (terms.schedule, *homes) if one in known), None)
+        key = number, terms.hours_a_week
+        if key not in made:
+            base = known.get(number or 0, calendar)
+            made[key] = base.limited_to(int(terms.hours_a_week * HOUR_S)) if terms.hours_a_week else base
+        found[person.id] = made[key]
+    return found
 
 
 def not_known(company: OrgData, portal: PortalState) -> list[str]:
@@ -52,45 +91,74 @@ def not_known(company: OrgData, portal: PortalState) -> list[str]:
 def workload_of(
     people: Iterable[Person],
     portal: PortalState,
+    company: OrgData,
+    rules: Rules,
     calendar: WorkCalendar,
     now: datetime,
     *,
-    our_tasks: Iterable[int],
+    our_tasks: Mapping[int, str],
     last_assigned: Mapping[int, datetime],
-    step_s: int,
 ) -> Workload:
-    """Lay the open work on people's timelines as of `now`; `our_tasks` are the ids whose plans are slots of ours."""
-    tasks = list_open_tasks(portal, calendar, now, our_tasks=our_tasks, step_s=step_s)
-    return Workload(calendar, now, list_workers(people, portal, last_assigned), tasks, step_s)
+    """Lay the open work on people's timelines as of `now`.
+
+    `our_tasks` are the ids whose plans are slots of ours, with their positions; `calendar` is of all who have no own.
+    """
+    workers = list_workers(people, portal, company, rules, calendar, last_assigned)
+    tasks = list_open_tasks(portal, workers, rules, calendar, now, our_tasks=our_tasks)
+    return Workload(calendar, now, workers, tasks, rules.step_s)
 
 
 def list_open_tasks(
-    portal: PortalState, calendar: WorkCalendar, now: datetime, *, our_tasks: Iterable[int], step_s: int
+    portal: PortalState,
+    workers: Iterable[Worker],
+    rules: Rules,
+    calendar: WorkCalendar,
+    now: datetime,
+    *,
+    our_tasks: Mapping[int, str],
 ) -> list[OpenTask]:
-    """Return the open work as lanes take it."""
-    ours = set(our_tasks)
-    return [
-        OpenTask(
-            id=task.id,
-            responsible_id=task.responsible_id,
-            remaining_s=remaining_s(task.estimate_s, task.spent_s or _worked_s(task, portal, calendar, now), step_s),
-            start=task.start,
-            end=task.end,
-            ours=task.id in ours or task.xml_id.startswith(KEY_PREFIX),
-            begun=task.status == Status.IN_PROGRESS,
+    """Return the open work as lanes take it: what is left of it by the norm, at rate 1."""
+    known = {worker.id: worker for worker in workers}
+    tasks = []
+    for task in portal.open:
+        worker = known.get(task.responsible_id)
+        own, rate = (worker.calendar or calendar, worker.rate) if worker else (calendar, 1)
+        spent_s = task.spent_s or _worked_s(task, portal, own, now)
+        work_s = rules.work_s(our_tasks.get(task.id, ""), task.estimate_s)
+        tasks.append(
+            OpenTask(
+                id=task.id,
+                responsible_id=task.responsible_id,
+                remaining_s=remaining_s(work_s, int(spent_s * rate) if spent_s else 0, rules.step_s),
+                start=task.start,
+                end=task.end,
+                ours=task.id in our_tasks or task.xml_id.startswith(KEY_PREFIX),
+                begun=task.status == Status.IN_PROGRESS,
+            )
         )
-        for task in portal.open
-    ]
+    return tasks
 
 
-def list_workers(people: Iterable[Person], portal: PortalState, last_assigned: Mapping[int, datetime]) -> list[Worker]:
-    """Return the people with their absences, and when each was given work last."""
+def list_workers(
+    people: Iterable[Person],
+    portal: PortalState,
+    company: OrgData,
+    rules: Rules,
+    calendar: WorkCalendar,
+    last_assigned: Mapping[int, datetime],
+) -> list[Worker]:
+    """Return the people with their absences, their rates and calendars, and when each was given work last."""
+    people = list(people)
+    calendars = _own_calendars(people, company, rules, calendar)
     return [
         Worker(
             id=person.id,
             name=person.name,
             absences=tuple((away.start, away.end) for away in portal.absences.get(person.id, ())),
             last_assigned=last_assigned.get(person.id),
+            rate=rules.people.of(person.id).rate,
+            calendar=calendars[person.id],
+            terms=rules.people.of(person.id).to_record(),
         )
         for person in people
     ]

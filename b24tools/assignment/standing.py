@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from b24tools.assignment import portal_state
-from b24tools.assignment.plan import Rules
+from b24tools.assignment.plan import PlannedTask, Rules
+from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
 from b24tools.assignment.staffing import not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
@@ -21,7 +22,7 @@ from b24tools.core.models import Person, Status, Task
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.workload import Workload
-from b24tools.store.orders import LedgerTask, OrderRow
+from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
 
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 MOST_ROUNDS = 20  # of waiting for one another; each goes through all orders
@@ -29,15 +30,17 @@ MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day befor
 
 OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
 # Why an order is not done sooner: the person is away, gone, or has other work before; the task is behind its plan,
-# deferred by somebody, not on the portal, or simply takes that long
-AWAY, GONE, BUSY, BEHIND, DEFERRED, MISSING, WORK = "away", "gone", "busy", "behind", "deferred", "missing", "work"
+# deferred by somebody, not on the portal any more, not made yet, or simply takes that long
+AWAY, GONE, BUSY, BEHIND, DEFERRED = "away", "gone", "busy", "behind", "deferred"
+MISSING, UNWRITTEN, WORK = "missing", "unwritten", "work"
 
 
 @dataclass(frozen=True)
 class LineStanding:
     """A line of an order. `span`: when its work goes on and is done (UTC); None where nothing is left, or unknown.
 
-    `after`: the number, in the order, of the line that it has to wait for.
+    `after`: the number, in the order, of the line that it has to wait for. `was_over`: nothing was left to do of its
+    order before, or 1C says so: then it does not matter that the task is not there any more.
     """
 
     row: LedgerTask
@@ -46,11 +49,12 @@ class LineStanding:
     span: Interval | None
     away: tuple[Interval, ...] = ()
     after: int | None = None
+    was_over: bool = False
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do for it: finished, or put off with its cancelled order."""
-        return self.task is not None and (self.task.status in DONE or self.is_put_off)
+        return self.was_over if self.task is None else self.task.status in DONE or self.is_put_off
 
     @property
     def is_put_off(self) -> bool:
@@ -94,8 +98,14 @@ class OrderStanding:
 
     @property
     def done(self) -> int:
-        """How many lines are finished."""
-        return sum(line.is_done and not line.is_put_off for line in self.lines)
+        """How many lines are finished; what a cancelled order left undone is not."""
+        left = self.row.ended == ENDED_CANCELLED
+        return sum(line.is_done and not line.is_put_off and not (left and line.task is None) for line in self.lines)
+
+    @property
+    def of(self) -> int:
+        """How many lines there are."""
+        return len(self.lines) + len(self.row.unwritten)
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
         """Return what a change of the order is told from."""
@@ -117,10 +127,6 @@ class Standings:
     now: datetime
     warnings: tuple[str, ...]
 
-    def stages(self, order: OrderStanding, route: Sequence[str]) -> list[int | None]:
-        """Return in which sequence the lines of an order are done."""
-        return sequence.stages([(line.row.position, line.row.stage) for line in order.lines], route)
-
 
 def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> Standings:
     """Read how these orders stand. Raises PortalError and ConfigError as reading does.
@@ -138,26 +144,50 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     now = tools.clock.now()
     people = {**company.staff.people, **portal.people}
     ours = tools.store.orders.our_tasks([task.id for task in portal.open])
-    workload = workload_of(
-        people.values(), portal, calendar, now, our_tasks=ours, last_assigned={}, step_s=rules.step_s
-    )
+    workload = workload_of(people.values(), portal, company, rules, calendar, now, our_tasks=ours, last_assigned={})
     lines: dict[str, list[LedgerTask]] = {}
     for row in rows.values():
         lines.setdefault(row.order_id, []).append(row)
     wanted = {**open_orders, **{row.id: row for row in orders}}
     read = {
-        id_: [_read_line(row, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
-        for id_ in wanted
+        id_: [_read_line(row, order, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
+        for id_, order in wanted.items()
     }
-    read = _let_wait(read, workload, rules.route)
+    read = _let_wait(read, workload, rules)
+    read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
     standings = [_stand(row, read[row.id], calendar, now) for row in orders]
     return Standings(
         tuple(standings), portal, company, calendar, workload, now, tuple([*warnings, *not_known(company, portal)])
     )
 
 
+def stand_as_planned(
+    planner: Planner, order: OrderRow, rows: Iterable[LedgerTask], plans: Sequence[PlannedTask]
+) -> OrderStanding | None:
+    """Tell how an order stands after its plans were written, with nothing read for it.
+
+    None where that is not known: a line failed, was removed or taken up again, or its person's work was not asked for.
+    """
+    of_key = {plan.item.key: plan for plan in plans}
+    lines = []
+    for row in sorted(rows, key=lambda row: row.line):
+        plan = of_key.get(row.key)
+        if plan is None or plan.error or plan.task is None or plan.renews:
+            return None
+        task = replace(plan.task, start=plan.start, end=plan.end)
+        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.span(plan))
+        if not (line.span or line.is_done or line.is_deferred):
+            return None
+        lines.append(replace(line, away=_lost(planner.workload, line)))
+    rules = planner.rules
+    stages = sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
+    lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
+    lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
+    return _stand(order, lines, planner.calendar, planner.now)
+
+
 def stand_with(
-    found: Standings, workload: Workload, tasks: Mapping[int, Task], route: Sequence[str]
+    found: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
     """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
     lines = {
@@ -167,8 +197,13 @@ def stand_with(
         ]
         for order in found.orders
     }
-    lines = _let_wait(lines, workload, route)
+    lines = _let_wait(lines, workload, rules)
     return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
+
+
+def list_stages(lines: Sequence[LineStanding], rules: Rules) -> list[int | None]:
+    """Return in which sequence the lines of an order are done."""
+    return sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
 
 
 def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
@@ -197,20 +232,18 @@ def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[Ledg
     )
 
 
-def _read_line(row: LedgerTask, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:
+def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:
     task = portal.of_line(row)
-    return LineStanding(row, task, people.get(task.responsible_id) if task else None, None)
+    person = people.get(task.responsible_id) if task else None
+    return LineStanding(row, task, person, None, was_over=order.is_over or order.ended is not None)
 
 
 def _let_wait(
-    read: Mapping[str, list[LineStanding]], workload: Workload, route: Sequence[str]
+    read: Mapping[str, list[LineStanding]], workload: Workload, rules: Rules
 ) -> dict[str, list[LineStanding]]:
     """Hold back what waits for operations before it, until all orders agree; then take the spans off the lanes."""
     found = {id_: list(lines) for id_, lines in read.items()}
-    stages = {
-        id_: sequence.stages([(line.row.position, line.row.stage) for line in lines], route)
-        for id_, lines in read.items()
-    }
+    stages = {id_: list_stages(lines, rules) for id_, lines in read.items()}
     is_settled = False
     for _round in range(MOST_ROUNDS):
         if is_settled:
@@ -257,11 +290,20 @@ def _lost(workload: Workload, line: LineStanding) -> tuple[Interval, ...]:
     return workload.lost_under_absences(line.task.responsible_id, line.task.id)
 
 
+def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> LineStanding:
+    """Add to a line that is behind its plan the absence of its person, which lasts."""
+    if line.away or line.task is None or line.is_done or line.task.end is None or line.task.end > now:
+        return line
+    away = portal.absences.get(line.task.responsible_id, ())
+    return replace(line, away=tuple((one.start, one.end) for one in away if one.start <= now < one.end))
+
+
 def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now: datetime) -> OrderStanding:
     ends = [line.span[1] for line in lines if line.span]
     closed = [line.task.closed_at for line in lines if line.task and line.is_done and line.task.closed_at]
-    is_over = all(line.is_done for line in lines)
-    is_known = all(line.span or line.is_done for line in lines)
+    is_written = not row.unwritten and bool(lines or row.outcome)
+    is_over = all(line.is_done for line in lines) and (is_written or row.ended is not None)
+    is_known = all(line.span or line.is_done for line in lines) and is_written
     finish = max([*closed, *ends], default=None) if is_known else None
     late_from = late_since(row, calendar.zone)
     late_s = max(0, int((finish - late_from).total_seconds())) if finish and late_from else 0
@@ -273,14 +315,18 @@ def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now
     is_at_risk = not is_known or (day is not None and row.promised_first is not None and day > row.promised_first)
     if not (is_late or is_at_risk):
         return standing
-    return replace(standing, state=LATE if is_late else AT_RISK, holds_up=_find_hold_up(lines, calendar, now))
+    return replace(standing, state=LATE if is_late else AT_RISK, holds_up=_find_hold_up(row, lines, calendar, now))
 
 
-def _find_hold_up(lines: Sequence[LineStanding], calendar: WorkCalendar, now: datetime) -> HoldUp | None:
+def _find_hold_up(
+    order: OrderRow, lines: Sequence[LineStanding], calendar: WorkCalendar, now: datetime
+) -> HoldUp | None:
     """Of the last operation and those it waits for, name the first that cannot keep its plan; else the longest."""
-    missing = next((line for line in lines if line.task is None), None)
+    if order.unwritten or not lines:
+        return HoldUp(order.unwritten[0] if order.unwritten else "", None, UNWRITTEN)
+    missing = next((line.row for line in lines if line.task is None and not line.is_done), None)
     if missing is not None:
-        return HoldUp(missing.row.position, None, MISSING)
+        return HoldUp(missing.position, None, MISSING if missing.task_id else UNWRITTEN)
     unfinished = [line for line in lines if not line.is_done]
     line = max(unfinished, key=lambda one: one.span[1] if one.span else datetime.max.replace(tzinfo=UTC))
     chain = [line]

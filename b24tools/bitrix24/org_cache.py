@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.core import clock, data_folder, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Staff, describe_foreign_letters, find_root, nearest_name
+from b24tools.core.org_structure import Positions, Staff, describe_foreign_letters, find_root, nearest_name
 
 HOUR_S = 3600
 _UNSTAFFED, _COUNTS, _DATE_ORDER = "vacant", "open_counts", "date_order"
@@ -46,7 +46,8 @@ class Places:
 class OrgData:
     """What rarely changes. `fresh`: read just now, not from the cache. `open_total`: only when fresh.
 
-    `storage_error`: why the portal shows no place for files, where they were asked for.
+    `storage_error`: why the portal shows no place for files, where they were asked for. `schedules`: those of single
+    people and departments, by id; None where the portal does not show one.
     """
 
     staff: Staff
@@ -57,16 +58,19 @@ class OrgData:
     fresh: bool
     open_total: int | None = None
     storage_error: errors.PortalError | None = None
+    schedules: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class NameSettings:
-    """The names (or ids) from the settings."""
+    """The names (or ids) from the settings; `schedules` and `positions` are from people.json."""
 
     department: str
     group: str
     folder: str
     schedule_id: int
+    schedules: tuple[int, ...] = ()
+    positions: Positions = field(default_factory=Positions)
 
 
 class OrgCache:
@@ -108,6 +112,8 @@ class OrgCache:
         cached = None if refresh else self._get("organization")
         if cached is not None and with_files and cached["root_folder_id"] is None:
             cached = None
+        if cached is not None and not set(map(str, self._names.schedules)) <= cached.get("schedules", {}).keys():
+            cached = None  # people.json has changed
         open_total = storage_error = None
         fresh = cached is None
         if cached is None:
@@ -127,8 +133,9 @@ class OrgCache:
             self._set("staff", people, root.id)
         persons = [Person(**row | {"department_ids": tuple(row["department_ids"])}) for row in people]
         return OrgData(
-            staff=Staff(departments, persons, root.id),
+            staff=Staff(departments, persons, root.id, self._names.positions),
             schedule=cached["schedule"],
+            schedules={int(number): raw for number, raw in cached.get("schedules", {}).items()},
             calendar_settings=cached["settings"],
             places=Places(cached["group_id"], cached["root_folder_id"], cached["folder_id"]),
             missing_scopes=tuple(cached["missing_scopes"]),
@@ -180,6 +187,7 @@ class OrgCache:
             storage = batch.add(queries.common_storage())
             if not names.folder.isdecimal():
                 folders = batch.add(queries.children(storage.reference(0, "ROOT_OBJECT_ID"), names.folder))
+        schedules = {number: batch.add(queries.schedule(number)) for number in names.schedules}
         batch.send()
         departments = queries.read_all_departments(self._client, pages)
         root_folder_id, folder_id, storage_error = None, None, None
@@ -196,6 +204,7 @@ class OrgCache:
         company = {
             "departments": [asdict(department) for department in departments],
             "schedule": _optional(schedule, "timeman", missing),
+            "schedules": {number: _optional(one, "timeman", missing) for number, one in schedules.items()},
             "settings": _optional(settings, "calendar", missing),
             "group_id": first_id(groups.value),
             "root_folder_id": root_folder_id,
@@ -268,7 +277,7 @@ def _optional(pending: Pending[Mapping[str, Any] | None], scope: str, missing: l
     if isinstance(pending.error, errors.PortalBusy):
         raise pending.error
     if pending.error.portal_code == "insufficient_scope":
-        missing.append(scope)
+        missing += [] if scope in missing else [scope]
     return None
 
 

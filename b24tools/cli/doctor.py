@@ -47,7 +47,11 @@ def doctor(
     try:
         exam.own_days = context.own_days(inspection.settings)
     except errors.ConfigError as error:
-        exam.inspection = replace(inspection, problems=(*inspection.problems, ("calendar.json", error)))
+        exam.inspection = replace(exam.inspection, problems=(*exam.inspection.problems, ("calendar.json", error)))
+    try:
+        exam.people = context.own_people(inspection.settings)
+    except errors.ConfigError as error:
+        exam.inspection = replace(exam.inspection, problems=(*exam.inspection.problems, ("people.json", error)))
     try:
         exam.orders = order_files.read_orders(order, inspection.settings.zone) if order else ()
     except errors.B24ToolsError as error:

@@ -80,6 +80,7 @@ class Settings(BaseModel):
     fallback_user: int | None = Field(None, alias="B24_FALLBACK_USER", gt=0)
     route: Words = Field((), alias="B24_ROUTE")
     round_minutes: int = Field(5, alias="B24_ROUND_MINUTES", ge=1, le=1440)
+    norms: str = Field("", alias="B24_NORMS", pattern="^(learned)$")
     show_sum: bool = Field(True, alias="B24_SHOW_SUM")
     non_admin: bool = Field(False, alias="B24_NON_ADMIN")
     serve_token: SecretStr | None = Field(None, alias="B24_SERVE_TOKEN")

@@ -6,7 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -55,12 +55,37 @@ def _look(name: str) -> str:
 
 
 @dataclass(frozen=True)
+class Positions:
+    """What people.json says of positions: the names of their departments, and who does `only` or `never` some of them.
+
+    All names are folded by `same_name`, but those of the departments.
+    """
+
+    departments: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    never: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+    def department_of(self, position: str) -> str:
+        """Return the name of the department that a position means."""
+        return self.departments.get(same_name(position), position)
+
+    def may_do(self, person_id: int, position: str) -> bool:
+        """Whether this person is given work of the position, by its own name or its department's."""
+        names = {same_name(position), same_name(self.department_of(position))}
+        return not (names & self.never.get(person_id, frozenset())) and bool(names & self.only.get(person_id, names))
+
+
+@dataclass(frozen=True)
 class Match:
-    """The departments of a position and their people; `nearest` is the likeliest name where there is none."""
+    """The departments of a position and their people; `nearest` is the likeliest name where there is none.
+
+    `barred`: those who are not given such work, as people.json says.
+    """
 
     departments: tuple[Department, ...]
     people: tuple[Person, ...]
     nearest: str | None = None
+    barred: tuple[Person, ...] = ()
 
 
 class Staff:
@@ -69,7 +94,14 @@ class Staff:
     `root_id` is the production department; positions are its sub-departments at any depth.
     """
 
-    def __init__(self, departments: Iterable[Department], people: Iterable[Person], root_id: int) -> None:
+    def __init__(
+        self,
+        departments: Iterable[Department],
+        people: Iterable[Person],
+        root_id: int,
+        positions: Positions | None = None,
+    ) -> None:
+        self.positions = positions or Positions()
         self.departments: Mapping[int, Department] = {department.id: department for department in departments}
         self.people: Mapping[int, Person] = {person.id: person for person in people}
         self.root_id = root_id
@@ -99,24 +131,40 @@ class Staff:
 
     def _look_for(self, name: str, under: str | None, excluded: frozenset[int]) -> Match:
         inside = [self.departments[one] for one in self.below(self.root_id) if one != self.root_id]
-        wanted = same_name(name)
+        wanted = same_name(self.positions.department_of(name))
         found = [department for department in inside if same_name(department.name) == wanted]
         if len(found) > 1 and under:
             roots = [one.id for one in self.departments.values() if same_name(one.name) == same_name(under)]
             preferred = {below for root in roots for below in self.below(root)}
             found = [department for department in found if department.id in preferred] or found
         if not found:
-            return Match((), (), nearest_name(name, (department.name for department in inside)))
+            return Match(
+                (), (), nearest_name(self.positions.department_of(name), (department.name for department in inside))
+            )
         homes = {below for department in found for below in self.below(department.id)}
         people = [
             person
-            for person in self.people.values()
+            for _id, person in sorted(self.people.items())
             if person.active and person.id not in excluded and homes.intersection(person.department_ids)
         ]
         return Match(
             tuple(sorted(found, key=lambda department: department.id)),
-            tuple(sorted(people, key=lambda person: person.id)),
+            tuple(person for person in people if self.positions.may_do(person.id, name)),
+            barred=tuple(person for person in people if not self.positions.may_do(person.id, name)),
         )
+
+    def with_people(self, people: Iterable[Person]) -> Staff:
+        """The same departments with other people."""
+        return Staff(self.departments.values(), people, self.root_id, self.positions)
+
+    def homes_of(self, person: Person) -> Iterator[int]:
+        """The departments of a person, each with those above it."""
+        for department_id in person.department_ids:
+            department, seen = self.departments.get(department_id), set[int]()
+            while department and department.id not in seen:
+                seen.add(department.id)
+                yield department.id
+                department = self.departments.get(department.parent_id or 0)
 
     def department_named(self, name: str) -> Department | None:
         """The department `Исполнитель` names: inside production first, then anywhere."""

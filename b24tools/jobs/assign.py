@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from b24tools.assignment import portal_state, recovery
+from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
@@ -49,7 +49,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
 from b24tools.store.history import Entry
-from b24tools.store.orders import LedgerTask
+from b24tools.store.orders import ENDED_CANCELLED, ENDED_DONE, LedgerTask
 
 _log = logging.getLogger("b24tools.orders")
 _log.addHandler(logging.NullHandler())  # where no log is written, logging would print warnings itself
@@ -393,7 +393,7 @@ class _Run:
         self._warnings = list(dict.fromkeys([*self._warnings, *warnings]))
         planner = Planner(
             self._rules,
-            company.staff,
+            company,
             portal,
             calendar,
             now,
@@ -469,15 +469,26 @@ class _Run:
                 wanted=order.wanted,
                 priority=order.priority,
                 day=promise.day if promise else None,
+                ended=ENDED_DONE if order.done else ENDED_CANCELLED if order.cancelled else None,
+                unwritten=[task.position for task in tasks if task.outcome == FAILED and task.task_id is None],
             )
+            self._save_standing(order, planner, mine)
         return result
+
+    def _save_standing(self, order: onec_order.Order, planner: Planner, plans: Sequence[PlannedTask]) -> None:
+        """Let what has changed of the order be asked for from now on."""
+        store = self._tools.store.orders
+        row, lines = store.read([order.id])[order.id], store.lines([order.id]).values()
+        if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
+            changed = {order.id: (stands.to_compare(planner.calendar), stands.state == standing.OVER)}
+            store.save_standings(changed, planner.now)
 
 
 def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff) -> list[str]:
     """Say which names of B24_ROUTE are neither a department of the production nor a position of these orders."""
     names = [item.line.position for item in items]
     names += [staff.departments[one].name for one in staff.below(staff.root_id) if one != staff.root_id]
-    known = set(map(same_name, names))
+    known = {*map(same_name, names), *staff.positions.departments}
     return [
         _('B24_ROUTE: "{name}" is no position, nothing waits for it').format(name=name) + suggest_name(name, names)
         for name in route
@@ -511,7 +522,7 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     staff = company.staff
     asked = set(workers)
     people = [portal.people.get(one, person) if one in asked else person for one, person in staff.people.items()]
-    return replace(company, staff=Staff(staff.departments.values(), people, staff.root_id))
+    return replace(company, staff=staff.with_people(people))
 
 
 def _handed_over(items: Sequence[Item], step_s: int, workers: Sequence[int]) -> list[int]:

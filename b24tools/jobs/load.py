@@ -90,11 +90,12 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
     workload = workload_of(
         people,
         portal,
+        company,
+        rules,
         calendar,
         tools.clock.now(),
         our_tasks=tools.store.orders.our_tasks([task.id for task in portal.open]),
         last_assigned={},
-        step_s=rules.step_s,
     )
     groups: dict[int, list[PersonLoad]] = {home: [] for home in homes}
     for one in sorted(people, key=lambda person: (person.last_name, person.first_name, person.id)):

@@ -230,7 +230,7 @@ class _Run:
         situation, found = self._situation, self._found
         tasks = [moved.get(task.id, task) for task in situation.tasks]
         workload = Workload(found.calendar, found.now, situation.workers, tasks, self._rules.step_s)
-        return stand_with(found, workload, self._as_moved(moved), self._rules.route)
+        return stand_with(found, workload, self._as_moved(moved), self._rules)
 
     def _as_moved(self, moved: Mapping[int, OpenTask]) -> dict[int, Task]:
         tasks = {}
@@ -299,7 +299,9 @@ class _Run:
             "order": order.row.number,
             "department": match.departments[0].name if match.departments else None,
             "nearest": None,
+            "estimate_s": task.estimate_s,
             "work_s": move.before.remaining_s,
+            "barred": [person.name for person in match.barred],
             "not_before": move.not_before,
             "after": waits_for[1].row.position if waits_for else None,
             "others": max(0, len(inside) - len(move.choice.candidates)),

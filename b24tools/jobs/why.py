@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Considered:
 
     `causes` say why it was not this one: "outside" the department, "unable" to find time for it at
     all, "away", "busy" at first, "no_gap" long enough before, "tie" decided by something else. The
-    chosen one may be an outsider, too.
+    chosen one may be an outsider, too. `terms`: what people.json said of the person.
     """
 
     id: int
@@ -35,11 +35,14 @@ class Considered:
     chosen: bool
     note: str
     causes: tuple[str, ...]
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Why:
-    """A decision with its causes. `work_s` is None in what older versions kept.
+    """A decision with its causes. `work_s` is None in what older versions kept; with a norm it is not `estimate_s`.
+
+    `barred`: the names of those who hold the position, but are not given its work.
 
     `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
     where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
@@ -65,6 +68,8 @@ class Why:
     cause: str = ""
     moved_from: str = ""
     earlier: tuple[Why, ...] = ()
+    estimate_s: int | None = None
+    barred: tuple[str, ...] = ()
 
 
 def explain(store: Store, task_id: int, folder: Path) -> Why:
@@ -99,6 +104,8 @@ def _explain(task_id: int, decision: Decision) -> Why:
         others=int(details.get("others") or 0),
         cause=str(details.get("cause") or ""),
         moved_from=str((details.get("from") or {}).get("name") or ""),
+        estimate_s=details.get("estimate_s"),
+        barred=tuple(details.get("barred") or ()),
     )
 
 
@@ -141,6 +148,7 @@ def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: 
         chosen=record["id"] == decision.responsible_id,
         note=record["note"],
         causes=tuple(_causes(record, winner, decision.details.get("not_before") or "")),
+        terms=record.get("terms") or {},
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, current_language, ngettext
@@ -81,6 +83,18 @@ def format_duration(seconds: int) -> str:
         in_days = ngettext("{n} day", "{n} days", days).format(n=days)
         return f"{in_days} {in_hours}" if hours and days < 10 else in_days
     return f"{in_hours} {in_minutes}" if hours else in_minutes
+
+
+def describe_terms(terms: Mapping[str, Any]) -> list[str]:
+    """Say how people.json lets a person work."""
+    texts = {
+        "rate": _("rate {rate}").format(rate=f"{terms.get('rate', 1):g}"),
+        "hours_a_week": _("{n} h a week").format(n=f"{terms.get('hours_a_week', 0):g}"),
+        "schedule": _("schedule {id}").format(id=terms.get("schedule")),
+        "only": _("only {positions}").format(positions=", ".join(terms.get("only", ()))),
+        "never": _("never {positions}").format(positions=", ".join(terms.get("never", ()))),
+    }
+    return [text for name, text in texts.items() if name in terms]
 
 
 def format_work(seconds: int) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
 from datetime import datetime
 from pathlib import Path
@@ -14,34 +12,27 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _, current_language, pgettext
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard_text as text
-from b24tools.render.console import clean
+from b24tools.render.csv_file import make_inert, write_csv
 from b24tools.render.formats import format_decimal
 from b24tools.render.leaderboard_text import FIGURE, MOVED, NAME, PLACE, TEAM
 
 PAGE = Path(__file__).with_name("templates") / "leaderboard.html"
-BOM = "\ufeff"
 CLASSES = {NAME: "text", TEAM: "text", FIGURE: "bar"}  # of the page's style, where they are not the kind itself
 
 
 def to_csv(board: Board) -> str:
-    """Write what Excel in Russia opens by a double click: a BOM, semicolons, the decimal mark of the language."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, delimiter=";", lineterminator="\r\n")
+    """Write what Excel in Russia opens by a double click, with the decimal mark of the language."""
     who = [_("Team"), _("People"), _("Per person")] if board.teams else [_("Name"), _("Team")]
-    writer.writerow([_("Place"), _("Moved"), *who, _("Tasks"), _("Hours"), _("On time"), _("With a deadline"), "ID"])
+    rows: list[list[object]] = [
+        [_("Place"), _("Moved"), *who, _("Tasks"), _("Hours"), _("On time"), _("With a deadline"), "ID"]
+    ]
     for row in board.rows:
-        person = [_inert(row.name), _inert(row.department or "")]
-        team = [_inert(row.name), row.people, "" if row.figure is None else format_decimal(row.figure, 2)]
+        person = [make_inert(row.name), make_inert(row.department or "")]
+        team = [make_inert(row.name), row.people, "" if row.figure is None else format_decimal(row.figure, 2)]
         move = pgettext("movement", "new") if row.moved is None else row.moved
         done = [row.tasks, format_decimal(row.hours), row.on_time, row.on_time_of, row.id]
-        writer.writerow([row.place, move, *(team if board.teams else person), *done])
-    return BOM + stream.getvalue()
-
-
-def _inert(cell: str) -> str:
-    """Mark a cell that Excel would take for a formula."""
-    cell = clean(cell)
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t")) else cell
+        rows.append([row.place, move, *(team if board.teams else person), *done])
+    return write_csv(rows)
 
 
 def to_markdown(board: Board, zone: ZoneInfo, now: datetime) -> str:

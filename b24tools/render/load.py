@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
-from b24tools.render.formats import format_moment, format_span, format_work, get_weekday_letters
+from b24tools.render.formats import describe_terms, format_moment, format_span, format_work, get_weekday_letters
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad
@@ -35,6 +35,7 @@ def data(load: Load, zone: ZoneInfo) -> list[dict[str, Any]]:
             "days": {day.day.isoformat(): day.busy_s for day in person.days},
             **tasks,
         }
+        | ({"terms": dict(person.terms)} if person.terms else {})
         for group in load.groups
         for person in group.people
     ]
@@ -66,7 +67,7 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
         rows: list[list[Cell]] = [["", "", "", "", _mondays(days), ""]]
         rows += [
             [
-                person.name,
+                "; ".join([person.name, *describe_terms(person.terms)]),
                 format_work(person.open_s),
                 f"{person.share:.0%}",
                 format_moment(person.free, zone, now),

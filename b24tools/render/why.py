@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
-from b24tools.render.formats import format_moment, format_span, format_work
+from b24tools.render.formats import describe_terms, format_moment, format_span, format_work
 from b24tools.render.replan import describe_reason
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def _note(person: Considered, why: Why, zone: ZoneInfo) -> str:
         "no_gap": _("it fits in only from {moment}").format(moment=_at(person.start, why, zone)),
         "tie": _("finishes at the same time"),
     }
-    return "; ".join([_("chosen")] * person.chosen + [note for cause, note in notes.items() if cause in person.causes])
+    found = [note for cause, note in notes.items() if cause in person.causes]
+    return "; ".join([*[_("chosen")] * person.chosen, *found, *describe_terms(person.terms)])
 
 
 def _explain(why: Why, zone: ZoneInfo) -> list[str]:
@@ -158,7 +159,19 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
         if why.moved_from != chosen.name:
             moved = _("A replan took it from {moved_from}: {cause}.")
         values |= {"cause": describe_reason(why.cause), "moved_from": why.moved_from}
-    return [form.format(**values) for form in (moved, because[reason], waited, otherwise[reason]) if form]
+    sentences = [form.format(**values) for form in (moved, because[reason], waited, otherwise[reason]) if form]
+    return sentences + _explain_rules(why)
+
+
+def _explain_rules(why: Why) -> list[str]:
+    """Say what norms and people.json did to this choice, where they did anything."""
+    sentences = []
+    if why.estimate_s and why.work_s and why.work_s != why.estimate_s:
+        text = _("By the norm of the position it takes {work}, where 1C gives {estimate}.")
+        sentences.append(text.format(work=format_work(why.work_s), estimate=format_work(why.estimate_s)))
+    if why.barred:
+        sentences.append(_("People.json gives no such work to {names}.").format(names=", ".join(why.barred)))
+    return sentences
 
 
 def _describe_problem(why: Why) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
@@ -87,13 +88,20 @@ _USUAL = DayRule()
 class WorkCalendar:
     """When people work: weekly shifts on the wall clock of `zone`, and the days that differ.
 
-    A rule for a date in `days` wins over one for every year in `yearly`, by (month, day).
+    A rule for a date in `days` wins over one for every year in `yearly`, by (month, day). `share`: how much of each day
+    is worked, from its beginning, in whole minutes.
     """
 
     zone: ZoneInfo
     shifts: tuple[Shift, ...]
     days: Mapping[date, DayRule] = field(default_factory=dict)
     yearly: Mapping[tuple[int, int], DayRule] = field(default_factory=dict)
+    share: Fraction = Fraction(1)
+
+    def limited_to(self, week_s: int) -> WorkCalendar:
+        """The same with every day shortened in proportion, so that an ordinary week holds no more than this."""
+        usual_s = sum(end - start for day in range(1, 8) for start, end in _wall_spans(self._weekly(day)))
+        return replace(self, share=Fraction(week_s, usual_s)) if usual_s > week_s else self
 
     def working_s(self, day: date) -> int:
         """Seconds of work that the shifts starting on `day` hold; 0 on a day off."""
@@ -129,6 +137,9 @@ class WorkCalendar:
             if rule.worked and not shifts:
                 shifts = next(filter(None, map(self._weekly, range(1, 8))), ())
         wall = _shorten(_wall_spans(shifts), rule.shorter_s)
+        if self.share != 1:
+            usual_s = sum(end - start for start, end in wall)
+            wall = _shorten(wall, usual_s - int(usual_s * self.share) // 60 * 60)
         return united((self.at(day, start), self.at(day, end)) for start, end in wall)
 
     def _weekly(self, weekday: int) -> tuple[Shift, ...]:

@@ -57,7 +57,7 @@ def parse(raw: bytes, name: str) -> OwnDays:
     Raises ConfigError naming the key, the value and what was expected.
     """
     try:
-        pairs = json.loads(_text(raw), object_pairs_hook=list)
+        pairs = json.loads(decode(raw), object_pairs_hook=list)
     except (ValueError, RecursionError) as error:
         raise _wrong(name, _("it is not JSON ({reason})").format(reason=error)) from None
     if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
@@ -129,7 +129,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _text(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
+    """Read the text of a file that somebody wrote by hand, in whatever editor."""
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return raw.decode("utf-16")
     try:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from typing import Any
 
 from b24tools.core.i18n import _
@@ -25,6 +26,7 @@ UNKNOWN_ESTIMATE_S = 3600
 class OpenTask:
     """A task somebody still works on. `ours`: made by b24tools, its plan is a slot kept free for it.
 
+    `remaining_s` is work at rate 1, whoever does it.
     `begun`: somebody has started it. `not_before`: it waits until then for another operation, whatever its plan says.
     """
 
@@ -45,12 +47,23 @@ class OpenTask:
 
 @dataclass(frozen=True)
 class Worker:
-    """A person who may be given work. `last_assigned`: when b24tools last did."""
+    """A person who may be given work. `last_assigned`: when b24tools last did.
+
+    `rate`: how much work is done in an hour. `calendar`: the person's own, where it is not everybody's. `terms`: what
+    there is to say of both.
+    """
 
     id: int
     name: str
     absences: tuple[Interval, ...] = ()
     last_assigned: datetime | None = None
+    rate: Fraction = Fraction(1)
+    calendar: WorkCalendar | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
+
+    def own_s(self, work_s: int) -> int:
+        """How long work takes this person, in whole seconds, rounded up."""
+        return -(-work_s * self.rate.denominator // self.rate.numerator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,8 @@ class Candidate:
 
     `free` is the person's first moment with nothing to do, `start` and `finish` where this work
     would lie (all None: there is no working time left for it, and `note` says so); `open_s` the open
-    work before this; `absent` the absences between now and the finish; `busy`: there is work to do at once.
+    work before this; `absent` the absences between now and the finish; `busy`: there is work to do at once. `terms`: as
+    of the worker.
     """
 
     id: int
@@ -72,6 +86,7 @@ class Candidate:
     chosen: bool = False
     note: str = ""
     busy: bool = False
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +100,7 @@ class DayLoad:
 
 @dataclass(frozen=True)
 class PersonLoad:
-    """What a person has to do; times are UTC. `free` None: not within six years."""
+    """What a person has to do; times are UTC. `free` None: not within six years. `terms`: as of the worker."""
 
     id: int
     name: str
@@ -93,6 +108,7 @@ class PersonLoad:
     free: datetime | None
     absences: tuple[Interval, ...]
     days: tuple[DayLoad, ...]
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -135,8 +151,8 @@ class Workload:
     """The open work of some people as of `now`, to which new work is added as it is given out.
 
     Whatever `choose`, `pin`, `extend` and `hold` decide counts for the decisions after it. Tasks of people
-    who are not among the workers do not matter. Lengths and steps are seconds; starts lie on whole
-    steps of the calendar's wall clock.
+    who are not among the workers do not matter. Lengths and steps are seconds, lengths at rate 1; starts lie on whole
+    steps of the calendar's wall clock. Loads and open work are in the seconds of the person.
     """
 
     def __init__(
@@ -145,8 +161,10 @@ class Workload:
         self.calendar = calendar
         self.now = _whole(now)
         self._step_s = step_s
-        self._shared = Timeline(calendar, (), self.now)
+        self._usual = Timeline(calendar, (), self.now)
+        self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
+        self._has_rates = any(worker.rate > 1 for worker in self._workers.values())
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
         self._lanes: dict[int, _Lane] = {}
         self._given = 0
@@ -182,16 +200,16 @@ class Workload:
     def soonest(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> datetime:
         """Tell before when none of them can have finished the work. Raises as `choose`."""
         earliest = self._earliest(not_before)
-        position = self._shared.worked(earliest)
+        position = self._usual.worked(earliest)
         best: int | None = None
         for worker_id in worker_ids:
-            gap = self._lane(worker_id).gap(length_s, earliest, position)
-            best = gap if best is None else min(best, gap)
-            if best <= position:
+            end = self._soonest_end(self._lane(worker_id), length_s, earliest, position)
+            best = end if best is None or (end is not None and end < best) else best
+            if best == position + length_s and not self._has_rates:
                 break
         if best is None:
             raise NoWorkingTime
-        return self._shared.end_at(best + length_s)
+        return self._usual.end_at(best)
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
@@ -209,7 +227,8 @@ class Workload:
         way. From here on the task occupies the new slot. Raises NoWorkingTime, and KeyError as `choose`.
         """
         lane = self._lane(worker_id)
-        end = Timeline(self.calendar, lane.line.absences, start).end_at(length_s)
+        own_s = self._workers[worker_id].own_s(length_s)
+        end = Timeline(lane.line.calendar, lane.line.absences, start).end_at(own_s)
         return end, lane.move(ignore_task, (start, end), length_s)
 
     def load(self, worker_id: int, days: int) -> PersonLoad:
@@ -250,6 +269,11 @@ class Workload:
         """Return the absences under which working time of the task's slot is lost."""
         return self._lane(worker_id).absences_over(task_id) if worker_id in self._workers else ()
 
+    def calendar_of(self, worker_id: int) -> WorkCalendar:
+        """Return a person's own calendar, or everybody's."""
+        worker = self._workers.get(worker_id)
+        return (worker and worker.calendar) or self.calendar
+
     def tasks_of(self, worker_id: int) -> list[tuple[OpenTask, Interval]]:
         """List a person's open tasks with when they are done, in that sequence. Raises KeyError as `choose`."""
         return self._lane(worker_id).list_tasks()
@@ -260,8 +284,11 @@ class Workload:
     def _lane(self, worker_id: int) -> _Lane:
         lane = self._lanes.get(worker_id)
         if lane is None:
-            worker = self._workers[worker_id]
-            lane = self._lanes[worker_id] = _Lane(worker, self._tasks[worker_id], self._shared, self._step_s)
+            worker, calendar = self._workers[worker_id], self.calendar_of(worker_id)
+            if id(calendar) not in self._timelines:
+                self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
+            shared = self._timelines[id(calendar)]
+            lane = self._lanes[worker_id] = _Lane(worker, self._tasks[worker_id], shared, self._step_s)
         return lane
 
     def _ranked(
@@ -284,28 +311,39 @@ class Workload:
         Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
         before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
-        position = self._shared.worked(earliest)
-        by_gap: dict[int, list[_Lane]] = {}
+        position = self._usual.worked(earliest)
+        by_end: dict[int, list[_Lane]] = {}
+        unable: list[_Lane] = []
         for lane in lanes:
-            by_gap.setdefault(lane.gap(length_s, earliest, position), []).append(lane)
+            end = self._soonest_end(lane, length_s, earliest, position)
+            (unable if end is None else by_end.setdefault(end, [])).append(lane)
         offers: list[_Offer] = []
         best: int | None = None
-        for gap in sorted(by_gap):
-            if best is not None and gap + length_s > best and len(offers) >= most:
+        for end in sorted(by_end):
+            if best is not None and end > best and len(offers) >= most:
                 break
             is_settled = False
-            for lane in sorted(by_gap[gap], key=lambda lane: lane.tie):
-                is_usual = lane.line is self._shared
+            for lane in sorted(by_end[end], key=lambda lane: lane.tie):
+                is_usual = lane.line is self._usual and lane.rate == 1
                 if is_settled and is_usual and len(offers) >= most:
                     continue
                 offer = lane.offer(length_s, earliest)
                 offers.append(offer)
                 if offer[0] is not None:
-                    finish = self._shared.worked(offer[0][0])
+                    finish = self._usual.worked(offer[0][0])
                     best = finish if best is None else min(best, finish)
-                    if is_usual and finish == self._shared.aligned_start(gap, self._step_s)[0] + length_s:
+                    if is_usual and finish == self._usual.aligned_start(end - length_s, self._step_s)[0] + length_s:
                         is_settled = True
-        return offers
+        return offers + [lane.offer(length_s, earliest) for lane in unable[: most - len(offers)]]
+
+    def _soonest_end(self, lane: _Lane, length_s: int, earliest: datetime, position: int) -> int | None:
+        """Where in everybody's time this person may be done at the earliest; `position` is that of `earliest` there."""
+        if lane.calendar is self.calendar:  # with absences the person is no further than the others
+            return lane.gap_end(length_s, position if lane.line is self._usual else lane.line.worked(earliest))
+        try:
+            return self._usual.worked(lane.line.end_at(lane.gap_end(length_s, lane.line.worked(earliest))))
+        except NoWorkingTime:
+            return None
 
     def _give(self, choice: Choice, length_s: int) -> Choice:
         self._given -= 1  # numbers of tasks are positive
@@ -321,6 +359,7 @@ class _Lane:
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
         self.line = shared.without(worker.absences) if worker.absences else shared
+        self.calendar, self.rate = shared.calendar, worker.rate
         self._shared = shared
         self._worker = worker
         self._tasks = {task.id: task for task in tasks}
@@ -352,12 +391,12 @@ class _Lane:
             offer = self._offers[key] = self._reckon(length_s, earliest)
         return offer
 
-    def gap(self, length_s: int, earliest: datetime, position: int) -> int:
-        """The position of the first gap that is long enough; `position` is that of `earliest` without absences."""
+    def gap_end(self, length_s: int, position: int) -> int:
+        """The position where the work ends in the first gap from there on that is long enough."""
         if not self._is_laid:
             self._lay()
-        if self.line is not self._shared:
-            position = self.line.worked(earliest)
+        if self.rate != 1:
+            length_s = self._worker.own_s(length_s)
         starts, ends = self._starts, self._ends
         i = bisect_right(starts, position)
         if i and ends[i - 1] > position:
@@ -365,7 +404,7 @@ class _Lane:
         while i < len(starts) and position + length_s > starts[i]:
             position = ends[i]
             i += 1
-        return position
+        return position + length_s
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""
@@ -377,7 +416,8 @@ class _Lane:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
         task, left = self._tasks.pop(task_id, None), length_s
         if task and task.start and task.end:  # what changed of its length is what changed of its remainder
-            before = Timeline(self.line.calendar, self.line.absences, task.start).worked(task.end)
+            own_s = Timeline(self.line.calendar, self.line.absences, task.start).worked(task.end)
+            before = int(own_s * self._worker.rate)
             left = min(max(task.remaining_s + length_s - before, self._step_s), length_s)
         others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.line.origin]
         moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left, *slot)
@@ -414,11 +454,16 @@ class _Lane:
         return self.line.start_at(span[0]), self.line.end_at(span[1])
 
     def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
-        """The tasks with when they are done, in that sequence; those that never end are left out."""
+        """The tasks with when they are done, in that sequence; those that never end are left out.
+
+        What is left of them is in this person's seconds.
+        """
         found = []
         for task_id, span in sorted(self.spans.items(), key=lambda one: one[1]):
             with suppress(NoWorkingTime):
-                found.append((self._tasks[task_id], self._moments(span)))
+                task = self._tasks[task_id]
+                own = replace(task, remaining_s=self._worker.own_s(task.remaining_s))
+                found.append((own, self._moments(span)))
         return found
 
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
@@ -435,14 +480,15 @@ class _Lane:
         for task in self._tasks.values():
             held = self.line.worked(task.not_before) if task.not_before and not task.begun else 0
             slot, is_over = task.slot, task.end is not None and task.end <= self.line.origin
+            left_s = self._worker.own_s(task.remaining_s)
             if task.begun or (not held and (is_over or (slot and slot[0] <= self.line.origin))):
                 began = (task.start or self.line.origin).timestamp()
-                first.append(((not task.begun, began, task.id), task.remaining_s, task.id))
+                first.append(((not task.begun, began, task.id), left_s, task.id))
             elif slot or is_over:
-                length, start = self._measure(task, slot) if slot else (task.remaining_s, 0)
-                slots.append((max(held, start), task.remaining_s if is_over else length, task.id))
+                length, start = self._measure(task, slot) if slot else (left_s, 0)
+                slots.append((max(held, start), left_s if is_over else length, task.id))
             else:
-                loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, task.remaining_s))
+                loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, left_s))
         spans: dict[int, Span] = {}
         position = 0
         for start, length, task_id in [(0, length, task_id) for _key, length, task_id in sorted(first)] + sorted(slots):
@@ -454,7 +500,7 @@ class _Lane:
         self._spans = spans
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
-        self._open_s = sum(task.remaining_s for task in self._tasks.values())
+        self._open_s = sum(self._worker.own_s(task.remaining_s) for task in self._tasks.values())
         self._offers: dict[tuple[int, datetime], _Offer] = {}
         self._is_laid = True
 
@@ -471,7 +517,8 @@ class _Lane:
         Of a slot laid around an absence nothing is lost: it has its estimate. One outside working hours has none.
         """
         own_s = self._own_s(slot)
-        return max(own_s, min(self._shared.worked(slot[1]) - self._shared.worked(slot[0]), task.remaining_s))
+        left_s = self._worker.own_s(task.remaining_s)
+        return max(own_s, min(self._shared.worked(slot[1]) - self._shared.worked(slot[0]), left_s))
 
     def _own_s(self, slot: Interval) -> int:
         return self.line.worked(slot[1]) - self.line.worked(slot[0])
@@ -493,22 +540,25 @@ class _Lane:
         free = None
         with suppress(NoWorkingTime):
             free = self._first_free()
-        return PersonLoad(self._worker.id, self._worker.name, self._open_s, free, self._away, tuple(found))
+        worker = self._worker
+        return PersonLoad(worker.id, worker.name, self._open_s, free, self._away, tuple(found), worker.terms)
 
     def _first_free(self) -> datetime:
         return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
 
     def _reckon(self, length_s: int, earliest: datetime) -> _Offer:
-        worker = self._worker
+        worker, length_s = self._worker, self._worker.own_s(length_s)
+        who = worker.id, worker.name
         try:
             free = self._first_free()
             start, finish = self._earliest_gap(length_s, earliest)
         except NoWorkingTime as error:
-            return None, Candidate(worker.id, worker.name, None, None, None, self._open_s, self._away, note=str(error))
+            note = str(error)
+            return None, Candidate(*who, None, None, None, self._open_s, self._away, note=note, terms=worker.terms)
         absent = tuple(away for away in self._away if away[0] < finish)
         rank = finish, *self.tie
         busy = self._starts[:1] == [0]
-        return rank, Candidate(worker.id, worker.name, free, start, finish, self._open_s, absent, busy=busy)
+        return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
 
     def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
         """The first start on a whole step from which the work fits before the next busy span, and the end."""

@@ -17,7 +17,7 @@ from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
 from b24tools.server.responses import HttpError, Reply, read_code, reply_error
-from b24tools.server.routes import health, leaderboard, orders, settings, webhook
+from b24tools.server.routes import health, leaderboard, orders, settings, standing, webhook
 from b24tools.server.services import Services
 from b24tools.store import database
 
@@ -27,7 +27,7 @@ _log = logging.getLogger("b24tools.serve")
 def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
     api = Api(with_token=bool(access.token))
-    for routes in (orders, webhook, health, settings, leaderboard):
+    for routes in (orders, standing, webhook, health, settings, leaderboard):
         routes.add_routes(api, services)
     add_docs(api)
     _add_error_handlers(api, services)

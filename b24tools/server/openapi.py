@@ -144,6 +144,7 @@ def describe_answers(*refusals: int, done: int = 200) -> dict[int | str, dict[st
         401: _("A token is needed."),
         403: _("The token is wrong, or a page of a foreign site asks."),
         404: _("There is no such thing."),
+        409: _("Several orders have this number; the text names their identifiers."),
         413: _("The body is too large."),
         415: _("The compression of the body is not known; gzip and deflate are."),
         422: _("The data are wrong; sending the same again will not help."),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from b24tools.store.events import Events
     from b24tools.store.history import History
     from b24tools.store.leaderboard import Leaderboard
+    from b24tools.store.norms import Norms
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
@@ -99,6 +100,12 @@ class Store:
         from b24tools.store.leaderboard import Leaderboard
 
         return Leaderboard(self.database)
+
+    @cached_property
+    def norms(self) -> Norms:
+        from b24tools.store.norms import Norms
+
+        return Norms(self.database)
 
 
 def open_store(path: Path | None) -> Store:

@@ -360,6 +360,17 @@ def m008_standing(db: Database) -> None:
         db.execute(statement)
 
 
+def m009_outboxes(db: Database) -> None:
+    """How far each outbox has come; what 1C says has ended, and which lines of an order have no task."""
+    for statement in (
+        "CREATE TABLE outboxes (folder TEXT PRIMARY KEY, cursor INTEGER NOT NULL, saved_at TEXT NOT NULL)",
+        "ALTER TABLE orders ADD COLUMN ended TEXT",  # done or cancelled
+        "ALTER TABLE orders ADD COLUMN unwritten TEXT NOT NULL DEFAULT '[]'",
+        "UPDATE orders SET is_over = 1 WHERE outcome = 'completed'",  # their tasks may have been deleted since
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -369,6 +380,7 @@ MIGRATIONS = (
     m006_keys,
     m007_order_history,
     m008_standing,
+    m009_outboxes,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

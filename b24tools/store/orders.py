@@ -20,6 +20,7 @@ KEY_WIDTH = 50  # of the column behind XML_ID
 
 _DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
 _SAVES, _CHANGES = "ledger_saves", "order_changes"  # among the counters
+ENDED_DONE, ENDED_CANCELLED = "done", "cancelled"
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
 _MOMENTS = ("starts_at", "ends_at", "deadline", "assigned_at", "writing_since")
 
@@ -74,6 +75,8 @@ class OrderRow:
 
     `wanted`: ISO 8601 with an offset; a midnight means the day. `promised_first`: the day first promised. `standing`:
     what a change is told from. `is_over`: nothing of it is to be done any more. `changed_no` rises over all orders.
+    `sent_at`: when it was sent last. `ended`: ENDED_DONE or ENDED_CANCELLED where 1C says so. `unwritten`: the
+    positions of the lines of which no task could be made.
     """
 
     id: str
@@ -87,6 +90,9 @@ class OrderRow:
     is_over: bool
     changed_no: int
     changed_at: datetime | None
+    sent_at: datetime
+    ended: str | None
+    unwritten: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -170,13 +176,29 @@ class Orders:
     # as they stand
 
     def save_header(
-        self, order_id: str, *, customer: str | None, wanted: datetime | None, priority: int | None, day: date | None
+        self,
+        order_id: str,
+        *,
+        customer: str | None,
+        wanted: datetime | None,
+        priority: int | None,
+        day: date | None,
+        ended: str | None = None,
+        unwritten: Iterable[str] = (),
     ) -> None:
         """Save what 1C says of the order as a whole. `day`: what can be promised; the first one stays."""
         self._db.execute(
-            "UPDATE orders SET customer = ?, wanted = ?, priority = ?, is_over = 0,"
+            "UPDATE orders SET customer = ?, wanted = ?, priority = ?, ended = ?, unwritten = ?, is_over = 0,"
             " promised_first = coalesce(promised_first, ?) WHERE id = ?",
-            [customer, wanted and wanted.isoformat(), priority, day and day.isoformat(), order_id],
+            [
+                customer,
+                wanted and wanted.isoformat(),
+                priority,
+                ended,
+                json.dumps(list(unwritten), ensure_ascii=False),
+                day and day.isoformat(),
+                order_id,
+            ],
         )
 
     def find(self, name: str) -> list[OrderRow]:
@@ -184,30 +206,79 @@ class Orders:
         by_id = self._db.query("SELECT * FROM orders WHERE id = ?", [name])
         return [_read_order(row) for row in by_id or self._db.query("SELECT * FROM orders WHERE number = ?", [name])]
 
-    def list_all(self, *, with_over: bool) -> list[OrderRow]:
-        """Return the orders that are not over, or all."""
-        sql = "SELECT * FROM orders WHERE is_over <= ? ORDER BY first_sent_at, id"
-        return [_read_order(row) for row in self._db.query(sql, [int(with_over)])]
+    def list_all(self, *, with_over: bool, since: int | None = None) -> list[OrderRow]:
+        """Return the orders that are not over, or all; with `since` those, too, that changed after this number."""
+        sql = "SELECT * FROM orders WHERE is_over <= ? OR changed_no > ? ORDER BY first_sent_at, id"
+        found = self._db.query(sql, [int(with_over), self.last_change() if since is None else since])
+        return [_read_order(row) for row in found]
 
-    def save_standings(self, standings: Mapping[str, tuple[Mapping[str, Any], bool]], now: datetime) -> None:
-        """Save how orders stand, by id, and whether they are over; what differs from before takes a new number."""
+    def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
+        """Return these orders, by id."""
+        found = self._db.query_in("SELECT * FROM orders WHERE id IN (?)", order_ids)
+        return {row["id"]: _read_order(row) for row in found}
+
+    def save_standings(
+        self,
+        standings: Mapping[str, tuple[Mapping[str, Any], bool]],
+        now: datetime,
+        seen: Mapping[str, OrderRow] | None = None,
+    ) -> None:
+        """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
+
+        An order that is not any more as it was `seen` has been sent or worked out anew meanwhile, and stays.
+        The numbers never fall behind the clock: after a restored backup they do not come a second time.
+        """
         with self._db.transaction():
-            for order_id, (standing, is_over) in standings.items():
-                text = json.dumps(standing, ensure_ascii=False, sort_keys=True)
-                row = self._db.query("SELECT standing FROM orders WHERE id = ?", [order_id])
-                if row and row[0]["standing"] != text:
-                    number = self.last_change() + 1
-                    self._db.insert("counters", [{"name": _CHANGES, "value": number}], key=["name"])
+            last = number = self.last_change()
+            for order_id, row in self.read(standings).items():
+                if seen is not None and (row.changed_no, row.sent_at) != (
+                    seen[order_id].changed_no,
+                    seen[order_id].sent_at,
+                ):
+                    continue
+                standing, is_over = standings[order_id]
+                if row.standing != standing:
+                    number = max(number + 1, int(now.timestamp()))
                     self._db.execute(
                         "UPDATE orders SET standing = ?, changed_no = ?, changed_at = ? WHERE id = ?",
-                        [text, number, to_text(now), order_id],
+                        [json.dumps(standing, ensure_ascii=False), number, to_text(now), order_id],
                     )
-                self._db.execute("UPDATE orders SET is_over = ? WHERE id = ?", [int(is_over), order_id])
+                if row.is_over != is_over:
+                    self._db.execute("UPDATE orders SET is_over = ? WHERE id = ?", [int(is_over), order_id])
+            if number > last:
+                self._db.insert("counters", [{"name": _CHANGES, "value": number}], key=["name"])
+
+    def reopen(self, order_ids: Iterable[str]) -> None:
+        """Note that something of these orders is to be done again."""
+        with self._db.transaction():
+            self._db.execute_many("UPDATE orders SET is_over = 0 WHERE id = ?", [(one,) for one in order_ids])
+
+    def first_change(self, after: int) -> int | None:
+        """Return the lowest number that an order has after this one."""
+        found: int | None = self._db.query("SELECT min(changed_no) FROM orders WHERE changed_no > ?", [after])[0][0]
+        return found
+
+    def last_change_before(self, moment: datetime) -> int:
+        """Return the number of the last change before this moment that still is an order's last one."""
+        sql = "SELECT max(changed_no) FROM orders WHERE changed_at < ?"
+        return self._db.query(sql, [to_text(moment)])[0][0] or 0
 
     def last_change(self) -> int:
         """Return the number of the last change of any order."""
         row = self._db.query("SELECT value FROM counters WHERE name = ?", [_CHANGES])
         return row[0]["value"] if row else 0
+
+    def read_outbox(self, folder: str) -> tuple[int, datetime] | None:
+        """Return the number of the last change that the outbox has, and since when; None for a new one."""
+        for row in self._db.query("SELECT cursor, saved_at FROM outboxes WHERE folder = ?", [folder]):
+            return row["cursor"], from_text(row["saved_at"])
+        return None
+
+    def save_outbox(self, folder: str, cursor: int, now: datetime) -> None:
+        """Note that the outbox has all changes up to this number."""
+        row = {"folder": folder, "cursor": cursor, "saved_at": to_text(now)}
+        with self._db.transaction():
+            self._db.insert("outboxes", [row], key=["folder"])
 
     # lines
 
@@ -236,9 +307,10 @@ class Orders:
         sql = "SELECT task_id, order_id FROM order_tasks WHERE task_id IN (?)"
         return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
 
-    def our_tasks(self, task_ids: Iterable[int]) -> set[int]:
-        """Return those of the tasks that are ours."""
-        return set(self.owners(task_ids))
+    def our_tasks(self, task_ids: Iterable[int]) -> dict[int, str]:
+        """Return those of the tasks that are ours, with their positions."""
+        sql = "SELECT task_id, position FROM order_tasks WHERE task_id IN (?)"
+        return {row["task_id"]: row["position"] for row in self._db.query_in(sql, task_ids)}
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""
@@ -375,7 +447,8 @@ class Orders:
         The file beside it tells; then, until an order is sent again, the portal's values count more than the ledger's.
         `newer`, tasks on the portal that carry keys of ours and that it does not know, may be another folder's, too.
         """
-        saves, beside = self._count_saves(), self._read_save_counter()
+        beside = self._read_save_counter()  # first: another process may be saving an order
+        saves = self._count_saves()
         is_restored = beside > saves
         if not is_restored and max(newer, default=0) <= int(self._noticed(FOREIGN_TASK)[0] or 0):
             return False
@@ -390,9 +463,15 @@ class Orders:
 
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders of which the portal knows more than the ledger."""
-        is_restored = self._read_save_counter() > self._count_saves()  # still so in a dry run
+        beside = self._read_save_counter()
+        is_restored = beside > self._count_saves()  # still so in a dry run
         found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", order_ids)
         return {row["id"] for row in found if row["portal_wins"] or is_restored}
+
+    def was_restored_after(self, moment: datetime) -> bool:
+        """Return whether the database was seen to have been restored after this moment."""
+        noticed_at = self._noticed(RESTORED)[1]
+        return noticed_at is not None and noticed_at > moment
 
     def restored_at(self) -> datetime | None:
         """Return when the database was seen to have been restored; None once older weeks were collected since."""
@@ -446,11 +525,12 @@ class Orders:
 
 
 def _read_order(row: Row) -> OrderRow:
-    values = {name: row[name] for name in OrderRow.__dataclass_fields__}
-    values |= {"standing": json.loads(row["standing"]), "is_over": bool(row["is_over"])}
+    values = dict(row) | {"standing": json.loads(row["standing"]), "is_over": bool(row["is_over"])}
+    values |= {"sent_at": from_text(row["last_sent_at"]), "unwritten": tuple(json.loads(row["unwritten"]))}
     values["wanted"] = row["wanted"] and datetime.fromisoformat(row["wanted"])
     values["promised_first"] = row["promised_first"] and date.fromisoformat(row["promised_first"])
-    return OrderRow(**values | {"changed_at": from_text(row["changed_at"])})
+    values["changed_at"] = from_text(row["changed_at"])
+    return OrderRow(**{name: values[name] for name in OrderRow.__dataclass_fields__})
 
 
 def _read_line(row: Row) -> LedgerTask:

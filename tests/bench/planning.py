@@ -19,7 +19,7 @@ from b24tools.assignment.matching import items_of
 from b24tools.assignment.plan import Item, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState
-from b24tools.bitrix24.org_cache import Places
+from b24tools.bitrix24.org_cache import OrgData, Places
 from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core.models import Absence, Department, Owner, Person, Status, Task
 from b24tools.core.org_structure import Staff
@@ -100,7 +100,8 @@ def draft(staff: Staff, portal: PortalState, lines: Sequence[Item]) -> float:
     """The processor's seconds that planning takes: nothing is waited for, so other programs do not count."""
     calendar = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
     started = time.process_time()
-    planner = Planner(RULES, staff, portal, calendar, NOW, our_tasks=(), last_assigned={}, attached={})
+    company = OrgData(staff, None, None, portal.places, (), fresh=False)
+    planner = Planner(RULES, company, portal, calendar, NOW, our_tasks={}, last_assigned={}, attached={})
     plans = planner.build_plans(lines)
     spent = time.process_time() - started
     assert len(plans) == ORDERS * LINES and all(plan.error is None for plan in plans)

@@ -29,7 +29,7 @@ LOCAL = "As some network folders have none: set B24_DATA_DIR to a local one."
 UPDATE = "Update this b24tools, or set another B24_DATA_DIR."
 COMMANDS = (
     "assign order.json", "assign --dry-run order.json", "assign --inbox inbox", "snapshot", "mode", "mode webhook",
-    "config", "replay --list", "replay --failed", "leaderboard", "load", "why 5", "serve --port 0",
+    "config", "replay --list", "replay --failed", "leaderboard", "load", "orders", "why 5", "serve --port 0",
 )  # fmt: skip
 ENDED = "while `b24tools serve` was running"
 HINT = "Nothing is taken until then: stop it, see that the right database is in its place, start it again."

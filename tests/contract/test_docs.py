@@ -18,7 +18,7 @@ from b24tools.cli import app
 from b24tools.core import config, errors
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company, server
-from b24tools.scheduling import calendar_file
+from b24tools.scheduling import calendar_file, people_file
 from b24tools.scheduling.holidays import production_calendar
 from scripts import draw_readme
 from tests.support.orders import MOSCOW
@@ -332,6 +332,13 @@ def test_every_check_of_doctor_is_explained(capsys: pytest.CaptureFixture[str]) 
     assert set() == {check.partition(" ")[0] for check in checks} - explained
 
 
+@both("planning.md")
+def test_the_people_on_a_page_can_be_read(page: Path) -> None:
+    """people.json as it is printed."""
+    (file,) = _blocks(page, "json")
+    assert (2, 3) == people_file.parse(file.encode(), "people.json").schedules
+
+
 # 1C and programs
 
 
@@ -345,7 +352,7 @@ def test_the_order_on_a_page_has_the_keys_of_its_table(page: str, heading: str) 
 
     assert set(json.loads(sample)) | set(json.loads(sample)["Калькуляция"][0]) <= keys
     assert "1Ц-00000070" == order.number
-    assert 2 == len(_blocks(DOCS / page, "bsl"))
+    assert 4 == len(_blocks(DOCS / page, "bsl"))
 
 
 @pytest.mark.usefixtures("sandbox")

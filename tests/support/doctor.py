@@ -79,7 +79,7 @@ def take_snapshot(works: Works, opened: Store, hours_ago: float = 1) -> None:
 
 def prepare(works: Works, **changes: Any) -> Examination:
     """An examination of the plant on its clock; `changes` are fields of it, of the inspection, or settings."""
-    names = {"own_days", "order_file", "orders", "order_error"}
+    names = {"own_days", "people", "order_file", "orders", "order_error"}
     of_exam = {name: changes.pop(name) for name in names if name in changes}
     usual = {"data_dir": works.folder, "webhook_url": works.portal.webhook_url(f"https://{HOST}")}
     here = works.clock.now

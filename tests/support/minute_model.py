@@ -37,7 +37,8 @@ def wall_minutes(calendar: WorkCalendar, day: date) -> set[int]:
             stated.update(_without_middle(minutes, shift.break_s // 60))
     for run in _runs(sorted(unstated)):
         stated.update(_without_middle(run, 60) if len(run) > 360 else run)
-    return set(sorted(stated)[: max(0, len(stated) - rule.shorter_s // 60)])
+    left = max(0, len(stated) - rule.shorter_s // 60)
+    return set(sorted(stated)[: int(left * calendar.share)])
 
 
 def intervals(calendar: WorkCalendar, day: date) -> tuple[Interval, ...]:

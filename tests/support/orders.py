@@ -23,6 +23,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
+from b24tools.scheduling.people_file import PeopleFile
 from b24tools.store import open_store, read_store
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -72,6 +73,7 @@ class Works:
     said: list[str] = field(default_factory=list)
     webhook_url: str = ""  # where it is spelt in another way
     machine_clock: Callable[[], datetime] | None = None  # where it is not the portal's
+    people: PeopleFile = field(default_factory=PeopleFile)
 
     @contextmanager
     def tools(self, *, dry_run: bool = False) -> Iterator[Tools]:
@@ -87,7 +89,8 @@ class Works:
             sleep=self.clock.sleep,
             random=lambda: 0.5,
         )
-        names = NameSettings("Производство", "Задачи из 1с", "Прикрепленные файлы", 1)
+        own = {"schedules": self.people.schedules, "positions": self.people.positions}
+        names = NameSettings("Производство", "Задачи из 1с", "Прикрепленные файлы", 1, **own)
         machine = self.machine_clock or self.clock
         run_clock = RunClock(
             machine, self.clock.sleep, lambda _stage, _done, _total: None, self.said.append, self.clock.time
@@ -103,7 +106,7 @@ class Works:
     def assign(self, *orders: onec_order.Order, dry_run: bool = False, **changes: Any) -> list[OrderResult]:
         """One run of the program with these orders."""
         with self.tools(dry_run=dry_run) as tools:
-            return jobs_assign.orders(orders, tools, rules(**changes), dry_run=dry_run)
+            return jobs_assign.orders(orders, tools, rules(people=self.people, **changes), dry_run=dry_run)
 
     def tasks_of(self, order: onec_order.Order) -> dict[str, list[int]]:
         """The ids of the tasks on the portal, by key, for every line of the order."""

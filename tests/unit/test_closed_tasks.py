@@ -145,7 +145,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     path = tmp_path / "b24tools.db"
     path.write_text("not a database, but long enough to look like one" * 100, encoding="utf-8")
 
-    with pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be used"), reading(path):
+    with pytest.raises(errors.ConfigError, match=r"b24tools\.db is damaged"), reading(path):
         pass
 
 
@@ -158,7 +158,7 @@ def test_a_damaged_database_is_told_wherever_it_breaks(path: Path) -> None:
     path.write_bytes(content)
 
     with (
-        pytest.raises(errors.ConfigError, match=r"b24tools\.db cannot be used: database disk image is malformed"),
+        pytest.raises(errors.ConfigError, match=r"b24tools\.db is damaged: database disk image is malformed"),
         reading(path) as opened,
     ):
         leaderboard.board(opened, THIS, now=NOW)
@@ -195,13 +195,9 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: in
 
     Nor does it help to be allowed to write to the file, but not into its folder.
     """
-    for folder in (path.parent, *path.parent.parents):
-        if folder.stat().st_uid == 0 and folder != Path("/") and "pytest" in str(folder):
-            folder.chmod(0o755)
-    path.chmod(mode)
     code = (
         "import sys, os, pathlib; sys.path.insert(0, sys.argv[1])\n"
-        "import urllib.parse\n"  # Python itself may lie where nobody may look
+        "import urllib.parse, locale, tempfile, fcntl, random\n"  # Python itself may lie where nobody may look
         "from b24tools.store import read_store, settings\n"
         "os.setuid(65534)\n"
         "opened = read_store(pathlib.Path(sys.argv[2]))\n"
@@ -214,6 +210,11 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: in
             save(writer, [task(99, 1, THIS.start)])
         else:
             writer.close()
+        for folder in (path.parent, *path.parent.parents):
+            if folder.stat().st_uid == 0 and folder != Path("/") and "pytest" in str(folder):
+                folder.chmod(0o755)
+        for file in (path, *path.parent.glob("b24tools.db-*")):  # whoever opens it to write makes them private
+            file.chmod(mode)
         before = sorted(file.name for file in path.parent.iterdir())
         done = subprocess.run([sys.executable, "-c", code, package, path], capture_output=True, text=True, check=False)
         after = sorted(file.name for file in path.parent.iterdir())

@@ -41,6 +41,7 @@ def test_every_setting_has_its_default() -> None:
         "fallback_user": None,
         "route": (),
         "round_minutes": 5,
+        "norms": "",
         "show_sum": True,
         "non_admin": False,
         "serve_token": None,

@@ -58,17 +58,27 @@ class Shop:
 
 
 def busy_pieces(works: Pieces, tasks: Sequence[Task], now: datetime) -> set[datetime]:
-    """What is taken: slots of ours to come; then all else, from now or its own start on, in the first free pieces."""
-    taken: set[datetime] = set()
-    loose: list[tuple[datetime, int]] = []
+    """What is taken: first the overdue and the begun, then slots of ours, pushed where they overlap, then all else."""
+    first: list[tuple[datetime, int, int]] = []
+    slots: list[tuple[datetime, int, int]] = []
+    loose: list[tuple[datetime, int, int]] = []
     for task in tasks:
         start, end = (task.start_plan and moment(task.start_plan)), (task.end_plan and moment(task.end_plan))
-        if (task.xml_id or "").startswith("1c:") and start and end and end > now:
-            taken |= {piece for piece in works if start <= piece < end}
+        left = max(task.time_estimate - task.time_spent, 300) // 300 if task.time_estimate else 12
+        ours = (task.xml_id or "").startswith("1c:") and start and end
+        if (end and end <= now) or (ours and start and start <= now):
+            first.append((start or now, task.id, left))
+        elif ours and start and end:
+            slots.append((start, task.id, sum(start <= piece < end for piece in works)))
         else:
-            left = max(task.time_estimate - task.time_spent, 300) if task.time_estimate else 3600
-            loose.append((max(start or now, now) if start and start > now else now, left // 300))
-    for earliest, count in sorted(loose):
+            loose.append((max(start or now, now), task.id, left))
+    taken: set[datetime] = set()
+    behind = now
+    for start, _id, count in [(now, number, count) for _start, number, count in sorted(first)] + sorted(slots):
+        mine = [piece for piece in works if piece >= max(start, behind)][:count]
+        taken |= set(mine)
+        behind = mine[-1] + STEP if mine else behind
+    for earliest, _id, count in sorted(loose):
         free = [piece for piece in works if piece >= earliest and piece not in taken]
         taken |= set(free[:count])
     return taken

@@ -6,7 +6,9 @@ from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -256,6 +258,14 @@ def test_two_lines_of_one_position_go_to_two_people() -> None:
     assert offered(workload, 1) == ("23 14:00", "23 14:00", "23 15:00")
 
 
+@pytest.mark.parametrize(("rate", "own_s"), [("1", 3600), ("0.5", 7200), ("0.7", 5143), ("0.6", 6000), ("1.6", 2250)])
+def test_work_takes_a_person_as_long_as_the_rate_says(rate: str, own_s: int) -> None:
+    """In whole seconds, rounded up, and never for want of a place behind the point."""
+    workload = Workload(CALENDAR, at("08:00"), [Worker(1, "A", rate=Fraction(rate))], [], STEP)
+    assert timedelta(seconds=own_s) == workload.choose([1], HOUR).finish - at("09:00")
+    assert own_s == workload.load(1, 1).open_s
+
+
 def test_a_hundred_orders_in_a_row_are_spread_evenly() -> None:
     """Twenty for each of five people, each person's back to back from the first morning on."""
     workload = load(people=5)
@@ -389,19 +399,28 @@ PEOPLE = 3
 class SlowWorkload:
     """The rules of the specification, a minute at a time: what each working minute of each person is used for."""
 
-    def __init__(self, calendar: WorkCalendar, away: list[Any], tasks: list[OpenTask]) -> None:
-        self.wall = [shown for _moment, _day, shown in walk(calendar.zone, MONDAY, DAYS)]
-        self.shared = working_minutes(calendar, MONDAY, DAYS)
-        self.working = {n: working_minutes(calendar, MONDAY, DAYS, away[n - 1]) for n in range(1, PEOPLE + 1)}
+    def __init__(self, workers: list[Worker], tasks: list[OpenTask]) -> None:
+        calendars = {worker.id: worker.calendar or CALENDAR for worker in workers}
+        self.wall = [shown for _moment, _day, shown in walk(calendars[1].zone, MONDAY, DAYS)]
+        self.shared = {n: working_minutes(calendar, MONDAY, DAYS) for n, calendar in calendars.items()}
+        self.working = {one.id: working_minutes(calendars[one.id], MONDAY, DAYS, one.absences) for one in workers}
+        self.rates = {worker.id: worker.rate for worker in workers}
         self.used: dict[int, list[int]] = {n: [0] * WINDOW for n in self.working}  # the task's id
         self.tasks = {n: [one for one in tasks if one.responsible_id == n] for n in self.working}
         self.turn = dict.fromkeys(self.working, 0)
+        self.is_too_long = False  # for the window
         for n in self.working:
             self.lay(n)
 
     def open_s(self, person: int) -> int:
         """All that is left to do."""
-        return sum(one.remaining_s for one in self.tasks[person])
+        return sum(self.own(person, one.remaining_s) * 60 for one in self.tasks[person])
+
+    def own(self, person: int, work_s: int) -> int:
+        """In how many minutes a person does so much work: a whole number, as it is drawn."""
+        minutes = Fraction(work_s, 60) / self.rates[person]
+        assert minutes.denominator == 1
+        return int(minutes)
 
     def lay(self, person: int) -> None:
         """First the begun and overdue, then the slots, then the rest in the gaps."""
@@ -421,20 +440,20 @@ class SlowWorkload:
         by_start = lambda one: (one.start or MONDAY, one.id)  # noqa: E731
         behind = 0
         for one in [*sorted(begun, key=by_start), *sorted(overdue, key=by_start)]:
-            behind = self.fill(one, behind, one.remaining_s // 60)
+            behind = self.fill(one, behind, self.own(person, one.remaining_s))
         placed = []
         for one in slots:
             start = max(minute(one.not_before or MONDAY), minute(one.start) if one.slot and one.start else 0, 0)
             placed.append((self.minutes(person, 0, start), one.id, start, one))
         for _position, _id, start, one in sorted(placed, key=lambda place: place[:2]):
-            left = one.remaining_s // 60
+            left = self.own(person, one.remaining_s)
             if one.slot and one.slot[1] > MONDAY:
                 first, last = (max(0, minute(moment)) for moment in one.slot)
-                left = max(self.minutes(person, first, last), min(sum(self.shared[first:last]), left))
+                left = max(self.minutes(person, first, last), min(sum(self.shared[person][first:last]), left))
             behind = self.fill(one, max(behind, start), left)
         starts = {one.id: max(minute(one.not_before or MONDAY), minute(one.start or MONDAY), 0) for one in rest}
         for one in sorted(rest, key=lambda one: (self.minutes(person, 0, starts[one.id]), one.id)):
-            self.fill(one, starts[one.id], one.remaining_s // 60)
+            self.fill(one, starts[one.id], self.own(person, one.remaining_s))
 
     def minutes(self, person: int, start: int, end: int) -> int:
         """Working minutes of a person between two minutes."""
@@ -448,19 +467,20 @@ class SlowWorkload:
                 used[i] = one.id
                 left -= 1
                 start = i + 1
+        self.is_too_long |= left > 0
         return start
 
     def end_of(self, person: int, task_id: int) -> int | None:
         """The minute behind the last one that a task uses."""
         return max((i + 1 for i, one in enumerate(self.used[person]) if one == task_id), default=None)
 
-    def offer(self, person: int, minutes: int, step: int, earliest: int) -> tuple[int, int] | None:
+    def offer(self, person: int, work_s: int, step: int, earliest: int) -> tuple[int, int] | None:
         """The first start from which so many working minutes in a row are free, and the end; None beyond the window."""
         working, used = self.working[person], self.used[person]
         for start in range(earliest, WINDOW):
             if not working[start] or self.wall[start] % step:
                 continue
-            left = minutes
+            left = self.own(person, work_s)
             for i in range(start, WINDOW):
                 if working[i]:
                     if used[i]:
@@ -489,7 +509,7 @@ def open_tasks(draw: Any) -> list[OpenTask]:
             OpenTask(
                 number + 1,
                 draw(st.integers(1, PEOPLE)),
-                draw(st.integers(5, 600)) * 60,
+                draw(st.integers(1, 120)) * 3 * 60,
                 None if start is None else MONDAY + start * MINUTE,
                 None if end is None else MONDAY + end * MINUTE,
                 ours=draw(st.booleans()),
@@ -508,30 +528,36 @@ def test_lanes_and_choices_are_those_of_a_walk_over_the_minutes(
 ) -> None:
     """Every end, every offer and every choice, whatever the order of the backlog; no two pieces given out meet."""
     step = data.draw(st.sampled_from([1, 5, 15, 60]))
-    workers = [Worker(n, str(n), away[n - 1]) for n in range(1, PEOPLE + 1)]
+    workers = []
+    for n in range(1, PEOPLE + 1):  # as everybody, with hours of their own, for fewer hours; slow or fast
+        other = replace(data.draw(calendars()), zone=calendar.zone) if data.draw(st.booleans()) else None
+        if data.draw(st.booleans()):
+            other = (other or calendar).limited_to(data.draw(st.integers(900, 2400)) * 60)
+        rate = data.draw(st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(3, 4), Fraction(3, 2), Fraction(3)]))
+        workers.append(Worker(n, str(n), away[n - 1], rate=rate, calendar=other))
     workload = Workload(calendar, MONDAY, workers, data.draw(st.permutations(tasks)), step * 60)
-    slow = SlowWorkload(calendar, away, tasks)
+    slow = SlowWorkload([replace(one, calendar=one.calendar or calendar) for one in workers], tasks)
     given_out: dict[int, list[tuple[datetime, datetime]]] = {worker.id: [] for worker in workers}
     for turn in range(1, 6):
+        assume(not slow.is_too_long)
         for one in (one for n in slow.tasks for one in slow.tasks[n]):
             end = slow.end_of(one.responsible_id, one.id)
-            assume(end != WINDOW)
             span = end and workload.span_of(one.responsible_id, one.id)
             assert end == (minute(span[1]) if span else None)
-        minutes = data.draw(st.integers(1, 12)) * step
+        work_s = data.draw(st.integers(1, 12)) * lcm(3, step) * 60  # whole minutes at every rate
         earliest = data.draw(st.integers(-100, 4000))
         expected = {}
         for worker in workers:
-            slot = slow.offer(worker.id, minutes, step, max(0, earliest))
+            slot = slow.offer(worker.id, work_s, step, max(0, earliest))
             assume(slot is not None)
             expected[worker.id] = slot
-            candidate = offer(workload, worker.id, minutes * 60, MONDAY + earliest * MINUTE)
+            candidate = offer(workload, worker.id, work_s, MONDAY + earliest * MINUTE)
             assert slow.open_s(worker.id) == candidate.open_s
             assert slot == (minute(candidate.start or MONDAY), minute(candidate.finish or MONDAY))
-        choice = workload.choose([3, 1, 2], minutes * 60, MONDAY + earliest * MINUTE)
+        choice = workload.choose([3, 1, 2], work_s, MONDAY + earliest * MINUTE)
         best = min(expected, key=lambda n: (expected[n][1], slow.open_s(n), slow.turn[n], n))
         assert (best, expected[best]) == (choice.responsible_id, (minute(choice.start), minute(choice.finish)))
-        slow.tasks[best].append(OpenTask(-turn, best, minutes * 60, choice.start, choice.finish, ours=True))
+        slow.tasks[best].append(OpenTask(-turn, best, work_s, choice.start, choice.finish, ours=True))
         slow.lay(best)
         slow.turn[best] = turn
         given_out[best].append((choice.start, choice.finish))

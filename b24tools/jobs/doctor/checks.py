@@ -19,6 +19,7 @@ from b24tools.core import config, errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.onec.order import Order
 from b24tools.scheduling.calendar_file import OwnDays
+from b24tools.scheduling.people_file import PeopleFile
 from b24tools.store import Store
 from b24tools.store.inspection import Looked
 
@@ -81,13 +82,15 @@ class Need(Generic[T]):
 class Examination:
     """What is examined. `client` to `reported` are of the portal, `looked` to `last_key` of the database.
 
-    `own_days`: of calendar.json. `order_file`: its path, with the orders in it or the error that it has none.
+    `own_days`: of calendar.json. `people`: people.json. `order_file`: its path, with the orders in it or the error that
+    it has none.
     `failure`: why the portal did not answer, or not all. `asked_at`, `answered_at`: our clock around the first batch.
     """
 
     inspection: config.Inspection
     clock: Callable[[], datetime]
     own_days: OwnDays = field(default_factory=OwnDays)
+    people: PeopleFile = field(default_factory=PeopleFile)
     order_file: str = ""
     orders: Sequence[Order] = ()
     order_error: errors.B24ToolsError | None = None

@@ -31,13 +31,13 @@ class Company:
     """
 
     def __init__(self, batch: Batch, exam: Examination) -> None:
-        self._client, self._excluded = known(exam.client), exam.excluded
+        self._client, self._excluded, self._positions = known(exam.client), exam.excluded, exam.people.positions
         self._first = exam[everybody].read()
         try:
             self.departments, self.production = exam[departments], find_production(exam)
         except errors.PortalError:  # see the check of production
             self.departments, self.production = [], []
-        named = {exam.settings.fallback_user or 0, *(one.head_id or 0 for one in self.departments)}
+        named = {exam.settings.fallback_user or 0, *(one.head_id or 0 for one in self.departments), *exam.people.people}
         ids = sorted((named | exam.excluded | exam.hidden) - {0} - {int(row["ID"]) for row in self._first.rows})
         self._named = [batch.add(queries.people_by_id(some, "LAST_LOGIN")) for some in chunked(ids, PAGE)]
         self._crew = None
@@ -71,7 +71,7 @@ class Company:
         """Departments and people of production."""
         if not self.production:
             raise NotLookedAt
-        return Staff(self.departments, self.people.values(), self.production[0].id)
+        return Staff(self.departments, self.people.values(), self.production[0].id, self._positions)
 
     @cached_property
     def crew(self) -> list[Person]:

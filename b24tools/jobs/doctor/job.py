@@ -8,10 +8,10 @@ from typing import Any
 
 from b24tools.bitrix24.client import Client
 from b24tools.core import errors
-from b24tools.jobs.doctor import company, database, machine, order, webhook, working_time, workspace
+from b24tools.jobs.doctor import company, database, machine, order, people_file, webhook, working_time, workspace
 from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt
 
-PARTS = (machine, database, webhook, company, workspace, working_time)
+PARTS = (machine, database, webhook, company, workspace, working_time, people_file)
 CHECKS: list[Check] = [check for part in PARTS for check in part.checks]
 
 

@@ -64,7 +64,7 @@ def check_schedule(exam: Examination) -> Finding:
         detail = _("{name}, {kind}: no hours to plan by; the hours of the portal's calendar count instead")
         return warn(detail, _("Set B24_SCHEDULE_ID to a schedule with fixed hours."), **values)
     calendar, remarks = read
-    detail = _("{name}, {kind}: {hours}").format(hours=_write_hours(calendar), **values)
+    detail = _("{name}, {kind}: {hours}").format(hours=write_hours(calendar), **values)
     if remarks:
         fix = _("Correct the schedule on the portal, or set B24_SCHEDULE_ID to another one.")
         return warn("; ".join([detail, *remarks]), fix)
@@ -95,7 +95,7 @@ def check_calendar(exam: Examination) -> Finding:
         return warn(detail, _("Set the working time in the calendar's settings on the portal."))
     calendar, remarks = read
     holidays = sum(1 for rule in calendar.yearly.values() if rule.shifts == ())
-    detail = _("{hours}; {n} holidays a year").format(hours=_write_hours(calendar), n=holidays)
+    detail = _("{hours}; {n} holidays a year").format(hours=write_hours(calendar), n=holidays)
     if remarks:
         return warn("; ".join([detail, *remarks]), _("Correct the calendar's settings on the portal."))
     return ok(detail)
@@ -162,7 +162,7 @@ def _compare(exam: Examination, one: WorkCalendar, other: WorkCalendar, *words: 
     return "; ".join(f"{word} {listed(days)}" for word, days in zip(words, kinds, strict=False) if days)
 
 
-def _write_hours(calendar: WorkCalendar) -> str:
+def write_hours(calendar: WorkCalendar) -> str:
     """Write the weekly shifts: `Mon-Fri 09:00-18:00`."""
     names = ["", _("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]
     written = []

@@ -1,0 +1,52 @@
+"""`b24tools norms`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from b24tools import context
+from b24tools.cli.invocation import Invocation, Json
+from b24tools.core import errors, periods
+from b24tools.core.i18n import _
+from b24tools.render.console import print_file
+
+
+def norms(
+    ctx: typer.Context,
+    position: Annotated[
+        str | None,
+        typer.Argument(metavar="POSITION", help="A position as 1C names it; all if left out.", show_default=False),
+    ] = None,
+    form: Annotated[Literal["table", "csv"], typer.Option("--format", help="How it is printed.")] = "table",
+    as_json: Json = False,
+) -> None:
+    """Show how much time work takes of what 1C gives for it. By position, from closed tasks with time noted on them."""
+    from b24tools.jobs.norms import list_norms
+    from b24tools.render import norms as render_norms
+
+    invocation: Invocation = ctx.obj
+    if as_json and form != "table":
+        raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
+    session = invocation.open_session()
+    settings = session.settings
+    month = periods.containing(context.now().astimezone(settings.zone).date(), periods.MONTH, settings.zone).before
+    with session.read_store() as store:
+        found = list_norms(store, context.own_people(settings), month, position)
+    if as_json:
+        invocation.print_json(render_norms.data(found))
+    elif form == "csv":
+        print_file(render_norms.to_csv(found))
+    elif found:
+        render_norms.print_norms(found, month)
+        if settings.norms == "":
+            invocation.messenger.info(
+                _("Orders are planned with 1C's minutes; B24_NORMS=learned plans with the medians.")
+            )
+    else:
+        invocation.messenger.info(
+            _("No closed task of an order is known in {folder}: run `b24tools snapshot --since DAY`.").format(
+                folder=settings.data_dir
+            )
+        )

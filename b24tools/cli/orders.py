@@ -1,0 +1,113 @@
+"""`b24tools orders`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from b24tools import context
+from b24tools.cli.invocation import Invocation, Json
+from b24tools.core import errors, locks
+from b24tools.core.i18n import _, ngettext
+
+
+def orders(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NUMBER]...", help="Numbers or identifiers of orders; with their lines.", show_default=False
+        ),
+    ] = None,
+    late: Annotated[bool, typer.Option("--late", help="Only those that are late.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Those that are not over (the default).")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--changed-since",
+            metavar="2h|CURSOR",
+            help="Those that changed since, also if they are over: a span (2h, 90m, 7d) or an earlier `cursor`.",
+        ),
+    ] = None,
+    form: Annotated[Literal["table", "csv"], typer.Option("--format", help="How it is printed.")] = "table",
+    outbox: Annotated[
+        Path | None,
+        typer.Option(
+            "--outbox",
+            metavar="DIR",
+            help="For 1C: write a JSON file into DIR for each order that changed since the last time.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how orders stand. It tells what is done, when the rest will be, and what holds it up."""
+    from b24tools.assignment.standing import LATE, OVER, OrderStanding
+    from b24tools.jobs import orders
+    from b24tools.render import orders as render_orders
+    from b24tools.render.console import print_file
+
+    chosen = [name for name, is_set in (("--late", late), ("--open", only_open), ("--all", everything)) if is_set]
+    chosen += ["NUMBER"] if names else []
+    ways = ["--outbox"] * (outbox is not None) + ["--json"] * as_json + ["--format csv"] * (form == "csv")
+    if len(chosen) > 1 or (chosen and outbox is not None):
+        _refuse([*chosen, *(ways[:1] if outbox is not None else [])])
+    if form == "csv" and len(ways) > 1:
+        _refuse(ways)
+    invocation: Invocation = ctx.obj
+    session = invocation.open_session(logs=outbox is not None)
+    settings = session.settings
+    with ExitStack() as stack:
+        if outbox is not None:
+            wait_s = settings.retry_seconds
+            stack.enter_context(locks.hold(settings.data_dir, "orders", wait_s, session.local_now, session.say))
+        progress = stack.enter_context(invocation.messenger.progress())
+        is_new = not settings.database.exists()  # then none is made: nothing was sent yet
+        tools = stack.enter_context(session.assign_tools(dry_run=is_new, progress=progress))
+        rules = context.assign_rules(settings, tools.store, {})
+        after = None if since is None else orders.read_since(tools.store.orders, since, tools.clock.now())
+        files: tuple[Path, ...] = ()
+        notice = ""
+        if outbox is not None:
+
+            def write(order: OrderStanding) -> str:
+                return json.dumps(render_orders.order_data(order, settings.zone), ensure_ascii=False, indent=2) + "\n"
+
+            filled = orders.fill_outbox(tools, rules, outbox, write, after)
+            listing, files, notice = filled.listing, filled.files, filled.notice
+        else:
+            rows = [orders.find(tools.store.orders, name, settings.data_dir) for name in names or ()]
+            states = {LATE} if late else {*orders.STATES} if everything or since else {*orders.STATES} - {OVER}
+            listing = orders.list_orders(tools, rules, rows=rows, since=after, states=states)
+        url = tools.client.url
+        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+    if as_json:
+        warnings = (*filter(None, (notice,)), *listing.warnings)
+        invocation.print_json(render_orders.data(listing, settings.zone), warnings=warnings)
+    elif outbox is not None:
+        if notice:
+            invocation.messenger.warn(notice)
+        for warning in listing.warnings:  # each time the same: cron need not mail it
+            invocation.messenger.info(warning)
+        text = ngettext("{n} file written to {folder}", "{n} files written to {folder}", len(files))
+        invocation.messenger.info(text.format(n=len(files), folder=outbox))
+    elif form == "csv":
+        print_file(render_orders.to_csv(listing, settings.zone))
+    elif names:
+        render_orders.print_details(listing, settings.zone, url, context.now())
+    elif listing.orders:
+        render_orders.print_orders(listing, settings.zone, context.now())
+    else:
+        invocation.messenger.info(_("There is no such order in {folder}.").format(folder=settings.data_dir))
+
+
+def _refuse(options: list[str]) -> None:
+    raise errors.ConfigError(
+        _("{options} exclude each other").format(options=", ".join(options)),
+        _("Name one of them."),
+        code=errors.ErrorCode.USAGE,
+    )

@@ -1,0 +1,99 @@
+"""How much time work takes of what 1C gives for it, by position: from the ledger and closed tasks. No network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from statistics import quantiles
+
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.org_structure import nearest_name, same_name
+from b24tools.core.periods import Period
+from b24tools.scheduling.people_file import PeopleFile
+from b24tools.store import Store
+from b24tools.store.norms import Measured
+
+ENOUGH = 20  # closed tasks with time noted on them: of fewer no norm is learned
+HUNDREDTH = Fraction(1, 100)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The time noted on `n` closed tasks as shares of their estimates, to hundredths."""
+
+    n: int
+    q1: Fraction
+    median: Fraction
+    q3: Fraction
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A position. `factors` None: no time was noted on any closed task of it.
+
+    `planned`: how many of its tasks were given out last month, `planned_s` what 1C gave for them, `with_norm_s` what
+    that would have been with the norm.
+    """
+
+    position: str
+    factors: Factors | None
+    planned: int
+    planned_s: int
+    with_norm_s: int
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are tasks enough to plan by it."""
+        return self.factors is not None and self.factors.n >= ENOUGH
+
+
+def list_norms(store: Store, people: PeopleFile, month: Period, position: str | None = None) -> list[Norm]:
+    """Return the norms of all positions by name, or of one. Raises ConfigError for one that is not known.
+
+    `month`: whose plans are compared.
+    """
+    measured, planned = store.norms.measured(), store.norms.planned(month.start, month.end)
+    names: dict[str, str] = {}
+    for name in [*(one.position for one in measured), *(name for name, _estimate_s in planned)]:
+        names.setdefault(same_name(name), name)
+    factors, norms = _measure(measured, people), learn_norms(store, people)
+    found = []
+    for folded, name in sorted(names.items(), key=lambda one: one[1].casefold()):
+        estimates = [estimate_s for one, estimate_s in planned if same_name(one) == folded]
+        with_norm_s = sum(ceil(estimate_s * norms.get(folded, 1)) for estimate_s in estimates)
+        found.append(Norm(name, factors.get(folded), len(estimates), sum(estimates), with_norm_s))
+    if position is None:
+        return found
+    chosen = [one for one in found if same_name(one.position) == same_name(position)]
+    if not chosen:
+        nearest = nearest_name(position, names.values())
+        raise errors.ConfigError(
+            _('the position "{name}" is in no closed task and in no plan of last month').format(name=position),
+            _('The nearest name is "{nearest}".').format(nearest=nearest)
+            if nearest
+            else _("`b24tools norms` shows all positions; `b24tools snapshot` collects closed tasks."),
+            code=errors.ErrorCode.USAGE,
+        )
+    return chosen
+
+
+def learn_norms(store: Store, people: PeopleFile) -> dict[str, Fraction]:
+    """Return the medians of positions with tasks enough, by folded name: what B24_NORMS=learned plans with."""
+    factors = _measure(store.norms.measured(), people)
+    return {folded: one.median for folded, one in factors.items() if one.n >= ENOUGH}
+
+
+def _measure(measured: Iterable[Measured], people: PeopleFile) -> dict[str, Factors]:
+    """Compare time with estimates, by folded position; the time of slow people counts as if they were not."""
+    shares: dict[str, list[Fraction]] = {}
+    for one in measured:
+        share = Fraction(one.spent_s, one.estimate_s) * people.of(one.person_id).rate
+        shares.setdefault(same_name(one.position), []).append(share)
+    found = {}
+    for folded, some in shares.items():
+        quartiles = quantiles(some, n=4, method="inclusive") if len(some) > 1 else some * 3
+        found[folded] = Factors(len(some), *(max(HUNDREDTH, Fraction(round(one * 100), 100)) for one in quartiles))
+    return found

@@ -1,0 +1,319 @@
+"""`b24tools orders` and `GET /orders`: the table people read, the JSON and CSV of programs, what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from b24tools import context
+from b24tools.assignment.standing import AWAY, BEHIND, BUSY, DEFERRED, GONE, MISSING, UNWRITTEN, WORK, HoldUp
+from b24tools.cli import app
+from b24tools.core import i18n
+from b24tools.jobs import orders as jobs_orders
+from b24tools.render import orders as render_orders
+from b24tools.render.console import Screen
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from b24tools.server.auth import Access
+from b24tools.server.routes.standing import HoldUp as HoldUpModel
+from b24tools.server.routes.standing import OrdersAsTheyStand
+from tests.support import golden
+from tests.support.orders import MOSCOW, Clock, Works, rules
+from tests.support.orders import order as make_order
+from tests.support.server import SERVE, Served, as_bytes, order, serving
+
+GUID = "11111111-2222-3333-4444-00000000000{}"
+ROUTE = ("Макетчик", "Сварщик", "Монтажник")
+ORDER = [
+    *("id", "number", "customer", "wanted", "promised_first", "finish", "late_s", "done", "of", "state", "cancelled"),
+    *("holds_up", "changed_at", "lines"),
+]
+LINE = [
+    *("position", "task_id", "status", "responsible", "start", "end", "ready", "estimate_s", "spent_s", "closed_at"),
+    "moved_by_hand",
+]
+
+
+def at(day: int, hour: int = 0) -> datetime:
+    """A moment of November in Moscow."""
+    return datetime(2026, 11, day, hour, tzinfo=MOSCOW)
+
+
+# what people read
+
+
+@pytest.fixture
+def story(works: Works) -> tuple[Works, list[int]]:
+    """Five orders three days later: ill, given away, deleted, finished early, without a department."""
+    names = ["ООО «Ромашка»", "ИП Константинопольский А. В.", "Завод «Прогресс»", "АО «Лютик»"]
+    tasks, ill = [], 0
+    for number, customer in enumerate(names):
+        lines = [("Макетчик", 240.0 + 60 * number), ("Сварщик", 900.0), ("Монтажник", 300.0)]
+        values: dict[str, Any] = {"id": GUID.format(number), "number": f"1Ц-0000007{number}", "wanted": at(25 + number)}
+        (result,) = works.assign(make_order(lines, customer=customer, **values), route=ROUTE)
+        tasks.append([task.task_id or 0 for task in result.tasks])
+        ill = ill or (result.tasks[1].responsible or (0, ""))[0]
+    works.assign(make_order([("Кузнец", 60)], id=GUID.format(9), number="1Ц-00000079", customer=""), route=ROUTE)
+    portal = works.portal
+    portal.add_absence(ill, date(2026, 11, 23), date(2026, 11, 30))
+    works.clock.now = at(23, 12)
+    portal.act("tasks.task.complete", {"taskId": tasks[0][0]}, user_id=1)
+    portal.act("tasks.task.delegate", {"taskId": tasks[1][1], "userId": 11}, user_id=1)
+    portal.act("tasks.task.delete", {"taskId": tasks[3][2]}, user_id=1)
+    works.clock.now = at(26, 12)
+    for task_id in tasks[2]:
+        portal.act("tasks.task.complete", {"taskId": task_id}, user_id=1)
+    return works, [order[0] for order in tasks]
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
+    """At 80 columns what holds an order up stands below; wider, and not on a terminal, it is a column."""
+    works, _tasks = story
+    i18n.use(language)
+    with works.tools() as tools:
+        everything = jobs_orders.list_orders(tools, rules(route=ROUTE), states=jobs_orders.STATES)
+        rows = [one.row for one in everything.orders if one.row.number != "1Ц-00000072"]
+        named = jobs_orders.list_orders(tools, rules(route=ROUTE), rows=rows)
+    parts = []
+    for width in (80, 132):
+        stream = io.StringIO()
+        screen = Screen(Console(file=stream, width=width, force_terminal=True, color_system=None, highlight=False))
+        render_orders.print_orders(everything, MOSCOW, works.clock.now, screen)
+        if width == 80:
+            screen.print()
+            render_orders.print_details(named, MOSCOW, "https://portal.example", works.clock.now, screen)
+        parts.append("\n".join(line.rstrip() for line in stream.getvalue().splitlines()))
+    golden.check(f"orders_standing.{language}.txt", "\n\n".join(parts) + "\n")
+    golden.check(f"orders_standing.{language}.csv", render_orders.to_csv(everything, MOSCOW))
+
+
+def test_every_reason_has_its_words_and_its_code() -> None:
+    """With the person's name, and the last day of the absence."""
+    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, MISSING, UNWRITTEN, WORK)
+    until = date(2026, 11, 30)
+    found = [render_orders.describe_hold_up(HoldUp("Сварщик", "Павел Исаев", one, until)) for one in reasons]
+    assert [
+        "Сварщик - Павел Исаев is away until 30.11",
+        "Сварщик - Павел Исаев does not work there any more",
+        "Сварщик - Павел Исаев has other work first",
+        "Сварщик - Павел Исаев is behind the plan",
+        "Сварщик - the task of Павел Исаев is deferred",
+        "Сварщик - the task was deleted on the portal",
+        "Сварщик - no task was made: send the order again",
+        "Сварщик - Павел Исаев has the longest work",
+    ] == found
+    for one in reasons:
+        HoldUpModel(position="Сварщик", person=None, reason=one, until=None)  # type: ignore[arg-type] # it checks
+
+
+def test_no_cell_of_csv_is_a_formula(works: Works) -> None:
+    """Numbers and customers come from 1C, and Excel runs what begins like a formula."""
+    works.assign(make_order(number="=1+1", customer="@SUM(A1)"))
+    with works.tools() as tools:
+        text = render_orders.to_csv(jobs_orders.list_orders(tools, rules()), MOSCOW)
+    assert text.splitlines()[1].startswith("'=1+1;'@SUM(A1);")
+
+
+# the command
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
+    """The demo plant in this process, on Monday at seven."""
+    portal = demo_company.build(clock := Clock())
+    monkeypatch.setattr(context, "now", clock)
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
+    monkeypatch.setenv("B24_RETRY_SECONDS", "0")
+    session = context.Session
+    monkeypatch.setattr(context, "Session", lambda *given: session(*given, transport=server.transport(portal)))
+    return portal
+
+
+@pytest.fixture
+def b24tools(portal: Portal, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the program: its status, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return app.main([str(one) for one in arguments]), *capsys.readouterr()
+
+    return run
+
+
+def send(b24tools: Run, tmp_path: Path, which: int, number: str, **changes: Any) -> None:
+    """Send an order."""
+    one = order(ИдентификаторЗаказа=GUID.format(which), НомерЗаказа=number, Контрагент="АО «Лютик»", **changes)
+    (tmp_path / "order.json").write_bytes(as_bytes(one))
+    assert 0 == b24tools("assign", tmp_path / "order.json")[0]
+
+
+def test_the_json_has_exactly_the_keys_of_the_contract(b24tools: Run, tmp_path: Path) -> None:
+    """Names, order, values; the cursor asks for what changes after it."""
+    send(b24tools, tmp_path, 1, "1Ц-1", РекоммендуемаяДатаСдачи="2026-12-04T00:00:00")
+    status, out, err = b24tools("orders", "--json")
+    found = json.loads(out)
+    assert (0, "", "orders", True, []) == (status, err, found["command"], found["ok"], found["warnings"])
+    (one,) = found["data"]["orders"]
+    assert (ORDER, LINE) == (list(one), list(one["lines"][0]))
+    assert {
+        "id": GUID.format(1),
+        "number": "1Ц-1",
+        "customer": "АО «Лютик»",
+        "wanted": "2026-12-04T23:59:59+03:00",
+        "promised_first": "2026-11-23",
+        "finish": "2026-11-23T10:00:00+03:00",
+        "late_s": 0,
+        "done": 0,
+        "of": 1,
+        "state": "open",
+        "cancelled": False,
+        "holds_up": None,
+        "changed_at": "2026-11-23T07:00:00+03:00",
+        "lines": [
+            {
+                "position": "Сварщик",
+                "task_id": 69,
+                "status": "pending",
+                "responsible": {"id": 10, "name": "Павел Исаев"},
+                "start": "2026-11-23T09:00:00+03:00",
+                "end": "2026-11-23T10:00:00+03:00",
+                "ready": "2026-11-23T10:00:00+03:00",
+                "estimate_s": 3600,
+                "spent_s": 0,
+                "closed_at": None,
+                "moved_by_hand": False,
+            }
+        ],
+    } == one
+    cursor = found["data"]["cursor"]
+    assert str is type(cursor)
+    again = json.loads(b24tools("orders", "--changed-since", cursor, "--json")[1])
+    assert {"cursor": cursor, "orders": []} == again["data"]
+    assert 1 == len(json.loads(b24tools("orders", "--changed-since", "2h", "--json")[1])["data"]["orders"])
+
+
+def test_one_order_by_its_number_and_a_number_of_two(b24tools: Run, tmp_path: Path) -> None:
+    """Two of them: status 2 with both ids."""
+    send(b24tools, tmp_path, 1, "1Ц-1")
+    send(b24tools, tmp_path, 2, "1Ц-1")
+    status, out, err = b24tools("orders", GUID.format(2))
+    assert (0, "") == (status, err)
+    heading = "Order 1Ц-1, АО «Лютик»: on time; 0 of 1 done; ready 23.11 10:00; promised first for 23.11.2026"
+    assert heading == out.splitlines()[0]
+    status, out, err = b24tools("orders", "1Ц-1", "--json")
+    assert (2, "ambiguous") == (status, json.loads(out)["error"]["code"])
+    assert f"{GUID.format(1)}, {GUID.format(2)}" in err
+    status, out, err = b24tools("orders", "1Ц-7", "--json")
+    assert (2, "unknown_order") == (status, json.loads(out)["error"]["code"])
+
+
+def test_a_folder_without_orders_is_named_and_stays_as_it_is(b24tools: Run, tmp_path: Path) -> None:
+    """Nothing is asked of the portal, no database is made."""
+    status, out, err = b24tools("orders")
+    assert (0, "", f"There is no such order in {tmp_path / 'data'}.\n") == (status, out, err)
+    assert not (tmp_path / "data" / "b24tools.db").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--late", "--all"],
+        ["--open", "1Ц-1"],
+        ["--late", "--outbox", "."],
+        ["--json", "--format", "csv"],
+        ["--outbox", ".", "--format", "csv"],
+        ["--changed-since", "soon"],
+        ["--outbox", "no such folder"],
+    ],
+)
+def test_what_does_not_go_together_is_refused(b24tools: Run, options: list[str]) -> None:
+    """As usage or settings, before anything is read."""
+    status, _out, err = b24tools("orders", *options)
+    assert (2, 1) == (status, err.count("\n"))
+
+
+def test_the_outbox_of_cron(b24tools: Run, portal: Portal, tmp_path: Path) -> None:
+    """A file per order and change, as the JSON has it; silent with -q; the log has what was written."""
+    (tmp_path / "out").mkdir()
+    send(b24tools, tmp_path, 1, "1Ц-1")
+    assert (0, "", "1 file written to out\n") == b24tools("orders", "--outbox", "out")
+    (file,) = (tmp_path / "out").iterdir()
+    assert json.loads(b24tools("orders", "--json")[1])["data"]["orders"] == [json.loads(file.read_bytes())]
+    assert (0, "", "") == b24tools("-q", "orders", "--outbox", "out")
+    assert "orders --outbox out: exit status 0" in (tmp_path / "data" / "log.log").read_text(encoding="utf-8")
+
+
+# the service
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """With two orders of one number and one whose number has a slash."""
+    clock = Clock()
+    monkeypatch.setattr(context, "now", clock)
+    with serving(demo_company.build(clock), tmp_path / "data", Access(token=SERVE)) as opened:
+        opened.client.auth = ("1c", SERVE)
+        for which, number in enumerate(("1Ц-1", "1Ц-1", "7/2026")):
+            one = order(ИдентификаторЗаказа=GUID.format(which), НомерЗаказа=number)
+            assert 200 == opened.client.post("/", content=as_bytes(one)).status_code
+        yield opened
+
+
+def test_1c_asks_for_news(served: Served) -> None:
+    """As the models of the description have it."""
+    first = served.client.get("/orders").json()
+    assert ["1Ц-1", "1Ц-1", "7/2026"] == [one["number"] for one in first["orders"]]
+    OrdersAsTheyStand.model_validate(first, strict=True, extra="forbid")
+    task_id = first["orders"][0]["lines"][0]["task_id"]
+    served.portal.act("tasks.task.complete", {"taskId": task_id}, user_id=1)
+    news = served.client.get("/orders", params={"changed_since": first["cursor"]}).json()
+    assert [(GUID.format(0), "done", 1)] == [(one["id"], one["state"], one["done"]) for one in news["orders"]]
+    assert [] == served.client.get("/orders", params={"changed_since": news["cursor"]}).json()["orders"]
+    counts = {None: 2, "open": 2, "late": 0, "at_risk": 0, "done": 1, "all": 3}
+    assert counts == {
+        state: len(served.client.get("/orders", params={"state": state} if state else {}).json()["orders"])
+        for state in counts
+    }
+
+
+def test_one_order_of_the_service(served: Served) -> None:
+    """By its id in any spelling, by a number with a slash; a number of two is a conflict that names both."""
+    for name in (GUID.format(1), "{" + GUID.format(1).upper() + "}"):
+        assert [GUID.format(1)] == [one["id"] for one in served.client.get(f"/orders/{name}").json()["orders"]]
+    for name in ("7/2026", "7%2F2026"):
+        assert [GUID.format(2)] == [one["id"] for one in served.client.get(f"/orders/{name}").json()["orders"]]
+    answer = served.client.get("/orders/1Ц-1")
+    assert (409, "ambiguous") == (answer.status_code, answer.json()["code"])
+    assert f"{GUID.format(0)}, {GUID.format(1)}" in answer.json()["detail"]
+    answer = served.client.get("/orders/9")
+    assert (404, "unknown_order") == (answer.status_code, answer.json()["code"])
+    assert str(served.settings.data_dir) not in answer.text
+
+
+def test_what_the_service_refuses(served: Served) -> None:
+    """A cursor that is none, a state that does not exist, no token; a portal that is away means try later."""
+    assert 422 == served.client.get("/orders", params={"changed_since": "soon"}).status_code
+    assert 422 == served.client.get("/orders", params={"state": "lost"}).status_code
+    assert 401 == served.client.get("/orders", auth=("1c", "wrong")).status_code
+
+
+def test_the_description_names_what_is_answered(served: Served) -> None:
+    """Each operation with its own id, each answer with a named model."""
+    found = served.client.get("/openapi.json").json()
+    described = {path: found["paths"][path]["get"] for path in ("/orders", "/orders/{order}")}
+    assert ["listOrders", "readOrder"] == [one["operationId"] for one in described.values()]
+    for one in described.values():
+        schema = one["responses"]["200"]["content"]["application/json"]["schema"]
+        assert {"$ref": "#/components/schemas/OrdersAsTheyStand"} == schema
+    assert {"OrderStanding", "OrderLine", "HoldUp", "PersonInCharge"} <= found["components"]["schemas"].keys()
+    assert "409" in described["/orders/{order}"]["responses"]
