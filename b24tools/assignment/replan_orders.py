@@ -13,7 +13,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, OpenOrder, Operation
 from b24tools.assignment.staffing import list_open_tasks, list_workers
-from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
+from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since, list_stages
 from b24tools.core.models import Absence, Person
 from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval, Timeline
@@ -57,9 +57,10 @@ def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rule
     ours = store.orders.our_tasks([task.id for task in portal.open])
     last_assigned = store.orders.last_assigned(now)
     workers = list_workers(people.values(), portal, found.company, rules, calendar, last_assigned)
-    tasks = {one.id: one for one in list_open_tasks(portal, workers, rules, calendar, now, our_tasks=ours)}
+    open_tasks = list_open_tasks(portal, workers, rules, calendar, now, our_tasks=ours)
+    tasks = {task.id: task for task in open_tasks}
     workload = Workload(calendar, now, workers, tasks.values(), rules.step_s)
-    clock = Timeline(calendar, (), now)
+    clocks: dict[int, Timeline] = {}
     doubted = store.orders.to_compare(order.row.id for order in found.orders)
     pinned = store.decisions.pinned(line.row.key for order in found.orders for line in order.lines)
     lines: dict[int, tuple[OrderStanding, LineStanding]] = {}
@@ -68,13 +69,14 @@ def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rule
     for number, order in enumerate(found.orders):
         operations = []
         standings = [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines]
-        stages = found.stages(order, rules)
-        for line, stage in zip(standings, stages, strict=True):
+        for line, stage in zip(standings, list_stages(standings, rules), strict=True):
             task = tasks.get(line.task.id) if line.task else None
             if task is None:
                 continue
             lines[task.id] = order, line
             why_not = UNSURE if order.row.id in doubted else _why_it_stays(line, pinned)
+            own = workload.calendar_of(task.responsible_id)
+            clock = clocks.setdefault(id(own), Timeline(own, (), now))
             cause = _why_it_must_move(line, task, people.get(task.responsible_id), wish, workload, clock)
             department = line.row.sent_values.get("onec", {}).get("department")
             match = staff.position(line.row.position, department, rules.excluded)

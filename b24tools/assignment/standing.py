@@ -127,12 +127,6 @@ class Standings:
     now: datetime
     warnings: tuple[str, ...]
 
-    def stages(self, order: OrderStanding, rules: Rules) -> list[int | None]:
-        """Return in which sequence the lines of an order are done."""
-        return sequence.stages(
-            [(rules.in_route(line.row.position), line.row.stage) for line in order.lines], rules.route
-        )
-
 
 def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> Standings:
     """Read how these orders stand. Raises PortalError and ConfigError as reading does.
@@ -207,6 +201,11 @@ def stand_with(
     return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
 
 
+def list_stages(lines: Sequence[LineStanding], rules: Rules) -> list[int | None]:
+    """Return in which sequence the lines of an order are done."""
+    return sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
+
+
 def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
     """Return the moment from which an order is late: the midnight after the wanted day, or the wanted moment."""
     wanted = row.wanted and row.wanted.astimezone(zone)
@@ -244,10 +243,7 @@ def _let_wait(
 ) -> dict[str, list[LineStanding]]:
     """Hold back what waits for operations before it, until all orders agree; then take the spans off the lanes."""
     found = {id_: list(lines) for id_, lines in read.items()}
-    stages = {
-        id_: sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
-        for id_, lines in read.items()
-    }
+    stages = {id_: list_stages(lines, rules) for id_, lines in read.items()}
     is_settled = False
     for _round in range(MOST_ROUNDS):
         if is_settled:

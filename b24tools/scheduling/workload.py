@@ -161,8 +161,10 @@ class Workload:
         self.calendar = calendar
         self.now = _whole(now)
         self._step_s = step_s
-        self._timelines: dict[int, Timeline] = {}  # by the id of the calendar, which the workers keep alive
+        self._usual = Timeline(calendar, (), self.now)
+        self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
+        self._has_rates = any(worker.rate > 1 for worker in self._workers.values())
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
         self._lanes: dict[int, _Lane] = {}
         self._given = 0
@@ -198,25 +200,16 @@ class Workload:
     def soonest(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> datetime:
         """Tell before when none of them can have finished the work. Raises as `choose`."""
         earliest = self._earliest(not_before)
-        shared = self._timeline(self.calendar)
-        position = shared.worked(earliest)
-        ends: list[datetime] = []
+        position = self._usual.worked(earliest)
         best: int | None = None
         for worker_id in worker_ids:
-            lane = self._lane(worker_id)
-            if not lane.is_common:  # its positions are others
-                offered = lane.offer(length_s, earliest)[1].finish
-                ends += [offered] if offered else []
-                continue
-            gap = lane.gap(length_s, earliest, position)
-            best = gap if best is None else min(best, gap)
-            if best <= position:
+            end = self._soonest_end(self._lane(worker_id), length_s, earliest, position)
+            best = end if best is None or (end is not None and end < best) else best
+            if best == position + length_s and not self._has_rates:
                 break
-        if best is not None:
-            ends.append(shared.end_at(best + length_s))
-        if not ends:
+        if best is None:
             raise NoWorkingTime
-        return min(ends)
+        return self._usual.end_at(best)
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
@@ -288,19 +281,14 @@ class Workload:
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
 
-    def _timeline(self, calendar: WorkCalendar) -> Timeline:
-        """The timeline that all on a calendar share."""
-        if id(calendar) not in self._timelines:
-            self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
-        return self._timelines[id(calendar)]
-
     def _lane(self, worker_id: int) -> _Lane:
         lane = self._lanes.get(worker_id)
         if lane is None:
             worker, calendar = self._workers[worker_id], self.calendar_of(worker_id)
-            is_common = calendar is self.calendar and worker.rate == 1
-            shared = self._timeline(calendar)
-            lane = self._lanes[worker_id] = _Lane(worker, self._tasks[worker_id], shared, self._step_s, is_common)
+            if id(calendar) not in self._timelines:
+                self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
+            shared = self._timelines[id(calendar)]
+            lane = self._lanes[worker_id] = _Lane(worker, self._tasks[worker_id], shared, self._step_s)
         return lane
 
     def _ranked(
@@ -321,27 +309,41 @@ class Workload:
         """The offers of those who may be the first.
 
         Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
-        before the first one by open work, unless that one's gap turns out to be too short for a whole step. People with
-        a rate or a calendar of their own are all reckoned: their positions are others.
+        before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
-        shared = self._timeline(self.calendar)
-        position = shared.worked(earliest)
-        found = [(lane.gap(length_s, earliest, position), lane.tie, lane) for lane in lanes if lane.is_common]
-        offers = [lane.offer(length_s, earliest) for lane in lanes if not lane.is_common]
-        best = min((shared.worked(rank[0]) for rank, _candidate in offers if rank), default=None)
-        settled: set[int] = set()
-        for gap, _tie, lane in sorted(found, key=lambda one: one[:2]):
-            is_usual = lane.line is shared
-            if len(offers) >= most and best is not None and (gap + length_s > best or (is_usual and gap in settled)):
-                continue
-            offer = lane.offer(length_s, earliest)
-            offers.append(offer)
-            if offer[0] is not None:
-                finish = shared.worked(offer[0][0])
-                best = finish if best is None else min(best, finish)
-                if is_usual and finish == shared.aligned_start(gap, self._step_s)[0] + length_s:
-                    settled.add(gap)
-        return offers
+        position = self._usual.worked(earliest)
+        by_end: dict[int, list[_Lane]] = {}
+        unable: list[_Lane] = []
+        for lane in lanes:
+            end = self._soonest_end(lane, length_s, earliest, position)
+            (unable if end is None else by_end.setdefault(end, [])).append(lane)
+        offers: list[_Offer] = []
+        best: int | None = None
+        for end in sorted(by_end):
+            if best is not None and end > best and len(offers) >= most:
+                break
+            is_settled = False
+            for lane in sorted(by_end[end], key=lambda lane: lane.tie):
+                is_usual = lane.line is self._usual and lane.rate == 1
+                if is_settled and is_usual and len(offers) >= most:
+                    continue
+                offer = lane.offer(length_s, earliest)
+                offers.append(offer)
+                if offer[0] is not None:
+                    finish = self._usual.worked(offer[0][0])
+                    best = finish if best is None else min(best, finish)
+                    if is_usual and finish == self._usual.aligned_start(end - length_s, self._step_s)[0] + length_s:
+                        is_settled = True
+        return offers + [lane.offer(length_s, earliest) for lane in unable[: most - len(offers)]]
+
+    def _soonest_end(self, lane: _Lane, length_s: int, earliest: datetime, position: int) -> int | None:
+        """Where in everybody's time this person may be done at the earliest; `position` is that of `earliest` there."""
+        if lane.calendar is self.calendar:  # with absences the person is no further than the others
+            return lane.gap_end(length_s, position if lane.line is self._usual else lane.line.worked(earliest))
+        try:
+            return self._usual.worked(lane.line.end_at(lane.gap_end(length_s, lane.line.worked(earliest))))
+        except NoWorkingTime:
+            return None
 
     def _give(self, choice: Choice, length_s: int) -> Choice:
         self._given -= 1  # numbers of tasks are positive
@@ -355,9 +357,9 @@ class _Lane:
     `_starts` and `_ends`: the busy time in positions, in order, none touching. It is laid when it is asked for.
     """
 
-    def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int, is_common: bool) -> None:
-        self.is_common = is_common  # at rate 1 on everybody's calendar
+    def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
         self.line = shared.without(worker.absences) if worker.absences else shared
+        self.calendar, self.rate = shared.calendar, worker.rate
         self._shared = shared
         self._worker = worker
         self._tasks = {task.id: task for task in tasks}
@@ -389,12 +391,12 @@ class _Lane:
             offer = self._offers[key] = self._reckon(length_s, earliest)
         return offer
 
-    def gap(self, length_s: int, earliest: datetime, position: int) -> int:
-        """The position of the first gap that is long enough; `position` is that of `earliest` without absences."""
+    def gap_end(self, length_s: int, position: int) -> int:
+        """The position where the work ends in the first gap from there on that is long enough."""
         if not self._is_laid:
             self._lay()
-        if self.line is not self._shared:
-            position = self.line.worked(earliest)
+        if self.rate != 1:
+            length_s = self._worker.own_s(length_s)
         starts, ends = self._starts, self._ends
         i = bisect_right(starts, position)
         if i and ends[i - 1] > position:
@@ -402,7 +404,7 @@ class _Lane:
         while i < len(starts) and position + length_s > starts[i]:
             position = ends[i]
             i += 1
-        return position
+        return position + length_s
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""
