@@ -261,7 +261,7 @@ class _Pass:
         if free and self._can_be_better(order, finish):
             soonest = self._soonest(order, free)
             for workload in (self._full, self._floor):
-                is_pushing = workload is self._floor
+                is_pushing = workload is self._floor and not any(one.cause for one in order.operations)
                 if not self._is_worth(order, soonest, finish, is_pushing=is_pushing):
                     continue
                 other = self._draft(workload, order, free, forced)
@@ -277,7 +277,7 @@ class _Pass:
     def _is_worth(self, order: OpenOrder, new: datetime | None, old: datetime | None, *, is_pushing: bool) -> bool:
         """Whether it makes a difference: in time, or ready on an earlier day.
 
-        For less than to be in time no other order is pushed.
+        For less than to be in time no other order is pushed, unless what has to move would be the later for it.
         """
         if new is None or not self._can_be_better(order, old):
             return False

@@ -96,8 +96,8 @@ def describe_outcome(outcome: str) -> str:
         "partial": pgettext("order", "partly failed"),
         "failed": pgettext("order", "failed"),
         "planned": pgettext("order", "plan only"),
-        "moved": pgettext("order", "moved"),
-        "skipped": pgettext("order", "left"),
+        "moved": _("moved"),
+        "skipped": _("stays"),
     }
     return words.get(outcome, outcome)
 

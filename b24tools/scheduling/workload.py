@@ -164,7 +164,10 @@ class Workload:
         self._usual = Timeline(calendar, (), self.now)
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
-        self._has_rates = any(worker.rate > 1 for worker in self._workers.values())
+        # nobody can be quicker than whoever has time at once
+        self._is_even = all(
+            one.rate <= 1 and (one.calendar is None or one.calendar is calendar) for one in self._workers.values()
+        )
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
         self._lanes: dict[int, _Lane] = {}
         self._given = 0
@@ -205,7 +208,7 @@ class Workload:
         for worker_id in worker_ids:
             end = self._soonest_end(self._lane(worker_id), length_s, earliest, position)
             best = end if best is None or (end is not None and end < best) else best
-            if best == position + length_s and not self._has_rates:
+            if best == position + length_s and self._is_even:
                 break
         if best is None:
             raise NoWorkingTime

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from itertools import combinations
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,7 @@ from b24tools.scheduling.workload import OpenTask, Worker, Workload
 ZONE = ZoneInfo("Europe/Moscow")
 CALENDAR = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * HOUR_S, 18 * HOUR_S),))
 STEP_S = 300
-PLANTS = 60
+PLANTS = 40
 
 
 def at(day: int, hour: int = 0) -> datetime:
@@ -184,3 +185,32 @@ def _ends(plant: Plant) -> dict[str, datetime]:
 def test_the_working_day_that_begins_next_is_frozen(now: datetime, days: int, end: datetime) -> None:
     """In the morning that is today; in the evening, and at the weekend, the next one."""
     assert end == end_of_next_working_day(CALENDAR, now, days)
+
+
+@pytest.mark.parametrize("seed", range(PLANTS))
+def test_who_may_be_the_first_is_found_without_weighing_all(seed: int) -> None:
+    """Whatever the absences, rates and calendars; and nobody is done sooner than is said to be possible."""
+    chance = random.Random(seed)
+    early = WorkCalendar(ZONE, (Shift(frozenset(range(1, 8)), 5 * HOUR_S, 12 * HOUR_S),))
+    workers = []
+    for number in range(1, 9):
+        start = at(chance.randint(1, 6), chance.randint(0, 20))
+        absences = ((start, start + timedelta(hours=chance.randint(1, 90))),) if chance.random() < 0.4 else ()
+        rate = Fraction(chance.choice([1, 1, 1, 2, 3]), chance.choice([1, 1, 1, 2]))
+        calendar = early if chance.random() < 0.2 else None
+        workers.append(Worker(number, f"#{number}", absences, rate=rate, calendar=calendar))
+    tasks = []
+    for number in range(1, 25):
+        start = at(chance.randint(1, 8), chance.randint(9, 17)) + timedelta(minutes=chance.choice([0, 7, 30]))
+        slot = start, start + timedelta(hours=chance.randint(1, 30)), chance.random() < 0.7
+        tasks.append(OpenTask(number, chance.randint(1, 8), chance.randrange(1, 60) * 600, *slot))
+    workload = Workload(CALENDAR, NOW, workers, tasks, STEP_S)
+    for _number in range(20):
+        question = range(1, 9), chance.randrange(1, 60) * 600, at(chance.randint(1, 8), chance.randint(0, 23))
+        all_weighed, first = workload.weigh(*question), workload.weigh(*question, most=1)
+        assert (all_weighed.responsible_id, all_weighed.start, all_weighed.finish) == (
+            first.responsible_id,
+            first.start,
+            first.finish,
+        )
+        assert workload.soonest(*question) <= first.finish
