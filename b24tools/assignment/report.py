@@ -64,7 +64,7 @@ class OrderResult:
     """A whole order. `outcome`: as the tasks', or `partial`.
 
     `late_s`: calendar seconds from the end of the wanted day to `finish`, never negative. `promise` is
-    None where nothing is left to do or it cannot be known.
+    None where nothing is left to do or it cannot be known. `of_the_run`: the warnings that all orders of the run have.
     """
 
     id: str
@@ -76,6 +76,7 @@ class OrderResult:
     late_s: int = 0
     promise: Promise | None = None
     warnings: tuple[str, ...] = ()
+    of_the_run: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:

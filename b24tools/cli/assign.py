@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -237,24 +238,31 @@ def _assign(
             printed(results, now=context.now())
         names = [source.path.name for source in sources for _order in source.orders]
         for name, order in zip(names, results, strict=True) if messenger.level < 0 and not dry_run else ():
-            cause = _describe_cause(order) if invocation.inbox else ""
+            cause, of = _describe_cause(order) if invocation.inbox else ("", "")
             # with -q only what a person must look at; what is tried again by itself is not
             if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
-                messenger.held.append(Held(cause, partial(printed, [order], now=context.now()), f"{name}/{order.id}"))
+                said = partial(printed, [order], now=context.now())
+                messenger.held.append(Held(cause, said, f"{name}/{of}" if of else ""))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
 
-def _describe_cause(order: OrderResult) -> str:
-    """Return what a person must look at in an order, for Held; "" for what passes by itself, and where all is well."""
+def _describe_cause(order: OrderResult) -> tuple[str, str]:
+    """Return what a person must look at in an order, and which order that is, for Held.
+
+    "" for what passes by itself, and where all is well. What is to be said of the whole run, say of a wrong clock, is
+    no news of this order, and its figures are none.
+    """
     failures = [task for task in order.tasks if task.error]
     for task in failures:
         if task.error and task.error.exit_status != errors.TRY_LATER:
-            return _cause_of(task)
+            return _cause_of(task), order.id
     if failures:
-        return ""
+        return "", ""
     warnings = [*order.warnings, *(warning for task in order.tasks for warning in task.warnings)]
-    return f"{order.id}: {'; '.join(warnings)}" if warnings else ""
+    if own := [warning for warning in warnings if warning not in order.of_the_run]:
+        return f"{order.id}: {'; '.join(own)}", order.id
+    return re.sub(r"\d+", "#", "; ".join(order.of_the_run)), ""
 
 
 def _cause_of(task: TaskResult) -> str:

@@ -456,6 +456,7 @@ class _Run:
             late_s=max(0, int((finish - late_since).total_seconds())) if finish and late_since else 0,
             promise=promise,
             warnings=tuple(warnings),
+            of_the_run=tuple(self._warnings),
         )
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)

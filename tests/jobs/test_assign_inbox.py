@@ -456,6 +456,19 @@ def test_warnings_of_an_order_that_stays_are_mailed_once(
     assert [] == cron.mails(capsys, 1)
 
 
+def test_what_is_said_of_a_whole_run_is_not_mailed_with_each_good_order(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The webhook may not read the calendar: that is one cause, whatever comes."""
+    portal.scopes.discard("calendar")
+    start, mails = cron.now, []
+    for minute in (0, 1, 2, 60, 61):
+        drop(cron.folder, f"{minute}.json")
+        cron.now = start + timedelta(minutes=minute)
+        mails += [minute] if cron.run(capsys) else []
+    assert [0, 60] == mails
+
+
 @pytest.mark.parametrize("is_fresh", [True, False])
 def test_silence_about_a_portal_that_is_away_ends_when_an_order_has_waited_an_hour(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_fresh: bool
