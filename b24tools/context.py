@@ -240,7 +240,7 @@ def _read_own(path: Path) -> bytes | None:
     """Read a file that the user may have put into the data folder."""
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # what is wrong with the folder, whoever opens the database says
         return None
     except OSError as error:
         raise errors.ConfigError(

@@ -211,7 +211,7 @@ def decision_of(plan: PlannedTask, now: datetime) -> Decision:
         "nearest": plan.nearest,
         "estimate_s": plan.estimate_s,
         "work_s": plan.work_s,
-        "barred": list(plan.barred),
+        "barred": plan.barred,
         "not_before": plan.not_before,
         "after": plan.after.item.line.position if plan.after else None,
     }

@@ -34,11 +34,11 @@ from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.core.org_structure import (
     Match,
+    describe_near_manager,
     matches_person,
     read_visibly,
     same_name,
     suggest_name,
-    surname_of,
 )
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
@@ -610,7 +610,7 @@ class Planner:
 
     def _managers(self, order: onec_order.Order) -> list[Person]:
         """The active people that `Менеджер` may mean."""
-        namesakes = self.portal.surnames.get(surname_of(order.manager or ""), [])
+        namesakes = self.portal.namesakes.get(order.manager or "", [])
         return [one for one in namesakes if one.active and matches_person(order.manager or "", one)]
 
     def _auditor(self, order: onec_order.Order) -> int | None:
@@ -627,7 +627,8 @@ class Planner:
         found = self._managers(order)
         if order.manager and not found:
             text = _('Менеджер: no active person of the portal is "{name}", so the tasks have no observer')
-            warnings.append(text.format(name=order.manager))
+            near = describe_near_manager(order.manager, self.portal.namesakes.get(order.manager, []))
+            warnings.append(text.format(name=order.manager) + near)
         elif len(found) > 1:
             ids = ", ".join(f"#{person.id}" for person in found)
             text = _('Менеджер: "{name}" may be several people ({ids}), so the tasks have no observer')

@@ -17,6 +17,7 @@ from b24tools.bitrix24.portal_time import PortalClock, read_iso
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence, Owner, Person, Task
+from b24tools.core.org_structure import surname_masks
 from b24tools.store.orders import LedgerTask
 
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen
@@ -57,7 +58,7 @@ class Questions:
     task_ids: Sequence[int] = ()
     titles: Sequence[TitleQuestion] = ()
     people: Sequence[int] = ()
-    surnames: Sequence[str] = ()
+    managers: Sequence[str] = ()
     file_names: Sequence[str] = ()
 
 
@@ -80,7 +81,7 @@ class PortalState:
     absences: Mapping[int, list[Absence]] = field(default_factory=dict)
     absences_until: date = date.max
     people: Mapping[int, Person] = field(default_factory=dict)
-    surnames: Mapping[str, list[Person]] = field(default_factory=dict)
+    namesakes: Mapping[str, list[Person]] = field(default_factory=dict)
     stored: Mapping[str, int] = field(default_factory=dict)
     missing_scopes: Sequence[str] = ()
     absences_problem: str = ""
@@ -123,7 +124,8 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     people_chunks = _chunks(list(dict.fromkeys([*questions.people, *questions.workers])), PEOPLE_A_COMMAND)
     needed = -(-len(questions.people) // PEOPLE_A_COMMAND)
     people = [batch.add(queries.people_by_id(ids)) for ids in people_chunks[:needed]]
-    surnames = {surname: batch.add(queries.people_by_surname(surname)) for surname in questions.surnames}
+    asked = {name: masks for name in questions.managers if (masks := surname_masks(name))}
+    namesakes = {name: batch.add(queries.people_by_surname(*masks)) for name, masks in asked.items()}
     until = questions.today + timedelta(days=ABSENCE_DAYS)
     absences = _add_absences(batch, questions.workers, questions.today, until)
     files = {}
@@ -151,7 +153,7 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
         server_now=read_iso(server_time.value),
         absences_until=until,
         people={person.id: person for pending in people for person in pending.value},
-        surnames={surname: _read_namesakes(client, pending) for surname, pending in surnames.items()},
+        namesakes={name: _read_namesakes(client, pending) for name, pending in namesakes.items()},
         date_order=questions.date_order,
         project_end=dates.value[1] if dates and dates.error is None else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,11 +14,11 @@ from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.writes import Line, Mark, mark_of
 from b24tools.bitrix24 import queries
-from b24tools.bitrix24.batch import Query
+from b24tools.bitrix24.batch import Query, T
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import same_name
+from b24tools.core.org_structure import describe_foreign_letters, look, parts_to_ask
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store.orders import LedgerFile
@@ -71,8 +71,8 @@ class Workspace:
         if found is not None:
             return found
         name = self._rules.group
-        for project in self._client.ask(queries.groups_named(name, part=max(name.split(), key=len))):
-            return self._take_alike("B24_GROUP", project.id, project.name)
+        for project in self._ask_all(queries.groups_named(name, part=part) for part in parts_to_ask(name)):
+            return self._take_alike("B24_GROUP", name, project.id, project.name)
         try:
             return self._make_project(keys, hint)
         except errors.PortalUncertain as error:
@@ -118,17 +118,24 @@ class Workspace:
                 _("Let the webhook's owner use the company drive, or set B24_FOLDER to the id of a folder."),
             )
         name = self._rules.folder
-        for folder_id, found, kind in self._client.ask(
-            queries.children(root_id, name, part=max(name.split(), key=len))
-        ):
-            if kind == "folder" and same_name(found) == same_name(name):
-                return self._take_alike("B24_FOLDER", folder_id, found)
+        children = self._ask_all(queries.children(root_id, name, part=part) for part in parts_to_ask(name))
+        for folder_id, found, kind in children:
+            if kind == "folder" and look(found) == look(name):
+                return self._take_alike("B24_FOLDER", name, folder_id, found)
         return self._make_once(queries.add_folder(root_id, name), lambda: self._find(root_id, name, "folder"))
 
-    def _take_alike(self, setting: str, id: int, name: str) -> int:
+    def _ask_all(self, asked: Iterable[Query[list[T]]]) -> list[T]:
+        """Ask in one request."""
+        batch = self._client.new_batch()
+        pending = [batch.add(query) for query in asked]
+        batch.send()
+        return [row for one in pending for row in one.value]
+
+    def _take_alike(self, setting: str, wanted: str, id: int, name: str) -> int:
         """Rather use what only looks like the name than make a second one that nobody can tell from it."""
         text = _('{setting}: "{name}" on the portal is written differently, but looks the same; set {setting}={id}')
-        self.warnings.append(text.format(setting=setting, name=name, id=id))
+        text = text.format(setting=setting, name=name, id=id)
+        self.warnings.append(text + describe_foreign_letters(wanted, name))
         return id
 
     def _make_once(self, make: Query[int], find: Callable[[], int | None]) -> int:

@@ -138,7 +138,7 @@ def _set_global_options(
         Path | None,
         typer.Option(
             "--env-file",
-            metavar="PATH",
+            metavar="FILE",
             help="Settings file, instead of .env from here upwards.",
             callback=_choose_language,
             is_eager=True,
@@ -180,8 +180,8 @@ for command in (
     load.load,
     orders.orders,
     history.history,
-    replan.replan,
     norms.norms,
+    replan.replan,
     snapshot.snapshot,
     snapshot.mode,
     replay.replay,

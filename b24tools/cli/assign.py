@@ -64,7 +64,7 @@ def assign(
     ] = None,
     inbox: Annotated[
         Path | None,
-        typer.Option("--inbox", metavar="DIR", help="Take the *.json of a folder; move them to done/ or failed/."),
+        typer.Option("--inbox", metavar="DIR", help="Take a folder's *.json, *.json.gz; move them to done/, failed/."),
     ] = None,
     as_json: Json = False,
 ) -> int:

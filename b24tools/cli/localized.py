@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.i18n import _ as translate
 
@@ -19,6 +20,21 @@ class _Localized:
     """The help page of a command or of all commands."""
 
     help: Any
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an option without a value: an unset variable of a script would mean the current folder."""
+        values = {name: param for param in self.get_params(ctx) for name in param.opts}  # type: ignore[attr-defined]
+        for word, following in zip(args, [*args, None][1:], strict=True):
+            name, equals, value = word.partition("=")
+            param = values.get(name)
+            given = value if equals else following
+            if param is None or getattr(param, "is_flag", True) or given is None or given.strip():
+                continue
+            kinds = {"DIR": _("{option} names no folder"), "FILE": _("{option} names no file")}
+            message = kinds.get(param.metavar, _("{option} has an empty value")).format(option=name)
+            hint = _("Give it a value, or leave the option out; a variable that is not set gives none.")
+            raise errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
+        return super().parse_args(ctx, args)  # type: ignore[misc,no-any-return]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Translate the page's texts, then format it."""

@@ -48,7 +48,7 @@ def read_orders(path: Path, zone: ZoneInfo) -> list[Order]:
 
 
 def list_ripe(folder: Path, now: datetime, sleep: Callable[[float], None]) -> list[tuple[Path, Stamp]]:
-    """List the `*.json` files of an inbox that have not been written to for a while, oldest first.
+    """List the `*.json` and `*.json.gz` files of an inbox that have not been written to for a while, oldest first.
 
     One whose time lies in the future, from a computer whose clock is ahead, is looked at twice. Raise ConfigError.
     """
@@ -84,13 +84,15 @@ def move(path: Path, stamp: Stamp, folder: str, now: datetime, message: str = ""
     Leave it where another run has taken it, or 1C has written it anew since it was read. Raise ConfigError.
     """
     ending = ".txt" if message else ""
-    target = path.parent / folder / _fit(path.stem, path.suffix, ending)
+    suffix = "".join(path.suffixes[-2:]) if path.suffix.lower() == ".gz" else path.suffix
+    stem = path.name.removesuffix(suffix)
+    target = path.parent / folder / _fit(stem, suffix, ending)
     if _read_stamp(path) != stamp:
         return
     try:
         target.parent.mkdir(exist_ok=True)
         if target.exists():
-            target = target.with_name(_fit(path.stem, f".{now:%Y%m%dT%H%M%S%f}{path.suffix}", ending))
+            target = target.with_name(_fit(stem, f".{now:%Y%m%dT%H%M%S%f}{suffix}", ending))
         path.replace(target)
         with suppress(OSError):  # of another user's file
             os.utime(target)  # when it was done says how long it is kept
@@ -99,11 +101,14 @@ def move(path: Path, stamp: Stamp, folder: str, now: datetime, message: str = ""
     except FileNotFoundError:
         return
     except OSError as error:
+        hint = _("Let the user of this job write there; handled again, the order changes nothing.")
+        if target.parent.exists() and not target.parent.is_dir():
+            hint = _("Rename or delete the file {folder}: a folder of that name is needed there.")
         raise errors.ConfigError(
             _("{path} was handled but cannot be moved to {folder}: {reason}").format(
                 path=path, folder=target.parent, reason=os_reason(error)
             ),
-            _("Let the user of this job write there; handled again, the order changes nothing."),
+            hint.format(folder=target.parent),
         ) from error
 
 

@@ -27,6 +27,11 @@ NEAR, ALIKE = 0.6, 0.8  # how like one of ours a name must be to be compared wit
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _SECOND_SETTING = re.compile(r"(?:^|[\s\"';])(?:B24|BITRIX)_\w+=")
 _OPENED_QUOTE = re.compile(r"""[^=]*=\s*["']""")
+_PLAIN_TEXT = ("B24_DATA_DIR", "B24_CA_BUNDLE", "B24_DEPARTMENT", "B24_GROUP", "B24_FOLDER", "B24_ROUTE")
+_PATHS = ("B24_DATA_DIR", "B24_CA_BUNDLE")
+_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z_][A-Z0-9_]+|%[A-Z_][A-Z0-9_]+%")
+_ANY_VARIABLE = re.compile(r"\$[{(\w]|%\w+%|\$env:")
+_ODD_QUOTES = "“”„‟‘’‚‛`"
 _JOINER = "\u200d"  # invisible, but part of an emoji that a project may have in its name
 
 
@@ -50,6 +55,11 @@ def _name(value: Any) -> Any:
     return " ".join(unicodedata.normalize("NFC", value).split()) if isinstance(value, str) else value
 
 
+def _language(value: Any) -> Any:
+    known = re.fullmatch(r"(ru|en)(?:ssian|glish)?(?:[_.-].*)?", value.lower()) if isinstance(value, str) else None
+    return known[1] if known else value
+
+
 def _country(value: Any) -> Any:
     if isinstance(value, str):
         return "none" if value.strip().lower() == "none" else value.strip().upper()
@@ -57,6 +67,7 @@ def _country(value: Any) -> Any:
 
 
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Language = Annotated[str, BeforeValidator(_language)]
 Country = Annotated[str, BeforeValidator(_country)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Name = Annotated[str, BeforeValidator(_name)]
@@ -71,7 +82,7 @@ class Settings(BaseModel):
     outgoing_token: SecretStr | None = Field(None, alias="BITRIX_OUTGOING_TOKEN")
     data_dir: Path = Field(alias="B24_DATA_DIR")
     zone: Zone = Field(ZoneInfo("Europe/Moscow"), alias="B24_TZ")
-    lang: str = Field("", alias="B24_LANG")
+    lang: Language = Field("", alias="B24_LANG", pattern="^(ru|en)$")
     country: Country = Field("RU", alias="B24_COUNTRY", pattern="^(RU|BY|KZ|UZ|none)$")
     department: Name = Field("Производство", alias="B24_DEPARTMENT")
     group: Name = Field("Задачи из 1с", alias="B24_GROUP")
@@ -144,7 +155,7 @@ class Inspection:
     """The settings and all that is wrong with them. A wrong one has its default in `settings`.
 
     `given`: the names that have a value. `problems`: by the name of what does not fit, "" for what cannot be read of
-    the file. `repeated`: what is to be said of settings that the file has twice.
+    the file. `repeated`: what is to be said of settings that have two values.
     """
 
     settings: Settings
@@ -187,9 +198,19 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
     found = _read_env_file(env_file)
     file, in_file = found.path, found.values
     problems = [("", problem) for problem in found.problems]
-    odd = {name: char for name in (*names(), *OLD_NAMES) if (char := _find_invisible(env.get(name, "").strip()))}
-    problems += [(name, _refuse_invisible(_("the environment"), name, char)) for name, char in odd.items()]
-    values, where = _merge({name: value for name, value in env.items() if name not in odd}, file, in_file)
+    odd = []
+    for name in (*names(), *OLD_NAMES):
+        try:
+            _check_value(_("the environment"), name, env.get(name, "").strip())
+        except errors.ConfigError as error:
+            odd.append((name, error))
+    problems += odd
+    values, where = _merge({name: value for name, value in env.items() if name not in dict(odd)}, file, in_file)
+    repeated = [
+        *found.repeated,
+        *_find_two_spellings(in_file, str(file)),
+        *_find_two_spellings(env, _("the environment")),
+    ]
     given = frozenset(where)
     try:
         settings = Settings.model_validate(values)
@@ -198,7 +219,7 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
         wrong = {name for name, _problem in problems}
         settings = Settings.model_validate({name: value for name, value in values.items() if name not in wrong})
     unknown = (*_find_unknown(in_file, str(file), alike=True), *_find_unknown(env, _("the environment"), alike=False))
-    return Inspection(settings, file, given, unknown, tuple(problems), tuple(found.repeated))
+    return Inspection(settings, file, given, unknown, tuple(problems), tuple(repeated))
 
 
 def _merge(
@@ -222,6 +243,14 @@ def _merge(
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
             values[name] = str(base / Path(values[name]).expanduser())
     return values, where
+
+
+def _find_two_spellings(given: Mapping[str, str], where: str) -> Iterator[str]:
+    for old, new in OLD_NAMES.items():
+        values = {value for name in (old, new) if (value := given.get(name, "").strip())}
+        if len(values) > 1:
+            text = _("{where}: {old} and {new} are one setting and have two values; that of {new} counts")
+            yield text.format(where=where, old=old, new=new)
 
 
 def _find_unknown(given: Mapping[str, str], where: str, *, alike: bool) -> Iterator[Unknown]:
@@ -342,18 +371,40 @@ def _read_line(line: str, place: str) -> tuple[str, str]:
         raise errors.ConfigError(_("{place}: this is not NAME=VALUE").format(place=place), hint)
     if _SECOND_SETTING.search(value):
         raise errors.ConfigError(_("{place}: there are two settings in one line").format(place=place), hint)
-    if is_ours and (char := _find_invisible(value)):
-        raise _refuse_invisible(place, name, char)
+    if is_ours:
+        _check_value(place, name, value.strip())
+        if not _OPENED_QUOTE.match(line):
+            _check_unquoted(place, name, value, line)
     return name, value
 
 
-def _find_invisible(value: str) -> str:
-    """Find the first character that does not show: a control character, a line break, one that only formats."""
-    odd = (char for char in value if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") and char != _JOINER)
-    return next(odd, "")
+def _check_value(place: str, name: str, value: str) -> None:
+    """Raise ConfigError for what would be taken literally and is hardly meant so."""
+    if char := _find_invisible(value, spaces=not name.endswith(("_TOKEN", "_WEBHOOK", "_URL", "_ORIGINS"))):
+        message = _("{place}: the value of {name} has an invisible character, {code}")
+        message = message.format(place=place, name=name, code=f"U+{ord(char):04X}")
+        raise errors.ConfigError(message, _("Type the value again instead of pasting it."))
+    if _ANY_VARIABLE.search(value) if name in _PATHS else _VARIABLE.fullmatch(value):
+        message = _("{place}: the value of {name} has a variable in it, and variables are not expanded here")
+        raise errors.ConfigError(message.format(place=place, name=name), _("Write the whole path or value out."))
 
 
-def _refuse_invisible(place: str, name: str, char: str) -> errors.ConfigError:
-    message = _("{place}: the value of {name} has an invisible character, {code}")
-    message = message.format(place=place, name=name, code=f"U+{ord(char):04X}")
-    return errors.ConfigError(message, _("Type the value again instead of pasting it."))
+def _check_unquoted(place: str, name: str, value: str, line: str) -> None:
+    """Raise ConfigError for quotes that are none to the parser, and for a name that it would cut at a number sign."""
+    if value.strip(_ODD_QUOTES) != value:
+        message = _("{place}: curly quotes and backticks do not enclose a value")
+        raise errors.ConfigError(message.format(place=place), _('Use straight quotes, "…", or none.'))
+    cut = re.search(r"(\s+)#([^\s#]?)", line.partition("=")[2])
+    if name in _PLAIN_TEXT and value and cut and cut[1] == " " and cut[2]:
+        message = _("{place}: it is not clear whether “#” belongs to the value of {name} or begins a comment")
+        hint = _('Put the value into quotes, "…", or a blank behind the “#” of a comment.')
+        raise errors.ConfigError(message.format(place=place, name=name), hint)
+
+
+def _find_invisible(value: str, *, spaces: bool) -> str:
+    """Find the first character that does not show: a control character, a line break, one that only formats.
+
+    `spaces`: those of other widths than the ordinary one may be there.
+    """
+    kinds = ("Cc", "Cf", "Zl", "Zp") if spaces else ("Cc", "Cf", "Zl", "Zp", "Zs")
+    return next((char for char in value if unicodedata.category(char) in kinds and char not in (_JOINER, " ")), "")

@@ -10,16 +10,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 DONE, FAILED = "done", "failed"
+ENDINGS = (".json", ".json.gz")
 LONG_WAIT = timedelta(hours=1)  # then a person should look
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many files wait, since when the oldest does, and how many bad orders lie in `failed`."""
+    """How many files wait, since when the oldest does, how many bad orders lie in `failed`, what is not taken."""
 
     files: int
     oldest: datetime | None
     failed: int
+    others: tuple[str, ...] = ()
 
 
 def look_into(folders: Iterable[Path]) -> list[Waiting]:
@@ -36,17 +38,27 @@ def look(folder: Path) -> Waiting:
     times = [entry.stat().st_mtime for entry in scan(folder)]
     try:
         failed = sum(1 for _entry in scan(folder / FAILED))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         failed = 0
-    return Waiting(len(times), datetime.fromtimestamp(min(times), UTC) if times else None, failed)
+    with os.scandir(folder) as entries:
+        others = sorted(entry.name for entry in entries if _is_other(entry))
+    return Waiting(len(times), datetime.fromtimestamp(min(times), UTC) if times else None, failed, tuple(others))
+
+
+def _is_other(entry: os.DirEntry[str]) -> bool:
+    """Whether it is no order, none of our folders, and not hidden."""
+    if entry.name in (DONE, FAILED):
+        return not entry.is_dir()
+    is_order = entry.is_file() and entry.name.lower().endswith(ENDINGS)
+    return not is_order and not entry.name.startswith(".")
 
 
 def scan(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the orders of a folder: what is a file and is named `*.json`. Raise OSError."""
+    """Yield the orders of a folder: what is a file and is named `*.json` or `*.json.gz`. Raise OSError."""
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
-                if entry.name.lower().endswith(".json") and entry.is_file() and entry.stat():
+                if entry.name.lower().endswith(ENDINGS) and entry.is_file() and entry.stat():
                     yield entry
             except FileNotFoundError:  # another run has taken it
                 continue

@@ -14,6 +14,11 @@ from b24tools.core.models import Department, Person
 
 # what is drawn like a Russian letter, in one case of its letters or in both; for hints only, never for decisions
 _LOOKALIKES = str.maketrans("abcehkmoptxyë03αβεηκμορτυχ", "авсенкмортхуеозавенкмортух")
+_MISTAKABLE = frozenset("ёей").union(*(map(chr, (*_LOOKALIKES, *_LOOKALIKES.values()))))
+# signs that print alike; stress marks say only how a name is spoken
+_SIGNS = str.maketrans("‐‑‒–—―⸺⸻﹘﹣－−⁃⁄∕’‘ʼʻ`´′«»“”„", "-" * 13 + "//" + "'" * 7 + '"' * 5, "\u0300\u0301")
+_SIGN = re.compile("[{}]".format("".join(map(chr, _SIGNS))))
+_NEARLY, _LONGEST_NAME = 0.8, 200
 _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
 
 
@@ -28,17 +33,34 @@ def read_visibly(text: str) -> str:
     return " ".join(drop_invisible(text).split())
 
 
-def same_name(name: str) -> str:
-    """Fold a name for comparison: case, ё and е, spaces, invisible characters and composition do not count."""
+def fold_signs(text: str) -> str:
+    """Make one sign of those that only print differs in: dashes, slashes, quotes, wide letters; drop stress marks."""
+    if _SIGN.search(text):
+        text = text.translate(_SIGNS)
+    return unicodedata.normalize("NFKC", text)
+
+
+def key_name(name: str) -> str:
+    """Fold a name for a task's key, the same way for ever: case, ё and е, spaces, what cannot be seen do not count."""
     return read_visibly(name).replace(" ", "").casefold().replace("ё", "е")
 
 
+def same_name(name: str) -> str:
+    """Fold a name for comparison: beside what does not count in a key, neither do signs that only look different."""
+    return key_name(fold_signs(unicodedata.normalize("NFC", name)))
+
+
 def describe_foreign_letters(name: str, other: str) -> str:
-    """Say which letters of names that look alike are of different alphabets; "" where they do not differ by that."""
-    if _look(name) != _look(other) or same_name(name) == same_name(other):
-        return ""
+    """Say which letters of names that look much alike are of different alphabets; "" where they do not differ so."""
     names = {"LATIN": _("Latin"), "CYRILLIC": _("Cyrillic"), "GREEK": _("Greek"), "DIGIT": _("a digit")}
-    pairs = zip(read_visibly(name).replace(" ", ""), read_visibly(other).replace(" ", ""), strict=False)
+    one, two = (fold_signs(read_visibly(text)).replace(" ", "")[:_LONGEST_NAME] for text in (name, other))
+    alike = difflib.SequenceMatcher(None, list(map(look, one)), list(map(look, two)), autojunk=False)
+    if alike.ratio() < _NEARLY:
+        return ""
+    blocks = alike.get_matching_blocks()
+    pairs = (
+        pair for at, there, size in blocks for pair in zip(one[at : at + size], two[there : there + size], strict=True)
+    )
     texts = []
     for here, there in dict.fromkeys(pairs):
         if same_name(here) != same_name(there):
@@ -47,11 +69,18 @@ def describe_foreign_letters(name: str, other: str) -> str:
             texts.append(
                 _('"{letter}" is {first} here and {second} there').format(letter=here, first=first, second=second)
             )
-    return "; " + ", ".join(texts)
+    return "; " + ", ".join(texts) if texts else ""
 
 
-def _look(name: str) -> str:
+def look(name: str) -> str:
+    """Fold a name by what its letters look like, of whatever alphabet: for hints only, never for decisions."""
     return same_name(name).translate(_LOOKALIKES)
+
+
+def parts_to_ask(name: str) -> list[str]:
+    """Parts that what looks like a name has, too: its longest word, and its longest run of unmistakable letters."""
+    runs = re.findall(r"[^\W\d_]+", "".join(" " if char in _MISTAKABLE else char for char in name.lower()))
+    return list(dict.fromkeys([max(name.split(), key=len), *sorted(runs, key=len)[-1:]]))
 
 
 @dataclass(frozen=True)
@@ -179,8 +208,8 @@ class Staff:
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """The name most like this one, if any is near enough to be what was meant."""
-    by_form = {_look(one): one for one in names}
-    close = difflib.get_close_matches(_look(name), list(by_form), n=1, cutoff=0.5)
+    by_form = {look(one): one for one in names}
+    close = difflib.get_close_matches(look(name), list(by_form), n=1, cutoff=0.5)
     return by_form[close[0]] if close else None
 
 
@@ -213,7 +242,43 @@ def _depth(known: Mapping[int, Department], department: Department) -> int:
 
 def surname_of(manager: str) -> str:
     """Return the surname of `Фамилия Имя Отчество`, as the portal is asked for it."""
-    return next(iter(read_visibly(manager).split()), "")
+    return next(iter(_split_name(manager)), "")
+
+
+def surname_masks(manager: str) -> list[str]:
+    """What the portal is asked for, as masks of LIKE, to find a manager and whoever is written only a bit differently.
+
+    Surnames of two words, other dashes and apostrophes, decomposed letters, Cyrillic ones for those like them.
+    """
+    words = _split_name(manager)
+    surnames = [words[0]] if words else []
+    if len(words) > 2:
+        surnames.append(f"{words[0]} {words[1]}")
+    masks = [*surnames, *(re.sub(r"\W", "_", surname) for surname in surnames)]
+    masks += [surname.lower().translate(_LOOKALIKES) for surname in surnames[:1]]
+    masks += [unicodedata.normalize("NFD", mask) for mask in masks]
+    found: dict[str, str] = {}
+    for mask in masks:
+        found.setdefault(mask.lower(), mask)
+    return list(found.values())
+
+
+def _split_name(text: str) -> list[str]:
+    """The words of a name; initials and what stands before a comma are words."""
+    return re.sub(r"\s*-\s*", "-", re.sub("[.,]", " ", fold_signs(read_visibly(text)))).split()
+
+
+def describe_near_manager(manager: str, people: Iterable[Person]) -> str:
+    """Say of which of these people a name differs only by letters of another alphabet, and by which; "" of none."""
+    for person in people:
+        names = (
+            f"{person.last_name} {person.first_name}",
+            f"{person.last_name} {person.first_name} {person.second_name}",
+        )
+        for name, other in ((manager, names[0]), (manager, names[1]), (surname_of(manager), person.last_name)):
+            if letters := describe_foreign_letters(name, other):
+                return _(' (the nearest name is "{nearest}")').format(nearest=names[1].strip()) + letters
+    return ""
 
 
 def matches_person(text: str, person: Person) -> bool:
@@ -221,13 +286,21 @@ def matches_person(text: str, person: Person) -> bool:
 
     A patronymic that the portal does not know does not speak against the person; `оглы`, `кызы` are part of it.
     """
-    surname, *given = read_visibly(text).replace(".", " ").split() or [""]
+    words = _split_name(text) or [""]
+    last_name = _join_name(person.last_name)
+    count = 2 if len(words) > 2 and _join_name("".join(words[:2])) == last_name else 1
+    surname, given = "".join(words[:count]), words[count:]
     if len(given) == 3 and not _split_patronymic(given[2])[0]:
         given[1:] = ["".join(given[1:])]
-    if not 1 <= len(given) <= 2 or same_name(surname) != same_name(person.last_name):
+    if not 1 <= len(given) <= 2 or _join_name(surname) != last_name:
         return False
     fits_second = len(given) == 1 or not person.second_name or _fits_patronymic(given[1], person.second_name)
     return _fits(given[0], person.first_name) and fits_second
+
+
+def _join_name(text: str) -> str:
+    """Fold a surname: a dash between its words is as good as a space."""
+    return same_name(text).replace("-", "")
 
 
 def _fits_patronymic(word: str, name: str) -> bool:

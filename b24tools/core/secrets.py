@@ -1,28 +1,34 @@
-"""Secrets, however they are spelled: `***` in their place, in whatever is shown, answered, logged or stored."""
+"""Secrets, however they are spelled: `***` in their place, in whatever is shown, answered, logged or stored.
+
+Texts come from anywhere, so all of this takes time in proportion to their length: they are decoded, with the place of
+each character remembered, and searched for plain words. No pattern may try one place in several ways.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 HIDDEN = "***"
 ENCODINGS = 3  # one around the other
 LEAST_BASE64 = 6  # characters by which a secret inside of base64 can be told
+LEAST_CUT = 8  # characters of one that was cut off
+CUT = "…"
 
 # What may be a secret of somebody: the code in a webhook's address, as JSON and URLs have it, and named tokens.
 _SLASH = r"(?:\\?/|%2F)"
 _CODE = re.compile(rf"({_SLASH}rest(?:{_SLASH}api)?{_SLASH}[^/\\%\s\"'<>]+{_SLASH})[A-Za-z0-9]{{8,}}", re.IGNORECASE)
 _TOKEN = re.compile(
-    r"(\b\w*(?:token|auth|sessid|password|secret)[\"']*\s*(?:[:=]|%3D|\w*=[\"'][^<>]*\bvalue=)\s*[\"']?)[\w.~+/-]{8,}",
+    r"((?:token|auth|sessid|password|secret)[\"']{0,3}\s{0,9}"
+    r"(?:[:=]|%3D|\w{0,20}=[\"'][^<>]{0,99}\bvalue=)\s{0,9}[\"']?)[\w.~+/-]{8,}",
     re.IGNORECASE,
 )
 _CODE_IN_SETTING = re.compile(r"/rest/(?:api/)?[^/?#]+/([A-Za-z0-9]{4,})(?=[/?#]|$)", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\+u([0-9A-Fa-f]{4})")
-_OF_BASE64 = {"+": "-", "/": "_"}  # in URLs
+_ESCAPED = re.compile(r"\\+(?:u([0-9A-Fa-f]{4}))?|((?:%(?:25)*[0-9A-Fa-f]{2})+)|&(?:#\w{1,8}|\w{1,8});")
+_PERCENT = re.compile(r"%(?:25)*([0-9A-Fa-f]{2})")
 _OF_URLS = str.maketrans("-_", "+/")
 _MAY_BE_CODE = re.compile(r"[A-Za-z0-9]{8,}")
 
@@ -31,26 +37,57 @@ class Scrubber:
     """Hides these secrets, and what looks like somebody else's."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = frozenset(filter(None, secrets))
-        self._plain = {secret.lower() for secret in self._secrets}
-        self._in_base64 = {form for secret in self._secrets for form in _write_base64(secret)}
+        secrets = set(filter(None, secrets))
+        self._plain = {_fold(secret.replace("\\", "")) for secret in secrets}
+        self._in_base64 = {form for secret in secrets for form in _list_base64(secret)}
+        self._cut = [_list_cuts(words) for words in (self._plain, self._in_base64)]
 
     def scrub(self, text: str) -> str:
         """Return the text without secrets: plain, in capitals, percent-encoded, as JSON, HTML or base64 have them."""
         if self._is_in(text):
-            text = _compile(self._secrets).sub(HIDDEN, text)
+            text = self._hide(text)
         return _TOKEN.sub(rf"\1{HIDDEN}", _CODE.sub(rf"\1{HIDDEN}", text))
 
     def _is_in(self, text: str) -> bool:
-        """Tell quickly whether a secret is there at all; where it stands, only the long pattern finds."""
-        plain = text
+        """Tell quickly whether a secret, or one that was cut off, may be there at all."""
         for _layer in range(ENCODINGS):
-            plain = html.unescape(unquote(_ESCAPE.sub(lambda found: chr(int(found[1], 16)), plain)))
-        plain = plain.replace("\\", "")
-        lower, standard = plain.lower().replace("+", " "), plain.translate(_OF_URLS)
-        return any(one.replace("+", " ").replace("\\", "") in lower for one in self._plain) or any(
-            one in standard for one in self._in_base64
-        )
+            if any(self._find(text)):
+                return True
+            text = html.unescape(unquote(_ESCAPED.sub(_unescape_json, text)))
+        return any(self._find(text))
+
+    def _hide(self, text: str) -> str:
+        """Put `***` in place of each secret, from where its first character is spelled to where its last one is."""
+        plain, starts, ends = text, list(range(len(text))), list(range(1, len(text) + 1))
+        found: list[tuple[int, int]] = []
+        for _layer in range(ENCODINGS + 1):
+            found += ((starts[first], ends[last - 1]) for first, last in self._find(plain))
+            decoded = _decode(plain, starts, ends)
+            if decoded[0] == plain:
+                break
+            plain, starts, ends = decoded
+        parts, behind = [], 0
+        for first, last in sorted(found):
+            if first >= behind:
+                parts += [text[behind:first], HIDDEN]
+            behind = max(behind, last)
+        return "".join([*parts, text[behind:]])
+
+    def _find(self, plain: str) -> Iterator[tuple[int, int]]:
+        """Find the secrets in a decoded text, whole or cut off at its `…`."""
+        texts = _fold(plain), plain.translate(_OF_URLS)
+        for text, words, cut in zip(texts, (self._plain, self._in_base64), self._cut, strict=True):
+            for word in words:
+                place = text.find(word)
+                while place >= 0:
+                    yield place, place + len(word)
+                    place = text.find(word, place + len(word))
+            place = text.find(CUT)
+            while place >= 0:
+                beginnings = cut.get(text[max(0, place - LEAST_CUT) : place], ())
+                if found := [one for one in beginnings if text.endswith(one, 0, place)]:
+                    yield place - max(map(len, found)), place
+                place = text.find(CUT, place + 1)
 
 
 def of_webhook(url: str) -> list[str]:
@@ -60,9 +97,35 @@ def of_webhook(url: str) -> list[str]:
     return [url, *([found[1]] if found else _MAY_BE_CODE.findall(path))]
 
 
-def _write_base64(secret: str) -> Iterator[str]:
-    """Write a secret in base64 as it looks behind none, one or two other bytes, without what depends on them."""
-    content = secret.encode("utf-8", "replace")
+def _fold(text: str) -> str:
+    """Fold case, and a plus sign to the blank that it is in forms; the length stays."""
+    text = text.replace("+", " ")
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
+
+
+def _list_cuts(words: Iterable[str]) -> dict[str, list[str]]:
+    """List the beginnings of these words by their last characters."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        for length in range(LEAST_CUT, len(word)):
+            found.setdefault(word[length - LEAST_CUT : length], []).append(word[:length])
+    return found
+
+
+def _list_base64(secret: str) -> set[str]:
+    """Write a secret in base64 as it may stand in a text: as UTF-8 or UTF-16, in capitals, once or twice."""
+    contents = [
+        secret.encode("utf-8", "replace"),
+        secret.upper().encode("utf-8", "replace"),
+        secret.encode("utf-16-le"),
+    ]
+    once = {form for content in contents for form in _write_base64(content)}
+    return once | {form for inner in _write_base64(contents[0]) for form in _write_base64(inner.encode())}
+
+
+def _write_base64(content: bytes) -> Iterator[str]:
+    """Write bytes in base64 as they look behind none, one or two others, without what depends on these."""
     for before in range(3):
         whole = base64.b64encode(bytes(before) + content).decode()
         inner = whole[(0, 2, 3)[before] : (before + len(content)) * 8 // 6]
@@ -70,23 +133,45 @@ def _write_base64(secret: str) -> Iterator[str]:
             yield inner
 
 
-@lru_cache(maxsize=16)
-def _compile(secrets: frozenset[str]) -> re.Pattern[str]:
-    forms = []
-    for secret in sorted(secrets, key=len, reverse=True):
-        forms.append("".join(_spell({sign, sign.lower(), sign.upper()}) for sign in secret))
-        forms += ["".join(_spell({sign, _OF_BASE64.get(sign, sign)}) for sign in one) for one in _write_base64(secret)]
-    return re.compile("|".join(forms))
+def _unescape_json(found: re.Match[str]) -> str:
+    if not found[0].startswith("\\"):
+        return found[0]
+    return chr(int(found[1], 16)) if found[1] else ""
 
 
-def _spell(signs: Iterable[str]) -> str:
-    """Match any of these characters as text, URLs, JSON and HTML may have it."""
-    forms = []
-    for sign in sorted(signs):
-        percent = "".join(f"%(?:25)*{byte:02x}" for byte in sign.encode("utf-8", "replace"))
-        forms += [re.escape(html.escape(sign)), rf"\\*{re.escape(sign)}", f"(?i:{percent})"]
-        if len(sign) == 1:
-            forms.append(rf"(?i:\\+u{ord(sign):04x}|&#(?:0*{ord(sign)}|x0*{ord(sign):x});)")
-        if sign == " ":
-            forms.append("[+]")
-    return f"(?:{'|'.join(forms)})"
+def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str, list[int], list[int]]:
+    """Take one layer of JSON's, HTML's and URLs' escapes off; each character knows where it is spelled."""
+    parts: list[str] = []
+    new_starts: list[int] = []
+    new_ends: list[int] = []
+
+    def add(signs: str, first: int, last: int) -> None:
+        parts.append(signs)
+        new_starts.extend([starts[first]] * len(signs))
+        new_ends.extend([ends[last - 1]] * len(signs))
+
+    behind = 0
+    for found in _ESCAPED.finditer(text):
+        parts.append(text[behind : found.start()])
+        new_starts += starts[behind : found.start()]
+        new_ends += ends[behind : found.start()]
+        behind = found.end()
+        if found[2]:
+            units = _PERCENT.finditer(text, found.start(), found.end())
+            raw = [(int(one[1], 16), one.start(), one.end()) for one in units]
+            place = 0
+            while place < len(raw):
+                size = 1
+                while place + size < len(raw) and raw[place][0] >= 0xC0 and 0x80 <= raw[place + size][0] < 0xC0:
+                    size += 1
+                run = raw[place : place + size]
+                add(bytes(byte for byte, _first, _last in run).decode("utf-8", "replace"), run[0][1], run[-1][2])
+                place += size
+        elif found[0].startswith("\\"):
+            add(_unescape_json(found), found.start(), found.end())
+        else:
+            add(html.unescape(found[0]), found.start(), found.end())
+    parts.append(text[behind:])
+    new_starts += starts[behind:]
+    new_ends += ends[behind:]
+    return "".join(parts), new_starts, new_ends

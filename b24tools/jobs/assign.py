@@ -44,7 +44,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
-from b24tools.core.org_structure import Staff, find_person, same_name, suggest_name, surname_of
+from b24tools.core.org_structure import Staff, find_person, same_name, suggest_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
@@ -226,7 +226,7 @@ class _Run:
             task_ids=sorted({one for row in rows.values() for one in (row.task_id, *row.other_tasks) if one}),
             titles=self._title_questions(items, rows),
             people=sorted({*special, *heads, *holders, *([tools.client.owner_id] if tools.client.owner_id else [])}),
-            surnames=sorted({surname_of(order.manager) for order in self._orders if order.manager}),
+            managers=sorted({order.manager for order in self._orders if order.manager}),
             workers=sorted(workers),
             file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
             expected_open=expected,

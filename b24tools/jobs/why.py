@@ -65,11 +65,11 @@ class Why:
     second: Considered | None
     candidates: tuple[Considered, ...]
     others: int
+    estimate_s: int | None = None
+    barred: tuple[str, ...] = ()
     cause: str = ""
     moved_from: str = ""
     earlier: tuple[Why, ...] = ()
-    estimate_s: int | None = None
-    barred: tuple[str, ...] = ()
 
 
 def explain(store: Store, task_id: int, folder: Path) -> Why:
@@ -102,10 +102,10 @@ def _explain(task_id: int, decision: Decision) -> Why:
         second=next(iter(able), None),
         candidates=candidates,
         others=int(details.get("others") or 0),
-        cause=str(details.get("cause") or ""),
-        moved_from=str((details.get("from") or {}).get("name") or ""),
         estimate_s=details.get("estimate_s"),
         barred=tuple(details.get("barred") or ()),
+        cause=str(details.get("cause") or ""),
+        moved_from=str((details.get("from") or {}).get("name") or ""),
     )
 
 

@@ -16,6 +16,7 @@ from b24tools.onec.values import show, unquote
 
 COMPRESSIONS = ("gzip", "x-gzip", "deflate")
 _GZIP = b"\x1f\x8b"
+_ZLIB = (b"x\x9c", b"x\xda")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # UTF-32-LE begins as UTF-16-LE does
 _CYRILLIC = ("cp1251", "cp866", "koi8-r", "iso8859-5")
 _KEYS = ("Калькуляция", "КАЛЬКУЛЯЦИЯ", "калькуляция", "Должность", "ДОЛЖНОСТЬ", "должность")
@@ -23,7 +24,11 @@ _JSON_START = re.compile(rb"(?:\xef\xbb\xbf)*\s*[{\[]")
 _BARE_FIELD = re.compile(rb"\s*[^=&{\[\s]*=(?=\s*[{\[])")
 _ENCODED_FIELD = re.compile(rb"[^=]*=(?=(?:%ef%bb%bf)*(?:\s|\+|%20|%0[9ad])*(?:%7b|%5b))", re.IGNORECASE)
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_ARCHIVES = {b"PK\x03\x04": "ZIP", b"%PDF": "PDF", b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd"}
+_ARCHIVES = {
+    **{b"PK\x03\x04": "ZIP", b"%PDF": "PDF", b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd"},
+    **{b"\xfd7zXZ\0": "xz", b"BZh": "bzip2", b"\x04\x22\x4d\x18": "lz4", b"x\x9c": "zlib", b"x\xda": "zlib"},
+    _GZIP: "gzip",
+}
 _INTERNAL = re.compile(r'\s*\{\s*"[#A-ZА-Я]"\s*,')
 _MOST_FIELDS = 1000
 _MOST_DIGITS = 100
@@ -48,6 +53,13 @@ def unpack(data: bytes, header: str, most: int) -> bytes:
     At most one byte more than `most`, however much is packed in it. What only pretends to be gzip, because a proxy has
     unpacked it, is left as it is.
     """
+    unpacked = _unpack_once(data, header, most)
+    if unpacked is not data and unpacked.startswith((_GZIP, *_ZLIB)):
+        raise errors.OrderError(_("the order is compressed twice: compress it once, or send the JSON as it is"))
+    return unpacked
+
+
+def _unpack_once(data: bytes, header: str, most: int) -> bytes:
     if "deflate" in list_compressions(header) and not _JSON_START.match(data) and data:
         has_header = data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0
         return _inflate(data, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, most)
@@ -119,6 +131,9 @@ def decode(data: bytes, charset: str = "") -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
+        if _is_raw_deflate(body):
+            text = _("this is compressed (deflate) without a word of it: send Content-Encoding: deflate, or the JSON")
+            raise errors.OrderError(text) from None
         before = body[: error.start]
         if body is data and before.isascii() and error.reason != "unexpected end of data":
             return _decode_cyrillic(data, charset)
@@ -129,6 +144,15 @@ def decode(data: bytes, charset: str = "") -> str:
             line=text.count("\n") + 1, column=len(text) - text.rfind("\n")
         )
     )
+
+
+def _is_raw_deflate(data: bytes) -> bool:
+    """Whether JSON comes out of it; deflate without a header has no mark."""
+    try:
+        start = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[:_NEAR_START], _NEAR_START)
+    except zlib.error:
+        return False
+    return bool(_JSON_START.match(start))
 
 
 def _find_wide(data: bytes) -> str:
@@ -161,11 +185,30 @@ def parse(text: str) -> Any:
     text = text.rstrip()
     try:
         # strict=False: JSON put together by hand has line breaks inside its strings
-        return json.loads(text, strict=False, parse_int=_parse_int, parse_float=_parse_float)
+        return json.loads(
+            text, strict=False, parse_int=_parse_int, parse_float=_parse_float, object_pairs_hook=make_object
+        )
     except RecursionError:
         raise errors.OrderError(_("the JSON is nested too deeply")) from None
     except json.JSONDecodeError as error:
         raise errors.OrderError(_describe(error)) from None
+
+
+class Twice(tuple[Any, ...]):
+    """The values of a key that stands more than once in its object: which of them counts, is not ours to guess."""
+
+    __slots__ = ()
+
+
+def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, with `Twice` for what stands under one key more than once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        by_key: dict[str, list[Any]] = {}
+        for key, value in pairs:
+            by_key.setdefault(key, []).append(value)
+        found = {key: Twice(given) if len(given) > 1 else given[0] for key, given in by_key.items()}
+    return found
 
 
 def _too_much() -> errors.OrderError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import time
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from typing import Annotated, Any, BinaryIO
 from zoneinfo import ZoneInfo
@@ -27,7 +28,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import describe_foreign_letters, same_name
+from b24tools.core.org_structure import describe_foreign_letters, look, same_name
 from b24tools.onec import decoding, values, wrapping
 from b24tools.onec.task_fields import all_keys as all_keys
 from b24tools.onec.task_fields import line_keys
@@ -35,6 +36,7 @@ from b24tools.onec.task_fields import line_keys
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ITEMS = 10_000
 _PROBLEMS_SHOWN = 3
+_NEARLY, _LONGEST_KEY, _MOST_COMPARED = 0.75, 60, 1000
 
 _WANTED = "РекоммендуемаяДатаСдачи"
 _WANTED_SPELT_RIGHT = "РекомендуемаяДатаСдачи"
@@ -53,6 +55,9 @@ class _Source:
 
     zone: ZoneInfo
     from_form: bool = False
+    is_odata: bool = False
+    misspelt: dict[str, None] = field(default_factory=dict)  # what there is to say of the keys of one order
+    near: dict[str, list[str]] = field(default_factory=dict)  # the known keys that an unknown one may be meant for
 
 
 def _source(info: ValidationInfo) -> _Source:
@@ -101,8 +106,11 @@ class _Model(BaseModel):
             return value
         if not isinstance(value, dict):
             raise ValueError(_("{value} is not an object").format(value=values.show(value)))
-        aliases = [field.validation_alias for field in cls.model_fields.values()]
-        keys = _find_keys(value, [alias for alias in aliases if isinstance(alias, str)])
+        aliases = {
+            str(one.validation_alias): one.is_required() for one in cls.model_fields.values() if one.validation_alias
+        }
+        keys = _find_keys(value, aliases)
+        _check_keys(value, keys, aliases, info.context)
         return {alias: value[key] for alias, key in keys.items()}
 
 
@@ -212,12 +220,12 @@ def read_orders(
         size = f"{max_bytes // _MIB} MiB" if max_bytes >= _MIB else _("{count} bytes").format(count=max_bytes)
         raise OrderTooLarge(_("the order is larger than {size}").format(size=size))
     body, from_form = decoding.find_json(data)
-    source = _Source(zone, from_form)
     text = decoding.decode(body, decoding.find_charset(content_type))
     del body
     parsed = decoding.parse(text)
-    parsed = wrapping.read_xdto(parsed) if "#value" in text else parsed
+    parsed = wrapping.read_xdto(parsed) if "#value" in text or "#type" in text else parsed
     del text
+    source = _Source(zone, from_form, wrapping.is_odata(parsed))
     if isinstance(parsed, list):
         if not parsed:
             raise errors.OrderError(_("the list of orders is empty"))
@@ -234,12 +242,16 @@ def read_orders(
 
 
 def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
+    source = replace(source, misspelt={})
     try:
         order = Order.model_validate(raw, context=source)
     except ValidationError as error:
+        is_missing = any(detail["type"] == "missing" for detail in error.errors(include_url=False, include_input=False))
+        if is_missing and (source.is_odata or wrapping.is_odata(raw)):
+            raise wrapping.odata_error() from None
         raise errors.OrderError(_describe(error, raw, place)) from None
     _refuse_equal_keys(order, place)
-    return _leave_out_useless_files(order)
+    return _leave_out_useless_files(order.model_copy(update={"warnings": (*order.warnings, *source.misspelt)}))
 
 
 def _refuse_equal_keys(order: Order, place: str) -> None:
@@ -266,7 +278,7 @@ def _describe(error: ValidationError, raw: Any, place: str) -> str:
             reason = _("missing") + _find_foreign_letters(detail["loc"], raw)
         else:
             reason = str(detail["ctx"]["error"])
-        problems.append(f"{path}: {reason}")
+        problems.append(f"{path}: {reason}" if path else reason)
     if rest := error.error_count() - len(problems):
         problems.append(_("and {count} more").format(count=rest))
     return "; ".join(problems)
@@ -304,6 +316,56 @@ def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, st
         if keys:
             found[alias] = next((key for key in keys if not values.is_blank(value[key])), keys[0])
     return found
+
+
+def _check_keys(
+    value: Mapping[str, Any], found: Mapping[str, str], aliases: Mapping[str, bool], source: _Source
+) -> None:
+    """Refuse a known key that stands twice, or whose letters only look like its own; note what is nearly a known key.
+
+    `aliases` are the known keys, each with whether it is required.
+    """
+    names, looks = _fold_keys(tuple(aliases))
+    absent = [alias for alias, required in aliases.items() if not required and alias not in found]
+    seen: set[str] = set()
+    for key, item in value.items():
+        if (name := same_name(key)) in names:
+            if isinstance(item, decoding.Twice) or (name in seen and names[name] not in value):
+                raise ValueError(_("the key {key} stands twice: leave only one").format(key=values.show(key)))
+            seen.add(name)
+        elif meant := looks.get(look(key)):
+            if meant in found or not aliases.get(meant):  # else it is missing, and the message says why
+                text = _("{key} is not {known}").format(key=values.show(key), known=values.show(meant))
+                raise ValueError(text + describe_foreign_letters(key, meant))
+        elif near := next((alias for alias in _find_near(key, source) if alias in absent), None):
+            text = _("{key} is not a key that b24tools knows; did you mean {known}?")
+            source.misspelt[text.format(key=values.show(key), known=values.show(near))] = None
+
+
+@cache
+def _fold_keys(aliases: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """The known keys by their names as they are compared, and by what their letters look like."""
+    known = [*aliases, *([_WANTED_SPELT_RIGHT] if _WANTED in aliases else [])]
+    return {same_name(key): key for key in known}, {look(key): key for key in known}
+
+
+def _find_near(key: str, source: _Source) -> list[str]:
+    """The optional keys that one may be meant for; what adds a word to one, as МенеджерКод does, is another key."""
+    if key not in source.near:
+        if len(key) > _LONGEST_KEY or len(source.near) >= _MOST_COMPARED:
+            return []
+        models = (Order, Line, Attachment)
+        fields = [one for model in models for one in model.model_fields.values() if not one.is_required()]
+        optional = [str(one.validation_alias) for one in fields if one.validation_alias]
+        source.near[key] = [known for known in optional if _is_near(key, known)]
+    return source.near[key]
+
+
+def _is_near(key: str, known: str) -> bool:
+    name, wanted = same_name(key), same_name(known)
+    if wanted in name:
+        return name.startswith(wanted) and key[len(known) :].islower() and len(name) <= len(wanted) + 2
+    return difflib.SequenceMatcher(None, name, wanted, autojunk=False).ratio() >= _NEARLY
 
 
 def _leave_out_useless_files(order: Order) -> Order:

@@ -10,7 +10,7 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from b24tools.core.org_structure import same_name
+from b24tools.core.org_structure import key_name
 from b24tools.onec import values
 
 if TYPE_CHECKING:  # the model refuses orders whose lines would have one key
@@ -35,7 +35,7 @@ def line_keys(order: Order) -> tuple[str, ...]:
 
 def keys_by_name(order: Order) -> tuple[str, ...]:
     """The keys that the lines would have without their positions' ids: an id may come, go, or be another one."""
-    return tuple(make_key(order.id, name) for name in _number(same_name(line.position) for line in order.lines))
+    return tuple(make_key(order.id, name) for name in _number(key_name(line.position) for line in order.lines))
 
 
 def keys_of_0_1(order: Order) -> tuple[tuple[str, ...], ...]:
@@ -70,7 +70,7 @@ def make_key(order_id: str, identity: str) -> str:
 
 def identify(line: Line) -> str:
     """What distinguishes a line from the others of its order: the position's id, or its name where it has none."""
-    return line.position_id or same_name(line.position)
+    return line.position_id or key_name(line.position)
 
 
 def _number(identities: Iterable[str]) -> Iterator[str]:

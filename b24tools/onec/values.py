@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import drop_invisible, read_visibly
+from b24tools.core.org_structure import drop_invisible, fold_signs, read_visibly
 
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
@@ -41,6 +41,7 @@ _LONGEST_NUMBER = 40
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[-+]\d\d(?::?\d\d(?::?\d\d)?)?))?)?", re.ASCII
 )
+_BEFORE_YEAR_1 = re.compile(r"0000-12-31T\d\d:\d\d:\d\d(?:\.0+)?Z", re.ASCII)  # the empty date in UTC
 _PRINTED = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?):(\d\d)(?::(\d\d))?)?", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
 # ФорматДатыJSON.Microsoft and .JavaScript: milliseconds, always of UTC; an offset says only where they were written
@@ -49,14 +50,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EMPTY = datetime(1, 1, 3, tzinfo=UTC) - _EPOCH  # the empty date in any zone, which may lie before the year 1
 # 1C's empty date, the same one through COM, and 1C's "never"
 _NO_DATE = frozenset({(1, 1, 1), (100, 1, 1), (3999, 12, 31)})
+_NO_DATE_ELSEWHERE = {(3999, 12, 30), (4000, 1, 1), (1, 1, 2), (99, 12, 31), (100, 1, 2)}  # the same in other zones
 _YEARS = range(1980, 2200)
 
-_GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
+_HEX_OF_GUID = "([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})"
+# brackets and quotes, `urn:uuid:`, `guid'...'` of OData, `new УникальныйИдентификатор("...")`
+_GUID = re.compile(rf"(?:\W|new|новый|urn|[ug]uid|уникальныйидентификатор)*{_HEX_OF_GUID}\W*")
+_HAS_GUID = re.compile(rf"(?<![^\W_]){_HEX_OF_GUID}(?![^\W_])|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]")
+_LIKE_GUID = re.compile(r"\W*[^\W_]{8}(-?)[^\W_]{4}\1[^\W_]{4}\1[^\W_]{4}\1[^\W_]{12}\W*")
+_LEAST_HEX = 26  # of the 32, for a text that looks like a GUID to be one misspelt
+_LIKE_HEX = str.maketrans("авсе", "abce")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _DATA_ADDRESS = re.compile(rb"data:[^,]{0,100};base64,", re.IGNORECASE)
 _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _BASE64_BLANKS = b" \t\r\n\v\f"
+_HEX, _LEAST_DUMP = b"0123456789abcdefABCDEF", 64
 _BLOCK = 1024 * 1024
 
 
@@ -113,12 +122,34 @@ def read_text(value: object) -> str | None:
 def read_id(text: str) -> str:
     """Spell an identifier in its one canonical form.
 
-    Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces) becomes that GUID in lower case with
-    dashes; any other text loses its case, its invisible characters and what makes one space look like another.
+    Whatever spells a GUID (braces, no dashes, `urn:uuid:`, upper case, spaces, letters and dashes that look like its
+    own) becomes that GUID in lower case with dashes; any other text loses its case, its invisible characters and what
+    makes one space look like another.
     """
     visible = read_visibly(text).lower()
-    found = _GUID.fullmatch(visible.replace(" ", ""))
+    found = _GUID.fullmatch(_fold_guid(visible))
     return "-".join(found.groups()) if found else visible
+
+
+def _fold_guid(text: str) -> str:
+    """Without spaces, with the plain signs of a GUID for those that look like them."""
+    text = fold_signs(text).lower().replace(" ", "").replace("_", "-")
+    start = text.rfind("(") + 1 if "уникальныйидентификатор" in text else 0
+    return text[:start] + text[start:].translate(_LIKE_HEX)
+
+
+def _read_certain_id(value: object) -> str:
+    """An identifier that is a GUID or has nothing of one: two spellings of one order would be two orders."""
+    text = read_id(read_code(value))
+    folded = _fold_guid(text)
+    like = _LIKE_GUID.fullmatch(folded) and sum(char in "0123456789abcdef" for char in folded) >= _LEAST_HEX
+    if not is_guid(text) and (like or _HAS_GUID.search(folded)):
+        raise ValueError(
+            _("{value} is not quite a GUID: send the 36 characters of the identifier and nothing else").format(
+                value=show(value)
+            )
+        )
+    return text
 
 
 def is_guid(text: str) -> bool:
@@ -128,7 +159,7 @@ def is_guid(text: str) -> bool:
 
 def read_order_id(value: object) -> str:
     """The identifier of an order that has been saved, canonical."""
-    text = read_id(read_code(value))
+    text = _read_certain_id(value)
     if not text:
         raise ValueError(_("{value} is empty").format(value=show(value)))
     if text == ZERO_GUID:
@@ -142,7 +173,7 @@ def read_position_id(value: object) -> str | None:
     """The identifier of a position, canonical; None when missing or the empty reference."""
     if is_blank(value):
         return None
-    text = read_id(read_code(value))
+    text = _read_certain_id(value)
     return None if text in ("", ZERO_GUID) else text
 
 
@@ -234,9 +265,9 @@ def read_day_or_moment(value: object, zone: ZoneInfo) -> datetime | None:
 
 def _read_written(value: object, zone: ZoneInfo) -> datetime | None:
     """The date as it is written: naive without a zone, None for no date; milliseconds in `zone`."""
-    if is_blank(value):
-        return None
     text = " ".join(value.split()) if isinstance(value, str) else ""
+    if is_blank(value) or _BEFORE_YEAR_1.fullmatch(text):
+        return None
     try:
         if found := _MILLISECONDS.fullmatch(text):
             passed = timedelta(milliseconds=int(found[1] or found[2]))
@@ -247,7 +278,8 @@ def _read_written(value: object, zone: ZoneInfo) -> datetime | None:
             written = datetime.fromisoformat(_rewrite_as_iso(text))
     except (ValueError, OverflowError):
         raise ValueError(_("{value} is not a date").format(value=show(value))) from None
-    if (written.year, written.month, written.day) in _NO_DATE:
+    day = written.year, written.month, written.day
+    if day in _NO_DATE or (written.tzinfo and day in _NO_DATE_ELSEWHERE):
         return None
     if written.year not in _YEARS:
         raise ValueError(
@@ -300,6 +332,12 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
         packed = packed.translate(None, _BASE64_BLANKS)
         if address := _DATA_ADDRESS.match(packed):
             packed = packed[address.end() :]
+        if _is_dump(packed):
+            raise ValueError(
+                _("{value} looks like hexadecimal digits: send base64, as Base64Строка() writes it").format(
+                    value=show(value)
+                )
+            )
         if len(packed) % 4 and not packed.translate(None, _BASE64_LETTERS):
             raise ValueError(
                 _("{value} is not complete: base64 was cut off, or lacks the = at its end").format(value=show(value))
@@ -307,6 +345,17 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
         return _decode_base64(packed)
     except (UnicodeEncodeError, binascii.Error):
         raise ValueError(_("{value} is not base64").format(value=show(value))) from None
+
+
+def _is_dump(packed: bytes) -> bool:
+    """Whether it is hexadecimal digits, of more than a few kinds: zeros alone are base64 of nothing but A."""
+    digits = packed[2:] if packed.startswith((b"0x", b"0X")) else packed
+    return (
+        len(digits) >= _LEAST_DUMP
+        and not digits[:_LEAST_DUMP].translate(None, _HEX + b"-")
+        and not digits.translate(None, _HEX + b"-")
+        and sum(digit in digits for digit in _HEX) > 5
+    )
 
 
 def _decode_base64(packed: bytes) -> bytes:

@@ -9,15 +9,18 @@ from typing import Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import same_name
+from b24tools.core.org_structure import look, same_name
 from b24tools.onec import decoding
 
 _MARKS = ("ИдентификаторЗаказа", "НомерЗаказа", "Калькуляция")
-_FLAGS = ("Выполнен", "ПометкаУдаления", "Отменен")
+_OPTIONAL = (
+    *("Выполнен", "ПометкаУдаления", "Отменен", "ПрисоединенныеФайлы", "Исполнитель", "Контрагент", "Менеджер"),
+    *("Приоритет", "ДатаПриема", "РекоммендуемаяДатаСдачи", "РекомендуемаяДатаСдачи"),
+)
 _IS_MARK = frozenset(map(same_name, _MARKS))
-_IS_FLAG = frozenset(map(same_name, _FLAGS))
+_IS_OPTIONAL = frozenset(map(look, _OPTIONAL))
 _DEEPEST, _LONGEST = 4, 1000
-_ODATA = {"Ref_Key", "odata.metadata", "@odata.context", "odata.error"}
+_ODATA = ("odata.", "@odata.", "__metadata")
 
 
 def unwrap(value: Any) -> list[Any]:
@@ -54,9 +57,12 @@ def _find(value: Any, depth: int) -> Iterator[Any]:
             yield from _find(item, depth - 1)
     elif depth and isinstance(value, dict):
         found = [order for item in value.values() for order in _find(item, depth - 1)]
-        if found and (flag := next((key for key in value if same_name(key) in _IS_FLAG), None)):
-            raise errors.OrderError(_("{key} stands outside of the order: put it into the order").format(key=flag))
+        outside = (key for key, item in value.items() if look(key) in _IS_OPTIONAL and item not in (None, ""))
+        if found and (key := next(outside, None)):
+            raise errors.OrderError(_("{key} stands outside of the order: put it into the order").format(key=key))
         yield from found
+    elif depth and isinstance(value, decoding.Twice) and any(order for item in value for order in _find(item, depth)):
+        raise errors.OrderError(_("two orders stand under one key: send a list of orders"))
 
 
 def read_xdto(value: Any) -> Any:
@@ -72,12 +78,16 @@ def _read_xdto(value: Any) -> Any:
         return [_read_xdto(item) for item in value]
     if not isinstance(value, dict):
         return value
+    if str(value.get("#type", "")).endswith((":Null", ":Undefined")):
+        return None
     if "#value" not in value:
         return {key: _read_xdto(item) for key, item in value.items()}
     kind, inner = str(value.get("#type", "")), value["#value"]
     if isinstance(inner, list) and (kind.endswith(("Structure", "Map")) or (inner and all(map(_is_pair, inner)))):
         pairs = ({same_name(key): item for key, item in pair.items()} for pair in inner if isinstance(pair, dict))
-        return {str(_read_xdto(one.get("name", one.get("key")))): _read_xdto(one.get("value")) for one in pairs}
+        return decoding.make_object(
+            [(str(_read_xdto(one.get("name", one.get("key")))), _read_xdto(one.get("value"))) for one in pairs]
+        )
     if isinstance(inner, dict) and kind.endswith("ValueTable"):
         return _read_table(inner)
     if isinstance(inner, dict) and "#value" not in inner:  # an object of the database: its type says what it is
@@ -104,18 +114,40 @@ def _read_table(table: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def is_odata(value: Any) -> bool:
+    """Whether this is an answer of 1C's OData, in any of its versions, or a row of one."""
+    for _level in range(_DEEPEST):
+        value = value[0] if isinstance(value, list) and value else value
+        if not isinstance(value, dict):
+            return False
+        if any(key.startswith(_ODATA) or key.endswith("_Key") for key in islice(value, _LONGEST)):
+            return True
+        inner = value.get("d")
+        if isinstance(inner, dict) and "results" in inner:
+            return True
+        value = value.get("value", inner)
+    return False
+
+
+def odata_error() -> errors.OrderError:
+    """Return the error that names OData, with what to send instead."""
+    return errors.OrderError(
+        _("this is an answer of 1C's OData, with the keys of a document: {ask}").format(ask=_ask())
+    )
+
+
+def _ask() -> str:
+    return _("send an object with the keys {keys}").format(keys=", ".join(_MARKS))
+
+
 def _refuse_other_forms(value: Any) -> None:
     """Say what it is that holds no order, where that can be seen. Raise OrderError."""
-    ask = _("send an object with the keys {keys}").format(keys=", ".join(_MARKS))
+    ask = _ask()
     first = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, dict):
         return
-    rows = first.get("value")
-    inner = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else first
-    if _ODATA & (first.keys() | inner.keys()):
-        raise errors.OrderError(
-            _("this is an answer of 1C's OData, with the keys of a document: {ask}").format(ask=ask)
-        )
+    if is_odata(value):
+        raise odata_error()
     if "#type" in first:
         kind = str(first["#type"])[:60]
         raise errors.OrderError(_("this is {kind} in the form of XDTO, and no order: {ask}").format(kind=kind, ask=ask))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,13 @@ HOUR_S = 3600
 
 def _locale() -> str:
     return {"ru": "ru", "en": "en_GB"}[current_language()]  # in both the day stands before the month
+
+
+def tell_apart(people: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Return the names by id; those that several of a list have, with the id behind."""
+    names = dict(people)
+    counts = Counter(names.values())
+    return {id_: f"{name} (#{id_})" if counts[name] > 1 else name for id_, name in names.items()}
 
 
 def format_moment(moment: datetime | None, zone: ZoneInfo, now: datetime, *, seconds: bool = False) -> str:

@@ -10,7 +10,7 @@ from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.periods import MONTH, WEEK, Period
 from b24tools.jobs.leaderboard import HOURS, Board, Row
 from b24tools.render.console import clean
-from b24tools.render.formats import format_days, format_decimal, format_duration, format_month
+from b24tools.render.formats import format_days, format_decimal, format_duration, format_month, tell_apart
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 ON_TIME_FROM = 3  # a share of one or two tasks says nothing
@@ -31,7 +31,8 @@ def list_fields(board: Board, *, signs: bool) -> list[Field]:
     fields = [Field(PLACE, "#", [MEDALS.get(row.place, str(row.place)) if signs else str(row.place) for row in rows])]
     if any(row.moved is not None for row in rows):  # else there was no board before this one to compare with
         fields.append(Field(MOVED, "±", [describe_move(row, signs=signs) for row in rows]))
-    fields.append(Field(NAME, _("Team") if board.teams else _("Name"), [clean(row.name) for row in rows]))
+    names = tell_apart((row.id, clean(row.name)) for row in rows)
+    fields.append(Field(NAME, _("Team") if board.teams else _("Name"), [names[row.id] for row in rows]))
     tasks = Field(NUMBER, _("Tasks"), [str(row.tasks) for row in rows])
     hours = Field(NUMBER, _("Hours"), [format_decimal(row.hours) for row in rows])
     if board.teams:

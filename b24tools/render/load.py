@@ -10,7 +10,14 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
-from b24tools.render.formats import describe_terms, format_moment, format_span, format_work, get_weekday_letters
+from b24tools.render.formats import (
+    describe_terms,
+    format_moment,
+    format_span,
+    format_work,
+    get_weekday_letters,
+    tell_apart,
+)
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad
@@ -51,6 +58,7 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
     screen = screen or Screen()
     signs = BLOCKS if screen.has_unicode else TENTHS
     letters = get_weekday_letters()
+    names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
     for number, group in enumerate(load.groups):
         if number:
             screen.print()
@@ -67,7 +75,7 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
         rows: list[list[Cell]] = [["", "", "", "", _mondays(days), ""]]
         rows += [
             [
-                "; ".join([person.name, *describe_terms(person.terms)]),
+                "; ".join([names[person.id], *describe_terms(person.terms)]),
                 format_work(person.open_s),
                 f"{person.share:.0%}",
                 format_moment(person.free, zone, now),

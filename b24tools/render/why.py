@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
-from b24tools.render.formats import describe_terms, format_moment, format_span, format_work
+from b24tools.render.formats import describe_terms, format_moment, format_span, format_work, tell_apart
 from b24tools.render.replan import describe_reason
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
     headline = _("Task {id}, {what}: given to {name} on {moment}").format(
         id=why.task_id,
         what=f"{why.position}: {why.order}" if why.order else why.position,
-        name=why.chosen.name,
+        name=_name(why, why.chosen),
         moment=_at(why.decided_at, why, zone),
     )
     screen.print(headline, "bold")
@@ -76,7 +76,7 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
     rows: list[list[Cell]] = []
     for person in why.candidates:
         moments = [_at(person.free, why, zone), _at(person.finish, why, zone)]
-        texts = [person.name, *moments, format_work(person.open_s), _note(person, why, zone)]
+        texts = [_name(why, person), *moments, format_work(person.open_s), _note(person, why, zone)]
         rows.append([(text, "bold" if person.chosen else "") for text in texts])
     screen.print_table(columns, rows)
     if why.others:
@@ -84,6 +84,10 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
     for one in why.earlier:
         screen.print()
         print_why(one, zone, screen)
+
+
+def _name(why: Why, person: Considered) -> str:
+    return tell_apart((one.id, one.name) for one in why.candidates)[person.id]
 
 
 def _at(moment: datetime | None, why: Why, zone: ZoneInfo) -> str:
@@ -140,8 +144,8 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
             waited = _('It could not begin before {moment}, when "{after}" ends.')
     more_s = second.open_s if second else 0
     values = {
-        "name": chosen.name,
-        "second": second.name if second else "",
+        "name": _name(why, chosen),
+        "second": _name(why, second) if second else "",
         "finish": _at(chosen.finish, why, zone),
         "later": _at(second.finish, why, zone) if second else "",
         "less": format_work(chosen.open_s),

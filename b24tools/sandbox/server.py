@@ -67,10 +67,10 @@ class _Door(ThreadingTCPServer):
     allow_reuse_address = os.name == "posix"  # on Windows it would share a port that is taken
 
     def __init__(self, portal: Portal, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
-        super().__init__(address, _Connection)
         self.portal = portal
         self.scheme = "https" if tls else "http"
         self._open: set[Any] = set()
+        super().__init__(address, _Connection)  # closes itself where the port is taken
         if tls:  # each connection greets in a thread of its own
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 

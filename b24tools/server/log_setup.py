@@ -66,11 +66,14 @@ class LogFile(logging.Handler):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+        self._note = path.with_name(f"{NAME}.failed")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append the record."""
         try:
             self._append(f"{self.format(record)}\n".encode("utf-8", "replace"))
+            with suppress(OSError):  # a new failure is news again
+                self._note.unlink(missing_ok=True)
         except Exception:  # noqa: BLE001 - whatever it is, the work goes on
             self.handleError(record)
 
@@ -86,13 +89,11 @@ class LogFile(logging.Handler):
 
     def _was_said(self) -> bool:
         """Tell whether a process said so within a day, and none could write since; else note that it is said now."""
-        note = self.path.with_name(f"{NAME}.failed")
         with suppress(OSError):
-            said_at = note.stat().st_mtime
-            if self.path.stat().st_mtime < said_at and abs(time.time() - said_at) < DAY_S:
+            if abs(time.time() - self._note.stat().st_mtime) < DAY_S:
                 return True
         with suppress(OSError):
-            note.touch(mode=0o600)
+            self._note.touch(mode=0o600)
         return False
 
     def _append(self, line: bytes) -> None:

@@ -47,7 +47,7 @@ def reply_error(error: errors.B24ToolsError, now: datetime, scrub: Callable[[str
     status, detail, headers = 500, error.line, None
     if isinstance(error, HttpError | payload.Refusal):
         status = error.status
-        detail = error.message if isinstance(error, HttpError) else detail
+        detail = error.message
     elif error.code == errors.ErrorCode.TOO_LARGE:
         status = 413
     elif isinstance(error, errors.OrderError):

@@ -155,12 +155,17 @@ def _migrating(path: Path) -> Iterator[None]:
         yield
 
 
-def _create(path: Path) -> None:
-    """Make a new database under another name: one that is there is whole, and an empty file is a damaged one."""
+def check_gone(path: Path) -> None:
+    """Refuse to take a database for one that was never there while its log still is. Raises ConfigError."""
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
         message = _("the database {path} is gone, but {log}, which belongs to it, is there").format(path=path, log=log)
         raise errors.ConfigError(message, explain_restoring())
+
+
+def _create(path: Path) -> None:
+    """Make a new database under another name: one that is there is whole, and an empty file is a damaged one."""
+    check_gone(path)
     new = path.with_suffix(".new.db")
     new.unlink(missing_ok=True)
     data_folder.touch(new)
@@ -181,6 +186,7 @@ def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
         try:
             path.stat()
         except FileNotFoundError:
+            check_gone(path)
             connection = _migrated_in_memory()
         else:
             _require_locks(path)

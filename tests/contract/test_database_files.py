@@ -119,10 +119,13 @@ def test_a_log_without_its_database_is_not_laid_over_a_new_one(
     path = folder / "data" / "b24tools.db"
     lose(path)
 
-    assert 2 == app.main(["mode", "webhook"])
-
     expected = f"the database {path} is gone, but {path}-wal, which belongs to it, is there. {RESTORE}\n"
-    assert expected == capsys.readouterr().err
+    for command in ("mode webhook", "leaderboard", "history", "why 1", "replay --list", "assign --dry-run order.json"):
+        assert 2 == app.main(command.split()), command
+        assert expected == capsys.readouterr().err, command
+    assert 1 == app.main(["doctor", "--json"])
+    checks = {check["check"]: check for check in json.loads(capsys.readouterr().out)["data"]}
+    assert ("fail", RESTORE) == (checks["database"]["status"], checks["database"]["fix"])
     assert not path.exists()
 
 

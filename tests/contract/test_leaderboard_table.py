@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -45,6 +46,21 @@ def test_the_plant(plant: Callable[..., Board], width: int, language: str) -> No
     i18n.use(language)
 
     screens.check(f"leaderboard/people_{width}.{language}.txt", drawn(plant(), width))
+
+
+def test_namesakes_are_told_apart_by_their_ids(plant: Callable[..., Board]) -> None:
+    """On a terminal, in Markdown and on the page; nobody else has an id behind the name."""
+    board = plant()
+    twins = [replace(row, name="Ян Ли") if place < 2 else row for place, row in enumerate(board.rows)]
+    board = replace(board, rows=twins)
+    expected = [f"#{row.id}" for row in twins[:2]]
+    texts = (
+        drawn(board),
+        leaderboard_export.to_markdown(board, MOSCOW, NOW).replace("\\", ""),
+        leaderboard_export.to_html(board, MOSCOW, NOW),
+    )
+    for text in texts:
+        assert expected == re.findall(r"\((#\d+)\)", text)
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

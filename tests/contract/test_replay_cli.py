@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -258,6 +259,15 @@ LOGS = {
     "HAR": json.dumps({"log": {"version": "1.2", "entries": [HAR_ENTRY]}}),
     "HAR, params": json.dumps({"log": {"entries": [{"request": {"postData": {"params": HAR_PARAMS}}}]}}),
     "a function in a cloud": json.dumps({"body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}),
+    "HAR, base64": json.dumps({"text": base64.b64encode(FORM.encode()).decode(), "encoding": "base64"}),
+    "HAR, params of Chrome": json.dumps({"params": [one | {"name": quote(one["name"])} for one in HAR_PARAMS]}),
+    "CSV": '10:00:01,"' + JSON.replace('"', '""') + '",502',
+    "encoded as a whole": f"10:00:01 body={quote_plus(FORM)}&status=502",
+    "encoded as a whole, JSON": f"10:00:01 body={quote_plus(JSON)}&status=502",
+    "a page": "<code>" + FORM.replace("&", "&amp;") + "</code>",
+    "a page, JSON": "<code>" + JSON.replace('"', "&quot;") + "</code>",
+    "a request": f"POST /webhook HTTP/1.1\r\nHost: example.ru\r\nContent-Length: 500\r\n\r\n{FORM}",
+    "the headers": f"Host: example.ru\nContent-Type: application/x-www-form-urlencoded\n\n{FORM}",
     "structlog": json.dumps({"event": "webhook received", "level": "info", "body": json.loads(JSON)}),
     "the service before": json.dumps({"event": "ONTASKUPDATE", "data": {"FIELDS": {"ID": 2536}}}),
     "compressed": NGINX_FORM.replace("BODY", FORM),
@@ -272,6 +282,47 @@ def test_events_are_found_in_what_others_write(kind: str) -> None:
 
     assert [("ONTASKUPDATE", 2536)] == [(one.event.name, payload.task_of(one.event)) for one in found if one.event]
     assert all(one.is_note for one in found if one.refusal)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LOGS if "ONTASKUPDATE" in LOGS[kind]])
+@pytest.mark.parametrize("ending", ["", "…(truncated)", '" 502'])
+def test_an_event_that_is_cut_off_is_an_error_wherever_the_cut_falls(kind: str, ending: str) -> None:
+    """In a log with other lines, it is read wholly or named with its place, never a remark, never another task."""
+    text = LOGS[kind].partition('"response"')[0]  # of HAR: the answer may have an example
+    start = text.index("ONTASKUPDATE") + len("ONTASK")
+    for end in range(start, len(text), 1 + len(text) // 60):
+        log = f"GET / 200 10:00:00\n{FORM.replace('2536', '7').strip()}\n10:00:01 {text[:end]}{ending}\nGET / 200\n"
+        found = replay_files.read("file", log.encode())
+
+        tasks = {payload.task_of(one.event) for one in found if one.event}
+        wrong = [one.place for one in found if one.refusal and not one.is_note]
+        assert tasks == {7, 2536} or (tasks == {7} and wrong and not wrong[0].startswith("file:1")), text[:end]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("what is no event of a task", json.dumps({"event": "ONCRMDEALADD", "level": "info"})),
+        ("event.bind", json.dumps({"params": {"event": "ONTASKUPDATE", "handler": "https://x"}})),
+        ("event.get", json.dumps({"result": [{"event": "ONTASKADD", "handler": "https://x"}]}, indent=1)),
+        ("words", "processing ONTASKUPDATE of task 7"),
+    ],
+)
+def test_what_was_no_event_is_no_error(name: str, text: str) -> None:
+    """Though it has the name of one."""
+    found = replay_files.read(name, f"10:00:00 {FORM}\n10:00:01\n{text}\n".encode())
+
+    assert [False, True] == [one.is_note for one in found]
+
+
+def test_a_broken_event_in_an_export_is_named() -> None:
+    """Among others that are whole."""
+    export = [N8N, N8N | {"body": JSON[:-9]}, N8N | {"body": FORM[:30]}, N8N | {"body": {"event": "ONTASKADD"}}]
+    found = replay_files.read("file", json.dumps({"items": export}).encode())
+
+    assert [("file:1.1", False), ("file:1.2", True), ("file:1.3", True), ("file:1.4", True)] == [
+        (one.place, one.refusal is not None and not one.is_note) for one in found
+    ]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LOGS if "2536" in LOGS[kind] and kind != "compressed"])

@@ -96,6 +96,14 @@ def test_an_event_of_another_kind_is_stored_and_said_to_be_ignored(served: Serve
     assert [("ONCRMDEALADD", None, "ignored")] == rows(served)
 
 
+def test_a_form_of_the_service_before_is_taken(served: Served) -> None:
+    """With FIELDS for both halves."""
+    body = f"event=ONTASKUPDATE&data[FIELDS][ID]=5&auth[application_token]={OUTGOING}"
+
+    assert (202, {"status": "ignored_by_mode"}) == seen(served.client.post("/webhook", content=body, headers=FORM))
+    assert [("ONTASKUPDATE", 5, "ignored_by_mode")] == rows(served)
+
+
 def test_an_event_in_json_is_taken(served: Served) -> None:
     """Tests and proxies send it so."""
     body = {"event": "ONTASKADD", "data": {"FIELDS_AFTER": {"ID": "7"}}, "auth": {"application_token": OUTGOING}}
@@ -128,7 +136,7 @@ def test_a_body_that_is_no_event_of_ours_is_refused_and_not_stored(
 
     found = answer.json()
     assert (status, ["detail", "code", "hint"], code) == (answer.status_code, list(found), found["code"])
-    assert found["hint"].endswith(".")
+    assert found["hint"].endswith(".") and found["hint"] not in found["detail"]
     assert OUTGOING not in answer.text
     assert [] == rows(refusing)
 
@@ -173,13 +181,13 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
     known = "There are: producer_mode, hidden_users, excluded_users, snapshot_max_age_h"
-    unknown = {"detail": f'there is no running setting "portal_host". {known}', "hint": f"{known}."}
+    unknown = {"detail": 'there is no running setting "portal_host"', "hint": f"{known}."}
     post = served.client.post
 
     assert (404, unknown | {"code": "not_found"}) == seen(served.client.get("/configs/portal_host"))
     assert (422, unknown | {"code": "bad_request"}) == seen(post("/configs", json={"key": "portal_host", "value": "x"}))
     unfit = {
-        "detail": 'producer_mode: "often" does not fit. Examples: polling, webhook.',
+        "detail": 'producer_mode: "often" does not fit',
         "code": "settings",
         "hint": "Examples: polling, webhook.",
     }

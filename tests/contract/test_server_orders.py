@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,8 @@ from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from tests.support.orders import Clock
 from tests.support.server import Served, as_bytes, head, order, raw, serving, wait_until
+
+pack = partial(gzip.compress, mtime=0)  # the same bytes in every process
 
 OK = b'{"message":"ok"}'
 UPDATE_FAILED = '{"message":"При обновлении задачи произошла ошибка"}'.encode()
@@ -294,10 +297,10 @@ def test_another_compression_is_answered_with_415(shared: Served, path: str, nam
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
-        (gzip.compress(b"[" + b" " * (64 * 2**20)), 413, "the order is larger than 64 MiB"),
-        (gzip.compress(as_bytes(order()))[:-4], 422, "the compressed order is not complete: it was cut off"),
+        (pack(b"[" + b" " * (64 * 2**20)), 413, "the order is larger than 64 MiB"),
+        (pack(as_bytes(order()))[:-4], 422, "the compressed order is not complete: it was cut off"),
         (b"\x1f\x8b\x08 no", 422, "the compressed order is"),
-        (gzip.compress(b""), 422, "the order is empty"),
+        (pack(b""), 422, "the order is empty"),
     ],
     ids=["bomb", "cut", "damaged", "empty"],
 )
@@ -365,6 +368,18 @@ def test_a_plan_writes_nothing(served: Served) -> None:
     assert (200, [{**ORDER, "outcome": "planned", "tasks": [planned]}]) == (answer.status_code, answer.json())
     assert [] == served.portal.writes()
     assert 422 == served.client.post("/plan", content=b"{").status_code
+
+
+def test_a_plan_has_the_warnings_of_each_order(shared: Served) -> None:
+    """Those of lines stand at the lines; an order of which there is nothing to say has no such key."""
+    changes = {"81": {"Исполнитель": "Нет такого"}, "82": {"Менеджер": "Никто Никак"}, "83": {}}
+    orders = [order(ИдентификаторЗаказа=order_id, **more) for order_id, more in changes.items()]
+    answer = shared.client.post("/plan", content=as_bytes(orders))
+    assert [
+        ['Исполнитель: the portal has no department "Нет такого"'],
+        ['Менеджер: no active person of the portal is "Никто Никак", so the tasks have no observer'],
+        None,
+    ] == [one.get("warnings") for one in answer.json()]
 
 
 def test_orders_of_one_service_do_not_contend_for_the_lock(

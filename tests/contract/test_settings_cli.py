@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,31 @@ def test_a_misspelt_setting_is_one_line_of_every_command(
     assert line == capsys.readouterr().err
     assert 0 == app.main(["-q", *command])
     assert "" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["assign", "--inbox", ""], "--inbox names no folder"),
+        (["assign", "--inbox="], "--inbox names no folder"),
+        (["assign", "--dry-run", "--without", " ", "order.json"], "--without has an empty value"),
+        (["orders", "--outbox", ""], "--outbox names no folder"),
+        (["--env-file", "", "mode"], "--env-file names no file"),
+        (["--env-file=", "mode"], "--env-file names no file"),
+        (["doctor", "--order", " "], "--order names no file"),
+        (["serve", "--host", "", "--port", "0"], "--host has an empty value"),
+    ],
+)
+def test_an_empty_value_is_not_the_current_folder(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that is not set in a crontab: nothing here is read, written or moved."""
+    (tmp_path / "report.json").write_text("{}", "utf-8")
+    os.utime(tmp_path / "report.json", (1, 1))
+
+    assert 2 == app.main(words)
+    assert (
+        f"{message}. Give it a value, or leave the option out; a variable that is not set gives none.\n"
+        == capsys.readouterr().err
+    )
+    assert [tmp_path / "report.json"] == [path for path in tmp_path.iterdir() if path.name != "data"]

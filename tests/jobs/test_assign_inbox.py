@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sqlite3
@@ -83,6 +84,20 @@ def test_ripe_orders_are_done_oldest_first(portal: Portal, folder: Path, capsys:
         [line.partition(",")[0] for line in out.splitlines() if line.startswith("Order")],
         err,
     )
+
+
+def test_a_compressed_order_is_taken(portal: Portal, folder: Path) -> None:
+    """As one that is not; the second time, its whole ending stays."""
+    for _time in range(2):
+        plain = drop(folder, "a.json")
+        packed = folder / "a.json.gz"
+        packed.write_bytes(gzip.compress(plain.read_bytes()))
+        os.utime(packed, (plain.stat().st_mtime,) * 2)
+        plain.unlink()
+        assert 0 == take(folder)
+    names = tree(folder)
+    assert (2, ["done/a.json.gz"]) == (len(names), [name for name in names if len(name) < 15])
+    assert all(name.startswith("done/a.") and name.endswith(".json.gz") for name in names)
 
 
 def test_files_from_a_computer_whose_clock_is_ahead_are_taken_when_they_hold_still(
@@ -301,7 +316,7 @@ def test_a_file_that_cannot_be_moved_is_told_after_the_work(
     assert ["created", "created"] == [one["outcome"] for one in json.loads(out)["data"]]
     assert err == (
         f"{folder / 'a.json'} was handled but cannot be moved to {folder / 'done'}: File exists (and 1 more file)."
-        " Let the user of this job write there; handled again, the order changes nothing.\n"
+        f" Rename or delete the file {folder / 'done'}: a folder of that name is needed there.\n"
     )
     assert ["a.json", "b.json", "done"] == tree(folder)
 

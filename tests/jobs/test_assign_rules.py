@@ -387,6 +387,33 @@ def test_a_project_that_looks_the_same_is_not_made_again(works: Works, name: str
     assert group.id == stored(works, result.tasks[0].task_id)["group"]
 
 
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [
+        ("Задачи из 1c", '"с" is Cyrillic here and Latin there'),
+        ("Зaдaчи из 1С", '"а" is Cyrillic here and Latin there'),
+        ("3адачи из 1с", '"З" is Cyrillic here and a digit there'),
+    ],
+)
+def test_a_project_with_a_letter_of_another_alphabet_is_not_made_again(works: Works, name: str, letters: str) -> None:
+    """It is used, and the letter named."""
+    group = next(one for one in works.portal.groups.values() if one.name == "Задачи из 1с")
+    group.name = name
+    count = len(works.portal.groups)
+    [warning] = works.assign(order())[0].warnings
+    assert warning.endswith(f"looks the same; set B24_GROUP={group.id}; {letters}")
+    assert count == len(works.portal.groups)
+
+
+def test_a_folder_with_a_letter_of_another_alphabet_is_not_made_again(works: Works) -> None:
+    """The same."""
+    root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
+    folder = works.portal.add_folder(root, "Прикpeпленные файлы")
+    [warning] = works.assign(order(files=(onec_order.Attachment(name="a.txt", content=b"a"),)))[0].warnings
+    assert f'set B24_FOLDER={folder.id}; "р" is Cyrillic here and Latin there, "е" is' in warning
+    assert 1 == len(works.portal.disk.children(folder.id))
+
+
 def test_a_folder_that_looks_the_same_is_not_made_again(works: Works) -> None:
     """A file of that name is none."""
     root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
@@ -481,6 +508,40 @@ def test_the_managers_name_may_have_dots_over_e(works: Works) -> None:
     works.portal.add_user("Пётр", "Королёв", departments=[3])
     result = works.assign(order(manager="Королев Петр"))[0]
     assert (23,) == stored(works, result.tasks[0].task_id)["auditors"]
+
+
+@pytest.mark.parametrize(
+    ("surname", "manager"),
+    [
+        ("Чаи\u0306ка", "Чайка Пётр"),
+        ("Чайка", "Чаи\u0306ка Пётр"),
+        ("О\u2019Нил", "О'Нил Пётр"),
+        ("Салтыков Щедрин", "Салтыков Щедрин П."),
+        ("Салтыков-Щедрин", "Салтыков Щедрин, П."),
+        ("Салтыков\u2011Щедрин", "Салтыков-Щедрин П."),
+    ],
+)
+def test_the_managers_surname_may_be_written_differently(works: Works, surname: str, manager: str) -> None:
+    """With other signs, or letters put together of two."""
+    works.portal.add_user("Пётр", surname, departments=[3])
+    result = works.assign(order(manager=manager))[0]
+    assert ((23,), ()) == (stored(works, result.tasks[0].task_id)["auditors"], result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("manager", "letters"),
+    [
+        ("Cидоров В.П.", '"C" is Latin here and Cyrillic there'),
+        ("Сидоров Bадим", '"B" is Latin here and Cyrillic there'),
+    ],
+)
+def test_a_letter_of_another_alphabet_in_the_managers_name_is_named(works: Works, manager: str, letters: str) -> None:
+    """Nobody sees it."""
+    text = (
+        f'Менеджер: no active person of the portal is "{manager}", so the tasks have no observer'
+        f' (the nearest name is "Сидоров Вадим Петрович"); {letters}'
+    )
+    assert (text,) == works.assign(order(manager=manager), dry_run=True)[0].warnings
 
 
 # the deadline

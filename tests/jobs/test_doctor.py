@@ -623,7 +623,14 @@ def test_orders_of_unknown_fate_are_named(well: Works) -> None:
     ("files", "expected"),
     [
         ({}, [("ok", "{folder}: 0 orders wait")]),
-        ({"a.json": 59, "b.JSON": -300, "c.txt": 900}, [("ok", "{folder}: 2 orders wait")]),
+        ({"a.json": 59, "b.JSON": -300, "c.JSON.gz": 1, ".d": 9}, [("ok", "{folder}: 3 orders wait")]),
+        (
+            {"a.xml": 900, "done": 1, "b.json.tmp": 1},
+            [
+                ("ok", "{folder}: 0 orders wait"),
+                ("warn", "{folder}: no orders, never taken: a.xml, b.json.tmp, done, gone.json, sub"),
+            ],
+        ),
         ({"a.json": 61}, [("fail", "{folder}: 1 order waits, the oldest since {moment}")]),
         ({"failed/a.json": 900, "failed/a.json.txt": 900}, [("warn", "{folder}: 1 bad order")]),
     ],
@@ -637,6 +644,9 @@ def test_orders_that_wait_in_the_inbox_are_told(
     with database(well) as opened:
         for path in (folder, tmp_path / "gone"):
             opened.notices.remember_inbox(path, well.clock.now)
+    if "done" in files:
+        (folder / "sub").mkdir()
+        (folder / "gone.json").symlink_to("nowhere")
     for name, minutes in files.items():
         (folder / name).write_text("{}", encoding="utf-8")
         os.utime(folder / name, (well.clock.now.timestamp() - minutes * 60,) * 2)
@@ -777,7 +787,6 @@ def test_a_damaged_cache_only_warns(well: Works) -> None:
         ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "x"),
         ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "x"),
         ({"given": frozenset()}, "setting B24_DATA_DIR", "warn", "Write B24_DATA_DIR="),
-        ({"lang": "de"}, "setting B24_LANG", "warn", "ru or en"),
         ({"ca_bundle": Path("/no/such.pem")}, "setting B24_CA_BUNDLE", "fail", "PEM"),
         ({"serve_token": "1234"}, "serve_token", "warn", "token_hex"),
         ({"board_token": USUAL["serve_token"]}, "serve_token", "warn", "B24_BOARD_TOKEN"),

@@ -245,6 +245,15 @@ def test_a_terminal_of_80_columns_holds_it() -> None:
     assert "▂_▁█▇.. _____.. 26.11 - 27.11" in " ".join("\n".join(lines).split())
 
 
+def test_namesakes_are_told_apart_by_their_ids() -> None:
+    """Though they work in different departments."""
+    people = (PersonLoad(number, name, 0, at(23, 9), (), full()) for number, name in ((2, "Ян Ли"), (3, "Ян Ли")))
+    groups = tuple(load.Group(Department(one.id, f"Цех {one.id}", None, None), (one,)) for one in people)
+    stream = io.StringIO()
+    print_load(load.Load(groups, ()), MOSCOW, at(23, 7), Screen(Console(file=stream, width=200)))
+    assert ["Ян Ли (#2)", "Ян Ли (#3)"] == re.findall(r"Ян Ли[^ ]* ?\S*", stream.getvalue())
+
+
 def test_without_unicode_tenths_are_told() -> None:
     """For old consoles: # is a full day."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp866")

@@ -49,6 +49,17 @@ def told(works: Works, task: TaskResult) -> tuple[str, list[tuple[str, str]]]:
     return found["explanation"], [(one["name"], one["note"]) for one in found["candidates"]]
 
 
+def test_namesakes_are_told_apart_by_their_ids(works: Works) -> None:
+    """In sentences; programs have the ids anyway."""
+    first, second = shop(works, "Первый", "Первый")
+    works.portal.add_task("А", responsible=first, creator=1, time_estimate=4 * 3600)
+    assert told(works, given(works, 120))[0] == (
+        f"Иван Первый (#{second}) finishes it first, 23.11 11:00; the next one, Иван Первый (#{first}), would have "
+        f"done so 23.11 16:00.\nWith more than 4 h of work more for Иван Первый (#{second}) it would have been "
+        f"Иван Первый (#{first})."
+    )
+
+
 def test_the_first_to_finish_is_told_with_what_kept_the_others(works: Works) -> None:
     """Busy, away, a gap too short; and how much work more would have changed it."""
     _free, busy, away, gap = shop(works, "Первый", "Второй", "Третий", "Четвёртый")

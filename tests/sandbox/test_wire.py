@@ -375,3 +375,9 @@ def test_a_request_that_breaks_off_is_not_carried_out(portal: Portal) -> None:
                 connection.shutdown(socket.SHUT_WR)
                 answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert (b"HTTP/1.1 411 ", []) == (answer[:13], portal.log)
+
+
+def test_a_port_that_is_taken_is_an_os_error(portal: Portal) -> None:
+    """And nothing else: the command names the port."""
+    with server.serve(portal) as url, pytest.raises(OSError, match=r"Address already in use|10048|10013"):
+        server.run(portal, "127.0.0.1", int(url.rpartition(":")[2]))

@@ -90,6 +90,15 @@ def test_the_old_names_still_work() -> None:
         ("B24_GROUP='a $b ${C}'", "a $b ${C}"),
         ("export B24_GROUP=x", "x"),
         ("B24_GROUP=x # a remark", "x"),
+        ("B24_GROUP=x  #a remark", "x"),
+        ("B24_GROUP=x ## a remark", "x"),
+        ("B24_GROUP=Заказы#1С", "Заказы#1С"),
+        ("B24_GROUP='Заказы #1С' #a remark", "Заказы #1С"),
+        ("B24_TZ=Asia/Omsk #ours\nB24_GROUP=x", "x"),
+        ("B24_GROUP='“Лето”'", "“Лето”"),
+        ("B24_GROUP=Проект “Лето” и ещё", "Проект “Лето” и ещё"),
+        ("B24_GROUP=«Лето»", "«Лето»"),
+        ("B24_GROUP=100% из $ и %", "100% из $ и %"),
         ("  B24_GROUP = x  ", "x"),
         ("B24_GROUP=a\r\nB24_FOLDER=b\r", "a"),
         ('B24_GROUP="C:\\b24tools\\new data"', "C:\\b24tools\\new data"),
@@ -115,6 +124,8 @@ def test_the_file_is_read_as_people_write_it(written: str, read: str) -> None:
     assert read == load({}, written).group
 
 
+EXPANDED = "the value of {} has a variable in it, and variables are not expanded here"
+CURLY = "curly quotes and backticks do not enclose a value"
 NO_PAIR, NO_END = "this is not NAME=VALUE", "the quotes do not enclose the value"
 
 
@@ -153,6 +164,26 @@ NO_PAIR, NO_END = "this is not NAME=VALUE", "the quotes do not enclose the value
         ("B24_TZ=Asia/Omsk;B24_SERVE_TOKEN=abc", "there are two settings in one line"),
         ("Environment=B24_SERVE_TOKEN=abc", "there are two settings in one line"),
         ('Environment="B24_SERVE_TOKEN=abc"', "there are two settings in one line"),
+        ("B24_DATA_DIR=$HOME/abc", EXPANDED.format("B24_DATA_DIR")),
+        ('B24_DATA_DIR="${HOME}/abc"', EXPANDED.format("B24_DATA_DIR")),
+        ("B24_DATA_DIR='%LOCALAPPDATA%\\abc'", EXPANDED.format("B24_DATA_DIR")),
+        ("B24_DATA_DIR=$env:LOCALAPPDATA\\abc", EXPANDED.format("B24_DATA_DIR")),
+        ("B24_CA_BUNDLE=$(pwd)/abc.pem", EXPANDED.format("B24_CA_BUNDLE")),
+        ("B24_SERVE_TOKEN=$TOKEN", EXPANDED.format("B24_SERVE_TOKEN")),
+        ("BITRIX_WEBHOOK_URL=${URL}", EXPANDED.format("BITRIX_WEBHOOK_URL")),
+        ("B24_GROUP=%GROUP%", EXPANDED.format("B24_GROUP")),
+        ("B24_DATA_DIR=“abc”", CURLY),
+        ("B24_SERVE_TOKEN=`abc`", CURLY),
+        ("B24_GROUP=„abc“ # ours", CURLY),
+        (
+            "B24_GROUP=Заказы #1abc",
+            "it is not clear whether “#” belongs to the value of B24_GROUP or begins a comment",
+        ),
+        ("B24_SERVE_TOKEN=abc\u00a0def", "the value of B24_SERVE_TOKEN has an invisible character, U+00A0"),
+        (
+            "BITRIX_WEBHOOK=https://x/\u00a0abc",
+            "the value of BITRIX_WEBHOOK has an invisible character, U+00A0",
+        ),
         ("B24_SERVE_TOKEN=abc\x1bdef", "the value of B24_SERVE_TOKEN has an invisible character, U+001B"),
         ("B24_SERVE_TOKEN=abc\u200bdef", "the value of B24_SERVE_TOKEN has an invisible character, U+200B"),
         ("B24_GROUP=a\u2028b", "the value of B24_GROUP has an invisible character, U+2028"),
@@ -201,6 +232,26 @@ def test_what_has_no_effect_is_said() -> None:
     assert [f"{here}, lines 1 and 3: B24_TZ is set twice; the last one counts"] == config.inspect({}).warnings()
 
 
+def test_two_spellings_with_two_values_are_said() -> None:
+    """The new one counts; nothing is said of equal values, nor of the environment, which wins over the file."""
+    here = Path(".env").absolute()
+    Path(".env").write_text(f"BITRIX_WEBHOOK={URL}\nBITRIX_WEBHOOK_URL={URL}x\nTZ_NAME=Asia/Omsk\n", "utf-8")
+    found = config.inspect({"B24_TZ": "Europe/Samara"})
+    text = (
+        "BITRIX_WEBHOOK and BITRIX_WEBHOOK_URL are one setting and have two values; that of BITRIX_WEBHOOK_URL counts"
+    )
+    assert ([f"{here}: {text}"], "Europe/Samara") == (found.warnings(), str(found.settings.zone))
+    Path(".env").write_text("TZ_NAME=Asia/Omsk\nB24_TZ=Asia/Omsk\n", "utf-8")
+    assert [] == config.inspect({}).warnings()
+
+
+def test_a_variable_in_the_environment_makes_no_folder_of_its_name() -> None:
+    """As systemd passes it on."""
+    message = "the environment: the value of B24_DATA_DIR has a variable in it, and variables are not expanded here"
+    assert message == problem({"B24_DATA_DIR": "$HOME/b24tools"}).message
+    assert "ru" == load({"B24_LANG": "ru_RU.UTF-8"}).lang
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "cp1251", "cp866"])
 def test_a_file_that_is_not_utf8_is_refused(encoding: str) -> None:
     """Notepad's Unicode, with or without a mark, too."""
@@ -231,6 +282,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
         ("B24_TZ", "Moscow", "not a time zone; an example: Europe/Moscow"),
         ("B24_TZ", "Europe", "not a time zone; an example: Europe/Moscow"),
         ("B24_TZ", "../etc/passwd", "not a time zone; an example: Europe/Moscow"),
+        ("B24_LANG", "de", "expected one of ru, en"),
+        ("B24_LANG", "rubbish", "expected one of ru, en"),
         ("B24_COUNTRY", "DE", "expected one of RU, BY, KZ, UZ, none"),
         ("B24_ROUND_MINUTES", "0", "expected 1 or more"),
         ("B24_ROUND_MINUTES", "1441", "expected 1440 or less"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +44,8 @@ def refusal(body: bytes, content_type: str = "") -> Refusal:
         (UPDATE.replace(b"ONTASK", b"onTask"), "ONTASKUPDATE", 2536),
         (b"\xef\xbb\xbf" + UPDATE + b"\r\n", "ONTASKUPDATE", 2536),
         (UPDATE + b"&data[FIELDS_AFTER][ID]=17", "ONTASKUPDATE", 17),
+        (b"event=ONTASKUPDATE&data[FIELDS][ID]=17", "ONTASKUPDATE", 17),
+        (b"event=ONTASKDELETE&data%5BFIELDS%5D%5BID%5D=17", "ONTASKDELETE", 17),
         (COMMENT, "ONTASKCOMMENTADD", None),
         (b"event=ONCRMDEALADD&data[FIELDS][ID]=7", "ONCRMDEALADD", None),
     ],
@@ -120,7 +125,8 @@ def test_an_id_has_digits_only(number: str) -> None:
         b"",
         b"&data=undefined",
         b"&data[FIELDS_AFTER]=undefined&data[FIELDS_BEFORE]=undefined",
-        b"&data[FIELDS][ID]=7",
+        b"&data[FIELDS][id]=7",
+        b"&data[ID]=7",
         b"&data[FIELDS_AFTER][ID][]=7",
         b"&data[]=7",
         b"&data[FIELDS_AFTER][TASK_ID]=7",
@@ -150,6 +156,14 @@ def test_a_task_event_without_a_task_is_named(data: bytes) -> None:
 def test_what_is_no_event_is_unreadable(body: bytes, content_type: str) -> None:
     """400."""
     assert 400 == refusal(body, content_type).status
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_a_compressed_body_is_named(pack: Callable[[bytes], bytes]) -> None:
+    """400, with what to do."""
+    found = refusal(pack(UPDATE))
+
+    assert (400, "the body cannot be read: it is compressed; send it as it is") == (found.status, found.message)
 
 
 @pytest.mark.parametrize(

@@ -334,12 +334,6 @@ def test_keys_are_known_in_any_case_and_with_spaces() -> None:
     assert read(raw_order(ДатаПриема="2024-10-18")) == read(raw_order(ДатаПриёма="2024-10-18"))
 
 
-def test_of_a_repeated_key_the_last_counts() -> None:
-    """As JSON readers have it."""
-    data = json.dumps(raw_order()).encode()[:-1] + ', "Контрагент": "А", "Контрагент": "Б"}'.encode()
-    assert onec_order.read_orders(data, MOSCOW)[0].customer == "Б"
-
-
 @pytest.mark.parametrize(("value", "text"), [("69", "69"), (" 69\t", "69"), (69, "69"), (10**40, "1" + "0" * 40)])
 def test_identifiers_and_numbers_are_trimmed_text(value: Any, text: str) -> None:
     """A whole number is taken as text."""
@@ -686,6 +680,18 @@ SPELLINGS = (
     f"urn:uuid:{GUID}",
     f" {GUID[:18]}\u00a0{GUID[18:]} ",
     f"\ufeff{GUID}\u200b",
+    f"({GUID})",
+    f"'{GUID}'",
+    f"«{GUID}»",
+    f"guid'{GUID}'",
+    f'new УникальныйИдентификатор("{GUID}")',
+    f'Новый УникальныйИдентификатор("{GUID}")',
+    f"urn:uuid:{{{GUID}}}",
+    GUID.replace("-", "_"),
+    *(GUID.replace("-", dash) for dash in "\u2010\u2011\u2013\u2014\u2212\uff0d"),
+    GUID.replace("c", "\u0441").replace("a", "\u0430"),
+    GUID.upper().replace("B", "\u0412"),
+    GUID.replace("b7", "\uff42\uff17"),
 )
 
 
@@ -696,6 +702,33 @@ def test_whatever_spells_a_guid_is_one_id(spelling: str) -> None:
     raw["ИдентификаторЗаказа"] = spelling
     order = read(raw)
     assert (order.id, order.lines[0].position_id) == (GUID, GUID)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Заказ {GUID}",
+        f"{GUID}-1",
+        f"{GUID} {GUID}",
+        f"x{GUID}",
+        GUID[:-1],
+        GUID.replace("0", "o"),
+        GUID.replace("0", "о").replace("-", ""),
+        "e1cib/data/Документ.Заказ?ref=905da41731192b2211ef8c5db7c57163",
+    ],
+)
+def test_what_is_not_quite_a_guid_is_refused(text: str) -> None:
+    """A second spelling would be a second order, with a second set of tasks."""
+    message = "is not quite a GUID: send the 36 characters of the identifier and nothing else"
+    for reader in (values.read_order_id, values.read_position_id):
+        with pytest.raises(ValueError, match=message):
+            reader(text)
+
+
+@pytest.mark.parametrize("text", ["12345678-0001-0002-0003", "f" * 64, "рв-0001-0002-0003-000000000004", "a-b'c"])
+def test_an_id_of_another_form_is_left(text: str) -> None:
+    """However many digits and dashes it has."""
+    assert text == values.read_order_id(text)
 
 
 def test_an_id_that_is_no_guid_loses_its_case_and_its_spaces() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import codecs
 import gzip
 import json
+import lzma
 import zlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +21,8 @@ import pytest
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.onec import values
+
+pack = partial(gzip.compress, mtime=0)  # the same bytes in every process
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 LINE = {"Должность": "Сварщик", "ДолжностьИдентификатор": "s", "Время": 60, "Сумма": 100}
@@ -105,6 +110,13 @@ def test_an_encoding_that_cannot_be_told_is_refused(encoding: str, content_type:
         (TEXT.encode("utf-16-le")[:-1], "the text is not valid UTF-16: the file is damaged or cut off"),
         (TEXT.encode("utf-32-be")[:-1], "the text is not valid UTF-32: the file is damaged or cut off"),
         (b"%PDF-1.7 \xff", "this is a file of the format PDF: send the JSON itself"),
+        (lzma.compress(PLAIN), "this is a file of the format xz: send the JSON itself"),
+        (bz2.compress(PLAIN), "this is a file of the format bzip2: send the JSON itself"),
+        (zlib.compress(PLAIN), "this is a file of the format zlib: send the JSON itself"),
+        (
+            zlib.compress(PLAIN, wbits=-15),
+            "this is compressed (deflate) without a word of it: send Content-Encoding: deflate, or the JSON",
+        ),
         (b"Rar!\x1a\x07", "this is a file of the format RAR: send the JSON itself"),
         (TEXT.encode("ascii", "replace"), "letters were lost, the keys are question marks: send the order in UTF-8"),
     ],
@@ -148,20 +160,106 @@ def test_a_key_with_a_letter_of_another_alphabet_is_named(key: str) -> None:
     assert "is Latin here and Cyrillic there" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TEXT[:-1] + ', "Выполнен": true}', 'the key "Выполнен" stands twice: leave only one'),
+        (TEXT[:-1] + ', "отменен": false, "ОТМЕНЕН": true}', 'the key "ОТМЕНЕН" stands twice: leave only one'),
+        (f"[{TEXT[:-1]}, {TEXT[1:]}]", '[0]: the key "ИдентификаторЗаказа" stands twice: leave only one'),
+        (
+            TEXT.replace('"Время": 60', '"Время": 60, "Время": 60'),
+            'Калькуляция[0]: the key "Время" stands twice: leave only one',
+        ),
+        (
+            TEXT[:-1] + ', "ПрисоединенныеФайлы": [{"Имя": "a", "Имя": "b", "ДвоичныеДанные": ""}]}',
+            'ПрисоединенныеФайлы[0]: the key "Имя" stands twice: leave only one',
+        ),
+        (
+            '{"#type": "jv8:Structure", "#value": ['
+            + ", ".join(
+                json.dumps({"name": key, "Value": value}) for key, value in [*ORDER.items(), ("Выполнен", True)]
+            )
+            + "]}",
+            'the key "Выполнен" stands twice: leave only one',
+        ),
+        (f'{{"order": {TEXT}, "order": {TEXT}}}', "two orders stand under one key: send a list of orders"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(text: str, message: str) -> None:
+    """The last one would win, which may be the one that completes the order."""
+    assert message == refusal(text)
+
+
+def test_what_means_nothing_may_stand_twice() -> None:
+    """Keys that are no keys of an order."""
+    assert EXPECTED == read(TEXT[:-1] + ', "x": 1, "x": 2}') == read(f'{{"x": 1, "x": 2, "order": {TEXT}}}')
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("Bыполнен", '"Bыполнен" is not "Выполнен"; "B" is Latin here and Cyrillic there'),
+        ("Отменeн", '"Отменeн" is not "Отменен"; "e" is Latin here and Cyrillic there'),
+        (
+            "РекомендуемаяДатaСдачи",
+            '"РекомендуемаяДатaСдачи" is not "РекомендуемаяДатаСдачи"; "a" is Latin here and Cyrillic there',
+        ),
+    ],
+)
+def test_an_optional_key_with_a_letter_of_another_alphabet_is_refused(key: str, message: str) -> None:
+    """Nobody can see that it is another key."""
+    assert message == refusal(json.dumps(ORDER | {key: True}))
+
+
+@pytest.mark.parametrize(
+    ("key", "known"),
+    [
+        ("Отменено", "Отменен"),
+        ("Отмена", "Отменен"),
+        ("ПометкаНаУдаление", "ПометкаУдаления"),
+        ("РекомендованнаяДатаСдачи", "РекоммендуемаяДатаСдачи"),
+        ("ДатаПриёмки", "ДатаПриема"),
+        ("Мэнеджер", "Менеджер"),
+        ("Приоретет", "Приоритет"),
+        ("ПрикрепленныеФайлы", "ПрисоединенныеФайлы"),
+        ("МенеджерКод", None),
+        ("ИННКонтрагента", None),
+        ("Выполнено", None),
+        ("Комментарий", None),
+        ("Ы" * 100_000, None),
+    ],
+)
+def test_what_is_nearly_an_optional_key_is_said(key: str, known: str | None) -> None:
+    """Unless the key itself is there, or a word was added to it."""
+    expected = (f'"{key}" is not a key that b24tools knows; did you mean "{known}"?',) if known else ()
+    assert [expected] == [order.warnings for order in read(json.dumps(ORDER | {key: True}))]
+
+
+def test_what_is_nearly_a_key_of_lines_is_said_once() -> None:
+    """For the whole order."""
+    lines = [LINE | {"ДолжностьИдентификатор": str(number), "Порядоk": "", "Порядк": 1} for number in range(3)]
+    message = refusal(json.dumps(ORDER | {"Калькуляция": lines}))
+    assert message.startswith('Калькуляция[0]: "Порядоk" is not "Порядок"; "k" is Latin here and Cyrillic there; ')
+    for line in lines:
+        del line["Порядоk"]
+    [order] = read(json.dumps(ORDER | {"Калькуляция": lines}))
+    assert ('"Порядк" is not a key that b24tools knows; did you mean "Порядок"?',) == order.warnings
+
+
 # Compression
 
 
 @pytest.mark.parametrize(
     ("data", "encoding"),
     [
-        (gzip.compress(PLAIN), "gzip"),
-        (gzip.compress(PLAIN), "x-gzip"),
-        (gzip.compress(PLAIN), "GZIP, identity"),
-        (gzip.compress(PLAIN), ""),
-        (gzip.compress(PLAIN[:100]) + gzip.compress(PLAIN[100:]), "gzip"),
-        (gzip.compress(TEXT.encode("cp1251")), "gzip"),
-        (gzip.compress(TEXT.encode("utf-16")), "gzip"),
-        (gzip.compress(b"order=" + PLAIN), ""),
+        (pack(PLAIN), "gzip"),
+        (pack(PLAIN), "x-gzip"),
+        (pack(PLAIN), "GZIP, identity"),
+        (pack(PLAIN), ""),
+        (pack(PLAIN[:100]) + pack(PLAIN[100:]), "gzip"),
+        (pack(TEXT.encode("cp1251")), "gzip"),
+        (pack(TEXT.encode("utf-16")), "gzip"),
+        (pack(b"order=" + PLAIN), ""),
         (zlib.compress(PLAIN), "deflate"),
         (zlib.compress(PLAIN, wbits=-15), "deflate"),
         (zlib.compress(PLAIN, level=0), "deflate"),
@@ -178,18 +276,27 @@ def test_a_compressed_order_is_read(data: bytes, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("data", "encoding", "message"),
     [
-        (gzip.compress(PLAIN)[:-1], "gzip", "the compressed order is not complete: it was cut off"),
-        (gzip.compress(PLAIN)[:-9], "", "the compressed order is not complete: it was cut off"),
-        (gzip.compress(PLAIN)[:5], "", "the compressed order is not complete: it was cut off"),
+        (pack(PLAIN)[:-1], "gzip", "the compressed order is not complete: it was cut off"),
+        (pack(PLAIN)[:-9], "", "the compressed order is not complete: it was cut off"),
+        (pack(PLAIN)[:5], "", "the compressed order is not complete: it was cut off"),
         (zlib.compress(PLAIN)[:-3], "deflate", "the compressed order is not complete: it was cut off"),
         (zlib.compress(PLAIN, wbits=-15)[:-3], "deflate", "the compressed order is not complete: it was cut off"),
-        (gzip.compress(PLAIN) + b"x", "gzip", "the compressed order is damaged: it cannot be unpacked"),
+        (pack(PLAIN) + b"x", "gzip", "the compressed order is damaged: it cannot be unpacked"),
         (b"\x1f\x8b garbage", "gzip", "the compressed order is damaged: it cannot be unpacked"),
         (zlib.compress(PLAIN)[:9] + b"\xff" * 40, "deflate", "the compressed order is damaged: it cannot be unpacked"),
         (b"\xff" * 40, "deflate", "the compressed order is damaged: it cannot be unpacked"),
-        (gzip.compress(b""), "gzip", "the order is empty"),
+        *(
+            (data, name, "the order is compressed twice: compress it once, or send the JSON as it is")
+            for data, name in (
+                (pack(pack(PLAIN)), "gzip"),
+                (pack(pack(PLAIN)), ""),
+                (zlib.compress(pack(PLAIN)), "deflate"),
+                (pack(zlib.compress(PLAIN)), "gzip"),
+            )
+        ),
+        (pack(b""), "gzip", "the order is empty"),
         (b"", "deflate", "the order is empty"),
-        (gzip.compress(b"<a/>"), "gzip", 'this is not JSON: line 1, column 1, near "<a/>"'),
+        (pack(b"<a/>"), "gzip", 'this is not JSON: line 1, column 1, near "<a/>"'),
     ],
 )
 def test_a_compressed_order_that_cannot_be_unpacked_is_refused(data: bytes, encoding: str, message: str) -> None:
@@ -246,6 +353,8 @@ TABLE = {
         tagged({"Заказ": ORDER}),
         ORDER | {"Калькуляция": tagged([LINE])},
         ORDER | {"Калькуляция": TABLE},
+        ORDER | {"Менеджер": {"#type": "jv8:Null"}, "Приоритет": {"#type": "jv8:Null", "#value": ""}},
+        ORDER | {"Отменен": {"#type": "jv8:Null", "#value": {}}},
         {"#type": "jxs:string", "#value": TEXT},
         {"order": ORDER},
         {"Заказ": ORDER, "version": 1},
@@ -275,6 +384,9 @@ def test_a_wrapped_order_is_read(value: Any) -> None:
             "2 orders lie in different places of one object: send a list of orders",
         ),
         ({"order": ORDER, "Выполнен": True}, "Выполнен stands outside of the order: put it into the order"),
+        ({"order": ORDER, "Bыполнен": True}, "Bыполнен stands outside of the order: put it into the order"),
+        ({"order": ORDER, "Приоритет": 1}, "Приоритет stands outside of the order: put it into the order"),
+        ({"Менеджер": "Иванов", "orders": [ORDER]}, "Менеджер stands outside of the order: put it into the order"),
         ({"Отменён": 1, "x": {"order": ORDER}}, "Отменён stands outside of the order: put it into the order"),
         (
             {"odata.metadata": "x", "value": [{"Ref_Key": "1", "Number": "2"}]},
@@ -285,6 +397,22 @@ def test_a_wrapped_order_is_read(value: Any) -> None:
             {"Ref_Key": "1", "Number": "2"},
             "this is an answer of 1C's OData, with the keys of a document: send an object with the keys "
             "ИдентификаторЗаказа, НомерЗаказа, Калькуляция",
+        ),
+        *(
+            (
+                document,
+                "this is an answer of 1C's OData, with the keys of a document: send an object with the keys "
+                "ИдентификаторЗаказа, НомерЗаказа, Калькуляция",
+            )
+            for document in (
+                {"odata.metadata": "x", "value": [{"НомерЗаказа": "2"}]},
+                {"odata.metadata": "x", "НомерЗаказа": "2", "Калькуляция": [{"LineNumber": 1}]},
+                {"Ref_Key": "1", "НомерЗаказа": "2", "Калькуляция": []},
+                ORDER | {"Ref_Key": "1", "Калькуляция": [{"LineNumber": 1, "Должность_Key": "2"}]},
+                {"d": {"results": [{"Number": "2"}]}},
+                {"d": {"results": [{"НомерЗаказа": "2"}, {"НомерЗаказа": "3"}]}},
+                {"d": {"__metadata": {}, "Number": "2"}},
+            )
         ),
         (
             {"#type": "jcfg:DocumentObject.Заказ", "#value": {"Ref": "1", "Number": "2"}},
@@ -338,6 +466,12 @@ def test_types_nested_without_end_are_refused(opened: str, times: int) -> None:
         "3999-12-31T00:00:00",
         "3999-12-31T23:59:59",
         "3999-12-31T23:59:59Z",
+        "3999-12-30T21:00:00Z",
+        "3999-12-31T20:59:59.000Z",
+        "3999-12-30T14:00:00+00:00",
+        "4000-01-01T04:59:59Z",
+        "0000-12-31T21:29:43Z",
+        "0001-01-02T00:00:00+12:00",
         "31.12.3999",
         "31.12.3999 23:59:59",
         "39991231",
@@ -434,6 +568,22 @@ def test_base64_that_was_cut_off_is_refused(text: str) -> None:
     assert message.endswith(" is not complete: base64 was cut off, or lacks the = at its end")
 
 
+@pytest.mark.parametrize(
+    "text", [BYTES.hex(), BYTES.hex().upper(), BYTES.hex(" "), BYTES[:32].hex("-"), f"0x{BYTES.hex()}"]
+)
+def test_hexadecimal_digits_are_no_base64(text: str) -> None:
+    """They would be stored as another file."""
+    message = refusal(json.dumps(ORDER | {"ПрисоединенныеФайлы": [{"Имя": "a.bin", "ДвоичныеДанные": text}]}))
+    assert message.endswith(" looks like hexadecimal digits: send base64, as Base64Строка() writes it")
+
+
+@pytest.mark.parametrize("data", [bytes(300), b"abc", bytes(range(48)) * 3, b"\xd3\x4d" * 30])
+def test_base64_of_few_letters_stays_base64(data: bytes) -> None:
+    """Zeros are nothing but A."""
+    file = {"Имя": "a.bin", "ДвоичныеДанные": base64.b64encode(data).decode()}
+    assert [data] == [order.files[0].content for order in read(json.dumps(ORDER | {"ПрисоединенныеФайлы": [file]}))]
+
+
 def test_the_sample_of_the_demo_is_read_in_every_form() -> None:
     """A real order, with a file."""
     sample = (Path(__file__).parent.parent / "data" / "orders" / "sample.json").read_bytes()
@@ -442,6 +592,6 @@ def test_the_sample_of_the_demo_is_read_in_every_form() -> None:
     assert [expected] * 4 == [
         read(json.dumps(tagged(raw))),
         read(json.dumps({"order": raw})),
-        read(gzip.compress(sample)),
+        read(pack(sample)),
         read(sample.decode().encode("cp866")),
     ]

@@ -15,6 +15,7 @@ from b24tools.core.org_structure import (
     nearest_name,
     same_name,
     suggest_name,
+    surname_masks,
     surname_of,
 )
 
@@ -167,6 +168,41 @@ def test_the_languages_have_words_of_their_own(word: str) -> None:
     assert [True, True] == [matches_person(f"Каримова Лола {text}", same) for text in (f"Рустам {word}", "Рустам")]
 
 
+@pytest.mark.parametrize(
+    ("manager", "masks"),
+    [
+        ("Сидоров Вадим", ["Сидоров"]),
+        ("Сидоров, В.П.", ["Сидоров", "Сидоров В", "Сидоров_В"]),
+        ("Чайка Пётр", ["Чайка", "Чаи\u0306ка"]),
+        ("Cидоров В", ["Cидоров", "сидоров"]),
+        ("О\u2019Нил Г", ["О'Нил", "О_Нил"]),
+        ("Петров\u2013Водкин К", ["Петров-Водкин", "Петров_Водкин"]),
+        (". ,", []),
+    ],
+)
+def test_the_portal_is_asked_for_all_that_a_surname_may_be_there(manager: str, masks: list[str]) -> None:
+    """In one filter, as masks of LIKE."""
+    assert masks == surname_masks(manager)
+
+
+@pytest.mark.parametrize(
+    ("text", "surname"),
+    [
+        ("Иванов, Иван", "Иванов"),
+        ("Салтыков Щедрин Иван", "Салтыков Щедрин"),
+        ("Салтыков Щедрин И.И.", "Салтыков-Щедрин"),
+        ("Салтыков - Щедрин И. И.", "Салтыков\u2011Щедрин"),
+        ("Салтыков\u2013Щедрин, И.", "Салтыков Щедрин"),
+        ("О'Нил Иван", "О\u2019Нил"),
+        ("О`Нил Иван", "О\u02bcНил"),
+        ("Чайка Иван", "Чаи\u0306ка"),
+    ],
+)
+def test_signs_and_spaces_make_no_other_surname(text: str, surname: str) -> None:
+    """Dashes, apostrophes, a comma, two words, decomposed letters."""
+    assert matches_person(text, Person(1, "Иван", surname, "Ильич", True, ()))
+
+
 def test_the_surname_is_asked_for_in_composed_letters() -> None:
     """The portal compares byte by byte."""
     assert ["Чайка", ""] == [surname_of(text) for text in (" \u200bЧаи\u0306ка\u00a0Пётр", "\u200b")]
@@ -185,6 +221,14 @@ def test_the_surname_is_asked_for_in_composed_letters() -> None:
         ("слЕсарь-СБОРЩИК", "Слесарь-сборщик"),
         ("Счётчик", "СЧЕТЧИК"),
         ("Сче\u0308тчик", "Счетчик"),
+        ("Слесарь\u2011сборщик", "Слесарь-сборщик"),
+        ("Слесарь \u2013 сборщик", "Слесарь-сборщик"),
+        ("Печатник\u2044плоттер", "Печатник/плоттер"),
+        ("\uff23NC\uff0d\uff11", "CNC-1"),
+        ("Сварщик \u2163 разряда", "Сварщик IV разряда"),
+        ("Сва\u0301рщик", "Сварщик"),
+        ("Цех «Юг»", 'Цех "Юг"'),
+        ("О\u2019Нил", "О'Нил"),
     ],
 )
 def test_what_looks_alike_is_one_name(name: str, other: str) -> None:
@@ -214,6 +258,12 @@ def test_what_looks_alike_is_one_name(name: str, other: str) -> None:
             ' Latin there, "e" is Latin here and Cyrillic there',
         ),
         ("Свощик", ' (the nearest name is "Сварщик")'),
+        (
+            "Cвaрщuк",
+            ' (the nearest name is "Сварщик"); "C" is Latin here and Cyrillic there, "a" is Latin here and'
+            " Cyrillic there",
+        ),
+        ("Cваррщик", ' (the nearest name is "Сварщик"); "C" is Latin here and Cyrillic there'),
         ("Водитель", ""),
     ],
 )

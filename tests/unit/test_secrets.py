@@ -36,6 +36,9 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "Basic": lambda text: base64.b64encode(f"1c:{text}".encode()).decode(),
     "Basic of another length": lambda text: base64.b64encode(f"cron:{text}".encode()).decode(),
+    "base64 of UTF-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
+    "base64 of capitals": lambda text: base64.b64encode(text.upper().encode()).decode(),
+    "base64 in base64": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
     "base64 in a URL": lambda text: quote(base64.urlsafe_b64encode(f"u:{text}:more".encode()), safe=""),
 }
 
@@ -61,6 +64,28 @@ def test_it_is_hidden_wherever_it_stands(before: str, token: str, after: str) ->
     found = scrub(before + token + after)
     assert token not in found
     assert found == scrub(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{CODE} https://plant.bitrix24.ru/company/ and https://plant.bitrix24.ru/rest/7/another0code/",
+        f"{CODE} {URL[:-3]} {base64.b64encode(URL.encode()).decode()[:-9]}",
+        CODE + "token" * 9_000 + 'auth x="' * 9_000,
+        CODE + "\\" * 60_000 + "%25" * 20_000 + "&amp;" * 9_000 + "12345678…" * 9_000,
+    ],
+    ids=["addresses", "beginnings", "names", "escapes"],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """A pattern that tries one place in several ways would take years for the beginnings of a secret."""
+    assert CODE not in Scrubber([*TOKENS, URL]).scrub(text)
+
+
+def test_what_was_cut_off_is_hidden_to_its_end() -> None:
+    """Half of a code is half a code."""
+    scrub = Scrubber([CODE]).scrub
+    encoded = base64.b64encode(f"1c:{CODE}".encode()).decode()
+    assert f'no "***…", no {encoded[:4]}***…' == scrub(f'no "{CODE[:12]}…", no {encoded[:20]}…')
 
 
 @pytest.mark.parametrize(

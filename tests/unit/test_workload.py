@@ -554,7 +554,9 @@ def test_lanes_and_choices_are_those_of_a_walk_over_the_minutes(
             candidate = offer(workload, worker.id, work_s, MONDAY + earliest * MINUTE)
             assert slow.open_s(worker.id) == candidate.open_s
             assert slot == (minute(candidate.start or MONDAY), minute(candidate.finish or MONDAY))
+        weighed = workload.weigh([2, 3, 1], work_s, MONDAY + earliest * MINUTE, most=1)
         choice = workload.choose([3, 1, 2], work_s, MONDAY + earliest * MINUTE)
+        assert (choice.responsible_id, choice.finish) == (weighed.responsible_id, weighed.finish)
         best = min(expected, key=lambda n: (expected[n][1], slow.open_s(n), slow.turn[n], n))
         assert (best, expected[best]) == (choice.responsible_id, (minute(choice.start), minute(choice.finish)))
         slow.tasks[best].append(OpenTask(-turn, best, work_s, choice.start, choice.finish, ours=True))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.parsing import id_of, int_of, mapping_of, rows_of
 from b24tools.bitrix24.portal_time import read_iso
-from b24tools.core.org_structure import same_name
+from b24tools.core.org_structure import look
 
 
 class Project(NamedTuple):
@@ -22,12 +22,12 @@ class Project(NamedTuple):
 def groups_named(name: str, *, part: str = "") -> Query[list[Project]]:
     """The projects of exactly this name, or with this id, in the order to take them: the archived ones last.
 
-    With `part` those that have it in their name and look like this one, by other spaces or what cannot be seen.
+    With `part` those that have it in their name and look like this one: other spaces, a letter of another alphabet.
     """
 
     def read(result: Any) -> list[Project]:
         projects = (Project(id_of(r, "ID"), str(r.get("NAME") or ""), r.get("CLOSED") == "Y") for r in rows_of(result))
-        found = (project for project in projects if not part or same_name(project.name) == same_name(name))
+        found = (project for project in projects if not part or look(project.name) == look(name))
         return sorted(found, key=lambda project: project.archived)
 
     conditions = {"ID": int(name)} if name.isdecimal() else {"%NAME": part} if part else {"NAME": name}

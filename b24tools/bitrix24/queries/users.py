@@ -82,9 +82,9 @@ def people_by_id(user_ids: Sequence[int | str], *more: str) -> Query[list[Person
     return _people({"ID": list(user_ids)}, *more)
 
 
-def people_by_surname(surname: str) -> Query[list[Person]]:
-    """The active people of this surname."""
-    return _people({"LAST_NAME": surname, "ACTIVE": "Y"})
+def people_by_surname(*masks: str) -> Query[list[Person]]:
+    """The active people whose surname is one of these, or fits one as a mask of LIKE."""
+    return _people({"LAST_NAME": list(masks) if len(masks) > 1 else masks[0], "ACTIVE": "Y"})
 
 
 def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:

@@ -12,7 +12,7 @@ from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
 from b24tools.jobs.doctor.machine import format_size
 from b24tools.store import inspection, read_store
-from b24tools.store.database import explain_restoring
+from b24tools.store.database import check_gone, explain_restoring
 from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
@@ -27,6 +27,10 @@ def open_database(exam: Examination, stack: ExitStack) -> None:
     try:
         path.stat()
     except FileNotFoundError:
+        try:
+            check_gone(path)
+        except errors.ConfigError as error:
+            exam.database_error = error
         return
     except OSError:
         pass  # opening it will say why
@@ -146,6 +150,9 @@ def check_inbox(exam: Examination) -> Iterator[Finding]:
             yield warn(text, _("Read why in {path}/failed, send them again from 1C, delete the files."), **values)
         elif not since or exam.now - since <= inbox.LONG_WAIT:
             yield ok(ngettext("{path}: {n} order waits", "{path}: {n} orders wait", found.files), **values)
+        if found.others:
+            fix = _("Names of orders end in .json or .json.gz: rename them, or take them away.")
+            yield warn(_("{path}: no orders, never taken: {names}"), fix, path=folder, names=listed(found.others))
 
 
 @checks.add("restored", lambda: _("a restored database"))

@@ -24,7 +24,6 @@ from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from
 from b24tools.store import database
 
 SHORT_TOKEN = 16
-LANGUAGES = ("", "ru", "en")
 MIB = 1024 * 1024
 LITTLE_BYTES = 500 * MIB
 TOO_LITTLE_BYTES = 50 * MIB
@@ -67,9 +66,6 @@ def check_values(exam: Examination) -> Iterator[Finding]:
         yield warn(detail, fix, about=unknown.name, where=unknown.where, nearest=unknown.nearest)
     for text in exam.inspection.repeated:
         yield warn(text, _("Leave one of the two."))
-    if settings.lang.lower() not in LANGUAGES:
-        detail = _('"{value}" is no language of b24tools; it speaks English')
-        yield warn(detail, _("Set B24_LANG to ru or en."), about="B24_LANG", value=settings.lang)
     if settings.ca_bundle is not None and not settings.ca_bundle.exists():
         fix = _("Name the PEM file of the authority that signed the portal's certificate, or leave the setting empty.")
         yield fail(_("there is no {path}"), fix, about="B24_CA_BUNDLE", path=settings.ca_bundle)

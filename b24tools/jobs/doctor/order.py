@@ -10,7 +10,13 @@ from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Person
-from b24tools.core.org_structure import describe_foreign_letters, matches_person, nearest_name, surname_of
+from b24tools.core.org_structure import (
+    describe_foreign_letters,
+    describe_near_manager,
+    matches_person,
+    nearest_name,
+    surname_masks,
+)
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, warn
 from b24tools.jobs.doctor.company import COMPANY, company, look_at_position, name_with_id
 from b24tools.jobs.doctor.machine import MIB, format_size
@@ -30,8 +36,8 @@ def _add_tasks(batch: Batch, exam: Examination) -> list[Pending[list[Mapping[str
 
 
 def _add_managers(batch: Batch, exam: Examination) -> dict[str, Pending[list[Person]]]:
-    surnames = sorted({surname_of(order.manager or "") for order in exam.orders} - {""})
-    return {surname: batch.add(queries.people_by_surname(surname)) for surname in surnames}
+    asked = {order.manager: surname_masks(order.manager) for order in exam.orders if order.manager}
+    return {name: batch.add(queries.people_by_surname(*masks)) for name, masks in asked.items() if masks}
 
 
 tasks = Need(_add_tasks)
@@ -122,15 +128,18 @@ def check_manager(exam: Examination, order: Order) -> Finding | None:
     """The manager watches the tasks, where exactly one person is meant."""
     if not order.manager:
         return None
-    namesakes = exam[managers][surname_of(order.manager)].value
+    pending = exam[managers].get(order.manager)
+    namesakes = pending.value if pending else []
     found = [name_with_id(one) for one in namesakes if one.active and matches_person(order.manager or "", one)]
     if len(found) == 1:
         return ok(_("{text} is {name}, and will watch"), text=order.manager, name=found[0])
     detail = _("“{text}” may be {names}: nobody will watch")
     if not found:
-        detail = _("“{text}” is nobody on the portal: nobody will watch")
+        detail = _("“{text}” is nobody on the portal: nobody will watch") + "{letters}"
     fix = _("Write it in 1C as on the portal: surname, given name, patronymic.")
-    return warn(detail, fix, text=order.manager, names=listed(found))
+    return warn(
+        detail, fix, text=order.manager, names=listed(found), letters=describe_near_manager(order.manager, namesakes)
+    )
 
 
 @checks.add("order {number} tasks", lambda: _("tasks"), tasks)

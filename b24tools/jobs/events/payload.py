@@ -70,7 +70,8 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise unreadable(_("it is not UTF-8")) from None
+        is_packed = body.startswith(b"\x1f\x8b") or (body[:1] == b"x" and int.from_bytes(body[:2]) % 31 == 0)
+        raise unreadable(_("it is compressed; send it as it is") if is_packed else _("it is not UTF-8")) from None
     if not text:
         raise unreadable(_("it is empty"))
     is_json = text.startswith(("{", "["))
@@ -94,8 +95,7 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
         raise _too_deep() from None
     auth, stamp = _unpack(fields.get("auth")), _text(fields.get("ts"))
     data = _unpack(fields.get("data"))
-    is_json = is_json or data is not fields.get("data")
-    if is_json and isinstance(data, dict) and not data.keys() & {"FIELDS_AFTER", "FIELDS_BEFORE"}:
+    if isinstance(data, dict) and not data.keys() & {"FIELDS_AFTER", "FIELDS_BEFORE"}:
         data = {**data, "FIELDS_AFTER": data.get("FIELDS")}  # what the service before this one took
     return Event(
         name=scrub(_text(fields.get("event")).strip()).upper(),

@@ -7,8 +7,9 @@ A text is searched for the notations of an event, wherever they stand in it:
 - an array of PHP, written by print_r or var_export;
 - a form: `event=ONTASKUPDATE&data[FIELDS_AFTER][ID]=5&…`.
 
-A line without any of them is searched again without its escapes (`\\x22`, `\\"`, `\\u0026`). Only what names an event
-of Bitrix24 and has its data counts, so that a call of event.bind or what a handler answered is taken for none.
+A line without any of them is searched again without its escapes (`\\x22`, `\\"`, `\\u0026`, `%3D`, `&quot;`). Only what
+names an event of Bitrix24 and has its data counts, so that a call of event.bind or what a handler answered is taken for
+none. What names an event of a task and cannot be read was cut off: that is an error, wherever the cut fell.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import base64
 import bisect
 import codecs
 import gzip
+import html
 import json
 import re
 import zlib
@@ -44,6 +46,12 @@ _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _BARE = re.compile(r"[^,\s)]*")
 _HEX = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
 _TIME = re.compile(r"[0-9]:[0-5][0-9]\b")  # a log has them
+_HEADER = re.compile(r"[A-Z]+ \S+ HTTP/\d|(?:Host|User-Agent|Content-(?:Type|Length)): ", re.IGNORECASE)
+_TASK = re.compile(r"\bevent[\"'\]\\]*\s*(?:=>|[=:]|,\s*\\*\"value\\*\":)\s*[\"'\\]*ONTASK", re.IGNORECASE)
+_HANDLER = re.compile(r"\bhandler[\"'\]\\]*\s*(?:=>|[=:])")  # of a call of event.bind
+_CUT = re.compile(r"\s*[\[(<]*(?:…|\.{3}|truncated)", re.IGNORECASE)
+_PERCENT = re.compile(r"event(?:%3D|%22)", re.IGNORECASE)  # a body that was encoded as a whole
+_ENCODED = re.compile("%5B", re.IGNORECASE)
 _ESCAPE = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|(["\\/]))')
 MOST_DEPTH = 12  # of records in records
 MOST_TRIES = 20  # in a line, of what begins like an object and is none
@@ -65,14 +73,15 @@ class Found:
 def read(name: str, data: bytes) -> list[Found]:
     """Find all events of a file. What looks like one but is broken is named, all that is none once."""
     try:
-        text = _read_docker(_decode(data))
+        text = _read_csv(_read_docker(_decode(data)))
     except (OSError, EOFError, zlib.error):
         return [Found(name, refusal=payload.unreadable(_("the compressed file is cut off or damaged")))]
     lines = text.split("\n")
     starts = [0, *(newline.end() for newline in re.finditer("\n", text))]
     found: list[Found] = []
     used: set[int] = set()
-    is_log = False
+    inside: set[int] = set()  # of a record that could be read
+    is_log = any(_HEADER.match(line) for line in lines)
 
     def add(line: int, items: list[Item]) -> None:
         for path, item in items:
@@ -86,17 +95,24 @@ def read(name: str, data: bytes) -> list[Found]:
             used.update(range(first, last + 1))
             around = lines[first][: start - starts[first]] + lines[last][end - starts[last] :]
             is_log = is_log or not is_bare or re.search(r"\w", around) is not None
+        else:
+            inside.update(range(first + 1, last))
     rest = []
     for number, line in enumerate(lines):
         if number not in used and line.strip() and not line.lstrip().startswith("#"):
             escaped: list[Item] = []
-            for plain in _unescape(line):
+            texts = [line, *_unescape(line)]
+            for plain in texts[1:]:
                 escaped = escaped or [item for *_place, items in _search(plain) for item in items]
+            if not escaped and number not in inside and any(map(_names_task, texts)):
+                escaped = [("", _cut_off())]
             add(number, escaped)
             is_log = is_log or bool(escaped)
             if not escaped:
                 rest.append(number)
     rest = [number for number in rest if not found or re.search(r"\w", lines[number])]  # brackets between events
+    if rest and found and not any(one.event for one in found):
+        return found  # what is around something broken may be a part of it
     if rest and found and (is_log or any(_TIME.search(lines[number]) for number in rest)):
         message = ngettext("{n} line is no event", "{n} lines are no events, this is the first", len(rest))
         refusal = Refusal(400, message.format(n=len(rest)))
@@ -111,7 +127,7 @@ def _refuse(name: str, rest: list[int], lines: list[str]) -> Found:
     if not rest:
         return Found(name, refusal=payload.unreadable(_("it is empty")))
     item = _read_body(_encode(lines[rest[0]]))
-    refusal = item if isinstance(item, Refusal) else payload.unreadable(_("it names no event"))
+    refusal = item if isinstance(item, Refusal) else payload.unreadable(_("it is not what the portal sends"))
     if others := len(rest) - 1:
         text = ngettext("{message} (and {n} more line)", "{message} (and {n} more lines)", others)
         refusal = Refusal(refusal.status, text.format(message=refusal.message, n=others), refusal.hint)
@@ -149,9 +165,28 @@ def _read_docker(text: str) -> str:
     return "".join(parts)
 
 
+def _read_csv(text: str) -> str:
+    """Return the text without CSV's doubled quotation marks, if they stand around what an event has."""
+    return text.replace('""', '"') if '""event""' in text else text
+
+
+def _names_task(text: str) -> bool:
+    return _TASK.search(text) is not None and not _HANDLER.search(text)
+
+
+def _cut_off() -> Refusal:
+    return payload.unreadable(_("it is cut off or damaged"))
+
+
 def _unescape(line: str) -> Iterator[str]:
-    """Yield what nginx (`\\x22`) has escaped, then also what others have: `\\"`, and `\\u0026` of Go."""
-    if "\\" in line and "event" in line:
+    """Yield what nginx (`\\x22`) has escaped, then also what others have: `\\"`, `\\u0026` of Go, `%3D`, `&quot;`."""
+    if "event" not in line:
+        return
+    if _PERCENT.search(line):
+        yield unquote_plus(line)
+    if "&quot;" in line or "&#" in line:
+        yield html.unescape(line)
+    if "\\" in line:
         line = _HEX.sub(lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"), line)
         yield line
         yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], line)
@@ -163,7 +198,8 @@ def _search(text: str) -> Iterator[tuple[int, int, bool, list[Item]]]:
     while start := _START.search(text, position):
         if start.lastgroup == "form":
             position = start.end()
-            yield start.start(), position, True, list(_read_text(start[0], "", 0))
+            items = [] if _CUT.match(text, position) else list(_read_text(start[0], "", 0))
+            yield start.start(), position, True, items
             continue
         if start.start() > line_end:
             tries, line_end = 0, text.find("\n", start.start()) % (len(text) + 1)
@@ -218,7 +254,9 @@ def _read_record(value: Any, path: str, depth: int, name: str = "") -> Iterator[
     if depth > MOST_DEPTH:
         return
     if isinstance(value, str):
-        yield from _read_text(value, path, depth + 1, name)
+        items = list(_read_text(value, path, depth + 1, name))
+        is_body = value.lstrip().startswith(("event=", "{", "["))
+        yield from items or ([(path, _cut_off())] if is_body and _names_task(value) else [])
     elif isinstance(value, list):
         for number, inner in enumerate(value, 1):
             yield from _read_record(inner, f"{path}.{number}", depth + 1, name)
@@ -230,6 +268,8 @@ def _read_record(value: Any, path: str, depth: int, name: str = "") -> Iterator[
             items = list(_read_record(inner, path, depth + 1, field))
             yield from (item for item in items if _identify(item) not in seen)
             seen.update(map(_identify, items))
+        if not seen and "handler" not in value and str(value.get("event", "")).upper() in payload.TASK_EVENTS:
+            yield path, _read_body(_encode(json.dumps(value)))
 
 
 def _fields_of(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -238,12 +278,19 @@ def _fields_of(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         with suppress(ValueError):
             yield "body", base64.b64decode(str(record.get("body"))).decode()
         return
+    if record.get("encoding") == "base64" and "text" in record:  # of HAR
+        with suppress(ValueError):
+            yield "text", base64.b64decode(str(record["text"])).decode()
+        return
     if "request" in record and "response" in record:  # of HAR; the answer may be a page with an example
         yield "request", record["request"]
         return
     params = record.get("params")
     if isinstance(params, list) and all(isinstance(one, dict) and "name" in one for one in params):  # HAR's form
-        yield "text", urlencode([(one["name"], one.get("value", "")) for one in params])
+        pairs = [(str(one["name"]), str(one.get("value", ""))) for one in params]
+        if any(_ENCODED.search(key) for key, _value in pairs):  # Chrome leaves them encoded
+            pairs = [(unquote_plus(key), unquote_plus(value)) for key, value in pairs]
+        yield "text", urlencode(pairs)
     yield from record.items()
 
 
@@ -265,7 +312,7 @@ def _read_text(text: str, path: str, depth: int, name: str = "") -> Iterator[Ite
             return
         yield from _read_record(value, path, depth + 1)
     elif (form := _START.fullmatch(text)) and form.lastgroup == "form":
-        text = text.rstrip(")]},;")
+        text = text.rstrip(")]},;").replace("&amp;", "&")  # of a page
         pairs = [unquote_plus(pair).partition("=") for pair in text.split("&") if pair]
         is_whole = all(equals and _FIELD.fullmatch(key) for key, equals, _value in pairs)  # not an example with "&…"
         fields = {key: value for key, _equals, value in pairs}
@@ -287,6 +334,8 @@ def _read_body(body: bytes) -> Event | Refusal:
         payload.task_of(event)
     except Refusal as refusal:
         return refusal
-    if b"event_handler_id=" in body and event.sent_at is None and not event.token:  # the portal writes these last
-        return payload.unreadable(_("it is cut off"))
+    longer = [name for name in payload.TASK_EVENTS if name.startswith(event.name) and name != event.name]
+    # the portal writes time and token last
+    if longer or (b"event_handler_id=" in body and event.sent_at is None and not event.token):
+        return _cut_off()
     return event

@@ -38,7 +38,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         try:
             return periods.choose(text, kind, settings.zone, services.now())
         except errors.ConfigError as error:
-            raise HttpError(422, error.line, error.hint) from None
+            raise HttpError(422, error.message, error.hint) from None
 
     @api.get(
         "/leaderboard",

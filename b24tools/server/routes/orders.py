@@ -108,7 +108,11 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def plan_order(request: Request, body: OrderBody) -> Reply:
         orders = read_request(request, body, zone)
         results = _assign(session, orders, read_caller(request), dry_run=True)
-        return Reply(render_assign.data(results, zone))
+        data = render_assign.data(results, zone)
+        for shown, order in zip(data, results, strict=True):
+            if order.warnings:  # the command has them beside its data
+                shown["warnings"] = list(map(session.settings.scrubber.scrub, order.warnings))
+        return Reply(data)
 
 
 def read_request(request: Request, body: bytes, zone: ZoneInfo) -> list[Order]:

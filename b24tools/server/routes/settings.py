@@ -50,7 +50,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
             try:
                 store.settings.save(given.key, given.value, services.now())
             except errors.ConfigError as error:
-                raise HttpError(422, error.line, error.hint, code=error.code) from None
+                raise HttpError(422, error.message, error.hint, code=error.code) from None
             return Setting(key=given.key, value=store.settings.get(given.key))
 
 
@@ -58,4 +58,4 @@ def _check_known(key: str, status: int) -> None:
     if key not in KEYS:
         known = _("There are: {known}").format(known=", ".join(KEYS))
         unknown = _('there is no running setting "{key}"').format(key=key[:50])
-        raise HttpError(status, f"{unknown}. {known}", known)
+        raise HttpError(status, unknown, known)
