@@ -101,6 +101,8 @@ def settle_moves(store: Store, rows: Iterable[LedgerTask], portal: PortalState, 
             settled[row.key] = _without_mark(row)
         elif row.writing_since:
             settled[row.key] = replace(row, writing_since=None)
+    if not settled:
+        return {}
     with store.transaction():
         store.orders.save_lines(settled.values())
         for row in taken:
