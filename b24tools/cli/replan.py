@@ -115,7 +115,8 @@ def _run(
         if not sys.stdin.isatty():
             message = _("nothing was moved: there is no terminal to ask on")
             return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
-        if not typer.confirm(f"{render_replan.describe(result)} {_('Move them?')}", err=True):
+        question = _("Move them?")
+        if not typer.confirm(f"{render_replan.describe(result)} {question}", err=True):
             return result, None
         with _open(invocation, session, dry_run=False) as (tools, rules):
             written = job.write(tools, rules, request, result, None)
