@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from typing import Any
 
 from b24tools.assignment.plan import PlannedTask, Rules
-from b24tools.assignment.portal_state import PortalState
+from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
+from b24tools.assignment.tools import Tools
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
@@ -86,6 +88,22 @@ def not_known(company: OrgData, portal: PortalState) -> list[str]:
             )
         )
     return warnings
+
+
+def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[int], **more: Any) -> Questions:
+    """Ask for the open work and the absences of these people, and for more."""
+    counts = tools.directory.open_counts()
+    return Questions(
+        workers=sorted(workers),
+        expected_open=company.open_total or sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers),
+        today=tools.clock.now().astimezone(rules.zone).date(),
+        zone=rules.zone,
+        group=rules.group,
+        folder=rules.folder,
+        places=company.places,
+        date_order=tools.directory.date_order(),
+        **more,
+    )
 
 
 def workload_of(

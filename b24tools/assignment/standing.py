@@ -14,8 +14,8 @@ from typing import Any
 from b24tools.assignment import portal_state
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
-from b24tools.assignment.staffing import not_known, working_hours, workload_of
+from b24tools.assignment.portal_state import PortalState, Questions
+from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.models import Person, Status, Task
@@ -215,21 +215,10 @@ def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
 
 def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
     rows = list(rows)
-    counts = tools.directory.open_counts()
+    holders = {row.responsible_id for row in rows if row.responsible_id}
     workers = {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
-    workers |= {row.responsible_id for row in rows if row.responsible_id}
-    return Questions(
-        workers=sorted(workers),
-        expected_open=company.open_total or sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers),
-        today=tools.clock.now().astimezone(rules.zone).date(),
-        zone=rules.zone,
-        group=rules.group,
-        folder=rules.folder,
-        places=company.places,
-        date_order=tools.directory.date_order(),
-        task_ids=sorted({row.task_id for row in rows if row.task_id}),
-        people=sorted({row.responsible_id for row in rows if row.responsible_id}),
-    )
+    task_ids = {row.task_id for row in rows if row.task_id}
+    return ask_about(tools, rules, company, workers | holders, task_ids=sorted(task_ids), people=sorted(holders))
 
 
 def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:

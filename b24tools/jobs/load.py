@@ -8,8 +8,8 @@ from datetime import datetime
 
 from b24tools.assignment import portal_state
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions
-from b24tools.assignment.staffing import not_known, working_hours, workload_of
+from b24tools.assignment.portal_state import PortalState
+from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import OrgData
@@ -80,7 +80,7 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
     people = [one for one in _working(company, rules, None) if _home(one, homes) is not None]
     if is_person:
         people = [find_person(name or "", people)]
-    portal = portal_state.read_portal(tools.client, _questions(tools, rules, company, people))
+    portal = portal_state.read_portal(tools.client, ask_about(tools, rules, company, {one.id for one in people}))
     tools.directory.remember_date_order(portal.date_order)
     calendar, warnings = working_hours(company, rules)
     warnings = [*warnings, *not_known(company, portal)]
@@ -164,17 +164,3 @@ def _homes(company: OrgData, department: str | None) -> list[int]:
 
 def _home(person: Person, homes: Sequence[int]) -> int | None:
     return next((one for one in person.department_ids if one in homes), None)
-
-
-def _questions(tools: Tools, rules: Rules, company: OrgData, people: Sequence[Person]) -> Questions:
-    counts = tools.directory.open_counts()
-    return Questions(
-        workers=sorted(person.id for person in people),
-        expected_open=company.open_total or sum(counts.get(one.id, UNKNOWN_PERSON_TASKS) for one in people),
-        today=tools.clock.now().astimezone(rules.zone).date(),
-        zone=rules.zone,
-        group=rules.group,
-        folder=rules.folder,
-        places=company.places,
-        date_order=tools.directory.date_order(),
-    )
