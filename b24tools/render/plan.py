@@ -200,7 +200,7 @@ def _render_summary(orders: Sequence[OrderStanding]) -> Html:
 def _chart_orders(orders: Sequence[OrderStanding], calendar: WorkCalendar, filters: Filters, view: View) -> Html:
     if not orders:
         return _render_nothing(filters, _("There are no open orders."))
-    ends = [end for order in orders for end in (order.finish, _late_from(order, view)) if end]
+    ends = [end for order in orders if (end := order.finish or _late_from(order, view))]
     axis = gantt.choose_days(view.now, calendar, ends, filters.weeks, MOST_WEEKS)
     corner = element("b", _("Order"))
     rows = [_row_of_order(order, axis, view, is_open=len(orders) == 1) for order in orders]

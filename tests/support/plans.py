@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from b24tools.assignment.standing import HoldUp, LineStanding, OrderStanding
 from b24tools.core.models import Department, Person, Status, Task
 from b24tools.jobs.overview import DepartmentPlan, PersonPlan, Work
 from b24tools.scheduling.calendar import Interval, Shift, WorkCalendar
-from b24tools.scheduling.workload import OpenTask, Worker, Workload
+from b24tools.scheduling.workload import Worker, Workload
 from b24tools.store.orders import LedgerTask, OrderRow
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -108,16 +109,20 @@ def plant() -> tuple[list[OrderStanding], tuple[DepartmentPlan, ...]]:
         holds_up=HoldUp("Монтажник", anna.name, "away", date(2026, 11, 27)),
     )
     good = order("1Ц-00000071", [line(104, "Сварщик", ivan, (at(25, 14), at(26, 10)))], id_="№ 71", customer=None)
-    people = [_plan(ivan, [late, good], [(9, at(26, 10), at(26, 18))]), _plan(anna, [late, good], (), [ill])]
+    people = [
+        _plan(ivan, [(late, late.lines[1]), (good, good.lines[0])], [(9, at(26, 10), at(26, 18))]),
+        _plan(anna, [(late, late.lines[2])], (), [ill]),
+    ]
     return [late, good], (DepartmentPlan(Department(2, "Сварочный цех", 1, None), tuple(people)),)
 
 
+@cache
 def big_plant(people: int, orders: int) -> tuple[list[OrderStanding], tuple[DepartmentPlan, ...]]:
     """So many people with ten tasks each over twelve weeks, and orders of seven lines."""
     staff = [person(number, "Константин", f"Задунайский-{number}") for number in range(1, people + 1)]
     made = []
     for number in range(orders):
-        start = at(23 + number % 70, 9)
+        start = at(23 + number % 75, 9)
         lines = [
             line(
                 number * 10 + n, POSITIONS[n % 3], staff[(number * 7 + n) % people],
@@ -128,11 +133,15 @@ def big_plant(people: int, orders: int) -> tuple[list[OrderStanding], tuple[Depa
         state = ("late", "at_risk", "open")[number * 3 // orders]
         held = HoldUp("Сварщик", "Константин Задунайский", "busy") if state != "open" else None
         made.append(order(f"1Ц-{number:08d}", lines, wanted=start + timedelta(days=5), state=state, holds_up=held))
+    work: dict[int, list[tuple[OrderStanding, LineStanding]]] = {one.id: [] for one in staff}
+    for found in made:
+        for one in found.lines:
+            work[one.task.responsible_id if one.task else 0].append((found, one))
     groups = [
         DepartmentPlan(
             Department(100 + n, f"Цех {n}", 1, None),
             tuple(
-                _plan(one, made, [(one.id * 100 + k, at(24 + 7 * k, 9), at(25 + 7 * k, 12)) for k in range(6)])
+                _plan(one, work[one.id], [(one.id * 100 + k, at(24 + 7 * k, 9), at(25 + 7 * k, 12)) for k in range(6)])
                 for one in staff[n::10]
             ),
         )
@@ -143,17 +152,11 @@ def big_plant(people: int, orders: int) -> tuple[list[OrderStanding], tuple[Depa
 
 def _plan(
     who: Person,
-    orders: Sequence[OrderStanding],
+    ours: Sequence[tuple[OrderStanding, LineStanding]],
     others: Sequence[tuple[int, datetime, datetime]],
     absences: Sequence[Interval] = (),
 ) -> PersonPlan:
     load = Workload(CALENDAR, NOW, [Worker(who.id, who.name, tuple(absences))], [], 300).load(who.id, 14)
-    work = [
-        Work(one.task.id, one.span, 3600, found, one)
-        for found in orders
-        for one in found.lines
-        if one.task and one.person == who and one.span
-    ]
+    work = [Work(one.task.id, one.span, 3600, found, one) for found, one in ours if one.task and one.span]
     work += [Work(task_id, (start, end), 3600, None, None) for task_id, start, end in others]
-    ours = [OpenTask(one.task_id, who.id, one.left_s) for one in work]
-    return PersonPlan(replace(load, open_s=3600 * len(ours)), tuple(sorted(work, key=lambda one: one.span)), CALENDAR)
+    return PersonPlan(replace(load, open_s=3600 * len(work)), tuple(sorted(work, key=lambda one: one.span)), CALENDAR)
