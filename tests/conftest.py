@@ -8,12 +8,18 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import diskcache
 import pytest
 
 from b24tools.core import i18n
+from b24tools.store import database
 
 # Started in the background, a shell has SIGINT ignored, and that is inherited by what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test cuts the power, and waiting for the disk was half of the time of the tests.
+database.SYNCHRONOUS = "OFF"
+diskcache.DEFAULT_SETTINGS["sqlite_synchronous"] = 0
 
 OURS = ("B24_", "BITRIX_", "TZ_NAME")
 

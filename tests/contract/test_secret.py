@@ -60,6 +60,7 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FAULTS)
 def test_no_trouble_of_the_portal_shows_the_code(name: str, shop: Shop) -> None:
     """Neither -vv with its traceback, nor the database, the caches, the throttle."""

@@ -118,6 +118,7 @@ def test_more_tasks_than_last_time_are_found_all(small: Collector) -> None:
     assert small.true_rows() == small.saved()
 
 
+@pytest.mark.long
 def test_a_long_list_is_asked_for_in_parts_at_once_where_that_is_wanted(small: Collector) -> None:
     """After the first answer has told how long it is, and the second where its parts meet; no request more for that."""
     for number in range(6_000):

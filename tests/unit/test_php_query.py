@@ -22,6 +22,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(st.dictionaries(NAMES, VALUES, max_size=4))
 def test_what_was_encoded_is_decoded_to_the_same(params: dict[str, Any]) -> None:
     """Texts, lists and dicts survive the way to the portal and back."""
