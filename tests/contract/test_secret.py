@@ -108,6 +108,7 @@ def test_no_run_shows_the_code(shop: Shop) -> None:
     } == seen
 
 
+@pytest.mark.long
 def test_the_code_would_be_found(shop: Shop) -> None:
     """The tests above look where it would be."""
     _status, everything = run(shop, "found", code=f"print({SECRET!r}); ")

@@ -130,6 +130,7 @@ def test_a_killed_service_goes_on_where_it_was(shop: Shop) -> None:
         wait_until(lambda: {state for _task, state in states(shop)} == {"done"}, 30)
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_named(shop: Shop) -> None:
     """One line, exit status 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -149,6 +150,7 @@ def test_the_network_is_refused_without_a_token(shop: Shop) -> None:
     assert 1 == err.count("\n")
 
 
+@pytest.mark.long
 def test_another_portals_database_is_refused(shop: Shop) -> None:
     """Before anything listens."""
     (shop.folder / "data").mkdir()

@@ -321,6 +321,7 @@ def test_a_file_that_cannot_be_moved_is_told_after_the_work(
     assert ["a.json", "b.json", "done"] == tree(folder)
 
 
+@pytest.mark.long
 def test_many_files_are_done_in_portions_and_told_at_once(
     portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -434,6 +435,7 @@ def test_another_order_of_the_same_cause_is_mailed_at_once(
     assert [] == cron.mails(capsys, 1, 2)
 
 
+@pytest.mark.long
 def test_what_is_over_is_news_when_it_comes_back(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -539,6 +539,7 @@ def test_since_names_every_week_to_this_one() -> None:
     assert snapshot.since(datetime(2027, 1, 11, tzinfo=MOSCOW).date(), now, MOSCOW) == []
 
 
+@pytest.mark.long
 def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
     """After the first answer the portal's count is known."""
     clock = Clock(FRIDAY)

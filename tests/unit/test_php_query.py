@@ -86,6 +86,7 @@ def test_more_than_the_limits_is_refused(text: str) -> None:
 PIECES = st.sampled_from(["a", "b", "0", "1", "[", "]", "[]", ".", " ", "=", "&", "%5B", "%5D", "+", "ё"])
 
 
+@pytest.mark.long
 @given(st.lists(PIECES, max_size=24).map("".join))
 def test_two_readings_of_the_notation_agree(query: str) -> None:
     """The sandbox reads with a parser of its own; where they differ, one of them has PHP wrong."""
