@@ -1,0 +1,205 @@
+"""The work list of a day: what each person does, in that sequence, off the lanes that `load` and `orders` are read off.
+
+Reads the portal; writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from b24tools.assignment.plan import Rules
+from b24tools.assignment.standing import LineStanding, Standings, read_standings
+from b24tools.assignment.team import Team, find_team
+from b24tools.assignment.tools import Tools
+from b24tools.bitrix24 import queries
+from b24tools.bitrix24.client import Client
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.models import Department, Person, Task
+from b24tools.scheduling.calendar import Interval, NoWorkingTime
+from b24tools.scheduling.workload import Slot
+from b24tools.store.orders import OrderRow
+
+PAGE = 50
+LOOK_AHEAD = 92  # days in which the next working day is looked for
+
+
+@dataclass(frozen=True)
+class Before:
+    """An operation that has to be done first: when it will be (UTC), and by whom."""
+
+    task_id: int
+    position: str
+    person: str | None
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Job:
+    """A time of the day in which a person works on one task; `slot` is that of the lane, cut at the day's ends.
+
+    `task` None: it was deleted a moment ago. `order`, `position`: None for work that did not come from 1C. `ready`:
+    when all of the task is done; None where that is out of sight.
+    """
+
+    slot: Slot
+    task: Task | None
+    order: OrderRow | None
+    position: str | None
+    before: Before | None
+    ready: datetime | None
+
+    @property
+    def task_id(self) -> int:
+        """The task's number."""
+        return self.slot.task.id
+
+    @property
+    def title(self) -> str:
+        """The task's name on the portal."""
+        return self.task.title if self.task else ""
+
+    @property
+    def deadline(self) -> datetime | None:
+        """The task's deadline on the portal."""
+        return self.task.deadline if self.task else None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the task will be done after its deadline."""
+        return self.deadline is not None and (self.ready is None or self.ready > self.deadline)
+
+
+@dataclass(frozen=True)
+class WorkList:
+    """What a person has to do on the day. `work_s`: working time that there is; `away`: absences that touch the day."""
+
+    person: Person
+    department: Department
+    jobs: tuple[Job, ...]
+    work_s: int
+    away: tuple[Interval, ...]
+
+    @property
+    def busy_s(self) -> int:
+        """Working time that is taken."""
+        return sum(job.slot.work_s for job in self.jobs)
+
+
+@dataclass(frozen=True)
+class Today:
+    """The work lists of a day. `next_day`: the next day with working time, where this one has none for any of them.
+
+    `portal_url`: where the tasks are. `as_of`: when the portal was read.
+    """
+
+    day: date
+    lists: tuple[WorkList, ...]
+    next_day: date | None
+    portal_url: str
+    as_of: datetime
+    warnings: tuple[str, ...]
+
+
+def read_today(tools: Tools, rules: Rules, name: str | None = None, day: date | None = None) -> Today:
+    """Read the work lists of a person, of a department with all below, or of all of the production.
+
+    `day`: today without it; one that is over raises ConfigError, as another name does. Raises PortalError as reading
+    does.
+    """
+    team = find_team(tools, rules, name)
+    open_orders = tools.store.orders.list_all(with_over=False)
+    return list_work(tools.client, read_standings(tools, rules, open_orders), team, day)
+
+
+def list_work(client: Client, found: Standings, team: Team, day: date | None = None) -> Today:
+    """Read the work lists of these people off the lanes, and the names of tasks that did not come from 1C."""
+    zone = found.calendar.zone
+    today = found.now.astimezone(zone).date()
+    day = day or today
+    if day < today:
+        raise errors.ConfigError(
+            _("{day} is over: a work list says what is still to be done").format(day=day.isoformat()),
+            _("`b24tools orders` shows what was done, `b24tools history` when it was sent."),
+            code=errors.ErrorCode.USAGE,
+        )
+    start, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+    people = [
+        (person, department)
+        for department, members in team.groups
+        for one in members
+        if (person := found.portal.people.get(one.id, one)).active
+    ]
+    slots = {person.id: found.workload.slots_between(person.id, start, end) for person, _home in people}
+    lines: Mapping[int, tuple[OrderRow | None, Sequence[LineStanding], LineStanding | None]] = {
+        line.task.id: (order.row, order.lines, line) for order in found.orders for line in order.lines if line.task
+    }
+    foreign = {slot.task.id for of_person in slots.values() for slot in of_person} - lines.keys()
+    tasks = _read_tasks(client, found, foreign)
+
+    def describe(person: Person, slot: Slot) -> Job:
+        order, others, line = lines.get(slot.task.id, (None, (), None))
+        before = others[line.after] if line and line.after is not None else None
+        span = None
+        with suppress(NoWorkingTime):
+            span = found.workload.span_of(person.id, slot.task.id)
+        return Job(
+            slot,
+            line.task if line else tasks.get(slot.task.id),
+            order,
+            line.row.position if line else None,
+            _describe_before(before),
+            span[1] if span else None,
+        )
+
+    lists = [
+        WorkList(
+            person,
+            department,
+            tuple(describe(person, slot) for slot in slots[person.id]),
+            _work_between(found, person, start, end),
+            tuple(
+                (away.start, away.end)
+                for away in found.portal.absences.get(person.id, ())
+                if away.start < end and away.end > start
+            ),
+        )
+        for person, department in people
+    ]
+    next_day = None if any(one.work_s for one in lists) else _find_working_day(found, [p for p, _home in people], day)
+    return Today(day, tuple(lists), next_day, client.url, found.now, found.warnings)
+
+
+def _describe_before(line: LineStanding | None) -> Before | None:
+    if line is None or line.task is None or line.span is None:
+        return None
+    return Before(line.task.id, line.row.position, line.person.name if line.person else None, line.span[1])
+
+
+def _read_tasks(client: Client, found: Standings, ids: Iterable[int]) -> Mapping[int, Task]:
+    """Read the names and deadlines of tasks."""
+    asked = sorted(ids)
+    if not asked:
+        return {}
+    batch = client.new_batch()
+    pages = [batch.add(queries.tasks_by_id(asked[start : start + PAGE])) for start in range(0, len(asked), PAGE)]
+    batch.send()
+    return {task.id: task for page in pages for task in map(found.portal.read_task, page.value)}
+
+
+def _work_between(found: Standings, person: Person, start: datetime, end: datetime) -> int:
+    line = found.workload.line_of(person.id)
+    return line.worked(end) - line.worked(start)
+
+
+def _find_working_day(found: Standings, people: Iterable[Person], day: date) -> date | None:
+    """Find the first day after this on which one of them works."""
+    people = list(people)
+    for later in (day + timedelta(days=n) for n in range(1, LOOK_AHEAD)):
+        start, end = (datetime.combine(one, time(), found.calendar.zone) for one in (later, later + timedelta(days=1)))
+        if any(_work_between(found, person, start, end) for person in people):
+            return later
+    return None
