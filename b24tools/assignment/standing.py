@@ -220,7 +220,8 @@ def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[Ledg
     holders = {row.responsible_id for row in rows if row.responsible_id}
     workers = {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
     task_ids = {row.task_id for row in rows if row.task_id}
-    return ask_about(tools, rules, company, workers | holders, task_ids=sorted(task_ids), people=sorted(holders))
+    more = {"task_ids": sorted(task_ids), "people": sorted(holders), "named": True}
+    return ask_about(tools, rules, company, workers | holders, **more)
 
 
 def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:

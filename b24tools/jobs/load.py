@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.standing import Standings, read_standings
 from b24tools.assignment.team import Team, find_team
 from b24tools.assignment.tools import Tools
-from b24tools.bitrix24 import queries
 from b24tools.core.models import Department
-from b24tools.scheduling.workload import DayLoad, PersonLoad, Workload
+from b24tools.scheduling.workload import DayLoad, PersonLoad
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
 
@@ -62,11 +60,7 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
     The fullest come first, unless `by_name`. Raises ConfigError for another name, PortalError as reading does.
     """
     team = find_team(tools, rules, name)
-    found = read_standings(tools, rules, ())
-    result = lay_out(found, team, weeks=weeks, by_name=by_name)
-    if team.person is None or not result.groups:
-        return result
-    return replace(result, tasks=_read_tasks(tools, found.portal, found.workload, team.person.id))
+    return lay_out(read_standings(tools, rules, ()), team, weeks=weeks, by_name=by_name)
 
 
 def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool = False) -> Load:
@@ -79,15 +73,11 @@ def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool =
             loads.sort(key=lambda person: (-person.share, -person.open_s))
         if loads:
             groups.append(Group(department, tuple(loads)))
-    return Load(tuple(groups), found.warnings)
-
-
-def _read_tasks(tools: Tools, portal: PortalState, workload: Workload, person_id: int) -> tuple[LoadTask, ...]:
-    """Read the titles of a person's open tasks."""
-    tasks = workload.tasks_of(person_id)
-    batch = tools.client.new_batch()
-    ids = [task.id for task, _span in tasks]
-    pages = [batch.add(queries.tasks_by_id(ids[start : start + 50])) for start in range(0, len(ids), 50)]
-    batch.send()
-    titles = {task.id: task.title for page in pages for task in map(portal.read_task, page.value)}
-    return tuple(LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s) for task, span in tasks)
+    if team.person is None or not groups:
+        return Load(tuple(groups), found.warnings)
+    titles = {task.id: task.title for task in found.portal.open}
+    tasks = tuple(
+        LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s)
+        for task, span in found.workload.tasks_of(team.person.id)
+    )
+    return Load(tuple(groups), found.warnings, tasks)

@@ -14,8 +14,6 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import LineStanding, Standings, read_standings
 from b24tools.assignment.team import Team, find_team
 from b24tools.assignment.tools import Tools
-from b24tools.bitrix24 import queries
-from b24tools.bitrix24.client import Client
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person, Task
@@ -23,7 +21,6 @@ from b24tools.scheduling.calendar import Interval, NoWorkingTime
 from b24tools.scheduling.workload import Slot
 from b24tools.store.orders import OrderRow
 
-PAGE = 50
 LOOK_AHEAD = 92  # days in which the next working day is looked for
 
 
@@ -41,36 +38,22 @@ class Before:
 class Job:
     """A time of the day in which a person works on one task; `slot` is that of the lane, cut at the day's ends.
 
-    `task` None: it was deleted a moment ago. `order`, `position`: None for work that did not come from 1C. `ready`:
+    `order`, `position`: None for work that did not come from 1C. `ready`:
     when all of the task is done; None where that is out of sight.
     """
 
     slot: Slot
-    task: Task | None
+    task: Task
     order: OrderRow | None
     position: str | None
     before: Before | None
     ready: datetime | None
 
     @property
-    def task_id(self) -> int:
-        """The task's number."""
-        return self.slot.task.id
-
-    @property
-    def title(self) -> str:
-        """The task's name on the portal."""
-        return self.task.title if self.task else ""
-
-    @property
-    def deadline(self) -> datetime | None:
-        """The task's deadline on the portal."""
-        return self.task.deadline if self.task else None
-
-    @property
     def is_late(self) -> bool:
         """Whether the task will be done after its deadline."""
-        return self.deadline is not None and (self.ready is None or self.ready > self.deadline)
+        deadline = self.task.deadline
+        return deadline is not None and (self.ready is None or self.ready > deadline)
 
 
 @dataclass(frozen=True)
@@ -112,11 +95,11 @@ def read_today(tools: Tools, rules: Rules, name: str | None = None, day: date | 
     """
     team = find_team(tools, rules, name)
     open_orders = tools.store.orders.list_all(with_over=False)
-    return list_work(tools.client, read_standings(tools, rules, open_orders), team, day)
+    return list_work(read_standings(tools, rules, open_orders), team, tools.client.url, day)
 
 
-def list_work(client: Client, found: Standings, team: Team, day: date | None = None) -> Today:
-    """Read the work lists of these people off the lanes, and the names of tasks that did not come from 1C."""
+def list_work(found: Standings, team: Team, portal_url: str, day: date | None = None) -> Today:
+    """Read the work lists of these people off the lanes. Asks the portal nothing; raises ConfigError for a past day."""
     zone = found.calendar.zone
     today = found.now.astimezone(zone).date()
     day = day or today
@@ -137,8 +120,7 @@ def list_work(client: Client, found: Standings, team: Team, day: date | None = N
     lines: Mapping[int, tuple[OrderRow | None, Sequence[LineStanding], LineStanding | None]] = {
         line.task.id: (order.row, order.lines, line) for order in found.orders for line in order.lines if line.task
     }
-    foreign = {slot.task.id for of_person in slots.values() for slot in of_person} - lines.keys()
-    tasks = _read_tasks(client, found, foreign)
+    tasks = {task.id: task for task in found.portal.open}
 
     def describe(person: Person, slot: Slot) -> Job:
         order, others, line = lines.get(slot.task.id, (None, (), None))
@@ -148,7 +130,7 @@ def list_work(client: Client, found: Standings, team: Team, day: date | None = N
             span = found.workload.span_of(person.id, slot.task.id)
         return Job(
             slot,
-            line.task if line else tasks.get(slot.task.id),
+            tasks[slot.task.id],
             order,
             line.row.position if line else None,
             _describe_before(before),
@@ -170,24 +152,13 @@ def list_work(client: Client, found: Standings, team: Team, day: date | None = N
         for person, department in people
     ]
     next_day = None if any(one.work_s for one in lists) else _find_working_day(found, [p for p, _home in people], day)
-    return Today(day, tuple(lists), next_day, client.url, found.now, found.warnings)
+    return Today(day, tuple(lists), next_day, portal_url, found.now, found.warnings)
 
 
 def _describe_before(line: LineStanding | None) -> Before | None:
     if line is None or line.task is None or line.span is None:
         return None
     return Before(line.task.id, line.row.position, line.person.name if line.person else None, line.span[1])
-
-
-def _read_tasks(client: Client, found: Standings, ids: Iterable[int]) -> Mapping[int, Task]:
-    """Read the names and deadlines of tasks."""
-    asked = sorted(ids)
-    if not asked:
-        return {}
-    batch = client.new_batch()
-    pages = [batch.add(queries.tasks_by_id(asked[start : start + PAGE])) for start in range(0, len(asked), PAGE)]
-    batch.send()
-    return {task.id: task for page in pages for task in map(found.portal.read_task, page.value)}
 
 
 def _work_between(found: Standings, person: Person, start: datetime, end: datetime) -> int:

@@ -36,9 +36,9 @@ def data(today: Today, zone: ZoneInfo) -> list[dict[str, Any]]:
 def _job_data(job: Job, today: Today, zone: ZoneInfo) -> dict[str, Any]:
     before = job.before
     return {
-        "task_id": job.task_id,
-        "title": job.title,
-        "url": task_url(today.portal_url, job.task_id),
+        "task_id": job.task.id,
+        "title": job.task.title,
+        "url": task_url(today.portal_url, job.task.id),
         "order": job.order.number if job.order else None,
         "customer": job.order.customer if job.order else None,
         "position": job.position,
@@ -46,7 +46,7 @@ def _job_data(job: Job, today: Today, zone: ZoneInfo) -> dict[str, Any]:
         "end": to_text(job.slot.end, zone),
         "minutes": job.slot.work_s // 60,
         "goes_on": not job.slot.is_last,
-        "deadline": to_text(job.deadline, zone),
+        "deadline": to_text(job.task.deadline, zone),
         "late": job.is_late,
         "after": before
         and {
@@ -66,12 +66,12 @@ def to_csv(today: Today, zone: ZoneInfo) -> str:
     for one in today.lists:
         for job in one.jobs:
             start, end = (moment.astimezone(zone) for moment in (job.slot.start, job.slot.end))
-            deadline = job.deadline and job.deadline.astimezone(zone)
+            deadline = job.task.deadline and job.task.deadline.astimezone(zone)
             texts = [
                 job.order.number if job.order else "",
                 (job.order.customer or "") if job.order else "",
                 job.position or "",
-                job.title,
+                job.task.title,
             ]
             rows.append(
                 [
@@ -84,7 +84,7 @@ def to_csv(today: Today, zone: ZoneInfo) -> str:
                     f"{deadline:%d.%m.%Y %H:%M}" if deadline else "",
                     _("late") if job.is_late else "",
                     make_inert(describe_before(job, today, zone)),
-                    job.task_id,
+                    job.task.id,
                 ]
             )
     return write_csv(rows)
@@ -113,7 +113,7 @@ def print_today(today: Today, zone: ZoneInfo, screen: Screen | None = None) -> N
             True,
             any(job.order and job.order.customer for job in one.jobs),
             True,
-            any(job.deadline for job in one.jobs),
+            any(job.task.deadline for job in one.jobs),
             any(job.before for job in one.jobs),
         ]
         rows = [_list_cells(job, today, zone, screen) for job in one.jobs]
@@ -132,8 +132,8 @@ def _choose(cells: Sequence[Any], is_used: Sequence[bool]) -> list[Any]:
 
 
 def _list_cells(job: Job, today: Today, zone: ZoneInfo, screen: Screen) -> list[Cell]:
-    name = f"{job.title} #{job.task_id}".strip()
-    url = task_url(today.portal_url, job.task_id)
+    name = f"{job.task.title} #{job.task.id}".strip()
+    url = task_url(today.portal_url, job.task.id)
     work = format_work(job.slot.work_s)
     return [
         format_slot(job, today.day, zone),
@@ -177,9 +177,9 @@ def describe_idle(one: WorkList, today: Today, zone: ZoneInfo) -> str:
 
 def describe_deadline(job: Job, today: Today, zone: ZoneInfo) -> str:
     """Write the deadline, and whether the task will be late; "" without one."""
-    if job.deadline is None:
+    if job.task.deadline is None:
         return ""
-    moment = format_moment(job.deadline, zone, today.as_of)
+    moment = format_moment(job.task.deadline, zone, today.as_of)
     return _("{moment}, late").format(moment=moment) if job.is_late else moment
 
 

@@ -99,9 +99,9 @@ def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Htm
 
 
 def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
-    url = task_url(today.portal_url, job.task_id)
+    url = task_url(today.portal_url, job.task.id)
     line = partial(element, "div")
-    what = [line(job.position or job.title, class_="what")]
+    what = [line(job.position or job.task.title, class_="what")]
     if job.order:
         what.append(line(_("Order {number}").format(number=job.order.number)))
         what += [line(job.order.customer)] if job.order.customer else []
@@ -116,7 +116,7 @@ def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
         element("td", line(format_slot(job, today.day, zone).replace("-", "–"), class_="time"), line(work)),
         element("td", *what),
         element("td", element("strong", deadline, class_="late-mark") if job.is_late else deadline, class_="deadline"),
-        element("td", element("a", draw_qr_code(url), f"#{job.task_id}", href=url), class_="task"),
+        element("td", element("a", draw_qr_code(url), f"#{job.task.id}", href=url), class_="task"),
         element("td", class_="spent"),
         class_="late" if job.is_late else None,
     )
