@@ -17,6 +17,7 @@ from b24tools.render.formats import format_date, format_long_day, format_moment,
 if TYPE_CHECKING:
     from b24tools.jobs.today import Job, Today, WorkList
 
+NO_BREAK = "\u00a0"
 
 def data(today: Today, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Return the `data` of `today --json`; times in `zone` with their offset."""
@@ -188,7 +189,8 @@ def describe_before(job: Job, today: Today, zone: ZoneInfo) -> str:
     if job.before is None:
         return ""
     who = f", {job.before.person}" if job.before.person else ""
-    return f"{job.before.position}{who}, {format_moment(job.before.end, zone, today.as_of)}"
+    moment = format_moment(job.before.end, zone, today.as_of).replace(" ", NO_BREAK)
+    return f"{job.before.position}{who}, {moment}"
 
 
 def describe_day_off(day: date, next_day: date) -> str:

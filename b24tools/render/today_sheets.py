@@ -80,13 +80,14 @@ def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Htm
         element("p", format_long_day(today.day), class_="day"),
         element("p", amount, class_="amount"),
     )
-    titles = [_("Time"), _("What to do"), _("Deadline"), _("Task"), _("Minutes spent")]
-    columns = element("thead", element("tr", *(element("th", title, scope="col") for title in titles)))
-    if one.jobs:
+    titles = [_("Time"), _("What to do"), _("Deadline"), _("Task"), _("Done, minutes spent")]
+    columns = element("tr", *(element("th", title, scope="col") for title in titles))
+    if one.jobs:  # the head stands on each page that the table takes
         rows = [_render_job(job, today, zone) for job in one.jobs]
-        body: Html = element("table", columns, element("tbody", *rows))
+        top = element("thead", element("tr", element("td", head, colspan=len(titles))), columns)
+        body = element("table", top, element("tbody", *rows))
     else:
-        body = element("p", describe_idle(one, today, zone), class_="empty")
+        body = join([head, element("p", describe_idle(one, today, zone), class_="empty")])
     as_of = _("Data as of {moment}").format(moment=format_moment(today.as_of, zone, today.as_of))
     foot = element(
         "footer",
@@ -95,16 +96,15 @@ def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Htm
         element("span", as_of, class_="as-of"),
     )
     kind = "sheet close" if len(one.jobs) > ROOMY else "sheet"
-    return element("section", head, body, foot, class_=kind, id=f"person-{one.person.id}")
+    return element("section", body, foot, class_=kind, id=f"person-{one.person.id}")
 
 
 def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
     url = task_url(today.portal_url, job.task.id)
     line = partial(element, "div")
-    what = [line(job.position or job.task.title, class_="what")]
-    if job.order:
-        what.append(line(_("Order {number}").format(number=job.order.number)))
-        what += [line(job.order.customer)] if job.order.customer else []
+    what = [line(f"{job.position}: {job.order.number}" if job.order else job.task.title, class_="what")]
+    if job.order and job.order.customer:
+        what.append(line(job.order.customer))
     if job.before:
         what.append(line(_("First: {operation}").format(operation=describe_before(job, today, zone)), class_="before"))
     work = format_work(job.slot.work_s)
