@@ -68,6 +68,13 @@ def format_long_day(day: date) -> str:
     return dates.format_date(day, "EEEE, d MMMM y", _locale())
 
 
+def format_short_day(day: date) -> str:
+    """Write `23 Nov`."""
+    from babel import dates
+
+    return dates.format_date(day, "d MMM", _locale())
+
+
 def format_month(day: date) -> str:
     """Write `November 2026`."""
     from babel import dates

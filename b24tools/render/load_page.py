@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -108,6 +108,7 @@ def _render_table(load: Load, view: View) -> Html:
     narrow = _find_days_off(load, days)
     names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
     today = view.now.astimezone(view.zone).date()
+    kinds_of = {day: _list_kinds(day, day in narrow, today) for day in days}
     head = [f'<div class="scroll heat"><table><caption class="hidden">{_escape(_describe_table(days))}</caption>']
     head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{_escape(_("Person"))}</th>')
     head.append(f'<th rowspan="2" scope="col" class="figure">{_escape(_("Load"))}</th>')
@@ -119,12 +120,14 @@ def _render_table(load: Load, view: View) -> Html:
     head.append("</tr><tr>")
     letters = get_weekday_letters()
     for day in days:
-        kinds = " ".join(_list_kinds(day, day in narrow, today))
+        kinds = " ".join(kinds_of[day])
         long = _escape(f"{letters[day.weekday()]} {day:%d.%m}")
         text = "" if day in narrow else f"<small>{_escape(letters[day.weekday()])}</small>{day.day}"
         head.append(f'<th scope="col" class="{kinds}" title="{long}">{text}</th>')
     head.append("</tr></thead>")
-    columns = [(day, f"{day:%d.%m}", f"?date={day.isoformat()}", _list_kinds(day, day in narrow, today)) for day in days]
+    columns = [
+        (day, f"{day:%d.%m}", f"?date={day.isoformat()}", _list_kinds(day, day in narrow, today)) for day in days
+    ]
     body = [
         text
         for group in load.groups
@@ -220,9 +223,7 @@ def _find_days_off(load: Load, days: Sequence[date]) -> set[date]:
 def _list_kinds(day: date, is_narrow: bool, today: date) -> list[str]:
     """List what sets a day's column apart."""
     return [
-        name
-        for name, holds in (("rest", is_narrow), ("monday", day.weekday() == 0), ("now", day == today))
-        if holds
+        name for name, holds in (("rest", is_narrow), ("monday", day.weekday() == 0), ("now", day == today)) if holds
     ]
 
 

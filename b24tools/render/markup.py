@@ -14,7 +14,7 @@ class Html(str):
     __slots__ = ()
 
 
-def element(name: str, *children: str, **attributes: object) -> Html:
+def element(name: str, /, *children: str, **attributes: object) -> Html:
     """Write an element; a child that is no Html is text.
 
     `class_` is `class`, `stroke_width` is `stroke-width`; an attribute that is None or False is left out, True has no

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NO_BREAK = "\u00a0"
 
+
 def data(today: Today, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Return the `data` of `today --json`; times in `zone` with their offset."""
     return [

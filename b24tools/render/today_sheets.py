@@ -50,16 +50,16 @@ def describe_title(today: Today) -> str:
     return f"{names[0]}: {day}" if len(names) == 1 else _("Work lists: {day}").format(day=day)
 
 
-def render_sheets(today: Today, zone: ZoneInfo) -> Html:
+def render_sheets(today: Today, zone: ZoneInfo, *, with_hint: bool = True) -> Html:
     """Render a sheet for everybody who has something to do; the others are listed on the screen only.
 
-    Where one person was asked for, there is a sheet in any case.
+    Where one person was asked for, there is a sheet in any case. `with_hint`: name the next working day on a day off.
     """
     names = tell_apart((one.person.id, one.person.name) for one in today.lists)
     busy = [one for one in today.lists if one.jobs or len(today.lists) == 1]
     idle = [one for one in today.lists if not (one.jobs or len(today.lists) == 1)]
     parts = [element("p", warning, class_="warning notice") for warning in today.warnings]
-    if today.next_day is not None:
+    if today.next_day is not None and with_hint:
         parts.append(element("p", describe_day_off(today.day, today.next_day), class_="notice"))
     parts += [_render_sheet(one, names[one.person.id], today, zone) for one in busy]
     if idle:
@@ -115,7 +115,12 @@ def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
         "tr",
         element("td", line(format_slot(job, today.day, zone).replace("-", "–"), class_="time"), line(work)),
         element("td", *what),
-        element("td", element("strong", deadline, class_="late-mark") if job.is_late else deadline, class_="deadline"),
+        element(
+            "td",
+            element("strong", deadline, class_="late-mark") if job.is_late else deadline,
+            class_="deadline",
+            data_label=_("Deadline"),
+        ),
         element("td", element("a", draw_qr_code(url), f"#{job.task.id}", href=url), class_="task"),
         element("td", class_="spent"),
         class_="late" if job.is_late else None,

@@ -84,20 +84,28 @@ def list_pages() -> list[tuple[str, str]]:
     return [
         ("plan", _("Plan")),
         ("orders", _("Orders")),
-        ("load", _("Load")),
+        ("load", _("Workload")),
         ("today", _("Today")),
         ("board", _("Leaderboard")),
     ]
 
 
 def render_page(
-    request: Request, look: Look, title: str, main: Html, age: Age | None = None, *, status: int = 200
+    request: Request,
+    look: Look,
+    title: str,
+    main: Html,
+    age: Age | None = None,
+    *,
+    status: int = 200,
+    style: str = "",
 ) -> HTMLResponse:
-    """Render a page in the language in use, packed where the client takes that."""
+    """Render a page in the language in use, packed where the client takes that; `style`: of this page alone."""
+    style = read_assets("colors.css", "planner.css") + style
     root = find_root(request)
     path = request.scope["path"].strip("/")
-    query = urlencode([(key, request.query_params[key]) for key in ("lang", "theme") if key in request.query_params])
-    suffix = f"?{query}" if query else ""
+    query = keep_look(request)
+    suffix = f"?{urlencode(query)}" if query else ""
     nav = join(
         element("a", name, href=f"{root}{at}{suffix}", aria_current=_mark(path.partition("/")[0] == at))
         for at, name in [("", _("Start")), *list_pages()]
@@ -113,12 +121,12 @@ def render_page(
         main=main,
         footer=_render_footer(request, look),
         setup=dump_setup({"zone": age.zone.key if age else "UTC", "words": list_age_words()}),
-        style=read_assets("colors.css", "planner.css"),
+        style=style,
         script=read_assets("common.js", "planner.js"),
     )
     policy = make_policy(
         read_assets("common.js", "planner.js"),
-        read_assets("colors.css", "planner.css"),
+        style,
         forms="'self'",
         trusted="planner",
     )
@@ -141,6 +149,11 @@ def render_error(request: Request, status: int, problem: dict[str, str]) -> HTML
     with i18n.speaking(look.lang):
         title = _("Try again a little later") if status == 503 else _("That did not work")
         return render_page(request, look, title, main, status=status)
+
+
+def keep_look(request: Request) -> dict[str, str]:
+    """Return the parameters of language and theme, which links and forms have to carry on."""
+    return {name: request.query_params[name] for name in ("lang", "theme") if name in request.query_params}
 
 
 def find_root(request: Request) -> str:
