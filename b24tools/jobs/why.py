@@ -72,8 +72,8 @@ class Why:
     earlier: tuple[Why, ...] = ()
 
 
-def explain(store: Store, task_id: int, folder: Path | None = None) -> Why:
-    """The decisions about a task. Raises ConfigError for one that was not given out; names the `folder` then."""
+def explain(store: Store, task_id: int, folder: Path) -> Why:
+    """The decisions about a task. Raises ConfigError for one that was not given out with this data folder."""
     decisions = store.decisions.find_all(task_id)
     if not decisions:
         raise _unknown(store, task_id, folder)
@@ -173,7 +173,7 @@ def _causes(record: Mapping[str, Any], winner: Mapping[str, Any], not_before: st
     return causes
 
 
-def _unknown(store: Store, task_id: int, folder: Path | None) -> errors.ConfigError:
+def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
     if store.orders.owners([task_id]):
         reason = _(
             "b24tools found task {id} on the portal and took it over with the person it had: another system made it, "
@@ -181,14 +181,11 @@ def _unknown(store: Store, task_id: int, folder: Path | None) -> errors.ConfigEr
         )
     else:
         reason = _("task {id} is not one that b24tools has given out")
-    hint = _("Give the number from the task's address in Bitrix24, of a task from an order that was sent from here.")
-    if folder:
-        hint = _(
-            "Give the number from the task's address in Bitrix24, of a task from an order that was sent "
-            "with this data folder: {folder}"
-        ).format(folder=folder)
     return errors.ConfigError(
         reason.format(id=task_id),
-        hint,
+        _(
+            "Give the number from the task's address in Bitrix24, of a task from an order that was sent "
+            "with this data folder: {folder}"
+        ).format(folder=folder),
         code=errors.ErrorCode.UNKNOWN_TASK,
     )

@@ -1,8 +1,8 @@
-"""The shapes of what `/load`, `/today` and `/why` answer; the same with `--json`."""
+"""The shapes of what `/load` and `/today` answer; the same with `--json`."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -75,39 +75,3 @@ class WorkList(BaseModel):
     of_minutes: int = Field(description="Working minutes that there are; of today what is left.")
     absences: list[tuple[str, str]] = Field(description="Absences that touch the day, from when until when.")
     tasks: list[PieceOfWork] = Field(description="The pieces of work.")
-
-
-class Chosen(BaseModel):
-    """Who got the task."""
-
-    id: int = Field(description="The user's id on the portal.")
-    name: str = Field(description="First and last name.")
-
-
-class Candidate(BaseModel):
-    """A person who was considered, as it was known then."""
-
-    id: int = Field(description="The user's id on the portal.")
-    name: str = Field(description="First and last name.")
-    free: str | None = Field(description="The first moment with nothing to do.")
-    finish: str | None = Field(description="When the work would have been done; null: never.")
-    open_s: int = Field(description="Open work, in seconds.")
-    absent: list[tuple[str, str]] = Field(description="Absences before the finish.")
-    chosen: bool = Field(description="This person got it.")
-    note: str = Field(description="Why it was not this one, for people, in the language of B24_LANG.")
-
-
-class Decision(BaseModel):
-    """Why a task went to its person."""
-
-    task_id: int = Field(description="The task's id on the portal.")
-    position: str = Field(description="The position, as 1C names it.")
-    decided_at: str = Field(description="When it was decided.")
-    responsible: Chosen = Field(description="Who got the task.")
-    reason: Literal["first", "less_open", "least_recent", "lower_id", "only", "pinned", "fallback"] = Field(
-        description="What decided: who finishes first; of those who finish at once less open work, whose last task "
-        "is older, the lower id; only one was there; the caller or the settings named the person."
-    )
-    explanation: str = Field(description="The reason in sentences, in the language of B24_LANG.")
-    candidates: list[Candidate] = Field(description="Who was considered, the best first.")
-    earlier: list[Decision] = Field(default=[], description="Decisions before this one, the last first.")

@@ -1,4 +1,4 @@
-"""What people do, for programs and as pages: `/load`, `/today`; and `/why` a task went to its person."""
+"""What people do, for programs and as pages: `/load` and `/today`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from fastapi import FastAPI, Path, Query, Request, Response
 from b24tools.assignment.team import Team, choose_team
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _
-from b24tools.jobs import load, today, why
+from b24tools.jobs import load, today
 from b24tools.render import load as render_load
 from b24tools.render import load_page, today_page, today_sheets
 from b24tools.render import today as render_today
-from b24tools.render import why as render_why
 from b24tools.server import openapi
 from b24tools.server.page import Age, PageLook, change_query, find_root, keep_look, render_page, wants_html
 from b24tools.server.plan_reading import PlanReading, read_plan
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
-from b24tools.server.work_models import Decision, PersonLoad, WorkList
+from b24tools.server.work_models import PersonLoad, WorkList
 
 PAGE_WEEKS = 4
 MOST_WEEKS = 13
+Day = Annotated[date | None, Query(alias="date", description="Another day than today, not one that is over.")]
 PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "Done."}}
 
 
@@ -105,15 +105,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
             age = Age(reading.read_at, zone, reading.problem)
             return render_page(request, look, title, main, age, style=today_sheets.read_style())
 
-    day_asked = Query(alias="date", description="Another day than today, not one that is over.")
-
     @api.get(
         "/today",
         summary="The work lists of everybody for a day",
         response_model=list[WorkList],
         responses=openapi.describe_answers(401, 422, 500, 503) | PAGE,
     )
-    def get_today_of_all(request: Request, look: PageLook, day: Annotated[date | None, day_asked] = None) -> Response:
+    def get_today_of_all(request: Request, look: PageLook, day: Day = None) -> Response:
         return answer_today(request, look, None, day)
 
     @api.get(
@@ -128,22 +126,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         person: Annotated[
             str, Path(description="A person or a department, by name or id; #17 is a person in any case.")
         ],
-        day: Annotated[date | None, day_asked] = None,
+        day: Day = None,
     ) -> Response:
         return answer_today(request, look, person.strip() or None, day)
-
-    @api.get(
-        "/why/{task}",
-        summary="Who was considered for a task, when each was free, and why this person got it",
-        response_model=Decision,
-        responses=openapi.describe_answers(401, 404, 422, 500),
-    )
-    def get_why(task: Annotated[int, Path(ge=1, description="The task's id on the portal.")]) -> Reply:
-        with services.session.read_store() as store:
-            try:
-                return Reply(render_why.data(why.explain(store, task), zone))
-            except errors.ConfigError as error:
-                raise HttpError(404, error.message, error.hint, code=error.code) from None
 
 
 def _choose_option(team: Team, department: str) -> str:
