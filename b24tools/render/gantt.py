@@ -182,8 +182,8 @@ def _draw_rect(left: float, right: float, kind: str, height: str = "100%") -> Ht
     return element("rect", x=_percent(left), width=_percent(right - left), height=height, class_=kind)
 
 
-def _percent(value: float) -> str:
-    return f"{value:.2f}%"
+def _percent(value: float) -> Html:
+    return Html(f"{value:.2f}%")
 
 
 def choose_days(now: datetime, calendar: WorkCalendar, ends: Iterable[datetime], weeks: int, most: int) -> Axis:

@@ -16,6 +16,8 @@ from b24tools.render.markup import Html, element, join
 from b24tools.render.orders import describe_hold_up, describe_state, promised_at, ready_at
 from b24tools.render.plan import matches_order, render_label, render_select
 
+SHORT = range(2, 6)  # the cells that stay on one line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -90,7 +92,10 @@ def _render_table(
             describe_hold_up(order.holds_up) if order.holds_up else "",
         ]
         name = element("th", element("a", row.number, href=link), scope="row")
-        rest = [element("td", cell, data_label=title) for cell, title in zip(cells, titles[1:], strict=True)]
+        rest = [
+            element("td", cell, data_label=title, class_="short" if number in SHORT else None)
+            for number, (cell, title) in enumerate(zip(cells, titles[1:], strict=True))
+        ]
         rows.append(element("tr", name, *rest, id=make_safe(row.id)))
     head = element("thead", element("tr", *(element("th", title, scope="col") for title in titles)))
     table = element("table", head, element("tbody", join(rows, "\n")), class_="cards-on-phones")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from b24tools.assignment import standing
@@ -53,7 +54,10 @@ class Filters:
 
 @dataclass(frozen=True)
 class View:
-    """What the page is drawn with. `link`: the address of the page with other parameters; `root`: the way to `/`."""
+    """What the page is drawn with. `link`: the address of the page with other parameters; `root`: the way to `/`.
+
+    `hidden`: what links and forms carry on.
+    """
 
     portal_url: str
     zone: ZoneInfo
@@ -61,6 +65,11 @@ class View:
     root: str
     link: Callable[..., str]
     hidden: Mapping[str, str]
+
+    @property
+    def look(self) -> str:
+        """The query that carries language and theme on."""
+        return f"?{urlencode(self.hidden)}" if self.hidden else ""
 
 
 def to_html(
@@ -191,7 +200,7 @@ def _render_summary(orders: Sequence[OrderStanding]) -> Html:
 def _chart_orders(orders: Sequence[OrderStanding], calendar: WorkCalendar, filters: Filters, view: View) -> Html:
     if not orders:
         return _render_nothing(filters, _("There are no open orders."))
-    ends = [end for order in orders for end in (order.finish, _late_from(order, view)) if end]
+    ends = [end for order in orders if (end := order.finish or _late_from(order, view))]
     axis = gantt.choose_days(view.now, calendar, ends, filters.weeks, MOST_WEEKS)
     corner = element("b", _("Order"))
     rows = [_row_of_order(order, axis, view, is_open=len(orders) == 1) for order in orders]
@@ -200,9 +209,10 @@ def _chart_orders(orders: Sequence[OrderStanding], calendar: WorkCalendar, filte
 
 def _row_of_order(order: OrderStanding, axis: gantt.Axis, view: View, *, is_open: bool) -> Html:
     row, late_from = order.row, _late_from(order, view)
-    bars = [bar for line in order.lines if (bar := _bar_of_line(order, line, view))]
+    described = [(line, _describe_operation(line, view)) for line in order.lines]
+    bars = [bar for line, words in described if (bar := _bar_of_line(order, line, words, view))]
     wanted = (late_from, _wanted_words(order, view)) if late_from else None
-    name = element("a", row.number, href=f"{view.root}orders#{make_safe(row.id)}", class_="number")
+    name = element("a", row.number, href=f"{view.root}orders{view.look}#{make_safe(row.id)}", class_="number")
     share = 100 * order.done / order.of if order.of else 0
     done = _("{done} of {of} done").format(done=order.done, of=order.of)
     parts = [
@@ -217,7 +227,7 @@ def _row_of_order(order: OrderStanding, axis: gantt.Axis, view: View, *, is_open
     ]
     if order.holds_up:
         parts.append(element("div", describe_hold_up(order.holds_up), class_="holds"))
-    parts.append(_list_operations(order, view, is_open=is_open))
+    parts.append(_list_operations(order, described, view, is_open=is_open))
     parts.append(
         element(
             "svg",
@@ -231,14 +241,17 @@ def _row_of_order(order: OrderStanding, axis: gantt.Axis, view: View, *, is_open
     return element("li", head, gantt.draw_lane(axis, bars, wanted=wanted), class_="row", id=make_safe(row.id))
 
 
-def _list_operations(order: OrderStanding, view: View, *, is_open: bool) -> Html:
+def _list_operations(
+    order: OrderStanding, described: Sequence[tuple[LineStanding, str]], view: View, *, is_open: bool
+) -> Html:
     """List the operations in words, with what leads on: also those that have no bar."""
     items = []
-    for line in order.lines:
+    for line, words in described:
         links = []
         if line.task:
             links.append(element("a", f"#{line.task.id}", href=task_url(view.portal_url, line.task.id)))
-        items.append(element("li", _describe_operation(line, view), " ", join(links, ", ")))
+            links.append(element("a", _("why"), href=f"{view.root}why/{line.task.id}{view.look}"))
+        items.append(element("li", words, " ", join(links, ", ")))
     items += [element("li", f"{position}: {_('no task was made')}") for position in order.row.unwritten]
     summary = element("summary", element("span", _("Operations"), class_="hidden"))
     return element("details", summary, element("ol", *items), open=is_open)
@@ -255,7 +268,7 @@ def _describe_operation(line: LineStanding, view: View) -> str:
     return f"{line.row.position}: {', '.join(words)}"
 
 
-def _bar_of_line(order: OrderStanding, line: LineStanding, view: View) -> gantt.Bar | None:
+def _bar_of_line(order: OrderStanding, line: LineStanding, words: str, view: View) -> gantt.Bar | None:
     """Make the bar of an operation; None where it is not known when it is done."""
     task, span = line.task, line.span
     if task is None:
@@ -274,7 +287,7 @@ def _bar_of_line(order: OrderStanding, line: LineStanding, view: View) -> gantt.
         span,
         _look(order, line, view),
         " · ".join(filter(None, [line.row.position, line.person.last_name if line.person else ""])),
-        f"{order.row.number}, {_describe_operation(line, view)}",
+        f"{order.row.number}, {words}",
         task_url(view.portal_url, task.id),
         line.away,
         is_begun,
@@ -354,7 +367,9 @@ def _row_of_person(plan: PersonPlan, name: str, chosen: set[str] | None, axis: g
 
 
 def _bar_of_work(work: Work, chosen: set[str] | None, view: View) -> gantt.Bar:
-    bar = _bar_of_line(work.order, work.line, view) if work.order and work.line else None
+    bar = None
+    if work.order and work.line:
+        bar = _bar_of_line(work.order, work.line, _describe_operation(work.line, view), view)
     dim = "" if chosen is None or (work.order and work.order.row.id in chosen) else " dim"
     if bar is None or work.order is None or work.line is None:
         words = _("Other work, task {id}").format(id=work.task_id)

@@ -25,6 +25,7 @@ from fastapi.responses import HTMLResponse
 
 from b24tools import __version__
 from b24tools.core import i18n
+from b24tools.core.errors import as_sentence
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.markup import Html, element, join
@@ -145,7 +146,7 @@ def render_error(request: Request, status: int, problem: dict[str, str]) -> HTML
         next((name for name in ("en", "ru") if name == lang), None),
         next((name for name in ("light", "dark") if name == theme), "auto"),
     )
-    main = join([element("p", problem["detail"], class_="warning"), element("p", problem["hint"])])
+    main = join([element("p", as_sentence(problem["detail"]), class_="warning"), element("p", problem["hint"])])
     with i18n.speaking(look.lang):
         title = _("Try again a little later") if status == 503 else _("That did not work")
         return render_page(request, look, title, main, status=status)
