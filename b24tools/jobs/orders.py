@@ -184,11 +184,8 @@ def _work_out(
         )
         cursor = store.last_change() if others is None else others - 1
         saved = store.read(asked)
-    warnings = found.warnings
-    if not found.portal.owner.admin:
-        warnings += (_("the webhook's owner is not an administrator: people may be busier than they look"),)
     standing = tuple(replace(one, row=saved[one.row.id]) for one in found.orders)
-    return Listing(standing, cursor, warnings), found
+    return Listing(standing, cursor, found.warnings), found
 
 
 def _importance(order: OrderStanding) -> tuple[int, datetime, str, str]:

@@ -18,7 +18,7 @@ from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
 from b24tools.server.page import render_error, wants_html
 from b24tools.server.responses import HttpError, Reply, describe_refusal, read_code
-from b24tools.server.routes import health, leaderboard, orders, pages, settings, standing, webhook, why
+from b24tools.server.routes import health, leaderboard, orders, pages, settings, standing, webhook, why, work
 from b24tools.server.services import Services
 from b24tools.store import database
 
@@ -28,7 +28,7 @@ _log = logging.getLogger("b24tools.serve")
 def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
     api = Api(with_token=bool(access.token))
-    for routes in (orders, standing, webhook, health, settings, leaderboard, pages, why):
+    for routes in (orders, standing, work, webhook, health, settings, leaderboard, pages, why):
         routes.add_routes(api, services)
     add_docs(api)
     _add_error_handlers(api, services)

@@ -92,9 +92,17 @@ def list_pages() -> list[tuple[str, str]]:
 
 
 def render_page(
-    request: Request, look: Look, title: str, main: Html, age: Age | None = None, *, status: int = 200
+    request: Request,
+    look: Look,
+    title: str,
+    main: Html,
+    age: Age | None = None,
+    *,
+    status: int = 200,
+    style: str = "",
 ) -> HTMLResponse:
-    """Render a page in the language in use, packed where the client takes that."""
+    """Render a page in the language in use, packed where the client takes that; `style`: of this page alone."""
+    style = read_assets("colors.css", "planner.css") + style
     root = find_root(request)
     path = request.scope["path"].strip("/")
     query = keep_look(request)
@@ -119,12 +127,12 @@ def render_page(
         main=main,
         footer=_render_footer(request, look),
         setup=dump_setup(setup),
-        style=read_assets("colors.css", "planner.css"),
+        style=style,
         script=read_assets("common.js", "planner.js"),
     )
     policy = make_policy(
         read_assets("common.js", "planner.js"),
-        read_assets("colors.css", "planner.css"),
+        style,
         forms="'self'",
         trusted="planner",
     )

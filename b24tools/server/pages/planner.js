@@ -123,6 +123,7 @@
   if (/[?&]fresh=/.test(location.search)) history.replaceState(null, "", address(false));
   if (button) button.addEventListener("click", function (event) { event.preventDefault(); refresh(true); });
   document.addEventListener("keydown", walk);
+  document.addEventListener("click", function (event) { if (event.target.closest(".print")) window.print(); });
   window.addEventListener("online", refresh);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) refresh(); });
   setInterval(showAge, 5000);
