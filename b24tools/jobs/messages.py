@@ -56,7 +56,7 @@ def send_due(tools: Tools, rules: Rules, write: Write) -> Sending:
     it by its tag. Raises PortalError where it cannot be seen who is at work.
     """
     messages, now = tools.store.messages, tools.clock.now()
-    waiting = messages.list_waiting(now, repeats=True)
+    waiting = messages.list_waiting(now)
     if any(message.state == UNKNOWN for message in waiting) and not _do_tags_replace(tools):
         waiting = [message for message in waiting if message.state == PLANNED]
     if not waiting:
@@ -125,8 +125,11 @@ def _explain(error: errors.PortalError) -> errors.B24ToolsError:
     text = _("a message was not sent: {reason}").format(reason=error.message)
     if isinstance(error, errors.PortalUncertain):
         text = _("it is not known whether a message was sent: {reason}").format(reason=error.message)
+    hint = error.hint
+    if error.portal_code == "ACCESS_ERROR":
+        hint = _("Make the webhook's owner a member of the chat.")
     kind = type(error) if type(error) in (errors.PortalBusy, errors.PortalDenied) else errors.PortalError
-    return kind(text, error.hint, method=error.method, portal_code=error.portal_code)
+    return kind(text, hint, method=error.method, portal_code=error.portal_code)
 
 
 def describe(message: Message) -> str:
@@ -141,7 +144,7 @@ def describe(message: Message) -> str:
         return _("orders that will be late: {orders}").format(
             orders=", ".join(order["number"] for order in content["orders"][:10])
         )
-    return _("digest: {what}").format(what=", ".join(content.get("what", ())))
+    return _("digest: {what}").format(what=", ".join(content.get("parts", ())))
 
 
 def _see_who_is_there(tools: Tools, rules: Rules, people: set[int]) -> tuple[set[int], set[int]]:
@@ -172,19 +175,17 @@ def _do_tags_replace(tools: Tools) -> bool:
     messages = tools.store.messages
     if (known := messages.do_tags_replace()) is not None:
         return known
-    batch = tools.client.new_batch()
-    owner = batch.add(queries.profile())
-    batch.send()
     text = _("b24tools checks how this portal replaces notifications.")
-    batch = tools.client.new_batch()
-    trial = batch.add(queries.notify_person(owner.value.id, text, text, "trial"))
-    tags = batch.add(queries.tags_of_notifications())
-    batch.send()
-    if not trial.value:
+    try:
+        owner_id = tools.client.ask(queries.profile()).id
+        batch = tools.client.new_batch()
+        trial = batch.add(queries.notify_person(owner_id, text, text, "trial"))
+        tags = batch.add(queries.tags_of_notifications())
+        batch.send()
+        if trial.value:
+            tools.client.ask(queries.delete_notification(trial.value))
+        replace = bool(trial.value and tags.value.get(trial.value))
+    except errors.PortalError:
         return False
-    batch = tools.client.new_batch()
-    batch.add(queries.delete_notification(trial.value))
-    batch.send()
-    replace = bool(tags.value.get(trial.value))
     messages.save_tags(tools.clock.now(), replace=replace)
     return replace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
 
 MOST_LINES = 10  # of a message to a person
 MOST_OF_DIGEST = 30  # of a part of a digest
+MOST_OF_PERSON = 5  # tasks of one person, in a list of several
+
+
+@dataclass(frozen=True)
+class Work:
+    """A task that somebody does today: when it is gone on with and done."""
+
+    task_id: int
+    title: str
+    customer: str
+    start: datetime
+    end: datetime
+
+
 _TAG = re.compile(r"\[/?(?:B|URL(?:=[^\]]*)?)\]")
 
 
@@ -169,6 +184,31 @@ def _write_order(order: OrderStanding, zone: ZoneInfo) -> str:
     if order.holds_up:
         parts.append(escape(describe_hold_up(order.holds_up)))
     return "• " + ", ".join(parts)
+
+
+def write_work(people: Sequence[tuple[str, Sequence[Work]]], portal_url: str, now: datetime) -> str:
+    """Write what a person does today, a line for each task; of several people a line for each."""
+    title = _("Today, {day}").format(day=format_date(now))
+    if len(people) == 1:
+        ((_who, jobs),) = people
+        names = [_link(task_url(portal_url, one.task_id), one.title) for one in jobs]
+        return _write_part(title, [f"• {_write_job(one, name, now)}" for one, name in zip(jobs, names, strict=True)])
+    lines = []
+    for name, jobs in people:
+        shown = "; ".join(_write_job(one, escape(one.title), now) for one in jobs[:MOST_OF_PERSON])
+        lines.append(" ".join([f"• {_bold(escape(name))}: {shown}", *_and_more(len(jobs) - MOST_OF_PERSON)]))
+    return _write_part(title, lines)
+
+
+def _write_job(job: Work, name: str, now: datetime) -> str:
+    customer = f", {escape(job.customer)}" if job.customer else ""
+    return f"{_clock_of(job, now)} {name}{customer}"
+
+
+def _clock_of(job: Work, now: datetime) -> str:
+    """Write `09:00-10:30`; what ends on another day has its date."""
+    start, end = job.start.astimezone(now.tzinfo), job.end.astimezone(now.tzinfo)
+    return f"{start:%H:%M}-{end:%H:%M}" if end.date() == now.date() else f"{start:%H:%M} - {end:%d.%m %H:%M}"
 
 
 def write_findings(findings: Iterable[Finding]) -> str:

@@ -20,6 +20,7 @@ from b24tools.store.orders import Orders
 WORK, PROMISE, DIGEST = "work", "promise", "digest"
 PLANNED, SENT, UNKNOWN, DONE, FAILED = "planned", "sent", "unknown", "done", "failed"
 UNDER_WAY = timedelta(minutes=2)  # the portal cuts a request after one
+WORTH_REPEATING = timedelta(days=1)
 STAYS = timedelta(days=90)
 _MARK = "messages to "  # before the name of an audience, in the table last_read
 _TAGS = "notification tags"  # likewise: whether the portal replaces by them
@@ -39,7 +40,7 @@ class Message:
     """What is to be said to a person or in a chat. `key`: to whom, about what, since which run.
 
     `content` of WORK: `changes`, each a line with its times `before` and `after` (null: the person did not have it, has
-    it no more); of PROMISE: `orders`, each with the days `before` and `day`; of DIGEST: `text`.
+    it no more); of PROMISE: `orders`, each with the days `before` and `day`; of DIGEST: `text`, made of `parts`.
     """
 
     id: int
@@ -197,8 +198,8 @@ class Messages:
 
     # sending
 
-    def list_waiting(self, now: datetime, *, repeats: bool) -> list[Message]:
-        """Return what is to be sent; with `repeats` notifications, too, that perhaps arrived: the new one replaces it.
+    def list_waiting(self, now: datetime) -> list[Message]:
+        """Return what is to be sent, and notifications of the last day of which it is not known whether they arrived.
 
         What waited too long is given up. What was booked by a run that was cut off is of unknown fate from now on.
         """
@@ -208,8 +209,9 @@ class Messages:
             sql = "UPDATE messages SET state = ?, error = 'cut off' WHERE state = ? AND sent_at NOT BETWEEN ? AND ?"
             since, until = to_text(now - UNDER_WAY), to_text(clock.latest_known(now))
             self._db.execute(sql, [UNKNOWN, SENT, since, until])
-        sql = "SELECT * FROM messages WHERE state = ? OR (state = ? AND person_id IS NOT NULL AND ?) ORDER BY id"
-        return [_read(row) for row in self._db.query(sql, [PLANNED, UNKNOWN, int(repeats)])]
+        is_repeated = "state = ? AND person_id IS NOT NULL AND sent_at > ?"
+        sql = f"SELECT * FROM messages WHERE state = ? OR ({is_repeated}) ORDER BY id"  # noqa: S608 - constants
+        return [_read(row) for row in self._db.query(sql, [PLANNED, UNKNOWN, to_text(now - WORTH_REPEATING)])]
 
     def book(self, messages: Iterable[Message], now: datetime) -> list[Message]:
         """Note that these are about to be sent; return those that no other process has booked meanwhile."""
@@ -252,9 +254,15 @@ class Messages:
 
     def read_cursor(self, to: str) -> int | None:
         """Return the number of the last change of an order that a digest to this address has named."""
-        sql = "SELECT max(json_extract(content, '$.cursor')) FROM messages WHERE kind = ? AND key LIKE ?"
-        found: int | None = self._db.query(sql, [DIGEST, f"digest:{to}:%"])[0][0]
+        sql = "SELECT max(json_extract(content, '$.cursor')) FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"
+        found: int | None = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0][0]
         return found
+
+    def list_parts(self, to: str, now: datetime) -> set[str]:
+        """Return the parts of the digests to this address that were planned on this day."""
+        sql = "SELECT content FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"
+        rows = self._db.query(sql, [DIGEST, f"digest:{to}:{now:%Y-%m-%d}:%", FAILED])
+        return {text for row in rows for text in json.loads(row["content"]).get("parts", {}).values()}
 
     def is_used(self) -> bool:
         """Return whether anything was ever to be sent."""
