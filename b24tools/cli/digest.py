@@ -86,7 +86,7 @@ def digest(
     settings = session.settings
     if to is None and not settings.notify_chats:
         raise errors.ConfigError(
-            _("nobody is named to send it to"),
+            _("it is not said whom to send it to"),
             _("Say it with --to, or name chats in B24_NOTIFY."),
             code=errors.ErrorCode.USAGE,
         )
@@ -119,7 +119,7 @@ def digest(
 
 
 def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None]:
-    """Read a chat or a person. Raises ConfigError for a name that nobody has."""
+    """Read a chat or a person. Raises ConfigError for a name that does not mean one person."""
     from b24tools.core.org_structure import find_person
 
     if config.CHAT.fullmatch(to.strip().lower()):

@@ -20,11 +20,12 @@ from b24tools.bitrix24.batch import MOST_COMMANDS, Pending, Query
 from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.config import MANAGERS, PEOPLE
-from b24tools.core.i18n import _, ngettext
+from b24tools.core.i18n import _
 from b24tools.core.models import Person
 from b24tools.store import Store
 from b24tools.store.messages import DONE, FAILED, PLANNED, UNKNOWN, Message
 
+MOST_NAMES = 10  # that a line of the log has
 Write = Callable[[Message, str], tuple[str, str]]  # the text of a message on the portal of this address, and plain
 
 _log = logging.getLogger("b24tools.messages")
@@ -133,18 +134,13 @@ def _explain(error: errors.PortalError) -> errors.B24ToolsError:
 
 
 def describe(message: Message) -> str:
-    """Say what a message is about, for the log: the tasks or orders."""
+    """Say what a message is about, for the log: the tasks, the orders, or the parts of a digest."""
     content = message.content
-    if "changes" in content:
-        tasks = ", ".join(f"#{change['task_id']}" for change in content["changes"][:10])
-        count = len(content["changes"])
-        text = ngettext("{n} task changed ({tasks})", "{n} tasks changed ({tasks})", count)
-        return text.format(n=count, tasks=tasks)
-    if "orders" in content:
-        return _("orders that will be late: {orders}").format(
-            orders=", ".join(order["number"] for order in content["orders"][:10])
-        )
-    return _("digest: {what}").format(what=", ".join(content.get("parts", ())))
+    changes, orders = content.get("changes", ()), content.get("orders", ())
+    names = [f"task #{one['task_id']}" for one in changes] + [f"order {one['number']}" for one in orders]
+    names += content.get("parts", ())
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{message.kind}: {', '.join(names[:MOST_NAMES])}{more}"
 
 
 def _see_who_is_there(tools: Tools, rules: Rules, people: set[int]) -> tuple[set[int], set[int]]:

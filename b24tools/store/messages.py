@@ -25,7 +25,7 @@ STAYS = timedelta(days=90)
 _MARK = "messages to "  # before the name of an audience, in the table last_read
 _TAGS = "notification tags"  # likewise: whether the portal replaces by them
 
-# The lines as their people have to know them; one of a cancelled order is nobody's any more.
+# The lines as their people have to know them; one of a cancelled order is no one's.
 _LINES = """SELECT key, task_id, order_id, position,
         CASE WHEN is_off THEN NULL ELSE responsible_id END AS person_id,
         CASE WHEN is_off THEN NULL ELSE starts_at END AS starts_at,
@@ -230,7 +230,7 @@ class Messages:
             self._db.execute_many(sql, [(state, error, message.id) for message, state, error in outcomes])
 
     def read_all(self) -> list[Message]:
-        """Return all messages that are kept, the oldest first."""
+        """Return all messages, the oldest first."""
         return [_read(row) for row in self._db.query("SELECT * FROM messages ORDER BY id")]
 
     # what is known of the portal

@@ -94,7 +94,7 @@ def test_assign_tells_whom_it_gave_work_to(portal: Portal, order: str, b24tools:
         text.splitlines()[-1],
     )
     log = next(tmp_path.rglob("log.log")).read_text(encoding="utf-8")
-    assert f"message to #{task.responsible}: 1 task changed (#{task.id})" in log
+    assert f"message to #{task.responsible}: work: task #{task.id}" in log
 
 
 def test_what_waits_for_the_morning_goes_with_the_next_command(

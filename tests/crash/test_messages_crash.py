@@ -1,4 +1,4 @@
-"""Sending that dies at any point, then the same again: nobody is notified twice, a chat has a message once at most."""
+"""Sending that dies at any point, then the same again: no notification twice, a chat message once at most."""
 
 from __future__ import annotations
 

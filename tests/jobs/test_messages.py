@@ -88,7 +88,7 @@ def test_moved_work_says_from_when_to_when(works: Works) -> None:
     assert "Moved: 1\n• Сварщик: 1Ц-00000100, 23.11 09:30-11:30 (was 23.11 09:30-10:30)" in received(works)[1][1]
 
 
-def test_a_cancelled_order_is_nobodys_work(works: Works) -> None:
+def test_a_cancelled_order_is_taken_from_its_people(works: Works) -> None:
     """Its people learn that they need not do it; and that they must, if it comes back."""
     works.assign(order())
     send(works)
@@ -123,7 +123,7 @@ def test_outside_of_the_hours_nothing_is_sent_or_asked(moment: datetime, works: 
 
 
 def test_what_was_given_and_taken_away_again_is_no_news(works: Works) -> None:
-    """While nobody has been sent anything yet."""
+    """While no message has left."""
     works.clock.now = datetime(2026, 11, 23, 7, 0, tzinfo=MOSCOW)
     works.assign(order())
     send(works)
