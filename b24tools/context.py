@@ -127,7 +127,9 @@ class Session:
 
         try:
             with self.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
-                with suppress(errors.Busy), locks.hold(self.settings.data_dir, "assign", 0, self.local_now):
+                with suppress(errors.Busy):
+                    with locks.hold(self.settings.data_dir, "assign", 0, self.local_now):
+                        pass  # else a run is in the middle of its writes, and says all of it at its end
                     messages.plan_news(tools.store, self.settings.notify, tools.clock.now())
                 return messages.send_due(tools, assign_rules(self.settings, tools.store, {}), write)
         except errors.B24ToolsError as error:

@@ -16,14 +16,13 @@ from b24tools.cli import doctor
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.core import config, errors, periods
 from b24tools.core.i18n import _
-from b24tools.render import messages as render_messages
 from b24tools.render.console import print_text
-from b24tools.render.messages import Work
 
 if TYPE_CHECKING:
     from b24tools.assignment.plan import Rules
     from b24tools.assignment.tools import Tools
     from b24tools.jobs.messages import Sending
+    from b24tools.render.messages import Work
 
 DAY = timedelta(days=1)
 
@@ -142,6 +141,7 @@ def _write(
     from b24tools.assignment.standing import LATE
     from b24tools.jobs import leaderboard
     from b24tools.jobs.orders import STATES, list_orders
+    from b24tools.render import messages as render_messages
 
     chat, person_id = target
     usual = [What.MINE, What.LATE, What.CHANGES] if chat else [What.MINE]
@@ -179,6 +179,7 @@ def _write(
 def _read_work(tools: Tools, rules: Rules, person_id: int | None, now: datetime) -> list[tuple[str, list[Work]]]:
     """Read what people still do today, by name; of all of the production without a person."""
     from b24tools.assignment.standing import read_standings
+    from b24tools.render.messages import Work
 
     found = read_standings(tools, rules, tools.store.orders.list_all(with_over=False))
     midnight = datetime.combine(now.date() + DAY, time(), now.tzinfo)
@@ -226,8 +227,10 @@ def _settle(one: Digest, sending: Sending, now: datetime) -> Digest:
 
 
 def _report(invocation: Invocation, one: Digest, *, dry_run: bool) -> None:
+    from b24tools.render.messages import to_plain
+
     if dry_run and one.text:
-        print_text(render_messages.to_plain(one.text))
+        print_text(to_plain(one.text))
         return
     texts = {
         "nothing": _("Nothing to say to {to}."),

@@ -425,7 +425,7 @@ def test_people_learn_of_their_work_after_the_answer(tmp_path: Path, clock: Cloc
     """Once, within their hours; a right that is missing does not change the answer."""
     portal = demo_company.build(clock)
     clock.now += timedelta(hours=3)
-    with serving(portal, tmp_path / "data", B24_RETRY_SECONDS=0, B24_NOTIFY="people") as served:
+    with serving(portal, tmp_path / "data", B24_NOTIFY="people") as served:
         portal.scopes.discard("im")
         assert OK == served.client.post("/", content=as_bytes(order())).content
         portal.scopes.add("im")
