@@ -21,6 +21,7 @@ WORK, PROMISE, DIGEST = "work", "promise", "digest"
 PLANNED, SENT, UNKNOWN, DONE, FAILED = "planned", "sent", "unknown", "done", "failed"
 UNDER_WAY = timedelta(minutes=2)  # the portal cuts a request after one
 WORTH_REPEATING = timedelta(days=1)
+LATELY = timedelta(days=7)
 STAYS = timedelta(days=90)
 _MARK = "messages to "  # before the name of an audience, in the table last_read
 _TAGS = "notification tags"  # likewise: whether the portal replaces by them
@@ -109,11 +110,13 @@ class Messages:
             rows = self._db.query(
                 "SELECT lines.*, orders.number, orders.customer, said_lines.person_id AS said_person,"  # noqa: S608 - constants
                 " said_lines.starts_at AS said_start, said_lines.ends_at AS said_end"
-                f" FROM ({_LINES}) AS lines JOIN orders ON orders.id = lines.order_id"
+                f" FROM orders JOIN ({_LINES}) AS lines ON orders.id = lines.order_id"
                 " LEFT JOIN said_lines ON said_lines.key = lines.key"
-                " WHERE said_lines.key IS NULL OR said_lines.person_id IS NOT lines.person_id"
-                " OR said_lines.starts_at IS NOT lines.starts_at OR said_lines.ends_at IS NOT lines.ends_at"
-                " ORDER BY lines.starts_at, lines.task_id"
+                " WHERE (NOT orders.is_over OR orders.last_sent_at >= ?)"  # the others do not change any more
+                " AND (said_lines.key IS NULL OR said_lines.person_id IS NOT lines.person_id"
+                " OR said_lines.starts_at IS NOT lines.starts_at OR said_lines.ends_at IS NOT lines.ends_at)"
+                " ORDER BY lines.starts_at, lines.task_id",
+                [to_text(now - LATELY)],
             )
             news: dict[int, list[dict[str, Any]]] = {}
             for row in rows:

@@ -9,6 +9,7 @@ import pytest
 
 from b24tools.core import errors
 from b24tools.jobs import replan
+from b24tools.jobs.orders import list_orders
 from b24tools.jobs.replan import Request
 from tests.support.crash import new_works
 from tests.support.messages import follow, received, send, states
@@ -153,25 +154,45 @@ def test_200_changes_of_a_run_are_one_message_a_person(works: Works) -> None:
 
 
 def test_the_manager_learns_once_for_each_new_day_that_a_promise_slips(works: Works) -> None:
-    """Of the order's `Менеджер`; a day that comes nearer again is no news."""
-    from b24tools.jobs.orders import list_orders
-
+    """Of the order's `Менеджер`: worked out again nothing is said, and a day that comes nearer again is no news."""
     manager = works.portal.add_user("Мария", "Продажина", departments=[1]).id
     works.assign(order([("Сварщик", 240)], manager="Продажина Мария"))
     send(works, ["managers"])
     assert [] == works.portal.messages
-    welders = [user.id for user in works.portal.users.values() if user.active and user.id != 1]
-    for last in (24, 24, 25):
-        for user_id in welders:
-            works.portal.add_absence(user_id, date(2026, 11, 23), date(2026, 11, last))
-        with works.tools() as tools:
-            list_orders(tools, rules())
-        send(works, ["managers"])
-    works.clock.now = datetime(2026, 11, 26, 9, 30, tzinfo=MOSCOW)
+    welder = welder_of(works)
+    counts = []
+    for first, last in ((23, 24), (23, 24), (23, 25), (23, 26)):
+        works.portal.absences.clear()
+        works.portal.add_absence(welder, date(2026, 11, first), date(2026, 11, last))
+        for _again in range(2):
+            with works.tools() as tools:
+                list_orders(tools, rules())
+            send(works, ["managers"])
+        counts.append(len(works.portal.messages))
+    works.portal.absences.clear()
+    with works.tools() as tools:
+        list_orders(tools, rules())
     send(works, ["managers"])
-    found = [(dialog, text.partition(" (")[0]) for dialog, text in received(works)]
-    assert {f"notify{manager}"} == {dialog for dialog, _text in found}
-    assert "Orders that will be ready later\n• 1Ц-00000100: 26.11.2026 instead of 23.11.2026" == found[-1][1]
+    assert [1, 1, 2, 3, 3] == [*counts, len(works.portal.messages)]
+    assert {f"notify{manager}"} == {dialog for dialog, _text in received(works)}
+    name = works.portal.users[welder]
+    assert [
+        f"Orders that will be ready later\n• 1Ц-00000100: {after}.11.2026 instead of {before}.11.2026"
+        f" (Сварщик - {name.name} {name.last_name} is away)"
+        for before, after in ((23, 25), (25, 26), (26, 27))
+    ] == [text for _dialog, text in received(works)]
+
+
+def test_after_a_replan_the_manager_learns_the_same_as_from_orders(works: Works) -> None:
+    """What is saved after the moves is what `orders` works out: nothing changes once more."""
+    works.assign(*(order([("Сварщик", 240)], id=f"order-{n}", number=str(n)) for n in range(3)))
+    fall_ill(works, welder_of(works, "0"))
+    with works.tools() as tools:
+        orders = tools.store.orders
+        saved = orders.read([f"order-{n}" for n in range(3)])
+        list_orders(tools, rules())
+        assert saved == orders.read(saved)
+        assert ["2026-11-24"] == [saved["order-0"].standing["finish"]]
 
 
 def test_who_has_left_gets_nothing(works: Works) -> None:
