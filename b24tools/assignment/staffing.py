@@ -51,7 +51,7 @@ def _read_schedules(company: OrgData, rules: Rules) -> dict[int, WorkCalendar]:
     return {number: with_production(read[0], days, rules.own.days) for number, read in found.items() if read}
 
 
-def _own_calendars(
+def own_calendars(
     people: Iterable[Person], company: OrgData, rules: Rules, calendar: WorkCalendar
 ) -> dict[int, WorkCalendar]:
     """Return the calendars of people who do not work as all others do: one for all who work alike."""
@@ -167,7 +167,7 @@ def list_workers(
 ) -> list[Worker]:
     """Return the people with their absences, their rates and calendars, and when each was given work last."""
     people = list(people)
-    calendars = _own_calendars(people, company, rules, calendar)
+    calendars = own_calendars(people, company, rules, calendar)
     return [
         Worker(
             id=person.id,

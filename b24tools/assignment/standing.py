@@ -192,13 +192,14 @@ def stand_with(
     found: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
     """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
-    lines = {
-        order.row.id: [
-            replace(line, task=tasks.get(line.task.id, line.task) if line.task else None, span=None, after=None)
-            for line in order.lines
-        ]
-        for order in found.orders
-    }
+    people = {**found.company.staff.people, **found.portal.people}
+
+    def change(line: LineStanding) -> LineStanding:
+        if line.task is None or (task := tasks.get(line.task.id)) is None:
+            return replace(line, span=None, after=None)
+        return replace(line, task=task, person=people.get(task.responsible_id), span=None, after=None)
+
+    lines = {order.row.id: [change(line) for line in order.lines] for order in found.orders}
     lines = _let_wait(lines, workload, rules)
     return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
 

@@ -104,6 +104,8 @@ def assign(
             break
         results += done
         _move_done(sources, done, problems)
+    if results and not dry_run:
+        invocation.send_messages(session)
     failures = [(order, task, task.error) for order in results for task in order.tasks if task.error]
     status = combined_status([order.exit_status for order in results] + [problem.exit_status for problem in problems])
     if as_json:

@@ -58,6 +58,8 @@ def replan(
     zone = session.settings.zone
     request = _read_request(without, since, until, first, frozen, zone)
     result, error = _run(invocation, session, request, dry_run=dry_run, yes=yes, max_moves=max_moves, as_json=as_json)
+    if not dry_run:
+        invocation.send_messages(session)
     failed = [move.error for move in result.moves if move.error is not None]
     skipped = [move for move in result.planned if move.outcome == "skipped"]
     status = combined_status([one.exit_status for one in failed] + [0] * (len(result.planned) - len(failed)))

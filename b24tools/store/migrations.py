@@ -371,6 +371,30 @@ def m009_outboxes(db: Database) -> None:
         db.execute(statement)
 
 
+def m010_messages(db: Database) -> None:
+    """What is to be said to people and chats, what became of it, and what was said last of lines and orders."""
+    for statement in (
+        """CREATE TABLE messages (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL CHECK (kind IN ('work', 'promise', 'digest')),
+            person_id INTEGER,
+            chat TEXT,
+            content TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('planned', 'sent', 'unknown', 'done', 'failed')),
+            planned_at TEXT NOT NULL,
+            valid_until TEXT,
+            sent_at TEXT,
+            error TEXT,
+            CHECK ((person_id IS NULL) <> (chat IS NULL))
+        )""",
+        "CREATE INDEX messages_by_state ON messages (state) WHERE state NOT IN ('done', 'failed')",
+        "CREATE TABLE said_lines (key TEXT PRIMARY KEY, person_id INTEGER, starts_at TEXT, ends_at TEXT)",
+        "CREATE TABLE said_promises (order_id TEXT PRIMARY KEY, day TEXT NOT NULL)",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -381,6 +405,7 @@ MIGRATIONS = (
     m007_order_history,
     m008_standing,
     m009_outboxes,
+    m010_messages,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -418,3 +419,16 @@ def test_many_orders_at_once_make_each_task_once(tmp_path: Path, clock: Clock) -
 
     assert [(200, OK)] * 8 == answers
     assert [f"Сварщик: 1Ц-{n}" for n in range(4)] == sorted(made(served))
+
+
+def test_people_learn_of_their_work_after_the_answer(tmp_path: Path, clock: Clock) -> None:
+    """Once, within their hours; a right that is missing does not change the answer."""
+    portal = demo_company.build(clock)
+    clock.now += timedelta(hours=3)
+    with serving(portal, tmp_path / "data", B24_NOTIFY="people") as served:
+        portal.scopes.discard("im")
+        assert OK == served.client.post("/", content=as_bytes(order())).content
+        portal.scopes.add("im")
+        assert OK == served.client.post("/", content=as_bytes(order())).content
+        wait_until(lambda: portal.messages)
+    assert ["notify10"] == [message.dialog for message in portal.messages]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -14,16 +13,16 @@ from typing import Any
 import pytest
 
 from b24tools.onec import order as onec_order
-from b24tools.store import database
 from tests.support.crash import (
-    Killed,
     assert_sent_again_changes_nothing,
     first_send,
     killed_at,
+    killed_at_transaction,
     new_works,
     picture,
     second_send,
     send_until_done,
+    watch_transactions,
 )
 from tests.support.orders import Works, order
 
@@ -69,47 +68,6 @@ def undisturbed(name: str, **options: Any) -> Any:
         works = prepared(name, Path(folder), **options)
         works.assign(CASES[name].sent())
         return picture(works.portal)
-
-
-def watch_transactions(monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, bool], None]) -> None:
-    """Call `watch` with the number of each of the ledger's transactions, before (False) and after it (True)."""
-    transaction = database.Database.transaction
-    count, is_inside = 0, False
-
-    @contextmanager
-    def watched(self: database.Database) -> Iterator[None]:
-        nonlocal count, is_inside
-        if is_inside:  # a part of another one
-            yield
-            return
-        count += 1
-        number = count
-        watch(number, False)
-        is_inside = True
-        try:
-            with transaction(self):
-                yield
-        finally:
-            is_inside = False
-        watch(number, True)
-
-    monkeypatch.setattr(database.Database, "transaction", watched)
-
-
-@contextmanager
-def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done: bool) -> Iterator[None]:
-    """The process dies right after (`done`) or instead of the ledger's `number`-th transaction."""
-    passed: list[tuple[int, bool]] = []
-
-    def die(*point: Any) -> None:
-        passed.append(point)
-        if point == (number, done):
-            raise Killed
-
-    with monkeypatch.context() as patch, suppress(Killed):
-        watch_transactions(patch, die)
-        yield
-    assert (number, done) in passed
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Query, Request
 
 from b24tools import context
 from b24tools.assignment.report import FAILED, OrderResult, TaskResult, list_warnings
@@ -19,11 +20,13 @@ from b24tools.jobs import assign
 from b24tools.onec.decoding import COMPRESSIONS, list_compressions
 from b24tools.onec.order import Order, read_orders
 from b24tools.render import assign as render_assign
+from b24tools.render.messages import make_writer
 from b24tools.server import openapi
 from b24tools.server.auth import read_caller
 from b24tools.server.responses import Reply, describe_problem, retry_after
 from b24tools.server.services import OrderBody, Services
 
+_log = logging.getLogger("b24tools.serve")
 COMMAND = "POST /"  # in log and history
 OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
@@ -82,6 +85,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def send_order(
         request: Request,
         body: OrderBody,
+        later: BackgroundTasks,
         details: Annotated[bool, Query(description=_("Add what was done for each line."))] = False,
     ) -> Reply:
         orders = read_request(request, body, zone)
@@ -93,6 +97,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 results = _assign(session, orders, read_caller(request), dry_run=False)
         finally:
             writing.release()
+        if session.settings.notify:
+            later.add_task(_send_messages, session)
         more = {"orders": render_assign.data(results, zone)} if details else {}
         return reply(results, services.now(), more, session.settings.scrubber.scrub)
 
@@ -133,6 +139,12 @@ def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_r
     with session.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None, origin=origin) as tools:
         rules = context.assign_rules(session.settings, tools.store, {})
         return assign.orders(orders, tools, rules, dry_run=dry_run)
+
+
+def _send_messages(session: context.Session) -> None:
+    """Send what people have to know, after the answer; a failure is only logged."""
+    for problem in session.send_messages(make_writer(session.settings.zone, context.now())).problems:
+        _log.warning("%s", problem.line)
 
 
 def reply(
