@@ -26,7 +26,8 @@ _log = logging.getLogger("b24tools.serve")
 
 def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
-    api = Api(with_token=bool(access.token))
+    zone = services.session.settings.zone
+    api = Api(with_token=bool(access.token), read_day=lambda: services.now().astimezone(zone).date())
     for routes in (orders, standing, webhook, health, settings, leaderboard):
         routes.add_routes(api, services)
     add_docs(api)

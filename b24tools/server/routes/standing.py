@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, Query
-from pydantic import BaseModel, Field
+from fastapi import FastAPI, Path, Query
 
 from b24tools import context
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
@@ -18,6 +17,7 @@ from b24tools.core.i18n import _
 from b24tools.jobs import orders
 from b24tools.render import orders as render_orders
 from b24tools.server import openapi
+from b24tools.server.models import OrdersAsTheyStand
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
 
@@ -29,65 +29,6 @@ STATES = {
     LATE: (LATE,),
     OVER: (OVER,),
 }
-
-
-class PersonInCharge(BaseModel):
-    """Who is responsible for a task."""
-
-    id: int
-    name: str
-
-
-class HoldUp(BaseModel):
-    """What an order waits for. `until`: the last day of the person's absence, where that is the reason."""
-
-    position: str
-    person: str | None
-    reason: Literal["away", "gone", "busy", "behind", "deferred", "missing", "unwritten", "work"]
-    until: str | None = Field(examples=["2026-11-30"])
-
-
-class OrderLine(BaseModel):
-    """A line of an order with its task. `start` and `end` are the portal's plan, `ready` is when it will be done."""
-
-    position: str
-    task_id: int | None
-    status: str | None = Field(description="As the portal has it: pending, in_progress, completed, …; null: no task.")
-    responsible: PersonInCharge | None
-    start: str | None
-    end: str | None
-    ready: str | None
-    estimate_s: int | None
-    spent_s: int | None
-    closed_at: str | None
-    moved_by_hand: bool
-
-
-class OrderStanding(BaseModel):
-    """An order as it stands."""
-
-    id: str
-    number: str
-    customer: str | None
-    wanted: str | None
-    promised_first: str | None = Field(examples=["2026-12-04"])
-    finish: str | None
-    late_s: int
-    done: int
-    of: int
-    state: Literal["open", "at_risk", "late", "done"]
-    cancelled: bool
-    holds_up: HoldUp | None
-    changed_at: str | None
-    lines: list[OrderLine]
-
-
-class OrdersAsTheyStand(BaseModel):
-    """The orders, and the cursor with which to ask for what changes after this; `warnings` only where there are any."""
-
-    cursor: str
-    orders: list[OrderStanding]
-    warnings: list[str] = []
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -113,18 +54,18 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.get(
         "/orders",
         tags=["1C"],
-        summary=_("Orders as they stand: what is done, when the rest will be, what holds it up"),
+        summary="Orders as they stand: what is done, when the rest will be, what holds it up",
         response_model=OrdersAsTheyStand,
-        responses=openapi.describe_answers(401, 422, 500, 503),
+        responses=openapi.describe_answers(422),
     )
     def list_orders(
         state: Annotated[
             Literal["open", "at_risk", "late", "done", "all"] | None,
-            Query(description=_("Without it those that are not done; with changed_since all.")),
+            Query(description="Without it those that are not done; with changed_since all."),
         ] = None,
         changed_since: Annotated[
             str | None,
-            Query(description=_("The cursor of the last answer, or a span of time (2h, 7d).")),
+            Query(description="The cursor of the last answer, or a span of time (2h, 7d)."),
         ] = None,
     ) -> Reply:
         with open_tools() as tools:
@@ -140,11 +81,11 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.get(
         "/orders/{order:path}",
         tags=["1C"],
-        summary=_("One order as it stands, by its number or identifier"),
+        summary="One order as it stands, by its number or identifier",
         response_model=OrdersAsTheyStand,
-        responses=openapi.describe_answers(401, 404, 409, 500, 503),
+        responses=openapi.describe_answers(404, 409, 422),
     )
-    def read_order(order: str) -> Reply:
+    def get_order(order: Annotated[str, Path(description="Its number or identifier.")]) -> Reply:
         with open_tools() as tools:
             try:
                 row = orders.find(tools.store.orders, order)
