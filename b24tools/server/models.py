@@ -67,7 +67,7 @@ class DepartmentName(Shape):
 
 
 class OrderName(Shape):
-    """Which order it is."""
+    """An order by its identifier and number."""
 
     id: str = about("The identifier that 1C sent, in its one spelling.")
     number: str = about("The number that 1C sent.")

@@ -38,6 +38,7 @@ POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 DAY_S = 86_400
+FASTAPI_REFUSAL = "HTTPValidationError"
 COMMON = (401, 403, 500, 503)  # refusals of every address that is not open to all
 REFUSALS = {
     400: "The body cannot be read.",
@@ -77,6 +78,8 @@ class Api(FastAPI):
             return self.openapi_schema
         schema = super().openapi()
         components = schema["components"]
+        components["schemas"].pop(FASTAPI_REFUSAL, None)
+        components["schemas"].pop("ValidationError", None)
         for described in components["schemas"].values():
             for field in described.get("properties", {}).values():
                 field.pop("default", None)  # it only says that the key is not in every answer
@@ -102,6 +105,8 @@ class Api(FastAPI):
                         parameter["example"] = examples["Leaderboard"]["period"]["label"]
                 if path in OPEN_PATHS:
                     operation["security"] = []
+                if FASTAPI_REFUSAL in str(operation["responses"].get("422")):
+                    del operation["responses"]["422"]  # FastAPI's own, where nothing that is given can be wrong
         return schema
 
 

@@ -34,7 +34,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         with services.open_store() as store:
             return [read_setting(store, key) for key in KEYS]
 
-    @api.get("/configs/{key}", summary="One running setting", responses=openapi.describe_answers(404, 422))
+    @api.get("/configs/{key}", summary="One running setting", responses=openapi.describe_answers(404))
     def get_setting(
         key: Annotated[str, Path(description="Its name.", json_schema_extra={"enum": list(KEYS)})],
     ) -> Setting:

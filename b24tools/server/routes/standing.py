@@ -83,7 +83,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         tags=["1C"],
         summary="One order as it stands, by its number or identifier",
         response_model=OrdersAsTheyStand,
-        responses=openapi.describe_answers(404, 409, 422),
+        responses=openapi.describe_answers(404, 409),
     )
     def get_order(order: Annotated[str, Path(description="Its number or identifier.")]) -> Reply:
         with open_tools() as tools:

@@ -1,0 +1,89 @@
+"""Answers compared with what `/openapi.json` says of them."""
+
+from __future__ import annotations
+
+import copy
+import re
+import tempfile
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator, FormatChecker
+
+from b24tools import context
+from b24tools.core import config
+from b24tools.server.app import create_app
+from b24tools.server.auth import Access
+from b24tools.server.services import Services
+
+FORMATS = FormatChecker([])
+UNDESCRIBED = {"no address": 404, "no method": 405}  # every address answers so
+
+
+@FORMATS.checks("date-time", ValueError)
+def _is_moment(value: object) -> bool:
+    """ISO 8601 with its offset."""
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+@FORMATS.checks("date", ValueError)
+def _is_day(value: object) -> bool:
+    return not isinstance(value, str) or bool(date.fromisoformat(value))
+
+
+@cache
+def read_description() -> dict[str, Any]:
+    """What a service that wants a token says of itself."""
+    settings = config.Settings.model_validate({"B24_DATA_DIR": Path(tempfile.gettempdir()) / "b24tools-unused"})
+    services = Services(context.Session(settings, print), lambda: None, context.now)
+    return create_app(services, Access("token")).openapi()
+
+
+@cache
+def _close_schemas() -> dict[str, Any]:
+    """The schemas, without room for keys that are not described."""
+    schemas = copy.deepcopy(read_description()["components"]["schemas"])
+    for schema in schemas.values():
+        if "properties" in schema and "additionalProperties" not in schema:
+            schema["additionalProperties"] = False
+    return dict(schemas)
+
+
+def check_value(value: Any, schema: dict[str, Any]) -> None:
+    """Raise ValidationError where a value is not what a schema of the description says, or more than that."""
+    root = {**schema, "components": {"schemas": _close_schemas()}}
+    Draft202012Validator(root, format_checker=FORMATS).validate(value)
+
+
+def find_operation(method: str, path: str) -> dict[str, Any]:
+    """The operation that answers at an address; {} where none is described."""
+    path = path.rstrip("/") or "/"
+    for form, operations in read_description()["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", ".+" if form.startswith("/orders") else "[^/]+", re.escape(form))
+        if re.fullmatch(pattern.removesuffix("/") or "/", path):
+            found: dict[str, Any] = operations.get(method.lower(), {})
+            return found
+    return {}
+
+
+def check_answer(response: httpx.Response) -> None:
+    """Raise where an answer is not as it is described; a hook for httpx."""
+    request = response.request
+    operation = find_operation("GET" if request.method == "HEAD" else request.method, request.url.path)
+    described = operation.get("responses", {}).get(str(response.status_code))
+    if described is None:
+        assert response.status_code in UNDESCRIBED.values() or not operation, (
+            f"{request.method} {request.url.path}: {response.status_code} is not described"
+        )
+        described = {}
+    response.read()
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    if kind == "application/json" and request.method != "HEAD" and request.url.path != "/openapi.json":
+        problem = {"$ref": "#/components/schemas/Problem"}
+        content = described.get("content", {kind: {"schema": problem}})
+        check_value(response.json(), content[kind]["schema"])
+    else:
+        assert not described.get("content") or kind in described["content"] or request.method == "HEAD", kind
