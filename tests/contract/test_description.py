@@ -20,7 +20,8 @@ from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.server import services
 from b24tools.server.auth import Access
-from tests.support.description import check_value, find_operation, read_description
+from scripts.write_api_docs import describe_service
+from tests.support.description import check_value, find_operation
 from tests.support.orders import MOSCOW, Clock
 from tests.support.server import SERVE, Served, as_bytes, event_body, head, order, raw, serving
 
@@ -34,14 +35,14 @@ OTHER = {"ИдентификаторЗаказа": "other", "НомерЗака�
 
 def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, path and description of all."""
-    for path, operations in read_description()["paths"].items():
+    for path, operations in describe_service()["paths"].items():
         for method, operation in operations.items():
             yield method.upper(), path.replace("{order}", "1Ц-00000100").replace("{key}", "producer_mode"), operation
 
 
 def test_every_operation_has_a_name_and_named_models() -> None:
     """Of each answer in JSON, and of each body; nothing in it is just anything."""
-    found = read_description()
+    found = describe_service()
     operations = {operation["operationId"]: operation for _method, _path, operation in list_operations()}
     assert OPERATIONS <= operations.keys()
     for name, operation in operations.items():
@@ -74,7 +75,7 @@ def test_the_description_is_the_same_in_every_language(tmp_path: Path) -> None:
 
 def test_the_order_has_its_russian_keys() -> None:
     """And an example that is a whole order, of these days."""
-    schemas = read_description()["components"]["schemas"]
+    schemas = describe_service()["components"]["schemas"]
     assert ["ИдентификаторЗаказа", "НомерЗаказа", "Калькуляция"] == schemas["Order"]["required"]
     (example,) = schemas["Order"]["examples"]
     (read,) = onec_order.read_orders(as_bytes(example), MOSCOW)
@@ -85,7 +86,7 @@ def test_the_order_has_its_russian_keys() -> None:
 
 def test_the_examples_are_what_they_are_examples_of() -> None:
     """By their own schemas, which leave no room for other keys."""
-    schemas = {name: one for name, one in read_description()["components"]["schemas"].items() if "examples" in one}
+    schemas = {name: one for name, one in describe_service()["components"]["schemas"].items() if "examples" in one}
     del schemas["Order"]  # dates of 1C have no offset; it was read above
     for name, schema in schemas.items():
         for example in schema["examples"]:

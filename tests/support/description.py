@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
-import tempfile
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 
-from b24tools import context
-from b24tools.core import config
-from b24tools.server.app import create_app
-from b24tools.server.auth import Access
-from b24tools.server.services import Services
+from scripts.write_api_docs import describe_service
 
 FORMATS = FormatChecker([])
 UNDESCRIBED = {"no address": 404, "no method": 405}  # every address answers so
@@ -35,17 +29,9 @@ def _is_day(value: object) -> bool:
 
 
 @cache
-def read_description() -> dict[str, Any]:
-    """What a service that wants a token says of itself."""
-    settings = config.Settings.model_validate({"B24_DATA_DIR": Path(tempfile.gettempdir()) / "b24tools-unused"})
-    services = Services(context.Session(settings, print), lambda: None, context.now)
-    return create_app(services, Access("token")).openapi()
-
-
-@cache
 def _close_schemas() -> dict[str, Any]:
     """The schemas, without room for keys that are not described."""
-    schemas = copy.deepcopy(read_description()["components"]["schemas"])
+    schemas = copy.deepcopy(describe_service()["components"]["schemas"])
     for schema in schemas.values():
         if "properties" in schema and "additionalProperties" not in schema:
             schema["additionalProperties"] = False
@@ -61,7 +47,7 @@ def check_value(value: Any, schema: dict[str, Any]) -> None:
 def find_operation(method: str, path: str) -> dict[str, Any]:
     """The operation that answers at an address; {} where none is described."""
     path = path.rstrip("/") or "/"
-    for form, operations in read_description()["paths"].items():
+    for form, operations in describe_service()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", ".+" if form.startswith("/orders") else "[^/]+", re.escape(form))
         if re.fullmatch(pattern.removesuffix("/") or "/", path):
             found: dict[str, Any] = operations.get(method.lower(), {})
