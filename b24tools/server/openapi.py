@@ -143,6 +143,7 @@ def describe_answers(
     return {done: {"description": "Done."}} | problems
 
 
-def describe_page() -> dict[int | str, dict[str, Any]]:
-    """Describe an answer that is a page for people; for `responses`."""
-    return {200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "A page."}}
+def describe_page(*refusals: int) -> dict[int | str, dict[str, Any]]:
+    """Describe an answer that is a page for people, and these refusals with the common ones; for `responses`."""
+    page = {"text/html": {"schema": {"type": "string"}}}
+    return describe_answers(*refusals) | {200: {"content": page, "description": "A page."}}

@@ -76,7 +76,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/board",
         summary="The ranking as a page for a screen on the wall",
         response_class=Response,
-        responses=openapi.describe_answers(422) | openapi.describe_page(),
+        responses=openapi.describe_page(422),
     )
     def get_board(
         period: ChosenPeriod = None,
