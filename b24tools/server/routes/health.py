@@ -37,7 +37,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     )
     def get_health(response: Response) -> Health:
         try:
-            health = _read_ages(services)
+            health = read_ages(services)
             if services.intake.failed:
                 health.status, health.problem = "failed", _("the last order or event could not be stored")
         except (errors.B24ToolsError, database.Error) as error:
@@ -49,7 +49,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return health
 
 
-def _read_ages(services: Services) -> Health:
+def read_ages(services: Services) -> Health:
+    """Read how old the snapshot, events and orders are."""
     now = services.now()
     with services.open_store() as store:
         last = store.snapshot_runs.last_complete(now)
