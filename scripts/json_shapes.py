@@ -5,7 +5,6 @@ What HTTP answers as well is in `b24tools/server/models.py`.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
@@ -20,14 +19,12 @@ from b24tools.server.models import (
     Shape,
     about,
 )
+from b24tools.server.work_models import Decision, PersonLoad, WorkList
 
 Moment = AwareDatetime | None
 MoveReason = TypeAliasType("MoveReason", Literal["away", "without", "gone", "late", "first", "displaced", "unfinished"])
 MoveOutcome = TypeAliasType("MoveOutcome", Literal["planned", "moved", "skipped", "failed"])
 EventStatus = TypeAliasType("EventStatus", Literal["waiting", "done", "failed", "ignored", "ignored_by_mode"])
-ChoiceReason = TypeAliasType(
-    "ChoiceReason", Literal["first", "less_open", "least_recent", "lower_id", "only", "pinned", "fallback"]
-)
 EntryOutcome = TypeAliasType(
     "EntryOutcome",
     Literal[
@@ -93,66 +90,6 @@ class RunningSetting(Shape):
 
     key: str = about("Its name.")
     value: str = about("Its value, as text; lists are ids with commas.")
-
-
-class Candidate(Shape):
-    """A person who was considered."""
-
-    id: int = about("The user's id on the portal.")
-    name: str = about("First and last name.")
-    free: Moment = about("When the person had time.")
-    finish: Moment = about("When the person would have ended the work.")
-    open_s: int = about("The person's open work, in seconds.")
-    absent: list[tuple[AwareDatetime, AwareDatetime]] = about("Absences that mattered: from and to.")
-    chosen: bool = about("Whether the person got it.")
-    note: str = about("Why it was or was not this person, in the language of B24_LANG.")
-
-
-class Decision(Shape):
-    """Why a person got a task, as it was decided then."""
-
-    task_id: int = about("The task's id on the portal.")
-    position: str = about("The position that does it, as 1C names it.")
-    decided_at: AwareDatetime = about("When it was decided.")
-    responsible: PersonInCharge = about("Who got it.")
-    reason: ChoiceReason = about("What decided: who ends first, has less open work, waits longest, the lower id, …")
-    explanation: str = about("The same in sentences, in the language of B24_LANG.")
-    candidates: list[Candidate] = about("Who was considered, the best first.")
-    earlier: list[Decision] = about("What was decided before a replan moved it.", default=[])
-
-
-class LoadTask(Shape):
-    """An open task of a person."""
-
-    task_id: int = about("The task's id on the portal.")
-    title: str = about("The title of the task.")
-    start: AwareDatetime = about("When it begins, or goes on.")
-    end: AwareDatetime = about("When it ends.")
-    left_s: int = about("The work left in it, in seconds.")
-
-
-class Terms(Shape):
-    """What people.json says of a person."""
-
-    rate: float = about("The share of the working time.", default=1)
-    hours_a_week: float = about("The most hours a week.", default=0)
-    schedule: int = about("The id of a schedule of the portal.", default=0)
-    only: list[str] = about("The positions whose work the person is given.", default=[])
-    never: list[str] = about("The positions whose work the person is not given.", default=[])
-
-
-class PersonLoad(Shape):
-    """How much a person has to do."""
-
-    id: int = about("The user's id on the portal.")
-    name: str = about("First and last name.")
-    department: str = about("The department under which the person is listed.")
-    open_s: int = about("The person's open work, in seconds.")
-    free: Moment = about("When the person has time.")
-    absences: list[tuple[AwareDatetime, AwareDatetime]] = about("From and to.")
-    days: dict[date, int] = about("Work by day, in seconds.")
-    tasks: list[LoadTask] = about("The tasks behind that; only of one person.", default=[])
-    terms: Terms | None = about("What people.json says of the person.", default=None)
 
 
 class Place(Shape):
@@ -256,6 +193,7 @@ COMMANDS: dict[str, Any] = {
     "why": Decision,
     "why --order": list[Decision],
     "load": list[PersonLoad],
+    "today": list[WorkList],
     "norms": list[PositionNorm],
     "leaderboard": Leaderboard,
     "snapshot": list[SnapshotWeek] | SnapshotSkipped,

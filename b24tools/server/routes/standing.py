@@ -75,7 +75,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         tags=["1C"],
         summary="Orders as they stand: what is done, when the rest will be, what holds it up",
         response_model=OrdersAsTheyStand,
-        responses=openapi.describe_answers(422),
+        responses=openapi.describe_answers(422) | openapi.describe_page(),
     )
     def list_orders(
         request: Request,
