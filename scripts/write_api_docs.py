@@ -140,8 +140,11 @@ class Page:
         answers, refusals = [], []
         common = [str(status) for status in COMMON] if operation.get("security") is None else []
         for status, answer in sorted(operation["responses"].items()):
-            schemas = [one["schema"] for one in answer.get("content", {}).values()]
-            kind = self._name_type(schemas[0]) if schemas else ""
+            kinds = [
+                "HTML" if name == "text/html" else self._name_type(content["schema"])
+                for name, content in sorted(answer.get("content", {}).items())
+            ]
+            kind = f" {self.say('or')} ".join(kinds)
             if kind.startswith("[Problem]"):
                 refusals += [] if status in common else [status]
             else:
