@@ -143,7 +143,7 @@ def describe_answers(
     return {done: {"description": "Done."}} | problems
 
 
-def describe_page(*refusals: int) -> dict[int | str, dict[str, Any]]:
+def describe_page(*refusals: int, common: Collection[int] = COMMON) -> dict[int | str, dict[str, Any]]:
     """Describe an answer that is a page for people, and these refusals with the common ones; for `responses`."""
     page = {"text/html": {"schema": {"type": "string"}}}
-    return describe_answers(*refusals) | {200: {"content": page, "description": "A page."}}
+    return describe_answers(*refusals, common=common) | {200: {"content": page, "description": "A page."}}

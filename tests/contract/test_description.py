@@ -26,7 +26,8 @@ from tests.support.orders import MOSCOW, Clock
 from tests.support.server import SERVE, Served, as_bytes, event_body, head, order, raw, serving
 
 OPERATIONS = {
-    "getBoard", "getHealth", "getLeaderboard", "getOrder", "getSetting", "listClosedTasks", "listOrders", "listPeople",
+    "getBoard", "getDecision", "getHealth", "getLeaderboard", "getLoad", "getOrder", "getPlan", "getSetting", "getStart",
+    "getToday", "getTodayOfAll", "listClosedTasks", "listOrders", "listPeople",
     "listSettings", "ping", "planOrder", "receiveWebhook", "sendOrder", "setSetting",
 }  # fmt: skip
 OPEN = {"ping", "getHealth", "receiveWebhook"}
@@ -204,6 +205,23 @@ def read_what_there_is(served: Served) -> None:
         ("/board", "by=x"),
     ):
         assert 422 == client.get(f"{path}?{query}").status_code
+    task_id = client.get("/orders/1Ц-00000100").json()["orders"][0]["lines"][0]["task_id"]
+    for path in (
+        "/load",
+        "/today",
+        f"/why/{task_id}",
+        "/today/Сварщик",
+        "/load?department=Сварщик",
+        "/orders",
+        "/plan",
+        "/",
+    ):
+        for kind in ("application/json", "text/html"):
+            assert 200 == client.get(path, headers={"Accept": kind}).status_code
+    for path in ("/load?department=x", "/today/x", "/why/9"):
+        assert 404 == client.get(path).status_code
+    for path in ("/load?weeks=0", "/today?date=x", "/today/x?date=x", "/plan?weeks=-1", "/why/x"):
+        assert 422 == client.get(path).status_code
     assert 200 == client.get("/ping").status_code == client.get("/healthz").status_code
     for path in ("/configs", "/configs/producer_mode", "/users", "/tasks/week", "/board", "/leaderboard?details=1"):
         assert 200 == client.get(path).status_code
@@ -249,5 +267,5 @@ def break_down(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
             ):
                 broken.setattr(owner, name, refuse)
             for method, path, operation in list_operations():
-                if operation["operationId"] != "ping":
+                if operation["operationId"] not in ("ping", "getStart"):
                     assert (503 if path == "/healthz" and status == 503 else status) == ask(served, method, path)

@@ -28,12 +28,15 @@ NAME = "b24tools_client"
 # what is not in every answer, by model; all else is always there
 SOMETIMES = {
     "AssignedOrder": {"warnings"},
+    "Decision": {"earlier"},
     "Health": {"inbox_failed", "inbox_oldest_age_s", "problem"},
     "Leaderboard": {"mode", "totals"},
     "OrderAnswer": {"orders", "warnings"},
     "OrderProblem": {"orders", "warnings"},
     "OrdersAsTheyStand": {"warnings"},
+    "PersonLoad": {"tasks", "terms"},
     "RankingRow": {"department_id", "people", "per_person"},
+    "Terms": {"hours_a_week", "never", "only", "rate", "schedule"},
 }
 GIVEN = {"Attachment", "Line", "Order", "PortalEvent", "PortalEventAuth", "PortalEventData"}  # what is sent
 

@@ -98,6 +98,7 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
     (tmp_path / "people.json").write_text(json.dumps({"people": {task["responsible"]["id"]: terms}}), encoding="utf-8")
     assert [terms] == [one["terms"] for one in run("load") if "terms" in one]
     run("load", task["responsible"]["name"])
+    run("today")
     run("history")
 
     run("leaderboard")

@@ -27,7 +27,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/",
         summary="A page that leads to all others",
         response_class=Response,
-        responses=openapi.describe_page(),
+        responses=openapi.describe_page(common=(401, 403, 500)),
     )
     def get_start(request: Request, look: PageLook) -> HTMLResponse:
         with i18n.speaking(look.lang):
