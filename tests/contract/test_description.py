@@ -31,6 +31,7 @@ OPERATIONS = {
     "listSettings", "ping", "planOrder", "receiveWebhook", "sendOrder", "setSetting",
 }  # fmt: skip
 OPEN = {"ping", "getHealth", "receiveWebhook"}
+NAMES = {"order": "1Ц-00000100", "key": "producer_mode", "task": "69", "person": "Сварщик"}
 OTHER = {"ИдентификаторЗаказа": "other", "НомерЗаказа": "1Ц-2"}
 
 
@@ -38,7 +39,7 @@ def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, path and description of all."""
     for path, operations in describe_service()["paths"].items():
         for method, operation in operations.items():
-            yield method.upper(), path.replace("{order}", "1Ц-00000100").replace("{key}", "producer_mode"), operation
+            yield method.upper(), path.format(**NAMES), operation
 
 
 def test_every_operation_has_a_name_and_named_models() -> None:

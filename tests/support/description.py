@@ -48,7 +48,7 @@ def find_operation(method: str, path: str) -> dict[str, Any]:
     """The operation that answers at an address; {} where none is described."""
     path = path.rstrip("/") or "/"
     for form, operations in describe_service()["paths"].items():
-        pattern = re.sub(r"\\\{\w+\\\}", ".+" if form.startswith("/orders") else "[^/]+", re.escape(form))
+        pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(form))
         if re.fullmatch(pattern.removesuffix("/") or "/", path):
             found: dict[str, Any] = operations.get(method.lower(), {})
             return found
