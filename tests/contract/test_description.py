@@ -151,6 +151,8 @@ def test_every_endpoint_answers_as_described_in_each_of_its_outcomes(
     """All that the description names is seen, and nothing else."""
     seen = Seen()
     with start(seen, "open", Access()) as served:
+        for _twice in range(2):
+            served.portal.add_user("Ян", "Двойной", departments=[9])
         take_orders(served)
         read_what_there_is(served)
         refuse_bodies(served, seen, monkeypatch)
@@ -215,6 +217,8 @@ def read_what_there_is(served: Served) -> None:
             assert 200 == client.get(path, headers={"Accept": kind}).status_code
     for path in ("/load?department=x", "/today/x", "/why/9"):
         assert 404 == client.get(path).status_code
+    for path in ("/load?department=Ян Двойной", "/today/Ян Двойной"):
+        assert 409 == client.get(path).status_code
     for path in ("/load?weeks=0", "/today?date=x", "/today/x?date=x", "/plan?weeks=-1", "/why/x"):
         assert 422 == client.get(path).status_code
     assert 200 == client.get("/ping").status_code == client.get("/healthz").status_code
