@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from b24tools.core.i18n import _
@@ -564,13 +565,13 @@ class _Lane:
         line, zone = self.line, self.line.calendar.zone
         today = line.origin.astimezone(zone).date()
         found = []
-        for day in (today + timedelta(days=n) for n in range(days)):
-            start, end = (line.worked(datetime.combine(one, time(), zone)) for one in (day, day + timedelta(days=1)))
+        midnights = [line.worked(datetime.combine(today + timedelta(days=n), time(), zone)) for n in range(days + 1)]
+        for n, (start, end) in enumerate(pairwise(midnights)):
             first = max(0, bisect_right(self._starts, start) - 1)
             last = bisect_left(self._starts, end)
             taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
             busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
-            found.append(DayLoad(day, busy_s, end - start))
+            found.append(DayLoad(today + timedelta(days=n), busy_s, end - start))
         free = None
         with suppress(NoWorkingTime):
             free = self._first_free()

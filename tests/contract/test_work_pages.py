@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -18,8 +19,10 @@ from b24tools.jobs import load
 from b24tools.render import load_page
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.server import transport
-from b24tools.scheduling.workload import DayLoad, PersonLoad
+from b24tools.scheduling import workload
+from b24tools.scheduling.workload import DayLoad
 from b24tools.server.auth import Access
+from b24tools.server.work_models import PersonLoad, WorkList
 from tests.support.orders import MOSCOW, Clock, Works, order
 from tests.support.server import Served, serving
 
@@ -70,6 +73,27 @@ def test_programs_get_the_data_of_the_commands(served: Served, run: Callable[...
     ):
         answer = served.client.get(path)
         assert (200, run(*words)) == (answer.status_code, answer.json())
+
+
+def test_the_answers_are_as_they_are_described(served: Served) -> None:
+    """Every key, and no other."""
+    loads = served.client.get("/load").json() + served.client.get("/load?department=Лебедев").json()
+    for model, answers in ((PersonLoad, loads), (WorkList, served.client.get("/today").json())):
+        dumped = [_dump(model.model_validate(one)) for one in answers]
+        assert answers == [json.loads(json.dumps(one, default=to_text)) for one in dumped]
+
+
+def _dump(shape: Any) -> Any:
+    """What was answered; keys of days are texts."""
+    found = shape.model_dump(exclude_unset=True)
+    if "days" in found:
+        found["days"] = {day.isoformat(): busy_s for day, busy_s in found["days"].items()}
+    return found
+
+
+def to_text(value: Any) -> str:
+    """Moments and days as they are answered."""
+    return str(value.isoformat())
 
 
 def test_one_reading_serves_all_who_look(served: Served) -> None:
@@ -148,8 +172,8 @@ def test_the_heat_map_tells_cells_apart() -> None:
     group = load.Group(
         Department(9, "Сварщик", 4, None),
         (
-            PersonLoad(1, "Ян Ли", 20 * HOUR, at(24), (), days(8, 7.999, 4, 0.01)),
-            PersonLoad(2, "Ян Ли", 0, None, ((at(20), at(30)),), ill),
+            workload.PersonLoad(1, "Ян Ли", 20 * HOUR, at(24), (), days(8, 7.999, 4, 0.01)),
+            workload.PersonLoad(2, "Ян Ли", 0, None, ((at(20), at(30)),), ill),
         ),
     )
     view = load_page.View(MOSCOW, at(23), 1, "load", "", [(9, "Сварщик")], "./", {})
@@ -179,7 +203,7 @@ def test_five_hundred_people_are_drawn_in_a_moment() -> None:
         for n in range(91)
     )
     now = datetime(2026, 11, 23, tzinfo=MOSCOW)
-    people = [PersonLoad(n, f"Константин Задунайский-{n}", 99 * HOUR, now, (), days) for n in range(500)]
+    people = [workload.PersonLoad(n, f"Константин Задунайский-{n}", 99 * HOUR, now, (), days) for n in range(500)]
     groups = [load.Group(Department(n, f"Цех {n}", 4, None), tuple(people[n::10])) for n in range(10)]
     view = load_page.View(MOSCOW, now, 13, "load", "", [], "./", {})
     page = load_page.to_html(load.Load(tuple(groups), ()), view)

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from b24tools.core import i18n
 from b24tools.render import gantt, orders_page, plan
 from b24tools.render.markup import element, join
 from b24tools.scheduling.calendar import DAY_OFF, Shift, WorkCalendar
+from b24tools.server import page
 from tests.support import golden, plans
 from tests.support.plans import CALENDAR, MOSCOW, NOW, at
 
@@ -262,3 +263,37 @@ def test_a_big_plant_is_small_on_the_wire(by: str) -> None:
     assert {plan.ORDERS: 300, plan.PEOPLE: 500}[by] == page.count('class="row" id=')
     assert len(gzip.compress(page.encode())) < 200_000
     assert 12 == page.count('class="monday"')
+
+
+# colours
+
+
+def read_colors(block: str) -> dict[str, tuple[float, float, float]]:
+    """The colours of a block of colors.css, linear."""
+    found = re.findall(r"--([\w-]+): #(\w{3}|\w{6});", block)
+    whole = {name: code if len(code) == 6 else "".join(sign * 2 for sign in code) for name, code in found}
+    parts = {name: [int(code[at : at + 2], 16) / 255 for at in (0, 2, 4)] for name, code in whole.items()}
+    return {
+        name: tuple(one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in colour)  # type: ignore[misc]
+        for name, colour in parts.items()
+    }
+
+
+def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """As WCAG 2 has it; tools do not look into SVG."""
+    low, high = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_letters_and_edges_of_bars_are_seen_in_both_themes() -> None:
+    """4.5 for letters, 3 for what is drawn; both ways to the dark theme have the same colours."""
+    light, by_system, dark = re.findall(r":root[^{]*\{(.*?)\}", page.read_asset("colors.css"), re.S)
+    assert by_system.split() == dark.split()
+    for colors in map(read_colors, (light, dark)):
+        for kind in ("open", "late", "risk", "over", "other"):
+            assert contrast(colors["ink"], colors[f"{kind}-fill"]) >= 4.5, kind
+            for ground in ("card", "shade"):
+                assert contrast(colors[f"{kind}-edge"], colors[ground]) >= 3, (kind, ground)
+        for ink, ground in product(("ink", "faint", "link"), ("paper", "card")):
+            assert contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground)
+        assert contrast(colors["card"], colors["open-edge"]) >= 4.5

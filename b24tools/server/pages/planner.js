@@ -59,7 +59,7 @@
     }
     if (!news || news.innerHTML === main.innerHTML) return;
     if (main.contains(active) && /^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName)) return; // somebody is typing
-    var link = main.contains(active) && (active.getAttribute("href") || active.id);
+    var mark = main.contains(active) ? describe(active) : "";
     var scrolled = Array.prototype.map.call(main.querySelectorAll(".scroll"), function (one) {
       return [one.scrollLeft, one.scrollTop];
     });
@@ -71,12 +71,15 @@
       one.scrollTop = scrolled[number][1];
     });
     Array.prototype.forEach.call(main.querySelectorAll("details"), function (one, number) { one.open = !!open[number]; });
-    if (link) {
-      var same = Array.prototype.filter.call(main.querySelectorAll("a, button, [id]"), function (one) {
-        return one.getAttribute("href") === link || one.id === link;
-      })[0];
-      if (same) same.focus({ preventScroll: true });
-    }
+    if (!mark) return;
+    var same = Array.prototype.filter.call(main.querySelectorAll(active.tagName), function (one) {
+      return describe(one) === mark;
+    })[0];
+    if (same) same.focus({ preventScroll: true });
+  }
+
+  function describe(element) {
+    return ["href", "id", "class"].map(function (name) { return element.getAttribute(name) || ""; }).join("|");
   }
 
   function showAge() {
