@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from scripts.write_api_docs import describe_service
 
 FORMATS = FormatChecker([])
-UNDESCRIBED = {"no address": 404, "no method": 405}  # every address answers so
+EVERYWHERE = (404, 405)  # any address may answer so: it does not exist, or takes another method
 
 
 @FORMATS.checks("date-time", ValueError)
@@ -61,7 +61,7 @@ def check_answer(response: httpx.Response) -> None:
     operation = find_operation("GET" if request.method == "HEAD" else request.method, request.url.path)
     described = operation.get("responses", {}).get(str(response.status_code))
     if described is None:
-        assert response.status_code in UNDESCRIBED.values() or not operation, (
+        assert response.status_code in EVERYWHERE or not operation, (
             f"{request.method} {request.url.path}: {response.status_code} is not described"
         )
         described = {}
