@@ -23,10 +23,10 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from b24tools import __version__
+from b24tools import __version__, context
 from b24tools.core import i18n
 from b24tools.core.errors import as_sentence
-from b24tools.core.i18n import _, ngettext
+from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.markup import Html, element, join
 
@@ -109,8 +109,13 @@ def render_page(
     suffix = f"?{urlencode(query)}" if query else ""
     nav = join(
         element("a", name, href=f"{root}{at}{suffix}", aria_current=_mark(path.partition("/")[0] == at))
-        for at, name in [("", _("Start")), *list_pages()]
+        for at, name in [("", pgettext("page", "Start")), *list_pages()]
     )
+    setup = {
+        "now": context.now().timestamp(),
+        "zone": age.zone.key if age else "UTC",
+        "words": list_age_words(),
+    }
     content = Template(read_asset("planner.html")).substitute(
         language=i18n.current_language(),
         theme=look.theme,
@@ -121,7 +126,7 @@ def render_page(
         age=_render_age(request, age),
         main=main,
         footer=_render_footer(request, look),
-        setup=dump_setup({"zone": age.zone.key if age else "UTC", "words": list_age_words()}),
+        setup=dump_setup(setup),
         style=style,
         script=read_assets("common.js", "planner.js"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from b24tools import context
 from b24tools.assignment.plan import Rules
@@ -36,7 +36,7 @@ def read_plan(services: Services, *, fresh: bool = False) -> Reading[PlanReading
             rules = context.assign_rules(services.session.settings, tools.store, {})
             listing, found = orders.list_with_standings(tools, rules)
             departments = overview.lay_out(found, listing.orders, rules.excluded)
-            return PlanReading(listing, departments, found, rules, tools.client.url)
+            return PlanReading(_scrub(services, listing), departments, found, rules, tools.client.url)
 
     return services.readings.get("plan", read, fresh=fresh)
 
@@ -53,6 +53,12 @@ def read_all_orders(services: Services, *, fresh: bool = False) -> Reading[order
     def read() -> orders.Listing:
         with services.open_tools() as tools:
             rules = context.assign_rules(services.session.settings, tools.store, {})
-            return orders.list_orders(tools, rules, states=orders.STATES)
+            return _scrub(services, orders.list_orders(tools, rules, states=orders.STATES))
 
     return services.readings.get("orders", read, fresh=fresh)
+
+
+def _scrub(services: Services, listing: orders.Listing) -> orders.Listing:
+    """Take secrets out of the warnings."""
+    scrub = services.session.settings.scrubber.scrub
+    return replace(listing, warnings=tuple(map(scrub, listing.warnings)))

@@ -71,13 +71,14 @@ def served(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[S
 
 
 def assert_clean(page: Page, served: Served) -> None:
-    """Nothing on the console, nobody else asked."""
+    """Nothing on the console, no other host asked."""
     assert [] == page.errors
     assert {("http", "127.0.0.1", served.port)} == {
         (url.scheme, url.hostname, url.port) for url in map(urlsplit, page.requests) if url.scheme != "data"
     }
 
 
+@pytest.mark.long
 def test_the_pages_fit_a_phone_a_desk_and_a_wall(browser: Browser, served: Served) -> None:
     """Only the chart scrolls to the side; on a desk it has the rest of the window, with its days always in sight."""
     for width, height, phone, scheme in (

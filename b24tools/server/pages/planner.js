@@ -8,7 +8,8 @@
   var policy = window.trustedTypes
     ? window.trustedTypes.createPolicy("planner", { createHTML: function (text) { return text; } })
     : { createHTML: function (text) { return text; } };
-  var reachedAt = Date.now(), aheadMs = 0, failures = 0, trouble = "", timer = 0, asking = false;
+  var aheadMs = setup.now * 1000 - Date.now(); // the server's clock minus ours: that of a television may be anything
+  var reachedAt = Date.now(), failures = 0, trouble = "", timer = 0, asking = false;
 
   // the address without what asks for news, and without a name and password, which fetch() refuses
   function address(fresh) {
@@ -27,8 +28,6 @@
     var limit = setTimeout(function () { stop.abort(); }, TIMEOUT_MS);
     var options = { cache: "no-store", credentials: "same-origin", signal: stop.signal, headers: { Accept: "text/html" } };
     fetch(address(fresh === true), options).then(function (answer) {
-      var date = Date.parse(answer.headers.get("Date"));
-      if (!isNaN(date)) aheadMs = date - Date.now();
       if (!answer.ok) throw answer.status;
       return answer.text();
     }).then(function (text) {
@@ -52,6 +51,7 @@
   function take(page) {
     var main = document.getElementById("main"), news = page.getElementById("main"), active = document.activeElement;
     var newAge = page.getElementById("age");
+    aheadMs = JSON.parse(page.getElementById("setup").textContent).now * 1000 - Date.now();
     if (age && newAge) {
       age.className = newAge.className;
       age.dataset.at = newAge.dataset.at;
