@@ -19,7 +19,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -117,20 +116,32 @@ class _Model(BaseModel):
 class Line(_Model):
     """One operation of the costing: who does it, for how long."""
 
-    position: Annotated[str, BeforeValidator(values.read_name)] = Field(validation_alias="Должность")
-    position_id: Annotated[str | None, BeforeValidator(values.read_position_id)] = Field(
-        None, validation_alias="ДолжностьИдентификатор"
+    position: Annotated[str, BeforeValidator(values.read_name)] = Field(
+        validation_alias="Должность", description="The position: the name of a department on the portal."
     )
-    minutes: Annotated[float, BeforeValidator(values.read_minutes)] = Field(validation_alias="Время")
-    amount: Annotated[Decimal | None, BeforeValidator(values.read_amount)] = Field(None, validation_alias="Сумма")
-    stage: Annotated[int | None, BeforeValidator(values.read_stage)] = Field(None, validation_alias="Порядок")
+    position_id: Annotated[str | None, BeforeValidator(values.read_position_id)] = Field(
+        None,
+        validation_alias="ДолжностьИдентификатор",
+        description="The position's identifier; with the order's it is how the task is found again.",
+    )
+    minutes: Annotated[float, BeforeValidator(values.read_minutes)] = Field(
+        validation_alias="Время", description="Working time in minutes; also as text: `1 310,48`."
+    )
+    amount: Annotated[Decimal | None, BeforeValidator(values.read_amount)] = Field(
+        None, validation_alias="Сумма", description="The cost of the work; also as text."
+    )
+    stage: Annotated[int | None, BeforeValidator(values.read_stage)] = Field(
+        None, validation_alias="Порядок", description="The stage of the route: lower ones are done first."
+    )
 
 
 class Attachment(_Model):
     """A file that came with an order."""
 
-    name: Annotated[str, BeforeValidator(values.read_file_name)] = Field(validation_alias="Имя")
-    content: _Content = Field(validation_alias="ДвоичныеДанные", repr=False)
+    name: Annotated[str, BeforeValidator(values.read_file_name)] = Field(
+        validation_alias="Имя", description="The name of the file."
+    )
+    content: _Content = Field(validation_alias="ДвоичныеДанные", repr=False, description="What it holds, as base64.")
 
     @cached_property
     def sha256(self) -> str:
@@ -138,52 +149,50 @@ class Attachment(_Model):
         return hashlib.sha256(self.content).hexdigest()
 
 
-_EXAMPLE: dict[str, JsonValue] = {
-    "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
-    "НомерЗаказа": "1Ц-00000069",
-    "ДатаЗаказа": "2024-10-17T13:56:45",
-    "Исполнитель": "Производство",
-    "Выполнен": False,
-    "РекоммендуемаяДатаСдачи": "2024-11-04T00:00:00",
-    "ДатаПриема": "2024-10-18T00:00:00",
-    "Контрагент": "ООО «Ромашка»",
-    "Менеджер": "Иванова Мария",
-    "Калькуляция": [
-        {
-            "Должность": "Макетчик",
-            "ДолжностьИдентификатор": "878944cb-75a2-47d4-8b62-1f2fd573aabd",
-            "Время": 1310.48,
-            "Сумма": 5320.55,
-        }
-    ],
-    "ПрисоединенныеФайлы": [{"Имя": "test.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
-}
-
-
 class Order(_Model):
     """An order of 1C; each of its lines becomes a task."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-
-    id: Annotated[str, BeforeValidator(values.read_order_id)] = Field(validation_alias="ИдентификаторЗаказа")
-    number: Annotated[str, BeforeValidator(values.read_code)] = Field(validation_alias="НомерЗаказа")
-    date: _Moment = Field(None, validation_alias="ДатаЗаказа")
-    department: _Text = Field(None, validation_alias="Исполнитель")
-    done: Annotated[bool, BeforeValidator(values.read_flag)] = Field(False, validation_alias="Выполнен")
-    marked_for_deletion: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
-        False, validation_alias="ПометкаУдаления"
+    id: Annotated[str, BeforeValidator(values.read_order_id)] = Field(
+        validation_alias="ИдентификаторЗаказа", description="The order's identifier, the same whenever it is sent."
     )
-    called_off: Annotated[bool, BeforeValidator(values.read_flag)] = Field(False, validation_alias="Отменен")
-    wanted: _DayOrMoment = Field(None, validation_alias=_WANTED)
-    accepted: _Moment = Field(None, validation_alias="ДатаПриема")
-    customer: _Text = Field(None, validation_alias="Контрагент")
-    manager: _Text = Field(None, validation_alias="Менеджер")
-    priority: Annotated[int | None, BeforeValidator(values.read_priority)] = Field(None, validation_alias="Приоритет")
-    lines: Annotated[tuple[Line, ...], BeforeValidator(_read_list)] = Field(validation_alias="Калькуляция")
+    number: Annotated[str, BeforeValidator(values.read_code)] = Field(
+        validation_alias="НомерЗаказа", description="Its number; also a whole number."
+    )
+    date: _Moment = Field(
+        None,
+        validation_alias="ДатаЗаказа",
+        description="Its date; without an offset in the zone of B24_TZ, as all dates.",
+    )
+    department: _Text = Field(
+        None, validation_alias="Исполнитель", description="A department; its head becomes the creator of the tasks."
+    )
+    done: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
+        False, validation_alias="Выполнен", description="Whether all is done; also `Да`, `Нет`, 0, 1, as all flags."
+    )
+    marked_for_deletion: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
+        False, validation_alias="ПометкаУдаления", description="Whether it is marked for deletion: cancelled."
+    )
+    called_off: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
+        False, validation_alias="Отменен", description="Whether it is cancelled."
+    )
+    wanted: _DayOrMoment = Field(
+        None,
+        validation_alias=_WANTED,
+        description=f"The wanted day, or moment; the key may also be spelt {_WANTED_SPELT_RIGHT}.",
+    )
+    accepted: _Moment = Field(None, validation_alias="ДатаПриема", description="No work begins before this.")
+    customer: _Text = Field(None, validation_alias="Контрагент", description="Who ordered it.")
+    manager: _Text = Field(None, validation_alias="Менеджер", description="Who looks after it.")
+    priority: Annotated[int | None, BeforeValidator(values.read_priority)] = Field(
+        None, validation_alias="Приоритет", description="Its place among others, 1 first; 0: none."
+    )
+    lines: Annotated[tuple[Line, ...], BeforeValidator(_read_list)] = Field(
+        validation_alias="Калькуляция", description="The costing: each line becomes a task."
+    )
     files: Annotated[
         tuple[Attachment, ...],
         BeforeValidator(lambda value: () if values.is_blank(value) else _read_list(value)),
-    ] = Field((), validation_alias="ПрисоединенныеФайлы")
+    ] = Field((), validation_alias="ПрисоединенныеФайлы", description="Files for all its tasks.")
     warnings: SkipJsonSchema[tuple[str, ...]] = ()
 
     @property

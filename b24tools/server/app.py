@@ -27,7 +27,8 @@ _log = logging.getLogger("b24tools.serve")
 
 def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
-    api = Api(with_token=bool(access.token))
+    zone = services.session.settings.zone
+    api = Api(with_token=bool(access.token), read_day=lambda: services.now().astimezone(zone).date())
     for routes in (orders, standing, work, webhook, health, settings, leaderboard, pages, why):
         routes.add_routes(api, services)
     add_docs(api)

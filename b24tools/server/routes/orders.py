@@ -21,7 +21,7 @@ from b24tools.onec.decoding import COMPRESSIONS, list_compressions
 from b24tools.onec.order import Order, read_orders
 from b24tools.render import assign as render_assign
 from b24tools.render.messages import make_writer
-from b24tools.server import openapi
+from b24tools.server import models, openapi
 from b24tools.server.auth import read_caller
 from b24tools.server.responses import Reply, describe_problem, retry_after
 from b24tools.server.services import OrderBody, Services
@@ -31,6 +31,7 @@ COMMAND = "POST /"  # in log and history
 OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
 UPDATE_FAILED = {"message": "При обновлении задачи произошла ошибка"}
+REFUSALS = (408, 413, 415, 422)
 ORDERS_AT_ONCE, PLANS_AT_ONCE = 20, 5  # the thread pool has 40 threads, and the board wants some
 
 
@@ -65,10 +66,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         {
             "application/json": {
                 "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
-                "example": Order.model_json_schema()["examples"][0],
             }
         },
-        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter. It may be gzipped."),
+        description="An order or a list of orders, up to 64 MiB; Content-Type does not matter. It may be gzipped.",
     )
     orders_places, plan_places = Places(ORDERS_AT_ONCE), Places(PLANS_AT_ONCE)
     writing = threading.Lock()
@@ -77,16 +77,17 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/",
         tags=["1C"],
         dependencies=[Depends(orders_places.take, scope="function")],
-        summary=_("An order from 1C, or a list of them, becomes tasks"),
+        summary="An order from 1C, or a list of them, becomes tasks",
         openapi_extra=body,
-        response_model=openapi.Message,
-        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
+        response_model=models.OrderAnswer,
+        responses=openapi.describe_answers(*REFUSALS)
+        | openapi.describe_answers(500, 503, model=models.OrderProblem, common=()),
     )
     def send_order(
         request: Request,
         body: OrderBody,
         later: BackgroundTasks,
-        details: Annotated[bool, Query(description=_("Add what was done for each line."))] = False,
+        details: Annotated[bool, Query(description="Add what was done for each line.")] = False,
     ) -> Reply:
         orders = read_request(request, body, zone)
         # one after the other: those who ask again and again for the lock of all processes may starve each other
@@ -106,10 +107,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/plan",
         tags=["1C"],
         dependencies=[Depends(plan_places.take, scope="function")],
-        summary=_("The same order planned; nothing is written"),
+        summary="The same order planned; nothing is written",
         openapi_extra=body,
-        response_model=list[dict[str, Any]],
-        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
+        response_model=list[models.AssignedOrder],
+        responses=openapi.describe_answers(*REFUSALS),
     )
     def plan_order(request: Request, body: OrderBody) -> Reply:
         orders = read_request(request, body, zone)
