@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,7 @@ from b24tools.assignment.report import (
 )
 from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
-from b24tools.assignment.workspace import Workspace
+from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
 from b24tools.assignment.writes import Line
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import OrgData
@@ -73,6 +74,8 @@ def orders(
             try:
                 results += run.run()
             except errors.B24ToolsError as error:
+                if run.early is not None:
+                    wait([run.early])  # what is under the lock has ended when it is released
                 if not dry_run:
                     with suppress(database.Error):  # it may be what has failed
                         for order in one_round:
@@ -134,6 +137,7 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
+        self.early: EarlyUploads | None = None
         self._before = tools.store.orders.outcomes([order.id for order in batch])
         self._was_restored = False
         self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
@@ -145,6 +149,7 @@ class _Run:
         items = items_of(self._orders, rows)
         company = self._read_company(items)
         self._rules = _with_people(self._rules, company.staff)
+        self.early = self._upload_early(company)
         portal, questions, under_way = self._read(company, items, rows)
         if self._rules.away is not None:
             name, first, last = self._rules.away
@@ -176,7 +181,7 @@ class _Run:
         else:
             for order in self._orders:
                 tools.store.orders.save(order.id, order.number, tools.clock.now())
-            writer = Writer(tools, portal, self._rules, questions.titles)
+            writer = Writer(tools, portal, self._rules, questions.titles, self.early)
             plans, warnings = writer.write(plans)
             self._warnings += warnings
             portal = writer.portal
@@ -200,6 +205,19 @@ class _Run:
             vacant = _vacant(items, company.staff)
         directory.remember_unstaffed(vacant)
         return company
+
+    def _upload_early(self, company: OrgData) -> EarlyUploads | None:
+        """Upload the files of new orders while the portal is read, where nothing should stand in the way.
+
+        An order that is dated before the ledger began may have tasks that it does not know, and its files with them.
+        """
+        tools, folder_id = self._tools, company.places.folder_id
+        if self._dry_run or folder_id is None or not (self._rules.non_admin or tools.directory.is_owner_admin()):
+            return None
+        new = [order for order in self._orders if order.id not in self._before and order.files and order.lines]
+        new = [order for order in new if not (order.done or order.cancelled)]
+        new = [order for order in new if order.date and tools.store.orders.has_begun(order.date)]
+        return upload_early(tools.client, folder_id, new) if new else None
 
     def _questions(self, company: OrgData, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> Questions:
         rules, staff, tools = self._rules, company.staff, self._tools
@@ -338,6 +356,7 @@ class _Run:
         return recovery.look_until(self._tools.clock, since, look, self._rules.zone, at_most_s=self._rules.retry_s)
 
     def _check_owner(self, portal: PortalState) -> None:
+        self._tools.directory.remember_owner(admin=portal.owner.admin)
         if portal.owner.admin:
             return
         if not self._rules.non_admin:
