@@ -62,7 +62,8 @@ def _own_calendars(
     for person in people:
         terms = rules.people.of(person.id)
         homes = (
-            by_name.get(same_name(staff.departments[one].name), by_name.get(str(one))) for one in staff.homes_of(person)
+            by_name.get(same_name(staff.departments[one].name), by_name.get(str(one)))
+            for one in (staff.homes_of(person) if by_name else ())
         )
         number = next((one for one in (terms.schedule, *homes) if one in known), None)
         key = number, terms.hours_a_week
