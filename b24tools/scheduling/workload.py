@@ -315,19 +315,20 @@ class Workload:
         before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
         position = self._usual.worked(earliest)
-        by_end: dict[int, list[_Lane]] = {}
-        unable: list[_Lane] = []
+        by_end: dict[int | None, list[_Lane]] = {}
         for lane in lanes:
-            end = self._soonest_end(lane, length_s, earliest, position)
-            (unable if end is None else by_end.setdefault(end, [])).append(lane)
+            usual = lane.line is self._usual
+            end = lane.gap_end(length_s, position) if usual else self._soonest_end(lane, length_s, earliest, position)
+            by_end.setdefault(end, []).append(lane)
+        unable = by_end.pop(None, [])
         offers: list[_Offer] = []
         best: int | None = None
-        for end in sorted(by_end):
+        for end in sorted(end for end in by_end if end is not None):
             if best is not None and end > best and len(offers) >= most:
                 break
             is_settled = False
             for lane in sorted(by_end[end], key=lambda lane: lane.tie):
-                is_usual = lane.line is self._usual and lane.rate == 1
+                is_usual = lane.line is self._usual and lane.is_usual
                 if is_settled and is_usual and len(offers) >= most:
                     continue
                 offer = lane.offer(length_s, earliest)
@@ -362,7 +363,7 @@ class _Lane:
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
         self.line = shared.without(worker.absences) if worker.absences else shared
-        self.calendar, self.rate = shared.calendar, worker.rate
+        self.calendar, self.is_usual = shared.calendar, worker.rate == 1
         self._shared = shared
         self._worker = worker
         self._tasks = {task.id: task for task in tasks}
@@ -398,16 +399,17 @@ class _Lane:
         """The position where the work ends in the first gap from there on that is long enough."""
         if not self._is_laid:
             self._lay()
-        if self.rate != 1:
+        if not self.is_usual:
             length_s = self._worker.own_s(length_s)
         starts, ends = self._starts, self._ends
-        i = bisect_right(starts, position)
+        i, count = bisect_right(starts, position), len(starts)
         if i and ends[i - 1] > position:
             position = ends[i - 1]
-        while i < len(starts) and position + length_s > starts[i]:
-            position = ends[i]
+        end = position + length_s
+        while i < count and end > starts[i]:
+            end = ends[i] + length_s
             i += 1
-        return position + length_s
+        return end
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""

@@ -122,7 +122,7 @@ def open_orders(chance: random.Random, people: int) -> tuple[list[Worker], list[
     tasks: list[OpenTask] = []
     orders = []
     for number in range(REPLANNED):
-        wanted = line.end_at(chance.randrange(2, 20) * 8 * 3600)
+        wanted = line.end_at(chance.randrange(8, 30) * 8 * 3600)
         operations: list[Operation] = []
         for position in sorted(chance.sample(range(POSITIONS), ROUTE)):
             length_s = chance.randrange(240, 2400, 5) * 60
