@@ -94,9 +94,12 @@ def not_known(company: OrgData, portal: PortalState) -> list[str]:
 def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[int], **more: Any) -> Questions:
     """Ask for the open work and the absences of these people, and for more."""
     counts = tools.directory.open_counts()
+    expected = sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers)
+    if company.open_total is not None and not counts.keys() >= set(workers):
+        expected = company.open_total
     return Questions(
         workers=sorted(workers),
-        expected_open=company.open_total or sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers),
+        expected_open=expected,
         today=tools.clock.now().astimezone(rules.zone).date(),
         zone=rules.zone,
         group=rules.group,

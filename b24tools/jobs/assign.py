@@ -24,7 +24,7 @@ from b24tools.assignment.plan import (
     wanted_end,
 )
 from b24tools.assignment.planner import Planner
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, TitleQuestion
+from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, Todo, WriteState, find_lost, latest
 from b24tools.assignment.replan_writes import let_moves_end, settle_moves
 from b24tools.assignment.report import (
@@ -36,7 +36,7 @@ from b24tools.assignment.report import (
     list_warnings,
     outcome_of,
 )
-from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
+from b24tools.assignment.staffing import ask_about, not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
 from b24tools.assignment.writes import Line
@@ -235,25 +235,17 @@ class _Run:
         files = {task_fields.stored_name(order.number, file) for order in self._orders for file in order.files}
         known_files = tools.store.orders.files([order.id for order in self._orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(rows))]
-        counts = tools.directory.open_counts()
-        expected = sum(counts.get(user_id, UNKNOWN_PERSON_TASKS) for user_id in workers)
-        if company.open_total is not None and not workers <= counts.keys():
-            expected = company.open_total
-        return Questions(
+        return ask_about(
+            tools,
+            rules,
+            company,
+            workers,
             keys=list(dict.fromkeys(key for keys in keys_of for key in keys)),
             task_ids=sorted({one for row in rows.values() for one in (row.task_id, *row.other_tasks) if one}),
             titles=self._title_questions(items, rows),
             people=sorted({*special, *heads, *holders, *([tools.client.owner_id] if tools.client.owner_id else [])}),
             managers=sorted({order.manager for order in self._orders if order.manager}),
-            workers=sorted(workers),
             file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
-            expected_open=expected,
-            today=tools.clock.now().astimezone(rules.zone).date(),
-            zone=rules.zone,
-            group=rules.group,
-            folder=rules.folder,
-            places=company.places,
-            date_order=tools.directory.date_order(),
         )
 
     def _title_questions(self, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> list[TitleQuestion]:
