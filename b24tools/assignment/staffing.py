@@ -18,7 +18,8 @@ from b24tools.onec.task_fields import KEY_PREFIX
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
-from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload, remaining_s
 
 LONGEST_DAY_S = 12 * 3600
 

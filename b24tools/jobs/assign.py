@@ -450,8 +450,8 @@ class _Run:
             warnings.append(_("another data folder has sent this order since: its tasks were compared with the order"))
         if any(plan.action == DEFER and plan.error is None for plan in mine):
             warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
-        promise = planner.promise(order, mine)
-        ends = [planner.ends(plan) or plan.end for plan in mine if plan.error is None and not plan.is_put_off]
+        promise = planner.spans.promise(order, mine)
+        ends = [planner.spans.end_of(plan) or plan.end for plan in mine if plan.error is None and not plan.is_put_off]
         ends += [task.end for task in tasks[len(mine) :]]
         finish = max(filter(None, ends), default=None)
         finish = None if order.cancelled and not order.done else finish

@@ -23,7 +23,8 @@ from b24tools.core.org_structure import (
     nearest_name,
     same_name,
 )
-from b24tools.scheduling.workload import DayLoad, PersonLoad, Workload
+from b24tools.scheduling.lane import DayLoad, PersonLoad
+from b24tools.scheduling.workload import Workload
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
 

@@ -27,7 +27,8 @@ from b24tools.core.models import Absence, Department, Owner, Person, Status, Tas
 from b24tools.core.org_structure import Staff
 from b24tools.onec import order
 from b24tools.scheduling.calendar import Shift, Timeline, WorkCalendar
-from b24tools.scheduling.workload import OpenTask, Worker, Workload
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload
 from tests.bench import measuring
 
 ZONE = ZoneInfo("Europe/Moscow")

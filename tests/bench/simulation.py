@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from b24tools.assignment.replan import AWAY, OpenOrder, Operation, end_of_next_working_day, plan_moves
 from b24tools.scheduling.calendar import HOUR_S, Shift, Timeline, WorkCalendar
-from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload, remaining_s
 from tests.bench import measuring
 
 ZONE = ZoneInfo("Europe/Moscow")
