@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
-from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Worker
+from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Slot, Worker
 
 UNKNOWN_ESTIMATE_S = 3600
 
@@ -178,6 +178,10 @@ class Workload:
     def tasks_of(self, worker_id: int) -> list[tuple[OpenTask, Interval]]:
         """List a person's open tasks with when they are done, in that sequence. Raises KeyError as `choose`."""
         return self._lane(worker_id).list_tasks()
+
+    def slots_between(self, worker_id: int, start: datetime, end: datetime) -> list[Slot]:
+        """List what a person does in this time, in that sequence. Raises KeyError as `choose`."""
+        return self._lane(worker_id).slots_between(start, end)
 
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
