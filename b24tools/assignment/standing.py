@@ -177,7 +177,7 @@ def stand_as_planned(
         if plan is None or plan.error or plan.task is None or plan.renews:
             return None
         task = replace(plan.task, start=plan.start, end=plan.end)
-        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.span(plan))
+        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.spans.of(plan))
         if not (line.span or line.is_done or line.is_deferred):
             return None
         lines.append(replace(line, away=_lost(planner.workload, line)))

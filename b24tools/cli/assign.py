@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
-from b24tools.core import errors
+from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.render import assign as render_assign
 from b24tools.render.console import Held
@@ -57,11 +57,9 @@ def assign(
         str | None,
         typer.Option("--without", metavar="PERSON", help="With --dry-run: what if this person were away."),
     ] = None,
-    first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day away; today.")
-    ] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day away; today.")] = None,
     last: Annotated[
-        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day away; that of --from.")
+        str | None, typer.Option("--until", metavar="DAY", help="The last day away; that of --from.")
     ] = None,
     inbox: Annotated[
         Path | None,
@@ -147,7 +145,7 @@ def _read_pins(words: Sequence[str]) -> dict[str, int | str]:
 
 
 def _read_away(
-    name: str | None, first: datetime | None, last: datetime | None, zone: ZoneInfo, *, dry_run: bool
+    name: str | None, first: str | None, last: str | None, zone: ZoneInfo, *, dry_run: bool
 ) -> tuple[str, date, date] | None:
     if name is None and (first or last):
         raise errors.ConfigError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
@@ -158,8 +156,9 @@ def _read_away(
             _("--without is a trial: it goes with --dry-run only"),
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )
-    start = first.date() if first else context.now().astimezone(zone).date()
-    end = last.date() if last else start
+    today = context.now().astimezone(zone).date()
+    start = periods.read_day(first, today) if first else today
+    end = periods.read_day(last, today) if last else start
     if end < start:
         raise errors.ConfigError(_("--until lies before --from"), _("Give the first and the last day away."))
     return name, start, end

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -45,6 +46,7 @@ def key_name(name: str) -> str:
     return read_visibly(name).replace(" ", "").casefold().replace("ё", "е")
 
 
+@lru_cache(maxsize=10_000)  # a plan compares the names of positions and departments thousands of times
 def same_name(name: str) -> str:
     """Fold a name for comparison: beside what does not count in a key, neither do signs that only look different."""
     return key_name(fold_signs(unicodedata.normalize("NFC", name)))

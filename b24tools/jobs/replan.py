@@ -19,7 +19,8 @@ from b24tools.core.i18n import _
 from b24tools.core.models import Task
 from b24tools.core.org_structure import find_person
 from b24tools.onec import values
-from b24tools.scheduling.workload import OpenTask, Workload
+from b24tools.scheduling.lane import OpenTask
+from b24tools.scheduling.workload import Workload
 from b24tools.store.history import Entry
 
 SKIPPED = replan_writes.SKIPPED

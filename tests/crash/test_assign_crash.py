@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment import workspace
 from b24tools.onec import order as onec_order
 from tests.support.crash import (
+    LETTER,
     assert_sent_again_changes_nothing,
     first_send,
     killed_at,
@@ -24,11 +27,20 @@ from tests.support.crash import (
     send_until_done,
     watch_transactions,
 )
-from tests.support.orders import Works, order
+from tests.support.orders import MONDAY, Works, order
 
 
 def _finished() -> onec_order.Order:
     return first_send(done=True)
+
+
+def _earlier() -> onec_order.Order:
+    return order([("Сварщик", 60)], id="22222222-2222-3333-4444-555555555555", files=(LETTER,))
+
+
+def _new() -> onec_order.Order:
+    """Dated after the ledger began, so that its files are uploaded while the portal is read."""
+    return first_send(date=MONDAY + timedelta(minutes=3))
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,7 @@ CASES = {
     "first": Case(first_send, (), 10, 11),
     "changed": Case(second_send, (first_send,), 5, 8),
     "finished": Case(_finished, (first_send,), 2, 6),
+    "warm": Case(_new, (_earlier,), 4, 9),
 }
 SKEWS_S = (400 * 86400, 600, -600, 30, -30)
 EACH_REQUEST = [(name, number) for name, case in CASES.items() for number in range(1, case.requests + 1)]
@@ -59,6 +72,18 @@ def prepared(name: str, folder: Path, **options: Any) -> Works:
         works.clock.now += timedelta(minutes=5)
     works.portal.log.clear()
     return works
+
+
+@pytest.fixture(autouse=True)
+def _one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes on beside the reading is done before it: the same requests have the same numbers each time."""
+
+    def run_at_once(work: Callable[[], Any], _name: str) -> Future[Any]:
+        result: Future[Any] = Future()
+        result.set_result(work())
+        return result
+
+    monkeypatch.setattr(workspace, "run_beside", run_at_once)
 
 
 @cache

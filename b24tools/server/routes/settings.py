@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.jobs.settings import save_setting
 from b24tools.server import openapi
 from b24tools.server.models import Setting, SettingKey
 from b24tools.server.responses import HttpError
@@ -60,7 +61,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         _check_known(given.key, 422)
         with services.open_store() as store:
             try:
-                store.settings.save(given.key, given.value, services.now())
+                save_setting(store, given.key, given.value, services.now())
             except errors.ConfigError as error:
                 raise HttpError(422, error.message, error.hint, code=error.code) from None
             return read_setting(store, given.key)
