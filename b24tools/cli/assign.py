@@ -27,6 +27,7 @@ from b24tools.render import assign as render_assign
 from b24tools.render.console import Held
 
 if TYPE_CHECKING:
+    from b24tools.core.config import Settings
     from b24tools.onec.order import Order
 
 INBOX_FILES = 100  # planned together
@@ -85,13 +86,13 @@ def assign(
     problems: list[errors.B24ToolsError] = []  # files without orders, files that cannot be moved
     results: list[OrderResult] = []
     if inbox is None:
-        portions = iter([_read_files(files or [], zone, problems)])
+        portions = iter([_read_files(files or [], session.settings, problems)])
     else:
         invocation.inbox = inbox.absolute()
         ripe = order_files.list_ripe(inbox, context.now(), time.sleep)
         if not ripe:
             messenger.detail(_("nothing in {folder}").format(folder=inbox))
-        portions = _read_inbox(ripe, zone, problems)
+        portions = _read_inbox(ripe, session.settings, problems)
     for sources in portions:
         try:
             done = _assign(invocation, session, sources, pins, away, dry_run=dry_run, as_json=as_json)
@@ -163,19 +164,19 @@ def _read_away(
     return name, start, end
 
 
-def _read_files(paths: Sequence[Path], zone: ZoneInfo, problems: list[errors.B24ToolsError]) -> list[_Source]:
+def _read_files(paths: Sequence[Path], settings: Settings, problems: list[errors.B24ToolsError]) -> list[_Source]:
     """Read the files; one bad file does not stop the others."""
     sources = []
     for path in paths:
         try:
-            sources.append(_Source(path, order_files.read_orders(path, zone)))
+            sources.append(_Source(path, order_files.read_orders(path, settings)))
         except errors.B24ToolsError as error:
             problems.append(error)
     return sources
 
 
 def _read_inbox(
-    files: Sequence[tuple[Path, Stamp]], zone: ZoneInfo, problems: list[errors.B24ToolsError]
+    files: Sequence[tuple[Path, Stamp]], settings: Settings, problems: list[errors.B24ToolsError]
 ) -> Iterator[list[_Source]]:
     """Read the files, the oldest first, in portions that are planned together; move bad orders to `failed`.
 
@@ -184,13 +185,13 @@ def _read_inbox(
     newest: dict[str, Path] = {}
     if len(files) > 1:
         for path, _stamp in files:
-            for source in _read_files([path], zone, []):
+            for source in _read_files([path], settings, []):
                 newest.update((order.id.lower(), path) for order in source.orders)
     portion: list[_Source] = []
     size = 0
     for path, stamp in files:
         try:
-            orders = order_files.read_orders(path, zone)
+            orders = order_files.read_orders(path, settings)
         except errors.B24ToolsError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 continue  # another run has taken it
