@@ -8,7 +8,9 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.routing import Match
 
 from b24tools.core import errors
@@ -16,12 +18,29 @@ from b24tools.core.i18n import _
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
-from b24tools.server.responses import HttpError, Reply, read_code, reply_error
+from b24tools.server.responses import HttpError, Reply, describe_problem, read_code, reply_error
 from b24tools.server.routes import health, leaderboard, orders, settings, standing, webhook
 from b24tools.server.services import Services
 from b24tools.store import database
 
 _log = logging.getLogger("b24tools.serve")
+
+
+class Cors(CORSMiddleware):
+    """Starlette's, but a refusal is answered as all other errors are."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a browser's question what another site's page may send."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        error = HttpError(
+            answer.status_code,
+            bytes(answer.body).decode(),
+            _("B24_CORS_ORIGINS names the sites whose pages may ask; /docs describes what they may send."),
+        )
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return Reply(describe_problem(error.message, error), error.status, headers)
 
 
 def create_app(services: Services, access: Access) -> FastAPI:
@@ -34,7 +53,7 @@ def create_app(services: Services, access: Access) -> FastAPI:
     api.add_middleware(AuthMiddleware, access=access)
     if access.origins:
         api.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=list(access.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
