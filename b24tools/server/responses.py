@@ -52,7 +52,7 @@ def reply_error(error: errors.B24ToolsError, now: datetime, scrub: Callable[[str
         status = 413
     elif isinstance(error, errors.OrderError):
         status, detail = 422, error.message
-    elif error.exit_status == errors.TRY_LATER:
+    elif error.exit_status == errors.TRY_LATER or error.code == errors.ErrorCode.DATABASE:
         status, headers = 503, retry_after([error], now)
     return Reply(describe_problem(detail, error, scrub), status, headers)
 

@@ -208,6 +208,7 @@ def remove_log(path: Path) -> None:
         (remove, f"b24tools.db was removed {ENDED}"),
         (replace, f"b24tools.db was replaced {ENDED}"),
         (remove_log, f"b24tools.db-wal was removed {ENDED}"),
+        (make_empty, "the database b24tools.db is empty: a full disk or a copy that broke off has left it so"),
     ],
 )
 def test_what_happens_to_the_files_is_noticed_before_an_event_is_accepted(
@@ -218,11 +219,16 @@ def test_what_happens_to_the_files_is_noticed_before_an_event_is_accepted(
     path = served.settings.database
     change(path)
 
-    refused = [served.event(6), served.client.post("/", content=as_bytes(order())), served.client.get("/leaderboard")]
+    ways = ("/webhook", event_body(served.portal, 6)), ("/", as_bytes(order())), ("/plan", as_bytes(order()))
+    refused = [served.client.post(way, content=body) for way, body in ways for _again in range(2)]
+    refused += [served.client.get("/leaderboard"), served.client.get("/configs")]
     health = served.client.get("/healthz")
 
-    told = [(answer.status_code, answer.json()["detail"]) for answer in refused]
-    assert [(500, f"{message}. {HINT}")] * 3 == told
+    hint = RESTORE if change is make_empty else HINT
+    body = {"detail": f"{message}. {hint}", "code": "database", "hint": hint}
+    assert [(503, "30", body)] * 8 == [
+        (answer.status_code, answer.headers["retry-after"], answer.json()) for answer in refused
+    ]
     assert [] == [task.title for task in served.portal.tasks if task.xml_id]
     assert 503 == health.status_code
     assert {
@@ -238,7 +244,7 @@ def test_a_database_that_is_back_in_its_place_goes_on(served: Served) -> None:
     """Moved away by mistake: no restart is needed."""
     path = served.settings.database
     path.rename(path.with_name("away"))
-    assert 500 == served.event(5).status_code
+    assert 503 == served.event(5).status_code
     path.with_name("away").rename(path)
 
     assert 202 == served.event(6).status_code
@@ -261,14 +267,14 @@ def test_an_older_state_copied_into_the_file_is_noticed(served: Served) -> None:
     answer = served.event(7)
 
     detail = f"an older state was copied into b24tools.db {ENDED}. {HINT}"
-    assert (500, detail) == (answer.status_code, answer.json()["detail"])
+    assert (503, detail) == (answer.status_code, answer.json()["detail"])
 
 
 def test_health_fails_until_something_is_stored_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that is the sender's own fault changes nothing."""
     with monkeypatch.context() as broken:
         broken.setattr("b24tools.jobs.events.process.receive", _fail)
-        assert 500 == served.event(5).status_code
+        assert 503 == served.event(5).status_code
     assert 403 == served.event(5, token="wrong").status_code
     health = served.client.get("/healthz")
     assert (503, "failed", "the last order or event could not be stored") == (

@@ -107,7 +107,7 @@ def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPat
         full.setattr(database.Database, "transaction", in_a_database_that_cannot_grow)
         answers = [served.client.post("/webhook", content=big, headers=FORM) for _turn in range(3)]
 
-    assert [(500, True)] * 3 == [(one.status_code, one.json()["detail"].startswith(FULL)) for one in answers]
+    assert [(503, True)] * 3 == [(one.status_code, one.json()["detail"].startswith(FULL)) for one in answers]
     assert 202 == served.event(3).status_code
     assert [3] == stored(served)
 
