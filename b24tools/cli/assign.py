@@ -24,7 +24,7 @@ from b24tools.context import Session
 from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.render import assign as render_assign
-from b24tools.render.console import Held
+from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
     from b24tools.core.config import Settings
@@ -231,39 +231,42 @@ def _assign(
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
         rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
         results = assign.orders(orders, tools, rules, dry_run=dry_run)
+        invocation.has_assigned = True
         url, requests = tools.client.url, tools.client.requests
         invocation.skew = tools.clock.skew
     if not as_json:
         printed = partial(render_assign.print_orders, zone=session.settings.zone, portal_url=url, messenger=messenger)
         if messenger.level >= 0 or dry_run:
             printed(results, now=context.now())
-        names = [source.path.name for source in sources for _order in source.orders]
-        for name, order in zip(names, results, strict=True) if messenger.level < 0 and not dry_run else ():
-            cause, of = _describe_cause(order) if invocation.inbox else ("", "")
-            # with -q only what a person must look at; what is tried again by itself is not
-            if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
-                said = partial(printed, [order], now=context.now())
-                messenger.held.append(Held(cause, said, f"{name}/{of}" if of else ""))
+        if messenger.level < 0 and not dry_run:
+            for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
+                cause = re.sub(r"\d+", "#", warning)  # the time of day is no news
+                if cause not in {one.cause for one in messenger.held}:
+                    messenger.held.append(Held(cause, partial(messenger.warn, errors.as_sentence(warning)), OF_THE_RUN))
+            names = [source.path.name for source in sources for _order in source.orders]
+            for name, order in zip(names, map(_leave_out_the_run, results), strict=True):
+                cause = _describe_cause(order) if invocation.inbox else ""
+                # with -q only what a person must look at; what is tried again by itself is not
+                if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
+                    said = partial(printed, [order], now=context.now())
+                    messenger.held.append(Held(cause, said, f"{name}/{order.id}" if cause else ""))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
 
-def _describe_cause(order: OrderResult) -> tuple[str, str]:
-    """Return what a person must look at in an order, and which order that is, for Held.
+def _leave_out_the_run(order: OrderResult) -> OrderResult:
+    """Return the order without what is to be said of the whole run, say of a wrong clock: it is no news of this one."""
+    return replace(order, warnings=tuple(one for one in order.warnings if one not in order.of_the_run))
 
-    "" for what passes by itself, and where all is well. What is to be said of the whole run, say of a wrong clock, is
-    no news of this order, and its figures are none.
-    """
+
+def _describe_cause(order: OrderResult) -> str:
+    """Return what a person must look at in an order, for Held; "" for what passes by itself, and where all is well."""
     failures = [task for task in order.tasks if task.error]
     for task in failures:
         if task.error and task.error.exit_status != errors.TRY_LATER:
-            return _cause_of(task), order.id
-    if failures:
-        return "", ""
-    warnings = [*order.warnings, *(warning for task in order.tasks for warning in task.warnings)]
-    if own := [warning for warning in warnings if warning not in order.of_the_run]:
-        return f"{order.id}: {'; '.join(own)}", order.id
-    return re.sub(r"\d+", "#", "; ".join(order.of_the_run)), ""
+            return _cause_of(task)
+    own = [*order.warnings, *(warning for task in order.tasks for warning in task.warnings)]
+    return f"{order.id}: {'; '.join(own)}" if own and not failures else ""
 
 
 def _cause_of(task: TaskResult) -> str:

@@ -76,7 +76,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
     def answer_database_error(request: Request, error: database.Error) -> Reply:
         _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
         name = Path(settings.database.name)  # its folder is nothing for a client
-        return refuse(request, database.explain(name, error))
+        return refuse(request, database.explain(name, error, folder=settings.data_dir))
 
     @api.exception_handler(RequestValidationError)
     def answer_bad_query(request: Request, error: RequestValidationError) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from b24tools.store import migrations
 
 BUSY_TIMEOUT_S = 30
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
+LEAST_FREE = 64 * 1024  # bytes: twice what SQLite's index of the log takes at first
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
 _LOCK_FAILURES = {
@@ -292,19 +294,36 @@ def explain_failures(path: Path) -> Iterator[None]:
 
 
 def explain(
-    path: Path, error: Exception, kind: type[errors.B24ToolsError] = errors.B24ToolsError
+    path: Path,
+    error: Exception,
+    kind: type[errors.B24ToolsError] = errors.B24ToolsError,
+    folder: Path | None = None,
 ) -> errors.B24ToolsError:
-    """Return what a failure of SQLite means to people: another program holds the database, or it cannot be used."""
+    """Return what a failure of SQLite means to people: another program holds the database, or it cannot be used.
+
+    `folder`: where it lies, if `path` is only a name.
+    """
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error))
     if is_locked(error):
         return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
     if is_damaged(error):
         message = _("the database {path} is damaged: {reason}").format(path=path, reason=os_reason(error))
         return kind(message, explain_restoring(), code=errors.ErrorCode.DATABASE)
+    if _code(error) == sqlite3.SQLITE_IOERR and _is_full(folder or path.parent):  # SQLite does not say so of its index
+        message = _("the database {path} cannot be used: the disk is full").format(path=path)
+        hint = _("Free some space there, or move the folder to another disk and set B24_DATA_DIR.")
+        return kind(message, hint, code=errors.ErrorCode.DATABASE)
     if getattr(error, "sqlite_errorcode", 0) in _LOCK_FAILURES:
         return kind(message, _explain_locks(), code=errors.ErrorCode.DATABASE)
     hint = _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
     return kind(message, hint, code=errors.ErrorCode.DATABASE)
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE
+    except OSError:
+        return False
 
 
 def explain_restoring() -> str:

@@ -156,6 +156,48 @@ def test_a_file_system_without_locks_is_named(folder: Path) -> None:
     assert LOCAL == caught.value.hint
 
 
+def test_a_full_disk_is_named_where_sqlite_only_knows_of_a_failure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a tmpfs: it cannot make the index of its log."""
+    path = folder / "data" / "b24tools.db"
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMMAP
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=4096 if place == path.parent else 9**9))
+
+    explained = [
+        database.explain(path, error),
+        database.explain(Path(path.name), error, folder=path.parent),
+    ]
+
+    assert [(f"the database {name} cannot be used: the disk is full", "database") for name in (path, path.name)] == [
+        (one.message, one.code) for one in explained
+    ]
+    assert LOCAL == database.explain(Path(path.name), error).hint
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("failure", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_folder_without_flock_is_refused_without_a_warning_of_a_library(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: int
+) -> None:
+    """filelock would print it, and leave files behind."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(failure, os.strerror(failure))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    data_folder.has_locks.cache_clear()
+
+    assert [2, 2] == [app.main(command.split()) for command in ("assign order.json", "snapshot")]
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 == len(lines), lines
+    assert all(line.endswith(f"its file system has no locks. {LOCAL}") for line in lines)
+    assert [] == list((folder / "data").glob("*.lock"))
+
+
 def test_a_folder_without_locks_is_refused_by_every_command(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
