@@ -45,7 +45,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/leaderboard",
         summary=_("The ranking"),
         response_model=dict[str, Any],
-        responses=openapi.describe_answers(401, 422) | {304: {"description": _("As before.")}},
+        responses=openapi.describe_answers(401, 422, 503) | {304: {"description": _("As before.")}},
     )
     def read_leaderboard(
         request: Request,
@@ -78,7 +78,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/board",
         summary=_("The ranking as a page for a screen on the wall"),
         response_class=Response,
-        responses=openapi.describe_answers(401, 422) | {200: {"content": {"text/html": {}}, "description": _("Done.")}},
+        responses=openapi.describe_answers(401, 422, 503) | {200: {"content": {"text/html": {}}, "description": _("Done.")}},
     )
     def read_board(
         period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
@@ -102,7 +102,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
             }
             return render_board(chosen, by, theme, setup)
 
-    @api.get("/users", summary=_("Everybody known, by id"), responses=openapi.describe_answers(401))
+    @api.get("/users", summary=_("Everybody known, by id"), responses=openapi.describe_answers(401, 503))
     def read_users() -> dict[int, str]:
         with services.open_store() as store:
             return store.people.names()
@@ -110,7 +110,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.get(
         "/tasks/week",
         summary=_("The ids of the tasks closed in a week, by who is responsible"),
-        responses=openapi.describe_answers(401, 422),
+        responses=openapi.describe_answers(401, 422, 503),
     )
     def read_week(week: Annotated[str | None, Query(examples=["2026-W47"])] = None) -> dict[int, list[int]]:
         period = choose_period(week)

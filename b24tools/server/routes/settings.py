@@ -20,12 +20,12 @@ BODY = {"application/json": {"schema": {"$ref": "#/components/schemas/Setting"},
 def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoints."""
 
-    @api.get("/configs", summary=_("The running settings"), responses=openapi.describe_answers(401))
+    @api.get("/configs", summary=_("The running settings"), responses=openapi.describe_answers(401, 503))
     def list_settings() -> list[Setting]:
         with services.open_store() as store:
             return [Setting(key=key, value=store.settings.get(key)) for key in KEYS]
 
-    @api.get("/configs/{key}", summary=_("One of them"), responses=openapi.describe_answers(401, 404, 422))
+    @api.get("/configs/{key}", summary=_("One of them"), responses=openapi.describe_answers(401, 404, 422, 503))
     def read_setting(key: str) -> Setting:
         _check_known(key, 404)
         with services.open_store() as store:
@@ -35,7 +35,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/configs",
         summary=_("Set one; it holds at once, in every process"),
         openapi_extra=openapi.describe_body(BODY),
-        responses=openapi.describe_answers(401, 403, 413, 422),
+        responses=openapi.describe_answers(401, 403, 413, 422, 503),
     )
     def set_setting(body: SmallBody) -> Setting:
         try:
