@@ -415,6 +415,7 @@ def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
     }
 
 
+@pytest.mark.long
 def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path, clock: Clock) -> None:
     """Five clients, two modes: no locked database, no task twice, every event stored."""
 

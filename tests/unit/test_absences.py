@@ -391,6 +391,7 @@ def ask(portal: Portal) -> Any:
     return Asker(portal).result(command.method, **command.params)
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(SERVERS),
@@ -455,6 +456,7 @@ def at(day: int, hour: int) -> datetime:
     return datetime(2026, 11, day, hour, tzinfo=MOSCOW)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("site", FORMATS)
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_weekly_absent_hour_leaves_all_other_hours(works: Works, server: str, site: str) -> None:

@@ -94,6 +94,7 @@ def test_a_key_of_a_bearable_length_is_read() -> None:
         read_orders(json.dumps(raw).encode(), MOSCOW)
 
 
+@pytest.mark.long
 def test_the_longest_order_is_read() -> None:
     """With as many lines as it may have, and a file that is broken into lines, whose slashes are escaped."""
     lines = [

@@ -78,7 +78,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/board",
         summary=_("The ranking as a page for a screen on the wall"),
         response_class=Response,
-        responses=openapi.describe_answers(401, 422, 503) | {200: {"content": {"text/html": {}}, "description": _("Done.")}},
+        responses=openapi.describe_answers(401, 422, 503)
+        | {200: {"content": {"text/html": {}}, "description": _("Done.")}},
     )
     def read_board(
         period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
