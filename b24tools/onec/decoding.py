@@ -135,7 +135,7 @@ def decode(data: bytes, charset: str = "") -> str:
         if body.startswith(magic):
             raise errors.OrderError(_("this is a file of the format {kind}: send the JSON itself").format(kind=kind))
     try:
-        return body.decode("utf-8")
+        return _decode_in_steps(body)
     except UnicodeDecodeError as error:
         if _is_raw_deflate(body):
             text = _("this is compressed (deflate) without a word of it: send Content-Encoding: deflate, or the JSON")
@@ -150,6 +150,16 @@ def decode(data: bytes, charset: str = "") -> str:
             line=text.count("\n") + 1, column=len(text) - text.rfind("\n")
         )
     )
+
+
+def _decode_in_steps(data: bytes) -> str:
+    """Decode UTF-8 so that other threads run meanwhile. Raise UnicodeDecodeError with the place in all of it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        parts = [decoder.decode(data[start : start + _STEP]) for start in range(0, len(data), _STEP)]
+        return "".join([*parts, decoder.decode(b"", final=True)])
+    except UnicodeDecodeError:
+        return data.decode("utf-8")
 
 
 def _is_raw_deflate(data: bytes) -> bool:
