@@ -29,6 +29,7 @@ from b24tools.cli import (
     sandbox,
     serve,
     snapshot,
+    today,
     why,
 )
 from b24tools.cli.invocation import Invocation
@@ -50,6 +51,7 @@ COMMANDS = {
         leaderboard.leaderboard,
         why.why,
         load.load,
+        today.today,
         orders.orders,
         history.history,
         norms.norms,
