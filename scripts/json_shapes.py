@@ -31,6 +31,7 @@ EntryOutcome = TypeAliasType(
         "created", "updated", "unchanged", "adopted", "completed", "partial", "failed", "planned", "moved", "skipped"
     ],
 )
+DigestOutcome = TypeAliasType("DigestOutcome", Literal["planned", "sent", "waiting", "same", "nothing", "failed"])
 
 
 class SnapshotWeek(Shape):
@@ -176,6 +177,17 @@ class HistoryEntry(Shape):
     last_at: AwareDatetime = about("When it was done last.")
 
 
+class SentDigest(Shape):
+    """What a chat or a person was sent."""
+
+    to: str = about("The chat, as `chat42`, or the id of the person.")
+    what: list[Literal["board", "late", "changes", "doctor", "mine"]] = about("The parts that have something to say.")
+    outcome: DigestOutcome = about(
+        "`same`: it was sent today; `waiting`: it goes with the first command within the working hours."
+    )
+    text: str = about("The message, as BB-code.")
+
+
 class Finding(Shape):
     """What a check found."""
 
@@ -194,6 +206,7 @@ COMMANDS: dict[str, Any] = {
     "why --order": list[Decision],
     "load": list[PersonLoad],
     "today": list[WorkList],
+    "digest": list[SentDigest],
     "norms": list[PositionNorm],
     "leaderboard": Leaderboard,
     "snapshot": list[SnapshotWeek] | SnapshotSkipped,

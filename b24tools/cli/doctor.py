@@ -70,7 +70,7 @@ def examine(invocation: Invocation, order: Path | None = None, *, write_probe: b
     except errors.ConfigError as error:
         exam.inspection = replace(exam.inspection, problems=(*exam.inspection.problems, ("people.json", error)))
     try:
-        exam.orders = order_files.read_orders(order, inspection.settings.zone) if order else ()
+        exam.orders = order_files.read_orders(order, inspection.settings) if order else ()
     except errors.B24ToolsError as error:
         exam.order_error = error
     retry_s = min(RETRY_S, inspection.settings.retry_seconds)

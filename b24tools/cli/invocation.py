@@ -29,7 +29,7 @@ class Invocation:
     """What the global options said. Typer hands it to the commands as `ctx.obj`.
 
     `inbox`: the folder that the command takes orders from. `reached_end`: no error has ended it.
-    `skew`: how far the portal's clock is ahead of ours, as far as known.
+    `has_assigned`: orders were planned. `skew`: how far the portal's clock is ahead of ours, as far as known.
     """
 
     env_file: Path | None = None
@@ -38,6 +38,7 @@ class Invocation:
     as_json: bool = False
     inbox: Path | None = None
     reached_end: bool = True
+    has_assigned: bool = False
     skew: timedelta = timedelta()
     log: ExitStack = field(default_factory=ExitStack)
 

@@ -141,14 +141,24 @@ class Settings(BaseModel):
         return self.data_dir / "b24tools.db"
 
     @cached_property
-    def scrubber(self) -> secrets.Scrubber:
-        """What takes these settings' secrets out of a text."""
+    def own_secrets(self) -> frozenset[str]:
+        """The secrets of these settings."""
         found = {value.get_secret_value() for _name, value in self if isinstance(value, SecretStr)}
         if self.outgoing_token is not None:
             found |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
         if self.webhook_url is not None:
             found |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
-        return secrets.Scrubber(found)
+        return frozenset(found)
+
+    @cached_property
+    def scrubber(self) -> secrets.Scrubber:
+        """What takes these settings' secrets out of a text."""
+        return secrets.Scrubber(self.own_secrets)
+
+    @cached_property
+    def order_scrubber(self) -> secrets.Scrubber:
+        """What takes them out of an order, where a short one may stand by chance."""
+        return secrets.Scrubber(word for word in self.own_secrets if len(word) >= secrets.LEAST_IN_ORDERS)
 
 
 def names() -> list[str]:

@@ -250,7 +250,8 @@ def surname_of(manager: str) -> str:
 def surname_masks(manager: str) -> list[str]:
     """What the portal is asked for, as masks of LIKE, to find a manager and whoever is written only a bit differently.
 
-    Surnames of two words, other dashes and apostrophes, decomposed letters, Cyrillic ones for those like them.
+    Surnames of two words, other dashes and apostrophes, decomposed letters, Cyrillic ones for those like them; and on
+    the portal any one letter of another alphabet.
     """
     words = _split_name(manager)
     surnames = [words[0]] if words else []
@@ -259,6 +260,12 @@ def surname_masks(manager: str) -> list[str]:
     masks = [*surnames, *(re.sub(r"\W", "_", surname) for surname in surnames)]
     masks += [surname.lower().translate(_LOOKALIKES) for surname in surnames[:1]]
     masks += [unicodedata.normalize("NFD", mask) for mask in masks]
+    masks += [
+        f"{surname[:place]}_{surname[place + 1 :]}"
+        for surname in surnames[:1]
+        for place, letter in enumerate(surname)
+        if letter.lower() in _MISTAKABLE and len(surname) > 3
+    ]
     found: dict[str, str] = {}
     for mask in masks:
         found.setdefault(mask.lower(), mask)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time
 from decimal import Decimal
@@ -55,6 +55,7 @@ class _Source:
     zone: ZoneInfo
     from_form: bool = False
     is_odata: bool = False
+    hide: Callable[[str], str] = str
     misspelt: dict[str, None] = field(default_factory=dict)  # what there is to say of the keys of one order
     near: dict[str, list[str]] = field(default_factory=dict)  # the known keys that an unknown one may be meant for
 
@@ -217,11 +218,18 @@ def read_source(stream: BinaryIO, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def read_orders(
-    data: bytes, zone: ZoneInfo, *, max_bytes: int = MAX_BYTES, content_type: str = "", content_encoding: str = ""
+    data: bytes,
+    zone: ZoneInfo,
+    *,
+    max_bytes: int = MAX_BYTES,
+    content_type: str = "",
+    content_encoding: str = "",
+    hide: Callable[[str], str] = str,
 ) -> list[Order]:
     """The orders of a file or a request body, one or a list; OrderError when any cannot be read.
 
-    Of the headers of a request, `content_encoding` may name a compression, and `content_type` an encoding.
+    Of the headers of a request, `content_encoding` may name a compression, and `content_type` an encoding. `hide`
+    takes secrets out of what the orders say, before anybody stores or shows it.
     """
     if len(data) <= max_bytes:
         data = decoding.unpack(data, content_encoding, max_bytes)
@@ -234,7 +242,7 @@ def read_orders(
     parsed = decoding.parse(text)
     parsed = wrapping.read_xdto(parsed) if "#value" in text or "#type" in text else parsed
     del text
-    source = _Source(zone, from_form, wrapping.is_odata(parsed))
+    source = _Source(zone, from_form, wrapping.is_odata(parsed), hide)
     if isinstance(parsed, list):
         if not parsed:
             raise errors.OrderError(_("the list of orders is empty"))
@@ -259,8 +267,46 @@ def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
         if is_missing and (source.is_odata or wrapping.is_odata(raw)):
             raise wrapping.odata_error() from None
         raise errors.OrderError(_describe(error, raw, place)) from None
+    order = order.model_copy(update={"warnings": (*order.warnings, *source.misspelt)})
+    order = _hide_secrets(order, source.hide, place)
     _refuse_equal_keys(order, place)
-    return _leave_out_useless_files(order.model_copy(update={"warnings": (*order.warnings, *source.misspelt)}))
+    return _leave_out_useless_files(order)
+
+
+def _hide_secrets(order: Order, hide: Callable[[str], str], place: str) -> Order:
+    """Take secrets out of all texts, with a warning. Raise OrderError for one in the id: without it two may be one."""
+    path = f"{place}ИдентификаторЗаказа"
+    if hide(order.id) != order.id:
+        raise errors.OrderError(
+            _("{path} holds a token or the webhook of the settings").format(path=path),
+            _("Send the identifier that the order has in 1C, and replace the secret: others may have seen it."),
+        )
+    texts = [order.number, order.department, order.customer, order.manager, *order.warnings]
+    texts += [text for line in order.lines for text in (line.position, line.position_id)]
+    texts += [file.name for file in order.files]
+    whole = "\n".join(filter(None, texts))
+    if hide(whole) == whole:
+        return order
+
+    def hide_in(text: str | None) -> str | None:
+        return text and hide(text)
+
+    changes = {name: hide_in(getattr(order, name)) for name in ("number", "department", "customer", "manager")}
+    warning = _(
+        "order {number} holds a token or the webhook of the settings: *** stands in its place; "
+        "take it out in 1C, and replace it: others may have seen it"
+    )
+    return order.model_copy(
+        update=changes
+        | {
+            "lines": tuple(
+                line.model_copy(update={"position": hide(line.position), "position_id": hide_in(line.position_id)})
+                for line in order.lines
+            ),
+            "files": tuple(file.model_copy(update={"name": hide(file.name)}) for file in order.files),
+            "warnings": (*map(hide, order.warnings), warning.format(number=changes["number"])),
+        }
+    )
 
 
 def _refuse_equal_keys(order: Order, place: str) -> None:

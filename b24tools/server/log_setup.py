@@ -101,6 +101,7 @@ class LogFile(logging.Handler):
 
         with ExitStack() as held:
             try:
+                data_folder.require_locks(self.path.parent)
                 lock = filelock.FileLock(f"{self.path}.lock", mode=0o600)
                 held.enter_context(lock.acquire(timeout=LOCK_S, poll_interval=0.01))
             except (OSError, NotImplementedError, filelock.Timeout):

@@ -209,6 +209,7 @@ class RankingRow(Shape):
     on_time: int = about("How many of them were closed by their deadline.")
     on_time_of: int = about("How many of them have a deadline.")
     moved: int | Literal["new"] = about("Places up since the period before; `new`: was not on that board.")
+    shown: str = about("The name and what tells namesakes apart; only of those, with `details=1`.", default="")
     department_id: int = about("The department's id on the portal; only of a department.", default=0)
     people: int = about("Its active members; only of a department.", default=0)
     per_person: float | None = about(

@@ -100,6 +100,7 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
     run("load", task["responsible"]["name"])
     run("today")
     run("history")
+    run("digest", "--to", "chat42", "--dry-run")
 
     run("leaderboard")
     portal.tasks[task["task_id"]].time_spent = 3600

@@ -16,6 +16,7 @@ from b24tools.core import errors, i18n, periods
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.jobs import leaderboard
 from b24tools.render import leaderboard_text
+from b24tools.render.formats import tell_apart
 from b24tools.render.leaderboard import data
 from b24tools.server import models, openapi, page
 from b24tools.server.responses import HttpError, Reply
@@ -53,13 +54,19 @@ def add_routes(api: FastAPI, services: Services) -> None:
         by: ChosenRanking = "tasks",
         teams: Annotated[bool, Query(description="Rank departments.")] = False,
         top: Annotated[int | None, Query(ge=1, le=100_000, description="So many rows at most.")] = None,
-        details: Annotated[bool, Query(description="Add the mode, and the totals of everybody.")] = False,
+        details: Annotated[
+            bool, Query(description="Add the mode, the totals of everybody, and what tells namesakes apart.")
+        ] = False,
     ) -> Response:
         chosen = choose_period(period, kind)
         with services.session.read_store() as store:
             board = leaderboard.board(store, chosen, now=services.now(), by=by, teams=teams, top=top)
         content = data(board, settings.zone)
         if details:
+            names = tell_apart((row.id, row.name) for row in board.rows)
+            for row, shown in zip(board.rows, content["rows"], strict=True):
+                if names[row.id] != row.name:
+                    shown["shown"] = names[row.id]
             rows = len(board.rows) + board.left_out
             content |= {
                 "mode": board.mode,

@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Query, Request
 
@@ -15,6 +14,7 @@ from b24tools import context
 from b24tools.assignment.report import FAILED, OrderResult, TaskResult, list_warnings
 from b24tools.assignment.tools import Origin
 from b24tools.core import errors
+from b24tools.core.config import Settings
 from b24tools.core.i18n import _
 from b24tools.jobs import assign
 from b24tools.onec.decoding import COMPRESSIONS, list_compressions
@@ -89,7 +89,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         later: BackgroundTasks,
         details: Annotated[bool, Query(description="Add what was done for each line.")] = False,
     ) -> Reply:
-        orders = read_request(request, body, zone)
+        orders = read_request(request, body, session.settings)
         # one after the other: those who ask again and again for the lock of all processes may starve each other
         if not writing.acquire(timeout=session.settings.retry_seconds):
             raise orders_places.busy()
@@ -113,7 +113,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses=openapi.describe_answers(*REFUSALS),
     )
     def plan_order(request: Request, body: OrderBody) -> Reply:
-        orders = read_request(request, body, zone)
+        orders = read_request(request, body, session.settings)
         results = _assign(session, orders, read_caller(request), dry_run=True)
         data = render_assign.data(results, zone)
         for shown, order in zip(data, results, strict=True):
@@ -122,7 +122,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return Reply(data)
 
 
-def read_request(request: Request, body: bytes, zone: ZoneInfo) -> list[Order]:
+def read_request(request: Request, body: bytes, settings: Settings) -> list[Order]:
     """Read the orders of a body as its headers say it is written; 415 for a compression that is not known here."""
     encoding = request.headers.get("content-encoding", "")
     names = list_compressions(encoding)
@@ -132,7 +132,13 @@ def read_request(request: Request, body: bytes, zone: ZoneInfo) -> list[Order]:
             name=shown
         )
         raise HTTPException(415, detail, {"Accept-Encoding": "gzip, deflate"})
-    return read_orders(body, zone, content_type=request.headers.get("content-type", ""), content_encoding=encoding)
+    return read_orders(
+        body,
+        settings.zone,
+        content_type=request.headers.get("content-type", ""),
+        content_encoding=encoding,
+        hide=settings.order_scrubber.hide,
+    )
 
 
 def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_run: bool) -> list[OrderResult]:
