@@ -35,7 +35,7 @@ SOMETIMES = {
     "OrderProblem": {"orders", "warnings"},
     "OrdersAsTheyStand": {"warnings"},
     "PersonLoad": {"tasks", "terms"},
-    "RankingRow": {"department_id", "people", "per_person"},
+    "RankingRow": {"department_id", "people", "per_person", "shown"},
     "Terms": {"hours_a_week", "never", "only", "rate", "schedule"},
 }
 GIVEN = {"Attachment", "Line", "Order", "PortalEvent", "PortalEventAuth", "PortalEventData"}  # what is sent

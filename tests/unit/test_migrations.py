@@ -283,7 +283,7 @@ def make_spelt(works: Works, sent: onec_order.Order, spell: Callable[[str], str]
         for table in ("order_tasks", "task_files", "decisions"):
             for new, old in keys.items():
                 connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm010'")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm010_spellings'")
         connection.commit()
 
 
@@ -336,7 +336,7 @@ def test_the_tasks_of_an_order_that_was_sent_in_two_spellings_are_named(tmp_path
     (second,) = works.assign(order([("Сварщик", 60)], number="1Ц-2"))
     assert "created" == second.outcome
     with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm010'")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm010_spellings'")
         connection.commit()
     works.clock.now += timedelta(minutes=2)
 
