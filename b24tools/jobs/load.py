@@ -11,6 +11,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
+from b24tools.assignment.waiting import holders_of_staged, list_staged, read_open_orders
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
@@ -80,7 +81,11 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
     people = [one for one in _working(company, rules, None) if _home(one, homes) is not None]
     if is_person:
         people = [find_person(name or "", people)]
-    portal = portal_state.read_portal(tools.client, ask_about(tools, rules, company, {one.id for one in people}))
+    orders = read_open_orders(tools.store).values()
+    asked = {one.id for one in people}
+    if others := holders_of_staged(orders, rules):  # what they do may be what these people wait for
+        asked |= others | {one.id for one in _working(company, rules, None)}
+    portal = portal_state.read_portal(tools.client, ask_about(tools, rules, company, asked))
     tools.directory.remember_date_order(portal.date_order)
     calendar, warnings = working_hours(company, rules)
     warnings = [*warnings, *not_known(company, portal)]
@@ -88,7 +93,7 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
         warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
     people = [answered for one in people if (answered := portal.people.get(one.id, one)).active]
     workload = workload_of(
-        people,
+        {**company.staff.people, **portal.people}.values(),
         portal,
         company,
         rules,
@@ -97,6 +102,7 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
         our_tasks=tools.store.orders.our_tasks([task.id for task in portal.open]),
         last_assigned={},
     )
+    workload.let_wait(list_staged(orders, portal, rules))
     groups: dict[int, list[PersonLoad]] = {home: [] for home in homes}
     for one in sorted(people, key=lambda person: (person.last_name, person.first_name, person.id)):
         home = _home(one, homes)
