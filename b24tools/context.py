@@ -82,8 +82,13 @@ class Session:
             yield client
 
     @contextmanager
-    def assign_tools(self, *, dry_run: bool, progress: Progress, origin: Origin | None = None) -> Iterator[Tools]:
-        """What the `assign` job works with. A dry run writes nothing and takes no lock. `origin`: else this user."""
+    def assign_tools(
+        self, *, dry_run: bool, progress: Progress, origin: Origin | None = None, retry_s: float | None = None
+    ) -> Iterator[Tools]:
+        """What the `assign` job works with. A dry run writes nothing and takes no lock. `origin`: else this user.
+
+        `retry_s` instead of the setting's.
+        """
         from b24tools.assignment.tools import Origin, Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
@@ -98,7 +103,7 @@ class Session:
             positions=own.positions,
         )
         with (
-            self.open_client() as client,
+            self.open_client(retry_s=retry_s) as client,
             self.open_store(dry_run=dry_run) as opened,
             closing(
                 OrgCache(

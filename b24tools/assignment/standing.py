@@ -20,6 +20,7 @@ from b24tools.assignment.staffing import ask_about, not_known, working_hours, wo
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
+from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
 from b24tools.scheduling.workload import StagedTask, Workload
@@ -162,9 +163,10 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     read = _let_wait(read, workload, rules)
     read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
     standings = [_stand(row, read[row.id], calendar, now) for row in orders]
-    return Standings(
-        tuple(standings), portal, company, calendar, workload, now, tuple([*warnings, *not_known(company, portal)])
-    )
+    warnings += not_known(company, portal)
+    if not portal.owner.admin:
+        warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
+    return Standings(tuple(standings), portal, company, calendar, workload, now, tuple(warnings))
 
 
 def stand_as_planned(
@@ -218,7 +220,8 @@ def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[Ledg
     holders = {row.responsible_id for row in rows if row.responsible_id}
     workers = {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
     task_ids = {row.task_id for row in rows if row.task_id}
-    return ask_about(tools, rules, company, workers | holders, task_ids=sorted(task_ids), people=sorted(holders))
+    more = {"task_ids": sorted(task_ids), "people": sorted(holders), "named": True}
+    return ask_about(tools, rules, company, workers | holders, **more)
 
 
 def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:

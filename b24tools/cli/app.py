@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,7 @@ from b24tools.cli import (
     sandbox,
     serve,
     snapshot,
+    today,
     why,
 )
 from b24tools.cli.invocation import Invocation
@@ -40,8 +41,38 @@ from b24tools.render.console import print_text, use_utf8
 INTERRUPTED = 130
 GLOBAL_OPTIONS = {"-v", "-vv", "--verbose", "-q", "--quiet", "--env-file"}
 
+COMMANDS = {
+    function.__name__: function
+    for function in (
+        assign.assign,
+        demo.demo,
+        serve.serve,
+        sandbox.sandbox,
+        leaderboard.leaderboard,
+        why.why,
+        load.load,
+        today.today,
+        orders.orders,
+        history.history,
+        norms.norms,
+        replan.replan,
+        snapshot.snapshot,
+        snapshot.mode,
+        replay.replay,
+        doctor.doctor,
+        config.config,
+    )
+}
+
+
+class _Group(localized.Group):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = localized.Commands(COMMANDS)  # type: ignore[assignment] # names are looked up, never set
+
+
 app = typer.Typer(
-    cls=localized.Group,
+    cls=_Group,
     name="b24tools",
     help="Orders from 1C:Enterprise become tasks in Bitrix24; closed tasks become a leaderboard.",
     invoke_without_command=True,
@@ -168,24 +199,3 @@ def _set_global_options(
         logging.basicConfig(handlers=[screen], level=logging.DEBUG if verbose > 1 else logging.INFO)
         for name in ("httpx", "httpcore", "filelock", "asyncio"):
             logging.getLogger(name).setLevel(logging.WARNING)  # httpx would write the webhook's URL
-
-
-for command in (
-    assign.assign,
-    demo.demo,
-    serve.serve,
-    sandbox.sandbox,
-    leaderboard.leaderboard,
-    why.why,
-    load.load,
-    orders.orders,
-    history.history,
-    norms.norms,
-    replan.replan,
-    snapshot.snapshot,
-    snapshot.mode,
-    replay.replay,
-    doctor.doctor,
-    config.config,
-):
-    app.command(cls=localized.Command)(command)

@@ -6,9 +6,11 @@ Help texts stand in the code in English and are translated when a page is shown:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import typer
+import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from b24tools.core import errors
@@ -60,6 +62,31 @@ class Command(_Localized, TyperCommand):
 
 class Group(_Localized, TyperGroup):
     """The same for the page of all commands."""
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name, each made of its function when it is asked for: a run needs one of them."""
+
+    def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
+        self._functions = functions
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the command; raises KeyError where there is none of this name."""
+        function = self._functions[name]
+        if name not in self._made:
+            single = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+            single.command(cls=Command)(function)
+            self._made[name] = typer.main.get_command(single)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._functions)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._functions)
 
 
 def describe_usage_error(error: typer.TyperException) -> str:

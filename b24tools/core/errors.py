@@ -29,7 +29,7 @@ class ErrorCode(StrEnum):
     BAD_REQUEST = "bad_request"  # an HTTP request that is wrong in itself: its query, its method
     UNAUTHORIZED = "unauthorized"  # an HTTP request without the token
     FORBIDDEN = "forbidden"  # an HTTP request with a wrong token, or from a page of another site
-    AMBIGUOUS = "ambiguous"  # several orders have this number: the message names their ids
+    AMBIGUOUS = "ambiguous"  # several orders, or several people, are called so: the message names their ids
     NOT_FOUND = "not_found"  # an address or a setting that does not exist
     BAD_EVENT = "bad_event"  # no body of a webhook event, or one that names no task
     LOCKED = "locked"  # another run or another program holds the lock or the database

@@ -323,9 +323,9 @@ def _fits(word: str, name: str) -> bool:
 
 
 def find_people(text: str, people: Iterable[Person]) -> list[Person]:
-    """Find whom somebody means: by id, surname, or name and surname in either order and with initials."""
-    if text.strip().isdecimal():
-        return [person for person in people if person.id == int(text)]
+    """Find whom somebody means: by id (17, #17), surname, or name and surname in either order and with initials."""
+    if (number := text.strip().removeprefix("#")).isdecimal():
+        return [person for person in people if person.id == int(number)]
     wanted = same_name(text)
     return [
         person
@@ -345,6 +345,7 @@ def find_person(text: str, people: Iterable[Person]) -> Person:
         raise errors.ConfigError(
             _('several people are called "{name}": {people}').format(name=text, people=named),
             _("Give the id of the right one."),
+            code=errors.ErrorCode.AMBIGUOUS,
         )
     nearest = nearest_name(text, (person.name for person in people))
     raise errors.ConfigError(

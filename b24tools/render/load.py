@@ -80,7 +80,7 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
                 f"{person.share:.0%}",
                 format_moment(person.free, zone, now),
                 _by_weeks(person.days, [_sign(day, signs) for day in person.days]),
-                _list_absences(person, zone, now),
+                list_absences(person, zone, now),
             ]
             for person in group.people
         ]
@@ -119,7 +119,7 @@ def _sign(day: DayLoad, signs: str) -> str:
     return signs[day.busy_s * (len(signs) - 1) // day.work_s]
 
 
-def _list_absences(person: PersonLoad, zone: ZoneInfo, now: datetime) -> str:
+def list_absences(person: PersonLoad, zone: ZoneInfo, now: datetime) -> str:
     """Write the absences of the days that are shown."""
     until = person.days[-1].day
     spans = [format_span(*away, zone, now) for away in person.absences if away[0].astimezone(zone).date() <= until]

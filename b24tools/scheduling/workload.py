@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from b24tools.core.i18n import _
@@ -96,6 +97,20 @@ class Candidate:
     note: str = ""
     busy: bool = False
     terms: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time in which a person works on a task without doing another between (UTC); of it, so many working seconds.
+
+    `is_last`: the task is done then.
+    """
+
+    task: OpenTask
+    start: datetime
+    end: datetime
+    work_s: int
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +340,10 @@ class Workload:
         """List a person's open tasks with when they are done, in that sequence. Raises KeyError as `choose`."""
         return self._lane(worker_id).list_tasks()
 
+    def slots_between(self, worker_id: int, start: datetime, end: datetime) -> list[Slot]:
+        """List what a person does in this time, in that sequence. Raises KeyError as `choose`."""
+        return self._lane(worker_id).slots_between(start, end)
+
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
 
@@ -499,12 +518,15 @@ class _Lane:
         span = self.spans.get(task_id)
         if span is None:
             return None
-        start, end = self.line.start_at(span[0]), self.line.end_at(span[1])
+        start, end = self._moments(span)
         slot = self._tasks[task_id].slot
         is_short = span[1] - span[0] < self._worker.own_s(self._tasks[task_id].remaining_s)
         if task_id in self._unpushed and is_short and slot and slot[1] > end:  # put outside the working hours by hand
             return min(start, slot[0]), slot[1]
         return start, end
+
+    def _moments(self, span: Span) -> Interval:
+        return self.line.start_at(span[0]), self.line.end_at(span[1])
 
     def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
         """The tasks with when they are done, in that sequence; those that never end are left out.
@@ -519,6 +541,19 @@ class _Lane:
                 if span := self.span_of(task_id):
                     found.append((own, span))
         return found
+
+    def slots_between(self, start: datetime, end: datetime) -> list[Slot]:
+        """The pieces of the tasks in this time, in that sequence: loose work goes around the slots."""
+        spans = self.spans
+        first, last = self.line.worked(start), self.line.worked(end)
+        found = []
+        for task_id, span in spans.items():
+            for piece in cut_out(span, self._fixed) or [span]:
+                begin, until = max(piece[0], first), min(piece[1], last)
+                if begin < until:
+                    moments = self._moments((begin, until))
+                    found.append((begin, Slot(self._tasks[task_id], *moments, until - begin, span[1] <= until)))
+        return [slot for _begin, slot in sorted(found, key=lambda one: one[0])]
 
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
         """The absences under which working time of the task's slot is lost."""
@@ -555,7 +590,7 @@ class _Lane:
             position = max(position, start)
             spans[task_id] = position, position + length
             position += length
-        taken = united(spans.values())
+        taken = self._fixed = united(spans.values())
         busy = united([*taken, *_pour(taken, sorted(loose), spans)]) if loose else taken
         self._spans = spans
         self._starts = [start for start, _end in busy]
@@ -594,13 +629,13 @@ class _Lane:
         line, zone = self.line, self.line.calendar.zone
         today = line.origin.astimezone(zone).date()
         found = []
-        for day in (today + timedelta(days=n) for n in range(days)):
-            start, end = (line.worked(datetime.combine(one, time(), zone)) for one in (day, day + timedelta(days=1)))
+        midnights = [line.worked(datetime.combine(today + timedelta(days=n), time(), zone)) for n in range(days + 1)]
+        for n, (start, end) in enumerate(pairwise(midnights)):
             first = max(0, bisect_right(self._starts, start) - 1)
             last = bisect_left(self._starts, end)
             taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
             busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
-            found.append(DayLoad(day, busy_s, end - start))
+            found.append(DayLoad(today + timedelta(days=n), busy_s, end - start))
         free = None
         with suppress(NoWorkingTime):
             free = self._first_free()
@@ -670,6 +705,20 @@ def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[
             length -= taken
         spans[task_id] = position if begun is None else begun, position
     return busy
+
+
+def cut_out(span: Span, others: Sequence[Span]) -> list[Span]:
+    """Return what is left of a span without these others, which are in order and do not touch."""
+    left, position = [], span[0]
+    for start, end in others[max(0, bisect_right(others, span) - 1) :]:
+        if start >= span[1]:
+            break
+        if position < start:
+            left.append((position, start))
+        position = max(position, end)
+    if position < span[1]:
+        left.append((position, span[1]))
+    return left
 
 
 def _whole(moment: datetime) -> datetime:

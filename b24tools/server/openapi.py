@@ -155,3 +155,8 @@ def describe_answers(*refusals: int, done: int = 200) -> dict[int | str, dict[st
         status: {"model": Problem, "description": words[status]} for status in refusals
     }
     return {done: {"description": _("Done.")}} | problems
+
+
+def describe_page(*refusals: int) -> dict[int | str, dict[str, Any]]:
+    """Describe an answer that is a page, and these refusals; for `responses`."""
+    return describe_answers(*refusals) | {200: {"content": {"text/html": {}}, "description": _("Done.")}}

@@ -17,6 +17,7 @@ from b24tools.store import migrations
 
 BUSY_TIMEOUT_S = 30
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
+SYNCHRONOUS = "FULL"  # the ledger must survive a power cut
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
 _LOCK_FAILURES = {
@@ -135,7 +136,7 @@ def open_database(path: Path | None) -> Database:
                     _create(path)
         connection = _connect(path, "mode=rw")  # never makes an empty one where somebody has just taken it away
         with _closed_on_failure(connection):
-            connection.execute("PRAGMA synchronous = FULL")  # the ledger must survive a power cut
+            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
             _check_usable(path, connection)
@@ -171,8 +172,9 @@ def _create(path: Path) -> None:
     data_folder.touch(new)
     with closing(_connect(new, "mode=rw")) as connection:
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
         migrations.apply(connection)
-        connection.execute("PRAGMA synchronous = FULL")  # turning to WAL now brings all to the disk
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")  # turning to WAL now brings all to the disk
         connection.execute("PRAGMA journal_mode = WAL")
     new.replace(path)
 

@@ -535,6 +535,7 @@ def process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[b
     return subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
 
 
+@pytest.mark.long
 def test_output_is_utf_8_in_the_c_locale(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cron has no locale; the order comes through a pipe."""
     for name in ("LANG", "LC_CTYPE", "PYTHONUTF8", "PYTHONIOENCODING"):
@@ -546,6 +547,7 @@ def test_output_is_utf_8_in_the_c_locale(portal: Portal, monkeypatch: pytest.Mon
     assert "Order 1Ц-00000069: created, 6 tasks" in done.stdout.decode("utf-8")
 
 
+@pytest.mark.long
 def test_a_reader_that_has_seen_enough_is_no_error(portal: Portal, tmp_path: Path) -> None:
     """`| head -1`: no traceback, and the work was done."""
     orders = [json.loads(changed(ИдентификаторЗаказа=str(number), ПрисоединенныеФайлы=[])) for number in range(40)]
@@ -556,6 +558,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(portal: Portal, tmp_path: Pat
     assert 240 == sum((task.xml_id or "").startswith("1c:") for task in portal.tasks)
 
 
+@pytest.mark.long
 def test_ctrl_c_is_one_line_and_130(portal: Portal) -> None:
     """While the portal thinks; nothing more is said, and with --json that too is an object."""
     said = b"Interrupted; it is safe to run the same command again.\n"
@@ -605,6 +608,7 @@ def test_a_closed_stdin_is_told(portal: Portal) -> None:
     assert (2, True) == (done.returncode, done.stderr.startswith(b"stdin: "))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 @pytest.mark.parametrize(
     ("redirection", "status", "said"),

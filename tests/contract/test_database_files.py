@@ -90,6 +90,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("state", STATES)
 def test_what_is_no_sound_database_of_ours_is_refused_by_every_command(
     folder: Path, capsys: pytest.CaptureFixture[str], state: str
@@ -344,6 +345,7 @@ def test_a_folder_with_other_things_keeps_its_rights(tmp_path: Path) -> None:
     assert [0o755, 0o644, 0o600] == [modes(tmp_path)[tmp_path / name] for name in ("", "letters", "b24tools.db")]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="rights of Windows")
 def test_what_serve_writes_is_private(tmp_path: Path) -> None:
     """The log, too, and what it becomes when it is full."""

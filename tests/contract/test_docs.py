@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -106,9 +107,14 @@ def _calls(line: str) -> Iterator[list[str]]:
                 break
 
 
+@cache
+def _commands() -> Any:
+    return typer.main.get_command(app.app)
+
+
 def _parse(words: list[str]) -> None:
     """Parse a command line as the program would, without running it; raises a usage error."""
-    group: Any = typer.main.get_command(app.app)
+    group = _commands()
     parsed = group.make_context("b24tools", [word for word in words if word != "--help"], resilient_parsing=False)
     rest = [*parsed._protected_args, *parsed.args]
     if rest:
@@ -156,7 +162,7 @@ def test_both_languages_are_built_alike(english: Path, russian: Path) -> None:
 @each_page
 def test_the_commands_of_a_page_exist(page: Path) -> None:
     """With their options, for a shell, for systemd and for Windows."""
-    group: Any = typer.main.get_command(app.app)
+    group = _commands()
     for line in [line for block in _blocks(page, "", "sh", "ini") for line in block.splitlines()]:
         for words in _calls(re.sub(r"\s+#.*", "", line)):
             _parse(words)
@@ -183,7 +189,7 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize(("readme", "language"), [(ROOT / "README.md", "en"), (DOCS / "README.ru.md", "ru")])
 def test_a_readme_is_short_and_leads_to_every_page(readme: Path, language: str) -> None:
     """At most 200 lines and three pictures; it names every command; no page is left out."""
-    group: Any = typer.main.get_command(app.app)
+    group = _commands()
     pages = set(PAIRS if language == "en" else PAIRS.values()) - {readme}
     linked = {(readme.parent / link.partition("#")[0]).resolve() for link in _links(readme)}
 

@@ -119,6 +119,7 @@ def test_names_of_sixty_characters(width: int) -> None:
     assert width >= max(cell_len(line) for line in printed.splitlines())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [80, 200])
 def test_two_thousand_people(width: int) -> None:
     """Every line has the same width, and the last ones still have a bar."""

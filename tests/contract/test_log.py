@@ -122,6 +122,7 @@ def test_a_log_that_cannot_be_written_stops_no_command(
     assert ["Сварщик: 1Ц-00000100"] == [task.title for task in portal.tasks if task.xml_id]
 
 
+@pytest.mark.long
 def test_processes_share_a_log_and_turn_it_over(tmp_path: Path) -> None:
     """No line is lost or torn, each file keeps to its size."""
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path), name]) for name in "abc"]

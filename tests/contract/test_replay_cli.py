@@ -284,6 +284,7 @@ def test_events_are_found_in_what_others_write(kind: str) -> None:
     assert all(one.is_note for one in found if one.refusal)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [kind for kind in LOGS if "ONTASKUPDATE" in LOGS[kind]])
 @pytest.mark.parametrize("ending", ["", "…(truncated)", '" 502'])
 def test_an_event_that_is_cut_off_is_an_error_wherever_the_cut_falls(kind: str, ending: str) -> None:
@@ -468,6 +469,7 @@ def test_nothing_but_bad_bodies_is_2(run: Run, stdin: bytes) -> None:
     assert (2, counts(1, 0, 0, 1)) == (told.status, told.data)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [

@@ -60,6 +60,7 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FAULTS)
 def test_no_trouble_of_the_portal_shows_the_code(name: str, shop: Shop) -> None:
     """Neither -vv with its traceback, nor the database, the caches, the throttle."""
@@ -107,6 +108,7 @@ def test_no_run_shows_the_code(shop: Shop) -> None:
     } == seen
 
 
+@pytest.mark.long
 def test_the_code_would_be_found(shop: Shop) -> None:
     """The tests above look where it would be."""
     _status, everything = run(shop, "found", code=f"print({SECRET!r}); ")

@@ -61,6 +61,7 @@ def states(shop: Shop) -> list[tuple[int | None, str]]:
         return [(one.task_id, one.status) for one in opened.events.find()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_on_a_signal(shop: Shop, number: signal.Signals) -> None:
     """Exit status 0, and nothing but the start and the end in the log."""
@@ -77,6 +78,7 @@ def test_it_stops_on_a_signal(shop: Shop, number: signal.Signals) -> None:
     ]
 
 
+@pytest.mark.long
 def test_an_order_under_way_is_finished_before_it_stops(shop: Shop) -> None:
     """And answered."""
     answers: list[bytes] = []
@@ -96,6 +98,7 @@ def test_an_order_under_way_is_finished_before_it_stops(shop: Shop) -> None:
     assert ["Сварщик: 1Ц-00000100"] == [task.title for task in shop.portal.tasks if task.xml_id]
 
 
+@pytest.mark.long
 def test_a_killed_service_goes_on_where_it_was(shop: Shop) -> None:
     """Every event that was answered is in the database, and is followed after the start."""
     tasks = [task.id for task in shop.portal.tasks]
@@ -127,6 +130,7 @@ def test_a_killed_service_goes_on_where_it_was(shop: Shop) -> None:
         wait_until(lambda: {state for _task, state in states(shop)} == {"done"}, 30)
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_named(shop: Shop) -> None:
     """One line, exit status 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -146,6 +150,7 @@ def test_the_network_is_refused_without_a_token(shop: Shop) -> None:
     assert 1 == err.count("\n")
 
 
+@pytest.mark.long
 def test_another_portals_database_is_refused(shop: Shop) -> None:
     """Before anything listens."""
     (shop.folder / "data").mkdir()
@@ -158,6 +163,7 @@ def test_another_portals_database_is_refused(shop: Shop) -> None:
     assert err.startswith("the database is about the portal other.example, but the webhook leads to ")
 
 
+@pytest.mark.long
 def test_what_will_not_work_is_said_at_the_start(shop: Shop) -> None:
     """Without the portal's two settings it serves what was collected."""
     with running_bare(shop) as (process, said):

@@ -403,7 +403,7 @@ def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
         "hint": "/docs lists the addresses that there are.",
     }
     assert (404, missing) == seen(served.client.get("/nothing"))
-    for path, allowed in (("/", "POST"), ("/configs", "GET, POST"), ("/webhook/", "POST"), ("/ping/", "GET")):
+    for path, allowed in (("/", "GET, POST"), ("/configs", "GET, POST"), ("/webhook/", "POST"), ("/ping/", "GET")):
         answer = served.client.delete(path)
         hint = "/docs describes what this address takes."
         expected = {"detail": f"this address takes {allowed}, not DELETE", "code": "bad_request", "hint": hint}
@@ -415,6 +415,7 @@ def test_what_is_not_there_is_said_in_the_same_form(served: Served) -> None:
     }
 
 
+@pytest.mark.long
 def test_orders_events_and_switches_at_once_leave_nothing_behind(tmp_path: Path, clock: Clock) -> None:
     """Five clients, two modes: no locked database, no task twice, every event stored."""
 

@@ -150,6 +150,7 @@ def _answer(sender: socket.socket) -> bytes:
         return b""
 
 
+@pytest.mark.long
 def test_a_small_limit_of_open_files_is_enough(tmp_path: Path) -> None:
     """More connections than files: an event comes in, and the log has one line about it."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)); "

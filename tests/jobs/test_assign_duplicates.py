@@ -210,6 +210,7 @@ COPIES: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", COPIES.values(), ids=COPIES)
 @pytest.mark.parametrize("lost", [False, True], ids=["quiet", "after a lost write"])
 def test_a_copy_that_a_person_made_is_never_deleted(changes: dict[str, Any], lost: bool, tmp_path: Path) -> None:

@@ -321,6 +321,7 @@ def test_a_file_that_cannot_be_moved_is_told_after_the_work(
     assert ["a.json", "b.json", "done"] == tree(folder)
 
 
+@pytest.mark.long
 def test_many_files_are_done_in_portions_and_told_at_once(
     portal: Portal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -399,6 +400,7 @@ def stuck(folder: Path, name: str, **changes: Any) -> Path:
     return drop(folder, name, **{"Калькуляция": [{"Должность": "Водитель", "Время": 5}]} | changes)
 
 
+@pytest.mark.long
 def test_an_order_that_cannot_be_assigned_is_mailed_now_and_then(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -417,6 +419,7 @@ def test_the_mail_says_which_order_and_why(cron: Cron, portal: Portal, capsys: p
     assert mail[-1].startswith('a.json, Водитель: there is no department "Водитель"')
 
 
+@pytest.mark.long
 def test_another_order_of_the_same_cause_is_mailed_at_once(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -432,6 +435,7 @@ def test_another_order_of_the_same_cause_is_mailed_at_once(
     assert [] == cron.mails(capsys, 1, 2)
 
 
+@pytest.mark.long
 def test_what_is_over_is_news_when_it_comes_back(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -444,6 +448,7 @@ def test_what_is_over_is_news_when_it_comes_back(
     assert [1] == cron.mails(capsys, 1, 2)
 
 
+@pytest.mark.long
 def test_warnings_of_an_order_that_stays_are_mailed_once(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,6 +461,7 @@ def test_warnings_of_an_order_that_stays_are_mailed_once(
     assert [] == cron.mails(capsys, 1)
 
 
+@pytest.mark.long
 def test_what_is_said_of_a_whole_run_is_not_mailed_with_each_good_order(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -469,6 +475,7 @@ def test_what_is_said_of_a_whole_run_is_not_mailed_with_each_good_order(
     assert [0, 60] == mails
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_fresh", [True, False])
 def test_silence_about_a_portal_that_is_away_ends_when_an_order_has_waited_an_hour(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_fresh: bool
@@ -488,6 +495,7 @@ def test_silence_about_a_portal_that_is_away_ends_when_an_order_has_waited_an_ho
     assert [] == cron.mails(capsys, 0)
 
 
+@pytest.mark.long
 def test_a_portal_that_comes_and_goes_is_not_mailed_each_time(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -503,6 +511,7 @@ def test_a_portal_that_comes_and_goes_is_not_mailed_each_time(
     assert [0] == found
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_the_installation_is_mailed_now_and_then(
     cron: Cron, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -519,6 +528,7 @@ def test_what_is_wrong_with_the_installation_is_mailed_now_and_then(
     assert [0] == cron.mails(capsys, 0, 1)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_mailed_now_and_then(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -536,6 +546,7 @@ def test_a_full_disk_is_mailed_now_and_then(
     assert 1 == cron.status
 
 
+@pytest.mark.long
 def test_a_clock_that_was_ahead_does_not_silence_a_cause(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_disk_that_runs_full_ends_in_one_set_of_tasks(pages: int, tmp_path: Pa
     assert_sent_again_changes_nothing(works, sent)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(1, CASES["first"].transactions + 1))
 def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

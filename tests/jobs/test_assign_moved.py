@@ -105,6 +105,7 @@ CHANGES: dict[str, Callable[[Works], None]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("keep_xml_id", [True, False], ids=["keys", "no keys"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
 def test_what_people_did_gives_the_same_order_nothing_to_do(
@@ -118,6 +119,7 @@ def test_what_people_did_gives_the_same_order_nothing_to_do(
     assert before == task_ids(works)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("keep_xml_id", [True, False], ids=["keys", "no keys"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
 def test_what_people_did_does_not_hinder_a_changed_order(

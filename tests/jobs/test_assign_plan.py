@@ -380,6 +380,7 @@ def test_the_same_order_again_takes_one_request(works: Works, open_tasks: int) -
     assert [] == works.portal.writes()
 
 
+@pytest.mark.long
 def test_more_than_two_thousand_open_tasks_are_all_read(works: Works) -> None:
     """2,400 quarters of an hour for one man: seventy-five days of work lie before the new one."""
     person = alone(works)

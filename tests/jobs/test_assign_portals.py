@@ -134,6 +134,7 @@ def line(position: str, minutes: float, position_id: str | None = None) -> onec_
     return onec_order.Line(position=position, minutes=minutes, position_id=position_id)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lost", [False, True], ids=["ledger", "no ledger"])
 @pytest.mark.parametrize(
     ("before", "after"),
@@ -184,6 +185,7 @@ def test_a_line_that_comes_where_one_of_its_position_went_takes_over_the_task(tm
 # errors that lie
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("alone", [False, True], ids=["in a batch", "alone"])
 @pytest.mark.parametrize("code", ["ERROR_UNKNOWN_ADD_TASK_ERROR", "ERROR_CORE", "0"])
 def test_an_error_of_add_that_made_the_task_makes_no_second_one(alone: bool, code: str, tmp_path: Path) -> None:
@@ -332,6 +334,7 @@ def test_a_task_that_a_person_deferred_is_left_and_said(tmp_path: Path) -> None:
 # clocks
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("skew", [-600, -30, 30, 600, 400 * 86400])
 def test_with_a_wrong_clock_the_plan_is_by_the_portals_time(skew: int, tmp_path: Path) -> None:
     """Exact tasks and exact minutes; the next run with the right clock finds all as it is."""
@@ -348,6 +351,7 @@ def test_with_a_wrong_clock_the_plan_is_by_the_portals_time(skew: int, tmp_path:
     assert ("unchanged", ()) == (again.outcome, again.warnings)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("first", "second"), [(-600, 600), (600, -600), (0, 600), (600, 0), (30, -30), (-30, 30)])
 @pytest.mark.parametrize("dies", [False, True], ids=["lives", "dies"])
 def test_two_tries_with_a_clock_step_between_make_no_second_task(

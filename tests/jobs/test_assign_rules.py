@@ -624,6 +624,7 @@ def test_a_hash_that_would_make_a_tag_becomes_a_number_sign(works: Works) -> Non
 REFERENCE = "$result[profile][ID] $next[a] $total[a] $time[a] $ERROR[a]"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["number", "customer", "department", "manager", "id", "position", "file"])
 def test_text_that_a_batch_would_replace_arrives_unharmed(works: Works, place: str) -> None:
     """`$result[…]` and its kin, wherever 1C may have them; and the second send finds everything again."""

@@ -64,6 +64,7 @@ def test_killed_at_random_moments_it_ends_with_one_task_per_line(seed: int, shop
     assert ["unchanged"] == outcomes(end(shop.start("assign", "--json", file))[1])
 
 
+@pytest.mark.long
 def test_two_at_once_give_the_work_to_two_free_people(shop: Shop) -> None:
     """The second one sees what the first one gave out, though they started together."""
     files = [shop.write_order(f"t{number}", [("Сварщик", 240)]) for number in range(2)]
@@ -74,6 +75,7 @@ def test_two_at_once_give_the_work_to_two_free_people(shop: Shop) -> None:
     assert ["Исаев", "Лебедев"] == sorted(name for people in shop.made().values() for name in people)
 
 
+@pytest.mark.long
 def test_the_same_order_three_times_at_once_makes_one_set_of_tasks(shop: Shop) -> None:
     """One creates, the others find it done."""
     file = shop.write_order("s", LINES, ПрисоединенныеФайлы=FILES)
@@ -84,6 +86,7 @@ def test_the_same_order_three_times_at_once_makes_one_set_of_tasks(shop: Shop) -
     assert [1, 1, 1, 1] == [len(people) for people in shop.made().values()]
 
 
+@pytest.mark.long
 def test_a_lock_that_is_held_ends_with_try_later_and_says_whose_it_is(shop: Shop) -> None:
     """Since when, in the configured zone; the portal was asked for nothing that concerns the order."""
     file = shop.write_order("l", LINES)
@@ -97,6 +100,7 @@ def test_a_lock_that_is_held_ends_with_try_later_and_says_whose_it_is(shop: Shop
     assert (75, "", expected, []) == (status, out, err, shop.portal.writes())
 
 
+@pytest.mark.long
 def test_waiting_for_the_lock_is_told(shop: Shop) -> None:
     """Before it is over, with the holder."""
     file = shop.write_order("w", LINES)
@@ -108,6 +112,7 @@ def test_waiting_for_the_lock_is_told(shop: Shop) -> None:
     assert err.startswith(f"waiting for another run of `b24tools assign`: {holder}\nanother run of"), err
 
 
+@pytest.mark.long
 def test_a_process_that_was_killed_leaves_no_lock(shop: Shop) -> None:
     """The system releases it."""
     file = shop.write_order("d", [("Сварщик", 60)])

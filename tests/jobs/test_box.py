@@ -50,6 +50,7 @@ def b24tools(capsys: pytest.CaptureFixture[str], box: Portal) -> Run:
     return run
 
 
+@pytest.mark.long
 def test_a_box_in_a_folder_that_prints_notices_gets_its_tasks(box: Portal, b24tools: Run) -> None:
     """One warning a run, links that lead into the folder, a database that knows which box it is about."""
     box.php_notice, box.php_comment = NOTICE, "\n<!-- 0.05 s -->"

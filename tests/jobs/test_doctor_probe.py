@@ -229,6 +229,7 @@ def bare(well: Works, monkeypatch: pytest.MonkeyPatch) -> Works:
     return well
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 def test_the_task_goes_whatever_request_fails(bare: Works, fault: dict[str, Any]) -> None:
     """Each of its requests in turn; what is done late is waited for."""

@@ -297,6 +297,7 @@ TASKS = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(TASKS, st.sampled_from(["tasks", "hours"]), st.sets(st.integers(1, 6), max_size=2))
 def test_the_ranking_is_that_of_a_naive_count(

@@ -257,6 +257,7 @@ def long_life(works: Works, people: dict[str, int]) -> list[tuple[int, Callable[
     ]
 
 
+@pytest.mark.long
 def test_assign_says_at_once_what_orders_would_say(works: Works, people: dict[str, int]) -> None:
     """`orders` after it finds nothing new in the order; only of what is taken up again it has to read the work."""
     changes = []
@@ -303,6 +304,7 @@ def test_two_outboxes_do_not_take_from_one_another(works: Works, people: dict[st
     assert 1 == len(fill(works, tmp_path / "c").files)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("killed_at", range(8))
 def test_an_outbox_killed_anywhere_loses_nothing(
     killed_at: int, works: Works, people: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

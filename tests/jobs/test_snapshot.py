@@ -118,6 +118,7 @@ def test_more_tasks_than_last_time_are_found_all(small: Collector) -> None:
     assert small.true_rows() == small.saved()
 
 
+@pytest.mark.long
 def test_a_long_list_is_asked_for_in_parts_at_once_where_that_is_wanted(small: Collector) -> None:
     """After the first answer has told how long it is, and the second where its parts meet; no request more for that."""
     for number in range(6_000):
@@ -538,6 +539,7 @@ def test_since_names_every_week_to_this_one() -> None:
     assert snapshot.since(datetime(2027, 1, 11, tzinfo=MOSCOW).date(), now, MOSCOW) == []
 
 
+@pytest.mark.long
 def test_progress_tells_how_much_there_is(tmp_path: Path) -> None:
     """After the first answer the portal's count is known."""
     clock = Clock(FRIDAY)

@@ -286,6 +286,7 @@ def test_a_break_in_the_night_is_worked_by_the_shift_of_the_next_day() -> None:
     assert plan(line, 8) == ("2026-11-23 22:00", "2026-11-24 06:00")
 
 
+@pytest.mark.long
 @thorough
 @given(calendars(), absences(), st.integers(0, 3 * 1440), st.data())
 def test_the_arithmetic_equals_counting_minutes(
@@ -305,6 +306,7 @@ def test_the_arithmetic_equals_counting_minutes(
             assert origin + (done - 1) * MINUTE == line.start_at(position * 60 - 60)
 
 
+@pytest.mark.long
 @thorough
 @given(calendars(), absences(), st.lists(st.integers(0, 400 * HOUR), min_size=2, max_size=20))
 def test_a_duration_added_is_measured_back(
@@ -335,6 +337,7 @@ def test_intervals_are_in_order_and_apart(calendar: WorkCalendar, n: int) -> Non
     assert sorted(set(flat)) == flat
 
 
+@pytest.mark.long
 @thorough
 @given(calendars(), st.integers(0, 20_000), st.sampled_from([60, 300, 900, 3600]))
 def test_an_aligned_start_is_the_first_working_step(calendar: WorkCalendar, position: int, step: int) -> None:

@@ -326,6 +326,7 @@ STATES = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(STATES, st.randoms(use_true_random=False))
 def test_in_whatever_order_answers_are_saved_the_one_asked_for_last_stands(

@@ -249,6 +249,7 @@ PAIR = st.tuples(
 )
 
 
+@pytest.mark.long
 @given(
     st.binary()
     | st.text().map(lambda text: text.encode("utf-8", "replace"))

@@ -262,6 +262,7 @@ def test_the_days_of_both_can_be_gone_through() -> None:
     assert 19 == len(list(days)) == len(days)
 
 
+@pytest.mark.long
 @thorough
 @given(calendars(), days_that_differ(), days_that_differ(), st.integers(0, 3 * 1440), st.integers(0, 4000))
 def test_laid_calendars_equal_counting_minutes(

@@ -43,6 +43,7 @@ def test_every_message_has_a_russian_translation() -> None:
     assert not catalog.obsolete
 
 
+@pytest.mark.long
 def test_every_message_in_the_code_is_extracted() -> None:
     """Babel passes over calls inside f-strings, and nobody can translate what is not a literal."""
     extracted = {

@@ -265,6 +265,7 @@ def test_a_second_opening_changes_nothing(tmp_path: Path) -> None:
     assert before == path.read_bytes()
 
 
+@pytest.mark.long
 def test_processes_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
     """Cron, serve and a terminal after an update."""
     path = oldest(tmp_path)

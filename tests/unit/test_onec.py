@@ -892,6 +892,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read_or_refuse(data)
 
 
+@pytest.mark.long
 @patient
 @given(st.integers(0, len(SAMPLE) - 1), st.binary(max_size=3), st.integers(0, 3))
 def test_a_damaged_sample_is_read_or_refused(place: int, patch: bytes, removed: int) -> None:
@@ -909,6 +910,7 @@ RAW = json.loads((ORDERS / "habits.json").read_bytes().decode("utf-8-sig"))
 PATHS = paths(RAW)
 
 
+@pytest.mark.long
 @patient
 @given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), min_size=1, max_size=3))
 def test_any_value_anywhere_is_read_or_refused(changes: list[tuple[tuple[Any, ...], Any]]) -> None:

@@ -34,6 +34,7 @@ def test_more_values_than_an_order_can_have_are_refused(body: bytes) -> None:
     assert "Send the orders in several parts." == caught.value.hint
 
 
+@pytest.mark.long
 def test_the_longest_order_is_read() -> None:
     """With as many lines as it may have, and a file that is broken into lines, whose slashes are escaped."""
     lines = [

@@ -94,6 +94,7 @@ json_values = st.recursive(
 keys = st.sampled_from(["people", "positions", "departments", "17", "rate", "schedule", "only"]) | st.text()
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None, database=None)
 @given(st.dictionaries(keys, json_values | st.dictionaries(keys, st.dictionaries(keys, json_values))) | json_values)
 def test_whatever_stands_there_is_read_or_refused(value: Any) -> None:

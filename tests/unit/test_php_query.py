@@ -22,6 +22,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(st.dictionaries(NAMES, VALUES, max_size=4))
 def test_what_was_encoded_is_decoded_to_the_same(params: dict[str, Any]) -> None:
     """Texts, lists and dicts survive the way to the portal and back."""
@@ -85,6 +86,7 @@ def test_more_than_the_limits_is_refused(text: str) -> None:
 PIECES = st.sampled_from(["a", "b", "0", "1", "[", "]", "[]", ".", " ", "=", "&", "%5B", "%5D", "+", "ё"])
 
 
+@pytest.mark.long
 @given(st.lists(PIECES, max_size=24).map("".join))
 def test_two_readings_of_the_notation_agree(query: str) -> None:
     """The sandbox reads with a parser of its own; where they differ, one of them has PHP wrong."""

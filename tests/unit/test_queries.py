@@ -168,6 +168,7 @@ def test_a_row_with_mysqls_zero_date_is_read() -> None:
     assert (MOSCOW, "settings", "") == (clock.see([row]), clock.source, clock.warning)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["Europe/Moscow", "America/New_York", "Australia/Lord_Howe", "Asia/Tehran"])
 @pytest.mark.parametrize("year", [2014, 2026])
 def test_every_half_hour_of_a_year_is_the_wall_clocks(name: str, year: int) -> None:

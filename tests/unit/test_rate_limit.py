@@ -168,6 +168,7 @@ for _ in range(25):
 """
 
 
+@pytest.mark.long
 def test_several_processes_keep_the_common_rate(tmp_path: Path) -> None:
     """Four at once: in no stretch of time more requests than the bucket of the portal lets pass."""
     root = Path(__file__).parent.parent.parent

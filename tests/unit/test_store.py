@@ -300,6 +300,7 @@ def test_a_dry_run_leaves_the_database_as_it_is(tmp_path: Path) -> None:
             assert {} == dry.orders.outcomes(["c"])  # one state, that of its beginning
 
 
+@pytest.mark.long
 def test_a_dry_run_takes_no_more_memory_for_a_big_database(tmp_path: Path) -> None:
     """It is read where it lies."""
     pytest.importorskip("resource")  # not on Windows

@@ -35,7 +35,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     )
     def read_health(response: Response) -> Health:
         try:
-            health = _read_ages(services)
+            health = read_ages(services)
             if services.intake.failed:
                 health.status, health.problem = "failed", _("the last order or event could not be stored")
         except (errors.B24ToolsError, database.Error) as error:
@@ -47,7 +47,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return health
 
 
-def _read_ages(services: Services) -> Health:
+def read_ages(services: Services) -> Health:
+    """Read how old the snapshot, events and orders are."""
     now = services.now()
     with services.open_store() as store:
         last = store.snapshot_runs.last_complete(now)

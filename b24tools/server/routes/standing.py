@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from b24tools import context
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
 from b24tools.assignment.tools import Tools
-from b24tools.core import errors
+from b24tools.core import errors, i18n
 from b24tools.core.i18n import _
 from b24tools.jobs import orders
 from b24tools.render import orders as render_orders
+from b24tools.render import orders_page
 from b24tools.server import openapi
+from b24tools.server.page import Age, Look, PageLook, find_root, keep_look, render_page, wants_html
+from b24tools.server.plan_reading import read_all_orders, read_open_orders
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
 
@@ -110,6 +113,22 @@ def add_routes(api: FastAPI, services: Services) -> None:
         warnings = [session.settings.scrubber.scrub(warning) for warning in listing.warnings]
         return Reply(render_orders.data(listing, zone) | ({"warnings": warnings} if warnings else {}))
 
+    def show_orders(request: Request, look: Look, state: str | None, text: str) -> Response:
+        with i18n.speaking(look.lang):
+            reading = read_all_orders(services, fresh=look.fresh) if state in ("all", OVER) else None
+            reading = reading or read_open_orders(services, fresh=look.fresh)
+            main = orders_page.to_html(
+                [one for one in reading.value.orders if one.state in STATES[state]],
+                reading.value.warnings,
+                state=state,
+                text=text,
+                zone=zone,
+                now=reading.read_at,
+                root=find_root(request),
+                hidden=keep_look(request),
+            )
+            return render_page(request, look, _("Orders"), main, Age(reading.read_at, zone, reading.problem))
+
     @api.get(
         "/orders",
         tags=["1C"],
@@ -118,6 +137,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses=openapi.describe_answers(401, 422, 500, 503),
     )
     def list_orders(
+        request: Request,
+        look: PageLook,
         state: Annotated[
             Literal["open", "at_risk", "late", "done", "all"] | None,
             Query(description=_("Without it those that are not done; with changed_since all.")),
@@ -126,7 +147,10 @@ def add_routes(api: FastAPI, services: Services) -> None:
             str | None,
             Query(description=_("The cursor of the last answer, or a span of time (2h, 7d).")),
         ] = None,
-    ) -> Reply:
+        order: Annotated[str, Query(include_in_schema=False)] = "",
+    ) -> Response:
+        if changed_since is None and wants_html(request):
+            return show_orders(request, look, state, order)
         with open_tools() as tools:
             try:
                 since = orders.read_since(tools.store.orders, changed_since, services.now()) if changed_since else None
