@@ -213,6 +213,8 @@ class _Run:
             if not (item.order.done or item.order.cancelled)  # it gives out no work
             for person in staff.position(item.line.position, item.order.department, rules.excluded).people
         }
+        ended = {order.id for order in self._orders if order.done or order.cancelled}
+        workers.update(row.responsible_id for row in rows.values() if row.responsible_id and row.order_id not in ended)
         workers.update(special)
         if staged := holders_of_staged(self._open_orders.values(), rules):  # others' work may have to wait for theirs
             workers |= staged | {one.id for one in staff.people.values() if one.active and one.id not in rules.excluded}
