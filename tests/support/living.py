@@ -431,7 +431,7 @@ class LivingPlant:
         for change in result.orders:
             stands = model.stands(model.orders[change.order_id])
             assert (stands.finish, stands.late) == (minute(change.finish_after), change.late_after_s // 60), self.story(
-                change.order_id, stands, change
+                *self.lanes(model), change.order_id, stands, change
             )
         staying = {move.task_id for move in result.moves if move.after is None}
         for task in self.unmoved():
