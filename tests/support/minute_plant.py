@@ -222,15 +222,17 @@ class MinutePlant:
             if task is None or stage is None or task.status == IN_PROGRESS or not task.is_laid:
                 continue
             before = [
-                self.end_of(other) for other, place in order.lines if other and place is not None and place < stage
+                self.end_of(other) or 0
+                for other, place in order.lines
+                if other and other.is_laid and place is not None and place < stage
             ]
-            until = max([end for end in before if end is not None], default=None)
-            lane = self.lanes[task.person]
-            if until is None or (task.start is not None and task.start >= until) or lane.held.get(task.id) == until:
-                continue
-            lane.held[task.id] = until
-            lane.lay()
-            count += 1
+            lane, until = self.lanes[task.person], max(before, default=0)
+            if task.start is not None and task.start >= until:
+                until = 0
+            if lane.held.get(task.id, 0) != until:
+                lane.held[task.id] = until
+                lane.lay()
+                count += 1
         return count
 
     def stands(self, order: PlantOrder) -> Stands:
