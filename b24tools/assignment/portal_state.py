@@ -167,6 +167,26 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     return _with_files(state, files, questions.folder)
 
 
+def read_presence(client: Client, questions: Questions) -> PortalState:
+    """Read of the workers only who they are and when they are away."""
+    batch = client.new_batch()
+    profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
+    people = [batch.add(queries.people_by_id(ids)) for ids in _chunks(questions.workers, PEOPLE_A_COMMAND)]
+    until = questions.today + timedelta(days=1)
+    absences = _add_absences(batch, questions.workers, questions.today, until)
+    batch.send()
+    state = PortalState(
+        profile.value,
+        PortalClock(profile.value, questions.zone, server_time.value),
+        questions.places,
+        server_now=read_iso(server_time.value),
+        absences_until=until,
+        people={person.id: person for pending in people for person in pending.value},
+        date_order=questions.date_order,
+    )
+    return _with_absences(state, absences, questions.today, until, questions.zone)
+
+
 def take_as_away(state: PortalState, user_id: int, first: date, last: date, zone: ZoneInfo) -> PortalState:
     """Add an absence of whole days, both included."""
     start, end = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))

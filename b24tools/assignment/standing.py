@@ -23,7 +23,8 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
-from b24tools.scheduling.workload import StagedTask, Workload
+from b24tools.scheduling.lane import StagedTask
+from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
 
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
@@ -183,7 +184,7 @@ def stand_as_planned(
         if plan is None or plan.error or plan.task is None or plan.renews:
             return None
         task = replace(plan.task, start=plan.start, end=plan.end)
-        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.span(plan))
+        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.spans.of(plan))
         if not (line.span or line.is_done or line.is_deferred):
             return None
         lines.append(replace(line, away=_lost(planner.workload, line)))
@@ -197,13 +198,14 @@ def stand_with(
     found: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
     """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
-    lines = {
-        order.row.id: [
-            replace(line, task=tasks.get(line.task.id, line.task) if line.task else None, span=None, after=None)
-            for line in order.lines
-        ]
-        for order in found.orders
-    }
+    people = {**found.company.staff.people, **found.portal.people}
+
+    def change(line: LineStanding) -> LineStanding:
+        if line.task is None or (task := tasks.get(line.task.id)) is None:
+            return replace(line, span=None, after=None)
+        return replace(line, task=task, person=people.get(task.responsible_id), span=None, after=None)
+
+    lines = {order.row.id: [change(line) for line in order.lines] for order in found.orders}
     lines = _let_wait(lines, workload, rules)
     return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
 

@@ -8,7 +8,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.core.models import Task
 from b24tools.scheduling import sequence
-from b24tools.scheduling.workload import StagedTask
+from b24tools.scheduling.lane import StagedTask
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
 

@@ -32,6 +32,7 @@ class ErrorCode(StrEnum):
     AMBIGUOUS = "ambiguous"  # several orders, or several people, are called so: the message names their ids
     NOT_FOUND = "not_found"  # an address or a setting that does not exist
     BAD_EVENT = "bad_event"  # no body of a webhook event, or one that names no task
+    DATABASE = "database"  # the database is gone, damaged, full or of a newer version: a person must see to it
     LOCKED = "locked"  # another run or another program holds the lock or the database
     PORTAL = "portal"  # the portal answered with an error, or with something unreadable
     DENIED = "denied"  # the portal wants a right, a scope or another webhook first

@@ -10,7 +10,7 @@ from b24tools.assignment.standing import Standings, read_standings
 from b24tools.assignment.team import Team, find_team
 from b24tools.assignment.tools import Tools
 from b24tools.core.models import Department
-from b24tools.scheduling.workload import DayLoad, PersonLoad
+from b24tools.scheduling.lane import DayLoad, PersonLoad
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
 

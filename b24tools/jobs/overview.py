@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from b24tools.assignment.standing import LineStanding, OrderStanding, Standings
 from b24tools.core.models import Department
 from b24tools.scheduling.calendar import Interval, WorkCalendar
-from b24tools.scheduling.workload import PersonLoad
+from b24tools.scheduling.lane import PersonLoad
 
 DAYS = 12 * 7
 

@@ -18,7 +18,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person, Task
 from b24tools.scheduling.calendar import Interval, NoWorkingTime
-from b24tools.scheduling.workload import Slot
+from b24tools.scheduling.lane import Slot
 from b24tools.store.orders import OrderRow
 
 LOOK_AHEAD = 92  # days in which the next working day is looked for

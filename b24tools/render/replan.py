@@ -65,7 +65,10 @@ def print_replan(result: Replan, zone: ZoneInfo, now: datetime, screen: Screen |
             Column(_("Why"), overflow="fold"),
             Column(_("Outcome"), overflow="fold"),
         ]
-        screen.print_table(columns, [_row(move, zone, now) for move in result.moves])
+        rows = [_row(move, zone, now) for move in result.moves]
+        if all(row[-1] == describe_outcome("planned") for row in rows):  # then it says nothing, and takes room
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
+        screen.print_table(columns, rows)
     if result.orders:
         screen.print()
         columns = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -17,7 +18,7 @@ from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
 from b24tools.server.page import render_error, wants_html
-from b24tools.server.responses import HttpError, Reply, describe_refusal, read_code
+from b24tools.server.responses import HttpError, Reply, describe_problem, describe_refusal, read_code
 from b24tools.server.routes import health, leaderboard, orders, pages, settings, standing, webhook, why, work
 from b24tools.server.services import Services
 from b24tools.store import database
@@ -25,9 +26,27 @@ from b24tools.store import database
 _log = logging.getLogger("b24tools.serve")
 
 
+class Cors(CORSMiddleware):
+    """Starlette's, but a refusal is answered as all other errors are."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a browser's question what another site's page may send."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        error = HttpError(
+            answer.status_code,
+            bytes(answer.body).decode(),
+            _("B24_CORS_ORIGINS names the sites whose pages may ask; /docs describes what they may send."),
+        )
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return Reply(describe_problem(error.message, error), error.status, headers)
+
+
 def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
-    api = Api(with_token=bool(access.token))
+    zone = services.session.settings.zone
+    api = Api(with_token=bool(access.token), read_day=lambda: services.now().astimezone(zone).date())
     for routes in (orders, standing, work, webhook, health, settings, leaderboard, pages, why):
         routes.add_routes(api, services)
     add_docs(api)
@@ -35,7 +54,7 @@ def create_app(services: Services, access: Access) -> FastAPI:
     api.add_middleware(AuthMiddleware, access=access)
     if access.origins:
         api.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=list(access.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
@@ -63,7 +82,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
     def answer_database_error(request: Request, error: database.Error) -> Response:
         _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
         name = Path(settings.database.name)  # its folder is nothing for a client
-        return refuse(request, database.explain(name, error))
+        return refuse(request, database.explain(name, error, folder=settings.data_dir))
 
     @api.exception_handler(RequestValidationError)
     def answer_bad_query(request: Request, error: RequestValidationError) -> Response:

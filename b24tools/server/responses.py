@@ -55,7 +55,7 @@ def describe_refusal(
         status = 413
     elif isinstance(error, errors.OrderError):
         status, detail = 422, error.message
-    elif error.exit_status == errors.TRY_LATER:
+    elif error.exit_status == errors.TRY_LATER or error.code == errors.ErrorCode.DATABASE:
         status, headers = 503, retry_after([error], now)
     return status, describe_problem(detail, error, scrub), headers
 

@@ -1,86 +1,125 @@
-"""The shapes of what `/load` and `/today` answer; the same with `--json`."""
+"""The shapes of what `/load`, `/today` and `/why` answer; the same with `--json`."""
 
 from __future__ import annotations
 
-from datetime import date as Day
-from typing import Any
+from datetime import date
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime
+from typing_extensions import TypeAliasType
+
+from b24tools.server.models import PersonInCharge, Shape, about
+
+Moment = AwareDatetime | None
+Day = date  # a field is called so
 
 
-class Shape(BaseModel):
-    """What is built only when somebody asks for it: `serve` starts without."""
-
-    model_config = ConfigDict(defer_build=True)
-
-
-class PersonLoad(Shape):
-    """What a person has to do."""
-
-    id: int = Field(description="The user's id on the portal.")
-    name: str = Field(description="First and last name.")
-    department: str = Field(description="The person's first department of the production.")
-    open_s: int = Field(description="Open work, in seconds of this person.")
-    free: AwareDatetime | None = Field(description="The first moment with nothing to do; null: not within six years.")
-    absences: list[tuple[AwareDatetime, AwareDatetime]] = Field(description="From when until when the person is away.")
-    days: dict[Day, int] = Field(description="Of each day the working seconds that are taken.")
-    tasks: list[LoadTask] = Field(default=[], description="Open tasks; only where one person was asked for.")
-    terms: dict[str, Any] = Field(default={}, description="What people.json says of the person, if anything.")
+ChoiceReason = TypeAliasType(
+    "ChoiceReason", Literal["first", "less_open", "least_recent", "lower_id", "only", "pinned", "fallback"]
+)
 
 
 class LoadTask(Shape):
     """An open task of a person."""
 
-    task_id: int = Field(description="The task's id on the portal.")
-    title: str = Field(description="The task's title.")
-    start: AwareDatetime = Field(description="When it is begun, or gone on with.")
-    end: AwareDatetime = Field(description="When it will be done.")
-    left_s: int = Field(description="The work left in it, in seconds of this person.")
+    task_id: int = about("The task's id on the portal.")
+    title: str = about("The title of the task.")
+    start: AwareDatetime = about("When it begins, or goes on.")
+    end: AwareDatetime = about("When it ends.")
+    left_s: int = about("The work left in it, in seconds.")
+
+
+class Terms(Shape):
+    """What people.json says of a person."""
+
+    rate: float = about("The share of the working time.", default=1)
+    hours_a_week: float = about("The most hours a week.", default=0)
+    schedule: int = about("The id of a schedule of the portal.", default=0)
+    only: list[str] = about("The positions whose work the person is given.", default=[])
+    never: list[str] = about("The positions whose work the person is not given.", default=[])
+
+
+class PersonLoad(Shape):
+    """How much a person has to do."""
+
+    id: int = about("The user's id on the portal.")
+    name: str = about("First and last name.")
+    department: str = about("The department under which the person is listed.")
+    open_s: int = about("The person's open work, in seconds.")
+    free: Moment = about("When the person has time.")
+    absences: list[tuple[AwareDatetime, AwareDatetime]] = about("From and to.")
+    days: dict[date, int] = about("Work by day, in seconds.")
+    tasks: list[LoadTask] = about("The tasks behind that; only of one person.", default=[])
+    terms: Terms | None = about("What people.json says of the person.", default=None)
 
 
 class Worker(Shape):
-    """Whose list it is."""
+    """A person with the department."""
 
-    id: int = Field(description="The user's id on the portal.")
-    name: str = Field(description="First and last name.")
-    department: str = Field(description="The person's first department of the production.")
+    id: int = about("The user's id on the portal.")
+    name: str = about("First and last name.")
+    department: str = about("The person's first department of the production.")
 
 
 class OperationBefore(Shape):
     """An operation of the same order that has to be done first."""
 
-    task_id: int = Field(description="Its task.")
-    position: str = Field(description="The position that does it, as 1C names it.")
-    person: str | None = Field(description="Who does it.")
-    ready: AwareDatetime = Field(description="When it will be done.")
+    task_id: int = about("Its task.")
+    position: str = about("The position that does it, as 1C names it.")
+    person: str | None = about("Who does it.")
+    ready: AwareDatetime = about("When it will be done.")
 
 
 class PieceOfWork(Shape):
     """A time of the day in which the person works on one task without doing another between."""
 
-    task_id: int = Field(description="The task's id on the portal.")
-    title: str = Field(description="The task's title.")
-    url: str = Field(description="Where the task opens in a browser.")
-    order: str | None = Field(description="The order's number; null: the task did not come from 1C.")
-    customer: str | None = Field(description="The order's customer.")
-    position: str | None = Field(description="The position, as 1C names it.")
-    start: AwareDatetime = Field(description="When this piece begins.")
-    end: AwareDatetime = Field(description="When it ends; breaks lie within.")
-    minutes: int = Field(description="Working minutes of this piece.")
-    goes_on: bool = Field(description="The task is not done with this piece.")
-    deadline: AwareDatetime | None = Field(description="The task's deadline on the portal.")
-    late: bool = Field(description="The task will be done after its deadline.")
-    after: OperationBefore | None = Field(description="What has to be done first; null: nothing, or it is done.")
+    task_id: int = about("The task's id on the portal.")
+    title: str = about("The task's title.")
+    url: str = about("Where the task opens in a browser.")
+    order: str | None = about("The order's number; null: the task did not come from 1C.")
+    customer: str | None = about("The order's customer.")
+    position: str | None = about("The position, as 1C names it.")
+    start: AwareDatetime = about("When this piece begins.")
+    end: AwareDatetime = about("When it ends; breaks lie within.")
+    minutes: int = about("Working minutes of this piece.")
+    goes_on: bool = about("The task is not done with this piece.")
+    deadline: Moment = about("The task's deadline on the portal.")
+    late: bool = about("The task will be done after its deadline.")
+    after: OperationBefore | None = about("What has to be done first; null: nothing, or it is done.")
 
 
 class WorkList(Shape):
     """What a person has to do on a day, in that sequence."""
 
-    person: Worker = Field(description="Whose list it is.")
-    date: Day = Field(description="The day.")
-    minutes: int = Field(description="Working minutes that are taken.")
-    of_minutes: int = Field(description="Working minutes that there are; of today what is left.")
-    absences: list[tuple[AwareDatetime, AwareDatetime]] = Field(
-        description="Absences that touch the day, from when until when."
-    )
-    tasks: list[PieceOfWork] = Field(description="The pieces of work.")
+    person: Worker = about("Whose list it is.")
+    date: Day = about("The day.")
+    minutes: int = about("Working minutes that are taken.")
+    of_minutes: int = about("Working minutes that there are; of today what is left.")
+    absences: list[tuple[AwareDatetime, AwareDatetime]] = about("Absences that touch the day, from when until when.")
+    tasks: list[PieceOfWork] = about("The pieces of work.")
+
+
+class Candidate(Shape):
+    """A person who was considered."""
+
+    id: int = about("The user's id on the portal.")
+    name: str = about("First and last name.")
+    free: Moment = about("When the person had time.")
+    finish: Moment = about("When the person would have ended the work.")
+    open_s: int = about("The person's open work, in seconds.")
+    absent: list[tuple[AwareDatetime, AwareDatetime]] = about("Absences that mattered: from and to.")
+    chosen: bool = about("Whether the person got it.")
+    note: str = about("Why it was or was not this person, in the language of B24_LANG.")
+
+
+class Decision(Shape):
+    """Why a person got a task, as it was decided then."""
+
+    task_id: int = about("The task's id on the portal.")
+    position: str = about("The position that does it, as 1C names it.")
+    decided_at: AwareDatetime = about("When it was decided.")
+    responsible: PersonInCharge = about("Who got it.")
+    reason: ChoiceReason = about("What decided: who ends first, has less open work, waits longest, the lower id, …")
+    explanation: str = about("The same in sentences, in the language of B24_LANG.")
+    candidates: list[Candidate] = about("Who was considered, the best first.")
+    earlier: list[Decision] = about("What was decided before a replan moved it.", default=[])

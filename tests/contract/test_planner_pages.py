@@ -18,7 +18,7 @@ from b24tools import context
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.server.auth import Access
-from b24tools.server.routes.why import DecisionExplained
+from b24tools.server.work_models import Decision
 from tests.support.orders import Clock
 from tests.support.server import SERVE, Served, as_bytes, order, serving
 
@@ -272,7 +272,7 @@ def test_a_plant_without_orders_has_a_plan_of_people(tmp_path: Path, clock: Cloc
 def test_why_a_task_went_to_its_person(served: Served) -> None:
     """JSON as the command has it, a page for a browser; 404 for a task that b24tools did not give out."""
     answer = served.client.get("/why/69")
-    found = DecisionExplained.model_validate(answer.json(), strict=True, extra="forbid")
+    found = Decision.model_validate_json(answer.content, strict=True, extra="forbid")
     assert (69, "Павел Исаев", "Сварщик") == (found.task_id, found.responsible.name, found.position)
     page = show(served, "/why/69")
     assert "Task 69, Сварщик: 1Ц-1: given to Павел Исаев on 23.11 07:00" in page.text

@@ -20,7 +20,7 @@ from b24tools.render import load_page
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.server import transport
 from b24tools.scheduling import workload
-from b24tools.scheduling.workload import DayLoad
+from b24tools.scheduling.lane import DayLoad
 from b24tools.server.auth import Access
 from b24tools.server.work_models import PersonLoad, WorkList
 from tests.support.orders import MOSCOW, Clock, Works, order

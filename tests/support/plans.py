@@ -12,7 +12,8 @@ from b24tools.assignment.standing import HoldUp, LineStanding, OrderStanding
 from b24tools.core.models import Department, Person, Status, Task
 from b24tools.jobs.overview import DepartmentPlan, PersonPlan, Work
 from b24tools.scheduling.calendar import Interval, Shift, WorkCalendar
-from b24tools.scheduling.workload import Worker, Workload
+from b24tools.scheduling.lane import Worker
+from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import LedgerTask, OrderRow
 
 MOSCOW = ZoneInfo("Europe/Moscow")

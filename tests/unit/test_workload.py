@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.workload import Candidate, Choice, OpenTask, StagedTask, Worker, Workload, remaining_s
+from b24tools.scheduling.lane import Candidate, OpenTask, StagedTask, Worker
+from b24tools.scheduling.workload import Choice, Workload, remaining_s
 from tests.support.minute_model import MINUTE, MONDAY, absences, calendars, walk, working_minutes
 
 ZONE = ZoneInfo("Europe/Moscow")

@@ -145,9 +145,9 @@
     if (item.className !== look) item.className = look;
     put(part[0], String(row.place));
     put(part[1], way === "new" ? words.new : row.moved ? String(Math.abs(row.moved)) : "");
-    put(part[2], row.name);
+    put(part[2], row.shown || row.name);
     put(part[3], row.department || "");
-    part[2].title = row.name;
+    part[2].title = row.shown || row.name;
     var text = value === null ? "–" : decimal(value, digits);
     if (started && part[5].textContent && part[5].textContent !== text) glow(item);
     put(part[5], text);

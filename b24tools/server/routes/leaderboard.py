@@ -16,13 +16,19 @@ from b24tools.core import errors, i18n, periods
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.jobs import leaderboard
 from b24tools.render import leaderboard_text
+from b24tools.render.formats import tell_apart
 from b24tools.render.leaderboard import data
-from b24tools.server import openapi, page
+from b24tools.server import models, openapi, page
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
 
 TOP = 10
 TEAMS = 4
+ChosenPeriod = Annotated[
+    str | None, Query(description="`2026-W47`, `2026-11` or `last`; without it this week or month.")
+]
+ChosenKind = Annotated[models.PeriodKind, Query(description="What `last`, or no period, means.")]
+ChosenRanking = Annotated[models.Ranking, Query(description="What the ranking goes by.")]
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -37,24 +43,30 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/leaderboard",
-        summary=_("The ranking"),
-        response_model=dict[str, Any],
-        responses=openapi.describe_answers(401, 422) | {304: {"description": _("As before.")}},
+        summary="The ranking",
+        response_model=models.Leaderboard,
+        responses=openapi.describe_answers(422) | {304: {"description": "As before: If-None-Match has its ETag."}},
     )
-    def read_leaderboard(
+    def get_leaderboard(
         request: Request,
-        period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
-        kind: Literal["week", "month"] = "week",
-        by: Literal["tasks", "hours"] = "tasks",
-        teams: bool = False,
-        top: Annotated[int | None, Query(ge=1, le=100_000)] = None,
-        details: Annotated[bool, Query(description=_("Add the mode, and the totals of everybody."))] = False,
+        period: ChosenPeriod = None,
+        kind: ChosenKind = "week",
+        by: ChosenRanking = "tasks",
+        teams: Annotated[bool, Query(description="Rank departments.")] = False,
+        top: Annotated[int | None, Query(ge=1, le=100_000, description="So many rows at most.")] = None,
+        details: Annotated[
+            bool, Query(description="Add the mode, the totals of everybody, and what tells namesakes apart.")
+        ] = False,
     ) -> Response:
         chosen = choose_period(period, kind)
         with services.session.read_store() as store:
             board = leaderboard.board(store, chosen, now=services.now(), by=by, teams=teams, top=top)
         content = data(board, settings.zone)
         if details:
+            names = tell_apart((row.id, row.name) for row in board.rows)
+            for row, shown in zip(board.rows, content["rows"], strict=True):
+                if names[row.id] != row.name:
+                    shown["shown"] = names[row.id]
             rows = len(board.rows) + board.left_out
             content |= {
                 "mode": board.mode,
@@ -64,16 +76,16 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/board",
-        summary=_("The ranking as a page for a screen on the wall"),
+        summary="The ranking as a page for a screen on the wall",
         response_class=Response,
-        responses=openapi.describe_page(401, 422),
+        responses=openapi.describe_page(422),
     )
-    def read_board(
-        period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
-        kind: Literal["week", "month"] = "week",
-        by: Literal["tasks", "hours"] = "tasks",
-        lang: Literal["en", "ru"] | None = None,
-        theme: Literal["auto", "light", "dark"] = "auto",
+    def get_board(
+        period: ChosenPeriod = None,
+        kind: ChosenKind = "week",
+        by: ChosenRanking = "tasks",
+        lang: Annotated[Literal["en", "ru"] | None, Query(description="Without it that of B24_LANG.")] = None,
+        theme: Annotated[Literal["auto", "light", "dark"], Query(description="`auto`: as the screen has it.")] = "auto",
     ) -> HTMLResponse:
         with services.open_store() as store:
             old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
@@ -90,17 +102,25 @@ def add_routes(api: FastAPI, services: Services) -> None:
             }
             return render_board(chosen, by, theme, setup)
 
-    @api.get("/users", summary=_("Everybody known, by id"), responses=openapi.describe_answers(401))
-    def read_users() -> dict[int, str]:
+    @api.get(
+        "/users",
+        summary="The names of everybody known, by id",
+        response_model=models.PeopleNames,
+        responses=openapi.describe_answers(),
+    )
+    def list_people() -> dict[int, str]:
         with services.open_store() as store:
             return store.people.names()
 
     @api.get(
         "/tasks/week",
-        summary=_("The ids of the tasks closed in a week, by who is responsible"),
-        responses=openapi.describe_answers(401, 422),
+        summary="The ids of the tasks closed in a week, by who is responsible",
+        response_model=models.ClosedTasks,
+        responses=openapi.describe_answers(422),
     )
-    def read_week(week: Annotated[str | None, Query(examples=["2026-W47"])] = None) -> dict[int, list[int]]:
+    def list_closed_tasks(
+        week: Annotated[str | None, Query(description="`2026-W47` or `last`; without it this week.")] = None,
+    ) -> dict[int, list[int]]:
         period = choose_period(week)
         if period.kind != periods.WEEK:
             raise HttpError(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))

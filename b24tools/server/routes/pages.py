@@ -27,7 +27,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/",
         summary="A page that leads to all others",
         response_class=Response,
-        responses=openapi.describe_page(401),
+        responses=openapi.describe_page(common=(401, 403, 500)),
     )
     def get_start(request: Request, look: PageLook) -> HTMLResponse:
         with i18n.speaking(look.lang):
@@ -43,7 +43,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/plan",
         summary="The plan as a page: a chart of orders, or of people, over working time",
         response_class=Response,
-        responses=openapi.describe_page(401, 422, 500, 503),
+        responses=openapi.describe_page(422),
     )
     def get_plan(
         request: Request,

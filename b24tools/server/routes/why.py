@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Path, Request, Response
-from pydantic import BaseModel, Field
 
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _
@@ -15,39 +14,7 @@ from b24tools.server import openapi
 from b24tools.server.page import PageLook, find_root, render_page, wants_html
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
-
-
-class PersonChosen(BaseModel):
-    """Who got the task."""
-
-    id: int
-    name: str
-
-
-class Candidate(BaseModel):
-    """A person who was considered: when free, when done with this work, and why it was not this one."""
-
-    id: int
-    name: str
-    free: str | None
-    finish: str | None
-    open_s: int = Field(description="Open work before this, in seconds.")
-    absent: list[list[str]] = Field(description="From when to when, before the finish.")
-    chosen: bool
-    note: str
-
-
-class DecisionExplained(BaseModel):
-    """Why a task went to its person, as it was decided then."""
-
-    task_id: int
-    position: str
-    decided_at: str
-    responsible: PersonChosen
-    reason: str
-    explanation: str = Field(description="Sentences, one a line, in the language of B24_LANG.")
-    candidates: list[Candidate]
-    earlier: list[dict[str, Any]] = Field(default=[], description="The decisions before, of a task that was moved.")
+from b24tools.server.work_models import Decision
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -58,8 +25,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/why/{task}",
         tags=["1C"],
         summary="Why a task went to its person: who was considered, and when each was free",
-        response_model=DecisionExplained,
-        responses=openapi.describe_answers(401, 404, 422),
+        response_model=Decision,
+        responses=openapi.describe_answers(404, 422) | openapi.describe_page(),
     )
     def get_decision(
         request: Request, look: PageLook, task: Annotated[int, Path(ge=1, description="The task's number.")]

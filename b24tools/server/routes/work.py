@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Path, Query, Request, Response
@@ -26,7 +26,6 @@ from b24tools.server.work_models import PersonLoad, WorkList
 PAGE_WEEKS = 4
 MOST_WEEKS = 13
 Day = Annotated[date | None, Query(alias="date", description="Another day than today, not one that is over.")]
-PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "Done."}}
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -44,7 +43,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/load",
         summary="Who has how much to do: open work, the first free moment, absences, and how full each day is",
         response_model=list[PersonLoad],
-        responses=openapi.describe_answers(401, 404, 409, 422, 500, 503) | PAGE,
+        responses=openapi.describe_answers(404, 409, 422) | openapi.describe_page(),
     )
     def get_load(
         request: Request,
@@ -109,7 +108,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/today",
         summary="The work lists of everybody for a day",
         response_model=list[WorkList],
-        responses=openapi.describe_answers(401, 422, 500, 503) | PAGE,
+        responses=openapi.describe_answers(422) | openapi.describe_page(),
     )
     def get_today_of_all(request: Request, look: PageLook, day: Day = None) -> Response:
         return answer_today(request, look, None, day)
@@ -118,7 +117,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/today/{person:path}",
         summary="The work list of a person for a day, or of everybody in a department; the page prints a sheet each",
         response_model=list[WorkList],
-        responses=openapi.describe_answers(401, 404, 409, 422, 500, 503) | PAGE,
+        responses=openapi.describe_answers(404, 409, 422) | openapi.describe_page(),
     )
     def get_today(
         request: Request,
