@@ -12,6 +12,7 @@ from typing import Any
 
 import diskcache
 import pytest
+from hypothesis import settings
 
 from b24tools.core import i18n
 from b24tools.store import database
@@ -29,6 +30,9 @@ ssl.create_default_context = lambda *purpose, **given: (
 # No test cuts the power, and waiting for the disk was half of the time of the tests.
 database.SYNCHRONOUS = "OFF"
 diskcache.DEFAULT_SETTINGS["sqlite_synchronous"] = 0
+
+settings.register_profile("b24tools", deadline=None)  # how long an example takes depends on who else is at work
+settings.load_profile("b24tools")
 
 OURS = ("B24_", "BITRIX_", "TZ_NAME")
 
