@@ -15,6 +15,7 @@ import typer
 from b24tools import context
 from b24tools.assignment.report import combined_status
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from b24tools.jobs.replan import Replan, Request
 
 
+@explain(
+    ("replan --dry-run", "Look at what would move; nothing is written."),
+    ('replan --without "Иван Петров" --until 2026-12-11', "Somebody falls ill: who takes the work?"),
+    ("-q replan --yes --max-moves 20", "For cron: does not ask, and moves nothing if it would be more."),
+    statuses=WRITING,
+)
 def replan(
     ctx: typer.Context,
     without: Annotated[
@@ -33,17 +40,21 @@ def replan(
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="With --without: the first day away; else from now on."),
+        typer.Option(
+            "--from", metavar="DAY", formats=["%Y-%m-%d"], help="With --without: the first day away; else from now on."
+        ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", formats=["%Y-%m-%d"], help="The last day away; that of --from, else for good."),
+        typer.Option(
+            "--until", metavar="DAY", formats=["%Y-%m-%d"], help="The last day away; that of --from, else for good."
+        ),
     ] = None,
     first: Annotated[
         str | None, typer.Option("--first", metavar="ORDER", help="This order goes before all others.")
     ] = None,
     frozen: Annotated[
-        str, typer.Option("--frozen", metavar="1d", help="How many working days (or hours, 4h) stay as planned.")
+        str, typer.Option("--frozen", metavar="SPAN", help="How many working days (or hours, 4h) stay as planned.")
     ] = "1d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and print; write nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for cron.")] = False,
