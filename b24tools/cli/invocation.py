@@ -14,6 +14,7 @@ import typer
 
 from b24tools import context
 from b24tools.core import config, errors
+from b24tools.core.i18n import _
 from b24tools.render.console import Messenger
 from b24tools.render.json import print_envelope
 
@@ -53,6 +54,11 @@ class Invocation:
         for warning in inspection.warnings():
             self.messenger.info(errors.as_sentence(warning))
         return context.Session(settings, self.messenger.info)
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; only a yes, in either language, is one."""
+        answer = typer.prompt(f"{question} {_('[y/N]')}", default="", show_default=False, err=True)
+        return answer.strip().lower() in ("y", "yes", "д", "да")
 
     def print_json(self, data: Any, *, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None) -> None:
         """Print the one object of `--json`."""

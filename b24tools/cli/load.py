@@ -52,11 +52,12 @@ def load(
     with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
         rules = context.assign_rules(session.settings, tools.store, {})
         result = load.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
+        url = tools.client.url
         invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
         invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
         return
-    render_load.print_load(result, zone, context.now())
+    render_load.print_load(result, zone, context.now(), portal_url=url)
     if not result.groups:
         invocation.messenger.info(_("Nobody is there."))
     else:

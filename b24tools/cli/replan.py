@@ -100,7 +100,7 @@ def _run(
 
     def show(result: Replan) -> None:
         if not as_json and (dry_run or result.moves):
-            render_replan.print_replan(result, session.settings.zone, context.now())
+            render_replan.print_replan(result, session.settings.zone, context.now(), portal_url=session.portal_url)
         if not result.planned:
             invocation.messenger.info(_("Nothing is to be moved."))
 
@@ -127,7 +127,7 @@ def _run(
             message = _("nothing was moved: there is no terminal to ask on")
             return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
         question = _("Move them?")
-        if not typer.confirm(f"{render_replan.describe(result)} {question}", err=True):
+        if not invocation.confirm(f"{render_replan.describe(result)} {question}"):
             return result, None
         with _open(invocation, session, dry_run=False) as (tools, rules):
             written = job.write(tools, rules, request, result, None)
