@@ -46,9 +46,10 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Draw the pictures of the terminal anew, then check that the pages are true."""
+    """Draw the pictures of the terminal and write the tables of the models anew, then check that the pages are true."""
     install(session)
     session.run("python", "-m", "scripts.draw_readme")
+    session.run("python", "-m", "scripts.write_api_docs")
     session.run("python", "-m", "pytest", "-n0", "tests/contract/test_docs.py")
 
 

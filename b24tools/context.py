@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.assignment.tools import Origin, RunClock, Tools
     from b24tools.bitrix24.client import Client, Transport
     from b24tools.core.models import Progress
+    from b24tools.jobs.messages import Sending, Write
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.scheduling.people_file import PeopleFile
     from b24tools.store import Store
@@ -87,8 +88,13 @@ class Session:
             yield client
 
     @contextmanager
-    def assign_tools(self, *, dry_run: bool, progress: Progress, origin: Origin | None = None) -> Iterator[Tools]:
-        """What the `assign` job works with. A dry run writes nothing and takes no lock. `origin`: else this user."""
+    def assign_tools(
+        self, *, dry_run: bool, progress: Progress, origin: Origin | None = None, retry_s: float | None = None
+    ) -> Iterator[Tools]:
+        """What the `assign` job works with. A dry run writes nothing and takes no lock. `origin`: else this user.
+
+        `retry_s` instead of the setting's.
+        """
         from b24tools.assignment.tools import Origin, Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
@@ -103,7 +109,7 @@ class Session:
             positions=own.positions,
         )
         with (
-            self.open_client() as client,
+            self.open_client(retry_s=retry_s) as client,
             self.open_store(dry_run=dry_run) as opened,
             closing(
                 OrgCache(
@@ -116,12 +122,28 @@ class Session:
             ) as directory,
         ):
             opened.settings.check_host(client.host)
+            if not dry_run:
+                opened.messages.follow(settings.notify, now())
             lock = (
                 nullcontext()
                 if dry_run
                 else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
             )
             yield Tools(client, directory, opened, lock, self.run_clock(progress), origin or Origin(by=user_name()))
+
+    def send_messages(self, write: Write) -> Sending:
+        """Send what people and managers have to know by now, with digests that wait. What fails is in the result."""
+        from b24tools.jobs import messages
+
+        try:
+            with self.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
+                with suppress(errors.Busy):
+                    with locks.hold(self.settings.data_dir, "assign", 0, self.local_now):
+                        pass  # else a run is in the middle of its writes, and says all of it at its end
+                    messages.plan_news(tools.store, self.settings.notify, tools.clock.now())
+                return messages.send_due(tools, assign_rules(self.settings, tools.store, {}), write)
+        except errors.B24ToolsError as error:
+            return messages.Sending(problems=(error,))
 
     @contextmanager
     def snapshot_tools(self) -> Iterator[tuple[Client, Store]]:

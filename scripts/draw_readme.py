@@ -1,7 +1,8 @@
-"""Draw the pictures of both READMEs into docs/: `python -m scripts.draw_readme`, and `--board` for the page as well.
+"""Draw the pictures of both READMEs into docs/: `python -m scripts.draw_readme`, and `--pages` for the pages as well.
 
 Every picture is what the program itself shows of the sandbox portal. The screens of the terminal are drawn on a Monday
-morning of their own, so that a test can compare them. The board is a photograph of this week, taken with a Chromium.
+morning of their own, so that a test can compare them. A Chromium takes photographs of the pages: the board as it is
+this week, the plan on the Tuesday after that Monday.
 """
 
 # ruff: noqa: S603 - it starts this program and a browser, with arguments of its own
@@ -15,19 +16,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from contextlib import redirect_stderr, redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from rich.console import Console
 from rich.text import Text
 
 from b24tools import context
-from b24tools.core import i18n
+from b24tools.core import config, i18n
 from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from b24tools.server import run
+from b24tools.server.auth import Access
 
 DOCS = Path(__file__).parent.parent / "docs"
 SUFFIXES = {"en": "", "ru": ".ru"}
@@ -36,6 +42,8 @@ MONDAY = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 07:00 in Moscow, before the
 COLUMNS = 80
 BOARD_PORT = 8025
 BOARD_SIZE = "1280,720"
+PLANS = {"plan": "plan?theme=light", "people": "plan?by=people&theme=dark", "orders": "orders?theme=light"}
+PLAN_SIZE = "1280,640"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 LINES = {
@@ -132,11 +140,78 @@ def photograph_board(browser: str, language: str) -> None:
             _wait_for(f"http://127.0.0.1:{BOARD_PORT}/ping/")
             page = f"http://127.0.0.1:{BOARD_PORT}/board?theme=light&lang={language}"
             flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=5000"]
-            shot = [f"--window-size={BOARD_SIZE}", f"--screenshot={picture('board', language, 'png')}", page]
+            shot = [f"--window-size={PLAN_SIZE}", f"--screenshot={picture('board', language, 'png')}", page]
             subprocess.run([browser, *flags, *shot], check=True, stderr=subprocess.DEVNULL)
         finally:
             serving.terminate()
             serving.wait()
+
+
+def photograph_plan(browser: str, language: str) -> None:
+    """Give the sandbox's people some orders, let a day pass, and take pictures of the plan and of the orders."""
+    clock = [MONDAY]
+    portal = demo_company.build(lambda: clock[0])
+    with tempfile.TemporaryDirectory() as folder, server.serve(portal) as base_url:
+        Path(folder, "order.json").write_text(json.dumps(_list_orders(), ensure_ascii=False), encoding="utf-8")
+        environment = _environment(folder, portal.webhook_url(base_url), language)
+        with mock.patch.dict(os.environ, environment, clear=True), mock.patch.object(context, "now", lambda: clock[0]):
+            _run(["assign", "order.json"], folder)
+            clock[0] = MONDAY + timedelta(days=1, hours=4, minutes=20)
+            _let_a_day_pass(portal, clock[0])
+            _photograph(browser, language, config.load())
+
+
+def _list_orders() -> list[dict[str, Any]]:
+    customers = ["ООО «Ромашка»", "Завод «Прогресс»", "ТЦ «Галактика»", "Кафе «У моста»", "АО «Лютик»", "Школа № 12"]
+    orders = []
+    for number in range(16):
+        lines = [
+            {"Должность": position, "Время": round(minutes * (1 + number % 4) / 4, 2)}
+            for place, (position, minutes) in enumerate(LINES.items())
+            if (number + place) % 3
+        ]
+        orders.append(
+            ORDER
+            | {
+                "ИдентификаторЗаказа": f"b7c57163-8c5d-11ef-905d-{number:012}",
+                "НомерЗаказа": f"1Ц-{69 + number:08}",
+                "Контрагент": customers[number % len(customers)],
+                "РекоммендуемаяДатаСдачи": f"{MONDAY + timedelta(days=2 + number * 5 % 13):%Y-%m-%dT00:00:00}",
+                "Калькуляция": lines,
+            }
+        )
+    return orders
+
+
+def _let_a_day_pass(portal: Portal, now: datetime) -> None:
+    """Most of what should be done is done, the rest begun; a welder is ill until Friday."""
+    for task in portal.tasks:
+        if not (task.xml_id or "").startswith("1c:"):
+            continue
+        if task.end_plan and task.end_plan < now.timestamp() and task.id % 5:
+            portal.act("tasks.task.complete", {"taskId": task.id}, user_id=1)
+        elif task.start_plan and task.start_plan < now.timestamp():
+            portal.act("tasks.task.start", {"taskId": task.id}, user_id=1)
+    ill = next(task.responsible for task in portal.tasks if task.title.startswith("Сварщик: 1Ц") and task.status == 2)
+    portal.add_absence(ill, now.date(), (now + timedelta(days=3)).date())
+
+
+def _photograph(browser: str, language: str, settings: config.Settings) -> None:
+    """Serve what there is from this process, whose clock stands."""
+    session = context.Session(settings, lambda _text: None)
+    with run.listen("127.0.0.1", BOARD_PORT) as listener, run.open_app(session, Access()) as app:
+        service = run.make_server(app, stop_within_s=5)
+        thread = threading.Thread(target=service.run, args=([listener],))
+        thread.start()
+        try:
+            for name, address in PLANS.items():
+                page = f"http://127.0.0.1:{BOARD_PORT}/{address}&lang={language}"
+                flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+                shot = [f"--window-size={PLAN_SIZE}", f"--screenshot={picture(name, language, 'png')}", page]
+                subprocess.run([browser, *flags, *shot], check=True, stderr=subprocess.DEVNULL)
+        finally:
+            service.should_exit = True
+            thread.join()
 
 
 def _wait_for(url: str) -> None:
@@ -150,16 +225,17 @@ def _wait_for(url: str) -> None:
 
 
 def main() -> None:
-    """Write the screens, and with --board the photographs."""
+    """Write the screens, and with --pages the photographs."""
     for language in SUFFIXES:
         for name, svg in draw_screens(language).items():
             picture(name, language).write_text(svg, encoding="utf-8")
-    if "--board" in sys.argv[1:]:
+    if "--pages" in sys.argv[1:]:
         browser = next(filter(None, map(shutil.which, BROWSERS)), None)
         if browser is None:
             sys.exit(f"no Chromium: none of {', '.join(BROWSERS)} is on the PATH")
         for language in SUFFIXES:
             photograph_board(browser, language)
+            photograph_plan(browser, language)
 
 
 if __name__ == "__main__":

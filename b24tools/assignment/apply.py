@@ -19,7 +19,7 @@ from b24tools.assignment.portal_state import PortalState, TitleQuestion
 from b24tools.assignment.recovery import Todo
 from b24tools.assignment.second_tasks import choose_spares, note_deleted, note_not_deleted
 from b24tools.assignment.tools import Tools
-from b24tools.assignment.workspace import Workspace
+from b24tools.assignment.workspace import EarlyUploads, Workspace
 from b24tools.assignment.writes import DELETE, RENEW, Line, Write, build_writes, mark_of
 from b24tools.bitrix24 import error_codes, queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Answer, Pending
@@ -34,7 +34,14 @@ BATCH = MOST_COMMANDS - 1  # one more asks about the people
 class Writer:
     """Writes the plans of one run. `portal`: what it has, as far as the writes have shown it since."""
 
-    def __init__(self, tools: Tools, portal: PortalState, rules: Rules, titles: Sequence[TitleQuestion]) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        portal: PortalState,
+        rules: Rules,
+        titles: Sequence[TitleQuestion],
+        early: EarlyUploads | None = None,
+    ) -> None:
         self.portal = portal
         self._client = tools.client
         self._store = tools.store
@@ -42,7 +49,7 @@ class Writer:
         self._rules = rules
         self._titles = titles
         self._ledger = Ledger(tools.store, tools.clock)
-        self._workspace = Workspace(tools, portal, rules, self._ledger)
+        self._workspace = Workspace(tools, portal, rules, self._ledger, early)
         self._dropped: dict[str, bool] = {}  # the fields that were sent, and whether the portal dropped them
 
     def write(self, plans: Sequence[PlannedTask]) -> tuple[list[PlannedTask], list[str]]:

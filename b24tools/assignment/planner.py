@@ -20,13 +20,12 @@ from b24tools.assignment.plan import (
     Item,
     PlannedTask,
     Rules,
-    late_from,
     rounded,
     wanted_end,
 )
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import Todo, may_still_run
-from b24tools.assignment.report import Bottleneck, Promise
+from b24tools.assignment.spans import Spans, is_held_up
 from b24tools.assignment.staffing import workload_of
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
@@ -44,7 +43,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.workload import Choice, Workload, remaining_s
+from b24tools.scheduling.workload import Choice, Workload
 
 
 @dataclass
@@ -80,6 +79,7 @@ class Planner:
             our_tasks=self.our_tasks,
             last_assigned=self.last_assigned,
         )
+        self.spans = Spans(self.rules, self.calendar, self.now, self._workload)
 
     @property
     def people(self) -> Mapping[int, Person]:
@@ -136,7 +136,7 @@ class Planner:
         task = item.task or self._by_title(item)
         if task is not None:
             plan = self._plan_existing(plan, task)
-            if _is_held_up(plan) and plan.not_before:
+            if is_held_up(plan) and plan.not_before:
                 self._workload.hold(task.responsible_id, task.id, plan.not_before)
             return self._warn_of_person(plan, task, match) if task.is_open and not item.order.done else plan
         if item.order.cancelled:
@@ -153,7 +153,7 @@ class Planner:
         """When the work may begin at the earliest, and for which operation it waits."""
         earliest, after = item.order.accepted, None
         for plan in before:
-            until = self.ends(plan)
+            until = self.spans.end_of(plan)
             if until is not None and (earliest is None or until > earliest):
                 earliest, after = until, plan
         return earliest, after
@@ -169,73 +169,6 @@ class Planner:
             if order.date and task.created_at and task.created_at >= order.date:
                 return task
         return None
-
-    # when it is done
-
-    def ends(self, plan: PlannedTask) -> datetime | None:
-        """When its work is done, with all that stands before it; None for finished, failed and unplanned work."""
-        span = self.span(plan)
-        return span[1] if span else None
-
-    def span(self, plan: PlannedTask) -> Interval | None:
-        """When its work begins, or goes on, and when it is done, as the person's lane has it."""
-        task, choice = plan.task, plan.choice
-        if plan.error is not None or plan.action == COMPLETE or plan.is_put_off:
-            return None
-        try:
-            if choice is not None:
-                return self._workload.span_of(choice.responsible_id, choice.number)
-            if task is None or task.status in DONE:
-                return None
-            return self._workload.span_of(task.responsible_id, task.id) or self._span_outside(plan, task)
-        except NoWorkingTime:
-            return None
-
-    def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
-        """The span of a task of somebody whose other work is not known, or that will be renewed: as planned, or now."""
-        if plan.start and plan.end and plan.end > self.now and not _is_held_up(plan):
-            return plan.start, plan.end
-        line = Timeline(self.calendar, (), self.now)
-        start = line.worked(plan.not_before) if plan.not_before else 0
-        work_s = self.rules.work_s(plan.item.line.position, plan.estimate_s)
-        left_s = remaining_s(work_s, task.spent_s, self.rules.step_s)
-        return line.start_at(start), line.end_at(start + left_s)
-
-    def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
-        """What may be promised of the order whose plans these are.
-
-        None where nothing is left to do, or where a line has failed: then it cannot be known.
-        """
-        spans = {plan.item.key: span for plan in plans if (span := self.span(plan))}
-        if not spans or any(plan.error for plan in plans):
-            return None
-        ready, since = max(end for _start, end in spans.values()), late_from(order)
-        return Promise(
-            ready=ready,
-            # at midnight it is ready for the day before
-            day=(ready - timedelta(microseconds=1)).astimezone(self.calendar.zone).date(),
-            late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
-            bottleneck=self._bottleneck(plans, spans),
-        )
-
-    def _bottleneck(self, plans: Sequence[PlannedTask], spans: Mapping[str, Interval]) -> Bottleneck | None:
-        """Of the last operation and those it had to wait for, the one that takes longest.
-
-        Work begins on whole steps: up to the next one nothing waits.
-        """
-        last: PlannedTask | None = max(
-            (plan for plan in plans if plan.item.key in spans), key=lambda plan: spans[plan.item.key][1]
-        )
-        found: list[Bottleneck] = []
-        while last is not None:
-            person_id = last.responsible[0] if last.responsible else 0
-            clock = Timeline(self._workload.calendar_of(person_id), (), self.now)
-            start, end = spans.get(last.item.key, (self.now, self.now))
-            could = self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s)
-            wait_s = max(0, clock.worked(start) - clock.worked(could))
-            found.append(Bottleneck(last.item.line.position, wait_s, clock.worked(end) - clock.worked(start)))
-            last = last.after
-        return max(found, key=lambda one: one.wait_s + one.work_s, default=None)
 
     # existing tasks
 
@@ -647,13 +580,6 @@ class Planner:
 def _importance(order: onec_order.Order) -> tuple[float, datetime]:
     """What orders are sorted by: priority 1 first, none last; then the wanted date, none last."""
     return order.priority or inf, wanted_end(order) or datetime.max.replace(tzinfo=UTC)
-
-
-def _is_held_up(plan: PlannedTask) -> bool:
-    """Whether its task, not begun yet, has to wait for the operation before it, whatever the plan says."""
-    if plan.after is None or plan.not_before is None or plan.task is None:
-        return False
-    return plan.task.status != Status.IN_PROGRESS and (plan.start is None or plan.start < plan.not_before)
 
 
 def _warn_of_overlap(plans: dict[str, PlannedTask], before: PlannedTask, after: PlannedTask) -> None:

@@ -43,7 +43,7 @@ class TitleQuestion:
 class Questions:
     """What has to be known. `expected_open`: about how many open tasks the workers have.
 
-    `date_order`: see `absences.Absences`, as remembered.
+    `date_order`: see `absences.Absences`, as remembered. `named`: open work with its titles and deadlines.
     """
 
     workers: Sequence[int]
@@ -60,6 +60,7 @@ class Questions:
     people: Sequence[int] = ()
     managers: Sequence[str] = ()
     file_names: Sequence[str] = ()
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     crews = _chunks(questions.workers, PEOPLE_A_CHAIN)
     room = batch.room
     length = min(questions.expected_open // max(1, len(crews)) // BATCH + 1, room) if crews else 0
-    pages = _add_open(batch, crews[:1], length)
+    pages = _add_open(batch, crews[:1], length, questions.named)
     people += [batch.add(queries.people_by_id(ids)) for ids in people_chunks[needed : needed + room - length]]
     dates = None
     if questions.places.group_id and batch.room < BATCH:  # for a warning no further request is spent
@@ -142,7 +143,7 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     batch.send()
 
     first_rows = [row for pending in (*by_key, *by_id, *(one for _, one in titled)) for row in pending.value]
-    open_rows = _read_open(client, crews, pages)
+    open_rows = _read_open(client, crews, pages, questions.named)
     owner = profile.value
     clock = PortalClock(owner, questions.zone, server_time.value)
     clock.see([*first_rows, *open_rows])
@@ -162,6 +163,26 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     state = _with_tasks(client, state, by_key, titled, questions.keys)
     state = _with_absences(state, absences, questions.today, until, questions.zone)
     return _with_files(state, files, questions.folder)
+
+
+def read_presence(client: Client, questions: Questions) -> PortalState:
+    """Read of the workers only who they are and when they are away."""
+    batch = client.new_batch()
+    profile, server_time = batch.add(queries.profile()), batch.add(queries.server_time())
+    people = [batch.add(queries.people_by_id(ids)) for ids in _chunks(questions.workers, PEOPLE_A_COMMAND)]
+    until = questions.today + timedelta(days=1)
+    absences = _add_absences(batch, questions.workers, questions.today, until)
+    batch.send()
+    state = PortalState(
+        profile.value,
+        PortalClock(profile.value, questions.zone, server_time.value),
+        questions.places,
+        server_now=read_iso(server_time.value),
+        absences_until=until,
+        people={person.id: person for pending in people for person in pending.value},
+        date_order=questions.date_order,
+    )
+    return _with_absences(state, absences, questions.today, until, questions.zone)
 
 
 def take_as_away(state: PortalState, user_id: int, first: date, last: date, zone: ZoneInfo) -> PortalState:
@@ -223,19 +244,22 @@ def _add_absences(batch: Batch, user_ids: Sequence[int], first: date, last: date
     return [batch.add(queries.absences(ids, first, last)) for ids in _chunks(user_ids, PEOPLE_A_COMMAND)]
 
 
-def _add_open(batch: Batch, crews: Sequence[Sequence[int]], length: int) -> list[pagination.Pages]:
+def _add_open(batch: Batch, crews: Sequence[Sequence[int]], length: int, named: bool = False) -> list[pagination.Pages]:
     """Add the first pages of the open work of each crew."""
-    return [pagination.add_pages(batch, pagination.TASKS, queries.open_work_of(crew), length=length) for crew in crews]
+    params = (queries.open_work_of(crew, named=named) for crew in crews)
+    return [pagination.add_pages(batch, pagination.TASKS, one, length=length) for one in params]
 
 
-def _read_open(client: Client, crews: Sequence[Sequence[int]], pages: Sequence[pagination.Pages]) -> list[Row]:
+def _read_open(
+    client: Client, crews: Sequence[Sequence[int]], pages: Sequence[pagination.Pages], named: bool = False
+) -> list[Row]:
     """Read the open work of all crews; `pages` came with a batch, for the first of them."""
     rows: list[Row] = []
     for number, crew in enumerate(crews):
         read = pages[number].read() if number < len(pages) else pagination.PageRows([], False, 0)
         rows += read.rows
         if not read.complete:
-            params = queries.open_work_of(crew)
+            params = queries.open_work_of(crew, named=named)
             for page in client.pages(pagination.TASKS, params, after=read.last_id, length=BATCH):
                 rows += page
     return rows

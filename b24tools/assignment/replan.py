@@ -14,7 +14,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.workload import Choice, OpenTask, Worker, Workload
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Choice, Workload
 
 # Why an operation moves: its person is away, or is to be planned without, or has left; a replan was cut before it could
 # move, and its slot is taken; its order is late, or wanted first; its slot went to a more important order

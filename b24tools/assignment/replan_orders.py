@@ -17,7 +17,8 @@ from b24tools.assignment.standing import LineStanding, OrderStanding, Standings,
 from b24tools.core.models import Absence, Person
 from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval, Timeline
-from b24tools.scheduling.workload import OpenTask, Worker, Workload
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
 

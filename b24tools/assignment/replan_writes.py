@@ -25,7 +25,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Task
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.scheduling.workload import OpenTask
+from b24tools.scheduling.lane import OpenTask
 from b24tools.store import Store
 from b24tools.store.decisions import Decision
 from b24tools.store.orders import LedgerTask

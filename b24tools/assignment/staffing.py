@@ -18,7 +18,8 @@ from b24tools.onec.task_fields import KEY_PREFIX
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar
 from b24tools.scheduling.holidays import NONE, production_calendar, with_production
-from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload, remaining_s
 
 LONGEST_DAY_S = 12 * 3600
 
@@ -51,7 +52,7 @@ def _read_schedules(company: OrgData, rules: Rules) -> dict[int, WorkCalendar]:
     return {number: with_production(read[0], days, rules.own.days) for number, read in found.items() if read}
 
 
-def _own_calendars(
+def own_calendars(
     people: Iterable[Person], company: OrgData, rules: Rules, calendar: WorkCalendar
 ) -> dict[int, WorkCalendar]:
     """Return the calendars of people who do not work as all others do: one for all who work alike."""
@@ -62,7 +63,8 @@ def _own_calendars(
     for person in people:
         terms = rules.people.of(person.id)
         homes = (
-            by_name.get(same_name(staff.departments[one].name), by_name.get(str(one))) for one in staff.homes_of(person)
+            by_name.get(same_name(staff.departments[one].name), by_name.get(str(one)))
+            for one in (staff.homes_of(person) if by_name else ())
         )
         number = next((one for one in (terms.schedule, *homes) if one in known), None)
         key = number, terms.hours_a_week
@@ -93,9 +95,12 @@ def not_known(company: OrgData, portal: PortalState) -> list[str]:
 def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[int], **more: Any) -> Questions:
     """Ask for the open work and the absences of these people, and for more."""
     counts = tools.directory.open_counts()
+    expected = sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers)
+    if company.open_total is not None and not counts.keys() >= set(workers):
+        expected = company.open_total
     return Questions(
         workers=sorted(workers),
-        expected_open=company.open_total or sum(counts.get(one, UNKNOWN_PERSON_TASKS) for one in workers),
+        expected_open=expected,
         today=tools.clock.now().astimezone(rules.zone).date(),
         zone=rules.zone,
         group=rules.group,
@@ -167,7 +172,7 @@ def list_workers(
 ) -> list[Worker]:
     """Return the people with their absences, their rates and calendars, and when each was given work last."""
     people = list(people)
-    calendars = _own_calendars(people, company, rules, calendar)
+    calendars = own_calendars(people, company, rules, calendar)
     return [
         Worker(
             id=person.id,

@@ -18,6 +18,7 @@ from b24tools.assignment.portal_state import PortalState, Questions
 from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.bitrix24.org_cache import OrgData
+from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
@@ -156,9 +157,10 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     read = _let_wait(read, workload, rules)
     read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
     standings = [_stand(row, read[row.id], calendar, now) for row in orders]
-    return Standings(
-        tuple(standings), portal, company, calendar, workload, now, tuple([*warnings, *not_known(company, portal)])
-    )
+    warnings += not_known(company, portal)
+    if not portal.owner.admin:
+        warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
+    return Standings(tuple(standings), portal, company, calendar, workload, now, tuple(warnings))
 
 
 def stand_as_planned(
@@ -175,7 +177,7 @@ def stand_as_planned(
         if plan is None or plan.error or plan.task is None or plan.renews:
             return None
         task = replace(plan.task, start=plan.start, end=plan.end)
-        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.span(plan))
+        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.spans.of(plan))
         if not (line.span or line.is_done or line.is_deferred):
             return None
         lines.append(replace(line, away=_lost(planner.workload, line)))
@@ -190,13 +192,14 @@ def stand_with(
     found: Standings, workload: Workload, tasks: Mapping[int, Task], rules: Rules
 ) -> tuple[OrderStanding, ...]:
     """Tell how the same orders stand over another workload, with these tasks in place of those of their ids."""
-    lines = {
-        order.row.id: [
-            replace(line, task=tasks.get(line.task.id, line.task) if line.task else None, span=None, after=None)
-            for line in order.lines
-        ]
-        for order in found.orders
-    }
+    people = {**found.company.staff.people, **found.portal.people}
+
+    def change(line: LineStanding) -> LineStanding:
+        if line.task is None or (task := tasks.get(line.task.id)) is None:
+            return replace(line, span=None, after=None)
+        return replace(line, task=task, person=people.get(task.responsible_id), span=None, after=None)
+
+    lines = {order.row.id: [change(line) for line in order.lines] for order in found.orders}
     lines = _let_wait(lines, workload, rules)
     return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
 
@@ -218,7 +221,8 @@ def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[Ledg
     holders = {row.responsible_id for row in rows if row.responsible_id}
     workers = {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
     task_ids = {row.task_id for row in rows if row.task_id}
-    return ask_about(tools, rules, company, workers | holders, task_ids=sorted(task_ids), people=sorted(holders))
+    more = {"task_ids": sorted(task_ids), "people": sorted(holders), "named": True}
+    return ask_about(tools, rules, company, workers | holders, **more)
 
 
 def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,15 +17,36 @@ from b24tools.assignment.tools import Tools
 from b24tools.assignment.writes import Line, Mark, mark_of
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Query, T
+from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.org_structure import describe_foreign_letters, look, parts_to_ask
+from b24tools.core.threads import run_beside
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store.orders import LedgerFile
 
 NAME_TAKEN = "DISK_OBJ_22000"
+
+EarlyUploads = Future[dict[tuple[int | None, str], int]]
+
+
+def upload_early(client: Client, folder_id: int, orders: Iterable[onec_order.Order]) -> EarlyUploads:
+    """Begin to put the files of these orders into the folder; the result is their ids, by folder and name there.
+
+    Whatever goes wrong is left to `Workspace.upload`.
+    """
+    files = {task_fields.stored_name(order.number, file): file for order in orders for file in order.files}
+    ids: dict[tuple[int | None, str], int] = {}
+
+    def upload() -> dict[tuple[int | None, str], int]:
+        with suppress(errors.B24ToolsError):
+            for stored, file in files.items():
+                ids[folder_id, stored] = client.ask(_upload(folder_id, stored, file))
+        return ids
+
+    return run_beside(upload, "files")
 
 
 class Workspace:
@@ -32,7 +55,9 @@ class Workspace:
     `places`: the project and the folder as they are now; `warnings`: what is to be said of their names.
     """
 
-    def __init__(self, tools: Tools, portal: PortalState, rules: Rules, ledger: Ledger) -> None:
+    def __init__(
+        self, tools: Tools, portal: PortalState, rules: Rules, ledger: Ledger, early: EarlyUploads | None = None
+    ) -> None:
         self.places = portal.places
         self._client = tools.client
         self._store = tools.store
@@ -40,6 +65,7 @@ class Workspace:
         self._stored = portal.stored
         self._rules = rules
         self._ledger = ledger
+        self._early = early
         self._ids: dict[Mark, int] = {}
         self.warnings: list[str] = []
 
@@ -168,6 +194,7 @@ class Workspace:
 
     def upload(self, lines: Sequence[Line]) -> None:
         """Put on the disk what these lines need; those whose files cannot be there fail."""
+        early = self._early.result() if self._early else {}
         wanted: dict[Mark, tuple[onec_order.Order, onec_order.Attachment]] = {}
         for line in lines:
             order = line.plan.item.order
@@ -182,7 +209,8 @@ class Workspace:
             stored = known[mark].stored_name if mark in known else task_fields.stored_name(order.number, file)
             try:
                 if order.id not in failed:
-                    self._ids[mark] = file_id = self._stored.get(stored) or self._upload_one(stored, file)
+                    file_id = early.get((self.places.folder_id, stored)) or self._stored.get(stored)
+                    self._ids[mark] = file_id = file_id or self._upload_one(stored, file)
                     entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
                     if known.get(mark) != entry:
                         self._store.orders.save_file(entry, self._clock.now())
@@ -197,9 +225,7 @@ class Workspace:
     def _upload_one(self, stored: str, file: onec_order.Attachment) -> int:
         """Upload once. The name is unique to the content, so a taken name is this very file."""
         folder_id = self.places.folder_id or 0
-        content = base64.b64encode(file.content).decode("ascii")
-        query = queries.upload_file(folder_id, stored, content)
-        return self._make_once(query, lambda: self._find(folder_id, stored, "file"))
+        return self._make_once(_upload(folder_id, stored, file), lambda: self._find(folder_id, stored, "file"))
 
     def leave_out_attached(self, lines: Sequence[Line], since: datetime | None = None) -> None:
         """Ask what hangs on the tasks before anything is attached to them: twice attached cannot be taken back.
@@ -263,6 +289,10 @@ class Workspace:
         return {
             task_id: {value for tie in found.value for value in files.get(tie, ())} for task_id, found in ties.items()
         }
+
+
+def _upload(folder_id: int, stored: str, file: onec_order.Attachment) -> Query[int]:
+    return queries.upload_file(folder_id, stored, base64.b64encode(file.content).decode("ascii"))
 
 
 def _may_be_there(error: errors.PortalError) -> bool:

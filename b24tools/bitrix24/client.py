@@ -16,6 +16,7 @@ import threading
 import time as time_module
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,7 +94,8 @@ class Client:
         for name in ("httpx", "httpcore"):  # they log the address of every request
             logging.getLogger(name).setLevel(logging.WARNING)
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
-        self._http = _open_http(transport, True if ca_bundle is None else _trust(ca_bundle), timeout)
+        is_bare = transport is not None and ca_bundle is None
+        self._http = _open_http(transport, is_bare or _trust(ca_bundle, _changed_at(ca_bundle)), timeout)
 
     def close(self) -> None:
         """Close the connections. Threads that still wait for an answer fall silent."""
@@ -344,8 +346,15 @@ def _is_url(url: str) -> bool:
         return False
 
 
-def _trust(bundle: Path) -> ssl.SSLContext:
+def _changed_at(bundle: Path | None) -> float | None:
+    return bundle.stat().st_mtime if bundle is not None and bundle.exists() else None
+
+
+@lru_cache(maxsize=1)  # reading all authorities takes longer than planning an order
+def _trust(bundle: Path | None, _changed_at: float | None) -> ssl.SSLContext:
     """Trust a file or folder of authorities besides the system's own."""
+    if bundle is None:
+        return httpx.create_ssl_context()
     context = ssl.create_default_context()
     try:
         context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})

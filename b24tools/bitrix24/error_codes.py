@@ -81,7 +81,7 @@ _FROM_INSIDE = {ErrorCode.ERROR_ARGUMENT, ErrorCode.ERROR_NOT_FOUND}
 _BEFORE_ANY_CHANGE = re.compile(r"100|1048578|1048582|.*(?:ACCESS_DENIED|_OUT_OF_PROJECT_RANGE)")
 
 # Of methods whose first part is the name of a scope, or has another one.
-_SCOPES = {name: name for name in ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group")}
+_SCOPES = {name: name for name in ("task", "user", "department", "timeman", "calendar", "disk", "sonet_group", "im")}
 _SCOPES |= {"tasks": "task", "socialnetwork": "sonet_group"}
 
 _READS = {"get", "list", "getlist", "getchildren", "getfields", "fields", "getdata", "getaccess", "current", "search"}

@@ -26,8 +26,8 @@ from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Positions, Staff, describe_foreign_letters, find_root, nearest_name
 
 HOUR_S = 3600
-_UNSTAFFED, _COUNTS, _DATE_ORDER = "vacant", "open_counts", "date_order"
-_LIFETIMES_S = {_UNSTAFFED: HOUR_S, _COUNTS: 90 * 24 * HOUR_S, _DATE_ORDER: 365 * 24 * HOUR_S}
+_UNSTAFFED, _COUNTS, _DATE_ORDER, _ADMIN = "vacant", "open_counts", "date_order", "owner_is_admin"
+_LIFETIMES_S = {_UNSTAFFED: HOUR_S, _COUNTS: 90 * 24 * HOUR_S, _DATE_ORDER: 365 * 24 * HOUR_S, _ADMIN: 24 * HOUR_S}
 
 _FAILURES = (sqlite3.Error, OSError, ValueError, zlib.error, diskcache.Timeout)
 _BUSY_FULL_OR_FORBIDDEN = (sqlite3.OperationalError, OSError, diskcache.Timeout)  # all others are damage
@@ -174,6 +174,15 @@ class OrgCache:
         """Keep what was seen; "" is nothing."""
         if order:
             self._set(_DATE_ORDER, order)
+
+    def is_owner_admin(self) -> bool:
+        """Whether the webhook's owner was an administrator when the portal was last asked, within the day."""
+        return bool(self._get(_ADMIN))
+
+    def remember_owner(self, *, admin: bool) -> None:
+        """Keep whether the webhook's owner is an administrator."""
+        if admin != self.is_owner_admin():
+            self._set(_ADMIN, admin)
 
     def _read_company(self, with_files: bool) -> tuple[dict[str, Any], int | None, errors.PortalError | None]:
         names, batch = self._names, self._client.new_batch()

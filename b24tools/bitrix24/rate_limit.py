@@ -126,6 +126,7 @@ class RateLimiter:
 
     def _change_file(self, path: Path, change: Callable[[_State], T]) -> T:
         path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+        data_folder.require_locks(path.parent)
         lock = filelock.FileLock(
             path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE
         )

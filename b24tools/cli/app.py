@@ -16,6 +16,7 @@ from b24tools.cli import (
     assign,
     config,
     demo,
+    digest,
     doctor,
     help,
     history,
@@ -30,6 +31,7 @@ from b24tools.cli import (
     sandbox,
     serve,
     snapshot,
+    today,
     why,
 )
 from b24tools.cli.invocation import Invocation
@@ -56,10 +58,12 @@ COMMANDS = {
         leaderboard.leaderboard,
         why.why,
         load.load,
+        today.today,
         orders.orders,
         history.history,
         norms.norms,
         replan.replan,
+        digest.digest,
         snapshot.snapshot,
         snapshot.mode,
         replay.replay,

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,12 +22,13 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
-from b24tools.core import errors
+from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.render import assign as render_assign
-from b24tools.render.console import Held
+from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
+    from b24tools.core.config import Settings
     from b24tools.onec.order import Order
 
 INBOX_FILES = 100  # planned together
@@ -65,14 +66,10 @@ def assign(
         typer.Option("--without", metavar="PERSON", help="With --dry-run: what if this person were away."),
     ] = None,
     first: Annotated[
-        datetime | None,
-        typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help="The first day away; today if left out."),
+        str | None, typer.Option("--from", metavar="DAY", help="The first day away; today if left out.")
     ] = None,
     last: Annotated[
-        datetime | None,
-        typer.Option(
-            "--until", metavar="DAY", formats=["%Y-%m-%d"], help="The last day away; that of --from if left out."
-        ),
+        str | None, typer.Option("--until", metavar="DAY", help="The last day away; that of --from if left out.")
     ] = None,
     inbox: Annotated[
         Path | None,
@@ -96,13 +93,13 @@ def assign(
     problems: list[errors.B24ToolsError] = []  # files without orders, files that cannot be moved
     results: list[OrderResult] = []
     if inbox is None:
-        portions = iter([_read_files(files or [], zone, problems)])
+        portions = iter([_read_files(files or [], session.settings, problems)])
     else:
         invocation.inbox = inbox.absolute()
         ripe = order_files.list_ripe(inbox, context.now(), time.sleep)
         if not ripe:
             messenger.detail(_("nothing in {folder}").format(folder=inbox))
-        portions = _read_inbox(ripe, zone, problems)
+        portions = _read_inbox(ripe, session.settings, problems)
     for sources in portions:
         try:
             done = _assign(invocation, session, sources, pins, away, dry_run=dry_run, as_json=as_json)
@@ -115,6 +112,8 @@ def assign(
             break
         results += done
         _move_done(sources, done, problems)
+    if results and not dry_run:
+        invocation.send_messages(session)
     failures = [(order, task, task.error) for order in results for task in order.tasks if task.error]
     status = combined_status([order.exit_status for order in results] + [problem.exit_status for problem in problems])
     if as_json:
@@ -156,7 +155,7 @@ def _read_pins(words: Sequence[str]) -> dict[str, int | str]:
 
 
 def _read_away(
-    name: str | None, first: datetime | None, last: datetime | None, zone: ZoneInfo, *, dry_run: bool
+    name: str | None, first: str | None, last: str | None, zone: ZoneInfo, *, dry_run: bool
 ) -> tuple[str, date, date] | None:
     if name is None and (first or last):
         raise errors.ConfigError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
@@ -167,26 +166,27 @@ def _read_away(
             _("--without is a trial: it goes with --dry-run only"),
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )
-    start = first.date() if first else context.now().astimezone(zone).date()
-    end = last.date() if last else start
+    today = context.now().astimezone(zone).date()
+    start = periods.read_day(first, today) if first else today
+    end = periods.read_day(last, today) if last else start
     if end < start:
         raise errors.ConfigError(_("--until lies before --from"), _("Give the first and the last day away."))
     return name, start, end
 
 
-def _read_files(paths: Sequence[Path], zone: ZoneInfo, problems: list[errors.B24ToolsError]) -> list[_Source]:
+def _read_files(paths: Sequence[Path], settings: Settings, problems: list[errors.B24ToolsError]) -> list[_Source]:
     """Read the files; one bad file does not stop the others."""
     sources = []
     for path in paths:
         try:
-            sources.append(_Source(path, order_files.read_orders(path, zone)))
+            sources.append(_Source(path, order_files.read_orders(path, settings)))
         except errors.B24ToolsError as error:
             problems.append(error)
     return sources
 
 
 def _read_inbox(
-    files: Sequence[tuple[Path, Stamp]], zone: ZoneInfo, problems: list[errors.B24ToolsError]
+    files: Sequence[tuple[Path, Stamp]], settings: Settings, problems: list[errors.B24ToolsError]
 ) -> Iterator[list[_Source]]:
     """Read the files, the oldest first, in portions that are planned together; move bad orders to `failed`.
 
@@ -195,13 +195,13 @@ def _read_inbox(
     newest: dict[str, Path] = {}
     if len(files) > 1:
         for path, _stamp in files:
-            for source in _read_files([path], zone, []):
+            for source in _read_files([path], settings, []):
                 newest.update((order.id.lower(), path) for order in source.orders)
     portion: list[_Source] = []
     size = 0
     for path, stamp in files:
         try:
-            orders = order_files.read_orders(path, zone)
+            orders = order_files.read_orders(path, settings)
         except errors.B24ToolsError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 continue  # another run has taken it
@@ -241,39 +241,42 @@ def _assign(
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
         rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
         results = assign.orders(orders, tools, rules, dry_run=dry_run)
+        invocation.has_assigned = True
         url, requests = tools.client.url, tools.client.requests
         invocation.skew = tools.clock.skew
     if not as_json:
         printed = partial(render_assign.print_orders, zone=session.settings.zone, portal_url=url, messenger=messenger)
         if messenger.level >= 0 or dry_run:
             printed(results, now=context.now())
-        names = [source.path.name for source in sources for _order in source.orders]
-        for name, order in zip(names, results, strict=True) if messenger.level < 0 and not dry_run else ():
-            cause, of = _describe_cause(order) if invocation.inbox else ("", "")
-            # with -q only what a person must look at; what is tried again by itself is not
-            if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
-                said = partial(printed, [order], now=context.now())
-                messenger.held.append(Held(cause, said, f"{name}/{of}" if of else ""))
+        if messenger.level < 0 and not dry_run:
+            for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
+                cause = re.sub(r"\d+", "#", warning)  # the time of day is no news
+                if cause not in {one.cause for one in messenger.held}:
+                    messenger.held.append(Held(cause, partial(messenger.warn, errors.as_sentence(warning)), OF_THE_RUN))
+            names = [source.path.name for source in sources for _order in source.orders]
+            for name, order in zip(names, map(_leave_out_the_run, results), strict=True):
+                cause = _describe_cause(order) if invocation.inbox else ""
+                # with -q only what a person must look at; what is tried again by itself is not
+                if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
+                    said = partial(printed, [order], now=context.now())
+                    messenger.held.append(Held(cause, said, f"{name}/{order.id}" if cause else ""))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
 
-def _describe_cause(order: OrderResult) -> tuple[str, str]:
-    """Return what a person must look at in an order, and which order that is, for Held.
+def _leave_out_the_run(order: OrderResult) -> OrderResult:
+    """Return the order without what is to be said of the whole run, say of a wrong clock: it is no news of this one."""
+    return replace(order, warnings=tuple(one for one in order.warnings if one not in order.of_the_run))
 
-    "" for what passes by itself, and where all is well. What is to be said of the whole run, say of a wrong clock, is
-    no news of this order, and its figures are none.
-    """
+
+def _describe_cause(order: OrderResult) -> str:
+    """Return what a person must look at in an order, for Held; "" for what passes by itself, and where all is well."""
     failures = [task for task in order.tasks if task.error]
     for task in failures:
         if task.error and task.error.exit_status != errors.TRY_LATER:
-            return _cause_of(task), order.id
-    if failures:
-        return "", ""
-    warnings = [*order.warnings, *(warning for task in order.tasks for warning in task.warnings)]
-    if own := [warning for warning in warnings if warning not in order.of_the_run]:
-        return f"{order.id}: {'; '.join(own)}", order.id
-    return re.sub(r"\d+", "#", "; ".join(order.of_the_run)), ""
+            return _cause_of(task)
+    own = [*order.warnings, *(warning for task in order.tasks for warning in task.warnings)]
+    return f"{order.id}: {'; '.join(own)}" if own and not failures else ""
 
 
 def _cause_of(task: TaskResult) -> str:

@@ -13,12 +13,13 @@ from b24tools import context
 from b24tools.core import config, periods
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import OPEN_WORK
-from b24tools.jobs import assign, leaderboard, snapshot, why
+from b24tools.jobs import assign, leaderboard, orders, snapshot, why
 from b24tools.jobs.events import process
 from b24tools.onec.order import read_orders
 from b24tools.render.assign import print_orders
 from b24tools.render.console import Messenger, Screen, print_text
 from b24tools.render.leaderboard import print_board
+from b24tools.render.orders import order_data
 from b24tools.render.why import print_why
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.records import COMPLETED
@@ -91,9 +92,29 @@ def _send_orders(session: context.Session, portal: Portal) -> list[int]:
     _print_title(_("3. The welding takes longer than thought: 1C sends new minutes."))
     statuses.append(_assign(session, _build_order(session, welding=516.05)))
     print_text(_("\nOnly the changed task was written; who does it stays.\n"))
+    _answer_1c(session, portal, f"Фрезеровщик: {order['НомерЗаказа']}")
     _print_title(_('4. The order is done: 1C sends it with "Выполнен": true.'))
     statuses.append(_assign(session, _build_order(session, welding=516.05, done=True)))
     return statuses
+
+
+def _answer_1c(session: context.Session, portal: Portal, title: str) -> None:
+    """Close a task, and show what 1C learns of that."""
+    task = next(task for task in portal.tasks if task.title == title)
+    portal.act("tasks.task.complete", {"taskId": task.id}, user_id=task.responsible)
+    settings = session.settings
+    with session.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
+        listing = orders.list_orders(tools, context.assign_rules(settings, tools.store, {}))
+    data = order_data(listing.orders[0], settings.zone)
+    names = ("number", "promised_first", "finish", "late_s", "done", "of", "state")
+    print_text(
+        _(
+            "Somebody closes the milling. 1C learns it from GET /orders, or from a file that\n"
+            "`b24tools orders --outbox FOLDER` writes for each order that has changed. A part:\n"
+        )
+        + json.dumps({name: data[name] for name in names}, ensure_ascii=False, indent=2)
+        + "\n"
+    )
 
 
 def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
@@ -146,9 +167,9 @@ def _print_board(session: context.Session, *, top: int) -> None:
 def _assign(session: context.Session, order: Mapping[str, Any]) -> int:
     print_text("$ b24tools assign order.json")
     settings = session.settings
-    orders = read_orders(json.dumps(order).encode(), settings.zone)
+    sent = read_orders(json.dumps(order).encode(), settings.zone)
     with session.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
-        results = assign.orders(orders, tools, context.assign_rules(settings, tools.store, {}))
+        results = assign.orders(sent, tools, context.assign_rules(settings, tools.store, {}))
         url = tools.client.url
     print_orders(results, settings.zone, url, context.now(), Messenger(-1))
     return max(result.exit_status for result in results)

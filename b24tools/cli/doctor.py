@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import config, errors
+
+if TYPE_CHECKING:
+    from b24tools.jobs.doctor.checks import Finding
 
 RETRY_S = 5.0  # a portal that is away is news enough
 
@@ -39,12 +42,26 @@ def doctor(
     as_json: Json = False,
 ) -> int:
     """Check settings, portal, people, folders. It says what is wrong and how to fix it; only --write-probe writes."""
-    from b24tools.jobs.doctor import job
-    from b24tools.jobs.doctor.checks import Examination
-    from b24tools.jobs.doctor.write_probe import make_check
     from b24tools.render import doctor as render_doctor
 
     invocation: Invocation = ctx.obj
+    messenger = invocation.messenger
+    findings = examine(invocation, order, write_probe=write_probe)
+    failure = render_doctor.verdict_error(findings)
+    if as_json:
+        invocation.print_json(render_doctor.data(findings), error=failure)
+    else:
+        render_doctor.report(findings, only_bad=messenger.level < 0)
+        messenger.info(render_doctor.verdict(findings))
+    return 0 if failure is None else failure.exit_status
+
+
+def examine(invocation: Invocation, order: Path | None = None, *, write_probe: bool = False) -> list[Finding]:
+    """Look at everything, and at an order; the texts have no secrets in them."""
+    from b24tools.jobs.doctor import job
+    from b24tools.jobs.doctor.checks import Examination
+    from b24tools.jobs.doctor.write_probe import make_check
+
     messenger = invocation.messenger
     inspection = config.inspect(env_file=invocation.env_file)
     scrub = messenger.scrub = inspection.settings.scrubber.scrub
@@ -59,18 +76,11 @@ def doctor(
     except errors.ConfigError as error:
         exam.inspection = replace(exam.inspection, problems=(*exam.inspection.problems, ("people.json", error)))
     try:
-        exam.orders = order_files.read_orders(order, inspection.settings.zone) if order else ()
+        exam.orders = order_files.read_orders(order, inspection.settings) if order else ()
     except errors.B24ToolsError as error:
         exam.order_error = error
     retry_s = min(RETRY_S, inspection.settings.retry_seconds)
     open_client = partial(session.open_client, retry_s=retry_s, leave_no_trace=True)
     probe = make_check(time.sleep, lambda text: messenger.warn(errors.as_sentence(text))) if write_probe else None
     findings = job.examine(exam, open_client, probe)
-    findings = [replace(finding, detail=scrub(finding.detail), fix=scrub(finding.fix)) for finding in findings]
-    failure = render_doctor.verdict_error(findings)
-    if as_json:
-        invocation.print_json(render_doctor.data(findings), error=failure)
-    else:
-        render_doctor.report(findings, only_bad=messenger.level < 0)
-        messenger.info(render_doctor.verdict(findings))
-    return 0 if failure is None else failure.exit_status
+    return [replace(finding, detail=scrub(finding.detail), fix=scrub(finding.fix)) for finding in findings]

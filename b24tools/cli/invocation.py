@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from b24tools.core.i18n import _
 from b24tools.render.console import Messenger
 from b24tools.render.json import print_envelope
 
+if TYPE_CHECKING:
+    from b24tools.jobs.messages import Sending
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -26,7 +29,7 @@ class Invocation:
     """What the global options said. Typer hands it to the commands as `ctx.obj`.
 
     `inbox`: the folder that the command takes orders from. `reached_end`: no error has ended it.
-    `skew`: how far the portal's clock is ahead of ours, as far as known.
+    `has_assigned`: orders were planned. `skew`: how far the portal's clock is ahead of ours, as far as known.
     """
 
     env_file: Path | None = None
@@ -35,6 +38,7 @@ class Invocation:
     as_json: bool = False
     inbox: Path | None = None
     reached_end: bool = True
+    has_assigned: bool = False
     skew: timedelta = timedelta()
     log: ExitStack = field(default_factory=ExitStack)
 
@@ -57,8 +61,26 @@ class Invocation:
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; only a yes, in either language, is one."""
-        answer = typer.prompt(f"{question} {_('[y/N]')}", default="", show_default=False, err=True)
+        choice = _("[y/N]")
+        answer = typer.prompt(f"{question} {choice}", default="", show_default=False, err=True)
         return answer.strip().lower() in ("y", "yes", "д", "да")
+
+    def send_messages(self, session: context.Session) -> None:
+        """Send what people have to know after the work is done, if any are to be sent; a failure is only a line."""
+        if session.settings.notify:
+            for problem in self.send_waiting(session).problems:
+                self.messenger.error(problem)
+
+    def send_waiting(self, session: context.Session) -> Sending:
+        """Send what waits, and log what was sent."""
+        from b24tools.render.messages import make_writer
+        from b24tools.server import log_setup
+
+        with log_setup.write_command_log(session.settings, ["b24tools.messages"]):
+            sending = session.send_messages(make_writer(session.settings.zone, context.now()))
+        for message in sending.sent:
+            self.messenger.detail(_("message sent to {to}").format(to=message.to))
+        return sending
 
     def print_json(self, data: Any, *, warnings: Sequence[str] = (), error: errors.B24ToolsError | None = None) -> None:
         """Print the one object of `--json`."""

@@ -136,6 +136,7 @@ def translate_value(text: str) -> str:
     """Write what stands for values (`POSITION=PERSON`) in the language in use."""
     words = {
         "ADDRESS": pgettext("value", "ADDRESS"),
+        "CHAT": pgettext("value", "CHAT"),
         "COMMAND": pgettext("value", "COMMAND"),
         "CURSOR": pgettext("value", "CURSOR"),
         "DAY": pgettext("value", "DAY"),

@@ -8,14 +8,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from b24tools.core import errors, inbox
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:
+    from b24tools.core.config import Settings
     from b24tools.onec.order import Order
 
 LONGEST_NAME = 255
@@ -24,21 +25,25 @@ QUIET_S = 5  # a file written to more recently may be half there
 Stamp = tuple[int, int]  # when a file was written, and how long it is
 
 
-def read_orders(path: Path, zone: ZoneInfo) -> list[Order]:
-    """Read the orders of a file; `-` is stdin. Raise OrderError or ConfigError, which name the file."""
+def read_orders(path: Path, settings: Settings) -> list[Order]:
+    """Read the orders of a file; `-` is stdin. Raise OrderError or ConfigError, which name the file.
+
+    Neither the orders nor the error hold a secret of these settings.
+    """
     from b24tools.onec import order
 
+    read = partial(order.read_orders, zone=settings.zone, hide=settings.order_scrubber.hide)
     name = _("stdin") if str(path) == "-" else str(path)
     try:
         if str(path) != "-":
             with path.open("rb") as stream:
-                return order.read_orders(order.read_source(stream), zone)
+                return read(order.read_source(stream))
         if sys.stdin is None:
             raise OSError(_("it is closed"))
-        return order.read_orders(order.read_source(sys.stdin.buffer), zone)
+        return read(order.read_source(sys.stdin.buffer))
     except errors.OrderError as error:
         hint = error.hint or _("Correct the order in 1C and send it again.")
-        raise type(error)(f"{name}: {error.message}", hint) from None
+        raise type(error)(settings.scrubber.scrub(f"{name}: {error.message}"), hint) from None
     except OSError as error:
         raise errors.ConfigError(
             f"{name}: {os_reason(error)}",

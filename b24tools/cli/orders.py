@@ -92,6 +92,8 @@ def orders(
             listing = orders.list_orders(tools, rules, rows=rows, since=after, states=states)
         url = tools.client.url
         invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+    if not is_new:
+        invocation.send_messages(session)
     if as_json:
         warnings = (*filter(None, (notice,)), *listing.warnings)
         invocation.print_json(render_orders.data(listing, settings.zone), warnings=warnings)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from b24tools import context
 from b24tools.cli.invocation import Invocation
 from b24tools.core import clock, config, errors, inbox
-from b24tools.render.console import Held
+from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
     from b24tools.store.notices import Notice
@@ -55,7 +55,12 @@ def release(invocation: Invocation, status: int) -> None:
     for one in held:
         if one.cause:
             causes.setdefault(one.cause, []).append(one)
-    due = None if known is None else _choose(session, known, scope, causes, now, may_forget=may_forget)
+    gone = [
+        cause
+        for cause, notice in (known or {}).items()
+        if may_forget and notice.scope == scope and (invocation.has_assigned or OF_THE_RUN not in notice.orders)
+    ]
+    due = None if known is None else _choose(session, known, scope, causes, now, gone)
     if due is None:
         folder = session.settings.data_dir
         due = [one for cause, alike in causes.items() if _is_due_by_file(folder, cause, now) for one in alike]
@@ -85,10 +90,12 @@ def _choose(
     scope: str,
     causes: Mapping[str, Sequence[Held]],
     now: datetime,
-    *,
-    may_forget: bool,
+    may_be_gone: Collection[str],
 ) -> list[Held] | None:
-    """Return what is due, and note that it has been said; None where that cannot be noted."""
+    """Return what is due, and note that it has been said; None where that cannot be noted.
+
+    Of `may_be_gone` is forgotten what was not met again.
+    """
     due: list[Held] = []
     changed: dict[str, Notice] = {}
     for cause, alike in causes.items():
@@ -98,11 +105,9 @@ def _choose(
             changed[cause] = notice
     gone = [
         cause
-        for cause, notice in known.items()
-        if may_forget
-        and notice.scope == scope
-        and cause not in causes
-        and not (cause in errors.PASSING and timedelta() <= now - notice.last_at < inbox.LONG_WAIT)  # it comes and goes
+        for cause in may_be_gone
+        if cause not in causes  # what passes comes and goes
+        and not (cause in errors.PASSING and timedelta() <= now - known[cause].last_at < inbox.LONG_WAIT)
     ]
     try:
         if changed or gone:

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from b24tools.assignment.report import combined_status
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
-from b24tools.core import errors
+from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.render import replan as render_replan
 
@@ -39,16 +39,12 @@ def replan(
         str | None, typer.Option("--without", metavar="PERSON", help="Plan without this person (name or id).")
     ] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from", metavar="DAY", formats=["%Y-%m-%d"], help="With --without: the first day away; else from now on."
-        ),
+        str | None,
+        typer.Option("--from", metavar="DAY", help="With --without: the first day away; else from now on."),
     ] = None,
     until: Annotated[
-        datetime | None,
-        typer.Option(
-            "--until", metavar="DAY", formats=["%Y-%m-%d"], help="The last day away; that of --from, else for good."
-        ),
+        str | None,
+        typer.Option("--until", metavar="DAY", help="The last day away; that of --from, else for good."),
     ] = None,
     first: Annotated[
         str | None, typer.Option("--first", metavar="ORDER", help="This order goes before all others.")
@@ -69,6 +65,8 @@ def replan(
     zone = session.settings.zone
     request = _read_request(without, since, until, first, frozen, zone)
     result, error = _run(invocation, session, request, dry_run=dry_run, yes=yes, max_moves=max_moves, as_json=as_json)
+    if not dry_run:
+        invocation.send_messages(session)
     failed = [move.error for move in result.moves if move.error is not None]
     skipped = [move for move in result.planned if move.outcome == "skipped"]
     status = combined_status([one.exit_status for one in failed] + [0] * (len(result.planned) - len(failed)))
@@ -150,8 +148,8 @@ def _open(invocation: Invocation, session: Session, *, dry_run: bool) -> Iterato
 
 def _read_request(
     without: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: str | None,
+    until: str | None,
     first: str | None,
     frozen: str,
     zone: ZoneInfo,
@@ -166,7 +164,9 @@ def _read_request(
             _('--frozen "{text}" is not a number of days or hours').format(text=frozen), _("An example: --frozen 1d")
         )
     number, is_hours = int(length[1]), length[2] == "h"
-    start, last = (day and day.replace(tzinfo=zone) for day in (since, until or since))
+    today = context.now().astimezone(zone).date()
+    days = [periods.read_day(day, today) if day else None for day in (since, until or since)]
+    start, last = (datetime.combine(day, time(), zone) if day else None for day in days)
     end = last and last + timedelta(days=1)
     if start and end and start >= end:
         raise _usage(_("--until lies before --from"), _("Give the first and the last day away."))

@@ -66,6 +66,7 @@ def snapshot(
             )
             if as_json:
                 invocation.print_json({"skipped": WEBHOOK})
+            invocation.send_messages(session)
             return 0
     rules = snapshot.Rules(
         zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin, settings.parallel
@@ -73,6 +74,7 @@ def snapshot(
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
         weeks = weeks or snapshot.due(store, now, zone)
         result = snapshot.take(store, client, weeks, rules, now=context.now, progress=progress)
+    invocation.send_messages(session)
     error, warnings = None, list(result.warnings)
     if not result.complete:
         partial = errors.PortalDenied(

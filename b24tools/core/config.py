@@ -23,6 +23,8 @@ from b24tools.core.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
+PEOPLE, MANAGERS = "people", "managers"  # who gets messages, besides chats
+CHAT = re.compile(r"(chat|sg)[1-9]\d{0,14}")  # a chat, or that of a project
 NEAR, ALIKE = 0.6, 0.8  # how like one of ours a name must be to be compared with it, or taken for it misspelt
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _SECOND_SETTING = re.compile(r"(?:^|[\s\"';])(?:B24|BITRIX)_\w+=")
@@ -66,11 +68,27 @@ def _country(value: Any) -> Any:
     return value
 
 
+def _targets(value: Any) -> Any:
+    """Read who gets messages: in lower case, each once."""
+    if not isinstance(value, str):
+        return value
+    words = tuple(dict.fromkeys(word.lower() for word in _words(value)))
+    for word in words:
+        if word not in (PEOPLE, MANAGERS) and not CHAT.fullmatch(word):
+            raise ValueError(
+                _('"{word}" is none of {people}, {managers}, or a chat such as chat42').format(
+                    word=word, people=PEOPLE, managers=MANAGERS
+                )
+            )
+    return words
+
+
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Language = Annotated[str, BeforeValidator(_language)]
 Country = Annotated[str, BeforeValidator(_country)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Name = Annotated[str, BeforeValidator(_name)]
+Targets = Annotated[tuple[str, ...], BeforeValidator(_targets)]
 
 
 class Settings(BaseModel):
@@ -92,6 +110,7 @@ class Settings(BaseModel):
     route: Words = Field((), alias="B24_ROUTE")
     round_minutes: int = Field(5, alias="B24_ROUND_MINUTES", ge=1, le=1440)
     norms: str = Field("", alias="B24_NORMS", pattern="^(learned)$")
+    notify: Targets = Field((), alias="B24_NOTIFY")
     show_sum: bool = Field(True, alias="B24_SHOW_SUM")
     non_admin: bool = Field(False, alias="B24_NON_ADMIN")
     serve_token: SecretStr | None = Field(None, alias="B24_SERVE_TOKEN")
@@ -112,19 +131,34 @@ class Settings(BaseModel):
         return self.round_minutes * 60
 
     @property
+    def notify_chats(self) -> tuple[str, ...]:
+        """The chats that get the digest."""
+        return tuple(word for word in self.notify if CHAT.fullmatch(word))
+
+    @property
     def database(self) -> Path:
         """Where the SQLite file lives."""
         return self.data_dir / "b24tools.db"
 
     @cached_property
-    def scrubber(self) -> secrets.Scrubber:
-        """What takes these settings' secrets out of a text."""
+    def own_secrets(self) -> frozenset[str]:
+        """The secrets of these settings."""
         found = {value.get_secret_value() for _name, value in self if isinstance(value, SecretStr)}
         if self.outgoing_token is not None:
             found |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
         if self.webhook_url is not None:
             found |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
-        return secrets.Scrubber(found)
+        return frozenset(found)
+
+    @cached_property
+    def scrubber(self) -> secrets.Scrubber:
+        """What takes these settings' secrets out of a text."""
+        return secrets.Scrubber(self.own_secrets)
+
+    @cached_property
+    def order_scrubber(self) -> secrets.Scrubber:
+        """What takes them out of an order, where a short one may stand by chance."""
+        return secrets.Scrubber(word for word in self.own_secrets if len(word) >= secrets.LEAST_IN_ORDERS)
 
 
 def names() -> list[str]:

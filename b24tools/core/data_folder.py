@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -48,6 +49,12 @@ def has_locks(folder: Path) -> bool:
             except OSError:
                 return False
     return True
+
+
+def require_locks(folder: Path) -> None:
+    """Raise OSError where there are no locks: filelock would warn, and go on with files that a kill leaves behind."""
+    if not has_locks(folder):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
 
 def touch(path: Path) -> None:

@@ -29,9 +29,10 @@ class ErrorCode(StrEnum):
     BAD_REQUEST = "bad_request"  # an HTTP request that is wrong in itself: its query, its method
     UNAUTHORIZED = "unauthorized"  # an HTTP request without the token
     FORBIDDEN = "forbidden"  # an HTTP request with a wrong token, or from a page of another site
-    AMBIGUOUS = "ambiguous"  # several orders have this number: the message names their ids
+    AMBIGUOUS = "ambiguous"  # several orders, or several people, are called so: the message names their ids
     NOT_FOUND = "not_found"  # an address or a setting that does not exist
     BAD_EVENT = "bad_event"  # no body of a webhook event, or one that names no task
+    DATABASE = "database"  # the database is gone, damaged, full or of a newer version: a person must see to it
     LOCKED = "locked"  # another run or another program holds the lock or the database
     PORTAL = "portal"  # the portal answered with an error, or with something unreadable
     DENIED = "denied"  # the portal wants a right, a scope or another webhook first

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -45,6 +46,7 @@ def key_name(name: str) -> str:
     return read_visibly(name).replace(" ", "").casefold().replace("ё", "е")
 
 
+@lru_cache(maxsize=10_000)  # a plan compares the names of positions and departments thousands of times
 def same_name(name: str) -> str:
     """Fold a name for comparison: beside what does not count in a key, neither do signs that only look different."""
     return key_name(fold_signs(unicodedata.normalize("NFC", name)))
@@ -248,7 +250,8 @@ def surname_of(manager: str) -> str:
 def surname_masks(manager: str) -> list[str]:
     """What the portal is asked for, as masks of LIKE, to find a manager and whoever is written only a bit differently.
 
-    Surnames of two words, other dashes and apostrophes, decomposed letters, Cyrillic ones for those like them.
+    Surnames of two words, other dashes and apostrophes, decomposed letters, Cyrillic ones for those like them; and on
+    the portal any one letter of another alphabet.
     """
     words = _split_name(manager)
     surnames = [words[0]] if words else []
@@ -257,6 +260,12 @@ def surname_masks(manager: str) -> list[str]:
     masks = [*surnames, *(re.sub(r"\W", "_", surname) for surname in surnames)]
     masks += [surname.lower().translate(_LOOKALIKES) for surname in surnames[:1]]
     masks += [unicodedata.normalize("NFD", mask) for mask in masks]
+    masks += [
+        f"{surname[:place]}_{surname[place + 1 :]}"
+        for surname in surnames[:1]
+        for place, letter in enumerate(surname)
+        if letter.lower() in _MISTAKABLE and len(surname) > 3
+    ]
     found: dict[str, str] = {}
     for mask in masks:
         found.setdefault(mask.lower(), mask)
@@ -323,9 +332,9 @@ def _fits(word: str, name: str) -> bool:
 
 
 def find_people(text: str, people: Iterable[Person]) -> list[Person]:
-    """Find whom somebody means: by id, surname, or name and surname in either order and with initials."""
-    if text.strip().isdecimal():
-        return [person for person in people if person.id == int(text)]
+    """Find whom somebody means: by id (17, #17), surname, or name and surname in either order and with initials."""
+    if (number := text.strip().removeprefix("#")).isdecimal():
+        return [person for person in people if person.id == int(number)]
     wanted = same_name(text)
     return [
         person
@@ -345,6 +354,7 @@ def find_person(text: str, people: Iterable[Person]) -> Person:
         raise errors.ConfigError(
             _('several people are called "{name}": {people}').format(name=text, people=named),
             _("Give the id of the right one."),
+            code=errors.ErrorCode.AMBIGUOUS,
         )
     nearest = nearest_name(text, (person.name for person in people))
     raise errors.ConfigError(

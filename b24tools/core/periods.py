@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ WEEK, MONTH = "week", "month"
 LAST = "last"
 _FORM = re.compile(r"([12]\d{3})-(?:[Ww](\d{1,2})|(\d{1,2}))")  # far from the ends of Python's calendar
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
+_NEAR_DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1, "послезавтра": 2}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -98,6 +100,31 @@ def parse(text: str, zone: ZoneInfo) -> Period:
         pass
     raise errors.ConfigError(
         _('"{text}" is not a period').format(text=text), _("Examples: 2026-W47 (a week), 2026-11 (a month)")
+    )
+
+
+def read_day(text: str, today: date) -> date:
+    """Read a day as people write it: `2026-11-30`, `30.11.2026`, `30.11` (the nearest one), tomorrow, завтра.
+
+    Raises ConfigError.
+    """
+    word = text.strip().casefold()
+    if word in _NEAR_DAYS:
+        return today + timedelta(days=_NEAR_DAYS[word])
+    with suppress(ValueError):
+        return date.fromisoformat(word)
+    if match := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.?(\d{4})?", word):
+        years = [int(match[3])] if match[3] else [today.year + difference for difference in (-1, 0, 1)]
+        days = []
+        for year in years:
+            with suppress(ValueError):
+                days.append(date(year, int(match[2]), int(match[1])))
+        if days:
+            return min(days, key=lambda day: abs(day - today))
+    raise errors.ConfigError(
+        _('"{text}" is not a day').format(text=text.strip()),
+        _("Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30."),
+        code=errors.ErrorCode.USAGE,
     )
 
 

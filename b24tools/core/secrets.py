@@ -15,6 +15,7 @@ from urllib.parse import unquote
 HIDDEN = "***"
 ENCODINGS = 3  # one around the other
 LEAST_BASE64 = 6  # characters by which a secret inside of base64 can be told
+LEAST_IN_ORDERS = 6  # characters of one that no order has by chance
 LEAST_CUT = 8  # characters of one that was cut off
 CUT = "…"
 
@@ -27,9 +28,13 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _CODE_IN_SETTING = re.compile(r"/rest/(?:api/)?[^/?#]+/([A-Za-z0-9]{4,})(?=[/?#]|$)", re.IGNORECASE)
-_ESCAPED = re.compile(r"\\+(?:u([0-9A-Fa-f]{4}))?|((?:%(?:25)*[0-9A-Fa-f]{2})+)|&(?:#\w{1,8}|\w{1,8});")
+_ESCAPED = re.compile(
+    r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-3][0-7]{2}))?"
+    r"|((?:%(?:25)*[0-9A-Fa-f]{2})+)|&(?:#\w{1,8}|\w{1,8});"
+)
 _PERCENT = re.compile(r"%(?:25)*([0-9A-Fa-f]{2})")
 _OF_URLS = str.maketrans("-_", "+/")
+_FULL_WIDTH = {0xFF00 + sign: 0x20 + sign for sign in range(1, 0x5F)}  # as some keyboards write Latin letters
 _MAY_BE_CODE = re.compile(r"[A-Za-z0-9]{8,}")
 
 
@@ -38,15 +43,19 @@ class Scrubber:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         secrets = set(filter(None, secrets))
-        self._plain = {_fold(secret.replace("\\", "")) for secret in secrets}
+        self._plain = {
+            _fold(form) for secret in secrets for form in (secret, secret.replace("\\", ""), _to_hex(secret))
+        }
         self._in_base64 = {form for secret in secrets for form in _list_base64(secret)}
         self._cut = [_list_cuts(words) for words in (self._plain, self._in_base64)]
 
     def scrub(self, text: str) -> str:
         """Return the text without secrets: plain, in capitals, percent-encoded, as JSON, HTML or base64 have them."""
-        if self._is_in(text):
-            text = self._hide(text)
-        return _TOKEN.sub(rf"\1{HIDDEN}", _CODE.sub(rf"\1{HIDDEN}", text))
+        return _TOKEN.sub(rf"\1{HIDDEN}", _CODE.sub(rf"\1{HIDDEN}", self.hide(text)))
+
+    def hide(self, text: str) -> str:
+        """Return the text without these secrets; what looks like somebody else's stays."""
+        return self._hide(text) if self._is_in(text) else text
 
     def _is_in(self, text: str) -> bool:
         """Tell quickly whether a secret, or one that was cut off, may be there at all."""
@@ -98,7 +107,8 @@ def of_webhook(url: str) -> list[str]:
 
 
 def _fold(text: str) -> str:
-    """Fold case, and a plus sign to the blank that it is in forms; the length stays."""
+    """Fold case and full width, and a plus sign to the blank that it is in forms; the length stays."""
+    text = text if text.isascii() else text.translate(_FULL_WIDTH)
     text = text.replace("+", " ")
     lower = text.lower()
     return lower if len(lower) == len(text) else "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
@@ -111,6 +121,10 @@ def _list_cuts(words: Iterable[str]) -> dict[str, list[str]]:
         for length in range(LEAST_CUT, len(word)):
             found.setdefault(word[length - LEAST_CUT : length], []).append(word[:length])
     return found
+
+
+def _to_hex(secret: str) -> str:
+    return secret.encode("utf-8", "replace").hex()
 
 
 def _list_base64(secret: str) -> set[str]:
@@ -136,7 +150,9 @@ def _write_base64(content: bytes) -> Iterator[str]:
 def _unescape_json(found: re.Match[str]) -> str:
     if not found[0].startswith("\\"):
         return found[0]
-    return chr(int(found[1], 16)) if found[1] else ""
+    if digits := found[1] or found[2]:
+        return chr(int(digits, 16))
+    return chr(int(found[3], 8)) if found[3] else ""
 
 
 def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str, list[int], list[int]]:
@@ -156,7 +172,7 @@ def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str,
         new_starts += starts[behind : found.start()]
         new_ends += ends[behind : found.start()]
         behind = found.end()
-        if found[2]:
+        if found[4]:
             units = _PERCENT.finditer(text, found.start(), found.end())
             raw = [(int(one[1], 16), one.start(), one.end()) for one in units]
             place = 0

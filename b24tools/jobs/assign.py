@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from b24tools.assignment.plan import (
     wanted_end,
 )
 from b24tools.assignment.planner import Planner
-from b24tools.assignment.portal_state import UNKNOWN_PERSON_TASKS, PortalState, Questions, TitleQuestion
+from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, Todo, WriteState, find_lost, latest
 from b24tools.assignment.replan_writes import let_moves_end, settle_moves
 from b24tools.assignment.report import (
@@ -35,9 +36,9 @@ from b24tools.assignment.report import (
     list_warnings,
     outcome_of,
 )
-from b24tools.assignment.staffing import not_known, unchecked_years, working_hours
+from b24tools.assignment.staffing import ask_about, not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
-from b24tools.assignment.workspace import Workspace
+from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
 from b24tools.assignment.writes import Line
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import OrgData
@@ -73,6 +74,8 @@ def orders(
             try:
                 results += run.run()
             except errors.B24ToolsError as error:
+                if run.early is not None:
+                    wait([run.early])  # what is under the lock has ended when it is released
                 if not dry_run:
                     with suppress(database.Error):  # it may be what has failed
                         for order in one_round:
@@ -134,6 +137,7 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
+        self.early: EarlyUploads | None = None
         self._before = tools.store.orders.outcomes([order.id for order in batch])
         self._was_restored = False
         self._compare: set[str] = set()  # orders of which the portal knows more than the ledger
@@ -145,6 +149,7 @@ class _Run:
         items = items_of(self._orders, rows)
         company = self._read_company(items)
         self._rules = _with_people(self._rules, company.staff)
+        self.early = self._upload_early(company)
         portal, questions, under_way = self._read(company, items, rows)
         if self._rules.away is not None:
             name, first, last = self._rules.away
@@ -176,7 +181,7 @@ class _Run:
         else:
             for order in self._orders:
                 tools.store.orders.save(order.id, order.number, tools.clock.now())
-            writer = Writer(tools, portal, self._rules, questions.titles)
+            writer = Writer(tools, portal, self._rules, questions.titles, self.early)
             plans, warnings = writer.write(plans)
             self._warnings += warnings
             portal = writer.portal
@@ -201,6 +206,19 @@ class _Run:
         directory.remember_unstaffed(vacant)
         return company
 
+    def _upload_early(self, company: OrgData) -> EarlyUploads | None:
+        """Upload the files of new orders while the portal is read, where nothing should stand in the way.
+
+        An order that is dated before the ledger began may have tasks that it does not know, and its files with them.
+        """
+        tools, folder_id = self._tools, company.places.folder_id
+        if self._dry_run or folder_id is None or not (self._rules.non_admin or tools.directory.is_owner_admin()):
+            return None
+        new = [order for order in self._orders if order.id not in self._before and order.files and order.lines]
+        new = [order for order in new if not (order.done or order.cancelled)]
+        new = [order for order in new if order.date and tools.store.orders.has_begun(order.date)]
+        return upload_early(tools.client, folder_id, new) if new else None
+
     def _questions(self, company: OrgData, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> Questions:
         rules, staff, tools = self._rules, company.staff, self._tools
         special = [user for user in (rules.fallback_user, *map(int, rules.pins.values())) if user]
@@ -217,25 +235,17 @@ class _Run:
         files = {task_fields.stored_name(order.number, file) for order in self._orders for file in order.files}
         known_files = tools.store.orders.files([order.id for order in self._orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(rows))]
-        counts = tools.directory.open_counts()
-        expected = sum(counts.get(user_id, UNKNOWN_PERSON_TASKS) for user_id in workers)
-        if company.open_total is not None and not workers <= counts.keys():
-            expected = company.open_total
-        return Questions(
+        return ask_about(
+            tools,
+            rules,
+            company,
+            workers,
             keys=list(dict.fromkeys(key for keys in keys_of for key in keys)),
             task_ids=sorted({one for row in rows.values() for one in (row.task_id, *row.other_tasks) if one}),
             titles=self._title_questions(items, rows),
             people=sorted({*special, *heads, *holders, *([tools.client.owner_id] if tools.client.owner_id else [])}),
             managers=sorted({order.manager for order in self._orders if order.manager}),
-            workers=sorted(workers),
             file_names=sorted(files | {file.stored_name for file in known_files}) if files else [],
-            expected_open=expected,
-            today=tools.clock.now().astimezone(rules.zone).date(),
-            zone=rules.zone,
-            group=rules.group,
-            folder=rules.folder,
-            places=company.places,
-            date_order=tools.directory.date_order(),
         )
 
     def _title_questions(self, items: Sequence[Item], rows: Mapping[str, LedgerTask]) -> list[TitleQuestion]:
@@ -338,6 +348,7 @@ class _Run:
         return recovery.look_until(self._tools.clock, since, look, self._rules.zone, at_most_s=self._rules.retry_s)
 
     def _check_owner(self, portal: PortalState) -> None:
+        self._tools.directory.remember_owner(admin=portal.owner.admin)
         if portal.owner.admin:
             return
         if not self._rules.non_admin:
@@ -439,8 +450,8 @@ class _Run:
             warnings.append(_("another data folder has sent this order since: its tasks were compared with the order"))
         if any(plan.action == DEFER and plan.error is None for plan in mine):
             warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
-        promise = planner.promise(order, mine)
-        ends = [planner.ends(plan) or plan.end for plan in mine if plan.error is None and not plan.is_put_off]
+        promise = planner.spans.promise(order, mine)
+        ends = [planner.spans.end_of(plan) or plan.end for plan in mine if plan.error is None and not plan.is_put_off]
         ends += [task.end for task in tasks[len(mine) :]]
         finish = max(filter(None, ends), default=None)
         finish = None if order.cancelled and not order.done else finish

@@ -30,6 +30,6 @@ def find(store: Store, order: str | None, folder: Path) -> list[Entry]:
         raise errors.ConfigError(
             _("several orders have the number {order}: {ids}").format(order=order, ids=", ".join(ids)),
             _("Give the identifier of one of them."),
-            code=errors.ErrorCode.USAGE,
+            code=errors.ErrorCode.AMBIGUOUS,
         )
     return store.history.of_order(ids[0])

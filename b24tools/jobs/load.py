@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from b24tools.assignment import portal_state
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.portal_state import PortalState
-from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
+from b24tools.assignment.standing import Standings, read_standings
+from b24tools.assignment.team import Team, find_team
 from b24tools.assignment.tools import Tools
-from b24tools.bitrix24 import queries
-from b24tools.bitrix24.org_cache import OrgData
-from b24tools.core import errors
-from b24tools.core.i18n import _
-from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import (
-    describe_foreign_letters,
-    find_people,
-    find_person,
-    nearest_name,
-    same_name,
-)
-from b24tools.scheduling.workload import DayLoad, PersonLoad, Workload
+from b24tools.core.models import Department
+from b24tools.scheduling.lane import DayLoad, PersonLoad
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
 
@@ -72,95 +59,25 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
 
     The fullest come first, unless `by_name`. Raises ConfigError for another name, PortalError as reading does.
     """
-    company = tools.directory.company(with_files=False)
-    if name and not company.fresh and not (_roots(company, name) or _working(company, rules, name)):
-        company = tools.directory.company(with_files=False, refresh=True)
-    is_person = bool(name) and not _roots(company, name) and bool(_working(company, rules, name))
-    homes = _homes(company, None if is_person else name)
-    people = [one for one in _working(company, rules, None) if _home(one, homes) is not None]
-    if is_person:
-        people = [find_person(name or "", people)]
-    portal = portal_state.read_portal(tools.client, ask_about(tools, rules, company, {one.id for one in people}))
-    tools.directory.remember_date_order(portal.date_order)
-    calendar, warnings = working_hours(company, rules)
-    warnings = [*warnings, *not_known(company, portal)]
-    if not portal.owner.admin:
-        warnings.append(_("the webhook's owner is not an administrator: people may be busier than they look"))
-    people = [answered for one in people if (answered := portal.people.get(one.id, one)).active]
-    workload = workload_of(
-        people,
-        portal,
-        company,
-        rules,
-        calendar,
-        tools.clock.now(),
-        our_tasks=tools.store.orders.our_tasks([task.id for task in portal.open]),
-        last_assigned={},
+    team = find_team(tools, rules, name)
+    return lay_out(read_standings(tools, rules, ()), team, weeks=weeks, by_name=by_name)
+
+
+def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool = False) -> Load:
+    """Read the load of these people off the lanes; who was dismissed since is left out."""
+    groups = []
+    for department, members in team.groups:
+        present = [one for one in members if found.portal.people.get(one.id, one).active]
+        loads = [found.workload.load(one.id, weeks * 7) for one in present]
+        if not by_name:
+            loads.sort(key=lambda person: (-person.share, -person.open_s))
+        if loads:
+            groups.append(Group(department, tuple(loads)))
+    if team.person is None or not groups:
+        return Load(tuple(groups), found.warnings)
+    titles = {task.id: task.title for task in found.portal.open}
+    tasks = tuple(
+        LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s)
+        for task, span in found.workload.tasks_of(team.person.id)
     )
-    groups: dict[int, list[PersonLoad]] = {home: [] for home in homes}
-    for one in sorted(people, key=lambda person: (person.last_name, person.first_name, person.id)):
-        home = _home(one, homes)
-        if home is not None:
-            groups[home].append(workload.load(one.id, weeks * 7))
-    if not by_name:
-        for found in groups.values():
-            found.sort(key=lambda person: (-person.share, -person.open_s))
-    departments = company.staff.departments
-    return Load(
-        tuple(Group(departments[home], tuple(found)) for home, found in groups.items() if found),
-        tuple(warnings),
-        _read_tasks(tools, portal, workload, people[0].id) if is_person and people else None,
-    )
-
-
-def _working(company: OrgData, rules: Rules, name: str | None) -> list[Person]:
-    people = [one for one in company.staff.people.values() if one.active and one.id not in rules.excluded]
-    return people if name is None else find_people(name, people)
-
-
-def _read_tasks(tools: Tools, portal: PortalState, workload: Workload, person_id: int) -> tuple[LoadTask, ...]:
-    """Read the titles of a person's open tasks."""
-    tasks = workload.tasks_of(person_id)
-    batch = tools.client.new_batch()
-    ids = [task.id for task, _span in tasks]
-    pages = [batch.add(queries.tasks_by_id(ids[start : start + 50])) for start in range(0, len(ids), 50)]
-    batch.send()
-    titles = {task.id: task.title for page in pages for task in map(portal.read_task, page.value)}
-    return tuple(LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s) for task, span in tasks)
-
-
-def _roots(company: OrgData, department: str | None) -> list[int]:
-    """Find the departments of the production that are meant."""
-    staff = company.staff
-    inside = list(staff.below(staff.root_id))
-    if department is None:
-        return [staff.root_id]
-    if department.isdecimal() and int(department) in inside:
-        return [int(department)]
-    return [one for one in inside if same_name(staff.departments[one].name) == same_name(department)]
-
-
-def _homes(company: OrgData, department: str | None) -> list[int]:
-    """The departments wanted, each once, a department before those below it."""
-    staff = company.staff
-    roots = _roots(company, department)
-    if not roots:
-        names = [staff.departments[one].name for one in staff.below(staff.root_id)]
-        nearest = nearest_name(department or "", names)
-        raise errors.ConfigError(
-            _('there is no department "{name}" under "{root}", and nobody there is called so').format(
-                name=department, root=staff.departments[staff.root_id].name
-            ),
-            errors.as_sentence(
-                _('The nearest name is "{nearest}"').format(nearest=nearest)
-                + describe_foreign_letters(department or "", nearest)
-            )
-            if nearest
-            else _("There are: {known}").format(known=", ".join(names)),
-        )
-    wanted = {below for root in roots for below in staff.below(root)}
-    return [one for one in staff.departments if one in wanted]
-
-
-def _home(person: Person, homes: Sequence[int]) -> int | None:
-    return next((one for one in person.department_ids if one in homes), None)
+    return Load(tuple(groups), found.warnings, tasks)

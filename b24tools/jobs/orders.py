@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from b24tools.assignment.plan import Rules
-from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER, OrderStanding, read_standings
+from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER, OrderStanding, Standings, read_standings
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, os_reason
@@ -101,7 +101,8 @@ def list_orders(
     if since is not None and since > store.last_change():
         warnings.append(_("this database never gave the cursor {cursor}: all orders are listed").format(cursor=since))
         since = 0
-    found = _work_out(tools, rules, rows=rows, since=since, with_over=OVER in states and since is None and not rows)
+    with_over = OVER in states and since is None and not rows
+    found, _standings = _work_out(tools, rules, rows=rows, since=since, with_over=with_over)
     chosen = [
         one
         for one in found.orders
@@ -109,6 +110,13 @@ def list_orders(
         and (since is None or since < one.row.changed_no <= found.cursor)
     ]
     return Listing(tuple(sorted(chosen, key=_importance)), found.cursor, (*warnings, *found.warnings))
+
+
+def list_with_standings(tools: Tools, rules: Rules) -> tuple[Listing, Standings]:
+    """List the open orders as `list_orders` does, with the portal's state and the lanes they were read off."""
+    listing, found = _work_out(tools, rules)
+    chosen = sorted((one for one in listing.orders if one.state != OVER), key=_importance)
+    return replace(listing, orders=tuple(chosen)), found or read_standings(tools, rules, ())
 
 
 def fill_outbox(
@@ -130,7 +138,7 @@ def fill_outbox(
     known = store.read_outbox(name)
     is_restored = known is not None and store.was_restored_after(known[1])
     after = since if since is not None else known[0] if known else None
-    found = _work_out(tools, rules, since=after)
+    found, _standings = _work_out(tools, rules, since=after)
     changed = [one for one in found.orders if (after or 0) < one.row.changed_no <= found.cursor]
     if is_restored and since is None:
         changed = []
@@ -153,15 +161,15 @@ def _work_out(
     rows: Sequence[OrderRow] = (),
     since: int | None = None,
     with_over: bool = False,
-) -> Listing:
-    """Read how all open orders stand, these `rows` and those changed `since`, and save it.
+) -> tuple[Listing, Standings | None]:
+    """Read how all open orders stand, these `rows` and those changed `since`, and save it; None where there are none.
 
     What another run changes meanwhile is left to the next time: the cursor stands before it.
     """
     store, mark = tools.store.orders, tools.store.orders.last_change()
     asked = {row.id: row for row in [*store.list_all(with_over=with_over, since=since), *rows]}
     if not asked and not store.count():
-        return Listing((), mark)
+        return Listing((), mark), None
     found = read_standings(tools, rules, list(asked.values()))
     back = set(store.owners(task.id for task in found.portal.open).values()) - asked.keys()
     if back:  # somebody goes on with a task of an order that was over
@@ -176,10 +184,8 @@ def _work_out(
         )
         cursor = store.last_change() if others is None else others - 1
         saved = store.read(asked)
-    warnings = found.warnings
-    if not found.portal.owner.admin:
-        warnings += (_("the webhook's owner is not an administrator: people may be busier than they look"),)
-    return Listing(tuple(replace(one, row=saved[one.row.id]) for one in found.orders), cursor, warnings)
+    standing = tuple(replace(one, row=saved[one.row.id]) for one in found.orders)
+    return Listing(standing, cursor, found.warnings), found
 
 
 def _importance(order: OrderStanding) -> tuple[int, datetime, str, str]:

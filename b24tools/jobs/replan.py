@@ -12,14 +12,15 @@ from b24tools.assignment.replan import Move, end_of_next_working_day, plan_moves
 from b24tools.assignment.replan_orders import NOBODY, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
-from b24tools.assignment.standing import OrderStanding, read_standings, stand_with
+from b24tools.assignment.standing import OVER, OrderStanding, read_standings, stand_with
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
 from b24tools.core.org_structure import find_person
 from b24tools.onec import values
-from b24tools.scheduling.workload import OpenTask, Workload
+from b24tools.scheduling.lane import OpenTask
+from b24tools.scheduling.workload import Workload
 from b24tools.store.history import Entry
 
 SKIPPED = replan_writes.SKIPPED
@@ -283,7 +284,19 @@ class _Run:
         written = replan_writes.write_moves(self._tools, self._rules, self._found.portal, planned)
         result = self.report(written)
         self._note_history(result)
+        if self._wish.without is None:  # else whoever is not to be counted on is still there
+            self._save_standings(written)
         return result
+
+    def _save_standings(self, written: Mapping[int, Written]) -> None:
+        """Let what has changed of the orders be asked for from now on."""
+        moved = {move.before.id: move.after for move in self._moves if written[move.before.id].outcome == MOVED}
+        found, after = self._found, self._stand(moved)
+        self._tools.store.orders.save_standings(
+            {one.row.id: (one.to_compare(found.calendar), one.state == OVER) for one in after if one.row.outcome},
+            found.now,
+            {one.row.id: one.row for one in after},
+        )
 
     def _prepare(self, move: Move) -> PlannedMove:
         order, line = self._situation.lines[move.before.id]

@@ -6,7 +6,6 @@ saved together with the cursor: a run that was killed goes on where it stopped.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -24,6 +23,7 @@ from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Progress, Status
+from b24tools.core.threads import run_beside
 from b24tools.store import Store
 
 RESUMABLE = timedelta(hours=1)
@@ -120,19 +120,11 @@ class _Request:
     requests_before: int
     people: Pages | None
     tasks: Pages | None
-    answered: Future[None] = field(default_factory=Future)
+    answered: Future[None] = field(init=False)
 
     def send(self) -> None:
-        """Send the batch in a thread, which does not keep the program from ending."""
-
-        def work() -> None:
-            try:
-                self.batch.send()
-                self.answered.set_result(None)
-            except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
-                self.answered.set_exception(error)
-
-        threading.Thread(target=work, name="snapshot", daemon=True).start()
+        """Send the batch; the answer is waited for elsewhere."""
+        self.answered = run_beside(self.batch.send, "snapshot")
 
 
 @dataclass

@@ -122,7 +122,7 @@ def explain_order(store: Store, name: str, folder: Path) -> tuple[list[Why], lis
             if orders
             else _("no order {number} was sent with this data folder: {folder}").format(number=name, folder=folder),
             _("Give the id of the right one.") if orders else _("`b24tools history` lists the orders."),
-            code=errors.ErrorCode.UNKNOWN_ORDER,
+            code=errors.ErrorCode.AMBIGUOUS if orders else errors.ErrorCode.UNKNOWN_ORDER,
         )
     found, warnings = [], []
     for row in store.orders.lines([orders[0].id]).values():

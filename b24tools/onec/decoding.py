@@ -12,7 +12,7 @@ from typing import Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.onec.values import show, unquote
+from b24tools.onec.values import MOST_ESCAPES, show, unquote
 
 COMPRESSIONS = ("gzip", "x-gzip", "deflate")
 _GZIP = b"\x1f\x8b"
@@ -31,13 +31,14 @@ _ARCHIVES = {
 }
 _INTERNAL = re.compile(r'\s*\{\s*"[#A-ZА-Я]"\s*,')
 _MOST_FIELDS = 1000
-_MOST_DIGITS = 100
+_MOST_DIGITS = 100  # of a number that is read as one
+_LONGEST_KEY = 100_000
+_DIGITS = 10_000  # a number with so many digits in a row is none
 _NEAR = 20
 _NEAR_START = 4096  # where JSON begins, in whatever it is wrapped
 # What the parser makes of many small values takes seconds, in which no other thread runs. The text of files has none
 # of these signs but escapes, in base64 two for each line.
 _MOST_SIGNS = 300_000
-_MOST_ESCAPES = 4_000_000
 _STEP = 2**20
 
 
@@ -93,9 +94,10 @@ def find_json(data: bytes) -> tuple[bytes, bool]:
     values = [part[found.end() :] for part, found in fields if found]
     if len(values) != 1:
         return data, False
-    if values[0].count(b"%") > _MOST_ESCAPES:
-        raise _too_much()
-    return unquote(values[0].replace(b"+", b" ")), True
+    try:
+        return unquote(values[0].replace(b"+", b" ")), True
+    except ValueError as error:
+        raise _too_much(str(error)) from None
 
 
 def find_charset(content_type: str) -> str:
@@ -113,8 +115,12 @@ def decode(data: bytes, charset: str = "") -> str:
     for start in range(0, len(data), _STEP):  # in steps, between which other threads run
         signs += sum(data.count(sign, start, start + _STEP) for sign in b",[{")
         escapes += data.count(b"\\", start, start + _STEP)
-        if signs > _MOST_SIGNS or escapes > _MOST_ESCAPES:
-            raise _too_much()
+        if signs > _MOST_SIGNS:
+            raise _too_much(_("the JSON holds more than {most} values, files aside").format(most=_MOST_SIGNS))
+        if escapes > MOST_ESCAPES:
+            raise _too_much(
+                _("more than {most} characters are written as \\uXXXX, \\n or \\/").format(most=MOST_ESCAPES)
+            )
     body = data
     while body.startswith(codecs.BOM_UTF8):
         body = body[len(codecs.BOM_UTF8) :]
@@ -129,7 +135,7 @@ def decode(data: bytes, charset: str = "") -> str:
         if body.startswith(magic):
             raise errors.OrderError(_("this is a file of the format {kind}: send the JSON itself").format(kind=kind))
     try:
-        return body.decode("utf-8")
+        return _decode_in_steps(body)
     except UnicodeDecodeError as error:
         if _is_raw_deflate(body):
             text = _("this is compressed (deflate) without a word of it: send Content-Encoding: deflate, or the JSON")
@@ -144,6 +150,16 @@ def decode(data: bytes, charset: str = "") -> str:
             line=text.count("\n") + 1, column=len(text) - text.rfind("\n")
         )
     )
+
+
+def _decode_in_steps(data: bytes) -> str:
+    """Decode UTF-8 so that other threads run meanwhile. Raise UnicodeDecodeError with the place in all of it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        parts = [decoder.decode(data[start : start + _STEP]) for start in range(0, len(data), _STEP)]
+        return "".join([*parts, decoder.decode(b"", final=True)])
+    except UnicodeDecodeError:
+        return data.decode("utf-8")
 
 
 def _is_raw_deflate(data: bytes) -> bool:
@@ -183,6 +199,7 @@ def parse(text: str) -> Any:
     if not text[:_STEP].strip():
         raise errors.OrderError(_("the order is empty"))
     text = text.rstrip()
+    _check_numbers(text)
     try:
         # strict=False: JSON put together by hand has line breaks inside its strings
         return json.loads(
@@ -201,8 +218,11 @@ class Twice(tuple[Any, ...]):
 
 
 def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON, with `Twice` for what stands under one key more than once."""
+    """Return an object of JSON, with `Twice` for what stands under one key more than once. Raise OrderError."""
     found = dict(pairs)
+    if (longest := max(found, key=len, default="")) and len(longest) > _LONGEST_KEY:
+        text = _("the key {key} is longer than the {most} characters that a key may have")
+        raise errors.OrderError(text.format(key=show(longest), most=_LONGEST_KEY))
     if len(found) < len(pairs):
         by_key: dict[str, list[Any]] = {}
         for key, value in pairs:
@@ -211,12 +231,26 @@ def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _too_much() -> errors.OrderError:
-    return errors.OrderError(
-        _("the JSON holds more than {most} values, files aside").format(most=_MOST_SIGNS),
-        _("Send the orders in several parts."),
-        code=errors.ErrorCode.TOO_LARGE,
-    )
+def _too_much(message: str) -> errors.OrderError:
+    return errors.OrderError(message, _("Send the orders in several parts."), code=errors.ErrorCode.TOO_LARGE)
+
+
+def _check_numbers(text: str) -> None:
+    """Refuse numbers without end: the parser copies them while no other thread runs. Raise OrderError."""
+    was_digits = False
+    for start in range(0, len(text) - _DIGITS, _DIGITS):  # twice as many in a row fill one of these
+        is_digits = text[start : start + _DIGITS].isdigit()
+        if is_digits and not was_digits:
+            first = max(0, start - 3 * _DIGITS)
+            before = text[first:start].rstrip("0123456789.+-eE").rstrip()
+            if before.endswith((":", ",", "[")) or not (first or before):  # else it is in a text or a file
+                raise errors.OrderError(
+                    _("a number of more than {most} digits stands at line {line}").format(
+                        most=_DIGITS, line=text.count("\n", 0, start) + 1
+                    ),
+                    code=errors.ErrorCode.TOO_LARGE,
+                )
+        was_digits = is_digits
 
 
 def _parse_int(text: str) -> int | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import time
 from decimal import Decimal
@@ -19,7 +19,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -56,6 +55,7 @@ class _Source:
     zone: ZoneInfo
     from_form: bool = False
     is_odata: bool = False
+    hide: Callable[[str], str] = str
     misspelt: dict[str, None] = field(default_factory=dict)  # what there is to say of the keys of one order
     near: dict[str, list[str]] = field(default_factory=dict)  # the known keys that an unknown one may be meant for
 
@@ -117,20 +117,32 @@ class _Model(BaseModel):
 class Line(_Model):
     """One operation of the costing: who does it, for how long."""
 
-    position: Annotated[str, BeforeValidator(values.read_name)] = Field(validation_alias="Должность")
-    position_id: Annotated[str | None, BeforeValidator(values.read_position_id)] = Field(
-        None, validation_alias="ДолжностьИдентификатор"
+    position: Annotated[str, BeforeValidator(values.read_name)] = Field(
+        validation_alias="Должность", description="The position: the name of a department on the portal."
     )
-    minutes: Annotated[float, BeforeValidator(values.read_minutes)] = Field(validation_alias="Время")
-    amount: Annotated[Decimal | None, BeforeValidator(values.read_amount)] = Field(None, validation_alias="Сумма")
-    stage: Annotated[int | None, BeforeValidator(values.read_stage)] = Field(None, validation_alias="Порядок")
+    position_id: Annotated[str | None, BeforeValidator(values.read_position_id)] = Field(
+        None,
+        validation_alias="ДолжностьИдентификатор",
+        description="The position's identifier; with the order's it is how the task is found again.",
+    )
+    minutes: Annotated[float, BeforeValidator(values.read_minutes)] = Field(
+        validation_alias="Время", description="Working time in minutes; also as text: `1 310,48`."
+    )
+    amount: Annotated[Decimal | None, BeforeValidator(values.read_amount)] = Field(
+        None, validation_alias="Сумма", description="The cost of the work; also as text."
+    )
+    stage: Annotated[int | None, BeforeValidator(values.read_stage)] = Field(
+        None, validation_alias="Порядок", description="The stage of the route: lower ones are done first."
+    )
 
 
 class Attachment(_Model):
     """A file that came with an order."""
 
-    name: Annotated[str, BeforeValidator(values.read_file_name)] = Field(validation_alias="Имя")
-    content: _Content = Field(validation_alias="ДвоичныеДанные", repr=False)
+    name: Annotated[str, BeforeValidator(values.read_file_name)] = Field(
+        validation_alias="Имя", description="The name of the file."
+    )
+    content: _Content = Field(validation_alias="ДвоичныеДанные", repr=False, description="What it holds, as base64.")
 
     @cached_property
     def sha256(self) -> str:
@@ -138,52 +150,50 @@ class Attachment(_Model):
         return hashlib.sha256(self.content).hexdigest()
 
 
-_EXAMPLE: dict[str, JsonValue] = {
-    "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
-    "НомерЗаказа": "1Ц-00000069",
-    "ДатаЗаказа": "2024-10-17T13:56:45",
-    "Исполнитель": "Производство",
-    "Выполнен": False,
-    "РекоммендуемаяДатаСдачи": "2024-11-04T00:00:00",
-    "ДатаПриема": "2024-10-18T00:00:00",
-    "Контрагент": "ООО «Ромашка»",
-    "Менеджер": "Иванова Мария",
-    "Калькуляция": [
-        {
-            "Должность": "Макетчик",
-            "ДолжностьИдентификатор": "878944cb-75a2-47d4-8b62-1f2fd573aabd",
-            "Время": 1310.48,
-            "Сумма": 5320.55,
-        }
-    ],
-    "ПрисоединенныеФайлы": [{"Имя": "test.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
-}
-
-
 class Order(_Model):
     """An order of 1C; each of its lines becomes a task."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-
-    id: Annotated[str, BeforeValidator(values.read_order_id)] = Field(validation_alias="ИдентификаторЗаказа")
-    number: Annotated[str, BeforeValidator(values.read_code)] = Field(validation_alias="НомерЗаказа")
-    date: _Moment = Field(None, validation_alias="ДатаЗаказа")
-    department: _Text = Field(None, validation_alias="Исполнитель")
-    done: Annotated[bool, BeforeValidator(values.read_flag)] = Field(False, validation_alias="Выполнен")
-    marked_for_deletion: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
-        False, validation_alias="ПометкаУдаления"
+    id: Annotated[str, BeforeValidator(values.read_order_id)] = Field(
+        validation_alias="ИдентификаторЗаказа", description="The order's identifier, the same whenever it is sent."
     )
-    called_off: Annotated[bool, BeforeValidator(values.read_flag)] = Field(False, validation_alias="Отменен")
-    wanted: _DayOrMoment = Field(None, validation_alias=_WANTED)
-    accepted: _Moment = Field(None, validation_alias="ДатаПриема")
-    customer: _Text = Field(None, validation_alias="Контрагент")
-    manager: _Text = Field(None, validation_alias="Менеджер")
-    priority: Annotated[int | None, BeforeValidator(values.read_priority)] = Field(None, validation_alias="Приоритет")
-    lines: Annotated[tuple[Line, ...], BeforeValidator(_read_list)] = Field(validation_alias="Калькуляция")
+    number: Annotated[str, BeforeValidator(values.read_code)] = Field(
+        validation_alias="НомерЗаказа", description="Its number; also a whole number."
+    )
+    date: _Moment = Field(
+        None,
+        validation_alias="ДатаЗаказа",
+        description="Its date; without an offset in the zone of B24_TZ, as all dates.",
+    )
+    department: _Text = Field(
+        None, validation_alias="Исполнитель", description="A department; its head becomes the creator of the tasks."
+    )
+    done: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
+        False, validation_alias="Выполнен", description="Whether all is done; also `Да`, `Нет`, 0, 1, as all flags."
+    )
+    marked_for_deletion: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
+        False, validation_alias="ПометкаУдаления", description="Whether it is marked for deletion: cancelled."
+    )
+    called_off: Annotated[bool, BeforeValidator(values.read_flag)] = Field(
+        False, validation_alias="Отменен", description="Whether it is cancelled."
+    )
+    wanted: _DayOrMoment = Field(
+        None,
+        validation_alias=_WANTED,
+        description=f"The wanted day, or moment; the key may also be spelt {_WANTED_SPELT_RIGHT}.",
+    )
+    accepted: _Moment = Field(None, validation_alias="ДатаПриема", description="No work begins before this.")
+    customer: _Text = Field(None, validation_alias="Контрагент", description="Who ordered it.")
+    manager: _Text = Field(None, validation_alias="Менеджер", description="Who looks after it.")
+    priority: Annotated[int | None, BeforeValidator(values.read_priority)] = Field(
+        None, validation_alias="Приоритет", description="Its place among others, 1 first; 0: none."
+    )
+    lines: Annotated[tuple[Line, ...], BeforeValidator(_read_list)] = Field(
+        validation_alias="Калькуляция", description="The costing: each line becomes a task."
+    )
     files: Annotated[
         tuple[Attachment, ...],
         BeforeValidator(lambda value: () if values.is_blank(value) else _read_list(value)),
-    ] = Field((), validation_alias="ПрисоединенныеФайлы")
+    ] = Field((), validation_alias="ПрисоединенныеФайлы", description="Files for all its tasks.")
     warnings: SkipJsonSchema[tuple[str, ...]] = ()
 
     @property
@@ -208,11 +218,18 @@ def read_source(stream: BinaryIO, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def read_orders(
-    data: bytes, zone: ZoneInfo, *, max_bytes: int = MAX_BYTES, content_type: str = "", content_encoding: str = ""
+    data: bytes,
+    zone: ZoneInfo,
+    *,
+    max_bytes: int = MAX_BYTES,
+    content_type: str = "",
+    content_encoding: str = "",
+    hide: Callable[[str], str] = str,
 ) -> list[Order]:
     """The orders of a file or a request body, one or a list; OrderError when any cannot be read.
 
-    Of the headers of a request, `content_encoding` may name a compression, and `content_type` an encoding.
+    Of the headers of a request, `content_encoding` may name a compression, and `content_type` an encoding. `hide`
+    takes secrets out of what the orders say, before anybody stores or shows it.
     """
     if len(data) <= max_bytes:
         data = decoding.unpack(data, content_encoding, max_bytes)
@@ -225,7 +242,7 @@ def read_orders(
     parsed = decoding.parse(text)
     parsed = wrapping.read_xdto(parsed) if "#value" in text or "#type" in text else parsed
     del text
-    source = _Source(zone, from_form, wrapping.is_odata(parsed))
+    source = _Source(zone, from_form, wrapping.is_odata(parsed), hide)
     if isinstance(parsed, list):
         if not parsed:
             raise errors.OrderError(_("the list of orders is empty"))
@@ -250,8 +267,46 @@ def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
         if is_missing and (source.is_odata or wrapping.is_odata(raw)):
             raise wrapping.odata_error() from None
         raise errors.OrderError(_describe(error, raw, place)) from None
+    order = order.model_copy(update={"warnings": (*order.warnings, *source.misspelt)})
+    order = _hide_secrets(order, source.hide, place)
     _refuse_equal_keys(order, place)
-    return _leave_out_useless_files(order.model_copy(update={"warnings": (*order.warnings, *source.misspelt)}))
+    return _leave_out_useless_files(order)
+
+
+def _hide_secrets(order: Order, hide: Callable[[str], str], place: str) -> Order:
+    """Take secrets out of all texts, with a warning. Raise OrderError for one in the id: without it two may be one."""
+    path = f"{place}ИдентификаторЗаказа"
+    if hide(order.id) != order.id:
+        raise errors.OrderError(
+            _("{path} holds a token or the webhook of the settings").format(path=path),
+            _("Send the identifier that the order has in 1C, and replace the secret: others may have seen it."),
+        )
+    texts = [order.number, order.department, order.customer, order.manager, *order.warnings]
+    texts += [text for line in order.lines for text in (line.position, line.position_id)]
+    texts += [file.name for file in order.files]
+    whole = "\n".join(filter(None, texts))
+    if hide(whole) == whole:
+        return order
+
+    def hide_in(text: str | None) -> str | None:
+        return text and hide(text)
+
+    changes = {name: hide_in(getattr(order, name)) for name in ("number", "department", "customer", "manager")}
+    warning = _(
+        "order {number} holds a token or the webhook of the settings: *** stands in its place; "
+        "take it out in 1C, and replace it: others may have seen it"
+    )
+    return order.model_copy(
+        update=changes
+        | {
+            "lines": tuple(
+                line.model_copy(update={"position": hide(line.position), "position_id": hide_in(line.position_id)})
+                for line in order.lines
+            ),
+            "files": tuple(file.model_copy(update={"name": hide(file.name)}) for file in order.files),
+            "warnings": (*map(hide, order.warnings), warning.format(number=changes["number"])),
+        }
+    )
 
 
 def _refuse_equal_keys(order: Order, place: str) -> None:

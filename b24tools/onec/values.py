@@ -22,6 +22,8 @@ MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15
 MOST_STAGES = 1_000_000
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"  # 1C's empty reference
+MOST_SIGNS = 10_000  # of a text; folding a longer one stops all other threads
+MOST_ESCAPES = 4_000_000
 _SHOWN = 60
 
 _YES = frozenset({"true", "да", "истина", "1", "y", "yes"})
@@ -64,6 +66,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _DATA_ADDRESS = re.compile(rb"data:[^,]{0,100};base64,", re.IGNORECASE)
 _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_ESCAPES_OF_BASE64 = {
+    **{b"%2B": b"+", b"%2b": b"+", b"%2F": b"/", b"%2f": b"/", b"%3D": b"=", b"%3d": b"="},
+    **{b"%0D": b"\r", b"%0d": b"\r", b"%0A": b"\n", b"%0a": b"\n"},
+}
 _BASE64_BLANKS = b" \t\r\n\v\f"
 _HEX, _LEAST_DUMP = b"0123456789abcdefABCDEF", 64
 _BLOCK = 1024 * 1024
@@ -85,7 +91,13 @@ def show(value: object) -> str:
 
 def is_blank(value: object) -> bool:
     """Whether 1C says "nothing": null, or text without a character."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))
+
+
+def _check_length(value: object) -> None:
+    if isinstance(value, str) and len(value) > MOST_SIGNS and not value.isspace():
+        text = _("{value} is longer than the {most} characters that a value may have")
+        raise ValueError(text.format(value=show(value), most=MOST_SIGNS))
 
 
 def read_code(value: object) -> str:
@@ -105,12 +117,14 @@ def read_required_text(value: object) -> str:
 
 def read_name(value: object) -> str:
     """A name in composed letters without invisible characters; its spaces are left, tasks are called so."""
+    _check_length(value)
     return read_required_text(drop_invisible(value) if isinstance(value, str) else value)
 
 
 def read_text(value: object) -> str | None:
     """One line of text; None when blank."""
-    if value is None:
+    _check_length(value)
+    if is_blank(value):
         return None
     if not isinstance(value, str):
         raise ValueError(_("{value} is not a text").format(value=show(value)))
@@ -179,6 +193,9 @@ def read_position_id(value: object) -> str | None:
 
 def read_flag(value: object) -> bool:
     """Yes or no in any of 1C's spellings; nothing is no."""
+    _check_length(value)
+    if is_blank(value):
+        return False
     if value is None or (isinstance(value, int | float) and value in (0, 1)):
         return bool(value)
     word = value.strip().casefold() if isinstance(value, str) else None
@@ -265,6 +282,7 @@ def read_day_or_moment(value: object, zone: ZoneInfo) -> datetime | None:
 
 def _read_written(value: object, zone: ZoneInfo) -> datetime | None:
     """The date as it is written: naive without a zone, None for no date; milliseconds in `zone`."""
+    _check_length(value)
     text = " ".join(value.split()) if isinstance(value, str) else ""
     if is_blank(value) or _BEFORE_YEAR_1.fullmatch(text):
         return None
@@ -306,6 +324,7 @@ def _rewrite_as_iso(text: str) -> str:
 
 def read_file_name(value: object) -> str:
     """The name of a file without its folders."""
+    _check_length(value)
     text = read_required_text(_CONTROL.sub("", value) if isinstance(value, str) else value)
     # 1C may send the full path of the client's disk
     name = re.split(r"[\\/]", text)[-1].strip()
@@ -323,6 +342,8 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
     try:
         packed = value.encode("ascii")
         if b"%" in packed:
+            for escape, sign in _ESCAPES_OF_BASE64.items():
+                packed = packed.replace(escape, sign)
             packed = unquote(packed)
         if from_form and b" " in packed.strip():
             raise ValueError(
@@ -368,7 +389,12 @@ def _decode_base64(packed: bytes) -> bytes:
 
 
 def unquote(data: bytes) -> bytes:
-    """Percent-decoded, block by block: the standard function takes ten times the memory of a large file."""
+    """Percent-decoded, block by block: the standard function takes ten times the memory of a large file.
+
+    Raise ValueError for more escapes than any text has.
+    """
+    if data.count(b"%") > MOST_ESCAPES:
+        raise ValueError(_("more than {most} characters are written as %XX").format(most=MOST_ESCAPES))
     decoded = bytearray()
     start = 0
     while start < len(data):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LEAST_CELLS = 12  # of a column that folds; with less a table cannot be read
 GLUE = "\ue000"  # a blank at which a line does not end
 RED, YELLOW = 31, 33
+OF_THE_RUN = "run"  # whose trouble it is that comes with any order
+MOST_PADDED = 60  # characters that a cell of a plain table may widen its column to
 GAP = "  "  # between the columns of a plain table: one blank is part of many cells
 Cell = str | tuple[str, str]  # a text, or a text with its style
 
@@ -37,7 +39,7 @@ class Held:
     """What is to be said when quiet, if a person must look at it now.
 
     `cause` says what it is the same as; "": it is always said. `order`: whose trouble it is, of an
-    inbox as file/id. `passes`: by itself.
+    inbox as file/id, or OF_THE_RUN. `passes`: by itself.
     """
 
     cause: str
@@ -275,7 +277,9 @@ def _can_color() -> bool:
 
 def _print_plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     lines = [[column.title for column in columns], *rows]
-    widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+    widths = [
+        max([0, *(len(text) for text in texts if len(text) <= MOST_PADDED)]) for texts in zip(*lines, strict=True)
+    ]
     for line in lines:
         cells = zip(line, widths, columns, strict=True)
         padded = (text.rjust(width) if column.right else text.ljust(width) for text, width, column in cells)

@@ -61,6 +61,20 @@ def format_days(first: date, last: date) -> str:
     return dates.format_date(first, begin, _locale()) + dates.format_date(last, "d MMMM y", _locale())
 
 
+def format_long_day(day: date) -> str:
+    """Write `Tuesday, 24 November 2026`."""
+    from babel import dates
+
+    return dates.format_date(day, "EEEE, d MMMM y", _locale())
+
+
+def format_short_day(day: date) -> str:
+    """Write `23 Nov`."""
+    from babel import dates
+
+    return dates.format_date(day, "d MMM", _locale())
+
+
 def format_month(day: date) -> str:
     """Write `November 2026`."""
     from babel import dates

@@ -45,9 +45,9 @@ def print_history(entries: Sequence[Entry], zone: ZoneInfo, now: datetime, scree
     """Print a line for each thing that was done, with its tasks and why it failed."""
     columns = [
         Column(_("When")),
-        Column(_("Order")),
+        Column(_("Order"), overflow="fold"),
         Column(_("Command")),
-        Column(_("By")),
+        Column(_("By"), overflow="fold"),
         Column(_("Outcome"), overflow="fold"),
     ]
     rows: list[list[Cell]] = [

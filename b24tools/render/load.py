@@ -89,7 +89,7 @@ def print_load(
                 f"{person.share:.0%}",
                 format_moment(person.free, zone, now),
                 _by_weeks(person.days, [_sign(day, signs) for day in person.days]),
-                _list_absences(person, zone, now),
+                list_absences(person, zone, now),
             ]
             for person in group.people
         ]
@@ -100,7 +100,7 @@ def print_load(
             columns, rows = [*columns[:1], *columns[2:5]], [[*row[:1], *row[2:5]] for row in rows]
         screen.print_table(columns, rows)
         for person in group.people if is_narrow else ():
-            if away := _list_absences(person, zone, now):
+            if away := list_absences(person, zone, now):
                 screen.print(_("{name} is away: {spans}").format(name=names[person.id], spans=away))
     if load.tasks:
         screen.print()
@@ -138,7 +138,7 @@ def _sign(day: DayLoad, signs: str) -> str:
     return signs[day.busy_s * (len(signs) - 1) // day.work_s]
 
 
-def _list_absences(person: PersonLoad, zone: ZoneInfo, now: datetime) -> str:
+def list_absences(person: PersonLoad, zone: ZoneInfo, now: datetime) -> str:
     """Write the absences of the days that are shown."""
     until = person.days[-1].day
     spans = [format_span(*away, zone, now) for away in person.absences if away[0].astimezone(zone).date() <= until]

@@ -64,7 +64,7 @@ def _line_data(line: LineStanding, zone: ZoneInfo) -> dict[str, Any]:
         "position": line.row.position,
         "task_id": line.row.task_id,
         "status": STATUSES.get(task.status, str(task.status)) if task else None,
-        "responsible": {"id": task.responsible_id, "name": _name(line)} if task else None,
+        "responsible": {"id": task.responsible_id, "name": name_person(line)} if task else None,
         "start": to_text(task.start, zone) if task else None,
         "end": to_text(task.end, zone) if task else None,
         "ready": to_text(line.span[1], zone) if line.span else None,
@@ -87,7 +87,7 @@ def to_csv(listing: Listing, zone: ZoneInfo) -> str:
                 make_inert(row.customer or ""),
                 format_date(row.wanted.astimezone(zone)) if row.wanted else "",
                 format_date(row.promised_first) if row.promised_first else "",
-                format_date(ready.astimezone(zone)) if (ready := _ready_at(order)) else "",
+                format_date(ready.astimezone(zone)) if (ready := ready_at(order)) else "",
                 order.done,
                 order.of,
                 describe_state(order),
@@ -121,8 +121,8 @@ def print_orders(listing: Listing, zone: ZoneInfo, now: datetime, screen: Screen
             order.row.number,
             order.row.customer or "",
             format_day(order.row.wanted, zone, now),
-            format_day(_promised_at(order, zone), zone, now),
-            (format_day(_ready_at(order), zone, now), STYLES.get(order.state, "")),
+            format_day(promised_at(order, zone), zone, now),
+            (format_day(ready_at(order), zone, now), STYLES.get(order.state, "")),
             _("{done} of {of}").format(done=order.done, of=order.of),
             (describe_state(order, with_time=True), STYLES.get(order.state, "")),
             describe_hold_up(order.holds_up) if order.holds_up else "",
@@ -225,16 +225,16 @@ def _line_row(line: LineStanding, zone: ZoneInfo, portal_url: str, now: datetime
     ready = task.closed_at if task and line.is_done else line.span[1] if line.span else None
     return [
         line.row.position,
-        _name(line) if task else "-",
+        name_person(line) if task else "-",
         format_moment(task.end if task else line.row.end, zone, now),
         format_moment(ready, zone, now),
-        _describe_line(line, zone, now),
+        describe_line(line, zone, now),
         link_task(screen, portal_url, task.id) if task else "",
     ]
 
 
-def _describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> Cell:
-    """Say where the task is, and what somebody did with it on the portal."""
+def describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> tuple[str, str]:
+    """Say where the task is, and what somebody did with it on the portal; and the style of that."""
     task, row = line.task, line.row
     if task is None:
         if line.is_done:
@@ -249,7 +249,7 @@ def _describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> Cell:
     }
     parts = [words.get(Status(task.status), _("not begun"))]
     if task.responsible_id != row.responsible_id:
-        parts.append(_("given to {name}").format(name=_name(line)))
+        parts.append(_("given to {name}").format(name=name_person(line)))
     elif line.is_moved_by_hand:
         parts.append(_("moved by hand"))
     if line.person and not line.person.active:
@@ -259,7 +259,8 @@ def _describe_line(line: LineStanding, zone: ZoneInfo, now: datetime) -> Cell:
     return ", ".join(parts), "" if len(parts) == 1 else "yellow"
 
 
-def _name(line: LineStanding) -> str:
+def name_person(line: LineStanding) -> str:
+    """Return whose task it is."""
     if line.person:
         return line.person.name
     return (line.task.responsible_name or f"#{line.task.responsible_id}") if line.task else ""
@@ -273,11 +274,11 @@ def _wanted_end(order: OrderStanding, zone: ZoneInfo) -> datetime | None:
     return wanted.replace(hour=23, minute=59, second=59)
 
 
-def _ready_at(order: OrderStanding) -> datetime | None:
+def ready_at(order: OrderStanding) -> datetime | None:
     """The finish as a moment of the day for which the order is ready: at midnight that is the one before."""
     return order.finish and order.finish - standing.MIDNIGHT
 
 
-def _promised_at(order: OrderStanding, zone: ZoneInfo) -> datetime | None:
+def promised_at(order: OrderStanding, zone: ZoneInfo) -> datetime | None:
     day = order.row.promised_first
     return datetime.combine(day, time(), zone) if day else None

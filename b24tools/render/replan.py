@@ -70,7 +70,11 @@ def print_replan(
             Column(_("Why"), overflow="fold"),
             Column(_("Outcome"), overflow="fold"),
         ]
-        screen.print_table(columns, [_row(move, zone, now, portal_url, screen) for move in result.moves])
+        rows = [_row(move, zone, now, portal_url, screen) for move in result.moves]
+        planned = describe_outcome("planned"), STYLES["planned"]
+        if all(row[-1] == planned for row in rows):  # then it says nothing, and takes room
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
+        screen.print_table(columns, rows)
     if result.orders:
         screen.print()
         columns = [

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import describe_terms, format_moment, format_span, format_work, tell_apart
+from b24tools.render.markup import Html, element, join
 from b24tools.render.replan import describe_reason
 
 if TYPE_CHECKING:
@@ -57,33 +59,60 @@ def print_whys(whys: Sequence[Why], zone: ZoneInfo) -> None:
 def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
     """Print what was decided, and why, in sentences; then who was considered."""
     screen = screen or Screen()
-    headline = _("Task {id}, {what}: given to {name} on {moment}").format(
-        id=why.task_id,
-        what=f"{why.position}: {why.order}" if why.order else why.position,
-        name=_name(why, why.chosen),
-        moment=_at(why.decided_at, why, zone),
-    )
-    screen.print(headline, "bold")
+    screen.print(_headline(why, zone), "bold")
     for sentence in _explain(why, zone):
         screen.print(sentence)
-    columns = [
-        Column(_("Person"), overflow="fold"),
-        Column(_("Free")),
-        Column(_("Finish")),
-        Column(_("Open work"), right=True),
-        Column(_("Why not"), overflow="fold"),
+    who, free, finish, work, note = _titles()
+    columns = [Column(who, overflow="fold"), Column(free), Column(finish), Column(work, right=True)]
+    columns.append(Column(note, overflow="fold"))
+    rows: list[list[Cell]] = [
+        [(text, "bold" if person.chosen else "") for text in _list_cells(person, why, zone)]
+        for person in why.candidates
     ]
-    rows: list[list[Cell]] = []
-    for person in why.candidates:
-        moments = [_at(person.free, why, zone), _at(person.finish, why, zone)]
-        texts = [_name(why, person), *moments, format_work(person.open_s), _note(person, why, zone)]
-        rows.append([(text, "bold" if person.chosen else "") for text in texts])
     screen.print_table(columns, rows)
     if why.others:
         screen.print(_("Also considered, and no better: {n}.").format(n=why.others))
     for one in why.earlier:
         screen.print()
         print_why(one, zone, screen)
+
+
+def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
+    """Write the same as a page's content; `root`: the way to `/`."""
+    head = element("thead", element("tr", *(element("th", title, scope="col") for title in _titles())))
+    rows = [
+        element("tr", *(element("td", element("b", cell) if person.chosen else cell) for cell in cells))
+        for person in why.candidates
+        for cells in [_list_cells(person, why, zone)]
+    ]
+    parts = [
+        element("h2", _headline(why, zone)),
+        *(element("p", sentence) for sentence in _explain(why, zone)),
+        element("div", element("table", head, element("tbody", *rows)), class_="scroll"),
+    ]
+    if why.others:
+        parts.append(element("p", _("Also considered, and no better: {n}.").format(n=why.others)))
+    if why.order:
+        parts.append(element("p", element("a", why.order, href=f"{root}plan?{urlencode({'order': why.order})}")))
+    return join([*parts, *(to_html(one, zone, root) for one in why.earlier)])
+
+
+def _headline(why: Why, zone: ZoneInfo) -> str:
+    return _("Task {id}, {what}: given to {name} on {moment}").format(
+        id=why.task_id,
+        what=f"{why.position}: {why.order}" if why.order else why.position,
+        name=_name(why, why.chosen),
+        moment=_at(why.decided_at, why, zone),
+    )
+
+
+def _titles() -> list[str]:
+    return [_("Person"), _("Free"), _("Finish"), _("Open work"), _("Why not")]
+
+
+def _list_cells(person: Considered, why: Why, zone: ZoneInfo) -> list[str]:
+    moments = [_at(person.free, why, zone), _at(person.finish, why, zone)]
+    return [_name(why, person), *moments, format_work(person.open_s), _note(person, why, zone)]
 
 
 def _name(why: Why, person: Considered) -> str:

@@ -72,6 +72,7 @@ class Portal:
     xml_id_width: int = 50
     xml_id_overflow: Literal["cut", "refuse"] = "cut"  # MySQL cuts, PostgreSQL refuses
     forum_comments: bool = False  # the old task card: comments are posts of a forum
+    tags_by_webhook: bool = False  # as documented; by the source (im 26.250) a webhook's notifications get no tag
     small_tariff: bool = False  # no projects in add, no auditors and accomplices, no time tracking
     reason_for_deadline: bool = False  # whoever is no administrator needs a DEADLINE_CHANGE_REASON
     may_create_groups: bool = True

@@ -118,6 +118,11 @@ class WorkCalendar:
                 return _moment(spans[-1][1])
         raise NoWorkingTime(_("no working day in the last six years"))
 
+    def is_worked(self, moment: datetime) -> bool:
+        """Whether people are at work at this moment; in a break they are not."""
+        day, second = moment.astimezone(self.zone).date(), _floor(moment)
+        return any(start <= second < end for one in (day - _DAY, day) for start, end in self.spans(one))
+
     def round_up(self, moment: datetime, step_s: int) -> datetime:
         """The first moment not before `moment` at a whole number of steps from midnight on the wall clock."""
         local = moment.astimezone(self.zone)

@@ -1,120 +1,20 @@
 """Who is free when, who finishes a piece of work first, and when everything is done.
 
-Each person has one lane: the open tasks as spans of working seconds on that person's own timeline, so a
-gap between two of them may cross nights, breaks and vacations. First comes what is overdue or begun, then
-slots in the order of their plans, pushed only where work before them overlaps, then all other work, in the
-gaps. Choices, ends and loads are read off the lanes, which are laid when a person is first considered.
+Each person has one lane. Choices, ends and loads are read off the lanes, which are laid when a person is first
+considered.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
-from fractions import Fraction
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from b24tools.core.i18n import _
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
+from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Slot, Worker
 
 UNKNOWN_ESTIMATE_S = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTask:
-    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot kept free for it.
-
-    `remaining_s` is work at rate 1, whoever does it.
-    `begun`: somebody has started it. `not_before`: it waits until then for another operation, whatever its plan says.
-    """
-
-    id: int
-    responsible_id: int
-    remaining_s: int
-    start: datetime | None = None
-    end: datetime | None = None
-    ours: bool = False
-    begun: bool = False
-    not_before: datetime | None = None
-
-    @property
-    def slot(self) -> Interval | None:
-        """The time kept free for it; None for work that only has to be done sometime."""
-        return (self.start, self.end) if self.ours and self.start and self.end else None
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A person who may be given work. `last_assigned`: when b24tools last did.
-
-    `rate`: how much work is done in an hour. `calendar`: the person's own, where it is not everybody's. `terms`: what
-    there is to say of both.
-    """
-
-    id: int
-    name: str
-    absences: tuple[Interval, ...] = ()
-    last_assigned: datetime | None = None
-    rate: Fraction = Fraction(1)
-    calendar: WorkCalendar | None = None
-    terms: Mapping[str, Any] = field(default_factory=dict)
-
-    def own_s(self, work_s: int) -> int:
-        """How long work takes this person, in whole seconds, rounded up."""
-        return -(-work_s * self.rate.denominator // self.rate.numerator)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What a person offers for a piece of work; times are UTC.
-
-    `free` is the person's first moment with nothing to do, `start` and `finish` where this work
-    would lie (all None: there is no working time left for it, and `note` says so); `open_s` the open
-    work before this; `absent` the absences between now and the finish; `busy`: there is work to do at once. `terms`: as
-    of the worker.
-    """
-
-    id: int
-    name: str
-    free: datetime | None
-    start: datetime | None
-    finish: datetime | None
-    open_s: int
-    absent: tuple[Interval, ...] = ()
-    chosen: bool = False
-    note: str = ""
-    busy: bool = False
-    terms: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class DayLoad:
-    """One day of a person: working seconds that are taken, and how many there are; of today what is left."""
-
-    day: date
-    busy_s: int
-    work_s: int
-
-
-@dataclass(frozen=True)
-class PersonLoad:
-    """What a person has to do; times are UTC. `free` None: not within six years. `terms`: as of the worker."""
-
-    id: int
-    name: str
-    open_s: int
-    free: datetime | None
-    absences: tuple[Interval, ...]
-    days: tuple[DayLoad, ...]
-    terms: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def share(self) -> float:
-        """How much of the working time of the days is taken; of none all, if there is work to do."""
-        work_s = sum(day.work_s for day in self.days)
-        return sum(day.busy_s for day in self.days) / work_s if work_s else float(self.open_s > 0)
 
 
 @dataclass(frozen=True)
@@ -137,8 +37,6 @@ class Choice:
 
 
 _REASONS = ("first", "less_open", "least_recent", "lower_id")
-_Rank = tuple[datetime, int, tuple[int, float], int]
-_Offer = tuple[_Rank | None, Candidate]
 
 
 def remaining_s(estimate_s: int | None, spent_s: int | None, step_s: int) -> int:
@@ -169,7 +67,7 @@ class Workload:
             one.rate <= 1 and (one.calendar is None or one.calendar is calendar) for one in self._workers.values()
         )
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
-        self._lanes: dict[int, _Lane] = {}
+        self._lanes: dict[int, Lane] = {}
         self._given = 0
         for task in tasks:
             if task.responsible_id in self._tasks:
@@ -281,22 +179,26 @@ class Workload:
         """List a person's open tasks with when they are done, in that sequence. Raises KeyError as `choose`."""
         return self._lane(worker_id).list_tasks()
 
+    def slots_between(self, worker_id: int, start: datetime, end: datetime) -> list[Slot]:
+        """List what a person does in this time, in that sequence. Raises KeyError as `choose`."""
+        return self._lane(worker_id).slots_between(start, end)
+
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
 
-    def _lane(self, worker_id: int) -> _Lane:
+    def _lane(self, worker_id: int) -> Lane:
         lane = self._lanes.get(worker_id)
         if lane is None:
             worker, calendar = self._workers[worker_id], self.calendar_of(worker_id)
             if id(calendar) not in self._timelines:
                 self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
             shared = self._timelines[id(calendar)]
-            lane = self._lanes[worker_id] = _Lane(worker, self._tasks[worker_id], shared, self._step_s)
+            lane = self._lanes[worker_id] = Lane(worker, self._tasks[worker_id], shared, self._step_s)
         return lane
 
     def _ranked(
         self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None, most: int | None = None
-    ) -> tuple[list[tuple[_Rank, Candidate]], list[Candidate]]:
+    ) -> tuple[list[tuple[Rank, Candidate]], list[Candidate]]:
         if length_s <= 0:
             raise ValueError(f"work of {length_s} s")
         earliest = self._earliest(not_before)
@@ -308,26 +210,27 @@ class Workload:
         ranked = sorted((rank, candidate) for rank, candidate in offers if rank is not None)
         return ranked, [candidate for rank, candidate in offers if rank is None]
 
-    def _best_offers(self, lanes: Sequence[_Lane], length_s: int, earliest: datetime, most: int) -> list[_Offer]:
+    def _best_offers(self, lanes: Sequence[Lane], length_s: int, earliest: datetime, most: int) -> list[Offer]:
         """The offers of those who may be the first.
 
         Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
         before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
         position = self._usual.worked(earliest)
-        by_end: dict[int, list[_Lane]] = {}
-        unable: list[_Lane] = []
+        by_end: dict[int | None, list[Lane]] = {}
         for lane in lanes:
-            end = self._soonest_end(lane, length_s, earliest, position)
-            (unable if end is None else by_end.setdefault(end, [])).append(lane)
-        offers: list[_Offer] = []
+            usual = lane.line is self._usual
+            end = lane.gap_end(length_s, position) if usual else self._soonest_end(lane, length_s, earliest, position)
+            by_end.setdefault(end, []).append(lane)
+        unable = by_end.pop(None, [])
+        offers: list[Offer] = []
         best: int | None = None
-        for end in sorted(by_end):
+        for end in sorted(end for end in by_end if end is not None):
             if best is not None and end > best and len(offers) >= most:
                 break
             is_settled = False
             for lane in sorted(by_end[end], key=lambda lane: lane.tie):
-                is_usual = lane.line is self._usual and lane.rate == 1
+                is_usual = lane.line is self._usual and lane.is_usual
                 if is_settled and is_usual and len(offers) >= most:
                     continue
                 offer = lane.offer(length_s, earliest)
@@ -339,7 +242,7 @@ class Workload:
                         is_settled = True
         return offers + [lane.offer(length_s, earliest) for lane in unable[: most - len(offers)]]
 
-    def _soonest_end(self, lane: _Lane, length_s: int, earliest: datetime, position: int) -> int | None:
+    def _soonest_end(self, lane: Lane, length_s: int, earliest: datetime, position: int) -> int | None:
         """Where in everybody's time this person may be done at the earliest; `position` is that of `earliest` there."""
         if lane.calendar is self.calendar:  # with absences the person is no further than the others
             return lane.gap_end(length_s, position if lane.line is self._usual else lane.line.worked(earliest))
@@ -354,261 +257,11 @@ class Workload:
         return replace(choice, number=self._given)
 
 
-class _Lane:
-    """One person's open work in the sequence in which it is done, on the person's own timeline.
-
-    `_starts` and `_ends`: the busy time in positions, in order, none touching. It is laid when it is asked for.
-    """
-
-    def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
-        self.line = shared.without(worker.absences) if worker.absences else shared
-        self.calendar, self.rate = shared.calendar, worker.rate
-        self._shared = shared
-        self._worker = worker
-        self._tasks = {task.id: task for task in tasks}
-        self._step_s = step_s
-        self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
-        self._away = tuple(away for away in self.line.absences if away[1] > self.line.origin)
-        self._lengths: dict[int, tuple[OpenTask, int, int]] = {}
-        self._is_laid = False
-
-    @property
-    def spans(self) -> Mapping[int, Span]:
-        """Where each task lies, by id, in positions."""
-        if not self._is_laid:
-            self._lay()
-        return self._spans
-
-    @property
-    def tie(self) -> tuple[int, tuple[int, float], int]:
-        """What decides between people who finish at the same moment."""
-        return self._open_s, self._recency, self._worker.id
-
-    def offer(self, length_s: int, earliest: datetime) -> _Offer:
-        """The rank and the candidate; no rank where there is no working time for it."""
-        if not self._is_laid:
-            self._lay()
-        key = length_s, earliest
-        offer = self._offers.get(key)
-        if offer is None:
-            offer = self._offers[key] = self._reckon(length_s, earliest)
-        return offer
-
-    def gap_end(self, length_s: int, position: int) -> int:
-        """The position where the work ends in the first gap from there on that is long enough."""
-        if not self._is_laid:
-            self._lay()
-        if self.rate != 1:
-            length_s = self._worker.own_s(length_s)
-        starts, ends = self._starts, self._ends
-        i = bisect_right(starts, position)
-        if i and ends[i - 1] > position:
-            position = ends[i - 1]
-        while i < len(starts) and position + length_s > starts[i]:
-            position = ends[i]
-            i += 1
-        return position + length_s
-
-    def give(self, slot: Interval, length_s: int, number: int) -> None:
-        """Take the slot that was offered; the lower the number, the later the work was given out."""
-        self._tasks[number] = OpenTask(number, self._worker.id, length_s, *slot, ours=True)
-        self._recency = 2, -number
-        self._is_laid = False
-
-    def move(self, task_id: int, slot: Interval, length_s: int) -> bool:
-        """Put a task, known or not, into another slot; whether that meets one of ours there."""
-        task, left = self._tasks.pop(task_id, None), length_s
-        if task and task.start and task.end:  # what changed of its length is what changed of its remainder
-            own_s = Timeline(self.line.calendar, self.line.absences, task.start).worked(task.end)
-            before = int(own_s * self._worker.rate)
-            left = min(max(task.remaining_s + length_s - before, self._step_s), length_s)
-        others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.line.origin]
-        moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left, *slot)
-        self._tasks[task_id] = replace(moved, remaining_s=left, ours=True)
-        self._is_laid = False
-        return any(start < slot[1] and end > slot[0] for start, end in others)
-
-    def put(self, task: OpenTask) -> None:
-        """Lay a task, known or not."""
-        self._tasks[task.id] = task
-        self._is_laid = False
-
-    def take_out(self, task_id: int) -> OpenTask | None:
-        """Forget a task."""
-        self._is_laid = False
-        return self._tasks.pop(task_id, None)
-
-    def find(self, task_id: int) -> OpenTask | None:
-        """The task as it lies."""
-        return self._tasks.get(task_id)
-
-    def hold(self, task_id: int, not_before: datetime) -> None:
-        """Let a task begin then at the earliest."""
-        task = self._tasks.get(task_id)
-        if task is not None and task.not_before != not_before:
-            self.put(replace(task, not_before=not_before))
-
-    def span_of(self, task_id: int) -> Interval | None:
-        """When a task is begun, or gone on with, and done; None where it is not in the lane."""
-        span = self.spans.get(task_id)
-        return None if span is None else self._moments(span)
-
-    def _moments(self, span: Span) -> Interval:
-        return self.line.start_at(span[0]), self.line.end_at(span[1])
-
-    def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
-        """The tasks with when they are done, in that sequence; those that never end are left out.
-
-        What is left of them is in this person's seconds.
-        """
-        found = []
-        for task_id, span in sorted(self.spans.items(), key=lambda one: one[1]):
-            with suppress(NoWorkingTime):
-                task = self._tasks[task_id]
-                own = replace(task, remaining_s=self._worker.own_s(task.remaining_s))
-                found.append((own, self._moments(span)))
-        return found
-
-    def absences_over(self, task_id: int) -> tuple[Interval, ...]:
-        """The absences under which working time of the task's slot is lost."""
-        slot = self._tasks[task_id].slot if task_id in self._tasks else None
-        if slot is None or self._length(self._tasks[task_id], slot) <= self._own_s(slot):
-            return ()
-        return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
-
-    def _lay(self) -> None:
-        first: list[tuple[Any, int, int]] = []  # sort key, length, task
-        slots: list[tuple[int, int, int]] = []  # from when, length, task
-        loose: list[tuple[int, int, int]] = []  # from when, task, length
-        for task in self._tasks.values():
-            held = self.line.worked(task.not_before) if task.not_before and not task.begun else 0
-            slot, is_over = task.slot, task.end is not None and task.end <= self.line.origin
-            left_s = self._worker.own_s(task.remaining_s)
-            if task.begun or (not held and (is_over or (slot and slot[0] <= self.line.origin))):
-                began = (task.start or self.line.origin).timestamp()
-                first.append(((not task.begun, began, task.id), left_s, task.id))
-            elif slot or is_over:
-                length, start = self._measure(task, slot) if slot else (left_s, 0)
-                slots.append((max(held, start), left_s if is_over else length, task.id))
-            else:
-                loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, left_s))
-        spans: dict[int, Span] = {}
-        position = 0
-        for start, length, task_id in [(0, length, task_id) for _key, length, task_id in sorted(first)] + sorted(slots):
-            position = max(position, start)
-            spans[task_id] = position, position + length
-            position += length
-        taken = united(spans.values())
-        busy = united([*taken, *_pour(taken, sorted(loose), spans)]) if loose else taken
-        self._spans = spans
-        self._starts = [start for start, _end in busy]
-        self._ends = [end for _start, end in busy]
-        self._open_s = sum(self._worker.own_s(task.remaining_s) for task in self._tasks.values())
-        self._offers: dict[tuple[int, datetime], _Offer] = {}
-        self._is_laid = True
-
-    def _measure(self, task: OpenTask, slot: Interval) -> tuple[int, int]:
-        """How long a task with a slot is, and from which position on it lies: looked up once."""
-        known = self._lengths.get(task.id)
-        if known is None or known[0] is not task:
-            known = self._lengths[task.id] = task, self._length(task, slot), self.line.worked(slot[0])
-        return known[1:]
-
-    def _length(self, task: OpenTask, slot: Interval) -> int:
-        """The working time of a slot, with what of it fell under an absence after it was planned.
-
-        Of a slot laid around an absence nothing is lost: it has its estimate. One outside working hours has none.
-        """
-        own_s = self._own_s(slot)
-        left_s = self._worker.own_s(task.remaining_s)
-        return max(own_s, min(self._shared.worked(slot[1]) - self._shared.worked(slot[0]), left_s))
-
-    def _own_s(self, slot: Interval) -> int:
-        return self.line.worked(slot[1]) - self.line.worked(slot[0])
-
-    def load(self, days: int) -> PersonLoad:
-        """The open work, the first free moment, and how full each day is."""
-        if not self._is_laid:
-            self._lay()
-        line, zone = self.line, self.line.calendar.zone
-        today = line.origin.astimezone(zone).date()
-        found = []
-        for day in (today + timedelta(days=n) for n in range(days)):
-            start, end = (line.worked(datetime.combine(one, time(), zone)) for one in (day, day + timedelta(days=1)))
-            first = max(0, bisect_right(self._starts, start) - 1)
-            last = bisect_left(self._starts, end)
-            taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
-            busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
-            found.append(DayLoad(day, busy_s, end - start))
-        free = None
-        with suppress(NoWorkingTime):
-            free = self._first_free()
-        worker = self._worker
-        return PersonLoad(worker.id, worker.name, self._open_s, free, self._away, tuple(found), worker.terms)
-
-    def _first_free(self) -> datetime:
-        return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
-
-    def _reckon(self, length_s: int, earliest: datetime) -> _Offer:
-        worker, length_s = self._worker, self._worker.own_s(length_s)
-        who = worker.id, worker.name
-        try:
-            free = self._first_free()
-            start, finish = self._earliest_gap(length_s, earliest)
-        except NoWorkingTime as error:
-            note = str(error)
-            return None, Candidate(*who, None, None, None, self._open_s, self._away, note=note, terms=worker.terms)
-        absent = tuple(away for away in self._away if away[0] < finish)
-        rank = finish, *self.tie
-        busy = self._starts[:1] == [0]
-        return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
-
-    def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
-        """The first start on a whole step from which the work fits before the next busy span, and the end."""
-        position = self.line.worked(earliest)
-        i = bisect_right(self._starts, position) - 1
-        if i >= 0:
-            position = max(position, self._ends[i])
-        while True:
-            i += 1
-            room_until = self._starts[i] if i < len(self._starts) else None
-            if room_until is None or position + length_s <= room_until:
-                aligned, start = self.line.aligned_start(position, self._step_s)
-                if room_until is None or aligned + length_s <= room_until:
-                    return start, self.line.end_at(aligned + length_s)
-            position = self._ends[i]
-
-
 def _chosen(winner: Candidate, reason: str, candidates: Sequence[Candidate]) -> Choice:
     if winner.start is None or winner.finish is None:
         raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
     listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
     return Choice(winner.id, winner.start, winner.finish, reason, listed)
-
-
-def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[int, Span]) -> list[Span]:
-    """Lay loose work (from when, task, length) on the first free seconds between and after the slots.
-
-    Enter into `spans` from where to where each task reaches, over slots perhaps.
-    """
-    busy: list[Span] = []
-    position = i = 0
-    for earliest, task_id, length in loose:
-        position = max(position, earliest)
-        begun = None
-        while length > 0:
-            while i < len(slots) and slots[i][1] <= position:
-                i += 1
-            if i < len(slots) and slots[i][0] <= position:
-                position = slots[i][1]
-                continue
-            begun = position if begun is None else begun
-            taken = length if i == len(slots) else min(length, slots[i][0] - position)
-            busy.append((position, position + taken))
-            position += taken
-            length -= taken
-        spans[task_id] = position if begun is None else begun, position
-    return busy
 
 
 def _whole(moment: datetime) -> datetime:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -16,25 +17,44 @@ from b24tools.core.i18n import _
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
-from b24tools.server.responses import HttpError, Reply, read_code, reply_error
-from b24tools.server.routes import health, leaderboard, orders, settings, standing, webhook
+from b24tools.server.page import render_error, wants_html
+from b24tools.server.responses import HttpError, Reply, describe_problem, describe_refusal, read_code
+from b24tools.server.routes import health, leaderboard, orders, pages, settings, standing, webhook, why, work
 from b24tools.server.services import Services
 from b24tools.store import database
 
 _log = logging.getLogger("b24tools.serve")
 
 
+class Cors(CORSMiddleware):
+    """Starlette's, but a refusal is answered as all other errors are."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a browser's question what another site's page may send."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        error = HttpError(
+            answer.status_code,
+            bytes(answer.body).decode(),
+            _("B24_CORS_ORIGINS names the sites whose pages may ask; /docs describes what they may send."),
+        )
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return Reply(describe_problem(error.message, error), error.status, headers)
+
+
 def create_app(services: Services, access: Access) -> FastAPI:
     """Put all of it together, ready for uvicorn."""
-    api = Api(with_token=bool(access.token))
-    for routes in (orders, standing, webhook, health, settings, leaderboard):
+    zone = services.session.settings.zone
+    api = Api(with_token=bool(access.token), read_day=lambda: services.now().astimezone(zone).date())
+    for routes in (orders, standing, work, webhook, health, settings, leaderboard, pages, why):
         routes.add_routes(api, services)
     add_docs(api)
     _add_error_handlers(api, services)
     api.add_middleware(AuthMiddleware, access=access)
     if access.origins:
         api.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=list(access.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
@@ -47,25 +67,30 @@ def create_app(services: Services, access: Access) -> FastAPI:
 def _add_error_handlers(api: FastAPI, services: Services) -> None:
     settings = services.session.settings
 
-    def refuse(request: Request, error: errors.B24ToolsError) -> Reply:
+    def refuse(request: Request, error: errors.B24ToolsError) -> Response:
         note_outcome(request.scope, f"{read_code(error)}: {error.message}")
-        return reply_error(error, services.now(), settings.scrubber.scrub)
+        status, problem, headers = describe_refusal(error, services.now(), settings.scrubber.scrub)
+        reply: Response = Reply(problem, status)
+        if request.method == "GET" and wants_html(request):
+            reply = render_error(request, status, problem)
+        reply.headers.update(headers)
+        return reply
 
     api.exception_handler(errors.B24ToolsError)(refuse)
 
     @api.exception_handler(database.Error)
-    def answer_database_error(request: Request, error: database.Error) -> Reply:
+    def answer_database_error(request: Request, error: database.Error) -> Response:
         _log.error("%s", error, exc_info=None if database.is_locked(error) else error)
         name = Path(settings.database.name)  # its folder is nothing for a client
-        return refuse(request, database.explain(name, error))
+        return refuse(request, database.explain(name, error, folder=settings.data_dir))
 
     @api.exception_handler(RequestValidationError)
-    def answer_bad_query(request: Request, error: RequestValidationError) -> Reply:
+    def answer_bad_query(request: Request, error: RequestValidationError) -> Response:
         reasons = [f"{'.'.join(map(str, part['loc'][1:]))}: {part['msg']}" for part in error.errors()]
         return refuse(request, HttpError(422, "; ".join(reasons)))
 
     @api.exception_handler(HTTPException)
-    def answer_refusal(request: Request, error: HTTPException) -> Reply:
+    def answer_refusal(request: Request, error: HTTPException) -> Response:
         """Starlette's own: what it has no address or no method for, and what it cannot read."""
         detail, headers = error.detail, dict(error.headers or {})
         if error.status_code == 404:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
@@ -101,6 +101,7 @@ class LogFile(logging.Handler):
 
         with ExitStack() as held:
             try:
+                data_folder.require_locks(self.path.parent)
                 lock = filelock.FileLock(f"{self.path}.lock", mode=0o600)
                 held.enter_context(lock.acquire(timeout=LOCK_S, poll_interval=0.01))
             except (OSError, NotImplementedError, filelock.Timeout):
@@ -147,9 +148,9 @@ def write_log(settings: Settings, level: int) -> Iterator[Path]:
 
 
 @contextmanager
-def write_command_log(settings: Settings) -> Iterator[None]:
+def write_command_log(settings: Settings, loggers: Sequence[str] = COMMAND_LOGGERS) -> Iterator[None]:
     """Log what a command does while the block runs, to the file only."""
-    with _attach([open_log(settings)], COMMAND_LOGGERS, logging.INFO):
+    with _attach([open_log(settings)], loggers, logging.INFO):
         yield
 
 

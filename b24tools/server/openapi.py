@@ -1,22 +1,28 @@
-"""`/openapi.json` and `/docs`: the endpoints with the order's Russian keys, on a page that needs no internet."""
+"""`/openapi.json` and `/docs`: the endpoints with the order's Russian keys, on a page that needs no internet.
+
+The description is English in every language of b24tools: programs are generated from it.
+"""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Collection
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from b24tools import __version__
-from b24tools.core.i18n import _
 from b24tools.onec import order
 from b24tools.server.auth import OPEN_PATHS
+from b24tools.server.examples import EVENT, make_examples
+from b24tools.server.models import Problem
 from b24tools.server.responses import Reply
 
 PAGES = Path(__file__).parent / "pages"
@@ -32,58 +38,31 @@ POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 DAY_S = 86_400
-
-
-class Message(BaseModel):
-    """What 1C is answered; `warnings` only where there are any."""
-
-    message: str
-    warnings: list[str] = []
-
-
-class Problem(BaseModel):
-    """What went wrong, its code for programs, and what to do."""
-
-    detail: str
-    code: str
-    hint: str
-
-
-class Received(BaseModel):
-    """What happens with an event: accepted, ignored_by_mode or event_ignored."""
-
-    status: str
-
-
-class Setting(BaseModel):
-    """A setting that may change while b24tools runs."""
-
-    key: str
-    value: Annotated[str, Field(coerce_numbers_to_str=True)]
-
-
-class Health(BaseModel):
-    """Ages in seconds; null where there is nothing yet. Of the inbox only where `assign --inbox` has one.
-
-    `status`: ok, stale, or failed, then with the `problem`.
-    """
-
-    status: str
-    snapshot_age_s: int | None
-    oldest_event_age_s: int | None
-    inbox_oldest_age_s: int | None = None
-    inbox_failed: int = 0
-    problem: str = ""
+FASTAPI_REFUSAL = "HTTPValidationError"
+COMMON = (401, 403, 500, 503)  # refusals of every address that is not open to all
+REFUSALS = {
+    400: "The body cannot be read.",
+    401: "A token is needed.",
+    403: "The token is wrong, or a page of a foreign site asks.",
+    404: "There is no such thing.",
+    408: "The body did not arrive in time.",
+    409: "Several orders have this number; the text names their identifiers.",
+    413: "The body is too large.",
+    415: "The compression of the body is not known; gzip and deflate are.",
+    422: "The data are wrong; sending the same again will not help.",
+    500: "Something failed; the text says what was done and what was not.",
+    503: "Try later: Retry-After says when. Sending the same again is safe.",
+}
 
 
 class Api(FastAPI):
     """FastAPI with our answers and our description."""
 
-    def __init__(self, *, with_token: bool) -> None:
+    def __init__(self, *, with_token: bool, read_day: Callable[[], date]) -> None:
         super().__init__(
             title="b24tools",
             version=__version__,
-            description=_("Orders from 1C become tasks in Bitrix24; closed tasks become a leaderboard."),
+            description="Orders from 1C become tasks in Bitrix24; closed tasks become a leaderboard.",
             default_response_class=Reply,
             generate_unique_id_function=lambda route: to_camel(route.name),
             docs_url=None,
@@ -91,6 +70,7 @@ class Api(FastAPI):
             redirect_slashes=False,
         )
         self._with_token = with_token
+        self._read_day = read_day
 
     def openapi(self) -> dict[str, Any]:
         """Describe the endpoints, once; add what FastAPI cannot see: an order is read from any bytes."""
@@ -98,19 +78,35 @@ class Api(FastAPI):
             return self.openapi_schema
         schema = super().openapi()
         components = schema["components"]
+        components["schemas"].pop(FASTAPI_REFUSAL, None)
+        components["schemas"].pop("ValidationError", None)
+        for described in components["schemas"].values():
+            for field in described.get("properties", {}).values():
+                field.pop("default", None)  # it only says that the key is not in every answer
         model = order.Order.model_json_schema(ref_template="#/components/schemas/{model}")
-        components["schemas"] |= model.pop("$defs", {}) | {"Order": model}
+        components["schemas"] |= model.pop("$defs") | {"Order": model, "PortalEvent": EVENT}
+        for described in components["schemas"].values():
+            for field in described.get("properties", {}).values():
+                field.pop("title", None)  # the key once more
+        examples = make_examples(self._read_day())
+        for name, example in examples.items():
+            components["schemas"][name]["examples"] = [example]
         if self._with_token:
             components["securitySchemes"] = {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "basic": {"type": "http", "scheme": "basic", "description": _("The token is the password.")},
+                "basic": {"type": "http", "scheme": "basic", "description": "The token is the password."},
             }
             schema["security"] = [{"bearer": []}, {"basic": []}]
         for path, operations in schema["paths"].items():
             for operation in operations.values():
                 operation.setdefault("tags", ["b24tools"])
+                for parameter in operation.get("parameters", ()):
+                    if parameter["name"] in ("period", "week"):
+                        parameter["example"] = examples["Leaderboard"]["period"]["label"]
                 if path in OPEN_PATHS:
                     operation["security"] = []
+                if FASTAPI_REFUSAL in str(operation["responses"].get("422")):
+                    del operation["responses"]["422"]  # FastAPI's own, where nothing that is given can be wrong
         return schema
 
 
@@ -137,21 +133,17 @@ def describe_body(content: dict[str, Any], **more: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content, **more}}
 
 
-def describe_answers(*refusals: int, done: int = 200) -> dict[int | str, dict[str, Any]]:
-    """Describe what is answered when all is well, and these refusals; for `responses`."""
-    words = {
-        400: _("The body cannot be read."),
-        401: _("A token is needed."),
-        403: _("The token is wrong, or a page of a foreign site asks."),
-        404: _("There is no such thing."),
-        409: _("Several orders have this number; the text names their identifiers."),
-        413: _("The body is too large."),
-        415: _("The compression of the body is not known; gzip and deflate are."),
-        422: _("The data are wrong; sending the same again will not help."),
-        500: _("Something failed; the text says what was done and what was not."),
-        503: _("Try later: Retry-After says when. Sending the same again is safe."),
-    }
+def describe_answers(
+    *refusals: int, done: int = 200, model: type[BaseModel] = Problem, common: Collection[int] = COMMON
+) -> dict[int | str, dict[str, Any]]:
+    """Describe what is answered when all is well, and these refusals with the `common` ones; for `responses`."""
     problems: dict[int | str, dict[str, Any]] = {
-        status: {"model": Problem, "description": words[status]} for status in refusals
+        status: {"model": model, "description": REFUSALS[status]} for status in sorted({*refusals, *common})
     }
-    return {done: {"description": _("Done.")}} | problems
+    return {done: {"description": "Done."}} | problems
+
+
+def describe_page(*refusals: int, common: Collection[int] = COMMON) -> dict[int | str, dict[str, Any]]:
+    """Describe an answer that is a page for people, and these refusals with the common ones; for `responses`."""
+    page = {"text/html": {"schema": {"type": "string"}}}
+    return describe_answers(*refusals, common=common) | {200: {"content": page, "description": "A page."}}

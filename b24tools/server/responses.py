@@ -42,9 +42,12 @@ class HttpError(errors.B24ToolsError):
         self.status = status
 
 
-def reply_error(error: errors.B24ToolsError, now: datetime, scrub: Callable[[str], str]) -> Reply:
-    """Answer an error that ended everything before anything was written."""
-    status, detail, headers = 500, error.line, None
+def describe_refusal(
+    error: errors.B24ToolsError, now: datetime, scrub: Callable[[str], str]
+) -> tuple[int, dict[str, str], dict[str, str]]:
+    """Return status, body and headers for an error that ended everything before anything was written."""
+    status, detail = 500, error.line
+    headers: dict[str, str] = {}
     if isinstance(error, HttpError | payload.Refusal):
         status = error.status
         detail = error.message
@@ -52,9 +55,9 @@ def reply_error(error: errors.B24ToolsError, now: datetime, scrub: Callable[[str
         status = 413
     elif isinstance(error, errors.OrderError):
         status, detail = 422, error.message
-    elif error.exit_status == errors.TRY_LATER:
+    elif error.exit_status == errors.TRY_LATER or error.code == errors.ErrorCode.DATABASE:
         status, headers = 503, retry_after([error], now)
-    return Reply(describe_problem(detail, error, scrub), status, headers)
+    return status, describe_problem(detail, error, scrub), headers
 
 
 def read_code(error: errors.B24ToolsError) -> errors.ErrorCode:

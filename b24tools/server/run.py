@@ -9,10 +9,12 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -25,6 +27,8 @@ from b24tools.onec import order
 from b24tools.server.app import create_app
 from b24tools.server.auth import Access, reveal
 from b24tools.server.log_setup import write_log
+from b24tools.server.middleware import SAFE_HEADERS
+from b24tools.server.responses import HttpError, Reply, describe_problem
 from b24tools.server.services import Services
 from b24tools.store.watch import Watch
 
@@ -120,9 +124,12 @@ class Connection(H11Protocol):
 
     Senders that are answered before their body has come may send the rest, which uvicorn throws away: a connection
     closed with unread bytes is reset, and they would never see why. The rest may be as long as the largest order.
+
+    What is no HTTP request is answered as all other errors are.
     """
 
     most = MOST_CONNECTIONS
+    _is_refused = False
     _timer: asyncio.TimerHandle | None = None
     _idle_bytes = 0
     _since = 0.0
@@ -136,8 +143,31 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Wait for the next request unless one is under way."""
-        super().data_received(data)
+        if not self._is_refused:
+            super().data_received(data)
         self._watch(len(data))
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what h11 could not read, unless an answer is under way; throw away what else comes."""
+        self._is_refused = True
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        reason = sys.exc_info()[1]
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE) or not isinstance(reason, h11.RemoteProtocolError):
+            self.transport.close()
+            return
+        words = str(reason).partition(": b")[0]  # what it quotes may be a secret
+        error = HttpError(
+            reason.error_status_hint,
+            _("this is no HTTP request that can be read: {reason}").format(reason=words),
+            _("Look at what the program or the proxy before it sends, its headers first."),
+        )
+        reply = Reply(describe_problem(error.message, error), error.status, {**SAFE_HEADERS, "Connection": "close"})
+        head = h11.Response(status_code=error.status, headers=reply.raw_headers)
+        for event in (head, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.write_eof()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, and for the answer to be read."""
@@ -160,7 +190,7 @@ class Connection(H11Protocol):
         self._stop_timer()
 
     def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete or self.flow.write_paused
+        return self._is_refused or self.cycle is None or self.cycle.response_complete or self.flow.write_paused
 
     def _watch(self, size: int = 0) -> None:
         if not self._is_idle():

@@ -13,12 +13,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from b24tools import context
+from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec import order
+from b24tools.server.readings import Readings
 from b24tools.server.responses import HttpError
 from b24tools.store import Store, open_store
 
+PAGE_RETRY_S = 5.0  # so long a page waits for a portal that is away
 SMALL_BYTES = 64 * 1024  # every body but an order's
 IDLE_S = 60.0  # a sender that falls silent in the middle of a body
 SLOWEST = 64 * 1024  # bytes a second: a body that comes more slowly takes too long
@@ -53,6 +56,19 @@ class Services:
     wake_worker: Callable[[], None]
     now: Callable[[], datetime]
     intake: Intake = field(default_factory=Intake)
+    readings: Readings = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "readings", Readings(self.now, self.session.settings.scrubber.scrub))
+
+    @contextmanager
+    def open_tools(self) -> Iterator[Tools]:
+        """Open what a job that reads the portal for a page works with."""
+        retry_s = min(PAGE_RETRY_S, self.session.settings.retry_seconds)
+        with self.session.assign_tools(
+            dry_run=False, progress=lambda _stage, _done, _total: None, retry_s=retry_s
+        ) as tools:
+            yield tools
 
     @contextmanager
     def open_store(self) -> Iterator[Store]:

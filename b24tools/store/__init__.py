@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from b24tools.store.events import Events
     from b24tools.store.history import History
     from b24tools.store.leaderboard import Leaderboard
+    from b24tools.store.messages import Messages
     from b24tools.store.norms import Norms
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
@@ -100,6 +101,12 @@ class Store:
         from b24tools.store.leaderboard import Leaderboard
 
         return Leaderboard(self.database)
+
+    @cached_property
+    def messages(self) -> Messages:
+        from b24tools.store.messages import Messages
+
+        return Messages(self.database, self.orders)
 
     @cached_property
     def norms(self) -> Norms:

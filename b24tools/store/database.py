@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from b24tools.store import migrations
 
 BUSY_TIMEOUT_S = 30
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
+LEAST_FREE = 64 * 1024  # bytes: twice what SQLite's index of the log takes at first
 SYNCHRONOUS = "FULL"  # the ledger must survive a power cut
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
@@ -161,7 +163,7 @@ def check_gone(path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
         message = _("the database {path} is gone, but {log}, which belongs to it, is there").format(path=path, log=log)
-        raise errors.ConfigError(message, explain_restoring())
+        raise errors.ConfigError(message, explain_restoring(), code=errors.ErrorCode.DATABASE)
 
 
 def _create(path: Path) -> None:
@@ -201,20 +203,27 @@ def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
 
 
 def _check_usable(path: Path, connection: sqlite3.Connection) -> None:
-    if path.stat().st_size == 0:
-        message = _("the database {path} is empty: a full disk or a copy that broke off has left it so")
-        raise errors.ConfigError(message.format(path=path), explain_restoring())
+    check_empty(path)
     if migrations.list_foreign(connection):
         raise errors.ConfigError(
             _("{path} was made by a newer b24tools").format(path=path),
             _("Update this b24tools, or set another B24_DATA_DIR."),
+            code=errors.ErrorCode.DATABASE,
         )
+
+
+def check_empty(path: Path, name: str | Path = "") -> None:
+    """Refuse a file without content, under this name if one is given. Raises ConfigError."""
+    if path.stat().st_size == 0:
+        message = _("the database {path} is empty: a full disk or a copy that broke off has left it so")
+        text = message.format(path=name or path)
+        raise errors.ConfigError(text, explain_restoring(), code=errors.ErrorCode.DATABASE)
 
 
 def _require_locks(path: Path) -> None:
     if not data_folder.has_locks(path.parent):
         message = _("the database {path} cannot be used: its file system has no locks").format(path=path)
-        raise errors.ConfigError(message, _explain_locks())
+        raise errors.ConfigError(message, _explain_locks(), code=errors.ErrorCode.DATABASE)
 
 
 def _explain_locks() -> str:
@@ -287,19 +296,36 @@ def explain_failures(path: Path) -> Iterator[None]:
 
 
 def explain(
-    path: Path, error: Exception, kind: type[errors.B24ToolsError] = errors.B24ToolsError
+    path: Path,
+    error: Exception,
+    kind: type[errors.B24ToolsError] = errors.B24ToolsError,
+    folder: Path | None = None,
 ) -> errors.B24ToolsError:
-    """Return what a failure of SQLite means to people: another program holds the database, or it cannot be used."""
+    """Return what a failure of SQLite means to people: another program holds the database, or it cannot be used.
+
+    `folder`: where it lies, if `path` is only a name.
+    """
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error))
     if is_locked(error):
         return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
     if is_damaged(error):
         message = _("the database {path} is damaged: {reason}").format(path=path, reason=os_reason(error))
-        return kind(message, explain_restoring())
+        return kind(message, explain_restoring(), code=errors.ErrorCode.DATABASE)
+    if _code(error) == sqlite3.SQLITE_IOERR and _is_full(folder or path.parent):  # SQLite does not say so of its index
+        message = _("the database {path} cannot be used: the disk is full").format(path=path)
+        hint = _("Free some space there, or move the folder to another disk and set B24_DATA_DIR.")
+        return kind(message, hint, code=errors.ErrorCode.DATABASE)
     if getattr(error, "sqlite_errorcode", 0) in _LOCK_FAILURES:
-        return kind(message, _explain_locks())
+        return kind(message, _explain_locks(), code=errors.ErrorCode.DATABASE)
     hint = _("B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space.")
-    return kind(message, hint)
+    return kind(message, hint, code=errors.ErrorCode.DATABASE)
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE
+    except OSError:
+        return False
 
 
 def explain_restoring() -> str:

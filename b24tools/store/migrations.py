@@ -8,6 +8,8 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from b24tools.core.org_structure import fold_signs, key_name
+
 if TYPE_CHECKING:  # it is slow to load, and seldom is anything to be migrated
     from sqlite_utils import Database, Migrations
 
@@ -371,6 +373,123 @@ def m009_outboxes(db: Database) -> None:
         db.execute(statement)
 
 
+def m010_spellings(db: Database) -> None:
+    """One id for an order whose GUID is written as OData or 1C's code write it, in brackets, or with alike letters.
+
+    They were texts of their own, and so were the keys of their tasks: `old_key` has them. Of two rows of one line the
+    one that was assigned first stays, as in m006.
+    """
+    ids = {row["id"]: _spell_guid(row["id"]) for row in db.query("SELECT id FROM orders")}
+    columns = [column.name for column in db["orders"].columns if column.name not in ("id", "first_sent_at")]
+    rows = list(db.query("SELECT rowid, * FROM order_tasks ORDER BY task_id IS NULL, assigned_at IS NULL, assigned_at"))
+    for old, new in ids.items():
+        if new == old:
+            continue
+        names = ", ".join(columns)
+        db.execute(
+            f"INSERT OR IGNORE INTO orders (id, first_sent_at, {names})"  # noqa: S608 - names of ours
+            f" SELECT ?, first_sent_at, {names} FROM orders WHERE id = ?",
+            [new, old],
+        )
+        later = f"SELECT {names} FROM orders WHERE id = ?"  # noqa: S608 - names of ours
+        db.execute(
+            f"UPDATE orders SET ({names}) = ({later}) WHERE id = ?"  # noqa: S608 - names of ours
+            " AND last_sent_at < (SELECT last_sent_at FROM orders WHERE id = ?)",
+            [old, new, old],
+        )
+        db.execute(
+            "UPDATE orders SET first_sent_at = min(first_sent_at, (SELECT first_sent_at FROM orders WHERE id = ?)),"
+            " is_over = 0 WHERE id = ?",
+            [old, new],
+        )
+        db.execute("UPDATE OR IGNORE files SET order_id = ? WHERE order_id = ?", [new, old])
+        db.execute("DELETE FROM files WHERE order_id = ?", [old])
+        db.execute("UPDATE history SET order_id = ? WHERE order_id = ?", [new, old])
+    for row in rows:
+        _spell_line(db, row, ids[row["order_id"]])
+    for old, new in ids.items():
+        if new != old:
+            db.execute("DELETE FROM orders WHERE id = ?", [old])
+
+
+def _spell_line(db: Database, row: dict[str, Any], order_id: str) -> None:
+    """Give a line the key of its order's and its position's GUIDs."""
+    old_id, position_id = row["position_id"], _spell_guid(row["position_id"] or "") or None
+    if (order_id, position_id) == (row["order_id"], old_id):
+        return
+    position_id = None if position_id == "00000000-0000-0000-0000-000000000000" else position_id
+    name = key_name(row["position"])
+    numbers = ((identity, number) for identity in (old_id, name) if identity for number in range(1, 10_001))
+    number = next(
+        (
+            number
+            for identity, number in numbers
+            if _key_of(row["order_id"], f"{identity}:{number}" if number > 1 else identity) == row["key"]
+        ),
+        1,
+    )
+    identity = position_id or name
+    key = _key_of(order_id, f"{identity}:{number}" if number > 1 else identity)
+    sql = "SELECT * FROM order_tasks WHERE key = ?"
+    there = next(iter(db.query(sql, [key])), None)
+    first, *rest = sorted(
+        filter(None, (row, there)), key=lambda one: (one["task_id"] is None, one["assigned_at"] or "~")
+    )
+    tasks = {one["task_id"] for one in rest} | {
+        task for one in (first, *rest) for task in json.loads(one["other_tasks"])
+    }
+    for one in rest:
+        db.execute("DELETE FROM order_tasks WHERE key = ?", [one["key"]])
+    db.execute("UPDATE OR IGNORE task_files SET key = ? WHERE key = ?", [key, row["key"]])
+    db.execute(
+        "UPDATE order_tasks SET key = ?, order_id = ?, position_id = ?, old_key = coalesce(old_key, nullif(key, ?)),"
+        " other_tasks = ? WHERE key = ?",
+        [key, order_id, position_id, key, json.dumps(sorted(tasks - {None, first["task_id"]})), first["key"]],
+    )
+    db.execute("DELETE FROM task_files WHERE key = ?", [row["key"]])
+    for table in ("decisions", "lost_writes"):
+        db.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [key, row["key"]])  # noqa: S608 - names of ours
+
+
+_ANY_GUID = re.compile(
+    r"(?:\W|new|новый|urn|[ug]uid|уникальныйидентификатор)*"
+    r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\W*"
+)
+
+
+def _spell_guid(text: str) -> str:
+    """Spell what is any spelling of a GUID as one; leave all else as it is."""
+    folded = fold_signs(text).lower().replace(" ", "").replace("_", "-")
+    start = folded.rfind("(") + 1 if "уникальныйидентификатор" in folded else 0
+    folded = folded[:start] + folded[start:].translate(str.maketrans("авсе", "abce"))
+    found = _ANY_GUID.fullmatch(folded)
+    return "-".join(found.groups()) if found else text
+
+
+def m011_messages(db: Database) -> None:
+    """What is to be said to people and chats, what became of it, and what was said last of lines and orders."""
+    for statement in (
+        """CREATE TABLE messages (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL CHECK (kind IN ('work', 'promise', 'digest')),
+            person_id INTEGER,
+            chat TEXT,
+            content TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('planned', 'sent', 'unknown', 'done', 'failed')),
+            planned_at TEXT NOT NULL,
+            valid_until TEXT,
+            sent_at TEXT,
+            error TEXT,
+            CHECK ((person_id IS NULL) <> (chat IS NULL))
+        )""",
+        "CREATE INDEX messages_by_state ON messages (state) WHERE state NOT IN ('done', 'failed')",
+        "CREATE TABLE said_lines (key TEXT PRIMARY KEY, person_id INTEGER, starts_at TEXT, ends_at TEXT)",
+        "CREATE TABLE said_promises (order_id TEXT PRIMARY KEY, day TEXT NOT NULL)",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -381,6 +500,8 @@ MIGRATIONS = (
     m007_order_history,
     m008_standing,
     m009_outboxes,
+    m010_spellings,
+    m011_messages,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

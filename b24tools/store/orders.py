@@ -161,6 +161,10 @@ class Orders:
         found = self._db.query_in("SELECT id, outcome FROM orders WHERE id IN (?)", order_ids)
         return {row["id"]: row["outcome"] for row in found}
 
+    def has_begun(self, moment: datetime) -> bool:
+        """Whether an order had been sent by this moment: then later ones are known."""
+        return bool(self._db.query("SELECT 1 FROM orders WHERE first_sent_at <= ? LIMIT 1", [to_text(moment)]))
+
     def count(self) -> int:
         """Return how many orders were ever sent."""
         return int(self._db.query("SELECT count(*) FROM orders")[0][0])

@@ -75,6 +75,16 @@ class People:
         """Return the names of everybody known, by id."""
         return {row["id"]: row["name"] for row in self._db.query("SELECT id, name FROM people ORDER BY id")}
 
+    def all(self) -> list[Person]:
+        """Return everybody known, by id; the first word of a name counts as the given name."""
+        found = self._db.query("SELECT id, name, active, department_ids FROM people ORDER BY id")
+        people = []
+        for row in found:
+            given, _gap, surname = row["name"].partition(" ")
+            homes = tuple(json.loads(row["department_ids"] or "[]"))
+            people.append(Person(row["id"], given, surname, "", bool(row["active"]), homes))
+        return people
+
     def count(self) -> int:
         """Return how many people are known."""
         return int(self._db.query("SELECT count(*) FROM people")[0][0])

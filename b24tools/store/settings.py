@@ -20,6 +20,11 @@ class RunningSetting:
     form: str
     examples: str
 
+    @property
+    def lists_people(self) -> bool:
+        """Whether it is a list of people's ids."""
+        return self.form == _IDS
+
 
 _IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
 RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers

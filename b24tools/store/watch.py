@@ -6,7 +6,7 @@ from pathlib import Path
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.store.database import Database
+from b24tools.store.database import Database, check_empty
 
 
 class Watch:
@@ -23,20 +23,22 @@ class Watch:
         self._identities = [_identify(file) for file in self._files]
 
     def check(self, database: Database | None = None) -> None:
-        """Raise ConfigError unless all is as it was; with a connection, look for an older state as well."""
+        """Raise ConfigError unless the files are as they were; with a connection, look for an older state as well."""
         for file, known in zip(self._files, self._identities, strict=True):
             if (found := _identify(file)) != known:
                 message = _("{path} was replaced while `b24tools serve` was running")
                 if found is None:
                     message = _("{path} was removed while `b24tools serve` was running")
-                raise errors.ConfigError(message.format(path=file.name), _explain())
+                raise _refuse(message.format(path=file.name))
+            if file == self._files[0]:  # before SQLite opens it, and deletes the log of an empty one
+                check_empty(file, file.name)
         if database is not None:
             expected = self._changes  # before the query: other threads note changes meanwhile
             rows = database.query("SELECT value FROM counters WHERE name = 'watched'")
             changes = rows[0][0] if rows else 0
             if changes < expected:
                 message = _("an older state was copied into {path} while `b24tools serve` was running")
-                raise errors.ConfigError(message.format(path=self._files[0].name), _explain())
+                raise _refuse(message.format(path=self._files[0].name))
             self._changes = max(changes, self._changes)
 
 
@@ -47,8 +49,9 @@ def note_change(database: Database) -> None:
     )
 
 
-def _explain() -> str:
-    return _("Nothing is taken until then: stop it, see that the right database is in its place, start it again.")
+def _refuse(message: str) -> errors.ConfigError:
+    hint = _("Nothing is taken until then: stop it, see that the right database is in its place, start it again.")
+    return errors.ConfigError(message, hint, code=errors.ErrorCode.DATABASE)
 
 
 def _identify(path: Path) -> tuple[int, int] | None:

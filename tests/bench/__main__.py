@@ -1,11 +1,12 @@
-"""All measurements, as Markdown for the README: `python -m tests.bench [--ru] [NAME…]`, names as in PARTS.
+"""All measurements, as Markdown for docs/performance.md: `python -m tests.bench [--ru] [NAME…]`.
 
-Six minutes or so on Linux; nothing of it is a part of CI. What goes on is said on stderr. With `--ru` all is printed
-once more at the end, for the Russian README.
+`list` says which names there are, and what each measures. Ten minutes or so on Linux for all of them; nothing of it is
+a part of CI. What goes on is said on stderr. With `--ru` all is printed once more at the end, for the Russian page.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
@@ -15,7 +16,19 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-from tests.bench import events, growth, measuring, orders, planning, portal, russian, serve, snapshot, startup
+from tests.bench import (
+    events,
+    growth,
+    measuring,
+    orders,
+    planning,
+    portal,
+    russian,
+    serve,
+    simulation,
+    snapshot,
+    startup,
+)
 
 COMPARED = ("b24tools", "fast-bitrix24", "b24pysdk", "httpx", "typer", "rich", "fastapi")
 
@@ -59,25 +72,43 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "events": lambda _folder: events.report(),
     "growth": growth.report,
     "planning": lambda _folder: planning.report(),
+    "simulation": lambda _folder: simulation.report(),
+}
+ABOUT = {
+    "snapshot": "a week and a year of closed tasks of 5,000 people, beside other clients",
+    "orders": "an order of six lines and one file, beside the replaced service",
+    "startup": "how long the program takes to start",
+    "serve": "events and orders a second, and the memory of an hour",
+    "events": "storing and following events",
+    "growth": "a snapshot and the leaderboard with ten and a hundred times the tasks",
+    "planning": "planning a hundred orders, and what replan takes, without a portal",
+    "simulation": "how late orders get in a month, with and without replan; two minutes",
 }
 
 
 def main(arguments: list[str]) -> None:
     """Measure and print."""
-    names = [one for one in arguments if one != "--ru"]
-    if not set(names) <= PARTS.keys():
-        sys.exit(f"python -m tests.bench [--ru] [NAME…], names: {', '.join(PARTS)}")
+    listed = "\n".join(f"  {name:11}{what}" for name, what in ABOUT.items())
+    parser = argparse.ArgumentParser(
+        "python -m tests.bench", epilog=f"names:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], "list", *PARTS], help="what to measure; all")
+    parser.add_argument("--ru", action="store_true", help="print all once more, in Russian")
+    given = parser.parse_args(arguments)
+    if "list" in given.names:
+        sys.stdout.write(f"{listed}\n")
+        return
     started = time.monotonic()
     printed = [machine()]
     sys.stdout.write(printed[0])
-    for name in names or PARTS:
+    for name in given.names or PARTS:
         with tempfile.TemporaryDirectory() as folder:
             measuring.tell(f"{name} ")
             printed.append(f"\n{PARTS[name](Path(folder))}")
             measuring.tell(f" {time.monotonic() - started:.0f} s\n")
         sys.stdout.write(printed[-1])
         sys.stdout.flush()
-    if "--ru" in arguments:
+    if given.ru:
         sys.stdout.write("\n" + russian.translated("".join(printed)))
 
 

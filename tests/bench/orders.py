@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def write(folder: Path) -> Path:
     order = {
         "ИдентификаторЗаказа": order_id,
         "НомерЗаказа": f"1Ц-{order_id[:8]}",
-        "ДатаЗаказа": "2026-11-20T10:15:00",
+        "ДатаЗаказа": f"{datetime.now(ZONE):%Y-%m-%dT%H:%M:%S}",
         "Исполнитель": "Производство",
         "Калькуляция": [
             {"Должность": f"Участок {number}", "Время": 60.5 * number, "Сумма": 100 * number}

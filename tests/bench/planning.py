@@ -1,4 +1,4 @@
-"""How long planning takes once the portal has answered: `python -m tests.bench.planning [--profile]`.
+"""How long planning takes once the portal has answered: `python -m tests.bench.planning [--profile [--replan]]`.
 
 No network, no clock: the answers are made up, drafting is what `assign` does between reading and writing.
 """
@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,18 +20,23 @@ from b24tools.assignment.matching import items_of
 from b24tools.assignment.plan import Item, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState
+from b24tools.assignment.replan import OpenOrder, Operation, end_of_next_working_day, plan_moves
 from b24tools.bitrix24.org_cache import OrgData, Places
 from b24tools.bitrix24.portal_time import PortalClock
 from b24tools.core.models import Absence, Department, Owner, Person, Status, Task
 from b24tools.core.org_structure import Staff
 from b24tools.onec import order
-from b24tools.scheduling.calendar import Shift, WorkCalendar
+from b24tools.scheduling.calendar import Shift, Timeline, WorkCalendar
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload
 from tests.bench import measuring
 
 ZONE = ZoneInfo("Europe/Moscow")
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=ZONE).astimezone(UTC)
 ORDERS, LINES, POSITIONS, OPEN_TASKS = 100, 6, 10, 40
 PEOPLE = (10, 100, 500, 1_000)
+CALENDAR = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
+REPLANNED, ROUTE = 400, 5  # orders, operations of each
 RULES = Rules(ZONE, "Производство", "Задачи из 1с", "Прикрепленные файлы", 300, True, False, None)
 
 
@@ -98,14 +104,45 @@ def items(positions: int, chance: random.Random) -> list[Item]:
 
 def draft(staff: Staff, portal: PortalState, lines: Sequence[Item]) -> float:
     """The processor's seconds that planning takes: nothing is waited for, so other programs do not count."""
-    calendar = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * 3600, 18 * 3600, 3600),))
     started = time.process_time()
     company = OrgData(staff, None, None, portal.places, (), fresh=False)
-    planner = Planner(RULES, company, portal, calendar, NOW, our_tasks={}, last_assigned={}, attached={})
+    planner = Planner(RULES, company, portal, CALENDAR, NOW, our_tasks={}, last_assigned={}, attached={})
     plans = planner.build_plans(lines)
     spent = time.process_time() - started
     assert len(plans) == ORDERS * LINES and all(plan.error is None for plan in plans)
     return spent
+
+
+def open_orders(chance: random.Random, people: int) -> tuple[list[Worker], list[OpenTask], list[OpenOrder]]:
+    """Orders along a route, given out as they came, wanted too soon; some people have fallen ill since."""
+    crew = people // POSITIONS
+    workers = [Worker(100 + number, f"Работник{number}") for number in range(people)]
+    workload = Workload(CALENDAR, NOW, workers, (), RULES.step_s)
+    line = Timeline(CALENDAR, (), NOW)
+    frozen = end_of_next_working_day(CALENDAR, NOW)
+    tasks: list[OpenTask] = []
+    orders = []
+    for number in range(REPLANNED):
+        wanted = line.end_at(chance.randrange(8, 30) * 8 * 3600)
+        operations: list[Operation] = []
+        for position in sorted(chance.sample(range(POSITIONS), ROUTE)):
+            length_s = chance.randrange(240, 2400, 5) * 60
+            crew_ids = tuple(range(100 + position * crew, 100 + (position + 1) * crew))
+            choice = workload.choose(crew_ids, length_s, operations[-1].task.end if operations else None)
+            task = OpenTask(len(tasks) + 1, choice.responsible_id, length_s, choice.start, choice.finish, ours=True)
+            tasks.append(task)
+            operations.append(Operation(task, position, crew_ids, is_free=choice.start >= frozen))
+        orders.append(OpenOrder(str(number), (wanted, number), wanted, tuple(operations)))
+    ill = NOW + timedelta(days=1), NOW + timedelta(days=4)
+    return [replace(one, absences=(ill,)) if one.id % 7 == 0 else one for one in workers], tasks, orders
+
+
+def replan(workers: list[Worker], tasks: list[OpenTask], orders: list[OpenOrder]) -> tuple[float, int]:
+    """The processor's seconds that deciding takes, and how many operations move."""
+    frozen = end_of_next_working_day(CALENDAR, NOW)
+    started = time.process_time()
+    plan = plan_moves(CALENDAR, NOW, workers, tasks, orders, RULES.step_s, frozen=frozen, candidates=20)
+    return time.process_time() - started, len(plan.moves)
 
 
 def report(rounds: int = 5) -> str:
@@ -120,16 +157,26 @@ def report(rounds: int = 5) -> str:
         rows.append([str(people), str(len(portal.open)), f"{seconds:.2f}", each])
         measuring.tell(".")
     title = f"Planning {ORDERS} orders of {LINES} lines, after the portal's answers\n\n"
-    return title + measuring.table(("people", "open tasks", "CPU s", "CPU ms a line"), rows)
+    planned = title + measuring.table(("people", "open tasks", "CPU s", "CPU ms a line"), rows)
+    rows = []
+    for people in PEOPLE[1:]:
+        found = open_orders(random.Random(people), people)
+        costs = [replan(*found) for _round in range(rounds)]
+        seconds, moves = statistics.median(cost[0] for cost in costs), costs[0][1]
+        rows.append([str(people), str(len(found[1])), str(moves), f"{seconds:.2f}"])
+        measuring.tell(".")
+    return f"{planned}\nReplanning\n\n" + measuring.table(("people", "open tasks", "moves", "CPU s"), rows)
 
 
 def profile(people: int = 500) -> None:
-    """Where the time goes."""
+    """Where the time of planning goes; with `--replan` of replanning."""
     chance = random.Random(people)
-    staff, portal = company(people, chance)
-    lines = items(POSITIONS, chance)
     profiler = cProfile.Profile()
-    profiler.runcall(draft, staff, portal, lines)
+    if "--replan" in sys.argv:
+        profiler.runcall(replan, *open_orders(chance, people))
+    else:
+        staff, portal = company(people, chance)
+        profiler.runcall(draft, staff, portal, items(POSITIONS, chance))
     pstats.Stats(profiler).sort_stats("tottime").print_stats(20)
 
 

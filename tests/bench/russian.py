@@ -47,6 +47,18 @@ WORDS = {
     "Planning 100 orders of 6 lines, after the portal's answers": "План 100 заказов по 6 строк, после ответов портала",
     "open tasks": "открытых задач",
     "| people |": "| людей |",
+    "| moves |": "| переносов |",
+    "Replanning\n": "Перепланирование\n",
+    "Plans that are kept up; plants: ": "Планы, которые обновляются; производств: ",
+    "| route | load | plan | orders | late, % | days late, of all orders | moves per operation |": (
+        "| очередь | загрузка | план | заказов | опоздали, % | дней опоздания на заказ | переносов на операцию |"
+    ),
+    "| yes |": "| да |",
+    "| no |": "| нет |",
+    "| first come |": "| по порядку поступления |",
+    "| by date |": "| по дате сдачи |",
+    "| work of the sick moved |": "| работа больных перенесена |",
+    "| nightly replan |": "| перепланирование каждое утро |",
     "CPU ms a line": "мс процессора на строку",
     "CPU s": "процессор, с",
     "peak MB": "пик памяти, МБ",

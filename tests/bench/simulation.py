@@ -1,4 +1,4 @@
-"""How late orders get, day by day: `python -m tests.bench.simulation [--seeds N]`.
+"""How late orders get, day by day: `python -m tests.bench simulation`, or `-m tests.bench.simulation [--seeds N]`.
 
 A plant without a portal: orders come, take longer or shorter than 1C says, people fall ill. Plans are made with
 `scheduling` and `assignment/replan.py`, as `assign` and `replan` make them. Seeds are fixed.
@@ -9,14 +9,16 @@ from __future__ import annotations
 import argparse
 import heapq
 import random
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from b24tools.assignment.replan import AWAY, OpenOrder, Operation, end_of_next_working_day, plan_moves
-from b24tools.render.console import print_text
 from b24tools.scheduling.calendar import HOUR_S, Shift, Timeline, WorkCalendar
-from b24tools.scheduling.workload import OpenTask, Worker, Workload, remaining_s
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload, remaining_s
+from tests.bench import measuring
 
 ZONE = ZoneInfo("Europe/Moscow")
 MONDAY = datetime(2026, 3, 2, 7, 0, tzinfo=ZONE).astimezone(UTC)
@@ -272,23 +274,29 @@ def simulate(seed: int, load: float, policy: str, *, route: bool) -> tuple[int, 
     return len(orders), sum(one > 0 for one in late), sum(late), len(lines), sum(line.moves for line in lines)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    seeds = range(parser.parse_args().seeds)
+def report(seeds: int = SEEDS) -> str:
+    """The table, in Markdown."""
     lines = [
+        f"Plans that are kept up; plants: {seeds}\n",
         "| route | load | plan | orders | late, % | days late, of all orders | moves per operation |",
         "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
     ]
     for route in (True, False):
         for load in (0.92, 0.8):
             for policy in POLICIES:
-                found = [simulate(seed, load, policy, route=route) for seed in seeds]
+                found = [simulate(seed, load, policy, route=route) for seed in range(seeds)]
                 orders, late, days, operations, moves = (sum(column) for column in zip(*found, strict=True))
                 shares = f"{100 * late / orders:.1f} | {days / orders:.2f} | {moves / operations:.2f}"
                 lines.append(f"| {'yes' if route else 'no'} | {load:.0%} | {policy} | {orders} | {shares} |")
-    print_text("\n".join(lines))
+                measuring.tell(".")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    sys.stdout.write(report(parser.parse_args().seeds))
 
 
 if __name__ == "__main__":

@@ -95,6 +95,21 @@ def changed(**changes: Any) -> str:
     return json.dumps(json.loads(SAMPLE.read_text(encoding="utf-8")) | changes, ensure_ascii=False)
 
 
+def test_the_reason_beside_a_bad_order_of_the_inbox_holds_no_secret(
+    portal: Portal, b24tools: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does what is printed, as text or as JSON."""
+    monkeypatch.setenv("B24_SERVE_TOKEN", "serve-token-of-the-tests")
+    for name in "ab":
+        file = tmp_path / f"{name}.json"
+        file.write_text(changed(Выполнен="serve-token-of-the-tests, and more"), encoding="utf-8")
+        os.utime(file, (0, 0))
+        said = b24tools("assign", "--inbox", tmp_path, *(["--json"] if name == "a" else []))
+        assert "serve-token" not in said.out + said.err
+        reason = (tmp_path / "failed" / f"{name}.json.txt").read_text(encoding="utf-8")
+        assert 'Выполнен: "***, and more"' in reason and "serve-token" not in reason
+
+
 # the sample order
 
 

@@ -7,6 +7,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from b24tools import context
 from b24tools.sandbox import demo_company
 from b24tools.server.auth import Access
 from b24tools.server.routes import leaderboard
+from b24tools.store import open_store
 from tests.support import closed_tasks as closed
 from tests.support.server import BOARD, SERVE, Served, serving
 
@@ -118,6 +121,22 @@ def test_the_page_speaks_both_languages(filled: Served) -> None:
     words = setup_of(russian)["words"]
     assert {"one": "{n} задача", "few": "{n} задачи", "many": "{n} задач", "other": "{n} задач"} == words["tasks"]
     assert "," == words["mark"]
+
+
+def test_namesakes_are_told_apart(tmp_path: Path) -> None:
+    """Whoever reads the wall cannot ask for an id; `name` stays what it is."""
+    closed.main(tmp_path)
+    with closing(open_store(tmp_path / "b24tools.db")) as opened, opened.transaction():
+        opened.database.execute("UPDATE people SET name = 'Иван Петров'")
+    with serving(demo_company.build(context.now), tmp_path) as served:
+        rows = served.client.get(f"/leaderboard?{WEEK}&details=1").json()["rows"]
+        plain = served.client.get(f"/leaderboard?{WEEK}").json()["rows"]
+
+    alike = [row for row in rows if row["name"] == "Иван Петров"]
+    assert len(alike) > 5
+    assert [f"Иван Петров (#{row['user_id']})" for row in alike] == [row["shown"] for row in alike]
+    assert [] == [row for row in rows if "shown" in row and row not in alike]
+    assert [] == [row for row in plain if "shown" in row]
 
 
 def test_details_add_what_the_page_shows(filled: Served) -> None:

@@ -157,6 +157,48 @@ def test_a_file_system_without_locks_is_named(folder: Path) -> None:
     assert LOCAL == caught.value.hint
 
 
+def test_a_full_disk_is_named_where_sqlite_only_knows_of_a_failure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a tmpfs: it cannot make the index of its log."""
+    path = folder / "data" / "b24tools.db"
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMMAP
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=4096 if place == path.parent else 9**9))
+
+    explained = [
+        database.explain(path, error),
+        database.explain(Path(path.name), error, folder=path.parent),
+    ]
+
+    assert [(f"the database {name} cannot be used: the disk is full", "database") for name in (path, path.name)] == [
+        (one.message, one.code) for one in explained
+    ]
+    assert LOCAL == database.explain(Path(path.name), error).hint
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("failure", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_folder_without_flock_is_refused_without_a_warning_of_a_library(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: int
+) -> None:
+    """filelock would print it, and leave files behind."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(failure, os.strerror(failure))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    data_folder.has_locks.cache_clear()
+
+    assert [2, 2] == [app.main(command.split()) for command in ("assign order.json", "snapshot")]
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 == len(lines), lines
+    assert all(line.endswith(f"its file system has no locks. {LOCAL}") for line in lines)
+    assert [] == list((folder / "data").glob("*.lock"))
+
+
 def test_a_folder_without_locks_is_refused_by_every_command(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,6 +251,7 @@ def remove_log(path: Path) -> None:
         (remove, f"b24tools.db was removed {ENDED}"),
         (replace, f"b24tools.db was replaced {ENDED}"),
         (remove_log, f"b24tools.db-wal was removed {ENDED}"),
+        (make_empty, "the database b24tools.db is empty: a full disk or a copy that broke off has left it so"),
     ],
 )
 def test_what_happens_to_the_files_is_noticed_before_an_event_is_accepted(
@@ -219,11 +262,16 @@ def test_what_happens_to_the_files_is_noticed_before_an_event_is_accepted(
     path = served.settings.database
     change(path)
 
-    refused = [served.event(6), served.client.post("/", content=as_bytes(order())), served.client.get("/leaderboard")]
+    ways = ("/webhook", event_body(served.portal, 6)), ("/", as_bytes(order())), ("/plan", as_bytes(order()))
+    refused = [served.client.post(way, content=body) for way, body in ways for _again in range(2)]
+    refused += [served.client.get("/leaderboard"), served.client.get("/configs")]
     health = served.client.get("/healthz")
 
-    told = [(answer.status_code, answer.json()["detail"]) for answer in refused]
-    assert [(500, f"{message}. {HINT}")] * 3 == told
+    hint = RESTORE if change is make_empty else HINT
+    body = {"detail": f"{message}. {hint}", "code": "database", "hint": hint}
+    assert [(503, "30", body)] * 8 == [
+        (answer.status_code, answer.headers["retry-after"], answer.json()) for answer in refused
+    ]
     assert [] == [task.title for task in served.portal.tasks if task.xml_id]
     assert 503 == health.status_code
     assert {
@@ -239,7 +287,7 @@ def test_a_database_that_is_back_in_its_place_goes_on(served: Served) -> None:
     """Moved away by mistake: no restart is needed."""
     path = served.settings.database
     path.rename(path.with_name("away"))
-    assert 500 == served.event(5).status_code
+    assert 503 == served.event(5).status_code
     path.with_name("away").rename(path)
 
     assert 202 == served.event(6).status_code
@@ -262,14 +310,14 @@ def test_an_older_state_copied_into_the_file_is_noticed(served: Served) -> None:
     answer = served.event(7)
 
     detail = f"an older state was copied into b24tools.db {ENDED}. {HINT}"
-    assert (500, detail) == (answer.status_code, answer.json()["detail"])
+    assert (503, detail) == (answer.status_code, answer.json()["detail"])
 
 
 def test_health_fails_until_something_is_stored_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that is the sender's own fault changes nothing."""
     with monkeypatch.context() as broken:
         broken.setattr("b24tools.jobs.events.process.receive", _fail)
-        assert 500 == served.event(5).status_code
+        assert 503 == served.event(5).status_code
     assert 403 == served.event(5, token="wrong").status_code
     health = served.client.get("/healthz")
     assert (503, "failed", "the last order or event could not be stored") == (

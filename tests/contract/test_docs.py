@@ -21,7 +21,7 @@ from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company, server
 from b24tools.scheduling import calendar_file, people_file
 from b24tools.scheduling.holidays import production_calendar
-from scripts import draw_readme
+from scripts import draw_readme, write_api_docs
 from tests.support.orders import MOSCOW
 from tests.support.server import serving
 
@@ -370,6 +370,17 @@ def test_the_answer_on_the_page_is_what_comes(tmp_path: Path, capsys: pytest.Cap
     assert 0 == app.main(["assign", "order.json", "--json"])
 
     assert json.loads(answer) == json.loads(capsys.readouterr().out)
+
+
+def test_the_tables_of_the_models_are_those_of_the_code() -> None:
+    """`python -m scripts.write_api_docs` was run, each sentence is translated, each model described once."""
+    pages, said = write_api_docs.fill_pages()
+    russian = {str(message.id): message.string for message in write_api_docs.read() if message.id}
+    english = "\n".join(_text(path) for path in pages if path.parent == DOCS)
+
+    assert [] == [_name(path) for path, text in pages.items() if _text(path) != text]
+    assert said == {text for text, translation in russian.items() if translation}
+    assert sorted(write_api_docs.list_shapes()) == sorted(re.findall(r"^### ([A-Z]\w+)$", english, re.M))
 
 
 def test_the_addresses_on_the_page_are_those_of_the_service(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from b24tools.render.console import Screen
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.server.auth import Access
-from b24tools.server.routes.standing import HoldUp as HoldUpModel
-from b24tools.server.routes.standing import OrdersAsTheyStand
+from b24tools.server.models import HoldUp as HoldUpModel
+from b24tools.server.models import OrdersAsTheyStand
 from tests.support import golden
 from tests.support.orders import MOSCOW, Clock, Works, rules
 from tests.support.orders import order as make_order
@@ -273,7 +273,7 @@ def test_1c_asks_for_news(served: Served) -> None:
     """As the models of the description have it."""
     first = served.client.get("/orders").json()
     assert ["1Ц-1", "1Ц-1", "7/2026"] == [one["number"] for one in first["orders"]]
-    OrdersAsTheyStand.model_validate(first, strict=True, extra="forbid")
+    OrdersAsTheyStand.model_validate_json(json.dumps(first), strict=True, extra="forbid")
     task_id = first["orders"][0]["lines"][0]["task_id"]
     served.portal.act("tasks.task.complete", {"taskId": task_id}, user_id=1)
     news = served.client.get("/orders", params={"changed_since": first["cursor"]}).json()
@@ -311,7 +311,7 @@ def test_the_description_names_what_is_answered(served: Served) -> None:
     """Each operation with its own id, each answer with a named model."""
     found = served.client.get("/openapi.json").json()
     described = {path: found["paths"][path]["get"] for path in ("/orders", "/orders/{order}")}
-    assert ["listOrders", "readOrder"] == [one["operationId"] for one in described.values()]
+    assert ["listOrders", "getOrder"] == [one["operationId"] for one in described.values()]
     for one in described.values():
         schema = one["responses"]["200"]["content"]["application/json"]["schema"]
         assert {"$ref": "#/components/schemas/OrdersAsTheyStand"} == schema

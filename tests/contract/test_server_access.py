@@ -28,6 +28,8 @@ PROTECTED = [
     ("GET", "/users"),
     ("GET", "/tasks/week"),
     ("GET", "/leaderboard"),
+    ("GET", "/load"),
+    ("GET", "/today"),
     ("GET", "/docs"),
     ("GET", "/docs/swagger-ui.css"),
     ("GET", "/openapi.json"),

@@ -9,7 +9,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ import pytest
 
 from b24tools import context
 from b24tools.core import locks
+from b24tools.jobs import history
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from tests.support.orders import Clock
-from tests.support.server import Served, as_bytes, head, order, raw, serving, wait_until
+from tests.support.server import OUTGOING, SERVE, Served, as_bytes, head, order, raw, serving, wait_until
 
 pack = partial(gzip.compress, mtime=0)  # the same bytes in every process
 
@@ -98,6 +100,51 @@ def test_an_order_becomes_tasks(served: Served) -> None:
     assert (200, OK) == (answer.status_code, answer.content)
     assert "application/json; charset=utf-8" == answer.headers["content-type"]
     assert ["Сварщик: 1Ц-00000100"] == made(served)
+
+
+def test_no_secret_that_somebody_types_into_an_order_is_stored_or_shown(tmp_path: Path, clock: Clock) -> None:
+    """Whichever it is, in whatever field: the work is given out, and the sender is warned."""
+    portal = demo_company.build(clock)
+    portal.secret = "zs3cr3tw3bh00kc0"
+    secrets = [portal.webhook_url("https://portal.example"), "zs3cr3tw3bh00kc0", OUTGOING, SERVE]
+    lines = [
+        {"Должность": f"Сварщик {OUTGOING}", "Время": 60, "ДолжностьИдентификатор": SERVE},
+        {"Должность": "Сварщик", "Время": 60},
+    ]
+    sent = order(
+        НомерЗаказа=f"1Ц-{SERVE}",
+        Исполнитель=f"Цех {SERVE.upper()}",
+        Контрагент=f"ООО {secrets[0]}",
+        Менеджер=f"Иванов {OUTGOING}",
+        Калькуляция=lines,
+        Контрагентъ=f"{SERVE}",
+        ПрисоединенныеФайлы=[{"Имя": f"{SERVE}.txt", "ДвоичныеДанные": "eHl6"}],
+    )
+    with serving(portal, tmp_path / "data", B24_SERVE_TOKEN=SERVE, B24_FALLBACK_USER=10) as served:
+        answers = [
+            served.client.post("/?details=1", content=as_bytes(sent)),
+            served.client.post("/plan", content=as_bytes(sent)),
+            served.client.get("/orders"),
+            served.client.post("/", content=as_bytes(sent | {"ИдентификаторЗаказа": OUTGOING})),
+        ]
+        with closing(served.open_store()) as opened:
+            assert ["1Ц-***"] == [one.number for one in history.find(opened, None, tmp_path)]
+    left = [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
+    asked = [str(one) for one in portal.log] + [task.title for task in portal.tasks]
+    seen = "\n".join([*(answer.text for answer in answers), *left, *asked]).replace(f"/rest/1/{portal.secret}", "")
+
+    assert [200, 200, 200, 422] == [answer.status_code for answer in answers]
+    assert ["Сварщик ***: 1Ц-***", "Сварщик: 1Ц-***"] == made(served)
+    assert any("*** stands in its place" in warning for warning in answers[0].json()["warnings"])
+    assert "ИдентификаторЗаказа holds a token or the webhook of the settings" == answers[3].json()["detail"]
+    assert [] == [secret for secret in secrets if secret.lower() in seen.lower()]
+
+
+def test_a_token_that_an_order_may_hold_by_chance_hides_nothing(tmp_path: Path, clock: Clock) -> None:
+    """A short one would spoil numbers."""
+    with serving(demo_company.build(clock), tmp_path / "data", B24_SERVE_TOKEN="00100") as served:
+        assert (200, OK) == post(served, order())
+        assert ["Сварщик: 1Ц-00000100"] == made(served)
 
 
 def test_details_say_what_became_of_each_line(served: Served) -> None:
@@ -418,3 +465,16 @@ def test_many_orders_at_once_make_each_task_once(tmp_path: Path, clock: Clock) -
 
     assert [(200, OK)] * 8 == answers
     assert [f"Сварщик: 1Ц-{n}" for n in range(4)] == sorted(made(served))
+
+
+def test_people_learn_of_their_work_after_the_answer(tmp_path: Path, clock: Clock) -> None:
+    """Once, within their hours; a right that is missing does not change the answer."""
+    portal = demo_company.build(clock)
+    clock.now += timedelta(hours=3)
+    with serving(portal, tmp_path / "data", B24_NOTIFY="people") as served:
+        portal.scopes.discard("im")
+        assert OK == served.client.post("/", content=as_bytes(order())).content
+        portal.scopes.add("im")
+        assert OK == served.client.post("/", content=as_bytes(order())).content
+        wait_until(lambda: portal.messages)
+    assert ["notify10"] == [message.dialog for message in portal.messages]

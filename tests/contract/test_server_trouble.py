@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 from b24tools import context
 from b24tools.sandbox import demo_company
 from b24tools.server import run, services
+from b24tools.server.auth import Access
 from b24tools.store import database
 from tests.support.server import FORM, Served, as_bytes, event_body, head, order, raw, serving, wait_until
 
@@ -105,7 +107,7 @@ def test_a_full_disk_is_no_success(served: Served, monkeypatch: pytest.MonkeyPat
         full.setattr(database.Database, "transaction", in_a_database_that_cannot_grow)
         answers = [served.client.post("/webhook", content=big, headers=FORM) for _turn in range(3)]
 
-    assert [(500, True)] * 3 == [(one.status_code, one.json()["detail"].startswith(FULL)) for one in answers]
+    assert [(503, True)] * 3 == [(one.status_code, one.json()["detail"].startswith(FULL)) for one in answers]
     assert 202 == served.event(3).status_code
     assert [3] == stored(served)
 
@@ -149,3 +151,42 @@ def test_a_body_that_never_ends_is_refused(served: Served, monkeypatch: pytest.M
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert answer.endswith(b'{"detail":"the body did not arrive","code":"bad_request","hint":"Send the same again."}')
     assert [] == served.portal.log
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "reason"),
+    [
+        (head("POST", "/", "Content-Length: x"), 400, "bad Content-Length"),
+        (head("POST", "/", "Content-Length: 1", "Content-Length: 2"), 400, "conflicting Content-Length headers"),
+        (head("POST", "/", "Transfer-Encoding: gzip"), 501, "Only Transfer-Encoding: chunked is supported"),
+        (head("POST", "/", "Transfer-Encoding: chunked") + b"zz\r\n", 400, "illegal chunk header"),
+        (head("GET", "/ /"), 400, "illegal request line"),
+        (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, "illegal request line"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "Missing mandatory Host: header"),
+        (b"GET / HTTP/1.1\r\nHost: b\r\n: secret\r\n\r\n", 400, "illegal header line"),
+        (head("GET", "/", f"X: {'y' * 1_000_000}"), 431, "Receive buffer too long"),
+    ],
+    ids=["length", "lengths", "transfer", "chunk", "line", "TLS", "host", "header", "long"],
+)
+def test_what_is_no_request_is_an_error_like_others(served: Served, sent: bytes, status: int, reason: str) -> None:
+    """Its sender reads it, however much it goes on to send; the service goes on."""
+    answer, _blank, body = raw(served.port, sent, b"x" * 3_000_000).partition(b"\r\n\r\n")
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"content-type: application/json" in answer.lower()
+    assert {
+        "detail": f"this is no HTTP request that can be read: {reason}",
+        "code": "bad_request",
+        "hint": "Look at what the program or the proxy before it sends, its headers first.",
+    } == json.loads(body)
+    assert 200 == served.client.get("/ping/").status_code
+
+
+def test_a_preflight_that_is_refused_is_an_error_like_others(tmp_path: Path) -> None:
+    """Of a page that B24_CORS_ORIGINS does not name."""
+    access = Access(origins=("https://plant.example",))
+    with serving(demo_company.build(context.now), tmp_path / "data", access) as served:
+        headers = {"Origin": "https://other.example", "Access-Control-Request-Method": "GET"}
+        answer = served.client.options("/leaderboard", headers=headers)
+
+    assert (400, ["detail", "code", "hint"]) == (answer.status_code, list(answer.json()))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from b24tools.cli import app
+from b24tools.core.models import Person
+from b24tools.store import open_store
 
 COMMANDS = [
     ["assign", "order.json"],
@@ -77,3 +81,63 @@ def test_an_empty_value_is_not_the_current_folder(
         == capsys.readouterr().err
     )
     assert [tmp_path / "report.json"] == [path for path in tmp_path.iterdir() if path.name != "data"]
+
+
+PEOPLE = [
+    Person(7, "Пётр", "Иванов", "", True, (4,)),
+    Person(8, "Анна", "Иванова", "", True, (4,)),
+    Person(9, "Иван", "Сидоров", "", True, (4,)),
+    Person(12, "Пётр", "Сидоров", "", True, (4,)),
+    Person(15, "Олег", "Иванов", "", False, (4,)),
+]
+
+
+def save_people(tmp_path: Path) -> None:
+    """As a snapshot does."""
+    with closing(open_store(tmp_path / "data" / "b24tools.db")) as store:
+        store.people.save(PEOPLE, datetime(2026, 11, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "value"),
+    [
+        ([["add", "Иванов"]], 0, "7"),
+        ([["add", "иванов п."], ["add", "12"], ["add", "#"]], 2, "7,12"),
+        ([["add", "7"], ["add", "Иванов"]], 0, "7"),
+        ([["add", "Сидоров"]], 2, ""),
+        ([["9,7"], ["add", "12"], ["remove", "Сидоров Пётр"]], 0, "9,7"),
+        ([["12"], ["remove", "Сидоров"]], 0, ""),
+        ([["9"], ["remove", "12"]], 0, "9"),
+        ([["Иван Сидоров, Иванова,404"]], 0, "9,8,404"),
+        ([["9"], ["Сидоров"]], 2, "9"),
+        ([["9"], [""]], 0, ""),
+        ([["9"], ["add"]], 2, "9"),
+        ([["9"], ["7", "12"]], 2, "9"),
+    ],
+    ids=str,
+)
+def test_people_of_a_list_are_named_or_numbered(
+    said: list[list[str]], status: int, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who has left is meant only where nobody else is; of a list, who is in it."""
+    key = "excluded_users" if len(said) > 1 else "hidden_users"
+    save_people(tmp_path)
+    statuses = [app.main(["config", key, *words]) for words in said]
+    assert [0] * (len(said) - 1) + [status] == statuses
+    capsys.readouterr()
+    assert 0 == app.main(["config", key])
+    assert f"{key} {value}".rstrip() + "\n" == capsys.readouterr().out
+
+
+def test_a_name_that_means_several_people_lists_their_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And one that means nobody names the nearest; a setting that is no list has no people."""
+    assert 2 == app.main(["config", "excluded_users", "add", "Сидоров"])
+    save_people(tmp_path)
+    for words in (["excluded_users", "add", "Сидоров"], ["hidden_users", "add", "Ивнов"], ["portal_host", "add", "7"]):
+        assert 2 == app.main(["config", *words])
+    assert [
+        'nobody is called "Сидоров". No people are known yet: run `b24tools snapshot` once, or give the id.',
+        'several people are called "Сидоров": Иван Сидоров (#9), Пётр Сидоров (#12). Give the id of the right one.',
+        'nobody is called "Ивнов". The nearest name is "Пётр Иванов".',
+        "portal_host is no list: it has one value. There are: hidden_users, excluded_users.",
+    ] == capsys.readouterr().err.splitlines()

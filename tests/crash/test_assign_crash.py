@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -13,23 +13,34 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment import workspace
 from b24tools.onec import order as onec_order
-from b24tools.store import database
 from tests.support.crash import (
-    Killed,
+    LETTER,
     assert_sent_again_changes_nothing,
     first_send,
     killed_at,
+    killed_at_transaction,
     new_works,
     picture,
     second_send,
     send_until_done,
+    watch_transactions,
 )
-from tests.support.orders import Works, order
+from tests.support.orders import MONDAY, Works, order
 
 
 def _finished() -> onec_order.Order:
     return first_send(done=True)
+
+
+def _earlier() -> onec_order.Order:
+    return order([("Сварщик", 60)], id="22222222-2222-3333-4444-555555555555", files=(LETTER,))
+
+
+def _new() -> onec_order.Order:
+    """Dated after the ledger began, so that its files are uploaded while the portal is read."""
+    return first_send(date=MONDAY + timedelta(minutes=3))
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ CASES = {
     "first": Case(first_send, (), 10, 11),
     "changed": Case(second_send, (first_send,), 5, 8),
     "finished": Case(_finished, (first_send,), 2, 6),
+    "warm": Case(_new, (_earlier,), 4, 9),
 }
 SKEWS_S = (400 * 86400, 600, -600, 30, -30)
 EACH_REQUEST = [(name, number) for name, case in CASES.items() for number in range(1, case.requests + 1)]
@@ -62,6 +74,18 @@ def prepared(name: str, folder: Path, **options: Any) -> Works:
     return works
 
 
+@pytest.fixture(autouse=True)
+def _one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes on beside the reading is done before it: the same requests have the same numbers each time."""
+
+    def run_at_once(work: Callable[[], Any], _name: str) -> Future[Any]:
+        result: Future[Any] = Future()
+        result.set_result(work())
+        return result
+
+    monkeypatch.setattr(workspace, "run_beside", run_at_once)
+
+
 @cache
 def undisturbed(name: str, **options: Any) -> Any:
     """The picture after a run that nothing happened to."""
@@ -69,47 +93,6 @@ def undisturbed(name: str, **options: Any) -> Any:
         works = prepared(name, Path(folder), **options)
         works.assign(CASES[name].sent())
         return picture(works.portal)
-
-
-def watch_transactions(monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, bool], None]) -> None:
-    """Call `watch` with the number of each of the ledger's transactions, before (False) and after it (True)."""
-    transaction = database.Database.transaction
-    count, is_inside = 0, False
-
-    @contextmanager
-    def watched(self: database.Database) -> Iterator[None]:
-        nonlocal count, is_inside
-        if is_inside:  # a part of another one
-            yield
-            return
-        count += 1
-        number = count
-        watch(number, False)
-        is_inside = True
-        try:
-            with transaction(self):
-                yield
-        finally:
-            is_inside = False
-        watch(number, True)
-
-    monkeypatch.setattr(database.Database, "transaction", watched)
-
-
-@contextmanager
-def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done: bool) -> Iterator[None]:
-    """The process dies right after (`done`) or instead of the ledger's `number`-th transaction."""
-    passed: list[tuple[int, bool]] = []
-
-    def die(*point: Any) -> None:
-        passed.append(point)
-        if point == (number, done):
-            raise Killed
-
-    with monkeypatch.context() as patch, suppress(Killed):
-        watch_transactions(patch, die)
-        yield
-    assert (number, done) in passed
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -465,14 +465,33 @@ def test_warnings_of_an_order_that_stays_are_mailed_once(
 def test_what_is_said_of_a_whole_run_is_not_mailed_with_each_good_order(
     cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The webhook may not read the calendar: that is one cause, whatever comes."""
+    """The webhook may not read the calendar, the clock is off: two causes, whatever comes, and pauses between."""
     portal.scopes.discard("calendar")
-    start, mails = cron.now, []
-    for minute in (0, 1, 2, 60, 61):
-        drop(cron.folder, f"{minute}.json")
+    portal.now = lambda: context.now() + timedelta(minutes=20)
+    start, mails = cron.now, {}
+    for minute in (0, 1, 2, 3, 60, 61):
+        for name in "ab" if minute != 1 else "":
+            drop(cron.folder, f"{minute}{name}.json")
         cron.now = start + timedelta(minutes=minute)
-        mails += [minute] if cron.run(capsys) else []
-    assert [0, 60] == mails
+        if said := cron.run(capsys):
+            mails[minute] = said
+    assert [0, 60] == list(mails)
+    for said in mails.values():
+        assert [True, True] == [said[0].endswith("the portal's counts."), "scope" in said[1]], said
+        assert 2 == len(said)
+
+
+def test_what_is_said_of_a_whole_run_is_said_once_for_named_files(
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """And not by the next one; the orders are good."""
+    portal.now = lambda: context.now() + timedelta(minutes=20)
+    mails = []
+    for name in "ab":
+        files = [str(drop(tmp_path, f"{name}{number}.json")) for number in range(2)]
+        assert 0 == app.main(["-q", "assign", *files])
+        mails.append("".join(capsys.readouterr()).count("clock"))
+    assert [1, 0] == mails
 
 
 @pytest.mark.long

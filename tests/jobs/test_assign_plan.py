@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -351,6 +352,83 @@ def test_an_order_of_six_lines_with_a_file_takes_three_requests(works: Works, op
     assert 2 == spent(works, six_lines(3, files=0))
     crowded = 1 if open_tasks else 0  # three names of files, and no room for them beside 41 pages of tasks
     assert 5 + crowded == spent(works, six_lines(4, files=3))
+
+
+def dated(number: int, works: Works, **changes: Any) -> onec_order.Order:
+    """An order of six lines with a file, which 1C wrote a minute ago."""
+    return six_lines(number).model_copy(update={"date": works.clock.now - timedelta(minutes=1), **changes})
+
+
+def test_the_file_of_a_new_order_goes_while_the_portal_is_read(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two round trips: both requests are with the portal before it answers one of them."""
+    works.assign(six_lines(1))
+    works.clock.now += timedelta(minutes=5)
+    handle, both = works.portal.handle, threading.Barrier(2)
+    count = iter(range(3))
+
+    def handle_together(*args: Any, **kwargs: Any) -> Any:
+        if next(count) < 2:
+            both.wait(10)
+        return handle(*args, **kwargs)
+
+    monkeypatch.setattr(works.portal, "handle", handle_together)
+    works.portal.log.clear()
+    (result,) = works.assign(dated(2, works))
+    assert ["created"] * 6 == [task.outcome for task in result.tasks]
+    methods = [set(entry.methods) for entry in works.portal.log]
+    assert [{"disk.folder.uploadfile"}] == [one for one in methods[:2] if "profile" not in one]
+    assert 3 == len(methods)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"done": True},
+        {"called_off": True},
+        {"lines": ()},
+        {"date": None},
+        {"date": datetime(2026, 11, 20, 12, 0, tzinfo=MOSCOW)},
+    ],
+    ids=["finished", "cancelled", "no lines", "no date", "older than the ledger"],
+)
+def test_where_a_file_may_not_be_needed_it_waits_for_the_plan(works: Works, changes: dict[str, Any]) -> None:
+    """The first request is the reading."""
+    works.assign(six_lines(1))
+    works.clock.now += timedelta(minutes=5)
+    works.portal.log.clear()
+    works.assign(dated(2, works, **changes))
+    assert "profile" in works.portal.log[0].methods
+    assert ("date" in changes) == ("disk.folder.uploadfile" in [method for method, _params in works.portal.writes()])
+
+
+def test_a_dry_run_and_an_order_that_is_known_upload_nothing_early(works: Works) -> None:
+    """Nor what is sent again."""
+    works.assign(six_lines(1))
+    works.clock.now += timedelta(minutes=5)
+    sent = dated(2, works)
+    works.assign(sent, dry_run=True)
+    works.assign(sent)
+    works.portal.log.clear()
+    assert ["unchanged"] == [one.outcome for one in works.assign(sent)]
+    assert [] == works.portal.writes()
+    files = [row for row in works.portal.disk.objects.values() if row.content is not None]
+    assert 2 == len(files)
+
+
+def test_an_owner_who_is_no_administrator_any_more_uploads_nothing_the_second_time(works: Works) -> None:
+    """The first refused order leaves its file, which the next run that may plan finds by its name."""
+    works.assign(six_lines(1))
+    works.clock.now += timedelta(minutes=5)
+    works.portal.users[1].admin = False
+    for number in (2, 3):
+        works.portal.log.clear()
+        with pytest.raises(errors.PortalDenied):
+            works.assign(dated(number, works))
+        assert (number == 2) == bool(works.portal.writes())
+    works.portal.users[1].admin = True
+    assert ["created"] == [one.outcome for one in works.assign(dated(2, works))]
+    files = [row for row in works.portal.disk.objects.values() if row.content is not None]
+    assert 2 == len(files)
 
 
 @pytest.mark.parametrize("open_tasks", [0, 2000])

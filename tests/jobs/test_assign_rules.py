@@ -544,6 +544,23 @@ def test_a_letter_of_another_alphabet_in_the_managers_name_is_named(works: Works
     assert (text,) == works.assign(order(manager=manager), dry_run=True)[0].warnings
 
 
+@pytest.mark.parametrize(
+    ("surname", "letters"),
+    [
+        ("Cидоренко", '"С" is Cyrillic here and Latin there'),
+        ("Сидоpенко", '"р" is Cyrillic here and Latin there'),
+        ("Сидоренкo", '"о" is Cyrillic here and Latin there'),
+    ],
+)
+def test_a_letter_of_another_alphabet_in_a_surname_of_the_portal_is_named(
+    works: Works, surname: str, letters: str
+) -> None:
+    """Whoever typed it there saw nothing either."""
+    works.portal.add_user("Пётр", surname, departments=[3])
+    (warning,) = works.assign(order(manager="Сидоренко Пётр"), dry_run=True)[0].warnings
+    assert warning.endswith(f' (the nearest name is "{surname} Пётр"); {letters}')
+
+
 # the deadline
 
 

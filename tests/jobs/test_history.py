@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def test_an_order_that_is_not_known_or_not_the_only_one_is_refused(works: Works)
         found(works, "1Ц-7")
     assert f"several orders have the number 1Ц-00000100: {ID}, 2" == several.value.message
     assert f"nothing was done for an order 1Ц-7 with this data folder: {works.folder}" == unknown.value.message
-    assert "unknown_order" == unknown.value.code
+    assert ("ambiguous", 2, "unknown_order") == (several.value.code, several.value.exit_status, unknown.value.code)
 
 
 def test_without_an_order_the_last_ones_are_shown(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +137,14 @@ def test_people_read_it_as_a_table(works: Works, capsys: pytest.CaptureFixture[s
         " - there is no such department (60 times until 23.11 08:00:00)\n"
         "23.11 08:00:00  1Ц-00000100  POST /   1c@10.0.0.5  unchanged\n"
     ) == capsys.readouterr().out
+
+
+def test_a_long_number_does_not_widen_the_other_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody took a comment for a number."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    entries = [Entry(now, "assign", name, name, "created", "root") for name in ("1", "2" * 1000)]
+    print_history(entries, MOSCOW, now)
+    assert [45, 45, 1040] == [len(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_the_command_prints_it(

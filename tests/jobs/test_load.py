@@ -22,7 +22,7 @@ from b24tools.render.console import Screen
 from b24tools.render.load import print_load
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
-from b24tools.scheduling.workload import DayLoad, PersonLoad
+from b24tools.scheduling.lane import DayLoad, PersonLoad
 from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
 HOUR = 3600

@@ -92,12 +92,33 @@ def test_notifications_reach_whoever_is_there(ask: Asker, method: str, author: i
     assert refusals == [(400, "USER_ID_EMPTY"), (400, "MESSAGE_EMPTY")]
 
 
-@pytest.mark.parametrize(("more", "left"), [({}, 3), ({"CLIENT_ID": "b24tools"}, 2)])
-def test_tag_takes_the_place_of_an_older_notification(ask: Asker, more: dict[str, str], left: int) -> None:
-    """Of the same person, and only together with CLIENT_ID."""
+@pytest.mark.parametrize(
+    ("as_documented", "more", "left"),
+    [(True, {}, 3), (True, {"CLIENT_ID": "b24tools"}, 2), (False, {"CLIENT_ID": "b24tools"}, 3)],
+)
+def test_tag_takes_the_place_of_an_older_notification(
+    ask: Asker, as_documented: bool, more: dict[str, str], left: int
+) -> None:
+    """Of the same person, and only together with CLIENT_ID; by the source a webhook's notification has no tag."""
+    ask.portal.tags_by_webhook = as_documented
     for user, text in ((3, "первая"), (5, "чужая"), (3, "вторая")):
         ask.result("im.notify.system.add", USER_ID=user, MESSAGE=text, TAG="order-1", **more)
     assert [text for _, _, text in said(ask)] == ["первая", "чужая", "вторая"][-left:]
+
+
+@pytest.mark.parametrize(("as_documented", "tag"), [(True, "MP|b24tools|trial"), (False, None)])
+def test_owner_sees_and_deletes_his_own_notifications(ask: Asker, as_documented: bool, tag: str | None) -> None:
+    """The newest first, with their tags; those of others are not there for him."""
+    ask.portal.tags_by_webhook = as_documented
+    ask.result("im.notify.system.add", USER_ID=3, MESSAGE="чужая")
+    for text in ("раз", "два"):
+        ask.result("im.notify.system.add", USER_ID=1, MESSAGE=text, TAG=text, CLIENT_ID="b24tools")
+    ask.result("im.notify.system.add", USER_ID=1, MESSAGE="три", TAG="trial", CLIENT_ID="b24tools")
+    rows = ask.result("im.notify.get", LIMIT=2)["notifications"]
+    assert [(row["id"], row["text"]) for row in rows] == [(34004, "три"), (34003, "два")]
+    assert rows[0]["notify_tag"] == tag
+    assert [ask.result("im.notify.delete", ID=number) for number in (34004, 34001, 34004)] == [True, False, False]
+    assert [text for _, _, text in said(ask)] == ["чужая", "раз", "два"]
 
 
 def test_messages_need_their_scope(ask: Asker) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.state import Portal
+from b24tools.store import database
 from tests.support.orders import MONDAY, Clock, Works, order
 
 FOLDER = "Прикрепленные файлы"
@@ -56,6 +59,47 @@ def new_works(folder: Path, *, bare: bool = False, **options: Any) -> Works:
         group.name = "Другой проект"
     works.portal.log.clear()
     return works
+
+
+def watch_transactions(monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, bool], None]) -> None:
+    """Call `watch` with the number of each of the ledger's transactions, before (False) and after it (True)."""
+    transaction = database.Database.transaction
+    count, is_inside = 0, False
+
+    @contextmanager
+    def watched(self: database.Database) -> Iterator[None]:
+        nonlocal count, is_inside
+        if is_inside:  # a part of another one
+            yield
+            return
+        count += 1
+        number = count
+        watch(number, False)
+        is_inside = True
+        try:
+            with transaction(self):
+                yield
+        finally:
+            is_inside = False
+        watch(number, True)
+
+    monkeypatch.setattr(database.Database, "transaction", watched)
+
+
+@contextmanager
+def killed_at_transaction(number: int, monkeypatch: pytest.MonkeyPatch, *, done: bool) -> Iterator[None]:
+    """The process dies right after (`done`) or instead of the ledger's `number`-th transaction."""
+    passed: list[tuple[int, bool]] = []
+
+    def die(*point: Any) -> None:
+        passed.append(point)
+        if point == (number, done):
+            raise Killed
+
+    with monkeypatch.context() as patch, suppress(Killed):
+        watch_transactions(patch, die)
+        yield
+    assert (number, done) in passed
 
 
 @contextmanager

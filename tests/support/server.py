@@ -23,6 +23,7 @@ from b24tools.sandbox.state import Portal
 from b24tools.server import run
 from b24tools.server.auth import Access
 from b24tools.store import Store, open_store
+from tests.support.description import check_answer
 
 OUTGOING = "outgoing-token-of-the-tests"
 SERVE = "serve-token-of-the-tests"
@@ -81,7 +82,8 @@ def serving(
         stack.enter_context(running(app, listener))
         port = listener.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        client = stack.enter_context(httpx.Client(base_url=url, timeout=60, trust_env=False))
+        hooks = {"response": [check_answer]}
+        client = stack.enter_context(httpx.Client(base_url=url, timeout=60, trust_env=False, event_hooks=hooks))
         yield Served(url, port, client, portal, settings, said)
 
 

@@ -42,6 +42,7 @@ def test_every_setting_has_its_default() -> None:
         "route": (),
         "round_minutes": 5,
         "norms": "",
+        "notify": (),
         "show_sum": True,
         "non_admin": False,
         "serve_token": None,

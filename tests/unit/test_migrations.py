@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -174,7 +175,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten")),
         ]:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        for table in ("lost_writes", "noticed", "history", "outboxes"):
+        for table in ("lost_writes", "noticed", "history", "outboxes", "messages", "said_lines", "said_promises"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
         connection.commit()
@@ -254,6 +255,97 @@ def test_an_order_that_two_spellings_had_made_two_is_one_again(tmp_path: Path) -
     said = (f"task {second} carries the key of this line as well (a copy?): it was left",)
     assert ("unchanged", [said]) == (result.outcome, [task.warnings for task in result.tasks])
     assert second in works.portal.tasks
+
+
+def make_spelt(works: Works, sent: onec_order.Order, spell: Callable[[str], str]) -> None:
+    """Turn what was sent into what was left before these spellings were a GUID's: ids and keys of their own."""
+    spelt = sent.model_copy(
+        update={
+            "id": spell(sent.id),
+            "lines": tuple(
+                line.model_copy(update={"position_id": line.position_id and spell(line.position_id)})
+                for line in sent.lines
+            ),
+        }
+    )
+    keys = dict(zip(task_fields.line_keys(sent), task_fields.line_keys(spelt), strict=True))
+    for task in works.portal.tasks:
+        if task.xml_id in keys:
+            works.portal.set_task(task.id, xml_id=keys[task.xml_id])
+    with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
+        connection.execute("UPDATE orders SET id = ? WHERE id = ?", [spelt.id, sent.id])
+        for table in ("order_tasks", "files", "history"):
+            connection.execute(f"UPDATE {table} SET order_id = ? WHERE order_id = ?", [spelt.id, sent.id])
+        for position_id in {line.position_id for line in sent.lines if line.position_id}:
+            connection.execute(
+                "UPDATE order_tasks SET position_id = ? WHERE position_id = ?", [spell(position_id), position_id]
+            )
+        for table in ("order_tasks", "task_files", "decisions"):
+            for new, old in keys.items():
+                connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm010_spellings'")
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda text: f"guid'{text}'",
+        lambda text: f'новый уникальныйидентификатор("{text}")',
+        lambda text: f"({text})",
+        lambda text: text.replace("-", "–"),
+        lambda text: text.replace("a", "а").replace("c", "с"),
+    ],
+    ids=["OData", "1C's code", "brackets", "dashes", "Cyrillic"],
+)
+def test_an_order_that_was_sent_in_a_spelling_of_its_own_is_found_again(
+    spell: Callable[[str], str], tmp_path: Path
+) -> None:
+    """With its tasks, files, decisions and history; of orders and of positions."""
+    works = new_works(tmp_path)
+    sent = two_welders(id="11111111-2222-3333-4444-5555555555ac")
+    (first,) = works.assign(sent)
+    make_spelt(works, sent, spell)
+    works.clock.now += timedelta(minutes=2)
+    writes = len(works.portal.writes())
+
+    (again,) = works.assign(sent)
+
+    assert ("unchanged", [], [()] * 3, ()) == (
+        again.outcome,
+        works.portal.writes()[writes:],
+        [task.warnings for task in again.tasks],
+        again.warnings,
+    )
+    assert [task.task_id for task in first.tasks] == [task.task_id for task in again.tasks]
+    with closing(open_store(works.folder / "b24tools.db")) as opened:
+        assert [sent.id] == [row.id for row in opened.orders.list_all(with_over=True)]
+        assert [1, 1] == [one.times for one in opened.history.of_order(sent.id)]
+
+
+def test_the_tasks_of_an_order_that_was_sent_in_two_spellings_are_named(tmp_path: Path) -> None:
+    """The older ones stay its tasks, none is deleted."""
+    works = new_works(tmp_path)
+    sent = order([("Сварщик", 60)])
+    (first,) = works.assign(sent)
+    make_spelt(works, sent, lambda text: f"guid'{text}'")
+    with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
+        connection.execute("INSERT INTO _sqlite_migrations VALUES (NULL, ?, 'm010_spellings', '')", [migrations.SET])
+        connection.commit()
+    works.clock.now += timedelta(minutes=2)
+    (second,) = works.assign(order([("Сварщик", 60)], number="1Ц-2"))
+    assert "created" == second.outcome
+    with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm010_spellings'")
+        connection.commit()
+    works.clock.now += timedelta(minutes=2)
+
+    (again,) = works.assign(order([("Сварщик", 60)], number="1Ц-2"))
+
+    old, other = (result.tasks[0].task_id for result in (first, second))
+    assert old == again.tasks[0].task_id
+    assert any(f"task {other} carries the key of this line as well" in one for one in again.tasks[0].warnings)
+    assert {old, other} <= {task.id for task in works.portal.tasks}
 
 
 def test_a_second_opening_changes_nothing(tmp_path: Path) -> None:

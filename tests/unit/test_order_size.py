@@ -17,10 +17,8 @@ ENDLESS = {
     "numbers": b"[" + b"0," * 400_000 + b"0]",
     "keys": b"{" + b'"":0,' * 400_000 + b'"":0}',
     "depth": b"[" * 400_000,
-    "escapes": b'["' + b"\\n" * 5_000_000 + b'"]',
     "utf-16": ("[" + "[]," * 200_000 + "[]]").encode("utf-16"),
     "a form": b"x=%5B" + b"%5B%5D%2C" * 200_000 + b"%5D",
-    "an encoded form": b"x=%5B" + b"%20" * 5_000_000,
 }
 
 
@@ -32,6 +30,68 @@ def test_more_values_than_an_order_can_have_are_refused(body: bytes) -> None:
 
     assert errors.ErrorCode.TOO_LARGE == caught.value.code
     assert "Send the orders in several parts." == caught.value.hint
+
+
+ESCAPED = "more than 4000000 characters are written as "
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'["' + b"\\n" * 5_000_000 + b'"]', ESCAPED + r"\uXXXX, \n or \/"),
+        (b'["' + b"\\u0041" * 5_000_000 + b'"]', ESCAPED + r"\uXXXX, \n or \/"),
+        (b"x=%5B" + b"%20" * 5_000_000, ESCAPED + "%XX"),
+        (b'{\n"a": ' + b"1" * 30_000 + b"}", "a number of more than 10000 digits stands at line 2"),
+        (b"[1." + b"1" * 30_000 + b"]", "a number of more than 10000 digits stands at line 1"),
+        (b"-1e" + b"1" * 30_000, "a number of more than 10000 digits stands at line 1"),
+        (("[" + "1" * 30_000 + "]").encode("utf-16"), "a number of more than 10000 digits stands at line 1"),
+    ],
+    ids=["breaks", "numbers of letters", "a form", "integer", "fraction", "power", "utf-16"],
+)
+def test_what_takes_long_to_read_is_refused_before_it_is_read(body: bytes, message: str) -> None:
+    """And in its own words."""
+    with pytest.raises(errors.OrderError) as caught:
+        read_orders(body, MOSCOW)
+
+    assert (message, errors.ErrorCode.TOO_LARGE) == (caught.value.message, caught.value.code)
+
+
+def test_digits_of_a_file_or_of_a_text_are_no_number() -> None:
+    """However many, and wherever they begin."""
+    text = json.dumps({"ИдентификаторЗаказа": "1", "НомерЗаказа": "1", "Калькуляция": [], "Код": "a" + "1" * 50_000})
+    text = text[:-1] + f', "ПрисоединенныеФайлы": [{{"Имя": "a", "ДвоичныеДанные": "eHl6{"1234" * 90_000}"}}]}}'
+
+    [order] = read_orders(text.encode(), MOSCOW)
+
+    assert 270_003 == len(order.files[0].content)
+
+
+@pytest.mark.parametrize("length", [10_000, 10_001])
+@pytest.mark.parametrize(
+    "key", ["НомерЗаказа", "Контрагент", "Выполнен", "ДатаЗаказа", "ИдентификаторЗаказа", "Должность", "Имя"]
+)
+def test_a_text_of_a_bearable_length_is_read(key: str, length: int) -> None:
+    """A longer one would have to be folded, normalised and compared, while no other thread runs."""
+    value = "й" * length
+    line, file = {"Должность": "Сварщик", "Время": 1}, {"Имя": "a", "ДвоичныеДанные": "eHl6"}
+    raw = {"ИдентификаторЗаказа": "1", "НомерЗаказа": "1", "Калькуляция": [line], "ПрисоединенныеФайлы": [file]}
+    (line if key in line else file if key in file else raw)[key] = value
+    reason = "is longer than the 10000 characters that a value may have"
+
+    try:
+        read_orders(json.dumps(raw).encode(), MOSCOW)
+    except errors.OrderError as error:
+        assert (reason in error.message) is (length > 10_000)
+    else:
+        assert length == 10_000
+
+
+def test_a_key_of_a_bearable_length_is_read() -> None:
+    """Of any object, wherever it lies."""
+    raw = {"ИдентификаторЗаказа": "1", "НомерЗаказа": "1", "Калькуляция": [], "Код": [{"к" * 100_001: 1}]}
+
+    with pytest.raises(errors.OrderError, match=r"is longer than the 100000 characters that a key may have$"):
+        read_orders(json.dumps(raw).encode(), MOSCOW)
 
 
 @pytest.mark.long

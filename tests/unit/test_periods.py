@@ -120,3 +120,30 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 def test_a_moments_week_is_that_of_the_zones_wall_clock(moment: str, zone: str, label: str) -> None:
     """To the second, whatever the zone's offset."""
     assert label == periods.label_at(moment, ZoneInfo(zone))
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("today", "2026-11-28"),
+        (" Завтра ", "2026-11-29"),
+        ("tomorrow", "2026-11-29"),
+        ("послезавтра", "2026-11-30"),
+        ("2026-12-01", "2026-12-01"),
+        ("1.12.2026", "2026-12-01"),
+        ("30.11.", "2026-11-30"),
+        ("20.11", "2026-11-20"),
+        ("10.01", "2027-01-10"),
+    ],
+)
+def test_days_are_read_as_people_write_them(text: str, day: str) -> None:
+    """Without a year the nearest one is meant."""
+    assert date.fromisoformat(day) == periods.read_day(text, date(2026, 11, 28))
+
+
+@pytest.mark.parametrize("text", ["", "soon", "31.11", "1/12/2026", "30.11.26", "2026-13-01"])
+def test_what_is_no_day_is_refused(text: str) -> None:
+    """With examples."""
+    with pytest.raises(errors.ConfigError) as refused:
+        periods.read_day(text, date(2026, 11, 28))
+    assert "Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30." == refused.value.hint

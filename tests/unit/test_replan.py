@@ -22,7 +22,8 @@ from b24tools.assignment.replan import (
     plan_moves,
 )
 from b24tools.scheduling.calendar import HOUR_S, Shift, WorkCalendar
-from b24tools.scheduling.workload import OpenTask, Worker, Workload
+from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.workload import Workload
 
 ZONE = ZoneInfo("Europe/Moscow")
 CALENDAR = WorkCalendar(ZONE, (Shift(frozenset(range(1, 6)), 9 * HOUR_S, 18 * HOUR_S),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from math import lcm
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.workload import Candidate, Choice, OpenTask, Worker, Workload, remaining_s
+from b24tools.scheduling.lane import Candidate, OpenTask, Worker
+from b24tools.scheduling.workload import Choice, Workload, remaining_s
 from tests.support.minute_model import MINUTE, MONDAY, absences, calendars, walk, working_minutes
 
 ZONE = ZoneInfo("Europe/Moscow")
@@ -594,3 +595,31 @@ def test_slots_given_out_lie_in_free_working_time(
             end <= other[0] or other[1] <= start for other in taken[choice.responsible_id] if other[0] < other[1]
         )
         taken[choice.responsible_id].append((start, end))
+
+
+@settings(max_examples=25, deadline=None, database=None)
+@given(calendars(), absences(), open_tasks())
+def test_the_slots_of_the_days_are_the_load_of_the_days_and_all_of_each_task(
+    calendar: WorkCalendar, away: Any, tasks: list[OpenTask]
+) -> None:
+    """None meet; each task begins and ends where its span does, with its whole length between."""
+    workload = Workload(calendar, MONDAY, [Worker(1, "1", away)], tasks, STEP)
+    line = workload.line_of(1)
+    horizon = 21
+    seen: dict[int, list[tuple[int, int]]] = {}
+    for day in workload.load(1, horizon).days:
+        start, end = (datetime.combine(day.day + timedelta(days=n), time(), calendar.zone) for n in (0, 1))
+        slots = workload.slots_between(1, start, end)
+        assert day.busy_s == sum(slot.work_s for slot in slots)
+        assert all(one.end <= other.start for one, other in pairwise(slots))
+        for slot in slots:
+            seen.setdefault(slot.task.id, []).append((line.worked(slot.start), line.worked(slot.end)))
+    last = line.worked(
+        datetime.combine(MONDAY.astimezone(calendar.zone).date() + timedelta(days=horizon), time(), calendar.zone)
+    )
+    for task_id, span in workload.spans(1).items():
+        if span[1] <= last and (task := workload.find(1, task_id)):
+            pieces = seen[task_id]
+            assert span == (pieces[0][0], pieces[-1][1])
+            if task.slot is None:
+                assert task.remaining_s == sum(end - start for start, end in pieces)

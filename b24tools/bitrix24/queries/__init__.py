@@ -8,6 +8,7 @@ A `Query` is a command together with the reader of its answer; readers raise Por
 
 from b24tools.bitrix24.queries.disk import *
 from b24tools.bitrix24.queries.groups import *
+from b24tools.bitrix24.queries.messages import *
 from b24tools.bitrix24.queries.tasks import *
 from b24tools.bitrix24.queries.users import *
 from b24tools.bitrix24.queries.webhook import *

@@ -45,8 +45,8 @@ def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
     return {"filter": {"REAL_STATUS": int(Status.COMPLETED), **moments}, "select": list(CLOSED_SELECT)}
 
 
-def open_work_of(user_ids: Sequence[int]) -> dict[str, Any]:
-    """Parameters for listing everything these people still have to do, in all projects.
+def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> dict[str, Any]:
+    """Parameters for listing everything these people still have to do, in all projects; `named`: to be shown.
 
     REAL_STATUS: the plain STATUS filter is a computed one and would miss overdue and unseen tasks.
     An empty list would drop the condition and give everybody's tasks.
@@ -54,7 +54,8 @@ def open_work_of(user_ids: Sequence[int]) -> dict[str, Any]:
     if not user_ids:
         raise ValueError("an empty list of people would ask for everybody's tasks")
     statuses = [int(status) for status in OPEN_WORK]
-    return {"filter": {"RESPONSIBLE_ID": list(user_ids), "REAL_STATUS": statuses}, "select": list(PLAN_SELECT)}
+    select = (*PLAN_SELECT, "TITLE", "DEADLINE") if named else PLAN_SELECT
+    return {"filter": {"RESPONSIBLE_ID": list(user_ids), "REAL_STATUS": statuses}, "select": list(select)}
 
 
 def open_work_count() -> Query[int]:

@@ -181,6 +181,8 @@ def check_scopes(exam: Examination) -> Iterator[Finding]:
         "timeman": (warn, _("reads the work schedule: without it the calendar's hours count")),
         "calendar": (warn, _("reads absences and holidays: without it people on leave are given work")),
     }
+    if exam.settings.notify or (exam.database is not None and exam.database.messages.is_used()):
+        purposes["im"] = (warn, _("sends messages: without it none arrive"))
     for scope, (judge, purpose) in purposes.items():
         fix = _("Edit the webhook on the portal (Developer resources) and tick “{scope}”.").format(scope=scope)
         if scope in given:

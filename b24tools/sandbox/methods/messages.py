@@ -1,4 +1,4 @@
-"""im.message.add, im.notify.system.add and im.notify.personal.add.
+"""im.message.add, im.notify.system.add, im.notify.personal.add, im.notify.get and im.notify.delete.
 
 Not emulated: keyboards, menus, replies, and what an ATTACH must look like beyond its size.
 """
@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from b24tools.sandbox import php
-from b24tools.sandbox.methods import Call, RestError, method
+from b24tools.sandbox.methods import PAGE, Call, RestError, method
 from b24tools.sandbox.records import Message
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def add_message(call: Call) -> int:
 def notify(call: Call, *, by_system: bool) -> int | bool:
     """Notify a person; false where nobody is there to read it.
 
-    A TAG takes an older notification's place, but only together with CLIENT_ID: a webhook has no application.
+    A TAG takes an older notification's place. A webhook has no application, and so no tag; by the documentation, not
+    by the source, it has one together with CLIENT_ID.
     """
     params = php.upper_keys(call.params)
     person = _read_person(params.get("TO", params.get("USER_ID")))
@@ -54,14 +55,45 @@ def notify(call: Call, *, by_system: bool) -> int | bool:
     if user is None or not user.active:
         return False
     dialog, tag = f"notify{person}", ""
-    if params.get("CLIENT_ID") and params.get("TAG"):
-        tag = f"{php.to_text(params['CLIENT_ID'])}|{php.to_text(params['TAG'])}"
+    if call.portal.tags_by_webhook and params.get("CLIENT_ID") and params.get("TAG"):
+        tag = f"MP|{php.to_text(params['CLIENT_ID'])}|{php.to_text(params['TAG'])}"
         messages[:] = [one for one in messages if (one.dialog, one.tag) != (dialog, tag)]
     return _post(call.portal, dialog, 0 if by_system else call.user.id, text, tag)
 
 
 method("im.notify.system.add", "im", writes=True)(partial(notify, by_system=True))
 method("im.notify.personal.add", "im", writes=True)(partial(notify, by_system=False))
+
+
+@method("im.notify.get", "im")
+def list_notifications(call: Call) -> dict[str, Any]:
+    """List the caller's own last notifications, the newest first."""
+    limit = php.to_int(php.upper_keys(call.params).get("LIMIT")) or PAGE
+    dialog = f"notify{call.user.id}"
+    own = [message for message in call.portal.messages if message.dialog == dialog]
+    rows = [
+        {
+            "id": message.id,
+            "author_id": message.author,
+            "date": call.write_date(message.at),
+            "notify_module": "rest",
+            "notify_event": "rest_notify",
+            "notify_tag": message.tag or None,
+            "text": message.text,
+        }
+        for message in own[: -min(limit, PAGE) - 1 : -1]
+    ]
+    return {"notifications": rows, "users": []} | ({"total_count": len(own)} if own else {})
+
+
+@method("im.notify.delete", "im", writes=True)
+def delete_notification(call: Call) -> bool:
+    """Delete one of the caller's own notifications, by its ID."""
+    number, messages = php.to_int(php.upper_keys(call.params).get("ID")), call.portal.messages
+    left = [message for message in messages if (message.id, message.dialog) != (number, f"notify{call.user.id}")]
+    is_found = len(left) < len(messages)
+    messages[:] = left
+    return is_found
 
 
 def list_members(portal: Portal, chat: int) -> set[int]:

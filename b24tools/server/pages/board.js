@@ -1,4 +1,3 @@
-"use strict";
 // Asks for the leaderboard again and again and changes on the page only what has changed.
 // Written for the browsers of televisions as well: nothing newer than 2019.
 (function () {
@@ -6,7 +5,7 @@
   var words = setup.words;
   var root = document.documentElement;
   var calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  var plural = new Intl.PluralRules(root.lang);
+  var say = speak(setup), fill = say.fill, count = say.count, stamp = say.stamp, ago = say.ago;
   // without the name and password that may stand in the address: fetch() refuses those
   var base = location.origin + location.pathname.replace(/\/board\/*$/, "/");
 
@@ -23,12 +22,6 @@
   function element(id) { return document.getElementById(id); }
 
   function put(node, text) { if (node.textContent !== text) node.textContent = text; }
-
-  function fill(form, values) {
-    return form.replace(/\{(\w+)\}/g, function (_all, name) { return values[name]; });
-  }
-
-  function count(forms, n) { return fill(forms[plural.select(n)] || forms.other, { n: n }); }
 
   function decimal(value, digits) { return value.toFixed(digits).replace(".", words.mark); }
 
@@ -72,30 +65,6 @@
   }
 
   // the age of the data
-
-  function moment(ms, form) {
-    try {
-      return new Date(ms).toLocaleString("ru-RU", Object.assign({ timeZone: setup.zone }, form));
-    } catch (_unknown_zone) {
-      return new Date(ms).toLocaleString("ru-RU", form);
-    }
-  }
-
-  function time(ms) { return moment(ms, { hour: "2-digit", minute: "2-digit" }); }
-
-  function day(ms) { return moment(ms, { day: "2-digit", month: "2-digit" }); }
-
-  function stamp(ms, now) { return (day(ms) === day(now) && now - ms < 864e5 ? "" : day(ms) + " ") + time(ms); }
-
-  function ago(ms) {
-    var minutes = Math.floor(ms / 60000), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
-    if (minutes < 1) return words.now;
-    var text = days ? count(words.days, days) : "";
-    if (!days && hours) text = fill(words.hours, { n: hours });
-    if (days && days < 10 && hours % 24) text += " " + fill(words.hours, { n: hours % 24 });
-    if (!days) text += (text ? " " : "") + fill(words.minutes, { n: minutes % 60 });
-    return fill(words.ago, { age: text });
-  }
 
   function showAge() {
     var now = Date.now() + aheadMs, away = failures > 1;
@@ -176,9 +145,9 @@
     if (item.className !== look) item.className = look;
     put(part[0], String(row.place));
     put(part[1], way === "new" ? words.new : row.moved ? String(Math.abs(row.moved)) : "");
-    put(part[2], row.name);
+    put(part[2], row.shown || row.name);
     put(part[3], row.department || "");
-    part[2].title = row.name;
+    part[2].title = row.shown || row.name;
     var text = value === null ? "–" : decimal(value, digits);
     if (started && part[5].textContent && part[5].textContent !== text) glow(item);
     put(part[5], text);

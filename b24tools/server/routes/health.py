@@ -10,7 +10,8 @@ from fastapi import FastAPI, Response
 
 from b24tools.core import clock, errors, inbox
 from b24tools.core.i18n import _
-from b24tools.server.openapi import Health, Message
+from b24tools.server import openapi
+from b24tools.server.models import Health, Pong
 from b24tools.server.responses import Reply
 from b24tools.server.services import Services
 from b24tools.store import database
@@ -23,19 +24,20 @@ _log = logging.getLogger("b24tools.serve")
 def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoints."""
 
-    @api.get("/ping/", summary=_("Whether it answers at all"), response_model=Message)
+    @api.get("/ping/", summary="Whether it answers at all", response_model=Pong)
     async def ping() -> Reply:
         return Reply({"message": "Pong"})
 
     @api.get(
         "/healthz",
-        summary=_("How old the snapshot, events and orders are; 503 when too old or not working"),
-        responses={503: {"model": Health}},
+        summary="How old the snapshot, events and orders are; 503 when too old or not working",
+        responses=openapi.describe_answers(500, common=())
+        | {503: {"model": Health, "description": "Too old, or not working."}},
         response_model_exclude_unset=True,
     )
-    def read_health(response: Response) -> Health:
+    def get_health(response: Response) -> Health:
         try:
-            health = _read_ages(services)
+            health = read_ages(services)
             if services.intake.failed:
                 health.status, health.problem = "failed", _("the last order or event could not be stored")
         except (errors.B24ToolsError, database.Error) as error:
@@ -47,7 +49,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return health
 
 
-def _read_ages(services: Services) -> Health:
+def read_ages(services: Services) -> Health:
+    """Read how old the snapshot, events and orders are."""
     now = services.now()
     with services.open_store() as store:
         last = store.snapshot_runs.last_complete(now)
@@ -65,8 +68,7 @@ def _read_ages(services: Services) -> Health:
         orders = {"inbox_oldest_age_s": _age_s(oldest_order, now), "inbox_failed": failed}
     is_late = (snapshot_s or 0) > limit_s or (event_s or 0) > OLDEST_EVENT_S
     is_stale = is_unknown or is_late or (orders.get("inbox_oldest_age_s") or 0) > inbox.LONG_WAIT.total_seconds()
-    status = "stale" if is_stale else "ok"
-    return Health(status=status, snapshot_age_s=snapshot_s, oldest_event_age_s=event_s, **orders)
+    return Health(status="stale" if is_stale else "ok", snapshot_age_s=snapshot_s, oldest_event_age_s=event_s, **orders)
 
 
 def _age_s(moment: datetime | None, now: datetime) -> int | None:

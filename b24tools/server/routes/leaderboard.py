@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import html
-import json
 from datetime import datetime
-from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -19,15 +16,19 @@ from b24tools.core import errors, i18n, periods
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.jobs import leaderboard
 from b24tools.render import leaderboard_text
+from b24tools.render.formats import tell_apart
 from b24tools.render.leaderboard import data
-from b24tools.server import openapi
+from b24tools.server import models, openapi, page
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
 
 TOP = 10
 TEAMS = 4
-PLURALS = {"one": 1, "few": 2, "many": 5, "other": 5}  # CLDR's names, each with a number that is said so
-PAGES = Path(__file__).parent.parent / "pages"
+ChosenPeriod = Annotated[
+    str | None, Query(description="`2026-W47`, `2026-11` or `last`; without it this week or month.")
+]
+ChosenKind = Annotated[models.PeriodKind, Query(description="What `last`, or no period, means.")]
+ChosenRanking = Annotated[models.Ranking, Query(description="What the ranking goes by.")]
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -42,24 +43,30 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/leaderboard",
-        summary=_("The ranking"),
-        response_model=dict[str, Any],
-        responses=openapi.describe_answers(401, 422) | {304: {"description": _("As before.")}},
+        summary="The ranking",
+        response_model=models.Leaderboard,
+        responses=openapi.describe_answers(422) | {304: {"description": "As before: If-None-Match has its ETag."}},
     )
-    def read_leaderboard(
+    def get_leaderboard(
         request: Request,
-        period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
-        kind: Literal["week", "month"] = "week",
-        by: Literal["tasks", "hours"] = "tasks",
-        teams: bool = False,
-        top: Annotated[int | None, Query(ge=1, le=100_000)] = None,
-        details: Annotated[bool, Query(description=_("Add the mode, and the totals of everybody."))] = False,
+        period: ChosenPeriod = None,
+        kind: ChosenKind = "week",
+        by: ChosenRanking = "tasks",
+        teams: Annotated[bool, Query(description="Rank departments.")] = False,
+        top: Annotated[int | None, Query(ge=1, le=100_000, description="So many rows at most.")] = None,
+        details: Annotated[
+            bool, Query(description="Add the mode, the totals of everybody, and what tells namesakes apart.")
+        ] = False,
     ) -> Response:
         chosen = choose_period(period, kind)
         with services.session.read_store() as store:
             board = leaderboard.board(store, chosen, now=services.now(), by=by, teams=teams, top=top)
         content = data(board, settings.zone)
         if details:
+            names = tell_apart((row.id, row.name) for row in board.rows)
+            for row, shown in zip(board.rows, content["rows"], strict=True):
+                if names[row.id] != row.name:
+                    shown["shown"] = names[row.id]
             rows = len(board.rows) + board.left_out
             content |= {
                 "mode": board.mode,
@@ -69,16 +76,16 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/board",
-        summary=_("The ranking as a page for a screen on the wall"),
+        summary="The ranking as a page for a screen on the wall",
         response_class=Response,
-        responses=openapi.describe_answers(401, 422) | {200: {"content": {"text/html": {}}, "description": _("Done.")}},
+        responses=openapi.describe_page(422),
     )
-    def read_board(
-        period: Annotated[str | None, Query(description=_("2026-W47, 2026-11 or last"), examples=["2026-W47"])] = None,
-        kind: Literal["week", "month"] = "week",
-        by: Literal["tasks", "hours"] = "tasks",
-        lang: Literal["en", "ru"] | None = None,
-        theme: Literal["auto", "light", "dark"] = "auto",
+    def get_board(
+        period: ChosenPeriod = None,
+        kind: ChosenKind = "week",
+        by: ChosenRanking = "tasks",
+        lang: Annotated[Literal["en", "ru"] | None, Query(description="Without it that of B24_LANG.")] = None,
+        theme: Annotated[Literal["auto", "light", "dark"], Query(description="`auto`: as the screen has it.")] = "auto",
     ) -> HTMLResponse:
         with services.open_store() as store:
             old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
@@ -95,17 +102,25 @@ def add_routes(api: FastAPI, services: Services) -> None:
             }
             return render_board(chosen, by, theme, setup)
 
-    @api.get("/users", summary=_("Everybody known, by id"), responses=openapi.describe_answers(401))
-    def read_users() -> dict[int, str]:
+    @api.get(
+        "/users",
+        summary="The names of everybody known, by id",
+        response_model=models.PeopleNames,
+        responses=openapi.describe_answers(),
+    )
+    def list_people() -> dict[int, str]:
         with services.open_store() as store:
             return store.people.names()
 
     @api.get(
         "/tasks/week",
-        summary=_("The ids of the tasks closed in a week, by who is responsible"),
-        responses=openapi.describe_answers(401, 422),
+        summary="The ids of the tasks closed in a week, by who is responsible",
+        response_model=models.ClosedTasks,
+        responses=openapi.describe_answers(422),
     )
-    def read_week(week: Annotated[str | None, Query(examples=["2026-W47"])] = None) -> dict[int, list[int]]:
+    def list_closed_tasks(
+        week: Annotated[str | None, Query(description="`2026-W47` or `last`; without it this week.")] = None,
+    ) -> dict[int, list[int]]:
         period = choose_period(week)
         if period.kind != periods.WEEK:
             raise HttpError(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
@@ -132,48 +147,31 @@ def render_board(period: periods.Period, by: str, theme: str, setup: dict[str, A
     """Render the page, with its style and its script in it, in the language in use; `setup` is for the script."""
     by_hours = by == leaderboard.HOURS
     days = leaderboard_text.describe_period(period)
-    form, style, script = (
-        PAGES.joinpath(name).read_text(encoding="utf-8") for name in ("board.html", "board.css", "board.js")
-    )
-    content = Template(form).substitute(
-        language=pgettext("language code", "en"),
+    style, script = page.read_assets("colors.css", "board.css"), page.read_assets("common.js", "board.js")
+    content = Template(page.read_asset("board.html")).substitute(
+        language=i18n.current_language(),
         theme=theme,
         title=html.escape(_("Leaderboard by hours") if by_hours else _("Leaderboard")),
         period=html.escape(days if by_hours else _("{period}, closed tasks").format(period=days)),
         teams=html.escape(_("Teams: hours per person") if by_hours else _("Teams: tasks per person")),
         noscript=html.escape(_("This page needs JavaScript.")),
-        setup=json.dumps(setup, ensure_ascii=False).replace("<", "\\u003c"),
+        setup=page.dump_setup(setup),
         style=style,
         script=script,
     )
-    policy = (  # it may run this script with this style, and ask us
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; connect-src 'self';"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-    )
-    return HTMLResponse(content, headers={"Content-Security-Policy": policy})
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return HTMLResponse(content, headers={"Content-Security-Policy": page.make_policy(script, style)})
 
 
 def list_words(period: periods.Period, now: datetime) -> dict[str, Any]:
     """List what the script says, in the language in use."""
     empty = leaderboard.Board(period, leaderboard.TASKS, teams=False, complete=True, as_of=now, mode="")
-    return {
+    return page.list_age_words() | {
         "age": _("Data as of {moment}, {ago}; mode {mode}"),
-        "ago": _("{age} ago"),
-        "now": _("just now"),
-        "minutes": _("{n} min"),
-        "hours": _("{n} h"),
-        "days": {name: ngettext("{n} day", "{n} days", n) for name, n in PLURALS.items()},
-        "people": {name: ngettext("{n} person", "{n} people", n) for name, n in PLURALS.items()},
-        "tasks": {name: ngettext("{n} task", "{n} tasks", n) for name, n in PLURALS.items()},
+        "people": page.count_forms(lambda n: ngettext("{n} person", "{n} people", n)),
+        "tasks": page.count_forms(lambda n: ngettext("{n} task", "{n} tasks", n)),
         "mark": pgettext("decimal mark", "."),
         "new": pgettext("movement", "new"),
         "empty": leaderboard_text.describe_empty(empty, now),
         "no_data": _("No data yet. The first snapshot will bring them."),
         "incomplete": _("Incomplete: part of this period was never collected."),
-        "away": _("The server is away since {moment}"),
-        "refused": _("The server answers with error {status}"),
     }

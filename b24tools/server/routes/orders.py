@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Query, Request
 
 from b24tools import context
 from b24tools.assignment.report import FAILED, OrderResult, TaskResult, list_warnings
 from b24tools.assignment.tools import Origin
 from b24tools.core import errors
+from b24tools.core.config import Settings
 from b24tools.core.i18n import _
 from b24tools.jobs import assign
 from b24tools.onec.decoding import COMPRESSIONS, list_compressions
 from b24tools.onec.order import Order, read_orders
 from b24tools.render import assign as render_assign
-from b24tools.server import openapi
+from b24tools.render.messages import make_writer
+from b24tools.server import models, openapi
 from b24tools.server.auth import read_caller
 from b24tools.server.responses import Reply, describe_problem, retry_after
 from b24tools.server.services import OrderBody, Services
 
+_log = logging.getLogger("b24tools.serve")
 COMMAND = "POST /"  # in log and history
 OK = {"message": "ok"}
 # a client of the replaced system compares it, so it is the same in every language
 UPDATE_FAILED = {"message": "При обновлении задачи произошла ошибка"}
+REFUSALS = (408, 413, 415, 422)
 ORDERS_AT_ONCE, PLANS_AT_ONCE = 20, 5  # the thread pool has 40 threads, and the board wants some
 
 
@@ -62,10 +66,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         {
             "application/json": {
                 "schema": {"oneOf": [reference, {"type": "array", "items": reference, "minItems": 1}]},
-                "example": Order.model_json_schema()["examples"][0],
             }
         },
-        description=_("An order or a list of orders, up to 64 MiB; Content-Type does not matter. It may be gzipped."),
+        description="An order or a list of orders, up to 64 MiB; Content-Type does not matter. It may be gzipped.",
     )
     orders_places, plan_places = Places(ORDERS_AT_ONCE), Places(PLANS_AT_ONCE)
     writing = threading.Lock()
@@ -74,17 +77,19 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/",
         tags=["1C"],
         dependencies=[Depends(orders_places.take, scope="function")],
-        summary=_("An order from 1C, or a list of them, becomes tasks"),
+        summary="An order from 1C, or a list of them, becomes tasks",
         openapi_extra=body,
-        response_model=openapi.Message,
-        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
+        response_model=models.OrderAnswer,
+        responses=openapi.describe_answers(*REFUSALS)
+        | openapi.describe_answers(500, 503, model=models.OrderProblem, common=()),
     )
     def send_order(
         request: Request,
         body: OrderBody,
-        details: Annotated[bool, Query(description=_("Add what was done for each line."))] = False,
+        later: BackgroundTasks,
+        details: Annotated[bool, Query(description="Add what was done for each line.")] = False,
     ) -> Reply:
-        orders = read_request(request, body, zone)
+        orders = read_request(request, body, session.settings)
         # one after the other: those who ask again and again for the lock of all processes may starve each other
         if not writing.acquire(timeout=session.settings.retry_seconds):
             raise orders_places.busy()
@@ -93,6 +98,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 results = _assign(session, orders, read_caller(request), dry_run=False)
         finally:
             writing.release()
+        if session.settings.notify:
+            later.add_task(_send_messages, session)
         more = {"orders": render_assign.data(results, zone)} if details else {}
         return reply(results, services.now(), more, session.settings.scrubber.scrub)
 
@@ -100,13 +107,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/plan",
         tags=["1C"],
         dependencies=[Depends(plan_places.take, scope="function")],
-        summary=_("The same order planned; nothing is written"),
+        summary="The same order planned; nothing is written",
         openapi_extra=body,
-        response_model=list[dict[str, Any]],
-        responses=openapi.describe_answers(401, 403, 413, 415, 422, 500, 503),
+        response_model=list[models.AssignedOrder],
+        responses=openapi.describe_answers(*REFUSALS),
     )
     def plan_order(request: Request, body: OrderBody) -> Reply:
-        orders = read_request(request, body, zone)
+        orders = read_request(request, body, session.settings)
         results = _assign(session, orders, read_caller(request), dry_run=True)
         data = render_assign.data(results, zone)
         for shown, order in zip(data, results, strict=True):
@@ -115,7 +122,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return Reply(data)
 
 
-def read_request(request: Request, body: bytes, zone: ZoneInfo) -> list[Order]:
+def read_request(request: Request, body: bytes, settings: Settings) -> list[Order]:
     """Read the orders of a body as its headers say it is written; 415 for a compression that is not known here."""
     encoding = request.headers.get("content-encoding", "")
     names = list_compressions(encoding)
@@ -125,7 +132,13 @@ def read_request(request: Request, body: bytes, zone: ZoneInfo) -> list[Order]:
             name=shown
         )
         raise HTTPException(415, detail, {"Accept-Encoding": "gzip, deflate"})
-    return read_orders(body, zone, content_type=request.headers.get("content-type", ""), content_encoding=encoding)
+    return read_orders(
+        body,
+        settings.zone,
+        content_type=request.headers.get("content-type", ""),
+        content_encoding=encoding,
+        hide=settings.order_scrubber.hide,
+    )
 
 
 def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_run: bool) -> list[OrderResult]:
@@ -133,6 +146,12 @@ def _assign(session: context.Session, orders: list[Order], caller: str, *, dry_r
     with session.assign_tools(dry_run=dry_run, progress=lambda _stage, _done, _total: None, origin=origin) as tools:
         rules = context.assign_rules(session.settings, tools.store, {})
         return assign.orders(orders, tools, rules, dry_run=dry_run)
+
+
+def _send_messages(session: context.Session) -> None:
+    """Send what people have to know, after the answer; a failure is only logged."""
+    for problem in session.send_messages(make_writer(session.settings.zone, context.now())).problems:
+        _log.warning("%s", problem.line)
 
 
 def reply(

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, Query
-from pydantic import BaseModel, Field
+from fastapi import FastAPI, Path, Query, Request, Response
 
 from b24tools import context
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
 from b24tools.assignment.tools import Tools
-from b24tools.core import errors
+from b24tools.core import errors, i18n
 from b24tools.core.i18n import _
 from b24tools.jobs import orders
 from b24tools.render import orders as render_orders
+from b24tools.render import orders_page
 from b24tools.server import openapi
+from b24tools.server.models import OrdersAsTheyStand
+from b24tools.server.page import Age, Look, PageLook, find_root, keep_look, render_page, wants_html
+from b24tools.server.plan_reading import read_all_orders, read_open_orders
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
 
@@ -29,65 +32,6 @@ STATES = {
     LATE: (LATE,),
     OVER: (OVER,),
 }
-
-
-class PersonInCharge(BaseModel):
-    """Who is responsible for a task."""
-
-    id: int
-    name: str
-
-
-class HoldUp(BaseModel):
-    """What an order waits for. `until`: the last day of the person's absence, where that is the reason."""
-
-    position: str
-    person: str | None
-    reason: Literal["away", "gone", "busy", "behind", "deferred", "missing", "unwritten", "work"]
-    until: str | None = Field(examples=["2026-11-30"])
-
-
-class OrderLine(BaseModel):
-    """A line of an order with its task. `start` and `end` are the portal's plan, `ready` is when it will be done."""
-
-    position: str
-    task_id: int | None
-    status: str | None = Field(description="As the portal has it: pending, in_progress, completed, …; null: no task.")
-    responsible: PersonInCharge | None
-    start: str | None
-    end: str | None
-    ready: str | None
-    estimate_s: int | None
-    spent_s: int | None
-    closed_at: str | None
-    moved_by_hand: bool
-
-
-class OrderStanding(BaseModel):
-    """An order as it stands."""
-
-    id: str
-    number: str
-    customer: str | None
-    wanted: str | None
-    promised_first: str | None = Field(examples=["2026-12-04"])
-    finish: str | None
-    late_s: int
-    done: int
-    of: int
-    state: Literal["open", "at_risk", "late", "done"]
-    cancelled: bool
-    holds_up: HoldUp | None
-    changed_at: str | None
-    lines: list[OrderLine]
-
-
-class OrdersAsTheyStand(BaseModel):
-    """The orders, and the cursor with which to ask for what changes after this; `warnings` only where there are any."""
-
-    cursor: str
-    orders: list[OrderStanding]
-    warnings: list[str] = []
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -110,23 +54,44 @@ def add_routes(api: FastAPI, services: Services) -> None:
         warnings = [session.settings.scrubber.scrub(warning) for warning in listing.warnings]
         return Reply(render_orders.data(listing, zone) | ({"warnings": warnings} if warnings else {}))
 
+    def show_orders(request: Request, look: Look, state: str | None, text: str) -> Response:
+        with i18n.speaking(look.lang):
+            reading = read_all_orders(services, fresh=look.fresh) if state in ("all", OVER) else None
+            reading = reading or read_open_orders(services, fresh=look.fresh)
+            main = orders_page.to_html(
+                [one for one in reading.value.orders if one.state in STATES[state]],
+                reading.value.warnings,
+                state=state,
+                text=text,
+                zone=zone,
+                now=reading.read_at,
+                root=find_root(request),
+                hidden=keep_look(request),
+            )
+            return render_page(request, look, _("Orders"), main, Age(reading.read_at, zone, reading.problem))
+
     @api.get(
         "/orders",
         tags=["1C"],
-        summary=_("Orders as they stand: what is done, when the rest will be, what holds it up"),
+        summary="Orders as they stand: what is done, when the rest will be, what holds it up",
         response_model=OrdersAsTheyStand,
-        responses=openapi.describe_answers(401, 422, 500, 503),
+        responses=openapi.describe_answers(422) | openapi.describe_page(),
     )
     def list_orders(
+        request: Request,
+        look: PageLook,
         state: Annotated[
             Literal["open", "at_risk", "late", "done", "all"] | None,
-            Query(description=_("Without it those that are not done; with changed_since all.")),
+            Query(description="Without it those that are not done; with changed_since all."),
         ] = None,
         changed_since: Annotated[
             str | None,
-            Query(description=_("The cursor of the last answer, or a span of time (2h, 7d).")),
+            Query(description="The cursor of the last answer, or a span of time (2h, 7d)."),
         ] = None,
-    ) -> Reply:
+        order: Annotated[str, Query(include_in_schema=False)] = "",
+    ) -> Response:
+        if changed_since is None and wants_html(request):
+            return show_orders(request, look, state, order)
         with open_tools() as tools:
             try:
                 since = orders.read_since(tools.store.orders, changed_since, services.now()) if changed_since else None
@@ -140,11 +105,11 @@ def add_routes(api: FastAPI, services: Services) -> None:
     @api.get(
         "/orders/{order:path}",
         tags=["1C"],
-        summary=_("One order as it stands, by its number or identifier"),
+        summary="One order as it stands, by its number or identifier",
         response_model=OrdersAsTheyStand,
-        responses=openapi.describe_answers(401, 404, 409, 500, 503),
+        responses=openapi.describe_answers(404, 409),
     )
-    def read_order(order: str) -> Reply:
+    def get_order(order: Annotated[str, Path(description="Its number or identifier.")]) -> Reply:
         with open_tools() as tools:
             try:
                 row = orders.find(tools.store.orders, order)

@@ -7,21 +7,15 @@ import asyncio
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 
-from b24tools.core.i18n import _
 from b24tools.jobs.events import payload, process
 from b24tools.server import openapi
 from b24tools.server.auth import outgoing_tokens
+from b24tools.server.models import Received
 from b24tools.server.services import Services, SmallBody
 
-EVENT = {
-    "type": "object",
-    "properties": {"event": {"type": "string"}, "data": {"type": "object"}, "auth": {"type": "object"}},
-    "required": ["event", "data", "auth"],
-}
-FORM = "event=ONTASKUPDATE&data%5BFIELDS_AFTER%5D%5BID%5D=2536&ts=1769071218&auth%5Bapplication_token%5D=..."
 BODY = {
-    "application/x-www-form-urlencoded": {"schema": EVENT, "example": FORM},
-    "application/json": {"schema": EVENT},
+    kind: {"schema": {"$ref": "#/components/schemas/PortalEvent"}}
+    for kind in ("application/x-www-form-urlencoded", "application/json")
 }
 
 
@@ -39,12 +33,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/webhook",
         status_code=202,
         tags=["Bitrix24"],
-        summary=_("Bitrix24's outgoing webhook"),
-        openapi_extra=openapi.describe_body(BODY),
-        responses=openapi.describe_answers(400, 403, 413, 422, 500, 503, done=202),
+        summary="Bitrix24's outgoing webhook",
+        openapi_extra=openapi.describe_body(BODY, description="As the portal sends it."),
+        response_model=Received,
+        responses=openapi.describe_answers(400, 403, 408, 413, 422, 500, 503, done=202, common=()),
     )
-    async def receive_event(request: Request, body: SmallBody) -> openapi.Received:
+    async def receive_webhook(request: Request, body: SmallBody) -> dict[str, str]:
         async with turn:  # SQLite lets one write at a time; who waits here takes no thread from the others
             status = await run_in_threadpool(save, body, request.headers.get("content-type", ""))
         services.wake_worker()
-        return openapi.Received(status=status)
+        return {"status": status}

@@ -1,0 +1,96 @@
+"""When the work of plans is done, with all that stands before it, and what may be promised of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from b24tools.assignment.plan import COMPLETE, DONE, PlannedTask, Rules, late_from
+from b24tools.assignment.report import Bottleneck, Promise
+from b24tools.core.models import Status, Task
+from b24tools.onec import order as onec_order
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.workload import Workload, remaining_s
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Where the work of plans lies, read off the lanes."""
+
+    rules: Rules
+    calendar: WorkCalendar
+    now: datetime
+    workload: Workload
+
+    def end_of(self, plan: PlannedTask) -> datetime | None:
+        """When its work is done, with all that stands before it; None for finished, failed and unplanned work."""
+        span = self.of(plan)
+        return span[1] if span else None
+
+    def of(self, plan: PlannedTask) -> Interval | None:
+        """When its work begins, or goes on, and when it is done, as the person's lane has it."""
+        task, choice = plan.task, plan.choice
+        if plan.error is not None or plan.action == COMPLETE or plan.is_put_off:
+            return None
+        try:
+            if choice is not None:
+                return self.workload.span_of(choice.responsible_id, choice.number)
+            if task is None or task.status in DONE:
+                return None
+            return self.workload.span_of(task.responsible_id, task.id) or self._span_outside(plan, task)
+        except NoWorkingTime:
+            return None
+
+    def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
+        """The span of a task of somebody whose other work is not known, or that will be renewed: as planned, or now."""
+        if plan.start and plan.end and plan.end > self.now and not is_held_up(plan):
+            return plan.start, plan.end
+        line = Timeline(self.calendar, (), self.now)
+        start = line.worked(plan.not_before) if plan.not_before else 0
+        work_s = self.rules.work_s(plan.item.line.position, plan.estimate_s)
+        left_s = remaining_s(work_s, task.spent_s, self.rules.step_s)
+        return line.start_at(start), line.end_at(start + left_s)
+
+    def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
+        """What may be promised of the order whose plans these are.
+
+        None where nothing is left to do, or where a line has failed: then it cannot be known.
+        """
+        spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
+        if not spans or any(plan.error for plan in plans):
+            return None
+        ready, since = max(end for _start, end in spans.values()), late_from(order)
+        return Promise(
+            ready=ready,
+            # at midnight it is ready for the day before
+            day=(ready - timedelta(microseconds=1)).astimezone(self.calendar.zone).date(),
+            late_s=Timeline(self.calendar, (), since).worked(ready) if since else 0,
+            bottleneck=self._bottleneck(plans, spans),
+        )
+
+    def _bottleneck(self, plans: Sequence[PlannedTask], spans: Mapping[str, Interval]) -> Bottleneck | None:
+        """Of the last operation and those it had to wait for, the one that takes longest.
+
+        Work begins on whole steps: up to the next one nothing waits.
+        """
+        last: PlannedTask | None = max(
+            (plan for plan in plans if plan.item.key in spans), key=lambda plan: spans[plan.item.key][1]
+        )
+        found: list[Bottleneck] = []
+        while last is not None:
+            person_id = last.responsible[0] if last.responsible else 0
+            clock = Timeline(self.workload.calendar_of(person_id), (), self.now)
+            start, end = spans.get(last.item.key, (self.now, self.now))
+            could = self.calendar.round_up(max(last.not_before or self.now, self.now), self.rules.step_s)
+            wait_s = max(0, clock.worked(start) - clock.worked(could))
+            found.append(Bottleneck(last.item.line.position, wait_s, clock.worked(end) - clock.worked(start)))
+            last = last.after
+        return max(found, key=lambda one: one.wait_s + one.work_s, default=None)
+
+
+def is_held_up(plan: PlannedTask) -> bool:
+    """Whether its task, not begun yet, has to wait for the operation before it, whatever the plan says."""
+    if plan.after is None or plan.not_before is None or plan.task is None:
+        return False
+    return plan.task.status != Status.IN_PROGRESS and (plan.start is None or plan.start < plan.not_before)

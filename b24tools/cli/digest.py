@@ -1,0 +1,243 @@
+"""`b24tools digest`: what a chat or a person is sent on demand, from the results of other commands."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from b24tools import context
+from b24tools.cli import doctor
+from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import READING, explain
+from b24tools.core import config, errors, periods
+from b24tools.core.i18n import _
+from b24tools.render.console import print_text
+
+if TYPE_CHECKING:
+    from b24tools.assignment.plan import Rules
+    from b24tools.assignment.tools import Tools
+    from b24tools.jobs.messages import Sending
+    from b24tools.render.messages import Work
+
+DAY = timedelta(days=1)
+
+
+class What(StrEnum):
+    """A part of a digest."""
+
+    BOARD = "board"
+    LATE = "late"
+    CHANGES = "changes"
+    DOCTOR = "doctor"
+    MINE = "mine"
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What one chat or person is to be sent. `cursor`: the last change of an order that it knows of."""
+
+    chat: str | None
+    person_id: int | None
+    parts: Mapping[What, str]
+    cursor: int | None = None
+    outcome: str = "nothing"
+
+    @property
+    def to(self) -> str:
+        """Whom it goes to, in a word."""
+        return self.chat or str(self.person_id)
+
+    @property
+    def text(self) -> str:
+        """All of it, as BB-code."""
+        return "\n\n".join(filter(None, self.parts.values()))
+
+    def list_parts(self) -> list[What]:
+        """List the parts that have something to say."""
+        return [part for part, text in self.parts.items() if text]
+
+    def make_key(self, now: datetime) -> str:
+        """Return the key of its message: the same is sent once a day."""
+        return f"digest:{self.to}:{now:%Y-%m-%d}:{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"
+
+
+@explain(
+    ("digest --to chat42 --what late --dry-run", "Look at what a chat would be sent."),
+    ('digest --to "Иван Петров" --what mine', "Send a person the work of today."),
+    ("-q digest", "For cron, in the morning: to the chats of B24_NOTIFY."),
+    statuses=READING,
+)
+def digest(
+    ctx: typer.Context,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="CHAT|PERSON", help="A chat as chat42, or a person by name or id."),
+    ] = None,
+    what: Annotated[
+        list[What] | None,
+        typer.Option("--what", help="A part of it; may be repeated. `mine` is today's work.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print it; send nothing.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Send what is news to a chat or a person in Bitrix24. Without --to: to the chats of B24_NOTIFY."""
+    invocation: Invocation = ctx.obj
+    session = invocation.open_session(logs=not dry_run)
+    settings = session.settings
+    if to is None and not settings.notify_chats:
+        raise errors.ConfigError(
+            _("it is not said whom to send it to"),
+            _("Say it with --to, or name chats in B24_NOTIFY."),
+            code=errors.ErrorCode.USAGE,
+        )
+    now = context.now().astimezone(settings.zone)
+    with (
+        invocation.messenger.progress() as progress,
+        session.assign_tools(dry_run=dry_run, progress=progress) as tools,
+    ):
+        rules = context.assign_rules(settings, tools.store, {})
+        targets = [_read_target(tools, to)] if to else [(chat, None) for chat in settings.notify_chats]
+        found = [_write(invocation, session, tools, rules, target, what, now) for target in targets]
+        if dry_run:
+            found = [replace(one, outcome="planned") if one.text else one for one in found]
+        else:
+            found = [_plan(tools, one, now) for one in found]
+    problems: Sequence[errors.B24ToolsError] = ()
+    if any(one.outcome == "planned" for one in found) and not dry_run:
+        sending = invocation.send_waiting(session)
+        found, problems = [_settle(one, sending, now) for one in found], sending.problems
+    error = next(iter(problems), None) if any(one.outcome == "failed" for one in found) else None
+    for problem in problems:
+        invocation.messenger.error(problem)
+    if as_json:
+        data = [{"to": one.to, "what": one.list_parts(), "outcome": one.outcome, "text": one.text} for one in found]
+        invocation.print_json(data, error=error)
+    else:
+        for one in found:
+            _report(invocation, one, dry_run=dry_run)
+    return error.exit_status if error else 0
+
+
+def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None]:
+    """Read a chat or a person. Raises ConfigError for a name that does not mean one person."""
+    from b24tools.core.org_structure import find_person
+
+    if config.CHAT.fullmatch(to.strip().lower()):
+        return to.strip().lower(), None
+    if to.strip().isdecimal():
+        return None, int(to)
+    return None, find_person(to, tools.directory.company(with_files=False).staff.people.values()).id
+
+
+def _write(
+    invocation: Invocation,
+    session: context.Session,
+    tools: Tools,
+    rules: Rules,
+    target: tuple[str | None, int | None],
+    what: Sequence[What] | None,
+    now: datetime,
+) -> Digest:
+    """Gather the parts that have something to say. Unasked a chat gets the morning's; on Monday the ranking, too."""
+    from b24tools.assignment.standing import LATE
+    from b24tools.jobs import leaderboard
+    from b24tools.jobs.orders import STATES, list_orders
+    from b24tools.render import messages as render_messages
+
+    chat, person_id = target
+    usual = [What.MINE, What.LATE, What.CHANGES] if chat else [What.MINE]
+    is_monday = now.isoweekday() == 1
+    chosen = dict.fromkeys(what or [*usual, *([What.BOARD] if chat and is_monday else [])])
+    zone, parts, cursor, named = session.settings.zone, dict.fromkeys(chosen, ""), None, set()
+    to = chat or str(person_id)
+    for part in chosen:
+        match part:
+            case What.BOARD:
+                week = periods.choose(periods.LAST if is_monday else None, periods.WEEK, zone, now)
+                parts[part] = render_messages.write_board(leaderboard.board(tools.store, week, now=now))
+            case What.LATE:
+                late = list_orders(tools, rules, states=[LATE]).orders
+                named = {order.row.id for order in late}
+                parts[part] = render_messages.write_late(late, zone)
+            case What.CHANGES:
+                since = tools.store.messages.read_cursor(to)
+                if since is None:
+                    since = tools.store.orders.last_change_before(now - DAY)
+                listing = list_orders(tools, rules, since=since, states=STATES)
+                changed = [order for order in listing.orders if order.row.id not in named]
+                parts[part], cursor = render_messages.write_changes(changed, zone), listing.cursor
+            case What.DOCTOR:
+                parts[part] = render_messages.write_findings(doctor.examine(invocation))
+            case What.MINE:
+                work = _read_work(tools, rules, person_id)
+                parts[part] = render_messages.write_work(work, tools.client.url, now)
+    said = tools.store.messages.list_parts(to, now)
+    new = {part: text if text not in said else "" for part, text in parts.items()}
+    outcome = "same" if any(parts.values()) and not any(new.values()) else "nothing"
+    return Digest(chat, person_id, new, cursor, outcome)
+
+
+def _read_work(tools: Tools, rules: Rules, person_id: int | None) -> list[tuple[str, list[Work]]]:
+    """Read what people still do today, by name; of all of the production without a person."""
+    from b24tools.jobs.today import read_today
+    from b24tools.render.messages import Work
+
+    work = []
+    for one in read_today(tools, rules).lists:
+        jobs: dict[int, Work] = {}
+        for job in one.jobs if person_id in (None, one.person.id) else ():
+            customer = (job.order.customer if job.order else None) or ""
+            known = jobs.get(job.task.id)
+            start = known.start if known else job.slot.start
+            jobs[job.task.id] = Work(job.task.id, job.task.title, customer, start, job.slot.end)
+        if jobs:
+            work.append((one.person.name, list(jobs.values())))
+    return sorted(work)
+
+
+def _plan(tools: Tools, one: Digest, now: datetime) -> Digest:
+    """Put it into the queue until the end of the day, unless the same was sent today."""
+    if not one.text:
+        return one
+    is_new = tools.store.messages.plan(
+        one.make_key(now),
+        "digest",
+        {"text": one.text, "parts": {part: text for part, text in one.parts.items() if text}, "cursor": one.cursor},
+        now,
+        person_id=one.person_id,
+        chat=one.chat,
+        valid_until=datetime.combine(now.date() + DAY, time(), now.tzinfo),
+    )
+    return replace(one, outcome="planned" if is_new else "same")
+
+
+def _settle(one: Digest, sending: Sending, now: datetime) -> Digest:
+    key = one.make_key(now)
+    if one.outcome != "planned":
+        return one
+    if any(message.key == key for message in sending.sent):
+        return replace(one, outcome="sent")
+    is_waiting = any(message.key == key for message in sending.waiting)
+    return replace(one, outcome="waiting" if is_waiting else "failed")
+
+
+def _report(invocation: Invocation, one: Digest, *, dry_run: bool) -> None:
+    from b24tools.render.messages import to_plain
+
+    if dry_run and one.text:
+        print_text(to_plain(one.text))
+        return
+    texts = {
+        "nothing": _("Nothing to say to {to}."),
+        "same": _("The same was sent to {to} today."),
+        "waiting": _("It goes to {to} with the first command within the working hours."),
+        "sent": _("Sent to {to}."),
+    }
+    if one.outcome in texts:
+        invocation.messenger.info(texts[one.outcome].format(to=one.to))

@@ -1,0 +1,75 @@
+"""`b24tools today`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from b24tools import context
+from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import READING, explain
+from b24tools.core import errors, periods
+from b24tools.core.i18n import _
+
+
+@explain(
+    ("today", "The work of today, person by person."),
+    ("today Сварщик --date tomorrow", "A department's work of tomorrow."),
+    ('today "Иван Петров" --format html', "A sheet to print, with a QR code for each task."),
+    statuses=READING,
+)
+def today(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PERSON|DEPARTMENT",
+            help="A person or a department, by name or id; all if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    day: Annotated[
+        str | None,
+        typer.Option("--date", metavar="DAY", help="Another day than today."),
+    ] = None,
+    form: Annotated[
+        Literal["table", "csv", "html"],
+        typer.Option("--format", help="How it is printed; html has a page for each person."),
+    ] = "table",
+    as_json: Json = False,
+) -> None:
+    """Show the work list of a day. Of each person what to do when, for which order, and what has to be done before."""
+    from b24tools.jobs import today
+    from b24tools.render import today as render_today
+    from b24tools.render import today_sheets
+    from b24tools.render.console import print_file
+
+    invocation: Invocation = ctx.obj
+    if as_json and form != "table":
+        raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
+    session = invocation.open_session()
+    settings = session.settings
+    with (
+        invocation.messenger.progress() as progress,
+        session.assign_tools(dry_run=True, progress=progress) as tools,
+    ):
+        rules = context.assign_rules(settings, tools.store, {})
+        date = periods.read_day(day, context.now().astimezone(settings.zone).date()) if day else None
+        result = today.read_today(tools, rules, name, date)
+        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
+    if as_json:
+        invocation.print_json(render_today.data(result, settings.zone), warnings=result.warnings)
+    elif form == "csv":
+        print_file(render_today.to_csv(result, settings.zone))
+    elif form == "html":
+        print_file(today_sheets.to_html(result, settings.zone))
+    else:
+        render_today.print_today(result, settings.zone)
+    if form != "table":
+        for warning in result.warnings:
+            invocation.messenger.info(errors.as_sentence(warning))
+    if not result.lists:
+        invocation.messenger.info(_("Nobody is there."))
+    if result.next_day is not None and not as_json:
+        invocation.messenger.info(render_today.describe_day_off(result.day, result.next_day))

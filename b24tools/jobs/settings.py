@@ -1,0 +1,60 @@
+"""Running settings as people set them: people by name or id, lists changed by one of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.org_structure import find_people, find_person
+from b24tools.store import Store
+from b24tools.store.settings import RUNNING_SETTINGS
+
+ADD, REMOVE = "add", "remove"
+
+
+def save_setting(store: Store, key: str, value: str, now: datetime) -> None:
+    """Set a running setting. In a list of people names stand for ids. Raises ConfigError."""
+    if _lists_people(key):
+        words = [word for word in value.split(",") if word.strip()]
+        value = ",".join(dict.fromkeys(_read_id(store, word, ()) for word in words))
+    store.settings.save(key, value, now)
+
+
+def change_list(store: Store, key: str, change: str, item: str, now: datetime) -> None:
+    """Add a person to a list, by name or id, or remove one; nothing happens where that is so already.
+
+    Raises ConfigError for a setting that is no list, and for a name that is not known or means several people.
+    """
+    current = [word.strip() for word in store.settings.get(key).split(",") if word.strip()]
+    if not _lists_people(key):
+        raise errors.ConfigError(
+            _("{key} is no list: it has one value").format(key=key),
+            _("There are: {known}").format(known=", ".join(filter(_lists_people, RUNNING_SETTINGS))),
+        )
+    found = _read_id(store, item, current if change == REMOVE else ())
+    others = [one for one in current if one != found]
+    store.settings.save(key, ",".join([*others, found] if change == ADD else others), now)
+
+
+def _lists_people(key: str) -> bool:
+    return key in RUNNING_SETTINGS and RUNNING_SETTINGS[key].lists_people
+
+
+def _read_id(store: Store, text: str, preferred: list[str] | tuple[()]) -> str:
+    """The id of whom somebody means: of `preferred` ids if one of them fits, of those who work here, or of all."""
+    if text.strip().isdecimal():
+        return str(int(text))
+    people = store.people.all()
+    if not people:
+        raise errors.ConfigError(
+            _('nobody is called "{name}"').format(name=text.strip()),
+            _("No people are known yet: run `b24tools snapshot` once, or give the id."),
+        )
+    for some in (
+        [person for person in people if str(person.id) in preferred],
+        [person for person in people if person.active],
+    ):
+        if find_people(text, some):
+            return str(find_person(text, some).id)
+    return str(find_person(text, people).id)

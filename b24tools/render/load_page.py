@@ -1,0 +1,241 @@
+"""Who has how much to do, as a page: people × days in % of the working time that there is."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from b24tools.core.i18n import _, ngettext
+from b24tools.render.formats import (
+    describe_terms,
+    format_days,
+    format_moment,
+    format_short_day,
+    format_span,
+    format_work,
+    get_weekday_letters,
+    tell_apart,
+)
+from b24tools.render.markup import Html, element, join
+
+if TYPE_CHECKING:
+    from b24tools.jobs.load import DayLoad, Group, Load, PersonLoad
+
+STYLE = Path(__file__).with_name("templates") / "load.css"
+LOAD, NAME = "load", "name"
+WEEKS = (1, 2, 4, 6, 8, 13)
+LEVELS = (1, 26, 51, 76, 100)  # from so many % on a cell is darker
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page is drawn with.
+
+    `departments`: those to choose from, by id. `root`: the way to `/`. `hidden`: parameters that forms carry on.
+    """
+
+    zone: ZoneInfo
+    now: datetime
+    weeks: int
+    sort: str
+    department: str
+    departments: Sequence[tuple[int, str]]
+    root: str
+    hidden: Mapping[str, str]
+
+
+def read_style() -> str:
+    """Return the style of the page beside that of all pages."""
+    return STYLE.read_text(encoding="utf-8")
+
+
+def to_html(load: Load, view: View) -> Html:
+    """Write the page's content: choices, what the colours mean, the table."""
+    parts = [_render_form(load, view), *(element("p", warning, class_="warning") for warning in load.warnings)]
+    if not load.groups:
+        return join([*parts, element("p", _("Nobody is there."), class_="empty")])
+    return join([*parts, _render_legend(), _render_table(load, view)])
+
+
+def _render_form(load: Load, view: View) -> Html:
+    names = [("", _("all")), *((str(id_), name) for id_, name in view.departments)]
+    if view.department and view.department not in dict(names):
+        names.append((view.department, _describe_choice(load, view)))
+    weeks = [(str(n), ngettext("{n} week", "{n} weeks", n).format(n=n)) for n in sorted({*WEEKS, view.weeks})]
+    sorts = [(LOAD, _("the fullest first")), (NAME, _("by name"))]
+    return element(
+        "form",
+        *(element("input", type="hidden", name=name, value=value) for name, value in view.hidden.items()),
+        _render_select(_("Department"), "department", names, view.department),
+        _render_select(_("Time"), "weeks", weeks, str(view.weeks)),
+        _render_select(_("Sequence"), "sort", sorts, view.sort),
+        element("button", _("Show")),
+        class_="filter",
+    )
+
+
+def _describe_choice(load: Load, view: View) -> str:
+    """Name who was chosen by a name or id that is no department's id."""
+    people = [person.name for group in load.groups for person in group.people]
+    return people[0] if len(people) == 1 else view.department
+
+
+def _render_select(label: str, name: str, options: Sequence[tuple[str, str]], chosen: str) -> Html:
+    items = (element("option", text, value=value, selected=value == chosen) for value, text in options)
+    return element("label", label, element("select", *items, name=name))
+
+
+def _render_legend() -> Html:
+    keys = [(f"heat{level}", f"{low}–{high} %") for level, (low, high) in enumerate(_list_ranges(), 1)]
+    keys = [("heat0", _("free")), *keys[:-1], ("heat5", "100 %"), ("away", _("away")), ("off", _("no working time"))]
+    items = (element("span", element("i", class_=f"key {name}"), text) for name, text in keys)
+    return element("p", *items, class_="legend")
+
+
+def _list_ranges() -> list[tuple[int, int]]:
+    return list(zip(LEVELS, [*(level - 1 for level in LEVELS[1:]), 100], strict=True))
+
+
+def _render_table(load: Load, view: View) -> Html:
+    """Write the table as text: it may have fifty thousand cells."""
+    days = [one.day for one in load.groups[0].people[0].days]
+    narrow = _find_days_off(load, days)
+    names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
+    today = view.now.astimezone(view.zone).date()
+    kinds_of = {day: _list_kinds(day, day in narrow, today) for day in days}
+    head = [f'<div class="scroll heat"><table><caption class="hidden">{_escape(_describe_table(days))}</caption>']
+    head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{_escape(_("Person"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="figure">{_escape(_("Load"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="figure open">{_escape(_("Open work"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="free">{_escape(_("Free"))}</th>')
+    for first, length in _list_weeks(days):
+        text = _escape(format_short_day(first)) if length > 2 else ""
+        head.append(f'<th colspan="{length}" scope="colgroup" class="week">{text}</th>')
+    head.append("</tr><tr>")
+    letters = get_weekday_letters()
+    for day in days:
+        kinds = " ".join(kinds_of[day])
+        long = _escape(f"{letters[day.weekday()]} {day:%d.%m}")
+        text = "" if day in narrow else f"<small>{_escape(letters[day.weekday()])}</small>{day.day}"
+        head.append(f'<th scope="col" class="{kinds}" title="{long}">{text}</th>')
+    head.append("</tr></thead>")
+    columns = [
+        (day, f"{day:%d.%m}", f"?date={day.isoformat()}", _list_kinds(day, day in narrow, today)) for day in days
+    ]
+    body = [
+        text
+        for group in load.groups
+        for text in (
+            "<tbody>",
+            _render_group(group, columns, view) if len(group.people) > 1 or len(load.groups) > 1 else "",
+            *(_render_person(person, names[person.id], columns, view) for person in group.people),
+            "</tbody>",
+        )
+    ]
+    return Html("".join([*head, *body, "</table></div>"]))
+
+
+_Columns = Sequence[tuple[date, str, str, list[str]]]
+
+
+def _render_group(group: Group, columns: _Columns, view: View) -> str:
+    """Write the sums of a department."""
+    name = group.department.name
+    link = f"{view.root}today/{group.department.id}"
+    sums = [_sum_days([person.days[number] for person in group.people]) for number in range(len(columns))]
+    open_s = sum(person.open_s for person in group.people)
+    cells = [_render_cell(_escape(name), link, *sums[number], *column[1:]) for number, column in enumerate(columns)]
+    row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{_escape(link)}">{_escape(name)}</a></th>'
+    figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{_escape(format_work(open_s))}</td>'
+    return row + figures + '<td class="free"></td>' + "".join(cells) + "</tr>"
+
+
+def _sum_days(days: Sequence[DayLoad]) -> tuple[int, int, str]:
+    return sum(day.busy_s for day in days), sum(day.work_s for day in days), ""
+
+
+def _render_person(person: PersonLoad, name: str, columns: _Columns, view: View) -> str:
+    link = f"{view.root}today/{quote(f'#{person.id}')}"
+    away = [_describe_away(person, column[0], view) for column in columns]
+    text = "; ".join([name, *describe_terms(person.terms)])
+    row = f'<tr class="row"><th scope="row" class="who"><a href="{_escape(link)}">{_escape(text)}</a></th>'
+    free = _escape(format_moment(person.free, view.zone, view.now))
+    figures = (
+        f'<td class="figure">{person.share:.0%}</td><td class="figure open">{_escape(format_work(person.open_s))}</td>'
+        f'<td class="free">{free}</td>'
+    )
+    who = _escape(name)
+    cells = (
+        _render_cell(who, link, day.busy_s, day.work_s, absence, *column[1:])
+        for day, absence, column in zip(person.days, away, columns, strict=True)
+    )
+    return row + figures + "".join(cells) + "</tr>"
+
+
+def _render_cell(
+    who: str, link: str, busy_s: int, work_s: int, away: str, day: str, query: str, kinds: Sequence[str]
+) -> str:
+    """Write a cell with its %; what is for the mouse and for readers of the screen is in its title. `who`: escaped."""
+    if not work_s:
+        if away:
+            words = _escape(away)
+            return f'<td class="{" ".join(["cell", "away", *kinds])}" title="{who}, {day}: {words}">–</td>'
+        return f'<td class="{" ".join(["off", *kinds])}"></td>'
+    percent = min(100, -(-100 * busy_s // work_s)) if busy_s < work_s else 100
+    percent = 99 if percent == 100 and busy_s < work_s else percent
+    level = sum(percent >= least for least in LEVELS)
+    names = " ".join(["cell", f"heat{level}", *(["part"] if away else []), *kinds])
+    if not busy_s:
+        return f'<td class="{names}">0</td>' if not away else f'<td class="{names}" title="{_escape(away)}">0</td>'
+    words = _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s))
+    if away:
+        words += f"; {away}"
+    title = f"{who}, {day}: {_escape(words)}"
+    return f'<td class="{names}"><a href="{_escape(link + query)}" title="{title}">{percent}</a></td>'
+
+
+def _describe_away(person: PersonLoad, day: date, view: View) -> str:
+    """Say when a person is away, of a day which that touches; "" of others."""
+    if not person.absences:
+        return ""
+    start, end = (datetime.combine(one, time(), view.zone) for one in (day, day + timedelta(days=1)))
+    spans = [format_span(*one, view.zone, view.now) for one in person.absences if one[0] < end and one[1] > start]
+    return _("away {spans}").format(spans=", ".join(spans)) if spans else ""
+
+
+def _find_days_off(load: Load, days: Sequence[date]) -> set[date]:
+    """Find the days on which nobody works, though somebody is not away."""
+    people = [person for group in load.groups for person in group.people]
+    return {
+        day
+        for number, day in enumerate(days)
+        if not any(person.days[number].work_s for person in people)
+        and (day.weekday() > 4 or not all(person.absences for person in people))
+    }
+
+
+def _list_kinds(day: date, is_narrow: bool, today: date) -> list[str]:
+    """List what sets a day's column apart."""
+    return [
+        name for name, holds in (("rest", is_narrow), ("monday", day.weekday() == 0), ("now", day == today)) if holds
+    ]
+
+
+def _list_weeks(days: Sequence[date]) -> list[tuple[date, int]]:
+    """List the first day of each week that is shown, and how many days of it are."""
+    starts = [number for number, day in enumerate(days) if number == 0 or day.weekday() == 0]
+    return [(days[start], end - start) for start, end in zip(starts, [*starts[1:], len(days)], strict=True)]
+
+
+def _describe_table(days: Sequence[date]) -> str:
+    return _("Load in % of the working time, {days}").format(days=format_days(days[0], days[-1]))
+
+
+def _escape(text: str) -> str:
+    return html.escape(text)

@@ -1,0 +1,138 @@
+"""Work lists on the pages of `serve`: who has how much to do on a day, and what stands above the sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from b24tools.core.i18n import _
+from b24tools.render.formats import format_long_day, format_work, tell_apart
+from b24tools.render.markup import Html, element, join
+from b24tools.render.today import describe_idle, format_end
+from b24tools.render.today_sheets import render_sheets
+
+if TYPE_CHECKING:
+    from b24tools.jobs.today import Today, WorkList
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page is drawn with. `link`: this page's address with other parameters; `root`: the way to `/`.
+
+    `today`: the first day that there are lists of. `suffix`: the query that links to other pages carry on.
+    """
+
+    zone: ZoneInfo
+    today: date
+    root: str
+    link: Callable[..., str]
+    suffix: str
+
+
+def to_overview(today: Today, view: View) -> Html:
+    """Write who has how much to do, department by department, with links to the sheets."""
+    parts = [_render_days(today, view), *(element("p", warning, class_="warning") for warning in today.warnings)]
+    if today.next_day is not None:
+        parts.append(_render_day_off(today, view))
+    if not today.lists:
+        parts.append(element("p", _("Nobody is there."), class_="empty"))
+    names = tell_apart((one.person.id, one.person.name) for one in today.lists)
+    groups: dict[int, list[WorkList]] = {}
+    for one in today.lists:
+        groups.setdefault(one.department.id, []).append(one)
+    if groups:
+        titles = [_("Person"), _("Tasks"), _("Late"), _("Time"), _("Work")]
+        head = element("thead", element("tr", *(element("th", title, scope="col") for title in titles)))
+        bodies = [_render_group(members, names, today, view) for members in groups.values()]
+        parts.append(element("div", element("table", head, *bodies, class_="lists"), class_="scroll"))
+    return join(parts)
+
+
+def to_html(today: Today, view: View) -> Html:
+    """Write the sheets, with the days to go to above."""
+    hint = [_render_day_off(today, view)] if today.next_day is not None else []
+    return join([_render_days(today, view, with_print=True), *hint, render_sheets(today, view.zone, with_hint=False)])
+
+
+def _render_days(today: Today, view: View, *, with_print: bool = False) -> Html:
+    before, after = (today.day + timedelta(days=step) for step in (-1, 1))
+    links = [(before, "←", _("The day before"))] if before >= view.today else []
+    arrows = [
+        element("a", sign, href=_link_day(day, view), title=title, aria_label=title)
+        for day, sign, title in [*links, (after, "→", _("The day after"))]
+    ]
+    back = [element("a", _("Today"), href=_link_day(view.today, view))] if today.day != view.today else []
+    button = [element("button", _("Print"), type="button", class_="print")] if with_print else []
+    return element(
+        "div",
+        element("span", element("strong", format_long_day(today.day)), *arrows, *back, class_="days"),
+        *button,
+        class_="filter",
+    )
+
+
+def _link_day(day: date, view: View) -> str:
+    return view.link(date=None if day == view.today else day.isoformat())
+
+
+def _render_day_off(today: Today, view: View) -> Html:
+    next_day = today.next_day or today.day
+    text = _("The next working day: {day}").format(day=format_long_day(next_day))
+    return element("p", element("a", text, href=_link_day(next_day, view)), class_="warning notice")
+
+
+def _render_group(members: list[WorkList], names: dict[int, str], today: Today, view: View) -> Html:
+    department = members[0].department
+    busy_s, work_s = sum(one.busy_s for one in members), sum(one.work_s for one in members)
+    link = element("a", department.name, href=_link_sheets(str(department.id), today, view))
+    heading = element(
+        "tr",
+        element("th", link, scope="rowgroup"),
+        element("td", str(sum(_count_tasks(one) for one in members) or "")),
+        element("td", _mark_late(sum(_count_late(one) for one in members))),
+        element("td"),
+        element("td", _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s))),
+        class_="group",
+    )
+    return element("tbody", heading, *(_render_person(one, names[one.person.id], today, view) for one in members))
+
+
+def _count_tasks(one: WorkList) -> int:
+    return len({job.task.id for job in one.jobs})
+
+
+def _count_late(one: WorkList) -> int:
+    return len({job.task.id for job in one.jobs if job.is_late})
+
+
+def _mark_late(count: int) -> Html:
+    return element("span", str(count), class_="state late") if count else Html("")
+
+
+def _render_person(one: WorkList, name: str, today: Today, view: View) -> Html:
+    link = element("a", name, href=_link_sheets(f"#{one.person.id}", today, view))
+    who = element("th", link, scope="row")
+    if not one.jobs:
+        words = describe_idle(one, today, view.zone).partition(": ")[2]
+        return element("tr", who, element("td", words, colspan=4, class_="faint"))
+    start = one.jobs[0].slot.start.astimezone(view.zone)
+    end = format_end(one.jobs[-1].slot.end.astimezone(view.zone), today.day)
+    amount = _("{busy} of {work}").format(busy=format_work(one.busy_s), work=format_work(one.work_s))
+    return element(
+        "tr",
+        who,
+        element("td", str(_count_tasks(one))),
+        element("td", _mark_late(_count_late(one))),
+        element("td", f"{start:%H:%M}–{end}"),
+        element("td", amount),
+    )
+
+
+def _link_sheets(name: str, today: Today, view: View) -> str:
+    day = "" if today.day == view.today else f"date={today.day.isoformat()}"
+    query = "&".join(filter(None, (day, view.suffix)))
+    return f"{view.root}today/{quote(name, safe='')}" + (f"?{query}" if query else "")

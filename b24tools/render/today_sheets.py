@@ -1,0 +1,135 @@
+"""Work lists of a day on paper: a sheet for each person, with a QR code that opens the task on the portal."""
+
+from __future__ import annotations
+
+import html
+from functools import partial
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from b24tools.core.i18n import _, current_language
+from b24tools.render.assign import task_url
+from b24tools.render.formats import format_long_day, format_moment, format_work, tell_apart
+from b24tools.render.markup import Html, element, join
+from b24tools.render.today import (
+    describe_before,
+    describe_day_off,
+    describe_deadline,
+    describe_idle,
+    format_slot,
+)
+
+if TYPE_CHECKING:
+    from b24tools.jobs.today import Job, Today, WorkList
+
+TEMPLATES = Path(__file__).with_name("templates")
+ROOMY = 9  # pieces of work that fill a page of A4 comfortably; more are set closer
+
+
+def read_style() -> str:
+    """Return the style of the sheets, on a page that has the colours of others or none."""
+    return TEMPLATES.joinpath("today.css").read_text(encoding="utf-8")
+
+
+def to_html(today: Today, zone: ZoneInfo) -> str:
+    """Write one page with everything in it, for a printer."""
+    return Template(TEMPLATES.joinpath("today.html").read_text(encoding="utf-8")).substitute(
+        language=current_language(),
+        title=html.escape(describe_title(today)),
+        style=read_style(),
+        content=render_sheets(today, zone),
+    )
+
+
+def describe_title(today: Today) -> str:
+    """Write the heading: of one person with the name."""
+    day = format_long_day(today.day)
+    names = [one.person.name for one in today.lists]
+    return f"{names[0]}: {day}" if len(names) == 1 else _("Work lists: {day}").format(day=day)
+
+
+def render_sheets(today: Today, zone: ZoneInfo, *, with_hint: bool = True) -> Html:
+    """Render a sheet for everybody who has something to do; the others are listed on the screen only.
+
+    Where one person was asked for, there is a sheet in any case. `with_hint`: name the next working day on a day off.
+    """
+    names = tell_apart((one.person.id, one.person.name) for one in today.lists)
+    busy = [one for one in today.lists if one.jobs or len(today.lists) == 1]
+    idle = [one for one in today.lists if not (one.jobs or len(today.lists) == 1)]
+    parts = [element("p", warning, class_="warning notice") for warning in today.warnings]
+    if today.next_day is not None and with_hint:
+        parts.append(element("p", describe_day_off(today.day, today.next_day), class_="notice"))
+    parts += [_render_sheet(one, names[one.person.id], today, zone) for one in busy]
+    if idle:
+        lines = [element("li", f"{names[one.person.id]}, {describe_idle(one, today, zone)}") for one in idle]
+        heading = element("h2", _("Nothing to do on this day"))
+        parts.append(element("section", heading, element("ul", *lines), class_="idle notice"))
+    if not today.lists:
+        parts.append(element("p", _("Nobody is there."), class_="empty"))
+    return join(parts)
+
+
+def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Html:
+    amount = _("{busy} of {work}").format(busy=format_work(one.busy_s), work=format_work(one.work_s))
+    head = element(
+        "header",
+        element("h2", name),
+        element("p", one.department.name, class_="home"),
+        element("p", format_long_day(today.day), class_="day"),
+        element("p", amount, class_="amount"),
+    )
+    titles = [_("Time"), _("What to do"), _("Deadline"), _("Task"), _("Done, minutes spent")]
+    columns = element("tr", *(element("th", title, scope="col") for title in titles))
+    if one.jobs:  # the head stands on each page that the table takes
+        rows = [_render_job(job, today, zone) for job in one.jobs]
+        top = element("thead", element("tr", element("td", head, colspan=len(titles))), columns)
+        body = element("table", top, element("tbody", *rows))
+    else:
+        body = join([head, element("p", describe_idle(one, today, zone), class_="empty")])
+    as_of = _("Data as of {moment}").format(moment=format_moment(today.as_of, zone, today.as_of))
+    foot = element(
+        "footer",
+        element("span", _("Signature"), class_="sign"),
+        element("span", _("Date"), class_="sign short"),
+        element("span", as_of, class_="as-of"),
+    )
+    kind = "sheet close" if len(one.jobs) > ROOMY else "sheet"
+    return element("section", body, foot, class_=kind, id=f"person-{one.person.id}")
+
+
+def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
+    url = task_url(today.portal_url, job.task.id)
+    line = partial(element, "div")
+    what = [line(f"{job.position}: {job.order.number}" if job.order else job.task.title, class_="what")]
+    if job.order and job.order.customer:
+        what.append(line(job.order.customer))
+    if job.before:
+        what.append(line(_("First: {operation}").format(operation=describe_before(job, today, zone)), class_="before"))
+    work = format_work(job.slot.work_s)
+    if not job.slot.is_last:
+        work = _("{work}, goes on").format(work=work)
+    deadline = describe_deadline(job, today, zone)
+    return element(
+        "tr",
+        element("td", line(format_slot(job, today.day, zone).replace("-", "–"), class_="time"), line(work)),
+        element("td", *what),
+        element(
+            "td",
+            element("strong", deadline, class_="late-mark") if job.is_late else deadline,
+            class_="deadline",
+            data_label=_("Deadline"),
+        ),
+        element("td", element("a", draw_qr_code(url), f"#{job.task.id}", href=url), class_="task"),
+        element("td", class_="spent"),
+        class_="late" if job.is_late else None,
+    )
+
+
+def draw_qr_code(text: str) -> Html:
+    """Draw a QR code as SVG, black on white whatever the page's colours."""
+    import segno
+
+    code = segno.make_qr(text, error="m", boost_error=False)
+    return Html(code.svg_inline(border=2, omitsize=True, svgclass="qr", lineclass=None, dark="#000", light="#fff"))

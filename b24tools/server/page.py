@@ -1,0 +1,267 @@
+"""The shell of all pages: navigation, age of the data, language, theme, and what a browser may do with the page.
+
+A page of planners is `render_page(request, look, title, main, reading)`: its `main` comes from `render/`.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import HTMLResponse
+
+from b24tools import __version__, context
+from b24tools.core import i18n
+from b24tools.core.errors import as_sentence
+from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.timestamps import to_text
+from b24tools.render.markup import Html, element, join
+
+PAGES = Path(__file__).parent / "pages"
+PLURALS = {"one": 1, "few": 2, "many": 5, "other": 5}  # CLDR's names, each with a number that is said so
+LANGUAGES = {"en": "English", "ru": "Русский"}
+SMALLEST_PACKED = 1024  # bytes; what is smaller is not worth packing
+HTML, JSON = "text/html", "application/json"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a page is wanted: its language (None: the server's own), its theme, and whether with a new reading."""
+
+    lang: Literal["en", "ru"] | None = None
+    theme: Literal["auto", "light", "dark"] = "auto"
+    fresh: bool = False
+
+
+def _read_look(
+    lang: Annotated[Literal["en", "ru"] | None, Query(include_in_schema=False)] = None,
+    theme: Annotated[Literal["auto", "light", "dark"], Query(include_in_schema=False)] = "auto",
+    fresh: Annotated[bool, Query(include_in_schema=False)] = False,
+) -> Look:
+    return Look(lang, theme, fresh)
+
+
+PageLook = Annotated[Look, Depends(_read_look)]
+
+
+@dataclass(frozen=True)
+class Age:
+    """When what a page shows was read, and why it could not be read again; times are shown in `zone`."""
+
+    read_at: datetime
+    zone: ZoneInfo
+    problem: str = ""
+
+
+def wants_html(request: Request) -> bool:
+    """Tell whether the client would rather have a page than JSON, by its Accept; without a preference not."""
+    weights: dict[str, float] = {}
+    for part in request.headers.get("accept", "").lower().split(","):
+        kind, *parameters = (word.strip() for word in part.split(";"))
+        quality = next((word[2:] for word in parameters if word.startswith("q=")), "1")
+        try:
+            weights[kind] = float(quality)
+        except ValueError:
+            weights[kind] = 0.0
+    everything = weights.get("*/*", 0.0)
+    return weights.get(HTML, 0.0) > weights.get(JSON, weights.get("application/*", everything))
+
+
+def list_pages() -> list[tuple[str, str]]:
+    """List what the navigation leads to: path and name."""
+    return [
+        ("plan", _("Plan")),
+        ("orders", _("Orders")),
+        ("load", _("Workload")),
+        ("today", _("Today")),
+        ("board", _("Leaderboard")),
+    ]
+
+
+def render_page(
+    request: Request,
+    look: Look,
+    title: str,
+    main: Html,
+    age: Age | None = None,
+    *,
+    status: int = 200,
+    style: str = "",
+) -> HTMLResponse:
+    """Render a page in the language in use, packed where the client takes that; `style`: of this page alone."""
+    style = read_assets("colors.css", "planner.css") + style
+    root = find_root(request)
+    path = request.scope["path"].strip("/")
+    query = keep_look(request)
+    suffix = f"?{urlencode(query)}" if query else ""
+    nav = join(
+        element("a", name, href=f"{root}{at}{suffix}", aria_current=_mark(path.partition("/")[0] == at))
+        for at, name in [("", pgettext("page", "Start")), *list_pages()]
+    )
+    setup = {
+        "now": context.now().timestamp(),
+        "zone": age.zone.key if age else "UTC",
+        "words": list_age_words(),
+    }
+    content = Template(read_asset("planner.html")).substitute(
+        language=i18n.current_language(),
+        theme=look.theme,
+        title=html.escape(title),
+        skip=html.escape(_("To the content")),
+        pages=html.escape(_("Pages")),
+        nav=nav,
+        age=_render_age(request, age),
+        main=main,
+        footer=_render_footer(request, look),
+        setup=dump_setup(setup),
+        style=style,
+        script=read_assets("common.js", "planner.js"),
+    )
+    policy = make_policy(
+        read_assets("common.js", "planner.js"),
+        style,
+        forms="'self'",
+        trusted="planner",
+    )
+    headers = {"Content-Security-Policy": policy, "Vary": "Accept, Accept-Encoding"}
+    body = content.encode("utf-8", "replace")
+    if len(body) >= SMALLEST_PACKED and _takes_gzip(request):
+        body = gzip.compress(body, 6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return HTMLResponse(body, status, headers)
+
+
+def render_error(request: Request, status: int, problem: dict[str, str]) -> HTMLResponse:
+    """Render what went wrong, and what to do, in place of a page."""
+    lang, theme = request.query_params.get("lang"), request.query_params.get("theme")
+    look = Look(
+        next((name for name in ("en", "ru") if name == lang), None),
+        next((name for name in ("light", "dark") if name == theme), "auto"),
+    )
+    main = join([element("p", as_sentence(problem["detail"]), class_="warning"), element("p", problem["hint"])])
+    with i18n.speaking(look.lang):
+        title = _("Try again a little later") if status == 503 else _("That did not work")
+        return render_page(request, look, title, main, status=status)
+
+
+def keep_look(request: Request) -> dict[str, str]:
+    """Return the parameters of language and theme, which links and forms have to carry on."""
+    return {name: request.query_params[name] for name in ("lang", "theme") if name in request.query_params}
+
+
+def find_root(request: Request) -> str:
+    """Return the way from this page up to `/`, which may be a folder of a proxy: "./", "../", …"""
+    return "../" * (request.scope["raw_path"].count(b"/") - 1) or "./"
+
+
+def _mark(is_current: bool) -> str | None:
+    return "page" if is_current else None
+
+
+def _render_age(request: Request, age: Age | None) -> Html:
+    if age is None:
+        return Html("")
+    moment = age.read_at.astimezone(age.zone)
+    text = _("Data as of {moment}").format(moment=f"{moment:%d.%m %H:%M}")
+    shown = element(
+        "p",
+        f"{text}. {age.problem}" if age.problem else text,
+        id="age",
+        role="status",
+        class_="old" if age.problem else None,
+        data_at=to_text(age.read_at, age.zone),
+        data_problem=age.problem or None,
+    )
+    return join([shown, element("a", _("Refresh"), id="fresh", href=change_query(request, fresh="1"))])
+
+
+def _render_footer(request: Request, look: Look) -> Html:
+    spoken = i18n.current_language()
+    themes = {"auto": _("as the system"), "light": _("light"), "dark": _("dark")}
+    links = [
+        element("a", name, href=change_query(request, lang=code), hreflang=code, lang=code)
+        for code, name in LANGUAGES.items()
+        if code != spoken
+    ]
+    links += [
+        element("a", name, href=change_query(request, theme=code))
+        for code, name in themes.items()
+        if code != look.theme
+    ]
+    return join([*(element("span", link) for link in links), element("span", f"b24tools {__version__}")])
+
+
+def change_query(request: Request, **changes: str | None) -> str:
+    """Return the address of this page with other parameters; None takes one away."""
+    query = dict(request.query_params) | changes
+    query.pop("fresh", None) if "fresh" not in changes else None
+    return "?" + urlencode({key: value for key, value in query.items() if value is not None})
+
+
+def list_age_words() -> dict[str, Any]:
+    """List what the script says of ages, in the language in use."""
+    return {
+        "age": _("Data as of {moment}, {ago}"),
+        "ago": _("{age} ago"),
+        "now": _("just now"),
+        "minutes": _("{n} min"),
+        "hours": _("{n} h"),
+        "days": count_forms(lambda n: ngettext("{n} day", "{n} days", n)),
+        "away": _("The server is away since {moment}"),
+        "refused": _("The server answers with error {status}"),
+    }
+
+
+def count_forms(form: Callable[[int], str]) -> dict[str, str]:
+    """Return the forms of a message by CLDR's names of plurals; `form`: that for a number."""
+    return {name: form(n) for name, n in PLURALS.items()}
+
+
+def dump_setup(setup: dict[str, Any]) -> str:
+    """Write what the script is given, so that nothing in it ends its element."""
+    return json.dumps(setup, ensure_ascii=False).replace("<", "\\u003c")
+
+
+@cache
+def read_asset(name: str) -> str:
+    """Read a file of a page."""
+    return PAGES.joinpath(name).read_text(encoding="utf-8")
+
+
+def read_assets(*names: str) -> str:
+    """Read several files as one."""
+    return "".join(map(read_asset, names))
+
+
+def make_policy(script: str, style: str, *, forms: str = "'none'", trusted: str = "") -> str:
+    """Allow a page this script with this style, and to ask us; `trusted`: the script's policy that reads pages."""
+    return (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; connect-src 'self';"
+        f" base-uri 'none'; form-action {forms}; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        + (f"; trusted-types {trusted}" if trusted else "")
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _takes_gzip(request: Request) -> bool:
+    for part in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _semicolon, quality = part.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return quality.strip("0.") != "" or not quality
+    return False

@@ -1,0 +1,64 @@
+"""How orders and people stand, read from the portal once for all pages."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+
+from b24tools import context
+from b24tools.assignment.plan import Rules
+from b24tools.assignment.standing import Standings
+from b24tools.jobs import orders, overview
+from b24tools.server.readings import Reading
+from b24tools.server.services import Services
+
+
+@dataclass(frozen=True)
+class PlanReading:
+    """Open orders, late ones first, and what everybody does. `portal_url`: where the tasks are.
+
+    `found` is what they were read off; its workload is not for two threads at once: hold `lanes`.
+    """
+
+    listing: orders.Listing
+    departments: tuple[overview.DepartmentPlan, ...]
+    found: Standings
+    rules: Rules
+    portal_url: str
+    lanes: threading.Lock = field(default_factory=threading.Lock)
+
+
+def read_plan(services: Services, *, fresh: bool = False) -> Reading[PlanReading]:
+    """Return the last reading of the open orders and of everybody's work, or read it. Raises as `Readings.get`."""
+
+    def read() -> PlanReading:
+        with services.open_tools() as tools:
+            rules = context.assign_rules(services.session.settings, tools.store, {})
+            listing, found = orders.list_with_standings(tools, rules)
+            departments = overview.lay_out(found, listing.orders, rules.excluded)
+            return PlanReading(_scrub(services, listing), departments, found, rules, tools.client.url)
+
+    return services.readings.get("plan", read, fresh=fresh)
+
+
+def read_open_orders(services: Services, *, fresh: bool = False) -> Reading[orders.Listing]:
+    """Return the open orders of the last reading of the plan."""
+    reading = read_plan(services, fresh=fresh)
+    return Reading(reading.value.listing, reading.read_at, reading.problem)
+
+
+def read_all_orders(services: Services, *, fresh: bool = False) -> Reading[orders.Listing]:
+    """Return all orders, also those that are done, which are read for nothing else."""
+
+    def read() -> orders.Listing:
+        with services.open_tools() as tools:
+            rules = context.assign_rules(services.session.settings, tools.store, {})
+            return _scrub(services, orders.list_orders(tools, rules, states=orders.STATES))
+
+    return services.readings.get("orders", read, fresh=fresh)
+
+
+def _scrub(services: Services, listing: orders.Listing) -> orders.Listing:
+    """Take secrets out of the warnings."""
+    scrub = services.session.settings.scrubber.scrub
+    return replace(listing, warnings=tuple(map(scrub, listing.warnings)))

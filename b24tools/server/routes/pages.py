@@ -1,0 +1,78 @@
+"""Pages of planners: `/` to begin with, `/plan` with the chart of orders and people."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from b24tools.core import errors, i18n
+from b24tools.core.i18n import _
+from b24tools.render import plan, start
+from b24tools.server import openapi
+from b24tools.server.page import Age, PageLook, change_query, find_root, keep_look, list_pages, render_page
+from b24tools.server.plan_reading import read_plan
+from b24tools.server.routes.health import read_ages
+from b24tools.server.services import Services
+from b24tools.store import database
+
+
+def add_routes(api: FastAPI, services: Services) -> None:
+    """Add the endpoints."""
+    zone = services.session.settings.zone
+
+    @api.get(
+        "/",
+        summary="A page that leads to all others",
+        response_class=Response,
+        responses=openapi.describe_page(common=(401, 403, 500)),
+    )
+    def get_start(request: Request, look: PageLook) -> HTMLResponse:
+        with i18n.speaking(look.lang):
+            try:
+                health = read_ages(services)
+                age_s, status = health.snapshot_age_s, health.status
+            except (errors.B24ToolsError, database.Error):
+                age_s, status = None, "failed"
+            main = start.to_html(find_root(request), list_pages(), status, age_s)
+            return render_page(request, look, "b24tools", main)
+
+    @api.get(
+        "/plan",
+        summary="The plan as a page: a chart of orders, or of people, over working time",
+        response_class=Response,
+        responses=openapi.describe_page(422),
+    )
+    def get_plan(
+        request: Request,
+        look: PageLook,
+        by: Annotated[Literal["orders", "people"], Query(description="A row for each of these.")] = "orders",
+        order: Annotated[str, Query(description="Part of a number or of a customer's name, or an id.")] = "",
+        person: Annotated[str, Query(description="Part of a name.")] = "",
+        department: Annotated[str, Query(description="The id of a department.", pattern=r"^[0-9]{0,9}$")] = "",
+        late: Annotated[bool, Query(description="Late orders only.")] = False,
+        weeks: Annotated[int, Query(ge=0, le=plan.MOST_WEEKS, description="0: as many as needed.")] = 0,
+    ) -> HTMLResponse:
+        filters = plan.Filters(by, order, person, int(department) if department else None, late, weeks)
+        with i18n.speaking(look.lang):
+            reading = read_plan(services, fresh=look.fresh)
+            found = reading.value
+            view = plan.View(
+                found.portal_url,
+                zone,
+                found.found.now,
+                find_root(request),
+                partial(change_query, request),
+                keep_look(request),
+            )
+            main = plan.to_html(
+                found.listing.orders,
+                found.departments,
+                found.found.calendar,
+                found.listing.warnings,
+                filters,
+                view,
+            )
+            return render_page(request, look, _("Plan"), main, Age(reading.read_at, zone, reading.problem))

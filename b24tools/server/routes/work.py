@@ -1,0 +1,143 @@
+"""What people do, for programs and as pages: `/load` and `/today`."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Path, Query, Request, Response
+
+from b24tools.assignment.team import Team, choose_team
+from b24tools.core import errors, i18n
+from b24tools.core.i18n import _
+from b24tools.jobs import load, today
+from b24tools.render import load as render_load
+from b24tools.render import load_page, today_page, today_sheets
+from b24tools.render import today as render_today
+from b24tools.server import openapi
+from b24tools.server.page import Age, PageLook, change_query, find_root, keep_look, render_page, wants_html
+from b24tools.server.plan_reading import PlanReading, read_plan
+from b24tools.server.responses import HttpError, Reply
+from b24tools.server.services import Services
+from b24tools.server.work_models import PersonLoad, WorkList
+
+PAGE_WEEKS = 4
+MOST_WEEKS = 13
+Day = Annotated[date | None, Query(alias="date", description="Another day than today, not one that is over.")]
+
+
+def add_routes(api: FastAPI, services: Services) -> None:
+    """Add the endpoints."""
+    zone = services.session.settings.zone
+
+    def find(found: PlanReading, name: str | None) -> Team:
+        try:
+            return choose_team(found.found.company, found.rules.excluded, name)
+        except errors.ConfigError as error:
+            status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
+            raise HttpError(status, error.message, error.hint, code=error.code) from None
+
+    @api.get(
+        "/load",
+        summary="Who has how much to do: open work, the first free moment, absences, and how full each day is",
+        response_model=list[PersonLoad],
+        responses=openapi.describe_answers(404, 409, 422) | openapi.describe_page(),
+    )
+    def get_load(
+        request: Request,
+        look: PageLook,
+        department: Annotated[str, Query(description="A department with all below, or a person, by name or id.")] = "",
+        weeks: Annotated[
+            int | None, Query(ge=1, le=MOST_WEEKS, description="How many weeks from today on; 2, on the page 4.")
+        ] = None,
+        sort: Annotated[Literal["load", "name"], Query(description="The fullest first, or by name.")] = "load",
+    ) -> Response:
+        is_page = wants_html(request)
+        with i18n.speaking(look.lang):
+            reading = read_plan(services, fresh=look.fresh)
+            found = reading.value
+            team = find(found, department.strip() or None)
+            length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
+            with found.lanes:
+                result = load.lay_out(found.found, team, weeks=length, by_name=sort == load_page.NAME)
+            if not is_page:
+                return Reply(render_load.data(result, zone))
+            staff = found.found.company.staff
+            inside = {*staff.below(staff.root_id)}
+            view = load_page.View(
+                zone,
+                found.found.now,
+                length,
+                sort,
+                _choose_option(team, department),
+                [(one.id, one.name) for one in staff.departments.values() if one.id in inside],
+                find_root(request),
+                keep_look(request),
+            )
+            main = load_page.to_html(result, view)
+            age = Age(reading.read_at, zone, reading.problem)
+            return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
+
+    def answer_today(request: Request, look: PageLook, name: str | None, day: date | None) -> Response:
+        with i18n.speaking(look.lang):
+            reading = read_plan(services, fresh=look.fresh)
+            found = reading.value
+            team = find(found, name)
+            try:
+                with found.lanes:
+                    result = today.list_work(found.found, team, found.portal_url, day)
+            except errors.ConfigError as error:
+                raise HttpError(422, error.message, error.hint) from None
+            if not wants_html(request):
+                return Reply(render_today.data(result, zone))
+            view = today_page.View(
+                zone,
+                found.found.now.astimezone(zone).date(),
+                find_root(request),
+                partial(change_query, request),
+                urlencode(keep_look(request)),
+            )
+            main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
+            title = _("Work lists") if name is None else _describe_team(team)
+            age = Age(reading.read_at, zone, reading.problem)
+            return render_page(request, look, title, main, age, style=today_sheets.read_style())
+
+    @api.get(
+        "/today",
+        summary="The work lists of everybody for a day",
+        response_model=list[WorkList],
+        responses=openapi.describe_answers(422) | openapi.describe_page(),
+    )
+    def get_today_of_all(request: Request, look: PageLook, day: Day = None) -> Response:
+        return answer_today(request, look, None, day)
+
+    @api.get(
+        "/today/{person:path}",
+        summary="The work list of a person for a day, or of everybody in a department; the page prints a sheet each",
+        response_model=list[WorkList],
+        responses=openapi.describe_answers(404, 409, 422) | openapi.describe_page(),
+    )
+    def get_today(
+        request: Request,
+        look: PageLook,
+        person: Annotated[
+            str, Path(description="A person or a department, by name or id; #17 is a person in any case.")
+        ],
+        day: Day = None,
+    ) -> Response:
+        return answer_today(request, look, person.strip() or None, day)
+
+
+def _choose_option(team: Team, department: str) -> str:
+    """Return what the list of departments shows as chosen: an id, or what was asked for."""
+    if team.person is None and department.strip() and team.groups:
+        return str(team.groups[0][0].id)
+    return department.strip()
+
+
+def _describe_team(team: Team) -> str:
+    if team.person is not None:
+        return team.person.name
+    return team.groups[0][0].name if team.groups else _("Work lists")

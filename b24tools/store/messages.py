@@ -1,0 +1,294 @@
+"""Messages to people and chats: a queue, and what was said last, with which the ledger is compared to find news.
+
+A message is booked as sent before its request leaves. One that was booked and never settled may have arrived.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from b24tools.core import clock
+from b24tools.core.config import MANAGERS, PEOPLE
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database, Row
+from b24tools.store.orders import Orders
+
+WORK, PROMISE, DIGEST = "work", "promise", "digest"
+PLANNED, SENT, UNKNOWN, DONE, FAILED = "planned", "sent", "unknown", "done", "failed"
+UNDER_WAY = timedelta(minutes=2)  # the portal cuts a request after one
+WORTH_REPEATING = timedelta(days=1)
+LATELY = timedelta(days=7)
+STAYS = timedelta(days=90)
+_MARK = "messages to "  # before the name of an audience, in the table last_read
+_TAGS = "notification tags"  # likewise: whether the portal replaces by them
+
+# The lines as their people have to know them; one of a cancelled order is no one's.
+_LINES = """SELECT key, task_id, order_id, position,
+        CASE WHEN is_off THEN NULL ELSE responsible_id END AS person_id,
+        CASE WHEN is_off THEN NULL ELSE starts_at END AS starts_at,
+        CASE WHEN is_off THEN NULL ELSE ends_at END AS ends_at
+    FROM (SELECT *, coalesce(json_extract(sent_values, '$.cancelled'), 0) AS is_off FROM order_tasks
+        WHERE state = 'done' AND task_id IS NOT NULL)"""
+_FINISH = "json_extract(orders.standing, '$.finish')"
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is to be said to a person or in a chat. `key`: to whom, about what, since which run.
+
+    `content` of WORK: `changes`, each a line with its times `before` and `after` (null: the person did not have it, has
+    it no more); of PROMISE: `orders`, each with the days `before` and `day`; of DIGEST: `text`, made of `parts`.
+    """
+
+    id: int
+    key: str
+    kind: str
+    person_id: int | None
+    chat: str | None
+    content: Mapping[str, Any]
+    state: str
+    planned_at: datetime
+    valid_until: datetime | None = None
+    sent_at: datetime | None = None
+    error: str | None = None
+
+    @property
+    def to(self) -> str:
+        """Whom it goes to, in a word."""
+        return self.chat or f"#{self.person_id}"
+
+
+class Messages:
+    """The queue."""
+
+    def __init__(self, db: Database, orders: Orders) -> None:
+        self._db = db
+        self._orders = orders
+
+    # what is news
+
+    def follow(self, audiences: Collection[str], now: datetime) -> None:
+        """Take all that stands in the ledger as said, where an audience is new or the database was restored.
+
+        What happens after that is news. An audience that gets no messages is forgotten.
+        """
+        for audience in (PEOPLE, MANAGERS):
+            rows = self._db.query("SELECT read_at FROM last_read WHERE what = ?", [_MARK + audience])
+            since = clock.known_moment(rows[0]["read_at"], now) if rows else None
+            if audience in audiences and (since is None or self._orders.was_restored_after(since)):
+                with self._db.transaction():
+                    self._begin(audience, now)
+            elif audience not in audiences and rows:
+                with self._db.transaction():
+                    self._db.execute("DELETE FROM last_read WHERE what = ?", [_MARK + audience])
+
+    def _begin(self, audience: str, now: datetime) -> None:
+        kind = WORK if audience == PEOPLE else PROMISE
+        sql = "UPDATE messages SET state = ?, error = 'begun anew' WHERE kind = ? AND state IN (?, ?, ?)"
+        self._db.execute(sql, [FAILED, kind, PLANNED, SENT, UNKNOWN])
+        if audience == PEOPLE:
+            self._db.execute("DELETE FROM said_lines")
+            self._db.execute(f"INSERT INTO said_lines SELECT key, person_id, starts_at, ends_at FROM ({_LINES})")  # noqa: S608 - constants
+        else:
+            self._db.execute("DELETE FROM said_promises")
+            self._db.execute(
+                f"INSERT INTO said_promises SELECT id, max({_FINISH}, coalesce(promised_first, '')) FROM orders"  # noqa: S608 - constants
+                f" WHERE {_FINISH} IS NOT NULL"
+            )
+        self._save_mark(_MARK + audience, now)
+
+    def plan_work(self, now: datetime) -> None:
+        """Plan a message to each person whose lines are not any more as was said last.
+
+        What a message that still waits says of the same line becomes one with it.
+        """
+        with self._db.transaction():
+            rows = self._db.query(
+                "SELECT lines.*, orders.number, orders.customer, said_lines.person_id AS said_person,"  # noqa: S608 - constants
+                " said_lines.starts_at AS said_start, said_lines.ends_at AS said_end"
+                f" FROM orders JOIN ({_LINES}) AS lines ON orders.id = lines.order_id"
+                " LEFT JOIN said_lines ON said_lines.key = lines.key"
+                " WHERE (NOT orders.is_over OR orders.last_sent_at >= ?)"  # the others do not change any more
+                " AND (said_lines.key IS NULL OR said_lines.person_id IS NOT lines.person_id"
+                " OR said_lines.starts_at IS NOT lines.starts_at OR said_lines.ends_at IS NOT lines.ends_at)"
+                " ORDER BY lines.starts_at, lines.task_id",
+                [to_text(now - LATELY)],
+            )
+            news: dict[int, list[dict[str, Any]]] = {}
+            for row in rows:
+                is_same = row["said_person"] == row["person_id"]
+                said, now_is = [row["said_start"], row["said_end"]], [row["starts_at"], row["ends_at"]]
+                if row["said_person"] and not is_same:
+                    news.setdefault(row["said_person"], []).append(_describe(row, said, None))
+                if row["person_id"]:
+                    news.setdefault(row["person_id"], []).append(_describe(row, said if is_same else None, now_is))
+            for person_id, changes in news.items():
+                self._plan(WORK, person_id, "changes", "key", changes, now)
+            self._db.insert(
+                "said_lines",
+                [{name: row[name] for name in ("key", "person_id", "starts_at", "ends_at")} for row in rows],
+                key=["key"],
+            )
+
+    def plan_promises(self, now: datetime) -> None:
+        """Plan a message to each manager of an order that will be done on a later day than was said last."""
+        with self._db.transaction():
+            rows = self._db.query(
+                f"SELECT id, number, customer, standing, {_FINISH} AS day,"  # noqa: S608 - constants
+                " coalesce(said_promises.day, promised_first) AS said_day,"
+                " (SELECT max(json_extract(sent_values, '$.auditor_id')) FROM order_tasks WHERE order_id = orders.id)"
+                " AS manager_id FROM orders LEFT JOIN said_promises ON said_promises.order_id = orders.id"
+                f" WHERE NOT is_over AND ended IS NULL AND {_FINISH} > coalesce(said_promises.day, promised_first)"
+                " ORDER BY number, id"
+            )
+            rows = [row for row in rows if row["manager_id"]]
+            by_manager: dict[int, list[dict[str, Any]]] = {}
+            for row in rows:
+                standing = json.loads(row["standing"])
+                order = {"id": row["id"], "number": row["number"], "customer": row["customer"]}
+                order |= {"before": row["said_day"], "after": row["day"], "holds_up": standing.get("holds_up")}
+                by_manager.setdefault(row["manager_id"], []).append(order)
+            for manager_id, orders in by_manager.items():
+                self._plan(PROMISE, manager_id, "orders", "id", orders, now)
+            said = [{"order_id": row["id"], "day": row["day"]} for row in rows]
+            self._db.insert("said_promises", said, key=["order_id"])
+
+    def _plan(
+        self, kind: str, person_id: int, name: str, key: str, news: Iterable[Mapping[str, Any]], now: datetime
+    ) -> None:
+        """Plan a message, or add to the one that waits; what is again as it was before is no news."""
+        sql = "SELECT * FROM messages WHERE kind = ? AND person_id = ? AND state = ?"
+        waiting = self._db.query(sql, [kind, person_id, PLANNED])
+        items = {item[key]: item for item in json.loads(waiting[0]["content"])[name]} if waiting else {}
+        for item in news:
+            before = items.pop(item[key])["before"] if item[key] in items else item["before"]
+            if before != item["after"]:
+                items[item[key]] = {**item, "before": before}
+        if waiting:
+            self._db.execute("DELETE FROM messages WHERE id = ?", [waiting[0]["id"]])
+        if items:
+            planned_at = from_text(waiting[0]["planned_at"]) if waiting else now
+            number = self._db.query("SELECT coalesce(max(id), 0) + 1 FROM messages")[0][0]  # of one second, too
+            message_key = waiting[0]["key"] if waiting else f"{kind}:{person_id}:{to_text(now)}:{number}"
+            self.plan(message_key, kind, {name: list(items.values())}, planned_at, person_id=person_id)
+
+    def plan(
+        self,
+        key: str,
+        kind: str,
+        content: Mapping[str, Any],
+        now: datetime,
+        *,
+        person_id: int | None = None,
+        chat: str | None = None,
+        valid_until: datetime | None = None,
+    ) -> bool:
+        """Plan a message; False where one with this key was planned before, unless that one has failed."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM messages WHERE key = ? AND state = ?", [key, FAILED])
+            if self._db.query("SELECT 1 FROM messages WHERE key = ?", [key]):
+                return False
+            row = {"key": key, "kind": kind, "person_id": person_id, "chat": chat, "state": PLANNED}
+            row |= {"content": json.dumps(content, ensure_ascii=False), "planned_at": to_text(now)}
+            self._db.insert("messages", [row | {"valid_until": to_text(valid_until)}])
+            sql = "DELETE FROM messages WHERE state IN (?, ?, ?) AND planned_at < ?"
+            self._db.execute(sql, [DONE, FAILED, UNKNOWN, to_text(now - STAYS)])
+        return True
+
+    # sending
+
+    def list_waiting(self, now: datetime) -> list[Message]:
+        """Return what is to be sent, and notifications of the last day of which it is not known whether they arrived.
+
+        What waited too long is given up. What was booked by a run that was cut off is of unknown fate from now on.
+        """
+        with self._db.transaction():
+            sql = "UPDATE messages SET state = ?, error = 'out of date' WHERE state IN (?, ?) AND valid_until <= ?"
+            self._db.execute(sql, [FAILED, PLANNED, UNKNOWN, to_text(now)])
+            sql = "UPDATE messages SET state = ?, error = 'cut off' WHERE state = ? AND sent_at NOT BETWEEN ? AND ?"
+            since, until = to_text(now - UNDER_WAY), to_text(clock.latest_known(now))
+            self._db.execute(sql, [UNKNOWN, SENT, since, until])
+        is_repeated = "state = ? AND person_id IS NOT NULL AND sent_at > ?"
+        sql = f"SELECT * FROM messages WHERE state = ? OR ({is_repeated}) ORDER BY id"  # noqa: S608 - constants
+        return [_read(row) for row in self._db.query(sql, [PLANNED, UNKNOWN, to_text(now - WORTH_REPEATING)])]
+
+    def book(self, messages: Iterable[Message], now: datetime) -> list[Message]:
+        """Note that these are about to be sent; return those that no other process has booked meanwhile."""
+        sql = "UPDATE messages SET state = ?, sent_at = ?, error = NULL WHERE id = ? AND state = ?"
+        with self._db.transaction():
+            return [
+                message
+                for message in messages
+                if self._db.execute(sql, [SENT, to_text(now), message.id, message.state]).rowcount == 1
+            ]
+
+    def settle(self, outcomes: Sequence[tuple[Message, str, str | None]]) -> None:
+        """Save the state of each message, and why it is not done."""
+        with self._db.transaction():
+            sql = "UPDATE messages SET state = ?, error = ? WHERE id = ?"
+            self._db.execute_many(sql, [(state, error, message.id) for message, state, error in outcomes])
+
+    def read_all(self) -> list[Message]:
+        """Return all messages, the oldest first."""
+        return [_read(row) for row in self._db.query("SELECT * FROM messages ORDER BY id")]
+
+    # what is known of the portal
+
+    def do_tags_replace(self) -> bool | None:
+        """Return whether a notification takes the place of an older one with its tag; None where that is not known."""
+        for row in self._db.query("SELECT what FROM last_read WHERE what IN (?, ?)", [_TAGS, f"no {_TAGS}"]):
+            return bool(row["what"] == _TAGS)
+        return None
+
+    def save_tags(self, now: datetime, *, replace: bool) -> None:
+        """Note whether they do."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM last_read WHERE what IN (?, ?)", [_TAGS, f"no {_TAGS}"])
+            self._save_mark(_TAGS if replace else f"no {_TAGS}", now)
+
+    def _save_mark(self, what: str, now: datetime) -> None:
+        self._db.insert("last_read", [{"what": what, "read_at": to_text(now)}], key=["what"])
+
+    # digests
+
+    def read_cursor(self, to: str) -> int | None:
+        """Return the number of the last change of an order that a digest to this address has named."""
+        sql = "SELECT max(json_extract(content, '$.cursor')) FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"
+        found: int | None = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0][0]
+        return found
+
+    def list_parts(self, to: str, now: datetime) -> set[str]:
+        """Return the parts of the digests to this address that were planned on this day."""
+        sql = "SELECT content FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"
+        rows = self._db.query(sql, [DIGEST, f"digest:{to}:{now:%Y-%m-%d}:%", FAILED])
+        return {text for row in rows for text in json.loads(row["content"]).get("parts", {}).values()}
+
+    def is_used(self) -> bool:
+        """Return whether anything was ever to be sent."""
+        return bool(self._db.query("SELECT 1 FROM messages LIMIT 1"))
+
+
+def read_days(order: Mapping[str, Any]) -> tuple[date, date]:
+    """Return the day that was said before of an order in a PROMISE, and the new one."""
+    return date.fromisoformat(order["before"]), date.fromisoformat(order["after"])
+
+
+def _describe(row: Row, before: list[str] | None, after: list[str] | None) -> dict[str, Any]:
+    return {
+        "key": row["key"],
+        "task_id": row["task_id"],
+        "order": row["number"],
+        "customer": row["customer"],
+        "position": row["position"],
+        "before": before,
+        "after": after,
+    }
+
+
+def _read(row: Row) -> Message:
+    moments = {name: from_text(row[name]) for name in ("planned_at", "valid_until", "sent_at")}
+    return Message(**dict(row) | moments | {"content": json.loads(row["content"])})

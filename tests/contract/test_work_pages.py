@@ -1,0 +1,211 @@
+"""`/load` and `/today`: the data of the commands for programs, pages for people, off one reading of the portal."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core.models import Department
+from b24tools.jobs import load
+from b24tools.render import load_page
+from b24tools.sandbox import demo_company
+from b24tools.sandbox.server import transport
+from b24tools.scheduling import workload
+from b24tools.scheduling.lane import DayLoad
+from b24tools.server.auth import Access
+from b24tools.server.work_models import PersonLoad, WorkList
+from tests.support.orders import MOSCOW, Clock, Works, order
+from tests.support.server import Served, serving
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The plant on Monday at seven, with an order and two namesakes."""
+    folder, clock = tmp_path_factory.mktemp("work"), Clock()
+    portal = demo_company.build(clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "now", clock)
+        home = demo_company.department(portal, "Сварщик").id
+        for _ in range(2):
+            portal.add_user("Ян", "<Ли>", departments=[home])
+        Works(portal, folder, clock).assign(order([("Сварщик", 300), ("Монтажник", 60)], customer="<b>Ромашка"))
+        with serving(portal, folder, Access(host="127.0.0.1")) as opened:
+            yield opened
+
+
+@pytest.fixture
+def run(served: Served, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
+    """Return the data of a command over the same portal and folder."""
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", served.portal.webhook_url("https://portal.example"))
+    monkeypatch.setenv("B24_DATA_DIR", str(served.settings.data_dir))
+    monkeypatch.setattr(context, "now", Clock())
+    opened = context.Session
+    monkeypatch.setattr(context, "Session", lambda settings, say: opened(settings, say, transport(served.portal)))
+
+    def run(*words: str) -> object:
+        assert 0 == app.main([*words, "--json"])
+        return json.loads(capsys.readouterr().out)["data"]
+
+    return run
+
+
+def test_programs_get_the_data_of_the_commands(served: Served, run: Callable[..., object]) -> None:
+    """Of all, of a department, of a person with the tasks, of another day."""
+    for path, words in (
+        ("/load", ["load"]),
+        ("/load?department=сварщик&weeks=3&sort=name", ["load", "Сварщик", "--weeks", "3", "--sort", "name"]),
+        ("/load?department=Лебедев", ["load", "Лебедев"]),
+        ("/today", ["today"]),
+        ("/today/Сварщик?date=2026-11-24", ["today", "Сварщик", "--date", "2026-11-24"]),
+        (f"/today/{quote('Печатник/плотер', safe='')}", ["today", "Печатник/плотер"]),
+    ):
+        answer = served.client.get(path)
+        assert (200, run(*words)) == (answer.status_code, answer.json())
+
+
+def test_the_answers_are_as_they_are_described(served: Served) -> None:
+    """Every key, and no other."""
+    loads = served.client.get("/load").json() + served.client.get("/load?department=Лебедев").json()
+    for model, answers in ((PersonLoad, loads), (WorkList, served.client.get("/today").json())):
+        dumped = [_dump(model.model_validate(one)) for one in answers]
+        assert answers == [json.loads(json.dumps(one, default=to_text)) for one in dumped]
+
+
+def _dump(shape: Any) -> Any:
+    """What was answered; keys of days are texts."""
+    found = shape.model_dump(exclude_unset=True)
+    if "days" in found:
+        found["days"] = {day.isoformat(): busy_s for day, busy_s in found["days"].items()}
+    return found
+
+
+def to_text(value: Any) -> str:
+    """Moments and days as they are answered."""
+    return str(value.isoformat())
+
+
+def test_one_reading_serves_all_who_look(served: Served) -> None:
+    """Pages and programs alike, for a minute."""
+    served.client.get("/load")
+    served.portal.log.clear()
+    for path in ("/load", "/load?weeks=8", "/today", "/today/Сварщик", "/plan"):
+        assert 200 == served.client.get(path, headers=HTML).status_code
+    assert [] == served.portal.log
+
+
+def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
+    """404 with the nearest, 409 with the ids, of which each with # is a person; 422 for a day that is over."""
+    assert (404, 'The nearest name is "Сварщик".') == _refusal(served, "/today/Сварщег")
+    assert (404, 'The nearest name is "Сварщик".') == _refusal(served, "/load?department=Сварщег")
+    answer = served.client.get(f"/today/{quote('<Ли>')}")
+    ids = re.findall(r"#(\d+)", answer.json()["detail"])
+    assert (409, "ambiguous", 2) == (answer.status_code, answer.json()["code"], len(ids))
+    for id_ in ids:
+        found = served.client.get(f"/today/{quote(f'#{id_}')}").json()
+        assert [int(id_)] == [one["person"]["id"] for one in found]
+    department = demo_company.department(served.portal, "Сварщик").id  # somebody has this id, too
+    assert department in served.portal.users
+    assert {"Сварщик"} == {one["person"]["department"] for one in served.client.get(f"/today/{department}").json()}
+    assert [department] == [one["person"]["id"] for one in served.client.get(f"/today/%23{department}").json()]
+    for wrong in ("/today?date=2026-11-22", "/today?date=yesterday", "/load?weeks=0", "/load?sort=x"):
+        assert 422 == served.client.get(wrong).status_code
+    page = served.client.get("/today/Сварщег", headers=HTML)
+    assert (404, True) == (page.status_code, "Сварщик" in page.text and "<h1>" in page.text)
+
+
+def _refusal(served: Served, path: str) -> tuple[int, str]:
+    answer = served.client.get(path)
+    return answer.status_code, answer.json()["hint"]
+
+
+def test_the_page_of_the_load_leads_to_the_tasks(served: Served) -> None:
+    """A cell has its figure, and for the mouse and for readers of the screen who, when and how much."""
+    page = served.client.get("/load?department=Сварщик", headers=HTML).text
+    lists = served.client.get("/today").json()
+    tasks = [(one["person"], task) for one in lists for task in one["tasks"]]
+    who, task = next(pair for pair in tasks if pair[1]["order"] and pair[1]["position"] == "Сварщик")
+    link = f'<a href="./today/%23{who["id"]}?date=2026-11-23" title="{html.escape(who["name"])}'
+    assert re.search(re.escape(link) + r'[^,]*, 23\.11: [0-9] h of 8 h">[0-9]+</a>', page)
+    assert "<Ли>" not in page
+    linked = served.client.get(f"/today/%23{who['id']}?date=2026-11-23", headers=HTML).text
+    assert "Сварщик: 1Ц-00000100" in linked
+    assert task["url"] in linked
+    assert "&lt;b&gt;Ромашка" in linked
+
+
+def test_the_pages_speak_the_language_asked_for_and_carry_it_on(served: Served) -> None:
+    """So does the theme."""
+    page = served.client.get("/load?lang=en&theme=dark", headers=HTML).text
+    assert '<input type="hidden" name="theme" value="dark">' in page
+    overview = served.client.get("/today?theme=dark&date=2026-11-24", headers=HTML).text
+    assert "?date=2026-11-24&amp;theme=dark" in overview
+    assert 'href="?theme=dark"' in overview  # today
+
+
+def test_the_heat_map_tells_cells_apart() -> None:
+    """Free, fuller, full; away; no working time; days on which nobody works are narrow."""
+    monday = date(2026, 11, 23)
+
+    def days(*busy: float, work: float = 8) -> tuple[DayLoad, ...]:
+        hours = [*busy, *[0.0] * (7 - len(busy))]
+        return tuple(
+            DayLoad(monday + timedelta(days=n), round(hour * HOUR), 0 if n > 4 else round(work * HOUR))
+            for n, hour in enumerate(hours)
+        )
+
+    def at(day: int) -> datetime:
+        return datetime(2026, 11, day, tzinfo=MOSCOW)
+
+    ill = tuple(DayLoad(one.day, 0, 0) for one in days())
+    group = load.Group(
+        Department(9, "Сварщик", 4, None),
+        (
+            workload.PersonLoad(1, "Ян Ли", 20 * HOUR, at(24), (), days(8, 7.999, 4, 0.01)),
+            workload.PersonLoad(2, "Ян Ли", 0, None, ((at(20), at(30)),), ill),
+        ),
+    )
+    view = load_page.View(MOSCOW, at(23), 1, "load", "", [(9, "Сварщик")], "./", {})
+    page = load_page.to_html(load.Load((group,), ("something is not known",)), view)
+    cells = [
+        re.findall(r"<td class=\"((?:cell|off)[^\"]*)\"[^>]*>(?:<a [^>]*>)?([^<]*)", row) for row in page.split("<tr")
+    ]
+    assert [
+        [
+            ("cell heat5 monday now", "100"), ("cell heat4", "99"), ("cell heat2", "50"), ("cell heat1", "1"),
+            ("cell heat0", "0"), ("off rest", ""), ("off rest", ""),
+        ],
+        [("cell away monday now", "–"), *[("cell away", "–")] * 4, *[("cell away rest", "–")] * 2],
+    ] == cells[-2:]  # fmt: skip
+    assert 'title="Ян Ли (#2), 25.11: away 20.11 - 29.11"' in page
+    assert "something is not known" in page
+
+
+@pytest.mark.long
+def test_five_hundred_people_are_drawn_in_a_moment() -> None:
+    """Over thirteen weeks; the page packs well."""
+    import gzip
+
+    monday = date(2026, 11, 23)
+    days = tuple(
+        DayLoad(monday + timedelta(days=n), (n * 1234) % 28801 if n % 7 < 5 else 0, 28800 if n % 7 < 5 else 0)
+        for n in range(91)
+    )
+    now = datetime(2026, 11, 23, tzinfo=MOSCOW)
+    people = [workload.PersonLoad(n, f"Константин Задунайский-{n}", 99 * HOUR, now, (), days) for n in range(500)]
+    groups = [load.Group(Department(n, f"Цех {n}", 4, None), tuple(people[n::10])) for n in range(10)]
+    view = load_page.View(MOSCOW, now, 13, "load", "", [], "./", {})
+    page = load_page.to_html(load.Load(tuple(groups), ()), view)
+    assert 510 * 65 - 510 == page.count("?date=")  # one of the days is free
+    assert len(gzip.compress(page.encode())) < 1_000_000

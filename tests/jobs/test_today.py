@@ -1,0 +1,282 @@
+"""`today`: the work list of a day, off the same lanes as `load` and `orders`."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+import segno
+
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import errors
+from b24tools.jobs import load, today
+from b24tools.jobs.today import Before, Today
+from b24tools.render.today import data, describe_idle, print_today, to_csv
+from b24tools.render.today_sheets import to_html
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from tests.support.orders import MOSCOW, Clock, Works, order, rules
+
+HOUR = 3600
+ROUTE = ("Раскрой", "Сборка")
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment of that November in Moscow; Monday is the 23rd."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
+
+
+def read(works: Works, name: str | None = None, day: int | None = None) -> Today:
+    """One run of the job."""
+    with works.tools(dry_run=True) as tools:
+        return today.read_today(tools, rules(route=ROUTE), name, day and date(2026, 11, day))
+
+
+def listed(result: Today) -> list[tuple[str, str, str]]:
+    """The pieces of work: title, from when, until when."""
+    return [
+        (job.task.title, f"{job.slot.start.astimezone(MOSCOW):%H:%M}", f"{job.slot.end.astimezone(MOSCOW):%H:%M}")
+        for one in result.lists
+        for job in one.jobs
+    ]
+
+
+@pytest.fixture
+def people(works: Works) -> dict[str, int]:
+    """A cutter and an assembler."""
+    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
+    return {
+        name: works.portal.add_user("Иван", name, departments=[works.portal.add_department(name, parent=root).id]).id
+        for name in ROUTE
+    }
+
+
+def send(works: Works, *lines: tuple[str, float], number: str = "100", **changes: Any) -> list[int]:
+    """Send an order of the route; the ids of its tasks."""
+    found = order(lines, number=number, id=f"11111111-2222-3333-4444-000000000{number}", **changes)
+    return [task.task_id or 0 for task in works.assign(found, route=ROUTE)[0].tasks]
+
+
+def test_a_day_lists_slots_and_other_work_around_them(works: Works, people: dict[str, int]) -> None:
+    """Work that is not ours lies around a slot in two pieces; the day is cut out of what lasts longer."""
+    works.portal.add_task("Чужая", responsible=people["Раскрой"], creator=1, time_estimate=4 * HOUR)
+    slot = {"xml_id": "1c:x:y", "creator": 1, "start_plan": at(23, 10), "end_plan": at(23, 12)}
+    works.portal.add_task("Плановая", responsible=people["Раскрой"], time_estimate=2 * HOUR, **slot)
+    long = {"xml_id": "1c:x:z", "creator": 1, "start_plan": at(23, 17), "end_plan": at(24, 11)}
+    works.portal.add_task("Долгая", responsible=people["Раскрой"], time_estimate=3 * HOUR, **long)
+    expected = [("Чужая", "09:00", "10:00"), ("Плановая", "10:00", "12:00"), ("Чужая", "12:00", "16:00")]
+    monday = read(works, "Раскрой")
+    assert [*expected, ("Долгая", "17:00", "18:00")] == listed(monday)
+    assert [False, True, True, False] == [job.slot.is_last for job in monday.lists[0].jobs]
+    assert [HOUR, 2 * HOUR, 3 * HOUR, HOUR] == [job.slot.work_s for job in monday.lists[0].jobs]
+    assert [("Долгая", "09:00", "11:00")] == listed(read(works, "Раскрой", day=24))
+
+
+def test_the_list_agrees_with_the_load_of_the_day(works: Works, people: dict[str, int]) -> None:
+    """A cell of `load` is the sum of the pieces, also where an operation waits for another."""
+    works.portal.add_task("Чужая", responsible=people["Раскрой"], creator=1, time_estimate=5 * HOUR)
+    send(works, ("Раскрой", 240), ("Сборка", 300))
+    works.portal.add_task("Срочная", responsible=people["Раскрой"], creator=1, time_estimate=HOUR, deadline=at(23, 12))
+    with works.tools(dry_run=True) as tools:
+        loads = load.load(tools, rules(route=ROUTE), None)
+    cells = {one.id: {day.day: day.busy_s for day in one.days} for group in loads.groups for one in group.people}
+    for day in (23, 24, 25):
+        sums = {one.person.id: one.busy_s for one in read(works, day=day).lists}
+        assert {id_: days[date(2026, 11, day)] for id_, days in cells.items()} == sums
+
+
+def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, people: dict[str, int]) -> None:
+    """With its person and the moment when it will be done; late is what will be done after its deadline."""
+    first, second = send(works, ("Раскрой", 240), ("Сборка", 60), customer="ООО «Ромашка»", wanted=at(23))
+    (assembler,) = read(works, "Сборка").lists
+    (job,) = assembler.jobs
+    assert job.before == Before(first, "Раскрой", "Иван Раскрой", at(23, 13))
+    assert (second, "ООО «Ромашка»", "Сборка", False) == (
+        job.task.id,
+        job.order and job.order.customer,
+        job.position,
+        job.is_late,
+    )
+    works.clock.now = at(24, 8)
+    (job,) = read(works, "Сборка").lists[0].jobs
+    assert (at(24, 13), True) == (job.before and job.before.end, job.is_late)
+    works.portal.act("tasks.task.complete", {"taskId": first}, user_id=1)
+    (job,) = read(works, "Сборка").lists[0].jobs
+    assert (None, at(24, 9), True) == (job.before, job.slot.start, job.is_late)
+
+
+def test_the_json_of_today(works: Works, people: dict[str, int]) -> None:
+    """As the contract has it, and more."""
+    first, second = send(works, ("Раскрой", 240), ("Сборка", 60), customer="ООО «Ромашка»")
+    portal = "https://portal.example"
+    assert data(read(works, "Сборка"), MOSCOW) == [
+        {
+            "person": {"id": people["Сборка"], "name": "Иван Сборка", "department": "Сборка"},
+            "date": "2026-11-23",
+            "minutes": 60,
+            "of_minutes": 480,
+            "absences": [],
+            "tasks": [
+                {
+                    "task_id": second,
+                    "title": "Сборка: 100",
+                    "url": f"{portal}/company/personal/user/0/tasks/task/view/{second}/",
+                    "order": "100",
+                    "customer": "ООО «Ромашка»",
+                    "position": "Сборка",
+                    "start": "2026-11-23T14:00:00+03:00",
+                    "end": "2026-11-23T15:00:00+03:00",
+                    "minutes": 60,
+                    "goes_on": False,
+                    "deadline": "2026-11-23T15:00:00+03:00",
+                    "late": False,
+                    "after": {
+                        "task_id": first,
+                        "position": "Раскрой",
+                        "person": "Иван Раскрой",
+                        "ready": "2026-11-23T13:00:00+03:00",
+                    },
+                }
+            ],
+        }
+    ]
+
+
+def test_a_person_is_meant_by_name_or_id_and_a_department_with_all_below(works: Works, people: dict[str, int]) -> None:
+    """As in `load`; of namesakes the ids are listed."""
+    works.portal.add_user("Пётр", "Ученик", departments=[works.portal.users[people["Сборка"]].departments[0]])
+    assert ["Пётр Ученик"] == [one.person.name for one in read(works, "ученик").lists]
+    assert ["Иван Сборка", "Пётр Ученик"] == [one.person.name for one in read(works, "СБОРКА").lists]
+    assert ["Иван Раскрой"] == [one.person.name for one in read(works, str(people["Раскрой"])).lists]
+    with pytest.raises(errors.ConfigError, match='there is no department "Никто"'):
+        read(works, "Никто")
+    works.portal.add_user("Пётр", "Ученик", departments=[works.portal.users[people["Сборка"]].departments[0]])
+    works.clock.now = at(23, 16)
+    with works.tools(dry_run=True) as tools:
+        tools.directory.company(with_files=False, refresh=True)
+        with pytest.raises(errors.ConfigError, match=r'several people are called "Ученик": Пётр Ученик \(#\d+\), Пётр'):
+            today.read_today(tools, rules(), "Ученик")
+
+
+def test_a_day_off_names_the_next_working_day(works: Works, people: dict[str, int]) -> None:
+    """So does the evening; who is away is said; a day that is over is refused."""
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 30), date(2026, 12, 1))
+    result = read(works, "Раскрой", day=28)
+    assert ((), date(2026, 12, 2), "Раскрой: no working time") == (
+        result.lists[0].jobs,
+        result.next_day,
+        describe_idle(result.lists[0], result, MOSCOW),
+    )
+    away = read(works, "Раскрой", day=30)
+    assert "Раскрой: away 30.11 - 01.12" == describe_idle(away.lists[0], away, MOSCOW)
+    works.clock.now = at(23, 19)
+    assert date(2026, 11, 24) == read(works, "Раскрой").next_day
+    with pytest.raises(errors.ConfigError, match="2026-11-22 is over"):
+        read(works, "Раскрой", day=22)
+
+
+def test_it_writes_nothing_and_takes_one_request(works: Works, people: dict[str, int]) -> None:
+    """Titles of work that is not ours come with it."""
+    works.portal.add_task("Чужая", responsible=people["Раскрой"], creator=1, time_estimate=HOUR)
+    send(works, ("Раскрой", 240))
+    works.portal.log.clear()
+    assert [("Чужая", "09:00", "10:00"), ("Раскрой: 100", "10:00", "15:00")] == listed(read(works, "Раскрой"))
+    assert (1, []) == (len(works.portal.log), works.portal.writes())
+
+
+# what is printed
+
+
+def test_a_table_for_each_person_with_work_then_those_without(
+    works: Works, people: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a pipe a line is a line; columns of which nothing is known are left out."""
+    first, second = send(works, ("Раскрой", 600), ("Сборка", 60), customer="ООО «Ромашка»", wanted=at(23))
+    cut, joint = f"Раскрой: 100 #{first}", f"Сборка: 100 #{second}"
+    result = read(works)
+    ours = tuple(one for one in result.lists if one.person.id in people.values())
+    print_today(replace(result, lists=ours, warnings=("something is not known",)), MOSCOW)
+    assert [
+        "Monday, 23 November 2026",
+        "",
+        "Иван Раскрой, Раскрой: 8 h of 8 h",
+        f"Time         {'Task'.ljust(len(cut))}  Customer       Work          Deadline",
+        f"09:00-18:00  {cut}  ООО «Ромашка»  8 h, goes on  23.11 18:00, late",
+        "",
+        "Иван Сборка, Сборка: nothing planned",
+        "! something is not known",
+    ] == capsys.readouterr().out.splitlines()
+    print_today(read(works, "Сборка", day=24), MOSCOW)
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "Иван Сборка, Сборка: 1 h of 8 h",
+        f"Time         {'Task'.ljust(len(joint))}  Customer       Work  Deadline           After",
+        f"11:00-12:00  {joint}  ООО «Ромашка»  1 h   23.11 18:00, late  Раскрой, Иван Раскрой, 24.11 11:00",
+    ]
+
+
+def test_the_csv_has_a_line_for_each_piece_of_work(works: Works, people: dict[str, int]) -> None:
+    """For Excel; what it would take for a formula is marked."""
+    _first, second = send(works, ("Раскрой", 240), ("Сборка", 60), customer="=1+1")
+    assert [
+        "\ufeffDate;Department;Person;Start;Finish;Minutes;Order;Customer;Position;Task;Deadline;Late;After;ID",
+        "23.11.2026;Сборка;Иван Сборка;14:00;15:00;60;100;'=1+1;Сборка;Сборка: 100;23.11.2026 15:00;;"
+        f"Раскрой, Иван Раскрой, 23.11 13:00;{second}",
+    ] == to_csv(read(works, "Сборка"), MOSCOW).splitlines()
+
+
+def test_the_paper_has_a_sheet_for_each_person_with_work(works: Works, people: dict[str, int]) -> None:
+    """Names are escaped; who has nothing is listed where it is not printed; the QR code is the task's address."""
+    works.portal.add_user("<i>", "Праздный", departments=works.portal.users[people["Сборка"]].departments)
+    first, _second = send(works, ("Раскрой", 240), ("Сборка", 600), customer="<b>&")
+    page = to_html(read(works), MOSCOW)
+    sheets = page.split('<section class="sheet"')[1:]
+    names = [re.search("<h2>([^<]*)</h2>", sheet) for sheet in sheets]
+    with_work = [one.person.name for one in read(works).lists if one.jobs]
+    assert with_work == [name and name[1] for name in names]
+    assert "<b>" not in page
+    assert "&lt;i&gt; Праздный, Сборка: nothing planned" in page.split('class="idle notice"')[1]
+    url = f"https://portal.example/company/personal/user/0/tasks/task/view/{first}/"
+    (sheet,) = (sheet for sheet in sheets if "<h2>Иван Раскрой</h2>" in sheet)
+    code = segno.make_qr(url, error="m", boost_error=False).svg_inline(
+        border=2, omitsize=True, svgclass="qr", lineclass=None, light="#fff"
+    )
+    assert f'<a href="{url}">{code}#{first}</a>' in sheet
+    assert "<h2>&lt;i&gt; Праздный</h2>" in to_html(read(works, "Праздный"), MOSCOW)
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
+    """A portal that the program reaches on Saturday."""
+    clock = Clock(at(28, 7))
+    portal = demo_company.build(clock)
+    monkeypatch.setattr(context, "now", clock)
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
+    opened = context.Session
+    monkeypatch.setattr(context, "Session", lambda settings, say: opened(settings, say, server.transport(portal)))
+    return portal
+
+
+def test_the_command(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a day off it names the next working day; the formats exclude one another; a date is a date."""
+    assert 0 == app.main(["today", "Сварщик", "--json"])
+    envelope = json.loads(capsys.readouterr().out)
+    assert ("today", ["2026-11-28"], [[]]) == (
+        envelope["command"],
+        list({one["date"] for one in envelope["data"]}),
+        [one["tasks"] for one in envelope["data"]][:1],
+    )
+    assert 0 == app.main(["today", "Сварщик"])
+    said = capsys.readouterr()
+    assert "Saturday, 28 November 2026" == said.out.splitlines()[0]
+    assert "Saturday, 28 November 2026 has no working time left; the next working day: --date 2026-11-30\n" == said.err
+    assert 0 == app.main(["today", "--date", "2026-11-30", "--format", "html"])
+    assert capsys.readouterr().out.startswith("<!doctype html>")
+    assert 0 == app.main(["today", "--date", "2026-11-30", "--format", "csv"])
+    assert capsys.readouterr().out.startswith("\ufeffDate;")
+    for wrong in (["--format", "csv", "--json"], ["--date", "31.11.2026"], ["--date", "2026-11-27"], ["Никто"]):
+        assert 2 == app.main(["today", *wrong])
