@@ -244,7 +244,7 @@ def wrap_words(text: str, width: int) -> list[str]:
     """
     import textwrap
 
-    mark = re.match(r" *(?:[!x] )?", text)
+    mark = re.match(r" *(?:[!x→] |-> )?", text)
     indent = " " * len(mark[0]) if mark else ""
 
     def hold(found: re.Match[str]) -> str:
@@ -258,7 +258,7 @@ def wrap_words(text: str, width: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [line.replace(GLUE, " ") for line in wrapper.wrap(re.sub(r"`[^`]*`|(?<!\S)[\d.:,]+ (?=\w)", hold, text))]
+    return [line.replace(GLUE, " ") for line in wrapper.wrap(re.sub(r"`[^`]*`|(?<!\S)\d+(?:[.:,]\d+)* (?=\w)", hold, text))]
 
 
 def _get_width(stream: Any) -> int:
