@@ -81,7 +81,7 @@ class Session:
             transport=self.transport,
             ca_bundle=settings.ca_bundle,
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
-            on_wait=self._say_wait,
+            on_wait=self.say_wait,
             on_warn=self._say_once,
         )
         with closing(client):
@@ -197,8 +197,9 @@ class Session:
             return False
         return run is not None and moment - run.started_at < limit
 
-    def _say_wait(self, seconds: float, reason: str) -> None:
-        if seconds >= 1:  # what is shorter is no news
+    def say_wait(self, seconds: float, reason: str) -> None:
+        """Say why nothing happens; what is shorter than a second is no news."""
+        if seconds >= 1:
             self.say(_("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds))
 
     def _say_once(self, message: str) -> None:

@@ -258,7 +258,9 @@ def wrap_words(text: str, width: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [line.replace(GLUE, " ") for line in wrapper.wrap(re.sub(r"`[^`]*`|(?<!\S)\d+(?:[.:,]\d+)* (?=\w)", hold, text))]
+    return [
+        line.replace(GLUE, " ") for line in wrapper.wrap(re.sub(r"`[^`]*`|(?<!\S)\d+(?:[.:,]\d+)* (?=\w)", hold, text))
+    ]
 
 
 def _get_width(stream: Any) -> int:

@@ -150,7 +150,8 @@ def print_details(
     for number, order in enumerate(listing.orders):
         if number:
             screen.print()
-        screen.print("; ".join(_list_headline(order, zone, now)), f"bold {STYLES.get(order.state, '')}".rstrip())
+        state, *rest = _list_headline(order, zone, now)
+        screen.print([(state, STYLES.get(order.state, "")), "".join(f"; {part}" for part in rest)], "bold")
         if order.holds_up:
             screen.print(_("Holds it up: {reason}").format(reason=describe_hold_up(order.holds_up)))
         columns = [

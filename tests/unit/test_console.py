@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from b24tools import context
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise, TaskResult
-from b24tools.core import errors, i18n
+from b24tools.core import config, errors, i18n
 from b24tools.render import assign
 from b24tools.render.console import Column, Messenger, Screen, wrap_words
 from b24tools.render.formats import format_duration
@@ -169,6 +170,15 @@ def test_a_message_is_broken_between_words_on_a_terminal(
 
     lines = "no data yet for 2026-W48. Run\n`b24tools snapshot` and look again."
     assert [f"\x1b[31m{lines}\x1b[0m\n" if colored else f"{lines}\n", lines.replace("\n", " ") + "\n"] == said
+
+
+def test_a_wait_of_no_time_is_not_said() -> None:
+    """Only one of a second or more."""
+    said: list[str] = []
+    session = context.Session(config.load(), said.append)
+    for seconds in (0.0, 0.4, 0.9, 1.0, 12.4):
+        session.say_wait(seconds, "the portal is busy")
+    assert ["the portal is busy; waiting 1 s", "the portal is busy; waiting 12 s"] == said
 
 
 @pytest.mark.parametrize(
