@@ -18,6 +18,7 @@ from b24tools.cli import (
     demo,
     digest,
     doctor,
+    help,
     history,
     leaderboard,
     load,
@@ -40,6 +41,11 @@ from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text, use_utf8
 
 INTERRUPTED = 130
+EXAMPLES = (
+    ("demo", "The whole story on a sandbox portal; nothing has to be configured."),
+    ("doctor", "Whether settings and portal are as they should be."),
+    ("help assign", "How a command is used."),
+)
 GLOBAL_OPTIONS = {"-v", "-vv", "--verbose", "-q", "--quiet", "--env-file"}
 
 COMMANDS = {
@@ -64,12 +70,13 @@ COMMANDS = {
         doctor.doctor,
         config.config,
     )
-}
+} | {"help": help.show_help}
 
 
 class _Group(localized.Group):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
+        self.page = localized.Page(EXAMPLES, localized.WRITING | {130: "interrupted: running it again is safe"})
         self.commands = localized.Commands(COMMANDS)  # type: ignore[assignment] # names are looked up, never set
 
 
@@ -102,15 +109,16 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
     )
     try:
-        status = app(list(arguments), standalone_mode=False, obj=invocation)
+        status = app(list(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation)
         if status == INTERRUPTED:  # typer has caught the KeyboardInterrupt
             return _fail(invocation, interrupted, status=INTERRUPTED)
         return status if isinstance(status, int) else 0
     except errors.B24ToolsError as error:
         return _fail(invocation, error, error)
     except typer.TyperException as error:
-        hint = _("`b24tools --help` shows the usage.")
-        if any(word in GLOBAL_OPTIONS for word in arguments):
+        command = f"{localized.PROGRAM} {invocation.command}".rstrip()
+        hint = _("`{command} --help` shows the usage.").format(command=command)
+        if invocation.command and getattr(error, "option_name", "") in GLOBAL_OPTIONS:
             hint = _("-v, -q and --env-file stand before the command: b24tools -v assign order.json")
         message = localized.describe_usage_error(error)
         return _fail(invocation, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE), error)
