@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _, pgettext
+from b24tools.render.console import GLUE
 
 PROGRAM = "b24tools"
 LOCAL = {0: "done, or nothing to do", 1: "failed", 2: "wrong usage or settings: repeating does not help"}
@@ -111,7 +112,7 @@ class _Localized:
 
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
-        return str(super().get_help(ctx)).replace(HYPHEN, "-")  # type: ignore[misc]
+        return str(super().get_help(ctx)).replace(HYPHEN, "-").replace(GLUE, " ")  # type: ignore[misc]
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the first sentence, for the list of commands."""
@@ -170,7 +171,7 @@ def _describe_param(param: Any) -> tuple[str, str]:
     text = _translate(param.help or "?")
     if param.default is not None and takes_value and not param.multiple:
         default = _("default: {default}").format(default=getattr(param.default, "value", param.default))
-        text = f"{text} [{default}]"
+        text = f"{text} " + f"[{default}]".replace(" ", GLUE)
     return f"{names} {name_value(param)}" if takes_value else names, text
 
 
