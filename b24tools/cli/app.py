@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ EXAMPLES = (
     ("doctor", "Whether settings and portal are as they should be."),
     ("help assign", "How a command is used."),
 )
-GLOBAL_OPTIONS = {"-v", "-vv", "--verbose", "-q", "--quiet", "--env-file"}
+GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--env-file=.*", re.S)
 
 COMMANDS = {
     function.__name__: function
@@ -109,7 +110,9 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
     )
     try:
-        status = app(list(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation)
+        status = app(
+            _put_global_options_first(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation
+        )
         if status == INTERRUPTED:  # typer has caught the KeyboardInterrupt
             return _fail(invocation, interrupted, status=INTERRUPTED)
         return status if isinstance(status, int) else 0
@@ -118,8 +121,6 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     except typer.TyperException as error:
         command = f"{localized.PROGRAM} {invocation.command}".rstrip()
         hint = _("`{command} --help` shows the usage.").format(command=command)
-        if invocation.command and getattr(error, "option_name", "") in GLOBAL_OPTIONS:
-            hint = _("-v, -q and --env-file stand before the command: b24tools -v assign order.json")
         message = localized.describe_usage_error(error)
         return _fail(invocation, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE), error)
     except (KeyboardInterrupt, typer.Abort):
@@ -131,6 +132,21 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: a bug is one line as well
         return _fail(invocation, _describe_unexpected(error), error)
+
+
+def _put_global_options_first(arguments: Sequence[str]) -> list[str]:
+    """Take the global options on both sides of the command, up to `--`."""
+    first: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return [*first, *rest, word, *words]
+        if word == "--env-file":
+            first.append(f"{word}={next(words, '')}")
+        else:
+            (first if GLOBAL_OPTIONS.fullmatch(word) else rest).append(word)
+    return first + rest
 
 
 def _fail(

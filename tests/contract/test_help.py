@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +81,19 @@ def test_a_value_is_a_plain_word() -> None:
 
     assert "" not in words
     assert {"ID", "URL"} >= {word for value in words for word in re.findall("[A-Z]{2,}", value)}
+
+
+@pytest.mark.parametrize("words", [["{options}", "mode"], ["mode", "{options}"], ["mode", "--json", "{options}"]])
+def test_global_options_are_taken_on_both_sides_of_the_command(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them; what follows `--` is the command's."""
+    monkeypatch.delenv("B24_DATA_DIR")
+    (tmp_path / "own.env").write_text(f"B24_DATA_DIR={tmp_path / 'own'}\n", encoding="utf-8")
+    options = ["--env-file", str(tmp_path / "own.env"), "-q"]
+    assert 0 == app.main([one for word in words for one in (options if word == "{options}" else [word])])
+    assert "polling" in capsys.readouterr().out
+    assert 2 == app.main(["mode", "webhook", "-q", "--env-file"])
+    assert capsys.readouterr().err.startswith("--env-file names no file.")
+    assert 2 == app.main(["mode", "--", "-q"])
+    assert '"-q"' in capsys.readouterr().err
