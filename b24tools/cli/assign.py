@@ -6,7 +6,7 @@ import copy
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -37,11 +37,15 @@ INBOX_BYTES = 128 * 1024 * 1024
 
 @dataclass
 class _Source:
-    """A file with its orders; `stamp`: which writing of it was read, None where it is of no inbox."""
+    """A file with its orders; `stamp`: which writing of it was read, None where it is of no inbox.
+
+    `superseded`: its orders that a newer file has, each with the name of that file.
+    """
 
     path: Path
     orders: list[Order]
     stamp: Stamp | None = None
+    superseded: list[tuple[Order, str]] = field(default_factory=list)
 
 
 @explain(
@@ -209,8 +213,10 @@ def _read_inbox(
             if isinstance(error, errors.OrderError):
                 _move(path, stamp, "failed", problems, error.line)
             continue
-        orders = [order for order in orders if newest.get(order.id.lower(), path) == path]
-        portion.append(_Source(path, orders, stamp))
+        by_newer = [(order, newest.get(order.id.lower(), path)) for order in orders]
+        orders = [order for order, newer in by_newer if newer == path]
+        superseded = [(order, newer.name) for order, newer in by_newer if newer != path]
+        portion.append(_Source(path, orders, stamp, superseded))
         size += sum(len(file.content) for order in orders for file in order.files)
         if len(portion) == INBOX_FILES or size > INBOX_BYTES:
             yield portion
@@ -233,12 +239,17 @@ def _assign(
     from b24tools.jobs import assign
 
     orders = [order for source in sources for order in source.orders]
-    if not orders:
+    superseded = [(order, source.path.name, newer) for source in sources for order, newer in source.superseded]
+    if not orders and not superseded:
         return []
     messenger = invocation.messenger
     with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
         if invocation.inbox:
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
+        for order, file, newer in superseded:
+            messenger.detail(assign.note_superseded(order, file, newer, tools))
+        if not orders:
+            return []
         rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
         results = assign.orders(orders, tools, rules, dry_run=dry_run)
         invocation.has_assigned = True

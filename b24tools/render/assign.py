@@ -105,6 +105,7 @@ def describe_outcome(outcome: str) -> str:
         "planned": pgettext("order", "plan only"),
         "moved": _("moved"),
         "skipped": _("stays"),
+        "superseded": _("left out"),
     }
     return words.get(outcome, outcome)
 
