@@ -265,12 +265,12 @@ def _assign(
                 if cause not in {one.cause for one in messenger.held}:
                     messenger.held.append(Held(cause, partial(messenger.warn, errors.as_sentence(warning)), OF_THE_RUN))
             names = [source.path.name for source in sources for _order in source.orders]
-            for name, order in zip(names, map(_leave_out_the_run, results), strict=True):
-                cause = _describe_cause(order) if invocation.inbox else ""
+            for name, done in zip(names, map(_leave_out_the_run, results), strict=True):
+                cause = _describe_cause(done) if invocation.inbox else ""
                 # with -q only what a person must look at; what is tried again by itself is not
-                if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
-                    said = partial(printed, [order], now=context.now())
-                    messenger.held.append(Held(cause, said, f"{name}/{order.id}" if cause else ""))
+                if cause or (not invocation.inbox and done.wants_attention and done.exit_status != errors.TRY_LATER):
+                    said = partial(printed, [done], now=context.now())
+                    messenger.held.append(Held(cause, said, f"{name}/{done.id}" if cause else ""))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
