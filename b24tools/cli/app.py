@@ -19,6 +19,7 @@ from b24tools.cli import (
     digest,
     doctor,
     history,
+    init,
     leaderboard,
     load,
     localized,
@@ -27,6 +28,7 @@ from b24tools.cli import (
     quiet,
     replan,
     replay,
+    sample,
     sandbox,
     serve,
     snapshot,
@@ -45,10 +47,12 @@ GLOBAL_OPTIONS = {"-v", "-vv", "--verbose", "-q", "--quiet", "--env-file"}
 COMMANDS = {
     function.__name__: function
     for function in (
+        init.init,
         assign.assign,
         demo.demo,
         serve.serve,
         sandbox.sandbox,
+        sample.sample,
         leaderboard.leaderboard,
         why.why,
         load.load,

@@ -340,6 +340,11 @@ def webhook_url(settings: Settings) -> str:
     return settings.webhook_url.get_secret_value()
 
 
+def read_value(env_file: Path, name: str) -> str:
+    """Return what the file says of a setting, "" where it says nothing."""
+    return _read_env_file(env_file).values.get(name, "").strip()
+
+
 def choose_language(env_file: Path | None = None) -> str:
     """Return "ru" or "en": B24_LANG of the environment or of the file, else the locale's language."""
     language = os.environ.get("B24_LANG", "").strip() or _read_env_file(env_file).values.get("B24_LANG", "").strip()

@@ -99,7 +99,7 @@ def _calls(line: str) -> Iterator[list[str]]:
     line = line.removeprefix("ExecStart=")
     if task := re.search(r'/TR "([^"]+)"', line):
         line = task[1]
-    for command in re.split(r"&&|[<>]", line):
+    for command in re.split(r"&&|[<>|]", line):
         words = shlex.split(command, posix="\\" not in command)
         for place, word in enumerate(words):
             if PureWindowsPath(word).stem == "b24tools" and (place == 0 or word.endswith(".exe")):
