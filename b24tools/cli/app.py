@@ -18,6 +18,7 @@ from b24tools.cli import (
     demo,
     digest,
     doctor,
+    export,
     history,
     init,
     leaderboard,
@@ -30,6 +31,7 @@ from b24tools.cli import (
     replay,
     sample,
     sandbox,
+    schedule,
     serve,
     snapshot,
     today,
@@ -53,6 +55,7 @@ COMMANDS = {
         serve.serve,
         sandbox.sandbox,
         sample.sample,
+        schedule.schedule,
         leaderboard.leaderboard,
         why.why,
         load.load,
@@ -65,6 +68,7 @@ COMMANDS = {
         snapshot.snapshot,
         snapshot.mode,
         replay.replay,
+        export.export,
         doctor.doctor,
         config.config,
     )
@@ -98,6 +102,8 @@ def main(arguments: Sequence[str]) -> int:
         text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
         invocation.messenger.record(logging.INFO, text)
     quiet.release(invocation, status)
+    if invocation.ping is not None:
+        invocation.ping.finish(status)
     return status
 
 
