@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from b24tools import __version__, context
+from b24tools import context
 from b24tools.cli import (
     assign,
     config,
@@ -191,10 +191,12 @@ def _set_global_options(
         int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more; -vv with tracebacks.")
     ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but data and errors.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show version and commit, and exit.")] = False,
 ) -> None:
     if version:
-        print_text(__version__)
+        from b24tools.cli.version import describe_version
+
+        print_text(describe_version())
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         print_text(ctx.get_help())
