@@ -44,7 +44,7 @@ def run() -> int:
         _count_closed_tasks(session, portal)
         _receive_events(session, portal)
     _print_title("\n" + _("What to type next"))
-    print_text(
+    _print(
         _(
             "  b24tools sandbox --write-env .env          this portal on a port; its settings\n"
             "  b24tools sample > order.json               an order with today's dates\n"
@@ -59,7 +59,7 @@ def run() -> int:
 def _send_orders(session: context.Session, portal: Portal) -> list[int]:
     """Send an order, send it again, change it, finish it."""
     people = sum(user.active for user in portal.users.values())
-    print_text(
+    _print(
         _(
             "A sign factory plans in 1C and works in Bitrix24. Its portal here is a sandbox\n"
             "with {people} people and {tasks} tasks; nothing of yours is read or changed.\n"
@@ -70,9 +70,9 @@ def _send_orders(session: context.Session, portal: Portal) -> list[int]:
     part = {key: order[key] for key in ("НомерЗаказа", "Контрагент", "РекоммендуемаяДатаСдачи")}
     part["Калькуляция"] = [{key: order["Калькуляция"][3][key] for key in ("Должность", "Время")}]
     excerpt = json.dumps(part, ensure_ascii=False, indent=2).replace("\n    }\n", "\n    },\n    …\n")
-    print_text(excerpt + "\n")
+    _print(excerpt + "\n")
     statuses = [_assign(session, order)]
-    print_text(
+    _print(
         _(
             "\nEach operation became a task for whoever in the right department finishes it\n"
             "first: open work, vacations, breaks and weekends were counted. The file hangs\n"
@@ -80,17 +80,17 @@ def _send_orders(session: context.Session, portal: Portal) -> list[int]:
         )
     )
     welding = next(task.id for task in portal.tasks if task.title == f"{WELDING}: {order['НомерЗаказа']}")
-    print_text(f"$ b24tools why {welding}")
+    _print(f"$ b24tools why {welding}")
     with session.open_store() as store:
         print_why(why.explain(store, welding, session.settings.data_dir), session.settings.zone)
     _print_title("\n" + _("2. Somebody in 1C presses the button again."))
     before = len(portal.writes())
     statuses.append(_assign(session, order))
     written = len(portal.writes()) - before
-    print_text(_("\nOne look at the portal, {count} writes: it is still one set of tasks.\n").format(count=written))
+    _print(_("\nOne look at the portal, {count} writes: it is still one set of tasks.\n").format(count=written))
     _print_title(_("3. The welding takes longer than thought: 1C sends new minutes."))
     statuses.append(_assign(session, _build_order(session, welding=516.05)))
-    print_text(_("\nOnly the changed task was written; who does it stays.\n"))
+    _print(_("\nOnly the changed task was written; who does it stays.\n"))
     _answer_1c(session, portal, f"Фрезеровщик: {order['НомерЗаказа']}")
     _print_title(_('4. The order is done: 1C sends it with "Выполнен": true.'))
     statuses.append(_assign(session, _build_order(session, welding=516.05, done=True)))
@@ -106,7 +106,7 @@ def _answer_1c(session: context.Session, portal: Portal, title: str) -> None:
         listing = orders.list_orders(tools, context.assign_rules(settings, tools.store, {}))
     data = order_data(listing.orders[0], settings.zone)
     names = ("number", "promised_first", "finish", "late_s", "done", "of", "state")
-    print_text(
+    _print(
         _(
             "Somebody closes the milling. 1C learns it from GET /orders, or from a file that\n"
             "`b24tools orders --outbox FOLDER` writes for each order that has changed. A part:\n"
@@ -119,7 +119,7 @@ def _answer_1c(session: context.Session, portal: Portal, title: str) -> None:
 def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
     _print_title("\n" + _("5. People close tasks in Bitrix24; a snapshot counts them for the leaderboard."))
     _complete_tasks(portal, 5)
-    print_text("$ b24tools snapshot && b24tools leaderboard --top 8")
+    _print("$ b24tools snapshot && b24tools leaderboard --top 8")
     rules = snapshot.Rules(session.settings.zone, directory_h=24, people_h=4, non_admin=False)
     with session.snapshot_tools() as (client, store):
         weeks = snapshot.due(store, context.now(), session.settings.zone)
@@ -133,24 +133,28 @@ def _receive_events(session: context.Session, portal: Portal) -> None:
     _complete_tasks(portal, 3)
     finished = max((task for task in portal.tasks if task.status == COMPLETED), key=lambda task: task.id)
     portal.act("tasks.task.renew", {"taskId": finished.id})
-    print_text(_("Three tasks are closed, one of the order is reopened. What b24tools hears of each is its number:"))
+    _print(_("Three tasks are closed, one of the order is reopened. What b24tools hears of each is its number:"))
     pairs = unquote(portal.outbox[-1].body.decode()).split("&")
     shown = "&…&".join(pair for pair in pairs if pair.startswith(("event=", "data[FIELDS_AFTER]")))
-    print_text(f"POST /webhook  {shown}&…")
+    _print(f"POST /webhook  {shown}&…")
     with session.open_client() as client, session.open_store() as store:
         store.settings.save("producer_mode", "webhook")
         for event in portal.outbox:
             process.receive(store, event.body, "", [TOKEN], context.now())
         done = process.process(store, client, session.settings.zone, context.now())
         requests = ngettext("{n} request", "{n} requests", client.requests).format(n=client.requests)
-    print_text(_("{events} events, all of them read in {requests}:\n").format(events=done.applied, requests=requests))
-    print_text("$ b24tools leaderboard --top 4")
+    _print(_("{events} events, all of them read in {requests}:\n").format(events=done.applied, requests=requests))
+    _print("$ b24tools leaderboard --top 4")
     _print_board(session, top=4)
 
 
 def _complete_tasks(portal: Portal, count: int) -> None:
     for task in [task for task in portal.tasks if task.status in OPEN_WORK][:count]:
         portal.act("tasks.task.complete", {"taskId": task.id}, user_id=task.responsible)
+
+
+def _print(text: str) -> None:
+    Screen().print(text)
 
 
 def _print_title(text: str) -> None:
@@ -164,7 +168,7 @@ def _print_board(session: context.Session, *, top: int) -> None:
 
 
 def _assign(session: context.Session, order: Mapping[str, Any]) -> int:
-    print_text("$ b24tools assign order.json")
+    _print("$ b24tools assign order.json")
     settings = session.settings
     sent = read_orders(json.dumps(order).encode(), settings.zone)
     with session.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:

@@ -11,12 +11,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from b24tools.cli.invocation import Invocation
+from b24tools.cli.localized import explain
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.render.console import print_file
 from b24tools.render.csv_file import make_inert, write_csv
 
 
+@explain(
+    ("export tasks --since 2026-01-01", "The closed tasks of the year, for Excel."),
+    ("export orders --format jsonl", "All orders, line by line, for a program."),
+)
 def export(
     ctx: typer.Context,
     what: Annotated[

@@ -13,6 +13,7 @@ import typer
 from b24tools import context
 from b24tools.cli import sandbox
 from b24tools.cli.invocation import Invocation
+from b24tools.cli.localized import READING, explain
 from b24tools.core import config, env_file, errors, i18n
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.org_structure import find_root, same_name, suggest_name
@@ -24,6 +25,12 @@ HEADING = "Written by `b24tools init`; docs/settings.md explains every setting."
 WEBHOOKS = ("BITRIX_WEBHOOK_URL", "BITRIX_WEBHOOK")
 
 
+@explain(
+    ("init", "Asks for everything on the terminal."),
+    ("init --webhook-file webhook.txt --yes", "Takes what is usual, without a question."),
+    ("--env-file plant2.env init", "Writes another file."),
+    statuses=READING,
+)
 def init(
     ctx: typer.Context,
     webhook_file: Annotated[
@@ -49,7 +56,7 @@ def init(
     invocation: Invocation = ctx.obj
     asks = sys.stdin.isatty() and webhook_file != "-"
     target = invocation.env_file or Path(".env")
-    old = _read_old(target, asks=asks, yes=yes)
+    old = _read_old(invocation, target, asks=asks, yes=yes)
     url, offer, settings = _read_webhook(invocation, target if old else Path(os.devnull), webhook_file, asks=asks)
     _describe(invocation, offer)
     given = {"B24_DEPARTMENT": department, "B24_GROUP": group, "B24_FOLDER": folder, "B24_TZ": zone}
@@ -69,14 +76,14 @@ def init(
     )
 
 
-def _read_old(target: Path, *, asks: bool, yes: bool) -> str:
+def _read_old(invocation: Invocation, target: Path, *, asks: bool, yes: bool) -> str:
     """Return the text of the file that is there, "" of none or of the sandbox's. Raises ConfigError if it must stay."""
     old = env_file.read_text(target)
     if old.startswith(f"# {sandbox.OURS}"):
         return ""  # its token and its data folder are no others'
     if old.strip() and not yes:
         question = _("{path} has settings already. Change them? Those that are not asked for stay.").format(path=target)
-        if not asks or not typer.confirm(question, err=True):
+        if not asks or not invocation.confirm(question):
             raise errors.ConfigError(
                 _("{path} has settings already: it stays as it is").format(path=target),
                 _("With --yes it is changed without asking; `b24tools --env-file FILE init` writes another one."),

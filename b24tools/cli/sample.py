@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from b24tools.cli.invocation import Invocation
+from b24tools.cli.localized import READING, explain
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.org_structure import Staff
@@ -15,6 +16,10 @@ from b24tools.onec import sample_order
 from b24tools.render.console import print_text
 
 
+@explain(
+    ("sample --number 1", "Another order than that of the day."),
+    statuses=READING,
+)
 def sample(
     ctx: typer.Context,
     number: Annotated[

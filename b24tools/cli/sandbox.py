@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from b24tools import context
+from b24tools.cli.invocation import Invocation
+from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import env_file, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text
@@ -19,8 +21,16 @@ OURS = "Written by `b24tools sandbox`"  # how a settings file that may be overwr
 PLAYGROUND = "playground"  # the data folder, beside the file
 
 
+@explain(
+    ("sandbox --write-env .env", "With its settings in .env, for other windows of this folder."),
+    ("sandbox --events http://127.0.0.1:8000/webhook", "With events, for `b24tools serve` in another window."),
+    statuses=LOCAL | {0: "it was stopped"},
+)
 def sandbox(
-    port: Annotated[int, typer.Option("--port", help="The port to listen on.", min=1, max=65535)] = 8024,
+    ctx: typer.Context,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="The port to listen on.", min=1, max=65535)
+    ] = 8024,
     events: Annotated[
         str | None,
         typer.Option("--events", metavar="URL", help="Send events there, say to http://127.0.0.1:8000/webhook."),
@@ -39,7 +49,7 @@ def sandbox(
         portal.add_handler(events, EVENT_TOKEN)
         values["BITRIX_OUTGOING_TOKEN"] = EVENT_TOKEN
     if write_env is not None:
-        _check_file(write_env)
+        _check_file(ctx.obj, write_env)
 
     def announce() -> None:
         if write_env is None:
@@ -60,12 +70,12 @@ def sandbox(
         ) from None
 
 
-def _check_file(path: Path) -> None:
+def _check_file(invocation: Invocation, path: Path) -> None:
     """Raise ConfigError for a file that the sandbox has not written, unless it may go."""
     if not path.exists() or env_file.read_text(path).startswith(f"# {OURS}"):
         return
     question = _("{path} has settings of your own. Overwrite it?").format(path=path)
-    if not sys.stdin.isatty() or not typer.confirm(question, err=True):
+    if not sys.stdin.isatty() or not invocation.confirm(question):
         raise errors.ConfigError(
             _("{path} is not a file of the sandbox: it stays as it is").format(path=path),
             _("Name another file, and use it with --env-file: b24tools --env-file FILE assign ORDER."),

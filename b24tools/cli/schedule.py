@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from b24tools.cli.invocation import Invocation
+from b24tools.cli.localized import explain
 from b24tools.core import config, errors
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
@@ -27,18 +28,26 @@ class Scheduler(StrEnum):
     WINDOWS = "windows"
 
 
+@explain(
+    ("schedule cron --inbox orders", "What crontab -e wants to have."),
+    ("schedule systemd --user b24tools --install", "As root: units of the system."),
+    ("schedule windows --remove", "Takes the tasks out of Task Scheduler."),
+)
 def schedule(
     ctx: typer.Context,
     scheduler: Annotated[
-        Scheduler | None, typer.Argument(metavar="cron|systemd|windows", help="For which of them.", show_default=False)
+        Scheduler | None,
+        typer.Argument(
+            metavar="cron|systemd|windows", help="What for; else the usual one of this system.", show_default=False
+        ),
     ] = None,
     inbox: Annotated[
         Path | None, typer.Option("--inbox", metavar="DIR", help="The folder that 1C puts orders into.")
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="With the HTTP service (systemd, windows).")] = False,
     user: Annotated[
-        str, typer.Option("--user", metavar="NAME", help="Whom systemd's units run as; else they are your own.")
-    ] = "",
+        str | None, typer.Option("--user", metavar="NAME", help="Whom systemd's units run as; else they are your own.")
+    ] = None,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="How units and tasks are called; for a second portal.")
     ] = "b24tools",
@@ -52,7 +61,7 @@ def schedule(
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,39}", name, re.ASCII):
         raise _usage(_('--name "{name}" cannot be a part of a file name').format(name=name), _("An example: plant2"))
     scheduler = scheduler or (Scheduler.WINDOWS if os.name == "nt" else Scheduler.CRON)
-    wanted = _read_installation(invocation, inbox, user, name, serve=serve)
+    wanted = _read_installation(invocation, inbox, user or "", name, serve=serve)
     run = {Scheduler.CRON: _use_cron, Scheduler.SYSTEMD: _use_systemd, Scheduler.WINDOWS: _use_windows}[scheduler]
     if message := run(wanted, install=install, remove=remove):
         invocation.messenger.info(message)
@@ -70,7 +79,7 @@ def _read_installation(
             config.load({}, invocation.env_file)
         raise _usage(
             _("there is no settings file: cron and services know no others"),
-            _("`b24tools init` writes one; name another one with --env-file before the command."),
+            _("`b24tools init` writes one; name another one with --env-file."),
         )
     inspection = config.inspect({}, file)
     settings = inspection.check()

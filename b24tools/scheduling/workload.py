@@ -7,14 +7,17 @@ considered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
-from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Slot, Worker
+from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Slot, StagedTask, Worker
 
 UNKNOWN_ESTIMATE_S = 3600
+MOST_ROUNDS = 50  # of operations that wait for one another; each goes through all orders
 
 
 @dataclass(frozen=True)
@@ -121,25 +124,54 @@ class Workload:
         winner = next(candidate for candidate in candidates if candidate.id == worker_id)
         return self._give(_chosen(winner, "pinned", candidates), length_s)
 
-    def extend(self, worker_id: int, start: datetime, length_s: int, ignore_task: int) -> tuple[datetime, bool]:
+    def extend(
+        self, worker_id: int, start: datetime, length_s: int, ignore_task: int, left_s: int | None = None
+    ) -> tuple[datetime, bool]:
         """The new end of the task `ignore_task` whose minutes changed, and whether it meets another slot.
 
         The start stays, also one in the past. Only slots of ours are met: work without one gives
-        way. From here on the task occupies the new slot. Raises NoWorkingTime, and KeyError as `choose`.
+        way. From here on the task occupies the new slot; `left_s` is left of it, by default all.
+        Raises NoWorkingTime, and KeyError as `choose`.
         """
         lane = self._lane(worker_id)
         own_s = self._workers[worker_id].own_s(length_s)
         end = Timeline(lane.line.calendar, lane.line.absences, start).end_at(own_s)
-        return end, lane.move(ignore_task, (start, end), length_s)
+        return end, lane.move(ignore_task, (start, end), length_s if left_s is None else left_s)
 
     def load(self, worker_id: int, days: int) -> PersonLoad:
         """The person's open work and the next `days` days, today the first. Raises KeyError as `choose`."""
         return self._lane(worker_id).load(days)
 
-    def hold(self, worker_id: int, task_id: int, not_before: datetime) -> None:
-        """Let a task wait for another operation, and push what it meets. Nothing for a task that is not in the lane."""
-        if worker_id in self._workers:
-            self._lane(worker_id).hold(task_id, not_before)
+    def hold(self, worker_id: int, task_id: int, until: datetime | None) -> bool:
+        """Let a task wait for another operation where it is planned sooner, and push what it meets; whether it moves.
+
+        One that is begun waits for nothing. Nothing for a task that is not in the lane.
+        """
+        return worker_id in self._workers and self._lane(worker_id).hold(task_id, until)
+
+    def let_wait(self, orders: Iterable[Sequence[StagedTask]]) -> None:
+        """Let operations wait for those of lower stages of their order, until nothing changes over all orders."""
+        staged = [
+            sorted((one.stage, one.worker_id, one.task_id) for one in order if one.stage is not None)
+            for order in orders
+        ]
+        staged = [order for order in staged if order and order[0][0] != order[-1][0]]
+        for _round in range(MOST_ROUNDS):
+            if not sum([self._let_order_wait(order) for order in staged]):
+                return
+
+    def _let_order_wait(self, operations: Sequence[tuple[int, int, int]]) -> int:
+        """Hold the operations of an order, which come in the sequence of their stages; how many lie elsewhere now."""
+        ends: dict[int, datetime] = {}
+        count = 0
+        for stage, worker_id, task_id in operations:
+            if self.find(worker_id, task_id) is None:
+                continue
+            count += self.hold(worker_id, task_id, max((ends[one] for one in ends if one < stage), default=None))
+            with suppress(NoWorkingTime):
+                if span := self.span_of(worker_id, task_id):
+                    ends[stage] = max(span[1], ends.get(stage, span[1]))
+        return count
 
     def put(self, task: OpenTask) -> None:
         """Lay a task into its person's lane. Nothing for one of a person who is no worker."""
@@ -169,6 +201,11 @@ class Workload:
     def lost_under_absences(self, worker_id: int, task_id: int) -> tuple[Interval, ...]:
         """Return the absences under which working time of the task's slot is lost."""
         return self._lane(worker_id).absences_over(task_id) if worker_id in self._workers else ()
+
+    def rate_of(self, worker_id: int) -> Fraction:
+        """Return how much work a person does in an hour."""
+        worker = self._workers.get(worker_id)
+        return worker.rate if worker else Fraction(1)
 
     def calendar_of(self, worker_id: int) -> WorkCalendar:
         """Return a person's own calendar, or everybody's."""

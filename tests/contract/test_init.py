@@ -41,7 +41,6 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(cli_init.typer, "prompt", prompt)
-    monkeypatch.setattr(cli_init.typer, "confirm", lambda _question, err: typed.pop(0) == "y")
     return typed
 
 

@@ -281,7 +281,7 @@ def test_units_of_another_installation_stay(
             [],
             None,
             "there is no settings file: cron and services know no others. "
-            "`b24tools init` writes one; name another one with --env-file before the command.",
+            "`b24tools init` writes one; name another one with --env-file.",
         ),
         (
             [],

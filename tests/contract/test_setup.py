@@ -133,7 +133,7 @@ def test_the_sandbox_does_not_overwrite_your_settings(
     """It asks on a terminal; without one it says what to do."""
     Path(".env").write_text("B24_TZ=Asia/Omsk\n", "utf-8")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: answer is not None)
-    monkeypatch.setattr(cli_sandbox.typer, "confirm", lambda _question, err: answer)
+    monkeypatch.setattr(cli_sandbox.typer, "prompt", lambda _question, **_options: "y" if answer else "n")
 
     status = app.main(["sandbox", "--write-env", ".env"])
 
