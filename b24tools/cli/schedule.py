@@ -61,29 +61,31 @@ def schedule(
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,39}", name, re.ASCII):
         raise _usage(_('--name "{name}" cannot be a part of a file name').format(name=name), _("An example: plant2"))
     scheduler = scheduler or (Scheduler.WINDOWS if os.name == "nt" else Scheduler.CRON)
-    wanted = _read_installation(invocation, inbox, user or "", name, serve=serve)
+    wanted = _read_installation(invocation, inbox, user or "", name, serve=serve, remove=remove)
     run = {Scheduler.CRON: _use_cron, Scheduler.SYSTEMD: _use_systemd, Scheduler.WINDOWS: _use_windows}[scheduler]
     if message := run(wanted, install=install, remove=remove):
         invocation.messenger.info(message)
 
 
 def _read_installation(
-    invocation: Invocation, inbox: Path | None, user: str, name: str, *, serve: bool
+    invocation: Invocation, inbox: Path | None, user: str, name: str, *, serve: bool, remove: bool
 ) -> Installation:
-    """Read what entries need, as cron will read it: from the file alone. Raises ConfigError where it is not there."""
+    """Read what entries need, as cron will read it: from the file alone. Raises ConfigError where it is not there.
+
+    To `remove` them takes only the file's name.
+    """
     from b24tools.jobs.schedule import Installation, find_program
 
-    file = config.inspect({}, invocation.env_file).file
+    inspection = config.inspect({}, invocation.env_file)
+    file, settings = inspection.file or (invocation.env_file if remove else None), inspection.settings
     if file is None:
-        if invocation.env_file is not None:
-            config.load({}, invocation.env_file)
+        inspection.check()
         raise _usage(
             _("there is no settings file: cron and services know no others"),
             _("`b24tools init` writes one; name another one with --env-file."),
         )
-    inspection = config.inspect({}, file)
-    settings = inspection.check()
-    for setting in ("BITRIX_WEBHOOK_URL", "B24_DATA_DIR"):
+    for setting in () if remove else ("BITRIX_WEBHOOK_URL", "B24_DATA_DIR"):
+        inspection.check()
         if setting not in inspection.given:
             raise errors.ConfigError(
                 _("{name} is not set in {file}: cron and services know no other settings").format(

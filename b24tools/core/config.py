@@ -343,7 +343,7 @@ def webhook_url(settings: Settings) -> str:
         raise errors.ConfigError(
             _("BITRIX_WEBHOOK_URL is not set"),
             _(
-                "Copy .env-example to .env and put the URL of an incoming webhook there "
+                "Run `b24tools init` with the URL of an incoming webhook "
                 "(Bitrix24: Developer resources - Other - Incoming webhook), or try `b24tools demo`."
             ),
         )

@@ -17,10 +17,10 @@ import pytest
 from b24tools.cli import app
 from b24tools.jobs import schedule as job
 from b24tools.render import schedule as render_schedule
-from scripts import write_crontab
-from tests.contract.test_docs import DOCS, _blocks, _parse
+from scripts import write_schedule
+from tests.contract.test_docs import _parse
 
-EXAMPLE = write_crontab.EXAMPLE
+EXAMPLE = write_schedule.EXAMPLE
 ODD = replace(EXAMPLE, env_file="/opt/b24 $t%/.env", inbox="/srv/1c's/or ders", data_dir="/var/lib/b 24")
 NAMESPACE = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
 FAKE = """#!/bin/sh
@@ -60,20 +60,12 @@ def called(programs: Path, name: str) -> list[str]:
     return (programs / f"{name}.log").read_text("utf-8").splitlines()
 
 
-def test_the_crontab_of_the_repository_is_what_is_printed() -> None:
-    """`python -m scripts.write_crontab` was run."""
-    assert write_crontab.draw() == write_crontab.FILE.read_text("utf-8")
+def test_the_crontab_and_the_pages_have_what_is_printed() -> None:
+    """`python -m scripts.write_schedule` was run."""
+    files = write_schedule.fill()
 
-
-@pytest.mark.parametrize("language", ["", "ru"])
-def test_the_units_on_the_page_are_what_is_printed(language: str) -> None:
-    """Those of a command, of the inbox, and of the service, for the installation of the page."""
-    units = render_schedule.units(EXAMPLE)
-    names = ("b24tools-snapshot.service", "b24tools-snapshot.timer", "b24tools-assign.path", "b24tools.service")
-
-    assert [f"# /etc/systemd/system/{name}\n{units[name]}" for name in names] == _blocks(
-        DOCS / language / "deploy.md", "ini"
-    )
+    assert [] == [path.name for path, text in files.items() if text != path.read_text("utf-8")]
+    assert [4, 4] == [text.count("```ini\n# /etc/systemd") for path, text in files.items() if path.suffix == ".md"]
 
 
 def test_all_three_run_the_same_commands() -> None:
@@ -309,6 +301,15 @@ def test_schedule_says_what_to_do(
 
     assert 2 == app.main(["schedule", *words])
     assert ("", f"{line.format(file=file)}\n") == capsys.readouterr()
+
+
+def test_entries_go_though_the_settings_are_gone(programs: Path, env_file: Path) -> None:
+    """They are found by the name of the file."""
+    assert 0 == app.main(["schedule", "cron", "--install"])
+    env_file.unlink()
+
+    assert 0 == app.main(["--env-file", str(env_file), "schedule", "cron", "--remove"])
+    assert "" == (programs / "tab").read_text("utf-8")
 
 
 @pytest.mark.parametrize("scheduler", ["cron", "systemd", "windows"])

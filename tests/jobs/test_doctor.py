@@ -555,7 +555,7 @@ def test_without_a_webhook_the_rest_is_looked_at(well: Works) -> None:
 
     assert {"webhook": "fail"} == not_ok(checks)
     assert "BITRIX_WEBHOOK_URL is not set" == found(checks, "webhook").detail
-    assert "Copy .env-example to .env" in found(checks, "webhook").fix
+    assert "Run `b24tools init`" in found(checks, "webhook").fix
     assert [] == well.portal.log
 
 

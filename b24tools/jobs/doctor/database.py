@@ -91,7 +91,7 @@ def check_snapshot(exam: Examination) -> Finding:
     runs = known(exam.database).snapshot_runs
     run = runs.last_complete(exam.now)
     command = "b24tools snapshot --reconcile" if exam.mode == "webhook" else "b24tools snapshot"
-    fix = _("Run `{command}` and look at what it says; by the clock: crontab.example.").format(command=command)
+    fix = _("Run `{command}` and look at what it says; by the clock: `b24tools schedule`.").format(command=command)
     if run is None and runs.has_complete():
         return fail(_("the last complete one is dated in the future: the clock of this computer was wrong then"), fix)
     if run is None:
