@@ -301,56 +301,45 @@ class _Pass:
         None where the others cannot be done in time; what has to move and cannot is left out.
         """
         which = set(which)
-        before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
-        held: dict[int, OpenTask] = {}
-        left: list[OpenTask] = []
         placed: dict[int, OpenTask] = {}
         choices: dict[int, tuple[Choice, datetime | None, int | None]] = {}
         ends: dict[int, tuple[int | None, datetime]] = {}
-        is_possible = True
-        for one in _by_stage(order):
-            task = self._lying[one.id]
-            not_before, after = _waits_for(ends, one.stage, order.accepted)
-            if one.id in which and is_possible:
-                choice = self._weigh(workload, one, task.remaining_s, not_before, most)
-                if choice is not None:
-                    placed[one.id] = replace(
-                        task,
-                        responsible_id=choice.responsible_id,
-                        start=choice.start,
-                        end=choice.finish,
-                        not_before=None,
-                    )
-                    choices[one.id] = choice, not_before, after
-                    workload.put(placed[one.id])
-                    ends[one.id] = one.stage, choice.finish
-                    continue
-                if one.id not in forced:
-                    is_possible = False
-                    continue
-                workload.put(before[one.id] or task)  # nobody can: it stays where it is
-                left.append(task)
-            elif lay := self._hold(workload, task, not_before):
-                held[one.id] = lay
-            end = _end_of(workload, task)
-            if end is not None:
-                ends[one.id] = one.stage, end
-        if is_possible:
-            self._put_back(workload, order, before, placed, ends, forced)
+        with workload.trial():
+            before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
+            for one in _by_stage(order):
+                task = self._lying[one.id]
+                not_before, after = _waits_for(ends, one.stage, order.accepted)
+                if one.id in which:
+                    choice = self._weigh(workload, one, task.remaining_s, not_before, most)
+                    if choice is not None:
+                        placed[one.id] = replace(
+                            task,
+                            responsible_id=choice.responsible_id,
+                            start=choice.start,
+                            end=choice.finish,
+                            not_before=None,
+                        )
+                        choices[one.id] = choice, not_before, after
+                        workload.put(placed[one.id])
+                        ends[one.id] = one.stage, choice.finish
+                        continue
+                    if one.id not in forced:
+                        return None
+                    workload.put(before[one.id] or task)  # nobody can: it stays where it is
+                else:
+                    self._hold(workload, task, not_before)
+                end = _end_of(workload, task)
+                if end is not None:
+                    ends[one.id] = one.stage, end
+            self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
-        for task in (*placed.values(), *left):
-            workload.take_out(task.responsible_id, task.id)
-        for lay in (*before.values(), *held.values()):
-            if lay is not None:
-                workload.put(lay)
         placed = {one: task for one, task in placed.items() if _place(task) != _place(self._lying[one])}
-        return _Draft(placed, choices, finish) if is_possible else None
+        return _Draft(placed, choices, finish)
 
     def _put_back(
         self,
         workload: Workload,
         order: OpenOrder,
-        before: Mapping[int, OpenTask | None],
         placed: dict[int, OpenTask],
         ends: dict[int, tuple[int | None, datetime]],
         forced: Mapping[int, str],

@@ -223,6 +223,14 @@ class Lane:
         self._is_laid = False
         return self._tasks.pop(task_id, None)
 
+    def save(self) -> dict[str, Any]:
+        """All that a change may change, for `restore`."""
+        return {**self.__dict__, "_tasks": dict(self._tasks)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Be as it was; what was laid need not be laid again."""
+        self.__dict__.update(saved)
+
     def find(self, task_id: int) -> OpenTask | None:
         """The task as it lies."""
         return self._tasks.get(task_id)

@@ -6,11 +6,12 @@ considered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
@@ -72,6 +73,7 @@ class Workload:
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
         self._lanes: dict[int, Lane] = {}
         self._given = 0
+        self._saved: dict[int, dict[str, Any]] | None = None  # lanes as they were before a trial
         for task in tasks:
             if task.responsible_id in self._tasks:
                 self._tasks[task.responsible_id].append(task)
@@ -176,11 +178,22 @@ class Workload:
     def put(self, task: OpenTask) -> None:
         """Lay a task into its person's lane. Nothing for one of a person who is no worker."""
         if task.responsible_id in self._workers:
-            self._lane(task.responsible_id).put(task)
+            self._lane_to_change(task.responsible_id).put(task)
 
     def take_out(self, worker_id: int, task_id: int) -> OpenTask | None:
         """Take a task out of a lane, and return it as it lay there; None where it is not in the lane."""
-        return self._lane(worker_id).take_out(task_id) if worker_id in self._workers else None
+        return self._lane_to_change(worker_id).take_out(task_id) if worker_id in self._workers else None
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Take back at the end what `put` and `take_out` change meanwhile."""
+        self._saved = {}
+        try:
+            yield
+        finally:
+            saved, self._saved = self._saved, None
+            for worker_id, state in saved.items():
+                self._lanes[worker_id].restore(state)
 
     def find(self, worker_id: int, task_id: int) -> OpenTask | None:
         """Return a task as it lies in a lane; None where it is not there."""
@@ -231,6 +244,12 @@ class Workload:
                 self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
             shared = self._timelines[id(calendar)]
             lane = self._lanes[worker_id] = Lane(worker, self._tasks[worker_id], shared, self._step_s)
+        return lane
+
+    def _lane_to_change(self, worker_id: int) -> Lane:
+        lane = self._lane(worker_id)
+        if self._saved is not None and worker_id not in self._saved:
+            self._saved[worker_id] = lane.save()
         return lane
 
     def _ranked(

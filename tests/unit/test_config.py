@@ -315,7 +315,7 @@ def test_a_missing_webhook_is_told_with_the_mend() -> None:
         config.webhook_url(load())
     assert ("BITRIX_WEBHOOK_URL is not set", True, 2) == (
         caught.value.message,
-        ".env-example" in caught.value.hint,
+        "b24tools init" in caught.value.hint,
         caught.value.exit_status,
     )
 
