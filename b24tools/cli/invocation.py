@@ -60,12 +60,16 @@ class Invocation:
             self.messenger.record = logging.getLogger("b24tools.command").log
         for warning in inspection.warnings():
             self.messenger.info(errors.as_sentence(warning))
+        self.start_ping(settings)
+        return context.Session(settings, self.messenger.info)
+
+    def start_ping(self, settings: config.Settings) -> None:
+        """Call the dead man's switch, once in a quiet run; `serve` has no end that it could hear of."""
         if settings.ping_url is not None and self.messenger.level < 0 and self.command != "serve" and not self.ping:
             from b24tools.cli.ping import Ping
 
             self.ping = Ping(settings, self.command)
             self.ping.start()
-        return context.Session(settings, self.messenger.info)
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; only a yes, in either language, is one."""

@@ -194,10 +194,11 @@ def _task(installation: Installation, entry: Entry) -> str:
 def winsw(installation: Installation) -> str:
     """Return the description of the service for WinSW, which stops it as Ctrl+C does."""
     program, *words = installation.command("serve")
+    purpose = _("orders and events over HTTP, and the board")
     return f"""<service>
   <id>{escape(installation.name)}</id>
   <name>{escape(installation.name)}</name>
-  <description>{escape(_("orders and events over HTTP, and the board"))}</description>
+  <description>{escape(purpose)}</description>
   <executable>{escape(program)}</executable>
   <arguments>{escape(subprocess.list2cmdline(words))}</arguments>
   <onfailure action="restart" delay="10 sec"/>

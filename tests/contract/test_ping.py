@@ -42,6 +42,7 @@ def switch(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def test_a_run_of_cron_is_heard_of(switch: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Its beginning, and its end as it was; what is to be tried later has none, nor does what a person runs."""
     base = f"/{KEY}/b24tools"
+    assert 1 == app.main(["-q", "doctor"])
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", "http://127.0.0.1:9/rest/1/abcdefgh12/")
     monkeypatch.setenv("B24_RETRY_SECONDS", "0")
 
@@ -51,6 +52,8 @@ def test_a_run_of_cron_is_heard_of(switch: list[str], monkeypatch: pytest.Monkey
     assert 0 == app.main(["config"])
 
     assert [
+        f"{base}-doctor/start?from=1",
+        f"{base}-doctor/fail?from=1",
         f"{base}-config/start?from=1",
         f"{base}-config?from=1",
         f"{base}-leaderboard/start?from=1",
