@@ -11,6 +11,7 @@ from typing import Any
 
 from b24tools.assignment import recovery
 from b24tools.assignment.ledger import UNKNOWN
+from b24tools.assignment.named_people import NamedPeople
 from b24tools.assignment.plan import (
     ADD,
     COMPLETE,
@@ -34,11 +35,8 @@ from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
 from b24tools.core.org_structure import (
     Match,
-    describe_near_manager,
-    matches_person,
     read_visibly,
     same_name,
-    suggest_name,
 )
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
@@ -74,6 +72,7 @@ class Planner:
         self._taken: set[int] = set()
         self._open = {task.id: task for task in self.portal.open}
         self._people = {**self.staff.people, **self.portal.people}
+        self._named = NamedPeople(self.staff, self.portal, self._people, self.rules.fallback_user)
         self._workload = workload_of(
             self._people.values(),
             self.portal,
@@ -360,7 +359,7 @@ class Planner:
     def _with_sent_inferred(self, plan: PlannedTask, task: Task) -> PlannedTask:
         """Infer what 1C sent last from what the task shows; no value where it shows another."""
         order, line = plan.item.order, plan.item.line
-        auditor_id = self._auditor(order)
+        auditor_id = self._named.find_auditor(order)
         plan = replace(
             plan,
             auditor_id=auditor_id if auditor_id in task.auditor_ids else None,
@@ -417,12 +416,12 @@ class Planner:
         if changed & described:
             fields["DESCRIPTION"] = task_fields.description(order, item.line, self.rules.show_sum)
         if "department" in changed and self.portal.owner.admin:
-            creator = self._creator(order)
+            creator = self._named.find_creator(order)
             if creator and (creator != task.created_by or "department" in unsure):
                 fields["CREATED_BY"] = creator
         if "manager" in changed:
             others = [one for one in task.auditor_ids if one != plan.auditor_id]
-            plan = replace(plan, auditor_id=self._auditor(order))
+            plan = replace(plan, auditor_id=self._named.find_auditor(order))
             auditors = list(dict.fromkeys([*others, *([plan.auditor_id] if plan.auditor_id else [])]))
             if auditors != list(task.auditor_ids) or ("manager" in unsure and plan.is_trusted):
                 fields["AUDITORS"] = auditors
@@ -477,8 +476,8 @@ class Planner:
                 _("the plan ends after the project, which ends on {date}: move its end in Bitrix24"),
                 date=f"{project_end:%d.%m.%Y}",
             )
-        creator = self._creator(item.order)
-        auditor_id = self._auditor(item.order)
+        creator = self._named.find_creator(item.order)
+        auditor_id = self._named.find_auditor(item.order)
         fields: dict[str, Any] = {
             "TITLE": item.title,
             "XML_ID": item.key,
@@ -523,45 +522,21 @@ class Planner:
         ids = [person.id for person in match.people]
         pinned = self.rules.pin_for(position)
         if pinned is not None:
-            self._active(pinned, _("--to {position}={id}").format(position=position, id=pinned))
+            self._named.find_active(pinned, _("--to {position}={id}").format(position=position, id=pinned))
             return plan, self._workload.pin(pinned, plan.work_s, not_before, ids)
         if ids:
             return plan, self._workload.choose(ids, plan.work_s, not_before)
         fallback = self.rules.fallback_user
-        problem = self._describe_vacancy(position, match)
+        problem = self._named.describe_vacancy(position, match)
         if fallback is None:
             raise errors.B24ToolsError(
                 problem,
                 _("Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work."),
             )
-        name = self._active(fallback, f"B24_FALLBACK_USER={fallback}").name
+        name = self._named.find_active(fallback, f"B24_FALLBACK_USER={fallback}").name
         choice = self._workload.choose([fallback], plan.work_s, not_before)
         choice = Choice(choice.responsible_id, choice.start, choice.finish, "fallback", choice.candidates)
         return plan.warn(_("{problem}: given to {name}"), problem=problem, name=name), choice
-
-    def _describe_vacancy(self, position: str, match: Match) -> str:
-        if match.barred:
-            names = ", ".join(person.name for person in match.barred)
-            return _('people.json gives "{position}" to none of its people: {names}').format(
-                position=position, names=names
-            )
-        if match.departments:
-            return _('nobody active works in the department "{name}"').format(name=match.departments[0].name)
-        root = self.staff.departments[self.staff.root_id].name
-        name = self.staff.positions.department_of(position)
-        problem = _('there is no department "{name}" under "{root}"').format(name=name, root=root)
-        if match.nearest:
-            problem += suggest_name(name, [match.nearest])
-        return problem
-
-    def _active(self, user_id: int, source: str) -> Person:
-        person = self._people.get(user_id)
-        if person is None or not person.active:
-            raise errors.B24ToolsError(
-                _("{source}: the portal has no active employee {id}").format(source=source, id=user_id),
-                _("Give the id from the address of the person's profile page."),
-            )
-        return person
 
     def _deadline(self, order: onec_order.Order, slot_end: datetime | None) -> tuple[datetime | None, bool]:
         """The wanted date; if that has passed, or there is none, the end of the slot. Whether it is the latter."""
@@ -588,46 +563,9 @@ class Planner:
                 wanted = wanted_end(order) or wanted
         return wanted.astimezone(UTC)
 
-    def _creator(self, order: onec_order.Order) -> int | None:
-        """The head of the order's department, else the webhook's owner, else B24_FALLBACK_USER.
-
-        Only an administrator may name another creator than himself. A webhook that has outlived its owner belongs to a
-        system user whom `user.get` does not show: what he creates would belong to no person.
-        """
-        owner = self.portal.owner
-        if not owner.admin:
-            return owner.id
-        department = self.staff.department_named(order.department) if order.department else None
-        ids = (department.head_id if department else None, owner.id, self.rules.fallback_user)
-        people = (self._people.get(one) for one in ids if one)
-        return next((person.id for person in people if person and person.active), None)
-
-    def _managers(self, order: onec_order.Order) -> list[Person]:
-        """The active people that `Менеджер` may mean."""
-        namesakes = self.portal.namesakes.get(order.manager or "", [])
-        return [one for one in namesakes if one.active and matches_person(order.manager or "", one)]
-
-    def _auditor(self, order: onec_order.Order) -> int | None:
-        found = self._managers(order)
-        return found[0].id if len(found) == 1 else None
-
-    def unmatched_names(self, order: onec_order.Order) -> list[str]:
+    def list_unmatched(self, order: onec_order.Order) -> list[str]:
         """Say which department or person the order names without meaning one that is on the portal."""
-        warnings = []
-        if order.department and self.staff.department_named(order.department) is None:
-            text = _('Исполнитель: the portal has no department "{name}"').format(name=order.department)
-            names = (department.name for department in self.staff.departments.values())
-            warnings.append(text + suggest_name(order.department, names))
-        found = self._managers(order)
-        if order.manager and not found:
-            text = _('Менеджер: no active person of the portal is "{name}", so the tasks have no observer')
-            near = describe_near_manager(order.manager, self.portal.namesakes.get(order.manager, []))
-            warnings.append(text.format(name=order.manager) + near)
-        elif len(found) > 1:
-            ids = ", ".join(f"#{person.id}" for person in found)
-            text = _('Менеджер: "{name}" may be several people ({ids}), so the tasks have no observer')
-            warnings.append(text.format(name=order.manager, ids=ids))
-        return warnings
+        return self._named.list_unmatched(order)
 
     def _name_of(self, task: Task) -> str:
         person = self._people.get(task.responsible_id)

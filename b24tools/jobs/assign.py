@@ -440,7 +440,7 @@ class _Run:
         warnings = [
             *order.warnings,
             *self._warnings,
-            *planner.unmatched_names(order),
+            *planner.list_unmatched(order),
             *unchecked_years(mine, self._rules),
         ]
         if order.done and not tasks:
