@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -12,10 +12,13 @@ from pathlib import Path
 from b24tools.core.periods import Period
 from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures
-from b24tools.store.leaderboard import PersonTotal, Window
+from b24tools.store.leaderboard import PersonTotal, Totals
+from b24tools.store.seasons import Season
+from b24tools.store.settings import CountingRules
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
+FEWEST = 3  # people among whom one cannot be told from the sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,9 @@ class Board:
     """The ranking of a period, the best first.
 
     `complete`: nothing of the period that has begun was left uncollected. `as_of`: the moment the data are true of;
-    None: there are none. The totals are of everybody, `left_out` says how many rows `top` cut off.
+    None: there are none. The totals are of everybody, `left_out` says how many rows `top` cut off. `others`: the tasks
+    and hours of those without a row, where they are enough. `season`: the results are frozen; `rules`: counted by them,
+    and by other ones than today's if `rules_differ`.
     """
 
     period: Period
@@ -58,6 +63,10 @@ class Board:
     left_out: int = 0
     total_tasks: int = 0
     total_hours: float = 0.0
+    others: tuple[int, float] | None = None
+    season: Season | None = None
+    rules: CountingRules | None = field(default=None, compare=False)
+    rules_differ: bool = False
 
 
 @dataclass
@@ -99,17 +108,24 @@ def board(
     source: Store, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
 ) -> Board:
     """The ranking of a period by closed tasks or their estimated hours; of people, or of teams per active member."""
-    hidden = source.settings.hidden_users()
-    closed = [
-        tally
-        for tally in source.leaderboard.closed(period.before.start, period.start, period.end)
-        if tally.user_id not in hidden and not (teams and tally.department is None)
-    ]
-    members = source.leaderboard.active_by_department(hidden) if teams else None
-    entries = _entries((tally for tally in closed if tally.current), members)
-    before = _entries((tally for tally in closed if not tally.current), members)
-    rows = _ranked(entries, _places(before, by), by)
-    complete, as_of = _collected(period, source.leaderboard.windows(period.start, period.end, now), now)
+    rules = source.settings.counting_rules(period.zone)
+    closed, closed_before = source.leaderboard.closed(period, rules)
+    members = source.leaderboard.active_by_department(rules.hidden) if teams or rules.opted_out else {}
+    counted, before = (
+        _choose_counted(closed, members, teams=teams),
+        _choose_counted(closed_before, members, teams=teams),
+    )
+    places_before = _places(_entries(before, closed_before, members, teams=teams), by)
+    rows = _ranked(_entries(counted, closed, members, teams=teams), places_before, by)
+    absent = rules.opted_out | rules.hidden  # by now: a frozen ranking names them no more
+    if not teams:
+        rows = [row for row in rows if row.id not in absent]
+    complete: bool
+    as_of: datetime | None
+    if closed.season:
+        complete, as_of = True, closed.season.as_of
+    else:
+        complete, as_of = source.leaderboard.collected(period, now)
     mode = source.settings.get("producer_mode")
     if mode == WEBHOOK and as_of is not None and now < period.end:
         as_of = max(as_of, source.leaderboard.events_until(now) or as_of)
@@ -122,21 +138,56 @@ def board(
         mode=mode,
         rows=tuple(rows[:top]),
         left_out=len(rows) - len(rows[:top]),
-        total_tasks=sum(entry.tasks for entry in entries),
-        total_hours=_hours(sum(entry.estimate_s for entry in entries)),
+        total_tasks=sum(one.tasks for one in counted),
+        total_hours=_hours(sum(one.estimate_s for one in counted)),
+        others=_sum_others([one for one in counted if one.user_id in absent | closed.rules.opted_out]),
+        season=closed.season,
+        rules=closed.rules,
+        rules_differ=closed.rules != rules,
     )
 
 
-def _entries(tallies: Iterable[PersonTotal], members: Mapping[int, int] | None) -> list[_Entry]:
-    """One entry per person; per team, where its `members` are given."""
+def _choose_counted(totals: Totals, members: Mapping[int, int], *, teams: bool) -> list[PersonTotal]:
+    """Choose who counts.
+
+    Who has opted out counts in a team of FEWEST at least: in a smaller one the others' rows would tell what is theirs.
+    """
+    rules, members = totals.rules, _members_of(totals, members)
+    return [
+        one
+        for one in totals.people
+        if one.user_id not in rules.hidden
+        and (one.user_id not in rules.opted_out or members.get(one.department_id or 0, 0) >= FEWEST)
+        and not (teams and one.department is None)
+    ]
+
+
+def _members_of(totals: Totals, members: Mapping[int, int]) -> Mapping[int, int]:
+    """How many members departments have now, or had when the period was frozen."""
+    return totals.season.members if totals.season else members
+
+
+def _sum_others(others: Sequence[PersonTotal]) -> tuple[int, float] | None:
+    if len(others) < FEWEST:
+        return None
+    return sum(one.tasks for one in others), _hours(sum(one.estimate_s for one in others))
+
+
+def _entries(
+    counted: Iterable[PersonTotal], totals: Totals, members: Mapping[int, int], *, teams: bool
+) -> list[_Entry]:
+    """One entry per team, or per person who has not opted out."""
     entries: dict[int, _Entry] = {}
-    for tally in tallies:
-        if members is None:
-            new = _Entry(tally.user_id, tally.name or f"#{tally.user_id}", tally.department, None)
+    for one in counted:
+        if teams:
+            team = one.department_id or 0
+            size = _members_of(totals, members).get(team, 0)
+            new = _Entry(team, one.department or f"#{team}", one.department, size)
+        elif one.user_id in totals.rules.opted_out:
+            continue
         else:
-            team = tally.department_id or 0
-            new = _Entry(team, tally.department or f"#{team}", tally.department, members.get(team, 0))
-        entries.setdefault(new.id, new).add(tally)
+            new = _Entry(one.user_id, one.name or f"#{one.user_id}", one.department, None)
+        entries.setdefault(new.id, new).add(one)
     return list(entries.values())
 
 
@@ -183,31 +234,3 @@ def _alphabetic(name: str) -> str:
 def _hours(seconds: int) -> float:
     """To 0.1, halves up: 0.05 and its like are not exact in binary, so the rounding is done before."""
     return (seconds + 180) // 360 / 10
-
-
-def _collected(period: Period, windows: Sequence[Window], now: datetime) -> tuple[bool, datetime | None]:
-    """Whether each week that has begun was collected to its end, and the moment up to which the data go.
-
-    A run sees what was closed until it begins; so a past week needs one that began after its end.
-    """
-    complete = False
-    as_of = None
-    for number, (start, end) in enumerate(_begun_parts(period, now)):
-        covering = [
-            window
-            for window in windows
-            if window.start <= start and window.end >= min(end, window.started_at) and window.started_at >= start
-        ]
-        latest = max((window.started_at for window in covering), default=None)
-        whole = any(window.complete and (end > now or window.started_at >= end) for window in covering)
-        complete = whole and (complete or number == 0)
-        as_of = latest or as_of
-    return complete, as_of
-
-
-def _begun_parts(period: Period, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The period's weeks, cut to the period, as far as they have begun."""
-    for week in period.weeks():
-        start, end = max(week.start, period.start), min(week.end, period.end)
-        if start <= now:
-            yield start, end

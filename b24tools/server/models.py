@@ -32,7 +32,8 @@ PeriodKind = TypeAliasType("PeriodKind", Literal["week", "month"])
 Ranking = TypeAliasType("Ranking", Literal["tasks", "hours"])
 ProducerMode = TypeAliasType("ProducerMode", Literal["polling", "webhook"])
 SettingKey = TypeAliasType(
-    "SettingKey", Literal["producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h"]
+    "SettingKey",
+    Literal["producer_mode", "hidden_users", "opted_out_users", "excluded_users", "snapshot_max_age_h", "count_own"],
 )
 EventFate = TypeAliasType("EventFate", Literal["accepted", "ignored_by_mode", "event_ignored"])
 HealthStatus = TypeAliasType("HealthStatus", Literal["ok", "stale", "failed"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
+    from b24tools.store.seasons import Seasons
     from b24tools.store.settings import Settings
     from b24tools.store.snapshot_runs import SnapshotRuns
     from b24tools.store.tasks import Tasks
@@ -100,7 +101,13 @@ class Store:
     def leaderboard(self) -> Leaderboard:
         from b24tools.store.leaderboard import Leaderboard
 
-        return Leaderboard(self.database)
+        return Leaderboard(self.database, self.seasons)
+
+    @cached_property
+    def seasons(self) -> Seasons:
+        from b24tools.store.seasons import Seasons
+
+        return Seasons(self.database)
 
     @cached_property
     def messages(self) -> Messages:

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from b24tools.core import clock
+from b24tools.core.periods import SEASON_KINDS, Period
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database
+from b24tools.store.seasons import RESULTS, Season, Seasons
+from b24tools.store.settings import CountingRules
 
-CLOSED = """WITH counted AS (
-    SELECT responsible_id, closed_at >= :start AS current, count(*) AS tasks, sum(estimate_s) AS estimate_s,
-        count(CASE WHEN closed_at <= deadline THEN 1 END) AS on_time, count(deadline) AS on_time_of
+# What counts: of the tasks of a line of an order the first one, of others those that somebody else set.
+COUNTS = """gone = 0 AND (line IS NOT NULL OR created_by IS NOT responsible_id OR :count_own)
+        AND (line IS NULL OR NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line
+            AND first.gone = 0 AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
+CLOSED = f"""WITH counted AS (
+    SELECT responsible_id, closed_at >= :start AS current, min(coalesce(group_id, 0)) AS of_group, count(*) AS tasks,
+        sum(estimate_s) AS estimate_s, count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time,
+        count(first_deadline) AS on_time_of
     FROM tasks
-    WHERE closed_at >= :before AND closed_at < :end AND gone = 0
-    GROUP BY responsible_id, current
+    WHERE closed_at >= :before AND closed_at < :end AND (:group_id IS NULL OR group_id = :group_id) AND {COUNTS}
+    GROUP BY responsible_id, current, CASE WHEN :by_group THEN coalesce(group_id, 0) END
 )
 SELECT responsible_id, current, people.name, people.department_id, departments.name, tasks, estimate_s,
-    on_time, on_time_of
+    on_time, on_time_of, of_group
 FROM counted
 LEFT JOIN people ON people.id = responsible_id
-LEFT JOIN departments ON departments.id = people.department_id"""
+LEFT JOIN departments ON departments.id = people.department_id"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
 class PersonTotal:
-    """What one person closed in a period (`current`) or in the one before; name and department as of today."""
+    """What one person closed in a period; name and department as of today, or as of when the period was frozen."""
 
     user_id: int
-    current: bool
     name: str | None
     department_id: int | None
     department: str | None
@@ -36,6 +44,15 @@ class PersonTotal:
     estimate_s: int
     on_time: int
     on_time_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What counts of a period, by which rules. `season`: it is frozen; else live."""
+
+    people: Sequence[PersonTotal]
+    rules: CountingRules
+    season: Season | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +74,54 @@ class Leaderboard:
     Where it takes `now`, a stamp that lies in the future then counts as unknown and long ago.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, seasons: Seasons) -> None:
         self._db = db
+        self._seasons = seasons
 
-    def closed(self, before: datetime, start: datetime, end: datetime) -> list[PersonTotal]:
-        """Return who closed how much in [start, end) and, for comparison, in [before, start)."""
-        spans = {"before": to_text(before), "start": to_text(start), "end": to_text(end)}
-        return [PersonTotal(row[0], bool(row[1]), *row[2:]) for row in self._db.query(CLOSED, spans)]
+    def closed(self, period: Period, rules: CountingRules, group_id: int | None = None) -> tuple[Totals, Totals]:
+        """Return who closed how much in a period and, for comparison, in the one before; `group_id`: in this project.
+
+        A frozen period is as it was when that was done, with the rules of then.
+        """
+        before = period.before
+        seasons = self._seasons.find([period.label, before.label]) if period.kind in SEASON_KINDS else {}
+        frozen = {label: self._seasons.results(label, group_id) for label in seasons}
+        live: dict[bool, list[PersonTotal]] = {True: [], False: []}
+        if len(seasons) < 2:
+            values = {
+                "before": to_text(period.start if before.label in seasons else before.start),
+                "start": to_text(period.start),
+                "end": to_text(period.start if period.label in seasons else period.end),
+                "count_own": int(rules.count_own),
+                "group_id": group_id,
+                "by_group": 0,
+            }
+            for row in self._db.query(CLOSED, values):
+                live[bool(row[1])].append(PersonTotal(row[0], *row[2:9]))
+
+        def totals(label: str, *, current: bool) -> Totals:
+            season = seasons.get(label)
+            if season is None:
+                return Totals(live[current], rules)
+            return Totals([PersonTotal(*row) for row in frozen[label]], season.rules, season)
+
+        return totals(period.label, current=True), totals(before.label, current=False)
+
+    def freeze(self, period: Period, rules: CountingRules, as_of: datetime, now: datetime) -> None:
+        """Freeze the results of a period as they are now. Call it inside a transaction."""
+        start, end = to_text(period.start), to_text(period.end)
+        values = {"before": start, "start": start, "end": end, "count_own": int(rules.count_own)}
+        found = self._db.query(CLOSED, values | {"group_id": None, "by_group": 1})
+        rows = [
+            {
+                "label": period.label,
+                "user_id": row[0],
+                "group_id": row[9],
+                **{name: row[number] for number, name in enumerate(RESULTS, 2)},
+            }
+            for row in found
+        ]
+        self._seasons.save(Season(period.label, now, as_of, rules, self.active_by_department(rules.hidden)), rows)
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""
@@ -73,6 +131,26 @@ class Leaderboard:
             if user_id not in hidden:
                 members[department_id] = members.get(department_id, 0) + 1
         return members
+
+    def collected(self, period: Period, now: datetime) -> tuple[bool, datetime | None]:
+        """Return whether each begun week of a period was collected to its end, and up to which moment the data go.
+
+        A run sees what was closed until it begins; so a past week needs one that began after its end.
+        """
+        windows = self.windows(period.start, period.end, now)
+        complete = False
+        as_of = None
+        for number, (start, end) in enumerate(_begun_parts(period, now)):
+            covering = [
+                window
+                for window in windows
+                if window.start <= start and window.end >= min(end, window.started_at) and window.started_at >= start
+            ]
+            latest = max((window.started_at for window in covering), default=None)
+            whole = any(window.complete and (end > now or window.started_at >= end) for window in covering)
+            complete = whole and (complete or number == 0)
+            as_of = latest or as_of
+        return complete, as_of
 
     def windows(self, start: datetime, end: datetime, now: datetime) -> list[Window]:
         """Return what complete runs collected of [start, end); without a single one, what the others did."""
@@ -96,3 +174,11 @@ class Leaderboard:
             return None
         until: str = min(stamp for stamp in (done[0][0], oldest) if stamp)
         return from_text(until)
+
+
+def _begun_parts(period: Period, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the period's weeks, cut to the period, as far as they have begun."""
+    for week in period.weeks():
+        start, end = max(week.start, period.start), min(week.end, period.end)
+        if start <= now:
+            yield start, end
