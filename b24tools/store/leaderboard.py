@@ -13,23 +13,24 @@ from b24tools.store.database import Database
 from b24tools.store.seasons import RESULTS, Season, Seasons
 from b24tools.store.settings import CountingRules
 
-# What counts: of the tasks of a line of an order the first one, of others those that somebody else set.
+# Of the tasks of an order's line the first one that was closed; of others those that somebody else set.
 COUNTS = """gone = 0 AND (line IS NOT NULL OR created_by IS NOT responsible_id OR :count_own)
-        AND (line IS NULL OR NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line
-            AND first.gone = 0 AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
+        AND (line IS NULL OR line NOT IN (SELECT line FROM repeated_lines)
+            OR NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line AND first.gone = 0
+                AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
 CLOSED = f"""WITH counted AS (
-    SELECT responsible_id, closed_at >= :start AS current, min(coalesce(group_id, 0)) AS of_group, count(*) AS tasks,
-        sum(estimate_s) AS estimate_s, count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time,
-        count(first_deadline) AS on_time_of
+    SELECT responsible_id, closed_at >= :start AS current, count(*) AS tasks, sum(estimate_s) AS estimate_s,
+        count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time, count(first_deadline) AS on_time_of
     FROM tasks
-    WHERE closed_at >= :before AND closed_at < :end AND (:group_id IS NULL OR group_id = :group_id) AND {COUNTS}
-    GROUP BY responsible_id, current, CASE WHEN :by_group THEN coalesce(group_id, 0) END
+    WHERE closed_at >= :before AND closed_at < :end AND {COUNTS}
+    GROUP BY responsible_id, current
 )
 SELECT responsible_id, current, people.name, people.department_id, departments.name, tasks, estimate_s,
-    on_time, on_time_of, of_group
+    on_time, on_time_of
 FROM counted
 LEFT JOIN people ON people.id = responsible_id
 LEFT JOIN departments ON departments.id = people.department_id"""  # noqa: S608 - constants
+CLOSED_IN_GROUP = CLOSED.replace("WHERE closed_at >= :before", "WHERE group_id = :group_id AND closed_at >= :before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,9 @@ class Leaderboard:
                 "end": to_text(period.start if period.label in seasons else period.end),
                 "count_own": int(rules.count_own),
                 "group_id": group_id,
-                "by_group": 0,
             }
-            for row in self._db.query(CLOSED, values):
-                live[bool(row[1])].append(PersonTotal(row[0], *row[2:9]))
+            for row in self._db.query(CLOSED if group_id is None else CLOSED_IN_GROUP, values):
+                live[bool(row[1])].append(PersonTotal(row[0], *row[2:]))
 
         def totals(label: str, *, current: bool) -> Totals:
             season = seasons.get(label)
@@ -111,15 +111,16 @@ class Leaderboard:
         """Freeze the results of a period as they are now. Call it inside a transaction."""
         start, end = to_text(period.start), to_text(period.end)
         values = {"before": start, "start": start, "end": end, "count_own": int(rules.count_own)}
-        found = self._db.query(CLOSED, values | {"group_id": None, "by_group": 1})
+        groups = "SELECT DISTINCT group_id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
         rows = [
             {
                 "label": period.label,
                 "user_id": row[0],
-                "group_id": row[9],
-                **{name: row[number] for number, name in enumerate(RESULTS, 2)},
+                "group_id": group_id or 0,
+                **dict(zip(RESULTS, row[2:], strict=True)),
             }
-            for row in found
+            for (group_id,) in self._db.query(groups, [start, end])
+            for row in self._db.query(CLOSED_IN_GROUP, values | {"group_id": group_id})
         ]
         self._seasons.save(Season(period.label, now, as_of, rules, self.active_by_department(rules.hidden)), rows)
 

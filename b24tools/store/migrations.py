@@ -379,6 +379,10 @@ def m012_counting(db: Database) -> None:
             SELECT order_tasks.key FROM order_tasks, json_each(other_tasks) WHERE json_each.value = tasks.id
         ) WHERE line IS NULL AND id IN (SELECT json_each.value FROM order_tasks, json_each(other_tasks))""",
         "CREATE INDEX tasks_by_line ON tasks (line, gone, closed_at) WHERE line IS NOT NULL",
+        # lines that have, or had, several tasks: only of these it matters which one was closed first
+        "CREATE TABLE repeated_lines (line TEXT PRIMARY KEY) WITHOUT ROWID",
+        """INSERT INTO repeated_lines
+            SELECT line FROM tasks WHERE line IS NOT NULL GROUP BY line HAVING count(*) > 1""",
         "DROP INDEX tasks_by_closing",
         """CREATE INDEX tasks_by_closing ON tasks
             (closed_at, gone, responsible_id, created_by, line, group_id, estimate_s, first_deadline)""",

@@ -85,6 +85,7 @@ class Tasks:
             before[task.id] = task.changed_at, read_no, new, row[-2:]
         self._db.execute_many("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         self._db.insert_values("tasks", _COLUMNS, rows, key=["id"])
+        self._note_repeated({row[-2] for row in rows if row[-2] is not None})
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
         return Saved(**counts, changes=changes)
@@ -149,6 +150,12 @@ class Tasks:
         columns = f"id, changed_at, read_no, line, first_deadline, {', '.join(_COUNTED)}"
         found = self._db.query_in(f"SELECT {columns} FROM tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
         return {row[0]: (row[1], row[2], row[5:], row[3:5]) for row in found}
+
+    def _note_repeated(self, lines: Collection[str]) -> None:
+        """Note which of the orders' lines have several tasks."""
+        sql = "SELECT line FROM tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
+        found = [(row["line"],) for row in self._db.query_in(sql, lines)]
+        self._db.execute_many("INSERT OR IGNORE INTO repeated_lines (line) VALUES (?)", found)
 
     def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, str]:
         """Return the first deadlines that the tasks were seen with while they were open."""

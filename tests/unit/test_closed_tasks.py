@@ -230,7 +230,7 @@ def test_the_ranking_reads_only_indexes(path: Path) -> None:
     """Of the tasks, only those of the two periods, and not their rows."""
     with closing(sqlite3.connect(path)) as connection:
         spans = {"before": "2026-11-08", "start": "2026-11-15", "end": "2026-11-22"}
-        spans |= {"count_own": 0, "group_id": None, "by_group": 0}
+        spans |= {"count_own": 0}
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {CLOSED}", spans)]
 
     assert "SEARCH tasks USING COVERING INDEX tasks_by_closing (closed_at>? AND closed_at<?)" in plan

@@ -185,7 +185,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         for table in ("lost_writes", "noticed", "history", "outboxes", "messages", "said_lines", "said_promises"):
             connection.execute(f"DROP TABLE {table}")
-        for table in ("first_deadlines", "season_results", "seasons"):
+        for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):
             connection.execute(f"DROP TABLE {table}")
         for view in ("leaderboard_this_week", "closed_by_week"):
             connection.execute(f"CREATE VIEW {view} AS SELECT 1")
