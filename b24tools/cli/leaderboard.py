@@ -19,10 +19,16 @@ def leaderboard(
     ctx: typer.Context,
     period: Annotated[
         str | None,
-        typer.Argument(metavar="PERIOD", help="2026-W46, 2026-11 or last; this week if left out.", show_default=False),
+        typer.Argument(
+            metavar="PERIOD",
+            help="2026-W46, 2026-11, 2026-Q4, 2026 or last; this week if left out.",
+            show_default=False,
+        ),
     ] = None,
     week: Annotated[bool, typer.Option("--week", help="This week (the default).")] = False,
     month: Annotated[bool, typer.Option("--month", help="This month; with last: the one before.")] = False,
+    quarter: Annotated[bool, typer.Option("--quarter", help="This quarter; with last: the one before.")] = False,
+    year: Annotated[bool, typer.Option("--year", help="This year; with last: the one before.")] = False,
     by: Annotated[Literal["tasks", "hours"], typer.Option("--by", help="What the ranking goes by.")] = "tasks",
     teams: Annotated[bool, typer.Option("--teams", help="Rank departments, per active member.")] = False,
     top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="The first N rows only.")] = None,
@@ -32,6 +38,9 @@ def leaderboard(
     max_age: Annotated[
         str | None, typer.Option("--max-age", metavar="26h", help="Fail when the data are older (26h, 90m, 2d).")
     ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Show by which rules the period is counted, instead of the ranking.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Show who closed how many tasks."""
@@ -44,15 +53,23 @@ def leaderboard(
     if as_json and form != "table":
         raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
     settings, now = invocation.open_session().settings, context.now()
-    if week and month:
-        raise errors.ConfigError(_("--week and --month exclude each other"), _("Name one of them."))
-    kind = periods.MONTH if month else periods.WEEK
+    wanted = {periods.WEEK: week, periods.MONTH: month, periods.QUARTER: quarter, periods.YEAR: year}
+    given = [kind for kind, is_given in wanted.items() if is_given]
+    if len(given) > 1:
+        raise errors.ConfigError(
+            _("{one} and {other} exclude each other").format(one=f"--{given[0]}", other=f"--{given[1]}"),
+            _("Name one of them."),
+        )
+    kind = given[0] if given else periods.WEEK
     chosen = periods.choose(period, kind, settings.zone, now)
-    if (week or month) and chosen.kind != kind:
+    if given and chosen.kind != kind:
         raise errors.ConfigError(
             _("{period} does not go with {option}").format(period=chosen.label, option=f"--{kind}"),
             _("Leave out {option}.").format(option=f"--{kind}"),
         )
+    if rules:
+        _show_rules(invocation, chosen, as_json=as_json)
+        return 0
     limit = None if max_age is None else periods.parse_span(max_age)
     board = read_board(settings.database, chosen, now=now, by=by, teams=teams, top=top)
     command, missing = snapshot_command(chosen, now), ""
@@ -78,6 +95,20 @@ def leaderboard(
     if missing and not as_json:
         invocation.messenger.info(missing)
     return 0
+
+
+def _show_rules(invocation: Invocation, period: periods.Period, *, as_json: bool) -> None:
+    from b24tools.jobs.leaderboard import read_rules
+    from b24tools.render import counting_rules, leaderboard_text
+    from b24tools.render.console import print_text
+
+    found, season = read_rules(invocation.open_session().settings.database, period)
+    if as_json:
+        invocation.print_json(counting_rules.data(found))
+        return
+    if season is not None:
+        print_text(leaderboard_text.describe_season(season, rules_differ=False) + "\n")
+    print_text("\n".join(f"- {text}" for _rule, _value, text in counting_rules.list_rules(found)))
 
 
 def _check_age(

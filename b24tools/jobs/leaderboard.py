@@ -104,6 +104,18 @@ def read_board(
         return board(source, period, now=now, by=by, teams=teams, top=top)
 
 
+def read_rules(database: Path, period: Period) -> tuple[CountingRules, Season | None]:
+    """Read by which rules a period is counted: those in force, or those of when it was frozen. Raises ConfigError."""
+    with explain_failures(database), closing(read_store(database)) as source:
+        return rules_of(source, period)
+
+
+def rules_of(source: Store, period: Period) -> tuple[CountingRules, Season | None]:
+    """Return the rules of a period, and the season where it is frozen."""
+    season = source.seasons.find([period.label]).get(period.label)
+    return (season.rules if season else source.settings.counting_rules(period.zone)), season
+
+
 def board(
     source: Store, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
 ) -> Board:

@@ -20,6 +20,11 @@ BAR_CELLS = (8, 40)
 def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
     """Return the `data` of `leaderboard --json`; times in `zone` with their offset."""
     period = board.period
+    more: dict[str, Any] = {}
+    if board.others is not None:
+        more["others"] = {"tasks": board.others[0], "hours": board.others[1]}
+    if board.season is not None:
+        more["frozen"] = {"at": to_text(board.season.frozen_at, zone), "rules_differ": board.rules_differ}
     return {
         "period": {
             "kind": period.kind,
@@ -31,7 +36,7 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
         "by": board.by,
         "as_of": to_text(board.as_of, zone),
         "rows": [_row_data(row, teams=board.teams) for row in board.rows],
-    }
+    } | more
 
 
 def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
@@ -57,6 +62,8 @@ def print_board(board: Board, zone: ZoneInfo, now: datetime, screen: Screen | No
     screen.print(heading if signs else heading.replace("–", "-"), "bold")
     if board.as_of is not None:
         screen.print(text.describe_age(board.as_of, board.mode, zone, now), "dim")
+    if board.season is not None:
+        screen.print(text.describe_season(board.season, rules_differ=board.rules_differ), "dim")
     screen.print()
     if board.rows:
         _print_rows(board, screen, signs=signs)

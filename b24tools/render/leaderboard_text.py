@@ -7,10 +7,11 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
-from b24tools.core.periods import MONTH, WEEK, Period
+from b24tools.core.periods import MONTH, QUARTER, WEEK, YEAR, Period
 from b24tools.jobs.leaderboard import HOURS, Board, Row
 from b24tools.render.console import clean
 from b24tools.render.formats import format_days, format_decimal, format_duration, format_month, tell_apart
+from b24tools.store.seasons import Season
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 ON_TIME_FROM = 3  # a share of one or two tasks says nothing
@@ -61,6 +62,10 @@ def describe_period(period: Period) -> str:
     """Write `week 47, 16–22 November 2026` or `November 2026`."""
     if period.kind == MONTH:
         return format_month(period.first)
+    if period.kind == QUARTER:
+        return _("quarter {number} of {year}").format(number=period.first.month // 3 + 1, year=period.first.year)
+    if period.kind == YEAR:
+        return str(period.first.year)
     days = format_days(period.first, period.after - timedelta(days=1))
     return _("week {week}, {days}").format(week=period.first.isocalendar().week, days=days)
 
@@ -72,6 +77,16 @@ def describe_age(as_of: datetime, mode: str, zone: ZoneInfo, now: datetime) -> s
     form = "%H:%M" if local.date() == today.date() else "%d.%m %H:%M" if local.year == today.year else "%d.%m.%Y %H:%M"
     ago = _("{age} ago").format(age=format_duration(seconds)) if seconds >= 60 else _("just now")
     return _("Data as of {moment}, {ago}; mode {mode}").format(moment=local.strftime(form), ago=ago, mode=mode)
+
+
+def describe_season(season: Season, *, rules_differ: bool) -> str:
+    """Say since when the results of a period stand, and by which rules."""
+    day = f"{season.frozen_at.astimezone(ZoneInfo(season.rules.zone)):%d.%m.%Y}"
+    if rules_differ:
+        text = _("Final since {day}, by other rules than today's: `b24tools leaderboard --rules {label}`.")
+    else:
+        text = _("Final since {day}.")
+    return text.format(day=day, label=season.label)
 
 
 def describe_gap(board: Board, now: datetime) -> str:
@@ -111,6 +126,10 @@ def describe_totals(board: Board) -> str:
         ngettext("{n} task", "{n} tasks", board.total_tasks).format(n=board.total_tasks),
         _("{n} h").format(n=format_decimal(board.total_hours)),
     ]
+    if board.others is not None:
+        tasks, hours = board.others
+        unnamed = ngettext("{n} task without a name ({hours} h)", "{n} tasks without a name ({hours} h)", tasks)
+        parts.append(unnamed.format(n=tasks, hours=format_decimal(hours)))
     if board.left_out:
         parts.append(ngettext("{n} not shown", "{n} not shown", board.left_out).format(n=board.left_out))
     return ", ".join(parts)

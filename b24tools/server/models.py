@@ -28,7 +28,7 @@ TaskStatus = TypeAliasType(
     "TaskStatus",
     Literal["new", "pending", "in_progress", "awaits_control", "completed", "deferred", "declined"],
 )
-PeriodKind = TypeAliasType("PeriodKind", Literal["week", "month"])
+PeriodKind = TypeAliasType("PeriodKind", Literal["week", "month", "quarter", "year"])
 Ranking = TypeAliasType("Ranking", Literal["tasks", "hours"])
 ProducerMode = TypeAliasType("ProducerMode", Literal["polling", "webhook"])
 SettingKey = TypeAliasType(
@@ -191,8 +191,8 @@ class OrdersAsTheyStand(Shape):
 class RankingPeriod(Shape):
     """A week or a month."""
 
-    kind: PeriodKind = about("Which of the two.")
-    label: str = about("Its name: `2026-W47` or `2026-11`.")
+    kind: PeriodKind = about("Which of them.")
+    label: str = about("Its name: `2026-W47`, `2026-11`, `2026-Q4` or `2026`.")
     from_: AwareDatetime = about("Its first moment.", alias="from")
     to: AwareDatetime = about("The first moment after it.")
     complete: bool = about("False where part of it was never collected.")
@@ -226,6 +226,30 @@ class RankingTotals(Shape):
     hours: float = about("Their hours by estimate, to 0.1.")
 
 
+class OthersWork(Shape):
+    """What people without a row have closed together."""
+
+    tasks: int = about("Closed tasks.")
+    hours: float = about("Their hours by estimate.")
+
+
+class FrozenResults(Shape):
+    """A month or a quarter whose results change no more."""
+
+    at: AwareDatetime = about("Since when.")
+    rules_differ: bool = about("Whether the rules of today are others than those that it was counted by.")
+
+
+class CountingRule(Shape):
+    """A rule that the leaderboard counts by."""
+
+    rule: Literal["count_own", "lines", "on_time", "opted_out_users", "hidden_users", "seasons", "zone"] = about(
+        "What it is about."
+    )
+    value: str = about("Its value; of lists of people how many they are.")
+    text: str = about("The rule in words.")
+
+
 class Leaderboard(Shape):
     """The ranking of a period."""
 
@@ -235,6 +259,8 @@ class Leaderboard(Shape):
     rows: list[RankingRow] = about("The first place first.")
     mode: ProducerMode = about("How closed tasks are collected; with `details=1`.", default="polling")
     totals: RankingTotals | None = about("With `details=1`.", default=None)
+    others: OthersWork | None = about("Of those who do not want to be named, where they are enough.", default=None)
+    frozen: FrozenResults | None = about("Only of a month or a quarter whose results are final.", default=None)
 
 
 class PeopleNames(RootModel[dict[int, str]]):

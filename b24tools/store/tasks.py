@@ -85,7 +85,7 @@ class Tasks:
             before[task.id] = task.changed_at, read_no, new, row[-2:]
         self._db.execute_many("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         self._db.insert_values("tasks", _COLUMNS, rows, key=["id"])
-        self._note_repeated({row[-2] for row in rows if row[-2] is not None})
+        self._note_repeated({str(row[-2]) for row in rows if row[-2] is not None})
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
         return Saved(**counts, changes=changes)

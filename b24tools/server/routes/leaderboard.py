@@ -15,9 +15,10 @@ from fastapi.responses import HTMLResponse, Response
 from b24tools.core import errors, i18n, periods
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.jobs import leaderboard
-from b24tools.render import leaderboard_text
+from b24tools.render import counting_rules, leaderboard_text
 from b24tools.render.formats import tell_apart
 from b24tools.render.leaderboard import data
+from b24tools.render.markup import element, join
 from b24tools.server import models, openapi, page
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
@@ -25,7 +26,7 @@ from b24tools.server.services import Services
 TOP = 10
 TEAMS = 4
 ChosenPeriod = Annotated[
-    str | None, Query(description="`2026-W47`, `2026-11` or `last`; without it this week or month.")
+    str | None, Query(description="`2026-W47`, `2026-11`, `2026-Q4`, `2026` or `last`; without it the running one.")
 ]
 ChosenKind = Annotated[models.PeriodKind, Query(description="What `last`, or no period, means.")]
 ChosenRanking = Annotated[models.Ranking, Query(description="What the ranking goes by.")]
@@ -75,6 +76,25 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return reply_if_changed(request, content)
 
     @api.get(
+        "/leaderboard/rules",
+        summary="The rules that a period is counted by",
+        response_model=list[models.CountingRule],
+        responses=openapi.describe_answers(422) | openapi.describe_page(),
+    )
+    def list_counting_rules(
+        request: Request, look: page.PageLook, period: ChosenPeriod = None, kind: ChosenKind = "week"
+    ) -> Response:
+        chosen = choose_period(period, kind)
+        with services.session.read_store() as store:
+            rules, season = leaderboard.rules_of(store, chosen)
+        if not page.wants_html(request):
+            return Reply(counting_rules.data(rules))
+        with i18n.speaking(look.lang):
+            final = leaderboard_text.describe_season(season, rules_differ=False) if season else ""
+            words = [element("li", text) for _rule, _value, text in counting_rules.list_rules(rules)]
+            return page.render_page(request, look, _("What counts"), join([element("p", final), element("ul", *words)]))
+
+    @api.get(
         "/board",
         summary="The ranking as a page for a screen on the wall",
         response_class=Response,
@@ -104,13 +124,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/users",
-        summary="The names of everybody known, by id",
+        summary="The names of everybody known, by id, without those who have opted out",
         response_model=models.PeopleNames,
         responses=openapi.describe_answers(),
     )
     def list_people() -> dict[int, str]:
         with services.open_store() as store:
-            return store.people.names()
+            absent = store.settings.opted_out_users()
+            return {user_id: name for user_id, name in store.people.names().items() if user_id not in absent}
 
     @api.get(
         "/tasks/week",
@@ -125,7 +146,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if period.kind != periods.WEEK:
             raise HttpError(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
         with services.open_store() as store:
-            return store.tasks.closed_ids(period.start, period.end)
+            return store.tasks.closed_ids(period.start, period.end, store.settings.opted_out_users())
 
 
 def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:
