@@ -104,7 +104,7 @@ def since(day: date, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
 
 
 def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
-    """Freeze the months and quarters that ended SETTLED ago and were collected whole. Call it inside a transaction."""
+    """Freeze the months and quarters that ended SETTLED ago and were collected whole."""
     frozen, earliest = store.seasons.labels(), store.snapshot_runs.earliest()
     for kind in periods.SEASON_KINDS:
         period = periods.containing((today - SETTLED).astimezone(zone).date(), kind, zone).before
@@ -112,7 +112,8 @@ def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
             if period.label not in frozen:
                 complete, as_of = store.leaderboard.collected(period, today)
                 if complete and as_of:
-                    store.leaderboard.freeze(period, store.settings.counting_rules(zone), as_of, today)
+                    with store.transaction():
+                        store.leaderboard.freeze(period, store.settings.counting_rules(zone), as_of, today)
             period = period.before
 
 
@@ -376,8 +377,8 @@ class _SnapshotRun:
                 store.events.forget_old(server_now)
             today = min(self._started_at, server_now or self._started_at)
             store.people.save_last_read("open_tasks", today)
-            if complete:
-                freeze_seasons(store, today, self._rules.zone)
+        if complete:
+            freeze_seasons(store, today, self._rules.zone)
         lost = Counter(gone.values())
         tasks = store.tasks.count_by_week(self._start, self._end)
         weeks = []

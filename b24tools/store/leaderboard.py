@@ -30,7 +30,12 @@ SELECT responsible_id, current, people.name, people.department_id, departments.n
 FROM counted
 LEFT JOIN people ON people.id = responsible_id
 LEFT JOIN departments ON departments.id = people.department_id"""  # noqa: S608 - constants
-CLOSED_IN_GROUP = CLOSED.replace("WHERE closed_at >= :before", "WHERE group_id = :group_id AND closed_at >= :before")
+CLOSED_IN_GROUP = CLOSED.replace("WHERE closed_at", "WHERE group_id = :group_id AND closed_at")
+CLOSED_BY_GROUP = (
+    CLOSED.replace("AS current,", "AS current, coalesce(group_id, 0) AS project,")
+    .replace("GROUP BY responsible_id, current", "GROUP BY responsible_id, current, project")
+    .replace("SELECT responsible_id, current, people", "SELECT responsible_id, current, project, people")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +91,42 @@ class Leaderboard:
         """
         before = period.before
         seasons = self._seasons.find([period.label, before.label]) if period.kind in SEASON_KINDS else {}
-        frozen = {label: self._seasons.results(label, group_id) for label in seasons}
+
+        def frozen(season: Season, *, current: bool) -> Totals:
+            found = self._seasons.results(season.label, current=current, group_id=group_id)
+            return Totals([PersonTotal(*row) for row in found], season.rules, season)
+
+        if season := seasons.get(period.label):
+            return frozen(season, current=True), frozen(season, current=False)
+        season = seasons.get(before.label)
+        values = {
+            "before": to_text(period.start if season else before.start),
+            "start": to_text(period.start),
+            "end": to_text(period.end),
+            "count_own": int(rules.count_own),
+            "group_id": group_id,
+        }
         live: dict[bool, list[PersonTotal]] = {True: [], False: []}
-        if len(seasons) < 2:
-            values = {
-                "before": to_text(period.start if before.label in seasons else before.start),
-                "start": to_text(period.start),
-                "end": to_text(period.start if period.label in seasons else period.end),
-                "count_own": int(rules.count_own),
-                "group_id": group_id,
-            }
-            for row in self._db.query(CLOSED if group_id is None else CLOSED_IN_GROUP, values):
-                live[bool(row[1])].append(PersonTotal(row[0], *row[2:]))
-
-        def totals(label: str, *, current: bool) -> Totals:
-            season = seasons.get(label)
-            if season is None:
-                return Totals(live[current], rules)
-            return Totals([PersonTotal(*row) for row in frozen[label]], season.rules, season)
-
-        return totals(period.label, current=True), totals(before.label, current=False)
+        for row in self._db.query(CLOSED if group_id is None else CLOSED_IN_GROUP, values):
+            live[bool(row[1])].append(PersonTotal(row[0], *row[2:]))
+        return Totals(live[True], rules), frozen(season, current=True) if season else Totals(live[False], rules)
 
     def freeze(self, period: Period, rules: CountingRules, as_of: datetime, now: datetime) -> None:
-        """Freeze the results of a period as they are now. Call it inside a transaction."""
-        start, end = to_text(period.start), to_text(period.end)
-        values = {"before": start, "start": start, "end": end, "count_own": int(rules.count_own)}
-        groups = "SELECT DISTINCT group_id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+        """Freeze what counts of a period, and of the one before to compare with, as it is now. In a transaction."""
+        before = self._seasons.find([period.before.label])
+        values = {
+            "before": to_text(period.start if before else period.before.start),
+            "start": to_text(period.start),
+            "end": to_text(period.end),
+            "count_own": int(rules.count_own),
+        }
         rows = [
-            {
-                "label": period.label,
-                "user_id": row[0],
-                "group_id": group_id or 0,
-                **dict(zip(RESULTS, row[2:], strict=True)),
-            }
-            for (group_id,) in self._db.query(groups, [start, end])
-            for row in self._db.query(CLOSED_IN_GROUP, values | {"group_id": group_id})
+            {"label": period.label, "current": row[1], "group_id": row[2]}
+            | dict(zip(RESULTS, (row[0], *row[3:]), strict=True))
+            for row in self._db.query(CLOSED_BY_GROUP, values)
         ]
-        self._seasons.save(Season(period.label, now, as_of, rules, self.active_by_department(rules.hidden)), rows)
+        season = Season(period.label, now, as_of, rules, self.active_by_department(rules.hidden))
+        self._seasons.save(season, rows, period.before.label if before else None)
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""

@@ -395,6 +395,7 @@ def m012_counting(db: Database) -> None:
         )""",
         """CREATE TABLE season_results (
             label TEXT NOT NULL REFERENCES seasons(label),
+            current INTEGER NOT NULL,
             user_id INTEGER NOT NULL,
             group_id INTEGER NOT NULL,
             name TEXT,
@@ -404,7 +405,7 @@ def m012_counting(db: Database) -> None:
             estimate_s INTEGER NOT NULL,
             on_time INTEGER NOT NULL,
             on_time_of INTEGER NOT NULL,
-            PRIMARY KEY (label, user_id, group_id)
+            PRIMARY KEY (label, current, user_id, group_id)
         )""",
         "DROP VIEW leaderboard_this_week",
         "DROP VIEW closed_by_week",

@@ -12,7 +12,7 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row, marks
 from b24tools.store.settings import CountingRules
 
-RESULTS = ("name", "department_id", "department", "tasks", "estimate_s", "on_time", "on_time_of")  # of a person
+RESULTS = ("user_id", "name", "department_id", "department", "tasks", "estimate_s", "on_time", "on_time_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,20 @@ class Seasons:
         """Return the labels of all that are frozen."""
         return {row[0] for row in self._db.query("SELECT label FROM seasons")}
 
-    def results(self, label: str, group_id: int | None = None) -> list[Row]:
-        """Return a frozen period's results: ids and RESULTS of the people, in all projects or in one."""
+    def results(self, label: str, *, current: bool, group_id: int | None = None) -> list[Row]:
+        """Return RESULTS of a frozen period, or of the one before, by person; in all projects or in one."""
         sql = (
             "SELECT user_id, name, department_id, department, sum(tasks), sum(estimate_s), sum(on_time),"
-            " sum(on_time_of) FROM season_results WHERE label = :label AND (:group_id IS NULL OR group_id = :group_id)"
-            " GROUP BY user_id"
+            " sum(on_time_of) FROM season_results WHERE label = :label AND current = :current"
+            " AND (:group_id IS NULL OR group_id = :group_id) GROUP BY user_id"
         )
-        return self._db.query(sql, {"label": label, "group_id": group_id})
+        return self._db.query(sql, {"label": label, "current": int(current), "group_id": group_id})
 
-    def save(self, season: Season, results: Iterable[Mapping[str, Any]]) -> None:
-        """Save a season with its results, one row per person and project. Call it inside a transaction."""
+    def save(self, season: Season, results: Iterable[Mapping[str, Any]], before: str | None) -> None:
+        """Save a season with its results: a row per person and project, of the period and of the one before.
+
+        `before`: the label of that one where it is frozen, too. Call it inside a transaction.
+        """
         rules = asdict(season.rules)
         rules |= {name: sorted(rules[name]) for name in ("opted_out", "hidden")}
         row = {
@@ -63,6 +66,12 @@ class Seasons:
         }
         self._db.insert("seasons", [row])
         self._db.insert("season_results", list(results))
+        columns = ", ".join(("group_id", *RESULTS))
+        self._db.execute(
+            f"INSERT INTO season_results (label, current, {columns}) SELECT ?, 0, {columns} FROM season_results"  # noqa: S608
+            " WHERE label = ? AND current = 1",
+            [season.label, before],
+        )
 
 
 def _read_season(row: Row) -> Season:
