@@ -692,6 +692,22 @@ def test_a_damaged_database_is_named(well: Works) -> None:
     assert "is damaged" in found(examine(well), "database").detail
 
 
+@pytest.mark.parametrize(("missed", "expected"), [(None, None), (4, "ok"), (5, "warn")])
+def test_changes_without_an_event_are_counted(well: Works, missed: int | None, expected: str | None) -> None:
+    """In webhook mode, where a run has counted them; one in a hundred is no reason to look."""
+    with database(well) as opened:
+        opened.settings.save("producer_mode", "webhook")
+        run = opened.snapshot_runs.last_complete(well.clock.now)
+        assert run is not None
+        sql = "UPDATE snapshot_runs SET changes = 412, missed = ? WHERE id = ?"
+        opened.database.execute(sql, [missed, run.id])
+
+    checks = [check for check in examine(well) if check.check == "missed_events"]
+
+    assert [expected] * (expected is not None) == [check.status for check in checks]
+    assert all(f"{missed} of 412 changes came without an event" in check.detail for check in checks)
+
+
 def test_a_database_of_another_version_is_named(well: Works) -> None:
     """An older one is read in a copy and stays old; a newer one is not touched."""
     path = well.folder / "b24tools.db"
