@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+from b24tools.core import errors, periods
+from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.core.i18n import _
+from b24tools.core.models import Person
+from b24tools.core.org_structure import find_people, find_person
 from b24tools.core.periods import Period
+from b24tools.core.scope import Scope, find_scope
+from b24tools.core.timestamps import from_text
 from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures
 from b24tools.store.leaderboard import PersonTotal, Window
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
+ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,8 @@ class Board:
     """The ranking of a period, the best first.
 
     `complete`: nothing of the period that has begun was left uncollected. `as_of`: the moment the data are true of;
-    None: there are none. The totals are of everybody, `left_out` says how many rows `top` cut off.
+    None: there are none. The totals are of everybody, `left_out` says how many rows were cut off. `namesakes`: the
+    names that several of all ranked have.
     """
 
     period: Period
@@ -58,6 +69,14 @@ class Board:
     left_out: int = 0
     total_tasks: int = 0
     total_hours: float = 0.0
+    scope: Scope = ALL_WORK
+    benchmarks: Benchmarks = NO_BENCHMARKS
+    namesakes: frozenset[str] = frozenset()
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether anything that was closed has an estimate: without one there are no hours, nor a ranking by them."""
+        return self.total_hours > 0
 
 
 @dataclass
@@ -87,32 +106,55 @@ class _Entry:
         return round(value / self.members, 2) if self.members else None
 
 
-def read_board(
-    database: Path, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
-) -> Board:
-    """Rank a period from a database file; where nothing was ever collected the board is empty. Raises ConfigError."""
+def read_board(database: Path, period: Period, *, now: datetime, **options: Any) -> Board:
+    """Rank a period from a database file, as `board` does; where nothing was ever collected the board is empty."""
     with explain_failures(database), closing(read_store(database)) as source:
-        return board(source, period, now=now, by=by, teams=teams, top=top)
+        return board(source, period, now=now, **options)
 
 
 def board(
-    source: Store, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
+    source: Store,
+    period: Period,
+    *,
+    now: datetime,
+    by: str = TASKS,
+    teams: bool = False,
+    top: int | None = None,
+    spares_last: bool = False,
+    group: str | None = None,
+    department: str | None = None,
+    me: str | None = None,
 ) -> Board:
-    """The ranking of a period by closed tasks or their estimated hours; of people, or of teams per active member."""
+    """Rank a period by closed tasks or their estimated hours: people, or teams per active member.
+
+    `top`: so many rows at most. `spares_last`: without whoever has the last place. `group`, `department`, `me`: a
+    project, a department with all below it, and the person whose own figures are wanted, by name or id.
+    Raises ConfigError for a name that is unknown or means several.
+    """
     hidden = source.settings.hidden_users()
+    scope = read_scope(source, group, department)
     closed = [
         tally
-        for tally in source.leaderboard.closed(period.before.start, period.start, period.end)
-        if tally.user_id not in hidden and not (teams and tally.department is None)
+        for tally in source.leaderboard.closed(period.before.start, period.start, period.end, scope.group_id)
+        if tally.user_id not in hidden
+        and not (teams and tally.department is None)
+        and (scope.inside is None or tally.department_id in scope.inside)
     ]
     members = source.leaderboard.active_by_department(hidden) if teams else None
     entries = _entries((tally for tally in closed if tally.current), members)
     before = _entries((tally for tally in closed if not tally.current), members)
-    rows = _ranked(entries, _places(before, by), by)
+    total_hours = _hours(sum(entry.estimate_s for entry in entries))
+    rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
     complete, as_of = _collected(period, source.leaderboard.windows(period.start, period.end, now), now)
     mode = source.settings.get("producer_mode")
     if mode == WEBHOOK and as_of is not None and now < period.end:
         as_of = max(as_of, source.leaderboard.events_until(now) or as_of)
+    benchmarks = find_benchmarks([row.figure or 0.0 for row in rows], 2 if teams else 1)
+    if me is not None:
+        person = _find_ranked_person(source, me, hidden)
+        benchmarks = replace(benchmarks, me=_find_own_standing(source, person, rows, period, now, by, scope))
+    shown = [row for row in rows if row.place < rows[-1].place or row.place == 1] if spares_last else rows
+    counts = Counter(row.name for row in rows)
     return Board(
         period=period,
         by=by,
@@ -120,10 +162,65 @@ def board(
         complete=complete,
         as_of=as_of,
         mode=mode,
-        rows=tuple(rows[:top]),
-        left_out=len(rows) - len(rows[:top]),
+        rows=tuple(shown[:top]),
+        left_out=len(rows) - len(shown[:top]),
         total_tasks=sum(entry.tasks for entry in entries),
-        total_hours=_hours(sum(entry.estimate_s for entry in entries)),
+        total_hours=total_hours,
+        scope=scope,
+        benchmarks=benchmarks,
+        namesakes=frozenset(name for name, count in counts.items() if count > 1),
+    )
+
+
+def read_scope(source: Store, group: str | None, department: str | None) -> Scope:
+    """Find the project and the department that names or ids mean. Raises ConfigError."""
+    if group is None and department is None:
+        return Scope()
+    return find_scope(group, department, source.tasks.projects(), source.people.departments())
+
+
+def _find_ranked_person(source: Store, text: str, hidden: Collection[int]) -> Person:
+    """Find whose standing is wanted: of those who work here, or of all. Raises ConfigError."""
+    people = source.people.all()
+    active = [person for person in people if person.active]
+    person = find_person(text, active if find_people(text, active) else people)
+    if person.id in hidden:
+        raise errors.ConfigError(
+            _("{person} is on no leaderboard").format(person=person.name),
+            _("`b24tools config hidden_users` lists who is left out."),
+        )
+    return person
+
+
+def _find_own_standing(
+    source: Store, person: Person, rows: Sequence[Row], period: Period, now: datetime, by: str, scope: Scope
+) -> OwnStanding:
+    """Find a person's place, what is missing to the next one, the best week, and the last four of the period."""
+    row = next((row for row in rows if row.id == person.id), None)
+    figure = row.figure or 0.0 if row else 0.0
+    places = {row.figure or 0.0: row.place for row in reversed(rows)}
+    next_place, missing = find_next(figure, places, 1)
+    until = periods.week_of(min(now, period.end - timedelta(seconds=1)), period.zone)
+    first = until.before.before.before
+    history = source.work_history
+    if begin := history.first_closing(person.id):
+        first = min(first, periods.week_of(from_text(begin), period.zone))
+    weeks = list(replace(until, first=first.first).weeks())
+    totals = history.by_week([person.id], [*(week.start for week in weeks), until.end], scope.group_id)[person.id]
+    figures = [
+        WeekFigure(week.label, tasks if by == TASKS else _hours(estimate_s))
+        for week, (tasks, estimate_s) in zip(weeks, totals, strict=True)
+    ]
+    best = max(figures, key=lambda one: one.figure)
+    return OwnStanding(
+        user_id=person.id,
+        name=person.name,
+        place=row.place if row else None,
+        figure=figure,
+        next_place=next_place,
+        missing=missing,
+        best=best if best.figure else None,
+        trend=tuple(figures[-4:]),
     )
 
 

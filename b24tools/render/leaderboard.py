@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.core.benchmarks import Benchmarks, WeekFigure
 from b24tools.core.timestamps import to_text
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard_text as text
@@ -31,7 +32,36 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
         "by": board.by,
         "as_of": to_text(board.as_of, zone),
         "rows": [_row_data(row, teams=board.teams) for row in board.rows],
+        "benchmarks": _benchmarks_data(board.benchmarks),
+        "scope": {
+            "group": _name_data(board.scope.group),
+            "department": _name_data(board.scope.department),
+        },
     }
+
+
+def _name_data(named: tuple[int, str] | None) -> dict[str, Any] | None:
+    return None if named is None else {"id": named[0], "name": named[1]}
+
+
+def _benchmarks_data(benchmarks: Benchmarks) -> dict[str, Any]:
+    me = benchmarks.me
+    own = me and {
+        "user_id": me.user_id,
+        "name": me.name,
+        "place": me.place,
+        "figure": me.figure,
+        "next_place": me.next_place,
+        "missing": me.missing,
+        "best": me.best and _week_data(me.best),
+        "trend": [_week_data(week) for week in me.trend],
+    }
+    values = {"ranked": benchmarks.ranked, "median": benchmarks.median, "first_quarter": benchmarks.first_quarter}
+    return values | {"me": own}
+
+
+def _week_data(week: WeekFigure) -> dict[str, Any]:
+    return {"week": week.week, "figure": week.figure}
 
 
 def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
@@ -62,8 +92,12 @@ def print_board(board: Board, zone: ZoneInfo, now: datetime, screen: Screen | No
         _print_rows(board, screen, signs=signs)
         screen.print()
         screen.print(text.describe_totals(board), "dim")
+        if benchmarks := text.describe_benchmarks(board):
+            screen.print(benchmarks, "dim")
     else:
         screen.print(text.describe_empty(board, now))
+    if standing := text.describe_standing(board):
+        screen.print("\n" + "\n".join(standing))
     if gap := text.describe_gap(board, now):
         screen.print(gap, "yellow")
 
@@ -90,7 +124,7 @@ def _style(kind: str, row: Row) -> str:
     if kind == MOVED:
         return "cyan" if row.moved is None else "green" if row.moved > 0 else "red" if row.moved < 0 else "dim"
     if kind == NAME:
-        return "bold" if row.place in text.MEDALS else ""
+        return "bold" if row.place in text.MEDALS and row.figure else ""
     return "dim" if kind == TEAM else ""
 
 

@@ -225,6 +225,49 @@ class RankingTotals(Shape):
     hours: float = about("Their hours by estimate, to 0.1.")
 
 
+class WeekFigure(Shape):
+    """What a person did in a week."""
+
+    week: str = about("Its name: `2026-W47`.")
+    figure: float = about("Tasks or hours, as the ranking goes.")
+
+
+class OwnStanding(Shape):
+    """Where a person stands."""
+
+    user_id: int = about("The user's id on the portal.")
+    name: str = about("First and last name.")
+    place: int | None = about("The place; null where nothing of the period counts yet.")
+    figure: float = about("Tasks or hours, as the ranking goes.")
+    next_place: int | None = about("The place before it; null for who is first.")
+    missing: float | None = about("How much more it takes to share that place.")
+    best: WeekFigure | None = about("The best week so far.")
+    trend: list[WeekFigure] = about("Four weeks, the last one of the period's.")
+
+
+class Benchmarks(Shape):
+    """What a place is to be seen beside. Figures are tasks or hours, as the ranking goes; of teams per member."""
+
+    ranked: int = about("How many rows there are, shown or not.")
+    median: float | None = about("What the one in the middle has; null without rows.")
+    first_quarter: float | None = about("What everybody in the first quarter has at least; null below four rows.")
+    me: OwnStanding | None = about("Of the person who was asked for.")
+
+
+class Named(Shape):
+    """A department or a project."""
+
+    id: int = about("The id on the portal.")
+    name: str = about("The name; `#` and the id where that is not known.")
+
+
+class RankingScope(Shape):
+    """What was asked for alone."""
+
+    group: Named | None = about("The project; null: all.")
+    department: Named | None = about("The department, with all below it; null: all.")
+
+
 class Leaderboard(Shape):
     """The ranking of a period."""
 
@@ -232,6 +275,8 @@ class Leaderboard(Shape):
     by: Ranking = about("What the ranking goes by.")
     as_of: AwareDatetime | None = about("The moment that the data are true of; null: there are none.")
     rows: list[RankingRow] = about("The first place first.")
+    benchmarks: Benchmarks = about("The median, the first quarter, and the person who was asked for.")
+    scope: RankingScope = about("Whose work counts.")
     mode: ProducerMode = about("How closed tasks are collected; with `details=1`.", default="polling")
     totals: RankingTotals | None = about("With `details=1`.", default=None)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from b24tools.store.settings import Settings
     from b24tools.store.snapshot_runs import SnapshotRuns
     from b24tools.store.tasks import Tasks
+    from b24tools.store.work_history import WorkHistory
 
 
 class Store:
@@ -101,6 +102,12 @@ class Store:
         from b24tools.store.leaderboard import Leaderboard
 
         return Leaderboard(self.database)
+
+    @cached_property
+    def work_history(self) -> WorkHistory:
+        from b24tools.store.work_history import WorkHistory
+
+        return WorkHistory(self.database)
 
     @cached_property
     def messages(self) -> Messages:

@@ -13,7 +13,7 @@ CLOSED = """WITH counted AS (
     SELECT responsible_id, closed_at >= :start AS current, count(*) AS tasks, sum(estimate_s) AS estimate_s,
         count(CASE WHEN closed_at <= deadline THEN 1 END) AS on_time, count(deadline) AS on_time_of
     FROM tasks
-    WHERE closed_at >= :before AND closed_at < :end AND gone = 0
+    WHERE closed_at >= :before AND closed_at < :end AND gone = 0 {more}
     GROUP BY responsible_id, current
 )
 SELECT responsible_id, current, people.name, people.department_id, departments.name, tasks, estimate_s,
@@ -60,10 +60,13 @@ class Leaderboard:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def closed(self, before: datetime, start: datetime, end: datetime) -> list[PersonTotal]:
-        """Return who closed how much in [start, end) and, for comparison, in [before, start)."""
-        spans = {"before": to_text(before), "start": to_text(start), "end": to_text(end)}
-        return [PersonTotal(row[0], bool(row[1]), *row[2:]) for row in self._db.query(CLOSED, spans)]
+    def closed(
+        self, before: datetime, start: datetime, end: datetime, group_id: int | None = None
+    ) -> list[PersonTotal]:
+        """Return who closed how much in [start, end) and, for comparison, in [before, start); of one project or all."""
+        values = {"before": to_text(before), "start": to_text(start), "end": to_text(end), "group": group_id}
+        sql = CLOSED.format(more="" if group_id is None else "AND group_id = :group")
+        return [PersonTotal(row[0], bool(row[1]), *row[2:]) for row in self._db.query(sql, values)]
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""

@@ -75,6 +75,8 @@ class Tasks:
             before[task.id] = task.changed_at, read_no, new
         self._db.execute_many("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         self._db.insert_values("tasks", _COLUMNS, rows, key=["id"])
+        projects = {task.group_id: task.group_name for task in tasks if task.group_name}
+        self._db.insert_values("projects", ("id", "name"), list(projects.items()), key=["id"])
         return Saved(**counts)
 
     def mark_deleted(self, task_ids: Iterable[int], now: datetime, reading: int | None = None) -> None:
@@ -103,6 +105,10 @@ class Tasks:
         """Count the closed tasks of the window by week label."""
         sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
         return {row["week"]: row["n"] for row in self._db.query(sql, [to_text(start), to_text(end)])}
+
+    def projects(self) -> dict[int, str]:
+        """Return the names of the projects that tasks were seen in, by id."""
+        return {row["id"]: row["name"] for row in self._db.query("SELECT id, name FROM projects ORDER BY id")}
 
     def closed_ids(self, start: datetime, end: datetime) -> dict[int, list[int]]:
         """Return the closed tasks of the window by who is responsible."""
