@@ -6,18 +6,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from b24tools.core import errors, periods
+from b24tools.core import badges, errors, periods
 from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
 from b24tools.core.i18n import _
 from b24tools.core.models import Person
 from b24tools.core.org_structure import find_people, find_person
 from b24tools.core.periods import Period
 from b24tools.core.scope import Scope, find_scope
+from b24tools.core.team_goal import TeamGoal, find_goal, read_setting
 from b24tools.core.timestamps import from_text
 from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures
@@ -26,6 +27,8 @@ from b24tools.store.leaderboard import PersonTotal, Window
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
+YEAR, FRIDAY = timedelta(weeks=52), timedelta(days=5)  # to its end
+MOST_HISTORIES = 20  # people, those who have risen most, whose weeks are looked through for a best one
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Row:
 
     `moved`: places up since the period before, None for whoever was not on that board. `figure`: what the ranking
     goes by: tasks or hours; for a team, of these, per active member (None: it has none, and comes last).
-    `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members.
+    `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members. `badges`: see
+    `core.badges`; only a person has any.
     """
 
     place: int
@@ -48,6 +52,7 @@ class Row:
     on_time: int
     on_time_of: int
     people: int = 1
+    badges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class Board:
     scope: Scope = ALL_WORK
     benchmarks: Benchmarks = NO_BENCHMARKS
     namesakes: frozenset[str] = frozenset()
+    goal: TeamGoal | None = None
 
     @property
     def has_hours(self) -> bool:
@@ -143,6 +149,7 @@ def board(
     members = source.leaderboard.active_by_department(hidden) if teams else None
     entries = _entries((tally for tally in closed if tally.current), members)
     before = _entries((tally for tally in closed if not tally.current), members)
+    total_tasks = sum(entry.tasks for entry in entries)
     total_hours = _hours(sum(entry.estimate_s for entry in entries))
     rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
     complete, as_of = _collected(period, source.leaderboard.windows(period.start, period.end, now), now)
@@ -154,6 +161,11 @@ def board(
         person = _find_ranked_person(source, me, hidden)
         benchmarks = replace(benchmarks, me=_find_own_standing(source, person, rows, period, now, by, scope))
     shown = [row for row in rows if row.place < rows[-1].place or row.place == 1] if spares_last else rows
+    shown = shown[:top]
+    if not teams and shown:
+        tasks_before = {entry.id: entry.tasks for entry in before}
+        holders = _find_badge_holders(source, rows, shown, tasks_before, period, now, scope)
+        shown = [replace(row, badges=badges.choose_badges(holders, row.id)) for row in shown]
     counts = Counter(row.name for row in rows)
     return Board(
         period=period,
@@ -162,14 +174,81 @@ def board(
         complete=complete,
         as_of=as_of,
         mode=mode,
-        rows=tuple(shown[:top]),
-        left_out=len(rows) - len(shown[:top]),
-        total_tasks=sum(entry.tasks for entry in entries),
+        rows=tuple(shown),
+        left_out=len(rows) - len(shown),
+        total_tasks=total_tasks,
         total_hours=total_hours,
         scope=scope,
         benchmarks=benchmarks,
         namesakes=frozenset(name for name, count in counts.items() if count > 1),
+        goal=_find_goal(source, period, hidden, scope, (total_tasks, total_hours)),
     )
+
+
+def _find_badge_holders(
+    source: Store,
+    rows: Sequence[Row],
+    shown: Sequence[Row],
+    tasks_before: Mapping[int, int],
+    period: Period,
+    now: datetime,
+    scope: Scope,
+) -> dict[str, Collection[int]]:
+    """Find who has which badge. Best weeks and clean Fridays are those of a week."""
+    rises = {row.id: row.tasks - tasks_before[row.id] for row in rows if row.id in tasks_before}
+    holders: dict[str, Collection[int]] = dict.fromkeys(badges.BADGES, ())
+    holders[badges.MOST_IMPROVED] = badges.find_most_improved(rises)
+    holders[badges.ALL_ON_TIME] = {row.id for row in shown if row.on_time == row.on_time_of >= badges.ON_TIME_FROM}
+    holders[badges.HELPED] = _find_helpers(source, period, scope)
+    if period.kind == periods.WEEK:
+        likely = [row for row in shown if row.tasks >= badges.BEST_FROM and rises.get(row.id, 1) > 0]
+        likely = sorted(likely, key=lambda row: (-rises.get(row.id, 0), row.id))[:MOST_HISTORIES]
+        edges = [week.start for week in _list_weeks(period.first - YEAR, period)]
+        found = source.work_history.by_week([row.id for row in likely], edges, scope.group_id)
+        holders[badges.BEST_WEEK] = {
+            row.id for row in likely if badges.is_best_week(row.tasks, [tasks for tasks, _estimate_s in found[row.id]])
+        }
+        friday_end = datetime.combine(period.first + FRIDAY, time(), period.zone)
+        if now >= friday_end:
+            done = source.work_history.done_by(period.start, friday_end, now, scope.group_id)
+            holders[badges.CLEAN_FRIDAY] = {user_id for user_id, tasks in done.items() if tasks >= badges.CLEAN_FROM}
+    return holders
+
+
+def _find_helpers(source: Store, period: Period, scope: Scope) -> set[int]:
+    """Find who closed a line of an order that was given to another department."""
+    worked_for = source.work_history.departments_worked_for(period.start, period.end, scope.group_id)
+    above = {one.id: one.parent_id for one in source.people.departments()} if worked_for else {}
+
+    def belongs(homes: Iterable[int], department_id: int) -> bool:
+        waiting, seen = list(homes), set[int]()
+        while waiting:
+            home = waiting.pop()
+            if home == department_id:
+                return True
+            seen.add(home)
+            parent = above.get(home)
+            if parent is not None and parent not in seen:
+                waiting.append(parent)
+        return False
+
+    return {user_id for user_id, other, homes in worked_for if homes and other in above and not belongs(homes, other)}
+
+
+def _list_weeks(first: date, last: Period) -> list[Period]:
+    """List the weeks from the one of a day to a week."""
+    return list(replace(last, first=periods.containing(first, periods.WEEK, last.zone).first).weeks())
+
+
+def _find_goal(
+    source: Store, period: Period, hidden: Collection[int], scope: Scope, done: tuple[int, float]
+) -> TeamGoal | None:
+    """Find the goal of those whose department it is, or of all; a single project has no members that are known."""
+    setting = read_setting(source.settings.get("team_goal"))
+    if setting is None or scope.group is not None:
+        return None
+    days = source.presence.read(period.first, period.after)
+    return find_goal(setting, source.presence.members(hidden, scope.inside), days, done)
 
 
 def read_scope(source: Store, group: str | None, department: str | None) -> Scope:
@@ -205,7 +284,7 @@ def _find_own_standing(
     history = source.work_history
     if begin := history.first_closing(person.id):
         first = min(first, periods.week_of(from_text(begin), period.zone))
-    weeks = list(replace(until, first=first.first).weeks())
+    weeks = _list_weeks(first.first, until)
     totals = history.by_week([person.id], [*(week.start for week in weeks), until.end], scope.group_id)[person.id]
     figures = [
         WeekFigure(week.label, tasks if by == TASKS else _hours(estimate_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from b24tools.render.leaderboard_text import FIGURE, MOVED, NAME, TEAM
 
 BAR_FROM, TEAM_FROM = 76, 60  # cells of a terminal from which there is room for them
 BAR_CELLS = (8, 40)
+GOAL_CELLS = 10
 
 
 def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
             "group": _name_data(board.scope.group),
             "department": _name_data(board.scope.department),
         },
+        "goal": board.goal and asdict(board.goal),
     }
 
 
@@ -76,7 +79,9 @@ def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
         "on_time_of": row.on_time_of,
         "moved": "new" if row.moved is None else row.moved,
     }
-    return values | ({"department_id": row.id, "people": row.people, "per_person": row.figure} if teams else {})
+    if teams:
+        return values | {"department_id": row.id, "people": row.people, "per_person": row.figure}
+    return values | {"badges": list(row.badges)}
 
 
 def print_board(board: Board, zone: ZoneInfo, now: datetime, screen: Screen | None = None) -> None:
@@ -94,6 +99,11 @@ def print_board(board: Board, zone: ZoneInfo, now: datetime, screen: Screen | No
         screen.print(text.describe_totals(board), "dim")
         if benchmarks := text.describe_benchmarks(board):
             screen.print(benchmarks, "dim")
+        for line in text.list_badges(board):
+            screen.print(line)
+        if goal := text.describe_goal(board):
+            bar = _draw_share(board, signs=signs) if screen.width >= BAR_FROM else ""
+            screen.print(f"{goal} {bar}".rstrip())
     else:
         screen.print(text.describe_empty(board, now))
     if standing := text.describe_standing(board):
@@ -126,6 +136,12 @@ def _style(kind: str, row: Row) -> str:
     if kind == NAME:
         return "bold" if row.place in text.MEDALS and row.figure else ""
     return "dim" if kind == TEAM else ""
+
+
+def _draw_share(board: Board, *, signs: bool) -> str:
+    share = min(1.0, board.goal.done / board.goal.target) if board.goal else 0.0
+    full = int(share * GOAL_CELLS)
+    return ("█" * full + "░" * (GOAL_CELLS - full)) if signs else "#" * full + "." * (GOAL_CELLS - full)
 
 
 def _draw_bars(rows: Sequence[Row], width: int, *, signs: bool) -> list[str]:

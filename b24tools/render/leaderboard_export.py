@@ -46,7 +46,7 @@ def to_markdown(board: Board, zone: ZoneInfo, now: datetime) -> str:
         ]
         lines = zip(*columns, strict=True)
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        parts += [f"{line}." for line in _foot(board)]
+        parts += [f"{_escape_markdown(line)}." for line in _foot(board)]
     else:
         parts.append(text.describe_empty(board, now))
     return "\n\n".join([*parts, *_notes(board, zone, now)]) + "\n"
@@ -71,7 +71,8 @@ def to_html(board: Board, zone: ZoneInfo, now: datetime) -> str:
 
 
 def _foot(board: Board) -> list[str]:
-    return [text.describe_totals(board), *filter(None, [text.describe_benchmarks(board)])]
+    middle, goal = text.describe_benchmarks(board), text.describe_goal(board)
+    return [line for line in (text.describe_totals(board), middle, *text.list_badges(board), goal) if line]
 
 
 def _html_table(board: Board) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from b24tools.core.badges import ALL_ON_TIME, BADGES, BEST_WEEK, CLEAN_FRIDAY, HELPED, MOST_IMPROVED
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.periods import MONTH, WEEK, Period
 from b24tools.jobs.leaderboard import HOURS, TASKS, Board, Row
@@ -14,6 +15,7 @@ from b24tools.render.formats import format_days, format_decimal, format_duration
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 ON_TIME_FROM = 3  # a share of one or two tasks says nothing
+MOST_NAMED = 5  # who have the same badge
 PLACE, MOVED, NAME, TEAM, NUMBER, FIGURE = "place", "moved", "name", "team", "number", "figure"
 
 
@@ -148,6 +150,54 @@ def describe_benchmarks(board: Board) -> str:
     return ", ".join(parts)
 
 
+def list_badges(board: Board) -> list[str]:
+    """Say who has which badge, a line each."""
+    names, titles = name_rows(board), name_badges()
+    lines = []
+    for badge in BADGES:
+        holders = [names[row.id] for row in board.rows if badge in row.badges]
+        more = [_("{n} more").format(n=len(holders) - MOST_NAMED)] if len(holders) > MOST_NAMED else []
+        if holders:
+            lines.append(f"{titles[badge]}: {', '.join([*holders[:MOST_NAMED], *more])}")
+    return lines
+
+
+def name_badges() -> dict[str, str]:
+    """Return what the badges are called."""
+    return {
+        MOST_IMPROVED: pgettext("badge", "most improved"),
+        BEST_WEEK: pgettext("badge", "personal best"),
+        HELPED: pgettext("badge", "helped others"),
+        ALL_ON_TIME: pgettext("badge", "all on time"),
+        CLEAN_FRIDAY: pgettext("badge", "clean Friday"),
+    }
+
+
+def describe_goal(board: Board) -> str:
+    """Say how far the team has come, and how many are there; "" without a goal."""
+    goal = board.goal
+    if goal is None:
+        return ""
+    done, target, present = (_format_short(figure) for figure in (goal.done, goal.target, goal.present))
+    parts = [
+        name_goals()[goal.unit].format(done=done, target=target, percent=int(100 * goal.done / goal.target)),
+        _("{present} of {members} present").format(present=present, members=goal.members),
+    ]
+    return ", ".join(parts)
+
+
+def name_goals() -> dict[str, str]:
+    """Return how a goal is written, by what it counts."""
+    return {
+        TASKS: _("team goal: {done} of {target} tasks ({percent}%)"),
+        HOURS: _("team goal: {done} of {target} h ({percent}%)"),
+    }
+
+
+def _format_short(figure: float) -> str:
+    return str(int(figure)) if figure == int(figure) else format_decimal(figure)
+
+
 def describe_standing(board: Board) -> list[str]:
     """Say in a few lines where the person stands who was asked for; none where nobody was."""
     me = board.benchmarks.me
@@ -162,10 +212,6 @@ def describe_standing(board: Board) -> list[str]:
     lines = [f"{clean(me.name)}: {place}"]
     if me.missing is not None:
         lines.append(_("to place {place}: {n} more").format(place=me.next_place, n=count_figure(board, me.missing)))
-    if board.benchmarks.median is not None:
-        lines.append(
-            describe_benchmarks(board) or _("median {n}").format(n=format_figure(board, board.benchmarks.median))
-        )
     trend = ", ".join(f"{one.week[-3:]} {format_figure(board, one.figure)}" for one in me.trend)
     lines.append(_("four weeks: {trend}").format(trend=trend))
     if me.best is not None:

@@ -30,9 +30,10 @@ TaskStatus = TypeAliasType(
 )
 PeriodKind = TypeAliasType("PeriodKind", Literal["week", "month"])
 Ranking = TypeAliasType("Ranking", Literal["tasks", "hours"])
+BadgeName = TypeAliasType("BadgeName", Literal["most_improved", "best_week", "helped", "all_on_time", "clean_friday"])
 ProducerMode = TypeAliasType("ProducerMode", Literal["polling", "webhook"])
 SettingKey = TypeAliasType(
-    "SettingKey", Literal["producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h"]
+    "SettingKey", Literal["producer_mode", "hidden_users", "excluded_users", "team_goal", "snapshot_max_age_h"]
 )
 EventFate = TypeAliasType("EventFate", Literal["accepted", "ignored_by_mode", "event_ignored"])
 HealthStatus = TypeAliasType("HealthStatus", Literal["ok", "stale", "failed"])
@@ -209,6 +210,7 @@ class RankingRow(Shape):
     on_time: int = about("How many of them were closed by their deadline.")
     on_time_of: int = about("How many of them have a deadline.")
     moved: int | Literal["new"] = about("Places up since the period before; `new`: was not on that board.")
+    badges: list[BadgeName] = about("Facts worth naming, two at most; only of a person.", default=[])
     shown: str = about("The name and what tells namesakes apart; only of those, with `details=1`.", default="")
     department_id: int = about("The department's id on the portal; only of a department.", default=0)
     people: int = about("Its active members; only of a department.", default=0)
@@ -268,6 +270,17 @@ class RankingScope(Shape):
     department: Named | None = about("The department, with all below it; null: all.")
 
 
+class TeamGoal(Shape):
+    """What the team is to close in the period, and what it has closed."""
+
+    unit: Ranking = about("What it counts.")
+    per_member: float = about("So much for each member in a week without holidays.")
+    target: float = about("What that makes for those who are present on the working days of the period.")
+    done: float = about("What is closed.")
+    members: int = about("The active members of the team.")
+    present: float = about("How many of them are present on an average working day.")
+
+
 class Leaderboard(Shape):
     """The ranking of a period."""
 
@@ -277,6 +290,7 @@ class Leaderboard(Shape):
     rows: list[RankingRow] = about("The first place first.")
     benchmarks: Benchmarks = about("The median, the first quarter, and the person who was asked for.")
     scope: RankingScope = about("Whose work counts.")
+    goal: TeamGoal | None = about("The team's goal; null where `team_goal` is not set, and for a single project.")
     mode: ProducerMode = about("How closed tasks are collected; with `details=1`.", default="polling")
     totals: RankingTotals | None = about("With `details=1`.", default=None)
 

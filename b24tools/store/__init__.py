@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
+    from b24tools.store.presence import Presence
     from b24tools.store.settings import Settings
     from b24tools.store.snapshot_runs import SnapshotRuns
     from b24tools.store.tasks import Tasks
@@ -72,6 +73,12 @@ class Store:
         from b24tools.store.people import People
 
         return People(self.database, self.snapshot_runs)
+
+    @cached_property
+    def presence(self) -> Presence:
+        from b24tools.store.presence import Presence
+
+        return Presence(self.database)
 
     @cached_property
     def tasks(self) -> Tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -31,6 +32,8 @@ class WorkHistory:
         """Return of each person tasks and estimated seconds between each edge and the next one, in their order."""
         starts = [to_text(edge) for edge in edges]
         totals = {user_id: [(0, 0)] * (len(starts) - 1) for user_id in user_ids}
+        if not user_ids:
+            return totals
         sql = "SELECT responsible_id, closed_at, estimate_s FROM tasks"
         for user_id, closed_at, estimate_s in self._find(sql, starts[0], starts[-1], user_ids, group_id):
             week = bisect_right(starts, closed_at) - 1
@@ -38,9 +41,45 @@ class WorkHistory:
             totals[user_id][week] = tasks + 1, seconds + estimate_s
         return totals
 
+    def departments_worked_for(
+        self, start: datetime, end: datetime, group_id: int | None = None
+    ) -> list[tuple[int, int, list[int]]]:
+        """Return for whose orders' lines people closed tasks: person, the line's department, the person's own ones."""
+        sql = (
+            "SELECT DISTINCT tasks.responsible_id, order_tasks.department_id, people.department_ids"  # noqa: S608 - constants
+            " FROM tasks JOIN order_tasks ON order_tasks.task_id = tasks.id"
+            " JOIN people ON people.id = tasks.responsible_id"
+            f" WHERE order_tasks.department_id IS NOT NULL AND {self._within(group_id)}"
+        )
+        values = {"start": to_text(start), "end": to_text(end), "group_id": group_id}
+        return [(row[0], row[1], json.loads(row[2])) for row in self._db.query(sql, values)]
+
+    def done_by(self, start: datetime, end: datetime, now: datetime, group_id: int | None = None) -> dict[int, int]:
+        """Return of those who closed by `end` all that was due between the two moments how many tasks that were.
+
+        What is still open is known of orders' lines only.
+        """
+        values = {"start": to_text(start), "due": to_text(end), "end": to_text(now), "group_id": group_id}
+        sql = (
+            "SELECT tasks.responsible_id, count(*), max(tasks.closed_at) FROM tasks"  # noqa: S608 - constants
+            f" WHERE deadline >= :start AND deadline < :due AND {self._within(group_id)} GROUP BY 1"
+        )
+        done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
+        still_open = (
+            "SELECT DISTINCT order_tasks.responsible_id FROM order_tasks LEFT JOIN tasks ON tasks.id = task_id"
+            " JOIN orders ON orders.id = order_id WHERE task_id IS NOT NULL AND orders.ended IS NULL"
+            " AND order_tasks.deadline >= :start AND order_tasks.deadline < :due AND coalesce(gone, 1)"
+        )
+        for row in self._db.query(still_open, values):
+            done.pop(row[0], None)
+        return done
+
+    def _within(self, group_id: int | None) -> str:
+        project = "" if group_id is None else "AND tasks.group_id = :group_id"
+        return f"tasks.closed_at >= :start AND tasks.closed_at < :end {project} AND {COUNTS}"
+
     def _find(self, sql: str, start: str, end: str, user_ids: Collection[int], group_id: int | None) -> list[Any]:
         """Find what counts of these people's tasks that were closed in [start, end)."""
         who = ", ".join(map(str, user_ids))
-        project = "" if group_id is None else "AND group_id = :group_id"
-        where = f"closed_at >= :start AND closed_at < :end AND responsible_id IN ({who}) {project} AND {COUNTS}"
+        where = f"responsible_id IN ({who}) AND {self._within(group_id)}"
         return self._db.query(f"{sql} WHERE {where}", {"start": start, "end": end, "group_id": group_id})

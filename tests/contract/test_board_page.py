@@ -144,7 +144,7 @@ def test_details_add_what_the_page_shows(filled: Served) -> None:
     plain = filled.client.get(f"/leaderboard?{WEEK}&top=2").json()
     full = filled.client.get(f"/leaderboard?{WEEK}&top=2&details=1").json()
 
-    assert {"period", "by", "as_of", "rows", "benchmarks", "scope"} == plain.keys()
+    assert {"period", "by", "as_of", "rows", "benchmarks", "scope", "goal"} == plain.keys()
     assert plain | {"mode": "polling", "totals": {"rows": 9, "tasks": 38, "hours": 65.8}} == full
 
 

@@ -60,7 +60,16 @@ def test_namesakes_are_told_apart_by_their_ids(plant: Callable[..., Board]) -> N
         leaderboard_export.to_html(board, MOSCOW, NOW),
     )
     for text in texts:
-        assert expected == re.findall(r"\((#\d+)\)", text)
+        assert expected == list(dict.fromkeys(re.findall(r"\((#\d+)\)", text)))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_goal_of_the_team(opened: Store, plant: Callable[..., Board], language: str) -> None:
+    """A line with a bar below the table."""
+    i18n.use(language)
+    opened.settings.save("team_goal", "6 tasks")
+
+    screens.check(f"leaderboard/goal_80.{language}.txt", drawn(plant()))
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -263,6 +272,7 @@ def test_json(plant: Callable[..., Board]) -> None:
                 "on_time": 8,
                 "on_time_of": 9,
                 "moved": 1,
+                "badges": ["most_improved"],
             },
             {
                 "place": 2,
@@ -274,10 +284,12 @@ def test_json(plant: Callable[..., Board]) -> None:
                 "on_time": 2,
                 "on_time_of": 3,
                 "moved": 2,
+                "badges": ["most_improved"],
             },
         ],
         "benchmarks": {"ranked": 9, "median": 4.0, "first_quarter": 7, "me": None},
         "scope": {"group": None, "department": None},
+        "goal": None,
     }
     assert expected == render_leaderboard.data(board, MOSCOW)
 

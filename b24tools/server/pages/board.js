@@ -103,12 +103,25 @@
     put(element("benchmarks"), middle.ranked > 1 ? [fill(words.median, { n: short(middle.median) })].concat(
       middle.first_quarter === null ? [] : [fill(words.quarter, { n: short(middle.first_quarter) })]
     ).join(" · ") : "");
+    showGoal(people.goal);
     element("benchmarks").hidden = middle.ranked < 2;
     element("empty").hidden = rows.length > 0;
     put(element("empty").querySelector("p"),
       all.tasks ? words.no_hours : asOf === null ? words.no_data : words.empty);
     put(element("note"), words.incomplete);
     element("note").hidden = people.period.complete || !rows.length;
+  }
+
+  function showGoal(goal) {
+    var box = element("goal");
+    box.hidden = goal === null;
+    if (goal === null) return;
+    var share = goal.done / goal.target;
+    put(box.firstElementChild, fill(words.goals[goal.unit], {
+      done: short(goal.done), target: short(goal.target), percent: Math.floor(100 * share)
+    }) + ", " + fill(words.present, { present: short(goal.present), members: goal.members }));
+    box.classList.toggle("reached", share >= 1);
+    box.lastElementChild.firstChild.style.width = Math.min(100, 100 * share) + "%";
   }
 
   function lay(list, rows, key, figure, digits) {
@@ -138,9 +151,11 @@
   function made(id) {
     var item = document.createElement("li");
     item.dataset.id = id;
-    [["span", "place"], ["span", "moved"], ["bdi", "name"], ["bdi", "team"], ["span", "bar"], ["b", "figure"]].forEach(
+    [["span", "place"], ["span", "moved"], ["span", "who"], ["bdi", "team"], ["span", "bar"], ["b", "figure"]].forEach(
       function (one) { item.appendChild(document.createElement(one[0])).className = one[1]; }
     );
+    item.children[2].appendChild(document.createElement("bdi")).className = "name";
+    item.children[2].appendChild(document.createElement("span")).className = "badge";
     item.children[4].appendChild(document.createElement("i"));
     return item;
   }
@@ -152,9 +167,11 @@
     if (item.className !== look) item.className = look;
     put(part[0], String(row.place));
     put(part[1], way === "new" ? words.new : row.moved ? String(Math.abs(row.moved)) : "");
-    put(part[2], row.shown || row.name);
+    var name = part[2].firstChild, badge = row.badges && row.badges[0];
+    put(name, row.shown || row.name);
+    put(part[2].lastChild, badge ? words.badges[badge] : "");
     put(part[3], row.department || "");
-    part[2].title = row.shown || row.name;
+    name.title = row.shown || row.name;
     var text = value === null ? "–" : decimal(value, digits);
     if (started && part[5].textContent && part[5].textContent !== text) glow(item);
     put(part[5], text);
