@@ -27,7 +27,7 @@ from b24tools.store.leaderboard import PersonTotal, Window
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
-YEAR, FRIDAY = timedelta(weeks=52), timedelta(days=5)  # to its end
+FEW_WEEKS, YEAR, FRIDAY = timedelta(weeks=6), timedelta(weeks=52), timedelta(days=5)  # to its end
 MOST_HISTORIES = 20  # people, those who have risen most, whose weeks are looked through for a best one
 
 
@@ -165,7 +165,8 @@ def board(
     if not teams and shown:
         tasks_before = {entry.id: entry.tasks for entry in before}
         holders = _find_badge_holders(source, rows, shown, tasks_before, period, now, scope)
-        shown = [replace(row, badges=badges.choose_badges(holders, row.id)) for row in shown]
+        chosen = ((row, badges.choose_badges(holders, row.id)) for row in shown)
+        shown = [replace(row, badges=held) if held else row for row, held in chosen]
     counts = Counter(row.name for row in rows)
     return Board(
         period=period,
@@ -203,16 +204,23 @@ def _find_badge_holders(
     if period.kind == periods.WEEK:
         likely = [row for row in shown if row.tasks >= badges.BEST_FROM and rises.get(row.id, 1) > 0]
         likely = sorted(likely, key=lambda row: (-rises.get(row.id, 0), row.id))[:MOST_HISTORIES]
-        edges = [week.start for week in _list_weeks(period.first - YEAR, period)]
-        found = source.work_history.by_week([row.id for row in likely], edges, scope.group_id)
-        holders[badges.BEST_WEEK] = {
-            row.id for row in likely if badges.is_best_week(row.tasks, [tasks for tasks, _estimate_s in found[row.id]])
-        }
+        holders[badges.BEST_WEEK] = _find_best_weeks(source, likely, period, scope)
         friday_end = datetime.combine(period.first + FRIDAY, time(), period.zone)
         if now >= friday_end:
             done = source.work_history.done_by(period.start, friday_end, now, scope.group_id)
             holders[badges.CLEAN_FRIDAY] = {user_id for user_id, tasks in done.items() if tasks >= badges.CLEAN_FROM}
     return holders
+
+
+def _find_best_weeks(source: Store, rows: Sequence[Row], period: Period, scope: Scope) -> set[int]:
+    """Find for whom a week is the best one of a year; few are left for its whole length after the last months."""
+    tasks, found = {row.id: row.tasks for row in rows}, dict[int, list[int]]()
+    for span in (FEW_WEEKS, YEAR):
+        edges = [week.start for week in _list_weeks(period.first - span, period)]
+        weeks = source.work_history.by_week(list(tasks), edges, scope.group_id)
+        found = {user_id: [one for one, _estimate_s in of] for user_id, of in weeks.items()}
+        tasks = {user_id: count for user_id, count in tasks.items() if count > max(found[user_id])}
+    return {user_id for user_id, count in tasks.items() if badges.is_best_week(count, found[user_id])}
 
 
 def _find_helpers(source: Store, period: Period, scope: Scope) -> set[int]:

@@ -150,7 +150,10 @@ def test_a_department_with_a_goal(browser: Browser, tmp_path: Path) -> None:
                 part = "(bar => bar.firstChild.style.width)(document.querySelector('#goal .bar'))"
                 assert page.evaluate(part).startswith("83.3")
                 assert [1920, 1080, 1920, 1080] == page.evaluate(SIZES)
-                assert heading(page).startswith("Сварочный цех, ")
+                assert page.evaluate("document.querySelector('h1').textContent").endswith(": Сварочный цех")
+                assert page.evaluate(
+                    "[...document.querySelectorAll('header p')].every(one => one.scrollWidth <= one.clientWidth)"
+                )
                 assert page.evaluate("document.getElementById('teams').hidden")
                 assert_clean(page, served)
 

@@ -189,12 +189,14 @@ def render_board(
 ) -> HTMLResponse:
     """Render the page, with its style and its script in it, in the language in use; `setup` is for the script."""
     by_hours = by == leaderboard.HOURS
-    days = ", ".join([*scope.names, leaderboard_text.describe_period(period)])
+    days = leaderboard_text.describe_period(period)
+    title = _("Leaderboard by hours") if by_hours else _("Leaderboard")
+    title = f"{title}: {', '.join(scope.names)}" if scope.names else title
     style, script = page.read_assets("colors.css", "board.css"), page.read_assets("common.js", "board.js")
     content = Template(page.read_asset("board.html")).substitute(
         language=i18n.current_language(),
         theme=theme,
-        title=html.escape(_("Leaderboard by hours") if by_hours else _("Leaderboard")),
+        title=html.escape(title),
         period=html.escape(days if by_hours else _("{period}, closed tasks").format(period=days)),
         teams=html.escape(_("Teams: hours per person") if by_hours else _("Teams: tasks per person")),
         noscript=html.escape(_("This page needs JavaScript.")),
