@@ -13,7 +13,7 @@ CLOSED = """WITH counted AS (
     SELECT responsible_id, closed_at >= :start AS current, count(*) AS tasks, sum(estimate_s) AS estimate_s,
         count(CASE WHEN closed_at <= deadline THEN 1 END) AS on_time, count(deadline) AS on_time_of
     FROM tasks
-    WHERE closed_at >= :before AND closed_at < :end AND gone = 0 {more}
+    WHERE closed_at >= :before AND closed_at < :end AND gone = 0
     GROUP BY responsible_id, current
 )
 SELECT responsible_id, current, people.name, people.department_id, departments.name, tasks, estimate_s,
@@ -65,7 +65,8 @@ class Leaderboard:
     ) -> list[PersonTotal]:
         """Return who closed how much in [start, end) and, for comparison, in [before, start); of one project or all."""
         values = {"before": to_text(before), "start": to_text(start), "end": to_text(end), "group": group_id}
-        sql = CLOSED.format(more="" if group_id is None else "AND group_id = :group")
+        of_group = "AND gone = 0" if group_id is None else "AND gone = 0 AND group_id = :group"
+        sql = CLOSED.replace("AND gone = 0", of_group)
         return [PersonTotal(row[0], bool(row[1]), *row[2:]) for row in self._db.query(sql, values)]
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:

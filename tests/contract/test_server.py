@@ -163,6 +163,7 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
         {"key": "producer_mode", "value": "polling"},
         {"key": "hidden_users", "value": ""},
         {"key": "excluded_users", "value": ""},
+        {"key": "team_goal", "value": ""},
         {"key": "snapshot_max_age_h", "value": "26"},
     ]
     assert (200, shown) == seen(served.client.get("/configs"))
@@ -178,7 +179,7 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
-    known = "There are: producer_mode, hidden_users, excluded_users, snapshot_max_age_h"
+    known = "There are: producer_mode, hidden_users, excluded_users, team_goal, snapshot_max_age_h"
     unknown = {"detail": 'there is no running setting "portal_host"', "hint": f"{known}."}
     post = served.client.post
 
