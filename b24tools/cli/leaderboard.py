@@ -39,6 +39,17 @@ def leaderboard(
     by: Annotated[Literal["tasks", "hours"], typer.Option("--by", help="What the ranking goes by.")] = "tasks",
     teams: Annotated[bool, typer.Option("--teams", help="Rank departments, per active member.")] = False,
     top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="The first N rows only.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="PROJECT", help="Tasks of this project only, by name or id.")
+    ] = None,
+    department: Annotated[
+        str | None,
+        typer.Option("--department", metavar="DEPARTMENT", help="This department with all below it, by name or id."),
+    ] = None,
+    me: Annotated[
+        str | None,
+        typer.Option("--me", metavar="PERSON", help="Also this person's place, best week and trend, by name or id."),
+    ] = None,
     form: Annotated[
         Literal["table", "csv", "md", "html"], typer.Option("--format", help="How it is printed.")
     ] = "table",
@@ -53,8 +64,7 @@ def leaderboard(
     """Show who closed how many tasks."""
     from b24tools.jobs.leaderboard import read_board
     from b24tools.render import leaderboard as render_leaderboard
-    from b24tools.render import leaderboard_export
-    from b24tools.render.leaderboard_text import snapshot_command
+    from b24tools.render import leaderboard_export, leaderboard_text
 
     invocation: Invocation = ctx.obj
     if as_json and form != "table":
@@ -78,16 +88,24 @@ def leaderboard(
         _show_rules(invocation, chosen, as_json=as_json)
         return 0
     limit = None if max_age is None else periods.parse_span(max_age)
-    board = read_board(settings.database, chosen, now=now, by=by, teams=teams, top=top)
-    command, missing = snapshot_command(chosen, now), ""
+    if me is not None and teams:
+        raise errors.ConfigError(_("--me and --teams exclude each other"), _("Name one of them."))
+    board = read_board(
+        settings.database, chosen, now=now, by=by, teams=teams, top=top, group=group, department=department, me=me
+    )
+    command, missing = leaderboard_text.snapshot_command(chosen, now), ""
     if not board.rows and board.as_of is None and now >= chosen.start:
         missing = _("no data yet for {period} in {folder}: run `{command}`").format(
             period=chosen.label, folder=settings.data_dir, command=command
         )
+    if by == "hours" and board.total_tasks and not board.has_hours:
+        warnings = [leaderboard_text.say_no_hours()]
+    else:
+        warnings = [missing] if missing else []
     error = None if limit is None else _check_age(board.as_of, limit, now, missing, command)
     if as_json:
         data = render_leaderboard.data(board, settings.zone)
-        invocation.print_json(data, warnings=[missing] if missing else [], error=error)
+        invocation.print_json(data, warnings=warnings, error=error)
     elif form == "table" and not missing:
         render_leaderboard.print_board(board, settings.zone, now)
     elif form != "table":

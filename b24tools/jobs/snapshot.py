@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.assignment.team_presence import save_team_presence
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending
 from b24tools.bitrix24.client import Client
@@ -25,6 +26,7 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Progress, Status
 from b24tools.core.threads import run_beside
 from b24tools.core.timestamps import to_text
+from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
 
 WEBHOOK = "webhook"
@@ -44,7 +46,8 @@ _LIMITS = (ErrorCode.QUERY_LIMIT_EXCEEDED.name, ErrorCode.OPERATION_TIME_LIMIT.n
 class Rules:
     """The settings that a snapshot obeys.
 
-    `parallel`: how many batches may be under way; of two, one is saved while the next is asked for.
+    `parallel`: how many batches may be under way; of two, one is saved while the next is asked for. `days`: those
+    that differ from the plain week, what counts first in front.
     """
 
     zone: ZoneInfo
@@ -52,6 +55,7 @@ class Rules:
     people_h: float
     non_admin: bool
     parallel: int = 2
+    days: Sequence[Mapping[date, DayRule]] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,10 @@ def take(
     """
     run = _SnapshotRun(store, client, span, rules, now, progress)
     run.read_lists()
-    return run.finish()
+    result, requests = run.finish(), client.requests
+    warnings = save_team_presence(store, client, rules.zone, run.portal_zone, rules.days, now())
+    requests = result.requests + client.requests - requests
+    return replace(result, requests=requests, warnings=(*result.warnings, *warnings))
 
 
 @dataclass
@@ -208,6 +215,11 @@ class _SnapshotRun:
         self._open = Paginator(TASKS, changed, left=None if read_at is None else 0)
         is_webhook = store.settings.get("producer_mode") == WEBHOOK
         self._events_since = store.snapshot_runs.last_complete(started_at) if is_webhook else None
+
+    @property
+    def portal_zone(self) -> tzinfo:
+        """In whose wall clock the portal writes dates."""
+        return self._portal_clock.zone if self._portal_clock else self._rules.zone
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
         read_at = self._store.people.last_read(what, self._started_at)

@@ -14,8 +14,9 @@ from b24tools.store.seasons import RESULTS, Season, Seasons
 from b24tools.store.settings import CountingRules
 
 # Of the tasks of an order's line the first one that was closed; of others those that somebody else set.
-COUNTS = """gone = 0 AND (line IS NOT NULL OR created_by IS NOT responsible_id OR :count_own)
-        AND (line IS NULL OR line NOT IN (SELECT line FROM repeated_lines)
+COUNTS = """tasks.gone = 0
+        AND (tasks.line IS NOT NULL OR tasks.created_by IS NOT tasks.responsible_id OR :count_own)
+        AND (tasks.line IS NULL OR tasks.line NOT IN (SELECT line FROM repeated_lines)
             OR NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line AND first.gone = 0
                 AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
 CLOSED = f"""WITH counted AS (

@@ -437,6 +437,15 @@ def m012_counting(db: Database) -> None:
         db.execute(statement)
 
 
+def m013_projects(db: Database) -> None:
+    """The names of the projects that tasks are in; which days are worked, and who is away on them."""
+    for statement in (
+        "CREATE TABLE projects (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE presence (day TEXT PRIMARY KEY, works INTEGER NOT NULL, away TEXT NOT NULL)",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -450,6 +459,7 @@ MIGRATIONS = (
     m010_spellings,
     m011_messages,
     m012_counting,
+    m013_projects,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from b24tools.core import clock, errors, hosts
+from b24tools.core import clock, errors, hosts, team_goal
 from b24tools.core.i18n import _
 from b24tools.store.database import Database
 from b24tools.store.events import Events
@@ -33,6 +33,7 @@ RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answer
     "hidden_users": RunningSetting("", _IDS, '"7,12"'),
     "opted_out_users": RunningSetting("", _IDS, '"7,12"'),
     "excluded_users": RunningSetting("", _IDS, '"7,12"'),
+    "team_goal": RunningSetting("", f"({team_goal.FORM})?", '"5 tasks", 20h'),
     "snapshot_max_age_h": RunningSetting("26", r"[0-9]{1,6}(\.[0-9]{1,3})?", "26"),
     "count_own": RunningSetting("0", r"0|1", "0, 1"),
     "portal_host": RunningSetting("", r"([^\s/@?#]+(/[^\s/@?#]+)*)?", "example.bitrix24.ru"),

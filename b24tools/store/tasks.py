@@ -88,6 +88,8 @@ class Tasks:
         self._note_repeated({str(row[-2]) for row in rows if row[-2] is not None})
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
+        projects = {task.group_id: task.group_name for task in tasks if task.group_name}
+        self._db.insert_values("projects", ("id", "name"), list(projects.items()), key=["id"])
         return Saved(**counts, changes=changes)
 
     def note_open(self, deadlines: Iterable[tuple[int, str | None]], now: datetime) -> None:
@@ -132,6 +134,10 @@ class Tasks:
         """Count the closed tasks of the window by week label."""
         sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
         return {row["week"]: row["n"] for row in self._db.query(sql, [to_text(start), to_text(end)])}
+
+    def projects(self) -> dict[int, str]:
+        """Return the names of the projects that tasks were seen in, by id."""
+        return {row["id"]: row["name"] for row in self._db.query("SELECT id, name FROM projects ORDER BY id")}
 
     def closed_ids(self, start: datetime, end: datetime, absent: Collection[int] = ()) -> dict[int, list[int]]:
         """Return the closed tasks of the window by who is responsible, without the `absent`."""

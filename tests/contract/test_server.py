@@ -166,6 +166,7 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
         {"key": "hidden_users", "value": ""},
         {"key": "opted_out_users", "value": ""},
         {"key": "excluded_users", "value": ""},
+        {"key": "team_goal", "value": ""},
         {"key": "snapshot_max_age_h", "value": "26"},
         {"key": "count_own", "value": "0"},
     ]
@@ -182,7 +183,8 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
-    known = "There are: producer_mode, hidden_users, opted_out_users, excluded_users, snapshot_max_age_h, count_own"
+    lists = "producer_mode, hidden_users, opted_out_users, excluded_users"
+    known = f"There are: {lists}, team_goal, snapshot_max_age_h, count_own"
     unknown = {"detail": 'there is no running setting "portal_host"', "hint": f"{known}."}
     post = served.client.post
 

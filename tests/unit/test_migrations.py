@@ -183,7 +183,17 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten")),
         ]:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        for table in ("lost_writes", "noticed", "history", "outboxes", "messages", "said_lines", "said_promises"):
+        for table in (
+            "lost_writes",
+            "noticed",
+            "history",
+            "outboxes",
+            "messages",
+            "said_lines",
+            "said_promises",
+            "projects",
+            "presence",
+        ):
             connection.execute(f"DROP TABLE {table}")
         for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):
             connection.execute(f"DROP TABLE {table}")

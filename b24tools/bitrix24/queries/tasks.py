@@ -189,6 +189,7 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
         _responsible_name(row),
+        str((mapping_or_none(get("group")) or {}).get("name") or ""),
         str(get("xmlId") or ""),
     )
 
