@@ -12,6 +12,7 @@ from typing_extensions import TypeAliasType
 
 from b24tools.server.models import (
     AssignedOrder,
+    CountingRule,
     Leaderboard,
     OrdersAsTheyStand,
     PersonInCharge,
@@ -58,6 +59,8 @@ class SnapshotWeek(Shape):
     complete: bool = about("Whether the run has read everything; of the whole run.")
     people: int = about("How many people were read; of the whole run.")
     requests: int = about("HTTP requests to the portal; of the whole run.")
+    changes: int = about("Changes since the complete run before; of the whole run, in webhook mode.", default=0)
+    missed: int = about("How many of them came without an event; likewise.", default=0)
 
 
 class SnapshotSkipped(Shape):
@@ -219,6 +222,7 @@ COMMANDS: dict[str, Any] = {
     "digest": list[SentDigest],
     "norms": list[PositionNorm],
     "leaderboard": Leaderboard,
+    "leaderboard --rules": list[CountingRule],
     "snapshot": list[SnapshotWeek] | SnapshotSkipped,
     "mode": Mode,
     "config": list[RunningSetting],

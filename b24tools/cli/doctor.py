@@ -65,6 +65,7 @@ def examine(invocation: Invocation, order: Path | None = None, *, write_probe: b
     messenger = invocation.messenger
     inspection = config.inspect(env_file=invocation.env_file)
     scrub = messenger.scrub = inspection.settings.scrubber.scrub
+    invocation.start_ping(inspection.settings)
     session = context.Session(inspection.settings, messenger.detail)
     exam = Examination(inspection, session.local_now, order_file=str(order or ""))
     try:

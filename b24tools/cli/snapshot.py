@@ -39,6 +39,7 @@ def snapshot(
 ) -> int:
     """Collect the closed tasks of a week. They go into the database, with the people."""
     from b24tools.jobs import snapshot
+    from b24tools.scheduling.holidays import production_calendar
 
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
@@ -69,7 +70,12 @@ def snapshot(
             invocation.send_messages(session)
             return 0
     rules = snapshot.Rules(
-        zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin, settings.parallel
+        zone,
+        settings.directory_cache_h,
+        settings.people_cache_h,
+        settings.non_admin,
+        settings.parallel,
+        [context.own_days(settings).days, production_calendar(settings.country).days],
     )
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
         weeks = weeks or snapshot.due(store, now, zone)

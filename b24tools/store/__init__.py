@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
+    from b24tools.store.presence import Presence
+    from b24tools.store.seasons import Seasons
     from b24tools.store.settings import Settings
     from b24tools.store.snapshot_runs import SnapshotRuns
     from b24tools.store.tasks import Tasks
+    from b24tools.store.work_history import WorkHistory
 
 
 class Store:
@@ -73,6 +76,12 @@ class Store:
         return People(self.database, self.snapshot_runs)
 
     @cached_property
+    def presence(self) -> Presence:
+        from b24tools.store.presence import Presence
+
+        return Presence(self.database)
+
+    @cached_property
     def tasks(self) -> Tasks:
         from b24tools.store.tasks import Tasks
 
@@ -100,7 +109,19 @@ class Store:
     def leaderboard(self) -> Leaderboard:
         from b24tools.store.leaderboard import Leaderboard
 
-        return Leaderboard(self.database)
+        return Leaderboard(self.database, self.seasons)
+
+    @cached_property
+    def seasons(self) -> Seasons:
+        from b24tools.store.seasons import Seasons
+
+        return Seasons(self.database)
+
+    @cached_property
+    def work_history(self) -> WorkHistory:
+        from b24tools.store.work_history import WorkHistory
+
+        return WorkHistory(self.database)
 
     @cached_property
     def messages(self) -> Messages:

@@ -293,6 +293,8 @@ class Orders:
             return
         with self._db.transaction():
             self._db.insert("order_tasks", rows, key=["key"])
+            first = "UPDATE order_tasks SET first_deadline = deadline WHERE key = ? AND first_deadline IS NULL"
+            self._db.execute_many(first, [[row["key"]] for row in rows if row["state"] == "done"])
             for row in rows:
                 if row["task_id"] is not None:
                     self._decisions.link(row["key"], row["task_id"], row["responsible_id"])
@@ -540,6 +542,7 @@ def _read_order(row: Row) -> OrderRow:
 def _read_line(row: Row) -> LedgerTask:
     values = dict(row) | {name: from_text(row[name]) for name in _MOMENTS}
     values |= {"sent_values": json.loads(row["sent_values"]), "other_tasks": tuple(json.loads(row["other_tasks"]))}
+    del values["first_deadline"]  # the tasks ask for it
     return LedgerTask(start=values.pop("starts_at"), end=values.pop("ends_at"), **values)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from b24tools.core import clock, errors, hosts
+from b24tools.core import clock, errors, hosts, team_goal
 from b24tools.core.i18n import _
 from b24tools.store.database import Database
 from b24tools.store.events import Events
@@ -30,10 +31,27 @@ _IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
 RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
     "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
     "hidden_users": RunningSetting("", _IDS, '"7,12"'),
+    "opted_out_users": RunningSetting("", _IDS, '"7,12"'),
     "excluded_users": RunningSetting("", _IDS, '"7,12"'),
+    "team_goal": RunningSetting("", f"({team_goal.FORM})?", '"5 tasks", 20h'),
     "snapshot_max_age_h": RunningSetting("26", r"[0-9]{1,6}(\.[0-9]{1,3})?", "26"),
+    "count_own": RunningSetting("0", r"0|1", "0, 1"),
     "portal_host": RunningSetting("", r"([^\s/@?#]+(/[^\s/@?#]+)*)?", "example.bitrix24.ru"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class CountingRules:
+    """What counts on the leaderboard.
+
+    `count_own`: so do tasks that people set themselves. `opted_out`: who counts without a name. `hidden`: who does
+    not count. `zone`: in which the periods begin.
+    """
+
+    count_own: bool
+    opted_out: frozenset[int]
+    hidden: frozenset[int]
+    zone: str
 
 
 class Settings:
@@ -90,6 +108,15 @@ class Settings:
     def hidden_users(self) -> frozenset[int]:
         """Return the people who are on no leaderboard."""
         return self._ids("hidden_users")
+
+    def opted_out_users(self) -> frozenset[int]:
+        """Return the people who count without a name."""
+        return self._ids("opted_out_users")
+
+    def counting_rules(self, zone: ZoneInfo) -> CountingRules:
+        """Return the rules of counting in force."""
+        count_own = self.get("count_own") == "1"
+        return CountingRules(count_own, self.opted_out_users(), self.hidden_users(), zone.key)
 
     def _ids(self, key: str) -> frozenset[int]:
         return frozenset(int(word) for word in self.get(key).split(",") if word.strip().isdigit())

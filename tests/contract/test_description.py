@@ -207,12 +207,13 @@ def read_what_there_is(served: Served) -> None:
         ("/orders", "state=lost"),
         ("/tasks/week", "week=x"),
         ("/leaderboard", "top=0"),
+        ("/leaderboard/rules", "period=soon"),
         ("/board", "by=x"),
     ):
         assert 422 == client.get(f"{path}?{query}").status_code
     task_id = client.get("/orders/1Ц-00000100").json()["orders"][0]["lines"][0]["task_id"]
     both = ("/load", "/load?department=Сварщик", "/today", "/today/Сварщик", f"/why/{task_id}", "/orders")
-    for path in (*both, "/plan", "/"):
+    for path in (*both, "/plan", "/", "/leaderboard/rules"):
         for kind in ("application/json", "text/html"):
             assert 200 == client.get(path, headers={"Accept": kind}).status_code
     for path in ("/load?department=x", "/today/x", "/why/9"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from b24tools import context
+from b24tools.core.models import Department
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.store.people import People
@@ -162,8 +164,11 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
     shown = [
         {"key": "producer_mode", "value": "polling"},
         {"key": "hidden_users", "value": ""},
+        {"key": "opted_out_users", "value": ""},
         {"key": "excluded_users", "value": ""},
+        {"key": "team_goal", "value": ""},
         {"key": "snapshot_max_age_h", "value": "26"},
+        {"key": "count_own", "value": "0"},
     ]
     assert (200, shown) == seen(served.client.get("/configs"))
     assert (200, shown[0]) == seen(served.client.get("/configs/producer_mode"))
@@ -178,7 +183,8 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
-    known = "There are: producer_mode, hidden_users, excluded_users, snapshot_max_age_h"
+    lists = "producer_mode, hidden_users, opted_out_users, excluded_users"
+    known = f"There are: {lists}, team_goal, snapshot_max_age_h, count_own"
     unknown = {"detail": 'there is no running setting "portal_host"', "hint": f"{known}."}
     post = served.client.post
 
@@ -246,7 +252,7 @@ def test_the_leaderboard_is_shown(filled: Served) -> None:
     assert "hours" == filled.client.get("/leaderboard?by=hours&kind=month").json()["by"]
     assert "2026-W46" == filled.client.get("/leaderboard?period=last").json()["period"]["label"]
     assert "2026-11" == filled.client.get("/leaderboard?period=2026-11").json()["period"]["label"]
-    for query in ("by=luck", "top=0", "top=x", "period=soon", "kind=year", "teams=maybe"):
+    for query in ("by=luck", "top=0", "top=x", "period=soon", "kind=day", "teams=maybe"):
         refused = filled.client.get(f"/leaderboard?{query}")
         assert (422, ["detail", "code", "hint"]) == (refused.status_code, list(refused.json()))
         assert isinstance(refused.json()["detail"], str)
@@ -262,6 +268,43 @@ def test_an_unchanged_leaderboard_is_not_sent_again(filled: Served) -> None:
         assert (304, b"", tag) == (again.status_code, again.content, again.headers["etag"])
     filled.client.post("/configs", json={"key": "hidden_users", "value": "8"})
     assert 200 == filled.client.get("/leaderboard", headers={"If-None-Match": tag}).status_code
+
+
+def test_who_has_opted_out_is_in_no_list(filled: Served) -> None:
+    """Neither as a name nor with tasks; in the totals they count."""
+    with closing(filled.open_store()) as opened:
+        opened.people.save([closed.person(9, "Третий Сварщик", 11)], closed.NOW)
+        opened.people.save_departments([Department(11, "Сварка", None, None)], closed.NOW)
+    filled.client.post("/configs", json={"key": "opted_out_users", "value": "8"})
+
+    ranking = filled.client.get("/leaderboard?details=1").json()
+
+    assert [7] == [row["user_id"] for row in ranking["rows"]]
+    assert {"rows": 1, "tasks": 3, "hours": 3.0} == ranking["totals"]
+    assert "others" not in ranking
+    assert (200, {"7": "Ольга Ким", "9": "Третий Сварщик"}) == seen(filled.client.get("/users"))
+    assert (200, {"7": [101, 102]}) == seen(filled.client.get("/tasks/week"))
+
+
+def test_the_rules_are_words_for_programs_and_people(filled: Served) -> None:
+    """How many have opted out, not who."""
+    filled.client.post("/configs", json={"key": "opted_out_users", "value": "7,8"})
+
+    rules = filled.client.get("/leaderboard/rules").json()
+    page = filled.client.get("/leaderboard/rules", headers={"Accept": "text/html"})
+
+    values = {rule["rule"]: rule["value"] for rule in rules}
+    assert {
+        "count_own": "0",
+        "lines": "once",
+        "on_time": "first_deadline",
+        "opted_out_users": "2",
+        "hidden_users": "0",
+        "seasons": "7d",
+        "zone": "Europe/Moscow",
+    } == values
+    assert all(escape(rule["text"]) in page.text for rule in rules)
+    assert 422 == filled.client.get("/leaderboard/rules?period=2026-Q5").status_code
 
 
 # health

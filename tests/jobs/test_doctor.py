@@ -43,7 +43,7 @@ def test_all_is_well_in_two_requests(well: Works) -> None:
 
     names = [check.check for check in checks]
     silent = {"env_file", "setting", "ownership", "restored", "dropped_fields", "scopes", "position"}
-    silent |= {"excluded_users", "hidden_users", "fallback_user", "inbox"}
+    silent |= {"excluded_users", "hidden_users", "opted_out_users", "fallback_user", "inbox", "missed_events"}
     silent |= {"people_file", "people_hours", "people_names"}
     assert {} == not_ok(checks)
     assert {check.name for check in job.CHECKS} - silent == {name.partition(" ")[0] for name in names}
@@ -555,7 +555,7 @@ def test_without_a_webhook_the_rest_is_looked_at(well: Works) -> None:
 
     assert {"webhook": "fail"} == not_ok(checks)
     assert "BITRIX_WEBHOOK_URL is not set" == found(checks, "webhook").detail
-    assert "Copy .env-example to .env" in found(checks, "webhook").fix
+    assert "Run `b24tools init`" in found(checks, "webhook").fix
     assert [] == well.portal.log
 
 
@@ -690,6 +690,22 @@ def test_a_damaged_database_is_named(well: Works) -> None:
     assert "fail" == found(examine(well), "database").status
     path.write_bytes(b"no database at all, but a letter" * 100)
     assert "is damaged" in found(examine(well), "database").detail
+
+
+@pytest.mark.parametrize(("missed", "expected"), [(None, None), (4, "ok"), (5, "warn")])
+def test_changes_without_an_event_are_counted(well: Works, missed: int | None, expected: str | None) -> None:
+    """In webhook mode, where a run has counted them; one in a hundred is no reason to look."""
+    with database(well) as opened:
+        opened.settings.save("producer_mode", "webhook")
+        run = opened.snapshot_runs.last_complete(well.clock.now)
+        assert run is not None
+        sql = "UPDATE snapshot_runs SET changes = 412, missed = ? WHERE id = ?"
+        opened.database.execute(sql, [missed, run.id])
+
+    checks = [check for check in examine(well) if check.check == "missed_events"]
+
+    assert [expected] * (expected is not None) == [check.status for check in checks]
+    assert all(f"{missed} of 412 changes came without an event" in check.detail for check in checks)
 
 
 def test_a_database_of_another_version_is_named(well: Works) -> None:

@@ -216,7 +216,7 @@ def test_an_unknown_setting_names_the_known_ones(store: Store) -> None:
             ask()
         assert ('there is no running setting "mode"', True) == (
             caught.value.message,
-            "producer_mode, hidden_users, excluded_users, snapshot_max_age_h, portal_host" in caught.value.hint,
+            "snapshot_max_age_h, count_own, portal_host" in caught.value.hint,
         )
 
 

@@ -106,6 +106,7 @@ class Examination:
     mode: str = "polling"
     excluded: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
+    opted_out: frozenset[int] = frozenset()
     positions: Sequence[str] = ()
     last_key: str = ""
 

@@ -16,6 +16,7 @@ from b24tools.store.database import check_gone, explain_restoring
 from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
+MISSED_OF = 100  # one change of so many may come without an event
 POSITIONS_OF = timedelta(days=180)
 
 checks = Checks(lambda: _("This machine"))
@@ -44,6 +45,7 @@ def open_database(exam: Examination, stack: ExitStack) -> None:
         return
     exam.mode = store.settings.get("producer_mode")
     exam.excluded, exam.hidden = store.settings.excluded_users(), store.settings.hidden_users()
+    exam.opted_out = store.settings.opted_out_users()
     exam.positions = store.orders.positions_since(exam.now - POSITIONS_OF)
     exam.last_key = store.orders.latest_key()
 
@@ -91,7 +93,7 @@ def check_snapshot(exam: Examination) -> Finding:
     runs = known(exam.database).snapshot_runs
     run = runs.last_complete(exam.now)
     command = "b24tools snapshot --reconcile" if exam.mode == "webhook" else "b24tools snapshot"
-    fix = _("Run `{command}` and look at what it says; by the clock: crontab.example.").format(command=command)
+    fix = _("Run `{command}` and look at what it says; by the clock: `b24tools schedule`.").format(command=command)
     if run is None and runs.has_complete():
         return fail(_("the last complete one is dated in the future: the clock of this computer was wrong then"), fix)
     if run is None:
@@ -121,6 +123,28 @@ def check_events(exam: Examination) -> Finding:
         return warn(ngettext("{n} event failed", "{n} events failed", failed), fix, n=failed)
     total = sum(counts.values())
     return ok(ngettext("{n} event stored, none failed", "{n} events stored, none failed", total), n=total)
+
+
+@checks.add("missed_events", lambda: _("missed events"))
+def check_missed_events(exam: Examination) -> Finding | None:
+    """Say how many changes the last complete run in webhook mode found of which no event had told."""
+    run = known(exam.database).snapshot_runs.last_measured(exam.now)
+    if exam.mode != "webhook" or run is None or run.missed is None or run.changes is None:
+        return None
+    detail = ngettext(
+        "{missed} of {n} change came without an event (reconciled {moment})",
+        "{missed} of {n} changes came without an event (reconciled {moment})",
+        run.changes,
+    )
+    moment = f"{run.started_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}"
+    values: dict[str, Any] = {"missed": run.missed, "n": run.changes, "moment": moment}
+    if run.missed * MISSED_OF <= run.changes:
+        return ok(detail, **values)
+    fix = _(
+        "Look whether the outgoing webhook has all its events and its address leads here, and whether serve was away; "
+        "`b24tools snapshot --reconcile` every night brings what is missed."
+    )
+    return warn(detail, fix, **values)
 
 
 @checks.add("inbox", lambda: _("inbox"))
