@@ -315,18 +315,22 @@ def _describe(error: ValidationError, where: Mapping[str, str]) -> Iterator[tupl
     """Say what does not fit: the setting's name, and the error about it."""
     for problem in error.errors(include_url=False, include_input=False):
         name = str(problem["loc"][0])
-        reason = _expected(problem["type"], problem.get("ctx", {}), problem["msg"])
+        reason = describe_expected(problem["type"], problem.get("ctx", {}), problem["msg"])
         message = _("{name} (from {where}): {reason}").format(name=name, where=where.get(name, "?"), reason=reason)
         yield name, errors.ConfigError(message, _("Correct it there; .env-example describes every setting."))
 
 
-def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
-    """Say what a setting should have been; pydantic itself says it in English only."""
+def describe_expected(kind: str, context: Mapping[str, Any], message: str) -> str:
+    """Say what a value should have been, of what pydantic says of it in English only."""
     if kind == "value_error":
         return str(context["error"])
-    if kind == "string_pattern_mismatch":
-        return _("expected one of {values}").format(values=str(context["pattern"]).strip("^()$").replace("|", ", "))
+    one_of = _("expected one of {values}")
+    if kind == "literal_error":
+        return one_of.format(values=", ".join(re.findall("'([^']*)'", context["expected"])))
+    if kind == "string_pattern_mismatch" and "[" not in context["pattern"]:
+        return one_of.format(values=str(context["pattern"]).strip("^()$").replace("|", ", "))
     limits = {
+        "string_pattern_mismatch": _("expected a whole number"),  # of digits
         "greater_than": _("expected more than {limit}").format(limit=context.get("gt")),
         "greater_than_equal": _("expected {limit} or more").format(limit=context.get("ge")),
         "less_than_equal": _("expected {limit} or less").format(limit=context.get("le")),
