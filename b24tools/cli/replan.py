@@ -18,7 +18,7 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
 from b24tools.core import errors, periods
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, ngettext
 from b24tools.render import replan as render_replan
 
 if TYPE_CHECKING:
@@ -107,9 +107,11 @@ def _run(
             result = job.write(tools, rules, request, None, max_moves)
         show(result)
         if len(result.planned) > max_moves:
-            message = _("{n} tasks would move, more than --max-moves {most}: none was moved").format(
-                n=len(result.planned), most=max_moves
-            )
+            message = ngettext(
+                "{n} task would move, more than --max-moves {most}: none was moved",
+                "{n} tasks would move, more than --max-moves {most}: none was moved",
+                len(result.planned),
+            ).format(n=len(result.planned), most=max_moves)
             hint = _("Look at the plan with --dry-run; then give a higher --max-moves.")
             return result, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
         return result, None

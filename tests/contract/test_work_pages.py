@@ -110,6 +110,7 @@ def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
     """404 with the nearest, 409 with the ids, of which each with # is a person; 422 for a day that is over."""
     assert (404, 'The nearest name is "Сварщик".') == _refusal(served, "/today/Сварщег")
     assert (404, 'The nearest name is "Сварщик".') == _refusal(served, "/load?department=Сварщег")
+    assert "not_found" == served.client.get("/load?department=Сварщег").json()["code"]
     answer = served.client.get(f"/today/{quote('<Ли>')}")
     ids = re.findall(r"#(\d+)", answer.json()["detail"])
     assert (409, "ambiguous", 2) == (answer.status_code, answer.json()["code"], len(ids))

@@ -36,7 +36,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
             return choose_team(found.found.company, found.rules.excluded, name)
         except errors.ConfigError as error:
             status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
-            raise HttpError(status, error.message, error.hint, code=error.code) from None
+            code = errors.ErrorCode.AMBIGUOUS if status == 409 else errors.ErrorCode.NOT_FOUND
+            raise HttpError(status, error.message, error.hint, code=code) from None
 
     @api.get(
         "/load",
