@@ -14,6 +14,7 @@ import typer
 from b24tools import __version__, context
 from b24tools.cli import (
     assign,
+    backup,
     config,
     demo,
     digest,
@@ -63,6 +64,8 @@ COMMANDS = {
         replay.replay,
         doctor.doctor,
         config.config,
+        backup.backup,
+        backup.restore,
     )
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -65,7 +65,13 @@ def snapshot(
             invocation.send_messages(session)
             return 0
     rules = snapshot.Rules(
-        zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin, settings.parallel
+        zone,
+        settings.directory_cache_h,
+        settings.people_cache_h,
+        settings.non_admin,
+        settings.parallel,
+        keep=timedelta(days=settings.keep_days),
+        at_night=reconcile,
     )
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
         weeks = weeks or snapshot.due(store, now, zone)

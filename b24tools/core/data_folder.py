@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
-_OURS = re.compile(r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|calendar\.json|people\.json|cache")
+_OURS = re.compile(
+    r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|(calendar|people)\.(.*\.)?json|cache|backups"
+)
 
 
 def prepare(folder: Path) -> None:

@@ -40,6 +40,7 @@ class Rules:
     """The settings that a snapshot obeys.
 
     `parallel`: how many batches may be under way; of two, one is saved while the next is asked for.
+    `keep`: how long details of closed orders stay; None: nothing is trimmed. `at_night`: this is the time for it.
     """
 
     zone: ZoneInfo
@@ -47,6 +48,8 @@ class Rules:
     people_h: float
     non_admin: bool
     parallel: int = 2
+    keep: timedelta | None = None
+    at_night: bool = False
 
 
 @dataclass(frozen=True)
@@ -330,6 +333,8 @@ class _SnapshotRun:
             store.snapshot_runs.finish(run, self._now(), complete=complete)
             if self._portal_clock and self._portal_clock.server_now:
                 store.events.forget_old(self._portal_clock.server_now)
+        if self._portal_clock and self._portal_clock.server_now:
+            self._trim(self._portal_clock.server_now)
         tasks = store.tasks.count_by_week(self._start, self._end)
         weeks = []
         for week in self._span:
@@ -337,6 +342,13 @@ class _SnapshotRun:
             weeks.append(WeekResult(week, tasks.get(week.label, 0), new, changed, same, gone.get(week.label, 0)))
         status = 0 if complete or self._rules.non_admin else 3
         return Result(tuple(weeks), complete, run.people, run.requests, status, tuple(self._warnings()))
+
+    def _trim(self, now: datetime) -> None:
+        """Forget details of orders that were closed long ago, once a night; `now` is the portal's."""
+        retention, keep = self._store.retention, self._rules.keep
+        if keep is not None and retention.is_due(now, at_night=self._rules.at_night):
+            retention.trim(now, keep)
+            retention.shrink()
 
     def _warnings(self) -> Iterator[str]:
         clock = self._portal_clock

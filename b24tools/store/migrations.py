@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sqlite3
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from b24tools.core.org_structure import fold_signs, key_name
@@ -490,6 +491,11 @@ def m011_messages(db: Database) -> None:
         db.execute(statement)
 
 
+def m012_retention(db: Database) -> None:
+    """When an order was trimmed to what is needed to find its tasks again."""
+    db.execute("ALTER TABLE orders ADD COLUMN trimmed_at TEXT")
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -502,6 +508,7 @@ MIGRATIONS = (
     m009_outboxes,
     m010_spellings,
     m011_messages,
+    m012_retention,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 
@@ -525,12 +532,12 @@ def are_pending(connection: sqlite3.Connection) -> bool:
     return not read_applied(connection) >= NAMES
 
 
-def apply(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, each step in a transaction of its own."""
+def apply(connection: sqlite3.Connection, upto: Collection[str] = NAMES) -> None:
+    """Bring the schema up to date, or as far as these steps go, each in a transaction of its own."""
     from sqlite_utils import Database
 
     # without plugins: they are looked for in all that is installed, and would run everywhere
-    make_set().apply(Database(connection, execute_plugins=False))
+    make_set().apply(Database(connection, execute_plugins=False), stop_before=NAMES - set(upto) or None)
 
 
 def make_set() -> Migrations:
