@@ -74,6 +74,10 @@ class Database:
         finally:
             self._writer = None
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer than this for what other programs write."""
+        self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
     def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Return the rows that a SELECT finds."""
         return self.connection.execute(sql, values).fetchall()

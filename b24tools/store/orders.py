@@ -169,6 +169,16 @@ class Orders:
         """Return how many orders were ever sent."""
         return int(self._db.query("SELECT count(*) FROM orders")[0][0])
 
+    def last_sent_at(self) -> datetime | None:
+        """Return when an order was sent last."""
+        last: str | None = self._db.query("SELECT max(last_sent_at) FROM orders")[0][0]
+        return from_text(last)
+
+    def count_by_outcome(self) -> dict[str, int]:
+        """Return how many orders there are, by what came of the last send; `cut`: it did not end."""
+        sql = "SELECT coalesce(outcome, 'cut'), count(*) FROM orders GROUP BY 1"
+        return {row[0]: row[1] for row in self._db.query(sql)}
+
     def unsettled(self) -> list[tuple[str, str]]:
         """Return id and number of the orders with a line whose write was never answered, or whose run did not end."""
         sql = (

@@ -340,7 +340,7 @@ def test_whatever_stops_an_opening_leaves_no_connection_open(
         made.append(connect(*args, **kwargs))
         return made[-1]
 
-    def stop(_connection: sqlite3.Connection) -> None:
+    def stop(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sqlite3, "connect", watched)
