@@ -56,6 +56,13 @@ class Session:
     _requests: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    @property
+    def portal_url(self) -> str:
+        """The URL that people open; raises ConfigError where no webhook is set."""
+        from b24tools.bitrix24 import webhook_url
+
+        return webhook_url.read(config.webhook_url(self.settings)).portal
+
     @contextmanager
     def open_client(self, *, retry_s: float | None = None, leave_no_trace: bool = False) -> Iterator[Client]:
         """The portal of the settings' webhook, with the throttle that all processes of the folder share.
@@ -78,9 +85,7 @@ class Session:
             transport=self.transport,
             ca_bundle=settings.ca_bundle,
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
-            on_wait=lambda seconds, reason: self.say(
-                _("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds)
-            ),
+            on_wait=self.say_wait,
             on_warn=self._say_once,
         )
         with closing(client):
@@ -206,6 +211,11 @@ class Session:
         except (errors.B24ToolsError, OSError):
             return False
         return run is not None and moment - run.started_at < limit
+
+    def say_wait(self, seconds: float, reason: str) -> None:
+        """Say why nothing happens; what is shorter than a second is no news."""
+        if seconds >= 1:
+            self.say(_("{reason}; waiting {seconds:.0f} s").format(reason=reason, seconds=seconds))
 
     def _say_once(self, message: str) -> None:
         """`serve` opens many clients."""

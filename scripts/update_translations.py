@@ -17,11 +17,6 @@ from b24tools.cli import app
 PACKAGE = Path(__file__).parent.parent / "b24tools"
 # what Typer says by itself, through gettext
 TYPER = (
-    "Arguments",
-    "Commands",
-    "Options",
-    "required",
-    "default: {default}",
     "Missing command.",
     "No such command {name!r}.",
     "Show this message and exit.",
@@ -42,10 +37,19 @@ def extract() -> Catalog:
 
 
 def _help_texts() -> list[str]:
-    """The help of all commands and options: English in the code, translated when a page is shown."""
+    """The help of all commands and options, examples and statuses: translated when a page is shown."""
     group: Any = typer.main.get_command(app.app)
     commands = [group, *group.commands.values()]
-    return [text for command in commands for text in (command.help, *(param.help for param in command.params))]
+    return [
+        text
+        for command in commands
+        for text in (
+            command.help,
+            *(param.help for param in command.params),
+            *(text for _words, text in command.page.examples),
+            *command.page.statuses.values(),
+        )
+    ]
 
 
 def read() -> Catalog:

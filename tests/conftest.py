@@ -12,6 +12,7 @@ from typing import Any
 
 import diskcache
 import pytest
+from hypothesis import settings
 
 from b24tools.core import i18n
 from b24tools.store import database
@@ -22,13 +23,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Reading the authorities for each client takes a sixteenth of a second; what a test adds to a context is its own.
 _new_context = ssl.create_default_context
 _context_of = cache(lambda cafile: _new_context(cafile=cafile))
-ssl.create_default_context = lambda **given: (
-    _context_of(given["cafile"]) if list(given) == ["cafile"] else _new_context(**given)
+ssl.create_default_context = lambda *purpose, **given: (
+    _new_context(*purpose, **given) if purpose or list(given) != ["cafile"] else _context_of(given["cafile"])
 )
 
 # No test cuts the power, and waiting for the disk was half of the time of the tests.
 database.SYNCHRONOUS = "OFF"
 diskcache.DEFAULT_SETTINGS["sqlite_synchronous"] = 0
+
+settings.register_profile("b24tools", deadline=None)  # how long an example takes depends on who else is at work
+settings.load_profile("b24tools")
 
 OURS = ("B24_", "BITRIX_", "TZ_NAME")
 

@@ -17,6 +17,7 @@ from b24tools.store.orders import LedgerTask, LostWrite
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 MOVE = "move"  # among the sent values: what a replan is about to write
+REMOVED = "removed"  # among them: whether 1C's order has the line no longer
 KEPT = (MOVE, recovery.ANSWERED_AT)
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
@@ -32,6 +33,16 @@ class Ledger:
         self.repeated: dict[str, Line] = {}  # lines whose lost request was settled, and which may have been sent again
 
     # before
+
+    def mark_removed(self, order_id: str, keys: Collection[str]) -> None:
+        """Note which lines the order has no longer, or has again."""
+        rows = self._store.orders.lines([order_id]).values()
+        removed = {row.key: row.key not in keys for row in rows}
+        self._store.orders.save_lines(
+            replace(row, sent_values={**row.sent_values, REMOVED: removed[row.key]})
+            for row in rows
+            if row.sent_values.get(REMOVED, False) != removed[row.key]
+        )
 
     def note_plans(self, plans: Sequence[PlannedTask]) -> None:
         """Note what is planned, and the tasks that an earlier run was cut while making: its request made no other."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from math import inf
@@ -25,8 +25,9 @@ from b24tools.assignment.plan import (
 )
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.recovery import Todo, may_still_run
-from b24tools.assignment.spans import Spans, is_held_up
-from b24tools.assignment.staffing import workload_of
+from b24tools.assignment.spans import Spans
+from b24tools.assignment.staffing import left_of, workload_of
+from b24tools.assignment.waiting import list_staged
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -43,7 +44,9 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
+from b24tools.scheduling.lane import OpenTask, StagedTask
 from b24tools.scheduling.workload import Choice, Workload
+from b24tools.store.orders import LedgerTask
 
 
 @dataclass
@@ -64,10 +67,12 @@ class Planner:
     attached: Mapping[tuple[str, str, str], str]
     pinned: Collection[str] = ()
     under_way: Collection[str] = ()
+    open_orders: Mapping[str, Sequence[LedgerTask]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.staff = self.company.staff
         self._taken: set[int] = set()
+        self._open = {task.id: task for task in self.portal.open}
         self._people = {**self.staff.people, **self.portal.people}
         self._workload = workload_of(
             self._people.values(),
@@ -92,35 +97,79 @@ class Planner:
         return self._workload
 
     def build_plans(self, items: Sequence[Item]) -> list[PlannedTask]:
-        """Plan every line. Work is given out order by order: by priority, by the wanted date, as they came."""
+        """Plan every line. Work is given out order by order: by priority, by the wanted date, as they came.
+
+        Orders that are finished or cancelled come first, and free their people.
+        """
         # what is known by id or key is not free to be adopted by title
         self._taken = {task.id for item in items for task in (item.task, *item.others) if task}
         plans: dict[str, PlannedTask] = {}
         orders = [list(lines) for _order_id, lines in groupby(items, key=lambda item: item.order.id)]
+        staged = dict(
+            zip(self.open_orders, list_staged(self.open_orders.values(), self.portal, self.rules), strict=True)
+        )
+        self._workload.let_wait(staged.values())
         for lines in sorted(orders, key=lambda lines: _importance(lines[0].order)):
             plans |= self._plan_order(lines)
+            staged[lines[0].order.id] = self._list_staged(lines, plans)
+            self._workload.let_wait(staged.values())
         return [plans[item.key] for item in items]
 
     def _plan_order(self, items: Sequence[Item]) -> dict[str, PlannedTask]:
         """Plan the lines of one order, by key, in the sequence of the route."""
-        operations = [(self.rules.in_route(item.line.position), item.line.stage) for item in items]
-        staged = list(zip(sequence.stages(operations, self.rules.route), items, strict=True))
-        plans = {item.key: self._plan(item, []) for stage, item in staged if stage is None}
+        stages = self._stages(items)
+        staged = list(zip(stages, items, strict=False))
+        left = list(zip(stages[len(items) :], (self.task_left(row) for row in self._rows_left(items)), strict=True))
+        plans = {item.key: self._plan(item, [], None) for stage, item in staged if stage is None}
         done: list[tuple[int, PlannedTask]] = []
         ordered = [(stage, item) for stage, item in staged if stage is not None]
         for stage, item in sorted(ordered, key=lambda one: one[0]):
             before = [plan for earlier, plan in done if earlier < stage]
-            plans[item.key] = self._plan(item, before)
+            ends = [
+                self.spans.end_of_task(task.responsible_id, task.id)
+                for earlier, task in left
+                if task and earlier is not None and earlier < stage
+            ]
+            plans[item.key] = self._plan(item, before, max(filter(None, ends), default=None))
             done.append((stage, plans[item.key]))
-            for earlier in before:
-                _warn_of_overlap(plans, earlier, plans[item.key])
+            for earlier_plan in before:
+                _warn_of_overlap(plans, earlier_plan, plans[item.key])
         return plans
 
-    def _plan(self, item: Item, before: Sequence[PlannedTask]) -> PlannedTask:
-        """Plan a line; `before`: the operations that have to be done first."""
+    def _rows_left(self, items: Sequence[Item]) -> list[LedgerTask]:
+        """The lines that the order has no longer."""
+        keys = {item.key for item in items}
+        rows = self.open_orders.get(items[0].order.id, ())
+        return [row for row in rows if row.key not in keys and self.portal.of_line(row)]
+
+    def _stages(self, items: Sequence[Item]) -> list[int | None]:
+        """The stages of an order's lines, and of those that it has no longer."""
+        operations = [(self.rules.in_route(item.line.position), item.line.stage) for item in items]
+        operations += [(self.rules.in_route(row.position), row.stage) for row in self._rows_left(items)]
+        return sequence.stages(operations, self.rules.route)
+
+    def task_left(self, row: LedgerTask) -> Task | None:
+        """The open task of a line that its order has no longer, or of an order that is not sent."""
+        task = self._open.get(row.task_id or 0)
+        return task if task is not None and row.is_carried_by(task.xml_id) else None
+
+    def _list_staged(self, items: Sequence[Item], plans: Mapping[str, PlannedTask]) -> list[StagedTask]:
+        """The operations of an order that was planned: the task, or what stands for it in the lane."""
+        found: list[tuple[int, int] | None] = []
+        for plan in (plans[item.key] for item in items):
+            if plan.choice is not None:
+                found.append((plan.choice.responsible_id, plan.choice.number))
+            else:
+                found.append((plan.task.responsible_id, plan.task.id) if plan.task else None)
+        for task in map(self.task_left, self._rows_left(items)):
+            found.append((task.responsible_id, task.id) if task else None)
+        return [StagedTask(stage, *one) for stage, one in zip(self._stages(items), found, strict=True) if one]
+
+    def _plan(self, item: Item, before: Sequence[PlannedTask], until: datetime | None) -> PlannedTask:
+        """Plan a line; `before`: the operations that have to be done first. `until`: when those left of it are done."""
         estimate_s = rounded(item.line.minutes, self.rules.step_s)
         match = self.staff.position(item.line.position, item.order.department, self.rules.excluded)
-        not_before, after = self._not_before(item, before)
+        not_before, after = self._not_before(item, before, until)
         plan = PlannedTask(
             item,
             estimate_s=estimate_s,
@@ -136,8 +185,8 @@ class Planner:
         task = item.task or self._by_title(item)
         if task is not None:
             plan = self._plan_existing(plan, task)
-            if is_held_up(plan) and plan.not_before:
-                self._workload.hold(task.responsible_id, task.id, plan.not_before)
+            ends = [until, *(self.spans.end_of(one) for one in before)]
+            self._workload.hold(task.responsible_id, task.id, max(filter(None, ends), default=None))
             return self._warn_of_person(plan, task, match) if task.is_open and not item.order.done else plan
         if item.order.cancelled:
             plan = plan.warn(_("the order is cancelled and has no task for this line: none is made"))
@@ -149,14 +198,21 @@ class Planner:
             plan = replace(plan, error=plan.error or may_still_run())
         return plan
 
-    def _not_before(self, item: Item, before: Sequence[PlannedTask]) -> tuple[datetime | None, PlannedTask | None]:
+    def _not_before(
+        self, item: Item, before: Sequence[PlannedTask], until: datetime | None
+    ) -> tuple[datetime | None, PlannedTask | None]:
         """When the work may begin at the earliest, and for which operation it waits."""
-        earliest, after = item.order.accepted, None
+        earliest, after = max(filter(None, (item.order.accepted, until)), default=None), None
         for plan in before:
             until = self.spans.end_of(plan)
             if until is not None and (earliest is None or until > earliest):
                 earliest, after = until, plan
         return earliest, after
+
+    def _left_of(self, task: Task, position: str) -> int:
+        """How much work, at rate 1, is left in a task for its person."""
+        own, rate = self._workload.calendar_of(task.responsible_id), self._workload.rate_of(task.responsible_id)
+        return left_of(task, position, self.portal, self.rules, own, rate, self.now)
 
     def _by_title(self, item: Item) -> Task | None:
         """A task without a key, made by the system before us or by us on a portal that drops keys."""
@@ -208,6 +264,7 @@ class Planner:
         else:
             plan, sent_s = self._with_sent_inferred(plan, task), task.estimate_s
         if order.done:
+            self._workload.take_out(task.responsible_id, task.id)
             return plan if task.status == Status.COMPLETED else replace(plan, action=COMPLETE)
         if order.cancelled:
             return self._put_off(plan, task)
@@ -228,6 +285,8 @@ class Planner:
         if task.status == Status.DEFERRED:
             if known and known.sent_values.get("cancelled"):
                 plan = replace(plan, renews=True)
+                left_s = self._left_of(task, item.line.position)
+                self._workload.put(OpenTask(task.id, task.responsible_id, left_s, task.start, task.end, ours=True))
             else:
                 plan = plan.warn(
                     _("task {id} is deferred on the portal: renew it there if the work is to go on"), id=task.id
@@ -331,6 +390,7 @@ class Planner:
     def _put_off(self, plan: PlannedTask, task: Task) -> PlannedTask:
         """The order is cancelled: a task that is not begun frees its person's time."""
         if recovery.is_unbegun(task):
+            self._workload.take_out(task.responsible_id, task.id)
             return replace(plan, action=DEFER)
         if task.is_open and task.status != Status.DEFERRED:
             return plan.warn(
@@ -376,7 +436,8 @@ class Planner:
             return plan
         try:
             if task.responsible_id in self._people:
-                end, meets = self._workload.extend(task.responsible_id, task.start, plan.work_s, task.id)
+                left_s = self._left_of(replace(task, estimate_s=plan.estimate_s), plan.item.line.position)
+                end, meets = self._workload.extend(task.responsible_id, task.start, plan.work_s, task.id, left_s)
             else:
                 end, meets = Timeline(self.calendar, (), task.start).end_at(plan.work_s), False
         except NoWorkingTime as error:
@@ -577,9 +638,13 @@ class Planner:
         return "" if moment is None else moment.astimezone(self.rules.zone).isoformat(timespec="seconds")
 
 
-def _importance(order: onec_order.Order) -> tuple[float, datetime]:
-    """What orders are sorted by: priority 1 first, none last; then the wanted date, none last."""
-    return order.priority or inf, wanted_end(order) or datetime.max.replace(tzinfo=UTC)
+def _importance(order: onec_order.Order) -> tuple[bool, float, datetime]:
+    """What orders are sorted by: whether they give out work, priority (1 first, none last), wanted date (none last)."""
+    return (
+        not (order.done or order.cancelled),
+        order.priority or inf,
+        wanted_end(order) or datetime.max.replace(tzinfo=UTC),
+    )
 
 
 def _warn_of_overlap(plans: dict[str, PlannedTask], before: PlannedTask, after: PlannedTask) -> None:

@@ -26,6 +26,7 @@ KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 PEOPLE_A_COMMAND = 50
 PEOPLE_A_CHAIN = 900  # whose tasks one command can ask for, with its other values
 ABSENCE_DAYS = 92
+ABSENCE_DAYS_BEFORE = 31  # for tasks that were begun then, on which nobody notes time
 
 Row = Mapping[str, Any]
 
@@ -128,7 +129,8 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     asked = {name: masks for name in questions.managers if (masks := surname_masks(name))}
     namesakes = {name: batch.add(queries.people_by_surname(*masks)) for name, masks in asked.items()}
     until = questions.today + timedelta(days=ABSENCE_DAYS)
-    absences = _add_absences(batch, questions.workers, questions.today, until)
+    since = questions.today - timedelta(days=ABSENCE_DAYS_BEFORE)
+    absences = _add_absences(batch, questions.workers, since, until)
     files = {}
     if questions.places.folder_id is not None:
         files = {name: batch.add(queries.children(questions.places.folder_id, name)) for name in questions.file_names}
@@ -161,7 +163,7 @@ def read_portal(client: Client, questions: Questions) -> PortalState:
     of_ids = [state.read_task(row) for pending in by_id for row in pending.value]
     state = replace(state, by_id={task.id: task for task in of_ids}, open=[state.read_task(row) for row in open_rows])
     state = _with_tasks(client, state, by_key, titled, questions.keys)
-    state = _with_absences(state, absences, questions.today, until, questions.zone)
+    state = _with_absences(state, absences, since, until, questions.zone)
     return _with_files(state, files, questions.folder)
 
 
@@ -217,7 +219,7 @@ def read_workers(client: Client, state: PortalState, questions: Questions, user_
     """Add the open work and the absences of people whom the questions were not about: they were handed a task."""
     batch = client.new_batch()
     people = [batch.add(queries.people_by_id(ids)) for ids in _chunks(user_ids, PEOPLE_A_COMMAND)]
-    first, last = questions.today, state.absences_until
+    first, last = questions.today - timedelta(days=ABSENCE_DAYS_BEFORE), state.absences_until
     absences = [] if state.missing_scopes else _add_absences(batch, user_ids, first, last)
     crews = _chunks(user_ids, PEOPLE_A_CHAIN)
     pages = _add_open(batch, crews[:1], min(len(user_ids), batch.room))

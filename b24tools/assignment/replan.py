@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.lane import OpenTask, Worker
+from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Choice, Workload
 
 # Why an operation moves: its person is away, or is to be planned without, or has left; a replan was cut before it could
@@ -23,7 +23,6 @@ AWAY, WITHOUT, GONE, UNFINISHED = "away", "without", "gone", "unfinished"
 LATE, FIRST, DISPLACED = "late", "first", "displaced"
 
 MOST_PASSES = 8  # until nothing can be improved any more; two or three are usual
-MOST_ROUNDS = 20  # of operations that wait for one another over all orders
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
 
 
@@ -187,7 +186,9 @@ class _Pass:
         leaving = {one.id for order in orders for one in order.operations if one.cause}
         staying = [task for task in self._lying.values() if task.id not in leaving]
         self._full = Workload(calendar, now, workers, staying, step_s)
-        self._let_wait()
+        self._full.let_wait(
+            [StagedTask(one.stage, one.task.responsible_id, one.id) for one in order.operations] for order in orders
+        )
         self._open: dict[int, set[int]] = {}  # what can still be pushed out of its slot, by person
         movable: set[int] = set()
         for order in orders:
@@ -200,9 +201,6 @@ class _Pass:
         self._floor = Workload(calendar, now, workers, fixed, step_s)
         self._decided: set[int] = {one.id for order in orders for one in order.operations} - movable
         self._homeless: set[int] = set()
-        self._stale: dict[int, dict[int, OpenTask]] = {}  # what stays in its slot, though it waits beyond, by person
-        for order in orders:
-            self._note_stale(order)
 
     def run(self) -> list[Move]:
         """Decide all orders; answers what moves."""
@@ -210,17 +208,6 @@ class _Pass:
         for order in self._orders:
             moves += self._decide(order)
         return moves
-
-    def _let_wait(self) -> None:
-        """Hold back what waits for operations before it, until all orders agree."""
-        staged = [order for order in self._orders if any(one.stage is not None for one in order.operations)]
-        ends: dict[str, datetime | None] = {}
-        for _round in range(MOST_ROUNDS):
-            before = dict(ends)
-            for order in staged:
-                ends[order.id] = self._settle(self._full, order)
-            if ends == before:
-                return
 
     def _settle(self, workload: Workload, order: OpenOrder, skip: Iterable[int] = ()) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
@@ -314,56 +301,45 @@ class _Pass:
         None where the others cannot be done in time; what has to move and cannot is left out.
         """
         which = set(which)
-        before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
-        held: dict[int, OpenTask] = {}
-        left: list[OpenTask] = []
         placed: dict[int, OpenTask] = {}
         choices: dict[int, tuple[Choice, datetime | None, int | None]] = {}
         ends: dict[int, tuple[int | None, datetime]] = {}
-        is_possible = True
-        for one in _by_stage(order):
-            task = self._lying[one.id]
-            not_before, after = _waits_for(ends, one.stage, order.accepted)
-            if one.id in which and is_possible:
-                choice = self._weigh(workload, one, task.remaining_s, not_before, most)
-                if choice is not None:
-                    placed[one.id] = replace(
-                        task,
-                        responsible_id=choice.responsible_id,
-                        start=choice.start,
-                        end=choice.finish,
-                        not_before=None,
-                    )
-                    choices[one.id] = choice, not_before, after
-                    workload.put(placed[one.id])
-                    ends[one.id] = one.stage, choice.finish
-                    continue
-                if one.id not in forced:
-                    is_possible = False
-                    continue
-                workload.put(before[one.id] or task)  # nobody can: it stays where it is
-                left.append(task)
-            elif lay := self._hold(workload, task, not_before):
-                held[one.id] = lay
-            end = _end_of(workload, task)
-            if end is not None:
-                ends[one.id] = one.stage, end
-        if is_possible:
-            self._put_back(workload, order, before, placed, ends, forced)
+        with workload.trial():
+            before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
+            for one in _by_stage(order):
+                task = self._lying[one.id]
+                not_before, after = _waits_for(ends, one.stage, order.accepted)
+                if one.id in which:
+                    choice = self._weigh(workload, one, task.remaining_s, not_before, most)
+                    if choice is not None:
+                        placed[one.id] = replace(
+                            task,
+                            responsible_id=choice.responsible_id,
+                            start=choice.start,
+                            end=choice.finish,
+                            not_before=None,
+                        )
+                        choices[one.id] = choice, not_before, after
+                        workload.put(placed[one.id])
+                        ends[one.id] = one.stage, choice.finish
+                        continue
+                    if one.id not in forced:
+                        return None
+                    workload.put(before[one.id] or task)  # nobody can: it stays where it is
+                else:
+                    self._hold(workload, task, not_before)
+                end = _end_of(workload, task)
+                if end is not None:
+                    ends[one.id] = one.stage, end
+            self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
-        for task in (*placed.values(), *left):
-            workload.take_out(task.responsible_id, task.id)
-        for lay in (*before.values(), *held.values()):
-            if lay is not None:
-                workload.put(lay)
         placed = {one: task for one, task in placed.items() if _place(task) != _place(self._lying[one])}
-        return _Draft(placed, choices, finish) if is_possible else None
+        return _Draft(placed, choices, finish)
 
     def _put_back(
         self,
         workload: Workload,
         order: OpenOrder,
-        before: Mapping[int, OpenTask | None],
         placed: dict[int, OpenTask],
         ends: dict[int, tuple[int | None, datetime]],
         forced: Mapping[int, str],
@@ -393,9 +369,10 @@ class _Pass:
             workload.put(replace(old, not_before=None))
             end = _end_of(workload, old)
             spans = self._slots_of(workload, old.responsible_id)
-            if end is not None and end <= limit and all(spans[id_] == span for id_, span in others.items()):
+            is_there = end is not None and old.end is not None and end <= min(limit, old.end)
+            if is_there and all(spans[id_] == span for id_, span in others.items()):
                 placed[one.id] = replace(old, not_before=None)
-                ends[one.id] = one.stage, end
+                ends[one.id] = one.stage, end or limit
             else:
                 workload.take_out(old.responsible_id, old.id)
                 workload.put(new)
@@ -407,43 +384,10 @@ class _Pass:
     def _weigh(
         self, workload: Workload, one: Operation, length_s: int, not_before: datetime | None, most: int
     ) -> Choice | None:
-        """Find who finishes it first, outside slots that the portal shows as taken; None where nobody can."""
-        people = one.people
-        best: Choice | None = None
-        while people:
-            try:
-                choice = workload.weigh(people, length_s, not_before, most=most)
-            except NoWorkingTime:
-                return best
-            if best is not None and best.finish <= choice.finish:
-                return best
-            until = self._taken_until(choice)
-            if until is None:
-                return choice
-            late: datetime | None = until  # this person, after that slot
-            while late is not None:
-                try:
-                    later = workload.weigh([choice.responsible_id], length_s, late, most=1)
-                except NoWorkingTime:
-                    break
-                late = self._taken_until(later)
-                if late is None and (best is None or later.finish < best.finish):
-                    best = later
-            people = tuple(person for person in people if person != choice.responsible_id)
-        return best
-
-    def _taken_until(self, choice: Choice) -> datetime | None:
-        slots = [task.slot for task in self._stale.get(choice.responsible_id, {}).values() if task.slot]
-        return max((end for start, end in slots if start < choice.finish and choice.start < end), default=None)
-
-    def _note_stale(self, order: OpenOrder) -> None:
-        """Note which slots of what has been decided are not worked in, because it waits for others."""
-        for one in order.operations:
-            task = self._lying[one.id]
-            if one.id in self._decided and task.slot:
-                lay = self._full.find(task.responsible_id, one.id)
-                if lay is not None and lay.not_before and lay.not_before > task.slot[0]:
-                    self._stale.setdefault(task.responsible_id, {})[one.id] = task
+        """Find who finishes it first; None where nobody can."""
+        with suppress(NoWorkingTime):
+            return workload.weigh(one.people, length_s, not_before, most=most)
+        return None
 
     # decisions
 
@@ -470,7 +414,6 @@ class _Pass:
             if lay is not None and lay != self._full.find(worker_id, one.id):
                 self._full.put(lay)
         self._decided |= {one.id for one in order.operations}
-        self._note_stale(order)
         for worker_id, taken in slots.items():
             self._push_out(worker_id, taken, before[worker_id])
         return moves

@@ -13,7 +13,8 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
 from b24tools.assignment.replan import AWAY, GONE, UNFINISHED, WITHOUT, OpenOrder, Operation
 from b24tools.assignment.staffing import list_open_tasks, list_workers
-from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since, list_stages
+from b24tools.assignment.standing import LineStanding, OrderStanding, Standings, late_since
+from b24tools.assignment.waiting import list_stages
 from b24tools.core.models import Absence, Person
 from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval, Timeline
@@ -70,7 +71,7 @@ def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rule
     for number, order in enumerate(found.orders):
         operations = []
         standings = [replace(line, row=rows.get(line.row.key, line.row)) for line in order.lines]
-        for line, stage in zip(standings, list_stages(standings, rules), strict=True):
+        for line, stage in zip(standings, list_stages([line.row for line in standings], rules), strict=True):
             task = tasks.get(line.task.id) if line.task else None
             if task is None:
                 continue

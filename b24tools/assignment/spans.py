@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from b24tools.assignment.plan import COMPLETE, DONE, PlannedTask, Rules, late_from
-from b24tools.assignment.report import Bottleneck, Promise
+from b24tools.assignment.report import Bottleneck, Promise, TaskResult
 from b24tools.core.models import Status, Task
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
@@ -42,6 +43,32 @@ class Spans:
         except NoWorkingTime:
             return None
 
+    def end_of_task(self, person_id: int, task_id: int) -> datetime | None:
+        """When a task is done, as its person's lane has it."""
+        with suppress(NoWorkingTime):
+            if span := self.workload.span_of(person_id, task_id):
+                return span[1]
+        return None
+
+    def finish(
+        self, order: onec_order.Order, plans: Sequence[PlannedTask], left: Sequence[TaskResult]
+    ) -> datetime | None:
+        """When all of the order is done, or was; `left`: tasks of lines that it has no longer.
+
+        None where that cannot be known: somebody has put a task off.
+        """
+        ends = []
+        for plan in plans:
+            if plan.is_put_off and not order.cancelled:
+                return None
+            if plan.task is not None and plan.task.status in DONE:
+                ends.append(plan.task.closed_at)
+            elif plan.error is None and not plan.is_put_off:
+                ends.append(self.end_of(plan) or plan.end)
+        for one in left:
+            ends.append((one.responsible and self.end_of_task(one.responsible[0], one.task_id or 0)) or one.end)
+        return max(filter(None, ends), default=None)
+
     def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
         """The span of a task of somebody whose other work is not known, or that will be renewed: as planned, or now."""
         if plan.start and plan.end and plan.end > self.now and not is_held_up(plan):
@@ -55,10 +82,10 @@ class Spans:
     def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
         """What may be promised of the order whose plans these are.
 
-        None where nothing is left to do, or where a line has failed: then it cannot be known.
+        None where nothing is left to do; where a line has failed, or somebody has put it off, it cannot be known.
         """
         spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
-        if not spans or any(plan.error for plan in plans):
+        if not spans or any(plan.error or (plan.is_put_off and not order.cancelled) for plan in plans):
             return None
         ready, since = max(end for _start, end in spans.values()), late_from(order)
         return Promise(

@@ -145,14 +145,12 @@ def list_open_tasks(
     tasks = []
     for task in portal.open:
         worker = known.get(task.responsible_id)
-        own, rate = (worker.calendar or calendar, worker.rate) if worker else (calendar, 1)
-        spent_s = task.spent_s or _worked_s(task, portal, own, now)
-        work_s = rules.work_s(our_tasks.get(task.id, ""), task.estimate_s)
+        own, rate = (worker.calendar or calendar, worker.rate) if worker else (calendar, Fraction(1))
         tasks.append(
             OpenTask(
                 id=task.id,
                 responsible_id=task.responsible_id,
-                remaining_s=remaining_s(work_s, int(spent_s * rate) if spent_s else 0, rules.step_s),
+                remaining_s=left_of(task, our_tasks.get(task.id, ""), portal, rules, own, rate, now),
                 start=task.start,
                 end=task.end,
                 ours=task.id in our_tasks or task.xml_id.startswith(KEY_PREFIX),
@@ -160,6 +158,21 @@ def list_open_tasks(
             )
         )
     return tasks
+
+
+def left_of(
+    task: Task,
+    position: str,
+    portal: PortalState,
+    rules: Rules,
+    calendar: WorkCalendar,
+    rate: Fraction,
+    now: datetime,
+) -> int:
+    """Return the seconds of work left in a task, by the norm and at rate 1; calendar and rate are the person's."""
+    spent_s = task.spent_s or _worked_s(task, portal, calendar, now)
+    work_s = rules.work_s(position, task.estimate_s)
+    return remaining_s(work_s, int(spent_s * rate) if spent_s else 0, rules.step_s)
 
 
 def list_workers(

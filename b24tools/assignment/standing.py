@@ -12,21 +12,22 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from b24tools.assignment import portal_state
+from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
 from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
+from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
-from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
+from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
 
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
-MOST_ROUNDS = 20  # of waiting for one another; each goes through all orders
 MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day before
 
 OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
@@ -41,7 +42,8 @@ class LineStanding:
     """A line of an order. `span`: when its work goes on and is done (UTC); None where nothing is left, or unknown.
 
     `after`: the number, in the order, of the line that it has to wait for. `was_over`: nothing was left to do of its
-    order before, or 1C says so: then it does not matter that the task is not there any more.
+    order before, or 1C says so: then it does not matter that the task is not there any more. `is_cancelled`: 1C has
+    cancelled the order.
     """
 
     row: LedgerTask
@@ -51,6 +53,7 @@ class LineStanding:
     away: tuple[Interval, ...] = ()
     after: int | None = None
     was_over: bool = False
+    is_cancelled: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -60,7 +63,7 @@ class LineStanding:
     @property
     def is_put_off(self) -> bool:
         """Whether the task is deferred because its order was cancelled."""
-        return self.is_deferred and bool(self.row.sent_values.get("cancelled"))
+        return self.is_deferred and (self.is_cancelled or bool(self.row.sent_values.get("cancelled")))
 
     @property
     def is_deferred(self) -> bool:
@@ -154,6 +157,10 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
         id_: [_read_line(row, order, portal, people) for row in sorted(lines.get(id_, ()), key=lambda row: row.line)]
         for id_, order in wanted.items()
     }
+    read = {
+        id_: [line for line in lines if line.task or not line.row.sent_values.get(REMOVED)]
+        for id_, lines in read.items()
+    }
     read = _let_wait(read, workload, rules)
     read = {id_: [_see_absence(line, portal, now) for line in lines] for id_, lines in read.items()}
     standings = [_stand(row, read[row.id], calendar, now) for row in orders]
@@ -181,8 +188,7 @@ def stand_as_planned(
         if not (line.span or line.is_done or line.is_deferred):
             return None
         lines.append(replace(line, away=_lost(planner.workload, line)))
-    rules = planner.rules
-    stages = sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
+    stages = list_stages([line.row for line in lines], planner.rules)
     lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
     return _stand(order, lines, planner.calendar, planner.now)
@@ -204,11 +210,6 @@ def stand_with(
     return tuple(_stand(order.row, lines[order.row.id], found.calendar, found.now) for order in found.orders)
 
 
-def list_stages(lines: Sequence[LineStanding], rules: Rules) -> list[int | None]:
-    """Return in which sequence the lines of an order are done."""
-    return sequence.stages([(rules.in_route(line.row.position), line.row.stage) for line in lines], rules.route)
-
-
 def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
     """Return the moment from which an order is late: the midnight after the wanted day, or the wanted moment."""
     wanted = row.wanted and row.wanted.astimezone(zone)
@@ -228,27 +229,30 @@ def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[Ledg
 def _read_line(row: LedgerTask, order: OrderRow, portal: PortalState, people: Mapping[int, Person]) -> LineStanding:
     task = portal.of_line(row)
     person = people.get(task.responsible_id) if task else None
-    return LineStanding(row, task, person, None, was_over=order.is_over or order.ended is not None)
+    was_over, is_cancelled = order.is_over or order.ended is not None, order.ended == ENDED_CANCELLED
+    return LineStanding(row, task, person, None, was_over=was_over, is_cancelled=is_cancelled)
 
 
 def _let_wait(
     read: Mapping[str, list[LineStanding]], workload: Workload, rules: Rules
 ) -> dict[str, list[LineStanding]]:
     """Hold back what waits for operations before it, until all orders agree; then take the spans off the lanes."""
-    found = {id_: list(lines) for id_, lines in read.items()}
-    stages = {id_: list_stages(lines, rules) for id_, lines in read.items()}
-    is_settled = False
-    for _round in range(MOST_ROUNDS):
-        if is_settled:
-            break
-        is_settled = True
-        for id_, lines in found.items():
-            for number, line in enumerate(lines):
-                after = _last_before(lines, stages[id_], number)
-                held = replace(line, span=_hold(workload, line, lines[after] if after is not None else None))
-                is_settled &= held.span == line.span
-                lines[number] = replace(held, after=after)
-    return {id_: [replace(line, away=_lost(workload, line)) for line in lines] for id_, lines in found.items()}
+    stages = {id_: list_stages([line.row for line in lines], rules) for id_, lines in read.items()}
+    workload.let_wait(
+        [
+            StagedTask(stage, line.task.responsible_id, line.task.id)
+            for line, stage in zip(lines, stages[id_], strict=True)
+            if line.task is not None
+        ]
+        for id_, lines in read.items()
+    )
+    found = {}
+    for id_, lines in read.items():
+        spans = [replace(line, span=_span(workload, line), away=_lost(workload, line)) for line in lines]
+        found[id_] = [
+            replace(line, after=_last_before(spans, stages[id_], number)) for number, line in enumerate(spans)
+        ]
+    return found
 
 
 def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], number: int) -> int | None:
@@ -264,15 +268,11 @@ def _last_before(lines: Sequence[LineStanding], stages: Sequence[int | None], nu
     return max(ends, key=ends.__getitem__, default=None)
 
 
-def _hold(workload: Workload, line: LineStanding, before: LineStanding | None) -> Interval | None:
-    """Let a line wait for another where it is planned before that one's end; its span then."""
-    task = line.task
-    if task is None or line.is_done:
+def _span(workload: Workload, line: LineStanding) -> Interval | None:
+    if line.task is None or line.is_done:
         return None
-    if before is not None and before.span and (task.start is None or task.start < before.span[1]):
-        workload.hold(task.responsible_id, task.id, before.span[1])
     try:
-        return workload.span_of(task.responsible_id, task.id)
+        return workload.span_of(line.task.responsible_id, line.task.id)
     except NoWorkingTime:
         return None
 

@@ -158,7 +158,9 @@ class Workspace:
         return [row for one in pending for row in one.value]
 
     def _take_alike(self, setting: str, wanted: str, id: int, name: str) -> int:
-        """Rather use what only looks like the name than make a second one that nobody can tell from it."""
+        """Take what looks like the name: a second one could not be told from it. Another run may just have made it."""
+        if name == wanted:
+            return id
         text = _('{setting}: "{name}" on the portal is written differently, but looks the same; set {setting}={id}')
         text = text.format(setting=setting, name=name, id=id)
         self.warnings.append(text + describe_foreign_letters(wanted, name))

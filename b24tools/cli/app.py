@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from b24tools.cli import (
     demo,
     digest,
     doctor,
+    help,
     history,
     leaderboard,
     load,
@@ -41,7 +43,12 @@ from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text, use_utf8
 
 INTERRUPTED = 130
-GLOBAL_OPTIONS = {"-v", "-vv", "--verbose", "-q", "--quiet", "--env-file"}
+EXAMPLES = (
+    ("demo", "The whole story on a sandbox portal; nothing has to be configured."),
+    ("doctor", "Whether settings and portal are as they should be."),
+    ("help assign", "How a command is used."),
+)
+GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--env-file=.*", re.S)
 
 COMMANDS = {
     function.__name__: function
@@ -67,12 +74,13 @@ COMMANDS = {
         backup.backup,
         backup.restore,
     )
-}
+} | {"help": help.show_help}
 
 
 class _Group(localized.Group):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
+        self.page = localized.Page(EXAMPLES, localized.WRITING | {130: "interrupted: running it again is safe"})
         self.commands = localized.Commands(COMMANDS)  # type: ignore[assignment] # names are looked up, never set
 
 
@@ -105,16 +113,17 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
     )
     try:
-        status = app(list(arguments), standalone_mode=False, obj=invocation)
+        status = app(
+            _put_global_options_first(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation
+        )
         if status == INTERRUPTED:  # typer has caught the KeyboardInterrupt
             return _fail(invocation, interrupted, status=INTERRUPTED)
         return status if isinstance(status, int) else 0
     except errors.B24ToolsError as error:
         return _fail(invocation, error, error)
     except typer.TyperException as error:
-        hint = _("`b24tools --help` shows the usage.")
-        if any(word in GLOBAL_OPTIONS for word in arguments):
-            hint = _("-v, -q and --env-file stand before the command: b24tools -v assign order.json")
+        command = f"{localized.PROGRAM} {invocation.command}".rstrip()
+        hint = _("`{command} --help` shows the usage.").format(command=command)
         message = localized.describe_usage_error(error)
         return _fail(invocation, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE), error)
     except (KeyboardInterrupt, typer.Abort):
@@ -126,6 +135,21 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: a bug is one line as well
         return _fail(invocation, _describe_unexpected(error), error)
+
+
+def _put_global_options_first(arguments: Sequence[str]) -> list[str]:
+    """Take the global options on both sides of the command, up to `--`."""
+    first: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return [*first, *rest, word, *words]
+        if word == "--env-file":
+            first.append(f"{word}={next(words, '')}")
+        else:
+            (first if GLOBAL_OPTIONS.fullmatch(word) else rest).append(word)
+    return first + rest
 
 
 def _fail(

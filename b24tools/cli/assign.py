@@ -19,6 +19,7 @@ from b24tools import context
 from b24tools.assignment.report import OrderResult, TaskResult, combined_status
 from b24tools.cli import order_files
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import WRITING, explain
 from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
 from b24tools.core import errors, periods
@@ -43,6 +44,12 @@ class _Source:
     stamp: Stamp | None = None
 
 
+@explain(
+    ("assign order.json --dry-run", "Look at the plan before anything is written."),
+    ("assign order.json --to Сварщик=17", "Give the welding to the person with the id 17."),
+    ("-q assign --inbox orders", "For cron: take the files that 1C has put into a folder."),
+    statuses=WRITING | {2: "wrong usage or settings, or a bad order: repeating does not help"},
+)
 def assign(
     ctx: typer.Context,
     files: Annotated[
@@ -58,9 +65,11 @@ def assign(
         str | None,
         typer.Option("--without", metavar="PERSON", help="With --dry-run: what if this person were away."),
     ] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day away; today.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DAY", help="The first day away; today if left out.")
+    ] = None,
     last: Annotated[
-        str | None, typer.Option("--until", metavar="DAY", help="The last day away; that of --from.")
+        str | None, typer.Option("--until", metavar="DAY", help="The last day away; that of --from if left out.")
     ] = None,
     inbox: Annotated[
         Path | None,

@@ -8,11 +8,17 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import explain
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
 
 
+@explain(
+    ("config", "All of them, with their values."),
+    ("config snapshot_max_age_h 48", "Data may be two days old before anybody is warned."),
+    ("config excluded_users add Иванов", "Give this person no work from now on."),
+)
 def config(
     ctx: typer.Context,
     key: Annotated[str | None, typer.Argument(metavar="KEY", help="The setting's name.", show_default=False)] = None,

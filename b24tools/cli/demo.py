@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from b24tools.cli.localized import explain
 
+
+@explain(("demo", "Takes some seconds, and leaves nothing behind."))
 def demo() -> int:
     """Show the whole story on a sandbox portal. Nothing has to be configured."""
     from b24tools.cli import demo_story

@@ -14,6 +14,7 @@ import typer
 from b24tools import context
 from b24tools.cli import doctor
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import READING, explain
 from b24tools.core import config, errors, periods
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
@@ -66,6 +67,12 @@ class Digest:
         return f"digest:{self.to}:{now:%Y-%m-%d}:{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"
 
 
+@explain(
+    ("digest --to chat42 --what late --dry-run", "Look at what a chat would be sent."),
+    ('digest --to "Иван Петров" --what mine', "Send a person the work of today."),
+    ("-q digest", "For cron, in the morning: to the chats of B24_NOTIFY."),
+    statuses=READING,
+)
 def digest(
     ctx: typer.Context,
     to: Annotated[

@@ -13,6 +13,7 @@ import typer
 from b24tools import context
 from b24tools.cli import order_files, quiet
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import config, errors
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 RETRY_S = 5.0  # a portal that is away is news enough
 
 
+@explain(
+    ("doctor", "All that can be looked at without writing."),
+    ("doctor --order order.json", "Whether the positions of an order have their departments, too."),
+    statuses=LOCAL | {0: "nothing fails", 1: "a check fails"},
+)
 def doctor(
     ctx: typer.Context,
     order: Annotated[
@@ -35,7 +41,7 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Check settings, portal, people, places; say what is wrong and how to fix it. Writes only with --write-probe."""
+    """Check settings, portal, people, folders. It says what is wrong and how to fix it; only --write-probe writes."""
     from b24tools.render import doctor as render_doctor
 
     invocation: Invocation = ctx.obj

@@ -8,10 +8,15 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import explain
 from b24tools.core.i18n import _
 from b24tools.render import history as render_history
 
 
+@explain(
+    ("history", "What was done last, for any order."),
+    ("history 1Ц-00000069", "All that was done for this order."),
+)
 def history(
     ctx: typer.Context,
     order: Annotated[

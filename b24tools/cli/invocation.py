@@ -59,6 +59,12 @@ class Invocation:
             self.messenger.info(errors.as_sentence(warning))
         return context.Session(settings, self.messenger.info)
 
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; only a yes, in either language, is one."""
+        choice = _("[y/N]")
+        answer = typer.prompt(f"{question} {choice}", default="", show_default=False, err=True)
+        return answer.strip().lower() in ("y", "yes", "д", "да")
+
     def send_messages(self, session: context.Session) -> None:
         """Send what people have to know after the work is done, if any are to be sent; a failure is only a line."""
         if session.settings.notify:

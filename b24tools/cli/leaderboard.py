@@ -9,12 +9,19 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.render.console import print_file
 from b24tools.render.formats import format_duration
 
 
+@explain(
+    ("leaderboard last --by hours", "The week before, by hours."),
+    ("leaderboard 2026-11 --teams", "The departments in November 2026."),
+    ("-q leaderboard --max-age 26h", "For cron: fails when no snapshot was taken for a day."),
+    statuses=LOCAL | {1: "the data are older than --max-age, or cannot be read"},
+)
 def leaderboard(
     ctx: typer.Context,
     period: Annotated[
@@ -30,7 +37,7 @@ def leaderboard(
         Literal["table", "csv", "md", "html"], typer.Option("--format", help="How it is printed.")
     ] = "table",
     max_age: Annotated[
-        str | None, typer.Option("--max-age", metavar="26h", help="Fail when the data are older (26h, 90m, 2d).")
+        str | None, typer.Option("--max-age", metavar="SPAN", help="Fail when the data are older (26h, 90m, 2d).")
     ] = None,
     as_json: Json = False,
 ) -> int:

@@ -9,6 +9,7 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import READING, explain
 from b24tools.core.i18n import _
 from b24tools.render import load as render_load
 
@@ -20,6 +21,12 @@ class Sort(StrEnum):
     NAME = "name"
 
 
+@explain(
+    ("load", "Everybody, department by department."),
+    ("load Сварщик --weeks 4", "One department, four weeks ahead."),
+    ('load "Иван Петров"', "One person, with the tasks."),
+    statuses=READING,
+)
 def load(
     ctx: typer.Context,
     name: Annotated[
@@ -30,7 +37,9 @@ def load(
             show_default=False,
         ),
     ] = None,
-    weeks: Annotated[int, typer.Option("--weeks", metavar="N", min=1, max=13, help="How many weeks to show.")] = 2,
+    weeks: Annotated[
+        int, typer.Option("--weeks", metavar="N", min=1, max=13, help="How many weeks to show, 13 at most.")
+    ] = 2,
     sort: Annotated[Sort, typer.Option("--sort", help="The fullest first, or by name.")] = Sort.LOAD,
     as_json: Json = False,
 ) -> None:
@@ -43,11 +52,12 @@ def load(
     with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
         rules = context.assign_rules(session.settings, tools.store, {})
         result = load.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
+        url = tools.client.url
         invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
         invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
         return
-    render_load.print_load(result, zone, context.now())
+    render_load.print_load(result, zone, context.now(), portal_url=url)
     if not result.groups:
         invocation.messenger.info(_("Nobody is there."))
     else:

@@ -6,22 +6,54 @@ Help texts stand in the code in English and are translated when a page is shown:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from b24tools.core import errors
-from b24tools.core.i18n import _
-from b24tools.core.i18n import _ as translate
+from b24tools.core import errors, i18n
+from b24tools.core.i18n import _, pgettext
+from b24tools.render.console import GLUE
+
+PROGRAM = "b24tools"
+LOCAL = {0: "done, or nothing to do", 1: "failed", 2: "wrong usage or settings: repeating does not help"}
+READING = LOCAL | {75: "try later: the portal is busy or away"}
+WRITING = LOCAL | {
+    3: "partly done: repeating is safe",
+    75: "try later: the portal is busy or away, or another run is at it",
+}
+
+HYPHEN = "\x1f"  # one at which typer does not break the line
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Page(NamedTuple):
+    """What a help page says at its end.
+
+    `examples`: what is typed after the program's name, with what it does. `statuses`: what each exit status means.
+    """
+
+    examples: Sequence[tuple[str, str]] = ()
+    statuses: Mapping[int, str] = LOCAL
+
+
+def explain(*examples: tuple[str, str], statuses: Mapping[int, str] = LOCAL) -> Callable[[_F], _F]:
+    """Give the function of a command the end of its help page."""
+
+    def add(function: _F) -> _F:
+        vars(function)["page"] = Page(examples, statuses)
+        return function
+
+    return add
 
 
 class _Localized:
     """The help page of a command or of all commands."""
 
     help: Any
+    page = Page()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuse an option without a value: an unset variable of a script would mean the current folder."""
@@ -38,22 +70,53 @@ class _Localized:
             raise errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
         return super().parse_args(ctx, args)  # type: ignore[misc,no-any-return]
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Translate the page's texts, then format it."""
-        self.help = translate(self.help)
-        for param in self.get_params(ctx):  # type: ignore[attr-defined]
-            param.help = translate(param.help)
-        super().format_help(ctx, formatter)  # type: ignore[misc]
-
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         """Write `Usage: b24tools assign [OPTIONS] …`."""
-        pieces = " ".join(self.collect_usage_pieces(ctx))  # type: ignore[attr-defined]
-        formatter.write_usage(ctx.command_path, pieces, prefix=_("Usage: "))
+        pieces = [_("[OPTIONS]")]
+        for param in self.get_params(ctx):  # type: ignore[attr-defined]
+            if param.param_type_name == "argument":
+                word = name_value(param)
+                pieces.append((word if param.required else f"[{word}]") + "..." * (param.nargs != 1))
+        if isinstance(self, TyperGroup):
+            pieces.append(_("COMMAND [ARGS]..."))
+        formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=_("Usage: "))
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what the command does."""
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(_translate(self.help))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments, options, and the commands of a group, with plain words for their values."""
+        kinds = {"argument": _("Arguments"), "option": _("Options")}
+        for kind, title in kinds.items():
+            params = [one for one in self.get_params(ctx) if one.param_type_name == kind]  # type: ignore[attr-defined]
+            if params:
+                with formatter.section(title):
+                    formatter.write_dl([_describe_param(param) for param in params])
+        if isinstance(self, TyperGroup):
+            with formatter.section(_("Commands")):
+                formatter.write_dl([(name, command.get_short_help_str()) for name, command in self.commands.items()])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples and the exit statuses."""
+        if self.page.examples:
+            with formatter.section(_("Examples")):
+                for words, text in self.page.examples:
+                    formatter.write(f"  {PROGRAM} {words}\n")
+                    with formatter.indentation():
+                        formatter.write_text(_translate(text))
+        with formatter.section(_("Exit status")):
+            formatter.write_dl([(str(status), _translate(text)) for status, text in self.page.statuses.items()])
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the page."""
+        return str(super().get_help(ctx)).replace(HYPHEN, "-").replace(GLUE, " ")  # type: ignore[misc]
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the first sentence, for the list of commands."""
-        self.help = translate(self.help)
-        return str(super().get_short_help_str(limit))  # type: ignore[misc]
+        return _translate(self.help).partition(". ")[0].rstrip(".")
 
 
 class Command(_Localized, TyperCommand):
@@ -62,6 +125,54 @@ class Command(_Localized, TyperCommand):
 
 class Group(_Localized, TyperGroup):
     """The same for the page of all commands."""
+
+
+def name_value(param: Any) -> str:
+    """Return the word for the value of an argument or option: the names of choices, else what it is."""
+    choices = param.type_descriptor.choices or ()
+    return translate_value(param.metavar or "|".join(str(getattr(choice, "value", choice)) for choice in choices))
+
+
+def translate_value(text: str) -> str:
+    """Write what stands for values (`POSITION=PERSON`) in the language in use."""
+    words = {
+        "ADDRESS": pgettext("value", "ADDRESS"),
+        "CHAT": pgettext("value", "CHAT"),
+        "COMMAND": pgettext("value", "COMMAND"),
+        "CURSOR": pgettext("value", "CURSOR"),
+        "DAY": pgettext("value", "DAY"),
+        "DEPARTMENT": pgettext("value", "DEPARTMENT"),
+        "DIR": pgettext("value", "DIR"),
+        "FILE": pgettext("value", "FILE"),
+        "KEY": pgettext("value", "KEY"),
+        "NUMBER": pgettext("value", "NUMBER"),
+        "ORDER": pgettext("value", "ORDER"),
+        "PERIOD": pgettext("value", "PERIOD"),
+        "PERSON": pgettext("value", "PERSON"),
+        "PORT": pgettext("value", "PORT"),
+        "POSITION": pgettext("value", "POSITION"),
+        "SPAN": pgettext("value", "SPAN"),
+        "VALUE": pgettext("value", "VALUE"),
+        "WEEK": pgettext("value", "WEEK"),
+    }
+    return re.sub("[A-Z]+", lambda found: words.get(found[0], found[0]), text)
+
+
+def _translate(text: str) -> str:
+    """Translate a text of a page, so that no line ends within a word."""
+    return i18n._(text).replace("-", HYPHEN)
+
+
+def _describe_param(param: Any) -> tuple[str, str]:
+    """Return the left and the right side of a parameter's line."""
+    is_option = param.param_type_name == "option"
+    names = ", ".join(sorted(param.opts, key=len)) if is_option else name_value(param)
+    takes_value = is_option and not param.is_flag and not param.count
+    text = _translate(param.help or "?")
+    if param.default is not None and takes_value and not param.multiple:
+        default = _("default: {default}").format(default=getattr(param.default, "value", param.default))
+        text = f"{text} " + f"[{default}]".replace(" ", GLUE)
+    return f"{names} {name_value(param)}" if takes_value else names, text
 
 
 class Commands(Mapping[str, Any]):
@@ -77,7 +188,9 @@ class Commands(Mapping[str, Any]):
         if name not in self._made:
             single = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
             single.command(cls=Command)(function)
-            self._made[name] = typer.main.get_command(single)
+            made: Any = typer.main.get_command(single)
+            made.page = getattr(function, "page", Page())
+            self._made[name] = made
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -100,7 +213,7 @@ def describe_usage_error(error: typer.TyperException) -> str:
         r"(?P<start>.*)\. Did you mean (?P<names>.*)\?": "{start}" + nearest,
         r"Option (?P<name>\S+) requires an argument\.": _("the option {name} wants a value"),
         r"Option (?P<name>\S+) does not take a value\.": _("the option {name} takes no value"),
-        r"Missing \w+ (?P<name>\S+)\.": _("{name} is missing"),
+        r"Missing \w+ (?P<name>\S+)\.(?s:.*)": _("{name} is missing"),
         r"Got unexpected extra argument\(s\) \((?P<words>.*)\)": _("unexpected words: {words}"),
     }
     reasons = {
@@ -113,5 +226,8 @@ def describe_usage_error(error: typer.TyperException) -> str:
     forms |= {f"Invalid value for (?P<name>\\S+): {form}": unfit.replace("{reason}", r) for form, r in reasons.items()}
     for form, words in forms.items():
         if found := re.fullmatch(form, message):
-            return words.format(**{name: text.replace("'", "") for name, text in found.groupdict().items()})
+            values = {name: text.replace("'", "") for name, text in found.groupdict().items()}
+            if values.get("name", "").isupper():  # of an argument
+                values["name"] = translate_value(values["name"])
+            return words.format(**values)
     return message

@@ -8,11 +8,17 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import explain
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.render.console import print_file
 
 
+@explain(
+    ("norms", "All positions."),
+    ("norms Сварщик", "One position."),
+    ("norms --format csv", "For a spreadsheet."),
+)
 def norms(
     ctx: typer.Context,
     position: Annotated[

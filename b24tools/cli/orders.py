@@ -11,16 +11,23 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import READING, explain
 from b24tools.core import errors, locks
 from b24tools.core.i18n import _, ngettext
 
 
+@explain(
+    ("orders --late", "What will not be done in time, and why."),
+    ("orders 1Ц-00000069", "An order with its lines."),
+    ("orders --outbox to-1c", "For cron: write what has changed into a folder for 1C."),
+    statuses=READING | {75: "try later: the portal is busy or away, or another run is at it"},
+)
 def orders(
     ctx: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NUMBER]...", help="Numbers or identifiers of orders; with their lines.", show_default=False
+            metavar="NUMBER", help="Numbers or identifiers of orders; with their lines.", show_default=False
         ),
     ] = None,
     late: Annotated[bool, typer.Option("--late", help="Only those that are late.")] = False,
@@ -30,7 +37,7 @@ def orders(
         str | None,
         typer.Option(
             "--changed-since",
-            metavar="2h|CURSOR",
+            metavar="SPAN|CURSOR",
             help="Those that changed since, also if they are over: a span (2h, 90m, 7d) or an earlier `cursor`.",
         ),
     ] = None,
@@ -40,7 +47,7 @@ def orders(
         typer.Option(
             "--outbox",
             metavar="DIR",
-            help="For 1C: write a JSON file into DIR for each order that changed since the last time.",
+            help="For 1C: write a JSON file into this folder for each order that changed since the last time.",
         ),
     ] = None,
     as_json: Json = False,

@@ -15,6 +15,7 @@ import typer
 from b24tools import context
 from b24tools.assignment.report import combined_status
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from b24tools.jobs.replan import Replan, Request
 
 
+@explain(
+    ("replan --dry-run", "Look at what would move; nothing is written."),
+    ('replan --without "Иван Петров" --until 2026-12-11', "Somebody falls ill: who takes the work?"),
+    ("-q replan --yes --max-moves 20", "For cron: does not ask, and moves nothing if it would be more."),
+    statuses=WRITING,
+)
 def replan(
     ctx: typer.Context,
     without: Annotated[
@@ -43,7 +50,7 @@ def replan(
         str | None, typer.Option("--first", metavar="ORDER", help="This order goes before all others.")
     ] = None,
     frozen: Annotated[
-        str, typer.Option("--frozen", metavar="1d", help="How many working days (or hours, 4h) stay as planned.")
+        str, typer.Option("--frozen", metavar="SPAN", help="How many working days (or hours, 4h) stay as planned.")
     ] = "1d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and print; write nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for cron.")] = False,
@@ -91,7 +98,7 @@ def _run(
 
     def show(result: Replan) -> None:
         if not as_json and (dry_run or result.moves):
-            render_replan.print_replan(result, session.settings.zone, context.now())
+            render_replan.print_replan(result, session.settings.zone, context.now(), portal_url=session.portal_url)
         if not result.planned:
             invocation.messenger.info(_("Nothing is to be moved."))
 
@@ -118,7 +125,7 @@ def _run(
             message = _("nothing was moved: there is no terminal to ask on")
             return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
         question = _("Move them?")
-        if not typer.confirm(f"{render_replan.describe(result)} {question}", err=True):
+        if not invocation.confirm(f"{render_replan.describe(result)} {question}"):
             return result, None
         with _open(invocation, session, dry_run=False) as (tools, rules):
             written = job.write(tools, rules, request, result, None)

@@ -12,6 +12,7 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import WRITING, explain
 from b24tools.core import clock, errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.render.console import print_text
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 LISTED = 50  # the last ones, where no other choice was made
 
 
+@explain(
+    ("replay --list", "Which events are stored, and what came of them."),
+    ("replay --failed", "Process again what has failed."),
+    ("replay events.jsonl --dry-run", "Events from a file; writes nothing."),
+    statuses=WRITING,
+)
 def replay(
     ctx: typer.Context,
     files: Annotated[
@@ -33,7 +40,7 @@ def replay(
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Stored events that failed.")] = False,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="2h", help="Stored events that came since then (90m, 2h, 3d).")
+        str | None, typer.Option("--since", metavar="SPAN", help="Stored events that came since then (90m, 2h, 3d).")
     ] = None,
     ids: Annotated[
         list[int] | None, typer.Option("--id", metavar="N", min=1, help="This stored event; may be repeated.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from b24tools import context
+from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text
@@ -15,8 +16,15 @@ SECRET = "sandboxsandbox00"  # noqa: S105 - always the same, so that a .env made
 EVENT_TOKEN = "sandboxtoken"  # noqa: S105 - likewise
 
 
+@explain(
+    ("sandbox", "It prints the webhook for .env."),
+    ("sandbox --events http://127.0.0.1:8000/webhook", "With events, for `b24tools serve` in another window."),
+    statuses=LOCAL | {0: "it was stopped"},
+)
 def sandbox(
-    port: Annotated[int, typer.Option("--port", help="The port to listen on.", min=1, max=65535)] = 8024,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="The port to listen on.", min=1, max=65535)
+    ] = 8024,
     events: Annotated[
         str | None,
         typer.Option("--events", metavar="URL", help="Send events there, say to http://127.0.0.1:8000/webhook."),

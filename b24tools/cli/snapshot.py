@@ -11,6 +11,7 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import WRITING, explain
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.render import snapshot as render_snapshot
@@ -20,13 +21,16 @@ WEBHOOK = "webhook"
 EARLIEST = 2000  # before Bitrix24; a portal takes a date it cannot read for 1970
 
 
+@explain(
+    ("snapshot", "This week; for cron, every hour or so."),
+    ("snapshot --since 2026-01-01", "Once, to begin with: all weeks of this year."),
+    statuses=WRITING | {3: "done, but the owner of the webhook does not see all tasks"},
+)
 def snapshot(
     ctx: typer.Context,
-    week: Annotated[
-        str | None, typer.Option("--week", metavar="WEEK", help="This week only, an example: 2026-W47.")
-    ] = None,
+    week: Annotated[str | None, typer.Option("--week", metavar="WEEK", help="This week only: 2026-W47.")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="DATE", help="Every week from this day on: 2026-01-01.")
+        str | None, typer.Option("--since", metavar="DAY", help="Every week from this day on: 2026-01-01.")
     ] = None,
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="This week and the one before, whatever the mode.")
@@ -105,6 +109,10 @@ def snapshot(
     return result.exit_status
 
 
+@explain(
+    ("mode", "Which one it is."),
+    ("mode webhook", "From now on the portal's events bring the closed tasks."),
+)
 def mode(
     ctx: typer.Context,
     value: Annotated[

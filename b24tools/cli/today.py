@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
-from b24tools.core import errors
+from b24tools.cli.localized import READING, explain
+from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 
 
+@explain(
+    ("today", "The work of today, person by person."),
+    ("today Сварщик --date tomorrow", "A department's work of tomorrow."),
+    ('today "Иван Петров" --format html', "A sheet to print, with a QR code for each task."),
+    statuses=READING,
+)
 def today(
     ctx: typer.Context,
     name: Annotated[
@@ -24,8 +30,8 @@ def today(
         ),
     ] = None,
     day: Annotated[
-        datetime | None,
-        typer.Option("--date", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Another day than today."),
+        str | None,
+        typer.Option("--date", metavar="DAY", help="Another day than today."),
     ] = None,
     form: Annotated[
         Literal["table", "csv", "html"],
@@ -49,7 +55,8 @@ def today(
         session.assign_tools(dry_run=True, progress=progress) as tools,
     ):
         rules = context.assign_rules(settings, tools.store, {})
-        result = today.read_today(tools, rules, name, day.date() if day else None)
+        date = periods.read_day(day, context.now().astimezone(settings.zone).date()) if day else None
+        result = today.read_today(tools, rules, name, date)
         invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
         invocation.print_json(render_today.data(result, settings.zone), warnings=result.warnings)

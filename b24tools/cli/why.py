@@ -7,15 +7,20 @@ from typing import Annotated
 import typer
 
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import explain
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.render import why as render_why
 
 
+@explain(
+    ("why 12345", "Why this task went to its person."),
+    ("why --order 1Ц-00000069", "Of each task of an order."),
+)
 def why(
     ctx: typer.Context,
     task_id: Annotated[
-        int | None, typer.Argument(metavar="TASK_ID", min=1, help="The task's number.", show_default=False)
+        int | None, typer.Argument(metavar="ID", min=1, help="The task's number.", show_default=False)
     ] = None,
     order: Annotated[
         str | None, typer.Option("--order", metavar="NUMBER", help="All tasks of this order, by number or id.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import replace
@@ -20,12 +20,11 @@ from b24tools.assignment.plan import (
     PlannedTask,
     Rules,
     late_from,
-    rounded,
     wanted_end,
 )
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
-from b24tools.assignment.recovery import CLOCKS_APART, Todo, WriteState, find_lost, latest
+from b24tools.assignment.recovery import CLOCKS_APART, WriteState, find_lost, latest
 from b24tools.assignment.replan_writes import let_moves_end, settle_moves
 from b24tools.assignment.report import (
     CHANGED_NOTHING,
@@ -38,6 +37,7 @@ from b24tools.assignment.report import (
 )
 from b24tools.assignment.staffing import ask_about, not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
+from b24tools.assignment.waiting import holders_of_staged, read_open_orders
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
 from b24tools.assignment.writes import Line
 from b24tools.bitrix24 import queries
@@ -137,6 +137,7 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
+        self._open_orders = read_open_orders(tools.store)
         self.early: EarlyUploads | None = None
         self._before = tools.store.orders.outcomes([order.id for order in batch])
         self._was_restored = False
@@ -162,7 +163,9 @@ class _Run:
         items = items_of(self._orders, rows, self._compare)  # the rows have learned of tasks since
         items = settle_keys(match_tasks(items, rows, portal, self._rules.step_s))
         items = [replace(item, compare=item.compare or was_written_elsewhere(item)) for item in items]
-        if handed_over := _handed_over(items, self._rules.step_s, questions.workers):
+        held = [item.task for item in items if not (item.order.done or item.order.cancelled)]
+        held += [portal.of_line(row) for row in rows.values()]
+        if handed_over := _handed_over(held, questions.workers):
             portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         company = _as_answered(company, portal, questions.workers)
@@ -228,7 +231,11 @@ class _Run:
             if not (item.order.done or item.order.cancelled)  # it gives out no work
             for person in staff.position(item.line.position, item.order.department, rules.excluded).people
         }
+        ended = {order.id for order in self._orders if order.done or order.cancelled}
+        workers.update(row.responsible_id for row in rows.values() if row.responsible_id and row.order_id not in ended)
         workers.update(special)
+        if staged := holders_of_staged(self._open_orders.values(), rules):  # others' work may have to wait for theirs
+            workers |= staged | {one.id for one in staff.people.values() if one.active and one.id not in rules.excluded}
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         holders = [row.responsible_id for row in rows.values() if row.responsible_id]
@@ -413,6 +420,7 @@ class _Run:
             attached=store.orders.task_files([item.key for item in items]),
             pinned=store.decisions.pinned(item.key for item in items),
             under_way=under_way,
+            open_orders=self._open_orders,
         )
         return planner, planner.build_plans(items)
 
@@ -451,10 +459,7 @@ class _Run:
         if any(plan.action == DEFER and plan.error is None for plan in mine):
             warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
         promise = planner.spans.promise(order, mine)
-        ends = [planner.spans.end_of(plan) or plan.end for plan in mine if plan.error is None and not plan.is_put_off]
-        ends += [task.end for task in tasks[len(mine) :]]
-        finish = max(filter(None, ends), default=None)
-        finish = None if order.cancelled and not order.done else finish
+        finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, tasks[len(mine) :])
         late_since = late_from(order)
         outcome = outcome_of(tasks, done=order.done, dry_run=self._dry_run)
         result = OrderResult(
@@ -484,6 +489,7 @@ class _Run:
                 ended=ENDED_DONE if order.done else ENDED_CANCELLED if order.cancelled else None,
                 unwritten=[task.position for task in tasks if task.outcome == FAILED and task.task_id is None],
             )
+            Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, [plan.item.key for plan in mine])
             self._save_standing(order, planner, mine)
         return result
 
@@ -537,20 +543,9 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     return replace(company, staff=staff.with_people(people))
 
 
-def _handed_over(items: Sequence[Item], step_s: int, workers: Sequence[int]) -> list[int]:
-    """Who has a task whose minutes changed without being asked about: people of other departments."""
-    people = set()
-    for item in items:
-        task = item.task
-        if task is None or not task.is_open or item.order.done or task.responsible_id in workers:
-            continue
-        if item.known and recovery.decide(item.known, task, compare=item.compare).todo is Todo.CHANGE:
-            is_changed = item.known.sent_values.get("onec", {}).get("minutes") != item.line.minutes
-        else:
-            is_changed = task.estimate_s != rounded(item.line.minutes, step_s)
-        if is_changed:
-            people.add(task.responsible_id)
-    return sorted(people)
+def _handed_over(tasks: Iterable[Task | None], workers: Sequence[int]) -> list[int]:
+    """Who has a task of these orders without being asked about: people of other positions, or who have left."""
+    return sorted({task.responsible_id for task in tasks if task and task.is_open} - set(workers))
 
 
 def _lost(rows: Mapping[str, LedgerTask]) -> list[LedgerTask]:

@@ -14,6 +14,8 @@ from b24tools.render.console import Cell, Column, Messenger, Screen
 from b24tools.render.formats import format_date, format_day, format_duration, format_moment, format_work
 from b24tools.render.json import describe_error
 
+LATE = "bold red"
+
 if TYPE_CHECKING:
     from b24tools.assignment.report import OrderResult, TaskResult
 
@@ -86,6 +88,11 @@ def task_url(portal_url: str, task_id: int | str) -> str:
     return f"{portal_url}/company/personal/user/0/tasks/task/view/{task_id}/"
 
 
+def link_task(screen: Screen, portal_url: str, task_id: int) -> Cell:
+    """Return a task's number that opens it on a terminal; elsewhere its address."""
+    return screen.link(f"#{task_id}", task_url(portal_url, task_id))
+
+
 def describe_outcome(outcome: str) -> str:
     """Say what came of an order in a word."""
     words = {
@@ -102,22 +109,24 @@ def describe_outcome(outcome: str) -> str:
     return words.get(outcome, outcome)
 
 
-def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> str:
+def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> list[Cell]:
     tasks = ngettext("{n} task", "{n} tasks", len(order.tasks)).format(n=len(order.tasks))
     parts = [
         _("Order {number}: {outcome}, {tasks}").format(
             number=order.number, outcome=describe_outcome(order.outcome), tasks=tasks
         )
     ]
+    late = ""
     if order.finish and order.outcome != "completed":
         parts.append(_("ready {moment}").format(moment=format_moment(order.finish, zone, now)))
         if order.wanted:
             parts.append(_("wanted by {date}").format(date=format_date(order.wanted.astimezone(zone))))
         if order.promise and order.promise.late_s:
-            parts.append(_("late by {hours} of working time").format(hours=format_work(order.promise.late_s)))
+            late = _("late by {hours} of working time").format(hours=format_work(order.promise.late_s))
         elif order.late_s:
-            parts.append(_("late by {duration}").format(duration=format_duration(order.late_s)))
-    return "; ".join(parts)
+            late = _("late by {duration}").format(duration=format_duration(order.late_s))
+    headline = "; ".join(parts)
+    return [f"{headline}; ", (late, LATE)] if late else [headline]
 
 
 def _describe_bottleneck(order: OrderResult) -> str:
@@ -147,18 +156,17 @@ def _task_row(task: TaskResult, zone: ZoneInfo, portal_url: str, now: datetime, 
         "planned": (_("plan"), "cyan"),
         "failed": (_("FAILED"), "bold red"),
     }
-    link: Cell = ""
-    if task.task_id:
-        url = task_url(portal_url, task.task_id)
-        link = (f"#{task.task_id}", f"link {url}") if screen.is_terminal else url
+    deadline: Cell = format_day(task.deadline, zone, now)
+    if task.end and task.deadline and task.end > task.deadline and task.outcome != "completed":
+        deadline = f"{deadline} !", LATE
     return [
         task.position,
         task.responsible[1] if task.responsible else "-",
         format_moment(task.start, zone, now),
         format_moment(task.end, zone, now),
-        format_day(task.deadline, zone, now),
+        deadline,
         outcomes[task.outcome],
-        link,
+        link_task(screen, portal_url, task.task_id) if task.task_id else "",
     ]
 
 

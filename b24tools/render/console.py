@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,10 +21,13 @@ from b24tools.core.secrets import Scrubber
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from b24tools.core.models import Progress
 
 LEAST_CELLS = 12  # of a column that folds; with less a table cannot be read
+GLUE = "\ue000"  # a blank at which a line does not end
+RED, YELLOW = 31, 33
 OF_THE_RUN = "run"  # whose trouble it is that comes with any order
 MOST_PADDED = 60  # characters that a cell of a plain table may widen its column to
 GAP = "  "  # between the columns of a plain table: one blank is part of many cells
@@ -70,7 +74,7 @@ class Messenger:
     def warn(self, message: str) -> None:
         """Print a remark even when quiet."""
         self.record(logging.WARNING, message)
-        self._print(message)
+        self._print(message, YELLOW)
 
     def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
         """Print in one line what happened, where, and what to do; hold it back while quiet.
@@ -79,21 +83,27 @@ class Messenger:
         """
         self.record(logging.ERROR, error.line)
         if self.level >= 0:
-            self._print(error.line)
+            self._print(error.line, RED)
             return
         passes = error.exit_status == errors.TRY_LATER
         if passes or error.code == errors.ErrorCode.STALE:
             cause, order = error.code, ""
         elif cause is None:
             cause = "" if error.code in errors.OF_THE_INPUT else error.message
-        self.held.append(Held(cause, partial(self._print, error.line), order, passes))
+        self.held.append(Held(cause, partial(self._print, error.line, RED), order, passes))
 
     def trace(self, error: BaseException) -> None:
         """Print the traceback."""
-        self._print("".join(traceback.format_exception(error)).rstrip())
+        sys.stderr.write(self.scrub("".join(traceback.format_exception(error)).rstrip()) + "\n")
 
-    def _print(self, message: str) -> None:
-        sys.stderr.write(self.scrub(message) + "\n")
+    def _print(self, message: str, color: int = 0) -> None:
+        """Print a message; on a terminal broken between its words, in a color of ANSI."""
+        text = self.scrub(message)
+        if sys.stderr.isatty():
+            text = "\n".join(wrap_words(text, _get_width(sys.stderr)))
+            if color and _can_color():
+                text = f"\x1b[{color}m{text}\x1b[0m"
+        sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
     @contextmanager
@@ -143,22 +153,31 @@ class Screen:
         self.width = self._console.width if self._console else 0
         self.has_unicode = self._console is None or self._console.encoding.lower().startswith("utf")
 
-    def print(self, text: str = "", style: str = "") -> None:
-        """Print a text; the style is for terminals."""
+    def print(self, text: str | Sequence[Cell] = "", style: str = "") -> None:
+        """Print a text, or parts of one with styles of their own; a terminal has styles, and breaks between words."""
+        parts = [(text, "")] if isinstance(text, str) else _pair(text)
         if self._console is None:
-            print_text(text)
-        else:
-            self._console.print(text, style=style or None, markup=False, highlight=False)
+            print_text("".join(part for part, _style in parts))
+            return
+        from rich.text import Text
+
+        for line in Text.assemble(*parts, style=style).split("\n", allow_blank=True):
+            _print_wrapped(line, self._console)
+
+    def link(self, text: str, url: str, elsewhere: str | None = None) -> Cell:
+        """Return a text that opens an address; `elsewhere` (the address, if not given) is for what is no terminal."""
+        if self.is_terminal:
+            return text, f"link {url}"
+        return url if elsewhere is None else elsewhere
 
     def print_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
         """Print a table with its head; where a terminal is too narrow for it, a paragraph for each row."""
-        cells = [[(cell, "") if isinstance(cell, str) else cell for cell in row] for row in rows]
+        cells = [_pair(row) for row in rows]
         if self._console is None:
             _print_plain_table(columns, [[clean(text) for text, _style in row] for row in cells])
             return
         from rich import box
         from rich.cells import cell_len
-        from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
 
@@ -177,9 +196,16 @@ class Screen:
         if self.width - sum(fixed) - len(columns) + 1 < LEAST_CELLS * (len(columns) - len(fixed)):
             for line in lines:
                 line[0].stylize("bold")
+                _print_wrapped(line[0], self._console)
                 rest = zip(columns[1:], line[1:], strict=True)
-                parts = [Text.assemble(f"{column.title}: ", text) for column, text in rest if text]
-                self._console.print(line[0], Padding(Text("; ").join(parts), (0, 0, 0, 2)), sep="\n")
+                parts = [
+                    Text.assemble(f"{column.title}: ", text) for column, text in rest if text and text.plain != "-"
+                ]
+                for part in parts:
+                    if part.cell_len < self.width - len(GAP):
+                        part.plain = part.plain.replace(" ", GLUE)
+                if parts:
+                    _print_wrapped(Text(GAP).append_text(Text("; ").join(parts)), self._console)
             return
         table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
         for column in columns:
@@ -192,6 +218,63 @@ class Screen:
         for line in lines:
             table.add_row(*line)
         self._console.print(table)
+
+
+def _pair(cells: Iterable[Cell]) -> list[tuple[str, str]]:
+    return [(cell, "") if isinstance(cell, str) else cell for cell in cells]
+
+
+def _print_wrapped(text: Text, console: Console) -> None:
+    """Print a line, broken between its words, with the styles of its parts."""
+    lines = wrap_words(text.plain, console.width) or [""]
+    text.plain = text.plain.replace(GLUE, " ")
+    place = 0
+    for number, line in enumerate(lines):
+        words = line.lstrip() if number else line
+        place = text.plain.index(words, place)
+        indent = " " * (len(line) - len(words))
+        console.print(indent, text[place : place + len(words)], sep="", soft_wrap=True)
+        place += len(words)
+
+
+def wrap_words(text: str, width: int) -> list[str]:
+    """Break a line between words; what follows is indented like the text behind its mark.
+
+    A command in backticks stays in one line, and so do a number and its unit.
+    """
+    import textwrap
+
+    mark = re.match(r" *(?:[!x→] |-> )?", text)
+    indent = " " * len(mark[0]) if mark else ""
+
+    def hold(found: re.Match[str]) -> str:
+        return found[0].replace(" ", GLUE) if len(found[0]) <= width - len(indent) else found[0]
+
+    wrapper = textwrap.TextWrapper(
+        width,
+        subsequent_indent=indent,
+        expand_tabs=False,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [
+        line.replace(GLUE, " ") for line in wrapper.wrap(re.sub(r"`[^`]*`|(?<!\S)\d+(?:[.:,]\d+)* (?=\w)", hold, text))
+    ]
+
+
+def _get_width(stream: Any) -> int:
+    """Return the columns of the stream's terminal."""
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns) or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _can_color() -> bool:
+    """Whether the terminal understands colors, and they are wanted."""
+    is_new = os.name != "nt" or "WT_SESSION" in os.environ
+    return is_new and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _print_plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

@@ -97,21 +97,27 @@ def _draw(console: Console, section: str, findings: Sequence[Finding], *, folded
     from rich.text import Text
 
     marks, arrow = (ASCII_MARKS, "->") if console.options.ascii_only else (MARKS, "→")
+    room = max(LEAST_TEXT, console.width - MOST_TITLE - 3)
     table = Table.grid(padding=(0, 1, 0, 0), expand=False)
     table.add_column(no_wrap=True, width=1)
     table.add_column(width=MOST_TITLE, overflow="fold")
     table.add_column(overflow="fold", min_width=LEAST_TEXT)
     quiet = [one for one in findings if folded and not is_news(one)]
     for one in (one for one in findings if one not in quiet):
-        text = Text(one.detail)
+        text = Text("\n".join(render_console.wrap_words(one.detail, room)))
         if one.known:
             text.append("\n" + _("acknowledged until {known}").format(known=one.known), style="dim")
         if one.fix:
-            text.append(f"\n{arrow} {_write_sentence(one.fix)}", style=STYLES[one.status])
+            lines = render_console.wrap_words(f"{arrow} {_write_sentence(one.fix)}", room)
+            text.append("\n" + "\n".join(lines), style=STYLES[one.status])
         table.add_row(Text(marks[one.status], style=STYLES[one.status]), Text(one.title), text)
     if quiet:
         names = ", ".join(one.title or one.check for one in quiet)
-        table.add_row(Text(marks["ok"], style=STYLES["ok"]), Text(_("in order")), Text(names, style="dim"))
+        table.add_row(
+            Text(marks["ok"], style=STYLES["ok"]),
+            Text(_("in order")),
+            Text("\n".join(render_console.wrap_words(names, room)), style="dim"),
+        )
     console.print(section, style="bold", markup=False, highlight=False)
     console.print(table)
 

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.assign import describe_outcome
-from b24tools.render.console import Column, Screen
+from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment
+
+STYLES = {"failed": "red", "partial": "yellow"}
 
 if TYPE_CHECKING:
     from b24tools.store.history import Entry
@@ -48,13 +50,13 @@ def print_history(entries: Sequence[Entry], zone: ZoneInfo, now: datetime, scree
         Column(_("By"), overflow="fold"),
         Column(_("Outcome"), overflow="fold"),
     ]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             format_moment(entry.at, zone, now, seconds=True),
             entry.number,
             entry.command,
             entry.by or "-",
-            _describe(entry, zone, now),
+            (_describe(entry, zone, now), STYLES.get(entry.outcome, "")),
         ]
         for entry in entries
     ]

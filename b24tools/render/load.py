@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
+from b24tools.render.assign import task_url
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import (
     describe_terms,
@@ -26,6 +27,7 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 TENTHS = "123456789#"
 FREE, OFF = "_", "."
 MOST_ABSENCES = 3
+REST_CELLS = 63  # what the other columns need beside the days
 
 
 def data(load: Load, zone: ZoneInfo) -> list[dict[str, Any]]:
@@ -53,8 +55,13 @@ def _task_data(task: LoadTask, zone: ZoneInfo) -> dict[str, Any]:
     return {"task_id": task.id, "title": task.title, **moments, "left_s": task.left_s}
 
 
-def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None = None) -> None:
-    """Print a table per department, with a sign for each day that says how full it is; then a person's tasks."""
+def print_load(
+    load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None = None, *, portal_url: str = ""
+) -> None:
+    """Print a table per department, with a sign for each day that says how full it is; then a person's tasks.
+
+    On a narrow terminal the share has to do without the hours, and absences come below.
+    """
     screen = screen or Screen()
     signs = BLOCKS if screen.has_unicode else TENTHS
     letters = get_weekday_letters()
@@ -64,12 +71,14 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
             screen.print()
         screen.print(group.department.name, "bold")
         days = group.people[0].days
+        day_letters = _by_weeks(days, [letters[day.day.weekday()] for day in days])
+        is_narrow = screen.is_terminal and screen.width < REST_CELLS + len(day_letters)
         columns = [
             Column(_("Person"), overflow="fold"),
             Column(_("Open work"), right=True),
             Column(_("Load"), right=True),
             Column(_("Free")),
-            Column(_by_weeks(days, [letters[day.day.weekday()] for day in days])),
+            Column(day_letters),
             Column(_("Away"), overflow="fold"),
         ]
         rows: list[list[Cell]] = [["", "", "", "", _mondays(days), ""]]
@@ -87,7 +96,12 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
         if len(group.people) > 1:
             total = [_("Together"), format_work(sum(person.open_s for person in group.people)), f"{group.share:.0%}"]
             rows.append([(text, "bold") for text in (*total, "", "", "")])
+        if is_narrow:
+            columns, rows = [*columns[:1], *columns[2:5]], [[*row[:1], *row[2:5]] for row in rows]
         screen.print_table(columns, rows)
+        for person in group.people if is_narrow else ():
+            if away := list_absences(person, zone, now):
+                screen.print(_("{name} is away: {spans}").format(name=names[person.id], spans=away))
     if load.tasks:
         screen.print()
         columns = [Column(_("Task"), overflow="fold"), Column(_("Left"), right=True), Column(_("Start"))]
@@ -96,7 +110,12 @@ def print_load(load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None 
         screen.print_table(
             columns,
             [
-                [task.title, format_work(task.left_s), *times, str(task.id)]
+                [
+                    task.title,
+                    format_work(task.left_s),
+                    *times,
+                    screen.link(str(task.id), task_url(portal_url, task.id), str(task.id)),
+                ]
                 for task, times in zip(load.tasks, moments, strict=True)
             ],
         )

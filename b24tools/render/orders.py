@@ -11,7 +11,7 @@ from b24tools.assignment import standing
 from b24tools.core.i18n import _, pgettext
 from b24tools.core.models import Status
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import task_url
+from b24tools.render.assign import link_task
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.csv_file import make_inert, write_csv
 from b24tools.render.formats import format_date, format_day, format_duration, format_moment
@@ -122,7 +122,7 @@ def print_orders(listing: Listing, zone: ZoneInfo, now: datetime, screen: Screen
             order.row.customer or "",
             format_day(order.row.wanted, zone, now),
             format_day(promised_at(order, zone), zone, now),
-            format_day(ready_at(order), zone, now),
+            (format_day(ready_at(order), zone, now), STYLES.get(order.state, "")),
             _("{done} of {of}").format(done=order.done, of=order.of),
             (describe_state(order, with_time=True), STYLES.get(order.state, "")),
             describe_hold_up(order.holds_up) if order.holds_up else "",
@@ -150,7 +150,8 @@ def print_details(
     for number, order in enumerate(listing.orders):
         if number:
             screen.print()
-        screen.print("; ".join(_list_headline(order, zone, now)), "bold")
+        state, *rest = _list_headline(order, zone, now)
+        screen.print([(state, STYLES.get(order.state, "")), "".join(f"; {part}" for part in rest)], "bold")
         if order.holds_up:
             screen.print(_("Holds it up: {reason}").format(reason=describe_hold_up(order.holds_up)))
         columns = [
@@ -222,10 +223,6 @@ def _list_headline(order: OrderStanding, zone: ZoneInfo, now: datetime) -> Itera
 
 def _line_row(line: LineStanding, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen) -> list[Cell]:
     task = line.task
-    link: Cell = ""
-    if task:
-        url = task_url(portal_url, task.id)
-        link = (f"#{task.id}", f"link {url}") if screen.is_terminal else url
     ready = task.closed_at if task and line.is_done else line.span[1] if line.span else None
     return [
         line.row.position,
@@ -233,7 +230,7 @@ def _line_row(line: LineStanding, zone: ZoneInfo, portal_url: str, now: datetime
         format_moment(task.end if task else line.row.end, zone, now),
         format_moment(ready, zone, now),
         describe_line(line, zone, now),
-        link,
+        link_task(screen, portal_url, task.id) if task else "",
     ]
 
 

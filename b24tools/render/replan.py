@@ -8,8 +8,11 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import to_text
-from b24tools.render.console import Column, Screen
+from b24tools.render.assign import LATE, task_url
+from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_duration, format_moment
+
+STYLES = {"planned": "cyan", "moved": "green", "skipped": "yellow", "failed": "bold red"}
 
 if TYPE_CHECKING:
     from b24tools.jobs.replan import MoveResult, OrderChange, Place, Replan
@@ -53,7 +56,9 @@ def _place_data(place: Place, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def print_replan(result: Replan, zone: ZoneInfo, now: datetime, screen: Screen | None = None) -> None:
+def print_replan(
+    result: Replan, zone: ZoneInfo, now: datetime, screen: Screen | None = None, *, portal_url: str = ""
+) -> None:
     """Print what moves from whom to whom and when, what stays though it should move, and the orders."""
     screen = screen or Screen()
     if result.moves:
@@ -61,12 +66,13 @@ def print_replan(result: Replan, zone: ZoneInfo, now: datetime, screen: Screen |
             Column(_("Order")),
             Column(_("Position"), overflow="fold"),
             Column(_("Person"), overflow="fold"),
-            Column(_("Start")),
+            Column(_("Start"), overflow="fold"),
             Column(_("Why"), overflow="fold"),
             Column(_("Outcome"), overflow="fold"),
         ]
-        rows = [_row(move, zone, now) for move in result.moves]
-        if all(row[-1] == describe_outcome("planned") for row in rows):  # then it says nothing, and takes room
+        rows = [_row(move, zone, now, portal_url, screen) for move in result.moves]
+        planned = describe_outcome("planned"), STYLES["planned"]
+        if all(row[-1] == planned for row in rows):  # then it says nothing, and takes room
             columns, rows = columns[:-1], [row[:-1] for row in rows]
         screen.print_table(columns, rows)
     if result.orders:
@@ -91,7 +97,7 @@ def describe(result: Replan) -> str:
     return _("Moves: {tasks}; orders that end at another time: {orders}.").format(tasks=tasks, orders=orders)
 
 
-def _row(move: MoveResult, zone: ZoneInfo, now: datetime) -> list[str]:
+def _row(move: MoveResult, zone: ZoneInfo, now: datetime, portal_url: str, screen: Screen) -> list[Cell]:
     before, after = move.before, move.after
     person, start = before.responsible[1], format_moment(before.start, zone, now)
     if after is not None:
@@ -100,16 +106,18 @@ def _row(move: MoveResult, zone: ZoneInfo, now: datetime) -> list[str]:
         start = f"{start} → {format_moment(after.start, zone, now)}"
     remark = _remark(move)
     outcome = describe_outcome(move.outcome) + (f": {remark}" if remark else "")
-    return [move.order, f"{move.position} #{move.task_id}", person, start, describe_reason(move.reason), outcome]
+    name = f"{move.position} #{move.task_id}"
+    task = screen.link(name, task_url(portal_url, move.task_id), name)
+    return [move.order, task, person, start, describe_reason(move.reason), (outcome, STYLES.get(move.outcome, ""))]
 
 
-def _order_row(order: OrderChange, zone: ZoneInfo, now: datetime) -> list[str]:
+def _order_row(order: OrderChange, zone: ZoneInfo, now: datetime) -> list[Cell]:
     return [
         order.number,
         format_moment(order.finish_before, zone, now),
         format_duration(order.late_before_s) if order.late_before_s else "-",
         format_moment(order.finish_after, zone, now),
-        format_duration(order.late_after_s) if order.late_after_s else "-",
+        (format_duration(order.late_after_s), LATE) if order.late_after_s else "-",
     ]
 
 

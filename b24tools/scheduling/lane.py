@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
 
@@ -39,6 +39,14 @@ class OpenTask:
     def slot(self) -> Interval | None:
         """The time kept free for it; None for work that only has to be done sometime."""
         return (self.start, self.end) if self.ours and self.start and self.end else None
+
+
+class StagedTask(NamedTuple):
+    """An open task of an order: it begins when those of lower stages have ended, without a stage at once."""
+
+    stage: int | None
+    worker_id: int
+    task_id: int
 
 
 @dataclass(frozen=True)
@@ -130,11 +138,14 @@ class PersonLoad:
 Rank = tuple[datetime, int, tuple[int, float], int]
 Offer = tuple[Rank | None, Candidate]
 
+_BEGUN, _OVERDUE, _SLOT = range(3)  # the sequence of what is to be done at once
+
 
 class Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
-    `_starts` and `_ends`: the busy time in positions, in order, none touching. It is laid when it is asked for.
+    `_starts` and `_ends`: the busy time in positions, in order, none touching. `_shown_starts` and `_shown_ends` have
+    also the slots of what waits beyond them: nobody has two slots at once. It is laid when it is asked for.
     """
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
@@ -177,7 +188,7 @@ class Lane:
             self._lay()
         if not self.is_usual:
             length_s = self._worker.own_s(length_s)
-        starts, ends = self._starts, self._ends
+        starts, ends = self._shown_starts, self._shown_ends
         i, count = bisect_right(starts, position), len(starts)
         if i and ends[i - 1] > position:
             position = ends[i - 1]
@@ -193,16 +204,12 @@ class Lane:
         self._recency = 2, -number
         self._is_laid = False
 
-    def move(self, task_id: int, slot: Interval, length_s: int) -> bool:
+    def move(self, task_id: int, slot: Interval, left_s: int) -> bool:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
-        task, left = self._tasks.pop(task_id, None), length_s
-        if task and task.start and task.end:  # what changed of its length is what changed of its remainder
-            own_s = Timeline(self.line.calendar, self.line.absences, task.start).worked(task.end)
-            before = int(own_s * self._worker.rate)
-            left = min(max(task.remaining_s + length_s - before, self._step_s), length_s)
+        task = self._tasks.pop(task_id, None)
         others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.line.origin]
-        moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left, *slot)
-        self._tasks[task_id] = replace(moved, remaining_s=left, ours=True)
+        moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left_s, *slot)
+        self._tasks[task_id] = replace(moved, remaining_s=left_s, ours=True)
         self._is_laid = False
         return any(start < slot[1] and end > slot[0] for start, end in others)
 
@@ -216,20 +223,40 @@ class Lane:
         self._is_laid = False
         return self._tasks.pop(task_id, None)
 
+    def save(self) -> dict[str, Any]:
+        """All that a change may change, for `restore`."""
+        return {**self.__dict__, "_tasks": dict(self._tasks)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Be as it was; what was laid need not be laid again."""
+        self.__dict__.update(saved)
+
     def find(self, task_id: int) -> OpenTask | None:
         """The task as it lies."""
         return self._tasks.get(task_id)
 
-    def hold(self, task_id: int, not_before: datetime) -> None:
-        """Let a task begin then at the earliest."""
+    def hold(self, task_id: int, until: datetime | None) -> bool:
+        """Let a task begin then at the earliest, where its plan is sooner; whether that is a change."""
         task = self._tasks.get(task_id)
-        if task is not None and task.not_before != not_before:
-            self.put(replace(task, not_before=not_before))
+        if task is None:
+            return False
+        not_before = until if until and not task.begun and (task.start is None or task.start < until) else None
+        if task.not_before == not_before:
+            return False
+        self.put(replace(task, not_before=not_before))
+        return True
 
     def span_of(self, task_id: int) -> Interval | None:
         """When a task is begun, or gone on with, and done; None where it is not in the lane."""
         span = self.spans.get(task_id)
-        return None if span is None else self._moments(span)
+        if span is None:
+            return None
+        start, end = self._moments(span)
+        slot = self._tasks[task_id].slot
+        is_short = span[1] - span[0] < self._worker.own_s(self._tasks[task_id].remaining_s)
+        if task_id in self._unpushed and is_short and slot and slot[1] > end:  # put outside the working hours by hand
+            return min(start, slot[0]), slot[1]
+        return start, end
 
     def _moments(self, span: Span) -> Interval:
         return self.line.start_at(span[0]), self.line.end_at(span[1])
@@ -240,11 +267,12 @@ class Lane:
         What is left of them is in this person's seconds.
         """
         found = []
-        for task_id, span in sorted(self.spans.items(), key=lambda one: one[1]):
+        for task_id, _span in sorted(self.spans.items(), key=lambda one: one[1]):
             with suppress(NoWorkingTime):
                 task = self._tasks[task_id]
                 own = replace(task, remaining_s=self._worker.own_s(task.remaining_s))
-                found.append((own, self._moments(span)))
+                if span := self.span_of(task_id):
+                    found.append((own, span))
         return found
 
     def slots_between(self, start: datetime, end: datetime) -> list[Slot]:
@@ -268,24 +296,30 @@ class Lane:
         return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
 
     def _lay(self) -> None:
-        first: list[tuple[Any, int, int]] = []  # sort key, length, task
-        slots: list[tuple[int, int, int]] = []  # from when, length, task
+        fixed: list[tuple[tuple[int, int, datetime, int], int]] = []  # from when, kind, plan and task; length
+        waiting: dict[int, Span] = {}  # the slots of what waits beyond them
         loose: list[tuple[int, int, int]] = []  # from when, task, length
         for task in self._tasks.values():
             held = self.line.worked(task.not_before) if task.not_before and not task.begun else 0
-            slot, is_over = task.slot, task.end is not None and task.end <= self.line.origin
+            slot, planned = task.slot, task.start or self.line.origin
+            is_over = (task.end is not None and task.end <= self.line.origin) or (slot and planned <= self.line.origin)
             left_s = self._worker.own_s(task.remaining_s)
-            if task.begun or (not held and (is_over or (slot and slot[0] <= self.line.origin))):
-                began = (task.start or self.line.origin).timestamp()
-                first.append(((not task.begun, began, task.id), left_s, task.id))
-            elif slot or is_over:
-                length, start = self._measure(task, slot) if slot else (left_s, 0)
-                slots.append((max(held, start), left_s if is_over else length, task.id))
+            if held and slot:
+                waiting[task.id] = self.line.worked(slot[0]), self.line.worked(slot[1])
+            if task.begun or is_over:
+                kind = _BEGUN if task.begun else _SLOT if held else _OVERDUE
+                fixed.append(((held, kind, planned, task.id), left_s))
+            elif slot:
+                length, start = self._measure(task, slot)
+                fixed.append(((max(held, start), _SLOT, planned, task.id), length))
             else:
                 loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, left_s))
         spans: dict[int, Span] = {}
+        self._unpushed: set[int] = set()
         position = 0
-        for start, length, task_id in [(0, length, task_id) for _key, length, task_id in sorted(first)] + sorted(slots):
+        for (start, kind, _planned, task_id), length in sorted(fixed):
+            if kind == _SLOT and start >= position and task_id not in waiting:
+                self._unpushed.add(task_id)
             position = max(position, start)
             spans[task_id] = position, position + length
             position += length
@@ -294,6 +328,10 @@ class Lane:
         self._spans = spans
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
+        self._shown_starts, self._shown_ends = self._starts, self._ends
+        if waiting:
+            shown = united([*busy, *waiting.values()])
+            self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
         self._open_s = sum(self._worker.own_s(task.remaining_s) for task in self._tasks.values())
         self._offers: dict[tuple[int, datetime], Offer] = {}
         self._is_laid = True
@@ -357,17 +395,17 @@ class Lane:
     def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
         """The first start on a whole step from which the work fits before the next busy span, and the end."""
         position = self.line.worked(earliest)
-        i = bisect_right(self._starts, position) - 1
+        i = bisect_right(self._shown_starts, position) - 1
         if i >= 0:
-            position = max(position, self._ends[i])
+            position = max(position, self._shown_ends[i])
         while True:
             i += 1
-            room_until = self._starts[i] if i < len(self._starts) else None
+            room_until = self._shown_starts[i] if i < len(self._shown_starts) else None
             if room_until is None or position + length_s <= room_until:
                 aligned, start = self.line.aligned_start(position, self._step_s)
                 if room_until is None or aligned + length_s <= room_until:
                     return start, self.line.end_at(aligned + length_s)
-            position = self._ends[i]
+            position = self._shown_ends[i]
 
 
 def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[int, Span]) -> list[Span]:

@@ -6,15 +6,19 @@ considered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
 
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
-from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Slot, Worker
+from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Slot, StagedTask, Worker
 
 UNKNOWN_ESTIMATE_S = 3600
+MOST_ROUNDS = 50  # of operations that wait for one another; each goes through all orders
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Workload:
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
         self._lanes: dict[int, Lane] = {}
         self._given = 0
+        self._saved: dict[int, dict[str, Any]] | None = None  # lanes as they were before a trial
         for task in tasks:
             if task.responsible_id in self._tasks:
                 self._tasks[task.responsible_id].append(task)
@@ -121,34 +126,74 @@ class Workload:
         winner = next(candidate for candidate in candidates if candidate.id == worker_id)
         return self._give(_chosen(winner, "pinned", candidates), length_s)
 
-    def extend(self, worker_id: int, start: datetime, length_s: int, ignore_task: int) -> tuple[datetime, bool]:
+    def extend(
+        self, worker_id: int, start: datetime, length_s: int, ignore_task: int, left_s: int | None = None
+    ) -> tuple[datetime, bool]:
         """The new end of the task `ignore_task` whose minutes changed, and whether it meets another slot.
 
         The start stays, also one in the past. Only slots of ours are met: work without one gives
-        way. From here on the task occupies the new slot. Raises NoWorkingTime, and KeyError as `choose`.
+        way. From here on the task occupies the new slot; `left_s` is left of it, by default all.
+        Raises NoWorkingTime, and KeyError as `choose`.
         """
         lane = self._lane(worker_id)
         own_s = self._workers[worker_id].own_s(length_s)
         end = Timeline(lane.line.calendar, lane.line.absences, start).end_at(own_s)
-        return end, lane.move(ignore_task, (start, end), length_s)
+        return end, lane.move(ignore_task, (start, end), length_s if left_s is None else left_s)
 
     def load(self, worker_id: int, days: int) -> PersonLoad:
         """The person's open work and the next `days` days, today the first. Raises KeyError as `choose`."""
         return self._lane(worker_id).load(days)
 
-    def hold(self, worker_id: int, task_id: int, not_before: datetime) -> None:
-        """Let a task wait for another operation, and push what it meets. Nothing for a task that is not in the lane."""
-        if worker_id in self._workers:
-            self._lane(worker_id).hold(task_id, not_before)
+    def hold(self, worker_id: int, task_id: int, until: datetime | None) -> bool:
+        """Let a task wait for another operation where it is planned sooner, and push what it meets; whether it moves.
+
+        One that is begun waits for nothing. Nothing for a task that is not in the lane.
+        """
+        return worker_id in self._workers and self._lane(worker_id).hold(task_id, until)
+
+    def let_wait(self, orders: Iterable[Sequence[StagedTask]]) -> None:
+        """Let operations wait for those of lower stages of their order, until nothing changes over all orders."""
+        staged = [
+            sorted((one.stage, one.worker_id, one.task_id) for one in order if one.stage is not None)
+            for order in orders
+        ]
+        staged = [order for order in staged if order and order[0][0] != order[-1][0]]
+        for _round in range(MOST_ROUNDS):
+            if not sum([self._let_order_wait(order) for order in staged]):
+                return
+
+    def _let_order_wait(self, operations: Sequence[tuple[int, int, int]]) -> int:
+        """Hold the operations of an order, which come in the sequence of their stages; how many lie elsewhere now."""
+        ends: dict[int, datetime] = {}
+        count = 0
+        for stage, worker_id, task_id in operations:
+            if self.find(worker_id, task_id) is None:
+                continue
+            count += self.hold(worker_id, task_id, max((ends[one] for one in ends if one < stage), default=None))
+            with suppress(NoWorkingTime):
+                if span := self.span_of(worker_id, task_id):
+                    ends[stage] = max(span[1], ends.get(stage, span[1]))
+        return count
 
     def put(self, task: OpenTask) -> None:
         """Lay a task into its person's lane. Nothing for one of a person who is no worker."""
         if task.responsible_id in self._workers:
-            self._lane(task.responsible_id).put(task)
+            self._lane_to_change(task.responsible_id).put(task)
 
     def take_out(self, worker_id: int, task_id: int) -> OpenTask | None:
         """Take a task out of a lane, and return it as it lay there; None where it is not in the lane."""
-        return self._lane(worker_id).take_out(task_id) if worker_id in self._workers else None
+        return self._lane_to_change(worker_id).take_out(task_id) if worker_id in self._workers else None
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Take back at the end what `put` and `take_out` change meanwhile."""
+        self._saved = {}
+        try:
+            yield
+        finally:
+            saved, self._saved = self._saved, None
+            for worker_id, state in saved.items():
+                self._lanes[worker_id].restore(state)
 
     def find(self, worker_id: int, task_id: int) -> OpenTask | None:
         """Return a task as it lies in a lane; None where it is not there."""
@@ -169,6 +214,11 @@ class Workload:
     def lost_under_absences(self, worker_id: int, task_id: int) -> tuple[Interval, ...]:
         """Return the absences under which working time of the task's slot is lost."""
         return self._lane(worker_id).absences_over(task_id) if worker_id in self._workers else ()
+
+    def rate_of(self, worker_id: int) -> Fraction:
+        """Return how much work a person does in an hour."""
+        worker = self._workers.get(worker_id)
+        return worker.rate if worker else Fraction(1)
 
     def calendar_of(self, worker_id: int) -> WorkCalendar:
         """Return a person's own calendar, or everybody's."""
@@ -194,6 +244,12 @@ class Workload:
                 self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
             shared = self._timelines[id(calendar)]
             lane = self._lanes[worker_id] = Lane(worker, self._tasks[worker_id], shared, self._step_s)
+        return lane
+
+    def _lane_to_change(self, worker_id: int) -> Lane:
+        lane = self._lane(worker_id)
+        if self._saved is not None and worker_id not in self._saved:
+            self._saved[worker_id] = lane.save()
         return lane
 
     def _ranked(

@@ -45,6 +45,8 @@ def create(path: Path, schema: Sequence[str], tables: Mapping[str, Callable[[], 
     with explain_failures(path):
         database.create(path, upto=schema)
         with closing(database.connect(path)) as connection:
+            for setting in ("journal_mode = OFF", "synchronous = OFF"):  # half a database is thrown away
+                connection.execute(f"PRAGMA {setting}")
             db = Database(connection)
             known = set(list_tables(db))
             with db.transaction():
@@ -58,8 +60,10 @@ def create(path: Path, schema: Sequence[str], tables: Mapping[str, Callable[[], 
                         if not all(row.keys() == columns for row in chunk):
                             raise sqlite3.DataError(table)
                         db.insert(table, chunk)
+            connection.execute("PRAGMA journal_mode = MEMORY")
             migrations.apply(connection)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute(f"PRAGMA synchronous = {database.SYNCHRONOUS}")  # turning to WAL brings all to the disk
+            connection.execute("PRAGMA journal_mode = WAL")
 
 
 def put_in_place(new: Path, path: Path, aside: Path) -> bool:

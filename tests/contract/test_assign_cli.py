@@ -598,6 +598,7 @@ def test_ctrl_c_is_one_line_and_130(portal: Portal) -> None:
     assert [] == portal.writes()
 
 
+@pytest.mark.long
 def test_a_huge_file_is_refused_without_reading_it_all(portal: Portal, tmp_path: Path) -> None:
     """200 MB of nothing, with 300 MB of address space more than the program itself wants."""
     huge = tmp_path / "huge.json"

@@ -144,18 +144,18 @@ def test_a_wrong_question_is_refused(arguments: tuple[str, ...], portal: Portal,
 def test_it_asks_on_a_terminal(
     portal: Portal, sick: tuple[str, int], b24tools: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No is no."""
+    """No is no, and only a yes is one: in either language."""
     asked: list[str] = []
-    answers = iter([False, True])
+    answers = iter(["", "Да"])
 
-    def confirm(text: str, **_options: object) -> bool:
+    def answer(text: str, **_options: object) -> str:
         asked.append(text)
         return next(answers)
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("typer.confirm", confirm)
+    monkeypatch.setattr("typer.prompt", answer)
     writes = len(portal.writes())
     assert (0, []) == (b24tools("replan")[0], portal.writes()[writes:])
     assert 0 == b24tools("replan")[0]
     assert 1 == len(portal.writes()[writes:])
-    assert 2 * ["Moves: 1 task; orders that end at another time: 1 order. Move them?"] == asked
+    assert 2 * ["Moves: 1 task; orders that end at another time: 1 order. Move them? [y/N]"] == asked

@@ -24,6 +24,8 @@ from tests.support.attacks import HEAD, connections, dripping, is_open, start_bo
 from tests.support.processes import open_shop
 from tests.support.server import FORM, OUTGOING, Served, as_bytes, event_body, order, serving, wait_until
 
+pytestmark = pytest.mark.long
+
 MOST = 6
 BODY = start_body("/webhook", 9)
 
@@ -150,7 +152,6 @@ def _answer(sender: socket.socket) -> bytes:
         return b""
 
 
-@pytest.mark.long
 def test_a_small_limit_of_open_files_is_enough(tmp_path: Path) -> None:
     """More connections than files: an event comes in, and the log has one line about it."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)); "

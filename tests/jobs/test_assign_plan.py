@@ -205,7 +205,7 @@ def test_a_person_on_leave_for_the_whole_window_works_afterwards(works: Works) -
     task = plan(works)
     assert datetime(2027, 3, 3, 9, tzinfo=MOSCOW) == task.start
     asked = [one.params for entry in works.portal.log for one in entry.commands if "accessibility" in one.method]
-    assert [("2026-11-15", "2027-02-24"), ("2027-02-15", "2027-04-02")] == [(one["from"], one["to"]) for one in asked]
+    assert [("2026-10-15", "2027-02-24"), ("2027-02-15", "2027-04-02")] == [(one["from"], one["to"]) for one in asked]
 
 
 def test_absences_of_more_than_fifty_people_are_all_read(works: Works) -> None:

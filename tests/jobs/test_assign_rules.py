@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment import workspace
 from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
@@ -425,6 +426,21 @@ def test_a_folder_that_looks_the_same_is_not_made_again(works: Works) -> None:
         f"set B24_FOLDER={folder.id}",
     ) == result.warnings
     assert 1 == len(works.portal.disk.children(folder.id))
+
+
+def test_a_folder_that_another_run_makes_meanwhile_is_taken(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word: it is the one that was wanted."""
+    root = next(one.root for one in works.portal.disk.storages.values() if one.entity_type == "common")
+    ask, made = workspace.parts_to_ask, []
+
+    def make_first(name: str) -> Any:
+        made.append(works.portal.add_folder(root, name).id)
+        return ask(name)
+
+    monkeypatch.setattr(workspace, "parts_to_ask", make_first)
+    result = works.assign(order(files=(onec_order.Attachment(name="a.txt", content=b"a"),)))[0]
+    assert ("created", ()) == (result.outcome, result.warnings)
+    assert [1] == [len(works.portal.disk.children(folder)) for folder in made]
 
 
 # the creator

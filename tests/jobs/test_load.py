@@ -245,6 +245,24 @@ def test_a_terminal_of_80_columns_holds_it() -> None:
     assert "▂_▁█▇.. _____.. 26.11 - 27.11" in " ".join("\n".join(lines).split())
 
 
+def test_on_a_narrow_terminal_absences_come_below() -> None:
+    """A row a person, though hours have to be left out; of more weeks already at 80 columns."""
+    assert [
+        "Сварщик",
+        "Person                      Load Free        MTWTFSS MTWTFSS",
+        "────────────────────────────────────────────────────────────",
+        "                                             23.11   30.11",
+        "Константин-Александр         50% -           █████.. _____..",
+        "Задунайский",
+        "Иван [i] Первый              22% 23.11 10:30 ▂_▁█▇.. _____..",
+        "Ян Ли                         0% 23.11 09:00 _____.. _____..",
+        "Together                     24%",
+        "Иван [i] Первый is away: 26.11 - 27.11",
+        "Ян Ли is away: 24.11 12:00 - 24.11 15:00, 29.11",
+        "! something is not known",
+    ] == drawn(force_terminal=True, width=60)
+
+
 def test_namesakes_are_told_apart_by_their_ids() -> None:
     """Though they work in different departments."""
     people = (PersonLoad(number, name, 0, at(23, 9), (), full()) for number, name in ((2, "Ян Ли"), (3, "Ян Ли")))

@@ -272,7 +272,7 @@ def test_assign_says_at_once_what_orders_would_say(works: Works, people: dict[st
                 after = tools.store.orders.read(known)
             changes.append((known[GUID.format(which)].changed_no > before, known == after))
     kept, told, later = (False, True), (True, True), (False, False)
-    assert [told, told, told, kept, kept, told, later, told] == changes
+    assert [told, told, told, told, kept, told, later, told] == changes
 
 
 # the outbox

@@ -11,6 +11,7 @@ import pytest
 from b24tools.core import errors
 from b24tools.jobs import replan
 from b24tools.jobs.replan import Replan, Request
+from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import Task
 from tests.support.orders import MOSCOW, Works, order, rules
 
@@ -257,3 +258,62 @@ def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, pe
     if what != "begun":
         assert [(task, "without", "skipped")] == moves(result)
         assert result.moves[0].note
+
+
+def commands_of_moves(works: Works) -> list[int]:
+    """The tasks for which a move was sent, once for each time."""
+    sent = [entry for one in works.portal.log for entry in (one.commands if one.method == "batch" else [one])]
+    return [int(entry.params["taskId"]) for entry in sent if entry.method == "tasks.task.update"]
+
+
+@pytest.fixture
+def ill(works: Works, people: dict[str, int]) -> list[int]:
+    """Three tasks of six orders, all of one cutter, who falls ill."""
+    tasks = [send(works, number, ("Раскрой", 60), wanted=at(30))[0] for number in range(1, 7)]
+    works.clock.now = at(23, 8)
+    first = places(works)[tasks[0]][0]
+    works.portal.add_absence(people[first], date(2026, 11, 23), date(2026, 11, 27))
+    own = [task for task in tasks if places(works)[task][0] == first]
+    assert len(own) == 3
+    return own
+
+
+def test_of_a_batch_that_is_refused_in_part_the_rest_moves(works: Works, ill: list[int]) -> None:
+    """The one that was refused lies where it was, the ledger knows, and the next run moves it alone."""
+    before = places(works)
+    works.portal.faults.add(Fault("error", method="tasks.task.update", skip=1))
+    result = run(works)
+    assert ["failed", "moved", "moved"] == sorted(outcome for _task, _reason, outcome in moves(result))
+    (failed,) = (task for task, _reason, outcome in moves(result) if outcome == "failed")
+    assert {failed} == {task for task in ill if before[task] == places(works)[task]}
+    assert [(failed, "away", "moved")] == moves(run(works))
+    assert [] == moves(run(works))
+    assert sorted([*ill, failed]) == sorted(commands_of_moves(works))
+
+
+def test_a_batch_that_was_cut_after_it_was_carried_out_is_not_sent_again(works: Works, ill: list[int]) -> None:
+    """The next run sees by the tasks that they were moved."""
+    works.portal.faults.add(Fault("cut_after", method="tasks.task.update"))
+    assert {"failed"} == {outcome for _task, _reason, outcome in moves(run(works))}
+    after = places(works)
+    assert [] == moves(run(works))
+    assert after == places(works)
+    assert sorted(ill) == sorted(commands_of_moves(works))
+    with works.tools() as tools:
+        rows = tools.store.orders.lines(f"order-{number}" for number in range(1, 7)).values()
+        assert after == {row.task_id: after[row.task_id or 0] for row in rows}
+        assert {(after[row.task_id or 0][1], None, None) for row in rows} == {
+            (row.start, row.writing_since, row.sent_values.get("move")) for row in rows
+        }
+
+
+def test_what_is_changed_by_hand_after_a_batch_that_was_cut_stays_so(works: Works, ill: list[int]) -> None:
+    """One of the moved tasks was moved on by somebody before the next run: it is left there."""
+    works.portal.faults.add(Fault("cut_after", method="tasks.task.update"))
+    run(works)
+    works.clock.now += timedelta(minutes=2)
+    dates = {"START_DATE_PLAN": at(25, 10).isoformat(), "END_DATE_PLAN": at(25, 11).isoformat()}
+    works.portal.act("tasks.task.update", {"taskId": ill[1], "fields": dates}, user_id=1)
+    after = places(works)
+    assert [] == moves(run(works))
+    assert (after, (at(25, 10), at(25, 11))) == (places(works), places(works)[ill[1]][1:])

@@ -278,5 +278,5 @@ def test_the_command(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out.startswith("<!doctype html>")
     assert 0 == app.main(["today", "--date", "2026-11-30", "--format", "csv"])
     assert capsys.readouterr().out.startswith("\ufeffDate;")
-    for wrong in (["--format", "csv", "--json"], ["--date", "30.11.2026"], ["--date", "2026-11-27"], ["Никто"]):
+    for wrong in (["--format", "csv", "--json"], ["--date", "31.11.2026"], ["--date", "2026-11-27"], ["Никто"]):
         assert 2 == app.main(["today", *wrong])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from b24tools import context
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise, TaskResult
-from b24tools.core import errors, i18n
+from b24tools.core import config, errors, i18n
 from b24tools.render import assign
-from b24tools.render.console import Messenger, Screen
+from b24tools.render.console import Column, Messenger, Screen, wrap_words
 from b24tools.render.formats import format_duration
 from tests.support import golden as screens
 from tests.support.orders import MOSCOW
@@ -132,6 +134,75 @@ def test_a_task_is_a_link_on_a_terminal() -> None:
     console = Console(file=stream, width=80, force_terminal=True, color_system="standard", legacy_windows=False)
     assign.print_orders(ORDERS[:1], MOSCOW, URL, NOW, Messenger(level=-1), Screen(console))
     assert "https://portal.example/company/personal/user/0/tasks/task/view/12345/\x1b\\" in stream.getvalue()
+
+
+def test_what_is_late_stands_out() -> None:
+    """In red on a terminal, in words and with a mark everywhere."""
+    late = OrderResult("7", "7", "created", (task("Сварщик", end=at(28, 12)),), finish=at(28, 12), wanted=at(27, 23))
+    stream = io.StringIO()
+    console = Console(file=stream, width=90, force_terminal=True, color_system="standard", highlight=False)
+    assign.print_orders([replace(late, late_s=46_800)], MOSCOW, URL, NOW, Messenger(level=-1), Screen(console))
+    red = [text.partition("m")[2] for text in stream.getvalue().split("\x1b[") if text.startswith("1;31m")]
+    assert ["late by 13 h 0 min", "27.11 !"] == [text.strip() for text in red]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_a_message_is_broken_between_words_on_a_terminal(
+    environment: dict[str, str], colored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its width, and an error is red; elsewhere a message is a line, without colors."""
+    for name, value in ({"COLUMNS": "40", "TERM": "xterm", "NO_COLOR": ""} | environment).items():
+        monkeypatch.setenv(name, value)
+    said = []
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stderr", stream)
+        Messenger().error(errors.B24ToolsError("no data yet for 2026-W48", "run `b24tools snapshot` and look again"))
+        said.append(stream.getvalue())
+
+    lines = "no data yet for 2026-W48. Run\n`b24tools snapshot` and look again."
+    assert [f"\x1b[31m{lines}\x1b[0m\n" if colored else f"{lines}\n", lines.replace("\n", " ") + "\n"] == said
+
+
+def test_a_wait_of_no_time_is_not_said() -> None:
+    """Only one of a second or more."""
+    said: list[str] = []
+    session = context.Session(config.load(), said.append)
+    for seconds in (0.0, 0.4, 0.9, 1.0, 12.4):
+        session.say_wait(seconds, "the portal is busy")
+    assert ["the portal is busy; waiting 1 s", "the portal is busy; waiting 12 s"] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("  ! the wanted date has passed", ["  ! the wanted date", "    has passed"]),
+        ("three and a half, 3 h 40 min", ["three and a half,", "3 h 40 min"]),
+        ("https://portal.example/task/1 opens", ["https://portal.example/task/1", "opens"]),
+        ("`a command that is too long to stay in one`", ["`a command that is", "too long to stay in", "one`"]),
+        ("", []),
+    ],
+)
+def test_lines_end_between_words(text: str, lines: list[str]) -> None:
+    """What follows a mark is indented; a command, and a number with its unit, stay together where they can."""
+    assert lines == wrap_words(text, 20)
+
+
+def test_a_row_too_wide_for_a_terminal_is_a_paragraph() -> None:
+    """What a cell says stays with its title, and what is empty is left out."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=30, force_terminal=True, color_system=None, highlight=False)
+    columns = [Column("Person", overflow="fold"), Column("Start"), Column("End"), Column("Task")]
+    Screen(console).print_table(columns, [["Иван Петров", "23.11 09:00", "-", ("#7", "link https://portal.example")]])
+    assert "Иван Петров\n  Start: 23.11 09:00; Task: #7\n" == stream.getvalue()
 
 
 def test_the_json_of_an_order() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
-from b24tools.scheduling.lane import Candidate, OpenTask, Worker
+from b24tools.scheduling.lane import Candidate, OpenTask, StagedTask, Worker
 from b24tools.scheduling.workload import Choice, Workload, remaining_s
 from tests.support.minute_model import MINUTE, MONDAY, absences, calendars, walk, working_minutes
 
@@ -141,13 +141,60 @@ def test_begun_work_comes_first_and_what_is_held_waits() -> None:
     assert ["23 16:30", "24 09:30", "23 10:00"] == ends(workload, 1, 3, 5)
 
 
+def test_a_slot_that_has_begun_and_waits_keeps_all_that_is_left() -> None:
+    """Of four hours planned until one o'clock nothing is done by noon; they are done after what they wait for."""
+    workload = load(task(1, 1, 4, "09:00", "13:00", ours=True), now="12:00")
+    assert workload.hold(1, 1, at("24T10:00"))
+    assert ["24 15:00"] == ends(workload, 1)
+    assert not workload.hold(1, 1, at("24T10:00"))
+    assert workload.hold(1, 1, None)
+    assert ["23 17:00"] == ends(workload, 1)
+
+
+def test_what_waits_until_the_same_moment_is_done_in_the_order_of_the_plans() -> None:
+    """Not the shorter one first."""
+    slots = [task(1, 1, 1, "11:00", "12:00", ours=True), task(2, 1, 2, "09:00", "11:00", ours=True)]
+    workload = load(*slots)
+    for one in slots:
+        workload.hold(1, one.id, at("15:00"))
+    assert ["23 18:00", "23 17:00"] == ends(workload, 1, 2)
+
+
+def test_no_person_gets_two_slots_at_once() -> None:
+    """What waits beyond its slot is still shown there: other work comes before and after it."""
+    workload = load(task(1, 1, 2, "10:00", "12:00", ours=True))
+    workload.hold(1, 1, at("15:00"))
+    assert offered(workload, 1) == ("23 09:00", "23 09:00", "23 10:00")
+    assert offered(workload, 2) == ("23 09:00", "23 12:00", "23 15:00")
+    assert workload.soonest([1], 2 * HOUR) == at("15:00")
+
+
+def test_operations_wait_for_those_of_lower_stages_over_all_orders() -> None:
+    """The first order's delay pushes the second one's work, and through that its next operation."""
+    orders = [
+        [StagedTask(1, 1, 1), StagedTask(2, 2, 2)],
+        [StagedTask(1, 2, 3), StagedTask(2, 3, 4), StagedTask(None, 3, 5)],
+    ]
+    tasks = [
+        task(1, 1, 2, "20T09:00", "20T11:00", ours=True),
+        task(2, 2, 2, "09:00", "11:00", ours=True),
+        task(3, 2, 2, "11:00", "13:00", ours=True),
+        task(4, 3, 1, "14:00", "15:00", ours=True),
+        task(5, 3, 1, "09:00", "10:00", ours=True),
+    ]
+    workload = load(*tasks, people=3)
+    workload.let_wait(orders)
+    found = [ends(workload, task_id, person=person)[0] for order in orders for _stage, person, task_id in order]
+    assert ["23 11:00", "23 13:00", "23 16:00", "23 17:00", "23 10:00"] == found
+
+
 def test_a_slot_laid_around_an_absence_or_outside_working_hours_loses_nothing() -> None:
-    """It was planned so, or moved there by hand."""
+    """It was planned so, or moved there by hand: then it is done when it says."""
     ill = ((at("24T00:00"), at("25T00:00")),)
     around = task(1, 1, 10, "23T16:00", "26T09:00", ours=True)
     sunday = task(2, 1, 5, "29T10:00", "29T15:00", ours=True)
     workload = load(around, sunday, absences=ill)
-    assert ["25 18:00", "27 18:00"] == ends(workload, 1, 2)
+    assert ["25 18:00", "29 15:00"] == ends(workload, 1, 2)
     assert () == workload.lost_under_absences(1, 1)
 
 
@@ -361,10 +408,10 @@ def test_minutes_are_added_to_a_task_begun_in_the_past() -> None:
 def test_the_extended_slot_counts_for_what_follows() -> None:
     """Open work grows by what was added, and the next piece goes behind the new end."""
     workload = load(task(1, 1, 1, "09:00", "11:00", ours=True))
-    workload.extend(1, at("09:00"), 4 * HOUR, 1)
+    workload.extend(1, at("09:00"), 4 * HOUR, 1, 3 * HOUR)
     assert offered(workload, 1) == ("23 14:00", "23 14:00", "23 15:00")
     assert offer(workload, 1, HOUR).open_s == 3 * HOUR
-    workload.extend(1, at("09:00"), HOUR, 1)
+    workload.extend(1, at("09:00"), HOUR, 1, STEP)
     assert offered(workload, 1) == ("23 10:00", "23 10:00", "23 11:00")
     assert offer(workload, 1, HOUR).open_s == STEP
 
@@ -407,6 +454,8 @@ class SlowWorkload:
         self.working = {one.id: working_minutes(calendars[one.id], MONDAY, DAYS, one.absences) for one in workers}
         self.rates = {worker.id: worker.rate for worker in workers}
         self.used: dict[int, list[int]] = {n: [0] * WINDOW for n in self.working}  # the task's id
+        self.shown: dict[int, list[int]] = {n: [] for n in self.working}  # slots of what waits
+        self.shown_ends: dict[int, int] = {}  # of slots that reach out of the working hours
         self.tasks = {n: [one for one in tasks if one.responsible_id == n] for n in self.working}
         self.turn = dict.fromkeys(self.working, 0)
         self.is_too_long = False  # for the window
@@ -425,10 +474,15 @@ class SlowWorkload:
 
     def lay(self, person: int) -> None:
         """First the begun and overdue, then the slots, then the rest in the gaps."""
-        self.used[person] = [0] * WINDOW
+        self.used[person], self.shown[person] = [0] * WINDOW, []
+        for one in self.tasks[person]:
+            self.shown_ends.pop(one.id, None)
         begun, overdue, slots, rest = [], [], [], []
         for one in self.tasks[person]:
             held = not one.begun and one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
+            if held and one.slot:
+                first, last = (max(0, minute(moment)) for moment in one.slot)
+                self.shown[person] += range(first, last)
             is_over = one.end is not None and one.end <= MONDAY
             if one.begun:
                 begun.append(one)
@@ -445,13 +499,17 @@ class SlowWorkload:
         placed = []
         for one in slots:
             start = max(minute(one.not_before or MONDAY), minute(one.start) if one.slot and one.start else 0, 0)
-            placed.append((self.minutes(person, 0, start), one.id, start, one))
-        for _position, _id, start, one in sorted(placed, key=lambda place: place[:2]):
+            placed.append((self.minutes(person, 0, start), by_start(one), start, one))
+        for _position, _plan, start, one in sorted(placed, key=lambda place: place[:2]):
             left = self.own(person, one.remaining_s)
-            if one.slot and one.slot[1] > MONDAY:
+            if one.slot and one.slot[1] > MONDAY and one.slot[0] > MONDAY:
                 first, last = (max(0, minute(moment)) for moment in one.slot)
                 left = max(self.minutes(person, first, last), min(sum(self.shared[person][first:last]), left))
+            is_short, is_pushed = left < self.own(person, one.remaining_s), self.minutes(person, start, behind) > 0
             behind = self.fill(one, max(behind, start), left)
+            is_held = one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
+            if one.slot and is_short and not is_pushed and not is_held:  # put outside the working hours by hand
+                self.shown_ends[one.id] = minute(one.slot[1])
         starts = {one.id: max(minute(one.not_before or MONDAY), minute(one.start or MONDAY), 0) for one in rest}
         for one in sorted(rest, key=lambda one: (self.minutes(person, 0, starts[one.id]), one.id)):
             self.fill(one, starts[one.id], self.own(person, one.remaining_s))
@@ -472,12 +530,16 @@ class SlowWorkload:
         return start
 
     def end_of(self, person: int, task_id: int) -> int | None:
-        """The minute behind the last one that a task uses."""
-        return max((i + 1 for i, one in enumerate(self.used[person]) if one == task_id), default=None)
+        """The minute behind the last one that a task uses, or its slot."""
+        end = max((i + 1 for i, one in enumerate(self.used[person]) if one == task_id), default=None)
+        return end and max(end, self.shown_ends.get(task_id, end))
 
     def offer(self, person: int, work_s: int, step: int, earliest: int) -> tuple[int, int] | None:
         """The first start from which so many working minutes in a row are free, and the end; None beyond the window."""
-        working, used = self.working[person], self.used[person]
+        working, used = self.working[person], self.used[person].copy()
+        for i in self.shown[person]:
+            if i < WINDOW:
+                used[i] = used[i] or -1000
         for start in range(earliest, WINDOW):
             if not working[start] or self.wall[start] % step:
                 continue
@@ -618,7 +680,7 @@ def test_the_slots_of_the_days_are_the_load_of_the_days_and_all_of_each_task(
         datetime.combine(MONDAY.astimezone(calendar.zone).date() + timedelta(days=horizon), time(), calendar.zone)
     )
     for task_id, span in workload.spans(1).items():
-        if span[1] <= last and (task := workload.find(1, task_id)):
+        if span[0] < span[1] <= last and (task := workload.find(1, task_id)):  # one outside the hours has none
             pieces = seen[task_id]
             assert span == (pieces[0][0], pieces[-1][1])
             if task.slot is None:

@@ -1,0 +1,158 @@
+"""One truth about the ends: what `assign`, `orders` and `load` say of one plant is the same, whatever people did."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from b24tools.assignment.report import OrderResult
+from b24tools.assignment.standing import OrderStanding, read_standings
+from b24tools.jobs import load
+from tests.support.orders import MOSCOW, Works, order, rules
+
+ROUTE = ("Раскрой", "Сборка")
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment of November in Moscow; the 23rd is a Monday."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
+
+
+@pytest.fixture
+def people(works: Works) -> dict[str, int]:
+    """A cutter and an assembler."""
+    root = next(one.id for one in works.portal.departments.values() if one.name == "Производство")
+    found = {}
+    for name in ROUTE:
+        department = works.portal.add_department(name, parent=root)
+        found[name] = works.portal.add_user("Иван", name, departments=[department.id]).id
+    return found
+
+
+def send(works: Works, number: int, *lines: tuple[str, float], **changes: Any) -> OrderResult:
+    """Send one of several orders."""
+    return works.assign(order(lines, **{"id": f"order-{number}", "number": str(number)} | changes), route=ROUTE)[0]
+
+
+def stands(works: Works, number: int) -> OrderStanding:
+    """How an order stands."""
+    with works.tools(dry_run=True) as tools:
+        found = read_standings(tools, rules(route=ROUTE), tools.store.orders.list_all(with_over=True))
+    return next(one for one in found.orders if one.row.number == str(number))
+
+
+def act(works: Works, task: int | None, name: str, **values: Any) -> None:
+    """Let the administrator do something to a task."""
+    works.portal.act(f"tasks.task.{name}", {"taskId": task, **values}, user_id=1)
+
+
+def test_what_waits_in_another_order_counts_for_all_promises_and_for_the_load(
+    works: Works, people: dict[str, int]
+) -> None:
+    """The cutter is ill until Wednesday: the assembly that waits for him comes after another order's."""
+    sent = {
+        number: [("Раскрой", 120.0)] * (number == 1) + [("Сборка", minutes)]
+        for number, minutes in enumerate((240, 240, 480, 240), 1)
+    }
+    before = {number: send(works, number, *lines).finish for number, lines in sent.items()}
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 24))
+    after = {number: send(works, number, *lines).finish for number, lines in sent.items()}
+    assert {1: at(23, 16), 2: at(24, 11), 3: at(25, 11), 4: at(25, 16)} == before
+    assert {1: at(25, 16), 2: at(24, 11), 3: at(25, 11), 4: at(26, 11)} == after
+    assert after == {number: stands(works, number).finish for number in sent}
+    with works.tools(dry_run=True) as tools:
+        (group,) = load.load(tools, rules(route=ROUTE), "Сборка").groups
+    assert [2, 8, 8, 2, 0] == [day.busy_s / 3600 for day in group.people[0].days[:5]]
+
+
+def test_a_task_closed_before_its_plan_was_done_then(works: Works, people: dict[str, int]) -> None:
+    """The order is ready with its last open task, not with the plan of a finished one."""
+    cut = send(works, 1, ("Раскрой", 1440), ("Сборка", 60), wanted=at(23)).tasks[0]
+    works.clock.now = at(23, 10)
+    act(works, cut.task_id, "complete")
+    act(
+        works,
+        cut.task_id and cut.task_id + 1,
+        "update",
+        fields={
+            "START_DATE_PLAN": at(23, 11).isoformat(),
+            "END_DATE_PLAN": at(23, 12).isoformat(),
+        },
+    )
+    again = send(works, 1, ("Раскрой", 1440), ("Сборка", 60), wanted=at(23))
+    assert (at(23, 12), 0) == (again.finish, again.late_s) == (stands(works, 1).finish, stands(works, 1).late_s)
+
+
+def test_nothing_is_promised_of_what_somebody_has_put_off(works: Works, people: dict[str, int]) -> None:
+    """Until it is renewed there. An order that 1C has cancelled is over all the same."""
+    first = send(works, 1, ("Раскрой", 60), ("Сборка", 60))
+    act(works, first.tasks[1].task_id, "defer")
+    again = send(works, 1, ("Раскрой", 60), ("Сборка", 60))
+    assert (None, None, None) == (again.finish, again.promise, stands(works, 1).finish)
+    send(works, 1, ("Раскрой", 60), ("Сборка", 60), called_off=True)
+    assert ("done", 0) == (stands(works, 1).state, stands(works, 1).done)
+
+
+def test_a_line_that_1c_has_no_longer_counts_until_its_task_is_gone(works: Works, people: dict[str, int]) -> None:
+    """It is still worked on, and waited for; once somebody has deleted it nothing is missing."""
+    first = send(works, 1, ("Раскрой", 240), ("Сборка", 60))
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 23))
+    again = send(works, 1, ("Сборка", 60))
+    assert (at(24, 15), at(24, 15)) == (again.finish, stands(works, 1).finish)
+    act(works, first.tasks[0].task_id, "delete")
+    assert (at(23, 15), 1, "open") == (stands(works, 1).finish, stands(works, 1).of, stands(works, 1).state)
+
+
+def test_an_order_taken_up_again_is_promised_with_all_that_stands_before_it(
+    works: Works, people: dict[str, int]
+) -> None:
+    """Another one has its slot by now; in the same run a cancelled order has made room for a new one."""
+    send(works, 1, ("Раскрой", 240))
+    gone, new = (
+        order([("Раскрой", 240)], id=f"order-{number}", number=str(number), called_off=number == 1) for number in (1, 2)
+    )
+    assert at(23, 9) == works.assign(new, gone, route=ROUTE)[0].tasks[0].start
+    again = send(works, 1, ("Раскрой", 240))
+    assert at(23, 18) == stands(works, 1).finish or at(23, 18) == stands(works, 2).finish
+    assert again.finish == stands(works, 1).finish
+
+
+def test_who_has_a_task_of_another_position_is_asked_about(works: Works, people: dict[str, int]) -> None:
+    """The cutting was given to the assembler, who has other work."""
+    cut = send(works, 1, ("Раскрой", 60)).tasks[0]
+    send(works, 2, ("Сборка", 480))
+    act(works, cut.task_id, "delegate", userId=people["Сборка"])
+    works.clock.now = at(23, 12)
+    act(
+        works,
+        cut.task_id,
+        "update",
+        fields={
+            "START_DATE_PLAN": at(23, 17).isoformat(),
+            "END_DATE_PLAN": at(23, 18).isoformat(),
+        },
+    )
+    assert send(works, 1, ("Раскрой", 60)).finish == stands(works, 1).finish == at(24, 13)
+
+
+def test_days_of_illness_are_not_worked_time(works: Works, people: dict[str, int]) -> None:
+    """A task begun on Monday, on which nobody notes time; ill on Tuesday and Wednesday, it is Thursday."""
+    cut = send(works, 1, ("Раскрой", 1440)).tasks[0]
+    works.clock.now = at(23, 9)
+    works.portal.act("tasks.task.start", {"taskId": cut.task_id}, user_id=people["Раскрой"])
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 24), date(2026, 11, 25))
+    works.clock.now = at(26, 9)
+    assert at(27, 18) == stands(works, 1).finish == send(works, 1, ("Раскрой", 1440)).finish
+
+
+def test_new_minutes_of_what_is_begun_leave_what_they_leave(works: Works, people: dict[str, int]) -> None:
+    """Three hours were spent on two that 1C makes four of now: one is left, not two."""
+    cut = send(works, 1, ("Раскрой", 120)).tasks[0]
+    works.clock.now = at(23, 9)
+    act(works, cut.task_id, "start")
+    fields = {"SECONDS": 3 * 3600, "COMMENT_TEXT": ""}
+    works.portal.act("task.elapseditem.add", {"taskId": cut.task_id, "fields": fields}, user_id=1)
+    works.clock.now = at(23, 14)
+    assert at(23, 15) == send(works, 1, ("Раскрой", 240)).finish == stands(works, 1).finish

@@ -1,0 +1,31 @@
+"""Plants that live on for days: promises, orders and loads agree with each other and with a walk over the minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.living import LivingPlant
+
+FEW, MANY = 3, 200
+
+
+def live(seed: int, folder: Path, **measures: int) -> None:
+    """Let a plant live; a failure can be run again by its seed."""
+    plant = LivingPlant(seed, folder)
+    plant.log.append(f"seed {seed}")
+    plant.live(**measures)
+
+
+@pytest.mark.parametrize("seed", range(FEW))
+def test_a_plant_that_lives_on_for_some_days(seed: int, tmp_path: Path) -> None:
+    """Whatever happens to it."""
+    live(seed, tmp_path / "data", days=3, events=6, orders_at_first=4)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1000, 1000 + MANY))
+def test_plants_that_live_on_for_a_week(seed: int, tmp_path: Path) -> None:
+    """Whatever happens to them."""
+    live(seed, tmp_path / "data", days=7, events=8, orders_at_first=6)
