@@ -20,7 +20,10 @@ PAGES_AT_ONCE = 256
 SPARE_PAGES = 256  # free ones that are left for the next day
 _LAST = "retention"  # in the table last_read
 # Keys, task ids, persons and times stay, and what tells a cancelled line or the person who watches it
-_SHORT_VALUES = "json_remove(sent_values, '$.onec', '$.under_way', '$.deadline_under_way')"
+_SHORT_VALUES = (
+    "(SELECT json_group_object(key, value) FROM json_each(sent_values)"
+    " WHERE key IN ('cancelled', 'auditor_id', 'deadline_from_slot') AND value)"
+)
 
 
 class Retention:
@@ -66,11 +69,19 @@ class Retention:
             f"DELETE FROM task_files WHERE key IN {keys}",  # noqa: S608 - likewise
             f"DELETE FROM files WHERE order_id IN {few}",  # noqa: S608 - likewise
             f"UPDATE history SET lines = '[]' WHERE order_id IN {few}",  # noqa: S608 - likewise
-            f"UPDATE order_tasks SET sent_values = {_SHORT_VALUES} WHERE order_id IN {few}",  # noqa: S608 - likewise
+            self._write_again("order_tasks", sent_values=_SHORT_VALUES) + few,
         ):
             self._db.execute(sql, ids)
         sql = f"UPDATE orders SET trimmed_at = ?, portal_wins = 1 WHERE id IN {few}"  # noqa: S608 - likewise
         self._db.execute(sql, [to_text(now), *ids])
+
+    def _write_again(self, table: str, **changes: str) -> str:
+        """Return SQL that appends the rows anew, up to the ids: rows that shrink in their places free no pages."""
+        names = [row["name"] for row in self._db.query(f"PRAGMA table_info({table})")]
+        values = ", ".join(changes.get(name, name) for name in names)
+        columns = ", ".join(names)
+        found = f"SELECT {values} FROM {table} WHERE order_id IN "  # noqa: S608 - names of ours
+        return f"INSERT OR REPLACE INTO {table} ({columns}) {found}"
 
     def shrink(self) -> int:
         """Give free pages back to the disk in small steps, between which others write; how many bytes.

@@ -43,13 +43,15 @@ def make(folder: Path, count: int) -> Path:
     """Make the database of so many orders, all of them done."""
     clock = Clock()
     portal = big_company(clock, people=PEOPLE, tasks=TASKS)
+    portal.add_storage("common", "Общий диск", "shared_files_s1")
     works = Works(portal, folder, clock)
     chance = random.Random(2026)
     for number in range(SENT):
         lines = [(f"Участок {n}", 60.5 * n) for n in chance.sample(range(1, 101), LINES)]
         file = onec_order.Attachment(name="макет.pdf", content=chance.randbytes(1000))
         sent = order(lines, id=str(uuid.UUID(int=chance.getrandbits(128))), number=f"1Ц-{number:08}", files=(file,))
-        works.assign(sent)
+        if works.assign(sent)[0].outcome != "created":
+            raise RuntimeError("an order failed")
     path = folder / "b24tools.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN")

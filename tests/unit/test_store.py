@@ -216,7 +216,8 @@ def test_an_unknown_setting_names_the_known_ones(store: Store) -> None:
             ask()
         assert ('there is no running setting "mode"', True) == (
             caught.value.message,
-            "producer_mode, hidden_users, excluded_users, snapshot_max_age_h, portal_host" in caught.value.hint,
+            "producer_mode, hidden_users, excluded_users, snapshot_max_age_h, doctor_ignore, portal_host"
+            in caught.value.hint,
         )
 
 
