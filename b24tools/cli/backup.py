@@ -12,14 +12,21 @@ import typer
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
+from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import errors, locks
 from b24tools.core.i18n import _
 from b24tools.render import backup as render_backup
 
 LOCKS = ("assign", "snapshot", "backup")  # of whatever changes the database
+BUSY = LOCAL | {75: "something is running: try later"}
 OVERLAP = timedelta(days=31)  # what was closed, and read, shortly before a backup may have changed since
 
 
+@explain(
+    ("backup", "Into backups/ in the data folder."),
+    ("backup /mnt/nas/b24tools --keep 14", "For cron: into a folder on another disk, the last 14 stay."),
+    statuses=BUSY,
+)
 def backup(
     ctx: typer.Context,
     file: Annotated[
@@ -67,6 +74,7 @@ def backup(
         invocation.messenger.info(render_backup.describe(made))
 
 
+@explain(("restore b24tools-20261128-020700.zip", "Stop serve and cron first."), statuses=BUSY)
 def restore(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `b24tools backup` has written.")],

@@ -235,7 +235,7 @@ def test_systemd_takes_the_units_and_gives_them_back(
     assert sorted([*staying, *gone, "b24tools-assign.service"]) == first
     assert sorted([*staying, "b24tools-mine.service"]) == second
     assert ["b24tools-mine.service"] == [path.name for path in units_folder.iterdir()]
-    timers = "b24tools-snapshot.timer b24tools-reconcile.timer b24tools-backup.timer b24tools-doctor.timer b24tools-replan.timer"
+    timers = " ".join(f"b24tools-{name}.timer" for name in ("snapshot", "reconcile", "backup", "doctor", "replan"))
     assert [
         "--version",
         "daemon-reload",
