@@ -27,7 +27,7 @@ def list_tables(db: Database) -> list[str]:
 
 def read_rows(db: Database, table: str) -> Iterator[dict[str, Any]]:
     """Yield a table's rows in the order in which they came. All tables of one read-only store are of one moment."""
-    for row in db.connection.execute(f"SELECT * FROM {table} ORDER BY rowid"):  # noqa: S608 - names of ours
+    for row in db.connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - names of ours
         yield dict(row)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -228,6 +228,12 @@ def read_what_there_is(served: Served) -> None:
     for path in ("/leaderboard?teams=1", "/leaderboard?period=2026-11&by=hours&teams=1"):
         answer = client.get(path)
         assert 304 == client.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code
+    with closing(served.open_store()) as store, store.transaction():
+        store.database.insert_values("projects", ("id", "name"), [(901, "Namesakes"), (902, "Namesakes")])
+    for path in ("/leaderboard", "/board"):
+        assert 404 == client.get(f"{path}?group=none").status_code
+        assert 409 == client.get(f"{path}?group=Namesakes").status_code
+    assert 200 == client.get("/metrics").status_code == client.get("/ready").status_code
     assert 404 == client.get("/configs/colour").status_code
     assert 422 == client.post("/configs", content=b"{}").status_code
     assert 200 == ask(served, "POST", "/configs")
@@ -240,14 +246,15 @@ def read_what_there_is(served: Served) -> None:
 
 def refuse_bodies(served: Served, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too large, not arriving, compressed by what is not known."""
-    monkeypatch.setattr(services, "IDLE_S", 0.02)
-    for path in ("/", "/plan", "/configs", "/webhook"):
-        for length, status in (("99999999999", 413), ("10", 408)):
-            answer = raw(served.port, head("POST", path, f"Content-Length: {length}", "Connection: close"))
-            described = find_operation("POST", path)["responses"][str(status)]["content"]["application/json"]
-            assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
-            check_value(json.loads(answer.partition(b"\r\n\r\n")[2]), described["schema"])
-            seen.note("POST", path, status)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(services, "IDLE_S", 0.02)
+        for path in ("/", "/plan", "/configs", "/webhook"):
+            for length, status in (("99999999999", 413), ("10", 408)):
+                answer = raw(served.port, head("POST", path, f"Content-Length: {length}", "Connection: close"))
+                described = find_operation("POST", path)["responses"][str(status)]["content"]["application/json"]
+                assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
+                check_value(json.loads(answer.partition(b"\r\n\r\n")[2]), described["schema"])
+                seen.note("POST", path, status)
     for path in ("/", "/plan"):
         assert 415 == ask(served, "POST", path, headers={"Content-Encoding": "br"})
 

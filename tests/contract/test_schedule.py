@@ -94,7 +94,7 @@ def test_the_digest_needs_somebody_to_send_to_and_orders_a_folder() -> None:
     bare = replace(EXAMPLE, notify=False, inbox="", serve=False)
 
     assert ["snapshot", "reconcile", "backup", "doctor", "replan"] == [entry.name for entry in bare.entries()]
-    assert 8 == len(render_schedule.units(bare))
+    assert 10 == len(render_schedule.units(bare))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
