@@ -15,6 +15,7 @@ import typer
 from b24tools import context
 from b24tools.cli import (
     assign,
+    backup,
     config,
     demo,
     digest,
@@ -78,6 +79,8 @@ COMMANDS = {
         export.export,
         doctor.doctor,
         config.config,
+        backup.backup,
+        backup.restore,
     )
 } | {"help": help.show_help}
 

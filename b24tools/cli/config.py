@@ -43,7 +43,7 @@ def config(
     is_change = value in (jobs_settings.ADD, jobs_settings.REMOVE)
     if is_change != (item is not None):
         raise errors.ConfigError(
-            _("{value} wants one person").format(value=value)
+            _("{value} wants one person, or one check of doctor").format(value=value)
             if is_change
             else _("a setting has one value: {given} is too much").format(given=item),
             _("For example: b24tools config excluded_users add Иванов"),

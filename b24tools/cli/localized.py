@@ -161,6 +161,7 @@ def translate_value(text: str) -> str:
         "PERSON": pgettext("value", "PERSON"),
         "PORT": pgettext("value", "PORT"),
         "POSITION": pgettext("value", "POSITION"),
+        "PROJECT": pgettext("value", "PROJECT"),
         "SPAN": pgettext("value", "SPAN"),
         "VALUE": pgettext("value", "VALUE"),
         "WEEK": pgettext("value", "WEEK"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -75,7 +75,9 @@ def snapshot(
         settings.people_cache_h,
         settings.non_admin,
         settings.parallel,
-        [context.own_days(settings).days, production_calendar(settings.country).days],
+        days=[context.own_days(settings).days, production_calendar(settings.country).days],
+        keep=timedelta(days=settings.keep_days),
+        at_night=reconcile,
     )
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
         weeks = weeks or snapshot.due(store, now, zone)

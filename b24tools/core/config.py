@@ -128,6 +128,7 @@ class Settings(BaseModel):
     burst: int = Field(50, alias="B24_BURST", ge=1, le=10_000)
     retry_seconds: float = Field(60.0, alias="B24_RETRY_SECONDS", ge=0, le=86_400)
     parallel: int = Field(2, alias="B24_PARALLEL", ge=1, le=10)
+    keep_days: int = Field(365, alias="B24_KEEP_DAYS", ge=30, le=36_500)
     keep_done_days: int = Field(90, alias="B24_KEEP_DONE_DAYS", ge=1, le=36_500)
     ping_url: WebAddress | None = Field(None, alias="B24_PING_URL")
     directory_cache_h: float = Field(24.0, alias="B24_DIRECTORY_CACHE_H", ge=0)

@@ -30,7 +30,8 @@ TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
 FEWEST = 3  # people among whom one cannot be told from the sum
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
-FEW_WEEKS, YEAR, FRIDAY = timedelta(weeks=6), timedelta(weeks=52), timedelta(days=5)  # to its end
+SPANS = timedelta(weeks=3), timedelta(weeks=12), timedelta(weeks=52)
+FRIDAY = timedelta(days=5)  # to its end
 MOST_HISTORIES = 20  # people, those who have risen most, whose weeks are looked through for a best one
 
 
@@ -243,7 +244,9 @@ def _find_badge_holders(
 def _find_best_weeks(source: Store, rows: Sequence[Row], period: Period, scope: Scope) -> set[int]:
     """Find for whom a week is the best one of a year; few are left for its whole length after the last months."""
     tasks, found = {row.id: row.tasks for row in rows}, dict[int, list[int]]()
-    for span in (FEW_WEEKS, YEAR):
+    for span in SPANS:
+        if not tasks:
+            break
         edges = [week.start for week in _list_weeks(period.first - span, period)]
         weeks = source.work_history.by_week(list(tasks), edges, scope.group_id)
         found = {user_id: [one for one, _estimate_s in of] for user_id, of in weeks.items()}

@@ -70,6 +70,7 @@ class Installation:
                 _("this week and the one before, whatever the mode"),
                 at="03:27",
             ),
+            Entry("backup", ("backup", "--keep", "14"), _("a backup; the last 14 stay"), at="02:07"),
             Entry("doctor", ("doctor",), _("what is wrong, and how to fix it"), at="04:12"),
             Entry(
                 "replan",

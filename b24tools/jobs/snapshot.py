@@ -48,6 +48,7 @@ class Rules:
 
     `parallel`: how many batches may be under way; of two, one is saved while the next is asked for. `days`: those
     that differ from the plain week, what counts first in front.
+    `keep`: how long details of closed orders stay; None: nothing is trimmed. `at_night`: this is the time for it.
     """
 
     zone: ZoneInfo
@@ -56,6 +57,8 @@ class Rules:
     non_admin: bool
     parallel: int = 2
     days: Sequence[Mapping[date, DayRule]] = ()
+    keep: timedelta | None = None
+    at_night: bool = False
 
 
 @dataclass(frozen=True)
@@ -391,6 +394,8 @@ class _SnapshotRun:
             store.people.save_last_read("open_tasks", today)
         if complete:
             freeze_seasons(store, today, self._rules.zone)
+        if self._portal_clock and self._portal_clock.server_now:
+            self._trim(self._portal_clock.server_now)
         lost = Counter(gone.values())
         tasks = store.tasks.count_by_week(self._start, self._end)
         weeks = []
@@ -421,6 +426,13 @@ class _SnapshotRun:
         missed = sum(self._run.counts.get(MISSED, {}).values())
         missed += len(gone) - len(self._store.events.waiting_for(gone))
         return missed + self._store.tasks.count_followed(self._events_since.first_no), missed
+
+    def _trim(self, now: datetime) -> None:
+        """Forget details of orders that were closed long ago, once a night; `now` is the portal's."""
+        retention, keep = self._store.retention, self._rules.keep
+        if keep is not None and retention.is_due(now, at_night=self._rules.at_night):
+            retention.trim(now, keep)
+            retention.shrink()
 
     def _warnings(self) -> Iterator[str]:
         clock = self._portal_clock

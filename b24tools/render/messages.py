@@ -223,7 +223,7 @@ def write_findings(findings: Iterable[Finding]) -> str:
     lines = [
         f"• {escape(one.title)}: {escape(one.detail)}" + (f" → {escape(one.fix)}" if one.fix else "")
         for one in findings
-        if one.status != "ok"
+        if one.status != "ok" and not one.known
     ]
     return _write_part(_("Doctor: {n} to look at"), lines)
 

@@ -140,7 +140,8 @@ def tasks(installation: Installation) -> dict[str, str]:
 
 def task_names(installation: Installation) -> list[str]:
     """Return the names of all tasks that there may be."""
-    return [f"{installation.name}-{name}" for name in ("assign", "snapshot", "reconcile", "doctor", "replan", "digest")]
+    names = ("assign", "snapshot", "reconcile", "backup", "doctor", "replan", "digest")
+    return [f"{installation.name}-{name}" for name in names]
 
 
 def _task(installation: Installation, entry: Entry) -> str:

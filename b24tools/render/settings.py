@@ -17,8 +17,12 @@ def explain(key: str) -> str:
     texts = {
         "producer_mode": _("How closed tasks are collected: polling, by snapshots; webhook, by events."),
         "hidden_users": _("People who are left out of the leaderboard."),
+        "opted_out_users": _("People who count for their team and in the totals, and are named nowhere."),
         "excluded_users": _("People who are never given work."),
         "snapshot_max_age_h": _("After so many hours without a complete snapshot something is wrong."),
+        "count_own": _("1: tasks that people set themselves count on the leaderboard, too."),
+        "team_goal": _("What a team is to close a week for each member present: 5 tasks, 20h."),
+        "doctor_ignore": _("What doctor finds and is known already: a check, a last day, a note; several with `;`."),
         "portal_host": _("The portal that the database is about; to be changed when it was renamed."),
     }
     return texts.get(key, "")

@@ -42,9 +42,11 @@ SettingKey = TypeAliasType(
         "team_goal",
         "snapshot_max_age_h",
         "count_own",
+        "doctor_ignore",
     ],
 )
 EventFate = TypeAliasType("EventFate", Literal["accepted", "ignored_by_mode", "event_ignored"])
+ReadyStatus = TypeAliasType("ReadyStatus", Literal["ready", "failed"])
 HealthStatus = TypeAliasType("HealthStatus", Literal["ok", "stale", "failed"])
 
 
@@ -387,4 +389,15 @@ class Health(Shape):
         "How long the oldest order of an inbox waits; only where `assign --inbox` has one.", default=None
     )
     inbox_failed: int = about("Orders of the inboxes that failed; only where `assign --inbox` has one.", default=0)
+    failed_orders: int = about(
+        "Orders whose last send failed, in part or whole, or did not end; only once orders were sent.", default=0
+    )
+    last_intake_age_s: int = about("Since an order or an event came last; only once one came.", default=0)
     problem: str = about("What does not work; only of `failed`.", default="")
+
+
+class Readiness(Shape):
+    """Whether this process can store an order and an event."""
+
+    status: ReadyStatus = about("With `failed` the status is 503.")
+    problem: str = about("Why it cannot; only of `failed`.", default="")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
     from b24tools.store.presence import Presence
+    from b24tools.store.retention import Retention
     from b24tools.store.seasons import Seasons
     from b24tools.store.settings import Settings
     from b24tools.store.snapshot_runs import SnapshotRuns
@@ -130,15 +131,25 @@ class Store:
         return Messages(self.database, self.orders)
 
     @cached_property
+    def retention(self) -> Retention:
+        from b24tools.store.retention import Retention
+
+        return Retention(self.database)
+
+    @cached_property
     def norms(self) -> Norms:
         from b24tools.store.norms import Norms
 
         return Norms(self.database)
 
 
-def open_store(path: Path | None) -> Store:
-    """Open the database, create and migrate it as needed; None gives one in memory. Raises ConfigError."""
-    return Store(open_database(path), path and _save_counter(path))
+def open_store(path: Path | None, *, beside: Path | None = None) -> Store:
+    """Open the database, create and migrate it as needed; None gives one in memory. Raises ConfigError.
+
+    `beside`: the database whose place it will take.
+    """
+    counted = beside or path
+    return Store(open_database(path), counted and _save_counter(counted))
 
 
 def read_store(path: Path, *, dry_run: bool = False) -> Store:

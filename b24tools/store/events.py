@@ -187,6 +187,11 @@ class Events:
         """Return how many events are stored, by their status."""
         return {row[0]: row[1] for row in self._db.query("SELECT status, count(*) FROM events GROUP BY status")}
 
+    def last_received_at(self) -> datetime | None:
+        """Return when an event came last."""
+        last: str | None = self._db.query("SELECT max(received_at) FROM events")[0][0]
+        return from_text(last)
+
     def oldest_unprocessed(self) -> datetime | None:
         """Return when the oldest event came that has to be processed; what waits for `replay` is not among them."""
         oldest = f"SELECT min(id) FROM events INDEXED BY events_to_process WHERE {_UNDER_WAY}"  # noqa: S608 - a constant

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from b24tools.store import old_keys
@@ -446,6 +447,11 @@ def m013_projects(db: Database) -> None:
         db.execute(statement)
 
 
+def m014_retention(db: Database) -> None:
+    """When an order was trimmed to what is needed to find its tasks again."""
+    db.execute("ALTER TABLE orders ADD COLUMN trimmed_at TEXT")
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -460,6 +466,7 @@ MIGRATIONS = (
     m011_messages,
     m012_counting,
     m013_projects,
+    m014_retention,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 
@@ -483,12 +490,12 @@ def are_pending(connection: sqlite3.Connection) -> bool:
     return not read_applied(connection) >= NAMES
 
 
-def apply(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, each step in a transaction of its own."""
+def apply(connection: sqlite3.Connection, upto: Collection[str] = NAMES) -> None:
+    """Bring the schema up to date, or as far as these steps go, each in a transaction of its own."""
     from sqlite_utils import Database
 
     # without plugins: they are looked for in all that is installed, and would run everywhere
-    make_set().apply(Database(connection, execute_plugins=False))
+    make_set().apply(Database(connection, execute_plugins=False), stop_before=NAMES - set(upto) or None)
 
 
 def make_set() -> Migrations:

@@ -93,8 +93,8 @@ def test_the_digest_needs_somebody_to_send_to_and_orders_a_folder() -> None:
     """Else these entries would fail every day."""
     bare = replace(EXAMPLE, notify=False, inbox="", serve=False)
 
-    assert ["snapshot", "reconcile", "doctor", "replan"] == [entry.name for entry in bare.entries()]
-    assert 8 == len(render_schedule.units(bare))
+    assert ["snapshot", "reconcile", "backup", "doctor", "replan"] == [entry.name for entry in bare.entries()]
+    assert 10 == len(render_schedule.units(bare))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
@@ -135,6 +135,7 @@ def test_windows_reads_the_times() -> None:
         "assign": ("PT1M", "00:00:00", 0),
         "snapshot": ("PT5M", "00:00:00", 0),
         "reconcile": (None, "03:27:00", 7),
+        "backup": (None, "02:07:00", 7),
         "doctor": (None, "04:12:00", 7),
         "replan": (None, "06:30:00", 5),
         "digest": (None, "08:50:00", 5),
@@ -227,14 +228,14 @@ def test_systemd_takes_the_units_and_gives_them_back(
     assert (tmp_path / "data").is_dir()
     staying = [
         f"b24tools-{name}.{kind}"
-        for name in ("doctor", "reconcile", "replan", "snapshot")
+        for name in ("backup", "doctor", "reconcile", "replan", "snapshot")
         for kind in ("service", "timer")
     ]
     gone = ["b24tools-assign.path", "b24tools-assign.timer", "b24tools.service"]
     assert sorted([*staying, *gone, "b24tools-assign.service"]) == first
     assert sorted([*staying, "b24tools-mine.service"]) == second
     assert ["b24tools-mine.service"] == [path.name for path in units_folder.iterdir()]
-    timers = "b24tools-snapshot.timer b24tools-reconcile.timer b24tools-doctor.timer b24tools-replan.timer"
+    timers = " ".join(f"b24tools-{name}.timer" for name in ("snapshot", "reconcile", "backup", "doctor", "replan"))
     assert [
         "--version",
         "daemon-reload",

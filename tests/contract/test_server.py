@@ -169,6 +169,7 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
         {"key": "team_goal", "value": ""},
         {"key": "snapshot_max_age_h", "value": "26"},
         {"key": "count_own", "value": "0"},
+        {"key": "doctor_ignore", "value": ""},
     ]
     assert (200, shown) == seen(served.client.get("/configs"))
     assert (200, shown[0]) == seen(served.client.get("/configs/producer_mode"))
@@ -184,7 +185,7 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
     lists = "producer_mode, hidden_users, opted_out_users, excluded_users"
-    known = f"There are: {lists}, team_goal, snapshot_max_age_h, count_own"
+    known = f"There are: {lists}, team_goal, snapshot_max_age_h, count_own, doctor_ignore"
     unknown = {"detail": 'there is no running setting "portal_host"', "hint": f"{known}."}
     post = served.client.post
 
@@ -329,10 +330,12 @@ def test_health_shows_events_that_wait_too_long(served: Served, clock: Clock) ->
     served.client.post("/configs", json={"key": "producer_mode", "value": "webhook"})
     served.event(12)
     clock.now += timedelta(minutes=15)
-    health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": 900}
+    health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": 900, "last_intake_age_s": 900}
     assert (200, health) == seen(served.client.get("/healthz"))
     clock.now += timedelta(seconds=1)
-    assert (503, {**health, "status": "stale", "oldest_event_age_s": 901}) == seen(served.client.get("/healthz"))
+    assert (503, {**health, "status": "stale", "oldest_event_age_s": 901, "last_intake_age_s": 901}) == seen(
+        served.client.get("/healthz")
+    )
 
 
 def test_health_shows_orders_that_wait_too_long(served: Served, clock: Clock, tmp_path: Path) -> None:
@@ -354,6 +357,55 @@ def test_health_shows_orders_that_wait_too_long(served: Served, clock: Clock, tm
     assert (503, stale) == seen(served.client.get("/healthz"))
 
 
+def test_health_counts_orders_that_failed(served: Served, clock: Clock) -> None:
+    """And says when one came last; that alone is no alarm."""
+    served.client.post("/", content=as_bytes(order()))
+    served.client.post("/", content=as_bytes(order((("Космонавт", 60),), **{"ИдентификаторЗаказа": "b"})))
+    clock.now += timedelta(minutes=5)
+    health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
+    found = served.client.get("/healthz").json()
+    assert 298 < found.pop("last_intake_age_s") <= 300  # the portal dates orders, to a second
+    assert {**health, "failed_orders": 1} == found
+
+
+def test_ready_while_the_database_can_be_written(served: Served) -> None:
+    """Whatever waits or is old; a program that holds the database for longer than a balancer waits makes it unready."""
+    assert (200, {"status": "ready"}) == seen(served.client.get("/ready"))
+    with closing(served.open_store()) as opened, opened.transaction():
+        opened.settings.save("hidden_users", "7")
+        failed = {"status": "failed", "problem": "the database cannot be written"}
+        assert (503, failed) == seen(served.client.get("/ready"))
+    assert (200, {"status": "ready"}) == seen(served.client.get("/ready"))
+
+
+def test_metrics_are_numbers_for_prometheus(served: Served, clock: Clock) -> None:
+    """Each with its help and type; what there is nothing of is left out."""
+    served.client.post("/", content=as_bytes(order()))
+    served.event(12)
+    with closing(served.open_store()) as opened, opened.transaction():
+        opened.notices.note_backup(Path("a.zip"), clock())
+    clock.now += timedelta(minutes=5)
+    answer = served.client.get("/metrics")
+    lines = answer.text.splitlines()
+    values = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
+    assert "text/plain; version=0.0.4; charset=utf-8" == answer.headers["content-type"]
+    assert values.pop("b24tools_database_bytes") > 100_000
+    assert values.pop("b24tools_portal_requests_total") > 3
+    assert 298 < values.pop("b24tools_last_order_age_seconds") <= 300
+    assert {
+        "b24tools_healthy": 1,
+        'b24tools_orders{state="created"}': 1,
+        "b24tools_orders_unsettled": 0,
+        'b24tools_events{state="ignored_by_mode"}': 1,
+        "b24tools_last_event_age_seconds": 300,
+        "b24tools_backup_age_seconds": 300,
+    } == values
+    names = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE")}
+    assert "counter" == names.pop("b24tools_portal_requests_total")
+    assert {"gauge"} == set(names.values())
+    assert {name.partition("{")[0] for name in values} <= {line.split()[2] for line in lines if "# HELP" in line}
+
+
 def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock: Clock) -> None:
     """A run or an event under a clock that was wrong: of an unknown age, until one comes that can be dated."""
 
@@ -373,7 +425,7 @@ def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock:
     clock.now = now + timedelta(days=400)
     served.event(12)
     clock.now = now
-    assert (503, {**stale, "snapshot_age_s": 0}) == seen(served.client.get("/healthz"))
+    assert (503, {**stale, "snapshot_age_s": 0, "last_intake_age_s": 0}) == seen(served.client.get("/healthz"))
 
 
 # description

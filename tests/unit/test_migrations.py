@@ -63,7 +63,9 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     assert schema(new) == schema(path)
     key = task_fields.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
     before["decisions"] = [(row[0], key, *row[2:], "{}") for row in before["decisions"]]
-    before["orders"] = [(*row, 0, None, None, None, None, "{}", 0, 0, None, None, "[]") for row in before["orders"]]
+    before["orders"] = [
+        (*row, 0, None, None, None, None, "{}", 0, 0, None, None, "[]", None) for row in before["orders"]
+    ]
     before["order_tasks"] = [(key, *row[1:], None, row[0], "[]", None, row[11]) for row in before["order_tasks"]]
     before["task_files"] = [(key, *row[1:]) for row in before["task_files"]]
     assert before == content(path, list(before))
@@ -132,7 +134,7 @@ def test_what_was_released_is_not_edited() -> None:
             *("customer TEXT", "wanted TEXT", "priority INTEGER", "promised_first TEXT"),
             *("standing TEXT NOT NULL DEFAULT '{}'", "is_over INTEGER NOT NULL DEFAULT 0"),
             *("changed_no INTEGER NOT NULL DEFAULT 0", "changed_at TEXT"),
-            *("ended TEXT", "unwritten TEXT NOT NULL DEFAULT '[]'"),
+            *("ended TEXT", "unwritten TEXT NOT NULL DEFAULT '[]'", "trimmed_at TEXT"),
         ],
         "order_tasks": [
             *("position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'", "stage INTEGER"),
@@ -180,7 +182,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             *(("order_tasks", "first_deadline"), ("tasks", "first_deadline"), ("tasks", "line")),
             *(("snapshot_runs", "changes"), ("snapshot_runs", "missed")),
             *(("orders", name) for name in ("customer", "wanted", "priority", "promised_first", "standing", "is_over")),
-            *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten")),
+            *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten", "trimmed_at")),
         ]:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         for table in (

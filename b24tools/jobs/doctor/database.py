@@ -17,6 +17,7 @@ from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
 MISSED_OF = 100  # one change of so many may come without an event
+OLD_BACKUP = timedelta(days=8)  # of those who make one a week
 POSITIONS_OF = timedelta(days=180)
 
 checks = Checks(lambda: _("This machine"))
@@ -48,6 +49,7 @@ def open_database(exam: Examination, stack: ExitStack) -> None:
     exam.opted_out = store.settings.opted_out_users()
     exam.positions = store.orders.positions_since(exam.now - POSITIONS_OF)
     exam.last_key = store.orders.latest_key()
+    exam.acknowledged = store.settings.acknowledged()
 
 
 @checks.add("database", lambda: _("database"))
@@ -177,6 +179,22 @@ def check_inbox(exam: Examination) -> Iterator[Finding]:
         if found.others:
             fix = _("Names of orders end in .json or .json.gz: rename them, or take them away.")
             yield warn(_("{path}: no orders, never taken: {names}"), fix, path=folder, names=listed(found.others))
+
+
+@checks.add("backup", lambda: _("backup"))
+def check_backup(exam: Examination) -> Finding | None:
+    """Ask for a backup once there is a week's work to lose."""
+    store = known(exam.database)
+    last = store.notices.last_backup()
+    fix = _("Once a night: `b24tools -q backup FOLDER --keep 14`, best with a folder on another disk.")
+    if last is None:
+        return warn(_("never made"), fix) if store.orders.has_begun(exam.now - OLD_BACKUP) else None
+    path, stamp = last
+    made_at = clock.known_moment(stamp, exam.now)
+    day = f"{made_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}" if made_at else "?"
+    if made_at is None or exam.now - made_at > OLD_BACKUP:
+        return warn(_("the last one is of {day}: {path}"), fix, day=day, path=path)
+    return ok(_("{day}: {path}"), day=day, path=path)
 
 
 @checks.add("restored", lambda: _("a restored database"))
