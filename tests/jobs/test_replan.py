@@ -260,6 +260,25 @@ def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, pe
         assert result.moves[0].note
 
 
+def test_what_only_we_have_put_off_and_renewed_still_moves(works: Works, people: dict[str, int]) -> None:
+    """1C cancelled the order, took it back, and the second time changed its minutes: those writes are ours, not somebody's."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    for minutes, hours, changes in ((240, 1, {"called_off": True}), (240, 2, {}), (240, 3, {"called_off": True})):
+        works.clock.now += timedelta(hours=hours)
+        send(works, 1, ("Раскрой", minutes), **changes)
+    works.clock.now = at(23, 8)
+    send(works, 1, ("Раскрой", 300))
+    owner = places(works)[task][0]
+    assert [(task, "without", "moved")] == moves(run(works, without=owner))
+    send(works, 1, ("Раскрой", 300), called_off=True)
+    works.clock.now += timedelta(minutes=10)
+    works.portal.act("tasks.task.update", {"taskId": task, "fields": {"TITLE": "Срочно!"}}, user_id=1)
+    works.clock.now += timedelta(minutes=10)
+    send(works, 1, ("Раскрой", 300))
+    owner = places(works)[task][0]
+    assert [(task, "without", "skipped")] == moves(run(works, without=owner))
+
+
 def commands_of_moves(works: Works) -> list[int]:
     """The tasks for which a move was sent, once for each time."""
     sent = [entry for one in works.portal.log for entry in (one.commands if one.method == "batch" else [one])]
