@@ -145,8 +145,8 @@ class Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
     `_starts` and `_ends`: the busy time in positions, in order, none touching. `_shown_starts` and `_shown_ends` have
-    also the slots of what waits beyond them, and the rest of those that are longer than their work: nobody has two slots
-    at once. It is laid when it is asked for.
+    also the slots of what waits beyond them, and the rest of those that are longer than their work: nobody has two
+    slots at once. It is laid when it is asked for.
     """
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from b24tools.core import errors
-from b24tools.jobs import replan
+from b24tools.jobs import load, replan
 from b24tools.jobs.replan import Replan, Request
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import Task
@@ -205,6 +205,26 @@ def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) ->
     assert "it was given to this person by --to or B24_FALLBACK_USER" == result.moves[0].note
 
 
+def test_an_absence_that_the_portal_does_not_know_is_said(works: Works, people: dict[str, int]) -> None:
+    """Before and after: the next run would give the work back. Loads count no more than is left to do."""
+    tasks = [send(works, number, ("Сборка", 960))[0] for number in (1, 2)]
+    works.clock.now = at(23, 8)
+    ill = {"without": "Третий", "since": at(24), "until": at(25)}
+    for result in (run(works, dry_run=True, **ill), run(works, **ill)):
+        assert [
+            "Bitrix24 does not know that Иван Третий is away: the next replan and new orders will count on Иван "
+            "Третий again. Enter the absence in Bitrix24; b24tools plans by it."
+        ] == list(result.warnings)
+    assert [("Третий", at(23, 9), at(25, 18)), ("Третий", at(26, 9), at(27, 18))] == [
+        places(works)[one] for one in tasks
+    ]
+    with works.tools(dry_run=True) as tools:
+        found = load.load(tools, rules(route=ROUTE), "Сборка").groups[0].people[0]
+    assert (32 * 3600, 32 * 3600) == (found.open_s, sum(day.busy_s for day in found.days))
+    works.portal.add_absence(people["Третий"], date(2026, 11, 24), date(2026, 11, 24))
+    assert () == run(works, **ill).warnings
+
+
 def test_where_nobody_else_is_there_it_waits_for_the_person(works: Works, people: dict[str, int]) -> None:
     """Nothing of ours begins inside an absence; for good there is nobody."""
     (task,) = send(works, 1, ("Сборка", 240))
@@ -261,7 +281,7 @@ def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, pe
 
 
 def test_what_only_we_have_put_off_and_renewed_still_moves(works: Works, people: dict[str, int]) -> None:
-    """1C cancelled the order, took it back, and the second time changed its minutes: those writes are ours, not somebody's."""
+    """1C cancelled the order twice, and changed its minutes when it took it back: those writes are ours."""
     (task,) = send(works, 1, ("Раскрой", 240))
     for minutes, hours, changes in ((240, 1, {"called_off": True}), (240, 2, {}), (240, 3, {"called_off": True})):
         works.clock.now += timedelta(hours=hours)
