@@ -213,14 +213,17 @@ class _Run:
         return self._people[user_id].name if user_id in self._people else f"#{user_id}"
 
     def _compare(self, written: Mapping[int, Written] | None) -> list[OrderChange]:
-        """The orders that the moves change; before is without moves, but with whoever is not to be counted on."""
+        """The orders that the moves change, and those of what stays though it should move.
+
+        Before is without moves, but with whoever is not to be counted on.
+        """
         moved = {
             move.before.id: move.after
             for move in self._moves
             if written is None or written[move.before.id].outcome == MOVED
         }
         before, after = self._stand({}), self._stand(moved)
-        numbers = {move.order_id for move in self._moves}
+        numbers = {move.order_id for move in [*self._moves, *self._report_staying()]}
         return [
             OrderChange(one.row.number, one.row.id, one.finish, other.finish, one.late_s, other.late_s)
             for one, other in zip(before, after, strict=True)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from b24tools.core import errors
-from b24tools.jobs import load, replan
+from b24tools.jobs import load, replan, why
 from b24tools.jobs.replan import Replan, Request
+from b24tools.render import replan as render_replan
+from b24tools.render import why as render_why
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import Task
 from tests.support.orders import MOSCOW, Works, order, rules
@@ -203,6 +205,7 @@ def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) ->
     result = run(works, without="Первый")
     assert [(task, "without", "skipped")] == moves(result)
     assert "it was given to this person by --to or B24_FALLBACK_USER" == result.moves[0].note
+    assert ["1"] == [one.number for one in result.orders]
 
 
 def test_an_absence_that_the_portal_does_not_know_is_said(works: Works, people: dict[str, int]) -> None:
@@ -356,3 +359,16 @@ def test_what_is_changed_by_hand_after_a_batch_that_was_cut_stays_so(works: Work
     after = places(works)
     assert [] == moves(run(works))
     assert (after, (at(25, 10), at(25, 11))) == (places(works), places(works)[ill[1]][1:])
+
+
+def test_the_table_shows_what_changes(works: Works, people: dict[str, int], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same start and a later end."""
+    (torn,) = send(works, 1, ("Сборка", 960))
+    works.clock.now = at(23, 8)
+    result = run(works, without="Третий", since=at(24), until=at(26))
+    render_replan.print_replan(result, MOSCOW, works.clock.now)
+    shown = capsys.readouterr().out
+    assert "23.11 09:00; end 24.11 18:00 → 26.11 18:00  after the absence  moved\n" in shown
+    with works.tools() as tools:
+        render_why.print_why(why.explain(tools.store, torn, works.folder), MOSCOW)
+    assert "A replan moved it: after the absence." in capsys.readouterr().out
