@@ -292,7 +292,13 @@ class Lane:
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
         """The absences under which working time of the task's slot is lost."""
         slot = self._tasks[task_id].slot if task_id in self._tasks else None
-        if slot is None or self._length(self._tasks[task_id], slot) <= self._own_s(slot):
+        if slot is None or slot[1] <= self.line.origin:
+            return ()
+        planned_s, own_s = self._shared.worked(slot[1]) - self._shared.worked(slot[0]), self._own_s(slot)
+        if slot[0] < self.line.origin:  # around which absences it was planned is seen from its start
+            lines = (Timeline(self.calendar, away, slot[0]) for away in ((), self.line.absences))
+            planned_s, own_s = (line.worked(slot[1]) for line in lines)
+        if min(planned_s, self._worker.own_s(self._tasks[task_id].remaining_s)) <= own_s:
             return ()
         return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
 

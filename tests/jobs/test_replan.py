@@ -372,3 +372,16 @@ def test_the_table_shows_what_changes(works: Works, people: dict[str, int], caps
     with works.tools() as tools:
         render_why.print_why(why.explain(tools.store, torn, works.folder), MOSCOW)
     assert "A replan moved it: after the absence." in capsys.readouterr().out
+
+
+def test_what_was_planned_around_an_absence_is_not_under_it_once_it_should_have_begun(
+    works: Works, people: dict[str, int]
+) -> None:
+    """It is behind; whoever is away in the middle of it was so when it was planned."""
+    works.portal.add_absence(people["Третий"], date(2026, 11, 24), date(2026, 11, 24))
+    (torn,) = send(works, 1, ("Сборка", 960))
+    assert ("Третий", at(23, 9), at(25, 18)) == places(works)[torn]
+    works.clock.now = at(23, 11)
+    assert [] == moves(run(works))
+    works.portal.add_absence(people["Третий"], date(2026, 11, 25), date(2026, 11, 25))
+    assert [(torn, "away", "moved")] == moves(run(works))
