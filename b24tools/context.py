@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -51,6 +52,9 @@ class Session:
     transport: Transport | None = None
     watch: Watch | None = None
     _said: set[str] = field(default_factory=set, repr=False)
+    _clients: list[Client] = field(default_factory=list, repr=False)
+    _requests: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def portal_url(self) -> str:
@@ -85,7 +89,18 @@ class Session:
             on_warn=self._say_once,
         )
         with closing(client):
-            yield client
+            self._clients.append(client)
+            try:
+                yield client
+            finally:
+                with self._lock:
+                    self._clients.remove(client)
+                    self._requests += client.requests
+
+    def count_requests(self) -> int:
+        """Return how many requests this process has sent to the portal."""
+        with self._lock:
+            return self._requests + sum(client.requests for client in self._clients)
 
     @contextmanager
     def assign_tools(

@@ -5,6 +5,7 @@ What HTTP answers as well is in `b24tools/server/models.py`.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
@@ -12,6 +13,7 @@ from typing_extensions import TypeAliasType
 
 from b24tools.server.models import (
     AssignedOrder,
+    CountingRule,
     Leaderboard,
     OrdersAsTheyStand,
     PersonInCharge,
@@ -48,6 +50,8 @@ class SnapshotWeek(Shape):
     complete: bool = about("Whether the run has read everything; of the whole run.")
     people: int = about("How many people were read; of the whole run.")
     requests: int = about("HTTP requests to the portal; of the whole run.")
+    changes: int = about("Changes since the complete run before; of the whole run, in webhook mode.", default=0)
+    missed: int = about("How many of them came without an event; likewise.", default=0)
 
 
 class SnapshotSkipped(Shape):
@@ -192,9 +196,34 @@ class Finding(Shape):
     """What a check found."""
 
     check: str = about("The check, and after a blank which of several things it is about.")
-    status: Literal["ok", "warn", "fail"] = about("With a `fail` the exit status is 1.")
+    status: Literal["ok", "warn", "fail"] = about("With a `fail` that nobody has acknowledged the exit status is 1.")
     detail: str = about("What was found, in the language of B24_LANG.")
     fix: str = about("How to fix it; may be empty.")
+    known: str = about("Until when `doctor_ignore` covers it, and the note; only of those.", default="")
+
+
+class Backup(Shape):
+    """A backup that was written."""
+
+    path: str = about("The file.")
+    bytes: int = about("Its size.")
+    made_at: AwareDatetime = about("The moment that it shows.")
+    version: str = about("The b24tools that wrote it.")
+    portal_host: str = about("The portal that it is about; may be empty.")
+    tables: dict[str, int] = about("How many rows each table of the database has in it.")
+    removed: list[str] = about("Older backups that `--keep` has deleted.")
+
+
+class Restored(Shape):
+    """A backup that was put back."""
+
+    made_at: AwareDatetime = about("The moment that it shows.")
+    version: str = about("The b24tools that wrote it.")
+    portal_host: str = about("The portal that it is about; may be empty.")
+    tables: dict[str, int] = about("How many rows each table of the database has in it.")
+    aside: list[str] = about("Where what was there before lies now.")
+    looks_up: int = about("How many orders the next `assign` compares with their tasks on the portal.")
+    snapshot_since: date = about("The day from which `snapshot --since` brings closed tasks back.")
 
 
 COMMANDS: dict[str, Any] = {
@@ -209,10 +238,13 @@ COMMANDS: dict[str, Any] = {
     "digest": list[SentDigest],
     "norms": list[PositionNorm],
     "leaderboard": Leaderboard,
+    "leaderboard --rules": list[CountingRule],
     "snapshot": list[SnapshotWeek] | SnapshotSkipped,
     "mode": Mode,
     "config": list[RunningSetting],
     "replay": Replayed,
     "replay --list": list[Event],
     "doctor": list[Finding],
+    "backup": Backup,
+    "restore": Restored,
 }

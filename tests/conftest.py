@@ -45,6 +45,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator
             monkeypatch.delenv(name)
     monkeypatch.setenv("B24_LANG", "en")
     monkeypatch.setenv("B24_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # where data are without that setting
     monkeypatch.setenv("B24_COUNTRY", "none")
     monkeypatch.chdir(tmp_path)
     i18n.use("en")

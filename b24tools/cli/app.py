@@ -12,15 +12,18 @@ from typing import Annotated, Any
 
 import typer
 
-from b24tools import __version__, context
+from b24tools import context
 from b24tools.cli import (
     assign,
+    backup,
     config,
     demo,
     digest,
     doctor,
+    export,
     help,
     history,
+    init,
     leaderboard,
     load,
     localized,
@@ -29,7 +32,9 @@ from b24tools.cli import (
     quiet,
     replan,
     replay,
+    sample,
     sandbox,
+    schedule,
     serve,
     snapshot,
     today,
@@ -52,10 +57,13 @@ GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--env-file=.*",
 COMMANDS = {
     function.__name__: function
     for function in (
+        init.init,
         assign.assign,
         demo.demo,
         serve.serve,
         sandbox.sandbox,
+        sample.sample,
+        schedule.schedule,
         leaderboard.leaderboard,
         why.why,
         load.load,
@@ -68,8 +76,11 @@ COMMANDS = {
         snapshot.snapshot,
         snapshot.mode,
         replay.replay,
+        export.export,
         doctor.doctor,
         config.config,
+        backup.backup,
+        backup.restore,
     )
 } | {"help": help.show_help}
 
@@ -102,6 +113,8 @@ def main(arguments: Sequence[str]) -> int:
         text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
         invocation.messenger.record(logging.INFO, text)
     quiet.release(invocation, status)
+    if invocation.ping is not None:
+        invocation.ping.finish(status)
     return status
 
 
@@ -205,10 +218,12 @@ def _set_global_options(
         int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more; -vv with tracebacks.")
     ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but data and errors.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show version and commit, and exit.")] = False,
 ) -> None:
     if version:
-        print_text(__version__)
+        from b24tools.cli.version import describe_version
+
+        print_text(describe_version())
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         print_text(ctx.get_help())

@@ -12,6 +12,7 @@ from b24tools.cli.localized import explain
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
+from b24tools.render.settings import print_settings
 
 
 @explain(
@@ -21,7 +22,10 @@ from b24tools.render.console import print_text
 )
 def config(
     ctx: typer.Context,
-    key: Annotated[str | None, typer.Argument(metavar="KEY", help="The setting's name.", show_default=False)] = None,
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="KEY", help="The setting's name; list explains all of them.", show_default=False),
+    ] = None,
     value: Annotated[
         str | None,
         typer.Argument(metavar="VALUE|add|remove", help="The new value; or how a list changes.", show_default=False),
@@ -39,7 +43,7 @@ def config(
     is_change = value in (jobs_settings.ADD, jobs_settings.REMOVE)
     if is_change != (item is not None):
         raise errors.ConfigError(
-            _("{value} wants one person").format(value=value)
+            _("{value} wants one person, or one check of doctor").format(value=value)
             if is_change
             else _("a setting has one value: {given} is too much").format(given=item),
             _("For example: b24tools config excluded_users add Иванов"),
@@ -52,8 +56,12 @@ def config(
             jobs_settings.save_setting(store, key, value, context.now())
         names = list(RUNNING_SETTINGS) if key in (None, "list") else [str(key)]
         settings = [(name, store.settings.get(name)) for name in names]
+        people = {str(person.id): person for person in store.people.all()} if key == "list" else {}
     if as_json:
         invocation.print_json([{"key": name, "value": current} for name, current in settings])
+        return
+    if key == "list":
+        print_settings(settings, people)
         return
     for name, current in settings:
         print_text(f"{name} {current}".rstrip())

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +21,7 @@ from b24tools.core.models import OPEN_WORK
 from b24tools.jobs import assign, leaderboard, messages, orders, replan, snapshot, why
 from b24tools.jobs.events import process
 from b24tools.onec.order import read_orders
+from b24tools.onec.sample_order import LINES, WELDING, build_order
 from b24tools.render.assign import print_orders
 from b24tools.render.console import Messenger, Screen, print_text
 from b24tools.render.leaderboard import print_board
@@ -34,7 +35,6 @@ from b24tools.sandbox.records import COMPLETED, Message
 from b24tools.sandbox.state import Portal
 from b24tools.scheduling.calendar import Timeline
 
-WELDING = "Сварщик"
 TOKEN = "demo"  # noqa: S105 - of a portal that ends with the story
 
 
@@ -57,11 +57,11 @@ def run() -> int:
     _print_title("\n" + _("What to type next"))
     _print(
         _(
-            "  b24tools sandbox                   this portal on a port, its webhook for .env\n"
-            "  b24tools assign ORDER --dry-run    look at a plan before anything is written\n"
-            "  b24tools load                      who has how much to do, day by day\n"
-            "  b24tools assign --inbox FOLDER     for cron: take the orders that 1C drops\n"
-            "Your own portal: copy .env-example to .env and set BITRIX_WEBHOOK_URL (README)."
+            "  b24tools sandbox --write-env .env          this portal on a port; its settings\n"
+            "  b24tools sample > order.json               an order with today's dates\n"
+            "  b24tools assign order.json --dry-run       look at a plan before it is written\n"
+            "  b24tools load                              who has how much to do, day by day\n"
+            "Your own portal: b24tools init asks for its webhook, checks it and writes .env."
         )
     )
     return max(statuses)
@@ -244,26 +244,8 @@ def _assign(session: context.Session, order: Mapping[str, Any]) -> int:
 
 
 def _build_order(session: context.Session, *, welding: float = 216.05, done: bool = False) -> dict[str, Any]:
-    """Build the order as 1C writes it: dates without a zone, the misspelt key, minutes with fractions."""
-    today = datetime.combine(context.now().astimezone(session.settings.zone).date(), datetime.min.time())
-    lines = [
-        ("Макетчик", "878944cb-75a2-47d4-8b62-1f2fd573aabd", 1310.48, 5320.55),
-        ("Печатник/плотер", "f2244a48-e526-11e6-8b87-f07959705c55", 68.67, 240.35),
-        ("Фрезеровщик", "b1de1b37-e6c0-11e6-8d98-f07959705c55", 107.13, 374.97),
-        (WELDING, "7703741f-2084-46b1-9abd-c7df534dfeb8", welding, 1080.25),
-        ("Монтажник", "2ea74570-48a3-4ad8-a94d-3cb82e7725cc", 932.1, 4008.03),
-        ("Поклейщик", "b421c97f-9d9f-4285-b39c-1f99490b2461", 490.9, 2110.87),
-    ]
-    names = ("Должность", "ДолжностьИдентификатор", "Время", "Сумма")
-    return {
-        "ИдентификаторЗаказа": "b7c57163-8c5d-11ef-905d-a41731192b22",
-        "НомерЗаказа": "1Ц-00000069",
-        "ДатаЗаказа": (today - timedelta(days=1)).isoformat(),
-        "Исполнитель": "Производство",
-        "Контрагент": "ООО «Ромашка»",
-        "Менеджер": "Тихонова Анна",
-        "Выполнен": done,
-        "РекоммендуемаяДатаСдачи": (today + timedelta(days=14)).isoformat(),
-        "Калькуляция": [dict(zip(names, line, strict=True)) for line in lines],
-        "ПрисоединенныеФайлы": [{"Имя": "макет.json", "ДвоичныеДанные": "eyJ0ZXN0IjogInRlc3QifQ=="}],
-    }
+    """Build the order of the story, with so many minutes of welding."""
+    today = context.now().astimezone(session.settings.zone).date()
+    lines = [(name, id_, welding if name == WELDING else minutes, cost) for name, id_, minutes, cost in LINES]
+    number, order_id = "1Ц-00000069", "b7c57163-8c5d-11ef-905d-a41731192b22"
+    return build_order(today, number, order_id, lines, manager="Тихонова Анна", done=done)

@@ -160,7 +160,9 @@ def _write(
         match part:
             case What.BOARD:
                 week = periods.choose(periods.LAST if is_monday else None, periods.WEEK, zone, now)
-                parts[part] = render_messages.write_board(leaderboard.board(tools.store, week, now=now))
+                parts[part] = render_messages.write_board(
+                    leaderboard.board(tools.store, week, now=now, spares_last=True)
+                )
             case What.LATE:
                 late = list_orders(tools, rules, states=[LATE]).orders
                 named = {order.row.id for order in late}

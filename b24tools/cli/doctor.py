@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from b24tools import context
-from b24tools.cli import order_files
+from b24tools.cli import order_files, quiet
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import config, errors
@@ -51,7 +51,11 @@ def doctor(
     if as_json:
         invocation.print_json(render_doctor.data(findings), error=failure)
     else:
-        render_doctor.report(findings, only_bad=messenger.level < 0)
+        shown = [one for one in findings if render_doctor.is_news(one)] if messenger.level < 0 else findings
+        if messenger.level < 0:
+            session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
+            shown = quiet.choose_new_findings(session, shown, context.now())
+        render_doctor.report(shown, folded=messenger.level < 1)
         messenger.info(render_doctor.verdict(findings))
     return 0 if failure is None else failure.exit_status
 
@@ -65,6 +69,7 @@ def examine(invocation: Invocation, order: Path | None = None, *, write_probe: b
     messenger = invocation.messenger
     inspection = config.inspect(env_file=invocation.env_file)
     scrub = messenger.scrub = inspection.settings.scrubber.scrub
+    invocation.start_ping(inspection.settings)
     session = context.Session(inspection.settings, messenger.detail)
     exam = Examination(inspection, session.local_now, order_file=str(order or ""))
     try:

@@ -19,6 +19,7 @@ from b24tools.render.console import Messenger
 from b24tools.render.json import print_envelope
 
 if TYPE_CHECKING:
+    from b24tools.cli.ping import Ping
     from b24tools.jobs.messages import Sending
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -30,6 +31,7 @@ class Invocation:
 
     `inbox`: the folder that the command takes orders from. `reached_end`: no error has ended it.
     `has_assigned`: orders were planned. `skew`: how far the portal's clock is ahead of ours, as far as known.
+    `ping`: what hears of the end of this run.
     """
 
     env_file: Path | None = None
@@ -40,6 +42,7 @@ class Invocation:
     reached_end: bool = True
     has_assigned: bool = False
     skew: timedelta = timedelta()
+    ping: Ping | None = None
     log: ExitStack = field(default_factory=ExitStack)
 
     def open_session(self, *, logs: bool = False) -> context.Session:
@@ -57,7 +60,16 @@ class Invocation:
             self.messenger.record = logging.getLogger("b24tools.command").log
         for warning in inspection.warnings():
             self.messenger.info(errors.as_sentence(warning))
+        self.start_ping(settings)
         return context.Session(settings, self.messenger.info)
+
+    def start_ping(self, settings: config.Settings) -> None:
+        """Call the dead man's switch, once in a quiet run; `serve` has no end that it could hear of."""
+        if settings.ping_url is not None and self.messenger.level < 0 and self.command != "serve" and not self.ping:
+            from b24tools.cli.ping import Ping
+
+            self.ping = Ping(settings, self.command)
+            self.ping.start()
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; only a yes, in either language, is one."""

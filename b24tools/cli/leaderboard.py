@@ -26,51 +26,86 @@ def leaderboard(
     ctx: typer.Context,
     period: Annotated[
         str | None,
-        typer.Argument(metavar="PERIOD", help="2026-W46, 2026-11 or last; this week if left out.", show_default=False),
+        typer.Argument(
+            metavar="PERIOD",
+            help="2026-W46, 2026-11, 2026-Q4, 2026 or last; this week if left out.",
+            show_default=False,
+        ),
     ] = None,
     week: Annotated[bool, typer.Option("--week", help="This week (the default).")] = False,
     month: Annotated[bool, typer.Option("--month", help="This month; with last: the one before.")] = False,
+    quarter: Annotated[bool, typer.Option("--quarter", help="This quarter; with last: the one before.")] = False,
+    year: Annotated[bool, typer.Option("--year", help="This year; with last: the one before.")] = False,
     by: Annotated[Literal["tasks", "hours"], typer.Option("--by", help="What the ranking goes by.")] = "tasks",
     teams: Annotated[bool, typer.Option("--teams", help="Rank departments, per active member.")] = False,
     top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="The first N rows only.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="PROJECT", help="Tasks of this project only, by name or id.")
+    ] = None,
+    department: Annotated[
+        str | None,
+        typer.Option("--department", metavar="DEPARTMENT", help="This department with all below it, by name or id."),
+    ] = None,
+    me: Annotated[
+        str | None,
+        typer.Option("--me", metavar="PERSON", help="Also this person's place, best week and trend, by name or id."),
+    ] = None,
     form: Annotated[
         Literal["table", "csv", "md", "html"], typer.Option("--format", help="How it is printed.")
     ] = "table",
     max_age: Annotated[
         str | None, typer.Option("--max-age", metavar="SPAN", help="Fail when the data are older (26h, 90m, 2d).")
     ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Show by which rules the period is counted, instead of the ranking.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Show who closed how many tasks."""
     from b24tools.jobs.leaderboard import read_board
     from b24tools.render import leaderboard as render_leaderboard
-    from b24tools.render import leaderboard_export
-    from b24tools.render.leaderboard_text import snapshot_command
+    from b24tools.render import leaderboard_export, leaderboard_text
 
     invocation: Invocation = ctx.obj
     if as_json and form != "table":
         raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
     settings, now = invocation.open_session().settings, context.now()
-    if week and month:
-        raise errors.ConfigError(_("--week and --month exclude each other"), _("Name one of them."))
-    kind = periods.MONTH if month else periods.WEEK
+    wanted = {periods.WEEK: week, periods.MONTH: month, periods.QUARTER: quarter, periods.YEAR: year}
+    given = [kind for kind, is_given in wanted.items() if is_given]
+    if len(given) > 1:
+        raise errors.ConfigError(
+            _("{one} and {other} exclude each other").format(one=f"--{given[0]}", other=f"--{given[1]}"),
+            _("Name one of them."),
+        )
+    kind = given[0] if given else periods.WEEK
     chosen = periods.choose(period, kind, settings.zone, now)
-    if (week or month) and chosen.kind != kind:
+    if given and chosen.kind != kind:
         raise errors.ConfigError(
             _("{period} does not go with {option}").format(period=chosen.label, option=f"--{kind}"),
             _("Leave out {option}.").format(option=f"--{kind}"),
         )
+    if rules:
+        _show_rules(invocation, chosen, as_json=as_json)
+        return 0
     limit = None if max_age is None else periods.parse_span(max_age)
-    board = read_board(settings.database, chosen, now=now, by=by, teams=teams, top=top)
-    command, missing = snapshot_command(chosen, now), ""
+    if me is not None and teams:
+        raise errors.ConfigError(_("--me and --teams exclude each other"), _("Name one of them."))
+    board = read_board(
+        settings.database, chosen, now=now, by=by, teams=teams, top=top, group=group, department=department, me=me
+    )
+    command, missing = leaderboard_text.snapshot_command(chosen, now), ""
     if not board.rows and board.as_of is None and now >= chosen.start:
         missing = _("no data yet for {period} in {folder}: run `{command}`").format(
             period=chosen.label, folder=settings.data_dir, command=command
         )
+    if by == "hours" and board.total_tasks and not board.has_hours:
+        warnings = [leaderboard_text.say_no_hours()]
+    else:
+        warnings = [missing] if missing else []
     error = None if limit is None else _check_age(board.as_of, limit, now, missing, command)
     if as_json:
         data = render_leaderboard.data(board, settings.zone)
-        invocation.print_json(data, warnings=[missing] if missing else [], error=error)
+        invocation.print_json(data, warnings=warnings, error=error)
     elif form == "table" and not missing:
         render_leaderboard.print_board(board, settings.zone, now)
     elif form != "table":
@@ -85,6 +120,20 @@ def leaderboard(
     if missing and not as_json:
         invocation.messenger.info(missing)
     return 0
+
+
+def _show_rules(invocation: Invocation, period: periods.Period, *, as_json: bool) -> None:
+    from b24tools.jobs.leaderboard import read_rules
+    from b24tools.render import counting_rules, leaderboard_text
+    from b24tools.render.console import print_text
+
+    found, season = read_rules(invocation.open_session().settings.database, period)
+    if as_json:
+        invocation.print_json(counting_rules.data(found))
+        return
+    if season is not None:
+        print_text(leaderboard_text.describe_season(season, rules_differ=False) + "\n")
+    print_text("\n".join(f"- {text}" for _rule, _value, text in counting_rules.list_rules(found)))
 
 
 def _check_age(

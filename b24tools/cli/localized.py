@@ -145,15 +145,18 @@ def translate_value(text: str) -> str:
         "DIR": pgettext("value", "DIR"),
         "FILE": pgettext("value", "FILE"),
         "KEY": pgettext("value", "KEY"),
+        "NAME": pgettext("value", "NAME"),
         "NUMBER": pgettext("value", "NUMBER"),
         "ORDER": pgettext("value", "ORDER"),
         "PERIOD": pgettext("value", "PERIOD"),
         "PERSON": pgettext("value", "PERSON"),
         "PORT": pgettext("value", "PORT"),
         "POSITION": pgettext("value", "POSITION"),
+        "PROJECT": pgettext("value", "PROJECT"),
         "SPAN": pgettext("value", "SPAN"),
         "VALUE": pgettext("value", "VALUE"),
         "WEEK": pgettext("value", "WEEK"),
+        "ZONE": pgettext("value", "ZONE"),
     }
     return re.sub("[A-Z]+", lambda found: words.get(found[0], found[0]), text)
 

@@ -20,8 +20,10 @@ from b24tools.core import clock, config, errors, inbox
 from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
+    from b24tools.jobs.doctor.checks import Finding
     from b24tools.store.notices import Notice
 
+FINDINGS = "findings"  # the scope of notices of doctor
 # from the first time on: within so long of it, it is said again after so long
 PAUSES = (
     (timedelta(hours=1), timedelta(hours=1)),
@@ -68,6 +70,25 @@ def release(invocation: Invocation, status: int) -> None:
         if not one.cause or one in due:
             one.say()
     held.clear()
+
+
+def choose_new_findings(session: context.Session, findings: Sequence[Finding], now: datetime) -> list[Finding]:
+    """Return what doctor did not say the last time, and note what it says now; all of it where that cannot be noted.
+
+    What is in order again is forgotten, and so is new when it comes back.
+    """
+    from b24tools.store.notices import Notice
+
+    causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
+    new: list[Finding] = list(findings)
+    with suppress(errors.B24ToolsError, OSError):
+        if session.settings.database.exists():
+            with session.open_store() as store, store.transaction():
+                known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
+                store.notices.forget(known - causes.keys())
+                store.notices.save({cause: Notice(FINDINGS, now, now) for cause in causes.keys() - known})
+            new = [one for one in findings if not any(causes.get(cause) is one for cause in known)]
+    return new
 
 
 def _may_wait(

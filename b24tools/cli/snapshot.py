@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,7 @@ def snapshot(
 ) -> int:
     """Collect the closed tasks of a week. They go into the database, with the people."""
     from b24tools.jobs import snapshot
+    from b24tools.scheduling.holidays import production_calendar
 
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
@@ -69,7 +70,14 @@ def snapshot(
             invocation.send_messages(session)
             return 0
     rules = snapshot.Rules(
-        zone, settings.directory_cache_h, settings.people_cache_h, settings.non_admin, settings.parallel
+        zone,
+        settings.directory_cache_h,
+        settings.people_cache_h,
+        settings.non_admin,
+        settings.parallel,
+        days=[context.own_days(settings).days, production_calendar(settings.country).days],
+        keep=timedelta(days=settings.keep_days),
+        at_night=reconcile,
     )
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
         weeks = weeks or snapshot.due(store, now, zone)

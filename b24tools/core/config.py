@@ -68,6 +68,12 @@ def _country(value: Any) -> Any:
     return value
 
 
+def _web_address(value: Any) -> Any:
+    if isinstance(value, str) and not re.match(r"https?://[^/?#\s]+", value):
+        raise ValueError(_("not an address: it should begin with https://"))
+    return value
+
+
 def _targets(value: Any) -> Any:
     """Read who gets messages: in lower case, each once."""
     if not isinstance(value, str):
@@ -88,6 +94,7 @@ Language = Annotated[str, BeforeValidator(_language)]
 Country = Annotated[str, BeforeValidator(_country)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Name = Annotated[str, BeforeValidator(_name)]
+WebAddress = Annotated[SecretStr, BeforeValidator(_web_address)]
 Targets = Annotated[tuple[str, ...], BeforeValidator(_targets)]
 
 
@@ -121,7 +128,9 @@ class Settings(BaseModel):
     burst: int = Field(50, alias="B24_BURST", ge=1, le=10_000)
     retry_seconds: float = Field(60.0, alias="B24_RETRY_SECONDS", ge=0, le=86_400)
     parallel: int = Field(2, alias="B24_PARALLEL", ge=1, le=10)
+    keep_days: int = Field(365, alias="B24_KEEP_DAYS", ge=30, le=36_500)
     keep_done_days: int = Field(90, alias="B24_KEEP_DONE_DAYS", ge=1, le=36_500)
+    ping_url: WebAddress | None = Field(None, alias="B24_PING_URL")
     directory_cache_h: float = Field(24.0, alias="B24_DIRECTORY_CACHE_H", ge=0)
     people_cache_h: float = Field(4.0, alias="B24_PEOPLE_CACHE_H", ge=0)
 
@@ -148,6 +157,8 @@ class Settings(BaseModel):
             found |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
         if self.webhook_url is not None:
             found |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
+        if self.ping_url is not None:
+            found |= set(secrets.of_ping(self.ping_url.get_secret_value()))
         return frozenset(found)
 
     @cached_property
@@ -333,11 +344,16 @@ def webhook_url(settings: Settings) -> str:
         raise errors.ConfigError(
             _("BITRIX_WEBHOOK_URL is not set"),
             _(
-                "Copy .env-example to .env and put the URL of an incoming webhook there "
+                "Run `b24tools init` with the URL of an incoming webhook "
                 "(Bitrix24: Developer resources - Other - Incoming webhook), or try `b24tools demo`."
             ),
         )
     return settings.webhook_url.get_secret_value()
+
+
+def read_value(env_file: Path, name: str) -> str:
+    """Return what the file says of a setting, "" where it says nothing."""
+    return _read_env_file(env_file).values.get(name, "").strip()
 
 
 def choose_language(env_file: Path | None = None) -> str:

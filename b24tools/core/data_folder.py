@@ -11,7 +11,14 @@ from functools import cache
 from pathlib import Path
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
-_OURS = re.compile(r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|calendar\.json|people\.json|cache")
+_DRIVE_REMOTE = 4  # of Windows' GetDriveType
+_NETWORK = re.compile(
+    r"9p|afs|beegfs|ceph|cifs|davfs|fuse\.(ceph-fuse|davfs2|glusterfs|rclone|sshfs)|glusterfs|lustre|ncpfs|nfs4?"
+    r"|smb[23]|smbfs|vboxsf"
+)
+_OURS = re.compile(
+    r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|(calendar|people)\.(.*\.)?json|cache|backups"
+)
 
 
 def prepare(folder: Path) -> None:
@@ -60,3 +67,29 @@ def require_locks(folder: Path) -> None:
 def touch(path: Path) -> None:
     """Make a file that others cannot read, unless it is there. Raises OSError."""
     path.touch(mode=PRIVATE_FILE)
+
+
+def find_network_share(folder: Path) -> str:
+    """Return what kind of network share the folder is on; "" for a disk of this machine, or where that is unknown."""
+    folder = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists()).resolve()
+    if os.name == "nt":
+        import ctypes
+
+        is_remote = ctypes.windll.kernel32.GetDriveTypeW(folder.anchor) == _DRIVE_REMOTE  # type: ignore[attr-defined]
+        return "SMB" if is_remote else ""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    kind = find_file_system(mounts, folder)
+    return kind if _NETWORK.fullmatch(kind) else ""
+
+
+def find_file_system(mounts: str, folder: Path) -> str:
+    """Return the kind of file system that the folder is on, by the lines of /proc/self/mountinfo."""
+    found = {}
+    for line in mounts.splitlines():
+        before, _dash, after = line.partition(" - ")
+        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split()[4])
+        found[Path(point)] = after.split()[0]  # of two mounts on one folder the last one is seen
+    return next((found[one] for one in (folder, *folder.parents) if one in found), "")

@@ -117,6 +117,8 @@ class TaskRecord(NamedTuple):
     estimate_s: int
     spent_s: int
     responsible_name: str = ""
+    group_name: str = ""
+    xml_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Weeks and other periods of the configured zone: ISO weeks from Monday 00:00, calendar months."""
+"""Periods of the configured zone: ISO weeks from Monday 00:00, calendar months, quarters and years."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from zoneinfo import ZoneInfo
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
-WEEK, MONTH = "week", "month"
+WEEK, MONTH, QUARTER, YEAR = "week", "month", "quarter", "year"
+SEASON_KINDS = (MONTH, QUARTER)  # those that are frozen when they are over
+_MONTHS = {MONTH: 1, QUARTER: 3, YEAR: 12}  # in each
 LAST = "last"
-_FORM = re.compile(r"([12]\d{3})-(?:[Ww](\d{1,2})|(\d{1,2}))")  # far from the ends of Python's calendar
+_FORM = re.compile(  # far from the ends of Python's calendar
+    r"(?P<year>[12]\d{3})(?:-(?:[Ww](?P<week>\d{1,2})|[QqКк](?P<quarter>[1-4])|(?P<month>\d{1,2})))?"
+)
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
 _NEAR_DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1, "послезавтра": 2}
 _FAR_YEARS = 5  # no plan reaches further
@@ -23,7 +27,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """A week or a month. `first` is its first day and `after` the first one after it, in `zone`."""
+    """A week, a month, a quarter or a year. `first` is its first day and `after` the first one after it, in `zone`."""
 
     first: date
     after: date
@@ -42,9 +46,13 @@ class Period:
 
     @property
     def label(self) -> str:
-        """`2026-W47` or `2026-11`."""
+        """`2026-W47`, `2026-11`, `2026-Q4` or `2026`."""
         if self.kind == MONTH:
             return f"{self.first:%Y-%m}"
+        if self.kind == QUARTER:
+            return f"{self.first.year}-Q{self.first.month // 3 + 1}"
+        if self.kind == YEAR:
+            return f"{self.first.year}"
         year, week, _day = self.first.isocalendar()
         return f"{year}-W{week:02}"
 
@@ -68,10 +76,10 @@ def label_at(moment: str, zone: ZoneInfo) -> str:
 
 
 def containing(day: date, kind: str, zone: ZoneInfo) -> Period:
-    """Return the week or month of a day."""
-    if kind == MONTH:
-        first = day.replace(day=1)
-        return Period(first, (first + timedelta(days=31)).replace(day=1), MONTH, zone)
+    """Return the week, month, quarter or year of a day."""
+    if months := _MONTHS.get(kind):
+        first = date(day.year, (day.month - 1) // months * months + 1, 1)
+        return Period(first, (first + timedelta(days=31 * months)).replace(day=1), kind, zone)
     first = day - timedelta(days=day.weekday())
     return Period(first, first + timedelta(days=7), WEEK, zone)
 
@@ -90,17 +98,23 @@ def choose(text: str | None, kind: str, zone: ZoneInfo, now: datetime) -> Period
 
 
 def parse(text: str, zone: ZoneInfo) -> Period:
-    """`2026-W47` or `2026-11`. Raises ConfigError."""
+    """`2026-W47`, `2026-11`, `2026-Q4` or `2026`. Raises ConfigError."""
     match = _FORM.fullmatch(text.strip())
     try:
-        if match and match[2]:
-            return containing(date.fromisocalendar(int(match[1]), int(match[2]), 1), WEEK, zone)
         if match:
-            return containing(date(int(match[1]), int(match[3]), 1), MONTH, zone)
+            year = int(match["year"])
+            if match["week"]:
+                return containing(date.fromisocalendar(year, int(match["week"]), 1), WEEK, zone)
+            if match["quarter"]:
+                return containing(date(year, int(match["quarter"]) * 3, 1), QUARTER, zone)
+            if match["month"]:
+                return containing(date(year, int(match["month"]), 1), MONTH, zone)
+            return containing(date(year, 1, 1), YEAR, zone)
     except ValueError:
         pass
     raise errors.ConfigError(
-        _('"{text}" is not a period').format(text=text), _("Examples: 2026-W47 (a week), 2026-11 (a month)")
+        _('"{text}" is not a period').format(text=text),
+        _("Examples: 2026-W47 (a week), 2026-11 (a month), 2026-Q4 (a quarter), 2026 (a year)"),
     )
 
 

@@ -106,6 +106,13 @@ def of_webhook(url: str) -> list[str]:
     return [url, *([found[1]] if found else _MAY_BE_CODE.findall(path))]
 
 
+def of_ping(url: str) -> list[str]:
+    """Return what is secret in the address of a dead man's switch: all of it, and what may be a key in it."""
+    path = url.partition("://")[2].partition("/")[2]
+    words = [word for word in re.split(r"[/?&=#]", path) if "{command}" not in word and len(word) >= LEAST_CUT]
+    return [url, *words]
+
+
 def _fold(text: str) -> str:
     """Fold case and full width, and a plus sign to the blank that it is in forms; the length stays."""
     text = text if text.isascii() else text.translate(_FULL_WIDTH)

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+from b24tools.core import badges, errors, periods
+from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.core.i18n import _
+from b24tools.core.models import Person
+from b24tools.core.org_structure import find_people, find_person
 from b24tools.core.periods import Period
+from b24tools.core.scope import Scope, find_scope
+from b24tools.core.team_goal import TeamGoal, find_goal, read_setting
+from b24tools.core.timestamps import from_text
 from b24tools.store import Store, read_store
 from b24tools.store.database import explain_failures
-from b24tools.store.leaderboard import PersonTotal, Window
+from b24tools.store.leaderboard import PersonTotal, Totals
+from b24tools.store.seasons import Season
+from b24tools.store.settings import CountingRules
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
+FEWEST = 3  # people among whom one cannot be told from the sum
+ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
+SPANS = timedelta(weeks=3), timedelta(weeks=12), timedelta(weeks=52)
+FRIDAY = timedelta(days=5)  # to its end
+MOST_HISTORIES = 20  # people, those who have risen most, whose weeks are looked through for a best one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +41,8 @@ class Row:
 
     `moved`: places up since the period before, None for whoever was not on that board. `figure`: what the ranking
     goes by: tasks or hours; for a team, of these, per active member (None: it has none, and comes last).
-    `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members.
+    `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members. `badges`: see
+    `core.badges`; only a person has any.
     """
 
     place: int
@@ -38,6 +56,7 @@ class Row:
     on_time: int
     on_time_of: int
     people: int = 1
+    badges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,9 @@ class Board:
     """The ranking of a period, the best first.
 
     `complete`: nothing of the period that has begun was left uncollected. `as_of`: the moment the data are true of;
-    None: there are none. The totals are of everybody, `left_out` says how many rows `top` cut off.
+    None: there are none. The totals are of everybody, `left_out` says how many rows were cut off. `others`: the tasks
+    and hours of those without a row, where they are enough. `season`: the results are frozen; `rules`: counted by them,
+    and by other ones than today's if `rules_differ`. `namesakes`: the names that several of all ranked have.
     """
 
     period: Period
@@ -58,6 +79,19 @@ class Board:
     left_out: int = 0
     total_tasks: int = 0
     total_hours: float = 0.0
+    others: tuple[int, float] | None = None
+    season: Season | None = None
+    rules: CountingRules | None = field(default=None, compare=False)
+    rules_differ: bool = False
+    scope: Scope = ALL_WORK
+    benchmarks: Benchmarks = NO_BENCHMARKS
+    namesakes: frozenset[str] = frozenset()
+    goal: TeamGoal | None = None
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether anything that was closed has an estimate: without one there are no hours, nor a ranking by them."""
+        return self.total_hours > 0
 
 
 @dataclass
@@ -87,32 +121,78 @@ class _Entry:
         return round(value / self.members, 2) if self.members else None
 
 
-def read_board(
-    database: Path, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
-) -> Board:
-    """Rank a period from a database file; where nothing was ever collected the board is empty. Raises ConfigError."""
+def read_board(database: Path, period: Period, *, now: datetime, **options: Any) -> Board:
+    """Rank a period from a database file, as `board` does; where nothing was ever collected the board is empty."""
     with explain_failures(database), closing(read_store(database)) as source:
-        return board(source, period, now=now, by=by, teams=teams, top=top)
+        return board(source, period, now=now, **options)
+
+
+def read_rules(database: Path, period: Period) -> tuple[CountingRules, Season | None]:
+    """Read by which rules a period is counted: those in force, or those of when it was frozen. Raises ConfigError."""
+    with explain_failures(database), closing(read_store(database)) as source:
+        return rules_of(source, period)
+
+
+def rules_of(source: Store, period: Period) -> tuple[CountingRules, Season | None]:
+    """Return the rules of a period, and the season where it is frozen."""
+    season = source.seasons.find([period.label]).get(period.label)
+    return (season.rules if season else source.settings.counting_rules(period.zone)), season
 
 
 def board(
-    source: Store, period: Period, *, now: datetime, by: str = TASKS, teams: bool = False, top: int | None = None
+    source: Store,
+    period: Period,
+    *,
+    now: datetime,
+    by: str = TASKS,
+    teams: bool = False,
+    top: int | None = None,
+    spares_last: bool = False,
+    group: str | None = None,
+    department: str | None = None,
+    me: str | None = None,
 ) -> Board:
-    """The ranking of a period by closed tasks or their estimated hours; of people, or of teams per active member."""
-    hidden = source.settings.hidden_users()
-    closed = [
-        tally
-        for tally in source.leaderboard.closed(period.before.start, period.start, period.end)
-        if tally.user_id not in hidden and not (teams and tally.department is None)
-    ]
-    members = source.leaderboard.active_by_department(hidden) if teams else None
-    entries = _entries((tally for tally in closed if tally.current), members)
-    before = _entries((tally for tally in closed if not tally.current), members)
-    rows = _ranked(entries, _places(before, by), by)
-    complete, as_of = _collected(period, source.leaderboard.windows(period.start, period.end, now), now)
+    """Rank a period by closed tasks or their estimated hours: people, or teams per active member.
+
+    `top`: so many rows at most. `spares_last`: without whoever has the last place. `group`, `department`, `me`: a
+    project, a department with all below it, and the person whose own figures are wanted, by name or id.
+    Raises ConfigError for a name that is unknown or means several.
+    """
+    rules = source.settings.counting_rules(period.zone)
+    scope = read_scope(source, group, department)
+    closed, closed_before = source.leaderboard.closed(period, rules, scope.group_id)
+    members = source.leaderboard.active_by_department(rules.hidden) if teams or rules.opted_out else {}
+    counted = _choose_counted(closed, members, scope, teams=teams)
+    counted_before = _choose_counted(closed_before, members, scope, teams=teams)
+    before = _entries(counted_before, closed_before, members, teams=teams)
+    total_tasks = sum(one.tasks for one in counted)
+    total_hours = _hours(sum(one.estimate_s for one in counted))
+    entries = _entries(counted, closed, members, teams=teams)
+    rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
+    absent = rules.opted_out | rules.hidden  # by now: a frozen ranking names them no more
+    if not teams:
+        rows = [row for row in rows if row.id not in absent]
+    complete: bool
+    as_of: datetime | None
+    if closed.season:
+        complete, as_of = True, closed.season.as_of
+    else:
+        complete, as_of = source.leaderboard.collected(period, now)
     mode = source.settings.get("producer_mode")
     if mode == WEBHOOK and as_of is not None and now < period.end:
         as_of = max(as_of, source.leaderboard.events_until(now) or as_of)
+    benchmarks = find_benchmarks([row.figure or 0.0 for row in rows], 2 if teams else 1)
+    if me is not None:
+        person = _find_ranked_person(source, me, absent)
+        benchmarks = replace(benchmarks, me=_find_own_standing(source, person, rows, period, now, by, scope))
+    shown = [row for row in rows if row.place < rows[-1].place or row.place == 1] if spares_last else rows
+    shown = shown[:top]
+    if not teams and shown:
+        tasks_before = {entry.id: entry.tasks for entry in before}
+        holders = _find_badge_holders(source, rows, shown, tasks_before, period, now, scope)
+        chosen = ((row, badges.choose_badges(holders, row.id)) for row in shown)
+        shown = [replace(row, badges=held) if held else row for row, held in chosen]
+    counts = Counter(row.name for row in rows)
     return Board(
         period=period,
         by=by,
@@ -120,23 +200,190 @@ def board(
         complete=complete,
         as_of=as_of,
         mode=mode,
-        rows=tuple(rows[:top]),
-        left_out=len(rows) - len(rows[:top]),
-        total_tasks=sum(entry.tasks for entry in entries),
-        total_hours=_hours(sum(entry.estimate_s for entry in entries)),
+        rows=tuple(shown),
+        left_out=len(rows) - len(shown),
+        total_tasks=total_tasks,
+        total_hours=total_hours,
+        scope=scope,
+        benchmarks=benchmarks,
+        namesakes=frozenset(name for name, count in counts.items() if count > 1),
+        goal=_find_goal(source, period, rules.hidden, scope, (total_tasks, total_hours)),
+        others=_sum_others([one for one in counted if one.user_id in absent | closed.rules.opted_out]),
+        season=closed.season,
+        rules=closed.rules,
+        rules_differ=closed.rules != rules,
     )
 
 
-def _entries(tallies: Iterable[PersonTotal], members: Mapping[int, int] | None) -> list[_Entry]:
-    """One entry per person; per team, where its `members` are given."""
+def _find_badge_holders(
+    source: Store,
+    rows: Sequence[Row],
+    shown: Sequence[Row],
+    tasks_before: Mapping[int, int],
+    period: Period,
+    now: datetime,
+    scope: Scope,
+) -> dict[str, Collection[int]]:
+    """Find who has which badge. Best weeks and clean Fridays are those of a week."""
+    rises = {row.id: row.tasks - tasks_before[row.id] for row in rows if row.id in tasks_before}
+    holders: dict[str, Collection[int]] = dict.fromkeys(badges.BADGES, ())
+    holders[badges.MOST_IMPROVED] = badges.find_most_improved(rises)
+    holders[badges.ALL_ON_TIME] = {row.id for row in shown if row.on_time == row.on_time_of >= badges.ON_TIME_FROM}
+    holders[badges.HELPED] = _find_helpers(source, period, scope)
+    if period.kind == periods.WEEK:
+        likely = [row for row in shown if row.tasks >= badges.BEST_FROM and rises.get(row.id, 1) > 0]
+        likely = sorted(likely, key=lambda row: (-rises.get(row.id, 0), row.id))[:MOST_HISTORIES]
+        holders[badges.BEST_WEEK] = _find_best_weeks(source, likely, period, scope)
+        friday_end = datetime.combine(period.first + FRIDAY, time(), period.zone)
+        if now >= friday_end:
+            done = source.work_history.done_by(period.start, friday_end, now, scope.group_id)
+            holders[badges.CLEAN_FRIDAY] = {user_id for user_id, tasks in done.items() if tasks >= badges.CLEAN_FROM}
+    return holders
+
+
+def _find_best_weeks(source: Store, rows: Sequence[Row], period: Period, scope: Scope) -> set[int]:
+    """Find for whom a week is the best one of a year; few are left for its whole length after the last months."""
+    tasks, found = {row.id: row.tasks for row in rows}, dict[int, list[int]]()
+    for span in SPANS:
+        if not tasks:
+            break
+        edges = [week.start for week in _list_weeks(period.first - span, period)]
+        weeks = source.work_history.by_week(list(tasks), edges, scope.group_id)
+        found = {user_id: [one for one, _estimate_s in of] for user_id, of in weeks.items()}
+        tasks = {user_id: count for user_id, count in tasks.items() if count > max(found[user_id])}
+    return {user_id for user_id, count in tasks.items() if badges.is_best_week(count, found[user_id])}
+
+
+def _find_helpers(source: Store, period: Period, scope: Scope) -> set[int]:
+    """Find who closed a line of an order that was given to another department."""
+    worked_for = source.work_history.departments_worked_for(period.start, period.end, scope.group_id)
+    above = {one.id: one.parent_id for one in source.people.departments()} if worked_for else {}
+
+    def belongs(homes: Iterable[int], department_id: int) -> bool:
+        waiting, seen = list(homes), set[int]()
+        while waiting:
+            home = waiting.pop()
+            if home == department_id:
+                return True
+            seen.add(home)
+            parent = above.get(home)
+            if parent is not None and parent not in seen:
+                waiting.append(parent)
+        return False
+
+    return {user_id for user_id, other, homes in worked_for if homes and other in above and not belongs(homes, other)}
+
+
+def _list_weeks(first: date, last: Period) -> list[Period]:
+    """List the weeks from the one of a day to a week."""
+    return list(replace(last, first=periods.containing(first, periods.WEEK, last.zone).first).weeks())
+
+
+def _find_goal(
+    source: Store, period: Period, hidden: Collection[int], scope: Scope, done: tuple[int, float]
+) -> TeamGoal | None:
+    """Find the goal of those whose department it is, or of all; a single project has no members that are known."""
+    setting = read_setting(source.settings.get("team_goal"))
+    if setting is None or scope.group is not None:
+        return None
+    days = source.presence.read(period.first, period.after)
+    return find_goal(setting, source.presence.members(hidden, scope.inside), days, done)
+
+
+def read_scope(source: Store, group: str | None, department: str | None) -> Scope:
+    """Find the project and the department that names or ids mean. Raises ConfigError."""
+    if group is None and department is None:
+        return Scope()
+    return find_scope(group, department, source.tasks.projects(), source.people.departments())
+
+
+def _find_ranked_person(source: Store, text: str, hidden: Collection[int]) -> Person:
+    """Find whose standing is wanted: of those who work here, or of all. Raises ConfigError."""
+    people = source.people.all()
+    active = [person for person in people if person.active]
+    person = find_person(text, active if find_people(text, active) else people)
+    if person.id in hidden:
+        raise errors.ConfigError(
+            _("{person} is on no leaderboard").format(person=person.name),
+            _("`b24tools config hidden_users` lists who is left out."),
+        )
+    return person
+
+
+def _find_own_standing(
+    source: Store, person: Person, rows: Sequence[Row], period: Period, now: datetime, by: str, scope: Scope
+) -> OwnStanding:
+    """Find a person's place, what is missing to the next one, the best week, and the last four of the period."""
+    row = next((row for row in rows if row.id == person.id), None)
+    figure = row.figure or 0.0 if row else 0.0
+    places = {row.figure or 0.0: row.place for row in reversed(rows)}
+    next_place, missing = find_next(figure, places, 1)
+    until = periods.week_of(min(now, period.end - timedelta(seconds=1)), period.zone)
+    first = until.before.before.before
+    history = source.work_history
+    if begin := history.first_closing(person.id):
+        first = min(first, periods.week_of(from_text(begin), period.zone))
+    weeks = _list_weeks(first.first, until)
+    totals = history.by_week([person.id], [*(week.start for week in weeks), until.end], scope.group_id)[person.id]
+    figures = [
+        WeekFigure(week.label, tasks if by == TASKS else _hours(estimate_s))
+        for week, (tasks, estimate_s) in zip(weeks, totals, strict=True)
+    ]
+    best = max(figures, key=lambda one: one.figure)
+    return OwnStanding(
+        user_id=person.id,
+        name=person.name,
+        place=row.place if row else None,
+        figure=figure,
+        next_place=next_place,
+        missing=missing,
+        best=best if best.figure else None,
+        trend=tuple(figures[-4:]),
+    )
+
+
+def _choose_counted(totals: Totals, members: Mapping[int, int], scope: Scope, *, teams: bool) -> list[PersonTotal]:
+    """Choose who counts.
+
+    Who has opted out counts in a team of FEWEST at least: in a smaller one the others' rows would tell what is theirs.
+    """
+    rules, members = totals.rules, _members_of(totals, members)
+    return [
+        one
+        for one in totals.people
+        if one.user_id not in rules.hidden
+        and (one.user_id not in rules.opted_out or members.get(one.department_id or 0, 0) >= FEWEST)
+        and not (teams and one.department is None)
+        and (scope.inside is None or one.department_id in scope.inside)
+    ]
+
+
+def _members_of(totals: Totals, members: Mapping[int, int]) -> Mapping[int, int]:
+    """How many members departments have now, or had when the period was frozen."""
+    return totals.season.members if totals.season else members
+
+
+def _sum_others(others: Sequence[PersonTotal]) -> tuple[int, float] | None:
+    if len(others) < FEWEST:
+        return None
+    return sum(one.tasks for one in others), _hours(sum(one.estimate_s for one in others))
+
+
+def _entries(
+    counted: Iterable[PersonTotal], totals: Totals, members: Mapping[int, int], *, teams: bool
+) -> list[_Entry]:
+    """One entry per team, or per person who has not opted out."""
     entries: dict[int, _Entry] = {}
-    for tally in tallies:
-        if members is None:
-            new = _Entry(tally.user_id, tally.name or f"#{tally.user_id}", tally.department, None)
+    for one in counted:
+        if teams:
+            team = one.department_id or 0
+            size = _members_of(totals, members).get(team, 0)
+            new = _Entry(team, one.department or f"#{team}", one.department, size)
+        elif one.user_id in totals.rules.opted_out:
+            continue
         else:
-            team = tally.department_id or 0
-            new = _Entry(team, tally.department or f"#{team}", tally.department, members.get(team, 0))
-        entries.setdefault(new.id, new).add(tally)
+            new = _Entry(one.user_id, one.name or f"#{one.user_id}", one.department, None)
+        entries.setdefault(new.id, new).add(one)
     return list(entries.values())
 
 
@@ -183,31 +430,3 @@ def _alphabetic(name: str) -> str:
 def _hours(seconds: int) -> float:
     """To 0.1, halves up: 0.05 and its like are not exact in binary, so the rounding is done before."""
     return (seconds + 180) // 360 / 10
-
-
-def _collected(period: Period, windows: Sequence[Window], now: datetime) -> tuple[bool, datetime | None]:
-    """Whether each week that has begun was collected to its end, and the moment up to which the data go.
-
-    A run sees what was closed until it begins; so a past week needs one that began after its end.
-    """
-    complete = False
-    as_of = None
-    for number, (start, end) in enumerate(_begun_parts(period, now)):
-        covering = [
-            window
-            for window in windows
-            if window.start <= start and window.end >= min(end, window.started_at) and window.started_at >= start
-        ]
-        latest = max((window.started_at for window in covering), default=None)
-        whole = any(window.complete and (end > now or window.started_at >= end) for window in covering)
-        complete = whole and (complete or number == 0)
-        as_of = latest or as_of
-    return complete, as_of
-
-
-def _begun_parts(period: Period, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The period's weeks, cut to the period, as far as they have begun."""
-    for week in period.weeks():
-        start, end = max(week.start, period.start), min(week.end, period.end)
-        if start <= now:
-            yield start, end

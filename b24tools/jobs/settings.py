@@ -11,6 +11,7 @@ from b24tools.store import Store
 from b24tools.store.settings import RUNNING_SETTINGS
 
 ADD, REMOVE = "add", "remove"
+IGNORED = "doctor_ignore"
 
 
 def save_setting(store: Store, key: str, value: str, now: datetime) -> None:
@@ -24,13 +25,20 @@ def save_setting(store: Store, key: str, value: str, now: datetime) -> None:
 def change_list(store: Store, key: str, change: str, item: str, now: datetime) -> None:
     """Add a person to a list, by name or id, or remove one; nothing happens where that is so already.
 
+    Of doctor_ignore an item is a check with a day and a note, and a check is removed by its name.
     Raises ConfigError for a setting that is no list, and for a name that is not known or means several people.
     """
+    if key == IGNORED:
+        item_of = {one.check: one.text for one in store.settings.acknowledged()}
+        if change == REMOVE:
+            item_of.pop(item.strip(), None)
+        store.settings.save(key, "; ".join([*item_of.values(), *([item] if change == ADD else [])]), now)
+        return
     current = [word.strip() for word in store.settings.get(key).split(",") if word.strip()]
     if not _lists_people(key):
         raise errors.ConfigError(
             _("{key} is no list: it has one value").format(key=key),
-            _("There are: {known}").format(known=", ".join(filter(_lists_people, RUNNING_SETTINGS))),
+            _("There are: {known}").format(known=", ".join([*filter(_lists_people, RUNNING_SETTINGS), IGNORED])),
         )
     found = _read_id(store, item, current if change == REMOVE else ())
     others = [one for one in current if one != found]

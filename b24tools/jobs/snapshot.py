@@ -7,13 +7,14 @@ saved together with the cursor: a run that was killed goes on where it stopped.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.assignment.team_presence import save_team_presence
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending
 from b24tools.bitrix24.client import Client
@@ -24,8 +25,14 @@ from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Progress, Status
 from b24tools.core.threads import run_beside
+from b24tools.core.timestamps import to_text
+from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
 
+WEBHOOK = "webhook"
+MISSED = "missed"  # among the counts of a run
+UNDER_WAY = timedelta(minutes=5)  # how long an event may take
+SETTLED = timedelta(days=7)  # after its end a month changes no more
 RESUMABLE = timedelta(hours=1)
 NOTICEABLE_SKEW = timedelta(minutes=5)
 # Asked for beyond both ends: a clock change may put a portal's wall clock and its filter an hour apart.
@@ -39,7 +46,9 @@ _LIMITS = (ErrorCode.QUERY_LIMIT_EXCEEDED.name, ErrorCode.OPERATION_TIME_LIMIT.n
 class Rules:
     """The settings that a snapshot obeys.
 
-    `parallel`: how many batches may be under way; of two, one is saved while the next is asked for.
+    `parallel`: how many batches may be under way; of two, one is saved while the next is asked for. `days`: those
+    that differ from the plain week, what counts first in front.
+    `keep`: how long details of closed orders stay; None: nothing is trimmed. `at_night`: this is the time for it.
     """
 
     zone: ZoneInfo
@@ -47,6 +56,9 @@ class Rules:
     people_h: float
     non_admin: bool
     parallel: int = 2
+    days: Sequence[Mapping[date, DayRule]] = ()
+    keep: timedelta | None = None
+    at_night: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,10 @@ class WeekResult:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run saved. `complete`: nothing was hidden from it. `people`: those it read. `warnings`: of what is odd."""
+    """What a run saved. `complete`: nothing was hidden from it. `people`: those it read. `warnings`: of what is odd.
+
+    In webhook mode: `changes` since the complete run before, and how many of them were `missed`: without an event.
+    """
 
     weeks: tuple[WeekResult, ...]
     complete: bool
@@ -71,6 +86,8 @@ class Result:
     requests: int
     exit_status: int
     warnings: tuple[str, ...] = ()
+    changes: int | None = None
+    missed: int | None = None
 
 
 def due(store: Store, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
@@ -93,6 +110,20 @@ def since(day: date, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
     return list(replace(week, first=first.first).weeks()) if first <= week else []
 
 
+def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
+    """Freeze the months and quarters that ended SETTLED ago and were collected whole."""
+    frozen, earliest = store.seasons.labels(), store.snapshot_runs.earliest()
+    for kind in periods.SEASON_KINDS:
+        period = periods.containing((today - SETTLED).astimezone(zone).date(), kind, zone).before
+        while earliest and period.start >= earliest:
+            if period.label not in frozen:
+                complete, as_of = store.leaderboard.collected(period, today)
+                if complete and as_of:
+                    with store.transaction():
+                        store.leaderboard.freeze(period, store.settings.counting_rules(zone), as_of, today)
+            period = period.before
+
+
 def take(
     store: Store,
     client: Client,
@@ -108,7 +139,10 @@ def take(
     """
     run = _SnapshotRun(store, client, span, rules, now, progress)
     run.read_lists()
-    return run.finish()
+    result, requests = run.finish(), client.requests
+    warnings = save_team_presence(store, client, rules.zone, run.portal_zone, rules.days, now())
+    requests = result.requests + client.requests - requests
+    return replace(result, requests=requests, warnings=(*result.warnings, *warnings))
 
 
 @dataclass
@@ -120,6 +154,7 @@ class _Request:
     requests_before: int
     people: Pages | None
     tasks: Pages | None
+    open_tasks: Pages | None
     answered: Future[None] = field(init=False)
 
     def send(self) -> None:
@@ -177,6 +212,17 @@ class _SnapshotRun:
             probe=PROBE_PAGES * len(span),
             split=rules.parallel > 2,
         )
+        # the deadlines of work under way: what is moved after that is not the first one any more
+        read_at = store.people.last_read("open_tasks", started_at)
+        changed = queries.open_changed_since(read_at and read_at - MARGIN)
+        self._open = Paginator(TASKS, changed, left=None if read_at is None else 0)
+        is_webhook = store.settings.get("producer_mode") == WEBHOOK
+        self._events_since = store.snapshot_runs.last_complete(started_at) if is_webhook else None
+
+    @property
+    def portal_zone(self) -> tzinfo:
+        """In whose wall clock the portal writes dates."""
+        return self._portal_clock.zone if self._portal_clock else self._rules.zone
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
         read_at = self._store.people.last_read(what, self._started_at)
@@ -196,11 +242,12 @@ class _SnapshotRun:
                 wait([other.answered for other in coming])
                 coming.clear()
                 continue
-            people, tasks = self._take(request)
+            people, tasks, open_tasks = self._take(request)
             if self._parallel > 1:
                 self._ask(coming)  # the portal works while this is saved
-            self._save(request, people, tasks)
-            del request, people, tasks  # a hundred thousand objects, to be forgotten while the portal works, too
+            self._save(request, people, tasks, open_tasks)
+            # a hundred thousand objects, to be forgotten while the portal works, too
+            del request, people, tasks, open_tasks
 
     def _ask(self, coming: list[_Request]) -> bool:
         """Ask for what is known to be needed, as far as it may be under way; whether anything is."""
@@ -224,11 +271,12 @@ class _SnapshotRun:
         if tasks is None and not alone:
             return None
         people = self._people.add_to(batch, self._room - len(batch)) if self._people else None
+        open_tasks = self._open.add_to(batch, self._room - len(batch))
         if not len(batch):
             return None
         reading = self._store.snapshot_runs.number_reading()
         self._first_no = self._first_no or reading
-        return _Request(batch, reading, self._client.requests, people, tasks)
+        return _Request(batch, reading, self._client.requests, people, tasks, open_tasks)
 
     def _ask_less(self, error: errors.PortalBusy, request: _Request) -> bool:
         """Go on from the cursors with few commands in a batch, if so many may have taken the portal too long."""
@@ -238,13 +286,13 @@ class _SnapshotRun:
         self._room, self._parallel = FEWER_COMMANDS, min(2, self._parallel)
         if self._portal_clock is None:
             self._first = None
-        for one in (self._people, self._tasks):
+        for one in (self._people, self._tasks, self._open):
             if one:
                 one.restart()
         return True
 
-    def _take(self, request: _Request) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Take the people and the tasks that count out of an answer, as rows; then it is known what to ask next."""
+    def _take(self, request: _Request) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+        """Take people, closed and open tasks out of an answer, as rows; then it is known what to ask next."""
         if self._portal_clock is None and self._first:
             self._portal_clock = PortalClock(self._first.owner.value, self._rules.zone, self._first.server_time.value)
             server_now = self._portal_clock.server_now
@@ -252,11 +300,18 @@ class _SnapshotRun:
             self._departments = queries.read_all_departments(self._client, self._first.departments)
             self._store.settings.remember_host(self._client.host)
         people = self._people.read(request.people) if self._people and request.people else []
-        return people, self._tasks.read(request.tasks) if request.tasks else []
+        closed = self._tasks.read(request.tasks) if request.tasks else []
+        return people, closed, self._open.read(request.open_tasks) if request.open_tasks else []
 
-    def _save(self, request: _Request, people: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> None:
+    def _save(
+        self,
+        request: _Request,
+        people: list[dict[str, Any]],
+        tasks: list[dict[str, Any]],
+        open_tasks: list[dict[str, Any]],
+    ) -> None:
         """Save what a request brought, and the cursors with it."""
-        zone = self._portal_clock.see(tasks) if self._portal_clock else self._rules.zone
+        zone = self._portal_clock.see(tasks or open_tasks) if self._portal_clock else self._rules.zone
         records = [queries.read_record(row, zone) for row in tasks]
         # the margin, or an ignored filter, brings others, too
         start, end = self._start.isoformat(), self._end.isoformat()
@@ -286,13 +341,15 @@ class _SnapshotRun:
             newer = self._store.events.followed_since([record.id for record in closed], request.reading)  # for an event
             current = [record for record in closed if record.id not in newer]
             saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
+            self._store.tasks.note_open([queries.read_deadline(row, zone) for row in open_tasks], self._now())
+            found = {"new": saved.new, "changed": saved.changed, "same": saved.same}
+            found[MISSED] = self._note_changes(saved.changes)
             self._run = replace(
                 run,
                 tasks=run.tasks + len(closed),
                 people=run.people + len(persons),
                 counts={
-                    kind: dict(Counter(weeks) + Counter(run.counts.get(kind, {})))
-                    for kind, weeks in vars(saved).items()
+                    kind: dict(Counter(weeks) + Counter(run.counts.get(kind, {}))) for kind, weeks in found.items()
                 },
                 requests=self._client.requests - self._requests_before,
                 cursor=self._tasks.after,
@@ -307,7 +364,8 @@ class _SnapshotRun:
 
     def finish(self) -> Result:
         """Mark what is gone, close the run, and forget events of a month ago."""
-        if self._run is None or not self._tasks.complete or self._run.people_cursor is not None:
+        lists_read = self._tasks.complete and self._open.complete
+        if self._run is None or not lists_read or self._run.people_cursor is not None:
             raise RuntimeError("the lists have not been read to their ends")  # what was not seen would be marked gone
         store = self._store
         missing = store.people.missing(self._start, self._end)
@@ -320,23 +378,61 @@ class _SnapshotRun:
         found |= {user_id: queries.unknown_person(user_id, names.get(user_id, "")) for user_id in unseen}
         shown = len(found) - len(unseen)
         complete = self._is_admin() and self._run.admin
-        gone: Mapping[str, int] = {}
+        gone: Mapping[int, str] = {}
         with store.transaction():
             store.people.save(found.values(), self._now())
             if complete and not self._tasks.nameless:
                 gone = store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
-            run = replace(self._run, people=self._run.people + shown, requests=requests)
+            changes, missed = self._count_missed(gone) if self._events_since else (None, None)
+            run = replace(self._run, people=self._run.people + shown, requests=requests, changes=changes, missed=missed)
             store.snapshot_runs.finish(run, self._now(), complete=complete)
-            if self._portal_clock and self._portal_clock.server_now:
-                store.events.forget_old(self._portal_clock.server_now)
+            server_now = self._portal_clock.server_now if self._portal_clock else None
+            if server_now:
+                store.events.forget_old(server_now)
+            today = min(self._started_at, server_now or self._started_at)
+            store.people.save_last_read("open_tasks", today)
+        if complete:
+            freeze_seasons(store, today, self._rules.zone)
+        if self._portal_clock and self._portal_clock.server_now:
+            self._trim(self._portal_clock.server_now)
+        lost = Counter(gone.values())
         tasks = store.tasks.count_by_week(self._start, self._end)
         weeks = []
         for week in self._span:
             new, changed, same = (run.counts.get(kind, {}).get(week.label, 0) for kind in ("new", "changed", "same"))
-            weeks.append(WeekResult(week, tasks.get(week.label, 0), new, changed, same, gone.get(week.label, 0)))
+            weeks.append(WeekResult(week, tasks.get(week.label, 0), new, changed, same, lost[week.label]))
         status = 0 if complete or self._rules.non_admin else 3
-        return Result(tuple(weeks), complete, run.people, run.requests, status, tuple(self._warnings()))
+        return Result(
+            tuple(weeks), complete, run.people, run.requests, status, tuple(self._warnings()), changes, missed
+        )
+
+    def _note_changes(self, changes: Mapping[int, str | None]) -> dict[str, int]:
+        """Count those of the changes that this run found and of which an event should have told, as `counts` has them.
+
+        Just now is too late to say: their events may be under way.
+        """
+        server_now = self._portal_clock.server_now if self._portal_clock else None
+        if self._events_since is None or server_now is None:
+            return {}
+        since, until = to_text(self._events_since.started_at), to_text(server_now - UNDER_WAY)
+        late = [task_id for task_id, at in changes.items() if at is not None and since <= at <= until]
+        missed = len(late) - len(self._store.events.waiting_for(late))
+        return {"": missed} if missed else {}
+
+    def _count_missed(self, gone: Collection[int]) -> tuple[int, int]:
+        """Count the changes since the last complete run, and those of them that came without an event."""
+        assert self._run is not None and self._events_since is not None  # noqa: S101 - for mypy
+        missed = sum(self._run.counts.get(MISSED, {}).values())
+        missed += len(gone) - len(self._store.events.waiting_for(gone))
+        return missed + self._store.tasks.count_followed(self._events_since.first_no), missed
+
+    def _trim(self, now: datetime) -> None:
+        """Forget details of orders that were closed long ago, once a night; `now` is the portal's."""
+        retention, keep = self._store.retention, self._rules.keep
+        if keep is not None and retention.is_due(now, at_night=self._rules.at_night):
+            retention.trim(now, keep)
+            retention.shrink()
 
     def _warnings(self) -> Iterator[str]:
         clock = self._portal_clock

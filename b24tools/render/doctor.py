@@ -19,16 +19,21 @@ MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 ASCII_MARKS = {"ok": "+", "warn": "!", "fail": "x"}
 MOST_TITLE = 18
 LEAST_TEXT = 30
+MANY = 5  # findings, behind which what fails may be out of sight
 
 
 def data(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """The `data` of `doctor --json`."""
-    return [{"check": one.check, "status": one.status, "detail": one.detail, "fix": one.fix} for one in findings]
+    return [
+        {"check": one.check, "status": one.status, "detail": one.detail, "fix": one.fix}
+        | ({"known": one.known} if one.known else {})
+        for one in findings
+    ]
 
 
 def verdict(findings: Sequence[Finding]) -> str:
     """The line at the end."""
-    failed, warned = (sum(one.status == status for one in findings) for status in ("fail", "warn"))
+    failed, warned = (sum(one.status == status and not one.known for one in findings) for status in ("fail", "warn"))
     checks = ngettext("{n} check", "{n} checks", len(findings)).format(n=len(findings))
     failing = ngettext("{n} fails", "{n} fail", failed).format(n=failed)
     warning = ngettext("{n} to look at", "{n} to look at", warned).format(n=warned)
@@ -37,38 +42,56 @@ def verdict(findings: Sequence[Finding]) -> str:
         text = _("{checks}: {failing}, {warning}. Begin with the first that fails.")
     elif warned:
         text = _("{checks}: nothing fails, {warning}.")
-    return text.format(checks=checks, failing=failing, warning=warning)
+    text = text.format(checks=checks, failing=failing, warning=warning)
+    if known := sum(bool(one.known) for one in findings):
+        text += " " + ngettext("{n} is acknowledged.", "{n} are acknowledged.", known).format(n=known)
+    return text
 
 
 def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:
     """The error for programs when something fails: the first of it."""
-    first = next((one for one in findings if one.status == "fail"), None)
+    first = next((one for one in findings if one.status == "fail" and not one.known), None)
     if first is None:
         return None
     return errors.B24ToolsError(f"{first.check}: {first.detail}", first.fix, code=errors.ErrorCode.CHECKS_FAILED)
 
 
-def report(findings: Sequence[Finding], *, only_bad: bool = False) -> None:
-    """Show the findings: all, or those that are not ok and the block that `--write-probe` is for."""
-    shown = [one for one in findings if not only_bad or one.status != "ok" or one.check.startswith("probe ")]
+def is_news(finding: Finding) -> bool:
+    """Whether it is not in order, and nobody has acknowledged it; or of the block that `--write-probe` is for."""
+    return (finding.status != "ok" and not finding.known) or finding.check.startswith("probe ")
+
+
+def report(findings: Sequence[Finding], *, folded: bool = True) -> None:
+    """Show the findings; `folded`: those that nobody need look at in one line, and on a terminal what fails once more.
+
+    With nothing but news in them they are shown as they are.
+    """
     console = render_console.open_console()
-    if console.is_terminal:
-        for section, rows in groupby(shown, lambda one: one.section):
-            _draw(console, section, list(rows))
+    if not console.is_terminal:
+        for one in findings:
+            if not folded or is_news(one):
+                render_console.print_text(line(one))
+        if folded and (names := [one.check for one in findings if not is_news(one)]):
+            render_console.print_text(f"ok    {', '.join(names)}")
         return
-    for one in shown:
-        render_console.print_text(line(one))
+    for section, rows in groupby(findings, lambda one: one.section):
+        _draw(console, section, list(rows), folded=folded)
+    failing = [one for one in findings if one.status == "fail" and is_news(one)]
+    if folded and failing and len(findings) > MANY:
+        _draw(console, _("What fails"), failing, folded=False)
 
 
 def line(finding: Finding) -> str:
     """`fail  scope disk: missing … Edit the webhook …` - one line, for a pipe or a mail."""
     text = f"{finding.status:<4}  {finding.check}: {finding.detail}"
+    if finding.known:
+        text = _("{text} (acknowledged until {known})").format(text=text, known=finding.known)
     if finding.fix:
         text = f"{text}{'' if text.endswith(('.', '!', '?')) else '.'} {_write_sentence(finding.fix)}"
     return " ".join(text.split("\n"))
 
 
-def _draw(console: Console, section: str, findings: Sequence[Finding]) -> None:
+def _draw(console: Console, section: str, findings: Sequence[Finding], *, folded: bool) -> None:
     """Draw a heading and three columns: the mark, what was looked at, how it is with how to fix it below."""
     from rich.table import Table
     from rich.text import Text
@@ -79,12 +102,22 @@ def _draw(console: Console, section: str, findings: Sequence[Finding]) -> None:
     table.add_column(no_wrap=True, width=1)
     table.add_column(width=MOST_TITLE, overflow="fold")
     table.add_column(overflow="fold", min_width=LEAST_TEXT)
-    for one in findings:
+    quiet = [one for one in findings if folded and not is_news(one)]
+    for one in (one for one in findings if one not in quiet):
         text = Text("\n".join(render_console.wrap_words(one.detail, room)))
+        if one.known:
+            text.append("\n" + _("acknowledged until {known}").format(known=one.known), style="dim")
         if one.fix:
             lines = render_console.wrap_words(f"{arrow} {_write_sentence(one.fix)}", room)
             text.append("\n" + "\n".join(lines), style=STYLES[one.status])
         table.add_row(Text(marks[one.status], style=STYLES[one.status]), Text(one.title), text)
+    if quiet:
+        names = ", ".join(one.title or one.check for one in quiet)
+        table.add_row(
+            Text(marks["ok"], style=STYLES["ok"]),
+            Text(_("in order")),
+            Text("\n".join(render_console.wrap_words(names, room)), style="dim"),
+        )
     console.print(section, style="bold", markup=False, highlight=False)
     console.print(table)
 

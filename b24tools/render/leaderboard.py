@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.core.benchmarks import Benchmarks, WeekFigure
 from b24tools.core.timestamps import to_text
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard_text as text
@@ -15,11 +17,17 @@ from b24tools.render.leaderboard_text import FIGURE, MOVED, NAME, TEAM
 
 BAR_FROM, TEAM_FROM = 76, 60  # cells of a terminal from which there is room for them
 BAR_CELLS = (8, 40)
+GOAL_CELLS = 10
 
 
 def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
     """Return the `data` of `leaderboard --json`; times in `zone` with their offset."""
     period = board.period
+    more: dict[str, Any] = {}
+    if board.others is not None:
+        more["others"] = {"tasks": board.others[0], "hours": board.others[1]}
+    if board.season is not None:
+        more["frozen"] = {"at": to_text(board.season.frozen_at, zone), "rules_differ": board.rules_differ}
     return {
         "period": {
             "kind": period.kind,
@@ -31,7 +39,37 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
         "by": board.by,
         "as_of": to_text(board.as_of, zone),
         "rows": [_row_data(row, teams=board.teams) for row in board.rows],
+        "benchmarks": _benchmarks_data(board.benchmarks),
+        "scope": {
+            "group": _name_data(board.scope.group),
+            "department": _name_data(board.scope.department),
+        },
+        "goal": board.goal and asdict(board.goal),
+    } | more
+
+
+def _name_data(named: tuple[int, str] | None) -> dict[str, Any] | None:
+    return None if named is None else {"id": named[0], "name": named[1]}
+
+
+def _benchmarks_data(benchmarks: Benchmarks) -> dict[str, Any]:
+    me = benchmarks.me
+    own = me and {
+        "user_id": me.user_id,
+        "name": me.name,
+        "place": me.place,
+        "figure": me.figure,
+        "next_place": me.next_place,
+        "missing": me.missing,
+        "best": me.best and _week_data(me.best),
+        "trend": [_week_data(week) for week in me.trend],
     }
+    values = {"ranked": benchmarks.ranked, "median": benchmarks.median, "first_quarter": benchmarks.first_quarter}
+    return values | {"me": own}
+
+
+def _week_data(week: WeekFigure) -> dict[str, Any]:
+    return {"week": week.week, "figure": week.figure}
 
 
 def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
@@ -46,7 +84,9 @@ def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
         "on_time_of": row.on_time_of,
         "moved": "new" if row.moved is None else row.moved,
     }
-    return values | ({"department_id": row.id, "people": row.people, "per_person": row.figure} if teams else {})
+    if teams:
+        return values | {"department_id": row.id, "people": row.people, "per_person": row.figure}
+    return values | {"badges": list(row.badges)}
 
 
 def print_board(board: Board, zone: ZoneInfo, now: datetime, screen: Screen | None = None) -> None:
@@ -57,13 +97,24 @@ def print_board(board: Board, zone: ZoneInfo, now: datetime, screen: Screen | No
     screen.print(heading if signs else heading.replace("–", "-"), "bold")
     if board.as_of is not None:
         screen.print(text.describe_age(board.as_of, board.mode, zone, now), "dim")
+    if board.season is not None:
+        screen.print(text.describe_season(board.season, rules_differ=board.rules_differ), "dim")
     screen.print()
     if board.rows:
         _print_rows(board, screen, signs=signs)
         screen.print()
         screen.print(text.describe_totals(board), "dim")
+        if benchmarks := text.describe_benchmarks(board):
+            screen.print(benchmarks, "dim")
+        for line in text.list_badges(board):
+            screen.print(line)
+        if goal := text.describe_goal(board):
+            bar = _draw_share(board, signs=signs) if screen.width >= BAR_FROM else ""
+            screen.print(f"{goal} {bar}".rstrip())
     else:
         screen.print(text.describe_empty(board, now))
+    if standing := text.describe_standing(board):
+        screen.print("\n" + "\n".join(standing))
     if gap := text.describe_gap(board, now):
         screen.print(gap, "yellow")
 
@@ -90,8 +141,14 @@ def _style(kind: str, row: Row) -> str:
     if kind == MOVED:
         return "cyan" if row.moved is None else "green" if row.moved > 0 else "red" if row.moved < 0 else "dim"
     if kind == NAME:
-        return "bold" if row.place in text.MEDALS else ""
+        return "bold" if row.place in text.MEDALS and row.figure else ""
     return "dim" if kind == TEAM else ""
+
+
+def _draw_share(board: Board, *, signs: bool) -> str:
+    share = min(1.0, board.goal.done / board.goal.target) if board.goal else 0.0
+    full = int(share * GOAL_CELLS)
+    return ("█" * full + "░" * (GOAL_CELLS - full)) if signs else "#" * full + "." * (GOAL_CELLS - full)
 
 
 def _draw_bars(rows: Sequence[Row], width: int, *, signs: bool) -> list[str]:

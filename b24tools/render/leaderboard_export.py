@@ -46,7 +46,7 @@ def to_markdown(board: Board, zone: ZoneInfo, now: datetime) -> str:
         ]
         lines = zip(*columns, strict=True)
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        parts.append(text.describe_totals(board) + ".")
+        parts += [f"{_escape_markdown(line)}." for line in _foot(board)]
     else:
         parts.append(text.describe_empty(board, now))
     return "\n\n".join([*parts, *_notes(board, zone, now)]) + "\n"
@@ -59,7 +59,7 @@ def _escape_markdown(cell: str) -> str:
 def to_html(board: Board, zone: ZoneInfo, now: datetime) -> str:
     """Write one page with everything in it: light and dark, for a screen and for paper."""
     if board.rows:
-        content = f"{_html_table(board)}<p class=totals>{html.escape(text.describe_totals(board))}</p>"
+        content = f"{_html_table(board)}<p class=totals>{html.escape('; '.join(_foot(board)))}</p>"
     else:
         content = f"<p class=empty>{html.escape(text.describe_empty(board, now))}</p>"
     return Template(PAGE.read_text(encoding="utf-8")).substitute(
@@ -70,6 +70,11 @@ def to_html(board: Board, zone: ZoneInfo, now: datetime) -> str:
     )
 
 
+def _foot(board: Board) -> list[str]:
+    middle, goal = text.describe_benchmarks(board), text.describe_goal(board)
+    return [line for line in (text.describe_totals(board), middle, *text.list_badges(board), goal) if line]
+
+
 def _html_table(board: Board) -> str:
     fields = text.list_fields(board, signs=True)
     classes = [CLASSES.get(field.kind, field.kind) for field in fields]
@@ -77,7 +82,7 @@ def _html_table(board: Board) -> str:
     head = "".join(f'<th class="{name}">{field.title}' for name, field in zip(classes, fields, strict=True))
     lines = [f"<table><thead><tr>{head}</thead><tbody>"]
     for number, row in enumerate(board.rows):
-        line = f'<tr class="place{row.place}">'
+        line = f'<tr class="place{row.place if row.figure else ""}">'
         for name, field in zip(classes, fields, strict=True):
             cell = html.escape(field.cells[number])
             if field.kind == PLACE:

@@ -6,14 +6,17 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from b24tools.core.badges import ALL_ON_TIME, BADGES, BEST_WEEK, CLEAN_FRIDAY, HELPED, MOST_IMPROVED
 from b24tools.core.i18n import _, ngettext, pgettext
-from b24tools.core.periods import MONTH, WEEK, Period
-from b24tools.jobs.leaderboard import HOURS, Board, Row
+from b24tools.core.periods import MONTH, QUARTER, WEEK, YEAR, Period
+from b24tools.jobs.leaderboard import HOURS, TASKS, Board, Row
 from b24tools.render.console import clean
 from b24tools.render.formats import format_days, format_decimal, format_duration, format_month, tell_apart
+from b24tools.store.seasons import Season
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 ON_TIME_FROM = 3  # a share of one or two tasks says nothing
+MOST_NAMED = 5  # who have the same badge
 PLACE, MOVED, NAME, TEAM, NUMBER, FIGURE = "place", "moved", "name", "team", "number", "figure"
 
 
@@ -28,22 +31,36 @@ class Field(NamedTuple):
 def list_fields(board: Board, *, signs: bool) -> list[Field]:
     """List the columns of a ranking; `signs`: medals and arrows, where they can be shown."""
     rows = board.rows
-    fields = [Field(PLACE, "#", [MEDALS.get(row.place, str(row.place)) if signs else str(row.place) for row in rows])]
+    fields = [Field(PLACE, "#", [show_place(row) if signs else str(row.place) for row in rows])]
     if any(row.moved is not None for row in rows):  # else there was no board before this one to compare with
         fields.append(Field(MOVED, "±", [describe_move(row, signs=signs) for row in rows]))
-    names = tell_apart((row.id, clean(row.name)) for row in rows)
+    names = name_rows(board)
     fields.append(Field(NAME, _("Team") if board.teams else _("Name"), [names[row.id] for row in rows]))
     tasks = Field(NUMBER, _("Tasks"), [str(row.tasks) for row in rows])
-    hours = Field(NUMBER, _("Hours"), [format_decimal(row.hours) for row in rows])
+    hours = Field(NUMBER, _("Hours"), [format_decimal(row.hours) if row.hours else "-" for row in rows])
     if board.teams:
         figures = ["-" if row.figure is None else format_decimal(row.figure, 2) for row in rows]
         fields.append(Field(NUMBER, _("People"), [str(row.people) for row in rows]))
-        fields += [Field(FIGURE, _("Per person"), figures), tasks, hours]
+        fields += [Field(FIGURE, _("Per person"), figures), tasks, *([hours] if board.has_hours else [])]
     else:
         fields.append(Field(TEAM, _("Team"), [clean(row.department or "-") for row in rows]))
         first, second = (hours, tasks) if board.by == HOURS else (tasks, hours)
-        fields += [first._replace(kind=FIGURE), second]
+        fields += [first._replace(kind=FIGURE), *([second] if board.has_hours else [])]
     return [*fields, Field(NUMBER, _("On time"), [format_share(row) for row in rows])]
+
+
+def show_place(row: Row) -> str:
+    """Write a place: a medal for the first three, if they have done anything."""
+    return MEDALS.get(row.place, str(row.place)) if row.figure else str(row.place)
+
+
+def name_rows(board: Board) -> dict[int, str]:
+    """Return the names by id; those that several of all ranked have, shown or not, with the id behind."""
+    names = {row.id: clean(row.name) for row in board.rows}
+    apart = tell_apart(names.items())
+    return {
+        row.id: f"{names[row.id]} (#{row.id})" if row.name in board.namesakes else apart[row.id] for row in board.rows
+    }
 
 
 def describe_heading(board: Board) -> str:
@@ -54,13 +71,17 @@ def describe_heading(board: Board) -> str:
         (True, False): _("Teams"),
         (True, True): _("Teams by hours"),
     }
-    return f"{titles[board.teams, board.by == HOURS]}: {describe_period(board.period)}"
+    return ", ".join([f"{titles[board.teams, board.by == HOURS]}: {describe_period(board.period)}", *board.scope.names])
 
 
 def describe_period(period: Period) -> str:
     """Write `week 47, 16–22 November 2026` or `November 2026`."""
     if period.kind == MONTH:
         return format_month(period.first)
+    if period.kind == QUARTER:
+        return _("quarter {number} of {year}").format(number=period.first.month // 3 + 1, year=period.first.year)
+    if period.kind == YEAR:
+        return str(period.first.year)
     days = format_days(period.first, period.after - timedelta(days=1))
     return _("week {week}, {days}").format(week=period.first.isocalendar().week, days=days)
 
@@ -72,6 +93,16 @@ def describe_age(as_of: datetime, mode: str, zone: ZoneInfo, now: datetime) -> s
     form = "%H:%M" if local.date() == today.date() else "%d.%m %H:%M" if local.year == today.year else "%d.%m.%Y %H:%M"
     ago = _("{age} ago").format(age=format_duration(seconds)) if seconds >= 60 else _("just now")
     return _("Data as of {moment}, {ago}; mode {mode}").format(moment=local.strftime(form), ago=ago, mode=mode)
+
+
+def describe_season(season: Season, *, rules_differ: bool) -> str:
+    """Say since when the results of a period stand, and by which rules."""
+    day = f"{season.frozen_at.astimezone(ZoneInfo(season.rules.zone)):%d.%m.%Y}"
+    if rules_differ:
+        text = _("Final since {day}, by other rules than today's: `b24tools leaderboard --rules {label}`.")
+    else:
+        text = _("Final since {day}.")
+    return text.format(day=day, label=season.label)
 
 
 def describe_gap(board: Board, now: datetime) -> str:
@@ -95,11 +126,18 @@ def describe_empty(board: Board, now: datetime) -> str:
     """Say why there is no row."""
     if now < board.period.start:
         return _("This period has not begun.")
+    if board.total_tasks and board.by == HOURS and not board.has_hours:
+        return say_no_hours()
     if board.as_of is None:
         return _("No data yet.")
     if now < board.period.end:
         return _("No task has been closed yet: the first place is free.")
     return _("No task was closed in this period.")
+
+
+def say_no_hours() -> str:
+    """Say why nothing is ranked by hours."""
+    return _("Nothing that was closed has an estimate: there is no ranking by hours.")
 
 
 def describe_totals(board: Board) -> str:
@@ -109,11 +147,113 @@ def describe_totals(board: Board) -> str:
     parts = [
         who.format(n=count),
         ngettext("{n} task", "{n} tasks", board.total_tasks).format(n=board.total_tasks),
-        _("{n} h").format(n=format_decimal(board.total_hours)),
+        *([_("{n} h").format(n=format_decimal(board.total_hours))] if board.has_hours else []),
     ]
+    if board.others is not None:
+        tasks, hours = board.others
+        unnamed = ngettext("{n} task without a name ({hours} h)", "{n} tasks without a name ({hours} h)", tasks)
+        parts.append(unnamed.format(n=tasks, hours=format_decimal(hours)))
     if board.left_out:
         parts.append(ngettext("{n} not shown", "{n} not shown", board.left_out).format(n=board.left_out))
     return ", ".join(parts)
+
+
+def describe_benchmarks(board: Board) -> str:
+    """Say what the middle and the first quarter have; "" of a single row."""
+    median, quarter = board.benchmarks.median, board.benchmarks.first_quarter
+    if median is None or board.benchmarks.ranked < 2:
+        return ""
+    parts = [_("median {n}").format(n=format_figure(board, median))]
+    if quarter is not None:
+        parts.append(_("the first quarter has {n} or more").format(n=format_figure(board, quarter)))
+    return ", ".join(parts)
+
+
+def list_badges(board: Board) -> list[str]:
+    """Say who has which badge, a line each."""
+    names, titles = name_rows(board), name_badges()
+    lines = []
+    for badge in BADGES:
+        holders = [names[row.id] for row in board.rows if badge in row.badges]
+        more = [_("{n} more").format(n=len(holders) - MOST_NAMED)] if len(holders) > MOST_NAMED else []
+        if holders:
+            lines.append(f"{titles[badge]}: {', '.join([*holders[:MOST_NAMED], *more])}")
+    return lines
+
+
+def name_badges() -> dict[str, str]:
+    """Return what the badges are called."""
+    return {
+        MOST_IMPROVED: pgettext("badge", "most improved"),
+        BEST_WEEK: pgettext("badge", "personal best"),
+        HELPED: pgettext("badge", "helped others"),
+        ALL_ON_TIME: pgettext("badge", "all on time"),
+        CLEAN_FRIDAY: pgettext("badge", "clean Friday"),
+    }
+
+
+def describe_goal(board: Board) -> str:
+    """Say how far the team has come, and how many are there; "" without a goal."""
+    goal = board.goal
+    if goal is None:
+        return ""
+    done, target, present = (_format_short(figure) for figure in (goal.done, goal.target, goal.present))
+    parts = [
+        name_goals()[goal.unit].format(done=done, target=target, percent=int(100 * goal.done / goal.target)),
+        _("{present} of {members} present").format(present=present, members=goal.members),
+    ]
+    return ", ".join(parts)
+
+
+def name_goals() -> dict[str, str]:
+    """Return how a goal is written, by what it counts."""
+    return {
+        TASKS: _("team goal: {done} of {target} tasks ({percent}%)"),
+        HOURS: _("team goal: {done} of {target} h ({percent}%)"),
+    }
+
+
+def _format_short(figure: float) -> str:
+    return str(int(figure)) if figure == int(figure) else format_decimal(figure)
+
+
+def describe_standing(board: Board) -> list[str]:
+    """Say in a few lines where the person stands who was asked for; none where nobody was."""
+    me = board.benchmarks.me
+    if me is None:
+        return []
+    if me.place is None:
+        place = _("nothing has been counted in this period yet")
+    else:
+        place = _("place {place} of {of}, {n}").format(
+            place=me.place, of=board.benchmarks.ranked, n=count_figure(board, me.figure)
+        )
+    lines = [f"{clean(me.name)}: {place}"]
+    if me.missing is not None:
+        lines.append(_("to place {place}: {n} more").format(place=me.next_place, n=count_figure(board, me.missing)))
+    trend = ", ".join(f"{one.week[-3:]} {format_figure(board, one.figure)}" for one in me.trend)
+    lines.append(_("four weeks: {trend}").format(trend=trend))
+    if me.best is not None:
+        best = count_figure(board, me.best.figure)
+        lines.append(_("own best week: {n} ({week})").format(n=best, week=me.best.week))
+    return [lines[0], *(f"  {line}" for line in lines[1:])]
+
+
+def format_figure(board: Board, figure: float) -> str:
+    """Write tasks or hours, as the ranking goes: without digits that say nothing."""
+    if board.by == TASKS and figure == int(figure):
+        return str(int(figure))
+    return format_decimal(figure, 2 if board.teams else 1)
+
+
+def count_figure(board: Board, figure: float) -> str:
+    """Write `5 tasks` or `12.5 h`."""
+    text = format_figure(board, figure)
+    return (
+        _("{n} h").format(n=text)
+        if board.by == HOURS
+        else ngettext("{n} task", "{n} tasks", int(figure)).format(n=text)
+    )
 
 
 def format_share(row: Row) -> str:

@@ -15,7 +15,7 @@ from b24tools.core.timestamps import from_text
 from b24tools.render.assign import task_url
 from b24tools.render.console import clean
 from b24tools.render.formats import format_date, format_decimal, format_moment
-from b24tools.render.leaderboard_text import MEDALS, describe_heading
+from b24tools.render.leaderboard_text import MEDALS, describe_heading, name_rows
 from b24tools.render.orders import describe_hold_up, describe_state
 from b24tools.store.messages import Message, read_days
 
@@ -160,9 +160,9 @@ def _and_more(count: int) -> list[str]:
 
 def write_board(board: Board) -> str:
     """Write the first ten of a ranking."""
-    rows = board.rows[:MOST_LINES]
+    rows, names = board.rows[:MOST_LINES], name_rows(board)
     lines = [
-        f"{MEDALS.get(row.place, f'{row.place}.')} {escape(row.name)} - "
+        f"{MEDALS[row.place] if row.place in MEDALS and row.figure else f'{row.place}.'} {escape(names[row.id])} - "
         + ngettext("{n} task", "{n} tasks", row.tasks).format(n=row.tasks)
         + (f", {_('{n} h').format(n=format_decimal(row.hours))}" if row.hours else "")
         for row in rows
@@ -223,7 +223,7 @@ def write_findings(findings: Iterable[Finding]) -> str:
     lines = [
         f"• {escape(one.title)}: {escape(one.detail)}" + (f" → {escape(one.fix)}" if one.fix else "")
         for one in findings
-        if one.status != "ok"
+        if one.status != "ok" and not one.known
     ]
     return _write_part(_("Doctor: {n} to look at"), lines)
 

@@ -29,6 +29,7 @@ def data(result: Result, zone: ZoneInfo) -> list[dict[str, Any]]:
             "people": result.people,
             "requests": result.requests,
         }
+        | ({} if result.changes is None else {"changes": result.changes, "missed": result.missed})
         for row in result.weeks
     ]
 
@@ -48,4 +49,14 @@ def describe_weeks(result: Result) -> list[str]:
             gone=sum(row.gone for row in weeks),
         )
         lines.append(line)
+    if result.changes is not None and result.missed is not None:
+        lines.append(describe_missed(result.missed, result.changes))
     return lines
+
+
+def describe_missed(missed: int, changes: int) -> str:
+    """Say how many changes since the complete run before no event has told of."""
+    text = ngettext(
+        "{missed} of {n} change came without an event", "{missed} of {n} changes came without an event", changes
+    )
+    return text.format(missed=missed, n=changes)

@@ -17,8 +17,8 @@ from b24tools.core import config
 from b24tools.core.i18n import _
 from b24tools.server.responses import HttpError, Reply, describe_problem
 
-OPEN_PATHS = frozenset({"/ping/", "/healthz", "/webhook"})
-BOARD_PATHS = frozenset({"/board", "/leaderboard"})
+OPEN_PATHS = frozenset({"/ping/", "/healthz", "/ready", "/webhook"})
+BOARD_PATHS = frozenset({"/board", "/leaderboard", "/leaderboard/rules"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 USER_LENGTH = 40
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="b24tools", charset="UTF-8"'}

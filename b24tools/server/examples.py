@@ -105,11 +105,20 @@ def make_examples(today: date) -> dict[str, Any]:
                 "department": "Сварщик",
                 "tasks": 7,
                 "hours": 21.5,
-                "on_time": 6,
+                "on_time": 7,
                 "on_time_of": 7,
                 "moved": "new",
+                "badges": ["all_on_time"],
             }
         ],
+        "benchmarks": {
+            "ranked": 1,
+            "median": 7.0,
+            "first_quarter": None,
+            "me": None,
+        },
+        "scope": {"group": None, "department": None},
+        "goal": {"unit": "tasks", "per_member": 5, "target": 15, "done": 7, "members": 3, "present": 3},
     }
     return {
         "Order": {

@@ -28,13 +28,25 @@ TaskStatus = TypeAliasType(
     "TaskStatus",
     Literal["new", "pending", "in_progress", "awaits_control", "completed", "deferred", "declined"],
 )
-PeriodKind = TypeAliasType("PeriodKind", Literal["week", "month"])
+PeriodKind = TypeAliasType("PeriodKind", Literal["week", "month", "quarter", "year"])
 Ranking = TypeAliasType("Ranking", Literal["tasks", "hours"])
+BadgeName = TypeAliasType("BadgeName", Literal["most_improved", "best_week", "helped", "all_on_time", "clean_friday"])
 ProducerMode = TypeAliasType("ProducerMode", Literal["polling", "webhook"])
 SettingKey = TypeAliasType(
-    "SettingKey", Literal["producer_mode", "hidden_users", "excluded_users", "snapshot_max_age_h"]
+    "SettingKey",
+    Literal[
+        "producer_mode",
+        "hidden_users",
+        "opted_out_users",
+        "excluded_users",
+        "team_goal",
+        "snapshot_max_age_h",
+        "count_own",
+        "doctor_ignore",
+    ],
 )
 EventFate = TypeAliasType("EventFate", Literal["accepted", "ignored_by_mode", "event_ignored"])
+ReadyStatus = TypeAliasType("ReadyStatus", Literal["ready", "failed"])
 HealthStatus = TypeAliasType("HealthStatus", Literal["ok", "stale", "failed"])
 
 
@@ -190,8 +202,8 @@ class OrdersAsTheyStand(Shape):
 class RankingPeriod(Shape):
     """A week or a month."""
 
-    kind: PeriodKind = about("Which of the two.")
-    label: str = about("Its name: `2026-W47` or `2026-11`.")
+    kind: PeriodKind = about("Which of them.")
+    label: str = about("Its name: `2026-W47`, `2026-11`, `2026-Q4` or `2026`.")
     from_: AwareDatetime = about("Its first moment.", alias="from")
     to: AwareDatetime = about("The first moment after it.")
     complete: bool = about("False where part of it was never collected.")
@@ -209,6 +221,7 @@ class RankingRow(Shape):
     on_time: int = about("How many of them were closed by their deadline.")
     on_time_of: int = about("How many of them have a deadline.")
     moved: int | Literal["new"] = about("Places up since the period before; `new`: was not on that board.")
+    badges: list[BadgeName] = about("Facts worth naming, two at most; only of a person.", default=[])
     shown: str = about("The name and what tells namesakes apart; only of those, with `details=1`.", default="")
     department_id: int = about("The department's id on the portal; only of a department.", default=0)
     people: int = about("Its active members; only of a department.", default=0)
@@ -225,6 +238,84 @@ class RankingTotals(Shape):
     hours: float = about("Their hours by estimate, to 0.1.")
 
 
+class OthersWork(Shape):
+    """What people without a row have closed together."""
+
+    tasks: int = about("Closed tasks.")
+    hours: float = about("Their hours by estimate.")
+
+
+class FrozenResults(Shape):
+    """A month or a quarter whose results change no more."""
+
+    at: AwareDatetime = about("Since when.")
+    rules_differ: bool = about("Whether the rules of today are others than those that it was counted by.")
+
+
+class CountingRule(Shape):
+    """A rule that the leaderboard counts by."""
+
+    rule: Literal["count_own", "lines", "on_time", "opted_out_users", "hidden_users", "seasons", "zone"] = about(
+        "What it is about."
+    )
+    value: str = about("Its value; of lists of people how many they are.")
+    text: str = about("The rule in words.")
+
+
+class WeekFigure(Shape):
+    """What a person did in a week."""
+
+    week: str = about("Its name: `2026-W47`.")
+    figure: float = about("Tasks or hours, as the ranking goes.")
+
+
+class OwnStanding(Shape):
+    """Where a person stands."""
+
+    user_id: int = about("The user's id on the portal.")
+    name: str = about("First and last name.")
+    place: int | None = about("The place; null where nothing of the period counts yet.")
+    figure: float = about("Tasks or hours, as the ranking goes.")
+    next_place: int | None = about("The place before it; null for who is first.")
+    missing: float | None = about("How much more it takes to share that place.")
+    best: WeekFigure | None = about("The best week so far.")
+    trend: list[WeekFigure] = about("Four weeks, the last one of the period's.")
+
+
+class Benchmarks(Shape):
+    """What a place is to be seen beside. Figures are tasks or hours, as the ranking goes; of teams per member."""
+
+    ranked: int = about("How many rows there are, shown or not.")
+    median: float | None = about("What the one in the middle has; null without rows.")
+    first_quarter: float | None = about("What everybody in the first quarter has at least; null below four rows.")
+    me: OwnStanding | None = about("Of the person who was asked for.")
+
+
+class Named(Shape):
+    """A department or a project."""
+
+    id: int = about("The id on the portal.")
+    name: str = about("The name; `#` and the id where that is not known.")
+
+
+class RankingScope(Shape):
+    """What was asked for alone."""
+
+    group: Named | None = about("The project; null: all.")
+    department: Named | None = about("The department, with all below it; null: all.")
+
+
+class TeamGoal(Shape):
+    """What the team is to close in the period, and what it has closed."""
+
+    unit: Ranking = about("What it counts.")
+    per_member: float = about("So much for each member in a week without holidays.")
+    target: float = about("What that makes for those who are present on the working days of the period.")
+    done: float = about("What is closed.")
+    members: int = about("The active members of the team.")
+    present: float = about("How many of them are present on an average working day.")
+
+
 class Leaderboard(Shape):
     """The ranking of a period."""
 
@@ -232,8 +323,13 @@ class Leaderboard(Shape):
     by: Ranking = about("What the ranking goes by.")
     as_of: AwareDatetime | None = about("The moment that the data are true of; null: there are none.")
     rows: list[RankingRow] = about("The first place first.")
+    benchmarks: Benchmarks = about("The median, the first quarter, and the person who was asked for.")
+    scope: RankingScope = about("Whose work counts.")
+    goal: TeamGoal | None = about("The team's goal; null where `team_goal` is not set, and for a single project.")
     mode: ProducerMode = about("How closed tasks are collected; with `details=1`.", default="polling")
     totals: RankingTotals | None = about("With `details=1`.", default=None)
+    others: OthersWork | None = about("Of those who do not want to be named, where they are enough.", default=None)
+    frozen: FrozenResults | None = about("Only of a month or a quarter whose results are final.", default=None)
 
 
 class PeopleNames(RootModel[dict[int, str]]):
@@ -293,4 +389,15 @@ class Health(Shape):
         "How long the oldest order of an inbox waits; only where `assign --inbox` has one.", default=None
     )
     inbox_failed: int = about("Orders of the inboxes that failed; only where `assign --inbox` has one.", default=0)
+    failed_orders: int = about(
+        "Orders whose last send failed, in part or whole, or did not end; only once orders were sent.", default=0
+    )
+    last_intake_age_s: int = about("Since an order or an event came last; only once one came.", default=0)
     problem: str = about("What does not work; only of `failed`.", default="")
+
+
+class Readiness(Shape):
+    """Whether this process can store an order and an event."""
+
+    status: ReadyStatus = about("With `failed` the status is 503.")
+    problem: str = about("Why it cannot; only of `failed`.", default="")

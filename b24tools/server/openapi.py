@@ -46,7 +46,7 @@ REFUSALS = {
     403: "The token is wrong, or a page of a foreign site asks.",
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
-    409: "Several orders have this number; the text names their identifiers.",
+    409: "Several orders, people, departments or projects are called so; the text names their identifiers.",
     413: "The body is too large.",
     415: "The compression of the body is not known; gzip and deflate are.",
     422: "The data are wrong; sending the same again will not help.",

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
     from b24tools.store.people import People
+    from b24tools.store.presence import Presence
+    from b24tools.store.retention import Retention
+    from b24tools.store.seasons import Seasons
     from b24tools.store.settings import Settings
     from b24tools.store.snapshot_runs import SnapshotRuns
     from b24tools.store.tasks import Tasks
+    from b24tools.store.work_history import WorkHistory
 
 
 class Store:
@@ -73,6 +77,12 @@ class Store:
         return People(self.database, self.snapshot_runs)
 
     @cached_property
+    def presence(self) -> Presence:
+        from b24tools.store.presence import Presence
+
+        return Presence(self.database)
+
+    @cached_property
     def tasks(self) -> Tasks:
         from b24tools.store.tasks import Tasks
 
@@ -100,7 +110,19 @@ class Store:
     def leaderboard(self) -> Leaderboard:
         from b24tools.store.leaderboard import Leaderboard
 
-        return Leaderboard(self.database)
+        return Leaderboard(self.database, self.seasons)
+
+    @cached_property
+    def seasons(self) -> Seasons:
+        from b24tools.store.seasons import Seasons
+
+        return Seasons(self.database)
+
+    @cached_property
+    def work_history(self) -> WorkHistory:
+        from b24tools.store.work_history import WorkHistory
+
+        return WorkHistory(self.database)
 
     @cached_property
     def messages(self) -> Messages:
@@ -109,15 +131,25 @@ class Store:
         return Messages(self.database, self.orders)
 
     @cached_property
+    def retention(self) -> Retention:
+        from b24tools.store.retention import Retention
+
+        return Retention(self.database)
+
+    @cached_property
     def norms(self) -> Norms:
         from b24tools.store.norms import Norms
 
         return Norms(self.database)
 
 
-def open_store(path: Path | None) -> Store:
-    """Open the database, create and migrate it as needed; None gives one in memory. Raises ConfigError."""
-    return Store(open_database(path), path and _save_counter(path))
+def open_store(path: Path | None, *, beside: Path | None = None) -> Store:
+    """Open the database, create and migrate it as needed; None gives one in memory. Raises ConfigError.
+
+    `beside`: the database whose place it will take.
+    """
+    counted = beside or path
+    return Store(open_database(path), counted and _save_counter(counted))
 
 
 def read_store(path: Path, *, dry_run: bool = False) -> Store:

@@ -74,6 +74,10 @@ class Database:
         finally:
             self._writer = None
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer than this for what other programs write."""
+        self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
     def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Return the rows that a SELECT finds."""
         return self.connection.execute(sql, values).fetchall()
@@ -171,14 +175,20 @@ def _create(path: Path) -> None:
     check_gone(path)
     new = path.with_suffix(".new.db")
     new.unlink(missing_ok=True)
-    data_folder.touch(new)
-    with closing(_connect(new, "mode=rw")) as connection:
+    create(new)
+    new.replace(path)
+
+
+def create(path: Path, upto: Collection[str] = migrations.NAMES) -> None:
+    """Make a new database, with the schema as it was after these migrations."""
+    data_folder.touch(path)
+    with closing(_connect(path, "mode=rw")) as connection:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, see `retention`
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = MEMORY")
-        migrations.apply(connection)
+        migrations.apply(connection, upto)
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")  # turning to WAL now brings all to the disk
         connection.execute("PRAGMA journal_mode = WAL")
-    new.replace(path)
 
 
 def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
@@ -230,9 +240,14 @@ def _explain_locks() -> str:
     return _("As some network folders have none: set B24_DATA_DIR to a local one.")
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, *, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+    """Return a connection to the file as it is, whatever its schema. `timeout_s`: how long it waits for others."""
+    return _connect(path, "mode=rw", timeout_s)
+
+
+def _connect(path: Path, mode: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?{mode}"
-    return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
+    return sqlite3.connect(address, uri=True, timeout=timeout_s, check_same_thread=False, isolation_level=None)
 
 
 def _migrated_in_memory(source: sqlite3.Connection | None = None, *, is_read_only: bool = True) -> sqlite3.Connection:

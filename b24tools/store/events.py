@@ -144,6 +144,11 @@ class Events:
         wanted = set(task_ids)
         return {row["task_id"] for row in self._db.query(sql, [reading]) if row["task_id"] in wanted}
 
+    def waiting_for(self, task_ids: Collection[int]) -> set[int]:
+        """Return those of the tasks of which an event has told that was not followed yet."""
+        sql = "SELECT DISTINCT task_id FROM events WHERE status IN ('waiting', 'failed') AND task_id IN (?)"
+        return {row["task_id"] for row in self._db.query_in(sql, task_ids)}
+
     def finish_one(self, event_id: int, status: str, now: datetime, reading: int, note: str | None = None) -> None:
         """Mark a replayed event as done or ignored, as `finish` does. Call it inside a transaction."""
         sql = "UPDATE events SET status = ?, processed_at = ?, read_no = ?, next_try_at = NULL, error = ? WHERE id = ?"
@@ -181,6 +186,11 @@ class Events:
     def count_by_status(self) -> dict[str, int]:
         """Return how many events are stored, by their status."""
         return {row[0]: row[1] for row in self._db.query("SELECT status, count(*) FROM events GROUP BY status")}
+
+    def last_received_at(self) -> datetime | None:
+        """Return when an event came last."""
+        last: str | None = self._db.query("SELECT max(received_at) FROM events")[0][0]
+        return from_text(last)
 
     def oldest_unprocessed(self) -> datetime | None:
         """Return when the oldest event came that has to be processed; what waits for `replay` is not among them."""

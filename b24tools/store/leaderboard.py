@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from b24tools.core import clock
+from b24tools.core.periods import SEASON_KINDS, Period
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database
+from b24tools.store.seasons import RESULTS, Season, Seasons
+from b24tools.store.settings import CountingRules
 
-CLOSED = """WITH counted AS (
+# Of the tasks of an order's line the first one that was closed; of others those that somebody else set.
+COUNTS = """tasks.gone = 0
+        AND (tasks.line IS NOT NULL OR tasks.created_by IS NOT tasks.responsible_id OR :count_own)
+        AND (tasks.line IS NULL OR tasks.line NOT IN (SELECT line FROM repeated_lines)
+            OR NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line AND first.gone = 0
+                AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
+CLOSED = f"""WITH counted AS (
     SELECT responsible_id, closed_at >= :start AS current, count(*) AS tasks, sum(estimate_s) AS estimate_s,
-        count(CASE WHEN closed_at <= deadline THEN 1 END) AS on_time, count(deadline) AS on_time_of
+        count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time, count(first_deadline) AS on_time_of
     FROM tasks
-    WHERE closed_at >= :before AND closed_at < :end AND gone = 0
+    WHERE closed_at >= :before AND closed_at < :end AND {COUNTS}
     GROUP BY responsible_id, current
 )
 SELECT responsible_id, current, people.name, people.department_id, departments.name, tasks, estimate_s,
     on_time, on_time_of
 FROM counted
 LEFT JOIN people ON people.id = responsible_id
-LEFT JOIN departments ON departments.id = people.department_id"""
+LEFT JOIN departments ON departments.id = people.department_id"""  # noqa: S608 - constants
+CLOSED_IN_GROUP = CLOSED.replace("WHERE closed_at", "WHERE group_id = :group_id AND closed_at")
+CLOSED_BY_GROUP = (
+    CLOSED.replace("AS current,", "AS current, coalesce(group_id, 0) AS project,")
+    .replace("GROUP BY responsible_id, current", "GROUP BY responsible_id, current, project")
+    .replace("SELECT responsible_id, current, people", "SELECT responsible_id, current, project, people")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonTotal:
-    """What one person closed in a period (`current`) or in the one before; name and department as of today."""
+    """What one person closed in a period; name and department as of today, or as of when the period was frozen."""
 
     user_id: int
-    current: bool
     name: str | None
     department_id: int | None
     department: str | None
@@ -36,6 +51,15 @@ class PersonTotal:
     estimate_s: int
     on_time: int
     on_time_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What counts of a period, by which rules. `season`: it is frozen; else live."""
+
+    people: Sequence[PersonTotal]
+    rules: CountingRules
+    season: Season | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +81,53 @@ class Leaderboard:
     Where it takes `now`, a stamp that lies in the future then counts as unknown and long ago.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, seasons: Seasons) -> None:
         self._db = db
+        self._seasons = seasons
 
-    def closed(self, before: datetime, start: datetime, end: datetime) -> list[PersonTotal]:
-        """Return who closed how much in [start, end) and, for comparison, in [before, start)."""
-        spans = {"before": to_text(before), "start": to_text(start), "end": to_text(end)}
-        return [PersonTotal(row[0], bool(row[1]), *row[2:]) for row in self._db.query(CLOSED, spans)]
+    def closed(self, period: Period, rules: CountingRules, group_id: int | None = None) -> tuple[Totals, Totals]:
+        """Return who closed how much in a period and, for comparison, in the one before; `group_id`: in this project.
+
+        A frozen period is as it was when that was done, with the rules of then.
+        """
+        before = period.before
+        seasons = self._seasons.find([period.label, before.label]) if period.kind in SEASON_KINDS else {}
+
+        def frozen(season: Season, *, current: bool) -> Totals:
+            found = self._seasons.results(season.label, current=current, group_id=group_id)
+            return Totals([PersonTotal(*row) for row in found], season.rules, season)
+
+        if season := seasons.get(period.label):
+            return frozen(season, current=True), frozen(season, current=False)
+        season = seasons.get(before.label)
+        values = {
+            "before": to_text(period.start if season else before.start),
+            "start": to_text(period.start),
+            "end": to_text(period.end),
+            "count_own": int(rules.count_own),
+            "group_id": group_id,
+        }
+        live: dict[bool, list[PersonTotal]] = {True: [], False: []}
+        for row in self._db.query(CLOSED if group_id is None else CLOSED_IN_GROUP, values):
+            live[bool(row[1])].append(PersonTotal(row[0], *row[2:]))
+        return Totals(live[True], rules), frozen(season, current=True) if season else Totals(live[False], rules)
+
+    def freeze(self, period: Period, rules: CountingRules, as_of: datetime, now: datetime) -> None:
+        """Freeze what counts of a period, and of the one before to compare with, as it is now. In a transaction."""
+        before = self._seasons.find([period.before.label])
+        values = {
+            "before": to_text(period.start if before else period.before.start),
+            "start": to_text(period.start),
+            "end": to_text(period.end),
+            "count_own": int(rules.count_own),
+        }
+        rows = [
+            {"label": period.label, "current": row[1], "group_id": row[2]}
+            | dict(zip(RESULTS, (row[0], *row[3:]), strict=True))
+            for row in self._db.query(CLOSED_BY_GROUP, values)
+        ]
+        season = Season(period.label, now, as_of, rules, self.active_by_department(rules.hidden))
+        self._seasons.save(season, rows, period.before.label if before else None)
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""
@@ -73,6 +137,26 @@ class Leaderboard:
             if user_id not in hidden:
                 members[department_id] = members.get(department_id, 0) + 1
         return members
+
+    def collected(self, period: Period, now: datetime) -> tuple[bool, datetime | None]:
+        """Return whether each begun week of a period was collected to its end, and up to which moment the data go.
+
+        A run sees what was closed until it begins; so a past week needs one that began after its end.
+        """
+        windows = self.windows(period.start, period.end, now)
+        complete = False
+        as_of = None
+        for number, (start, end) in enumerate(_begun_parts(period, now)):
+            covering = [
+                window
+                for window in windows
+                if window.start <= start and window.end >= min(end, window.started_at) and window.started_at >= start
+            ]
+            latest = max((window.started_at for window in covering), default=None)
+            whole = any(window.complete and (end > now or window.started_at >= end) for window in covering)
+            complete = whole and (complete or number == 0)
+            as_of = latest or as_of
+        return complete, as_of
 
     def windows(self, start: datetime, end: datetime, now: datetime) -> list[Window]:
         """Return what complete runs collected of [start, end); without a single one, what the others did."""
@@ -96,3 +180,11 @@ class Leaderboard:
             return None
         until: str = min(stamp for stamp in (done[0][0], oldest) if stamp)
         return from_text(until)
+
+
+def _begun_parts(period: Period, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the period's weeks, cut to the period, as far as they have begun."""
+    for week in period.weeks():
+        start, end = max(week.start, period.start), min(week.end, period.end)
+        if start <= now:
+            yield start, end

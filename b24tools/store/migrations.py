@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from b24tools.core.org_structure import fold_signs, key_name
+from b24tools.store import old_keys
 
 if TYPE_CHECKING:  # it is slow to load, and seldom is anything to be migrated
     from sqlite_utils import Database, Migrations
@@ -234,85 +232,8 @@ def m006_keys(db: Database) -> None:
         "CREATE TABLE noticed (what TEXT PRIMARY KEY, value TEXT NOT NULL, noticed_at TEXT NOT NULL)",
     ):
         db.execute(statement)
-    _merge_orders(db)
-    _shorten_keys(db)
-
-
-_GUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
-_OLD_KEY = re.compile(r"(?P<line>.*?)(?::(?P<number>[0-9]+))?", re.DOTALL)
-
-
-def _spell_id(text: str) -> str:
-    found = _GUID.fullmatch("".join(text.split()).lower())
-    return "-".join(found.groups()) if found else " ".join(text.split()).lower()
-
-
-def _merge_orders(db: Database) -> None:
-    """Give every order its canonical id. Those that become one keep the first row's beginning, the last one's end."""
-    for row in list(db.query("SELECT * FROM orders ORDER BY first_sent_at, rowid")):
-        new = _spell_id(row["id"])
-        if new == row["id"]:
-            continue
-        db.execute(
-            "INSERT OR IGNORE INTO orders SELECT ?, number, first_sent_at, last_sent_at, outcome, portal_wins"
-            " FROM orders WHERE id = ?",
-            [new, row["id"]],
-        )
-        db.execute(
-            "UPDATE orders SET number = :number, last_sent_at = :last_sent_at, outcome = :outcome"
-            " WHERE id = :new AND last_sent_at < :last_sent_at",
-            {**row, "new": new},
-        )
-        db.execute("UPDATE orders SET first_sent_at = min(first_sent_at, ?) WHERE id = ?", [row["first_sent_at"], new])
-        db.execute("UPDATE order_tasks SET order_id = ? WHERE order_id = ?", [new, row["id"]])
-        db.execute("UPDATE OR IGNORE files SET order_id = ? WHERE order_id = ?", [new, row["id"]])
-        db.execute("DELETE FROM files WHERE order_id = ?", [row["id"]])
-        db.execute("DELETE FROM orders WHERE id = ?", [row["id"]])
-
-
-def _shorten_keys(db: Database) -> None:
-    """Give every line its key of 50 characters. Of two rows of one line the one that was assigned first stays."""
-    first: dict[str, dict[str, Any]] = {}
-    order = "task_id IS NULL, assigned_at IS NULL, assigned_at, rowid"
-    rows = list(db.query(f"SELECT rowid, * FROM order_tasks ORDER BY {order}"))  # noqa: S608 - a constant
-    for row in rows:
-        position_id, identity = _read_old_key(row)
-        key = _key_of(row["order_id"], identity)
-        stays = first.setdefault(key, row)
-        if stays is row:
-            db.execute("UPDATE OR IGNORE task_files SET key = ? WHERE key = ?", [key, row["key"]])
-            db.execute(
-                "UPDATE order_tasks SET key = ?, old_key = ?, position_id = ? WHERE key = ?",
-                [key, row["key"], position_id, row["key"]],
-            )
-        else:
-            if row["task_id"] is not None and row["task_id"] != stays["task_id"]:
-                others = {*json.loads(stays["other_tasks"]), row["task_id"]}
-                stays["other_tasks"] = json.dumps(sorted(others))
-                db.execute("UPDATE order_tasks SET other_tasks = ? WHERE key = ?", [stays["other_tasks"], key])
-            db.execute("DELETE FROM order_tasks WHERE key = ?", [row["key"]])
-        db.execute("DELETE FROM task_files WHERE key = ?", [row["key"]])
-        db.execute("UPDATE decisions SET key = ? WHERE key = ?", [key, row["key"]])
-
-
-def _read_old_key(row: dict[str, Any]) -> tuple[str | None, str]:
-    """The position's id, where the key had one, and what tells the line from the others of its order."""
-    line = row["key"].removeprefix("1c:")
-    for spelling in sorted(range(len(line)), reverse=True):  # the order's id ends at the colon after which the line is
-        if line[spelling] == ":" and _spell_id(line[:spelling]) == row["order_id"]:
-            line = line[spelling + 1 :]
-            break
-    found = _OLD_KEY.fullmatch(line)
-    name, number = (found["line"], found["number"]) if found else (line, None)
-    is_id = _GUID.fullmatch(_spell_id(name)) is not None
-    name = _spell_id(name) if is_id else "".join(name.split()).casefold().replace("ё", "е")
-    return name if is_id else None, f"{name}:{number}" if number else name
-
-
-def _key_of(order_id: str, identity: str) -> str:
-    if _GUID.fullmatch(order_id):
-        return f"1c:{order_id}:{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
-    return "1c:" + hashlib.sha256(f"{order_id}\0{identity}".encode()).hexdigest()[:40]
+    old_keys.merge_orders(db)
+    old_keys.shorten_keys(db)
 
 
 def m007_order_history(db: Database) -> None:
@@ -379,7 +300,7 @@ def m010_spellings(db: Database) -> None:
     They were texts of their own, and so were the keys of their tasks: `old_key` has them. Of two rows of one line the
     one that was assigned first stays, as in m006.
     """
-    ids = {row["id"]: _spell_guid(row["id"]) for row in db.query("SELECT id FROM orders")}
+    ids = {row["id"]: old_keys.spell_guid(row["id"]) for row in db.query("SELECT id FROM orders")}
     columns = [column.name for column in db["orders"].columns if column.name not in ("id", "first_sent_at")]
     rows = list(db.query("SELECT rowid, * FROM order_tasks ORDER BY task_id IS NULL, assigned_at IS NULL, assigned_at"))
     for old, new in ids.items():
@@ -406,64 +327,10 @@ def m010_spellings(db: Database) -> None:
         db.execute("DELETE FROM files WHERE order_id = ?", [old])
         db.execute("UPDATE history SET order_id = ? WHERE order_id = ?", [new, old])
     for row in rows:
-        _spell_line(db, row, ids[row["order_id"]])
+        old_keys.spell_line(db, row, ids[row["order_id"]])
     for old, new in ids.items():
         if new != old:
             db.execute("DELETE FROM orders WHERE id = ?", [old])
-
-
-def _spell_line(db: Database, row: dict[str, Any], order_id: str) -> None:
-    """Give a line the key of its order's and its position's GUIDs."""
-    old_id, position_id = row["position_id"], _spell_guid(row["position_id"] or "") or None
-    if (order_id, position_id) == (row["order_id"], old_id):
-        return
-    position_id = None if position_id == "00000000-0000-0000-0000-000000000000" else position_id
-    name = key_name(row["position"])
-    numbers = ((identity, number) for identity in (old_id, name) if identity for number in range(1, 10_001))
-    number = next(
-        (
-            number
-            for identity, number in numbers
-            if _key_of(row["order_id"], f"{identity}:{number}" if number > 1 else identity) == row["key"]
-        ),
-        1,
-    )
-    identity = position_id or name
-    key = _key_of(order_id, f"{identity}:{number}" if number > 1 else identity)
-    sql = "SELECT * FROM order_tasks WHERE key = ?"
-    there = next(iter(db.query(sql, [key])), None)
-    first, *rest = sorted(
-        filter(None, (row, there)), key=lambda one: (one["task_id"] is None, one["assigned_at"] or "~")
-    )
-    tasks = {one["task_id"] for one in rest} | {
-        task for one in (first, *rest) for task in json.loads(one["other_tasks"])
-    }
-    for one in rest:
-        db.execute("DELETE FROM order_tasks WHERE key = ?", [one["key"]])
-    db.execute("UPDATE OR IGNORE task_files SET key = ? WHERE key = ?", [key, row["key"]])
-    db.execute(
-        "UPDATE order_tasks SET key = ?, order_id = ?, position_id = ?, old_key = coalesce(old_key, nullif(key, ?)),"
-        " other_tasks = ? WHERE key = ?",
-        [key, order_id, position_id, key, json.dumps(sorted(tasks - {None, first["task_id"]})), first["key"]],
-    )
-    db.execute("DELETE FROM task_files WHERE key = ?", [row["key"]])
-    for table in ("decisions", "lost_writes"):
-        db.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [key, row["key"]])  # noqa: S608 - names of ours
-
-
-_ANY_GUID = re.compile(
-    r"(?:\W|new|новый|urn|[ug]uid|уникальныйидентификатор)*"
-    r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\W*"
-)
-
-
-def _spell_guid(text: str) -> str:
-    """Spell what is any spelling of a GUID as one; leave all else as it is."""
-    folded = fold_signs(text).lower().replace(" ", "").replace("_", "-")
-    start = folded.rfind("(") + 1 if "уникальныйидентификатор" in folded else 0
-    folded = folded[:start] + folded[start:].translate(str.maketrans("авсе", "abce"))
-    found = _ANY_GUID.fullmatch(folded)
-    return "-".join(found.groups()) if found else text
 
 
 def m011_messages(db: Database) -> None:
@@ -490,6 +357,101 @@ def m011_messages(db: Database) -> None:
         db.execute(statement)
 
 
+def m012_counting(db: Database) -> None:
+    """What counts: lines of orders, first deadlines, results of past months and quarters, changes without an event.
+
+    Of a task that was closed before this, the deadline that it had first is known only if the ledger has it.
+    """
+    own = "coalesce((SELECT value FROM settings WHERE key = 'count_own'), '0') <> '0'"
+    week_now = "date('now', 'localtime', '-3 days', 'weekday 4')"
+    for statement in (
+        "ALTER TABLE tasks ADD COLUMN first_deadline TEXT",
+        "ALTER TABLE tasks ADD COLUMN line TEXT",  # the key of the order's line
+        "ALTER TABLE order_tasks ADD COLUMN first_deadline TEXT",
+        "ALTER TABLE snapshot_runs ADD COLUMN changes INTEGER",  # where events should have told of them
+        "ALTER TABLE snapshot_runs ADD COLUMN missed INTEGER",
+        "CREATE TABLE first_deadlines (task_id INTEGER PRIMARY KEY, deadline TEXT NOT NULL, seen_at TEXT NOT NULL)",
+        "CREATE INDEX order_tasks_with_others ON order_tasks (key) WHERE other_tasks <> '[]'",
+        "UPDATE order_tasks SET first_deadline = deadline",
+        """UPDATE tasks SET (line, first_deadline) = (
+            SELECT key, first_deadline FROM order_tasks WHERE task_id = tasks.id
+        ) WHERE id IN (SELECT task_id FROM order_tasks)""",
+        """UPDATE tasks SET line = (
+            SELECT order_tasks.key FROM order_tasks, json_each(other_tasks) WHERE json_each.value = tasks.id
+        ) WHERE line IS NULL AND id IN (SELECT json_each.value FROM order_tasks, json_each(other_tasks))""",
+        "CREATE INDEX tasks_by_line ON tasks (line, gone, closed_at) WHERE line IS NOT NULL",
+        # lines that have, or had, several tasks: only of these it matters which one was closed first
+        "CREATE TABLE repeated_lines (line TEXT PRIMARY KEY) WITHOUT ROWID",
+        """INSERT INTO repeated_lines
+            SELECT line FROM tasks WHERE line IS NOT NULL GROUP BY line HAVING count(*) > 1""",
+        "DROP INDEX tasks_by_closing",
+        """CREATE INDEX tasks_by_closing ON tasks
+            (closed_at, gone, responsible_id, created_by, line, group_id, estimate_s, first_deadline)""",
+        """CREATE TABLE seasons (
+            label TEXT PRIMARY KEY,
+            frozen_at TEXT NOT NULL,
+            as_of TEXT NOT NULL,
+            rules TEXT NOT NULL,
+            members TEXT NOT NULL
+        )""",
+        """CREATE TABLE season_results (
+            label TEXT NOT NULL REFERENCES seasons(label),
+            current INTEGER NOT NULL,
+            user_id INTEGER NOT NULL,
+            group_id INTEGER NOT NULL,
+            name TEXT,
+            department_id INTEGER,
+            department TEXT,
+            tasks INTEGER NOT NULL,
+            estimate_s INTEGER NOT NULL,
+            on_time INTEGER NOT NULL,
+            on_time_of INTEGER NOT NULL,
+            PRIMARY KEY (label, current, user_id, group_id)
+        )""",
+        "DROP VIEW leaderboard_this_week",
+        "DROP VIEW closed_by_week",
+        # the leaderboard counts and rounds in the same way
+        f"""CREATE VIEW closed_by_week AS
+            SELECT tasks.week, tasks.responsible_id AS user_id,
+                coalesce(people.name, '#' || tasks.responsible_id) AS name, departments.name AS department,
+                count(*) AS tasks, (sum(tasks.estimate_s) + 180) / 360 / 10.0 AS hours,
+                sum(tasks.first_deadline IS NOT NULL AND tasks.closed_at <= tasks.first_deadline) AS on_time,
+                sum(tasks.first_deadline IS NOT NULL) AS on_time_of
+            FROM tasks
+            LEFT JOIN people ON people.id = tasks.responsible_id
+            LEFT JOIN departments ON departments.id = people.department_id
+            WHERE tasks.gone = 0
+                AND (tasks.line IS NOT NULL OR tasks.created_by IS NOT tasks.responsible_id OR {own})
+                AND NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line AND first.gone = 0
+                    AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id))
+            GROUP BY tasks.week, tasks.responsible_id""",  # noqa: S608 - a constant
+        f"""CREATE VIEW leaderboard_this_week AS
+            SELECT rank() OVER (ORDER BY tasks DESC) AS place, user_id, name, department, tasks, hours,
+                on_time, on_time_of
+            FROM closed_by_week
+            WHERE week = strftime('%Y', {week_now})
+                || printf('-W%02d', (strftime('%j', {week_now}) - 1) / 7 + 1)
+                AND NOT EXISTS (SELECT 1 FROM settings WHERE key IN ('hidden_users', 'opted_out_users')
+                    AND ',' || replace(value, ' ', '') || ',' LIKE '%,' || user_id || ',%')
+            ORDER BY place, name""",  # noqa: S608 - a constant
+    ):
+        db.execute(statement)
+
+
+def m013_projects(db: Database) -> None:
+    """The names of the projects that tasks are in; which days are worked, and who is away on them."""
+    for statement in (
+        "CREATE TABLE projects (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+        "CREATE TABLE presence (day TEXT PRIMARY KEY, works INTEGER NOT NULL, away TEXT NOT NULL)",
+    ):
+        db.execute(statement)
+
+
+def m014_retention(db: Database) -> None:
+    """When an order was trimmed to what is needed to find its tasks again."""
+    db.execute("ALTER TABLE orders ADD COLUMN trimmed_at TEXT")
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -502,6 +464,9 @@ MIGRATIONS = (
     m009_outboxes,
     m010_spellings,
     m011_messages,
+    m012_counting,
+    m013_projects,
+    m014_retention,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 
@@ -525,12 +490,12 @@ def are_pending(connection: sqlite3.Connection) -> bool:
     return not read_applied(connection) >= NAMES
 
 
-def apply(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, each step in a transaction of its own."""
+def apply(connection: sqlite3.Connection, upto: Collection[str] = NAMES) -> None:
+    """Bring the schema up to date, or as far as these steps go, each in a transaction of its own."""
     from sqlite_utils import Database
 
     # without plugins: they are looked for in all that is installed, and would run everywhere
-    make_set().apply(Database(connection, execute_plugins=False))
+    make_set().apply(Database(connection, execute_plugins=False), stop_before=NAMES - set(upto) or None)
 
 
 def make_set() -> Migrations:

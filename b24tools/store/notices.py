@@ -1,4 +1,4 @@
-"""What cron has been mailed about, and the inboxes it empties."""
+"""What cron has been mailed about, the inboxes it empties, and the last backup."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
 _TOLD, _INBOX = "told: ", "inbox: "  # what `what` begins with
+_BACKUP = "backup"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Notice:
 
 
 class Notices:
-    """The notices, by their causes, and the inboxes."""
+    """The notices, by their causes, the inboxes, the last backup."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -59,6 +60,15 @@ class Notices:
         if folder not in self.inboxes():
             with self._db.transaction():
                 self._save(f"{_INBOX}{folder}", "", now)
+
+    def last_backup(self) -> tuple[Path, datetime] | None:
+        """Return where the last backup went, and when."""
+        rows = self._db.query("SELECT value, noticed_at FROM noticed WHERE what = ?", [_BACKUP])
+        return (Path(rows[0]["value"]), from_text(rows[0]["noticed_at"])) if rows else None
+
+    def note_backup(self, path: Path, now: datetime) -> None:
+        """Note that a backup was made, and where it is. Call it inside a transaction."""
+        self._save(_BACKUP, str(path), now)
 
     def _rows(self, prefix: str) -> list[Row]:
         return self._db.query("SELECT * FROM noticed WHERE substr(what, 1, ?) = ?", [len(prefix), prefix])

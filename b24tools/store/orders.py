@@ -169,6 +169,16 @@ class Orders:
         """Return how many orders were ever sent."""
         return int(self._db.query("SELECT count(*) FROM orders")[0][0])
 
+    def last_sent_at(self) -> datetime | None:
+        """Return when an order was sent last."""
+        last: str | None = self._db.query("SELECT max(last_sent_at) FROM orders")[0][0]
+        return from_text(last)
+
+    def count_by_outcome(self) -> dict[str, int]:
+        """Return how many orders there are, by what came of the last send; `cut`: it did not end."""
+        sql = "SELECT coalesce(outcome, 'cut'), count(*) FROM orders GROUP BY 1"
+        return {row[0]: row[1] for row in self._db.query(sql)}
+
     def unsettled(self) -> list[tuple[str, str]]:
         """Return id and number of the orders with a line whose write was never answered, or whose run did not end."""
         sql = (
@@ -293,6 +303,8 @@ class Orders:
             return
         with self._db.transaction():
             self._db.insert("order_tasks", rows, key=["key"])
+            first = "UPDATE order_tasks SET first_deadline = deadline WHERE key = ? AND first_deadline IS NULL"
+            self._db.execute_many(first, [[row["key"]] for row in rows if row["state"] == "done"])
             for row in rows:
                 if row["task_id"] is not None:
                     self._decisions.link(row["key"], row["task_id"], row["responsible_id"])
@@ -458,12 +470,31 @@ class Orders:
             return False
         with self._db.transaction():
             if is_restored:
-                self._db.execute("UPDATE orders SET portal_wins = 1")
-                self._save_noticed(RESTORED, str(beside - saves), now)
+                self._note_restored(beside - saves, now)
             if newer:
                 self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
         self._write_save_counter(saves)
         return True
+
+    def note_put_back(self, now: datetime) -> bool:
+        """Note of a backup that is being put back that it is older than what was done; return whether it may be.
+
+        It is not where the file beside the database has counted as many saves. `follow_save_counter` ends this.
+        """
+        beside, saves = self._read_save_counter(), self._count_saves()
+        if beside == saves:
+            return False
+        with self._db.transaction():
+            self._note_restored(beside - saves, now)
+        return True
+
+    def follow_save_counter(self) -> None:
+        """Let the file beside the database count on from what the database knows."""
+        self._write_save_counter(self._count_saves())
+
+    def _note_restored(self, missing: int, now: datetime) -> None:
+        self._db.execute("UPDATE orders SET portal_wins = 1")
+        self._save_noticed(RESTORED, str(missing), now)
 
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders of which the portal knows more than the ledger."""
@@ -540,6 +571,7 @@ def _read_order(row: Row) -> OrderRow:
 def _read_line(row: Row) -> LedgerTask:
     values = dict(row) | {name: from_text(row[name]) for name in _MOMENTS}
     values |= {"sent_values": json.loads(row["sent_values"]), "other_tasks": tuple(json.loads(row["other_tasks"]))}
+    del values["first_deadline"]  # the tasks ask for it
     return LedgerTask(start=values.pop("starts_at"), end=values.pop("ends_at"), **values)
 
 

@@ -85,6 +85,11 @@ class People:
             people.append(Person(row["id"], given, surname, "", bool(row["active"]), homes))
         return people
 
+    def departments(self) -> list[Department]:
+        """Return the departments, by id."""
+        found = self._db.query("SELECT id, name, parent_id, head_id FROM departments ORDER BY id")
+        return [Department(*row) for row in found]
+
     def count(self) -> int:
         """Return how many people are known."""
         return int(self._db.query("SELECT count(*) FROM people")[0][0])

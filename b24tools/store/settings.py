@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
-from b24tools.core import clock, errors, hosts
+from b24tools.core import clock, errors, hosts, team_goal
 from b24tools.core.i18n import _
 from b24tools.store.database import Database
 from b24tools.store.events import Events
@@ -26,14 +27,51 @@ class RunningSetting:
         return self.form == _IDS
 
 
+@dataclass(frozen=True)
+class Acknowledged:
+    """What a person knows of a check of doctor, and until when it need not be said."""
+
+    check: str
+    until: date
+    note: str
+
+    @property
+    def text(self) -> str:
+        """As it is written."""
+        return f"{self.check} {self.until} {self.note}".rstrip()
+
+    def covers(self, check: str, day: date) -> bool:
+        """Whether this is said of the check, or of all of that name, on this day."""
+        return day <= self.until and self.check in (check, check.partition(" ")[0])
+
+
 _IDS = r"([0-9]{1,15}(\s*,\s*[0-9]{1,15})*)?"
+_ACKNOWLEDGED = re.compile(r"(\S.*?)\s+(\d{4}-\d{2}-\d{2})(?:\s+(.*))?")
 RUNNING_SETTINGS = {  # portal_host is learned from the first portal that answers
     "producer_mode": RunningSetting("polling", "polling|webhook", "polling, webhook"),
     "hidden_users": RunningSetting("", _IDS, '"7,12"'),
+    "opted_out_users": RunningSetting("", _IDS, '"7,12"'),
     "excluded_users": RunningSetting("", _IDS, '"7,12"'),
+    "team_goal": RunningSetting("", f"({team_goal.FORM})?", '"5 tasks", 20h'),
     "snapshot_max_age_h": RunningSetting("26", r"[0-9]{1,6}(\.[0-9]{1,3})?", "26"),
+    "count_own": RunningSetting("0", r"0|1", "0, 1"),
+    "doctor_ignore": RunningSetting("", "[^\n]*", '"disk_space 2027-01-31 a new disk is ordered"'),
     "portal_host": RunningSetting("", r"([^\s/@?#]+(/[^\s/@?#]+)*)?", "example.bitrix24.ru"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class CountingRules:
+    """What counts on the leaderboard.
+
+    `count_own`: so do tasks that people set themselves. `opted_out`: who counts without a name. `hidden`: who does
+    not count. `zone`: in which the periods begin.
+    """
+
+    count_own: bool
+    opted_out: frozenset[int]
+    hidden: frozenset[int]
+    zone: str
 
 
 class Settings:
@@ -54,6 +92,8 @@ class Settings:
         _check_known(key)
         given = value.strip()
         wanted = hosts.read(given) if key == "portal_host" else given
+        if key == "doctor_ignore":
+            wanted = "; ".join(one.text for one in read_acknowledged(given))
         if not re.fullmatch(RUNNING_SETTINGS[key].form, wanted) or (given and not wanted):
             raise errors.ConfigError(
                 _('{key}: "{value}" does not fit').format(key=key, value=value),
@@ -91,8 +131,41 @@ class Settings:
         """Return the people who are on no leaderboard."""
         return self._ids("hidden_users")
 
+    def opted_out_users(self) -> frozenset[int]:
+        """Return the people who count without a name."""
+        return self._ids("opted_out_users")
+
+    def counting_rules(self, zone: ZoneInfo) -> CountingRules:
+        """Return the rules of counting in force."""
+        count_own = self.get("count_own") == "1"
+        return CountingRules(count_own, self.opted_out_users(), self.hidden_users(), zone.key)
+
+    def acknowledged(self) -> tuple[Acknowledged, ...]:
+        """Return what is known of doctor's checks."""
+        return read_acknowledged(self.get("doctor_ignore"))
+
     def _ids(self, key: str) -> frozenset[int]:
         return frozenset(int(word) for word in self.get(key).split(",") if word.strip().isdigit())
+
+
+def read_acknowledged(text: str) -> tuple[Acknowledged, ...]:
+    """Read `CHECK DATE NOTE; …`. Raises ConfigError where there is no check or no date."""
+    found = {}
+    for words in filter(None, map(str.strip, text.split(";"))):
+        parts = _ACKNOWLEDGED.fullmatch(words)
+        try:
+            one = Acknowledged(parts[1], date.fromisoformat(parts[2]), parts[3] or "") if parts else None
+        except ValueError:
+            one = None
+        if one is None:
+            raise errors.ConfigError(
+                _('doctor_ignore: "{text}" is not a check, a last day and a note').format(text=words),
+                _("For example: {example}").format(
+                    example='b24tools config doctor_ignore add "disk_space 2027-01-31 a new disk is ordered"'
+                ),
+            )
+        found[one.check] = one
+    return tuple(found.values())
 
 
 def _check_known(key: str) -> None:

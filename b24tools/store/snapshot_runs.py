@@ -12,7 +12,7 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
 STORED = 10_000  # the last runs, also those that a later one has replaced; cron makes 288 a day
-Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same) → week label → tasks
+Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same, missed) → week label → tasks
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Run:
 
     `people_cursor`: the last person saved, None when people need not be read (any more). `admin`: it began
     with an administrator's eyes. `complete`: with these it saw all tasks of the window. `first_no`: the number of
-    its first reading; 0: it began before they were counted, and nothing is gone for it.
+    its first reading; 0: it began before they were counted, and nothing is gone for it. `missed` of so many `changes`
+    since the complete run before it came without an event; None where none was due.
     """
 
     id: int
@@ -38,6 +39,8 @@ class Run:
     counts: Counts = field(default_factory=dict)
     admin: bool = True
     first_no: int = 0
+    changes: int | None = None
+    missed: int | None = None
 
 
 class SnapshotRuns:
@@ -96,8 +99,8 @@ class SnapshotRuns:
     def finish(self, run: Run, now: datetime, *, complete: bool) -> None:
         """Close the run and forget old ones. Call it inside the transaction that marks what is gone."""
         self.advance(run)
-        sql = "UPDATE snapshot_runs SET finished_at = ?, complete = ? WHERE id = ?"
-        self._db.execute(sql, [to_text(now), int(complete), run.id])
+        sql = "UPDATE snapshot_runs SET finished_at = ?, complete = ?, changes = ?, missed = ? WHERE id = ?"
+        self._db.execute(sql, [to_text(now), int(complete), run.changes, run.missed, run.id])
         self._db.execute(
             "DELETE FROM snapshot_runs WHERE id <= ? AND (complete = 0 OR EXISTS ("
             "SELECT 1 FROM snapshot_runs AS later WHERE later.from_at = snapshot_runs.from_at"
@@ -108,6 +111,16 @@ class SnapshotRuns:
     def has_complete(self) -> bool:
         """Return whether there was a complete run at all, whatever its stamps say."""
         return self._find("complete = 1") is not None
+
+    def earliest(self) -> datetime | None:
+        """Return the first moment that a complete run has seen."""
+        first: str | None = self._db.query("SELECT min(from_at) FROM snapshot_runs WHERE complete = 1")[0][0]
+        return from_text(first)
+
+    def last_measured(self, now: datetime) -> Run | None:
+        """Return the last complete run that counted the changes without an event."""
+        where = "complete = 1 AND missed IS NOT NULL AND started_at <= ? ORDER BY started_at DESC"
+        return self._find(where, to_text(clock.latest_known(now)))
 
     def last_complete(self, now: datetime) -> Run | None:
         """Return the latest complete run of any window, by its start."""

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core import clock, periods
-from b24tools.core.models import TaskRecord
+from b24tools.core.models import Status, TaskRecord
 from b24tools.core.timestamps import to_text
 from b24tools.store.database import Database
 from b24tools.store.snapshot_runs import Run, SnapshotRuns
 
 _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the people tell
-_COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no")
+_COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no", "line", "first_deadline")
+_OUR_KEY = "1c:"  # how the external key of an order's task begins
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
 _COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What a save did, by week label: how many tasks were new, changed, the same."""
+    """What a save did, by week label: how many tasks were new, changed, the same. `changes`: of which, and when."""
 
     new: Mapping[str, int]
     changed: Mapping[str, int]
     same: Mapping[str, int]
+    changes: Mapping[int, str | None] = field(default_factory=dict, compare=False)
 
 
 class Tasks:
@@ -42,12 +44,15 @@ class Tasks:
 
         `reading`: the number of the request that brought them (see `number_reading`); None: they were read just now.
         Of two that know of the same change the later one wins, and one from before a task was seen to be gone
-        does not bring it back. A task that is not closed is saved, too, if it was counted before, and marked gone.
-        Call it inside a transaction.
+        does not bring it back. A task that is not closed is saved, too, if it was counted before, and marked gone;
+        of others the deadline is noted. Call it inside a transaction.
         """
         counts: dict[str, dict[str, int]] = {"new": {}, "changed": {}, "same": {}}
+        changes: dict[int, str | None] = {}
         number = self._runs.number_reading() if reading is None else reading
         before = self._known([task.id for task in tasks])
+        self.note_open([(one.id, one.deadline) for one in tasks if one.status != Status.COMPLETED], now)
+        lines, deadlines = self._read_lines(tasks), self._first_deadlines([task.id for task in tasks])
         saved_at, latest = to_text(now), to_text(clock.latest_known(now))
         rows, outdated = [], []
         for task in tasks:
@@ -58,7 +63,7 @@ class Tasks:
                 if gone:
                     continue
             else:
-                changed_at, read_no, counted = known
+                changed_at, read_no, counted, _stays = known
                 newer = _compare(task.changed_at, changed_at, latest)
                 if number < read_no and (newer <= 0 or counted[-1]):
                     continue
@@ -67,15 +72,32 @@ class Tasks:
                     continue
             week = None if task.closed_at is None else periods.label_at(task.closed_at, zone)
             read_no = max(number, read_no)
-            row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no)
+            line, promised = lines.get(task.id, (None, None))
+            line_before, first_before = known[3] if known else (None, None)
+            first = promised or first_before or deadlines.get(task.id)
+            row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no, line or line_before, first)
             new = _COUNTED_OF(row)
-            kind = "new" if known is None else "same" if known[-1] == new else "changed"
+            kind = "new" if known is None else "same" if known[2] == new else "changed"
             counts[kind][week or ""] = counts[kind].get(week or "", 0) + 1
+            if kind != "same":
+                changes[task.id] = task.changed_at
             rows.append(row)
-            before[task.id] = task.changed_at, read_no, new
+            before[task.id] = task.changed_at, read_no, new, row[-2:]
         self._db.execute_many("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         self._db.insert_values("tasks", _COLUMNS, rows, key=["id"])
-        return Saved(**counts)
+        self._note_repeated({str(row[-2]) for row in rows if row[-2] is not None})
+        moved = [(row[0],) for row in rows if row[0] in deadlines]
+        self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
+        projects = {task.group_id: task.group_name for task in tasks if task.group_name}
+        self._db.insert_values("projects", ("id", "name"), list(projects.items()), key=["id"])
+        return Saved(**counts, changes=changes)
+
+    def note_open(self, deadlines: Iterable[tuple[int, str | None]], now: datetime) -> None:
+        """Note what open tasks have as deadlines; the first one that is seen stays. Call it inside a transaction."""
+        self._db.execute_many(
+            "INSERT OR IGNORE INTO first_deadlines (task_id, deadline, seen_at) VALUES (?, ?, ?)",
+            [(task_id, deadline, to_text(now)) for task_id, deadline in deadlines if deadline],
+        )
 
     def mark_deleted(self, task_ids: Iterable[int], now: datetime, reading: int | None = None) -> None:
         """Note that these tasks no longer exist on the portal. Call it inside a transaction.
@@ -83,42 +105,86 @@ class Tasks:
         `reading`: the number of the request that did not find them; None: just now. What was read later stands.
         """
         number = self._runs.number_reading() if reading is None else reading
+        ids = list(task_ids)
         sql = "UPDATE tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ? AND read_no <= ?"
-        self._db.execute_many(sql, [(to_text(now), number, task_id, number) for task_id in task_ids])
+        self._db.execute_many(sql, [(to_text(now), number, task_id, number) for task_id in ids])
+        self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", [(task_id,) for task_id in ids])
 
-    def mark_unseen_gone(self, run: Run) -> dict[str, int]:
-        """Mark as gone what a complete run did not see of its window and nothing has read since; how many, by week.
+    def mark_unseen_gone(self, run: Run) -> dict[int, str]:
+        """Mark as gone what a complete run did not see of its window and nothing has read since; which, with the weeks.
 
         Call it inside a transaction.
         """
         where = "closed_at >= ? AND closed_at < ? AND read_no < ? AND gone = 0"
         window = [to_text(run.start), to_text(run.end), run.first_no]
-        found = self._db.query(f"SELECT week, count(*) AS n FROM tasks WHERE {where} GROUP BY week", window)  # noqa: S608
-        counts = {row["week"]: row["n"] for row in found}
-        if counts:
+        found = self._db.query(f"SELECT id, week FROM tasks WHERE {where}", window)  # noqa: S608 - a constant
+        if found:
             self._db.execute(f"UPDATE tasks SET gone = 1, read_no = ? WHERE {where}", [run.first_no, *window])  # noqa: S608 - a constant
-        return counts
+        return {row["id"]: row["week"] for row in found}
+
+    def count_followed(self, reading: int) -> int:
+        """Return how many of the tasks, closed ones and those that were, an event has brought since that reading."""
+        sql = (
+            "SELECT count(DISTINCT task_id) FROM events JOIN tasks ON tasks.id = task_id"
+            " WHERE events.read_no > ? AND events.status = 'done'"
+        )
+        return int(self._db.query(sql, [reading])[0][0])
 
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
         """Count the closed tasks of the window by week label."""
         sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
         return {row["week"]: row["n"] for row in self._db.query(sql, [to_text(start), to_text(end)])}
 
-    def closed_ids(self, start: datetime, end: datetime) -> dict[int, list[int]]:
-        """Return the closed tasks of the window by who is responsible."""
+    def projects(self) -> dict[int, str]:
+        """Return the names of the projects that tasks were seen in, by id."""
+        return {row["id"]: row["name"] for row in self._db.query("SELECT id, name FROM projects ORDER BY id")}
+
+    def closed_ids(self, start: datetime, end: datetime, absent: Collection[int] = ()) -> dict[int, list[int]]:
+        """Return the closed tasks of the window by who is responsible, without the `absent`."""
         sql = (
             "SELECT responsible_id, id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
             " ORDER BY responsible_id, id"
         )
         found: dict[int, list[int]] = {}
         for row in self._db.query(sql, [to_text(start), to_text(end)]):
-            found.setdefault(row["responsible_id"], []).append(row["id"])
+            if row["responsible_id"] not in absent:
+                found.setdefault(row["responsible_id"], []).append(row["id"])
         return found
 
-    def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[str | None, int, tuple[Any, ...]]]:
-        """Return of the tasks that are known: when they changed, which reading that is from, and what counts."""
-        sql = f"SELECT id, changed_at, read_no, {', '.join(_COUNTED)} FROM tasks WHERE id IN (?)"  # noqa: S608 - names of ours
-        return {row[0]: (row[1], row[2], row[3:]) for row in self._db.query_in(sql, task_ids)}
+    def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[str | None, int, tuple[Any, ...], tuple[Any, ...]]]:
+        """Return of the known tasks: when they changed, from which reading that is, what counts, and what stays."""
+        columns = f"id, changed_at, read_no, line, first_deadline, {', '.join(_COUNTED)}"
+        found = self._db.query_in(f"SELECT {columns} FROM tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
+        return {row[0]: (row[1], row[2], row[5:], row[3:5]) for row in found}
+
+    def _note_repeated(self, lines: Collection[str]) -> None:
+        """Note which of the orders' lines have several tasks."""
+        sql = "SELECT line FROM tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
+        found = [(row["line"],) for row in self._db.query_in(sql, lines)]
+        self._db.execute_many("INSERT OR IGNORE INTO repeated_lines (line) VALUES (?)", found)
+
+    def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """Return the first deadlines that the tasks were seen with while they were open."""
+        sql = "SELECT task_id, deadline FROM first_deadlines WHERE task_id IN (?)"
+        return {row[0]: row[1] for row in self._db.query_in(sql, task_ids)}
+
+    def _read_lines(self, tasks: Sequence[TaskRecord]) -> dict[int, tuple[str, str | None]]:
+        """Return the keys of the orders' lines that the tasks are of, each with the ledger's first deadline.
+
+        The ledger knows a line's task by its id; one that it does not know by the key that the task carries.
+        """
+        columns = "task_id, key, first_deadline"
+        sql = f"SELECT {columns} FROM order_tasks WHERE task_id IN (?)"  # noqa: S608 - constants
+        found = {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, [task.id for task in tasks])}
+        others = (
+            "SELECT other.value, order_tasks.key, first_deadline FROM order_tasks, json_each(other_tasks) AS other"
+            " WHERE other_tasks <> '[]'"
+        )
+        found = {row[0]: (row[1], row[2]) for row in self._db.query(others)} | found
+        keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(_OUR_KEY) and task.id not in found}
+        by_key = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
+        known = {row[0]: row[1] for row in self._db.query_in(by_key, set(keys.values()))}
+        return found | {task_id: (key, known.get(key)) for task_id, key in keys.items()}
 
 
 def _compare(one: str | None, other: str | None, latest: str) -> int:

@@ -25,7 +25,8 @@ LONG = "Константин Крестовоздвиженский-Благов
 HOSTILE = "<img src=x onerror=alert(1)> </script>&amp;"
 SHOWN = "document.querySelectorAll('#people li').length > 0"
 ROWS = """[...document.querySelectorAll('#people li')].map(
-  row => [...row.children].filter(part => part.className !== 'bar').map(part => part.textContent).join('|'))"""
+  row => [...row.children].filter(part => part.className !== 'bar').map(
+    part => (part.querySelector('.name') || part).textContent).join('|'))"""
 SIZES = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight, innerWidth, innerHeight]"
 ASK_NOW = "window.dispatchEvent(new Event('online'))"  # what a browser says when the network is back
 
@@ -71,7 +72,7 @@ def assert_clean(page: Page, served: Served) -> None:
 
 
 def test_the_first_ten_are_on_the_wall(browser: Browser, filled: Served) -> None:
-    """Place, movement, name, team, tasks; names are text whatever is in them."""
+    """Place, movement, name, team, tasks; names are text whatever is in them; whoever shares the last place is not."""
     with browser.page() as page:
         shown(page, filled)
 
@@ -85,11 +86,14 @@ def test_the_first_ten_are_on_the_wall(browser: Browser, filled: Served) -> None
             "6||Борис Иванов|Сварочный цех|4",
             "8|2|Пётр Сидоров-Задунайский|Монтаж и упаковка|3",
             "9|new|Глеб Новый|Сварочный цех|2",
-            "10|new|#77||1",
         ] == page.evaluate(ROWS)
         ways = page.evaluate("[...document.querySelectorAll('#people li')].map(row => row.className.split(' ')[0])")
-        assert ["new", "same", "new", "same", "down", "down", "same", "down", "new", "new"] == ways
-        assert 3 == page.evaluate("document.querySelectorAll('#teams li').length")
+        assert ["new", "same", "new", "same", "down", "down", "same", "down", "new"] == ways
+        assert 2 == page.evaluate("document.querySelectorAll('#teams li').length")
+        badges = "[...document.querySelectorAll('.badge')].map(one => one.textContent).filter(text => text)"
+        assert ["most improved", "most improved", "all on time", "clean Friday"] == page.evaluate(badges)
+        middle = page.evaluate("document.getElementById('benchmarks').textContent")
+        assert "median 4 · the first quarter has 8 or more" == middle
         assert "11 people · 174 tasks · 201.8 h" == page.evaluate("document.getElementById('totals').textContent")
         assert page.evaluate("document.getElementById('age').textContent").startswith("Data as of 20.11")
         assert_clean(page, filled)
@@ -130,6 +134,28 @@ def test_a_phone_scrolls_down_only(browser: Browser, filled: Served) -> None:
             assert (width, width) == (wide, inner)
             last = "document.querySelector('#people li:last-child').getBoundingClientRect().bottom"
             assert page.evaluate(f"{last} <= document.querySelector('main').getBoundingClientRect().bottom + 1")
+
+
+def test_a_department_with_a_goal(browser: Browser, tmp_path: Path) -> None:
+    """Its screen shows how far the team has come, above the rows; the bar is no longer than its track."""
+    fill(tmp_path)
+    with closing(open_store(tmp_path / "b24tools.db")) as opened:
+        opened.settings.save("team_goal", "6 tasks")
+    with serving(demo_company.build(context.now), tmp_path) as served:
+        for language, expected in (("en", "team goal: 15 of 18 tasks (83%), 3 of 3 present"), ("ru", "15")):
+            with browser.page() as page:
+                shown(page, served, f"{WEEK}&department=11&lang={language}")
+                text = page.evaluate("document.querySelector('#goal p').textContent")
+                assert expected in text
+                part = "(bar => bar.firstChild.style.width)(document.querySelector('#goal .bar'))"
+                assert page.evaluate(part).startswith("83.3")
+                assert [1920, 1080, 1920, 1080] == page.evaluate(SIZES)
+                assert page.evaluate("document.querySelector('h1').textContent").endswith(": Сварочный цех")
+                assert page.evaluate(
+                    "[...document.querySelectorAll('header p')].every(one => one.scrollWidth <= one.clientWidth)"
+                )
+                assert page.evaluate("document.getElementById('teams').hidden")
+                assert_clean(page, served)
 
 
 def test_light_and_dark(browser: Browser, filled: Served) -> None:

@@ -368,7 +368,7 @@ def test_without_a_webhook_the_mend_is_told(b24tools: Run) -> None:
     """Exit 2."""
     told = b24tools("assign", SAMPLE)
     assert (2, "") == (told.status, told.out)
-    assert told.line.startswith("BITRIX_WEBHOOK_URL is not set. Copy .env-example to .env")
+    assert told.line.startswith("BITRIX_WEBHOOK_URL is not set. Run `b24tools init`")
     assert "settings" == b24tools("assign", SAMPLE, "--json").envelope["error"]["code"]
 
 

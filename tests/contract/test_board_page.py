@@ -93,9 +93,9 @@ def test_the_page_asks_for_what_it_was_asked(filled: Served) -> None:
     usual = setup_of(filled.client.get("/board").text)
     other = setup_of(filled.client.get("/board?kind=month&by=hours&period=2026-11").text)
 
-    assert "kind=week&by=tasks&details=1&top=10" == usual["people"]
-    assert "kind=week&by=tasks&details=1&top=4&teams=1" == usual["teams"]
-    assert "kind=month&by=hours&details=1&period=2026-11&top=10" == other["people"]
+    assert "kind=week&by=tasks&details=1&spares_last=1&top=10" == usual["people"]
+    assert "kind=week&by=tasks&details=1&spares_last=1&top=4&teams=1" == usual["teams"]
+    assert "kind=month&by=hours&details=1&spares_last=1&period=2026-11&top=10" == other["people"]
     assert "2026-11" == other["label"]
     for asked in (usual["people"], usual["teams"], other["people"], other["teams"]):
         assert 200 == filled.client.get(f"/leaderboard?{asked}").status_code
@@ -144,7 +144,7 @@ def test_details_add_what_the_page_shows(filled: Served) -> None:
     plain = filled.client.get(f"/leaderboard?{WEEK}&top=2").json()
     full = filled.client.get(f"/leaderboard?{WEEK}&top=2&details=1").json()
 
-    assert {"period", "by", "as_of", "rows"} == plain.keys()
+    assert {"period", "by", "as_of", "rows", "benchmarks", "scope", "goal"} == plain.keys()
     assert plain | {"mode": "polling", "totals": {"rows": 9, "tasks": 38, "hours": 65.8}} == full
 
 
@@ -156,6 +156,44 @@ def test_what_has_not_changed_is_not_sent_again(filled: Served) -> None:
         again = filled.client.get(f"/leaderboard?{asked}", headers={"If-None-Match": tag})
         assert (304, b"") == (again.status_code, again.content)
         assert "date" in again.headers  # the page takes the time from it
+
+
+def test_the_board_never_names_the_last_one(filled: Served) -> None:
+    """Nor the last team; of nine people two share the eighth place."""
+    setup = setup_of(filled.client.get(f"/board?{WEEK}").text)
+    people, teams = (filled.client.get(f"/leaderboard?{setup[one]}").json() for one in ("people", "teams"))
+
+    assert [1, 2, 2, 4, 4, 6, 7] == [row["place"] for row in people["rows"]]
+    assert [1, 2] == [row["place"] for row in teams["rows"]]
+    assert (9, 3) == (people["totals"]["rows"], teams["totals"]["rows"])
+
+
+def test_a_screen_of_a_department(filled: Served) -> None:
+    """By its address; an unknown name is 404, and so is a project that no task was seen in."""
+    page = filled.client.get("/board", params={"period": "2026-W47", "department": "сварочный цех"})
+    asked = setup_of(page.text)["people"]
+
+    assert "<h1>Leaderboard: Сварочный цех</h1>" in page.text
+    rows = filled.client.get(f"/leaderboard?{asked}").json()["rows"]
+    assert [(1, "Иван Петров"), (2, "Борис Иванов")] == [(row["place"], row["name"]) for row in rows]
+    for path in (
+        "/board?department=Литьё",
+        "/leaderboard?department=99",
+        "/leaderboard?group=Ремонт",
+        "/leaderboard?me=Ну",
+    ):
+        assert 404 == filled.client.get(path).status_code
+    assert 422 == filled.client.get("/leaderboard?me=1&teams=1").status_code
+
+
+def test_where_a_person_stands_over_http(filled: Served) -> None:
+    """As `leaderboard --me`."""
+    found = filled.client.get(f"/leaderboard?{WEEK}&top=1&me=Кузнецова").json()["benchmarks"]
+
+    assert (9, 4.0, 7, 2, 1, 2.0) == (
+        *(found[key] for key in ("ranked", "median", "first_quarter")),
+        *(found["me"][key] for key in ("place", "next_place", "missing")),
+    )
 
 
 def test_the_board_opens_with_either_token(tmp_path: Any) -> None:

@@ -135,7 +135,7 @@ def test_a_database_that_could_not_be_made_is_made_anew(folder: Path, monkeypatc
     path = folder / "data" / "b24tools.db"
     path.unlink()
     with monkeypatch.context() as full:
-        full.setattr(migrations, "apply", lambda connection: connection.execute("PRAGMA no_such(").fetchone())
+        full.setattr(migrations, "apply", lambda connection, *_upto: connection.execute("PRAGMA no_such(").fetchone())
         assert 2 == app.main(["mode", "webhook"])
     assert not path.exists()
 

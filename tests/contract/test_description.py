@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,12 @@ from tests.support.orders import MOSCOW, Clock
 from tests.support.server import SERVE, Served, as_bytes, event_body, head, order, raw, serving
 
 OPERATIONS = {
-    "getBoard", "getDecision", "getHealth", "getLeaderboard", "getLoad", "getOrder", "getPlan", "getSetting",
-    "getStart", "getToday", "getTodayOfAll", "listClosedTasks", "listOrders", "listPeople",
-    "listSettings", "ping", "planOrder", "receiveWebhook", "sendOrder", "setSetting",
+    "getBoard", "getDecision", "getHealth", "getLeaderboard", "getLoad", "getMetrics", "getOrder",
+    "getPlan", "getReadiness", "getSetting", "getStart", "getToday", "getTodayOfAll", "listClosedTasks",
+    "listOrders", "listPeople", "listSettings", "ping", "planOrder", "receiveWebhook", "sendOrder", "setSetting",
 }  # fmt: skip
 HARDY = {"ping"}  # what works without database and portal
-OPEN = {"ping", "getHealth", "receiveWebhook"}
+OPEN = {"ping", "getHealth", "getReadiness", "receiveWebhook"}
 NAMES = {"order": "1Ц-00000100", "key": "producer_mode", "task": "69", "person": "Сварщик"}
 OTHER = {"ИдентификаторЗаказа": "other", "НомерЗаказа": "1Ц-2"}
 
@@ -52,11 +52,11 @@ def test_every_operation_has_a_name_and_named_models() -> None:
         for status, answer in operation["responses"].items():
             for kind, content in answer.get("content", {}).items():
                 schema = content["schema"].get("items", content["schema"])
-                assert kind == "text/html" or set(schema) == {"$ref"}, f"{name} {status}"
+                assert kind in ("text/html", "text/plain") or set(schema) == {"$ref"}, f"{name} {status}"
         assert all(one["description"] for one in operation.get("parameters", ())), name
         for status in operation["responses"].keys() - {"200", "202", "304"}:
             models = json.dumps(operation["responses"][status])
-            assert name == "getHealth" or "Problem" in models, f"{name} {status}"
+            assert name in ("getHealth", "getReadiness") or "Problem" in models, f"{name} {status}"
     for name, schema in found["components"]["schemas"].items():
         assert schema.get("description") or "enum" in schema, name
         undescribed = [key for key, field in schema.get("properties", {}).items() if not field.get("description")]
@@ -207,12 +207,13 @@ def read_what_there_is(served: Served) -> None:
         ("/orders", "state=lost"),
         ("/tasks/week", "week=x"),
         ("/leaderboard", "top=0"),
+        ("/leaderboard/rules", "period=soon"),
         ("/board", "by=x"),
     ):
         assert 422 == client.get(f"{path}?{query}").status_code
     task_id = client.get("/orders/1Ц-00000100").json()["orders"][0]["lines"][0]["task_id"]
     both = ("/load", "/load?department=Сварщик", "/today", "/today/Сварщик", f"/why/{task_id}", "/orders")
-    for path in (*both, "/plan", "/"):
+    for path in (*both, "/plan", "/", "/leaderboard/rules"):
         for kind in ("application/json", "text/html"):
             assert 200 == client.get(path, headers={"Accept": kind}).status_code
     for path in ("/load?department=x", "/today/x", "/why/9"):
@@ -227,6 +228,12 @@ def read_what_there_is(served: Served) -> None:
     for path in ("/leaderboard?teams=1", "/leaderboard?period=2026-11&by=hours&teams=1"):
         answer = client.get(path)
         assert 304 == client.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code
+    with closing(served.open_store()) as store, store.transaction():
+        store.database.insert_values("projects", ("id", "name"), [(901, "Namesakes"), (902, "Namesakes")])
+    for path in ("/leaderboard", "/board"):
+        assert 404 == client.get(f"{path}?group=none").status_code
+        assert 409 == client.get(f"{path}?group=Namesakes").status_code
+    assert 200 == client.get("/metrics").status_code == client.get("/ready").status_code
     assert 404 == client.get("/configs/colour").status_code
     assert 422 == client.post("/configs", content=b"{}").status_code
     assert 200 == ask(served, "POST", "/configs")
@@ -239,14 +246,15 @@ def read_what_there_is(served: Served) -> None:
 
 def refuse_bodies(served: Served, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too large, not arriving, compressed by what is not known."""
-    monkeypatch.setattr(services, "IDLE_S", 0.02)
-    for path in ("/", "/plan", "/configs", "/webhook"):
-        for length, status in (("99999999999", 413), ("10", 408)):
-            answer = raw(served.port, head("POST", path, f"Content-Length: {length}", "Connection: close"))
-            described = find_operation("POST", path)["responses"][str(status)]["content"]["application/json"]
-            assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
-            check_value(json.loads(answer.partition(b"\r\n\r\n")[2]), described["schema"])
-            seen.note("POST", path, status)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(services, "IDLE_S", 0.02)
+        for path in ("/", "/plan", "/configs", "/webhook"):
+            for length, status in (("99999999999", 413), ("10", 408)):
+                answer = raw(served.port, head("POST", path, f"Content-Length: {length}", "Connection: close"))
+                described = find_operation("POST", path)["responses"][str(status)]["content"]["application/json"]
+                assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
+                check_value(json.loads(answer.partition(b"\r\n\r\n")[2]), described["schema"])
+                seen.note("POST", path, status)
     for path in ("/", "/plan"):
         assert 415 == ask(served, "POST", path, headers={"Content-Encoding": "br"})
 

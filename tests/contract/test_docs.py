@@ -97,9 +97,11 @@ def _links(path: Path) -> list[str]:
 def _calls(line: str) -> Iterator[list[str]]:
     """The arguments of every b24tools that a line of a shell, of systemd or of Windows starts."""
     line = line.removeprefix("ExecStart=")
+    if re.match(r"[A-Z][A-Za-z]+=", line):  # of systemd
+        return
     if task := re.search(r'/TR "([^"]+)"', line):
         line = task[1]
-    for command in re.split(r"&&|[<>]", line):
+    for command in re.split(r"&&|[<>|]", line):
         words = shlex.split(command, posix="\\" not in command)
         for place, word in enumerate(words):
             if PureWindowsPath(word).stem == "b24tools" and (place == 0 or word.endswith(".exe")):

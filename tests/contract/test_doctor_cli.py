@@ -51,7 +51,7 @@ def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
 
 def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
     """A line per check, one line at the end on stderr; nothing is written anywhere."""
-    status, out, err = b24tools("doctor")
+    status, out, err = b24tools("-v", "doctor")
 
     assert 0 == status
     assert {"ok", "warn"} == {line[:4].strip() for line in out.splitlines()}
@@ -61,6 +61,67 @@ def test_warnings_do_not_fail(portal: Portal, b24tools: Run, tmp_path: Path) -> 
     (tmp_path / "data").mkdir()
     b24tools("doctor")
     assert [tmp_path / "data"] == list(tmp_path.rglob("*"))
+
+
+def test_what_is_in_order_is_one_line(portal: Portal, b24tools: Run) -> None:
+    """The names of the checks; -v has all that was seen."""
+    verbose = b24tools("-v", "doctor")[1].splitlines()
+
+    *rest, last = b24tools("doctor")[1].splitlines()
+
+    assert [line for line in verbose if not line.startswith("ok")] == rest
+    assert [line[6:].partition(": ")[0] for line in verbose if line.startswith("ok")] == last[6:].split(", ")
+
+
+def test_quiet_says_only_what_is_new(portal: Portal, b24tools: Run) -> None:
+    """Since the last time with -q; what was in order meanwhile is new again. The status is the same each time."""
+    b24tools("mode", "webhook")
+    portal.scopes.discard("disk")
+
+    def said() -> tuple[int, list[str]]:
+        status, out, _err = b24tools("-q", "doctor")
+        return status, [line[6:].partition(": ")[0] for line in out.splitlines() if line.startswith("fail")]
+
+    assert (1, ["outgoing_token", "scope disk"]) == said()
+    assert (1, []) == said()
+    portal.scopes.discard("timeman")
+    b24tools("mode", "polling")
+    assert "" == b24tools("-q", "doctor", "--json")[2]
+    assert (1, []) == said()
+    b24tools("mode", "webhook")
+    assert (1, ["outgoing_token"]) == said()
+
+
+def test_what_is_acknowledged_is_no_alarm_until_its_day(portal: Portal, b24tools: Run) -> None:
+    """With the reason, by the check or by all of its name; a day later it is one again."""
+    portal.scopes.discard("disk")
+    config = ("config", "doctor_ignore")
+    assert 0 == b24tools(*config, "add", "scope 2026-11-23 no files this year")[0]
+
+    status, out, err = b24tools("doctor")
+    assert (0, False, True) == (status, "fail" in out, "acknowledged" in err)
+    (known,) = [one for one in json.loads(b24tools("doctor", "--json")[1])["data"] if one["check"] == "scope disk"]
+    assert ("fail", "23.11.2026 no files this year") == (known["status"], known["known"])
+    assert "(acknowledged until 23.11.2026 no files this year)" in b24tools("-v", "doctor")[1]
+
+    assert 0 == b24tools(*config, "add", "scope disk 2026-11-22 no files this year")[0]
+    assert 0 == b24tools(*config, "remove", "scope")[0]
+    assert 1 == b24tools("doctor")[0]
+
+
+@pytest.mark.parametrize("words", ["disk_space", "disk_space soon", "disk_space 2026-13-01 x", "2026-11-23 x"])
+def test_an_acknowledgement_has_a_check_and_a_day(words: str, b24tools: Run) -> None:
+    """Else it would be for ever, or of nothing."""
+    status, _out, err = b24tools("config", "doctor_ignore", "add", words)
+
+    assert (2, True) == (status, err.startswith(f'doctor_ignore: "{words}" is not a check, a last day and a note.'))
+
+
+def test_an_acknowledgement_of_no_check_is_named(portal: Portal, b24tools: Run) -> None:
+    """A misspelt one would be silent."""
+    b24tools("config", "doctor_ignore", "add", "disc 2027-01-31 x")
+
+    assert "warn  doctor_ignore: there is no check “disc”" in b24tools("doctor")[1]
 
 
 def test_the_probe_is_made_on_request_only(portal: Portal, b24tools: Run) -> None:
@@ -133,6 +194,7 @@ def test_all_that_is_wrong_in_the_settings_is_told(
 ) -> None:
     """At once, with the nearest names; what does not fit has its default, and the rest is examined."""
     monkeypatch.delenv("B24_DATA_DIR")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("B24_DEPARTAMENT", "Цех")
     env = tmp_path / "settings.env"
     env.write_text("B24_TZ=Moscow\nB24_ROUND_MINUTES=x\nBITRX_WEBHOOK_URL=https://x/rest/1/secretsecret/\nPATH=1\n")
@@ -204,7 +266,7 @@ def test_a_terminal_shows_marks_and_the_mend_below(monkeypatch: pytest.MonkeyPat
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
         console = Console(file=stream, force_terminal=True, width=60, color_system=None, legacy_windows=False)
         monkeypatch.setattr(render_console, "open_console", lambda console=console: console)
-        doctor.report(checks)
+        doctor.report(checks, folded=False)
         stream.seek(0)
         drawn.append([line.rstrip() for line in stream.read().splitlines()])
 

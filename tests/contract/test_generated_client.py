@@ -29,13 +29,14 @@ NAME = "b24tools_client"
 SOMETIMES = {
     "AssignedOrder": {"warnings"},
     "Decision": {"earlier"},
-    "Health": {"inbox_failed", "inbox_oldest_age_s", "problem"},
-    "Leaderboard": {"mode", "totals"},
+    "Health": {"failed_orders", "inbox_failed", "inbox_oldest_age_s", "last_intake_age_s", "problem"},
+    "Leaderboard": {"frozen", "mode", "others", "totals"},
     "OrderAnswer": {"orders", "warnings"},
     "OrderProblem": {"orders", "warnings"},
     "OrdersAsTheyStand": {"warnings"},
     "PersonLoad": {"tasks", "terms"},
-    "RankingRow": {"department_id", "people", "per_person", "shown"},
+    "RankingRow": {"badges", "department_id", "people", "per_person", "shown"},
+    "Readiness": {"problem"},
     "Terms": {"hours_a_week", "never", "only", "rate", "schedule"},
 }
 GIVEN = {"Attachment", "Line", "Order", "PortalEvent", "PortalEventAuth", "PortalEventData"}  # what is sent

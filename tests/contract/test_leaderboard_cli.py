@@ -81,7 +81,12 @@ def test_the_table(b24tools: Run, folder: Path) -> None:
     assert (0, "") == (status, err)
     assert "Leaderboard: week 47, 16-22 November 2026" == lines[0]
     assert ["1", "+1", "Иван", "Петров"] == lines[4].split()[:4]
-    assert "9 people, 38 tasks, 65.8 h, 6 not shown" == lines[-1]
+    assert [
+        "9 people, 38 tasks, 65.8 h, 6 not shown",
+        "median 4, the first quarter has 7 or more",
+        "most improved: Иван Петров, Алёна Ёлкина",
+        "all on time: Мария Кузнецова",
+    ] == lines[-4:]
 
 
 def test_quiet_does_not_silence_the_table(b24tools: Run, folder: Path) -> None:
@@ -103,7 +108,7 @@ def test_json(b24tools: Run, folder: Path) -> None:
         body["warnings"],
         body["error"],
     )
-    assert ["period", "by", "as_of", "rows"] == list(body["data"])
+    assert ["period", "by", "as_of", "rows", "benchmarks", "scope", "goal"] == list(body["data"])
     assert ("hours", 9, "Глеб Новый") == (
         body["data"]["by"],
         len(body["data"]["rows"]),
@@ -236,3 +241,21 @@ def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False, env=env)
 
     assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_what_it_is_narrowed_to_and_whose_place_is_wanted(b24tools: Run, folder: Path) -> None:
+    """Names as people write them; a mistake is a usage error that names the nearest one."""
+    _status, out, _err = b24tools("leaderboard", "--department", "покраска", "--me", "Кузнецова", "--json")
+    data = json.loads(out)["data"]
+
+    assert {"group": None, "department": {"id": 12, "name": "Покраска"}} == data["scope"]
+    assert [(1, 2), (2, 7)] == [(row["place"], row["user_id"]) for row in data["rows"]]
+    assert (1, None) == (data["benchmarks"]["me"]["place"], data["benchmarks"]["me"]["next_place"])
+    for arguments, words in (
+        (("--department", "Покрасочная"), 'there is no department "Покрасочная"'),
+        (("--group", "Ремонт"), 'there is no project "Ремонт"'),
+        (("--me", "Петрова"), 'nobody is called "Петрова"'),
+        (("--me", "1", "--teams"), "--me and --teams exclude each other"),
+    ):
+        status, out, err = b24tools("leaderboard", *arguments)
+        assert (2, "", True) == (status, out, words in err)

@@ -60,7 +60,39 @@ def test_namesakes_are_told_apart_by_their_ids(plant: Callable[..., Board]) -> N
         leaderboard_export.to_html(board, MOSCOW, NOW),
     )
     for text in texts:
-        assert expected == re.findall(r"\((#\d+)\)", text)
+        assert expected == list(dict.fromkeys(re.findall(r"\((#\d+)\)", text)))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_goal_of_the_team(opened: Store, plant: Callable[..., Board], language: str) -> None:
+    """A line with a bar below the table."""
+    i18n.use(language)
+    opened.settings.save("team_goal", "6 tasks")
+
+    screens.check(f"leaderboard/goal_80.{language}.txt", drawn(plant()))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_where_a_person_stands(plant: Callable[..., Board], language: str) -> None:
+    """Below the table, in a few lines of a narrow terminal."""
+    i18n.use(language)
+
+    screens.check(f"leaderboard/me_80.{language}.txt", drawn(plant(me="Сидоров-Задунайский Пётр", department="13")))
+
+
+def test_without_estimates_there_are_no_hours(opened: Store) -> None:
+    """No column of them, no ranking by them, and no medal for nothing."""
+    save(opened, [task(number, number % 2, THIS.start, hours=0) for number in range(3)])
+
+    by_tasks = drawn(leaderboard.board(opened, THIS, now=NOW))
+    by_hours = leaderboard.board(opened, THIS, now=NOW, by="hours")
+
+    assert "Hours" not in by_tasks
+    assert ((), 0) == (by_hours.rows, by_hours.benchmarks.ranked)
+    assert "Nothing that was closed has an estimate: there is no ranking by hours." in drawn(by_hours)
+    save(opened, [task(9, 1, THIS.start, hours=1)])
+    medals = drawn(leaderboard.board(opened, THIS, now=NOW, by="hours"))
+    assert (1, 0) == (medals.count("🥇"), medals.count("🥈"))
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -240,6 +272,7 @@ def test_json(plant: Callable[..., Board]) -> None:
                 "on_time": 8,
                 "on_time_of": 9,
                 "moved": 1,
+                "badges": ["most_improved"],
             },
             {
                 "place": 2,
@@ -251,8 +284,12 @@ def test_json(plant: Callable[..., Board]) -> None:
                 "on_time": 2,
                 "on_time_of": 3,
                 "moved": 2,
+                "badges": ["most_improved"],
             },
         ],
+        "benchmarks": {"ranked": 9, "median": 4.0, "first_quarter": 7, "me": None},
+        "scope": {"group": None, "department": None},
+        "goal": None,
     }
     assert expected == render_leaderboard.data(board, MOSCOW)
 

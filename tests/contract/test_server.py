@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from b24tools import context
+from b24tools.core.models import Department
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.store.people import People
@@ -162,8 +164,12 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
     shown = [
         {"key": "producer_mode", "value": "polling"},
         {"key": "hidden_users", "value": ""},
+        {"key": "opted_out_users", "value": ""},
         {"key": "excluded_users", "value": ""},
+        {"key": "team_goal", "value": ""},
         {"key": "snapshot_max_age_h", "value": "26"},
+        {"key": "count_own", "value": "0"},
+        {"key": "doctor_ignore", "value": ""},
     ]
     assert (200, shown) == seen(served.client.get("/configs"))
     assert (200, shown[0]) == seen(served.client.get("/configs/producer_mode"))
@@ -178,7 +184,8 @@ def test_the_running_settings_are_shown_and_set(served: Served) -> None:
 
 def test_a_setting_that_does_not_fit_is_refused(served: Served) -> None:
     """With the known ones, or with examples."""
-    known = "There are: producer_mode, hidden_users, excluded_users, snapshot_max_age_h"
+    lists = "producer_mode, hidden_users, opted_out_users, excluded_users"
+    known = f"There are: {lists}, team_goal, snapshot_max_age_h, count_own, doctor_ignore"
     unknown = {"detail": 'there is no running setting "portal_host"', "hint": f"{known}."}
     post = served.client.post
 
@@ -246,7 +253,7 @@ def test_the_leaderboard_is_shown(filled: Served) -> None:
     assert "hours" == filled.client.get("/leaderboard?by=hours&kind=month").json()["by"]
     assert "2026-W46" == filled.client.get("/leaderboard?period=last").json()["period"]["label"]
     assert "2026-11" == filled.client.get("/leaderboard?period=2026-11").json()["period"]["label"]
-    for query in ("by=luck", "top=0", "top=x", "period=soon", "kind=year", "teams=maybe"):
+    for query in ("by=luck", "top=0", "top=x", "period=soon", "kind=day", "teams=maybe"):
         refused = filled.client.get(f"/leaderboard?{query}")
         assert (422, ["detail", "code", "hint"]) == (refused.status_code, list(refused.json()))
         assert isinstance(refused.json()["detail"], str)
@@ -262,6 +269,43 @@ def test_an_unchanged_leaderboard_is_not_sent_again(filled: Served) -> None:
         assert (304, b"", tag) == (again.status_code, again.content, again.headers["etag"])
     filled.client.post("/configs", json={"key": "hidden_users", "value": "8"})
     assert 200 == filled.client.get("/leaderboard", headers={"If-None-Match": tag}).status_code
+
+
+def test_who_has_opted_out_is_in_no_list(filled: Served) -> None:
+    """Neither as a name nor with tasks; in the totals they count."""
+    with closing(filled.open_store()) as opened:
+        opened.people.save([closed.person(9, "Третий Сварщик", 11)], closed.NOW)
+        opened.people.save_departments([Department(11, "Сварка", None, None)], closed.NOW)
+    filled.client.post("/configs", json={"key": "opted_out_users", "value": "8"})
+
+    ranking = filled.client.get("/leaderboard?details=1").json()
+
+    assert [7] == [row["user_id"] for row in ranking["rows"]]
+    assert {"rows": 1, "tasks": 3, "hours": 3.0} == ranking["totals"]
+    assert "others" not in ranking
+    assert (200, {"7": "Ольга Ким", "9": "Третий Сварщик"}) == seen(filled.client.get("/users"))
+    assert (200, {"7": [101, 102]}) == seen(filled.client.get("/tasks/week"))
+
+
+def test_the_rules_are_words_for_programs_and_people(filled: Served) -> None:
+    """How many have opted out, not who."""
+    filled.client.post("/configs", json={"key": "opted_out_users", "value": "7,8"})
+
+    rules = filled.client.get("/leaderboard/rules").json()
+    page = filled.client.get("/leaderboard/rules", headers={"Accept": "text/html"})
+
+    values = {rule["rule"]: rule["value"] for rule in rules}
+    assert {
+        "count_own": "0",
+        "lines": "once",
+        "on_time": "first_deadline",
+        "opted_out_users": "2",
+        "hidden_users": "0",
+        "seasons": "7d",
+        "zone": "Europe/Moscow",
+    } == values
+    assert all(escape(rule["text"]) in page.text for rule in rules)
+    assert 422 == filled.client.get("/leaderboard/rules?period=2026-Q5").status_code
 
 
 # health
@@ -286,10 +330,12 @@ def test_health_shows_events_that_wait_too_long(served: Served, clock: Clock) ->
     served.client.post("/configs", json={"key": "producer_mode", "value": "webhook"})
     served.event(12)
     clock.now += timedelta(minutes=15)
-    health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": 900}
+    health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": 900, "last_intake_age_s": 900}
     assert (200, health) == seen(served.client.get("/healthz"))
     clock.now += timedelta(seconds=1)
-    assert (503, {**health, "status": "stale", "oldest_event_age_s": 901}) == seen(served.client.get("/healthz"))
+    assert (503, {**health, "status": "stale", "oldest_event_age_s": 901, "last_intake_age_s": 901}) == seen(
+        served.client.get("/healthz")
+    )
 
 
 def test_health_shows_orders_that_wait_too_long(served: Served, clock: Clock, tmp_path: Path) -> None:
@@ -311,6 +357,55 @@ def test_health_shows_orders_that_wait_too_long(served: Served, clock: Clock, tm
     assert (503, stale) == seen(served.client.get("/healthz"))
 
 
+def test_health_counts_orders_that_failed(served: Served, clock: Clock) -> None:
+    """And says when one came last; that alone is no alarm."""
+    served.client.post("/", content=as_bytes(order()))
+    served.client.post("/", content=as_bytes(order((("Космонавт", 60),), **{"ИдентификаторЗаказа": "b"})))
+    clock.now += timedelta(minutes=5)
+    health = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
+    found = served.client.get("/healthz").json()
+    assert 298 < found.pop("last_intake_age_s") <= 300  # the portal dates orders, to a second
+    assert {**health, "failed_orders": 1} == found
+
+
+def test_ready_while_the_database_can_be_written(served: Served) -> None:
+    """Whatever waits or is old; a program that holds the database for longer than a balancer waits makes it unready."""
+    assert (200, {"status": "ready"}) == seen(served.client.get("/ready"))
+    with closing(served.open_store()) as opened, opened.transaction():
+        opened.settings.save("hidden_users", "7")
+        failed = {"status": "failed", "problem": "the database cannot be written"}
+        assert (503, failed) == seen(served.client.get("/ready"))
+    assert (200, {"status": "ready"}) == seen(served.client.get("/ready"))
+
+
+def test_metrics_are_numbers_for_prometheus(served: Served, clock: Clock) -> None:
+    """Each with its help and type; what there is nothing of is left out."""
+    served.client.post("/", content=as_bytes(order()))
+    served.event(12)
+    with closing(served.open_store()) as opened, opened.transaction():
+        opened.notices.note_backup(Path("a.zip"), clock())
+    clock.now += timedelta(minutes=5)
+    answer = served.client.get("/metrics")
+    lines = answer.text.splitlines()
+    values = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
+    assert "text/plain; version=0.0.4; charset=utf-8" == answer.headers["content-type"]
+    assert values.pop("b24tools_database_bytes") > 100_000
+    assert values.pop("b24tools_portal_requests_total") > 3
+    assert 298 < values.pop("b24tools_last_order_age_seconds") <= 300
+    assert {
+        "b24tools_healthy": 1,
+        'b24tools_orders{state="created"}': 1,
+        "b24tools_orders_unsettled": 0,
+        'b24tools_events{state="ignored_by_mode"}': 1,
+        "b24tools_last_event_age_seconds": 300,
+        "b24tools_backup_age_seconds": 300,
+    } == values
+    names = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE")}
+    assert "counter" == names.pop("b24tools_portal_requests_total")
+    assert {"gauge"} == set(names.values())
+    assert {name.partition("{")[0] for name in values} <= {line.split()[2] for line in lines if "# HELP" in line}
+
+
 def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock: Clock) -> None:
     """A run or an event under a clock that was wrong: of an unknown age, until one comes that can be dated."""
 
@@ -330,7 +425,7 @@ def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock:
     clock.now = now + timedelta(days=400)
     served.event(12)
     clock.now = now
-    assert (503, {**stale, "snapshot_age_s": 0}) == seen(served.client.get("/healthz"))
+    assert (503, {**stale, "snapshot_age_s": 0, "last_intake_age_s": 0}) == seen(served.client.get("/healthz"))
 
 
 # description

@@ -29,6 +29,7 @@ PROTECTED = [
     ("GET", "/tasks/week"),
     ("GET", "/leaderboard"),
     ("GET", "/load"),
+    ("GET", "/metrics"),
     ("GET", "/today"),
     ("GET", "/docs"),
     ("GET", "/docs/swagger-ui.css"),
@@ -36,7 +37,7 @@ PROTECTED = [
     ("GET", "/nothing"),
     ("DELETE", "/webhook/x"),
 ]
-OPEN = [("GET", "/ping/"), ("GET", "/ping"), ("GET", "/healthz"), ("GET", "/healthz/")]
+OPEN = [("GET", "/ping/"), ("GET", "/ping"), ("GET", "/healthz"), ("GET", "/healthz/"), ("GET", "/ready")]
 HEADERS = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",

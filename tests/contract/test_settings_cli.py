@@ -11,7 +11,9 @@ import pytest
 
 from b24tools.cli import app
 from b24tools.core.models import Person
+from b24tools.render.settings import explain
 from b24tools.store import open_store
+from b24tools.store.settings import RUNNING_SETTINGS
 
 COMMANDS = [
     ["assign", "order.json"],
@@ -139,5 +141,25 @@ def test_a_name_that_means_several_people_lists_their_ids(tmp_path: Path, capsys
         'nobody is called "Сидоров". No people are known yet: run `b24tools snapshot` once, or give the id.',
         'several people are called "Сидоров": Иван Сидоров (#9), Пётр Сидоров (#12). Give the id of the right one.',
         'nobody is called "Ивнов". The nearest name is "Пётр Иванов".',
-        "portal_host is no list: it has one value. There are: hidden_users, excluded_users.",
+        "portal_host is no list: it has one value. "
+        "There are: hidden_users, opted_out_users, excluded_users, doctor_ignore.",
     ] == capsys.readouterr().err.splitlines()
+
+
+def test_config_list_explains_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """People by name; for programs it is the same as without `list`."""
+    save_people(tmp_path)
+    app.main(["config", "hidden_users", "7,404"])
+    capsys.readouterr()
+
+    assert 0 == app.main(["config", "list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert ["hidden_users 7,404", "    People who are left out of the leaderboard.", "    Пётр Иванов (#7)"] == lines[
+        2:5
+    ]
+    assert list(RUNNING_SETTINGS) == [line.split()[0] for line in lines if not line.startswith(" ")]
+    assert [] == [key for key in RUNNING_SETTINGS if not explain(key)]
+    app.main(["config", "list", "--json"])
+    listed = capsys.readouterr().out
+    app.main(["config", "--json"])
+    assert listed == capsys.readouterr().out

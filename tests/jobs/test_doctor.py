@@ -43,7 +43,16 @@ def test_all_is_well_in_two_requests(well: Works) -> None:
 
     names = [check.check for check in checks]
     silent = {"env_file", "setting", "ownership", "restored", "dropped_fields", "scopes", "position"}
-    silent |= {"excluded_users", "hidden_users", "fallback_user", "inbox"}
+    silent |= {
+        "excluded_users",
+        "hidden_users",
+        "opted_out_users",
+        "fallback_user",
+        "inbox",
+        "missed_events",
+        "backup",
+        "network_share",
+    }
     silent |= {"people_file", "people_hours", "people_names"}
     assert {} == not_ok(checks)
     assert {check.name for check in job.CHECKS} - silent == {name.partition(" ")[0] for name in names}
@@ -555,7 +564,7 @@ def test_without_a_webhook_the_rest_is_looked_at(well: Works) -> None:
 
     assert {"webhook": "fail"} == not_ok(checks)
     assert "BITRIX_WEBHOOK_URL is not set" == found(checks, "webhook").detail
-    assert "Copy .env-example to .env" in found(checks, "webhook").fix
+    assert "Run `b24tools init`" in found(checks, "webhook").fix
     assert [] == well.portal.log
 
 
@@ -690,6 +699,22 @@ def test_a_damaged_database_is_named(well: Works) -> None:
     assert "fail" == found(examine(well), "database").status
     path.write_bytes(b"no database at all, but a letter" * 100)
     assert "is damaged" in found(examine(well), "database").detail
+
+
+@pytest.mark.parametrize(("missed", "expected"), [(None, None), (4, "ok"), (5, "warn")])
+def test_changes_without_an_event_are_counted(well: Works, missed: int | None, expected: str | None) -> None:
+    """In webhook mode, where a run has counted them; one in a hundred is no reason to look."""
+    with database(well) as opened:
+        opened.settings.save("producer_mode", "webhook")
+        run = opened.snapshot_runs.last_complete(well.clock.now)
+        assert run is not None
+        sql = "UPDATE snapshot_runs SET changes = 412, missed = ? WHERE id = ?"
+        opened.database.execute(sql, [missed, run.id])
+
+    checks = [check for check in examine(well) if check.check == "missed_events"]
+
+    assert [expected] * (expected is not None) == [check.status for check in checks]
+    assert all(f"{missed} of 412 changes came without an event" in check.detail for check in checks)
 
 
 def test_a_database_of_another_version_is_named(well: Works) -> None:
@@ -962,3 +987,31 @@ def test_a_year_that_nobody_checked_is_shown_until_the_user_has(well: Works) -> 
 def test_without_a_country_the_portals_hours_stay(well: Works) -> None:
     """B24_COUNTRY=none."""
     assert "none: nothing differs from the portal's hours for a year ahead" == found(examine(well), "production").detail
+
+
+def test_a_backup_is_wanted_once_there_is_something_to_lose(well: Works) -> None:
+    """Not on the first day; then never or long ago is a line, and one of this week is well."""
+    well.assign(order())
+    assert "backup" not in {check.check for check in examine(well)}
+    well.clock.now += timedelta(days=9)
+    assert ("warn", "never made") == ((check := found(examine(well), "backup")).status, check.detail)
+    for days, status, words in ((0, "ok", "{}: a.zip"), (9, "warn", "the last one is of {}: a.zip")):
+        with database(well) as opened, opened.transaction():
+            opened.notices.note_backup(Path("a.zip"), at := well.clock.now - timedelta(days=days))
+        check = found(examine(well), "backup")
+        assert (status, words.format(f"{at.astimezone(MOSCOW):%d.%m.%Y %H:%M}")) == (check.status, check.detail)
+
+
+def test_a_network_share_is_named(well: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's log is for one machine."""
+    monkeypatch.setattr(machine, "find_network_share", lambda _folder: "cifs")
+    check = found(examine(well), "network_share")
+    assert ("warn", True) == (check.status, "is on a network share (cifs)" in check.detail)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_a_folder_that_another_users_cron_works_in_is_named(well: Works) -> None:
+    """Its files are of two users: one of the two will be locked out."""
+    os.chown(well.folder, 1, 1)
+    details = [check.detail for check in examine(well) if check.check == "ownership"]
+    assert any("but root works in it, too: b24tools.db" in detail for detail in details)

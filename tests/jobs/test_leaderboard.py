@@ -58,7 +58,7 @@ def test_equal_ones_share_a_place_and_stand_by_name(opened: Store) -> None:
         (8, -5, "Ольга Смирнова"),
     ]
     assert expected == places(ranked)
-    assert Row(1, 1, 1, "Иван Петров", "Сварочный цех", 9, 9, 13.5, 8, 9) == ranked.rows[0]
+    assert Row(1, 1, 1, "Иван Петров", "Сварочный цех", 9, 9, 13.5, 8, 9, 1, ("most_improved",)) == ranked.rows[0]
     assert Row(8, None, 77, "#77", None, 1, 1, 0.5, 0, 0) == ranked.rows[7]
     assert (True, NOW - timedelta(minutes=3), "polling") == (ranked.complete, ranked.as_of, ranked.mode)
     assert (38, 65.8, 0) == (ranked.total_tasks, ranked.total_hours, ranked.left_out)
@@ -314,6 +314,8 @@ def test_the_ranking_is_that_of_a_naive_count(
                 quarters[user] += estimate
         tenths = {user: (quarters[user] * 90 + 180) // 360 for user in count}
         figures = count if by == "tasks" else tenths
+        if not any(figures.values()):  # without estimates there is no ranking by hours
+            return {}
         return {
             user: (
                 figures[user] / (1 if by == "tasks" else 10),

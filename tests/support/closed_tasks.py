@@ -38,13 +38,15 @@ def task(
     deadline: datetime | None = None,
     status: int = Status.COMPLETED,
     changed: datetime | None = None,
+    created_by: int = 900,
+    xml_id: str = "",
 ) -> TaskRecord:
     """A task closed by somebody."""
     return TaskRecord(
         id=task_id,
         title=f"Задача {task_id}",
         responsible_id=user_id,
-        created_by=1,
+        created_by=created_by,
         group_id=1,
         status=status,
         created_at=to_text(closed - timedelta(days=3)),
@@ -53,13 +55,16 @@ def task(
         deadline=to_text(deadline),
         estimate_s=round(hours * HOUR),
         spent_s=0,
+        xml_id=xml_id,
     )
 
 
 def save(opened: Store, tasks: Iterable[TaskRecord], now: datetime = NOW, zone: ZoneInfo = MOSCOW) -> None:
     """As a snapshot saves them."""
     with opened.transaction():
-        opened.tasks.save(list(tasks), now, zone)
+        found = list(tasks)
+        opened.tasks.note_open([(one.id, one.deadline) for one in found], now)  # as they were while they were open
+        opened.tasks.save(found, now, zone)
 
 
 def collect(opened: Store, start: datetime, end: datetime, began: datetime, *, complete: bool = True) -> None:

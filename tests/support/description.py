@@ -66,7 +66,9 @@ def check_answer(response: httpx.Response) -> None:
         )
         described = {}
     kind = response.headers.get("content-type", "").partition(";")[0]
-    is_page = kind == "text/html" and kind in operation.get("responses", {}).get("200", {}).get("content", {})
+    is_page = kind in ("text/html", "text/plain") and kind in operation.get("responses", {}).get("200", {}).get(
+        "content", {}
+    )
     if request.method == "HEAD" or is_page or request.url.path == "/openapi.json":
         return
     if kind == "application/json":

@@ -54,6 +54,7 @@ def test_every_setting_has_its_default() -> None:
         "retry_seconds": 60.0,
         "parallel": 2,
         "keep_done_days": 90,
+        "ping_url": None,
         "directory_cache_h": 24.0,
         "people_cache_h": 4.0,
     } == {name: getattr(found, name) if name != "zone" else str(found.zone) for name in config.Settings.model_fields}
@@ -314,7 +315,7 @@ def test_a_missing_webhook_is_told_with_the_mend() -> None:
         config.webhook_url(load())
     assert ("BITRIX_WEBHOOK_URL is not set", True, 2) == (
         caught.value.message,
-        ".env-example" in caught.value.hint,
+        "b24tools init" in caught.value.hint,
         caught.value.exit_status,
     )
 

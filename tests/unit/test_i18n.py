@@ -117,9 +117,9 @@ def test_russian_plural(n: int, expected: str) -> None:
     [
         ("leaderboard last week", "unexpected words: week.", "лишние слова: week."),
         (
-            "leaderboard --topp",
-            "no such option: --topp (the nearest is --top).",
-            "нет параметра --topp (похожие: --top).",
+            "load --weekz",
+            "no such option: --weekz (the nearest is --weeks).",
+            "нет параметра --weekz (похожие: --weeks).",
         ),
         ("leaderboard --top", "the option --top wants a value.", "для --top нужно значение."),
         ("leaderboard --teams=1", "the option --teams takes no value.", "у --teams не бывает значения."),

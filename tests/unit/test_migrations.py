@@ -63,8 +63,10 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     assert schema(new) == schema(path)
     key = task_fields.make_key("6f9619ff-8b86-d011-b42d-00c04fc964ff", "0001")
     before["decisions"] = [(row[0], key, *row[2:], "{}") for row in before["decisions"]]
-    before["orders"] = [(*row, 0, None, None, None, None, "{}", 0, 0, None, None, "[]") for row in before["orders"]]
-    before["order_tasks"] = [(key, *row[1:], None, row[0], "[]", None) for row in before["order_tasks"]]
+    before["orders"] = [
+        (*row, 0, None, None, None, None, "{}", 0, 0, None, None, "[]", None) for row in before["orders"]
+    ]
+    before["order_tasks"] = [(key, *row[1:], None, row[0], "[]", None, row[11]) for row in before["order_tasks"]]
     before["task_files"] = [(key, *row[1:]) for row in before["task_files"]]
     assert before == content(path, list(before))
     with closing(open_store(path)) as opened:
@@ -106,7 +108,7 @@ def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_h
         assert opened.events.followed_since([1], 0) == set()
         assert 1 == opened.snapshot_runs.number_reading()
     after = {name: works.query(f"SELECT * FROM {name}") for name in before}
-    numbers = {"tasks": (0,), "people": (0,), "snapshot_runs": (0,), "events": (None,)}
+    numbers = {"tasks": (0, None, None), "people": (0,), "snapshot_runs": (0, None, None), "events": (None,)}
     before["tasks"] = [(*row[:7], None, *row[8:]) for row in before["tasks"]]  # changed_at: read in a zone in doubt
     assert {name: [(*row, *numbers[name]) for row in rows] for name, rows in before.items()} == after
 
@@ -132,9 +134,12 @@ def test_what_was_released_is_not_edited() -> None:
             *("customer TEXT", "wanted TEXT", "priority INTEGER", "promised_first TEXT"),
             *("standing TEXT NOT NULL DEFAULT '{}'", "is_over INTEGER NOT NULL DEFAULT 0"),
             *("changed_no INTEGER NOT NULL DEFAULT 0", "changed_at TEXT"),
-            *("ended TEXT", "unwritten TEXT NOT NULL DEFAULT '[]'"),
+            *("ended TEXT", "unwritten TEXT NOT NULL DEFAULT '[]'", "trimmed_at TEXT"),
         ],
-        "order_tasks": ["position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'", "stage INTEGER"],
+        "order_tasks": [
+            *("position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'", "stage INTEGER"),
+            "first_deadline TEXT",
+        ],
     }
     for name, columns in added.items():
         made[name] = ", ".join([made[name].removesuffix(")").rstrip(), *columns]) + ")"
@@ -163,20 +168,40 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
         for table in ("order_tasks", "task_files", "decisions"):
             for new, old in keys.items():
                 connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
-        for index in ("orders_by_number", "orders_by_change"):
+        for index in ("orders_by_number", "orders_by_change", "order_tasks_with_others", "tasks_by_line"):
             connection.execute(f"DROP INDEX {index}")
+        for view in ("leaderboard_this_week", "closed_by_week"):
+            connection.execute(f"DROP VIEW {view}")
+        connection.execute("DROP INDEX tasks_by_closing")
         for table, column in [
             ("orders", "portal_wins"),
             ("order_tasks", "position_id"),
             ("order_tasks", "old_key"),
             ("order_tasks", "other_tasks"),
             ("order_tasks", "stage"),
+            *(("order_tasks", "first_deadline"), ("tasks", "first_deadline"), ("tasks", "line")),
+            *(("snapshot_runs", "changes"), ("snapshot_runs", "missed")),
             *(("orders", name) for name in ("customer", "wanted", "priority", "promised_first", "standing", "is_over")),
-            *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten")),
+            *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten", "trimmed_at")),
         ]:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        for table in ("lost_writes", "noticed", "history", "outboxes", "messages", "said_lines", "said_promises"):
+        for table in (
+            "lost_writes",
+            "noticed",
+            "history",
+            "outboxes",
+            "messages",
+            "said_lines",
+            "said_promises",
+            "projects",
+            "presence",
+        ):
             connection.execute(f"DROP TABLE {table}")
+        for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):
+            connection.execute(f"DROP TABLE {table}")
+        for view in ("leaderboard_this_week", "closed_by_week"):
+            connection.execute(f"CREATE VIEW {view} AS SELECT 1")
+        connection.execute("CREATE INDEX tasks_by_closing ON tasks (closed_at)")
         connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
         connection.commit()
 

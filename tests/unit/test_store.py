@@ -216,7 +216,7 @@ def test_an_unknown_setting_names_the_known_ones(store: Store) -> None:
             ask()
         assert ('there is no running setting "mode"', True) == (
             caught.value.message,
-            "producer_mode, hidden_users, excluded_users, snapshot_max_age_h, portal_host" in caught.value.hint,
+            "snapshot_max_age_h, count_own, doctor_ignore, portal_host" in caught.value.hint,
         )
 
 
@@ -340,7 +340,7 @@ def test_whatever_stops_an_opening_leaves_no_connection_open(
         made.append(connect(*args, **kwargs))
         return made[-1]
 
-    def stop(_connection: sqlite3.Connection) -> None:
+    def stop(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sqlite3, "connect", watched)

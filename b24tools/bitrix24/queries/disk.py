@@ -35,6 +35,16 @@ def children(folder_id: Any, name: str, *, part: str = "") -> Query[list[tuple[i
     )
 
 
+def folders_in(folder_id: Any) -> Query[list[tuple[int, str]]]:
+    """The first folders in a folder, as (id, name), to choose from."""
+
+    def read(result: Any) -> list[tuple[int, str]]:
+        rows = rows_of(result)
+        return [(id_of(row, "ID"), str(row.get("NAME") or "")) for row in rows if row.get("TYPE") == "folder"]
+
+    return Query("disk.folder.getchildren", {"id": folder_id}, read)
+
+
 def add_folder(parent_id: int, name: str) -> Query[int]:
     """Create a folder; a taken name is refused with DISK_OBJ_22000."""
     params = {"id": parent_id, "data": {"NAME": name}}

@@ -34,6 +34,16 @@ def groups_named(name: str, *, part: str = "") -> Query[list[Project]]:
     return Query("sonet_group.get", {"ORDER": {"ID": "ASC"}, "FILTER": conditions, "IS_ADMIN": "Y"}, read)
 
 
+def open_groups() -> Query[list[Project]]:
+    """The newest projects that are not archived: a page of them, to choose from."""
+
+    def read(result: Any) -> list[Project]:
+        return [Project(id_of(row, "ID"), str(row.get("NAME") or ""), False) for row in rows_of(result)]
+
+    params = {"ORDER": {"ID": "DESC"}, "FILTER": {"CLOSED": "N"}, "IS_ADMIN": "Y"}
+    return Query("sonet_group.get", params, read)
+
+
 def create_group(name: str) -> Query[int]:
     """Create a project for tasks; names are not unique on the portal: look first."""
     params = {"NAME": name, "VISIBLE": "Y", "OPENED": "N", "PROJECT": "Y", "INITIATE_PERMS": "K"}

@@ -36,6 +36,7 @@ FULL_SELECT = (
 CLOSED_SELECT = (
     *("ID", "TITLE", "RESPONSIBLE_ID", "CREATED_BY", "GROUP_ID", "STATUS"),
     *("CREATED_DATE", "CHANGED_DATE", "CLOSED_DATE", "DEADLINE", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
+    "XML_ID",
 )
 
 
@@ -43,6 +44,18 @@ def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
     """Parameters for listing the tasks closed in [start, end). Status 4 has a CLOSED_DATE, too."""
     moments = {">=CLOSED_DATE": start.isoformat(), "<CLOSED_DATE": end.isoformat()}
     return {"filter": {"REAL_STATUS": int(Status.COMPLETED), **moments}, "select": list(CLOSED_SELECT)}
+
+
+def open_changed_since(since: datetime | None) -> dict[str, Any]:
+    """Parameters for listing the deadlines of open tasks that were changed since then; None: of all."""
+    statuses = [int(status) for status in Status if status not in (Status.COMPLETED, Status.DECLINED)]
+    changed = {} if since is None else {">=CHANGED_DATE": since.isoformat()}
+    return {"filter": {"REAL_STATUS": statuses, **changed}, "select": ["ID", "STATUS", "CREATED_DATE", "DEADLINE"]}
+
+
+def read_deadline(row: Mapping[str, Any], zone: tzinfo) -> tuple[int, str | None]:
+    """Read the id and the deadline of a task, as the database has it. `zone`: see `portal_time.PortalClock`."""
+    return id_of(row, "id", "tasks.task"), read_as_text(row.get("deadline"), zone)
 
 
 def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> dict[str, Any]:
@@ -176,6 +189,8 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
         _responsible_name(row),
+        str((mapping_or_none(get("group")) or {}).get("name") or ""),
+        str(get("xmlId") or ""),
     )
 
 

@@ -22,6 +22,7 @@ from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.people_file import PeopleFile
 from b24tools.store import Store
 from b24tools.store.inspection import Looked
+from b24tools.store.settings import Acknowledged
 
 T = TypeVar("T")
 Status = Literal["ok", "warn", "fail"]
@@ -36,6 +37,8 @@ class NotLookedAt(Exception):
 class Finding:
     """How something is, and how to fix it.
 
+    `known`: until when and why somebody has said that it need not be repeated.
+
     `check` is the name for programs, the same in every language: the check's, and after a blank what of several
     things it is `about` (`scope task`). `title` and `section` are for people. A check sets none of the three.
     """
@@ -47,6 +50,7 @@ class Finding:
     check: str = ""
     title: str = ""
     section: str = ""
+    known: str = ""
 
 
 def judge(status: Status, detail: str, fix: str = "", *, about: str = "", **values: object) -> Finding:
@@ -106,8 +110,10 @@ class Examination:
     mode: str = "polling"
     excluded: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
+    opted_out: frozenset[int] = frozenset()
     positions: Sequence[str] = ()
     last_key: str = ""
+    acknowledged: Sequence[Acknowledged] = ()
 
     def __post_init__(self) -> None:
         self.settings = self.inspection.settings
@@ -177,13 +183,13 @@ class Checks(list[Check]):
 
     def __init__(self, section: Callable[[], str]) -> None:
         super().__init__()
-        self._section = section
+        self.section = section
 
     def add(self, name: str, title: Callable[[], str], *needs: Need[Any]) -> Callable[[Look], Look]:
         """Register the function below as a check. `needs`: what it reads of the portal's answers."""
 
         def register(look: Look) -> Look:
-            self.append(Check(name, title, self._section, look, needs))
+            self.append(Check(name, title, self.section, look, needs))
             return look
 
         return register

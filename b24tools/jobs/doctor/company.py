@@ -38,7 +38,9 @@ class Company:
         except errors.PortalError:  # see the check of production
             self.departments, self.production = [], []
         named = {exam.settings.fallback_user or 0, *(one.head_id or 0 for one in self.departments), *exam.people.people}
-        ids = sorted((named | exam.excluded | exam.hidden) - {0} - {int(row["ID"]) for row in self._first.rows})
+        ids = sorted(
+            (named | exam.excluded | exam.hidden | exam.opted_out) - {0} - {int(row["ID"]) for row in self._first.rows}
+        )
         self._named = [batch.add(queries.people_by_id(some, "LAST_LOGIN")) for some in chunked(ids, PAGE)]
         self._crew = None
         if self.production and not self._first.complete and self._first.error is None:
@@ -251,7 +253,8 @@ def look_at_position(exam: Examination, everyone: Company, name: str, under: str
 
 def _look_at_users(exam: Examination, setting: str) -> Finding | None:
     """Find those who are gone among the people that a running setting names."""
-    everyone, ids = exam[company], sorted(exam.excluded if setting == "excluded_users" else exam.hidden)
+    lists = {"excluded_users": exam.excluded, "hidden_users": exam.hidden, "opted_out_users": exam.opted_out}
+    everyone, ids = exam[company], sorted(lists[setting])
     gone = [user_id for user_id in ids if not everyone.is_active(user_id)]
     if not gone:
         return ok(listed(list(map(everyone.describe, ids)))) if ids else None
@@ -262,6 +265,7 @@ def _look_at_users(exam: Examination, setting: str) -> Finding | None:
 
 checks.add("excluded_users", lambda: "excluded_users", *COMPANY)(partial(_look_at_users, setting="excluded_users"))
 checks.add("hidden_users", lambda: "hidden_users", *COMPANY)(partial(_look_at_users, setting="hidden_users"))
+checks.add("opted_out_users", lambda: "opted_out_users", *COMPANY)(partial(_look_at_users, setting="opted_out_users"))
 
 
 @checks.add("fallback_user", lambda: "B24_FALLBACK_USER", *COMPANY)

@@ -16,6 +16,8 @@ from b24tools.store.database import check_gone, explain_restoring
 from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
+MISSED_OF = 100  # one change of so many may come without an event
+OLD_BACKUP = timedelta(days=8)  # of those who make one a week
 POSITIONS_OF = timedelta(days=180)
 
 checks = Checks(lambda: _("This machine"))
@@ -44,8 +46,10 @@ def open_database(exam: Examination, stack: ExitStack) -> None:
         return
     exam.mode = store.settings.get("producer_mode")
     exam.excluded, exam.hidden = store.settings.excluded_users(), store.settings.hidden_users()
+    exam.opted_out = store.settings.opted_out_users()
     exam.positions = store.orders.positions_since(exam.now - POSITIONS_OF)
     exam.last_key = store.orders.latest_key()
+    exam.acknowledged = store.settings.acknowledged()
 
 
 @checks.add("database", lambda: _("database"))
@@ -91,7 +95,7 @@ def check_snapshot(exam: Examination) -> Finding:
     runs = known(exam.database).snapshot_runs
     run = runs.last_complete(exam.now)
     command = "b24tools snapshot --reconcile" if exam.mode == "webhook" else "b24tools snapshot"
-    fix = _("Run `{command}` and look at what it says; by the clock: crontab.example.").format(command=command)
+    fix = _("Run `{command}` and look at what it says; by the clock: `b24tools schedule`.").format(command=command)
     if run is None and runs.has_complete():
         return fail(_("the last complete one is dated in the future: the clock of this computer was wrong then"), fix)
     if run is None:
@@ -121,6 +125,28 @@ def check_events(exam: Examination) -> Finding:
         return warn(ngettext("{n} event failed", "{n} events failed", failed), fix, n=failed)
     total = sum(counts.values())
     return ok(ngettext("{n} event stored, none failed", "{n} events stored, none failed", total), n=total)
+
+
+@checks.add("missed_events", lambda: _("missed events"))
+def check_missed_events(exam: Examination) -> Finding | None:
+    """Say how many changes the last complete run in webhook mode found of which no event had told."""
+    run = known(exam.database).snapshot_runs.last_measured(exam.now)
+    if exam.mode != "webhook" or run is None or run.missed is None or run.changes is None:
+        return None
+    detail = ngettext(
+        "{missed} of {n} change came without an event (reconciled {moment})",
+        "{missed} of {n} changes came without an event (reconciled {moment})",
+        run.changes,
+    )
+    moment = f"{run.started_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}"
+    values: dict[str, Any] = {"missed": run.missed, "n": run.changes, "moment": moment}
+    if run.missed * MISSED_OF <= run.changes:
+        return ok(detail, **values)
+    fix = _(
+        "Look whether the outgoing webhook has all its events and its address leads here, and whether serve was away; "
+        "`b24tools snapshot --reconcile` every night brings what is missed."
+    )
+    return warn(detail, fix, **values)
 
 
 @checks.add("inbox", lambda: _("inbox"))
@@ -153,6 +179,22 @@ def check_inbox(exam: Examination) -> Iterator[Finding]:
         if found.others:
             fix = _("Names of orders end in .json or .json.gz: rename them, or take them away.")
             yield warn(_("{path}: no orders, never taken: {names}"), fix, path=folder, names=listed(found.others))
+
+
+@checks.add("backup", lambda: _("backup"))
+def check_backup(exam: Examination) -> Finding | None:
+    """Ask for a backup once there is a week's work to lose."""
+    store = known(exam.database)
+    last = store.notices.last_backup()
+    fix = _("Once a night: `b24tools -q backup FOLDER --keep 14`, best with a folder on another disk.")
+    if last is None:
+        return warn(_("never made"), fix) if store.orders.has_begun(exam.now - OLD_BACKUP) else None
+    path, stamp = last
+    made_at = clock.known_moment(stamp, exam.now)
+    day = f"{made_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}" if made_at else "?"
+    if made_at is None or exam.now - made_at > OLD_BACKUP:
+        return warn(_("the last one is of {day}: {path}"), fix, day=day, path=path)
+    return ok(_("{day}: {path}"), day=day, path=path)
 
 
 @checks.add("restored", lambda: _("a restored database"))

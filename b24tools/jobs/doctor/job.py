@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from b24tools.bitrix24.client import Client
 from b24tools.core import errors
+from b24tools.core.i18n import _
 from b24tools.jobs.doctor import company, database, machine, order, people_file, webhook, working_time, workspace
-from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt
+from b24tools.jobs.doctor.checks import Check, Examination, Finding, Need, NotLookedAt, warn
 
+IGNORED = "doctor_ignore"
 PARTS = (machine, database, webhook, company, workspace, working_time, people_file)
 CHECKS: list[Check] = [check for part in PARTS for check in part.checks]
 
@@ -31,7 +35,26 @@ def examine(
         runs = [check.run(exam) for check in (*CHECKS, *order.file_checks)]
         runs += [check.run(exam, one) for one in exam.orders for check in order.checks]
         runs += [probe.run(exam)] if probe else []
-    return [finding for findings in runs for finding in findings]
+    findings = [finding for found in runs for finding in found]
+    check = Check(IGNORED, lambda: IGNORED, machine.checks.section, partial(_find_unknown, checks=checks))
+    return [*(_acknowledge(exam, finding) for finding in findings), *check.run(exam)]
+
+
+def _find_unknown(exam: Examination, *, checks: Iterable[Check]) -> Iterator[Finding]:
+    """Find what is acknowledged of no check."""
+    names = {check.name.partition(" ")[0] for check in checks} | {"probe"}
+    fix = _("`b24tools doctor --json` has the names; `b24tools config doctor_ignore remove {name}` takes it away.")
+    for one in exam.acknowledged:
+        if one.check.partition(" ")[0] not in names:
+            yield warn(_("there is no check “{name}”"), fix, name=one.check)
+
+
+def _acknowledge(exam: Examination, finding: Finding) -> Finding:
+    """Add what is known of what is not ok."""
+    for one in exam.acknowledged if finding.status != "ok" else ():
+        if one.covers(finding.check, exam.now.date()):
+            return replace(finding, known=f"{one.until:%d.%m.%Y} {one.note}".rstrip())
+    return finding
 
 
 def _ask(exam: Examination, client: Client, needs: Iterable[Need[Any]]) -> None:

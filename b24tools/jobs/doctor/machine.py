@@ -18,9 +18,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from b24tools import __version__
-from b24tools.core.data_folder import has_locks
+from b24tools.core.data_folder import find_network_share, has_locks
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, warn
 from b24tools.store import database
 
 SHORT_TOKEN = 16
@@ -153,6 +153,17 @@ def check_data_folder(exam: Examination) -> Finding:
     return ok(_("{path}, writable by {user}"), path=folder, user=user)
 
 
+@checks.add("network_share", lambda: _("network share"))
+def check_network_share(exam: Examination) -> Finding | None:
+    """SQLite's log needs memory that processes share: two machines on one file damage it."""
+    kind = find_network_share(exam.settings.data_dir)
+    if not kind:
+        return None
+    detail = _("{path} is on a network share ({kind}): a second machine that uses it damages the database")
+    fix = _("Set B24_DATA_DIR to a folder on a disk of this machine; move an installation with `b24tools backup`.")
+    return warn(detail, fix, path=exam.settings.data_dir, kind=kind)
+
+
 @checks.add("ownership", lambda: _("rights to files"))
 def check_ownership(exam: Examination) -> Iterator[Finding]:
     """Find files of another user, and what everybody may read. Windows has other means for both."""
@@ -169,6 +180,12 @@ def check_ownership(exam: Examination) -> Iterator[Finding]:
         detail = _("the folder belongs to {owner}, and this is {user}: what {user} makes there {owner} may be refused")
         fix = _("Run b24tools always as the same user: `sudo -u {owner} b24tools …`.")
         yield warn(detail, fix, user=user, owner=_name_user(folder))
+    others = [file for file in files if file.stat().st_uid != folder.stat().st_uid]
+    if others and not locked:
+        detail = _("the folder belongs to {owner}, but {user} works in it, too: {names}")
+        fix = _("Find the cron or the service of {user} that uses this folder, and let {owner} run it.")
+        names = listed([file.name for file in others])
+        yield warn(detail, fix, owner=_name_user(folder), user=_name_user(others[0]), names=names)
     if folder.stat().st_mode & stat.S_IROTH and folder.stat().st_mode & stat.S_IXOTH:
         detail = _("every user of this machine may read {path}: customers, sums, events")
         yield warn(detail, "`chmod 700 {path}`", path=folder)

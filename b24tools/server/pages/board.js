@@ -25,6 +25,8 @@
 
   function decimal(value, digits) { return value.toFixed(digits).replace(".", words.mark); }
 
+  function short(value) { return value % 1 ? decimal(value, 1) : String(value); }
+
   // asking
 
   function ask(question) {
@@ -87,21 +89,39 @@
     root.classList.toggle("first", rows.every(function (row) { return row.moved === "new"; }));
     element("people").style.setProperty("--rows", Math.max(6, rows.length));
     lay(element("people"), rows, "user_id", function (row) { return row[figure]; }, people.by === "hours" ? 1 : 0);
-    var some = teams.rows.length > 1;
+    var some = teams.totals.rows > 1 && teams.rows.length > 0;
     element("teams").hidden = !some;
     if (some) {
       var list = element("teams").querySelector("ol");
       list.style.setProperty("--cards", teams.rows.length);
       lay(list, teams.rows, "department_id", function (row) { return row.per_person; }, 2);
     }
-    var all = people.totals;
+    var all = people.totals, middle = people.benchmarks;
     put(element("totals"), rows.length ? [
-      count(words.people, all.rows), count(words.tasks, all.tasks), fill(words.hours, { n: decimal(all.hours, 1) })
-    ].join(" · ") : "");
+      count(words.people, all.rows), count(words.tasks, all.tasks)
+    ].concat(all.hours ? [fill(words.hours, { n: decimal(all.hours, 1) })] : []).join(" · ") : "");
+    put(element("benchmarks"), middle.ranked > 1 ? [fill(words.median, { n: short(middle.median) })].concat(
+      middle.first_quarter === null ? [] : [fill(words.quarter, { n: short(middle.first_quarter) })]
+    ).join(" · ") : "");
+    showGoal(people.goal);
+    element("benchmarks").hidden = middle.ranked < 2;
     element("empty").hidden = rows.length > 0;
-    put(element("empty").querySelector("p"), asOf === null ? words.no_data : words.empty);
+    put(element("empty").querySelector("p"),
+      all.tasks ? words.no_hours : asOf === null ? words.no_data : words.empty);
     put(element("note"), words.incomplete);
     element("note").hidden = people.period.complete || !rows.length;
+  }
+
+  function showGoal(goal) {
+    var box = element("goal");
+    box.hidden = goal === null;
+    if (goal === null) return;
+    var share = goal.done / goal.target;
+    put(box.firstElementChild, fill(words.goals[goal.unit], {
+      done: short(goal.done), target: short(goal.target), percent: Math.floor(100 * share)
+    }) + ", " + fill(words.present, { present: short(goal.present), members: goal.members }));
+    box.classList.toggle("reached", share >= 1);
+    box.lastElementChild.firstChild.style.width = Math.min(100, 100 * share) + "%";
   }
 
   function lay(list, rows, key, figure, digits) {
@@ -131,9 +151,11 @@
   function made(id) {
     var item = document.createElement("li");
     item.dataset.id = id;
-    [["span", "place"], ["span", "moved"], ["bdi", "name"], ["bdi", "team"], ["span", "bar"], ["b", "figure"]].forEach(
+    [["span", "place"], ["span", "moved"], ["span", "who"], ["bdi", "team"], ["span", "bar"], ["b", "figure"]].forEach(
       function (one) { item.appendChild(document.createElement(one[0])).className = one[1]; }
     );
+    item.children[2].appendChild(document.createElement("bdi")).className = "name";
+    item.children[2].appendChild(document.createElement("span")).className = "badge";
     item.children[4].appendChild(document.createElement("i"));
     return item;
   }
@@ -141,13 +163,15 @@
   function write(item, row, value, most, digits, started) {
     var part = item.children;
     var way = row.moved === "new" ? "new" : row.moved > 0 ? "up" : row.moved < 0 ? "down" : "same";
-    var look = way + (row.place < 4 ? " medal" + row.place : "") + (row.department ? "" : " alone");
+    var look = way + (row.place < 4 && value ? " medal" + row.place : "") + (row.department ? "" : " alone");
     if (item.className !== look) item.className = look;
     put(part[0], String(row.place));
     put(part[1], way === "new" ? words.new : row.moved ? String(Math.abs(row.moved)) : "");
-    put(part[2], row.shown || row.name);
+    var name = part[2].firstChild, badge = row.badges && row.badges[0];
+    put(name, row.shown || row.name);
+    put(part[2].lastChild, badge ? words.badges[badge] : "");
     put(part[3], row.department || "");
-    part[2].title = row.shown || row.name;
+    name.title = row.shown || row.name;
     var text = value === null ? "–" : decimal(value, digits);
     if (started && part[5].textContent && part[5].textContent !== text) glow(item);
     put(part[5], text);

@@ -1,22 +1,28 @@
-"""`/ping/` and `/healthz`: whether it answers, how old what it knows is, how long orders and events wait."""
+"""`/ping/`, `/ready`, `/healthz`, `/metrics`: whether it answers and can store, how old all is, what waits."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
 
 from b24tools.core import clock, errors, inbox
 from b24tools.core.i18n import _
+from b24tools.render.metrics import CONTENT_TYPE, Value, write_metrics
 from b24tools.server import openapi
-from b24tools.server.models import Health, Pong
+from b24tools.server.models import Health, Pong, Readiness
 from b24tools.server.responses import Reply
 from b24tools.server.services import Services
-from b24tools.store import database
+from b24tools.store import database, watch
 
 OLDEST_EVENT_S = 15 * 60
+LONGEST_WRITE_S = 2  # a balancer does not wait longer
+FAILED_OUTCOMES = ("failed", "partial", "cut")
 
 _log = logging.getLogger("b24tools.serve")
 
@@ -48,6 +54,72 @@ def add_routes(api: FastAPI, services: Services) -> None:
             response.status_code = 503
         return health
 
+    @api.get(
+        "/ready",
+        summary="Whether it can store an order and an event; for a balancer",
+        responses=openapi.describe_answers(500, common=())
+        | {503: {"model": Readiness, "description": "It cannot: send to another one."}},
+        response_model_exclude_unset=True,
+    )
+    def get_readiness(response: Response) -> Readiness:
+        try:
+            with services.open_store() as store:
+                store.database.wait_at_most(LONGEST_WRITE_S)
+                with store.transaction():
+                    watch.note_change(store.database)
+        except (errors.B24ToolsError, database.Error) as error:
+            _log.error("ready: %s", error)
+            response.status_code = 503
+            return Readiness(status="failed", problem=_("the database cannot be written"))
+        return Readiness(status="ready")
+
+    @api.get(
+        "/metrics",
+        summary="Ages, counts and failures for Prometheus",
+        response_class=Response,
+        responses=openapi.describe_answers(503)
+        | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format."}},
+    )
+    def get_metrics() -> Response:
+        return Response(write_metrics(list_metrics(services)), headers={"Content-Type": CONTENT_TYPE})
+
+
+def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
+    """Yield name, help and value of each metric; None: there is nothing yet."""
+    now, path = services.now(), services.session.settings.database
+    health = read_ages(services)
+    with services.open_store() as store:
+        orders, events = store.orders.count_by_outcome(), store.events.count_by_status()
+        unsettled = len(store.orders.unsettled())
+        backup = store.notices.last_backup()
+        inboxes = inbox.look_into(store.notices.inboxes())
+        last_order, last_event = store.orders.last_sent_at(), store.events.last_received_at()
+    yield "healthy", "1 while /healthz answers 200.", float(health.status == "ok" and not services.intake.failed)
+    yield "snapshot_age_seconds", "Since the last complete snapshot began.", health.snapshot_age_s
+    yield "orders", "Orders, by what came of the last send.", orders
+    yield "orders_unsettled", "Orders with a write whose answer never came.", unsettled
+    yield "last_order_age_seconds", "Since an order came last.", _age_s(last_order, now)
+    yield "events", "Stored events, by what was done with them.", events
+    yield "oldest_event_age_seconds", "How long the oldest event waits.", health.oldest_event_age_s
+    yield "last_event_age_seconds", "Since an event came last.", _age_s(last_event, now)
+    if inboxes:
+        yield "inbox_orders", "Orders that wait in the inboxes.", sum(found.files for found in inboxes)
+        yield "inbox_failed", "Bad orders in the inboxes.", sum(found.failed for found in inboxes)
+        yield "inbox_oldest_age_seconds", "How long the oldest one waits.", health.inbox_oldest_age_s
+    yield "backup_age_seconds", "Since the last backup.", _age_s(backup[1] if backup else None, now)
+    yield "database_bytes", "The size of the database with its log.", measure(path)
+    text = "Requests to the portal since this process began."
+    yield "portal_requests_total", text, services.session.count_requests()
+
+
+def measure(path: Path) -> int:
+    """Return the size of the database and its log in bytes."""
+    total = 0
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
+
 
 def read_ages(services: Services) -> Health:
     """Read how old the snapshot, events and orders are."""
@@ -58,6 +130,8 @@ def read_ages(services: Services) -> Health:
         limit_s = float(store.settings.get("snapshot_max_age_h")) * 3600
         is_unknown = last is None and store.snapshot_runs.has_complete()
         inboxes = inbox.look_into(store.notices.inboxes())
+        outcomes = store.orders.count_by_outcome()
+        came = [one for one in (store.orders.last_sent_at(), store.events.last_received_at()) if one]
     snapshot_s = _age_s(last.started_at if last else None, now)
     event_s = _age_s(clock.known_moment(oldest, now), now)
     is_unknown = is_unknown or (oldest is not None and event_s is None)
@@ -66,6 +140,10 @@ def read_ages(services: Services) -> Health:
         oldest_order = min((found.oldest for found in inboxes if found.oldest), default=None)
         failed = sum(found.failed for found in inboxes)
         orders = {"inbox_oldest_age_s": _age_s(oldest_order, now), "inbox_failed": failed}
+    if outcomes:
+        orders["failed_orders"] = sum(outcomes.get(one, 0) for one in FAILED_OUTCOMES)
+    if came:
+        orders["last_intake_age_s"] = _age_s(max(came), now)
     is_late = (snapshot_s or 0) > limit_s or (event_s or 0) > OLDEST_EVENT_S
     is_stale = is_unknown or is_late or (orders.get("inbox_oldest_age_s") or 0) > inbox.LONG_WAIT.total_seconds()
     return Health(status="stale" if is_stale else "ok", snapshot_age_s=snapshot_s, oldest_event_age_s=event_s, **orders)

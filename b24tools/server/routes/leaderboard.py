@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import html
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from string import Template
 from typing import Annotated, Any, Literal
@@ -14,10 +16,11 @@ from fastapi.responses import HTMLResponse, Response
 
 from b24tools.core import errors, i18n, periods
 from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.scope import Scope
 from b24tools.jobs import leaderboard
-from b24tools.render import leaderboard_text
-from b24tools.render.formats import tell_apart
+from b24tools.render import counting_rules, leaderboard_text
 from b24tools.render.leaderboard import data
+from b24tools.render.markup import element, join
 from b24tools.server import models, openapi, page
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
@@ -25,10 +28,12 @@ from b24tools.server.services import Services
 TOP = 10
 TEAMS = 4
 ChosenPeriod = Annotated[
-    str | None, Query(description="`2026-W47`, `2026-11` or `last`; without it this week or month.")
+    str | None, Query(description="`2026-W47`, `2026-11`, `2026-Q4`, `2026` or `last`; without it the running one.")
 ]
 ChosenKind = Annotated[models.PeriodKind, Query(description="What `last`, or no period, means.")]
 ChosenRanking = Annotated[models.Ranking, Query(description="What the ranking goes by.")]
+ChosenGroup = Annotated[str | None, Query(description="Tasks of this project only, by name or id.")]
+ChosenDepartment = Annotated[str | None, Query(description="This department with all below it, by name or id.")]
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -45,7 +50,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         "/leaderboard",
         summary="The ranking",
         response_model=models.Leaderboard,
-        responses=openapi.describe_answers(422) | {304: {"description": "As before: If-None-Match has its ETag."}},
+        responses=openapi.describe_answers(404, 409, 422)
+        | {304: {"description": "As before: If-None-Match has its ETag."}},
     )
     def get_leaderboard(
         request: Request,
@@ -54,16 +60,33 @@ def add_routes(api: FastAPI, services: Services) -> None:
         by: ChosenRanking = "tasks",
         teams: Annotated[bool, Query(description="Rank departments.")] = False,
         top: Annotated[int | None, Query(ge=1, le=100_000, description="So many rows at most.")] = None,
+        spares_last: Annotated[bool, Query(description="Leave out whoever has the last place.")] = False,
+        group: ChosenGroup = None,
+        department: ChosenDepartment = None,
+        me: Annotated[str | None, Query(description="Also where this person stands, by name or id.")] = None,
         details: Annotated[
             bool, Query(description="Add the mode, the totals of everybody, and what tells namesakes apart.")
         ] = False,
     ) -> Response:
         chosen = choose_period(period, kind)
-        with services.session.read_store() as store:
-            board = leaderboard.board(store, chosen, now=services.now(), by=by, teams=teams, top=top)
+        if me is not None and teams:
+            raise HttpError(422, _("me and teams exclude each other"))
+        with services.session.read_store() as store, answer_unknown_names():
+            board = leaderboard.board(
+                store,
+                chosen,
+                now=services.now(),
+                by=by,
+                teams=teams,
+                top=top,
+                spares_last=spares_last,
+                group=group,
+                department=department,
+                me=me,
+            )
         content = data(board, settings.zone)
         if details:
-            names = tell_apart((row.id, row.name) for row in board.rows)
+            names = leaderboard_text.name_rows(board)
             for row, shown in zip(board.rows, content["rows"], strict=True):
                 if names[row.id] != row.name:
                     shown["shown"] = names[row.id]
@@ -75,21 +98,46 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return reply_if_changed(request, content)
 
     @api.get(
+        "/leaderboard/rules",
+        summary="The rules that a period is counted by",
+        response_model=list[models.CountingRule],
+        responses=openapi.describe_answers(422) | openapi.describe_page(),
+    )
+    def list_counting_rules(
+        request: Request, look: page.PageLook, period: ChosenPeriod = None, kind: ChosenKind = "week"
+    ) -> Response:
+        chosen = choose_period(period, kind)
+        with services.session.read_store() as store:
+            rules, season = leaderboard.rules_of(store, chosen)
+        if not page.wants_html(request):
+            return Reply(counting_rules.data(rules))
+        with i18n.speaking(look.lang):
+            final = leaderboard_text.describe_season(season, rules_differ=False) if season else ""
+            words = [element("li", text) for _rule, _value, text in counting_rules.list_rules(rules)]
+            return page.render_page(request, look, _("What counts"), join([element("p", final), element("ul", *words)]))
+
+    @api.get(
         "/board",
         summary="The ranking as a page for a screen on the wall",
         response_class=Response,
-        responses=openapi.describe_page(422),
+        responses=openapi.describe_page(404, 409, 422),
     )
     def get_board(
         period: ChosenPeriod = None,
         kind: ChosenKind = "week",
         by: ChosenRanking = "tasks",
+        group: ChosenGroup = None,
+        department: ChosenDepartment = None,
         lang: Annotated[Literal["en", "ru"] | None, Query(description="Without it that of B24_LANG.")] = None,
         theme: Annotated[Literal["auto", "light", "dark"], Query(description="`auto`: as the screen has it.")] = "auto",
     ) -> HTMLResponse:
         with services.open_store() as store:
             old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
-        query = {"kind": kind, "by": by, "details": "1"} | ({} if period is None else {"period": period})
+            with answer_unknown_names():
+                scope = leaderboard.read_scope(store, group, department)
+        asked = {"period": period, "group": group, "department": department}
+        query = {"kind": kind, "by": by, "details": "1", "spares_last": "1"}
+        query |= {name: value for name, value in asked.items() if value is not None}
         with i18n.speaking(lang):
             chosen = choose_period(period, kind)
             setup = {
@@ -100,17 +148,18 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 "old_s": old_s,
                 "words": list_words(chosen, services.now()),
             }
-            return render_board(chosen, by, theme, setup)
+            return render_board(chosen, by, theme, setup, scope)
 
     @api.get(
         "/users",
-        summary="The names of everybody known, by id",
+        summary="The names of everybody known, by id, without those who have opted out",
         response_model=models.PeopleNames,
         responses=openapi.describe_answers(),
     )
     def list_people() -> dict[int, str]:
         with services.open_store() as store:
-            return store.people.names()
+            absent = store.settings.opted_out_users()
+            return {user_id: name for user_id, name in store.people.names().items() if user_id not in absent}
 
     @api.get(
         "/tasks/week",
@@ -125,7 +174,20 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if period.kind != periods.WEEK:
             raise HttpError(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
         with services.open_store() as store:
-            return store.tasks.closed_ids(period.start, period.end)
+            return store.tasks.closed_ids(period.start, period.end, store.settings.opted_out_users())
+
+
+@contextmanager
+def answer_unknown_names() -> Iterator[None]:
+    """Answer 404 to a name that nothing has, 409 to one that several have."""
+    try:
+        yield
+    except errors.ConfigError as error:
+        if error.code == errors.ErrorCode.DATABASE:
+            raise
+        status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
+        code = error.code if status == 409 else None
+        raise HttpError(status, error.message, error.hint, code=code) from None
 
 
 def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:
@@ -143,15 +205,19 @@ def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:
 # the page
 
 
-def render_board(period: periods.Period, by: str, theme: str, setup: dict[str, Any]) -> HTMLResponse:
+def render_board(
+    period: periods.Period, by: str, theme: str, setup: dict[str, Any], scope: Scope = leaderboard.ALL_WORK
+) -> HTMLResponse:
     """Render the page, with its style and its script in it, in the language in use; `setup` is for the script."""
     by_hours = by == leaderboard.HOURS
     days = leaderboard_text.describe_period(period)
+    title = _("Leaderboard by hours") if by_hours else _("Leaderboard")
+    title = f"{title}: {', '.join(scope.names)}" if scope.names else title
     style, script = page.read_assets("colors.css", "board.css"), page.read_assets("common.js", "board.js")
     content = Template(page.read_asset("board.html")).substitute(
         language=i18n.current_language(),
         theme=theme,
-        title=html.escape(_("Leaderboard by hours") if by_hours else _("Leaderboard")),
+        title=html.escape(title),
         period=html.escape(days if by_hours else _("{period}, closed tasks").format(period=days)),
         teams=html.escape(_("Teams: hours per person") if by_hours else _("Teams: tasks per person")),
         noscript=html.escape(_("This page needs JavaScript.")),
@@ -172,6 +238,12 @@ def list_words(period: periods.Period, now: datetime) -> dict[str, Any]:
         "mark": pgettext("decimal mark", "."),
         "new": pgettext("movement", "new"),
         "empty": leaderboard_text.describe_empty(empty, now),
+        "no_hours": leaderboard_text.say_no_hours(),
+        "median": _("median {n}"),
+        "badges": leaderboard_text.name_badges(),
+        "goals": leaderboard_text.name_goals(),
+        "present": _("{present} of {members} present"),
+        "quarter": _("the first quarter has {n} or more"),
         "no_data": _("No data yet. The first snapshot will bring them."),
         "incomplete": _("Incomplete: part of this period was never collected."),
     }

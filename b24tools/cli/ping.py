@@ -1,0 +1,62 @@
+"""The dead man's switch: an address outside that hears of each quiet run, so that silence is noticed there."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import Request, urlopen
+
+from b24tools import __version__
+from b24tools.core import errors
+from b24tools.core.config import Settings
+from b24tools.core.i18n import _, os_reason
+
+TIMEOUT_S: Final = 5.0
+STARTED: Final = "/start"
+FAILED: Final = "/fail"
+DONE: Final = ""
+
+
+@dataclass(frozen=True)
+class Ping:
+    """The switch of one run of a command."""
+
+    settings: Settings
+    command: str
+
+    def start(self) -> None:
+        """Say that the command begins."""
+        self._call(STARTED)
+
+    def finish(self, status: int) -> None:
+        """Say how it ended; of what is to be tried later nothing, so that the switch notices if it goes on."""
+        if status != errors.TRY_LATER:
+            self._call(FAILED if status else DONE)
+
+    def _call(self, suffix: str) -> None:
+        """Call the address. A failure is a line in the log, without the address: it is a secret."""
+        if self.settings.ping_url is None:
+            return
+        try:
+            parts = urlsplit(self.settings.ping_url.get_secret_value().replace("{command}", self.command))
+            url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix if suffix else parts.path))
+            trust = ssl.create_default_context() if parts.scheme == "https" else None
+            if trust is not None and self.settings.ca_bundle:
+                trust.load_verify_locations(self.settings.ca_bundle)
+            request = Request(url, headers={"User-Agent": f"b24tools/{__version__}"})  # noqa: S310 - config checks it
+            urlopen(request, timeout=TIMEOUT_S, context=trust).close()  # noqa: S310 - likewise
+        except (OSError, HTTPException, ValueError) as error:
+            self._log(error)
+
+    def _log(self, error: Exception) -> None:
+        from b24tools.server import log_setup
+
+        reason = getattr(error, "reason", error)
+        text = os_reason(reason) if isinstance(reason, OSError) else str(reason)
+        with log_setup.write_command_log(self.settings, ["b24tools.ping"]):
+            line = _("B24_PING_URL was not reached: {reason}").format(reason=text or type(error).__name__)
+            logging.getLogger("b24tools.ping").warning(self.settings.scrubber.scrub(line))

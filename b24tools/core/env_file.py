@@ -1,0 +1,86 @@
+"""Writing a settings file: readable by its owner only, whole or not at all, read back before it takes its place."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from b24tools.core import config, errors
+from b24tools.core.i18n import _, os_reason
+
+
+def write_settings(path: Path, values: Mapping[str, str], heading: str, old: str = "") -> None:
+    """Write settings into a file that had the text `old`: they take their places, its other lines stay.
+
+    Raises ConfigError where the file cannot be written, or does not say then what is meant.
+    """
+    left = dict(values)
+    lines = [line for line in (_replace(line, values, left) for line in old.splitlines()) if line is not None]
+    new = [f"{name}={_quote(value)}" for name, value in left.items()]
+    if f"# {heading}" not in lines:
+        new.insert(0, f"# {heading}")
+    temporary: Path | None = None
+    try:
+        # made with 0600; the name says whose it is should it stay behind
+        handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.absolute().parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write("\n".join([*new, *lines]) + "\n")
+        _check(temporary, path, values)
+        temporary.replace(path)
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),
+            _("Name a file in a folder that you may write to."),
+        ) from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a settings file; "" where there is none. Raises ConfigError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeError:
+        raise errors.ConfigError(
+            _("{path} is not UTF-8 text").format(path=path), _("Save it again in the encoding UTF-8.")
+        ) from None
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)), _("Name another file.")
+        ) from error
+
+
+def _replace(line: str, values: Mapping[str, str], left: dict[str, str]) -> str | None:
+    """Return the line with its new value, and take that out of `left`; None where it has been set before."""
+    name = line.partition("=")[0].strip()
+    name = config.OLD_NAMES.get(name, name)
+    if name not in values:
+        return line
+    return f"{name}={_quote(left.pop(name))}" if name in left else None
+
+
+def _quote(value: str) -> str:
+    return f"'{value}'" if '"' in value else f'"{value}"' if set(value) & set(" #'\t") else value
+
+
+def _check(temporary: Path, path: Path, values: Mapping[str, str]) -> None:
+    """Raise ConfigError unless the settings are read as they are meant."""
+    try:
+        config.load({}, temporary)
+    except errors.ConfigError as error:
+        message = error.message.replace(str(temporary), str(path))
+        raise errors.ConfigError(message, _("Nothing was written; give another value.")) from error
+    for name, value in values.items():
+        if config.read_value(temporary, name) != value:
+            raise errors.ConfigError(
+                _("the value of {name} cannot be written into a settings file").format(name=name),
+                _("Give the id instead of the name, or a path without quotes in it."),
+            )

@@ -1,0 +1,129 @@
+"""What is forgotten of closed orders after a year, and how the file shrinks without being in anybody's way."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from b24tools.core import clock
+from b24tools.core.chunks import chunked
+from b24tools.core.timestamps import to_text
+from b24tools.store.database import BUSY_TIMEOUT_S, Database, is_locked, marks
+
+PAUSE = timedelta(hours=20)  # at most once a night
+LONGEST_PAUSE = timedelta(hours=36)  # by then whatever run there is does it
+ORDERS_AT_ONCE = 200  # in a transaction: others wait for it
+PAGES_AT_ONCE = 256
+SPARE_PAGES = 256  # free ones that are left for the next day
+_LAST = "retention"  # in the table last_read
+# Keys, task ids, persons and times stay, and what tells a cancelled line or the person who watches it
+_SHORT_VALUES = (
+    "(SELECT json_group_object(key, value) FROM json_each(sent_values)"
+    " WHERE key IN ('cancelled', 'auditor_id', 'deadline_from_slot') AND value)"
+)
+
+
+class Retention:
+    """Closed orders are trimmed to what finds their tasks again; the portal's values count when one is sent again."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def is_due(self, now: datetime, *, at_night: bool) -> bool:
+        """Return whether to do it now: at night, or if there was no night for long."""
+        rows = self._db.query("SELECT read_at FROM last_read WHERE what = ?", [_LAST])
+        last = clock.known_moment(rows[0]["read_at"], now) if rows else None
+        return last is None or now - last > (PAUSE if at_night else LONGEST_PAUSE)
+
+    def trim(self, now: datetime, keep: timedelta) -> int:
+        """Forget details of orders that were over and untouched for so long; how many. `now`: the portal's.
+
+        Ids, keys, tasks, pins, lost writes and the history's entries stay.
+        """
+        count = 0
+        for ids in chunked(self._find_old(now - keep), ORDERS_AT_ONCE):
+            with self._db.transaction():
+                self._trim(ids, now)
+            count += len(ids)
+        with self._db.transaction():
+            self._db.insert("last_read", [{"what": _LAST, "read_at": to_text(now)}], key=["what"])
+        return count
+
+    def _find_old(self, before: datetime) -> list[str]:
+        sql = (
+            "SELECT id FROM orders WHERE is_over = 1 AND last_sent_at < :before AND coalesce(changed_at, '') < :before"
+            " AND (trimmed_at IS NULL OR trimmed_at <= last_sent_at) AND id NOT IN (SELECT order_id FROM order_tasks"
+            " WHERE state = 'writing' OR writing_since IS NOT NULL)"
+        )
+        return [row["id"] for row in self._db.query(sql, {"before": to_text(before)})]
+
+    def _trim(self, ids: list[str], now: datetime) -> None:
+        few = f"({marks(ids)})"
+        keys = f"(SELECT key FROM order_tasks WHERE order_id IN {few})"  # noqa: S608 - question marks
+        for sql in (
+            f"DELETE FROM decisions WHERE reason NOT IN ('pinned', 'fallback') AND key IN {keys}",  # noqa: S608 - likewise
+            f"UPDATE decisions SET candidates = '[]', details = '{{}}' WHERE key IN {keys}",  # noqa: S608 - likewise
+            f"DELETE FROM task_files WHERE key IN {keys}",  # noqa: S608 - likewise
+            f"DELETE FROM files WHERE order_id IN {few}",  # noqa: S608 - likewise
+            f"UPDATE history SET lines = '[]' WHERE order_id IN {few}",  # noqa: S608 - likewise
+            self._write_again("order_tasks", sent_values=_SHORT_VALUES) + few,
+        ):
+            self._db.execute(sql, ids)
+        sql = f"UPDATE orders SET trimmed_at = ?, portal_wins = 1 WHERE id IN {few}"  # noqa: S608 - likewise
+        self._db.execute(sql, [to_text(now), *ids])
+
+    def _write_again(self, table: str, **changes: str) -> str:
+        """Return SQL that appends the rows anew, up to the ids: rows that shrink in their places free no pages."""
+        names = [row["name"] for row in self._db.query(f"PRAGMA table_info({table})")]
+        values = ", ".join(changes.get(name, name) for name in names)
+        columns = ", ".join(names)
+        found = f"SELECT {values} FROM {table} WHERE order_id IN "  # noqa: S608 - names of ours
+        return f"INSERT OR REPLACE INTO {table} ({columns}) {found}"
+
+    def shrink(self) -> int:
+        """Give free pages back to the disk in small steps, between which others write; how many bytes.
+
+        A database of an older b24tools is written anew once, when no other program has it open and the disk has room.
+        """
+        before = self._count_pages("page_count")
+        if self._count_pages("auto_vacuum") == 0:
+            self._rewrite()
+        for _step in self._list_steps():
+            # `execute` would take one page only: it ends with the first step of what has no columns
+            self._db.connection.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+        return (before - self._count_pages("page_count")) * self._count_pages("page_size")
+
+    def _list_steps(self) -> Iterator[int]:
+        if self._count_pages("auto_vacuum"):
+            yield from range(0, self._count_pages("freelist_count") - SPARE_PAGES, PAGES_AT_ONCE)
+
+    def _rewrite(self) -> None:
+        path = Path(self._db.query("PRAGMA database_list")[0]["file"])
+        if self._count_pages("freelist_count") <= SPARE_PAGES or _has_no_room(path):
+            return
+        run = self._db.connection.execute
+        run("PRAGMA busy_timeout = 0")
+        try:
+            run("PRAGMA journal_mode = DELETE")  # refused while another connection is open
+            run("PRAGMA auto_vacuum = INCREMENTAL")
+            run("VACUUM")
+        except sqlite3.OperationalError as error:
+            if not is_locked(error):
+                raise
+        finally:
+            run(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+            run("PRAGMA journal_mode = WAL")
+
+    def _count_pages(self, what: str) -> int:
+        return int(self._db.query(f"PRAGMA {what}")[0][0])
+
+
+def _has_no_room(path: Path) -> bool:
+    """Writing it anew takes its size twice: a copy, and the journal of the pages that it replaces."""
+    try:
+        return shutil.disk_usage(path.parent).free < 3 * path.stat().st_size
+    except OSError:
+        return True

@@ -1,0 +1,86 @@
+"""What people closed week by week, and what of it deserves to be named."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from b24tools.core.timestamps import to_text
+from b24tools.store import leaderboard
+from b24tools.store.database import Database
+
+COUNTS = leaderboard.COUNTS.replace(":count_own", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
+
+
+class WorkHistory:
+    """Questions about single people's closed tasks, in one project where its `group_id` is given."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def first_closing(self, user_id: int) -> str | None:
+        """Return when this person closed the first task that is known, UTC."""
+        sql = "SELECT min(closed_at) FROM tasks WHERE responsible_id = ? AND gone = 0"
+        found: str | None = self._db.query(sql, [user_id])[0][0]
+        return found
+
+    def by_week(
+        self, user_ids: Collection[int], edges: Sequence[datetime], group_id: int | None = None
+    ) -> dict[int, list[tuple[int, int]]]:
+        """Return of each person tasks and estimated seconds between each edge and the next one, in their order."""
+        starts = [to_text(edge) for edge in edges]
+        totals = {user_id: [(0, 0)] * (len(starts) - 1) for user_id in user_ids}
+        if not user_ids:
+            return totals
+        sql = "SELECT responsible_id, closed_at, estimate_s FROM tasks"
+        for user_id, closed_at, estimate_s in self._find(sql, starts[0], starts[-1], user_ids, group_id):
+            week = bisect_right(starts, closed_at) - 1
+            tasks, seconds = totals[user_id][week]
+            totals[user_id][week] = tasks + 1, seconds + estimate_s
+        return totals
+
+    def departments_worked_for(
+        self, start: datetime, end: datetime, group_id: int | None = None
+    ) -> list[tuple[int, int, list[int]]]:
+        """Return for whose orders' lines people closed tasks: person, the line's department, the person's own ones."""
+        sql = (
+            "SELECT DISTINCT tasks.responsible_id, order_tasks.department_id, people.department_ids"  # noqa: S608 - constants
+            " FROM tasks JOIN order_tasks ON order_tasks.task_id = tasks.id"
+            " JOIN people ON people.id = tasks.responsible_id"
+            f" WHERE order_tasks.department_id IS NOT NULL AND {self._within(group_id)}"
+        )
+        values = {"start": to_text(start), "end": to_text(end), "group_id": group_id}
+        return [(row[0], row[1], json.loads(row[2])) for row in self._db.query(sql, values)]
+
+    def done_by(self, start: datetime, end: datetime, now: datetime, group_id: int | None = None) -> dict[int, int]:
+        """Return of those who closed by `end` all that was due between the two moments how many tasks that were.
+
+        What is still open is known of orders' lines only.
+        """
+        values = {"start": to_text(start), "due": to_text(end), "end": to_text(now), "group_id": group_id}
+        sql = (
+            "SELECT tasks.responsible_id, count(*), max(tasks.closed_at) FROM tasks"  # noqa: S608 - constants
+            f" WHERE deadline >= :start AND deadline < :due AND {self._within(group_id)} GROUP BY 1"
+        )
+        done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
+        still_open = (
+            "SELECT DISTINCT order_tasks.responsible_id FROM order_tasks LEFT JOIN tasks ON tasks.id = task_id"
+            " JOIN orders ON orders.id = order_id WHERE task_id IS NOT NULL AND orders.ended IS NULL"
+            " AND order_tasks.deadline >= :start AND order_tasks.deadline < :due AND coalesce(gone, 1)"
+        )
+        for row in self._db.query(still_open, values):
+            done.pop(row[0], None)
+        return done
+
+    def _within(self, group_id: int | None) -> str:
+        project = "" if group_id is None else "AND tasks.group_id = :group_id"
+        return f"tasks.closed_at >= :start AND tasks.closed_at < :end {project} AND {COUNTS}"
+
+    def _find(self, sql: str, start: str, end: str, user_ids: Collection[int], group_id: int | None) -> list[Any]:
+        """Find what counts of these people's tasks that were closed in [start, end)."""
+        who = ", ".join(map(str, user_ids))
+        where = f"responsible_id IN ({who}) AND {self._within(group_id)}"
+        return self._db.query(f"{sql} WHERE {where}", {"start": start, "end": end, "group_id": group_id})

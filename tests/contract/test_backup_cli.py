@@ -1,0 +1,341 @@
+"""`b24tools backup` and `b24tools restore`: what they write, refuse, say; and a drill while all is in use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import stat
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b24tools import context
+from b24tools.cli import app
+from b24tools.core import locks
+from b24tools.jobs import backup as job
+from b24tools.sandbox import demo_company, server
+from b24tools.sandbox.state import Portal
+from b24tools.store import open_store
+from b24tools.store.events import NewEvent
+from tests.support.orders import Clock
+from tests.support.server import as_bytes, order
+
+Run = Callable[..., tuple[int, str, str]]
+GUID = "11111111-2222-3333-4444-{:012}"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the program and of the plant."""
+    clock = Clock()
+    monkeypatch.setattr(context, "now", clock)
+    return clock
+
+
+@pytest.fixture
+def portal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """The demo plant on a port."""
+    portal = demo_company.build(clock)
+    monkeypatch.setenv("B24_REQUESTS_PER_SECOND", "1000")
+    monkeypatch.setenv("B24_BURST", "1000")
+    monkeypatch.setenv("B24_RETRY_SECONDS", "0")
+    with server.serve(portal) as url:
+        monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
+        yield portal
+
+
+@pytest.fixture
+def b24tools(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the program: status, stdout, stderr."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = app.main([str(one) for one in arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The data folder."""
+    return Path(os.environ.get("B24_DATA_DIR", tmp_path / "data"))
+
+
+def write_orders(folder: Path, *numbers: int, **changes: Any) -> Path:
+    """A file with these orders of 1C."""
+    orders = [order(**{"ИдентификаторЗаказа": GUID.format(n), "НомерЗаказа": f"1Ц-{n:05}"} | changes) for n in numbers]
+    path = folder / "orders.json"
+    path.write_bytes(as_bytes(orders))
+    return path
+
+
+def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables but what a restore notes."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+            for name in names
+            if name not in ("noticed", "_sqlite_migrations") and not name.startswith("sqlite_")
+        }
+
+
+def test_a_backup_is_a_zip_that_any_program_reads(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
+    """A manifest with counts and hashes, JSON lines a table, the user's files; for the user alone, without secrets."""
+    assert 0 == b24tools("assign", write_orders(tmp_path, 1, 2))[0]
+    (data / "calendar.json").write_text("{}", encoding="utf-8")
+
+    status, out, _err = b24tools("backup", "--json")
+    made = json.loads(out)["data"]
+    path = Path(made["path"])
+
+    assert (0, data / "backups" / "b24tools-2026-11-23-070000.zip") == (status, path)
+    assert [path] == list(path.parent.iterdir())
+    assert made["bytes"] == path.stat().st_size
+    assert ([0o600, 0o700]) == [stat.S_IMODE(one.stat().st_mode) for one in (path, path.parent)]
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        parts = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
+    assert {name: part["sha256"] for name, part in manifest["parts"].items()} == {
+        name: hashlib.sha256(content).hexdigest() for name, content in parts.items()
+    }
+    assert b"{}" == parts.pop("calendar.json")
+    rows = {name: [json.loads(line) for line in content.splitlines()] for name, content in parts.items()}
+    assert {name: len(found) for name, found in rows.items()} == {
+        f"{table}.jsonl": count for table, count in made["tables"].items()
+    }
+    assert ["1Ц-00001", "1Ц-00002"] == [row["number"] for row in rows["orders.jsonl"]]
+    assert manifest["portal_host"] == made["portal_host"] == os.environ["BITRIX_WEBHOOK_URL"].split("/")[2]
+    assert portal.secret.encode() not in b"".join(parts.values())
+
+
+def test_what_is_restored_is_what_was_there(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
+    """Row by row, with the files; what was there since stays beside, and nothing is looked up if nothing was sent."""
+    b24tools("assign", write_orders(tmp_path, 1, 2))
+    (data / "people.json").write_text('{"positions": {}}', encoding="utf-8")
+    b24tools("backup", tmp_path / "a.zip")
+    before = dump(data / "b24tools.db")
+    b24tools("config", "excluded_users", "7")
+    (data / "people.json").write_text("{}", encoding="utf-8")
+
+    status, out, _err = b24tools("restore", tmp_path / "a.zip", "--yes", "--json")
+
+    restored = json.loads(out)["data"]
+    aside = [data / "b24tools.2026-11-23-070000.db", data / "people.2026-11-23-070000.json"]
+    assert (0, list(map(str, aside)), 0) == (status, restored["aside"], restored["looks_up"])
+    assert before == dump(data / "b24tools.db")
+    assert [("excluded_users", "7")] == [row for row in dump(aside[0])["settings"] if row[0] == "excluded_users"]
+    assert ('{"positions": {}}', "{}") == ((data / "people.json").read_text("utf-8"), aside[1].read_text("utf-8"))
+    assert [0o600] * 4 == [
+        stat.S_IMODE(path.stat().st_mode) for path in (*aside, data / "b24tools.db", data / "people.json")
+    ]
+
+
+def closed_by_week(b24tools: Run) -> list[tuple[str, int]]:
+    """The leaderboard of the week."""
+    rows = json.loads(b24tools("leaderboard", "--json")[1])["data"]["rows"]
+    return [(row["name"], row["tasks"]) for row in rows]
+
+
+@pytest.mark.long
+def test_a_drill(portal: Portal, b24tools: Run, data: Path, clock: Clock, tmp_path: Path) -> None:
+    """Backed up while events arrive and orders are sent; after the restore no task is made twice and none is lost."""
+    b24tools("assign", write_orders(tmp_path, *range(1, 41)))
+    b24tools("snapshot")
+    stop, begun = threading.Event(), threading.Event()
+
+    def receive_events() -> None:
+        with closing(open_store(data / "b24tools.db")) as store:
+            while not stop.is_set():
+                store.events.add([NewEvent(clock.now, "ONTASKUPDATE", 1, "body", None)])
+                begun.set()
+
+    sender = threading.Thread(target=receive_events)
+    sender.start()
+    begun.wait(10)
+    try:
+        made = json.loads(b24tools("backup", tmp_path / "a.zip", "--json")[1])["data"]
+    finally:
+        stop.set()
+        sender.join()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        counters = [json.loads(line) for line in archive.read("counters.jsonl").splitlines()]
+    assert made["tables"]["events"] == next(one["value"] for one in counters if one["name"] == "watched") > 0
+
+    clock.now += timedelta(minutes=10)
+    b24tools("assign", write_orders(tmp_path, *range(41, 51)))
+    b24tools("assign", write_orders(tmp_path, 1, 2, Калькуляция=[{"Должность": "Сварщик", "Время": 120}]))
+    closed = next(task for task in portal.tasks if task.title == "Сварщик: 1Ц-00003")
+    portal.act("tasks.task.complete", {"taskId": closed.id})
+    b24tools("snapshot")
+    board = closed_by_week(b24tools)
+    tasks = [(task.id, task.title, task.time_estimate) for task in portal.tasks]
+
+    status, _out, err = b24tools("restore", tmp_path / "a.zip", "--yes")
+    assert 0 == status
+    assert "the next `assign` of each of its 40 orders, and of any other, looks up the tasks" in err
+    write_orders(tmp_path, *range(1, 51))
+    orders = json.loads((tmp_path / "orders.json").read_bytes())
+    for one in orders[:2]:
+        one["Калькуляция"][0]["Время"] = 120
+    (tmp_path / "orders.json").write_bytes(as_bytes(orders))
+    status, out, _err = b24tools("assign", tmp_path / "orders.json", "--json")
+
+    assert (0, {"unchanged"}) == (status, {one["outcome"] for one in json.loads(out)["data"]})
+    assert tasks == [(task.id, task.title, task.time_estimate) for task in portal.tasks]
+    assert 0 == b24tools("snapshot", "--since", "2026-11-23")[0]
+    assert board == closed_by_week(b24tools) != []
+    assert 50 == len({task.xml_id for task in portal.tasks if task.xml_id})
+
+
+def test_nothing_is_restored_while_anything_runs(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
+    """A run that holds a lock, and whatever has the database open, as `serve` has."""
+    b24tools("mode", "webhook")
+    b24tools("backup", tmp_path / "a.zip")
+    before = (data / "b24tools.db").read_bytes()
+
+    with closing(open_store(data / "b24tools.db")) as store:
+        store.settings.get("producer_mode")
+        status, _out, err = b24tools("restore", tmp_path / "a.zip", "--yes")
+    assert (75, f"a program has the database {data / 'b24tools.db'} open. ") == (status, err.partition("Stop")[0])
+    with locks.hold(data, "assign", 0, context.now):
+        assert 75 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
+    assert before == (data / "b24tools.db").read_bytes()
+    assert [] == [path for path in data.iterdir() if ".restored." in path.name or "2026" in path.name]
+
+
+def test_it_asks_before_it_replaces(portal: Portal, b24tools: Run, data: Path, tmp_path: Path) -> None:
+    """Without a terminal it wants --yes; where there is no database it need not ask."""
+    b24tools("mode", "webhook")
+    b24tools("backup", tmp_path / "a.zip")
+
+    assert (2, "nothing was restored: there is no terminal to ask on. With --yes it does not ask.\n") == (
+        (found := b24tools("restore", tmp_path / "a.zip"))[0],
+        found[2],
+    )
+    (data / "b24tools.db").unlink()
+    assert 0 == b24tools("restore", tmp_path / "a.zip")[0]
+    assert "webhook\n" == b24tools("mode")[1]
+
+
+def damage_manifest(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    """Change what a backup says of itself."""
+
+    def damage(path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        manifest = json.loads(members["manifest.json"])
+        change(manifest)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, json.dumps(manifest) if name == "manifest.json" else content)
+
+    return damage
+
+
+NEWER = "{path} was made by a newer b24tools, 0.1.0. Update this b24tools.\n"
+DAMAGED = "{path} is no backup of b24tools, or a damaged one: {reason}. Take another one.\n"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message", "reason"),
+    [
+        (damage_manifest(lambda one: one["schema"].append("m999_later")), NEWER, ""),
+        (damage_manifest(lambda one: one.update(format=2)), NEWER, ""),
+        (damage_manifest(lambda one: one["parts"]["settings.jsonl"].update(rows=5)), DAMAGED, "settings.jsonl"),
+        (damage_manifest(lambda one: one["parts"]["settings.jsonl"].update(sha256="0")), DAMAGED, "settings.jsonl"),
+        (damage_manifest(lambda one: one.pop("parts")), DAMAGED, "manifest.json"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), DAMAGED, "File is not a zip file"),
+    ],
+    ids=["schema", "format", "rows", "hash", "manifest", "cut off"],
+)
+def test_what_is_no_whole_backup_is_refused(
+    damage: Callable[[Path], None], message: str, reason: str, b24tools: Run, data: Path, tmp_path: Path
+) -> None:
+    """Before anything is touched."""
+    path = tmp_path / "a.zip"
+    b24tools("mode", "webhook")
+    b24tools("backup", path)
+    damage(path)
+    before = (data / "b24tools.db").read_bytes()
+
+    status, _out, err = b24tools("restore", path, "--yes")
+
+    assert (2, message.format(path=path, reason=reason)) == (status, err)
+    assert before == (data / "b24tools.db").read_bytes()
+
+
+def test_only_the_last_ones_stay(b24tools: Run, data: Path, clock: Clock, tmp_path: Path) -> None:
+    """Of those with a date in their name, in that folder; a file of another kind is never written over."""
+    b24tools("mode", "webhook")
+    (folder := tmp_path / "copies").mkdir()
+    (folder / "mine.zip").write_bytes(b"mine")
+    for _day in range(4):
+        clock.now += timedelta(days=1)
+        assert 0 == b24tools("backup", folder, "--keep", "2")[0]
+
+    assert ["b24tools-2026-11-26-070000.zip", "b24tools-2026-11-27-070000.zip", "mine.zip"] == sorted(
+        path.name for path in folder.iterdir()
+    )
+    message = f"{folder / 'mine.zip'} is there, and is no backup: it stays as it is. Choose another name, or name a"
+    assert (2, True) == ((found := b24tools("backup", folder / "mine.zip"))[0], found[2].startswith(message))
+    assert b"mine" == (folder / "mine.zip").read_bytes()
+    assert 2 == b24tools("backup", folder / "b.zip", "--keep", "2")[0]
+
+
+def test_a_backup_of_an_older_schema_is_brought_up_to_date(
+    b24tools: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows fit the schema as it was then, and go through what came after."""
+    b24tools("mode", "webhook")
+    b24tools("backup", tmp_path / "a.zip")
+    before = dump(data / "b24tools.db")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(members["manifest.json"])
+    manifest["schema"] = manifest["schema"][:1]
+    for name in [name for name in members if name.partition(".")[0] not in FIRST_TABLES]:
+        members.pop(name)
+        manifest["parts"].pop(name, None)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr("manifest.json", json.dumps(manifest))
+
+    assert 0 == b24tools("restore", tmp_path / "a.zip", "--yes")[0]
+
+    assert before == dump(data / "b24tools.db")
+
+
+FIRST_TABLES = ("settings", "orders", "order_tasks", "files", "task_files", "decisions")
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    b24tools: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backup before it stays as it was."""
+    b24tools("mode", "webhook")
+    b24tools("backup", tmp_path / "a.zip")
+    before = (tmp_path / "a.zip").read_bytes()
+
+    def refuse(*_arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(job.os, "fsync", refuse)
+    status, _out, err = b24tools("backup", tmp_path / "a.zip")
+
+    assert (1, f"{tmp_path / 'a.zip'}: No space left on device. Check the disk's free space and the") == (
+        status,
+        err.partition(" folder's")[0],
+    )
+    assert before == (tmp_path / "a.zip").read_bytes()
+    assert [] == list(tmp_path.glob(".b24tools*"))

@@ -1,0 +1,30 @@
+"""What is known of the data folder before anything is written there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from b24tools.core import data_folder
+
+MOUNTS = r"""22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw
+30 22 0:27 / /srv rw - tmpfs tmpfs rw
+31 30 0:44 / /srv/1c\040data rw,relatime shared:7 - cifs //server/1c rw
+32 31 254:2 / /srv/1c\040data/local rw - ext4 /dev/vdb1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/home/b24tools", "ext4"),
+        ("/srv/1c data", "cifs"),
+        ("/srv/1c data/orders", "cifs"),
+        ("/srv/1c data/local/x", "ext4"),
+        ("/srv/1c", "tmpfs"),
+    ],
+)
+def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(folder: str, kind: str) -> None:
+    """Names of mounts have their blanks as octal codes."""
+    assert kind == data_folder.find_file_system(MOUNTS, Path(folder))
