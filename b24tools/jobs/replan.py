@@ -223,7 +223,7 @@ class _Run:
             if written is None or written[move.before.id].outcome == MOVED
         }
         before, after = self._stand({}), self._stand(moved)
-        numbers = {move.order_id for move in [*self._moves, *self._report_staying()]}
+        numbers = {move.order_id for move in self._moves} | {move.order_id for move in self._report_staying()}
         return [
             OrderChange(one.row.number, one.row.id, one.finish, other.finish, one.late_s, other.late_s)
             for one, other in zip(before, after, strict=True)
