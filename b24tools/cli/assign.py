@@ -167,11 +167,8 @@ def _read_away(
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )
     today = context.now().astimezone(zone).date()
-    start = periods.read_day(first, today) if first else today
-    end = periods.read_day(last, today) if last else start
-    if end < start:
-        raise errors.ConfigError(_("--until lies before --from"), _("Give the first and the last day away."))
-    return name, start, end
+    start, end = periods.read_days_away(first, last, today)
+    return name, start or today, end or today
 
 
 def _read_files(paths: Sequence[Path], settings: Settings, problems: list[errors.B24ToolsError]) -> list[_Source]:
