@@ -171,11 +171,8 @@ def _read_away(
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )
     today = context.now().astimezone(zone).date()
-    start = periods.read_day(first, today) if first else today
-    end = periods.read_day(last, today) if last else start
-    if end < start:
-        raise errors.ConfigError(_("--until lies before --from"), _("Give the first and the last day away."))
-    return name, start, end
+    start, end = periods.read_days_away(first, last, today)
+    return name, start or today, end or today
 
 
 def _read_files(paths: Sequence[Path], settings: Settings, problems: list[errors.B24ToolsError]) -> list[_Source]:
@@ -236,7 +233,7 @@ def _assign(
     as_json: bool,
 ) -> list[OrderResult]:
     """Assign the orders of these files and print the results."""
-    from b24tools.jobs import assign
+    from b24tools.jobs import assign, history
 
     orders = [order for source in sources for order in source.orders]
     superseded = [(order, source.path.name, newer) for source in sources for order, newer in source.superseded]
@@ -247,7 +244,7 @@ def _assign(
         if invocation.inbox:
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
         for order, file, newer in superseded:
-            messenger.detail(assign.note_superseded(order, file, newer, tools))
+            messenger.detail(history.note_superseded(tools, order.id, order.number, file, newer))
         if not orders:
             return []
         rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)

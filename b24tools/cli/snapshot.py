@@ -150,6 +150,6 @@ def _read_since(text: str, zone: ZoneInfo, now: datetime) -> list[periods.Period
     hint = _("An example: --since 2026-01-01")
     today = now.astimezone(zone).date()
     day = periods.read_day(text, today)
-    if day.year < EARLIEST or day > today:
+    if day > today:
         raise errors.ConfigError(_("--since {day}: the date is out of range").format(day=day), hint)
     return snapshot.since(day, now, zone)

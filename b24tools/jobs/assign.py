@@ -85,15 +85,6 @@ def orders(
     return results
 
 
-def note_superseded(order: onec_order.Order, file: str, newer: str, tools: Tools) -> str:
-    """Note in log and history that an order of a file was left out for the one of a newer file; return it in words."""
-    text = _("{file}: superseded by {newer}").format(file=file, newer=newer)
-    by, command = tools.origin.by, tools.origin.command
-    _log.info("order %s: %s; %s by %s", order.number, text, command, by or "?")
-    tools.store.history.add(Entry(tools.clock.now(), command, order.id, order.number, "superseded", by, error=text))
-    return text
-
-
 def _log_order(tools: Tools, result: OrderResult, error: errors.B24ToolsError | None) -> Entry:
     """Log what was done for an order, with all that there is to say about it; return what the history shall have."""
     by, command = tools.origin.by, tools.origin.command

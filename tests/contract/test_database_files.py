@@ -357,7 +357,7 @@ def test_health_fails_until_something_is_stored_again(served: Served, monkeypatc
 
     assert 202 == served.event(5).status_code
 
-    healthy = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
+    healthy = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None, "last_intake_age_s": 0}
     assert (200, healthy) == ((health := served.client.get("/healthz")).status_code, health.json())
 
 

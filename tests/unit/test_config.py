@@ -54,6 +54,7 @@ def test_every_setting_has_its_default() -> None:
         "retry_seconds": 60.0,
         "parallel": 2,
         "keep_done_days": 90,
+        "keep_days": 365,
         "ping_url": None,
         "directory_cache_h": 24.0,
         "people_cache_h": 4.0,
