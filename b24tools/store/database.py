@@ -240,12 +240,13 @@ def _explain_locks() -> str:
     return _("As some network folders have none: set B24_DATA_DIR to a local one.")
 
 
-def connect(path: Path, *, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+def connect(path: Path, *, timeout_s: float | None = None) -> sqlite3.Connection:
     """Return a connection to the file as it is, whatever its schema. `timeout_s`: how long it waits for others."""
     return _connect(path, "mode=rw", timeout_s)
 
 
-def _connect(path: Path, mode: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, timeout_s: float | None = None) -> sqlite3.Connection:
+    timeout_s = BUSY_TIMEOUT_S if timeout_s is None else timeout_s
     address = f"{path.absolute().as_uri()}?{mode}"
     return sqlite3.connect(address, uri=True, timeout=timeout_s, check_same_thread=False, isolation_level=None)
 
