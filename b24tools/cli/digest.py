@@ -134,12 +134,12 @@ def digest(
 
 def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None]:
     """Read a chat or a person. Raises ConfigError for a name that does not mean one person."""
-    from b24tools.core.org_structure import find_person
+    from b24tools.core.org_structure import find_person, read_id
 
     if config.CHAT.fullmatch(to.strip().lower()):
         return to.strip().lower(), None
-    if to.strip().isdecimal():
-        return None, int(to)
+    if (number := read_id(to)) is not None:
+        return None, number
     return None, find_person(to, tools.directory.company(with_files=False).staff.people.values()).id
 
 
