@@ -91,6 +91,11 @@ def wants_html(request: Request) -> bool:
     return weights.get(HTML, 0.0) > weights.get(JSON, weights.get("application/*", everything))
 
 
+def read_language(request: Request) -> Literal["en", "ru"] | None:
+    """Return the language that a page was asked for in; None: the server's own, in which JSON is always."""
+    return _LANGUAGE.validate_python(request.query_params.get("lang")) if wants_html(request) else None
+
+
 def list_pages() -> list[tuple[str, str]]:
     """List what the navigation leads to: path and name."""
     return [
@@ -163,8 +168,7 @@ def answer_problem(request: Request, status: int, problem: dict[str, str]) -> Re
 
 
 def _render_error(request: Request, status: int, problem: dict[str, str]) -> HTMLResponse:
-    asked = request.query_params
-    look = Look(_LANGUAGE.validate_python(asked.get("lang")), _THEME.validate_python(asked.get("theme")))
+    look = Look(read_language(request), _THEME.validate_python(request.query_params.get("theme")))
     with i18n.speaking(look.lang):
         main = join(
             [

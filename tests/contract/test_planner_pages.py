@@ -252,6 +252,7 @@ def test_every_refusal_is_a_page_where_one_was_asked_for(own: Served, monkeypatc
         assert f'<p class="warning">{detail}'.lower() in answer.text.lower()
         plain = own.client.request(method, path)
         assert (status, code) == (plain.status_code, plain.json()["code"])
+    assert "акие адреса есть, показывает страница /docs" in show(own, "/nope?lang=ru").text
 
 
 def test_a_browser_is_asked_for_the_token(tmp_path: Path, clock: Clock) -> None:
