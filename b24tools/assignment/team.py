@@ -16,6 +16,7 @@ from b24tools.core.org_structure import (
     find_people,
     find_person,
     nearest_name,
+    read_id,
     same_name,
 )
 
@@ -70,8 +71,9 @@ def _list_roots(company: OrgData, department: str | None) -> list[int]:
     inside = list(staff.below(staff.root_id))
     if department is None:
         return [staff.root_id]
-    if department.isdecimal() and int(department) in inside:
-        return [int(department)]
+    number = read_id(department)
+    if number is not None and number in inside:
+        return [number]
     return [one for one in inside if same_name(staff.departments[one].name) == same_name(department)]
 
 

@@ -24,6 +24,7 @@ from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
+from b24tools.core.org_structure import read_id
 from b24tools.render import assign as render_assign
 from b24tools.render.console import OF_THE_RUN, Held
 
@@ -149,12 +150,13 @@ def _read_pins(words: Sequence[str]) -> dict[str, int | str]:
     pins: dict[str, int | str] = {}
     for word in words:
         position, equals, user = (part.strip() for part in word.rpartition("="))
-        if not equals or not position or not user or (user.isdecimal() and int(user) == 0):
+        number = read_id(user)
+        if not equals or not position or not user or number == 0:
             raise errors.ConfigError(
                 _('--to "{word}" is not POSITION=PERSON').format(word=word),
                 _('Examples: --to Сварщик=17, --to "Сварщик=Иван Петров"'),
             )
-        pins[position] = int(user) if user.isdecimal() else user
+        pins[position] = user if number is None else number
     return pins
 
 

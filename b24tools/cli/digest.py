@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -38,13 +38,20 @@ class What(StrEnum):
     MINE = "mine"
 
 
+ONCE_A_DAY = (What.MINE, What.BOARD, What.DOCTOR)
+
+
 @dataclass(frozen=True)
 class Digest:
-    """What one chat or person is to be sent. `cursor`: the last change of an order that it knows of."""
+    """What one chat or person is to be sent. `late`: the ids of the orders named as late.
+
+    `cursor`: the last change of an order that it knows of.
+    """
 
     chat: str | None
     person_id: int | None
     parts: Mapping[What, str]
+    late: Collection[str] = ()
     cursor: int | None = None
     outcome: str = "nothing"
 
@@ -63,8 +70,9 @@ class Digest:
         return [part for part, text in self.parts.items() if text]
 
     def make_key(self, now: datetime) -> str:
-        """Return the key of its message: the same is sent once a day."""
-        return f"digest:{self.to}:{now:%Y-%m-%d}:{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"
+        """Return the key of its message: the same parts about the same orders and changes are sent once a day."""
+        about = repr((sorted(self.list_parts()), sorted(self.late), self.cursor))
+        return f"digest:{self.to}:{now:%Y-%m-%d}:{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
 
 @explain(
@@ -126,12 +134,12 @@ def digest(
 
 def _read_target(tools: Tools, to: str) -> tuple[str | None, int | None]:
     """Read a chat or a person. Raises ConfigError for a name that does not mean one person."""
-    from b24tools.core.org_structure import find_person
+    from b24tools.core.org_structure import find_person, read_id
 
     if config.CHAT.fullmatch(to.strip().lower()):
         return to.strip().lower(), None
-    if to.strip().isdecimal():
-        return None, int(to)
+    if (number := read_id(to)) is not None:
+        return None, number
     return None, find_person(to, tools.directory.company(with_files=False).staff.people.values()).id
 
 
@@ -144,7 +152,10 @@ def _write(
     what: Sequence[What] | None,
     now: datetime,
 ) -> Digest:
-    """Gather the parts that have something to say. Unasked a chat gets the morning's; on Monday the ranking, too."""
+    """Gather the parts that are news. Unasked a chat gets the morning's; on Monday the ranking, too.
+
+    What the day's digests have said is no news: a part; of late orders, when all of them were named.
+    """
     from b24tools.assignment.standing import LATE
     from b24tools.jobs import leaderboard
     from b24tools.jobs.orders import STATES, list_orders
@@ -156,7 +167,12 @@ def _write(
     chosen = dict.fromkeys(what or [*usual, *([What.BOARD] if chat and is_monday else [])])
     zone, parts, cursor, named = session.settings.zone, dict.fromkeys(chosen, ""), None, set()
     to = chat or str(person_id)
+    said, said_late = tools.store.messages.read_digests(to, now)
+    is_same = False
     for part in chosen:
+        if part in ONCE_A_DAY and part in said:
+            is_same = True
+            continue
         match part:
             case What.BOARD:
                 week = periods.choose(periods.LAST if is_monday else None, periods.WEEK, zone, now)
@@ -165,8 +181,11 @@ def _write(
                 )
             case What.LATE:
                 late = list_orders(tools, rules, states=[LATE]).orders
-                named = {order.row.id for order in late}
-                parts[part] = render_messages.write_late(late, zone)
+                if {order.row.id for order in late} - said_late:
+                    named = {order.row.id for order in late}
+                    parts[part] = render_messages.write_late(late, zone)
+                elif late:
+                    is_same = True
             case What.CHANGES:
                 since = tools.store.messages.read_cursor(to)
                 if since is None:
@@ -179,10 +198,7 @@ def _write(
             case What.MINE:
                 work = _read_work(tools, rules, person_id)
                 parts[part] = render_messages.write_work(work, tools.client.url, now)
-    said = tools.store.messages.list_parts(to, now)
-    new = {part: text if text not in said else "" for part, text in parts.items()}
-    outcome = "same" if any(parts.values()) and not any(new.values()) else "nothing"
-    return Digest(chat, person_id, new, cursor, outcome)
+    return Digest(chat, person_id, parts, named, cursor, "same" if is_same else "nothing")
 
 
 def _read_work(tools: Tools, rules: Rules, person_id: int | None) -> list[tuple[str, list[Work]]]:
@@ -210,7 +226,7 @@ def _plan(tools: Tools, one: Digest, now: datetime) -> Digest:
     is_new = tools.store.messages.plan(
         one.make_key(now),
         "digest",
-        {"text": one.text, "parts": {part: text for part, text in one.parts.items() if text}, "cursor": one.cursor},
+        {"text": one.text, "parts": one.list_parts(), "late": sorted(one.late), "cursor": one.cursor},
         now,
         person_id=one.person_id,
         chat=one.chat,

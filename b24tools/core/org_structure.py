@@ -19,6 +19,7 @@ _MISTAKABLE = frozenset("ёей").union(*(map(chr, (*_LOOKALIKES, *_LOOKALIKES.v
 # signs that print alike; stress marks say only how a name is spoken
 _SIGNS = str.maketrans("‐‑‒–—―⸺⸻﹘﹣－−⁃⁄∕’‘ʼʻ`´′«»“”„", "-" * 13 + "//" + "'" * 7 + '"' * 5, "\u0300\u0301")
 _SIGN = re.compile("[{}]".format("".join(map(chr, _SIGNS))))
+ID_DIGITS = 18  # of 64 bits, as SQLite has them
 _NEARLY, _LONGEST_NAME = 0.8, 200
 _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
 
@@ -223,11 +224,18 @@ def suggest_name(name: str, names: Iterable[str]) -> str:
     return _(' (the nearest name is "{nearest}")').format(nearest=nearest) + describe_foreign_letters(name, nearest)
 
 
+def read_id(text: str) -> int | None:
+    """Return the id that a text is; None for a name, and for more digits than an id can have."""
+    text = text.strip()
+    return int(text) if text.isdecimal() and len(text) <= ID_DIGITS else None
+
+
 def find_root(departments: Iterable[Department], wanted: str) -> Department | None:
     """The production department, by id or by name (the highest in the tree if several have it)."""
     known = {department.id: department for department in departments}
-    if wanted.isdecimal() and int(wanted) in known:
-        return known[int(wanted)]
+    number = read_id(wanted)
+    if number is not None and number in known:
+        return known[number]
     found = [department for department in known.values() if same_name(department.name) == same_name(wanted)]
     return min(found, key=lambda department: (_depth(known, department), department.id), default=None)
 
@@ -333,8 +341,8 @@ def _fits(word: str, name: str) -> bool:
 
 def find_people(text: str, people: Iterable[Person]) -> list[Person]:
     """Find whom somebody means: by id (17, #17), surname, or name and surname in either order and with initials."""
-    if (number := text.strip().removeprefix("#")).isdecimal():
-        return [person for person in people if person.id == int(number)]
+    if (number := read_id(text.strip().removeprefix("#"))) is not None:
+        return [person for person in people if person.id == number]
     wanted = same_name(text)
     return [
         person

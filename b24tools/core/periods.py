@@ -21,6 +21,7 @@ _FORM = re.compile(  # far from the ends of Python's calendar
 )
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
 _NEAR_DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1, "послезавтра": 2}
+CENTURY = timedelta(days=36525)
 _FAR_YEARS = 5  # no plan reaches further
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -171,10 +172,10 @@ def read_days_away(first: str | None, last: str | None, today: date) -> tuple[da
 
 
 def parse_span(text: str) -> timedelta:
-    """Read `26h`, `90m`, `2d`. Raises ConfigError."""
+    """Read `26h`, `90m`, `2d`; more than a century is one. Raises ConfigError."""
     match = _SPAN.fullmatch(text.strip().lower())
     if not match:
         raise errors.ConfigError(
             _('"{text}" is not a span of time').format(text=text), _("Examples: 26h, 90m, 2d (hours, minutes, days)")
         )
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    return min(timedelta(**{_UNITS[match[2]]: float(match[1])}), CENTURY)

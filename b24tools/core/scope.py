@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department
-from b24tools.core.org_structure import Staff, nearest_name, same_name
+from b24tools.core.org_structure import Staff, nearest_name, read_id, same_name
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def find_scope(
 
 
 def _find(text: str, names: Mapping[int, str], unknown: str, several: str) -> int:
-    number = text.strip().removeprefix("#")
-    if number.isdecimal() and (int(number) in names or not names):
-        return int(number)
+    number = read_id(text.strip().removeprefix("#"))
+    if number is not None and (number in names or not names):
+        return number
     found = [id_ for id_, name in names.items() if same_name(name) == same_name(text)]
     if len(found) == 1:
         return found[0]

@@ -45,7 +45,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
-from b24tools.core.org_structure import Staff, find_person, same_name, suggest_name
+from b24tools.core.org_structure import Staff, find_person, read_id, same_name, suggest_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database
@@ -518,7 +518,8 @@ def _with_people(rules: Rules, staff: Staff) -> Rules:
     """Put ids in place of the names that were given for people. Raises ConfigError for one that nobody has."""
 
     def find(name: int | str) -> int:
-        return int(name) if str(name).isdecimal() else find_person(str(name), staff.people.values()).id
+        number = read_id(str(name))
+        return find_person(str(name), staff.people.values()).id if number is None else number
 
     away = rules.away and (str(find(rules.away[0])), *rules.away[1:])
     return replace(rules, pins={position: find(name) for position, name in rules.pins.items()}, away=away)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import find_people, find_person
+from b24tools.core.org_structure import find_people, find_person, read_id
 from b24tools.store import Store
 from b24tools.store.settings import RUNNING_SETTINGS
 
@@ -51,8 +51,8 @@ def _lists_people(key: str) -> bool:
 
 def _read_id(store: Store, text: str, preferred: list[str] | tuple[()]) -> str:
     """The id of whom somebody means: of `preferred` ids if one of them fits, of those who work here, or of all."""
-    if text.strip().isdecimal():
-        return str(int(text))
+    if (number := read_id(text)) is not None:
+        return str(number)
     people = store.people.all()
     if not people:
         raise errors.ConfigError(

@@ -18,7 +18,7 @@ from b24tools.onec.values import show
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
-from b24tools.server.page import render_error, wants_html
+from b24tools.server.page import answer_problem
 from b24tools.server.responses import HttpError, Reply, describe_problem, describe_refusal, read_code
 from b24tools.server.routes import health, leaderboard, orders, pages, settings, standing, webhook, why, work
 from b24tools.server.services import Services
@@ -71,9 +71,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
     def refuse(request: Request, error: errors.B24ToolsError) -> Response:
         note_outcome(request.scope, f"{read_code(error)}: {error.message}")
         status, problem, headers = describe_refusal(error, services.now(), settings.scrubber.scrub)
-        reply: Response = Reply(problem, status)
-        if request.method == "GET" and wants_html(request):
-            reply = render_error(request, status, problem)
+        reply = answer_problem(request, status, problem)
         reply.headers.update(headers)
         return reply
 
@@ -102,7 +100,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
         """Starlette's own: what it has no address or no method for, and what it cannot read."""
         detail, headers = error.detail, dict(error.headers or {})
         if error.status_code == 404:
-            detail = _("there is no such address; /docs lists those that there are")
+            detail = _("there is no such address")
         elif error.status_code == 405:
             headers["Allow"] = ", ".join(_methods(api, request))
             detail = _("this address takes {allowed}, not {method}").format(
@@ -114,6 +112,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
 
 
 def _methods(api: FastAPI, request: Request) -> list[str]:
-    """List the methods that this address takes; Starlette names only those of its first route."""
+    """List the methods that this address takes, HEAD where GET; Starlette names only those of its first route."""
     routes = (route for route in api.routes if route.matches(request.scope)[0] != Match.NONE)
-    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
+    found = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import hmac
 import ipaddress
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from fastapi import Request, Response
 from fastapi.requests import HTTPConnection
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from b24tools.core import config
 from b24tools.core.i18n import _
-from b24tools.server.responses import HttpError, Reply, describe_problem
+from b24tools.server.page import answer_problem
+from b24tools.server.responses import HttpError, describe_problem
 
 OPEN_PATHS = frozenset({"/ping/", "/healthz", "/ready", "/webhook"})
 BOARD_PATHS = frozenset({"/board", "/leaderboard", "/leaderboard/rules"})
@@ -50,28 +54,29 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, or refuse it before its body is read."""
-        refusal = None if scope["path"] in OPEN_PATHS else self._refuse(HTTPConnection(scope))
+        refusal = None if scope["path"] in OPEN_PATHS else self._refuse(Request(scope))
         await (refusal or self._app)(scope, receive, send)
 
-    def _refuse(self, request: HTTPConnection) -> Reply | None:
+    def _refuse(self, request: Request) -> Response | None:
         access = self._access
         if access.host and not access.token and not _is_this_machine(request.headers.get("host", ""), access.host):
             detail = _(
                 "this name does not belong to b24tools, which listens for this machine only; set B24_SERVE_TOKEN"
             )
-            return _reply(403, detail, _("Call it by 127.0.0.1 or localhost; from elsewhere with a token."))
+            return _reply(request, 403, detail, _("Call it by 127.0.0.1 or localhost; from elsewhere with a token."))
         if access.token:
             given = read_token(request.headers.get("authorization", ""))
             known = [access.token, *([access.board_token] if request.scope["path"] in BOARD_PATHS else [])]
             if not any([is_same_token(given, token) for token in known]):  # compares all: time must give nothing away
                 detail = _("a token is needed: Bearer, or the password of HTTP Basic")
-                return _reply(401, detail, _("Send the value of B24_SERVE_TOKEN with the request."), CHALLENGE)
+                hint = _("Send the value of B24_SERVE_TOKEN with the request.")
+                return _reply(request, 401, detail, hint, CHALLENGE)
         if request.scope["method"] not in SAFE_METHODS and not self._is_own_page(request):
             detail = _("pages of other sites may not call this; B24_CORS_ORIGINS names those that may")
-            return _reply(403, detail, _("Add the page's address to B24_CORS_ORIGINS."))
+            return _reply(request, 403, detail, _("Add the page's address to B24_CORS_ORIGINS."))
         return None
 
-    def _is_own_page(self, request: HTTPConnection) -> bool:
+    def _is_own_page(self, request: Request) -> bool:
         """Tell whether a browser, if it is one, sends this for a page of ours or of a site that was named.
 
         A browser lets any page post anywhere, with the password it remembers for the address.
@@ -85,8 +90,12 @@ class AuthMiddleware:
         return origin is None or origin.partition("://")[2].lower() == request.headers.get("host", "").lower()
 
 
-def _reply(status: int, detail: str, hint: str, headers: dict[str, str] | None = None) -> Reply:
-    return Reply(describe_problem(detail, HttpError(status, detail, hint)), status, headers)
+def _reply(
+    request: Request, status: int, detail: str, hint: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    reply = answer_problem(request, status, describe_problem(detail, HttpError(status, detail, hint)))
+    reply.headers.update(headers)
+    return reply
 
 
 def outgoing_tokens(settings: config.Settings) -> tuple[str, ...]:

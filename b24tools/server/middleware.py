@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from b24tools.core import errors
+from b24tools.core import errors, i18n
 from b24tools.core.i18n import _, os_reason
 from b24tools.server.auth import read_caller
+from b24tools.server.page import answer_problem, read_language
 from b24tools.server.responses import Reply, describe_problem
 
 HUNG_UP = 499  # nginx's word for a client that did not wait
@@ -57,14 +60,20 @@ class AccessLogMiddleware:
 
         started = time.perf_counter()
         try:
-            await self._app(scope, receive, send_safely)
+            with i18n.speaking(read_language(Request(scope))):
+                await self._app(scope, receive, send_safely)
         except ClientDisconnect:
             status = status or HUNG_UP
         except Exception as error:  # noqa: BLE001 - the server's last resort: a bug gets an answer, too
             _log.exception("%s %s", scope["method"], _path(scope))
             if not status:
-                bug = errors.B24ToolsError(_describe_bug(error), _("Report it with what log.log has about it."))
-                await Reply(describe_problem(bug.message, bug), 500)(scope, receive, send_safely)
+                with i18n.speaking(read_language(Request(scope))):
+                    bug = errors.B24ToolsError(_describe_bug(error), _("Report it with what log.log has about it."))
+                    problem = describe_problem(bug.message, bug)
+                reply: Response = Reply(problem, 500)
+                with suppress(Exception):  # the bug may be in what makes pages
+                    reply = answer_problem(Request(scope), 500, problem)
+                await reply(scope, receive, send_safely)
         finally:
             spent_ms = (time.perf_counter() - started) * 1000
             outcome = scope["state"].get(OUTCOME, "")

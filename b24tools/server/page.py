@@ -20,8 +20,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from pydantic import BeforeValidator, TypeAdapter
 
 from b24tools import __version__, context
 from b24tools.core import i18n
@@ -29,12 +30,18 @@ from b24tools.core.errors import as_sentence
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.markup import Html, element, join
+from b24tools.server.responses import Reply
 
 PAGES = Path(__file__).parent / "pages"
 PLURALS = {"one": 1, "few": 2, "many": 5, "other": 5}  # CLDR's names, each with a number that is said so
 LANGUAGES = {"en": "English", "ru": "Русский"}
+THEMES = ("auto", "light", "dark")
 SMALLEST_PACKED = 1024  # bytes; what is smaller is not worth packing
 HTML, JSON = "text/html", "application/json"
+
+
+Language = Annotated[Literal["en", "ru"] | None, BeforeValidator(lambda word: word if word in LANGUAGES else None)]
+Theme = Annotated[Literal["auto", "light", "dark"], BeforeValidator(lambda word: word if word in THEMES else "auto")]
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,18 @@ class Look:
 
 
 def _read_look(
-    lang: Annotated[Literal["en", "ru"] | None, Query(include_in_schema=False)] = None,
-    theme: Annotated[Literal["auto", "light", "dark"], Query(include_in_schema=False)] = "auto",
+    lang: Annotated[Language, Query(include_in_schema=False)] = None,
+    theme: Annotated[Theme, Query(include_in_schema=False)] = "auto",
     fresh: Annotated[bool, Query(include_in_schema=False)] = False,
 ) -> Look:
     return Look(lang, theme, fresh)
 
 
 PageLook = Annotated[Look, Depends(_read_look)]
+
+
+_LANGUAGE: TypeAdapter[Literal["en", "ru"] | None] = TypeAdapter(Language)
+_THEME: TypeAdapter[Literal["auto", "light", "dark"]] = TypeAdapter(Theme)
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,11 @@ def wants_html(request: Request) -> bool:
             weights[kind] = 0.0
     everything = weights.get("*/*", 0.0)
     return weights.get(HTML, 0.0) > weights.get(JSON, weights.get("application/*", everything))
+
+
+def read_language(request: Request) -> Literal["en", "ru"] | None:
+    """Return the language that a page was asked for in; None: the server's own, in which JSON is always."""
+    return _LANGUAGE.validate_python(request.query_params.get("lang")) if wants_html(request) else None
 
 
 def list_pages() -> list[tuple[str, str]]:
@@ -125,7 +141,7 @@ def render_page(
         nav=nav,
         age=_render_age(request, age),
         main=main,
-        footer=_render_footer(request, look),
+        footer=_render_footer(request, look, with_version=status not in (401, 403)),
         setup=dump_setup(setup),
         style=style,
         script=read_assets("common.js", "planner.js"),
@@ -144,15 +160,23 @@ def render_page(
     return HTMLResponse(body, status, headers)
 
 
-def render_error(request: Request, status: int, problem: dict[str, str]) -> HTMLResponse:
-    """Render what went wrong, and what to do, in place of a page."""
-    lang, theme = request.query_params.get("lang"), request.query_params.get("theme")
-    look = Look(
-        next((name for name in ("en", "ru") if name == lang), None),
-        next((name for name in ("light", "dark") if name == theme), "auto"),
-    )
-    main = join([element("p", as_sentence(problem["detail"]), class_="warning"), element("p", problem["hint"])])
+def answer_problem(request: Request, status: int, problem: dict[str, str]) -> Response:
+    """Answer with what went wrong, and what to do: in JSON, or in place of a page."""
+    if wants_html(request) and (request.method == "GET" or status == 405):
+        return _render_error(request, status, problem)
+    return Reply(problem, status)
+
+
+def _render_error(request: Request, status: int, problem: dict[str, str]) -> HTMLResponse:
+    look = Look(read_language(request), _THEME.validate_python(request.query_params.get("theme")))
     with i18n.speaking(look.lang):
+        main = join(
+            [
+                element("p", as_sentence(problem["detail"]), class_="warning"),
+                element("p", problem["hint"]),
+                element("p", _("Error code: {code}").format(code=problem["code"])),
+            ]
+        )
         title = _("Try again a little later") if status == 503 else _("That did not work")
         return render_page(request, look, title, main, status=status)
 
@@ -188,7 +212,7 @@ def _render_age(request: Request, age: Age | None) -> Html:
     return join([shown, element("a", _("Refresh"), id="fresh", href=change_query(request, fresh="1"))])
 
 
-def _render_footer(request: Request, look: Look) -> Html:
+def _render_footer(request: Request, look: Look, *, with_version: bool) -> Html:
     spoken = i18n.current_language()
     themes = {"auto": _("as the system"), "light": _("light"), "dark": _("dark")}
     links = [
@@ -201,7 +225,8 @@ def _render_footer(request: Request, look: Look) -> Html:
         for code, name in themes.items()
         if code != look.theme
     ]
-    return join([*(element("span", link) for link in links), element("span", f"b24tools {__version__}")])
+    name = f"b24tools {__version__}" if with_version else "b24tools"
+    return join([*(element("span", link) for link in links), element("span", name)])
 
 
 def change_query(request: Request, **changes: str | None) -> str:

@@ -20,6 +20,7 @@ BUSY_TIMEOUT_S = 30
 LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long reader has made it grow
 LEAST_FREE = 64 * 1024  # bytes: twice what SQLite's index of the log takes at first
 SYNCHRONOUS = "FULL"  # the ledger must survive a power cut
+LARGEST = 2**63 - 1
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
 _LOCK_FAILURES = {
@@ -83,8 +84,8 @@ class Database:
         return self.connection.execute(sql, values).fetchall()
 
     def query_in(self, sql: str, values: Iterable[Any]) -> Iterator[Row]:
-        """Yield the rows of a SELECT in which `IN (?)` stands for any number of values."""
-        for chunk in chunked(values, MOST_MARKS):
+        """Yield the rows of a SELECT in which `IN (?)` stands for any number of values, of any size."""
+        for chunk in chunked(filter(can_be_stored, values), MOST_MARKS):
             yield from self.query(sql.replace("(?)", f"({marks(chunk)})"), chunk)
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
@@ -114,6 +115,11 @@ class Database:
             changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
             sql += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
         self.connection.executemany(sql, rows)
+
+
+def can_be_stored(value: Any) -> bool:
+    """Tell whether a column can have this value: a whole number has 64 bits."""
+    return not isinstance(value, int) or abs(value) <= LARGEST
 
 
 def marks(values: Collection[Any]) -> str:

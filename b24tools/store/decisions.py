@@ -92,7 +92,7 @@ class Decisions:
 
     def find_all(self, task_id: int) -> list[Decision]:
         """Return all that was decided about a task, the last first: it may have been moved since."""
-        found = self._db.query("SELECT * FROM decisions WHERE task_id = ? ORDER BY id DESC", [task_id])
+        found = self._db.query_in("SELECT * FROM decisions WHERE task_id IN (?) ORDER BY id DESC", [task_id])
         return [_read(row) for row in found]
 
 

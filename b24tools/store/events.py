@@ -9,7 +9,7 @@ from typing import Any
 
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database, Row, marks, seconds_between
+from b24tools.store.database import Database, Row, can_be_stored, marks, seconds_between
 from b24tools.store.watch import note_change
 
 STORED_FOR = timedelta(days=30)
@@ -176,6 +176,7 @@ class Events:
         conditions = [condition for condition, value in given.items() if value is not None]
         values: list[Any] = [value for value in given.values() if value is not None]
         if ids:
+            ids = [one for one in ids if can_be_stored(one)]
             conditions.append(f"id IN ({marks(ids)})")
             values.extend(ids)
         where = " AND ".join(conditions) or "1 = 1"

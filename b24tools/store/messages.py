@@ -41,7 +41,8 @@ class Message:
     """What is to be said to a person or in a chat. `key`: to whom, about what, since which run.
 
     `content` of WORK: `changes`, each a line with its times `before` and `after` (null: the person did not have it, has
-    it no more); of PROMISE: `orders`, each with the days `before` and `day`; of DIGEST: `text`, made of `parts`.
+    it no more); of PROMISE: `orders`, each with the days `before` and `day`; of DIGEST: `text`, made of `parts`,
+    with the ids of the orders that are `late`, and the `cursor` of the changes.
     """
 
     id: int
@@ -261,11 +262,13 @@ class Messages:
         found: int | None = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0][0]
         return found
 
-    def list_parts(self, to: str, now: datetime) -> set[str]:
-        """Return the parts of the digests to this address that were planned on this day."""
+    def read_digests(self, to: str, now: datetime) -> tuple[set[str], set[str]]:
+        """Return the parts of the digests to this address planned on this day, and the ids of their late orders."""
         sql = "SELECT content FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"
         rows = self._db.query(sql, [DIGEST, f"digest:{to}:{now:%Y-%m-%d}:%", FAILED])
-        return {text for row in rows for text in json.loads(row["content"]).get("parts", {}).values()}
+        said = [json.loads(row["content"]) for row in rows]
+        parts, late = ({name for one in said for name in one.get(kind, ())} for kind in ("parts", "late"))
+        return parts, late
 
     def is_used(self) -> bool:
         """Return whether anything was ever to be sent."""

@@ -138,6 +138,35 @@ def test_the_morning_of_a_chat(portal: Portal, order: str, b24tools: Run) -> Non
     assert 1 == len(portal.messages)
 
 
+def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
+    portal: Portal, order: str, b24tools: Run, clock: Clock, tmp_path: Path
+) -> None:
+    """The list is computed from now, and late orders are later; only another late order, or a change, is news."""
+    b24tools("assign", order)
+    assert (0, "", "Sent to chat2001.\n") == b24tools("digest")
+    portal.messages.clear()
+    same = (0, "", "The same was sent to chat2001 today.\n")
+    clock.now += timedelta(hours=1, minutes=7)
+    assert [same] * 2 == [b24tools("digest", "--what", part) for part in ("mine", "late")]
+    assert [["changes"]] == [one["what"] for one in json.loads(b24tools("digest", "--json")[1])["data"]]
+    clock.now += timedelta(minutes=3)
+    assert [same] * 2 == [b24tools("digest"), b24tools("digest", "--dry-run")]
+    assert 1 == len(portal.messages)
+
+    body = json.loads(Path(order).read_text(encoding="utf-8")) | {"ИдентификаторЗаказа": "2", "НомерЗаказа": "8"}
+    second = tmp_path / "second.json"
+    second.write_text(json.dumps(body), encoding="utf-8")
+    b24tools("assign", str(second))
+    portal.messages.clear()
+    status, out, _err = b24tools("digest", "--dry-run")
+    assert (0, 0, True) == (status, out.count("Today,"), out.startswith("Late orders: 2\n"))
+    assert (0, "", "Sent to chat2001.\n") == b24tools("digest")
+    assert [("chat2001", out.rstrip("\n"))] == received(portal)
+    assert same == b24tools("digest")
+    clock.now += timedelta(days=1)
+    assert "Today, 01.12.2026" in b24tools("digest", "--dry-run")[1]
+
+
 def test_a_person_has_a_work_list_within_the_hours(portal: Portal, order: str, b24tools: Run, clock: Clock) -> None:
     """By id or name; before the shift it waits, and is given up at the end of the day."""
     b24tools("assign", order)

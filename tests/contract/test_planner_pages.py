@@ -14,11 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from b24tools import context
+from b24tools import __version__, context
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.server.auth import Access
 from b24tools.server.work_models import Decision
+from b24tools.store.decisions import Decisions
 from tests.support.orders import Clock
 from tests.support.server import SERVE, Served, as_bytes, order, serving
 
@@ -181,9 +182,11 @@ def test_the_plan_is_of_orders_or_of_people(served: Served) -> None:
     departments = re.findall(r'<option value="(\d+)">Сварщик', people)
     welders = show(served, f"/plan?by=people&department={departments[0]}").text
     assert ["Виктор Козлов", "Фёдор Лебедев"] == re.findall(r'class="names"><b>([^<]*)', welders)
-    for query in ("by=luck", "weeks=13", "department=x", "late=perhaps", "lang=de", "theme=pink"):
+    for query in ("by=luck", "weeks=13", "department=x", "late=perhaps"):
         answer = show(served, f"/plan?{query}")
         assert (422, "text/html; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
+    odd = show(served, "/plan?lang=de&theme=pink")
+    assert (200, True) == (odd.status_code, '<html lang="en" data-theme="auto">' in odd.text)
 
 
 def test_one_reading_is_shared_by_all_who_look(own: Served, clock: Clock) -> None:
@@ -235,6 +238,23 @@ def test_without_any_reading_a_page_says_what_to_do(own: Served) -> None:
     assert '<html lang="ru"' in missing.text
 
 
+def test_every_refusal_is_a_page_where_one_was_asked_for(own: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the code; also a wrong method, and a bug."""
+    monkeypatch.setattr(Decisions, "find_all", lambda _self, _task: 1 / 0)
+    for method, path, status, code, detail in (
+        ("GET", "/nope", 404, "not_found", "There is no such address."),
+        ("GET", "/why/17", 500, "failed", "An unexpected error, ZeroDivisionError;"),
+        ("DELETE", "/plan", 405, "bad_request", "This address takes GET, HEAD, POST, not DELETE."),
+    ):
+        answer = own.client.request(method, path, headers=HTML)
+        assert (status, "text/html; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
+        assert f"<p>Error code: {code}</p>" in answer.text
+        assert f'<p class="warning">{detail}'.lower() in answer.text.lower()
+        plain = own.client.request(method, path)
+        assert (status, code) == (plain.status_code, plain.json()["code"])
+    assert "акие адреса есть, показывает страница /docs" in show(own, "/nope?lang=ru").text
+
+
 def test_a_browser_is_asked_for_the_token(tmp_path: Path, clock: Clock) -> None:
     """401 stays Basic; the token of the board opens none of these pages."""
     with serving(demo_company.build(clock), tmp_path / "data", Access(SERVE, "board")) as served:
@@ -244,6 +264,8 @@ def test_a_browser_is_asked_for_the_token(tmp_path: Path, clock: Clock) -> None:
                 assert (401, True) == (
                     answer.status_code, answer.headers["www-authenticate"].startswith("Basic ")
                 )  # fmt: skip
+                assert "<p>Error code: unauthorized</p>" in answer.text
+                assert __version__ not in answer.text
         assert 200 == served.client.get("/plan", headers=HTML, auth=("planner", SERVE)).status_code
 
 

@@ -222,3 +222,38 @@ def test_five_hundred_people_are_drawn_in_a_moment() -> None:
     page = load_page.to_html(load.Load(tuple(groups), ()), view)
     assert 510 * 65 - 510 == page.count("?date=")  # one of the days is free
     assert len(gzip.compress(page.encode())) < 1_000_000
+
+
+@pytest.mark.parametrize("digits", ["9" * 20, "9" * 5000])
+def test_a_number_that_no_id_can_be_is_one_that_is_not_there(served: Served, digits: str) -> None:
+    """In each address that takes ids; a span of ages is all there is."""
+    answers = [served.client.get(path.format(digits)) for path in ("/today/{}", "/today/%23{}", "/load?department={}")]
+    assert [404] * 3 == [answer.status_code for answer in answers]
+    names = ("group", "department", "me")
+    assert {404, 422} >= {served.client.get(f"/leaderboard?{name}={digits}").status_code for name in names}
+    assert 422 == served.client.get(f"/orders?changed_since={digits}").status_code
+    assert 404 == served.client.get(f"/orders/{digits}").status_code
+    assert 200 == served.client.get("/orders?changed_since=999999d").status_code
+    answer = served.client.get(f"/why/{digits}")
+    if len(digits) == 20:
+        assert (404, "unknown_task") == (answer.status_code, answer.json()["code"])
+    assert 500 > answer.status_code
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["why", "9" * 20],
+        ["replay", "--id", "9" * 20],
+        ["digest", "--to", "9" * 20, "--dry-run"],
+        ["digest", "--to", "9" * 5000, "--dry-run"],
+        ["today", "9" * 5000],
+        ["load", "9" * 5000],
+        ["config", "excluded_users", "add", "9" * 5000],
+    ],
+)
+@pytest.mark.usefixtures("run")
+def test_commands_refuse_it_in_words(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2."""
+    assert 2 == app.main([*words, "--json"])
+    assert words[-1 if "--dry-run" not in words else -2] in json.loads(capsys.readouterr().out)["error"]["message"]

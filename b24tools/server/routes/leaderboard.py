@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from string import Template
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Query, Request
@@ -22,6 +22,7 @@ from b24tools.render import counting_rules, leaderboard_text
 from b24tools.render.leaderboard import data
 from b24tools.render.markup import element, join
 from b24tools.server import models, openapi, page
+from b24tools.server.page import Language, Theme
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
 
@@ -128,8 +129,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         by: ChosenRanking = "tasks",
         group: ChosenGroup = None,
         department: ChosenDepartment = None,
-        lang: Annotated[Literal["en", "ru"] | None, Query(description="Without it that of B24_LANG.")] = None,
-        theme: Annotated[Literal["auto", "light", "dark"], Query(description="`auto`: as the screen has it.")] = "auto",
+        lang: Annotated[Language, Query(description="Without it that of B24_LANG.")] = None,
+        theme: Annotated[Theme, Query(description="`auto`: as the screen has it.")] = "auto",
     ) -> HTMLResponse:
         with services.open_store() as store:
             old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
