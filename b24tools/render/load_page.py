@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -22,7 +21,7 @@ from b24tools.render.formats import (
     get_weekday_letters,
     tell_apart,
 )
-from b24tools.render.markup import Html, element, join
+from b24tools.render.markup import Html, element, escape, join
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Group, Load, PersonLoad
@@ -109,20 +108,20 @@ def _render_table(load: Load, view: View) -> Html:
     names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
     today = view.now.astimezone(view.zone).date()
     kinds_of = {day: _list_kinds(day, day in narrow, today) for day in days}
-    head = [f'<div class="scroll heat"><table><caption class="hidden">{_escape(_describe_table(days))}</caption>']
-    head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{_escape(_("Person"))}</th>')
-    head.append(f'<th rowspan="2" scope="col" class="figure">{_escape(_("Load"))}</th>')
-    head.append(f'<th rowspan="2" scope="col" class="figure open">{_escape(_("Open work"))}</th>')
-    head.append(f'<th rowspan="2" scope="col" class="free">{_escape(_("Free"))}</th>')
+    head = [f'<div class="scroll heat"><table><caption class="hidden">{escape(_describe_table(days))}</caption>']
+    head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{escape(_("Person"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="figure">{escape(_("Load"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="figure open">{escape(_("Open work"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="free">{escape(_("Free"))}</th>')
     for first, length in _list_weeks(days):
-        text = _escape(format_short_day(first)) if length > 2 else ""
+        text = escape(format_short_day(first)) if length > 2 else ""
         head.append(f'<th colspan="{length}" scope="colgroup" class="week">{text}</th>')
     head.append("</tr><tr>")
     letters = get_weekday_letters()
     for day in days:
         kinds = " ".join(kinds_of[day])
-        long = _escape(f"{letters[day.weekday()]} {day:%d.%m}")
-        text = "" if day in narrow else f"<small>{_escape(letters[day.weekday()])}</small>{day.day}"
+        long = escape(f"{letters[day.weekday()]} {day:%d.%m}")
+        text = "" if day in narrow else f"<small>{escape(letters[day.weekday()])}</small>{day.day}"
         head.append(f'<th scope="col" class="{kinds}" title="{long}">{text}</th>')
     head.append("</tr></thead>")
     columns = [
@@ -150,9 +149,9 @@ def _render_group(group: Group, columns: _Columns, view: View) -> str:
     link = f"{view.root}today/{group.department.id}"
     sums = [_sum_days([person.days[number] for person in group.people]) for number in range(len(columns))]
     open_s = sum(person.open_s for person in group.people)
-    cells = [_render_cell(_escape(name), link, *sums[number], *column[1:]) for number, column in enumerate(columns)]
-    row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{_escape(link)}">{_escape(name)}</a></th>'
-    figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{_escape(format_work(open_s))}</td>'
+    cells = [_render_cell(escape(name), link, *sums[number], *column[1:]) for number, column in enumerate(columns)]
+    row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{escape(link)}">{escape(name)}</a></th>'
+    figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{escape(format_work(open_s))}</td>'
     return row + figures + '<td class="free"></td>' + "".join(cells) + "</tr>"
 
 
@@ -164,13 +163,13 @@ def _render_person(person: PersonLoad, name: str, columns: _Columns, view: View)
     link = f"{view.root}today/{quote(f'#{person.id}')}"
     away = [_describe_away(person, column[0], view) for column in columns]
     text = "; ".join([name, *describe_terms(person.terms)])
-    row = f'<tr class="row"><th scope="row" class="who"><a href="{_escape(link)}">{_escape(text)}</a></th>'
-    free = _escape(format_moment(person.free, view.zone, view.now))
+    row = f'<tr class="row"><th scope="row" class="who"><a href="{escape(link)}">{escape(text)}</a></th>'
+    free = escape(format_moment(person.free, view.zone, view.now))
     figures = (
-        f'<td class="figure">{person.share:.0%}</td><td class="figure open">{_escape(format_work(person.open_s))}</td>'
+        f'<td class="figure">{person.share:.0%}</td><td class="figure open">{escape(format_work(person.open_s))}</td>'
         f'<td class="free">{free}</td>'
     )
-    who = _escape(name)
+    who = escape(name)
     cells = (
         _render_cell(who, link, day.busy_s, day.work_s, absence, *column[1:])
         for day, absence, column in zip(person.days, away, columns, strict=True)
@@ -184,7 +183,7 @@ def _render_cell(
     """Write a cell with its %; what is for the mouse and for readers of the screen is in its title. `who`: escaped."""
     if not work_s:
         if away:
-            words = _escape(away)
+            words = escape(away)
             return f'<td class="{" ".join(["cell", "away", *kinds])}" title="{who}, {day}: {words}">–</td>'
         return f'<td class="{" ".join(["off", *kinds])}"></td>'
     percent = min(100, -(-100 * busy_s // work_s)) if busy_s < work_s else 100
@@ -192,12 +191,12 @@ def _render_cell(
     level = sum(percent >= least for least in LEVELS)
     names = " ".join(["cell", f"heat{level}", *(["part"] if away else []), *kinds])
     if not busy_s:
-        return f'<td class="{names}">0</td>' if not away else f'<td class="{names}" title="{_escape(away)}">0</td>'
+        return f'<td class="{names}">0</td>' if not away else f'<td class="{names}" title="{escape(away)}">0</td>'
     words = _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s))
     if away:
         words += f"; {away}"
-    title = f"{who}, {day}: {_escape(words)}"
-    return f'<td class="{names}"><a href="{_escape(link + query)}" title="{title}">{percent}</a></td>'
+    title = f"{who}, {day}: {escape(words)}"
+    return f'<td class="{names}"><a href="{escape(link + query)}" title="{title}">{percent}</a></td>'
 
 
 def _describe_away(person: PersonLoad, day: date, view: View) -> str:
@@ -235,7 +234,3 @@ def _list_weeks(days: Sequence[date]) -> list[tuple[date, int]]:
 
 def _describe_table(days: Sequence[date]) -> str:
     return _("Load in % of the working time, {days}").format(days=format_days(days[0], days[-1]))
-
-
-def _escape(text: str) -> str:
-    return html.escape(text)

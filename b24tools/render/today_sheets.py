@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _, current_language
 from b24tools.render.assign import task_url
 from b24tools.render.formats import format_long_day, format_moment, format_work, tell_apart
-from b24tools.render.markup import Html, element, join
+from b24tools.render.markup import Html, element, escape, join
 from b24tools.render.today import (
     describe_before,
     describe_day_off,
@@ -40,7 +39,7 @@ def to_html(today: Today, zone: ZoneInfo) -> str:
     """Write one page with everything in it, for a printer."""
     return Template(TEMPLATES.joinpath("today.html").read_text(encoding="utf-8")).substitute(
         language=current_language(),
-        title=html.escape(describe_title(today)),
+        title=escape(describe_title(today)),
         style=read_style(),
         content=render_sheets(today, zone),
     )
