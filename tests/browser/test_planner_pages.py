@@ -200,7 +200,7 @@ def test_the_form_narrows_the_plan_down(browser: Browser, served: Served) -> Non
         assert "?lang=en&by=orders&order=00000003&person=&weeks=0" == page.evaluate("location.search")
         assert page.evaluate("document.querySelector('details').open")
         page.evaluate("document.querySelector('.number').click()")
-        page.wait_for("location.pathname === '/orders'")
+        page.wait_for("location.pathname === '/orders' && document.querySelector('tr:target') !== null")
         assert "1Ц-00000003" in page.evaluate("document.querySelector('tr:target').textContent")
         assert_clean(page, served)
 
