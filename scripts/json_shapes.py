@@ -30,7 +30,17 @@ EventStatus = TypeAliasType("EventStatus", Literal["waiting", "done", "failed", 
 EntryOutcome = TypeAliasType(
     "EntryOutcome",
     Literal[
-        "created", "updated", "unchanged", "adopted", "completed", "partial", "failed", "planned", "moved", "skipped"
+        "created",
+        "updated",
+        "unchanged",
+        "adopted",
+        "completed",
+        "partial",
+        "failed",
+        "planned",
+        "moved",
+        "skipped",
+        "superseded",
     ],
 )
 DigestOutcome = TypeAliasType("DigestOutcome", Literal["planned", "sent", "waiting", "same", "nothing", "failed"])

@@ -10,7 +10,7 @@ from b24tools.assignment import recovery
 from b24tools.assignment.plan import ADD, DEFER, UPDATE, PlannedTask, decision_of
 from b24tools.assignment.tools import RunClock
 from b24tools.assignment.writes import Line, Mark, Write, mark_of
-from b24tools.core.models import Task
+from b24tools.core.models import Status, Task
 from b24tools.core.timestamps import to_text
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask, LostWrite
@@ -118,8 +118,7 @@ class Ledger:
         """Take the line as its plan has it now; it is saved with the next answers."""
         now = self._clock.now()
         row = _put_off(line.plan, now) if is_put_off else _row(line.plan, "done", now)
-        known, task = line.plan.item.known, line.plan.task
-        if line.plan.action == ADD or (known and task and recovery.is_as_written(known, task)):
+        if line.plan.action == ADD or _was_as_written(line.plan):
             row = replace(row, sent_values={**row.sent_values, recovery.ANSWERED_AT: to_text(now)})
         self._rows.append(row)
 
@@ -180,6 +179,16 @@ class Ledger:
             elif known.state != "done" or known.task_id != task.id or known.writing_since:
                 row = replace(known, state="done", task_id=task.id, writing_since=None, old_key=_other_key(plan))
                 self._store.orders.save_lines([row])
+
+
+def _was_as_written(plan: PlannedTask) -> bool:
+    """Whether nobody but us had touched the task before this run wrote to it, also while it was put off by us."""
+    known, task = plan.item.known, plan.item.task or plan.task
+    if known is None or task is None:
+        return False
+    if task.status == Status.DEFERRED and known.sent_values.get("cancelled"):
+        task = replace(task, status=Status.PENDING)
+    return recovery.is_as_written(known, task)
 
 
 def _unanswered_since(plan: PlannedTask) -> datetime | None:

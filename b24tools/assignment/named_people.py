@@ -9,7 +9,7 @@ from b24tools.assignment.portal_state import PortalState
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person
-from b24tools.core.org_structure import Match, Staff, describe_near_manager, matches_person, suggest_name
+from b24tools.core.org_structure import Match, Staff, describe_near_manager, matches_person, same_name, suggest_name
 from b24tools.onec.order import Order
 
 
@@ -44,6 +44,9 @@ class NamedPeople:
         root = self.staff.departments[self.staff.root_id].name
         name = self.staff.positions.department_of(position)
         problem = _('there is no department "{name}" under "{root}"').format(name=name, root=root)
+        if same_name(position) in self.staff.positions.departments:
+            text = _('people.json says that "{position}" means the department "{name}", which is not under "{root}"')
+            problem = text.format(position=position, name=name, root=root)
         if match.nearest:
             problem += suggest_name(name, [match.nearest])
         return problem

@@ -529,10 +529,10 @@ class Planner:
         fallback = self.rules.fallback_user
         problem = self._named.describe_vacancy(position, match)
         if fallback is None:
-            raise errors.B24ToolsError(
-                problem,
-                _("Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work."),
-            )
+            hint = _("Name the department as the position, or set B24_FALLBACK_USER to the id of who gets such work.")
+            if match.barred or same_name(position) in self.staff.positions.departments:
+                hint = _("Correct people.json, or set B24_FALLBACK_USER to the id of who gets such work.")
+            raise errors.B24ToolsError(problem, hint)
         name = self._named.find_active(fallback, f"B24_FALLBACK_USER={fallback}").name
         choice = self._workload.choose([fallback], plan.work_s, not_before)
         choice = Choice(choice.responsible_id, choice.start, choice.finish, "fallback", choice.candidates)

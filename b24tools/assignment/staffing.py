@@ -13,7 +13,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
-from b24tools.core.org_structure import same_name
+from b24tools.core.org_structure import Staff, same_name, suggest_name
 from b24tools.onec.task_fields import KEY_PREFIX
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import HOUR_S, Timeline, WorkCalendar
@@ -39,10 +39,37 @@ def working_hours(company: OrgData, rules: Rules) -> tuple[WorkCalendar, list[st
         if number not in known and "timeman" not in company.missing_scopes:
             text = _("people.json: schedule {id} is not on the portal, or has no hours: the usual hours count")
             warnings.append(text.format(id=number))
-    names = {name for one in company.staff.departments.values() for name in (same_name(one.name), str(one.id))}
-    unknown = [name for name in rules.people.schedules_of if same_name(name) not in names]
-    warnings += [_('people.json: the portal has no department "{name}"').format(name=name) for name in unknown]
+    warnings += _find_odd_names(company.staff, rules)
     return with_production(calendar, production_calendar(rules.country).days, rules.own.days), warnings
+
+
+def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:
+    """Say which people, departments and positions of people.json mean nothing: a misspelt one changes what is planned.
+
+    It does not matter where those work who are named by --to or B24_FALLBACK_USER.
+    """
+    file, departments = rules.people, [one.name for one in staff.departments.values()]
+    known = {*map(same_name, departments), *map(str, staff.departments)}
+    names = [name for name in file.schedules_of if same_name(name) not in known]
+    texts = [
+        _('people.json: the portal has no department "{name}"').format(name=name) + suggest_name(name, departments)
+        for name in names
+    ]
+    positions = [*departments, *file.departments_of, *rules.route]
+    known = set(map(same_name, positions))
+    for number, terms in file.people.items():
+        person = staff.people.get(number)
+        if not (person and person.active) and number not in {rules.fallback_user, *rules.pins.values()}:
+            texts.append(_("people.json: no active person of the production has the id {id}").format(id=number))
+            continue
+        name = person.name if person else f"#{number}"
+        for key, listed in (("only", terms.only), ("never", terms.never)):
+            for position in listed:
+                if same_name(position) not in known:
+                    text = _('people.json: "{key}" of {name} has "{position}", which is no position')
+                    text = text.format(key=key, name=name, position=position)
+                    texts.append(text + suggest_name(position, positions))
+    return texts
 
 
 def _read_schedules(company: OrgData, rules: Rules) -> dict[int, WorkCalendar]:

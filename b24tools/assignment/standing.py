@@ -43,7 +43,7 @@ class LineStanding:
 
     `after`: the number, in the order, of the line that it has to wait for. `was_over`: nothing was left to do of its
     order before, or 1C says so: then it does not matter that the task is not there any more. `is_cancelled`: 1C has
-    cancelled the order.
+    cancelled the order. `is_next`: its person has nothing to do before it.
     """
 
     row: LedgerTask
@@ -54,6 +54,7 @@ class LineStanding:
     after: int | None = None
     was_over: bool = False
     is_cancelled: bool = False
+    is_next: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -187,7 +188,9 @@ def stand_as_planned(
         line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.spans.of(plan))
         if not (line.span or line.is_done or line.is_deferred):
             return None
-        lines.append(replace(line, away=_lost(planner.workload, line)))
+        number = plan.choice.number if plan.choice else task.id
+        is_next = _is_next(planner.workload, task.responsible_id, number)
+        lines.append(replace(line, away=_lost(planner.workload, line), is_next=is_next))
     stages = list_stages([line.row for line in lines], planner.rules)
     lines = [replace(line, after=_last_before(lines, stages, number)) for number, line in enumerate(lines)]
     lines = [_see_absence(line, planner.portal, planner.now) for line in lines]
@@ -248,7 +251,15 @@ def _let_wait(
     )
     found = {}
     for id_, lines in read.items():
-        spans = [replace(line, span=_span(workload, line), away=_lost(workload, line)) for line in lines]
+        spans = [
+            replace(
+                line,
+                span=_span(workload, line),
+                away=_lost(workload, line),
+                is_next=line.task is not None and _is_next(workload, line.task.responsible_id, line.task.id),
+            )
+            for line in lines
+        ]
         found[id_] = [
             replace(line, after=_last_before(spans, stages[id_], number)) for number, line in enumerate(spans)
         ]
@@ -281,6 +292,12 @@ def _lost(workload: Workload, line: LineStanding) -> tuple[Interval, ...]:
     if line.task is None or line.is_done:
         return ()
     return workload.lost_under_absences(line.task.responsible_id, line.task.id)
+
+
+def _is_next(workload: Workload, person_id: int, task_id: int) -> bool:
+    """Whether nothing stands before a task in the lane of its person."""
+    span = workload.spans(person_id).get(task_id)
+    return span is not None and span[0] == 0
 
 
 def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> LineStanding:
@@ -347,5 +364,7 @@ def _reason(line: LineStanding, now: datetime) -> str:
     if task.end is not None and task.end <= now:
         return BEHIND
     if task.end is not None and task.end < span[1] and line.after is None:
-        return BUSY
+        if not line.is_next:
+            return BUSY
+        return BEHIND if task.start is not None and task.start < now else WORK
     return WORK

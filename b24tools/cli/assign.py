@@ -6,7 +6,7 @@ import copy
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -37,11 +37,15 @@ INBOX_BYTES = 128 * 1024 * 1024
 
 @dataclass
 class _Source:
-    """A file with its orders; `stamp`: which writing of it was read, None where it is of no inbox."""
+    """A file with its orders; `stamp`: which writing of it was read, None where it is of no inbox.
+
+    `superseded`: its orders that a newer file has, each with the name of that file.
+    """
 
     path: Path
     orders: list[Order]
     stamp: Stamp | None = None
+    superseded: list[tuple[Order, str]] = field(default_factory=list)
 
 
 @explain(
@@ -167,11 +171,8 @@ def _read_away(
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )
     today = context.now().astimezone(zone).date()
-    start = periods.read_day(first, today) if first else today
-    end = periods.read_day(last, today) if last else start
-    if end < start:
-        raise errors.ConfigError(_("--until lies before --from"), _("Give the first and the last day away."))
-    return name, start, end
+    start, end = periods.read_days_away(first, last, today)
+    return name, start or today, end or today
 
 
 def _read_files(paths: Sequence[Path], settings: Settings, problems: list[errors.B24ToolsError]) -> list[_Source]:
@@ -209,8 +210,10 @@ def _read_inbox(
             if isinstance(error, errors.OrderError):
                 _move(path, stamp, "failed", problems, error.line)
             continue
-        orders = [order for order in orders if newest.get(order.id.lower(), path) == path]
-        portion.append(_Source(path, orders, stamp))
+        by_newer = [(order, newest.get(order.id.lower(), path)) for order in orders]
+        orders = [order for order, newer in by_newer if newer == path]
+        superseded = [(order, newer.name) for order, newer in by_newer if newer != path]
+        portion.append(_Source(path, orders, stamp, superseded))
         size += sum(len(file.content) for order in orders for file in order.files)
         if len(portion) == INBOX_FILES or size > INBOX_BYTES:
             yield portion
@@ -230,15 +233,20 @@ def _assign(
     as_json: bool,
 ) -> list[OrderResult]:
     """Assign the orders of these files and print the results."""
-    from b24tools.jobs import assign
+    from b24tools.jobs import assign, history
 
     orders = [order for source in sources for order in source.orders]
-    if not orders:
+    superseded = [(order, source.path.name, newer) for source in sources for order, newer in source.superseded]
+    if not orders and not superseded:
         return []
     messenger = invocation.messenger
     with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
         if invocation.inbox:
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
+        for order, file, newer in superseded:
+            messenger.detail(history.note_superseded(tools, order.id, order.number, file, newer))
+        if not orders:
+            return []
         rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
         results = assign.orders(orders, tools, rules, dry_run=dry_run)
         invocation.has_assigned = True
@@ -254,12 +262,12 @@ def _assign(
                 if cause not in {one.cause for one in messenger.held}:
                     messenger.held.append(Held(cause, partial(messenger.warn, errors.as_sentence(warning)), OF_THE_RUN))
             names = [source.path.name for source in sources for _order in source.orders]
-            for name, order in zip(names, map(_leave_out_the_run, results), strict=True):
-                cause = _describe_cause(order) if invocation.inbox else ""
+            for name, done in zip(names, map(_leave_out_the_run, results), strict=True):
+                cause = _describe_cause(done) if invocation.inbox else ""
                 # with -q only what a person must look at; what is tried again by itself is not
-                if cause or (not invocation.inbox and order.wants_attention and order.exit_status != errors.TRY_LATER):
-                    said = partial(printed, [order], now=context.now())
-                    messenger.held.append(Held(cause, said, f"{name}/{order.id}" if cause else ""))
+                if cause or (not invocation.inbox and done.wants_attention and done.exit_status != errors.TRY_LATER):
+                    said = partial(printed, [done], now=context.now())
+                    messenger.held.append(Held(cause, said, f"{name}/{done.id}" if cause else ""))
     messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 

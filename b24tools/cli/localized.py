@@ -56,9 +56,18 @@ class _Localized:
     page = Page()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuse an option without a value: an unset variable of a script would mean the current folder."""
-        values = {name: param for param in self.get_params(ctx) for name in param.opts}  # type: ignore[attr-defined]
-        for word, following in zip(args, [*args, None][1:], strict=True):
+        """Refuse an empty option or argument: an unset variable of a script would mean the current folder, or all.
+
+        Only the new value of a setting may be empty.
+        """
+        params = self.get_params(ctx)  # type: ignore[attr-defined]
+        values = {name: param for param in params for name in param.opts}
+        may_be_empty = hasattr(self, "commands") or any("VALUE|" in (param.metavar or "") for param in params)
+        for previous, word, following in zip([None, *args], args, [*args[1:], None], strict=False):
+            before = values.get(previous)
+            if not word.strip() and not may_be_empty and (before is None or getattr(before, "is_flag", True)):
+                hint = _("Give it a value, or leave it out; a variable that is not set gives none.")
+                raise errors.ConfigError(_("an argument is empty"), hint, code=errors.ErrorCode.USAGE)
             name, equals, value = word.partition("=")
             param = values.get(name)
             given = value if equals else following

@@ -67,6 +67,9 @@ def orders(
         _refuse(ways)
     invocation: Invocation = ctx.obj
     session = invocation.open_session(logs=outbox is not None)
+    if since and since.strip().isdecimal() and not as_json and outbox is None:  # a person rather means a span
+        text = _("{number} counts as the cursor of an earlier answer; a span has a unit: {number}h, {number}d")
+        invocation.messenger.info(errors.as_sentence(text.format(number=since.strip())))
     settings = session.settings
     with ExitStack() as stack:
         if outbox is not None:

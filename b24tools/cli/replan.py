@@ -18,7 +18,7 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
 from b24tools.core import errors, periods
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, ngettext
 from b24tools.render import replan as render_replan
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _run(
     from b24tools.jobs import replan as job
 
     def show(result: Replan) -> None:
-        if not as_json and (dry_run or result.moves):
+        if not as_json and (dry_run or result.moves or request.without):
             render_replan.print_replan(result, session.settings.zone, context.now(), portal_url=session.portal_url)
         if not result.planned:
             invocation.messenger.info(_("Nothing is to be moved."))
@@ -107,9 +107,11 @@ def _run(
             result = job.write(tools, rules, request, None, max_moves)
         show(result)
         if len(result.planned) > max_moves:
-            message = _("{n} tasks would move, more than --max-moves {most}: none was moved").format(
-                n=len(result.planned), most=max_moves
-            )
+            message = ngettext(
+                "{n} task would move, more than --max-moves {most}: none was moved",
+                "{n} tasks would move, more than --max-moves {most}: none was moved",
+                len(result.planned),
+            ).format(n=len(result.planned), most=max_moves)
             hint = _("Look at the plan with --dry-run; then give a higher --max-moves.")
             return result, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
         return result, None
@@ -165,11 +167,9 @@ def _read_request(
         )
     number, is_hours = int(length[1]), length[2] == "h"
     today = context.now().astimezone(zone).date()
-    days = [periods.read_day(day, today) if day else None for day in (since, until or since)]
+    days = periods.read_days_away(since, until, today)
     start, last = (datetime.combine(day, time(), zone) if day else None for day in days)
     end = last and last + timedelta(days=1)
-    if start and end and start >= end:
-        raise _usage(_("--until lies before --from"), _("Give the first and the last day away."))
     return Request(without, start, end, first, 0 if is_hours else number, number if is_hours else 0)
 
 

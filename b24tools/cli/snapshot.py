@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -148,10 +148,8 @@ def _read_since(text: str, zone: ZoneInfo, now: datetime) -> list[periods.Period
     from b24tools.jobs import snapshot
 
     hint = _("An example: --since 2026-01-01")
-    try:
-        day = date.fromisoformat(text.strip())
-    except ValueError:
-        raise errors.ConfigError(_('--since "{text}" is not a date').format(text=text), hint) from None
-    if day.year < EARLIEST or day > now.astimezone(zone).date():
+    today = now.astimezone(zone).date()
+    day = periods.read_day(text, today)
+    if day > today:
         raise errors.ConfigError(_("--since {day}: the date is out of range").format(day=day), hint)
     return snapshot.since(day, now, zone)

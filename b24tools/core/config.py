@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
 PEOPLE, MANAGERS = "people", "managers"  # who gets messages, besides chats
 CHAT = re.compile(r"(chat|sg)[1-9]\d{0,14}")  # a chat, or that of a project
-NEAR, ALIKE = 0.6, 0.8  # how like one of ours a name must be to be compared with it, or taken for it misspelt
+NEAR = 0.81  # how like one of ours a name must be to be taken for it misspelt
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _SECOND_SETTING = re.compile(r"(?:^|[\s\"';])(?:B24|BITRIX)_\w+=")
 _OPENED_QUOTE = re.compile(r"""[^=]*=\s*["']""")
@@ -305,29 +305,48 @@ def _find_unknown(given: Mapping[str, str], where: str, *, alike: bool) -> Itera
         prefixed = name.upper().startswith(OUR_PREFIXES)
         if name in ours or not value.strip() or not (prefixed or alike):
             continue
-        from difflib import get_close_matches
+        nearest = max(ours, key=partial(_compare_names, name.upper()))
+        is_near = _compare_names(name.upper(), nearest) >= NEAR
+        if prefixed or is_near:
+            yield Unknown(name, where, nearest if is_near else None)
 
-        nearest = get_close_matches(name.upper(), ours, n=1, cutoff=NEAR if prefixed else ALIKE)
-        if prefixed or nearest:
-            yield Unknown(name, where, nearest[0] if nearest else None)
+
+def _compare_names(name: str, known: str) -> float:
+    """Return how like two names are, 0 to 1; one without our prefix is compared whole.
+
+    The sequence of the words does not matter, and the last ones may be left out: what lacks one between is another.
+    """
+    from difflib import SequenceMatcher
+
+    if not name.startswith(OUR_PREFIXES):
+        return SequenceMatcher(None, name, known).ratio()
+    one, other = (re.sub("^(B24|BITRIX)_", "", text).split("_") for text in (name, known))
+    short, long = "".join(one), "".join(other)
+    is_start = len(short) > 2 and long.startswith(short)
+    sorted_ratio = SequenceMatcher(None, "".join(sorted(one)), "".join(sorted(other))).ratio()
+    return max(SequenceMatcher(None, short, long).ratio(), sorted_ratio, float(is_start))
 
 
 def _describe(error: ValidationError, where: Mapping[str, str]) -> Iterator[tuple[str, errors.ConfigError]]:
     """Say what does not fit: the setting's name, and the error about it."""
     for problem in error.errors(include_url=False, include_input=False):
         name = str(problem["loc"][0])
-        reason = _expected(problem["type"], problem.get("ctx", {}), problem["msg"])
+        reason = describe_expected(problem["type"], problem.get("ctx", {}), problem["msg"])
         message = _("{name} (from {where}): {reason}").format(name=name, where=where.get(name, "?"), reason=reason)
         yield name, errors.ConfigError(message, _("Correct it there; .env-example describes every setting."))
 
 
-def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
-    """Say what a setting should have been; pydantic itself says it in English only."""
+def describe_expected(kind: str, context: Mapping[str, Any], message: str) -> str:
+    """Say what a value should have been, of what pydantic says of it in English only."""
     if kind == "value_error":
         return str(context["error"])
-    if kind == "string_pattern_mismatch":
-        return _("expected one of {values}").format(values=str(context["pattern"]).strip("^()$").replace("|", ", "))
+    one_of = _("expected one of {values}")
+    if kind == "literal_error":
+        return one_of.format(values=", ".join(re.findall("'([^']*)'", context["expected"])))
+    if kind == "string_pattern_mismatch" and "[" not in context["pattern"]:
+        return one_of.format(values=str(context["pattern"]).strip("^()$").replace("|", ", "))
     limits = {
+        "string_pattern_mismatch": _("expected a whole number"),  # of digits
         "greater_than": _("expected more than {limit}").format(limit=context.get("gt")),
         "greater_than_equal": _("expected {limit} or more").format(limit=context.get("ge")),
         "less_than_equal": _("expected {limit} or less").format(limit=context.get("le")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -53,9 +54,13 @@ def hold(
             _("Nothing was written; it is safe to try again when it has ended."),
         ) from None
     except OSError as error:
+        number = errno.errorcode.get(error.errno or 0, "")
+        reason = f"{os_reason(error)} ({number})" if number else os_reason(error)
+        hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            hint = _("B24_DATA_DIR names it: see whether its file system has locks, or choose a local one.")
         raise errors.ConfigError(
-            _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=os_reason(error)),
-            _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there."),
+            _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=reason), hint
         ) from None
     try:
         since = now().isoformat(timespec="seconds")

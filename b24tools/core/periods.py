@@ -21,6 +21,7 @@ _FORM = re.compile(  # far from the ends of Python's calendar
 )
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([mhd])")
 _NEAR_DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1, "послезавтра": 2}
+_FAR_YEARS = 5  # no plan reaches further
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -125,21 +126,48 @@ def read_day(text: str, today: date) -> date:
     word = text.strip().casefold()
     if word in _NEAR_DAYS:
         return today + timedelta(days=_NEAR_DAYS[word])
+    days = []
     with suppress(ValueError):
-        return date.fromisoformat(word)
+        days.append(date.fromisoformat(word))
     if match := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.?(\d{4})?", word):
         years = [int(match[3])] if match[3] else [today.year + difference for difference in (-1, 0, 1)]
-        days = []
         for year in years:
             with suppress(ValueError):
                 days.append(date(year, int(match[2]), int(match[1])))
-        if days:
-            return min(days, key=lambda day: abs(day - today))
+    if days:
+        day = min(days, key=lambda day: abs(day - today))
+        if day.year < 2000 or day.year > today.year + _FAR_YEARS:
+            raise errors.ConfigError(
+                _('"{text}" is too far away').format(text=text.strip()),
+                _("Give a day from 2000 on, and of the next five years at most."),
+                code=errors.ErrorCode.USAGE,
+            )
+        return day
     raise errors.ConfigError(
         _('"{text}" is not a day').format(text=text.strip()),
         _("Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30."),
         code=errors.ErrorCode.USAGE,
     )
+
+
+def read_days_away(first: str | None, last: str | None, today: date) -> tuple[date | None, date | None]:
+    """Read the first and the last day of somebody who will be away; the last is by default the first.
+
+    Raises ConfigError as `read_day`, and where the days are in the wrong order or over.
+    """
+    start = read_day(first, today) if first else None
+    end = read_day(last, today) if last else start
+    if start and end and end < start:
+        raise errors.ConfigError(
+            _("--until lies before --from"), _("Give the first and the last day away."), code=errors.ErrorCode.USAGE
+        )
+    if end and end < today:
+        raise errors.ConfigError(
+            _("these days are over: {day} is past").format(day=f"{end:%d.%m.%Y}"),
+            _("Give as --until the last day away: today or a later one."),
+            code=errors.ErrorCode.USAGE,
+        )
+    return start, end
 
 
 def parse_span(text: str) -> timedelta:

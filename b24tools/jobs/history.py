@@ -1,14 +1,18 @@
-"""What was done for orders and when. No network."""
+"""What was done for orders and when: found, and noted where no other job does. No network."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
+from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.onec import values
 from b24tools.store import Store
 from b24tools.store.history import Entry
+
+_log = logging.getLogger("b24tools.orders")
 
 LISTED = 50  # without an order
 
@@ -33,3 +37,12 @@ def find(store: Store, order: str | None, folder: Path) -> list[Entry]:
             code=errors.ErrorCode.AMBIGUOUS,
         )
     return store.history.of_order(ids[0])
+
+
+def note_superseded(tools: Tools, order_id: str, number: str, file: str, newer: str) -> str:
+    """Note in log and history that an order of a file was left out for the one of a newer file; return it in words."""
+    text = _("{file}: superseded by {newer}").format(file=file, newer=newer)
+    by, command = tools.origin.by, tools.origin.command
+    _log.info("order %s: %s; %s by %s", number, text, command, by or "?")
+    tools.store.history.add(Entry(tools.clock.now(), command, order_id, number, "superseded", by, error=text))
+    return text

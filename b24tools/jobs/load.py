@@ -9,7 +9,9 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings, read_standings
 from b24tools.assignment.team import Team, find_team
 from b24tools.assignment.tools import Tools
-from b24tools.core.models import Department
+from b24tools.core.i18n import _
+from b24tools.core.models import Department, Person
+from b24tools.core.org_structure import Staff
 from b24tools.scheduling.lane import DayLoad, PersonLoad
 
 __all__ = ["DayLoad", "Group", "Load", "PersonLoad", "load"]
@@ -46,12 +48,14 @@ class LoadTask:
 class Load:
     """Departments in the order of the portal's tree; `warnings`: what is not known and not counted.
 
-    `tasks`: those of the person who was asked for; None where a department was, or all.
+    `tasks`: those of the person who was asked for; None where a department was, or all. `remarks`: who belongs to
+    several departments, and is counted in one.
     """
 
     groups: tuple[Group, ...]
     warnings: tuple[str, ...]
     tasks: tuple[LoadTask, ...] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by_name: bool = False) -> Load:
@@ -65,7 +69,7 @@ def load(tools: Tools, rules: Rules, name: str | None, *, weeks: int = WEEKS, by
 
 def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool = False) -> Load:
     """Read the load of these people off the lanes; who was dismissed since is left out."""
-    groups = []
+    groups, remarks = [], []
     for department, members in team.groups:
         present = [one for one in members if found.portal.people.get(one.id, one).active]
         loads = [found.workload.load(one.id, weeks * 7) for one in present]
@@ -73,11 +77,23 @@ def lay_out(found: Standings, team: Team, *, weeks: int = WEEKS, by_name: bool =
             loads.sort(key=lambda person: (-person.share, -person.open_s))
         if loads:
             groups.append(Group(department, tuple(loads)))
+        remarks += [_remark_homes(found.company.staff, department, one) for one in present]
     if team.person is None or not groups:
-        return Load(tuple(groups), found.warnings)
+        return Load(tuple(groups), found.warnings, remarks=tuple(filter(None, remarks)))
     titles = {task.id: task.title for task in found.portal.open}
     tasks = tuple(
         LoadTask(task.id, titles.get(task.id, ""), *span, task.remaining_s)
         for task, span in found.workload.tasks_of(team.person.id)
     )
     return Load(tuple(groups), found.warnings, tasks)
+
+
+def _remark_homes(staff: Staff, department: Department, person: Person) -> str:
+    """Say to which other departments a person belongs: the loads of those, asked for alone, have the person, too."""
+    inside = set(staff.below(staff.root_id)) - {department.id}
+    others = [staff.departments[one].name for one in person.department_ids if one in inside]
+    if not others:
+        return ""
+    text = _('{name} is counted in "{department}" and belongs to {others}, too')
+    names = ", ".join(f'"{name}"' for name in others)
+    return text.format(name=person.name, department=department.name, others=names)

@@ -213,14 +213,17 @@ class _Run:
         return self._people[user_id].name if user_id in self._people else f"#{user_id}"
 
     def _compare(self, written: Mapping[int, Written] | None) -> list[OrderChange]:
-        """The orders that the moves change; before is without moves, but with whoever is not to be counted on."""
+        """The orders that the moves change, and those of what stays though it should move.
+
+        Before is without moves, but with whoever is not to be counted on.
+        """
         moved = {
             move.before.id: move.after
             for move in self._moves
             if written is None or written[move.before.id].outcome == MOVED
         }
         before, after = self._stand({}), self._stand(moved)
-        numbers = {move.order_id for move in self._moves}
+        numbers = {move.order_id for move in self._moves} | {move.order_id for move in self._report_staying()}
         return [
             OrderChange(one.row.number, one.row.id, one.finish, other.finish, one.late_s, other.late_s)
             for one, other in zip(before, after, strict=True)
@@ -242,6 +245,25 @@ class _Run:
         return tasks
 
     def _warn(self) -> list[str]:
+        return [*self._warn_of_unknown_absence(), *self._warn_of_restore()]
+
+    def _warn_of_unknown_absence(self) -> list[str]:
+        """Say so where the portal counts on whoever is to be planned without: whatever is planned next does, too."""
+        person, away, found = self._people.get(self._wish.without or 0), self._wish.away, self._found
+        if person is None or away is None or not person.active:
+            return []
+        line = found.workload.line_of(person.id)
+        known_until = datetime.combine(found.portal.absences_until, datetime.min.time(), self._rules.zone)
+        start, end = max(away[0], found.now), min(away[1], known_until)
+        if start < end and line.worked(start) == line.worked(end):
+            return []
+        message = _(
+            "Bitrix24 does not know that {name} is away: the next replan and new orders will count on {name} again. "
+            "Enter the absence in Bitrix24; b24tools plans by it."
+        )
+        return [message.format(name=person.name)]
+
+    def _warn_of_restore(self) -> list[str]:
         orders = self._tools.store.orders
         doubted = orders.to_compare(order.row.id for order in self._found.orders)
         numbers = [order.row.number for order in self._found.orders if order.row.id in doubted]

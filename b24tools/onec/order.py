@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import time
 from decimal import Decimal
@@ -56,7 +57,7 @@ class _Source:
     from_form: bool = False
     is_odata: bool = False
     hide: Callable[[str], str] = str
-    misspelt: dict[str, None] = field(default_factory=dict)  # what there is to say of the keys of one order
+    remarks: dict[str, None] = field(default_factory=dict)  # what there is to say of keys and texts of one order
     near: dict[str, list[str]] = field(default_factory=dict)  # the known keys that an unknown one may be meant for
 
 
@@ -111,7 +112,13 @@ class _Model(BaseModel):
         }
         keys = _find_keys(value, aliases)
         _check_keys(value, keys, aliases, info.context)
-        return {alias: value[key] for alias, key in keys.items()}
+        _refuse_two_dates(value, info.context.zone)
+        given = {alias: value[key] for alias, key in keys.items()}
+        for alias, item in given.items():
+            if values.has_broken_signs(item):
+                text = _("{key}: {value} has characters that are no text; others stand in their place")
+                info.context.remarks[text.format(key=alias, value=values.show(item))] = None
+        return given
 
 
 class Line(_Model):
@@ -259,7 +266,7 @@ def read_orders(
 
 
 def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
-    source = replace(source, misspelt={})
+    source = replace(source, remarks={})
     try:
         order = Order.model_validate(raw, context=source)
     except ValidationError as error:
@@ -267,7 +274,7 @@ def _read_order(raw: Any, source: _Source, place: str = "") -> Order:
         if is_missing and (source.is_odata or wrapping.is_odata(raw)):
             raise wrapping.odata_error() from None
         raise errors.OrderError(_describe(error, raw, place)) from None
-    order = order.model_copy(update={"warnings": (*order.warnings, *source.misspelt)})
+    order = order.model_copy(update={"warnings": (*order.warnings, *source.remarks)})
     order = _hide_secrets(order, source.hide, place)
     _refuse_equal_keys(order, place)
     return _leave_out_useless_files(order)
@@ -394,7 +401,20 @@ def _check_keys(
                 raise ValueError(text + describe_foreign_letters(key, meant))
         elif near := next((alias for alias in _find_near(key, source) if alias in absent), None):
             text = _("{key} is not a key that b24tools knows; did you mean {known}?")
-            source.misspelt[text.format(key=values.show(key), known=values.show(near))] = None
+            source.remarks[text.format(key=values.show(key), known=values.show(near))] = None
+
+
+def _refuse_two_dates(value: Mapping[str, Any], zone: ZoneInfo) -> None:
+    """Refuse the two spellings of the wanted date with two values; one that is blank does not count."""
+    spellings = {same_name(_WANTED), same_name(_WANTED_SPELT_RIGHT)}
+    given = {key: item for key, item in value.items() if same_name(key) in spellings and not values.is_blank(item)}
+    if len(given) > 1:
+        dates: list[object] = list(given.values())
+        with suppress(ValueError):
+            dates = [values.read_day_or_moment(item, zone) for item in dates]
+        if dates[0] != dates[1]:
+            text = _("{keys}: one date in two spellings, with different values: leave only one")
+            raise ValueError(text.format(keys=", ".join(map(values.show, given))))
 
 
 @cache

@@ -64,6 +64,7 @@ _LEAST_HEX = 26  # of the 32, for a text that looks like a GUID to be one misspe
 _LIKE_HEX = str.maketrans("авсе", "abce")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+_BROKEN = re.compile("[\0\ud800-\udfff]")
 _DATA_ADDRESS = re.compile(rb"data:[^,]{0,100};base64,", re.IGNORECASE)
 _BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _ESCAPES_OF_BASE64 = {
@@ -92,6 +93,11 @@ def show(value: object) -> str:
 def is_blank(value: object) -> bool:
     """Whether 1C says "nothing": null, or text without a character."""
     return value is None or (isinstance(value, str) and (not value or value.isspace()))
+
+
+def has_broken_signs(value: object) -> bool:
+    """Whether it is a text with NUL or half a surrogate pair; a longer one than a text may be is not looked at."""
+    return isinstance(value, str) and len(value) <= MOST_SIGNS and bool(_BROKEN.search(value))
 
 
 def _check_length(value: object) -> None:
@@ -154,6 +160,8 @@ def _fold_guid(text: str) -> str:
 
 def _read_certain_id(value: object) -> str:
     """An identifier that is a GUID or has nothing of one: two spellings of one order would be two orders."""
+    if has_broken_signs(value):
+        raise ValueError(_("{value} has characters that are no text").format(value=show(value)))
     text = read_id(read_code(value))
     folded = _fold_guid(text)
     like = _LIKE_GUID.fullmatch(folded) and sum(char in "0123456789abcdef" for char in folded) >= _LEAST_HEX

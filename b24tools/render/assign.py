@@ -105,6 +105,7 @@ def describe_outcome(outcome: str) -> str:
         "planned": pgettext("order", "plan only"),
         "moved": _("moved"),
         "skipped": _("stays"),
+        "superseded": _("left out"),
     }
     return words.get(outcome, outcome)
 
@@ -121,9 +122,7 @@ def _headline(order: OrderResult, zone: ZoneInfo, now: datetime) -> list[Cell]:
         parts.append(_("ready {moment}").format(moment=format_moment(order.finish, zone, now)))
         if order.wanted:
             parts.append(_("wanted by {date}").format(date=format_date(order.wanted.astimezone(zone))))
-        if order.promise and order.promise.late_s:
-            late = _("late by {hours} of working time").format(hours=format_work(order.promise.late_s))
-        elif order.late_s:
+        if order.late_s:
             late = _("late by {duration}").format(duration=format_duration(order.late_s))
     headline = "; ".join(parts)
     return [f"{headline}; ", (late, LATE)] if late else [headline]

@@ -104,7 +104,7 @@ def format_duration(seconds: int) -> str:
     if days:
         in_days = ngettext("{n} day", "{n} days", days).format(n=days)
         return f"{in_days} {in_hours}" if hours and days < 10 else in_days
-    return f"{in_hours} {in_minutes}" if hours else in_minutes
+    return f"{in_hours} {in_minutes}" if hours and minutes else in_hours if hours else in_minutes
 
 
 def describe_terms(terms: Mapping[str, Any]) -> list[str]:

@@ -119,6 +119,8 @@ def print_load(
                 for task, times in zip(load.tasks, moments, strict=True)
             ],
         )
+    for remark in load.remarks:
+        screen.print(remark)
     for warning in load.warnings:
         screen.print(f"! {warning}", "yellow")
 

@@ -62,7 +62,8 @@ def to_html(load: Load, view: View) -> Html:
     parts = [_render_form(load, view), *(element("p", warning, class_="warning") for warning in load.warnings)]
     if not load.groups:
         return join([*parts, element("p", _("Nobody is there."), class_="empty")])
-    return join([*parts, _render_legend(), _render_table(load, view)])
+    remarks = (element("p", remark) for remark in load.remarks)
+    return join([*parts, _render_legend(), _render_table(load, view), *remarks])
 
 
 def _render_form(load: Load, view: View) -> Html:

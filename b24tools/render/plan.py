@@ -204,7 +204,7 @@ def _chart_orders(orders: Sequence[OrderStanding], calendar: WorkCalendar, filte
     axis = gantt.choose_days(view.now, calendar, ends, filters.weeks, MOST_WEEKS)
     corner = element("b", _("Order"))
     rows = [_row_of_order(order, axis, view, is_open=len(orders) == 1) for order in orders]
-    return gantt.chart(axis, view.now, corner, _nowrender_label(view), rows, _("Orders over time"))
+    return gantt.chart(axis, view.now, corner, _now_label(view), rows, _("Orders over time"))
 
 
 def _row_of_order(order: OrderStanding, axis: gantt.Axis, view: View, *, is_open: bool) -> Html:
@@ -340,7 +340,7 @@ def _chart_people(
         title = element("div", element("b", name), element("span", count, class_="faint"), class_="head")
         rows.append(element("li", title, class_="group"))
         rows += [_row_of_person(one, names[one.load.id], chosen if by_order else None, axis, view) for one in people]
-    return gantt.chart(axis, view.now, element("b", _("Person")), _nowrender_label(view), rows, _("People over time"))
+    return gantt.chart(axis, view.now, element("b", _("Person")), _now_label(view), rows, _("People over time"))
 
 
 def _row_of_person(plan: PersonPlan, name: str, chosen: set[str] | None, axis: gantt.Axis, view: View) -> Html:
@@ -396,5 +396,5 @@ def _wanted_words(order: OrderStanding, view: View) -> str:
     return _("wanted by {date}").format(date=format_day(wanted, view.zone, view.now)) if wanted else ""
 
 
-def _nowrender_label(view: View) -> str:
+def _now_label(view: View) -> str:
     return _("now: {moment}").format(moment=format_moment(view.now, view.zone, view.now))

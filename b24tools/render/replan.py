@@ -93,22 +93,29 @@ def describe(result: Replan) -> str:
     """Say in a line how much moves."""
     count = len(result.planned)
     tasks = ngettext("{n} task", "{n} tasks", count).format(n=count)
-    orders = ngettext("{n} order", "{n} orders", len(result.orders)).format(n=len(result.orders))
+    changed = sum(order.finish_before != order.finish_after for order in result.orders)
+    orders = ngettext("{n} order", "{n} orders", changed).format(n=changed)
     return _("Moves: {tasks}; orders that end at another time: {orders}.").format(tasks=tasks, orders=orders)
 
 
 def _row(move: MoveResult, zone: ZoneInfo, now: datetime, portal_url: str, screen: Screen) -> list[Cell]:
     before, after = move.before, move.after
     person, start = before.responsible[1], format_moment(before.start, zone, now)
+    is_staying = after is not None and after.responsible == before.responsible
     if after is not None:
-        if after.responsible != before.responsible:
+        if not is_staying:
             person = f"{person} → {after.responsible[1]}"
-        start = f"{start} → {format_moment(after.start, zone, now)}"
+        if after.start != before.start:
+            start = f"{start} → {format_moment(after.start, zone, now)}"
+        elif after.end != before.end:
+            ends = [format_moment(end, zone, now) for end in (before.end, after.end)]
+            start = _("{start}; end {before} → {after}").format(start=start, before=ends[0], after=ends[1])
     remark = _remark(move)
     outcome = describe_outcome(move.outcome) + (f": {remark}" if remark else "")
     name = f"{move.position} #{move.task_id}"
     task = screen.link(name, task_url(portal_url, move.task_id), name)
-    return [move.order, task, person, start, describe_reason(move.reason), (outcome, STYLES.get(move.outcome, ""))]
+    reason = describe_reason(move.reason, is_staying=is_staying)
+    return [move.order, task, person, start, reason, (outcome, STYLES.get(move.outcome, ""))]
 
 
 def _order_row(order: OrderChange, zone: ZoneInfo, now: datetime) -> list[Cell]:
@@ -125,8 +132,10 @@ def _remark(move: MoveResult) -> str:
     return move.error.message if move.error else move.note
 
 
-def describe_reason(reason: str) -> str:
-    """Say in a few words why an operation moves."""
+def describe_reason(reason: str, *, is_staying: bool = False) -> str:
+    """Say in a few words why an operation moves; `is_staying`: to another time of the same person."""
+    if is_staying and reason in ("away", "without"):
+        return _("after the absence")
     return {
         "away": _("the person is away"),
         "without": _("without the person"),

@@ -192,7 +192,8 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
         moved = _("A replan moved it: {cause}.")
         if why.moved_from != chosen.name:
             moved = _("A replan took it from {moved_from}: {cause}.")
-        values |= {"cause": describe_reason(why.cause), "moved_from": why.moved_from}
+        cause = describe_reason(why.cause, is_staying=why.moved_from == chosen.name)
+        values |= {"cause": cause, "moved_from": why.moved_from}
     sentences = [form.format(**values) for form in (moved, because[reason], waited, otherwise[reason]) if form]
     return sentences + _explain_rules(why)
 

@@ -145,7 +145,8 @@ class Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
     `_starts` and `_ends`: the busy time in positions, in order, none touching. `_shown_starts` and `_shown_ends` have
-    also the slots of what waits beyond them: nobody has two slots at once. It is laid when it is asked for.
+    also the slots of what waits beyond them, and the rest of those that are longer than their work: nobody has two
+    slots at once. It is laid when it is asked for.
     """
 
     def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
@@ -157,7 +158,7 @@ class Lane:
         self._step_s = step_s
         self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
         self._away = tuple(away for away in self.line.absences if away[1] > self.line.origin)
-        self._lengths: dict[int, tuple[OpenTask, int, int]] = {}
+        self._lengths: dict[int, tuple[OpenTask, int, int, int]] = {}
         self._is_laid = False
 
     @property
@@ -291,13 +292,20 @@ class Lane:
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
         """The absences under which working time of the task's slot is lost."""
         slot = self._tasks[task_id].slot if task_id in self._tasks else None
-        if slot is None or self._length(self._tasks[task_id], slot) <= self._own_s(slot):
+        if slot is None or slot[1] <= self.line.origin:
+            return ()
+        planned_s, own_s = self._shared.worked(slot[1]) - self._shared.worked(slot[0]), self._own_s(slot)
+        if slot[0] < self.line.origin:  # around which absences it was planned is seen from its start
+            lines = (Timeline(self.calendar, away, slot[0]) for away in ((), self.line.absences))
+            planned_s, own_s = (line.worked(slot[1]) for line in lines)
+        if min(planned_s, self._worker.own_s(self._tasks[task_id].remaining_s)) <= own_s:
             return ()
         return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
 
     def _lay(self) -> None:
         fixed: list[tuple[tuple[int, int, datetime, int], int]] = []  # from when, kind, plan and task; length
         waiting: dict[int, Span] = {}  # the slots of what waits beyond them
+        beyond: dict[int, Span] = {}  # those with more room than their work needs
         loose: list[tuple[int, int, int]] = []  # from when, task, length
         for task in self._tasks.values():
             held = self.line.worked(task.not_before) if task.not_before and not task.begun else 0
@@ -310,7 +318,9 @@ class Lane:
                 kind = _BEGUN if task.begun else _SLOT if held else _OVERDUE
                 fixed.append(((held, kind, planned, task.id), left_s))
             elif slot:
-                length, start = self._measure(task, slot)
+                length, start, end = self._measure(task, slot)
+                if start + length < end:
+                    beyond[task.id] = start, end
                 fixed.append(((max(held, start), _SLOT, planned, task.id), length))
             else:
                 loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, left_s))
@@ -329,29 +339,29 @@ class Lane:
         self._starts = [start for start, _end in busy]
         self._ends = [end for _start, end in busy]
         self._shown_starts, self._shown_ends = self._starts, self._ends
-        if waiting:
-            shown = united([*busy, *waiting.values()])
+        if waiting or beyond:
+            shown = united([*busy, *waiting.values(), *beyond.values()])
             self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
         self._free = self._first_free()
         self._open_s = sum(self._worker.own_s(task.remaining_s) for task in self._tasks.values())
         self._offers: dict[tuple[int, datetime], Offer] = {}
         self._is_laid = True
 
-    def _measure(self, task: OpenTask, slot: Interval) -> tuple[int, int]:
-        """How long a task with a slot is, and from which position on it lies: looked up once."""
+    def _measure(self, task: OpenTask, slot: Interval) -> tuple[int, int, int]:
+        """How long a task with a slot is, and from which position to which that lies: looked up once."""
         known = self._lengths.get(task.id)
         if known is None or known[0] is not task:
-            known = self._lengths[task.id] = task, self._length(task, slot), self.line.worked(slot[0])
+            moments = self.line.worked(slot[0]), self.line.worked(slot[1])
+            known = self._lengths[task.id] = task, self._length(task, slot), *moments
         return known[1:]
 
     def _length(self, task: OpenTask, slot: Interval) -> int:
-        """The working time of a slot, with what of it fell under an absence after it was planned.
+        """The working time of a slot, with what of it fell under an absence after it was planned: no more than is left.
 
         Of a slot laid around an absence nothing is lost: it has its estimate. One outside working hours has none.
         """
-        own_s = self._own_s(slot)
-        left_s = self._worker.own_s(task.remaining_s)
-        return max(own_s, min(self._shared.worked(slot[1]) - self._shared.worked(slot[0]), left_s))
+        planned_s = max(self._own_s(slot), self._shared.worked(slot[1]) - self._shared.worked(slot[0]))
+        return min(planned_s, self._worker.own_s(task.remaining_s))
 
     def _own_s(self, slot: Interval) -> int:
         return self.line.worked(slot[1]) - self.line.worked(slot[0])

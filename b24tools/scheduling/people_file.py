@@ -143,6 +143,10 @@ class _Reader:
         }
         for key in self._object(path):
             values[key] = readers[key]((*path, key))
+        barred = set(map(same_name, values.get(NEVER, ())))
+        if both := [name for name in values.get(ONLY, ()) if same_name(name) in barred]:
+            problem = _('"{name}" stands in "only" and in "never"').format(name=both[0])
+            raise self._refuse((*path, NEVER), problem)
         return PersonTerms(**values)
 
     def read_department(self, path: _Path) -> int:

@@ -12,8 +12,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from b24tools.core import errors
+from b24tools.core import config, errors
 from b24tools.core.i18n import _
+from b24tools.onec.values import show
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
 from b24tools.server.openapi import Api, add_docs
@@ -86,7 +87,14 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
 
     @api.exception_handler(RequestValidationError)
     def answer_bad_query(request: Request, error: RequestValidationError) -> Response:
-        reasons = [f"{'.'.join(map(str, part['loc'][1:]))}: {part['msg']}" for part in error.errors()]
+        reasons = [
+            _("{name} = {value}: {expected}").format(
+                name=".".join(map(str, part["loc"][1:])),
+                value=show(part["input"]),
+                expected=config.describe_expected(part["type"], part.get("ctx", {}), part["msg"]),
+            )
+            for part in error.errors()
+        ]
         return refuse(request, HttpError(422, "; ".join(reasons)))
 
     @api.exception_handler(HTTPException)

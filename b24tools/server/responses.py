@@ -46,18 +46,17 @@ def describe_refusal(
     error: errors.B24ToolsError, now: datetime, scrub: Callable[[str], str]
 ) -> tuple[int, dict[str, str], dict[str, str]]:
     """Return status, body and headers for an error that ended everything before anything was written."""
-    status, detail = 500, error.line
+    status = 500
     headers: dict[str, str] = {}
     if isinstance(error, HttpError | payload.Refusal):
         status = error.status
-        detail = error.message
     elif error.code == errors.ErrorCode.TOO_LARGE:
         status = 413
     elif isinstance(error, errors.OrderError):
-        status, detail = 422, error.message
+        status = 422
     elif error.exit_status == errors.TRY_LATER or error.code == errors.ErrorCode.DATABASE:
         status, headers = 503, retry_after([error], now)
-    return status, describe_problem(detail, error, scrub), headers
+    return status, describe_problem(error.message, error, scrub), headers
 
 
 def read_code(error: errors.B24ToolsError) -> errors.ErrorCode:

@@ -11,6 +11,8 @@ from typing import Any
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
+UNCHANGED = ("failed", "skipped", "unchanged")  # outcomes of lines whose task is as it was
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -38,12 +40,16 @@ class History:
         self._db = db
 
     def add(self, entry: Entry) -> None:
-        """Note what was done; what cron does again each minute stays one entry, with a count."""
+        """Note what was done; what cron does again each minute stays one entry, with a count.
+
+        Only where nothing was changed is it the same: a second move of a task goes to another place.
+        """
         same = [entry.command, entry.outcome, entry.by, json.dumps(entry.lines, ensure_ascii=False), entry.error]
         with self._db.transaction():
             sql = "SELECT id, command, outcome, caller, lines, error FROM history WHERE order_id = ?"
             last = self._db.query(f"{sql} ORDER BY id DESC LIMIT 1", [entry.order_id])
-            if last and list(last[0])[1:] == same:
+            is_changing = any(outcome not in UNCHANGED for _position, outcome, _task_id in entry.lines)
+            if last and not is_changing and list(last[0])[1:] == same:
                 sql = "UPDATE history SET times = times + 1, last_at = ?, number = ? WHERE id = ?"
                 self._db.execute(sql, [to_text(entry.at), entry.number, last[0]["id"]])
                 return

@@ -50,7 +50,7 @@ def note_change(database: Database) -> None:
 
 
 def _refuse(message: str) -> errors.ConfigError:
-    hint = _("Nothing is taken until then: stop it, see that the right database is in its place, start it again.")
+    hint = _("Stop it, see that the right database is in its place, start it again; until then nothing is taken.")
     return errors.ConfigError(message, hint, code=errors.ErrorCode.DATABASE)
 
 

@@ -111,6 +111,8 @@ def test_tables_are_cards_on_a_phone(browser: Browser, served: Served, path: str
         page.open(served.url + path.format(task=task))
         region = "document.querySelector('.scroll[tabindex=\"0\"]')"
         assert page.evaluate(f"{region}.scrollWidth <= {region}.clientWidth")
+        cut = f"[...{region}.querySelectorAll('td')].filter(cell => cell.scrollWidth > cell.clientWidth).length"
+        assert 0 == page.evaluate(cut)
         assert page.evaluate(f"{region}.querySelectorAll('td[data-label]').length") > 3
 
 

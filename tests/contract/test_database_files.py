@@ -17,7 +17,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app
-from b24tools.core import data_folder, errors
+from b24tools.core import data_folder, errors, locks
 from b24tools.sandbox import demo_company, server
 from b24tools.store import database, migrations, open_store
 from tests.contract.test_serve import running
@@ -32,7 +32,10 @@ COMMANDS = (
     "config", "replay --list", "replay --failed", "leaderboard", "load", "orders", "why 5", "serve --port 0",
 )  # fmt: skip
 ENDED = "while `b24tools serve` was running"
-HINT = "Nothing is taken until then: stop it, see that the right database is in its place, start it again."
+PROBLEM = (
+    "the last order or event could not be stored; this stays so until one is, or `b24tools serve` is started again"
+)
+HINT = "Stop it, see that the right database is in its place, start it again; until then nothing is taken."
 
 
 def make_empty(path: Path) -> None:
@@ -178,6 +181,32 @@ def test_a_full_disk_is_named_where_sqlite_only_knows_of_a_failure(
     assert LOCAL == database.explain(Path(path.name), error).hint
 
 
+@pytest.mark.parametrize(
+    ("failure", "reason", "hint"),
+    [
+        (errno.EACCES, "Permission denied (EACCES)", "the user who runs b24tools must be allowed to write there."),
+        (
+            errno.EINVAL,
+            "Invalid argument (EINVAL)",
+            "see whether its file system has locks, or choose a local one.",
+        ),
+    ],
+)
+def test_a_lock_that_fails_names_folder_and_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, failure: int, reason: str, hint: str
+) -> None:
+    """Rights are blamed only where the system does so."""
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(failure, os.strerror(failure))
+
+    monkeypatch.setattr("filelock.FileLock.acquire", fail)
+    with pytest.raises(errors.ConfigError) as caught, locks.hold(folder, "assign", 0, context.now):
+        pass
+    assert f"the folder {folder} cannot be locked: {reason}" == caught.value.message
+    assert f"B24_DATA_DIR names it: {hint}" == caught.value.hint
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("failure", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_a_folder_without_flock_is_refused_without_a_warning_of_a_library(
@@ -268,7 +297,7 @@ def test_what_happens_to_the_files_is_noticed_before_an_event_is_accepted(
     health = served.client.get("/healthz")
 
     hint = RESTORE if change is make_empty else HINT
-    body = {"detail": f"{message}. {hint}", "code": "database", "hint": hint}
+    body = {"detail": message, "code": "database", "hint": hint}
     assert [(503, "30", body)] * 8 == [
         (answer.status_code, answer.headers["retry-after"], answer.json()) for answer in refused
     ]
@@ -309,8 +338,8 @@ def test_an_older_state_copied_into_the_file_is_noticed(served: Served) -> None:
 
     answer = served.event(7)
 
-    detail = f"an older state was copied into b24tools.db {ENDED}. {HINT}"
-    assert (503, detail) == (answer.status_code, answer.json()["detail"])
+    detail = f"an older state was copied into b24tools.db {ENDED}"
+    assert (503, detail, HINT) == (answer.status_code, answer.json()["detail"], answer.json()["hint"])
 
 
 def test_health_fails_until_something_is_stored_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +349,7 @@ def test_health_fails_until_something_is_stored_again(served: Served, monkeypatc
         assert 503 == served.event(5).status_code
     assert 403 == served.event(5, token="wrong").status_code
     health = served.client.get("/healthz")
-    assert (503, "failed", "the last order or event could not be stored") == (
+    assert (503, "failed", PROBLEM) == (
         health.status_code,
         health.json()["status"],
         health.json()["problem"],
@@ -328,7 +357,7 @@ def test_health_fails_until_something_is_stored_again(served: Served, monkeypatc
 
     assert 202 == served.event(5).status_code
 
-    healthy = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None}
+    healthy = {"status": "ok", "snapshot_age_s": None, "oldest_event_age_s": None, "last_intake_age_s": 0}
     assert (200, healthy) == ((health := served.client.get("/healthz")).status_code, health.json())
 
 

@@ -227,7 +227,7 @@ def test_a_period_in_words(
     [
         (timedelta(seconds=20), "Data as of 14:04, just now; mode webhook"),
         (timedelta(minutes=3), "Data as of 14:02, 3 min ago; mode webhook"),
-        (timedelta(hours=15), "Data as of 19.11 23:05, 15 h 0 min ago; mode webhook"),
+        (timedelta(hours=15), "Data as of 19.11 23:05, 15 h ago; mode webhook"),
         (timedelta(days=330), "Data as of 25.12.2025 14:05, 330 days ago; mode webhook"),
     ],
 )

@@ -200,6 +200,8 @@ def test_the_json_has_exactly_the_keys_of_the_contract(b24tools: Run, tmp_path: 
     again = json.loads(b24tools("orders", "--changed-since", cursor, "--json")[1])
     assert {"cursor": cursor, "orders": []} == again["data"]
     assert 1 == len(json.loads(b24tools("orders", "--changed-since", "2h", "--json")[1])["data"]["orders"])
+    remark = f"{cursor} counts as the cursor of an earlier answer; a span has a unit: {cursor}h, {cursor}d.\n"
+    assert b24tools("orders", "--changed-since", cursor)[2].startswith(remark)
 
 
 def test_one_order_by_its_number_and_a_number_of_two(b24tools: Run, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from b24tools.server.auth import Access
 from b24tools.store import database
 from tests.support.server import FORM, Served, as_bytes, event_body, head, order, raw, serving, wait_until
 
-HELD = "the database b24tools.db cannot be used: database is locked. Another program is writing to it: "
-FULL = "the database b24tools.db cannot be used: database or disk is full. B24_DATA_DIR names its folder: "
+HELD = "the database b24tools.db cannot be used: database is locked"
+FULL = "the database b24tools.db cannot be used: database or disk is full"
 
 
 @pytest.fixture

@@ -67,6 +67,9 @@ def test_a_misspelt_setting_is_one_line_of_every_command(
         (["--env-file", "", "mode"], "--env-file names no file"),
         (["--env-file=", "mode"], "--env-file names no file"),
         (["doctor", "--order", " "], "--order names no file"),
+        (["orders", ""], "an argument is empty"),
+        (["history", "1", " "], "an argument is empty"),
+        (["load", "-v", ""], "an argument is empty"),
         (["serve", "--host", "", "--port", "0"], "--host has an empty value"),
     ],
 )
@@ -78,8 +81,9 @@ def test_an_empty_value_is_not_the_current_folder(
     os.utime(tmp_path / "report.json", (1, 1))
 
     assert 2 == app.main(words)
+    what = "it" if "argument" in message else "the option"
     assert (
-        f"{message}. Give it a value, or leave the option out; a variable that is not set gives none.\n"
+        f"{message}. Give it a value, or leave {what} out; a variable that is not set gives none.\n"
         == capsys.readouterr().err
     )
     assert [tmp_path / "report.json"] == [path for path in tmp_path.iterdir() if path.name != "data"]

@@ -68,7 +68,8 @@ def test_programs_get_the_data_of_the_commands(served: Served, run: Callable[...
         ("/load?department=сварщик&weeks=3&sort=name", ["load", "Сварщик", "--weeks", "3", "--sort", "name"]),
         ("/load?department=Лебедев", ["load", "Лебедев"]),
         ("/today", ["today"]),
-        ("/today/Сварщик?date=2026-11-24", ["today", "Сварщик", "--date", "2026-11-24"]),
+        ("/today/Сварщик?date=24.11", ["today", "Сварщик", "--date", "2026-11-24"]),
+        ("/today?date=завтра", ["today", "--date", "tomorrow"]),
         (f"/today/{quote('Печатник/плотер', safe='')}", ["today", "Печатник/плотер"]),
     ):
         answer = served.client.get(path)
@@ -109,6 +110,7 @@ def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
     """404 with the nearest, 409 with the ids, of which each with # is a person; 422 for a day that is over."""
     assert (404, 'The nearest name is "Сварщик".') == _refusal(served, "/today/Сварщег")
     assert (404, 'The nearest name is "Сварщик".') == _refusal(served, "/load?department=Сварщег")
+    assert "not_found" == served.client.get("/load?department=Сварщег").json()["code"]
     answer = served.client.get(f"/today/{quote('<Ли>')}")
     ids = re.findall(r"#(\d+)", answer.json()["detail"])
     assert (409, "ambiguous", 2) == (answer.status_code, answer.json()["code"], len(ids))
@@ -119,8 +121,19 @@ def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
     assert department in served.portal.users
     assert {"Сварщик"} == {one["person"]["department"] for one in served.client.get(f"/today/{department}").json()}
     assert [department] == [one["person"]["id"] for one in served.client.get(f"/today/%23{department}").json()]
-    for wrong in ("/today?date=2026-11-22", "/today?date=yesterday", "/load?weeks=0", "/load?sort=x"):
-        assert 422 == served.client.get(wrong).status_code
+    for wrong, detail in (
+        ("/today?date=2026-11-22", "2026-11-22 is over: a work list says what is still to be done"),
+        ("/today?date=yesterday", '"yesterday" is not a day'),
+        ("/load?weeks=0", 'weeks = "0": expected 1 or more'),
+        ("/load?weeks=99", 'weeks = "99": expected 13 or less'),
+        ("/load?weeks=x&sort=y", 'weeks = "x": expected a whole number; sort = "y": expected one of load, name'),
+        ("/orders?state=foo", 'state = "foo": expected one of open, at_risk, late, done, all'),
+        ("/why/abc", 'task = "abc": expected a whole number'),
+        ("/plan?department=x", 'department = "x": expected a whole number'),
+        ("/plan?late=perhaps", 'late = "perhaps": expected 1 or 0'),
+    ):
+        answer = served.client.get(wrong)
+        assert (422, detail) == (answer.status_code, answer.json()["detail"])
     page = served.client.get("/today/Сварщег", headers=HTML)
     assert (404, True) == (page.status_code, "Сварщик" in page.text and "<h1>" in page.text)
 

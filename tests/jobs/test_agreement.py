@@ -156,3 +156,15 @@ def test_new_minutes_of_what_is_begun_leave_what_they_leave(works: Works, people
     works.portal.act("task.elapseditem.add", {"taskId": cut.task_id, "fields": fields}, user_id=1)
     works.clock.now = at(23, 14)
     assert at(23, 15) == send(works, 1, ("Раскрой", 240)).finish == stands(works, 1).finish
+
+
+def test_an_order_renewed_in_the_middle_of_its_slot_is_not_done(works: Works, people: dict[str, int]) -> None:
+    """Nothing was done while it was cancelled: all its hours are left, for `assign` and `orders` alike."""
+    works.clock.now = at(23, 16, 45)
+    first = send(works, 1, ("Раскрой", 960), wanted=at(30))
+    assert (at(23, 16, 45), at(25, 16, 45)) == (first.tasks[0].start, first.tasks[0].end)
+    send(works, 1, ("Раскрой", 960), wanted=at(30), called_off=True)
+    works.clock.now = at(25, 10)
+    again = send(works, 1, ("Раскрой", 960), wanted=at(30))
+    assert again.promise is not None
+    assert at(27, 10) == again.finish == again.promise.ready == stands(works, 1).finish

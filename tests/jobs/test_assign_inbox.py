@@ -17,6 +17,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app, assign, order_files
+from b24tools.core import config
 from b24tools.jobs import assign as assign_job
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
@@ -230,6 +231,30 @@ def test_a_file_that_stays_does_not_undo_a_newer_one(portal: Portal, folder: Pat
     assert 0 == take(folder)
     assert ["done/a.json", "done/b.json"] == tree(folder)
     assert [300 * 60] == [task.time_estimate for task in portal.tasks if task.title == "Сварщик: X"]
+
+
+def test_a_file_that_a_newer_one_supersedes_is_noted(
+    portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With -v on stderr, in the log, and in the history; before what was done of the newer one."""
+    drop(folder, "p.json", age_s=300, ИдентификаторЗаказа="X", НомерЗаказа="X")
+    drop(folder, "q.json", age_s=200, ИдентификаторЗаказа="X", НомерЗаказа="X")
+    assert 0 == take(folder, "-v")
+    text = "p.json: superseded by q.json"
+    assert text in capsys.readouterr().err.splitlines()
+    log = config.load().data_dir / "log.log"
+    assert [f"order X: {text}; assign by"] == [
+        line[line.index("order X") :].rpartition(" ")[0]
+        for line in log.read_text(encoding="utf-8").splitlines()
+        if "superseded" in line
+    ]
+    assert 0 == app.main(["history", "X", "--json"])
+    entries = json.loads(capsys.readouterr().out)["data"]
+    assert [("superseded", text, []), ("created", None, ["Сварщик"])] == [
+        (one["outcome"], one["error"], [task["position"] for task in one["tasks"]]) for one in entries
+    ]
+    assert 0 == app.main(["history", "X"])
+    assert f"left out - {text}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_quiet_keeps_to_itself_what_is_tried_again(

@@ -59,6 +59,17 @@ def line(outcome: str, task_id: int | None, position: str = "Сварщик") ->
     return {"position": position, "outcome": outcome, "task_id": task_id}
 
 
+def test_a_second_move_is_an_entry_of_its_own(works: Works) -> None:
+    """It went to another place; what stays again and again is one."""
+    with works.tools() as tools:
+        for outcome in ("moved", "moved", "skipped", "skipped"):
+            works.clock.now += timedelta(minutes=1)
+            lines = (("Сварщик", outcome, 17),)
+            tools.store.history.add(Entry(works.clock.now, "replan", "order-1", "1", outcome, "cron", lines))
+        found_entries = [(one.outcome, one.times) for one in tools.store.history.of_order("order-1")]
+    assert [("moved", 1), ("moved", 1), ("skipped", 2)] == found_entries
+
+
 def test_all_that_was_done_for_an_order_is_shown(works: Works) -> None:
     """Made, sent again by another caller, changed, three times in vain, finished; nothing of a dry run."""
     works.assign(order(), dry_run=True)

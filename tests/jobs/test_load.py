@@ -56,6 +56,21 @@ def full(*busy: float) -> tuple[DayLoad, ...]:
     )
 
 
+def test_who_belongs_to_two_departments_is_counted_in_one_and_it_is_said(
+    works: Works, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other one, asked for alone, has the person, too: the sums of both lists are no contradiction."""
+    one = person(works, "Первый")
+    other = works.portal.add_department("Гибка", parent=4)
+    works.portal.users[one].departments = (*works.portal.users[one].departments, other.id)
+    text = 'Иван Первый is counted in "{}" and belongs to "{}", too'
+    assert text.format("Резчик", "Гибка") in found(works).remarks
+    result = found(works, "Гибка")
+    assert ([one], (text.format("Гибка", "Резчик"),)) == ([one.id for one in result.groups[0].people], result.remarks)
+    print_load(result, MOSCOW, works.clock.now)
+    assert text.format("Гибка", "Резчик") == capsys.readouterr().out.splitlines()[-1]
+
+
 def test_a_persons_days_hold_slots_and_loose_work(works: Works) -> None:
     """Nine hours without a plan from now, a slot of ours on Wednesday; free after the first."""
     one = person(works, "Первый")

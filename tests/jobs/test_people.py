@@ -134,6 +134,23 @@ def test_a_schedule_that_is_not_there_is_said(works: Works) -> None:
     ] == [text for text in result.warnings if "people.json" in text]
 
 
+def test_people_and_positions_that_are_not_there_are_said(works: Works) -> None:
+    """A misspelt position takes a person out of planning: every command that plans says so, with the nearest name."""
+    (one,) = shop(works, "Первый")
+    terms = {one: {"only": ["Резчик", "Свращик", "Фрезеровщик"]}, 999: {"never": ["Резчик"]}, 998: {"rate": 2}}
+    works.people = said(people=terms, positions={"Фрезеровщик": "Сварщик"})
+    expected = [
+        'people.json: "only" of Иван Первый has "Свращик", which is no position (the nearest name is "Сварщик")',
+        "people.json: no active person of the production has the id 999",
+        "people.json: no active person of the production has the id 998",
+    ]
+    result = works.assign(order([("Резчик", 60)]))[0]
+    assert expected == [text for text in result.warnings if "people.json" in text]
+    with works.tools(dry_run=True) as tools:
+        result = load.load(tools, rules(people=works.people, fallback_user=999, pins={"Резчик": 998}), "Резчик")
+    assert expected[:1] == [text for text in result.warnings if "people.json" in text]
+
+
 def test_a_changed_file_is_seen_at_once_and_costs_nothing_later(works: Works) -> None:
     """What was cached is read again only where a schedule is missing."""
     (one,) = shop(works, "Первый")
@@ -178,7 +195,11 @@ def test_a_position_of_another_name(works: Works) -> None:
     assert ("Иван Первый", at(23, 9), at(23, 10), HOUR) == slot(tasks[0])
     assert at(23, 10) == tasks[1].start
     works.people = said(positions={"Шлифовщик": "Шлифовка"})
-    assert 'there is no department "Шлифовка" under "Производство"' in str(given(works, position="Шлифовщик").error)
+    error = given(works, position="Шлифовщик").error
+    assert (
+        'people.json says that "Шлифовщик" means the department "Шлифовка", which is not under "Производство"',
+        "Correct people.json, or set B24_FALLBACK_USER to the id of who gets such work.",
+    ) == (error.message, error.hint)
 
 
 def test_why_says_how_people_work(works: Works) -> None:
@@ -243,6 +264,23 @@ def test_doctor_looks_at_the_file(well: Works) -> None:
     assert "warn" == found(checks, "people_names").status
     assert all(f"“{name}”" in names for name in ("Резчиг", "Шлифовка", "Склад №7"))
     assert "“Резчиг” (“Резчик”?)" in names
+
+
+def test_doctor_names_the_file_where_it_leaves_a_position_without_people(well: Works) -> None:
+    """The department is not to be renamed: what the file says of it is wrong."""
+    (one,) = shop(well, "Первый")
+    file = said(people={one: {"never": ["Резчик"]}}, positions={"Шлифовщик": "Сварщики"})
+    checks = examine(well, people=file, route="Резчик, Шлифовщик")
+    assert [
+        ("people.json gives this work to none of its people: Иван Первый", "Correct people.json"),
+        (
+            'people.json names the department “Сварщики”, which is not in Производство (the nearest name is "Сварщик")',
+            "Correct people.json",
+        ),
+    ] == [
+        (one.detail, one.fix.partition(", or")[0])
+        for one in (found(checks, f"position {name}") for name in ("Резчик", "Шлифовщик"))
+    ]
 
 
 def test_the_file_in_the_data_folder_counts_for_every_command(

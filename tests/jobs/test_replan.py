@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from b24tools.core import errors
-from b24tools.jobs import replan
+from b24tools.jobs import load, replan, why
 from b24tools.jobs.replan import Replan, Request
+from b24tools.render import replan as render_replan
+from b24tools.render import why as render_why
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.records import Task
 from tests.support.orders import MOSCOW, Works, order, rules
@@ -203,6 +205,27 @@ def test_pinned_work_stays_and_is_named(works: Works, people: dict[str, int]) ->
     result = run(works, without="Первый")
     assert [(task, "without", "skipped")] == moves(result)
     assert "it was given to this person by --to or B24_FALLBACK_USER" == result.moves[0].note
+    assert ["1"] == [one.number for one in result.orders]
+
+
+def test_an_absence_that_the_portal_does_not_know_is_said(works: Works, people: dict[str, int]) -> None:
+    """Before and after: the next run would give the work back. Loads count no more than is left to do."""
+    tasks = [send(works, number, ("Сборка", 960))[0] for number in (1, 2)]
+    works.clock.now = at(23, 8)
+    ill = {"without": "Третий", "since": at(24), "until": at(25)}
+    for result in (run(works, dry_run=True, **ill), run(works, **ill)):
+        assert [
+            "Bitrix24 does not know that Иван Третий is away: the next replan and new orders will count on Иван "
+            "Третий again. Enter the absence in Bitrix24; b24tools plans by it."
+        ] == list(result.warnings)
+    assert [("Третий", at(23, 9), at(25, 18)), ("Третий", at(26, 9), at(27, 18))] == [
+        places(works)[one] for one in tasks
+    ]
+    with works.tools(dry_run=True) as tools:
+        found = load.load(tools, rules(route=ROUTE), "Сборка").groups[0].people[0]
+    assert (32 * 3600, 32 * 3600) == (found.open_s, sum(day.busy_s for day in found.days))
+    works.portal.add_absence(people["Третий"], date(2026, 11, 24), date(2026, 11, 24))
+    assert () == run(works, **ill).warnings
 
 
 def test_where_nobody_else_is_there_it_waits_for_the_person(works: Works, people: dict[str, int]) -> None:
@@ -258,6 +281,25 @@ def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, pe
     if what != "begun":
         assert [(task, "without", "skipped")] == moves(result)
         assert result.moves[0].note
+
+
+def test_what_only_we_have_put_off_and_renewed_still_moves(works: Works, people: dict[str, int]) -> None:
+    """1C cancelled the order twice, and changed its minutes when it took it back: those writes are ours."""
+    (task,) = send(works, 1, ("Раскрой", 240))
+    for minutes, hours, changes in ((240, 1, {"called_off": True}), (240, 2, {}), (240, 3, {"called_off": True})):
+        works.clock.now += timedelta(hours=hours)
+        send(works, 1, ("Раскрой", minutes), **changes)
+    works.clock.now = at(23, 8)
+    send(works, 1, ("Раскрой", 300))
+    owner = places(works)[task][0]
+    assert [(task, "without", "moved")] == moves(run(works, without=owner))
+    send(works, 1, ("Раскрой", 300), called_off=True)
+    works.clock.now += timedelta(minutes=10)
+    works.portal.act("tasks.task.update", {"taskId": task, "fields": {"TITLE": "Срочно!"}}, user_id=1)
+    works.clock.now += timedelta(minutes=10)
+    send(works, 1, ("Раскрой", 300))
+    owner = places(works)[task][0]
+    assert [(task, "without", "skipped")] == moves(run(works, without=owner))
 
 
 def commands_of_moves(works: Works) -> list[int]:
@@ -317,3 +359,29 @@ def test_what_is_changed_by_hand_after_a_batch_that_was_cut_stays_so(works: Work
     after = places(works)
     assert [] == moves(run(works))
     assert (after, (at(25, 10), at(25, 11))) == (places(works), places(works)[ill[1]][1:])
+
+
+def test_the_table_shows_what_changes(works: Works, people: dict[str, int], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same start and a later end."""
+    (torn,) = send(works, 1, ("Сборка", 960))
+    works.clock.now = at(23, 8)
+    result = run(works, without="Третий", since=at(24), until=at(26))
+    render_replan.print_replan(result, MOSCOW, works.clock.now)
+    shown = capsys.readouterr().out
+    assert "23.11 09:00; end 24.11 18:00 → 26.11 18:00  after the absence  moved\n" in shown
+    with works.tools() as tools:
+        render_why.print_why(why.explain(tools.store, torn, works.folder), MOSCOW)
+    assert "A replan moved it: after the absence." in capsys.readouterr().out
+
+
+def test_what_was_planned_around_an_absence_is_not_under_it_once_it_should_have_begun(
+    works: Works, people: dict[str, int]
+) -> None:
+    """It is behind; whoever is away in the middle of it was so when it was planned."""
+    works.portal.add_absence(people["Третий"], date(2026, 11, 24), date(2026, 11, 24))
+    (torn,) = send(works, 1, ("Сборка", 960))
+    assert ("Третий", at(23, 9), at(25, 18)) == places(works)[torn]
+    works.clock.now = at(23, 11)
+    assert [] == moves(run(works))
+    works.portal.add_absence(people["Третий"], date(2026, 11, 25), date(2026, 11, 25))
+    assert [(torn, "away", "moved")] == moves(run(works))

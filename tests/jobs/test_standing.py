@@ -69,6 +69,18 @@ def test_a_delay_goes_through_the_route_and_over_to_other_orders(works: Works, p
     assert {"1": first, "2": ("open", 0, at(24, 18), None)} == shown(works)
 
 
+def test_who_has_not_begun_is_behind_and_has_no_other_work_first(works: Works, people: dict[str, int]) -> None:
+    """The slot has begun at nine and is not over; only what comes after that has other work before it."""
+    send(works, 1, ("Раскрой", 480), wanted=at(23))
+    send(works, 2, ("Раскрой", 60), wanted=at(24, 10))
+    works.clock.now = at(23, 11)
+    behind, busy = (HoldUp("Раскрой", "Иван Раскрой", reason) for reason in ("behind", "busy"))
+    assert {"1": ("late", 0, at(24, 11), behind), "2": ("late", 0, at(24, 12), busy)} == shown(works)
+    (sent,) = works.assign(order([("Раскрой", 480)], id="order-1", number="1", wanted=at(23)), route=ROUTE)
+    assert at(24, 11) == sent.finish
+    assert behind == shown(works)["1"][3]
+
+
 def test_whoever_is_ill_or_gone_holds_it_up(works: Works, people: dict[str, int]) -> None:
     """Past what was promised first the order is at risk, past the wanted day it is late."""
     send(works, 1, ("Раскрой", 240), wanted=at(30))

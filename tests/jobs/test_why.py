@@ -272,7 +272,7 @@ def test_the_screen_of_why(works: Works, decided: TaskResult, capsys: pytest.Cap
         "Иван Второй  23.11 14:00  23.11 16:00        4 h  busy until 23.11 14:00",
     ]
     i18n.use("ru")
-    assert "занят до 23.11 14:00" in run(works, capsys, str(decided.task_id))[1]
+    assert "занято до 23.11 14:00" in run(works, capsys, str(decided.task_id))[1]
 
 
 def test_the_json_of_why(works: Works, decided: TaskResult, capsys: pytest.CaptureFixture[str]) -> None:

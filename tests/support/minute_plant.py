@@ -118,7 +118,7 @@ class Lane:
                 slots.append((held, self._since(one), self.left(one), one))
             elif slot:
                 own, usual = (_count(line, *slot) for line in (self.mine, self.usual))
-                length = max(own, min(usual, self.left(one)))
+                length = min(max(own, usual), self.left(one))
                 slots.append((max(held, self.place(slot[0])), self._since(one), length, one))
             else:
                 rest.append((max(held, self.place(one.start or 0)), one.id, self.left(one), one))

@@ -54,6 +54,7 @@ def test_every_setting_has_its_default() -> None:
         "retry_seconds": 60.0,
         "parallel": 2,
         "keep_done_days": 90,
+        "keep_days": 365,
         "ping_url": None,
         "directory_cache_h": 24.0,
         "people_cache_h": 4.0,
@@ -232,6 +233,26 @@ def test_what_has_no_effect_is_said() -> None:
     ] == config.inspect({"B24_QUIET_HOURS": "abc"}).warnings()
     Path(".env").write_text("B24_TZ=Asia/Omsk\n\nB24_TZ=Europe/Samara\n", "utf-8")
     assert [f"{here}, lines 1 and 3: B24_TZ is set twice; the last one counts"] == config.inspect({}).warnings()
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("B24_SERVETOKEN", "B24_SERVE_TOKEN"),
+        ("b24_servetoken", "B24_SERVE_TOKEN"),
+        ("B24_TOKEN_SERVE", "B24_SERVE_TOKEN"),
+        ("B24_FALBACK_USER", "B24_FALLBACK_USER"),
+        ("B24_REQUESTS_PER_SEC", "B24_REQUESTS_PER_SECOND"),
+        ("B24_RETRY", "B24_RETRY_SECONDS"),
+        ("B24_WEBHOOK_URL", "BITRIX_WEBHOOK_URL"),
+        ("B24_DONE_DAYS", None),
+        ("B24_USERS", None),
+        ("B24_", None),
+    ],
+)
+def test_a_misspelt_setting_is_compared_by_what_is_its_own(name: str, nearest: str | None) -> None:
+    """Not by the beginning that all have; what lacks a word, or has another, is another name."""
+    assert [nearest] == [one.nearest for one in config.inspect({name: "1"}).unknown]
 
 
 def test_two_spellings_with_two_values_are_said() -> None:

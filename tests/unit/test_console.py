@@ -143,7 +143,7 @@ def test_what_is_late_stands_out() -> None:
     console = Console(file=stream, width=90, force_terminal=True, color_system="standard", highlight=False)
     assign.print_orders([replace(late, late_s=46_800)], MOSCOW, URL, NOW, Messenger(level=-1), Screen(console))
     red = [text.partition("m")[2] for text in stream.getvalue().split("\x1b[") if text.startswith("1;31m")]
-    assert ["late by 13 h 0 min", "27.11 !"] == [text.strip() for text in red]
+    assert ["late by 13 h", "27.11 !"] == [text.strip() for text in red]
 
 
 class Terminal(io.StringIO):
@@ -246,7 +246,7 @@ def test_the_json_of_an_order() -> None:
     [
         (timedelta(seconds=59), "0 min"),
         (timedelta(minutes=59), "59 min"),
-        (timedelta(hours=1), "1 h 0 min"),
+        (timedelta(hours=1), "1 h"),
         (timedelta(hours=23, minutes=59), "23 h 59 min"),
         (timedelta(days=1), "1 day"),
         (timedelta(days=2, hours=5), "2 days 5 h"),

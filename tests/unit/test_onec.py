@@ -342,9 +342,24 @@ def test_identifiers_and_numbers_are_trimmed_text(value: Any, text: str) -> None
 
 
 def test_text_is_one_line_without_control_characters() -> None:
-    """Half of an emoji, which 1C leaves when it cuts a string, becomes a replacement character."""
-    data = json.dumps(raw_order(Контрагент=" А\n\0Б \ud83d"), ensure_ascii=True).encode()
-    assert onec_order.read_orders(data, MOSCOW)[0].customer == "А  Б \ufffd"
+    """Half of an emoji, which 1C leaves when it cuts a string, becomes a replacement character, with a warning."""
+    line = {"Должность": "Свар\0щик", "Время": 5}
+    data = json.dumps(raw_order(Контрагент=" А\n\0Б \ud83d", Калькуляция=[line]), ensure_ascii=True).encode()
+    (order,) = onec_order.read_orders(data, MOSCOW)
+    assert ("А  Б \ufffd", "Свар щик") == (order.customer, order.lines[0].position)
+    reason = "has characters that are no text; others stand in their place"
+    expected = [
+        rf'Контрагент: " А\n\u0000Б \ud83d" {reason}',
+        rf'Должность: "Свар\u0000щик" {reason}',
+    ]
+    assert expected == [warning for warning in order.warnings if reason in warning]
+
+
+@pytest.mark.parametrize("sign", ["\0", "\ud83d"])
+def test_an_identifier_with_broken_signs_is_refused(sign: str) -> None:
+    """With another character in their place two orders may be one."""
+    with pytest.raises(errors.OrderError, match=r"ИдентификаторЗаказа: .* has characters that are no text"):
+        onec_order.read_orders(json.dumps(raw_order(ИдентификаторЗаказа=f"а{sign}")).encode(), MOSCOW)
 
 
 @pytest.mark.parametrize("zero", [ZERO_GUID, "", None, "{" + ZERO_GUID + "}", f" {ZERO_GUID} "])
@@ -456,12 +471,18 @@ def test_a_wanted_midnight_is_a_day(text: str, is_day: bool, wanted: datetime) -
 
 
 def test_the_wanted_date_has_two_spellings() -> None:
-    """The one of 1C and the right one; of both the one that says something, of two values the one of 1C."""
-    first, second = datetime(2024, 11, 4, tzinfo=MOSCOW), datetime(2024, 11, 5, tzinfo=MOSCOW)
+    """The one of 1C and the right one; of both the one that says something. Two values are refused."""
+    second = datetime(2024, 11, 5, tzinfo=MOSCOW)
     assert second == read(raw_order(РекомендуемаяДатаСдачи="2024-11-05")).wanted
     both = {"РекоммендуемаяДатаСдачи": "", "РекомендуемаяДатаСдачи": "2024-11-05"}
     assert second == read(raw_order(**both)).wanted
-    assert first == read(raw_order(**{**both, "РекоммендуемаяДатаСдачи": "2024-11-04"})).wanted
+    assert second == read(raw_order(**{**both, "РекоммендуемаяДатаСдачи": "05.11.2024 0:00:00"})).wanted
+    with pytest.raises(errors.OrderError) as caught:
+        read(raw_order(**{**both, "РекоммендуемаяДатаСдачи": "2024-11-04"}))
+    assert caught.value.message == (
+        '"РекоммендуемаяДатаСдачи", "РекомендуемаяДатаСдачи": one date in two spellings, with different values: '
+        "leave only one"
+    )
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,10 @@ def test_it_may_be_in_any_editors_encoding(encoding: str) -> None:
         ('{"people": {"17": {"schedule": 1.5}}}', "schedule = 1.5: the number of a work schedule was expected"),
         ('{"people": {"17": {"only": "Сварщик"}}}', 'only = "Сварщик": a list of positions like'),
         ('{"people": {"17": {"never": []}}}', "never = []: a list of positions like"),
+        (
+            '{"people": {"17": {"only": ["Маляр", "Сварщик"], "never": [" сварщик"]}}}',
+            'never = [" сварщик"]: "Сварщик" stands in "only" and in "never"',
+        ),
         ('{"people": {"17": {"only": [["a"]]}}}', 'only = [["a"]]: a list of positions like'),
         ('{"people": {"17": {}},\n"positions": {"а": ""}}', 'line 2: positions.а = "": the name of a department'),
         ('{"departments": {"а": {}}}', 'departments.а: an object like {"schedule": 2} was expected'),

@@ -148,3 +148,32 @@ def test_what_is_no_day_is_refused(text: str) -> None:
     with pytest.raises(errors.ConfigError) as refused:
         periods.read_day(text, date(2026, 11, 28))
     assert "Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30." == refused.value.hint
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "0001-01-01", "31.12.9999", "2032-01-01"])
+def test_days_of_other_centuries_are_refused(text: str) -> None:
+    """No plan reaches there, and Python's calendar ends."""
+    with pytest.raises(errors.ConfigError, match="is too far away"):
+        periods.read_day(text, date(2026, 11, 28))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (None, None, (None, None)),
+        ("today", None, (date(2026, 11, 28), date(2026, 11, 28))),
+        ("1.11", "29.11", (date(2026, 11, 1), date(2026, 11, 29))),
+        (None, "28.11", (None, date(2026, 11, 28))),
+        ("27.11", None, "27.11.2026 is past"),
+        ("2026-11-01", "2026-11-05", "05.11.2026 is past"),
+        (None, "2026-11-27", "27.11.2026 is past"),
+        ("30.11", "29.11", "lies before"),
+    ],
+)
+def test_days_away_are_not_over(first: str | None, last: str | None, expected: object) -> None:
+    """What is past cannot be planned without somebody."""
+    if isinstance(expected, str):
+        with pytest.raises(errors.ConfigError, match=expected):
+            periods.read_days_away(first, last, date(2026, 11, 28))
+    else:
+        assert expected == periods.read_days_away(first, last, date(2026, 11, 28))

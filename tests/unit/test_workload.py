@@ -415,14 +415,25 @@ def test_minutes_are_added_to_a_task_begun_in_the_past() -> None:
 
 
 def test_the_extended_slot_counts_for_what_follows() -> None:
-    """Open work grows by what was added, and the next piece goes behind the new end."""
+    """Open work grows by what was added, and the next piece goes behind the new end, though the work ends sooner."""
     workload = load(task(1, 1, 1, "09:00", "11:00", ours=True))
     workload.extend(1, at("09:00"), 4 * HOUR, 1, 3 * HOUR)
-    assert offered(workload, 1) == ("23 14:00", "23 14:00", "23 15:00")
+    assert offered(workload, 1) == ("23 12:00", "23 14:00", "23 15:00")
     assert offer(workload, 1, HOUR).open_s == 3 * HOUR
     workload.extend(1, at("09:00"), HOUR, 1, STEP)
-    assert offered(workload, 1) == ("23 10:00", "23 10:00", "23 11:00")
+    assert offered(workload, 1)[1:] == ("23 10:00", "23 11:00")
     assert offer(workload, 1, HOUR).open_s == STEP
+
+
+def test_a_slot_longer_than_its_work_takes_no_more_than_that_and_no_other_slot() -> None:
+    """It was stretched by hand, or around an absence that the portal does not know: loads and open work agree."""
+    one = task(1, 1, 4, "09:00", "18:00", ours=True)
+    workload = load(one, task(2, 1, 1))
+    person = workload.load(1, 1)
+    assert (5 * HOUR, 5 * HOUR) == (person.open_s, sum(day.busy_s for day in person.days))
+    assert (at("09:00"), at("13:00")) == workload.span_of(1, 1)
+    assert (at("14:00"), at("15:00")) == workload.span_of(1, 2)
+    assert offered(workload, 1) == ("23 15:00", "24 09:00", "24 10:00")
 
 
 def test_a_task_nobody_read_may_be_extended() -> None:

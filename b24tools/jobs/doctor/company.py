@@ -15,7 +15,14 @@ from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Staff, describe_foreign_letters, find_root, nearest_name, same_name
+from b24tools.core.org_structure import (
+    Staff,
+    describe_foreign_letters,
+    find_root,
+    nearest_name,
+    same_name,
+    suggest_name,
+)
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, NotLookedAt, fail, known, listed, ok, warn
 
 FIRST_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
@@ -235,7 +242,16 @@ def look_at_position(exam: Examination, everyone: Company, name: str, under: str
         count = ngettext("{n} person", "{n} people", len(match.people)).format(n=len(match.people))
         return ok(f"{homes}: {count}", about=name)
     root = everyone.production[0].name
-    if match.departments:
+    target = everyone.staff.positions.department_of(name)
+    if match.barred:
+        names = listed([person.name for person in match.barred])
+        detail = _("people.json gives this work to none of its people: {names}").format(names=names)
+        remedy = _("Correct people.json")
+    elif not match.departments and same_name(name) in everyone.staff.positions.departments:
+        detail = _("people.json names the department “{name}”, which is not in {root}").format(name=target, root=root)
+        detail += suggest_name(target, [match.nearest] if match.nearest else [])
+        remedy = _("Correct people.json")
+    elif match.departments:
         detail = _("{department}: no active people there").format(department=name_with_id(match.departments[0]))
         remedy = _("Put people into that department")
     elif match.nearest:

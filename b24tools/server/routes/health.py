@@ -45,7 +45,11 @@ def add_routes(api: FastAPI, services: Services) -> None:
         try:
             health = read_ages(services)
             if services.intake.failed:
-                health.status, health.problem = "failed", _("the last order or event could not be stored")
+                health.status = "failed"
+                health.problem = _(
+                    "the last order or event could not be stored; "
+                    "this stays so until one is, or `b24tools serve` is started again"
+                )
         except (errors.B24ToolsError, database.Error) as error:
             _log.error("healthz: %s", error)
             health = Health(status="failed", snapshot_age_s=None, oldest_event_age_s=None)

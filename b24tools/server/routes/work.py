@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlencode
@@ -10,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Path, Query, Request, Response
 
 from b24tools.assignment.team import Team, choose_team
-from b24tools.core import errors, i18n
+from b24tools.core import errors, i18n, periods
 from b24tools.core.i18n import _
 from b24tools.jobs import load, today
 from b24tools.render import load as render_load
@@ -25,7 +24,7 @@ from b24tools.server.work_models import PersonLoad, WorkList
 
 PAGE_WEEKS = 4
 MOST_WEEKS = 13
-Day = Annotated[date | None, Query(alias="date", description="Another day than today, not one that is over.")]
+Day = Annotated[str, Query(alias="date", description="Another day than today: 2026-11-30, 30.11, tomorrow.")]
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -37,7 +36,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
             return choose_team(found.found.company, found.rules.excluded, name)
         except errors.ConfigError as error:
             status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
-            raise HttpError(status, error.message, error.hint, code=error.code) from None
+            code = errors.ErrorCode.AMBIGUOUS if status == 409 else errors.ErrorCode.NOT_FOUND
+            raise HttpError(status, error.message, error.hint, code=code) from None
 
     @api.get(
         "/load",
@@ -80,14 +80,18 @@ def add_routes(api: FastAPI, services: Services) -> None:
             age = Age(reading.read_at, zone, reading.problem)
             return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
 
-    def answer_today(request: Request, look: PageLook, name: str | None, day: date | None) -> Response:
+    def answer_today(request: Request, look: PageLook, name: str | None, day: str) -> Response:
         with i18n.speaking(look.lang):
+            try:
+                date = periods.read_day(day, services.now().astimezone(zone).date()) if day.strip() else None
+            except errors.ConfigError as error:
+                raise HttpError(422, error.message, error.hint) from None
             reading = read_plan(services, fresh=look.fresh)
             found = reading.value
             team = find(found, name)
             try:
                 with found.lanes:
-                    result = today.list_work(found.found, team, found.portal_url, day)
+                    result = today.list_work(found.found, team, found.portal_url, date)
             except errors.ConfigError as error:
                 raise HttpError(422, error.message, error.hint) from None
             if not wants_html(request):
@@ -110,7 +114,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         response_model=list[WorkList],
         responses=openapi.describe_answers(422) | openapi.describe_page(),
     )
-    def get_today_of_all(request: Request, look: PageLook, day: Day = None) -> Response:
+    def get_today_of_all(request: Request, look: PageLook, day: Day = "") -> Response:
         return answer_today(request, look, None, day)
 
     @api.get(
@@ -125,7 +129,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         person: Annotated[
             str, Path(description="A person or a department, by name or id; #17 is a person in any case.")
         ],
-        day: Day = None,
+        day: Day = "",
     ) -> Response:
         return answer_today(request, look, person.strip() or None, day)
 
