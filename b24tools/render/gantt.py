@@ -15,6 +15,7 @@ REST = 0.05  # how wide a second without work is beside one with work
 SHADED_S = 2 * 3600  # shorter pauses are not shaded
 LEAST = 0.3  # percent of the width: what is shorter could not be pointed at
 DAY_WIDTH, REST_WIDTH = 2.1, 0.3  # rem that a working day and another one need at least
+WEEK_SIGN, DAY_SIGN = 0.5, 0.4  # rem that a sign of their labels takes
 BAR, GAP = 1.45, 0.3  # rem: the height of a bar, and what lies around it
 TALL = "99rem"  # down to the end of a row, which is cut off there
 DAY = timedelta(days=1)
@@ -90,18 +91,36 @@ class Axis:
 def draw_axis(axis: Axis, now: datetime, now_label: str) -> Html:
     """Draw the days, with the date where a week begins, and the moment."""
     letters = get_weekday_letters()
-    parts = []
-    for number, day in enumerate(axis.days):
-        left = axis.place(axis.calendar.at(day, 0))
-        if day.weekday() == 0 or number == 0:
-            parts.append(element("text", format_short_day(day), x=_percent(left), dx=".2rem", y="1rem", class_="week"))
-        if day in axis.work_days:
-            at = axis.place(axis.calendar.spans(day)[0][0])
-            letter = letters[day.weekday()]
-            parts.append(element("text", f"{letter} {day.day}", x=_percent(at), dx=".15rem", y="2.2rem"))
+    weeks = [
+        (axis.place(axis.calendar.at(day, 0)), format_short_day(day))
+        for number, day in enumerate(axis.days)
+        if day.weekday() == 0 or number == 0
+    ]
+    days = [
+        (axis.place(axis.calendar.spans(day)[0][0]), f"{letters[day.weekday()]} {day.day}") for day in axis.work_days
+    ]
+    parts = [
+        element("text", label, x=_percent(at), dx=".2rem", y="1rem", class_="week")
+        for at, label in _leave_out(weeks, WEEK_SIGN, axis.width)
+    ] + [
+        element("text", label, x=_percent(at), dx=".15rem", y="2.2rem")
+        for at, label in _leave_out(days, DAY_SIGN, axis.width)
+    ]
     if axis.shows((now, now + DAY)):
         parts.append(element("title", now_label))
     return element("svg", *parts, class_="lane", height="2.6rem", aria_hidden="true")
+
+
+def _leave_out(labels: list[tuple[float, str]], sign: float, width: float) -> list[tuple[float, str]]:
+    """Leave out labels (place in percent, text) that would reach into the next one where the chart is narrowest.
+
+    `sign`: how wide one is; `width`: of the chart, both in rem.
+    """
+    shown: list[tuple[float, str]] = []
+    for at, label in reversed(labels):
+        if not shown or at + 100 * sign * len(label) / width <= shown[-1][0]:
+            shown.append((at, label))
+    return shown[::-1]
 
 
 def draw_ground(axis: Axis, now: datetime) -> Html:

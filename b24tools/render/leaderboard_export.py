@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from b24tools.render import leaderboard_text as text
 from b24tools.render.csv_file import make_inert, write_csv
 from b24tools.render.formats import format_decimal
 from b24tools.render.leaderboard_text import FIGURE, MOVED, NAME, PLACE, TEAM
+from b24tools.render.markup import escape
 
 PAGE = Path(__file__).with_name("templates") / "leaderboard.html"
 CLASSES = {NAME: "text", TEAM: "text", FIGURE: "bar"}  # of the page's style, where they are not the kind itself
@@ -59,13 +59,13 @@ def _escape_markdown(cell: str) -> str:
 def to_html(board: Board, zone: ZoneInfo, now: datetime) -> str:
     """Write one page with everything in it: light and dark, for a screen and for paper."""
     if board.rows:
-        content = f"{_html_table(board)}<p class=totals>{html.escape('; '.join(_foot(board)))}</p>"
+        content = f"{_html_table(board)}<p class=totals>{escape('; '.join(_foot(board)))}</p>"
     else:
-        content = f"<p class=empty>{html.escape(text.describe_empty(board, now))}</p>"
+        content = f"<p class=empty>{escape(text.describe_empty(board, now))}</p>"
     return Template(PAGE.read_text(encoding="utf-8")).substitute(
         language=current_language(),
-        title=html.escape(text.describe_heading(board)),
-        notes="".join(f"<p>{html.escape(note)}</p>" for note in _notes(board, zone, now)),
+        title=escape(text.describe_heading(board)),
+        notes="".join(f"<p>{escape(note)}</p>" for note in _notes(board, zone, now)),
         content=content,
     )
 
@@ -84,7 +84,7 @@ def _html_table(board: Board) -> str:
     for number, row in enumerate(board.rows):
         line = f'<tr class="place{row.place if row.figure else ""}">'
         for name, field in zip(classes, fields, strict=True):
-            cell = html.escape(field.cells[number])
+            cell = escape(field.cells[number])
             if field.kind == PLACE:
                 line += f'<td class="{name}"><b>{row.place}</b>'  # a medal is drawn: not every machine has the signs
             elif field.kind == MOVED:

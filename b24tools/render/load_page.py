@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from b24tools.core.i18n import _, ngettext
+from b24tools.core.i18n import _, current_language, ngettext
 from b24tools.render.formats import (
     describe_terms,
     format_days,
@@ -22,7 +24,7 @@ from b24tools.render.formats import (
     get_weekday_letters,
     tell_apart,
 )
-from b24tools.render.markup import Html, element, join
+from b24tools.render.markup import Html, element, escape, join
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Group, Load, PersonLoad
@@ -110,24 +112,26 @@ def _render_table(load: Load, view: View) -> Html:
     names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
     today = view.now.astimezone(view.zone).date()
     kinds_of = {day: _list_kinds(day, day in narrow, today) for day in days}
-    head = [f'<div class="scroll heat"><table><caption class="hidden">{_escape(_describe_table(days))}</caption>']
-    head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{_escape(_("Person"))}</th>')
-    head.append(f'<th rowspan="2" scope="col" class="figure">{_escape(_("Load"))}</th>')
-    head.append(f'<th rowspan="2" scope="col" class="figure open">{_escape(_("Open work"))}</th>')
-    head.append(f'<th rowspan="2" scope="col" class="free">{_escape(_("Free"))}</th>')
+    label = escape(_describe_table(days))
+    head = [f'<div class="scroll heat" tabindex="0" role="region" aria-label="{label}">']
+    head.append(f'<table><caption class="hidden">{label}</caption>')
+    head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{escape(_("Person"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="figure">{escape(_("Load"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="figure open">{escape(_("Open work"))}</th>')
+    head.append(f'<th rowspan="2" scope="col" class="free">{escape(_("Free"))}</th>')
     for first, length in _list_weeks(days):
-        text = _escape(format_short_day(first)) if length > 2 else ""
+        text = escape(format_short_day(first)) if length > 2 else ""
         head.append(f'<th colspan="{length}" scope="colgroup" class="week">{text}</th>')
     head.append("</tr><tr>")
     letters = get_weekday_letters()
     for day in days:
         kinds = " ".join(kinds_of[day])
-        long = _escape(f"{letters[day.weekday()]} {day:%d.%m}")
-        text = "" if day in narrow else f"<small>{_escape(letters[day.weekday()])}</small>{day.day}"
+        long = escape(f"{letters[day.weekday()]} {day:%d.%m}")
+        text = "" if day in narrow else f"<small>{escape(letters[day.weekday()])}</small>{day.day}"
         head.append(f'<th scope="col" class="{kinds}" title="{long}">{text}</th>')
     head.append("</tr></thead>")
     columns = [
-        (day, f"{day:%d.%m}", f"?date={day.isoformat()}", _list_kinds(day, day in narrow, today)) for day in days
+        (day, f"{day:%d.%m}", f"?date={day.isoformat()}", "".join(f" {kind}" for kind in kinds_of[day])) for day in days
     ]
     body = [
         text
@@ -142,7 +146,7 @@ def _render_table(load: Load, view: View) -> Html:
     return Html("".join([*head, *body, "</table></div>"]))
 
 
-_Columns = Sequence[tuple[date, str, str, list[str]]]
+_Columns = Sequence[tuple[date, str, str, str]]  # day, its name, query of its list, classes
 
 
 def _render_group(group: Group, columns: _Columns, view: View) -> str:
@@ -151,10 +155,10 @@ def _render_group(group: Group, columns: _Columns, view: View) -> str:
     link = f"{view.root}today/{group.department.id}"
     sums = [_sum_days([person.days[number] for person in group.people]) for number in range(len(columns))]
     open_s = sum(person.open_s for person in group.people)
-    cells = [_render_cell(_escape(name), link, *sums[number], *column[1:]) for number, column in enumerate(columns)]
-    row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{_escape(link)}">{_escape(name)}</a></th>'
-    figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{_escape(format_work(open_s))}</td>'
-    return row + figures + '<td class="free"></td>' + "".join(cells) + "</tr>"
+    cells = _render_cells(escape(name), escape(link), sums, columns)
+    row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{escape(link)}">{escape(name)}</a></th>'
+    figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{escape(format_work(open_s))}</td>'
+    return row + figures + '<td class="free"></td>' + cells + "</tr>"
 
 
 def _sum_days(days: Sequence[DayLoad]) -> tuple[int, int, str]:
@@ -163,42 +167,50 @@ def _sum_days(days: Sequence[DayLoad]) -> tuple[int, int, str]:
 
 def _render_person(person: PersonLoad, name: str, columns: _Columns, view: View) -> str:
     link = f"{view.root}today/{quote(f'#{person.id}')}"
-    away = [_describe_away(person, column[0], view) for column in columns]
+    days = [(day.busy_s, day.work_s, _describe_away(person, day.day, view)) for day in person.days]
     text = "; ".join([name, *describe_terms(person.terms)])
-    row = f'<tr class="row"><th scope="row" class="who"><a href="{_escape(link)}">{_escape(text)}</a></th>'
-    free = _escape(format_moment(person.free, view.zone, view.now))
+    row = f'<tr class="row"><th scope="row" class="who"><a href="{escape(link)}">{escape(text)}</a></th>'
+    free = escape(format_moment(person.free, view.zone, view.now))
     figures = (
-        f'<td class="figure">{person.share:.0%}</td><td class="figure open">{_escape(format_work(person.open_s))}</td>'
+        f'<td class="figure">{person.share:.0%}</td><td class="figure open">{escape(format_work(person.open_s))}</td>'
         f'<td class="free">{free}</td>'
     )
-    who = _escape(name)
-    cells = (
-        _render_cell(who, link, day.busy_s, day.work_s, absence, *column[1:])
-        for day, absence, column in zip(person.days, away, columns, strict=True)
-    )
-    return row + figures + "".join(cells) + "</tr>"
+    return row + figures + _render_cells(escape(name), escape(link), days, columns) + "</tr>"
 
 
-def _render_cell(
-    who: str, link: str, busy_s: int, work_s: int, away: str, day: str, query: str, kinds: Sequence[str]
-) -> str:
-    """Write a cell with its %; what is for the mouse and for readers of the screen is in its title. `who`: escaped."""
-    if not work_s:
-        if away:
-            words = _escape(away)
-            return f'<td class="{" ".join(["cell", "away", *kinds])}" title="{who}, {day}: {words}">–</td>'
-        return f'<td class="{" ".join(["off", *kinds])}"></td>'
-    percent = min(100, -(-100 * busy_s // work_s)) if busy_s < work_s else 100
-    percent = 99 if percent == 100 and busy_s < work_s else percent
-    level = sum(percent >= least for least in LEVELS)
-    names = " ".join(["cell", f"heat{level}", *(["part"] if away else []), *kinds])
-    if not busy_s:
-        return f'<td class="{names}">0</td>' if not away else f'<td class="{names}" title="{_escape(away)}">0</td>'
-    words = _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s))
-    if away:
-        words += f"; {away}"
-    title = f"{who}, {day}: {_escape(words)}"
-    return f'<td class="{names}"><a href="{_escape(link + query)}" title="{title}">{percent}</a></td>'
+def _render_cells(who: str, link: str, days: Iterable[tuple[int, int, str]], columns: _Columns) -> str:
+    """Write the cells of a row with their %; what is for the mouse and for readers of the screen is in the titles.
+
+    `who` and `link`: escaped; `days`: seconds taken and of work, and absences. Days without work that look alike are
+    one cell.
+    """
+    cells = []
+    language = current_language()
+    cells_of = zip(days, columns, strict=True)
+    for off_kinds, group in groupby(cells_of, lambda one: one[1][3] if not one[0][1] and not one[0][2] else None):
+        if off_kinds is not None:
+            length = sum(1 for _day in group)
+            cells.append(f'<td class="off{off_kinds}"' + (f' colspan="{length}"></td>' if length > 1 else "></td>"))
+            continue
+        for (busy_s, work_s, away), (_day, day, query, kinds) in group:
+            if not work_s:
+                cells.append(f'<td class="cell away{kinds}" title="{who}, {day}: {escape(away)}">–</td>')
+                continue
+            percent = 100 if busy_s >= work_s else min(99, -(-100 * busy_s // work_s))
+            head = f'<td class="cell heat{bisect_right(LEVELS, percent)}{" part" if away else ""}{kinds}"'
+            if busy_s:
+                words = _describe_amount(busy_s, work_s, language) + (f"; {escape(away)}" if away else "")
+                title = f"{who}, {day}: {words}"
+                cells.append(f'{head}><a href="{link}{query}" title="{title}">{percent}</a></td>')
+            else:
+                cells.append(f'{head} title="{escape(away)}">0</td>' if away else f"{head}>0</td>")
+    return "".join(cells)
+
+
+@lru_cache(4096)
+def _describe_amount(busy_s: int, work_s: int, language: str) -> str:
+    """Write the same amount once, escaped. `language`: that in use."""
+    return escape(_("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s)))
 
 
 def _describe_away(person: PersonLoad, day: date, view: View) -> str:
@@ -236,7 +248,3 @@ def _list_weeks(days: Sequence[date]) -> list[tuple[date, int]]:
 
 def _describe_table(days: Sequence[date]) -> str:
     return _("Load in % of the working time, {days}").format(days=format_days(days[0], days[-1]))
-
-
-def _escape(text: str) -> str:
-    return html.escape(text)

@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable
 from functools import cache, lru_cache
 
+from b24tools.core.org_structure import drop_invisible
+
 VOID = frozenset({"br", "input", "link", "meta"})
 
 
@@ -43,7 +45,9 @@ def escape(text: str) -> str:
     return text if type(text) is Html else _escape(text)
 
 
-_escape = lru_cache(4096)(html.escape)  # names, words and sizes come again and again
+@lru_cache(4096)  # names, words and sizes come again and again
+def _escape(text: str) -> str:
+    return html.escape(drop_invisible(text))  # what turns the direction of writing would garble what stands around it
 
 
 @cache

@@ -45,11 +45,17 @@ def to_overview(today: Today, view: View) -> Html:
     for one in today.lists:
         groups.setdefault(one.department.id, []).append(one)
     if groups:
-        titles = [_("Person"), _("Tasks"), _("Late"), _("Time"), _("Work")]
+        heading = _("Work lists: {day}").format(day=format_long_day(today.day))
+        titles = [_("Person"), *_list_titles()]
         head = element("thead", element("tr", *(element("th", title, scope="col") for title in titles)))
         bodies = [_render_group(members, names, today, view) for members in groups.values()]
-        parts.append(element("div", element("table", head, *bodies, class_="lists"), class_="scroll"))
+        table = element("table", element("caption", heading), head, *bodies, class_="lists cards-on-phones")
+        parts.append(element("div", table, class_="scroll", tabindex="0", role="region", aria_label=heading))
     return join(parts)
+
+
+def _list_titles() -> list[str]:
+    return [_("Tasks"), _("Late"), _("Time"), _("Work")]
 
 
 def to_html(today: Today, view: View) -> Html:
@@ -92,10 +98,12 @@ def _render_group(members: list[WorkList], names: dict[int, str], today: Today, 
     heading = element(
         "tr",
         element("th", link, scope="rowgroup"),
-        element("td", str(sum(_count_tasks(one) for one in members) or "")),
-        element("td", _mark_late(sum(_count_late(one) for one in members))),
-        element("td"),
-        element("td", _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s))),
+        *_render_cells(
+            str(sum(_count_tasks(one) for one in members) or ""),
+            _mark_late(sum(_count_late(one) for one in members)),
+            "",
+            _("{busy} of {work}").format(busy=format_work(busy_s), work=format_work(work_s)),
+        ),
         class_="group",
     )
     return element("tbody", heading, *(_render_person(one, names[one.person.id], today, view) for one in members))
@@ -122,14 +130,13 @@ def _render_person(one: WorkList, name: str, today: Today, view: View) -> Html:
     start = one.jobs[0].slot.start.astimezone(view.zone)
     end = format_end(one.jobs[-1].slot.end.astimezone(view.zone), today.day)
     amount = _("{busy} of {work}").format(busy=format_work(one.busy_s), work=format_work(one.work_s))
-    return element(
-        "tr",
-        who,
-        element("td", str(_count_tasks(one))),
-        element("td", _mark_late(_count_late(one))),
-        element("td", f"{start:%H:%M}–{end}"),
-        element("td", amount),
-    )
+    cells = _render_cells(str(_count_tasks(one)), _mark_late(_count_late(one)), f"{start:%H:%M}–{end}", amount)
+    return element("tr", who, *cells)
+
+
+def _render_cells(*cells: str) -> list[Html]:
+    """Write the cells behind the name; on a phone each has its title before it."""
+    return [element("td", cell, data_label=title) for title, cell in zip(_list_titles(), cells, strict=True)]
 
 
 def _link_sheets(name: str, today: Today, view: View) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
-from functools import partial
+import re
+from functools import lru_cache, partial
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _, current_language
 from b24tools.render.assign import task_url
 from b24tools.render.formats import format_long_day, format_moment, format_work, tell_apart
-from b24tools.render.markup import Html, element, join
+from b24tools.render.markup import Html, element, escape, join
 from b24tools.render.today import (
     describe_before,
     describe_day_off,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 ROOMY = 9  # pieces of work that fill a page of A4 comfortably; more are set closer
+QR_BORDER, QR_MASK = 2, 0
+RUN = re.compile(rb"(\0*)(\x01+)")  # light and dark modules of a row, a byte each
 
 
 def read_style() -> str:
@@ -37,7 +39,7 @@ def to_html(today: Today, zone: ZoneInfo) -> str:
     """Write one page with everything in it, for a printer."""
     return Template(TEMPLATES.joinpath("today.html").read_text(encoding="utf-8")).substitute(
         language=current_language(),
-        title=html.escape(describe_title(today)),
+        title=escape(describe_title(today)),
         style=read_style(),
         content=render_sheets(today, zone),
     )
@@ -127,9 +129,21 @@ def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
     )
 
 
+@lru_cache(8192)
 def draw_qr_code(text: str) -> Html:
-    """Draw a QR code as SVG, black on white whatever the page's colours."""
+    """Draw a QR code as SVG, black on white whatever the page's colours.
+
+    Readers take any mask: to weigh all eight would take most of the time, and a department has thousands of codes.
+    """
     import segno
 
-    code = segno.make_qr(text, error="m", boost_error=False)
-    return Html(code.svg_inline(border=2, omitsize=True, svgclass="qr", lineclass=None, dark="#000", light="#fff"))
+    rows = segno.make_qr(text, error="m", boost_error=False, mask=QR_MASK).matrix
+    size = len(rows) + 2 * QR_BORDER
+    lines = "".join(
+        f"M{QR_BORDER} {y}.5" + "".join(f"m{len(light)} 0h{len(dark)}" for light, dark in RUN.findall(row))
+        for y, row in enumerate(rows, QR_BORDER)
+    )
+    return Html(
+        f'<svg viewBox="0 0 {size} {size}" class="qr"><path fill="#fff" d="M0 0h{size}v{size}h-{size}z"/>'
+        f'<path stroke="#000" d="{lines}"/></svg>'
+    )

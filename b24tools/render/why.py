@@ -80,15 +80,16 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
 def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
     """Write the same as a page's content; `root`: the way to `/`."""
     head = element("thead", element("tr", *(element("th", title, scope="col") for title in _titles())))
-    rows = [
-        element("tr", *(element("td", element("b", cell) if person.chosen else cell) for cell in cells))
-        for person in why.candidates
-        for cells in [_list_cells(person, why, zone)]
-    ]
+    rows = []
+    for person in why.candidates:
+        name, *cells = [element("b", cell) if person.chosen else cell for cell in _list_cells(person, why, zone)]
+        rest = [element("td", cell, data_label=title) for title, cell in zip(_titles()[1:], cells, strict=True)]
+        rows.append(element("tr", element("th", name, scope="row"), *rest))
+    table = element("table", head, element("tbody", *rows), class_="considered cards-on-phones")
     parts = [
         element("h2", _headline(why, zone)),
         *(element("p", sentence) for sentence in _explain(why, zone)),
-        element("div", element("table", head, element("tbody", *rows)), class_="scroll"),
+        element("div", table, class_="scroll", tabindex="0", role="region", aria_label=_headline(why, zone)),
     ]
     if why.others:
         parts.append(element("p", _("Also considered, and no better: {n}.").format(n=why.others)))

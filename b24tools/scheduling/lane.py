@@ -342,6 +342,7 @@ class Lane:
         if waiting or beyond:
             shown = united([*busy, *waiting.values(), *beyond.values()])
             self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
+        self._free = self._first_free()
         self._open_s = sum(self._worker.own_s(task.remaining_s) for task in self._tasks.values())
         self._offers: dict[tuple[int, datetime], Offer] = {}
         self._is_laid = True
@@ -381,25 +382,31 @@ class Lane:
             found.append(DayLoad(today + timedelta(days=n), busy_s, end - start))
         free = None
         with suppress(NoWorkingTime):
-            free = self._first_free()
+            free = self.line.start_at(self._free)
         worker = self._worker
         return PersonLoad(worker.id, worker.name, self._open_s, free, self._away, tuple(found), worker.terms)
 
-    def _first_free(self) -> datetime:
-        return self.line.start_at(self._ends[0] if self._starts[:1] == [0] else 0)
+    def _first_free(self) -> int:
+        """The position where what is to be done at once ends; a gap shorter than a step is no time for work."""
+        position = 0
+        for start, end in zip(self._starts, self._ends, strict=True):
+            if start - position >= self._step_s:
+                break
+            position = end
+        return position
 
     def _reckon(self, length_s: int, earliest: datetime) -> Offer:
         worker, length_s = self._worker, self._worker.own_s(length_s)
         who = worker.id, worker.name
         try:
-            free = self._first_free()
+            free = self.line.start_at(self._free)
             start, finish = self._earliest_gap(length_s, earliest)
         except NoWorkingTime as error:
             note = str(error)
             return None, Candidate(*who, None, None, None, self._open_s, self._away, note=note, terms=worker.terms)
         absent = tuple(away for away in self._away if away[0] < finish)
         rank = finish, *self.tie
-        busy = self._starts[:1] == [0]
+        busy = self._free > 0
         return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
 
     def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:

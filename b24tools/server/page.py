@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import html
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from b24tools.core import i18n
 from b24tools.core.errors import as_sentence
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.timestamps import to_text
-from b24tools.render.markup import Html, element, join
+from b24tools.render.markup import Html, element, escape, join
 from b24tools.server.responses import Reply
 
 PAGES = Path(__file__).parent / "pages"
@@ -135,9 +134,9 @@ def render_page(
     content = Template(read_asset("planner.html")).substitute(
         language=i18n.current_language(),
         theme=look.theme,
-        title=html.escape(title),
-        skip=html.escape(_("To the content")),
-        pages=html.escape(_("Pages")),
+        title=escape(title),
+        skip=escape(_("To the content")),
+        pages=escape(_("Pages")),
         nav=nav,
         age=_render_age(request, age),
         main=main,

@@ -200,7 +200,7 @@ def test_the_form_narrows_the_plan_down(browser: Browser, served: Served) -> Non
         assert "?lang=en&by=orders&order=00000003&person=&weeks=0" == page.evaluate("location.search")
         assert page.evaluate("document.querySelector('details').open")
         page.evaluate("document.querySelector('.number').click()")
-        page.wait_for("location.pathname === '/orders'")
+        page.wait_for("location.pathname === '/orders' && document.querySelector('tr:target') !== null")
         assert "1Ц-00000003" in page.evaluate("document.querySelector('tr:target').textContent")
         assert_clean(page, served)
 
@@ -263,3 +263,18 @@ def test_nothing_stands_in_the_way_of_anybody(browser: Browser, served: Served) 
             )
             faults |= {f"{path} {scheme} {name}": nodes for name, _impact, nodes in rows}
     assert {} == faults
+
+
+def test_a_long_number_without_spaces_wraps(browser: Browser, tmp_path: Path, clock: Clock) -> None:
+    """The table of orders scrolls nowhere, the chart's heads show the whole number; on paper, too."""
+    long = "Z" * 120
+    cut = "[...document.querySelectorAll('.names .number')].filter(one => one.scrollWidth > one.parentNode.clientWidth)"
+    wide = "[...document.querySelectorAll('table')].filter(one => one.offsetWidth > one.parentNode.clientWidth)"
+    with serving(demo_company.build(clock), tmp_path) as served:
+        send(served, make(7, at(27), "X" * 200) | {"НомерЗаказа": long}, make(8, at(27)))
+        for width, path, media in product((1280, 390), ("/orders", "/plan"), ("screen", "print")):
+            with browser.page(width, 844, phone=width == 390) as page:
+                page.open(served.url + path)
+                page.call("Emulation.setEmulatedMedia", media=media)
+                assert long in page.evaluate("document.getElementById('main').textContent")
+                assert (width, path, media, 0) == (width, path, media, page.evaluate(f"{cut}.length + {wide}.length"))

@@ -101,3 +101,27 @@ def test_paper_has_a_page_for_each_person(browser: Browser, served: Served) -> N
         page.call("Emulation.setEmulatedMedia", media="")
         page.open(served.url + "/load")
         assert 1 == print_pages(page)
+
+
+@pytest.mark.parametrize("path", ["/today", "/why/{task}"])
+def test_tables_are_cards_on_a_phone(browser: Browser, served: Served, path: str) -> None:
+    """No column hides to the right; the region can be reached by the keyboard."""
+    task = next(task["task_id"] for one in served.client.get("/today").json() for task in one["tasks"])
+    with browser.page(390, 844, phone=True) as page:
+        page.open(served.url + path.format(task=task))
+        region = "document.querySelector('.scroll[tabindex=\"0\"]')"
+        assert page.evaluate(f"{region}.scrollWidth <= {region}.clientWidth")
+        cut = f"[...{region}.querySelectorAll('td')].filter(cell => cell.scrollWidth > cell.clientWidth).length"
+        assert 0 == page.evaluate(cut)
+        assert page.evaluate(f"{region}.querySelectorAll('td[data-label]').length") > 3
+
+
+def test_the_printed_overview_names_its_day(browser: Browser, served: Served) -> None:
+    """The heading of the table is for paper only."""
+    shown = "getComputedStyle(document.querySelector('.lists caption')).display"
+    with browser.page(1280, 900) as page:
+        page.open(served.url + "/today?lang=en")
+        assert "none" == page.evaluate(shown)
+        page.call("Emulation.setEmulatedMedia", media="print")
+        assert "table-caption" == page.evaluate(shown)
+        assert "Work lists: Monday, 23 November 2026" == page.evaluate("document.querySelector('caption').textContent")

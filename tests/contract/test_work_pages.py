@@ -197,11 +197,12 @@ def test_the_heat_map_tells_cells_apart() -> None:
     assert [
         [
             ("cell heat5 monday now", "100"), ("cell heat4", "99"), ("cell heat2", "50"), ("cell heat1", "1"),
-            ("cell heat0", "0"), ("off rest", ""), ("off rest", ""),
+            ("cell heat0", "0"), ("off rest", ""),
         ],
         [("cell away monday now", "–"), *[("cell away", "–")] * 4, *[("cell away rest", "–")] * 2],
     ] == cells[-2:]  # fmt: skip
     assert 'title="Ян Ли (#2), 25.11: away 20.11 - 29.11"' in page
+    assert '<td class="off rest" colspan="2"></td>' in page
     assert "something is not known" in page
 
 

@@ -242,11 +242,25 @@ def test_the_paper_has_a_sheet_for_each_person_with_work(works: Works, people: d
     assert "&lt;i&gt; Праздный, Сборка: nothing planned" in page.split('class="idle notice"')[1]
     url = f"https://portal.example/company/personal/user/0/tasks/task/view/{first}/"
     (sheet,) = (sheet for sheet in sheets if "<h2>Иван Раскрой</h2>" in sheet)
-    code = segno.make_qr(url, error="m", boost_error=False).svg_inline(
-        border=2, omitsize=True, svgclass="qr", lineclass=None, light="#fff"
-    )
-    assert f'<a href="{url}">{code}#{first}</a>' in sheet
+    code = re.search(f'<a href="{url}">(<svg.*</svg>)#{first}</a>', sheet)
+    assert code and read_modules(code[1]) == [
+        list(row) for row in segno.make_qr(url, error="m", boost_error=False, mask=0).matrix
+    ]
     assert "<h2>&lt;i&gt; Праздный</h2>" in to_html(read(works, "Праздный"), MOSCOW)
+
+
+def read_modules(svg: str) -> list[list[int]]:
+    """Read which modules of a QR code with a border of 2 are dark; nothing is drawn into the border."""
+    size = int(re.findall(r'viewBox="0 0 (\d+) \1"', svg)[0])
+    grid = [[0] * size for _row in range(size)]
+    for x, y, runs in re.findall(r"M(\d+) (\d+)\.5((?:m\d+ 0h\d+)+)", svg):
+        left = int(x)
+        for light, dark in re.findall(r"m(\d+) 0h(\d+)", runs):
+            start, left = left + int(light), left + int(light) + int(dark)
+            grid[int(y)][start:left] = [1] * int(dark)
+    inner = [row[2:-2] for row in grid[2:-2]]
+    assert sum(map(sum, inner)) == sum(map(sum, grid))
+    return inner
 
 
 @pytest.fixture

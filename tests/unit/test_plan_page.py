@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from b24tools.core import i18n
 from b24tools.render import gantt, orders_page, plan
-from b24tools.render.markup import element, join
-from b24tools.scheduling.calendar import DAY_OFF, Shift, WorkCalendar
+from b24tools.render.markup import element, escape, join
+from b24tools.scheduling.calendar import DAY_OFF, DayRule, Shift, WorkCalendar
 from b24tools.server import page
 from tests.support import golden, plans
 from tests.support.plans import CALENDAR, MOSCOW, NOW, at
@@ -66,6 +66,13 @@ def test_markup_escapes_all_but_itself() -> None:
     assert '<b title="&quot;&lt;" hidden data-at="1">&lt;&amp;&gt;&quot;</b>' == inner
     assert "<p><b>&lt;</b>&amp;</p>" == element("p", element("b", "<"), "&")
     assert "&lt; <br>" == join(["<", element("br")], " ")
+
+
+def test_nothing_turns_the_direction_of_the_page() -> None:
+    """Controls of direction are dropped from text and attributes, in the load, too; letters and emoji stay."""
+    turned = "\u202eА\u2066\u200fй\u2069\u202c 😀"
+    assert '<b title="Ай 😀">Ай 😀</b>' == element("b", turned, title=turned)
+    assert "Ай 😀" == escape(turned)
 
 
 @pytest.mark.parametrize("by", [plan.ORDERS, plan.PEOPLE])
@@ -214,6 +221,17 @@ def test_days_are_wide_and_nights_and_weekends_narrow() -> None:
     assert axis.place(at(30)) - axis.place(at(27, 18)) < 6
     assert [date(2026, 11, day) for day in range(23, 28)] == axis.work_days
     assert 6 == len(axis.rests)  # five nights, the last with the weekend, and Monday's small hours
+
+
+def test_labels_of_narrow_days_and_weeks_do_not_overlap() -> None:
+    """The first days of a year are off, a day before them is short: their labels give way to the next."""
+    short = DayRule(shorter_s=6 * 3600)
+    rest = {date(2027, 1, day): DAY_OFF for day in range(1, 11)}
+    calendar = WorkCalendar(MOSCOW, CALENDAR.shifts, {date(2026, 12, 30): short, **rest})
+    drawn = gantt.draw_axis(gantt.Axis(calendar, date(2026, 12, 28), 21), NOW, "")
+    assert ["28 Dec", "11 Jan", "M 28", "T 29", "T 31", "M 11", "T 12", "W 13", "T 14", "F 15"] == re.findall(
+        "<text[^>]*>([^<]*)", drawn
+    )
 
 
 @given(

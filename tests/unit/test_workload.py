@@ -94,6 +94,15 @@ def test_a_slot_of_ours_is_kept_free() -> None:
     assert offered(begun, 1) == ("24 09:00", "24 09:00", "24 10:00")
 
 
+def test_a_gap_shorter_than_a_step_is_no_free_time() -> None:
+    """Not before the first slot, which begins at the next step, and not between two; a whole step is."""
+    slots = [task(1, 1, 1, "10:35", "11:35", ours=True), task(2, 1, 0.5, "11:39", "12:09", ours=True)]
+    workload = load(*slots, now="10:32")
+    assert offered(workload, 1) == ("23 12:09", "23 12:10", "23 14:10")
+    assert offer(workload, 1, HOUR).busy
+    assert offered(load(*slots, now="10:30"), 1)[0] == "23 10:30"
+
+
 def ends(workload: Workload, *numbers: int, person: int = 1) -> list[str]:
     """When tasks are done, on Moscow's clock."""
     spans = [workload.span_of(person, number) for number in numbers]

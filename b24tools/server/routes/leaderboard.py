@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +19,7 @@ from b24tools.core.scope import Scope
 from b24tools.jobs import leaderboard
 from b24tools.render import counting_rules, leaderboard_text
 from b24tools.render.leaderboard import data
-from b24tools.render.markup import element, join
+from b24tools.render.markup import element, escape, join
 from b24tools.server import models, openapi, page
 from b24tools.server.page import Language, Theme
 from b24tools.server.responses import HttpError, Reply
@@ -218,10 +217,10 @@ def render_board(
     content = Template(page.read_asset("board.html")).substitute(
         language=i18n.current_language(),
         theme=theme,
-        title=html.escape(title),
-        period=html.escape(days if by_hours else _("{period}, closed tasks").format(period=days)),
-        teams=html.escape(_("Teams: hours per person") if by_hours else _("Teams: tasks per person")),
-        noscript=html.escape(_("This page needs JavaScript.")),
+        title=escape(title),
+        period=escape(days if by_hours else _("{period}, closed tasks").format(period=days)),
+        teams=escape(_("Teams: hours per person") if by_hours else _("Teams: tasks per person")),
+        noscript=escape(_("This page needs JavaScript.")),
         setup=page.dump_setup(setup),
         style=style,
         script=script,
