@@ -171,10 +171,10 @@ class Lane:
 
     @property
     def free(self) -> int:
-        """The first working minute with nothing to do."""
+        """The first working minute with nothing to do for a whole step."""
         place = 0
-        while place in self.used:
-            place += 1
+        while (taken := next((one for one in range(place, place + self.step) if one in self.used), None)) is not None:
+            place = taken + 1
         return self.mine[place]
 
     def days(self, count: int) -> list[tuple[int, int]]:
