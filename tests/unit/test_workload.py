@@ -524,7 +524,10 @@ class SlowWorkload:
             left = self.own(person, one.remaining_s)
             if one.slot and one.slot[1] > MONDAY and one.slot[0] > MONDAY:
                 first, last = (max(0, minute(moment)) for moment in one.slot)
-                left = max(self.minutes(person, first, last), min(sum(self.shared[person][first:last]), left))
+                own = self.minutes(person, first, last)
+                if own > left:  # the rest of the slot stays closed to other slots
+                    self.shown[person] += range(first, last)
+                left = min(max(own, sum(self.shared[person][first:last])), left)
             is_short, is_pushed = left < self.own(person, one.remaining_s), self.minutes(person, start, behind) > 0
             behind = self.fill(one, max(behind, start), left)
             is_held = one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
