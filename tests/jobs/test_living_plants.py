@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.living import LivingPlant
 
-FEW, MANY = 3, 200
+FEW, MANY = 3, 59
 
 
 def live(seed: int, folder: Path, **measures: int) -> None:
