@@ -209,30 +209,19 @@ class _Pass:
             moves += self._decide(order)
         return moves
 
-    def _settle(self, workload: Workload, order: OpenOrder, skip: Iterable[int] = ()) -> datetime | None:
+    def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
         ends: list[tuple[int, datetime]] = []
         finish: datetime | None = None
         for one in _by_stage(order):
-            if one.id in skip:
-                continue
             task = self._lying[one.id]
-            self._hold(workload, task, _latest_before(ends, one.stage))
+            workload.hold(task.responsible_id, task.id, _latest_before(ends, one.stage))
             end = _end_of(workload, task)
             if end is not None:
                 finish = end if finish is None else max(finish, end)
                 if one.stage is not None:
                     ends.append((one.stage, end))
         return finish
-
-    def _hold(self, workload: Workload, task: OpenTask, until: datetime | None) -> OpenTask | None:
-        """Let a task wait until then where it is planned sooner, else not; answers how it lay if that is a change."""
-        lay = workload.find(task.responsible_id, task.id)
-        waits = until if until and not task.begun and (task.start is None or task.start < until) else None
-        if lay is None or lay.not_before == waits:
-            return None
-        workload.put(replace(lay, not_before=waits))
-        return lay
 
     def _decide(self, order: OpenOrder) -> list[Move]:
         forced = {one.id: one.cause for one in order.operations if one.cause}
@@ -327,7 +316,7 @@ class _Pass:
                         return None
                     workload.put(before[one.id] or task)  # nobody can: it stays where it is
                 else:
-                    self._hold(workload, task, not_before)
+                    workload.hold(task.responsible_id, task.id, not_before)
                 end = _end_of(workload, task)
                 if end is not None:
                     ends[one.id] = one.stage, end

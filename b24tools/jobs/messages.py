@@ -78,7 +78,7 @@ def send_due(tools: Tools, rules: Rules, write: Write) -> Sending:
 
 
 def _send(tools: Tools, booked: Sequence[Message], write: Write) -> tuple[list[Message], list[errors.B24ToolsError]]:
-    """Send these in a batch, and save what became of each."""
+    """Send these in a batch, and save the state of each."""
     if not booked:
         return [], []
     batch = tools.client.new_batch()

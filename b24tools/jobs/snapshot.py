@@ -408,7 +408,7 @@ class _SnapshotRun:
         )
 
     def _note_changes(self, changes: Mapping[int, str | None]) -> dict[str, int]:
-        """Count those of the changes that this run found and of which an event should have told, as `counts` has them.
+        """Count those of the changes that this run found and that should have come with an event, as `counts` has them.
 
         Just now is too late to say: their events may be under way.
         """

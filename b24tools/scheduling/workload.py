@@ -149,7 +149,7 @@ class Workload:
 
         One that is begun waits for nothing. Nothing for a task that is not in the lane.
         """
-        return worker_id in self._workers and self._lane(worker_id).hold(task_id, until)
+        return worker_id in self._workers and self._lane_to_change(worker_id).hold(task_id, until)
 
     def let_wait(self, orders: Iterable[Sequence[StagedTask]]) -> None:
         """Let operations wait for those of lower stages of their order, until nothing changes over all orders."""
@@ -186,7 +186,7 @@ class Workload:
 
     @contextmanager
     def trial(self) -> Iterator[None]:
-        """Take back at the end what `put` and `take_out` change meanwhile."""
+        """Take back at the end what `put`, `take_out` and `hold` change meanwhile."""
         self._saved = {}
         try:
             yield

@@ -334,7 +334,7 @@ def m010_spellings(db: Database) -> None:
 
 
 def m011_messages(db: Database) -> None:
-    """What is to be said to people and chats, what became of it, and what was said last of lines and orders."""
+    """What is to be said to people and chats, whether it was, and what was said last of lines and orders."""
     for statement in (
         """CREATE TABLE messages (
             id INTEGER PRIMARY KEY,

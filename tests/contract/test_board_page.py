@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from b24tools.server.auth import Access
 from b24tools.server.routes import leaderboard
 from b24tools.store import open_store
 from tests.support import closed_tasks as closed
-from tests.support.server import BOARD, SERVE, Served, serving
+from tests.support.server import BOARD, SERVE, Served, hash_inlined, serving
 
 WEEK = "period=2026-W47"
 
@@ -57,11 +55,7 @@ def test_only_its_own_script_and_style_may_run(filled: Served) -> None:
     """By their hashes: no handler in an attribute, no style of an element, nothing that came with a name."""
     answer = filled.client.get("/board")
     rules = dict(rule.strip().split(" ", 1) for rule in answer.headers["content-security-policy"].split(";"))
-    found = {kind: re.findall(rf"<{kind}>(.*?)</{kind}>", answer.text, re.S) for kind in ("script", "style")}
-    hashes = {
-        kind: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for kind, (text,) in found.items()
-    }
+    hashes = hash_inlined(answer.text)
 
     assert {
         "default-src": "'none'",
@@ -75,7 +69,7 @@ def test_only_its_own_script_and_style_may_run(filled: Served) -> None:
         "require-trusted-types-for": "'script'",
     } == rules
     assert [] == re.findall(r"<[^>]* (?:on\w+|style)=", answer.text)
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", found["script"][0])
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", answer.text)
 
 
 def test_nothing_in_the_setup_ends_its_element() -> None:

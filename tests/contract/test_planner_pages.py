@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from b24tools.server.auth import Access
 from b24tools.server.work_models import Decision
 from b24tools.store.decisions import Decisions
 from tests.support.orders import Clock
-from tests.support.server import SERVE, Served, as_bytes, order, serving
+from tests.support.server import SERVE, Served, as_bytes, hash_inlined, order, serving
 
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}  # as browsers have it
 PAGES = ("/", "/plan", "/plan?by=people", "/orders", "/orders?state=all", "/why/69")
@@ -89,11 +87,7 @@ def test_every_page_comes_in_one_piece_with_its_own_script_and_style(served: Ser
         answer = show(served, path)
         assert (200, "text/html; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
         assert "no-store" == answer.headers["cache-control"]
-        found = {kind: re.findall(rf"<{kind}>(.*?)</{kind}>", answer.text, re.S) for kind in ("script", "style")}
-        hashes = {
-            kind: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-            for kind, (text,) in found.items()
-        }
+        hashes = hash_inlined(answer.text)
         assert {
             "default-src": "'none'",
             "script-src": hashes["script"],

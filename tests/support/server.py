@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 import socket
 import threading
 import time
@@ -142,3 +145,12 @@ def wait_until(reached: Callable[[], bool], seconds: float = 15) -> None:
     while not reached():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
+
+
+def hash_inlined(page: str) -> dict[str, str]:
+    """What a page's policy has to allow: of its one script and its one style, by the name of the element."""
+    found = {kind: re.findall(rf"<{kind}>(.*?)</{kind}>", page, re.S) for kind in ("script", "style")}
+    return {
+        kind: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for kind, (text,) in found.items()
+    }
