@@ -1,4 +1,7 @@
-"""SQLite itself: connections, transactions, what its failures mean. No other module knows which engine this is."""
+"""SQLite itself: connections, transactions, its own SQL, what its failures mean. `postgres.py` has the other engine.
+
+No other module knows which engine it is.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,8 @@ VERSION = sqlite3.sqlite_version
 class Database:
     """A connection. In a dry run (`drops_writes`) what is written goes nowhere."""
 
+    is_shared = False  # by several machines
+
     def __init__(
         self, connection: sqlite3.Connection, *, is_read_only: bool = False, drops_writes: bool = False
     ) -> None:
@@ -79,6 +84,14 @@ class Database:
         """Wait no longer than this for what other programs write."""
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
+    def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Row]:
+        """Yield the rows that a SELECT finds, as they come."""
+        return self.connection.execute(sql, values)
+
+    def columns(self, sql: str, values: Sequence[Any] = ()) -> list[str]:
+        """Return the names of the columns that a SELECT finds."""
+        return [column[0] for column in self.connection.execute(sql, values).description]
+
     def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Return the rows that a SELECT finds."""
         return self.connection.execute(sql, values).fetchall()
@@ -104,6 +117,11 @@ class Database:
         columns = list(rows[0]) if rows else []
         self.insert_values(table, columns, [[row[name] for name in columns] for row in rows], key)
 
+    def insert_one(self, table: str, row: Mapping[str, Any]) -> int:
+        """Add a row; return its id."""
+        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks(row)})"  # noqa: S608 - names of ours
+        return int(self.execute(sql, list(row.values())).lastrowid or 0)
+
     def insert_values(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], key: Collection[str] = ()
     ) -> None:
@@ -116,6 +134,47 @@ class Database:
             sql += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
         self.connection.executemany(sql, rows)
 
+    # SQL that each engine has in its own way
+
+    def seconds_between(self, earlier: str, later: str) -> str:
+        """Return SQL for the seconds from one column's moment to another's."""
+        return f"(strftime('%s', {later}) - strftime('%s', {earlier}))"
+
+    def indexed_by(self, index: str) -> str:
+        """Return SQL behind a table's name that leaves the planner no choice."""
+        return f"INDEXED BY {index}"
+
+    def json_text(self, column: str, name: str) -> str:
+        """Return SQL for a text in a JSON object."""
+        return f"json_extract({column}, '$.{name}')"
+
+    def json_number(self, column: str, name: str) -> str:
+        """Return SQL for a whole number in a JSON object."""
+        return f"json_extract({column}, '$.{name}')"
+
+    def json_flag(self, column: str, name: str) -> str:
+        """Return SQL for a condition: something that is true is in a JSON object under this name."""
+        return f"(coalesce(json_extract({column}, '$.{name}'), 0) <> 0)"
+
+    def json_numbers(self, column: str) -> str:
+        """Return SQL for a table with the `value` of each of a JSON array's numbers."""
+        return f"json_each({column})"
+
+    def json_only(self, column: str, names: Iterable[str]) -> str:
+        """Return SQL for a JSON object with those of these names that have a true value."""
+        found = ", ".join(f"'{name}'" for name in names)
+        return f"(SELECT json_group_object(key, value) FROM json_each({column}) WHERE key IN ({found}) AND value)"  # noqa: S608
+
+    def rewrite(self, table: str, column: str, value: str) -> str:
+        """Return SQL, up to the ids, that changes a column in all rows of these orders.
+
+        It appends the rows anew: those that shrink in their places free no pages.
+        """
+        names = [row["name"] for row in self.query(f"PRAGMA table_info({table})")]
+        values = ", ".join(value if name == column else name for name in names)
+        found = f"SELECT {values} FROM {table} WHERE order_id IN "  # noqa: S608 - names of ours
+        return f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) {found}"
+
 
 def can_be_stored(value: Any) -> bool:
     """Tell whether a column can have this value: a whole number has 64 bits."""
@@ -125,11 +184,6 @@ def can_be_stored(value: Any) -> bool:
 def marks(values: Collection[Any]) -> str:
     """Return the question marks that stand for so many values."""
     return ", ".join("?" * len(values))
-
-
-def seconds_between(earlier: str, later: str) -> str:
-    """Return SQL for the seconds from one column's moment to another's."""
-    return f"(strftime('%s', {later}) - strftime('%s', {earlier}))"
 
 
 def open_database(path: Path | None) -> Database:

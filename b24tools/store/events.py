@@ -9,7 +9,7 @@ from typing import Any
 
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database, Row, can_be_stored, marks, seconds_between
+from b24tools.store.database import Database, Row, can_be_stored, marks
 from b24tools.store.watch import note_change
 
 STORED_FOR = timedelta(days=30)
@@ -111,7 +111,7 @@ class Events:
             f"UPDATE events SET status = 'done', processed_at = ? WHERE {_UNDER_WAY} AND attempts = 0"  # noqa: S608
             f" AND task_id IN ({marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
             " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done' AND twin.processed_at <= ?"
-            f" AND {seconds_between('twin.received_at', 'twin.processed_at')} >= ?)"
+            f" AND {self._db.seconds_between('twin.received_at', 'twin.processed_at')} >= ?)"
         )
         latest = to_text(clock.latest_known(now))
         with self._db.transaction():
@@ -195,7 +195,7 @@ class Events:
 
     def oldest_unprocessed(self) -> datetime | None:
         """Return when the oldest event came that has to be processed; what waits for `replay` is not among them."""
-        oldest = f"SELECT min(id) FROM events INDEXED BY events_to_process WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
+        oldest = f"SELECT min(id) FROM events {self._db.indexed_by('events_to_process')} WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
         sql = f"SELECT received_at FROM events WHERE id = ({oldest})"  # noqa: S608 - likewise
         return next((from_text(row["received_at"]) for row in self._db.query(sql)), None)
 

@@ -45,7 +45,8 @@ class Watch:
 def note_change(database: Database) -> None:
     """Count a change that an older state of the database would not know of."""
     database.execute(
-        "INSERT INTO counters (name, value) VALUES ('watched', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+        "INSERT INTO counters (name, value) VALUES ('watched', 1)"
+        " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
     )
 
 
