@@ -10,12 +10,14 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from b24tools.core import data_folder, errors
 from b24tools.core.chunks import chunked
+from b24tools.core.database_url import DatabaseUrl, Location
 from b24tools.core.i18n import _, os_reason
 from b24tools.store import migrations
 
@@ -41,10 +43,23 @@ Error = sqlite3.Error
 VERSION = sqlite3.sqlite_version
 
 
+class ServerError(sqlite3.OperationalError):
+    """What a database server refused. `passes`: it was away or busy, and later may work."""
+
+    def __init__(self, reason: str, *, passes: bool) -> None:
+        super().__init__(reason)
+        self.passes = passes
+
+
+class Conflict(ServerError, sqlite3.IntegrityError):
+    """A row that the tables' rules forbid."""
+
+
 class Database:
     """A connection. In a dry run (`drops_writes`) what is written goes nowhere."""
 
     is_shared = False  # by several machines
+    must_hold: Any = None  # the lock on a server without which nothing is written
 
     def __init__(
         self, connection: sqlite3.Connection, *, is_read_only: bool = False, drops_writes: bool = False
@@ -80,6 +95,18 @@ class Database:
         finally:
             self._writer = None
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the connection to a server is lost."""
+        return False
+
+    def identify(self) -> int:
+        """Return what tells a schema from another of the same name; of a file the system knows."""
+        return 0
+
+    def check_lock(self) -> None:
+        """Raise Busy where the lock on a server without which nothing is written was lost."""
+
     def wait_at_most(self, seconds: float) -> None:
         """Wait no longer than this for what other programs write."""
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
@@ -87,6 +114,11 @@ class Database:
     def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Row]:
         """Yield the rows that a SELECT finds, as they come."""
         return self.connection.execute(sql, values)
+
+    def list_tables(self) -> list[str]:
+        """List the tables that hold what is ours to keep, in the order in which they were made."""
+        rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
+        return [row["name"] for row in rows if not row["name"].startswith(("sqlite_", "_sqlite_"))]
 
     def columns(self, sql: str, values: Sequence[Any] = ()) -> list[str]:
         """Return the names of the columns that a SELECT finds."""
@@ -186,14 +218,17 @@ def marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def open_database(path: Path | None) -> Database:
+def open_database(path: Location | None) -> Database:
     """Open the database, create and migrate it as needed; None gives one in memory.
 
-    Raises ConfigError when the folder or the file cannot be used.
+    Raises ConfigError when the folder or the file cannot be used, Busy when a server is away.
     """
     if path is None:
         return Database(_migrated_in_memory(is_read_only=False))
     with explain_failures(path):
+        if isinstance(path, DatabaseUrl):
+            opened: Database = load_server().open_database(path)
+            return opened
         data_folder.prepare(path.parent)
         _require_locks(path)
         if not path.exists():
@@ -251,12 +286,56 @@ def create(path: Path, upto: Collection[str] = migrations.NAMES) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
-    """Open one state of the database for reading; a file that is missing reads as empty, and none is made.
+def load_server() -> ModuleType:
+    """Import what speaks to a server: nobody with a file waits for it. Raises ConfigError where it is not installed."""
+    try:
+        from b24tools.store import postgres
+    except ImportError as error:
+        message = _("B24_DATABASE_URL needs the library psycopg: {reason}").format(reason=error)
+        raise errors.ConfigError(message, _("Install it: pip install 'b24tools[postgres]'.")) from None
+    return postgres
 
-    An older schema is brought up to date in a copy in memory. Raises ConfigError when the file cannot be read.
+
+def exists(path: Location) -> bool:
+    """Return whether there is a database; also where opening it has to say what is wrong.
+
+    Raises ConfigError for a file that was taken away while its log was left, Busy where a server does not say.
     """
     with explain_failures(path):
+        if isinstance(path, DatabaseUrl):
+            return bool(load_server().exists(path))
+        try:
+            path.stat()
+        except FileNotFoundError:
+            check_gone(path)
+            return False
+        except OSError:
+            pass
+    return True
+
+
+def measure(path: Location) -> int:
+    """Return the size of the database and its log in bytes; of a schema, that of its tables and indexes."""
+    if isinstance(path, DatabaseUrl):
+        with explain_failures(path):
+            return int(load_server().measure(path))
+    total = 0
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
+
+
+def open_read_only(path: Location, *, drops_writes: bool = False) -> Database:
+    """Open one state of the database for reading; a file that is missing reads as empty, and none is made.
+
+    An older schema is brought up to date in a copy in memory, on a server where it is.
+    Raises ConfigError when the file cannot be read, Busy when a server is away.
+    """
+    with explain_failures(path):
+        if isinstance(path, DatabaseUrl):
+            found: Database | None = load_server().open_read_only(path, drops_writes=drops_writes)
+            return found or Database(_migrated_in_memory(), is_read_only=True, drops_writes=drops_writes)
         try:
             path.stat()
         except FileNotFoundError:
@@ -363,8 +442,8 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def explain_failures(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system refuse in the block into a ConfigError that says what to do."""
+def explain_failures(path: Location) -> Iterator[None]:
+    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
@@ -372,16 +451,21 @@ def explain_failures(path: Path) -> Iterator[None]:
 
 
 def explain(
-    path: Path,
+    path: Location,
     error: Exception,
     kind: type[errors.B24ToolsError] = errors.B24ToolsError,
     folder: Path | None = None,
 ) -> errors.B24ToolsError:
-    """Return what a failure of SQLite means to people: another program holds the database, or it cannot be used.
+    """Return what a failure of the engine means to people: another program holds the database, or it cannot be used.
 
     `folder`: where it lies, if `path` is only a name.
     """
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error))
+    if isinstance(error, ServerError) or isinstance(path, DatabaseUrl):
+        if isinstance(error, ServerError) and error.passes:
+            return errors.Busy(message, _("See that the server runs and can be reached, or try again a little later."))
+        hint = _("B24_DATABASE_URL names the server, the user and the database, which must be there.")
+        return kind(message, hint, code=errors.ErrorCode.DATABASE)
     if is_locked(error):
         return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
     if is_damaged(error):
@@ -413,7 +497,9 @@ def explain_restoring() -> str:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Return whether another program only holds the database."""
+    """Return whether another program only holds the database, or its server is away."""
+    if isinstance(error, ServerError):
+        return error.passes
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
