@@ -119,27 +119,24 @@ class Session:
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
-        own = own_people(settings)
-        names = NameSettings(
-            settings.department,
-            settings.group,
-            settings.folder,
-            settings.schedule_id,
-            schedules=own.schedules,
-            positions=own.positions,
-        )
+
+        def open_cache(client: Client) -> OrgCache:
+            own = own_people(settings)  # once the database is open: other machines may have changed it
+            names = NameSettings(
+                settings.department,
+                settings.group,
+                settings.folder,
+                settings.schedule_id,
+                schedules=own.schedules,
+                positions=own.positions,
+            )
+            cached_h = {"directory_h": settings.directory_cache_h, "people_h": settings.people_cache_h}
+            return OrgCache(client, settings.data_dir / "cache", names, **cached_h)
+
         with (
             self.open_client(retry_s=retry_s) as client,
             self.open_store(dry_run=dry_run) as opened,
-            closing(
-                OrgCache(
-                    client,
-                    settings.data_dir / "cache",
-                    names,
-                    directory_h=settings.directory_cache_h,
-                    people_h=settings.people_cache_h,
-                )
-            ) as directory,
+            closing(open_cache(client)) as directory,
         ):
             opened.settings.check_host(client.host)
             client.before_write = opened.database.check_lock
@@ -218,9 +215,24 @@ class Session:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
                 if self.watch is not None:
                     self.watch.check(opened.database)
+                if opened.database.is_shared and not dry_run:
+                    self._share_files(opened.database)
                 yield opened
         except store.database.Error as error:
             raise store.database.explain(path, error) from error
+
+    def _share_files(self, database: Database) -> None:
+        from b24tools.core import data_folder
+        from b24tools.store import shared_files
+
+        folder = self.settings.data_dir
+        try:
+            data_folder.prepare(folder)
+            shared_files.share(database, folder)
+        except OSError as error:
+            message = _("{path}: {reason}").format(path=error.filename or folder, reason=os_reason(error))
+            hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
+            raise errors.ConfigError(message, hint) from error
 
     def has_database(self) -> bool:
         """Return whether there is one; a server that is away raises Busy."""

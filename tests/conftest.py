@@ -73,14 +73,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres_server() -> Iterator[postgres.Server]:
     """A server of this session's own; without its programs, or psycopg, the tests that need it are skipped."""
     pytest.importorskip("psycopg")
     programs = postgres.find_programs()
     if programs is None:
         pytest.skip("there is no PostgreSQL here")
-    with postgres.run_server(programs) as url:
-        yield url
+    with postgres.run_server(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> str:
+    """Its address."""
+    return postgres_server.url
 
 
 @pytest.fixture(autouse=True)

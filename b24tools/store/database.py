@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +26,7 @@ LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long
 LEAST_FREE = 64 * 1024  # bytes: twice what SQLite's index of the log takes at first
 SYNCHRONOUS = "FULL"  # the ledger must survive a power cut
 LARGEST = 2**63 - 1
+MOST_IDLE = 8  # connections of `serve` to a server
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
 _LOCK_FAILURES = {
@@ -294,6 +295,14 @@ def load_server() -> ModuleType:
         message = _("B24_DATABASE_URL needs the library psycopg: {reason}").format(reason=error)
         raise errors.ConfigError(message, _("Install it: pip install 'b24tools[postgres]'.")) from None
     return postgres
+
+
+def reuse_connections(path: Location) -> AbstractContextManager[None]:
+    """Leave some connections to a server open between their users, until the block ends; a file needs none."""
+    if isinstance(path, DatabaseUrl):
+        reusing: AbstractContextManager[None] = load_server().reuse_connections(MOST_IDLE)
+        return reusing
+    return nullcontext()
 
 
 def exists(path: Location) -> bool:

@@ -91,6 +91,7 @@ class PostgresDatabase(Database):
         drops_writes: bool = False,
     ) -> None:
         self.connection = connection  # type: ignore[assignment]
+        self.may_be_used_again = False
         self.address = address
         self.is_read_only = is_read_only
         self.drops_writes = drops_writes
@@ -104,8 +105,9 @@ class PostgresDatabase(Database):
         return bool(self.connection.closed)  # type: ignore[attr-defined]
 
     def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
+        """Close the connection, or leave it to the next one who opens this schema."""
+        if not (self.may_be_used_again and _idle.take_back(self.address, self.connection)):  # type: ignore[arg-type]
+            self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -158,6 +160,7 @@ class PostgresDatabase(Database):
 
     def wait_at_most(self, seconds: float) -> None:
         """Wait no longer than this for what other programs write."""
+        self.may_be_used_again = False
         self.run(f"SET lock_timeout = {max(1, seconds * 1000):.0f}")
 
     def run(self, sql: str, values: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
@@ -379,21 +382,88 @@ def open_database(address: DatabaseUrl) -> PostgresDatabase:
     return db
 
 
+class _IdleConnections:
+    """Connections that wait to be used again; none outside of `serve`."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._found: list[tuple[DatabaseUrl, psycopg.Connection[Any]]] = []
+        self._lock = threading.Lock()
+
+    def take(self, address: DatabaseUrl) -> psycopg.Connection[Any] | None:
+        """Return one to this schema that was still good when it was last used."""
+        with self._lock:
+            for number, (known, connection) in enumerate(self._found):
+                if known == address:
+                    del self._found[number]
+                    return connection
+        return None
+
+    def take_back(self, address: DatabaseUrl, connection: psycopg.Connection[Any]) -> bool:
+        """Put one away; False where it is lost, or there are enough."""
+        try:
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                connection.execute("ROLLBACK")
+        except psycopg.Error:
+            return False
+        with self._lock:
+            is_wanted = not connection.closed and len(self._found) < self.most
+            if is_wanted:
+                self._found.append((address, connection))
+        return is_wanted
+
+    def clear(self) -> None:
+        """Close them all."""
+        with self._lock:
+            found, self._found = self._found, []
+        for _address, connection in found:
+            connection.close()
+
+
+_idle = _IdleConnections()
+
+
+@contextmanager
+def reuse_connections(most: int) -> Iterator[None]:
+    """Leave so many connections open between their users, until the block ends."""
+    _idle.most = most
+    try:
+        yield
+    finally:
+        _idle.most = 0
+        _idle.clear()
+
+
 def _open(address: DatabaseUrl, *, creates: bool) -> PostgresDatabase | None:
+    if (used := _idle.take(address)) is not None:
+        db = PostgresDatabase(used, address)
+        try:
+            with _closed_on_failure(db):
+                return _prepare(db, creates=creates)
+        except ServerError as error:
+            if not error.passes:
+                raise
+            _idle.clear()  # the server was started anew, and no connection is good any more
     db = PostgresDatabase(connect(address), address)
     with _closed_on_failure(db):
-        applied = read_applied(db)
-        if applied is None and not creates:
-            db.close()
-            return None
-        if applied is None or not applied >= migrations.NAMES:
-            with db.transaction():
-                if applied is None:
-                    db.run(f'CREATE SCHEMA IF NOT EXISTS "{address.schema}"')
-                applied = read_applied(db) or set()  # another process may have done it meanwhile
-                if not applied >= migrations.NAMES:
-                    postgres_schema.apply(db, applied)
-        db.watches_schema = True
+        return _prepare(db, creates=creates)
+
+
+def _prepare(db: PostgresDatabase, *, creates: bool) -> PostgresDatabase | None:
+    """Create and migrate the schema as needed; None where there is none to be created."""
+    address = db.address
+    applied = read_applied(db)
+    if applied is None and not creates:
+        db.close()
+        return None
+    if applied is None or not applied >= migrations.NAMES:
+        with db.transaction():
+            if applied is None:
+                db.run(f'CREATE SCHEMA IF NOT EXISTS "{address.schema}"')
+            applied = read_applied(db) or set()  # another process may have done it meanwhile
+            if not applied >= migrations.NAMES:
+                postgres_schema.apply(db, applied)
+    db.watches_schema = db.may_be_used_again = True
     return db
 
 

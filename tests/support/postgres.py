@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,18 @@ def _owner() -> str | None:
     return next(name for name in ("postgres", "nobody") if name in names)
 
 
+@dataclass
+class Server:
+    """A server on a socket in a folder of its own. A test that stops it starts it again."""
+
+    url: str
+    start: Callable[[], None]
+    stop: Callable[[], None]
+
+
 @contextmanager
-def run_server(programs: Path) -> Iterator[str]:
-    """A new server on a socket in a folder of its own; its address."""
+def run_server(programs: Path) -> Iterator[Server]:
+    """A new server, started."""
     with tempfile.TemporaryDirectory(prefix="b24tools-pg-", ignore_cleanup_errors=True) as name:
         folder, owner = Path(name), _owner()
         if owner:
@@ -56,11 +66,13 @@ def run_server(programs: Path) -> Iterator[str]:
         data = str(folder / "data")
         run("initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
         settings = " ".join(f"-c {one}" for one in (*FAST, f"unix_socket_directories={folder}"))
-        run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start")
+        start = partial(run, "pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start")
+        stop = partial(run, "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+        start()
         try:
-            yield f"postgresql://{USER}@/postgres?host={folder}"
+            yield Server(f"postgresql://{USER}@/postgres?host={folder}", start, stop)
         finally:
-            run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            stop()
 
 
 def name_schema(path: Path) -> str:
