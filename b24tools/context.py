@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.scheduling.people_file import PeopleFile
     from b24tools.store import Store
     from b24tools.store.database import Database
+    from b24tools.store.shared_text import SharedText
     from b24tools.store.watch import Watch
 
 
@@ -78,9 +79,7 @@ class Session:
         stack = ExitStack()
         shared: Any = settings.data_dir / "throttle.json"
         if isinstance(settings.database, DatabaseUrl):
-            from b24tools.store.database import load_server
-
-            shared = stack.enter_context(closing(load_server().SharedText(settings.database, "throttle")))
+            shared = stack.enter_context(closing(_share_text(settings.database, "throttle")))
         elif leave_no_trace and not os.access(shared, os.F_OK):
             shared = None
         rate_limiter = RateLimiter(shared, per_second=settings.requests_per_second, burst=settings.burst)
@@ -287,6 +286,15 @@ class Session:
         from b24tools.assignment.tools import RunClock
 
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)
+
+
+def _share_text(address: DatabaseUrl, name: str) -> SharedText:
+    from b24tools.store.database import load_server
+
+    load_server()
+    from b24tools.store.shared_text import SharedText
+
+    return SharedText(address, name)
 
 
 def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str]) -> Any:

@@ -300,8 +300,10 @@ def load_server() -> ModuleType:
 def reuse_connections(path: Location) -> AbstractContextManager[None]:
     """Leave some connections to a server open between their users, until the block ends; a file needs none."""
     if isinstance(path, DatabaseUrl):
-        reusing: AbstractContextManager[None] = load_server().reuse_connections(MOST_IDLE)
-        return reusing
+        load_server()
+        from b24tools.store import postgres_connection
+
+        return postgres_connection.reuse_connections(MOST_IDLE)
     return nullcontext()
 
 

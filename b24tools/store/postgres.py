@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,37 +16,18 @@ from hashlib import sha256
 from typing import Any
 
 import psycopg
-from psycopg.adapt import Dumper, Loader
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.types.string import StrDumper
 
-from b24tools.core import clock, errors
+from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _
-from b24tools.core.timestamps import to_text
 from b24tools.store import migrations, postgres_schema
-from b24tools.store.database import BUSY_TIMEOUT_S, Conflict, Database, ServerError
+from b24tools.store.database import Database, ServerError
+from b24tools.store.postgres_connection import connect, explain, idle
 
 ROWS_AT_ONCE = 500
-AWAY_S = 30  # so long a server that did not answer is not asked about what need not be shared
-IDLE_S = 60  # a machine that dies in the middle of a transaction holds the others up no longer
-_CONNECTING = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
 _WORDS = re.compile(r"'(?:[^']|'')*'|\?|:[a-z_]\w*|%")
-_NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-# What a server says that answers and will not: a person must see to it. It has no code for it before the connection.
-_REFUSALS = re.compile(
-    r"authentication failed|no password supplied|does not exist|pg_hba\.conf|not permitted to log in"
-    r"|не пройдена|не существует|не задан пароль",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -62,19 +42,6 @@ class HeldLock:
     def condition(self) -> str:
         """SQL that finds it among the server's locks."""
         return f"pid = {self.pid:d} AND {is_lock(self.number)}"
-
-
-class PostgresRow(tuple[Any, ...]):
-    """A row whose values go by their columns' names, too."""
-
-    places: Mapping[str, int]
-
-    def __getitem__(self, place: Any) -> Any:
-        return super().__getitem__(self.places[place] if isinstance(place, str) else place)
-
-    def keys(self) -> Iterable[str]:
-        """The names of the columns."""
-        return self.places.keys()
 
 
 class PostgresDatabase(Database):
@@ -106,7 +73,7 @@ class PostgresDatabase(Database):
 
     def close(self) -> None:
         """Close the connection, or leave it to the next one who opens this schema."""
-        if not (self.may_be_used_again and _idle.take_back(self.address, self.connection)):  # type: ignore[arg-type]
+        if not (self.may_be_used_again and idle.take_back(self.address, self.connection)):  # type: ignore[arg-type]
             self.connection.close()
 
     @contextmanager
@@ -115,6 +82,11 @@ class PostgresDatabase(Database):
 
         Raises Busy where the lock that the writes need was lost, ConfigError where the schema was raised meanwhile.
         """
+        with self._write():
+            yield
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
         if self.is_read_only or self._writer == threading.get_ident():
             yield
             return
@@ -196,7 +168,7 @@ class PostgresDatabase(Database):
         """Change rows."""
         if self.drops_writes:
             return self.connection.cursor()
-        with self.transaction():
+        with self._write():
             return self.run(sql, values)
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -205,7 +177,7 @@ class PostgresDatabase(Database):
             return
         found = list(rows)
         cursor = self.connection.cursor()
-        with self.transaction():
+        with self._write():
             for chunk in chunked(found, ROWS_AT_ONCE):
                 self.run(";".join(cursor.mogrify(translate(sql), values) for values in chunk))  # type: ignore[attr-defined]
 
@@ -228,7 +200,7 @@ class PostgresDatabase(Database):
             changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
             end = f" ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
         one = f"({', '.join(['?'] * len(columns))})"
-        with self.transaction():
+        with self._write():
             for chunk in chunked(rows, ROWS_AT_ONCE):
                 sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * len(chunk))}{end}"  # noqa: S608
                 self.run(sql, [value for row in chunk for value in row])
@@ -302,79 +274,6 @@ def is_lock(number: int) -> str:
     return f"locktype = 'advisory' AND granted AND {halves} AND {here}"
 
 
-# connections
-
-
-class _BoolDumper(Dumper):
-    """There are no booleans in the tables: 1 or 0, as SQLite has them."""
-
-    def dump(self, obj: bool) -> bytes:
-        return b"1" if obj else b"0"
-
-    def quote(self, obj: bool) -> bytes:
-        return self.dump(obj)
-
-
-class _TextDumper(StrDumper):
-    """A text as it can be saved."""
-
-    def dump(self, obj: str) -> Any:
-        return super().dump(clean_text(obj))
-
-
-def clean_text(text: str) -> str:
-    """Return a text as PostgreSQL can have it: without NUL, and without one that is escaped in JSON."""
-    return _NUL_IN_JSON.sub("\\1\ufffd", text.replace("\0", "\ufffd"))
-
-
-class _NumberLoader(Loader):
-    """A sum of whole numbers is a whole number."""
-
-    def load(self, data: Any) -> int | float:
-        text = bytes(data).decode()
-        return float(text) if "." in text or "N" in text else int(text)
-
-
-def _make_rows(cursor: psycopg.Cursor[Any]) -> Any:
-    places: dict[str, int] = {}
-    for place, column in enumerate(cursor.description or ()):
-        places.setdefault(column.name, place)
-
-    def make(values: Sequence[Any]) -> PostgresRow:
-        row = PostgresRow(values)
-        row.places = places
-        return row
-
-    return make
-
-
-def name_session(address: DatabaseUrl, what: str = "") -> str:
-    """Return what the server's list of sessions says of one; of `what` it is not the rows that it is open for."""
-    return f"b24tools {what}|" if what else f"b24tools:{address.schema}"
-
-
-def connect(address: DatabaseUrl, what: str = "") -> psycopg.Connection[Any]:
-    """Return a connection to the schema, for its rows or only for `what`. Raises ServerError."""
-    try:
-        options = {**_CONNECTING, **conninfo_to_dict(address.libpq), "application_name": name_session(address, what)}
-        connection: psycopg.Connection[Any] = psycopg.connect(
-            autocommit=True,
-            cursor_factory=psycopg.ClientCursor,
-            row_factory=_make_rows,
-            **options,  # type: ignore[arg-type]
-        )
-        connection.adapters.register_dumper(bool, _BoolDumper)
-        connection.adapters.register_dumper(str, _TextDumper)
-        connection.adapters.register_loader("numeric", _NumberLoader)
-        connection.execute(
-            f'SET search_path TO "{address.schema}"; SET lock_timeout = {BUSY_TIMEOUT_S * 1000};'
-            f" SET idle_in_transaction_session_timeout = {IDLE_S * 1000}; SET standard_conforming_strings = on"
-        )
-    except (psycopg.Error, OSError) as error:
-        raise explain(error) from error
-    return connection
-
-
 def open_database(address: DatabaseUrl) -> PostgresDatabase:
     """Open the schema, create and migrate it as needed. Raises ConfigError, ServerError."""
     db = _open(address, creates=True)
@@ -382,60 +281,8 @@ def open_database(address: DatabaseUrl) -> PostgresDatabase:
     return db
 
 
-class _IdleConnections:
-    """Connections that wait to be used again; none outside of `serve`."""
-
-    def __init__(self) -> None:
-        self.most = 0
-        self._found: list[tuple[DatabaseUrl, psycopg.Connection[Any]]] = []
-        self._lock = threading.Lock()
-
-    def take(self, address: DatabaseUrl) -> psycopg.Connection[Any] | None:
-        """Return one to this schema that was still good when it was last used."""
-        with self._lock:
-            for number, (known, connection) in enumerate(self._found):
-                if known == address:
-                    del self._found[number]
-                    return connection
-        return None
-
-    def take_back(self, address: DatabaseUrl, connection: psycopg.Connection[Any]) -> bool:
-        """Put one away; False where it is lost, or there are enough."""
-        try:
-            if connection.info.transaction_status != TransactionStatus.IDLE:
-                connection.execute("ROLLBACK")
-        except psycopg.Error:
-            return False
-        with self._lock:
-            is_wanted = not connection.closed and len(self._found) < self.most
-            if is_wanted:
-                self._found.append((address, connection))
-        return is_wanted
-
-    def clear(self) -> None:
-        """Close them all."""
-        with self._lock:
-            found, self._found = self._found, []
-        for _address, connection in found:
-            connection.close()
-
-
-_idle = _IdleConnections()
-
-
-@contextmanager
-def reuse_connections(most: int) -> Iterator[None]:
-    """Leave so many connections open between their users, until the block ends."""
-    _idle.most = most
-    try:
-        yield
-    finally:
-        _idle.most = 0
-        _idle.clear()
-
-
 def _open(address: DatabaseUrl, *, creates: bool) -> PostgresDatabase | None:
-    if (used := _idle.take(address)) is not None:
+    if (used := idle.take(address)) is not None:
         db = PostgresDatabase(used, address)
         try:
             with _closed_on_failure(db):
@@ -443,7 +290,7 @@ def _open(address: DatabaseUrl, *, creates: bool) -> PostgresDatabase | None:
         except ServerError as error:
             if not error.passes:
                 raise
-            _idle.clear()  # the server was started anew, and no connection is good any more
+            idle.clear()  # the server was started anew, and no connection is good any more
     db = PostgresDatabase(connect(address), address)
     with _closed_on_failure(db):
         return _prepare(db, creates=creates)
@@ -524,50 +371,6 @@ def refuse_newer(address: DatabaseUrl) -> errors.ConfigError:
     )
 
 
-class SharedText:
-    """A short text that all machines exchange for a new one, one after the other, in connections of their own.
-
-    It is no part of what a transaction saves, and lost with the last moment before a power cut.
-    """
-
-    def __init__(self, address: DatabaseUrl, name: str) -> None:
-        self._address, self._name = address, name
-        self._db: PostgresDatabase | None = None
-        self._not_before = 0.0
-
-    def __call__(self, change: Callable[[bytes], bytes]) -> None:
-        """Save what `change` makes of it. Raises OSError where the server is away, at once for some time."""
-        if time.monotonic() < self._not_before:
-            raise OSError("the server was away a moment ago")
-        try:
-            if self._db is None:
-                self._db = PostgresDatabase(connect(self._address, self._name), self._address)
-            self._exchange(self._db, change)
-        except ServerError as error:
-            self.close()
-            self._not_before = time.monotonic() + AWAY_S
-            raise OSError(str(error)) from error
-
-    def _exchange(self, db: PostgresDatabase, change: Callable[[bytes], bytes]) -> None:
-        lock = number_lock(self._address, self._name)
-        db.run(f"BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock({lock})")
-        try:
-            rows = db.query("SELECT value FROM noticed WHERE what = ?", [self._name])
-            value = change(rows[0][0].encode() if rows else b"").decode()
-            sql = "INSERT INTO noticed (what, value, noticed_at) VALUES (?, ?, ?) ON CONFLICT (what) DO UPDATE"
-            values = [self._name, value, to_text(clock.read_clock())]
-            db.run(f"{sql} SET value = excluded.value, noticed_at = excluded.noticed_at", values)
-        finally:
-            with suppress(ServerError):
-                db.run("COMMIT")  # of a transaction that has failed it is a rollback
-
-    def close(self) -> None:
-        """Close the connection; the next exchange opens another one."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-
 @contextmanager
 def _closed_on_failure(db: PostgresDatabase) -> Iterator[None]:
     try:
@@ -575,18 +378,3 @@ def _closed_on_failure(db: PostgresDatabase) -> Iterator[None]:
     except BaseException:
         db.close()
         raise
-
-
-def explain(error: Exception) -> ServerError:
-    """Return what psycopg says as an error that the callers know."""
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    if isinstance(error, psycopg.IntegrityError):
-        return Conflict(reason, passes=False)
-    code = getattr(error, "sqlstate", None) or ""
-    passes = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError) or code in _PASSING
-    is_refused = not code and _REFUSALS.search(str(error)) is not None
-    return ServerError(reason, passes=passes and not is_refused and code != _DISK_FULL)
-
-
-_PASSING = ("25006", "25P03")  # a server that is about to become the first one again; a connection that was idle
-_DISK_FULL = "53100"

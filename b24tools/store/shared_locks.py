@@ -13,7 +13,8 @@ from b24tools.core import errors, locks
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _
 from b24tools.store.database import explain_failures
-from b24tools.store.postgres import HeldLock, PostgresDatabase, connect, is_lock, number_lock
+from b24tools.store.postgres import HeldLock, PostgresDatabase, is_lock, number_lock
+from b24tools.store.postgres_connection import connect
 
 POLL_S = 0.1
 

@@ -16,7 +16,8 @@ from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _
 from b24tools.store import database
 from b24tools.store.database import Database, explain_failures
-from b24tools.store.postgres import ROWS_AT_ONCE, PostgresDatabase, clean_text, connect, name_session, open_database
+from b24tools.store.postgres import ROWS_AT_ONCE, PostgresDatabase, open_database
+from b24tools.store.postgres_connection import clean_text, connect, name_session
 
 COUNT = 1 << 256
 

@@ -18,6 +18,7 @@ from b24tools.core.database_url import DatabaseUrl
 from b24tools.jobs import backup
 from b24tools.store import Store, copies, database, migrations, open_store, read_store
 from b24tools.store.events import NewEvent
+from b24tools.store.shared_text import SharedText
 from tests.support import postgres
 from tests.support.closed_tasks import NOW, task
 from tests.support.orders import MOSCOW
@@ -161,7 +162,7 @@ def test_a_lock_that_was_lost_lets_nothing_be_written(address: DatabaseUrl) -> N
 def test_the_limits_of_the_portal_are_those_of_all_machines(address: DatabaseUrl) -> None:
     """One bucket; without the server each has its own, and waits for it no second time."""
     open_store(address).close()
-    shared = [database.load_server().SharedText(address, "throttle") for _machine in range(2)]
+    shared = [SharedText(address, "throttle") for _machine in range(2)]
     waits: list[float] = []
     limits = [RateLimiter(one, per_second=1, burst=2, clock=lambda: 1000.0, sleep=waits.append) for one in shared]
     for limit in (*limits, *limits):
@@ -171,7 +172,7 @@ def test_the_limits_of_the_portal_are_those_of_all_machines(address: DatabaseUrl
     for one in shared:
         one.close()
     away = database_url.read("postgresql://127.0.0.1:1/none", address.folder)
-    alone = RateLimiter(database.load_server().SharedText(away, "throttle"), clock=lambda: 1000.0)
+    alone = RateLimiter(SharedText(away, "throttle"), clock=lambda: 1000.0)
     assert [0.0, 0.0] == [alone.acquire(), alone.acquire()]
 
 
