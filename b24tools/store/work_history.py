@@ -69,7 +69,8 @@ class WorkHistory:
         still_open = (
             "SELECT DISTINCT order_tasks.responsible_id FROM order_tasks LEFT JOIN tasks ON tasks.id = task_id"
             " JOIN orders ON orders.id = order_id WHERE task_id IS NOT NULL AND orders.ended IS NULL"
-            " AND order_tasks.first_deadline >= :start AND order_tasks.first_deadline < :due AND coalesce(gone, 1)"
+            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) >= :start"
+            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1)"
         )
         for row in self._db.query(still_open, values):
             done.pop(row[0], None)
