@@ -168,7 +168,9 @@ def board(
     before = _entries(counted_before, closed_before, members, teams=teams)
     total_tasks = sum(one.tasks for one in counted)
     total_hours = _hours(sum(one.estimate_s for one in counted))
-    entries = _entries(counted, closed, members, teams=teams)
+    # places that are frozen stay, whoever has opted out since
+    ranked = counted if teams else _choose_counted(closed, closed.rules, members, scope, teams=False)
+    entries = _entries(ranked, closed, members, teams=teams)
     rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
     absent = rules.opted_out | rules.hidden  # by now: a frozen ranking names them no more
     if not teams:
