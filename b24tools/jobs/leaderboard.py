@@ -161,15 +161,16 @@ def board(
     rules = source.settings.counting_rules(period.zone)
     scope = read_scope(source, group, department)
     closed, closed_before = source.leaderboard.closed(period, rules, scope.group_id)
-    opted_out = closed.rules.opted_out | closed_before.rules.opted_out | rules.opted_out
-    members = source.leaderboard.active_by_department(rules.hidden) if teams or opted_out else {}
+    is_sized = teams or rules.opted_out or closed.season or closed_before.season
+    members = source.leaderboard.active_by_department(rules.hidden) if is_sized else {}
     counted = _choose_counted(closed, rules, members, scope, teams=teams)
-    counted_before = _choose_counted(closed_before, rules, members, scope, teams=teams)
-    before = _entries(counted_before, closed_before, members, teams=teams)
+    ranked, ranked_before = (  # places that are frozen stay, whoever has opted out since
+        _choose_counted(one, rules if teams else one.rules, members, scope, teams=teams)
+        for one in (closed, closed_before)
+    )
+    before = _entries(ranked_before, closed_before, members, teams=teams)
     total_tasks = sum(one.tasks for one in counted)
     total_hours = _hours(sum(one.estimate_s for one in counted))
-    # places that are frozen stay, whoever has opted out since
-    ranked = counted if teams else _choose_counted(closed, closed.rules, members, scope, teams=False)
     entries = _entries(ranked, closed, members, teams=teams)
     rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
     absent = rules.opted_out | rules.hidden  # by now: a frozen ranking names them no more
@@ -363,10 +364,10 @@ def _choose_counted(
     """Choose who counts.
 
     Who has opted out counts in a team of FEWEST at least: in a smaller one the others' rows would tell what is theirs.
-    In what is frozen that goes for who has opted out by `now`, too, with the teams of then.
+    In what is frozen that goes for who has opted out, or is hidden, by `now`, too, with the teams of then.
     """
     rules, members = totals.rules, _members_of(totals, members)
-    opted_out = rules.opted_out | now.opted_out
+    opted_out = rules.opted_out | now.opted_out | now.hidden
     return [
         one
         for one in totals.people
