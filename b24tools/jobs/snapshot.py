@@ -225,6 +225,7 @@ class _SnapshotRun:
         self._open = Paginator(TASKS, changed, left=None if read_at is None else 0)
         self._is_known = store.snapshot_runs.has_complete()
         self._frozen_from: datetime | None = None  # to be said
+        self._reopened: list[int] = []  # closed before these weeks
         is_webhook = store.settings.get("producer_mode") == WEBHOOK
         self._events_since = store.snapshot_runs.last_complete(started_at) if is_webhook else None
 
@@ -352,7 +353,7 @@ class _SnapshotRun:
             saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
             deadlines = queries.read_deadlines(open_tasks, zone)
             self._store.tasks.note_open(deadlines.items(), self._now())
-            self._store.tasks.mark_reopened(deadlines, self._start, self._now(), request.reading)
+            self._reopened += self._store.tasks.mark_reopened(deadlines, self._start, self._now(), request.reading)
             found = {"new": saved.new, "changed": saved.changed, "same": saved.same}
             found[MISSED] = self._note_changes(saved.changes)
             self._run = replace(
@@ -395,7 +396,7 @@ class _SnapshotRun:
             if complete and not self._tasks.nameless:
                 gone = store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
-            changes, missed = self._count_missed(gone) if self._events_since else (None, None)
+            changes, missed = self._count_missed([*gone, *self._reopened]) if self._events_since else (None, None)
             run = replace(self._run, people=self._run.people + shown, requests=requests, changes=changes, missed=missed)
             store.snapshot_runs.finish(run, self._now(), complete=complete)
             server_now = self._portal_clock.server_now if self._portal_clock else None

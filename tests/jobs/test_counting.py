@@ -395,15 +395,20 @@ def test_months_of_before_the_rules_are_not_frozen_at_once(tmp_path: Path) -> No
 
 
 def test_changes_that_came_without_an_event_are_counted(tmp_path: Path) -> None:
-    """A new one, a changed one and a deleted one; not what may be under way, nor what waits, nor what was followed."""
+    """A new, a changed and a deleted one, one of the week before that was reopened.
+
+    Not what may be under way, nor what waits, nor what was followed.
+    """
     works = new_collector(tmp_path)
     known = [close(works.portal, FRIDAY - number * HOUR) for number in range(1, 5)]
+    reopened = close(works.portal, FRIDAY - 7 * DAY)
     works.take()
     with closing(open_store(works.database)) as opened:
         opened.settings.save("producer_mode", "webhook", works.clock.now)
     works.clock.now += HOUR
     works.portal.act("tasks.task.update", {"taskId": known[0], "fields": {"TITLE": "Иначе"}})
     works.portal.act("tasks.task.delete", {"taskId": known[1]})
+    works.portal.act("tasks.task.renew", {"taskId": reopened}, user_id=2)
     waiting = close(works.portal, works.clock.now)
     close(works.portal, works.clock.now)
     with closing(open_store(works.database)) as opened:
@@ -421,8 +426,8 @@ def test_changes_that_came_without_an_event_are_counted(tmp_path: Path) -> None:
     week = [works.week("2026-W47")]
     result = works.take(week)
 
-    assert (3, 5) == (result.missed, result.changes)
-    assert [(5, 3)] == works.query("SELECT changes, missed FROM snapshot_runs WHERE missed IS NOT NULL")
+    assert (4, 6) == (result.missed, result.changes)
+    assert [(6, 4)] == works.query("SELECT changes, missed FROM snapshot_runs WHERE missed IS NOT NULL")
     again = works.take(week)
     assert (0, 0) == (again.missed, again.changes)
 
