@@ -213,7 +213,7 @@ def board(
         scope=scope,
         benchmarks=benchmarks,
         namesakes=frozenset(name for name, count in counts.items() if count > 1),
-        goal=None if closed.season else _find_goal(source, period, rules, scope, (total_tasks, total_hours)),
+        goal=None if closed.season else _find_goal(source, period, rules, members, scope, (total_tasks, total_hours)),
         others=_sum_others([one for one in counted if one.user_id in absent | closed.rules.opted_out]),
         season=closed.season,
         rules=closed.rules,
@@ -289,7 +289,12 @@ def _list_weeks(first: date, last: Period) -> list[Period]:
 
 
 def _find_goal(
-    source: Store, period: Period, rules: CountingRules, scope: Scope, done: tuple[int, float]
+    source: Store,
+    period: Period,
+    rules: CountingRules,
+    members: Mapping[int, int],
+    scope: Scope,
+    done: tuple[int, float],
 ) -> TeamGoal | None:
     """Find the goal of those whose department it is, or of all; a single project has no members that are known.
 
@@ -299,10 +304,8 @@ def _find_goal(
     if setting is None or scope.group is not None:
         return None
     days = source.presence.read(period.first, period.after)
-    absent = rules.hidden
-    if rules.opted_out:
-        sizes, homes = source.leaderboard.active_by_department(rules.hidden), source.presence.homes(rules.opted_out)
-        absent |= {user_id for user_id, home in homes.items() if sizes[home] < FEWEST}
+    homes = source.presence.homes(rules.opted_out - rules.hidden) if rules.opted_out else {}
+    absent = rules.hidden | {user_id for user_id, home in homes.items() if members[home] < FEWEST}
     return find_goal(setting, source.presence.members(absent, scope.inside), days, done)
 
 
