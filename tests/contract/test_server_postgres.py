@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from b24tools import context
-from b24tools.core import config
 from b24tools.sandbox import demo_company
 from tests.support import postgres
 from tests.support.server import FORM, Served, as_bytes, event_body, order, serving, wait_until
@@ -80,11 +79,3 @@ def test_what_one_machine_is_set_to_holds_on_the_other(hosts: list[Served]) -> N
     assert (200, None) == send(one, "c")
     assert (200, None) == send(two, "d")
     assert calendar.read_bytes() == (two.settings.data_dir / "calendar.json").read_bytes()
-
-
-def test_a_setting_of_the_server_names_no_password(tmp_path: Path) -> None:
-    """Neither where it is shown nor in a text that has it by chance."""
-    settings = config.load({"B24_DATABASE_URL": "postgresql://planner:s3cr%2Ft@db.example/b24", "B24_DATA_DIR": "/d"})
-    assert "postgresql://planner@db.example/b24 (b24tools)" == str(settings.database)
-    assert "s3cr" not in repr(settings) + repr(settings.database)
-    assert "a … b" == settings.scrubber.scrub("a s3cr/t b").replace("***", "…")
