@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -14,7 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import StrDumper
 
+from b24tools.core import errors
 from b24tools.core.database_url import DatabaseUrl
+from b24tools.core.i18n import _
 from b24tools.store.database import BUSY_TIMEOUT_S, Conflict, ServerError
 
 IDLE_S = 60  # a machine that dies in the middle of a transaction holds the others up no longer
@@ -98,25 +100,63 @@ def name_session(address: DatabaseUrl, what: str = "") -> str:
 
 
 def connect(address: DatabaseUrl, what: str = "") -> psycopg.Connection[Any]:
-    """Return a connection to the schema, for its rows or only for `what`. Raises ServerError."""
+    """Return a connection to the schema, for its rows or only for `what`. Raises ServerError.
+
+    Raises ConfigError behind a pooler that gives each transaction another session: no lock and no setting holds there.
+    """
     try:
-        options = {**_CONNECTING, **conninfo_to_dict(address.libpq), "application_name": name_session(address, what)}
-        connection: psycopg.Connection[Any] = psycopg.connect(
-            autocommit=True,
-            cursor_factory=psycopg.ClientCursor,
-            row_factory=_make_rows,
-            **options,  # type: ignore[arg-type]
-        )
-        connection.adapters.register_dumper(bool, _BoolDumper)
-        connection.adapters.register_dumper(str, _TextDumper)
-        connection.adapters.register_loader("numeric", _NumberLoader)
-        connection.execute(
-            f'SET search_path TO "{address.schema}"; SET lock_timeout = {BUSY_TIMEOUT_S * 1000};'
-            f" SET idle_in_transaction_session_timeout = {IDLE_S * 1000}; SET standard_conforming_strings = on"
-        )
+        connection = _connect(address, what)
+        try:
+            _require_own_session(connection, address)
+            connection.execute(
+                f'SET search_path TO "{address.schema}"; SET lock_timeout = {BUSY_TIMEOUT_S * 1000};'
+                f" SET idle_in_transaction_session_timeout = {IDLE_S * 1000}; SET standard_conforming_strings = on"
+            )
+        except BaseException:
+            connection.close()
+            raise
     except (psycopg.Error, OSError) as error:
         raise explain(error) from error
     return connection
+
+
+def _connect(address: DatabaseUrl, what: str) -> psycopg.Connection[Any]:
+    options = {**_CONNECTING, **conninfo_to_dict(address.libpq), "application_name": name_session(address, what)}
+    connection: psycopg.Connection[Any] = psycopg.connect(
+        autocommit=True,
+        cursor_factory=psycopg.ClientCursor,
+        row_factory=_make_rows,
+        **options,  # type: ignore[arg-type]
+    )
+    connection.adapters.register_dumper(bool, _BoolDumper)
+    connection.adapters.register_dumper(str, _TextDumper)
+    connection.adapters.register_loader("numeric", _NumberLoader)
+    return connection
+
+
+def _require_own_session(connection: psycopg.Connection[Any], address: DatabaseUrl) -> None:
+    """Raise ConfigError where another connection is given the same session while this one is open."""
+    pid = _read_pid(connection)
+    if connection.info.backend_pid == pid or address in _pooled:  # a pooler between tells a number of its own
+        return
+    with closing(_connect(address, "looks")) as other, other.transaction():
+        is_shared = _read_pid(other) == pid
+    if is_shared:
+        raise errors.ConfigError(
+            _("behind {path} is a pooler that gives each transaction another session: no lock holds there").format(
+                path=address
+            ),
+            _("Set B24_DATABASE_URL to the server itself, or let the pooler pool sessions."),
+            code=errors.ErrorCode.DATABASE,
+        )
+    _pooled.add(address)
+
+
+def _read_pid(connection: psycopg.Connection[Any]) -> int:
+    return int(connection.execute("SELECT pg_backend_pid()").fetchone()[0])  # type: ignore[index]
+
+
+_pooled: set[DatabaseUrl] = set()  # those behind a pooler of sessions
 
 
 class IdleConnections:

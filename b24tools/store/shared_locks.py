@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 
-from b24tools.core import errors, locks
+from b24tools.core import locks
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _
 from b24tools.store.database import explain_failures
@@ -30,7 +30,6 @@ def hold(
     """Hold the lock `name` of this schema; the server releases it when the process or its connection dies.
 
     What is yielded shows any other connection whether it is still held. Otherwise as `locks.hold`.
-    Raises ConfigError behind a pooler that gives each transaction another session.
     """
     number = number_lock(address, name)
     with explain_failures(address):
@@ -38,11 +37,10 @@ def hold(
     with closing(session):
         with explain_failures(address):
             pid = session.query("SELECT pg_backend_pid()")[0][0]
-            _require_own_session(session, pid)
             _take(session, number, name, wait_s, say)
             since = f"{now():%Y-%m-%d %H:%M:%S%z}"
             holder = f"b24tools {name}|{os.getpid()}|{socket.gethostname()[:20]}|{since}"
-            session.run(f"SET application_name = '{holder[:63]}'")
+            session.query("SELECT set_config('application_name', ?, FALSE)", [holder[:63]])
         yield HeldLock(pid, number, name)
 
 
@@ -66,19 +64,3 @@ def _describe_holder(session: PostgresDatabase, number: int) -> str:
         if len(parts) == 3:
             return _("process {pid} on {host}, since {since}").format(pid=parts[0], host=parts[1], since=parts[2])
     return locks.unknown_holder()
-
-
-def _require_own_session(session: PostgresDatabase, pid: int) -> None:
-    """Raise ConfigError where another connection is given the same session while this one is open."""
-    if session.connection.info.backend_pid == pid:  # type: ignore[attr-defined]
-        return  # no pooler is between: they invent the number
-    with closing(PostgresDatabase(connect(session.address), session.address)) as other:
-        other.run("BEGIN")
-        if other.query("SELECT pg_backend_pid()")[0][0] == pid:
-            raise errors.ConfigError(
-                _("behind {path} is a pooler that gives each transaction another session: no lock holds there").format(
-                    path=session.address
-                ),
-                _("Set B24_DATABASE_URL to the server itself, or let the pooler pool sessions."),
-                code=errors.ErrorCode.DATABASE,
-            )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -73,6 +76,37 @@ def run_server(programs: Path) -> Iterator[Server]:
             yield Server(f"postgresql://{USER}@/postgres?host={folder}", start, stop)
         finally:
             stop()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def run_pooler(program: str, url: str, mode: str) -> Iterator[str]:
+    """pgbouncer before a server; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="b24tools-pooler-") as name:
+        settings, owner = Path(name, "pooler.ini"), _owner()
+        place = f"host={unquote(url.partition('host=')[2])} dbname=postgres user={USER}"
+        settings.write_text(
+            f"[databases]\npostgres = {place}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
+            f"unix_socket_dir =\nauth_type = any\npool_mode = {mode}\n"
+        )
+        if owner:
+            shutil.chown(name, owner)
+        running = subprocess.Popen([program, "-q", settings], user=owner, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 10
+            while not _answers(port):
+                assert time.monotonic() < deadline, "the pooler did not start"
+                time.sleep(0.01)
+            yield f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+        finally:
+            running.terminate()
+            running.wait()
 
 
 def name_schema(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -174,6 +176,23 @@ def test_the_limits_of_the_portal_are_those_of_all_machines(address: DatabaseUrl
     away = database_url.read("postgresql://127.0.0.1:1/none", address.folder)
     alone = RateLimiter(SharedText(away, "throttle"), clock=lambda: 1000.0)
     assert [0.0, 0.0] == [alone.acquire(), alone.acquire()]
+
+
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_a_pooler_of_transactions_is_refused(address: DatabaseUrl, tmp_path: Path, mode: str) -> None:
+    """No lock holds behind it, and settings reach other programs; one of sessions is as good as none."""
+    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("there is no pgbouncer here")
+    with postgres.run_pooler(program, address.libpq, mode) as url:
+        pooled = database_url.read(f"{url}?schema={address.schema}", tmp_path)
+        if mode == "session":
+            with hold(pooled), pytest.raises(errors.Busy), hold(address):
+                pass
+            return
+        with pytest.raises(errors.ConfigError) as caught:
+            open_store(pooled)
+        assert f"behind {pooled} is a pooler" in caught.value.message
 
 
 # events
