@@ -162,4 +162,4 @@ def read_store(path: Location, *, dry_run: bool = False) -> Store:
 
 
 def _save_counter(path: Location) -> Path:
-    return path.with_suffix(".saves") if isinstance(path, Path) else path.folder / f"{path.schema}.saves"
+    return path.with_suffix(".saves") if isinstance(path, Path) else path.folder / f"b24tools.{path.schema}.saves"

@@ -68,7 +68,7 @@ def _measure(rows: Iterable[Any]) -> tuple[int, int]:
     count = total = 0
     for row in rows:
         values = [clean_text(value) if isinstance(value, str) else value for value in row]
-        digest = hashlib.sha256(json.dumps(values).encode()).digest()
+        digest = hashlib.sha256(json.dumps(values, default=bytes.hex).encode()).digest()
         count, total = count + 1, (total + int.from_bytes(digest)) % COUNT
     return count, total
 

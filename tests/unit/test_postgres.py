@@ -77,7 +77,7 @@ def describe(opened: Store, table: str) -> list[tuple[Any, ...]]:
                 AND used.table_name = columns.table_name AND used.column_name = columns.column_name)
         FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?
         ORDER BY ordinal_position"""
-    words = {"bigint": "INTEGER", "text": "TEXT"}
+    words = {"bigint": "INTEGER", "text": "TEXT", "bytea": "BLOB"}
     return [
         (row[0], words[row[1]], row[2], row[3] and re.sub("::.*", "", row[3]), row[4])
         for row in opened.database.query(sql, [table])
@@ -87,10 +87,10 @@ def describe(opened: Store, table: str) -> list[tuple[Any, ...]]:
 def m999_later(db: Any) -> None:
     """As a later b24tools may have it: on both engines the same words."""
     db.execute("ALTER TABLE orders ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
-    db.execute("CREATE TABLE colours (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+    db.execute("CREATE TABLE colours (id INTEGER PRIMARY KEY, name TEXT NOT NULL, picture BLOB)")
     db.execute("DROP VIEW leaderboard_this_week")
     for row in db.query("SELECT id FROM orders"):
-        db.execute("INSERT INTO colours (name) VALUES (?)", [row["id"]])
+        db.execute("INSERT INTO colours (name, picture) VALUES (?, ?)", [row["id"], b"\0x"])
     db.execute("CREATE VIEW leaderboard_this_week AS SELECT 1")
 
 
@@ -103,7 +103,7 @@ def test_a_schema_raised_under_a_process_stops_it(address: DatabaseUrl, monkeypa
             patch.setattr(migrations, "NAMES", migrations.NAMES | {"m999_later"})
             with closing(open_store(address)) as newer:
                 assert ["red"] == [row["colour"] for row in newer.database.query("SELECT colour FROM orders")]
-                assert [(1, "a")] == newer.database.query("SELECT id, name FROM colours")
+                assert [(1, "a", b"\0x")] == newer.database.query("SELECT * FROM colours")
                 assert [] == newer.database.query("SELECT * FROM leaderboard_this_week")
                 newer.orders.save("b", "2", NOW)
         expected = f"{address} was made by a newer b24tools"
