@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -22,6 +24,26 @@ def _read(name: str) -> str:
 
 def _requirements() -> list[Requirement]:
     return [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]]
+
+
+def _list_imports(folder: str) -> set[str]:
+    """List the distributions whose modules the files of a folder import, anywhere in them."""
+    texts = (file.read_text(encoding="utf-8") for file in (ROOT / folder).rglob("*.py"))
+    modules = {name for text in texts for name in re.findall(r"^ *(?:from|import) (\w+)", text, re.M)}
+    owners = packages_distributions()
+    foreign = modules - sys.stdlib_module_names - {"b24tools", "tests", "scripts"}
+    return {canonicalize_name(owners[module][0]) for module in foreign if module in owners}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """And what is declared is imported; a library that another one brings along today may be gone tomorrow."""
+    unseen = {"fastapi-swagger", "tzdata"}  # its pages are read as files; the zones are zoneinfo's
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    for_tests = {canonicalize_name(wanted.name) for wanted in _requirements()}
+    not_needed = {"aiohttp", "attrs", "certifi", "hatchling"}  # of the bench, the generated client, the build
+
+    assert declared == (_list_imports("b24tools") | unseen) - {"pyarrow"}
+    assert for_tests >= (_list_imports("tests") | _list_imports("scripts")) - not_needed
 
 
 def test_the_lock_has_what_the_project_asks_for() -> None:
