@@ -42,7 +42,7 @@ from b24tools.cli import (
 )
 from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
-from b24tools.core import errors, i18n
+from b24tools.core import errors, i18n, secrets
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text, use_utf8
 
@@ -238,5 +238,6 @@ def _set_global_options(
         screen = logging.StreamHandler(sys.stderr)
         screen.setFormatter(LineFormatter("%(message)s", lambda text: invocation.messenger.scrub(text)))
         logging.basicConfig(handlers=[screen], level=logging.DEBUG if verbose > 1 else logging.INFO)
-        for name in ("httpx", "httpcore", "filelock", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # httpx would write the webhook's URL
+        for name in ("filelock", "asyncio"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        secrets.silence_loggers()
