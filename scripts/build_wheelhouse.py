@@ -1,6 +1,6 @@
 """Build the archive for a network without the internet: `python -m scripts.build_wheelhouse [FOLDER]`.
 
-`b24tools-VERSION-wheelhouse.zip` has the wheel of b24tools, those of all it needs, and installers that ask no index, for
+`b24tools-VERSION-wheelhouse.zip` has the wheels of b24tools and of all it needs, and installers that ask no index, for
 Linux and Windows on x86-64 and every Python that b24tools takes. The libraries have the tested versions, the lock's.
 Only this script needs the internet, or an index of one's own.
 """

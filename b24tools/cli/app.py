@@ -16,6 +16,7 @@ from b24tools import context
 from b24tools.cli import (
     assign,
     backup,
+    completion,
     config,
     demo,
     digest,
@@ -81,6 +82,7 @@ COMMANDS = {
         config.config,
         backup.backup,
         backup.restore,
+        completion.completion,
     )
 } | {"help": help.show_help}
 
@@ -122,6 +124,7 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     interrupted = errors.B24ToolsError(
         _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
     )
+    completion.answer_shell(os.environ)
     try:
         status = app(
             _put_global_options_first(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation
@@ -195,8 +198,8 @@ def _describe_unexpected(error: Exception) -> errors.B24ToolsError:
     )
 
 
-def _choose_language(path: Path | None) -> Path | None:
-    if path is not None:
+def _choose_language(ctx: typer.Context, path: Path | None) -> Path | None:
+    if path is not None and not ctx.resilient_parsing:
         i18n.use(settings.choose_language(path))
     return path
 

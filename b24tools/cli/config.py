@@ -7,12 +7,19 @@ from typing import Annotated
 import typer
 
 from b24tools import context
+from b24tools.cli.completion import suggest
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import explain
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
 from b24tools.render.settings import print_settings
+
+
+def _complete_key(incomplete: str) -> list[str]:
+    from b24tools.store.settings import RUNNING_SETTINGS
+
+    return suggest("list", *RUNNING_SETTINGS)(incomplete)
 
 
 @explain(
@@ -24,11 +31,21 @@ def config(
     ctx: typer.Context,
     key: Annotated[
         str | None,
-        typer.Argument(metavar="KEY", help="The setting's name; list explains all of them.", show_default=False),
+        typer.Argument(
+            metavar="KEY",
+            help="The setting's name; list explains all of them.",
+            show_default=False,
+            autocompletion=_complete_key,
+        ),
     ] = None,
     value: Annotated[
         str | None,
-        typer.Argument(metavar="VALUE|add|remove", help="The new value; or how a list changes.", show_default=False),
+        typer.Argument(
+            metavar="VALUE|add|remove",
+            help="The new value; or how a list changes.",
+            show_default=False,
+            autocompletion=suggest("add", "remove"),
+        ),
     ] = None,
     item: Annotated[
         str | None,
