@@ -16,9 +16,8 @@ import typer
 import typer.main
 
 from b24tools.cli import app
-from b24tools.cli.localized import HYPHEN, PROGRAM
+from b24tools.cli.localized import PROGRAM, restore
 from b24tools.core import i18n
-from b24tools.render.console import GLUE
 
 DOCS = Path(__file__).parent.parent / "docs"
 FOLDERS = {"en": DOCS, "ru": DOCS / "ru"}
@@ -65,21 +64,16 @@ class Help:
         return nullcontext()
 
     def write_dl(self, rows: list[tuple[str, str]]) -> None:
-        self.sections[-1][1].extend((_restore(term), _restore(text)) for term, text in rows)
+        self.sections[-1][1].extend((restore(term), restore(text)) for term, text in rows)
 
     def write(self, line: str) -> None:
         self._example = line.strip()
 
     def write_text(self, text: str) -> None:
         if self.sections:
-            self.sections[-1][1].append((self._example, _restore(text)))
+            self.sections[-1][1].append((self._example, restore(text)))
         else:
-            self.text = _restore(text)
-
-
-def _restore(text: str) -> str:
-    """Take out what only lets a terminal break lines well."""
-    return text.replace(HYPHEN, "-").replace(GLUE, " ")
+            self.text = restore(text)
 
 
 def read_help() -> dict[str, Help]:

@@ -22,6 +22,14 @@ def _complete_key(incomplete: str) -> list[str]:
     return suggest("list", *RUNNING_SETTINGS)(incomplete)
 
 
+def _complete_value(ctx: typer.Context, incomplete: str) -> list[str]:
+    from b24tools.store.settings import RUNNING_SETTINGS
+
+    setting = RUNNING_SETTINGS.get(ctx.params.get("key") or "")
+    words = setting.form.split("|") if setting else []
+    return suggest(*(words if all(map(str.isalnum, words)) else ("add", "remove")))(incomplete)
+
+
 @explain(
     ("config", "All of them, with their values."),
     ("config snapshot_max_age_h 48", "Data may be two days old before anybody is warned."),
@@ -44,7 +52,7 @@ def config(
             metavar="VALUE|add|remove",
             help="The new value; or how a list changes.",
             show_default=False,
-            autocompletion=suggest("add", "remove"),
+            autocompletion=_complete_value,
         ),
     ] = None,
     item: Annotated[

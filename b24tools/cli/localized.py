@@ -123,7 +123,7 @@ class _Localized:
 
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
-        return str(super().get_help(ctx)).replace(HYPHEN, "-").replace(GLUE, " ")  # type: ignore[misc]
+        return restore(str(super().get_help(ctx)))  # type: ignore[misc]
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """List what Tab offers: commands and options, with the beginning of their help; global options everywhere."""
@@ -134,9 +134,7 @@ class _Localized:
                 item for item in ctx.parent.command.shell_complete(ctx.parent, incomplete) if item.value not in names
             ]
         for item in found:
-            item.help = (
-                _translate(item.help or "").partition(". ")[0].rstrip(".").replace(HYPHEN, "-").replace(GLUE, " ")
-            )
+            item.help = restore(_translate(item.help or "")).partition(". ")[0].rstrip(".")
         return found  # type: ignore[no-any-return]
 
     def get_short_help_str(self, limit: int = 45) -> str:
@@ -150,6 +148,11 @@ class Command(_Localized, TyperCommand):
 
 class Group(_Localized, TyperGroup):
     """The same for the page of all commands."""
+
+
+def restore(text: str) -> str:
+    """Take out of a text what only lets its lines break well."""
+    return text.replace(HYPHEN, "-").replace(GLUE, " ")
 
 
 def name_value(param: Any) -> str:

@@ -12,8 +12,8 @@ from typing import Final
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
-# Systems that verify by themselves, by what a group policy or the keychain has
 CERTIFI: Final = "certifi"
+# Systems that verify by themselves, by what a group policy or the keychain has
 VERIFIERS: Final = {"win32": "Windows", "darwin": "macOS"}
 # Where Linux and the BSDs have their list, for a Python that was built to look elsewhere
 FILES: Final = (
@@ -58,7 +58,7 @@ def _open_store() -> ssl.SSLContext:
         import truststore
 
         context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if named := os.environ.get("SSL_CERT_FILE"):  # elsewhere OpenSSL obeys it by itself
+        if (named := os.environ.get("SSL_CERT_FILE")) and Path(named).is_file():  # elsewhere OpenSSL obeys it by itself
             context.load_verify_locations(named)
         return context
     context, store = ssl.create_default_context(), _find_store()

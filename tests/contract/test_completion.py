@@ -37,6 +37,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], she
         ("b24tools leaderboard --by=h", ["hours"]),
         ("b24tools config hid", ["hidden_users"]),
         ("b24tools config hidden_users ", ["add", "remove"]),
+        ("b24tools config producer_mode ", ["polling", "webhook"]),
         ("b24tools mode p", ["polling"]),
         ("b24tools help as", ["assign"]),
         ("b24tools -q --env-file other.env snapshot --verb", ["--verbose"]),
