@@ -16,6 +16,7 @@ from b24tools import context
 from b24tools.cli import (
     assign,
     backup,
+    completion,
     config,
     demo,
     digest,
@@ -42,7 +43,7 @@ from b24tools.cli import (
 )
 from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
-from b24tools.core import errors, i18n
+from b24tools.core import errors, i18n, secrets
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text, use_utf8
 
@@ -81,6 +82,7 @@ COMMANDS = {
         config.config,
         backup.backup,
         backup.restore,
+        completion.completion,
     )
 } | {"help": help.show_help}
 
@@ -122,6 +124,7 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     interrupted = errors.B24ToolsError(
         _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
     )
+    completion.answer_shell(os.environ)
     try:
         status = app(
             _put_global_options_first(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation
@@ -195,8 +198,8 @@ def _describe_unexpected(error: Exception) -> errors.B24ToolsError:
     )
 
 
-def _choose_language(path: Path | None) -> Path | None:
-    if path is not None:
+def _choose_language(ctx: typer.Context, path: Path | None) -> Path | None:
+    if path is not None and not ctx.resilient_parsing:
         i18n.use(settings.choose_language(path))
     return path
 
@@ -238,5 +241,6 @@ def _set_global_options(
         screen = logging.StreamHandler(sys.stderr)
         screen.setFormatter(LineFormatter("%(message)s", lambda text: invocation.messenger.scrub(text)))
         logging.basicConfig(handlers=[screen], level=logging.DEBUG if verbose > 1 else logging.INFO)
-        for name in ("httpx", "httpcore", "filelock", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # httpx would write the webhook's URL
+        for name in ("filelock", "asyncio"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        secrets.silence_loggers()

@@ -60,6 +60,8 @@ class _Localized:
 
         Only the new value of a setting may be empty.
         """
+        if ctx.resilient_parsing:  # of a line on which somebody has pressed Tab
+            return super().parse_args(ctx, args)  # type: ignore[misc,no-any-return]
         params = self.get_params(ctx)  # type: ignore[attr-defined]
         values = {name: param for param in params for name in param.opts}
         may_be_empty = hasattr(self, "commands") or any("VALUE|" in (param.metavar or "") for param in params)
@@ -121,7 +123,19 @@ class _Localized:
 
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
-        return str(super().get_help(ctx)).replace(HYPHEN, "-").replace(GLUE, " ")  # type: ignore[misc]
+        return restore(str(super().get_help(ctx)))  # type: ignore[misc]
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """List what Tab offers: commands and options, with the beginning of their help; global options everywhere."""
+        found = super().shell_complete(ctx, incomplete)  # type: ignore[misc]
+        if ctx.parent is not None and incomplete.startswith("-"):
+            names = {item.value for item in found}
+            found += [
+                item for item in ctx.parent.command.shell_complete(ctx.parent, incomplete) if item.value not in names
+            ]
+        for item in found:
+            item.help = restore(_translate(item.help or "")).partition(". ")[0].rstrip(".")
+        return found  # type: ignore[no-any-return]
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the first sentence, for the list of commands."""
@@ -134,6 +148,11 @@ class Command(_Localized, TyperCommand):
 
 class Group(_Localized, TyperGroup):
     """The same for the page of all commands."""
+
+
+def restore(text: str) -> str:
+    """Take out of a text what only lets its lines break well."""
+    return text.replace(HYPHEN, "-").replace(GLUE, " ")
 
 
 def name_value(param: Any) -> str:
@@ -172,7 +191,7 @@ def translate_value(text: str) -> str:
 
 def _translate(text: str) -> str:
     """Translate a text of a page, so that no line ends within a word."""
-    return i18n._(text).replace("-", HYPHEN)
+    return (text and i18n._(text)).replace("-", HYPHEN)
 
 
 def _describe_param(param: Any) -> tuple[str, str]:

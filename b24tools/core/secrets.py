@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import html
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
@@ -36,6 +37,12 @@ _PERCENT = re.compile(r"%(?:25)*([0-9A-Fa-f]{2})")
 _OF_URLS = str.maketrans("-_", "+/")
 _FULL_WIDTH = {0xFF00 + sign: 0x20 + sign for sign in range(1, 0x5F)}  # as some keyboards write Latin letters
 _MAY_BE_CODE = re.compile(r"[A-Za-z0-9]{8,}")
+
+
+def silence_loggers() -> None:
+    """Let the HTTP client log no address: httpx, and the successor that a library may have brought instead."""
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class Scrubber:
