@@ -120,9 +120,21 @@
     return box.left + box.width / 2;
   }
 
+  // A cell over several days leads to the day that is pointed at; with the keyboard to the first one.
+  function aim(event) {
+    var cell = event.target.closest ? event.target.closest(".cell[colspan]") : null, link = cell && cell.querySelector("a");
+    if (!link) return;
+    var box = cell.getBoundingClientRect(), first = link.dataset.first || /date=([-0-9]+)/.exec(link.href)[1];
+    var part = Math.min(Math.max((event.clientX - box.left) / box.width, 0), .999);
+    var day = new Date(Date.parse(first) + Math.floor(part * cell.colSpan) * 864e5).toISOString().slice(0, 10);
+    link.dataset.first = first;
+    link.href = link.href.replace(/date=[-0-9]+/, "date=" + day);
+  }
+
   if (/[?&]fresh=/.test(location.search)) history.replaceState(null, "", address(false));
   if (button) button.addEventListener("click", function (event) { event.preventDefault(); refresh(true); });
   document.addEventListener("keydown", walk);
+  document.addEventListener("mousedown", aim);
   document.addEventListener("click", function (event) { if (event.target.closest(".print")) window.print(); });
   window.addEventListener("online", refresh);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) refresh(); });
