@@ -25,7 +25,6 @@ from b24tools.render.formats import (
     tell_apart,
 )
 from b24tools.render.markup import Html, element, escape, join
-
 from b24tools.scheduling.lane import DayLoad
 
 if TYPE_CHECKING:

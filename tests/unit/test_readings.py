@@ -10,6 +10,7 @@ import pytest
 from b24tools.core import errors
 from b24tools.server.readings import AGAIN, MOST, SHARED, Reading, Readings
 from tests.support.orders import MONDAY, Clock
+from tests.support.server import wait_until
 
 SECOND = timedelta(seconds=1)
 
@@ -113,6 +114,38 @@ def test_who_asks_meanwhile_has_the_last_reading_or_waits_for_the_first() -> Non
     go_on.set()
     third.join(10)
     assert [1, 1, 2] == found
+
+
+def test_nobody_waits_long_for_a_portal_that_is_silent() -> None:
+    """The last reading is shown with its age, or the silence is the error; the reading goes on, and is shown then."""
+    clock, source = Clock(), Source()
+    readings = Readings(clock)
+    go_on = threading.Event()
+
+    def read() -> int:
+        assert go_on.wait(10)
+        return source()
+
+    silence = "no complete answer from the portal for 0 s"
+    for _time in range(2):
+        with pytest.raises(errors.PortalBusy, match=silence):
+            readings.get("a", read, wait_s=0)
+    go_on.set()
+    assert Reading(1, MONDAY) == readings.get("a", read)
+    go_on.clear()
+    clock.now += SHARED
+    shown = [readings.get("a", read, fresh=fresh, wait_s=0) for fresh in (False, True)]
+    assert [Reading(1, MONDAY, f"It could not be read again: {silence}")] * 2 == shown
+    go_on.set()
+    wait_until(lambda: readings.get("a", read, wait_s=0) == Reading(2, MONDAY + SHARED))
+
+
+def test_what_is_no_problem_of_the_portal_is_raised() -> None:
+    """Or logged, where it happens after all have gone."""
+    readings = Readings(Clock())
+    for _time in range(2):
+        with pytest.raises(ZeroDivisionError):
+            readings.get("a", lambda: 1 // 0, wait_s=10)
 
 
 def test_the_readings_of_many_things_do_not_stay_for_ever() -> None:

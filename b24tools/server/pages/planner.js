@@ -11,6 +11,8 @@
   var aheadMs = setup.now * 1000 - Date.now(); // the server's clock minus ours: that of a television may be anything
   var reachedAt = Date.now(), failures = 0, trouble = "", timer = 0, asking = false;
 
+  var shown = document.getElementById("main").innerHTML;
+
   // the address without what asks for news, and without a name and password, which fetch() refuses
   function address(fresh) {
     var query = new URLSearchParams(location.search);
@@ -47,6 +49,16 @@
     });
   }
 
+  // Rows out of sight are not laid out: they are taken for as high as they were.
+  function keepHeights(old, news) {
+    Array.prototype.forEach.call(news.querySelectorAll(".row[id], .sheet[id]"), function (one) {
+      var before = old.querySelector("#" + CSS.escape(one.id));
+      if (!before) return;
+      var style = getComputedStyle(before), inner = before.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+      one.style.containIntrinsicHeight = "auto " + inner + "px";
+    });
+  }
+
   // Take over what is new, and leave where the reader was.
   function take(page) {
     var main = document.getElementById("main"), news = page.getElementById("main"), active = document.activeElement;
@@ -57,8 +69,11 @@
       age.dataset.at = newAge.dataset.at;
       age.dataset.problem = newAge.dataset.problem || "";
     }
-    if (!news || news.innerHTML === main.innerHTML) return;
+    var text = news ? news.innerHTML : shown;
+    if (text === shown) return;
     if (main.contains(active) && /^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName)) return; // somebody is typing
+    shown = text;
+    keepHeights(main, news);
     var mark = main.contains(active) ? describe(active) : "";
     var scrolled = Array.prototype.map.call(main.querySelectorAll(".scroll"), function (one) {
       return [one.scrollLeft, one.scrollTop];
