@@ -215,7 +215,7 @@ def _photograph(browser: str, language: str, settings: config.Settings) -> None:
 
 
 def _wait_for(url: str) -> None:
-    for _try in range(100):
+    for _try in range(600):
         try:
             urllib.request.urlopen(url).close()  # noqa: S310 - our own server on this machine
             return

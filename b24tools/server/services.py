@@ -60,7 +60,9 @@ class Services:
     readings: Readings = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "readings", Readings(self.now, self.session.settings.scrubber.scrub))
+        session = self.session
+        readings = Readings(self.now, session.settings.scrubber.scrub, session.count_requests)
+        object.__setattr__(self, "readings", readings)
 
     @contextmanager
     def open_tools(self) -> Iterator[Tools]:

@@ -140,6 +140,22 @@ def test_nobody_waits_long_for_a_portal_that_is_silent() -> None:
     wait_until(lambda: readings.get("a", read, wait_s=0) == Reading(2, MONDAY + SHARED))
 
 
+def test_a_portal_that_answers_slowly_is_waited_for() -> None:
+    """Longer than one that says nothing at all."""
+    answers, go_on = [0], threading.Event()
+    readings = Readings(Clock(), count_answers=lambda: answers[0])
+
+    def read() -> str:
+        assert go_on.wait(10)
+        return "all"
+
+    with pytest.raises(errors.PortalBusy):
+        readings.get("a", read, wait_s=0)
+    answers[0] = 1
+    threading.Timer(0.05, go_on.set).start()
+    assert "all" == readings.get("a", read, wait_s=0).value
+
+
 def test_what_is_no_problem_of_the_portal_is_raised() -> None:
     """Or logged, where it happens after all have gone."""
     readings = Readings(Clock())

@@ -45,8 +45,13 @@
       asking = false;
       root.classList.remove("asking");
       showAge();
-      timer = setTimeout(refresh, failures ? AGAIN_MS : EVERY_MS);
+      timer = setTimeout(refresh, failures || isOld() ? AGAIN_MS : EVERY_MS);
     });
+  }
+
+  // The portal was slow, and may be read by now.
+  function isOld() {
+    return age !== null && Date.now() + aheadMs - Date.parse(age.dataset.at) >= EVERY_MS + AGAIN_MS;
   }
 
   // Rows out of sight are not laid out: they are taken for as high as they were.
