@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
@@ -372,14 +372,16 @@ class Lane:
             self._lay()
         line, zone = self.line, self.line.calendar.zone
         today = line.origin.astimezone(zone).date()
-        found = []
         midnights = [line.worked(datetime.combine(today + timedelta(days=n), time(), zone)) for n in range(days + 1)]
-        for n, (start, end) in enumerate(pairwise(midnights)):
-            first = max(0, bisect_right(self._starts, start) - 1)
-            last = bisect_left(self._starts, end)
-            taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
-            busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
-            found.append(DayLoad(today + timedelta(days=n), busy_s, end - start))
+        sums = [0, *accumulate(end - start for start, end in zip(self._starts, self._ends, strict=True))]
+        taken = []
+        for midnight in midnights:
+            number = bisect_left(self._starts, midnight)
+            taken.append(sums[number] - (max(0, self._ends[number - 1] - midnight) if number else 0))
+        found = [
+            DayLoad(today + timedelta(days=n), taken[n + 1] - taken[n], midnights[n + 1] - midnights[n])
+            for n in range(days)
+        ]
         free = None
         with suppress(NoWorkingTime):
             free = self.line.start_at(self._free)
