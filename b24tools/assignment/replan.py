@@ -115,8 +115,9 @@ def plan_moves(
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
+    full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
     for _number in range(MOST_PASSES):
-        one = _Pass(calendar, now, workers, lying.values(), ordered, step_s, candidates)
+        one = _Pass(full, floor, lying.values(), ordered, candidates)
         made = one.run()
         stuck |= one.stuck
         for move in made:
@@ -170,22 +171,20 @@ class _Pass:
 
     def __init__(
         self,
-        calendar: WorkCalendar,
-        now: datetime,
-        workers: Sequence[Worker],
+        full: Workload,
+        floor: Workload,
         tasks: Iterable[OpenTask],
         orders: Sequence[OpenOrder],
-        step_s: int,
         candidates: int,
     ) -> None:
         self._candidates = candidates
         self.stuck: set[int] = set()
-        self._calendar = calendar
+        self._zone = full.calendar.zone
         self._orders = orders
         self._lying = {task.id: task for task in tasks}
         leaving = {one.id for order in orders for one in order.operations if one.cause}
         staying = [task for task in self._lying.values() if task.id not in leaving]
-        self._full = Workload(calendar, now, workers, staying, step_s)
+        self._full = full.with_tasks(staying)
         self._full.let_wait(
             [StagedTask(one.stage, one.task.responsible_id, one.id) for one in order.operations] for order in orders
         )
@@ -198,7 +197,7 @@ class _Pass:
                 if one.is_free and one.people:
                     self._open.setdefault(one.task.responsible_id, set()).add(one.id)
         fixed = [task for task in self._lying.values() if task.id not in movable]
-        self._floor = Workload(calendar, now, workers, fixed, step_s)
+        self._floor = floor.with_tasks(fixed)
         self._decided: set[int] = {one.id for order in orders for one in order.operations} - movable
         self._homeless: set[int] = set()
 
@@ -265,7 +264,7 @@ class _Pass:
         return not is_pushing and self._day(new) < self._day(old)
 
     def _day(self, moment: datetime) -> date:
-        return (moment - MIDNIGHT).astimezone(self._calendar.zone).date()
+        return (moment - MIDNIGHT).astimezone(self._zone).date()
 
     # drafts
 
@@ -460,11 +459,9 @@ def _waits_for(
 
 
 def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
-    try:
-        span = workload.span_of(task.responsible_id, task.id)
-    except NoWorkingTime:
-        return None
-    return span[1] if span else None
+    with suppress(NoWorkingTime):
+        return workload.end_of(task.responsible_id, task.id)
+    return None
 
 
 def _overlap(one: OpenTask, other: OpenTask) -> bool:
