@@ -244,7 +244,7 @@ class _Pass:
                 if other is not None and self._is_worth(order, other.finish, finish, is_pushing=is_pushing):
                     draft, last, finish = other, (workload, free), other.finish
         if draft is not None and draft.placed and self._candidates > 1:
-            draft = self._draft(last[0], order, last[1], forced, most=self._candidates)
+            draft = self._draft(last[0], order, last[1], forced, asked=draft.placed)
         return self._keep(order, draft, forced)
 
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
@@ -282,9 +282,14 @@ class _Pass:
         return max((end for _stage, end in ends.values()), default=None)
 
     def _draft(
-        self, workload: Workload, order: OpenOrder, which: Iterable[int], forced: Mapping[int, str], most: int = 1
+        self,
+        workload: Workload,
+        order: OpenOrder,
+        which: Iterable[int],
+        forced: Mapping[int, str],
+        asked: Collection[int] = (),
     ) -> _Draft | None:
-        """Lay some operations of an order anew in a workload, which is left as it was.
+        """Lay some operations of an order anew in a workload, which is left as it was; of those `asked` tell who could.
 
         None where the others cannot be done in time; what has to move and cannot is left out.
         """
@@ -298,6 +303,7 @@ class _Pass:
                 task = self._lying[one.id]
                 not_before, after = _waits_for(ends, one.stage, order.accepted)
                 if one.id in which:
+                    most = self._candidates if one.id in asked else 1
                     choice = self._weigh(workload, one, task.remaining_s, not_before, most)
                     if choice is not None:
                         placed[one.id] = replace(
