@@ -13,34 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from b24tools import context
-from b24tools.cli import (
-    assign,
-    backup,
-    completion,
-    config,
-    demo,
-    digest,
-    doctor,
-    export,
-    help,
-    history,
-    init,
-    leaderboard,
-    load,
-    localized,
-    norms,
-    orders,
-    quiet,
-    replan,
-    replay,
-    sample,
-    sandbox,
-    schedule,
-    serve,
-    snapshot,
-    today,
-    why,
-)
+from b24tools.cli import localized
 from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
 from b24tools.core import errors, i18n, secrets
@@ -55,36 +28,34 @@ EXAMPLES = (
 )
 GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--env-file=.*", re.S)
 
-COMMANDS = {
-    function.__name__: function
-    for function in (
-        init.init,
-        assign.assign,
-        demo.demo,
-        serve.serve,
-        sandbox.sandbox,
-        sample.sample,
-        schedule.schedule,
-        leaderboard.leaderboard,
-        why.why,
-        load.load,
-        today.today,
-        orders.orders,
-        history.history,
-        norms.norms,
-        replan.replan,
-        digest.digest,
-        snapshot.snapshot,
-        snapshot.mode,
-        replay.replay,
-        export.export,
-        doctor.doctor,
-        config.config,
-        backup.backup,
-        backup.restore,
-        completion.completion,
-    )
-} | {"help": help.show_help}
+COMMANDS = {  # where the function of each stands in `cli/`: a run loads the one that it needs
+    "init": "init.init",
+    "assign": "assign.assign",
+    "demo": "demo.demo",
+    "serve": "serve.serve",
+    "sandbox": "sandbox.sandbox",
+    "sample": "sample.sample",
+    "schedule": "schedule.schedule",
+    "leaderboard": "leaderboard.leaderboard",
+    "why": "why.why",
+    "load": "load.load",
+    "today": "today.today",
+    "orders": "orders.orders",
+    "history": "history.history",
+    "norms": "norms.norms",
+    "replan": "replan.replan",
+    "digest": "digest.digest",
+    "snapshot": "snapshot.snapshot",
+    "mode": "snapshot.mode",
+    "replay": "replay.replay",
+    "export": "export.export",
+    "doctor": "doctor.doctor",
+    "config": "config.config",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
+    "completion": "completion.completion",
+    "help": "help.show_help",
+}
 
 
 class _Group(localized.Group):
@@ -111,10 +82,14 @@ def main(arguments: Sequence[str]) -> int:
     use_utf8()
     with invocation.log:
         status = _run(arguments, invocation)
-        words = invocation.messenger.scrub(" ".join(arguments))
-        text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
-        invocation.messenger.record(logging.INFO, text)
-    quiet.release(invocation, status)
+        if invocation.is_logged:
+            words = invocation.messenger.scrub(" ".join(arguments))
+            text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
+            invocation.messenger.record(logging.INFO, text)
+    if invocation.messenger.level < 0:
+        from b24tools.cli import quiet
+
+        quiet.release(invocation, status)
     if invocation.ping is not None:
         invocation.ping.finish(status)
     return status
@@ -124,7 +99,10 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     interrupted = errors.B24ToolsError(
         _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
     )
-    completion.answer_shell(os.environ)
+    if localized.COMPLETION in os.environ:
+        from b24tools.cli import completion
+
+        completion.answer_shell()
     try:
         status = app(
             _put_global_options_first(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation

@@ -7,7 +7,6 @@ each character remembered, and searched for plain words. No pattern may try one 
 from __future__ import annotations
 
 import base64
-import html
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +68,7 @@ class Scrubber:
         for _layer in range(ENCODINGS):
             if any(self._find(text)):
                 return True
-            text = html.unescape(unquote(_ESCAPED.sub(_unescape_json, text)))
+            text = _unescape_html(unquote(_ESCAPED.sub(_unescape_json, text)))
         return any(self._find(text))
 
     def _hide(self, text: str) -> str:
@@ -161,6 +160,14 @@ def _write_base64(content: bytes) -> Iterator[str]:
             yield inner
 
 
+def _unescape_html(text: str) -> str:
+    if "&" not in text:
+        return text
+    import html  # its table of names is long
+
+    return html.unescape(text)
+
+
 def _unescape_json(found: re.Match[str]) -> str:
     if not found[0].startswith("\\"):
         return found[0]
@@ -200,7 +207,7 @@ def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str,
         elif found[0].startswith("\\"):
             add(_unescape_json(found), found.start(), found.end())
         else:
-            add(html.unescape(found[0]), found.start(), found.end())
+            add(_unescape_html(found[0]), found.start(), found.end())
     parts.append(text[behind:])
     new_starts += starts[behind:]
     new_ends += ends[behind:]

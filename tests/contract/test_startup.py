@@ -17,7 +17,6 @@ def test_importing_the_package_starts_nothing_heavy() -> None:
         "uvicorn",
         "sqlite_utils",
         "rich",
-        "babel",
         "diskcache",
         "holidays",
     }
