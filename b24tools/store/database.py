@@ -258,6 +258,21 @@ def _migrating(path: Path) -> Iterator[None]:
         yield
 
 
+def is_missing(path: Location) -> bool:
+    """Whether there is no file yet; of a server reading says so.
+
+    Raises ConfigError where its log is left, OSError where it cannot be seen.
+    """
+    if isinstance(path, DatabaseUrl):
+        return False
+    try:
+        path.stat()
+    except FileNotFoundError:
+        check_gone(path)
+        return True
+    return False
+
+
 def check_gone(path: Path) -> None:
     """Refuse to take a database for one that was never there while its log still is. Raises ConfigError."""
     log = path.with_name(f"{path.name}-wal")
@@ -315,13 +330,8 @@ def exists(path: Location) -> bool:
     with explain_failures(path):
         if isinstance(path, DatabaseUrl):
             return bool(load_server().exists(path))
-        try:
-            path.stat()
-        except FileNotFoundError:
-            check_gone(path)
-            return False
-        except OSError:
-            pass
+        with suppress(OSError):
+            return not is_missing(path)
     return True
 
 
@@ -347,10 +357,7 @@ def open_read_only(path: Location, *, drops_writes: bool = False) -> Database:
         if isinstance(path, DatabaseUrl):
             found: Database | None = load_server().open_read_only(path, drops_writes=drops_writes)
             return found or Database(_migrated_in_memory(), is_read_only=True, drops_writes=drops_writes)
-        try:
-            path.stat()
-        except FileNotFoundError:
-            check_gone(path)
+        if is_missing(path):
             connection = _migrated_in_memory()
         else:
             _require_locks(path)

@@ -113,7 +113,7 @@ def report(folder: Path, count: int = YEAR) -> str:
         rows.append(["shrunk", f"{measure(path) / MB:.0f}", f"{seconds:.1f}"])
     sizes = measuring.table(("", "MB", "seconds"), rows)
     head = ("command", "empty: ms", "MB", "a year: ms", "MB")
-    return f"A year of {count} orders\n\n{sizes}\n{measuring.table(head, costs)}"
+    return f"A year of orders: {count}\n\n{sizes}\n{measuring.table(head, costs)}"
 
 
 def _run_commands(folder: Path, folders: dict[str, Path]) -> list[list[str]]:
