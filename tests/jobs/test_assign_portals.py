@@ -236,6 +236,7 @@ def picture_without_groups(works: Works) -> list[str]:
 # a ledger that is older than the portal
 
 
+@pytest.mark.sqlite
 def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Path) -> None:
     """Restored to before a change of the order: what 1C says now is on the portal, and files hang there once."""
     works = new_works(tmp_path)
@@ -259,6 +260,7 @@ def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Pat
         assert ("unchanged", ()) == (again.outcome, again.warnings)
 
 
+@pytest.mark.sqlite
 def test_an_emptied_database_is_noticed(tmp_path: Path) -> None:
     """A file of no bytes would be a new database to SQLite: it is refused, and moved away it is a lost one."""
     works = new_works(tmp_path)
