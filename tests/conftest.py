@@ -44,7 +44,7 @@ def _migrated() -> sqlite3.Connection:
 
 
 def _apply_or_copy(connection: sqlite3.Connection, upto: Collection[str] = migrations.NAMES) -> None:
-    """Apply the migrations; a new database gets a copy of one that has been through all: that is thirty times faster."""
+    """Apply the migrations; a new database gets a copy of one that has had all, in a thirtieth of the time."""
     if set(upto) >= migrations.NAMES and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         _migrated().backup(connection)
     else:

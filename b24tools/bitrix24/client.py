@@ -288,7 +288,7 @@ class Client:
                 _("the certificate of {host} cannot be verified: {reason}").format(
                     host=self.host, reason=distrust.verify_message
                 ),
-                _("put the file of the authority that signed it in B24_CA_BUNDLE"),
+                _("Put the file of the authority that signed it in B24_CA_BUNDLE."),
             )
         detail = error_codes.clean(self._address.scrub(str(error))) or type(error).__name__
         if never_left:
@@ -361,7 +361,7 @@ def _trust(bundle: Path | None, _changed_at: float | None) -> ssl.SSLContext:
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise errors.ConfigError(
             _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),
-            _("expected a PEM file with the certificate of the authority"),
+            _("Expected: a PEM file with the certificate of the authority."),
         ) from error
     return context
 
@@ -380,5 +380,6 @@ def _open_http(transport: Transport | None, verify: ssl.SSLContext | bool, timeo
         pass
     # The text of the error may hold the proxy's password.
     raise errors.ConfigError(
-        _("the proxy settings cannot be used"), _("check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT")
+        _("the proxy settings cannot be used"),
+        _("Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT."),
     )

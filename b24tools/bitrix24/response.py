@@ -128,14 +128,15 @@ def _is_batch(result: Any) -> bool:
 def _failed(method: str, code: str, description: str, status: int, portal: webhook_url.Address) -> Outcome:
     retry, known = error_codes.judge(code, status), error_codes.find_code(code)
     if retry in (Retry.ALWAYS, Retry.READS_ONLY):
-        reason = description or error_codes.hint_for(method, code) or _("HTTP {status}").format(status=status)
+        reason = description or _("HTTP {status}").format(status=status)
         reason = f"{reason} ({code})" if code else reason
-        return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code)
+        hint = error_codes.hint_for(method, code)
+        return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code, hint=hint)
     error = error_codes.refusal(method, code, description, status)
     if known is ErrorCode.INVALID_REQUEST and portal.base.startswith("https:"):
         error.hint = _(
-            "the call came by https, but PHP on the box does not see that: let the web server behind the TLS proxy "
-            "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php"
+            "The call came by https, but PHP on the box does not see that: let the web server behind the TLS proxy "
+            "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php."
         )
     return error
 
@@ -180,23 +181,23 @@ def _moved(location: str, portal: webhook_url.Address) -> errors.ConfigError:
     if new and new != portal.host and (site or host != here):
         return errors.ConfigError(
             _("the portal has moved to {host}").format(host=portal.scrub(new)),
-            _("put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host {host}`").format(
+            _("Put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host {host}`.").format(
                 host=portal.scrub(new)
             ),
         )
     if host and location.lower().startswith("https:") and portal.base.startswith("http:"):
         return errors.ConfigError(
             _("{host} wants https").format(host=portal.host),
-            _("the address in BITRIX_WEBHOOK_URL must begin with https://"),
+            _("The address in BITRIX_WEBHOOK_URL must begin with https://."),
         )
     if host and urlsplit(location).netloc.lower() != (name := hosts.to_wire(here)):
         return errors.ConfigError(
             _("{host} sends calls of the webhook to another spelling of its own name").format(host=portal.host),
             _(
-                "the portal's web server must take {name} as its own name, without a redirect (nginx: server_name)"
+                "The portal's web server must take {name} as its own name, without a redirect (nginx: server_name)."
             ).format(name=name),
         )
     return errors.ConfigError(
         _("{host} sends calls of the webhook elsewhere").format(host=portal.host),
-        _("check BITRIX_WEBHOOK_URL, and the portal's web server"),
+        _("Check BITRIX_WEBHOOK_URL, and the portal's web server."),
     )

@@ -20,7 +20,7 @@ from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot kept free for it.
+    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot reserved for it.
 
     `remaining_s` is work at rate 1, whoever does it.
     `begun`: somebody has started it. `not_before`: it waits until then for another operation, whatever its plan says.
@@ -37,7 +37,7 @@ class OpenTask:
 
     @property
     def slot(self) -> Interval | None:
-        """The time kept free for it; None for work that only has to be done sometime."""
+        """The time reserved for it; None for work that only has to be done sometime."""
         return (self.start, self.end) if self.ours and self.start and self.end else None
 
 
@@ -145,7 +145,7 @@ class Lane:
     """One person's open work in the sequence in which it is done, on the person's own timeline.
 
     `_starts` and `_ends`: the busy time in positions, in order, none touching. `_shown_starts` and `_shown_ends` have
-    also the slots of what waits beyond them, and the rest of those that are longer than their work: nobody has two
+    also the slots of what waits beyond them, and the rest of those that are longer than their work: no one has two
     slots at once. It is laid when it is asked for.
     """
 

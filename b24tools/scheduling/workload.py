@@ -66,7 +66,7 @@ class Workload:
         self._usual = Timeline(calendar, (), self.now)
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
-        # nobody can be quicker than whoever has time at once
+        # none can be quicker than whoever has time at once
         self._is_even = all(
             one.rate <= 1 and (one.calendar is None or one.calendar is calendar) for one in self._workers.values()
         )
@@ -269,7 +269,7 @@ class Workload:
     def _best_offers(self, lanes: Sequence[Lane], length_s: int, earliest: datetime, most: int) -> list[Offer]:
         """The offers of those who may be the first.
 
-        Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
+        None finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
         before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
         position = self._usual.worked(earliest)

@@ -215,9 +215,9 @@ def _user_brief(works: Works) -> None:
         ),
         (_user_brief, "scope user", "warn", "only user_brief", "tick “user”"),
         (_fault(kind="unreachable"), "portal", "fail", "cannot connect to portal.example", "check the network"),
-        (_fault(kind="html"), "portal", "fail", "HTTP 502", "try again later"),
-        (_fault(kind="limit"), "portal", "fail", "Too many requests", "try again later"),
-        (_fault(kind="cut_before"), "portal", "fail", "broke", "try again later"),
+        (_fault(kind="html"), "portal", "fail", "HTTP 502", "Try again later."),
+        (_fault(kind="limit"), "portal", "fail", "Too many requests", "Try again later."),
+        (_fault(kind="cut_before"), "portal", "fail", "broke", "Try again later."),
         (_fault(kind="overload"), "portal", "fail", "OVERLOAD_LIMIT", "support"),
         (_fault(kind="operating", method="timeman.schedule.get"), "schedule", "fail", "time limit", "later"),
         (

@@ -369,7 +369,7 @@ def test_a_missing_scope_is_named() -> None:
         caught.value.method,
         caught.value.portal_code,
     ) == ("timeman.schedule.get: (insufficient_scope)", "timeman.schedule.get", "insufficient_scope")
-    assert caught.value.hint == "give the incoming webhook the right “timeman”: timeman.schedule.get needs it"
+    assert caught.value.hint == "Give the incoming webhook the right “timeman”: timeman.schedule.get needs it."
 
 
 def test_an_error_of_rest_3_is_read_too() -> None:
@@ -417,7 +417,7 @@ def test_a_redirect_is_not_followed_but_explained(status: int) -> None:
         open_client(script).call("user.get")
     assert (caught.value.message, caught.value.hint, caught.value.exit_status, len(script.requests)) == (
         "the portal has moved to new.bitrix24.ru",
-        "put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host new.bitrix24.ru`",
+        "Put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host new.bitrix24.ru`.",
         2,
         1,
     )
