@@ -160,6 +160,7 @@ def test_the_json_has_exactly_the_keys_of_the_contract(portal: Portal, b24tools:
     assert ("2024-11-04T23:59:59+03:00", True) == (one["wanted"], one["late_s"] > 0)
 
 
+@pytest.mark.long
 def test_the_sample_order_is_the_same_in_every_form_1c_may_send(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
     """Encodings, stdin, decimals with commas, base64 in pieces: all six tasks unchanged, nothing written."""
     text = SAMPLE.read_text(encoding="utf-8")
@@ -617,6 +618,7 @@ def test_a_huge_file_is_refused_without_reading_it_all(portal: Portal, tmp_path:
     )
 
 
+@pytest.mark.long
 def test_a_closed_stdin_is_told(portal: Portal) -> None:
     """A service may have none."""
     command = f"'{sys.executable}' -m b24tools assign - <&-"

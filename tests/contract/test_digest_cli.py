@@ -138,6 +138,7 @@ def test_the_morning_of_a_chat(portal: Portal, order: str, b24tools: Run) -> Non
     assert 1 == len(portal.messages)
 
 
+@pytest.mark.long
 def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     portal: Portal, order: str, b24tools: Run, clock: Clock, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_an_order_becomes_tasks(served: Served) -> None:
     assert ["Сварщик: 1Ц-00000100"] == made(served)
 
 
+@pytest.mark.long
 def test_no_secret_that_somebody_types_into_an_order_is_stored_or_shown(tmp_path: Path, clock: Clock) -> None:
     """Whichever it is, in whatever field: the work is given out, and the sender is warned."""
     portal = demo_company.build(clock)
@@ -395,6 +396,7 @@ def test_an_order_is_handled_to_its_end_though_the_client_hangs_up(served: Serve
     assert 2 == len(made(served))
 
 
+@pytest.mark.long
 def test_an_order_that_breaks_off_makes_nothing(served: Served) -> None:
     """Half of a list may well be JSON."""
     body = as_bytes(order())
@@ -453,6 +455,7 @@ def test_orders_of_one_service_do_not_contend_for_the_lock(
     assert ([(200, OK)] * 4, [1]) == (answers, most)
 
 
+@pytest.mark.long
 def test_many_orders_at_once_make_each_task_once(tmp_path: Path, clock: Clock) -> None:
     """Several of them the same, pressed again by somebody impatient."""
     portal = demo_company.build(clock)

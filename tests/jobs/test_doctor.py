@@ -340,6 +340,7 @@ def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
     assert f"{check.detail}; user 3 of B24_FALLBACK_USER creates them instead" == softened.detail
 
 
+@pytest.mark.long
 def test_a_login_in_the_address_is_no_other_owner(well: Works) -> None:
     """Unless the portal shows no such person; in a large company he is asked for by his id."""
     url = f"https://{HOST}/rest/admin/{well.portal.secret}/"

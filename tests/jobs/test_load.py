@@ -92,6 +92,7 @@ def test_who_was_dismissed_since_the_people_were_cached_is_left_out(works: Works
     assert ["Иван Первый"] == [one.name for group in found(works, "Резчик").groups for one in group.people]
 
 
+@pytest.mark.long
 def test_more_people_than_one_command_can_name_are_all_read(works: Works) -> None:
     """PHP takes a thousand values, so the tasks of a thousand people are asked for in two turns."""
     shop = works.portal.add_department("Резчик", parent=4)
