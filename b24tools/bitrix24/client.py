@@ -297,7 +297,7 @@ class Client:
             reason = _("no answer in time from {host}").format(host=self.host)
         else:
             reason = _("the connection to {host} broke: {detail}").format(host=self.host, detail=detail)
-        hint = _("check the network and BITRIX_WEBHOOK_URL, then try again") if never_left else ""
+        hint = _("Check the network and BITRIX_WEBHOOK_URL, then try again.") if never_left else ""
         return FailedAttempt(method, reason, may_have_run=not never_left, hint=hint)
 
     def _learn(self, times: Mapping[str, Any]) -> None:

@@ -153,21 +153,21 @@ def _no_json(method: str, status: int, content: bytes, portal: webhook_url.Addre
         return FailedAttempt(method, reason, may_have_run=False)
     if status < 300 and is_text and not _ANSWER.search(content.decode("utf-8", "replace")):
         if _BROKEN_OFF.search(text) or _PHP_SPEAKS.search(text):
-            hint = _("PHP broke off on the portal (memory_limit, max_execution_time?): its error log says more")
+            hint = _("PHP broke off on the portal (memory_limit, max_execution_time?): its error log says more.")
             return FailedAttempt(method, reason, may_have_run=True, hint=hint)
         hint = _(
-            "a login page, a proxy or a stub stands where the portal's REST should be: check BITRIX_WEBHOOK_URL, "
-            "HTTPS_PROXY and the portal's web server"
+            "A login page, a proxy or a stub stands where the portal's REST should be: check BITRIX_WEBHOOK_URL, "
+            "HTTPS_PROXY and the portal's web server."
         )
         return FailedAttempt(method, reason, may_have_run=True, hint=hint, is_page=True)
     if not 400 <= status < 500:
         return FailedAttempt(method, reason, may_have_run=True)
     hints = {
-        401: _("the web server before the portal wants a password"),
-        403: _("the web server before the portal refuses this machine"),
-        404: _("there is no REST at this address: check BITRIX_WEBHOOK_URL"),
-        407: _("the proxy wants a password: check HTTPS_PROXY"),
-        413: _("too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size)"),
+        401: _("The web server before the portal wants a password."),
+        403: _("The web server before the portal refuses this machine."),
+        404: _("There is no REST at this address: check BITRIX_WEBHOOK_URL."),
+        407: _("The proxy wants a password: check HTTPS_PROXY."),
+        413: _("Too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size)."),
     }
     kind = errors.PortalDenied if status in (401, 403, 407) else errors.PortalError
     return kind(error_codes.name_method(method, reason), hints.get(status, ""), method=method)

@@ -326,7 +326,7 @@ def test_a_trial_says_what_if_somebody_were_away(portal: Portal, b24tools: Run) 
     surname = usual.split()[-1]
     assert usual != planned("--without", surname, "--until", "2030-01-01")
     told = b24tools("assign", SAMPLE, "--dry-run", "--without", "Никто")
-    assert (2, True) == (told.status, 'nobody is called "Никто"' in told.line)
+    assert (2, True) == (told.status, 'there is no person called "Никто"' in told.line)
     assert [] == portal.writes()
 
 

@@ -218,7 +218,7 @@ def test_a_chat_that_the_owner_is_not_in_is_named(portal: Portal, order: str, b2
     ("notify", "arguments", "text"),
     [
         ("", (), "--to"),
-        ("people", ("--to", "Кощеев"), "nobody is called"),
+        ("people", ("--to", "Кощеев"), "there is no person called"),
         ("people,everybody", (), 'B24_NOTIFY (from the environment): "everybody" is none of people, managers'),
     ],
 )

@@ -167,7 +167,7 @@ def test_an_unknown_department_is_told_with_the_nearest(works: Works) -> None:
     with pytest.raises(errors.ConfigError) as told:
         found(works, "Сварщег")
     assert (
-        'there is no department "Сварщег" under "Производство", and nobody there is called so',
+        'there is no department and no person "Сварщег" under "Производство"',
         'The nearest name is "Сварщик".',
     ) == (
         told.value.message,
