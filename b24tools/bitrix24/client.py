@@ -361,7 +361,7 @@ def _trust(bundle: Path | None, _changed_at: float | None) -> ssl.SSLContext:
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise errors.ConfigError(
             _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),
-            _("Expected: a PEM file with the certificate of the authority."),
+            _("Expected a PEM file with the certificate of the authority."),
         ) from error
     return context
 

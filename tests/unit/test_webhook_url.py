@@ -115,7 +115,7 @@ def test_what_is_no_webhook_address_is_refused_without_repeating_it(url: str) ->
         open_client(Script(), url=url)
     assert (caught.value.message, caught.value.hint) == (
         "BITRIX_WEBHOOK_URL is not the address of an incoming webhook",
-        "Expected: https://PORTAL/rest/USER_ID/CODE/ from Developer resources → Other → Incoming webhook.",
+        "Expected https://PORTAL/rest/USER_ID/CODE/ from Developer resources → Other → Incoming webhook.",
     )
     check_no_secret(caught.value)
 
