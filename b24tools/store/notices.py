@@ -11,7 +11,7 @@ from pathlib import Path
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
-_TOLD, _INBOX = "told: ", "inbox: "  # what `what` begins with
+_MAILED, _INBOX = "told: ", "inbox: "  # what `what` begins with
 _BACKUP = "backup"
 
 
@@ -34,22 +34,22 @@ class Notices:
     def read(self) -> dict[str, Notice]:
         """Return all notices by their causes."""
         found = {}
-        for row in self._rows(_TOLD):
+        for row in self._rows(_MAILED):
             value = json.loads(row["value"])
             first_at, last_at = from_text(value["first_at"]), from_text(row["noticed_at"])
             notice = Notice(value["scope"], first_at, last_at, frozenset(value["orders"]))
-            found[row["what"].removeprefix(_TOLD)] = notice
+            found[row["what"].removeprefix(_MAILED)] = notice
         return found
 
     def save(self, notices: Mapping[str, Notice]) -> None:
         """Save these. Call it inside a transaction."""
         for cause, notice in notices.items():
             value = {"scope": notice.scope, "first_at": to_text(notice.first_at), "orders": sorted(notice.orders)}
-            self._save(_TOLD + cause, json.dumps(value, ensure_ascii=False), notice.last_at)
+            self._save(_MAILED + cause, json.dumps(value, ensure_ascii=False), notice.last_at)
 
     def forget(self, causes: Collection[str]) -> None:
         """Drop these. Call it inside a transaction."""
-        self._db.execute_many("DELETE FROM noticed WHERE what = ?", [(_TOLD + cause,) for cause in causes])
+        self._db.execute_many("DELETE FROM noticed WHERE what = ?", [(_MAILED + cause,) for cause in causes])
 
     def inboxes(self) -> list[Path]:
         """Return the folders that `assign --inbox` has taken orders from."""

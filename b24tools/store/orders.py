@@ -74,7 +74,7 @@ class OrderRow:
     """An order as 1C last sent it, and how it stood when that was last worked out.
 
     `wanted`: ISO 8601 with an offset; a midnight means the day. `promised_first`: the day first promised. `standing`:
-    what a change is told from. `is_over`: nothing of it is to be done any more. `changed_no` rises over all orders.
+    what a change is recognised by. `is_over`: nothing of it is to be done any more. `changed_no` rises over all orders.
     `sent_at`: when it was sent last. `ended`: ENDED_DONE or ENDED_CANCELLED where 1C says so. `unwritten`: the
     positions of the lines of which no task could be made.
     """

@@ -57,6 +57,7 @@ def assert_one_set(works: Works, result: OrderResult) -> None:
     assert [2] * 6 == [len(row[-1]) for row in made["tasks"]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", WIDTHS)
 def test_in_five_spellings_and_from_two_folders_it_is_one_set_of_tasks(kind: str, tmp_path: Path) -> None:
     """The ledger may be here, gone, or another: the portal has one task a line and one copy of each file."""

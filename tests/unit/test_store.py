@@ -268,6 +268,7 @@ def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
     assert 0o700 == path.parent.stat().st_mode & 0o777
 
 
+@pytest.mark.long
 def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
     """One waits for the other; nothing is lost."""
     path = tmp_path / "b24tools.db"

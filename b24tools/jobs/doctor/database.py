@@ -129,7 +129,7 @@ def check_events(exam: Examination) -> Finding:
 
 @checks.add("missed_events", lambda: _("missed events"))
 def check_missed_events(exam: Examination) -> Finding | None:
-    """Say how many changes the last complete run in webhook mode found of which no event had told."""
+    """Say how many changes the last complete run in webhook mode found that no event had reported."""
     run = known(exam.database).snapshot_runs.last_measured(exam.now)
     if exam.mode != "webhook" or run is None or run.missed is None or run.changes is None:
         return None
