@@ -452,6 +452,11 @@ def m014_retention(db: Database) -> None:
     db.execute("ALTER TABLE orders ADD COLUMN trimmed_at TEXT")
 
 
+def m015_packed_orders(db: Database) -> None:
+    """Details of orders that are over, compressed; the next nights pack what there is, see `retention`."""
+    db.execute("CREATE TABLE packed_orders (order_id TEXT PRIMARY KEY, content BLOB NOT NULL)")
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -467,6 +472,7 @@ MIGRATIONS = (
     m012_counting,
     m013_projects,
     m014_retention,
+    m015_packed_orders,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

@@ -15,6 +15,7 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
 from b24tools.store.history import Entry, History
+from b24tools.store.packed import Packed
 
 KEY_WIDTH = 50  # of the column behind XML_ID
 
@@ -127,10 +128,13 @@ class LedgerFile:
 class Orders:
     """Orders, their lines and files, and the writes whose answer never came."""
 
-    def __init__(self, db: Database, decisions: Decisions, history: History, save_counter: Path | None) -> None:
+    def __init__(
+        self, db: Database, decisions: Decisions, history: History, packed: Packed, save_counter: Path | None
+    ) -> None:
         self._db = db
         self._decisions = decisions
         self._history = history
+        self._packed = packed
         self._save_counter = save_counter
 
     def save(
@@ -259,13 +263,17 @@ class Orders:
                     )
                 if row.is_over != is_over:
                     self._db.execute("UPDATE orders SET is_over = ? WHERE id = ?", [int(is_over), order_id])
+                    if not is_over:
+                        self._packed.unpack([order_id])
             if number > last:
                 self._db.insert("counters", [{"name": _CHANGES, "value": number}], key=["name"])
 
     def reopen(self, order_ids: Iterable[str]) -> None:
         """Note that something of these orders is to be done again."""
+        ids = list(order_ids)
         with self._db.transaction():
-            self._db.execute_many("UPDATE orders SET is_over = 0 WHERE id = ?", [(one,) for one in order_ids])
+            self._db.execute_many("UPDATE orders SET is_over = 0 WHERE id = ?", [(one,) for one in ids])
+            self._packed.unpack(ids)
 
     def first_change(self, after: int) -> int | None:
         """Return the lowest number that an order has after this one."""
@@ -497,11 +505,15 @@ class Orders:
         self._save_noticed(RESTORED, str(missing), now)
 
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
-        """Return those of the orders of which the portal knows more than the ledger."""
+        """Return those of the orders of which the portal knows more than the ledger's rows.
+
+        In a dry run the details of a closed order stay packed, too.
+        """
         beside = self._read_save_counter()
         is_restored = beside > self._count_saves()  # still so in a dry run
-        found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", order_ids)
-        return {row["id"] for row in found if row["portal_wins"] or is_restored}
+        ids = list(order_ids)
+        found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
+        return {row["id"] for row in found if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)
 
     def was_restored_after(self, moment: datetime) -> bool:
         """Return whether the database was seen to have been restored after this moment."""

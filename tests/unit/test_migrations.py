@@ -195,6 +195,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             "said_promises",
             "projects",
             "presence",
+            "packed_orders",
         ):
             connection.execute(f"DROP TABLE {table}")
         for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):
