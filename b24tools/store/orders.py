@@ -186,8 +186,9 @@ class Orders:
     def unsettled(self) -> list[tuple[str, str]]:
         """Return id and number of the orders with a line whose write was never answered, or whose run did not end."""
         sql = (
-            "SELECT id, number FROM orders WHERE outcome IS NULL OR id IN (SELECT order_id FROM order_tasks"
-            " WHERE state = 'writing' OR writing_since IS NOT NULL) ORDER BY last_sent_at, id"
+            "SELECT id, number FROM orders WHERE outcome IS NULL"
+            " OR id IN (SELECT order_id FROM order_tasks WHERE state = 'writing')"
+            " OR id IN (SELECT order_id FROM order_tasks WHERE writing_since IS NOT NULL) ORDER BY last_sent_at, id"
         )
         return [(row["id"], row["number"]) for row in self._db.query(sql)]
 
@@ -226,8 +227,9 @@ class Orders:
 
     def list_all(self, *, with_over: bool, since: int | None = None) -> list[OrderRow]:
         """Return the orders that are not over, or all; with `since` those, too, that changed after this number."""
-        sql = "SELECT * FROM orders WHERE is_over <= ? OR changed_no > ? ORDER BY first_sent_at, id"
-        found = self._db.query(sql, [int(with_over), self.last_change() if since is None else since])
+        where = "1" if with_over else "is_over = 0 OR changed_no > ?"
+        values = [] if with_over else [self.last_change() if since is None else since]
+        found = self._db.query(f"SELECT * FROM orders WHERE {where} ORDER BY first_sent_at, id", values)  # noqa: S608 - constants
         return [_read_order(row) for row in found]
 
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
@@ -282,8 +284,8 @@ class Orders:
 
     def last_change_before(self, moment: datetime) -> int:
         """Return the number of the last change before this moment that still is an order's last one."""
-        sql = "SELECT max(changed_no) FROM orders WHERE changed_at < ?"
-        return self._db.query(sql, [to_text(moment)])[0][0] or 0
+        sql = "SELECT changed_no FROM orders WHERE changed_at < ? ORDER BY changed_no DESC LIMIT 1"
+        return next((row[0] for row in self._db.query(sql, [to_text(moment)])), 0)
 
     def last_change(self) -> int:
         """Return the number of the last change of any order."""
@@ -361,12 +363,15 @@ class Orders:
 
         Nor does what is stamped in the future.
         """
-        sql = (
-            "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
-            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL AND assigned_at <= ? GROUP BY 1"
+        sql = (  # a search for each person, in an index that has years of lines
+            "WITH RECURSIVE persons (id) AS (SELECT min(responsible_id) FROM order_tasks UNION ALL SELECT ("
+            "SELECT min(responsible_id) FROM order_tasks WHERE responsible_id > persons.id) FROM persons"
+            " WHERE id IS NOT NULL)"
+            " SELECT id, (SELECT assigned_at FROM order_tasks WHERE responsible_id = persons.id AND assigned_at <= ?"
+            " AND task_id IS NOT NULL ORDER BY assigned_at DESC LIMIT 1) AS at FROM persons WHERE id IS NOT NULL"
         )
         found = self._db.query(sql, [to_text(clock.latest_known(now))])
-        return {row["responsible_id"]: from_text(row["at"]) for row in found}
+        return {row["id"]: from_text(row["at"]) for row in found if row["at"]}
 
     # requests under way
 
