@@ -459,7 +459,7 @@ def m015_packed_orders(db: Database) -> None:
     """
     for statement in (
         "CREATE TABLE packed_orders (order_id TEXT PRIMARY KEY, content BLOB NOT NULL)",
-        "CREATE INDEX orders_that_are_open ON orders (first_sent_at) WHERE is_over = 0",
+        "CREATE INDEX orders_that_are_open ON orders (is_over) WHERE is_over = 0",
         "CREATE INDEX orders_by_outcome ON orders (outcome)",
         "CREATE INDEX orders_by_last_send ON orders (last_sent_at)",
         "CREATE INDEX order_tasks_being_made ON order_tasks (order_id) WHERE state = 'writing'",

@@ -19,7 +19,6 @@ from b24tools.store.packed import Packed
 
 KEY_WIDTH = 50  # of the column behind XML_ID
 
-_DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
 _SAVES, _CHANGES = "ledger_saves", "order_changes"  # among the counters
 ENDED_DONE, ENDED_CANCELLED = "done", "cancelled"
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
@@ -180,8 +179,15 @@ class Orders:
 
     def count_by_outcome(self) -> dict[str, int]:
         """Return how many orders there are, by what came of the last send; `cut`: it did not end."""
-        sql = "SELECT coalesce(outcome, 'cut'), count(*) FROM orders GROUP BY 1"
-        return {row[0]: row[1] for row in self._db.query(sql)}
+        found = self._db.query("SELECT outcome, count(*) FROM orders GROUP BY outcome")
+        return {row[0] or "cut": row[1] for row in found}
+
+    def count_failed(self) -> int | None:
+        """Return how many orders failed in part, as a whole, or were cut off; None before the first order."""
+        if self.last_sent_at() is None:
+            return None
+        sql = "SELECT count(*) FROM orders WHERE outcome IS NULL OR outcome IN ('failed', 'partial')"
+        return int(self._db.query(sql)[0][0])
 
     def unsettled(self) -> list[tuple[str, str]]:
         """Return id and number of the orders with a line whose write was never answered, or whose run did not end."""
@@ -377,7 +383,9 @@ class Orders:
 
     def last_unanswered(self) -> datetime | None:
         """Return when the last request left whose answer never came, whatever the order."""
-        last: str | None = self._db.query("SELECT max(writing_since) FROM order_tasks")[0][0]
+        last: str | None = self._db.query("SELECT max(writing_since) FROM order_tasks WHERE writing_since IS NOT NULL")[
+            0
+        ][0]
         return from_text(last)
 
     def mark_sent(self, keys: Iterable[str], now: datetime) -> None:
@@ -562,18 +570,6 @@ class Orders:
             new.touch(mode=0o600)
             new.write_text(str(count), encoding="ascii")
             new.replace(self._save_counter)
-
-    def note_dropped(self, dropped: Iterable[str], sent: Iterable[str], now: datetime) -> None:
-        """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
-        with self._db.transaction():
-            self._db.execute_many("DELETE FROM last_read WHERE what = ?", [(_DROPPED + name,) for name in sent])
-            rows = [{"what": _DROPPED + name, "read_at": to_text(now)} for name in dropped]
-            self._db.insert("last_read", rows, key=["what"])
-
-    def dropped_fields(self) -> dict[str, datetime]:
-        """Return the fields of tasks that the portal drops, and when that was last seen."""
-        rows = self._db.query("SELECT what, read_at FROM last_read WHERE what LIKE ? ORDER BY what", [f"{_DROPPED}%"])
-        return {row["what"].removeprefix(_DROPPED): from_text(row["read_at"]) for row in rows}
 
 
 def _read_order(row: Row) -> OrderRow:

@@ -65,6 +65,9 @@ def make(folder: Path, count: int) -> Path:
         for table, changed in _TABLES.items():
             _copy(connection, table, changed, count // SENT)
         connection.execute("UPDATE orders SET is_over = 1, outcome = 'created'")
+        connection.execute("DELETE FROM settings WHERE key = 'portal_host'")
+        for table in ("order_tasks", "decisions"):  # ids that the portal of a measurement does not have
+            connection.execute(f"UPDATE {table} SET task_id = task_id + 10000000")
         _close_tasks(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -76,9 +79,13 @@ def _copy(connection: sqlite3.Connection, table: str, changed: tuple[str, ...], 
     """Copy the rows, each time further back, under ids whose first eight characters are of the copy."""
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1:3] != ("id", "INTEGER")]
     values = [
-        {"key": f"'1c:' || {_SCATTERED} || substr({name}, 12)", "task_id": f"{name} + n * 1000"}.get(
-            name, f"{_SCATTERED} || substr({name}, 9)" if name in changed else name
-        )
+        {
+            "key": f"'1c:' || {_SCATTERED} || substr({name}, 12)",
+            "task_id": f"{name} + n * 1000",
+            "number": f"{name} || '-' || n",
+            "title": f"{name} || '-' || n",
+            "changed_no": f"{name} - n * 525600 * 60 / {times}",
+        }.get(name, f"{_SCATTERED} || substr({name}, 9)" if name in changed else name)
         if not (name in _MOMENTS or name.endswith("_at"))
         else _SHIFTED.format(name=name, times=times)
         for name in columns
