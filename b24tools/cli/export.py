@@ -13,7 +13,7 @@ import typer
 from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import explain
 from b24tools.core import errors, periods
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, ngettext
 from b24tools.render.console import print_file
 from b24tools.render.csv_file import make_inert, write_csv
 
@@ -61,6 +61,13 @@ def export(
                 print_file(json.dumps(row, ensure_ascii=False) + "\n")
         else:
             _print_parquet(columns, rows)
+        if what == "tasks" and (count := len(store.settings.opted_out_users())):
+            text = ngettext(
+                "without the tasks of {n} person who has opted out",
+                "without the tasks of {n} people who have opted out",
+                count,
+            )
+            invocation.messenger.info(text.format(n=count))
 
 
 def _write_cell(value: Any) -> object:

@@ -111,6 +111,8 @@ def leaderboard(
     elif form != "table":
         if form == "csv":
             print_file(leaderboard_export.to_csv(board))
+            for reservation in leaderboard_export.list_reservations(board, now):
+                invocation.messenger.info(reservation)
         else:
             write = leaderboard_export.to_markdown if form == "md" else leaderboard_export.to_html
             print_file(write(board, settings.zone, now))

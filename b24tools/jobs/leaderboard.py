@@ -161,13 +161,17 @@ def board(
     rules = source.settings.counting_rules(period.zone)
     scope = read_scope(source, group, department)
     closed, closed_before = source.leaderboard.closed(period, rules, scope.group_id)
-    members = source.leaderboard.active_by_department(rules.hidden) if teams or rules.opted_out else {}
-    counted = _choose_counted(closed, members, scope, teams=teams)
-    counted_before = _choose_counted(closed_before, members, scope, teams=teams)
-    before = _entries(counted_before, closed_before, members, teams=teams)
+    is_sized = teams or rules.opted_out or closed.season or closed_before.season
+    members = source.leaderboard.active_by_department(rules.hidden) if is_sized else {}
+    counted = _choose_counted(closed, rules, members, scope, teams=teams)
+    ranked, ranked_before = (  # places that are frozen stay, whoever has opted out since
+        _choose_counted(one, rules if teams else one.rules, members, scope, teams=teams)
+        for one in (closed, closed_before)
+    )
+    before = _entries(ranked_before, closed_before, members, teams=teams)
     total_tasks = sum(one.tasks for one in counted)
     total_hours = _hours(sum(one.estimate_s for one in counted))
-    entries = _entries(counted, closed, members, teams=teams)
+    entries = _entries(ranked, closed, members, teams=teams)
     rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
     absent = rules.opted_out | rules.hidden  # by now: a frozen ranking names them no more
     if not teams:
@@ -189,7 +193,9 @@ def board(
     shown = shown[:top]
     if not teams and shown:
         tasks_before = {entry.id: entry.tasks for entry in before}
-        holders = _find_badge_holders(source, rows, shown, tasks_before, period, now, scope)
+        holders = _find_badge_holders(
+            source, rows, shown, tasks_before, period, now, scope, is_frozen=closed.season is not None
+        )
         chosen = ((row, badges.choose_badges(holders, row.id)) for row in shown)
         shown = [replace(row, badges=held) if held else row for row, held in chosen]
     counts = Counter(row.name for row in rows)
@@ -207,7 +213,7 @@ def board(
         scope=scope,
         benchmarks=benchmarks,
         namesakes=frozenset(name for name, count in counts.items() if count > 1),
-        goal=_find_goal(source, period, rules.hidden, scope, (total_tasks, total_hours)),
+        goal=None if closed.season else _find_goal(source, period, rules, members, scope, (total_tasks, total_hours)),
         others=_sum_others([one for one in counted if one.user_id in absent | closed.rules.opted_out]),
         season=closed.season,
         rules=closed.rules,
@@ -223,13 +229,16 @@ def _find_badge_holders(
     period: Period,
     now: datetime,
     scope: Scope,
+    *,
+    is_frozen: bool,
 ) -> dict[str, Collection[int]]:
-    """Find who has which badge. Best weeks and clean Fridays are those of a week."""
+    """Find who has which badge. Best weeks and clean Fridays are those of a week; frozen results name no helpers."""
     rises = {row.id: row.tasks - tasks_before[row.id] for row in rows if row.id in tasks_before}
     holders: dict[str, Collection[int]] = dict.fromkeys(badges.BADGES, ())
     holders[badges.MOST_IMPROVED] = badges.find_most_improved(rises)
     holders[badges.ALL_ON_TIME] = {row.id for row in shown if row.on_time == row.on_time_of >= badges.ON_TIME_FROM}
-    holders[badges.HELPED] = _find_helpers(source, period, scope)
+    if not is_frozen:
+        holders[badges.HELPED] = _find_helpers(source, period, scope)
     if period.kind == periods.WEEK:
         likely = [row for row in shown if row.tasks >= badges.BEST_FROM and rises.get(row.id, 1) > 0]
         likely = sorted(likely, key=lambda row: (-rises.get(row.id, 0), row.id))[:MOST_HISTORIES]
@@ -280,14 +289,24 @@ def _list_weeks(first: date, last: Period) -> list[Period]:
 
 
 def _find_goal(
-    source: Store, period: Period, hidden: Collection[int], scope: Scope, done: tuple[int, float]
+    source: Store,
+    period: Period,
+    rules: CountingRules,
+    members: Mapping[int, int],
+    scope: Scope,
+    done: tuple[int, float],
 ) -> TeamGoal | None:
-    """Find the goal of those whose department it is, or of all; a single project has no members that are known."""
+    """Find the goal of those whose department it is, or of all; a single project has no members that are known.
+
+    Whose work does not count is asked for none. What is frozen has no goal: it is a setting of today.
+    """
     setting = read_setting(source.settings.get("team_goal"))
     if setting is None or scope.group is not None:
         return None
     days = source.presence.read(period.first, period.after)
-    return find_goal(setting, source.presence.members(hidden, scope.inside), days, done)
+    homes = source.presence.homes(rules.opted_out - rules.hidden) if rules.opted_out else {}
+    absent = rules.hidden | {user_id for user_id, home in homes.items() if members[home] < FEWEST}
+    return find_goal(setting, source.presence.members(absent, scope.inside), days, done)
 
 
 def read_scope(source: Store, group: str | None, department: str | None) -> Scope:
@@ -305,7 +324,7 @@ def _find_ranked_person(source: Store, text: str, hidden: Collection[int]) -> Pe
     if person.id in hidden:
         raise errors.ConfigError(
             _("{person} is on no leaderboard").format(person=person.name),
-            _("`b24tools config hidden_users` lists who is left out."),
+            _("`b24tools config` lists who is in hidden_users or opted_out_users."),
         )
     return person
 
@@ -342,17 +361,21 @@ def _find_own_standing(
     )
 
 
-def _choose_counted(totals: Totals, members: Mapping[int, int], scope: Scope, *, teams: bool) -> list[PersonTotal]:
+def _choose_counted(
+    totals: Totals, now: CountingRules, members: Mapping[int, int], scope: Scope, *, teams: bool
+) -> list[PersonTotal]:
     """Choose who counts.
 
     Who has opted out counts in a team of FEWEST at least: in a smaller one the others' rows would tell what is theirs.
+    In what is frozen that goes for who has opted out, or is hidden, by `now`, too, with the teams of then.
     """
     rules, members = totals.rules, _members_of(totals, members)
+    opted_out = rules.opted_out | now.opted_out | now.hidden
     return [
         one
         for one in totals.people
         if one.user_id not in rules.hidden
-        and (one.user_id not in rules.opted_out or members.get(one.department_id or 0, 0) >= FEWEST)
+        and (one.user_id not in opted_out or members.get(one.department_id or 0, 0) >= FEWEST)
         and not (teams and one.department is None)
         and (scope.inside is None or one.department_id in scope.inside)
     ]

@@ -31,6 +31,7 @@ from b24tools.store import Store
 
 WEBHOOK = "webhook"
 MISSED = "missed"  # among the counts of a run
+COUNTING_RULES = "counting_rules"  # since when they are known, among what was last read
 UNDER_WAY = timedelta(minutes=5)  # how long an event may take
 SETTLED = timedelta(days=7)  # after its end a month changes no more
 RESUMABLE = timedelta(hours=1)
@@ -110,8 +111,8 @@ def since(day: date, now: datetime, zone: ZoneInfo) -> list[periods.Period]:
     return list(replace(week, first=first.first).weeks()) if first <= week else []
 
 
-def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
-    """Freeze the months and quarters that ended SETTLED ago and were collected whole."""
+def find_settled(store: Store, today: datetime, zone: ZoneInfo) -> Iterator[tuple[periods.Period, datetime]]:
+    """Find what can be frozen: months and quarters that ended SETTLED ago and were collected whole, and up to when."""
     frozen, earliest = store.seasons.labels(), store.snapshot_runs.earliest()
     for kind in periods.SEASON_KINDS:
         period = periods.containing((today - SETTLED).astimezone(zone).date(), kind, zone).before
@@ -119,9 +120,15 @@ def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
             if period.label not in frozen:
                 complete, as_of = store.leaderboard.collected(period, today)
                 if complete and as_of:
-                    with store.transaction():
-                        store.leaderboard.freeze(period, store.settings.counting_rules(zone), as_of, today)
+                    yield period, as_of
             period = period.before
+
+
+def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
+    """Freeze the months and quarters that can be."""
+    for period, as_of in find_settled(store, today, zone):
+        with store.transaction():
+            store.leaderboard.freeze(period, store.settings.counting_rules(zone), as_of, today)
 
 
 def take(
@@ -216,6 +223,9 @@ class _SnapshotRun:
         read_at = store.people.last_read("open_tasks", started_at)
         changed = queries.open_changed_since(read_at and read_at - MARGIN)
         self._open = Paginator(TASKS, changed, left=None if read_at is None else 0)
+        self._is_known = store.snapshot_runs.has_complete()
+        self._frozen_from: datetime | None = None  # to be said
+        self._reopened: list[int] = []  # closed before these weeks
         is_webhook = store.settings.get("producer_mode") == WEBHOOK
         self._events_since = store.snapshot_runs.last_complete(started_at) if is_webhook else None
 
@@ -341,7 +351,9 @@ class _SnapshotRun:
             newer = self._store.events.followed_since([record.id for record in closed], request.reading)  # for an event
             current = [record for record in closed if record.id not in newer]
             saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
-            self._store.tasks.note_open([queries.read_deadline(row, zone) for row in open_tasks], self._now())
+            deadlines = queries.read_deadlines(open_tasks, zone)
+            self._store.tasks.note_open(deadlines.items(), self._now())
+            self._reopened += self._store.tasks.mark_reopened(deadlines, self._start, self._now(), request.reading)
             found = {"new": saved.new, "changed": saved.changed, "same": saved.same}
             found[MISSED] = self._note_changes(saved.changes)
             self._run = replace(
@@ -384,7 +396,7 @@ class _SnapshotRun:
             if complete and not self._tasks.nameless:
                 gone = store.tasks.mark_unseen_gone(self._run)
             requests = self._client.requests - self._requests_before
-            changes, missed = self._count_missed(gone) if self._events_since else (None, None)
+            changes, missed = self._count_missed([*gone, *self._reopened]) if self._events_since else (None, None)
             run = replace(self._run, people=self._run.people + shown, requests=requests, changes=changes, missed=missed)
             store.snapshot_runs.finish(run, self._now(), complete=complete)
             server_now = self._portal_clock.server_now if self._portal_clock else None
@@ -393,7 +405,7 @@ class _SnapshotRun:
             today = min(self._started_at, server_now or self._started_at)
             store.people.save_last_read("open_tasks", today)
         if complete:
-            freeze_seasons(store, today, self._rules.zone)
+            self._freeze(today)
         if self._portal_clock and self._portal_clock.server_now:
             self._trim(self._portal_clock.server_now)
         lost = Counter(gone.values())
@@ -406,6 +418,19 @@ class _SnapshotRun:
         return Result(
             tuple(weeks), complete, run.people, run.requests, status, tuple(self._warnings()), changes, missed
         )
+
+    def _freeze(self, today: datetime) -> None:
+        """Freeze what can be; in a database older than the rules only SETTLED after they came, to be set before."""
+        store, zone = self._store, self._rules.zone
+        since = store.people.last_read(COUNTING_RULES, today)
+        if since is None:
+            since = today if self._is_known else today - SETTLED
+            with store.transaction():
+                store.people.save_last_read(COUNTING_RULES, since)
+            if self._is_known and any(find_settled(store, today, zone)):
+                self._frozen_from = since + SETTLED
+        if today - since >= SETTLED:
+            freeze_seasons(store, today, zone)
 
     def _note_changes(self, changes: Mapping[int, str | None]) -> dict[str, int]:
         """Count those of the changes that this run found and that should have come with an event, as `counts` has them.
@@ -443,6 +468,11 @@ class _SnapshotRun:
             ).format(machine=f"{moment + self._skew:%d.%m.%Y %H:%M}", portal=f"{moment:%d.%m.%Y %H:%M}")
         if clock and clock.warning:
             yield clock.warning
+        if self._frozen_from:
+            yield _(
+                "the months and quarters that are over will be frozen from {day} on, by the rules in force then: "
+                "`b24tools leaderboard --rules` prints them"
+            ).format(day=f"{self._frozen_from.astimezone(self._rules.zone):%d.%m.%Y}")
         if count := len(self._undated):
             ids = ", ".join(map(str, self._undated[:MOST_NAMED])) + (", …" if count > MOST_NAMED else "")
             yield ngettext(

@@ -99,6 +99,8 @@ def print_board(board: Board, zone: ZoneInfo, now: datetime, screen: Screen | No
         screen.print(text.describe_age(board.as_of, board.mode, zone, now), "dim")
     if board.season is not None:
         screen.print(text.describe_season(board.season, rules_differ=board.rules_differ), "dim")
+    if rules := text.describe_rules(board.rules):
+        screen.print(rules, "dim")
     screen.print()
     if board.rows:
         _print_rows(board, screen, signs=signs)

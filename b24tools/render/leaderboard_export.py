@@ -103,9 +103,15 @@ def _direction(row: Row) -> str:
 
 
 def _notes(board: Board, zone: ZoneInfo, now: datetime) -> list[str]:
-    """Say when the data were true, for a reader of another day, and what is missing."""
+    """Say when the data were true, for a reader of another day, and what else is to be known of them."""
     notes = []
     if board.as_of is not None:
         moment = board.as_of.astimezone(zone).strftime("%d.%m.%Y %H:%M")
         notes.append(_("Data as of {moment}; mode {mode}").format(moment=moment, mode=board.mode) + ".")
-    return [*notes, *filter(None, [text.describe_gap(board, now)])]
+    return [*notes, *list_reservations(board, now)]
+
+
+def list_reservations(board: Board, now: datetime) -> list[str]:
+    """List what is to be known of the figures as a whole: that they are final, counted otherwise, incomplete."""
+    season = text.describe_season(board.season, rules_differ=board.rules_differ) if board.season else ""
+    return list(filter(None, [season, text.describe_rules(board.rules), text.describe_gap(board, now)]))

@@ -13,6 +13,7 @@ from b24tools.jobs.leaderboard import HOURS, TASKS, Board, Row
 from b24tools.render.console import clean
 from b24tools.render.formats import format_days, format_decimal, format_duration, format_month, tell_apart
 from b24tools.store.seasons import Season
+from b24tools.store.settings import CountingRules
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 ON_TIME_FROM = 3  # a share of one or two tasks says nothing
@@ -95,14 +96,21 @@ def describe_age(as_of: datetime, mode: str, zone: ZoneInfo, now: datetime) -> s
     return _("Data as of {moment}, {ago}; mode {mode}").format(moment=local.strftime(form), ago=ago, mode=mode)
 
 
-def describe_season(season: Season, *, rules_differ: bool) -> str:
-    """Say since when the results of a period stand, and by which rules."""
+def describe_season(season: Season, *, rules_differ: bool, command: bool = True) -> str:
+    """Say since when the results of a period stand, and by which rules; `command`: with the one that shows them."""
     day = f"{season.frozen_at.astimezone(ZoneInfo(season.rules.zone)):%d.%m.%Y}"
-    if rules_differ:
+    if rules_differ and command:
         text = _("Final since {day}, by other rules than today's: `b24tools leaderboard --rules {label}`.")
+    elif rules_differ:
+        text = _("Final since {day}, by other rules than today's.")
     else:
         text = _("Final since {day}.")
     return text.format(day=day, label=season.label)
+
+
+def describe_rules(rules: CountingRules | None) -> str:
+    """Say that more is counted than usual; "" where it is not."""
+    return _("Tasks that people set themselves count, too.") if rules and rules.count_own else ""
 
 
 def describe_gap(board: Board, now: datetime) -> str:

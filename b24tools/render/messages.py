@@ -15,7 +15,7 @@ from b24tools.core.timestamps import from_text
 from b24tools.render.assign import task_url
 from b24tools.render.console import clean
 from b24tools.render.formats import format_date, format_decimal, format_moment
-from b24tools.render.leaderboard_text import MEDALS, describe_heading, name_rows
+from b24tools.render.leaderboard_text import MEDALS, describe_benchmarks, describe_goal, describe_heading, name_rows
 from b24tools.render.orders import describe_hold_up, describe_state
 from b24tools.store.messages import Message, read_days
 
@@ -159,7 +159,7 @@ def _and_more(count: int) -> list[str]:
 
 
 def write_board(board: Board) -> str:
-    """Write the first ten of a ranking."""
+    """Write the first ten of a ranking, what a place is to be seen beside, and whether a part is missing."""
     rows, names = board.rows[:MOST_LINES], name_rows(board)
     lines = [
         f"{MEDALS[row.place] if row.place in MEDALS and row.figure else f'{row.place}.'} {escape(names[row.id])} - "
@@ -167,7 +167,9 @@ def write_board(board: Board) -> str:
         + (f", {_('{n} h').format(n=format_decimal(row.hours))}" if row.hours else "")
         for row in rows
     ]
-    return _write_part(describe_heading(board), lines)
+    gap = "" if board.complete else _("Incomplete: part of this period was never collected.")
+    beside = filter(None, [describe_benchmarks(board), describe_goal(board), gap])
+    return _write_part(describe_heading(board), [*lines, *beside] if lines else [])
 
 
 def write_late(orders: Iterable[OrderStanding], zone: ZoneInfo) -> str:

@@ -66,7 +66,8 @@ class AuthMiddleware:
             return _reply(request, 403, detail, _("Call it by 127.0.0.1 or localhost; from elsewhere with a token."))
         if access.token:
             given = read_token(request.headers.get("authorization", ""))
-            known = [access.token, *([access.board_token] if request.scope["path"] in BOARD_PATHS else [])]
+            is_board = request.scope["path"] in BOARD_PATHS and "me" not in request.query_params
+            known = [access.token, *([access.board_token] if is_board else [])]
             if not any([is_same_token(given, token) for token in known]):  # compares all: time must give nothing away
                 detail = _("a token is needed: Bearer, or the password of HTTP Basic")
                 hint = _("Send the value of B24_SERVE_TOKEN with the request.")

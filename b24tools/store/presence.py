@@ -34,6 +34,11 @@ class Presence:
             row = known.get(day.isoformat())
             yield (day.weekday() < WEEKEND, ()) if row is None else (bool(row["works"]), json.loads(row["away"]))
 
+    def homes(self, user_ids: Collection[int]) -> dict[int, int]:
+        """Return the departments of these people, of those who are active and have one."""
+        sql = "SELECT id, department_id FROM people WHERE active = 1 AND department_id IS NOT NULL"
+        return {row[0]: row[1] for row in self._db.query(sql) if row[0] in user_ids}
+
     def members(self, hidden: Collection[int], inside: Collection[int] | None = None) -> list[int]:
         """Return the active people with a department, of these departments where they are given, without the hidden."""
         sql = "SELECT id, department_id FROM people WHERE active = 1 AND department_id IS NOT NULL ORDER BY id"

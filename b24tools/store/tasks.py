@@ -110,6 +110,19 @@ class Tasks:
         self._db.execute_many(sql, [(to_text(now), number, task_id, number) for task_id in ids])
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", [(task_id,) for task_id in ids])
 
+    def mark_reopened(self, task_ids: Collection[int], before: datetime, now: datetime, reading: int) -> list[int]:
+        """Note which of these open tasks were closed before that moment; which. Call it inside a transaction.
+
+        Those closed later are looked through by the run itself.
+        """
+        sql = "SELECT id, closed_at, read_no FROM tasks WHERE id IN (?) AND gone = 0"
+        end = to_text(before)
+        found = [row[0] for row in self._db.query_in(sql, task_ids) if row[1] < end and row[2] < reading]
+        at = to_text(now)
+        sql = "UPDATE tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ?"
+        self._db.execute_many(sql, [(at, reading, task_id) for task_id in found])
+        return found
+
     def mark_unseen_gone(self, run: Run) -> dict[int, str]:
         """Mark as gone what a complete run did not see of its window and nothing has read since; which, with the weeks.
 

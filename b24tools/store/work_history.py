@@ -58,18 +58,19 @@ class WorkHistory:
     def done_by(self, start: datetime, end: datetime, now: datetime, group_id: int | None = None) -> dict[int, int]:
         """Return of those who closed by `end` all that was due between the two moments how many tasks that were.
 
-        What is still open is known of orders' lines only.
+        By the first deadline, as on time is; what is still open is known of orders' lines only.
         """
         values = {"start": to_text(start), "due": to_text(end), "end": to_text(now), "group_id": group_id}
         sql = (
             "SELECT tasks.responsible_id, count(*), max(tasks.closed_at) FROM tasks"  # noqa: S608 - constants
-            f" WHERE deadline >= :start AND deadline < :due AND {self._within(group_id)} GROUP BY 1"
+            f" WHERE first_deadline >= :start AND first_deadline < :due AND {self._within(group_id)} GROUP BY 1"
         )
         done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
         still_open = (
             "SELECT DISTINCT order_tasks.responsible_id FROM orders JOIN order_tasks ON order_id = orders.id"
             " LEFT JOIN tasks ON tasks.id = task_id WHERE is_over = 0 AND orders.ended IS NULL AND task_id IS NOT NULL"
-            " AND order_tasks.deadline >= :start AND order_tasks.deadline < :due AND coalesce(gone, 1)"
+            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) >= :start"
+            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1)"
         )
         for row in self._db.query(still_open, values):
             done.pop(row[0], None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from b24tools import context
+from b24tools.core import periods
 from b24tools.sandbox import demo_company
 from b24tools.server.auth import Access
 from b24tools.server.routes import leaderboard
@@ -160,6 +162,28 @@ def test_the_board_never_names_the_last_one(filled: Served) -> None:
     assert [1, 2, 2, 4, 4, 6, 7] == [row["place"] for row in people["rows"]]
     assert [1, 2] == [row["place"] for row in teams["rows"]]
     assert (9, 3) == (people["totals"]["rows"], teams["totals"]["rows"])
+
+
+def test_the_page_says_by_which_rules(tmp_path: Path) -> None:
+    """With a link to them; of a frozen month that it is final."""
+    closed.main(tmp_path)
+    november = periods.parse("2026-11", closed.MOSCOW)
+
+    def read(served: Served) -> tuple[str, str, bool]:
+        text = served.client.get("/board?period=2026-11").text
+        setup = setup_of(text)
+        said = re.search('<p id="rules">(.*) <a>What counts</a></p>', text)
+        return (html.unescape(said[1]) if said else "?"), setup["rules"], setup["frozen"]
+
+    with serving(demo_company.build(context.now), tmp_path) as served, closing(served.open_store()) as opened:
+        assert ("", "period=2026-11&lang=en", False) == read(served)
+        assert "<li>" in served.client.get("/leaderboard/rules?period=2026-11", headers={"Accept": "text/html"}).text
+        with opened.transaction():
+            rules = opened.settings.counting_rules(closed.MOSCOW)
+            opened.leaderboard.freeze(november, rules, closed.NOW, closed.NOW)
+        assert ("Final since 20.11.2026.", "period=2026-11&lang=en", True) == read(served)
+        opened.settings.save("count_own", "1")
+        assert "Final since 20.11.2026, by other rules than today's." == read(served)[0]
 
 
 def test_a_screen_of_a_department(filled: Served) -> None:

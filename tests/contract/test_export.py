@@ -83,6 +83,22 @@ def test_orders_have_a_row_for_each_line(
     assert ";'=1+1;" in capsysbinary.readouterr().out.decode("utf-8-sig").splitlines()[1]
 
 
+@pytest.mark.usefixtures("plant")
+def test_closed_tasks_of_who_has_opted_out_are_not_exported(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Beside the file it is said that some are missing."""
+    everything = read_lines(capsysbinary, "tasks")
+    with closing(open_store(tmp_path / "data" / "b24tools.db")) as store:
+        store.settings.save("opted_out_users", "1,2")
+
+    assert 0 == app.main(["export", "tasks", "--format", "jsonl"])
+    out, err = capsysbinary.readouterr()
+
+    assert [row for row in everything if row["responsible_id"] not in (1, 2)] == list(map(json.loads, out.splitlines()))
+    assert "without the tasks of 2 people who have opted out\n" == err.decode()
+
+
 def test_an_empty_database_has_no_rows(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     """A heading for spreadsheets, nothing for programs."""
     assert [] == read_lines(capsysbinary, "people")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +15,8 @@ from b24tools.core import i18n
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard_export
+from b24tools.store.seasons import Season
+from b24tools.store.settings import CountingRules
 from tests.support import golden as screens
 from tests.support.closed_tasks import MOSCOW, NOW, THIS, invented
 from tests.support.leaderboards import opened, plant
@@ -79,6 +83,25 @@ def test_the_page_escapes_names() -> None:
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "&quot;$title&quot; &amp; Co" in page
+
+
+def test_files_say_that_they_are_final(plant: Callable[..., Board]) -> None:
+    """And by whose rules; of a live ranking whether own tasks count."""
+    rules = CountingRules(count_own=True, opted_out=frozenset(), hidden=frozenset(), zone="Europe/Moscow")
+    live = replace(plant(), rules=rules)
+    frozen = replace(live, season=Season("2026-W47", NOW, NOW, rules, {}), rules_differ=True)
+    final = "Final since 20.11.2026, by other rules than today's: `b24tools leaderboard --rules 2026-W47`."
+    own = "Tasks that people set themselves count, too."
+
+    def said(board: Board) -> list[list[str]]:
+        page = html.unescape(leaderboard_export.to_html(board, MOSCOW, NOW))
+        texts = [page, leaderboard_export.to_markdown(board, MOSCOW, NOW)]
+        return [[one for one in (final, own) if one in text] for text in texts]
+
+    assert [[], []] == said(plant())
+    assert [[own], [own]] == said(live)
+    assert [[final, own], [final, own]] == said(frozen)
+    assert [final, own] == leaderboard_export.list_reservations(frozen, NOW)
 
 
 def test_files_without_data_say_so() -> None:

@@ -16,10 +16,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from b24tools.core import i18n, periods
+from b24tools.core.team_goal import TeamGoal
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.render import leaderboard as render_leaderboard
-from b24tools.render import leaderboard_export, leaderboard_text
+from b24tools.render import leaderboard_export, leaderboard_text, messages
 from b24tools.render.console import Screen, print_file
 from b24tools.store import Store
 from tests.support import golden as screens
@@ -46,6 +47,28 @@ def test_the_plant(plant: Callable[..., Board], width: int, language: str) -> No
     i18n.use(language)
 
     screens.check(f"leaderboard/people_{width}.{language}.txt", drawn(plant(), width))
+
+
+def test_a_message_has_more_than_bare_places(plant: Callable[..., Board]) -> None:
+    """Not the last one, what the middle has, the goal; and whether a part is missing."""
+    board = replace(plant(spares_last=True), goal=TeamGoal("tasks", 5, 40, 38, 8, 7.5), complete=False)
+
+    lines = messages.to_plain(messages.write_board(board)).splitlines()
+
+    assert [
+        "Leaderboard: week 47, 16–22 November 2026",
+        "🥇 Иван Петров - 9 tasks, 13.5 h",
+        "🥈 Алёна Ёлкина - 7 tasks, 2.8 h",
+        "🥈 Мария Кузнецова - 7 tasks, 15.8 h",
+        "4. Алексей Жуков - 4 tasks, 8.0 h",
+        "4. Борис Иванов - 4 tasks, 4.0 h",
+        "6. Пётр Сидоров-Задунайский - 3 tasks, 2.3 h",
+        "7. Глеб Новый - 2 tasks, 16.0 h",
+        "median 4, the first quarter has 7 or more",
+        "team goal: 38 of 40 tasks (95%), 7.5 of 8 present",
+        "Incomplete: part of this period was never collected.",
+    ] == lines
+    assert "" == messages.write_board(replace(board, rows=()))
 
 
 def test_namesakes_are_told_apart_by_their_ids(plant: Callable[..., Board]) -> None:

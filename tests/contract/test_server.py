@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
@@ -404,6 +405,21 @@ def test_metrics_are_numbers_for_prometheus(served: Served, clock: Clock) -> Non
     assert "counter" == names.pop("b24tools_portal_requests_total")
     assert {"gauge"} == set(names.values())
     assert {name.partition("{")[0] for name in values} <= {line.split()[2] for line in lines if "# HELP" in line}
+
+
+def test_metrics_count_the_changes_without_an_event(served: Served, clock: Clock) -> None:
+    """Of the last complete run, in webhook mode only: in the other one none is due."""
+
+    def read() -> list[str]:
+        return [line for line in served.client.get("/metrics").text.splitlines() if line.startswith("b24tools_change")]
+
+    with closing(served.open_store()) as opened:
+        run = opened.snapshot_runs.begin(closed.THIS.start, closed.THIS.end, clock.now - timedelta(hours=1))
+        with opened.transaction():
+            opened.snapshot_runs.finish(replace(run, changes=412, missed=3), clock.now, complete=True)
+        assert [] == read()
+        opened.settings.save("producer_mode", "webhook")
+    assert ["b24tools_changes 412", "b24tools_changes_without_event 3"] == read()
 
 
 def test_health_takes_what_is_dated_in_the_future_for_old(served: Served, clock: Clock) -> None:

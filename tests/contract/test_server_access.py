@@ -128,6 +128,13 @@ def test_the_boards_token_opens_the_leaderboard_only(guarded: Served, method: st
         assert (200 if path == "/leaderboard" else 401) == answer.status_code
 
 
+def test_the_boards_token_shows_no_single_persons_weeks(guarded: Served) -> None:
+    """`me` is for whoever has the whole token."""
+    asked = [guarded.client.get("/leaderboard?me=7", headers=bearer(token)).status_code for token in (BOARD, SERVE)]
+
+    assert [401, 404] == asked  # there is no such person yet
+
+
 @pytest.mark.parametrize(("method", "path"), OPEN)
 def test_some_addresses_are_open_to_everybody(guarded: Served, method: str, path: str) -> None:
     """What watches the service has no token."""

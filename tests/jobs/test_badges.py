@@ -10,6 +10,7 @@ import pytest
 from b24tools.core import badges, errors, team_goal
 from b24tools.core.models import Department
 from b24tools.core.team_goal import TeamGoal
+from b24tools.core.timestamps import to_text
 from b24tools.jobs import leaderboard
 from b24tools.store import Store
 from tests.support.closed_tasks import LAST, MOSCOW, NOW, THIS, person, save, task
@@ -80,6 +81,17 @@ def test_a_clean_friday(opened: Store) -> None:
     assert {} == held(opened, SATURDAY + HOUR)  # a line of an order that is still open
 
 
+def test_a_friday_is_clean_by_the_first_deadlines(opened: Store) -> None:
+    """What was due and is moved to Sunday is late; what was due next week and is moved to this one is not due."""
+    friday, sunday = (datetime(2026, 11, day, 17, tzinfo=MOSCOW) for day in (20, 22))
+    close(opened, [(1, 0, 3), (2, 0, 3)], deadline=friday)
+    moved = [task(9, 1, SATURDAY, deadline=friday), task(10, 2, SATURDAY, deadline=sunday + WEEK)]
+    save(opened, moved)
+    save(opened, [moved[0]._replace(deadline=to_text(sunday)), moved[1]._replace(deadline=to_text(friday))])
+
+    assert {2: (badges.CLEAN_FRIDAY,)} == held(opened, SATURDAY + HOUR)
+
+
 def test_help_for_another_department(opened: Store) -> None:
     """A line that was given to a department in which the person is not, nor below it."""
     opened.people.save_departments(
@@ -132,6 +144,19 @@ def test_a_goal_without_sense_is_refused(opened: Store, text: str) -> None:
     with pytest.raises(errors.ConfigError) as caught:
         opened.settings.save("team_goal", text)
     assert '"5 tasks", 20h' in caught.value.hint
+
+
+def test_a_goal_is_asked_of_those_who_count(opened: Store) -> None:
+    """The work of one of two painters who has opted out does not count: nor is any expected; of three it does."""
+    opened.people.save_departments([Department(1, "Цех", None, None), Department(2, "Покраска", 1, None)], NOW)
+    opened.people.save([person(number, f"Имя {number}", 1 if number < 4 else 2) for number in range(1, 6)], NOW)
+    opened.settings.save("opted_out_users", "1,4")
+    opened.settings.save("team_goal", "5 tasks")
+    close(opened, [(number, 0, 1) for number in range(1, 6)])
+
+    goals = [leaderboard.board(opened, THIS, now=NOW, department=one).goal for one in (None, "2")]
+
+    assert [TeamGoal("tasks", 5, 20, 4, 4, 4), TeamGoal("tasks", 5, 5, 1, 1, 1)] == goals
 
 
 def test_a_goal_is_reduced_by_absences_and_holidays(opened: Store) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from b24tools.bitrix24 import queries
 from b24tools.core import periods
 from b24tools.core.models import Department, Status, TaskRecord
 from b24tools.core.timestamps import to_text
@@ -260,6 +261,40 @@ def test_a_frozen_month_stays_as_it_was(opened: Store) -> None:
     assert (None, ()) == (november.season, november.rows)
 
 
+def test_a_frozen_month_shows_nothing_that_is_not_frozen(opened: Store) -> None:
+    """No goal, which is a setting of today, and none who helped: the tasks of that may be gone."""
+    live = plant_october(opened)
+    ledger(opened, 1, 1)
+    opened.database.execute("UPDATE order_tasks SET department_id = ?", [PAINTERS])
+    opened.settings.save("team_goal", "5 tasks")
+    with opened.transaction():
+        opened.database.execute("UPDATE tasks SET responsible_id = 3 WHERE id = 1")
+
+    def shown() -> tuple[bool, set[str]]:
+        found = board(opened, OCTOBER)
+        return found.goal is not None, {badge for row in found.rows for badge in row.badges}
+
+    assert (True, {"helped"}) == shown()
+    freeze(opened, OCTOBER.end + 7 * DAY)
+    assert (False, set()) == shown()
+    assert live.total_tasks == board(opened, OCTOBER).total_tasks
+
+
+def test_who_opts_out_later_cannot_be_told_from_a_frozen_month(opened: Store) -> None:
+    """In a team of two their work leaves the totals, too; in one of three it stays without a name. The places stay."""
+    october = OCTOBER.start + DAY
+    save(opened, [task(10 * who + number, who, october) for who in (1, 2, 3, 5, 6) for number in range(who)])
+    collect_weeks(opened, OCTOBER.start, OCTOBER.end + 2 * DAY)
+    freeze(opened, OCTOBER.end + 7 * DAY)
+    opened.settings.save("opted_out_users", "3,6")
+
+    ranked, teams = board(opened, OCTOBER), board(opened, OCTOBER, teams=True)
+
+    assert [(2, 5, 5), (4, 2, 2), (5, 1, 1)] == figures(ranked)
+    assert (11, 11) == (ranked.total_tasks, teams.total_tasks)
+    assert [(PAINTERS, 5), (WELDERS, 6)] == [(row.id, row.tasks) for row in teams.rows]
+
+
 def test_the_same_data_under_other_rules_give_another_table(opened: Store) -> None:
     """While the month is live."""
     before = figures(plant_october(opened))
@@ -309,16 +344,71 @@ def test_a_snapshot_reads_the_deadlines_of_open_tasks(tmp_path: Path) -> None:
     assert [*made[1:], new] == [row[0] for row in works.query("SELECT task_id FROM first_deadlines ORDER BY 1")]
 
 
+def test_what_is_reopened_later_leaves_its_week(tmp_path: Path) -> None:
+    """By the list of open tasks, although its week is not read any more; closed again it counts in the new one."""
+    works = new_collector(tmp_path)
+    made = [close(works.portal, FRIDAY + number * HOUR, responsible=2) for number in range(1, 3)]
+    works.clock.now = FRIDAY + 4 * DAY  # of the next week
+    works.take()
+    assert {"2026-W47": 2} == works.counts()
+    works.clock.now += HOUR
+    works.portal.act("tasks.task.renew", {"taskId": made[0]}, user_id=2)
+
+    assert 1 == works.take().requests
+    assert {"2026-W47": 1} == works.counts()
+    works.portal.act("tasks.task.complete", {"taskId": made[0]}, user_id=2)
+    works.take()
+    assert {"2026-W47": 1, "2026-W48": 1} == works.counts()
+
+
+def test_a_portal_that_ignores_the_filter_reopens_nothing() -> None:
+    """What it sends beside the open tasks is not open."""
+    rows = [
+        {"id": str(number), "status": str(int(status)), "deadline": None} for number, status in enumerate(Status, 1)
+    ]
+
+    assert dict.fromkeys([1, 2, 3, 4, 6]) == queries.read_deadlines(rows, MOSCOW)
+
+
+def test_months_of_before_the_rules_are_not_frozen_at_once(tmp_path: Path) -> None:
+    """An updated database waits seven days, and says so once; a new one does not."""
+    old, new = new_collector(tmp_path / "old"), new_collector(tmp_path / "new")
+    labels: dict[str, list[list[str]]] = {}
+    said = []
+    for name, works in (("old", old), ("new", new)):
+        works.folder.mkdir()
+        close(works.portal, OCTOBER.start + DAY)
+        if works is old:
+            works.since(2026, 9, 28)
+            with closing(open_store(works.database)) as opened, opened.transaction():
+                for condition in ("last_read WHERE what = 'counting_rules'", "season_results", "seasons"):
+                    opened.database.execute(f"DELETE FROM {condition}")
+        for _day in range(3):
+            result = works.since(2026, 9, 28)
+            said.append([one for one in result.warnings if "frozen" in one])
+            labels.setdefault(name, []).append([row[0] for row in works.query("SELECT label FROM seasons")])
+            works.clock.now += 4 * DAY
+
+    assert {"old": [[], [], ["2026-10"]], "new": [["2026-10"]] * 3} == labels
+    assert [1, 0, 0, 0, 0, 0] == [len(one) for one in said]
+    assert "27.11.2026" in said[0][0]
+
+
 def test_changes_that_came_without_an_event_are_counted(tmp_path: Path) -> None:
-    """A new one, a changed one and a deleted one; not what may be under way, nor what waits, nor what was followed."""
+    """A new, a changed and a deleted one, one of the week before that was reopened.
+
+    Not what may be under way, nor what waits, nor what was followed.
+    """
     works = new_collector(tmp_path)
     known = [close(works.portal, FRIDAY - number * HOUR) for number in range(1, 5)]
+    reopened = close(works.portal, FRIDAY - 7 * DAY)
     works.take()
     with closing(open_store(works.database)) as opened:
         opened.settings.save("producer_mode", "webhook", works.clock.now)
     works.clock.now += HOUR
     works.portal.act("tasks.task.update", {"taskId": known[0], "fields": {"TITLE": "Иначе"}})
     works.portal.act("tasks.task.delete", {"taskId": known[1]})
+    works.portal.act("tasks.task.renew", {"taskId": reopened}, user_id=2)
     waiting = close(works.portal, works.clock.now)
     close(works.portal, works.clock.now)
     with closing(open_store(works.database)) as opened:
@@ -336,8 +426,8 @@ def test_changes_that_came_without_an_event_are_counted(tmp_path: Path) -> None:
     week = [works.week("2026-W47")]
     result = works.take(week)
 
-    assert (3, 5) == (result.missed, result.changes)
-    assert [(5, 3)] == works.query("SELECT changes, missed FROM snapshot_runs WHERE missed IS NOT NULL")
+    assert (4, 6) == (result.missed, result.changes)
+    assert [(6, 4)] == works.query("SELECT changes, missed FROM snapshot_runs WHERE missed IS NOT NULL")
     again = works.take(week)
     assert (0, 0) == (again.missed, again.changes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ CLOSED_SELECT = (
     "XML_ID",
 )
 
+NOT_ENDED = tuple(int(status) for status in Status if status not in (Status.COMPLETED, Status.DECLINED))
+
 
 def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
     """Parameters for listing the tasks closed in [start, end). Status 4 has a CLOSED_DATE, too."""
@@ -48,14 +50,20 @@ def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
 
 def open_changed_since(since: datetime | None) -> dict[str, Any]:
     """Parameters for listing the deadlines of open tasks that were changed since then; None: of all."""
-    statuses = [int(status) for status in Status if status not in (Status.COMPLETED, Status.DECLINED)]
     changed = {} if since is None else {">=CHANGED_DATE": since.isoformat()}
-    return {"filter": {"REAL_STATUS": statuses, **changed}, "select": ["ID", "STATUS", "CREATED_DATE", "DEADLINE"]}
+    return {
+        "filter": {"REAL_STATUS": list(NOT_ENDED), **changed},
+        "select": ["ID", "STATUS", "CREATED_DATE", "DEADLINE"],
+    }
 
 
-def read_deadline(row: Mapping[str, Any], zone: tzinfo) -> tuple[int, str | None]:
-    """Read the id and the deadline of a task, as the database has it. `zone`: see `portal_time.PortalClock`."""
-    return id_of(row, "id", "tasks.task"), read_as_text(row.get("deadline"), zone)
+def read_deadlines(rows: Iterable[Mapping[str, Any]], zone: tzinfo) -> dict[int, str | None]:
+    """Read the deadlines of the open tasks among the rows, by id. `zone`: see `portal_time.PortalClock`.
+
+    A portal that ignores the filter sends closed ones, too.
+    """
+    is_open = (row for row in rows if int_of(row.get("status")) in NOT_ENDED)
+    return {id_of(row, "id", "tasks.task"): read_as_text(row.get("deadline"), zone) for row in is_open}
 
 
 def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> dict[str, Any]:

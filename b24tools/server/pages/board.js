@@ -54,7 +54,8 @@
     Promise.all([ask(setup.people), ask(setup.teams)]).then(function (answers) {
       failures = 0;
       reachedAt = Date.now();
-      if (answers[0].period.label !== setup.label) location.reload(); // a new week has begun
+      // a new week has begun, or a month is final now
+      if (answers[0].period.label !== setup.label || Boolean(answers[0].frozen) !== setup.frozen) location.reload();
       else show(answers[0], answers[1]);
     }, function (error) {
       failures += 1;
@@ -200,6 +201,7 @@
     item.animate([{ boxShadow: "inset 0 0 0 100vw " + color }, { boxShadow: "inset 0 0 0 100vw transparent" }], 2500);
   }
 
+  element("rules").lastElementChild.href = base + "leaderboard/rules?" + setup.rules;
   window.addEventListener("online", refresh);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) refresh(); });
   setInterval(showAge, 5000);

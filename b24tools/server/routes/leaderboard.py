@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from string import Template
@@ -135,6 +135,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
             old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
             with answer_unknown_names():
                 scope = leaderboard.read_scope(store, group, department)
+            rules, season = leaderboard.rules_of(store, choose_period(period, kind))
+            differ = rules != store.settings.counting_rules(settings.zone)
         asked = {"period": period, "group": group, "department": department}
         query = {"kind": kind, "by": by, "details": "1", "spares_last": "1"}
         query |= {name: value for name, value in asked.items() if value is not None}
@@ -146,9 +148,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 "teams": urlencode(query | {"top": TEAMS, "teams": "1"}),
                 "zone": settings.zone.key,
                 "old_s": old_s,
+                "frozen": season is not None,
+                "rules": urlencode({"period": chosen.label, "lang": i18n.current_language()}),
                 "words": list_words(chosen, services.now()),
             }
-            return render_board(chosen, by, theme, setup, scope)
+            final = season and leaderboard_text.describe_season(season, rules_differ=differ, command=False)
+            said = [final or "", leaderboard_text.describe_rules(rules)]
+            return render_board(chosen, by, theme, setup, scope, filter(None, said))
 
     @api.get(
         "/users",
@@ -206,9 +212,17 @@ def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:
 
 
 def render_board(
-    period: periods.Period, by: str, theme: str, setup: dict[str, Any], scope: Scope = leaderboard.ALL_WORK
+    period: periods.Period,
+    by: str,
+    theme: str,
+    setup: dict[str, Any],
+    scope: Scope = leaderboard.ALL_WORK,
+    said: Iterable[str] = (),
 ) -> HTMLResponse:
-    """Render the page, with its style and its script in it, in the language in use; `setup` is for the script."""
+    """Render the page, with its style and its script in it, in the language in use; `setup` is for the script.
+
+    `said`: what is to be known of how it is counted, beside the link to the rules.
+    """
     by_hours = by == leaderboard.HOURS
     days = leaderboard_text.describe_period(period)
     title = _("Leaderboard by hours") if by_hours else _("Leaderboard")
@@ -220,6 +234,8 @@ def render_board(
         title=escape(title),
         period=escape(days if by_hours else _("{period}, closed tasks").format(period=days)),
         teams=escape(_("Teams: hours per person") if by_hours else _("Teams: tasks per person")),
+        said=escape(" ".join(said)),
+        rules=escape(_("What counts")),
         noscript=escape(_("This page needs JavaScript.")),
         setup=page.dump_setup(setup),
         style=style,
