@@ -464,6 +464,7 @@ def m015_packed_orders(db: Database) -> None:
         "CREATE INDEX orders_by_last_send ON orders (last_sent_at)",
         "CREATE INDEX order_tasks_being_made ON order_tasks (order_id) WHERE state = 'writing'",
         "CREATE INDEX order_tasks_under_way ON order_tasks (writing_since) WHERE writing_since IS NOT NULL",
+        "CREATE INDEX order_tasks_departments ON order_tasks (task_id, department_id) WHERE department_id IS NOT NULL",
         "CREATE INDEX history_by_time ON history (coalesce(last_at, at))",
     ):
         db.execute(statement)

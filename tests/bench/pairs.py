@@ -1,7 +1,7 @@
-"""Every command and page in pairs, on an empty database and on one of a year: `python -m tests.bench.pairs [ORDERS]`.
+"""Every command and page in pairs, on an empty database and on one of a year: `python -m tests.bench.pairs`.
 
-Both have sent an order to the same portal. Commands are processes in turns; pages are asked for in turns of two
-servers.
+After it the number of orders, or the folder of such a year, and the number of rounds may be given. Both databases have
+sent an order to the same portal. Commands are processes in turns; pages are asked for in turns of two servers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
@@ -20,7 +20,7 @@ from b24tools.store import open_store
 from tests.bench import ledger, measuring, orders, portal, serving
 from tests.bench.measuring import Cost
 
-ROUNDS, REQUESTS, TURNS = 2, 20, 2
+ROUNDS, REQUESTS = 5, 40
 ENDINGS = (0, 1, 3)  # doctor and replan have findings
 COMMANDS = (
     "leaderboard",
@@ -61,8 +61,8 @@ PAGES = (
 )
 
 
-def report(folder: Path, year: Path) -> str:
-    """The tables, in Markdown. `year`: the data folder of a year, see `ledger`."""
+def measure_all(folder: Path, year: Path, rounds: int) -> Iterator[list[str]]:
+    """Yield the rows of the table, each when it is measured. `year`: the data folder of a year, see `ledger`."""
     empty = folder / "empty"
     empty.mkdir()
     with portal.running(folder / "portal", ledger.PEOPLE, ledger.TASKS) as running:
@@ -73,9 +73,9 @@ def report(folder: Path, year: Path) -> str:
         }
         running.ready(brake=False, latency_s=0)
         words = {name: _prepare(folder, env) for name, env in envs.items()}
-        rows = [_compare(folder, command, words, envs) for command in COMMANDS] + _compare_pages(folder, words, envs)
-    head = ("", "empty: CPU ms", "MB", "a year: CPU ms", "MB", "× CPU", "× MB")
-    return measuring.table(head, rows)
+        for command in COMMANDS:
+            yield _compare(folder, command, words, envs, rounds)
+        yield from _compare_pages(words, envs)
 
 
 def _prepare(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
@@ -90,7 +90,11 @@ def _prepare(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _compare(
-    folder: Path, command: str, words: Mapping[str, Mapping[str, str]], envs: Mapping[str, Mapping[str, str]]
+    folder: Path,
+    command: str,
+    words: Mapping[str, Mapping[str, str]],
+    envs: Mapping[str, Mapping[str, str]],
+    rounds: int,
 ) -> list[str]:
     def measure(name: str) -> Callable[[], Cost]:
         def once() -> Cost:
@@ -100,33 +104,31 @@ def _compare(
 
         return once
 
-    costs = measuring.in_turns({name: measure(name) for name in envs}, ROUNDS)
+    costs = measuring.in_turns({name: measure(name) for name in envs}, rounds)
     shown = command.format(file="FILE", number="NUMBER", task="TASK")
     return _row(shown, [measuring.median(of) for of in costs.values()])
 
 
 def _compare_pages(
-    folder: Path, words: Mapping[str, Mapping[str, str]], envs: Mapping[str, Mapping[str, str]]
-) -> list[list[str]]:
-    """The mean of some requests, and the most memory of a server that was asked for that page only."""
-    rows = []
-    for page in PAGES:
-        with ExitStack() as stack:
-            served = {
-                name: stack.enter_context(serving.process(serving.ours(), Path(env["B24_DATA_DIR"]), env))
-                for name, env in envs.items()
-            }
-            spent = dict.fromkeys(served, 0.0)
-            for turn in range(TURNS + 1):
-                for name, one in served.items():
-                    before, path = one.cpu_s(), page.format(**words[name]).removesuffix("?html")
-                    for _number in range(REQUESTS):
-                        _get(one.port, path, "text/html" if page.endswith("html") or path == "/plan" else "*/*")
-                    spent[name] += (one.cpu_s() - before) * (turn > 0)  # the first ones load what they need
-            costs = [Cost(0, spent[name] / TURNS / REQUESTS, one.memory_mb("VmHWM")) for name, one in served.items()]
-        rows.append(_row(f"GET {page.format(task='TASK').replace('?html', ' (page)')}", costs))
-        measuring.tell(".")
-    return rows
+    words: Mapping[str, Mapping[str, str]], envs: Mapping[str, Mapping[str, str]]
+) -> Iterator[list[str]]:
+    """Yield the mean of some requests each, and the most memory so far of two servers that are asked for all."""
+    with ExitStack() as stack:
+        served = {
+            name: stack.enter_context(serving.process(serving.ours(), Path(env["B24_DATA_DIR"]), env))
+            for name, env in envs.items()
+        }
+        for page in PAGES:
+            accepted = "text/html" if page.endswith("html") or page == "/plan" else "*/*"
+            costs = []
+            for name, one in served.items():
+                path = page.format(**words[name]).removesuffix("?html")
+                _get(one.port, path, accepted)  # loads what it needs
+                before = one.cpu_s()
+                for _number in range(REQUESTS):
+                    _get(one.port, path, accepted)
+                costs.append(Cost(0, (one.cpu_s() - before) / REQUESTS, one.memory_mb("VmHWM")))
+            yield _row(f"GET {page.format(task='TASK').replace('?html', ' (page)')}", costs)
 
 
 def _get(port: int, path: str, accepted: str) -> None:
@@ -155,7 +157,11 @@ def main() -> None:
             with closing(open_store(path)) as store:
                 store.retention.trim(now, timedelta(days=365))
                 store.retention.shrink()
-        sys.stdout.write(report(folder, folder / "year"))
+        head = ("", "empty: CPU ms", "MB", "a year: CPU ms", "MB", "× CPU", "× MB")
+        sys.stdout.write(measuring.table(head, []))
+        for row in measure_all(folder, folder / "year", int(sys.argv[2]) if sys.argv[2:] else ROUNDS):
+            sys.stdout.write(f"| {' | '.join(row)} |\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

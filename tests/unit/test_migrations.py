@@ -171,7 +171,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
         for index in (
             *("orders_by_number", "orders_by_change", "order_tasks_with_others", "tasks_by_line"),
             *("orders_that_are_open", "orders_by_outcome", "orders_by_last_send"),
-            *("order_tasks_being_made", "order_tasks_under_way"),
+            *("order_tasks_being_made", "order_tasks_under_way", "order_tasks_departments"),
         ):
             connection.execute(f"DROP INDEX {index}")
         for view in ("leaderboard_this_week", "closed_by_week"):
