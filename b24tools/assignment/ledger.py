@@ -204,6 +204,10 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
     """The line as the plan has it; `state` is planned, writing or done."""
     item, known = plan.item, plan.item.known
     is_by_hand = plan.action == UPDATE and "DEADLINE" not in plan.fields  # then the task's may be one set by hand
+    responsible_id, start, end = plan.responsible[0] if plan.responsible else None, plan.start, plan.end
+    if known and known.state == "done" and plan.is_trusted and plan.action != ADD:  # it may have been moved by hand
+        responsible_id, start = known.responsible_id, known.start
+        end = plan.end if "END_DATE_PLAN" in plan.fields else known.end
     return LedgerTask(
         key=item.key,
         order_id=item.order.id,
@@ -212,10 +216,10 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
         title=item.title,
         state=state,
         task_id=plan.task.id if plan.task else None,
-        responsible_id=plan.responsible[0] if plan.responsible else None,
+        responsible_id=responsible_id,
         department_id=plan.department.id if plan.department else None,
-        start=plan.start,
-        end=plan.end,
+        start=start,
+        end=end,
         deadline=known.deadline if is_by_hand and known else plan.deadline,
         estimate_s=plan.estimate_s if plan.adopts else plan.ordered_s,
         sent_values={

@@ -16,7 +16,6 @@ import threading
 import time as time_module
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +30,7 @@ from b24tools.bitrix24.error_codes import ErrorCode
 from b24tools.bitrix24.parsing import to_int
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.bitrix24.retry import Backoff, FailedAttempt
-from b24tools.core import errors
+from b24tools.core import certificates, errors, secrets
 from b24tools.core.i18n import _
 
 CONNECT_TIMEOUT_S = 10.0
@@ -91,11 +90,10 @@ class Client:
         self._on_wait, self._on_warn = on_wait, on_warn
         self._lock = threading.Lock()
         self._announced: dict[str, float] = {}  # until when a thread waits, by the reason
-        for name in ("httpx", "httpcore"):  # they log the address of every request
-            logging.getLogger(name).setLevel(logging.WARNING)
+        secrets.silence_loggers()
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
         is_bare = transport is not None and ca_bundle is None
-        self._http = _open_http(transport, is_bare or _trust(ca_bundle, _changed_at(ca_bundle)), timeout)
+        self._http = _open_http(transport, is_bare or certificates.open_trust(ca_bundle), timeout)
 
     def close(self) -> None:
         """Close the connections. Threads that still wait for an answer fall silent."""
@@ -344,26 +342,6 @@ def _is_url(url: str) -> bool:
         return bool(httpx.URL(url).host)
     except (httpx.InvalidURL, UnicodeError):  # the latter for a broken xn-- name
         return False
-
-
-def _changed_at(bundle: Path | None) -> float | None:
-    return bundle.stat().st_mtime if bundle is not None and bundle.exists() else None
-
-
-@lru_cache(maxsize=1)  # reading all authorities takes longer than planning an order
-def _trust(bundle: Path | None, _changed_at: float | None) -> ssl.SSLContext:
-    """Trust a file or folder of authorities besides the system's own."""
-    if bundle is None:
-        return httpx.create_ssl_context()
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise errors.ConfigError(
-            _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),
-            _("expected a PEM file with the certificate of the authority"),
-        ) from error
-    return context
 
 
 def _open_http(transport: Transport | None, verify: ssl.SSLContext | bool, timeout: httpx.Timeout) -> httpx.Client:

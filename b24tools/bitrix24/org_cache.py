@@ -263,12 +263,22 @@ class OrgCache:
                 self._cache = _Cache(self._folder)
 
 
+class _Disk(diskcache.JSONDisk):  # type: ignore[misc] # it ships no types
+    """Values as JSON. What somebody has put in as a pickle is damage: to load it would run it (CVE-2025-69872)."""
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
+        """Read a value; raises ValueError for a pickle."""
+        if mode == diskcache.core.MODE_PICKLE:
+            raise ValueError("a pickle in the cache")
+        return super().fetch(mode, filename, value, read)
+
+
 class _Cache(diskcache.Cache):  # type: ignore[misc] # it ships no types
     """A cache of JSON that leaves no connection open where it cannot begin."""
 
     def __init__(self, folder: Path) -> None:
         try:
-            super().__init__(str(folder), disk=diskcache.JSONDisk)
+            super().__init__(str(folder), disk=_Disk)
         except BaseException:
             self.close()
             raise

@@ -37,7 +37,7 @@ LONG_AGO = timedelta(days=2)  # a file that old is of another story
 def release(invocation: Invocation, status: int) -> None:
     """Print of what was held back what a person must look at now."""
     messenger = invocation.messenger
-    if messenger.level >= 0 or not (messenger.held or invocation.command):
+    if not (messenger.held or invocation.command):
         return
     session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
     now = context.now()

@@ -340,15 +340,19 @@ def _fits(word: str, name: str) -> bool:
 
 
 def find_people(text: str, people: Iterable[Person]) -> list[Person]:
-    """Find whom somebody means: by id (17, #17), surname, or name and surname in either order and with initials."""
+    """Find whom somebody means: by id (17, #17), surname, or name and surname in either order and with initials.
+
+    A first name alone means those who have it where it is nobody's surname.
+    """
     if (number := read_id(text.strip().removeprefix("#"))) is not None:
         return [person for person in people if person.id == number]
-    wanted = same_name(text)
-    return [
+    wanted, people = same_name(text), list(people)
+    found = [
         person
         for person in people
         if wanted in (same_name(person.last_name), same_name(person.name)) or matches_person(text, person)
     ]
+    return found or [person for person in people if wanted and same_name(person.first_name) == wanted]
 
 
 def find_person(text: str, people: Iterable[Person]) -> Person:

@@ -51,7 +51,7 @@ class Store:
     def settings(self) -> Settings:
         from b24tools.store.settings import Settings
 
-        return Settings(self.database, self.events)
+        return Settings(self.database)
 
     @cached_property
     def orders(self) -> Orders:

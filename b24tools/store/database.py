@@ -168,6 +168,16 @@ def _migrating(path: Path) -> Iterator[None]:
         yield
 
 
+def is_missing(path: Path) -> bool:
+    """Whether there is no database yet. Raises ConfigError where its log is left, OSError where it cannot be seen."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        check_gone(path)
+        return True
+    return False
+
+
 def check_gone(path: Path) -> None:
     """Refuse to take a database for one that was never there while its log still is. Raises ConfigError."""
     log = path.with_name(f"{path.name}-wal")
@@ -203,10 +213,7 @@ def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
     An older schema is brought up to date in a copy in memory. Raises ConfigError when the file cannot be read.
     """
     with explain_failures(path):
-        try:
-            path.stat()
-        except FileNotFoundError:
-            check_gone(path)
+        if is_missing(path):
             connection = _migrated_in_memory()
         else:
             _require_locks(path)

@@ -6,8 +6,6 @@ import sqlite3
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from b24tools.store import old_keys
-
 if TYPE_CHECKING:  # it is slow to load, and seldom is anything to be migrated
     from sqlite_utils import Database, Migrations
 
@@ -232,6 +230,8 @@ def m006_keys(db: Database) -> None:
         "CREATE TABLE noticed (what TEXT PRIMARY KEY, value TEXT NOT NULL, noticed_at TEXT NOT NULL)",
     ):
         db.execute(statement)
+    from b24tools.store import old_keys
+
     old_keys.merge_orders(db)
     old_keys.shorten_keys(db)
 
@@ -300,6 +300,8 @@ def m010_spellings(db: Database) -> None:
     They were texts of their own, and so were the keys of their tasks: `old_key` has them. Of two rows of one line the
     one that was assigned first stays, as in m006.
     """
+    from b24tools.store import old_keys
+
     ids = {row["id"]: old_keys.spell_guid(row["id"]) for row in db.query("SELECT id FROM orders")}
     columns = [column.name for column in db["orders"].columns if column.name not in ("id", "first_sent_at")]
     rows = list(db.query("SELECT rowid, * FROM order_tasks ORDER BY task_id IS NULL, assigned_at IS NULL, assigned_at"))

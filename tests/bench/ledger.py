@@ -157,7 +157,7 @@ def report(folder: Path, count: int = YEAR) -> str:
     rows.append(["restored", f"{measure(path) / MB:.0f}", f"{seconds:.1f}"])
     seconds = timed(lambda: spend_a_night(now + timedelta(days=366)))
     rows.append(["a year later, with no new order", f"{measure(path) / MB:.0f}", f"{seconds:.1f}"])
-    return f"A year of {count} orders\n\n" + measuring.table(("", "MB", "seconds"), rows)
+    return f"A year of orders: {count}\n\n" + measuring.table(("", "MB", "seconds"), rows)
 
 
 def main() -> None:

@@ -12,9 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import trustme
 
 from b24tools.bitrix24 import queries
-from b24tools.core import config, errors
+from b24tools.core import certificates, config, errors
 from b24tools.jobs.doctor import job, machine, webhook
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
 from b24tools.onec import order as onec_order
@@ -420,6 +421,21 @@ def test_a_portal_that_is_away_leaves_the_rest(well: Works, break_it: Break) -> 
     assert {"portal": "fail"} == not_ok(checks)
     assert "portal" == checks[-1].check
     assert {"This machine", "The portal"} == {check.section for check in checks}
+
+
+@pytest.mark.parametrize(("store", "status"), [("/etc/ssl/cert.pem", "ok"), (certificates.CERTIFI, "warn")])
+def test_the_store_that_vouches_is_named(
+    store: str, status: str, works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's, with the bundle; certifi's list instead wants a look."""
+    monkeypatch.setattr(certificates, "name_store", lambda: store)
+    bundle = works.folder.parent / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+
+    portal = found(examine(works, ca_bundle=bundle), "portal")
+
+    assert status == portal.status
+    assert portal.detail.endswith(f"; for its certificate vouches {store}, {bundle}")
 
 
 def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
