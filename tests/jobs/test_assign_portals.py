@@ -223,7 +223,7 @@ def test_what_a_small_tariff_drops_is_said_once_and_remembered(tmp_path: Path) -
     said = [warning for warning in result.warnings if "dropped" in warning]
     assert 1 == len(said) and "GROUP_ID" in said[0]
     with works.tools() as tools:
-        assert "GROUP_ID" in tools.store.orders.dropped_fields()
+        assert "GROUP_ID" in tools.store.notices.dropped_fields()
     works.clock.now += timedelta(minutes=2)
     (again,) = works.assign(order([("Сварщик", 60), ("Макетчик", 30)]))
     assert ("unchanged", 2) == (again.outcome, len(picture_without_groups(works)))
