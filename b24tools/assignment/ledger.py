@@ -18,7 +18,7 @@ from b24tools.store.orders import LedgerTask, LostWrite
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 MOVE = "move"  # among the sent values: what a replan is about to write
 REMOVED = "removed"  # among them: whether 1C's order has the line no longer
-KEPT = (MOVE, recovery.ANSWERED_AT)
+LASTING = (MOVE, recovery.ANSWERED_AT)
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
 
@@ -182,7 +182,7 @@ class Ledger:
 
 
 def _was_as_written(plan: PlannedTask) -> bool:
-    """Whether nobody but us had touched the task before this run wrote to it, also while it was put off by us."""
+    """Whether only we had touched the task before this run wrote to it, also while it was put off by us."""
     known, task = plan.item.known, plan.item.task or plan.task
     if known is None or task is None:
         return False
@@ -228,7 +228,7 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
             "deadline_from_slot": plan.deadline_from_slot,
             "cancelled": _is_deferred_by_us(plan),
             "accepted": to_text(item.order.accepted),
-            **{name: known.sent_values[name] for name in KEPT if known and name in known.sent_values},
+            **{name: known.sent_values[name] for name in LASTING if known and name in known.sent_values},
         },
         assigned_at=now if plan.action == ADD else (known.assigned_at if known else None),
         writing_since=None,

@@ -1,4 +1,4 @@
-"""Which work that nobody has begun shall move: all of it is given out again, and kept is what helps an order.
+"""Which work that has not begun shall move: all of it is given out again, and what helps an order stays.
 
 Pure: the same lanes as everywhere, no portal, no database, no clock. Orders come by importance. One that is in time
 stays as it is. One that is late first gets what is free, then the slots of less important ones, which are given
@@ -87,7 +87,7 @@ class _Draft:
 
 @dataclass(frozen=True)
 class Plan:
-    """All moves, and the operations that have to move but for which nobody has time."""
+    """All moves, and the operations that have to move but find no person with time."""
 
     moves: tuple[Move, ...]
     stuck: frozenset[int]
@@ -319,7 +319,7 @@ class _Pass:
                         continue
                     if one.id not in forced:
                         return None
-                    workload.put(before[one.id] or task)  # nobody can: it stays where it is
+                    workload.put(before[one.id] or task)  # none can: it stays where it is
                 else:
                     workload.hold(task.responsible_id, task.id, not_before)
                 end = _end_of(workload, task)
@@ -378,7 +378,7 @@ class _Pass:
     def _weigh(
         self, workload: Workload, one: Operation, length_s: int, not_before: datetime | None, most: int
     ) -> Choice | None:
-        """Find who finishes it first; None where nobody can."""
+        """Find who finishes it first; None where no person can."""
         with suppress(NoWorkingTime):
             return workload.weigh(one.people, length_s, not_before, most=most)
         return None

@@ -289,7 +289,7 @@ class Client:
                 _("the certificate of {host} cannot be verified: {reason}").format(
                     host=self.host, reason=distrust.verify_message
                 ),
-                _("put the file of the authority that signed it in B24_CA_BUNDLE"),
+                _("Put the file of the authority that signed it in B24_CA_BUNDLE."),
             )
         detail = error_codes.clean(self._address.scrub(str(error))) or type(error).__name__
         if never_left:
@@ -298,7 +298,7 @@ class Client:
             reason = _("no answer in time from {host}").format(host=self.host)
         else:
             reason = _("the connection to {host} broke: {detail}").format(host=self.host, detail=detail)
-        hint = _("check the network and BITRIX_WEBHOOK_URL, then try again") if never_left else ""
+        hint = _("Check the network and BITRIX_WEBHOOK_URL, then try again.") if never_left else ""
         return FailedAttempt(method, reason, may_have_run=not never_left, hint=hint)
 
     def _learn(self, times: Mapping[str, Any]) -> None:
@@ -361,5 +361,6 @@ def _open_http(transport: Transport | None, verify: ssl.SSLContext | bool, timeo
         pass
     # The text of the error may hold the proxy's password.
     raise errors.ConfigError(
-        _("the proxy settings cannot be used"), _("check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT")
+        _("the proxy settings cannot be used"),
+        _("Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT."),
     )

@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     interrupted = errors.B24ToolsError(
-        _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
+        _("interrupted; it is safe to run the same command again"), code=errors.ErrorCode.INTERRUPTED
     )
     if localized.COMPLETION in os.environ:
         from b24tools.cli import completion

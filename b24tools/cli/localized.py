@@ -137,12 +137,16 @@ class _Localized:
                 item for item in ctx.parent.command.shell_complete(ctx.parent, incomplete) if item.value not in names
             ]
         for item in found:
-            item.help = restore(_translate(item.help or "")).partition(". ")[0].rstrip(".")
+            item.help = restore(_first_sentence(item.help))
         return found  # type: ignore[no-any-return]
 
 
 class Command(_Localized, TyperCommand):
     """A command whose help page is wholly in one language."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence, for Tab."""
+        return _first_sentence(self.help)
 
 
 class Group(_Localized, TyperGroup):
@@ -193,6 +197,10 @@ def _translate(text: str) -> str:
     return (text and i18n._(text)).replace("-", HYPHEN)
 
 
+def _first_sentence(text: str | None) -> str:
+    return _translate(text or "").partition(". ")[0].rstrip(".")
+
+
 def _describe_param(param: Any) -> tuple[str, str]:
     """Return the left and the right side of a parameter's line."""
     is_option = param.param_type_name == "option"
@@ -228,8 +236,7 @@ class Commands(Mapping[str, Any]):
 
     def summarize(self) -> list[tuple[str, str]]:
         """Return each name with the first sentence of the command's help; none is made for that."""
-        helps = ((name, _translate(inspect.getdoc(self._load(name)) or "")) for name in self._places)
-        return [(name, text.partition(". ")[0].rstrip(".")) for name, text in helps]
+        return [(name, _first_sentence(inspect.getdoc(self._load(name)))) for name in self._places]
 
     def _load(self, name: str) -> Callable[..., Any]:
         module, _dot, function = self._places[name].partition(".")

@@ -1,6 +1,6 @@
 """What -q lets through, for cron mails it: a cause once, again when it changes, then after an hour, four hours, daily.
 
-What was said is kept in the database. Where that cannot be written, on a full disk for instance, an empty file among
+What was said is saved in the database. Where that cannot be written, on a full disk for instance, an empty file among
 the system's temporary ones remembers it: it needs no room, and its two times say since when and when last.
 """
 

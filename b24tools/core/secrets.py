@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 HIDDEN = "***"
 ENCODINGS = 3  # one around the other
-LEAST_BASE64 = 6  # characters by which a secret inside of base64 can be told
+LEAST_BASE64 = 6  # characters by which a secret inside of base64 is recognised
 LEAST_IN_ORDERS = 6  # characters of one that no order has by chance
 LEAST_CUT = 8  # characters of one that was cut off
 CUT = "…"

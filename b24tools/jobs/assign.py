@@ -146,6 +146,8 @@ class _Run:
     def run(self) -> list[OrderResult]:
         """Read, plan, write unless it is a dry run, and report."""
         tools = self._tools
+        if not self._dry_run:
+            tools.store.packed.unpack(order.id for order in self._orders)
         rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)
@@ -460,7 +462,9 @@ class _Run:
         elif any(plan.item.compare for plan in mine) and order.id not in self._compare:
             warnings.append(_("another data folder has sent this order since: its tasks were compared with the order"))
         if any(plan.action == DEFER and plan.error is None for plan in mine):
-            warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
+            warnings.append(
+                _("the order is cancelled: work that has not begun is deferred, and takes no time any more")
+            )
         promise = planner.spans.promise(order, mine)
         finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, tasks[len(mine) :])
         late_since = late_from(order)
@@ -518,7 +522,7 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
 
 
 def _with_people(rules: Rules, staff: Staff) -> Rules:
-    """Put ids in place of the names that were given for people. Raises ConfigError for one that nobody has."""
+    """Put ids in place of the names that were given for people. Raises ConfigError for one that no person has."""
 
     def find(name: int | str) -> int:
         number = read_id(str(name))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # a ranking of all must not pay for it
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
-FEWEST = 3  # people among whom one cannot be told from the sum
+FEWEST = 3  # people: among fewer the sum shows what one has done
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
 SPANS = timedelta(weeks=3), timedelta(weeks=12), timedelta(weeks=52)
 FRIDAY = timedelta(days=5)  # to its end
@@ -108,11 +108,11 @@ class _Entry:
     on_time: int = 0
     on_time_of: int = 0
 
-    def add(self, tally: PersonTotal) -> None:
-        self.tasks += tally.tasks
-        self.estimate_s += tally.estimate_s
-        self.on_time += tally.on_time
-        self.on_time_of += tally.on_time_of
+    def add(self, total: PersonTotal) -> None:
+        self.tasks += total.tasks
+        self.estimate_s += total.estimate_s
+        self.on_time += total.on_time
+        self.on_time_of += total.on_time_of
 
     def figure(self, by: str) -> float | None:
         """As it is shown: what looks equal shares a place."""

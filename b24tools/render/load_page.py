@@ -62,7 +62,7 @@ def to_html(load: Load, view: View) -> Html:
     """Write the page's content: choices, what the colours mean, the table."""
     parts = [_render_form(load, view), *(element("p", warning, class_="warning") for warning in load.warnings)]
     if not load.groups:
-        return join([*parts, element("p", _("Nobody is there."), class_="empty")])
+        return join([*parts, element("p", _("There are no people to show."), class_="empty")])
     remarks = (element("p", remark) for remark in load.remarks)
     return join([*parts, _render_legend(), _render_table(load, view), *remarks])
 
@@ -253,7 +253,7 @@ def _describe_away(person: PersonLoad, day: date, view: View) -> str:
 
 
 def _find_days_off(load: Load, days: Sequence[date]) -> set[date]:
-    """Find the days on which nobody works, though somebody is not away."""
+    """Find the days on which there is no work for anyone, though somebody is not away."""
     people = [person for group in load.groups for person in group.people]
     return {
         day

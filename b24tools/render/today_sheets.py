@@ -70,7 +70,7 @@ def render_sheets(today: Today, zone: ZoneInfo, *, with_hint: bool = True) -> Ht
         heading = element("h2", _("Nothing to do on this day"))
         parts.append(element("section", heading, element("ul", *lines), class_="idle notice"))
     if not today.lists:
-        parts.append(element("p", _("Nobody is there."), class_="empty"))
+        parts.append(element("p", _("There are no people to show."), class_="empty"))
     return join(parts)
 
 

@@ -20,7 +20,7 @@ from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot kept free for it.
+    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot reserved for it.
 
     `remaining_s` is work at rate 1, whoever does it.
     `begun`: somebody has started it. `not_before`: it waits until then for another operation, whatever its plan says.
@@ -37,7 +37,7 @@ class OpenTask:
 
     @property
     def slot(self) -> Interval | None:
-        """The time kept free for it; None for work that only has to be done sometime."""
+        """The time reserved for it; None for work that only has to be done sometime."""
         return (self.start, self.end) if self.ours and self.start and self.end else None
 
 
@@ -227,7 +227,7 @@ class Layout:
 
     `spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
     `_shown_starts` and `_shown_ends` have also the slots of what waits beyond them, and the rest of those that are
-    longer than their work: nobody has two slots at once. `tie` decides between people who finish at the same moment.
+    longer than their work: no one has two slots at once. `tie` decides between people who finish at the same moment.
     """
 
     def __init__(self, time: PersonTime, tasks: dict[int, OpenTask], recency: Recency) -> None:

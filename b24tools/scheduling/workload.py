@@ -335,7 +335,7 @@ class Workload:
     def _best_offers(self, asked: _Asked, length_s: int, earliest: datetime, most: int) -> list[Offer]:
         """The offers of those who may be the first.
 
-        Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
+        None finishes before the gap's own end; and of those who are always there, and have the same gap, none
         before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
         by_end: dict[int | None, list[Layout]] = {}

@@ -136,6 +136,6 @@ def _describe_problem(reason: str) -> str:
 
 
 def _log_failure(under_way: Future[None]) -> None:
-    """Log what ended a reading that nobody waits for any more."""
+    """Log what ended a reading for which no page waits any more."""
     if error := under_way.exception():
         _log.error("%s", error, exc_info=error)

@@ -244,7 +244,7 @@ def open_database(path: Location | None) -> Database:
             _check_usable(path, connection)
             if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",) or migrations.are_pending(connection):
                 with _migrating(path):
-                    # SQLite lets nobody wait who turns a database to WAL while another one does
+                    # SQLite fails at once where two turn a database to WAL: it does not wait
                     connection.execute("PRAGMA journal_mode = WAL")
                     migrations.apply(connection)
     return Database(connection)

@@ -153,7 +153,7 @@ def test_a_person_is_meant_by_name_or_id_and_a_department_with_all_below(works: 
     assert ["Пётр Ученик"] == [one.person.name for one in read(works, "ученик").lists]
     assert ["Иван Сборка", "Пётр Ученик"] == [one.person.name for one in read(works, "СБОРКА").lists]
     assert ["Иван Раскрой"] == [one.person.name for one in read(works, str(people["Раскрой"])).lists]
-    with pytest.raises(errors.ConfigError, match='there is no department "Никто"'):
+    with pytest.raises(errors.ConfigError, match='there is no department and no person "Никто"'):
         read(works, "Никто")
     works.portal.add_user("Пётр", "Ученик", departments=[works.portal.users[people["Сборка"]].departments[0]])
     works.clock.now = at(23, 16)
