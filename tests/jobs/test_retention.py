@@ -128,6 +128,7 @@ def test_what_is_packed_has_its_rows_again_when_a_task_is_reopened(works: Works,
     assert rows == count_details(works)
 
 
+@pytest.mark.sqlite
 def test_a_backup_has_what_is_packed(works: Works, sent: dict[str, list[int]], tmp_path: Path) -> None:
     """Bytes and all."""
     pack(works)

@@ -25,7 +25,7 @@ from tests.support import postgres
 from tests.support.closed_tasks import NOW, task
 from tests.support.orders import MOSCOW
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.sqlite]  # they open both engines by themselves
 
 
 @pytest.fixture

@@ -300,6 +300,7 @@ def test_a_dry_run_leaves_the_database_as_it_is(tmp_path: Path) -> None:
             assert {} == dry.orders.outcomes(["c"])  # one state, that of its beginning
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_a_dry_run_takes_no_more_memory_for_a_big_database(tmp_path: Path) -> None:
     """It is read where it lies."""
@@ -376,6 +377,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, open_it: Callable[[P
     assert caught.value.hint == database.explain_restoring()
 
 
+@pytest.mark.sqlite
 def test_what_every_run_asks_reads_no_table_of_years_through(store: Store) -> None:
     """Orders, their lines and the history are for ever: such a question finds its rows by an index."""
     asked: list[str] = []
