@@ -236,6 +236,15 @@ class Restored(Shape):
     snapshot_since: date = about("The day from which `snapshot --since` brings closed tasks back.")
 
 
+class PortalRun(Shape):
+    """How a command ended for one of many portals."""
+
+    profile: str = about("The name of the profile.")
+    status: int = about("The exit status; 75 also where it was cut off.")
+    answer: dict[str, Any] | None = about("The whole object that the command printed; null: it printed none.")
+    said: list[str] = about("The lines of its stderr.")
+
+
 COMMANDS: dict[str, Any] = {
     "assign": list[AssignedOrder],
     "orders": OrdersAsTheyStand,
@@ -257,4 +266,5 @@ COMMANDS: dict[str, Any] = {
     "doctor": list[Finding],
     "backup": Backup,
     "restore": Restored,
+    "each": list[PortalRun],
 }

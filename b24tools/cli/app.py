@@ -20,6 +20,7 @@ from b24tools.cli import (
     demo,
     digest,
     doctor,
+    each,
     export,
     help,
     history,
@@ -83,6 +84,7 @@ COMMANDS = {
         config.config,
         backup.backup,
         backup.restore,
+        each.each,
     )
 } | {"help": help.show_help}
 

@@ -65,7 +65,7 @@ def test_init_writes_a_profile(
     portal: tuple[Portal, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its folder, too, for its owner alone; the webhook of the environment is another portal's."""
-    plant, webhook = portal
+    _plant, webhook = portal
     monkeypatch.setenv("B24_PROFILES", str(tmp_path / "new"))
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", "https://other.example/rest/1/abcdefgh12/")
 

@@ -29,7 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_file_wins_and_the_portal_is_its_own(folder: Path, tmp_path: Path) -> None:
     """Of the environment counts what no portal owns and the file does not say; of .env nothing."""
-    (folder / "plant-2.env").write_text(f"BITRIX_WEBHOOK_URL={WEBHOOK}\nB24_GROUP=Заказы\nTZ_NAME=Asia/Tomsk\n", "utf-8")
+    (folder / "plant-2.env").write_text(
+        f"BITRIX_WEBHOOK_URL={WEBHOOK}\nB24_GROUP=Заказы\nTZ_NAME=Asia/Tomsk\n", "utf-8"
+    )
 
     profile = profiles.find_profile("plant-2", None)
     inspection = config.inspect(env_file=profile.file, profile=profile.name)
@@ -51,7 +53,8 @@ def test_a_data_folder_in_the_file_is_meant_from_there(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../one", "a/b", "a\\b", "Plant", "цех", "a.env", "-a", "a-", "a_b", "con", "com1", "a" * 31]
+    "name",
+    ["", ".", "..", "../one", "a/b", "a\\b", "Plant", "цех", "a.env", "-a", "a-", "a_b", "con", "com1", "a" * 31],
 )
 def test_a_name_is_no_path(name: str, folder: Path) -> None:
     """Nor two spellings of one file, nor a device of Windows."""
