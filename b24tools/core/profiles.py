@@ -74,7 +74,7 @@ def choose_profiles(text: str | None, env_file: Path | None) -> tuple[list[Profi
     There is at least one.
     """
     if text is not None:
-        names = dict.fromkeys(name.strip() for name in text.split(",") if name.strip())
+        names = dict.fromkeys(name.strip() for name in text.split(","))
         return [find_profile(name, env_file) for name in names], []
     folder = find_folder(env_file)
     found, others = list_profiles(folder)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from b24tools.store import old_keys
+from b24tools.store import old_keys, views
 
 if TYPE_CHECKING:  # it is slow to load, and seldom is anything to be migrated
     from sqlite_utils import Database, Migrations
@@ -452,6 +452,13 @@ def m014_retention(db: Database) -> None:
     db.execute("ALTER TABLE orders ADD COLUMN trimmed_at TEXT")
 
 
+def m016_analysts(db: Database) -> None:
+    """By which address a person is found on other portals; the views for analysts."""
+    db.execute("ALTER TABLE people ADD COLUMN email TEXT")
+    for name, select in views.VIEWS.items():
+        db.execute(f"CREATE VIEW {name} AS {select}")
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -467,6 +474,7 @@ MIGRATIONS = (
     m012_counting,
     m013_projects,
     m014_retention,
+    m016_analysts,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

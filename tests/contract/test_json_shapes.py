@@ -106,6 +106,7 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
     run("digest", "--to", "chat42", "--dry-run")
 
     run("leaderboard")
+    run("leaderboard --profiles", "plant-2")
     run("leaderboard --rules")
     portal.tasks[task["task_id"]].time_spent = 3600
     portal.act("tasks.task.complete", {"taskId": task["task_id"]}, user_id=1)
