@@ -50,6 +50,7 @@ def docs(session: nox.Session) -> None:
     install(session)
     session.run("python", "-m", "scripts.draw_readme")
     session.run("python", "-m", "scripts.write_api_docs")
+    session.run("python", "-m", "scripts.write_commands")
     session.run("python", "-m", "scripts.write_schedule")
     session.run("python", "-m", "pytest", "-n0", "tests/contract/test_docs.py")
 

@@ -207,7 +207,7 @@ class Finding(Shape):
     """What a check found."""
 
     check: str = about("The check, and after a blank which of several things it is about.")
-    status: Literal["ok", "warn", "fail"] = about("With a `fail` that nobody has acknowledged the exit status is 1.")
+    status: Literal["ok", "warn", "fail"] = about("With a `fail` that is not acknowledged the exit status is 1.")
     detail: str = about("What was found, in the language of B24_LANG.")
     fix: str = about("How to fix it; may be empty.")
     known: str = about("Until when `doctor_ignore` covers it, and the note; only of those.", default="")

@@ -16,7 +16,6 @@ import threading
 import time as time_module
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +30,7 @@ from b24tools.bitrix24.error_codes import ErrorCode
 from b24tools.bitrix24.parsing import to_int
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.bitrix24.retry import Backoff, FailedAttempt
-from b24tools.core import errors
+from b24tools.core import certificates, errors, secrets
 from b24tools.core.i18n import _
 
 CONNECT_TIMEOUT_S = 10.0
@@ -91,11 +90,10 @@ class Client:
         self._on_wait, self._on_warn = on_wait, on_warn
         self._lock = threading.Lock()
         self._announced: dict[str, float] = {}  # until when a thread waits, by the reason
-        for name in ("httpx", "httpcore"):  # they log the address of every request
-            logging.getLogger(name).setLevel(logging.WARNING)
+        secrets.silence_loggers()
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
         is_bare = transport is not None and ca_bundle is None
-        self._http = _open_http(transport, is_bare or _trust(ca_bundle, _changed_at(ca_bundle)), timeout)
+        self._http = _open_http(transport, is_bare or certificates.open_trust(ca_bundle), timeout)
 
     def close(self) -> None:
         """Close the connections. Threads that still wait for an answer fall silent."""
@@ -288,7 +286,7 @@ class Client:
                 _("the certificate of {host} cannot be verified: {reason}").format(
                     host=self.host, reason=distrust.verify_message
                 ),
-                _("put the file of the authority that signed it in B24_CA_BUNDLE"),
+                _("Put the file of the authority that signed it in B24_CA_BUNDLE."),
             )
         detail = error_codes.clean(self._address.scrub(str(error))) or type(error).__name__
         if never_left:
@@ -297,7 +295,7 @@ class Client:
             reason = _("no answer in time from {host}").format(host=self.host)
         else:
             reason = _("the connection to {host} broke: {detail}").format(host=self.host, detail=detail)
-        hint = _("check the network and BITRIX_WEBHOOK_URL, then try again") if never_left else ""
+        hint = _("Check the network and BITRIX_WEBHOOK_URL, then try again.") if never_left else ""
         return FailedAttempt(method, reason, may_have_run=not never_left, hint=hint)
 
     def _learn(self, times: Mapping[str, Any]) -> None:
@@ -346,26 +344,6 @@ def _is_url(url: str) -> bool:
         return False
 
 
-def _changed_at(bundle: Path | None) -> float | None:
-    return bundle.stat().st_mtime if bundle is not None and bundle.exists() else None
-
-
-@lru_cache(maxsize=1)  # reading all authorities takes longer than planning an order
-def _trust(bundle: Path | None, _changed_at: float | None) -> ssl.SSLContext:
-    """Trust a file or folder of authorities besides the system's own."""
-    if bundle is None:
-        return httpx.create_ssl_context()
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(**{"capath" if bundle.is_dir() else "cafile": str(bundle)})
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise errors.ConfigError(
-            _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),
-            _("expected a PEM file with the certificate of the authority"),
-        ) from error
-    return context
-
-
 def _open_http(transport: Transport | None, verify: ssl.SSLContext | bool, timeout: httpx.Timeout) -> httpx.Client:
     headers = {
         "Accept": "application/json",
@@ -380,5 +358,6 @@ def _open_http(transport: Transport | None, verify: ssl.SSLContext | bool, timeo
         pass
     # The text of the error may hold the proxy's password.
     raise errors.ConfigError(
-        _("the proxy settings cannot be used"), _("check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT")
+        _("the proxy settings cannot be used"),
+        _("Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT."),
     )

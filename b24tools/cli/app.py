@@ -13,37 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from b24tools import context
-from b24tools.cli import (
-    assign,
-    backup,
-    config,
-    demo,
-    digest,
-    doctor,
-    each,
-    export,
-    help,
-    history,
-    init,
-    leaderboard,
-    load,
-    localized,
-    norms,
-    orders,
-    quiet,
-    replan,
-    replay,
-    sample,
-    sandbox,
-    schedule,
-    serve,
-    snapshot,
-    today,
-    why,
-)
+from b24tools.cli import localized
 from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
-from b24tools.core import errors, i18n
+from b24tools.core import errors, i18n, secrets
 from b24tools.core.i18n import _, os_reason
 from b24tools.render.console import print_text, use_utf8
 
@@ -57,36 +30,35 @@ VALUED_OPTIONS = ("--env-file", "--profile")
 GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--(?:env-file|profile)=.*", re.S)
 WITHOUT_FILE = ("init", "schedule")  # they make a profile's file, or take away what ran by it
 
-COMMANDS = {
-    function.__name__: function
-    for function in (
-        init.init,
-        assign.assign,
-        demo.demo,
-        serve.serve,
-        sandbox.sandbox,
-        sample.sample,
-        schedule.schedule,
-        leaderboard.leaderboard,
-        why.why,
-        load.load,
-        today.today,
-        orders.orders,
-        history.history,
-        norms.norms,
-        replan.replan,
-        digest.digest,
-        snapshot.snapshot,
-        snapshot.mode,
-        replay.replay,
-        export.export,
-        doctor.doctor,
-        config.config,
-        backup.backup,
-        backup.restore,
-        each.each,
-    )
-} | {"help": help.show_help}
+COMMANDS = {  # where the function of each stands in `cli/`: a run loads the one that it needs
+    "init": "init.init",
+    "assign": "assign.assign",
+    "demo": "demo.demo",
+    "serve": "serve.serve",
+    "sandbox": "sandbox.sandbox",
+    "sample": "sample.sample",
+    "schedule": "schedule.schedule",
+    "leaderboard": "leaderboard.leaderboard",
+    "why": "why.why",
+    "load": "load.load",
+    "today": "today.today",
+    "orders": "orders.orders",
+    "history": "history.history",
+    "norms": "norms.norms",
+    "replan": "replan.replan",
+    "digest": "digest.digest",
+    "snapshot": "snapshot.snapshot",
+    "mode": "snapshot.mode",
+    "replay": "replay.replay",
+    "export": "export.export",
+    "doctor": "doctor.doctor",
+    "config": "config.config",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
+    "each": "each.each",
+    "completion": "completion.completion",
+    "help": "help.show_help",
+}
 
 
 class _Group(localized.Group):
@@ -113,10 +85,14 @@ def main(arguments: Sequence[str]) -> int:
     use_utf8()
     with invocation.log:
         status = _run(arguments, invocation)
-        words = invocation.messenger.scrub(" ".join(arguments))
-        text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
-        invocation.messenger.record(logging.INFO, text)
-    quiet.release(invocation, status)
+        if invocation.is_logged:
+            words = invocation.messenger.scrub(" ".join(arguments))
+            text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
+            invocation.messenger.record(logging.INFO, text)
+    if invocation.messenger.level < 0:
+        from b24tools.cli import quiet
+
+        quiet.release(invocation, status)
     if invocation.ping is not None:
         invocation.ping.finish(status)
     return status
@@ -124,8 +100,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     interrupted = errors.B24ToolsError(
-        _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
+        _("interrupted; it is safe to run the same command again"), code=errors.ErrorCode.INTERRUPTED
     )
+    if localized.COMPLETION in os.environ:
+        from b24tools.cli import completion
+
+        completion.answer_shell()
     try:
         status = app(
             _put_global_options_first(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation
@@ -199,8 +179,8 @@ def _describe_unexpected(error: Exception) -> errors.B24ToolsError:
     )
 
 
-def _choose_language(path: Path | None) -> Path | None:
-    if path is not None:
+def _choose_language(ctx: typer.Context, path: Path | None) -> Path | None:
+    if path is not None and not ctx.resilient_parsing:
         i18n.use(settings.choose_language(path))
     return path
 
@@ -252,5 +232,6 @@ def _set_global_options(
         screen = logging.StreamHandler(sys.stderr)
         screen.setFormatter(LineFormatter("%(message)s", lambda text: invocation.messenger.scrub(text)))
         logging.basicConfig(handlers=[screen], level=logging.DEBUG if verbose > 1 else logging.INFO)
-        for name in ("httpx", "httpcore", "filelock", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # httpx would write the webhook's URL
+        for name in ("filelock", "asyncio"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        secrets.silence_loggers()

@@ -7,12 +7,27 @@ from typing import Annotated
 import typer
 
 from b24tools import context
+from b24tools.cli.completion import suggest
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import explain
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
 from b24tools.render.settings import print_settings
+
+
+def _complete_key(incomplete: str) -> list[str]:
+    from b24tools.store.settings import RUNNING_SETTINGS
+
+    return suggest("list", *RUNNING_SETTINGS)(incomplete)
+
+
+def _complete_value(ctx: typer.Context, incomplete: str) -> list[str]:
+    from b24tools.store.settings import RUNNING_SETTINGS
+
+    setting = RUNNING_SETTINGS.get(ctx.params.get("key") or "")
+    words = setting.form.split("|") if setting else []
+    return suggest(*(words if all(map(str.isalnum, words)) else ("add", "remove")))(incomplete)
 
 
 @explain(
@@ -24,11 +39,21 @@ def config(
     ctx: typer.Context,
     key: Annotated[
         str | None,
-        typer.Argument(metavar="KEY", help="The setting's name; list explains all of them.", show_default=False),
+        typer.Argument(
+            metavar="KEY",
+            help="The setting's name; list explains all of them.",
+            show_default=False,
+            autocompletion=_complete_key,
+        ),
     ] = None,
     value: Annotated[
         str | None,
-        typer.Argument(metavar="VALUE|add|remove", help="The new value; or how a list changes.", show_default=False),
+        typer.Argument(
+            metavar="VALUE|add|remove",
+            help="The new value; or how a list changes.",
+            show_default=False,
+            autocompletion=_complete_value,
+        ),
     ] = None,
     item: Annotated[
         str | None,

@@ -6,15 +6,27 @@ from typing import Annotated, Any
 
 import typer
 
+from b24tools.cli.completion import suggest
 from b24tools.cli.localized import explain
 from b24tools.render.console import print_text
+
+
+def _complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
+    program: Any = ctx.find_root().command
+    return suggest(*program.commands)(incomplete)
 
 
 @explain(("help assign", "The same as `b24tools assign --help`."))
 def show_help(
     ctx: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="COMMAND", help="A command; all of them if left out.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="COMMAND",
+            help="A command; all of them if left out.",
+            show_default=False,
+            autocompletion=_complete_name,
+        ),
     ] = None,
 ) -> None:
     """Show how the program or a command is used."""

@@ -219,7 +219,7 @@ def _ask_zone(invocation: Invocation, default: str) -> str:
     from b24tools.bitrix24.portal_time import find_zone
 
     while find_zone(answer := str(typer.prompt(_("The time zone"), default, err=True)).strip()) is None:
-        invocation.messenger.info(_("not a time zone; an example: Europe/Moscow"))
+        invocation.messenger.info(_("This is not a time zone; an example: Europe/Moscow."))
     return answer
 
 

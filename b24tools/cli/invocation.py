@@ -33,7 +33,7 @@ class Invocation:
     `profile`: the portal whose file takes the place of `env_file`, which then only says where profiles are.
     `inbox`: the folder that the command takes orders from. `reached_end`: no error has ended it.
     `has_assigned`: orders were planned. `skew`: how far the portal's clock is ahead of ours, as far as known.
-    `ping`: what hears of the end of this run.
+    `is_logged`: it goes into log.log. `ping`: what hears of the end of this run.
     """
 
     env_file: Path | None = None
@@ -45,6 +45,7 @@ class Invocation:
     reached_end: bool = True
     has_assigned: bool = False
     skew: timedelta = timedelta()
+    is_logged: bool = False
     ping: Ping | None = None
     log: ExitStack = field(default_factory=ExitStack)
 
@@ -69,6 +70,7 @@ class Invocation:
             from b24tools.server import log_setup
 
             self.log.enter_context(log_setup.write_command_log(settings))
+            self.is_logged = True
             self.messenger.record = logging.getLogger("b24tools.command").log
         for warning in inspection.warnings():
             self.messenger.info(errors.as_sentence(warning))

@@ -73,7 +73,7 @@ def leaderboard(
     """Show who closed how many tasks."""
     from b24tools.jobs.leaderboard import read_board, read_joint_board
     from b24tools.render import leaderboard as render_leaderboard
-    from b24tools.render import leaderboard_export, leaderboard_text
+    from b24tools.render import leaderboard_text
 
     invocation: Invocation = ctx.obj
     if as_json and form != "table":
@@ -131,6 +131,8 @@ def leaderboard(
     elif form == "table" and not missing:
         render_leaderboard.print_board(board, settings.zone, now)
     elif form != "table":
+        from b24tools.render import leaderboard_export
+
         if form == "csv":
             print_file(leaderboard_export.to_csv(board))
             for reservation in leaderboard_export.list_reservations(board, now):

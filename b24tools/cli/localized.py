@@ -5,8 +5,10 @@ Help texts stand in the code in English and are translated when a page is shown:
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 
 import typer
@@ -18,6 +20,7 @@ from b24tools.core.i18n import _, pgettext
 from b24tools.render.console import GLUE
 
 PROGRAM = "b24tools"
+COMPLETION = "_B24TOOLS_COMPLETE"  # set by the shells' functions, to the shell that asks
 LOCAL = {0: "done, or nothing to do", 1: "failed", 2: "wrong usage or settings: repeating does not help"}
 READING = LOCAL | {75: "try later: the portal is busy or away"}
 WRITING = LOCAL | {
@@ -60,6 +63,8 @@ class _Localized:
 
         Only the new value of a setting may be empty.
         """
+        if ctx.resilient_parsing:  # of a line on which somebody has pressed Tab
+            return super().parse_args(ctx, args)  # type: ignore[misc,no-any-return]
         params = self.get_params(ctx)  # type: ignore[attr-defined]
         values = {name: param for param in params for name in param.opts}
         may_be_empty = hasattr(self, "commands") or any("VALUE|" in (param.metavar or "") for param in params)
@@ -106,7 +111,7 @@ class _Localized:
                     formatter.write_dl([_describe_param(param) for param in params])
         if isinstance(self, TyperGroup):
             with formatter.section(_("Commands")):
-                formatter.write_dl([(name, command.get_short_help_str()) for name, command in self.commands.items()])
+                formatter.write_dl(self.commands.summarize())  # type: ignore[attr-defined]
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples and the exit statuses."""
@@ -121,19 +126,36 @@ class _Localized:
 
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
-        return str(super().get_help(ctx)).replace(HYPHEN, "-").replace(GLUE, " ")  # type: ignore[misc]
+        return restore(str(super().get_help(ctx)))  # type: ignore[misc]
 
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the first sentence, for the list of commands."""
-        return _translate(self.help).partition(". ")[0].rstrip(".")
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """List what Tab offers: commands and options, with the beginning of their help; global options everywhere."""
+        found = super().shell_complete(ctx, incomplete)  # type: ignore[misc]
+        if ctx.parent is not None and incomplete.startswith("-"):
+            names = {item.value for item in found}
+            found += [
+                item for item in ctx.parent.command.shell_complete(ctx.parent, incomplete) if item.value not in names
+            ]
+        for item in found:
+            item.help = restore(_first_sentence(item.help))
+        return found  # type: ignore[no-any-return]
 
 
 class Command(_Localized, TyperCommand):
     """A command whose help page is wholly in one language."""
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence, for Tab."""
+        return _first_sentence(self.help)
+
 
 class Group(_Localized, TyperGroup):
     """The same for the page of all commands."""
+
+
+def restore(text: str) -> str:
+    """Take out of a text what only lets its lines break well."""
+    return text.replace(HYPHEN, "-").replace(GLUE, " ")
 
 
 def name_value(param: Any) -> str:
@@ -172,7 +194,11 @@ def translate_value(text: str) -> str:
 
 def _translate(text: str) -> str:
     """Translate a text of a page, so that no line ends within a word."""
-    return i18n._(text).replace("-", HYPHEN)
+    return (text and i18n._(text)).replace("-", HYPHEN)
+
+
+def _first_sentence(text: str | None) -> str:
+    return _translate(text or "").partition(". ")[0].rstrip(".")
 
 
 def _describe_param(param: Any) -> tuple[str, str]:
@@ -188,16 +214,19 @@ def _describe_param(param: Any) -> tuple[str, str]:
 
 
 class Commands(Mapping[str, Any]):
-    """The commands by name, each made of its function when it is asked for: a run needs one of them."""
+    """The commands by name, each loaded and made when it is asked for: a run needs one of them.
 
-    def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
-        self._functions = functions
+    `places`: of each name the module of this package and its function, as `backup.restore`.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         """Return the command; raises KeyError where there is none of this name."""
-        function = self._functions[name]
         if name not in self._made:
+            function = self._load(name)
             single = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
             single.command(cls=Command)(function)
             made: Any = typer.main.get_command(single)
@@ -205,13 +234,22 @@ class Commands(Mapping[str, Any]):
             self._made[name] = made
         return self._made[name]
 
+    def summarize(self) -> list[tuple[str, str]]:
+        """Return each name with the first sentence of the command's help; none is made for that."""
+        return [(name, _first_sentence(inspect.getdoc(self._load(name)))) for name in self._places]
+
+    def _load(self, name: str) -> Callable[..., Any]:
+        module, _dot, function = self._places[name].partition(".")
+        loaded: Callable[..., Any] = getattr(import_module(f"{__package__}.{module}"), function)
+        return loaded
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return iter(self._functions)
+        return iter(self._places)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._functions)
+        return len(self._places)
 
 
 def describe_usage_error(error: typer.TyperException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Final
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from b24tools import __version__
-from b24tools.core import errors
+from b24tools.core import certificates, errors
 from b24tools.core.config import Settings
 from b24tools.core.i18n import _, os_reason
 
@@ -44,12 +43,10 @@ class Ping:
         try:
             parts = urlsplit(self.settings.ping_url.get_secret_value().replace("{command}", self.command))
             url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix if suffix else parts.path))
-            trust = ssl.create_default_context() if parts.scheme == "https" else None
-            if trust is not None and self.settings.ca_bundle:
-                trust.load_verify_locations(self.settings.ca_bundle)
+            trust = certificates.open_trust(self.settings.ca_bundle) if parts.scheme == "https" else None
             request = Request(url, headers={"User-Agent": f"b24tools/{__version__}"})  # noqa: S310 - config checks it
             urlopen(request, timeout=TIMEOUT_S, context=trust).close()  # noqa: S310 - likewise
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError, errors.ConfigError) as error:
             self._log(error)
 
     def _log(self, error: Exception) -> None:

@@ -1,6 +1,6 @@
 """What -q lets through, for cron mails it: a cause once, again when it changes, then after an hour, four hours, daily.
 
-What was said is kept in the database. Where that cannot be written, on a full disk for instance, an empty file among
+What was said is saved in the database. Where that cannot be written, on a full disk for instance, an empty file among
 the system's temporary ones remembers it: it needs no room, and its two times say since when and when last.
 """
 
@@ -37,7 +37,7 @@ LONG_AGO = timedelta(days=2)  # a file that old is of another story
 def release(invocation: Invocation, status: int) -> None:
     """Print of what was held back what a person must look at now."""
     messenger = invocation.messenger
-    if messenger.level >= 0 or not (messenger.held or invocation.command):
+    if not (messenger.held or invocation.command):
         return
     session = context.Session(invocation.inspect_settings().settings, messenger.info)
     now = context.now()

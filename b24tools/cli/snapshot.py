@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from b24tools import context
+from b24tools.cli.completion import suggest
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.core import errors, periods
@@ -118,7 +119,13 @@ def snapshot(
 def mode(
     ctx: typer.Context,
     value: Annotated[
-        str | None, typer.Argument(metavar="polling|webhook", help="The new mode.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="polling|webhook",
+            help="The new mode.",
+            show_default=False,
+            autocompletion=suggest("polling", "webhook"),
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

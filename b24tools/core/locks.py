@@ -26,7 +26,7 @@ def hold(
 ) -> Iterator[None]:
     """Hold the lock `name` of this data folder; the system releases it when the process dies.
 
-    `say` is told once whom it waits for, if that takes a while.
+    `say` is called once with whom it waits for, if that takes a while.
     Raises Busy, naming the holder and since when, if it is not free within `wait_s` seconds.
     """
     import filelock  # most commands take no lock

@@ -7,14 +7,14 @@ each character remembered, and searched for plain words. No pattern may try one 
 from __future__ import annotations
 
 import base64
-import html
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 HIDDEN = "***"
 ENCODINGS = 3  # one around the other
-LEAST_BASE64 = 6  # characters by which a secret inside of base64 can be told
+LEAST_BASE64 = 6  # characters by which a secret inside of base64 is recognised
 LEAST_IN_ORDERS = 6  # characters of one that no order has by chance
 LEAST_CUT = 8  # characters of one that was cut off
 CUT = "…"
@@ -36,6 +36,12 @@ _PERCENT = re.compile(r"%(?:25)*([0-9A-Fa-f]{2})")
 _OF_URLS = str.maketrans("-_", "+/")
 _FULL_WIDTH = {0xFF00 + sign: 0x20 + sign for sign in range(1, 0x5F)}  # as some keyboards write Latin letters
 _MAY_BE_CODE = re.compile(r"[A-Za-z0-9]{8,}")
+
+
+def silence_loggers() -> None:
+    """Let the HTTP client log no address: httpx, and the successor that a library may have brought instead."""
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class Scrubber:
@@ -62,7 +68,7 @@ class Scrubber:
         for _layer in range(ENCODINGS):
             if any(self._find(text)):
                 return True
-            text = html.unescape(unquote(_ESCAPED.sub(_unescape_json, text)))
+            text = _unescape_html(unquote(_ESCAPED.sub(_unescape_json, text)))
         return any(self._find(text))
 
     def _hide(self, text: str) -> str:
@@ -154,6 +160,14 @@ def _write_base64(content: bytes) -> Iterator[str]:
             yield inner
 
 
+def _unescape_html(text: str) -> str:
+    if "&" not in text:
+        return text
+    import html  # its table of names is long
+
+    return html.unescape(text)
+
+
 def _unescape_json(found: re.Match[str]) -> str:
     if not found[0].startswith("\\"):
         return found[0]
@@ -193,7 +207,7 @@ def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str,
         elif found[0].startswith("\\"):
             add(_unescape_json(found), found.start(), found.end())
         else:
-            add(html.unescape(found[0]), found.start(), found.end())
+            add(_unescape_html(found[0]), found.start(), found.end())
     parts.append(text[behind:])
     new_starts += starts[behind:]
     new_ends += ends[behind:]

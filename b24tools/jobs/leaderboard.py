@@ -9,27 +9,28 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from b24tools.core import badges, errors, periods
 from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
 from b24tools.core.i18n import _
-from b24tools.core.models import Person
-from b24tools.core.org_structure import find_people, find_person
 from b24tools.core.periods import Period
 from b24tools.core.scope import Scope, find_scope
 from b24tools.core.team_goal import TeamGoal, find_goal, read_setting
 from b24tools.core.timestamps import from_text
 from b24tools.store import Store, read_store
-from b24tools.store.database import explain_failures
+from b24tools.store.database import explain_failures, is_missing
 from b24tools.store.leaderboard import PersonTotal, Totals
 from b24tools.store.seasons import Season
-from b24tools.store.settings import CountingRules
+from b24tools.store.settings import RUNNING_SETTINGS, CountingRules
+
+if TYPE_CHECKING:  # a ranking of all must not pay for it
+    from b24tools.core.models import Person
 
 TASKS, HOURS = "tasks", "hours"
 WEBHOOK = "webhook"
-FEWEST = 3  # people among whom one cannot be told from the sum
+FEWEST = 3  # people: among fewer the sum shows what one has done
 ALL_WORK, NO_BENCHMARKS = Scope(), Benchmarks()
 SPANS = timedelta(weeks=3), timedelta(weeks=12), timedelta(weeks=52)
 FRIDAY = timedelta(days=5)  # to its end
@@ -114,11 +115,11 @@ class _Entry:
     on_time: int = 0
     on_time_of: int = 0
 
-    def add(self, tally: PersonTotal | Row) -> None:
-        self.tasks += tally.tasks
-        self.estimate_s += tally.estimate_s
-        self.on_time += tally.on_time
-        self.on_time_of += tally.on_time_of
+    def add(self, total: PersonTotal | Row) -> None:
+        self.tasks += total.tasks
+        self.estimate_s += total.estimate_s
+        self.on_time += total.on_time
+        self.on_time_of += total.on_time_of
 
     def figure(self, by: str) -> float | None:
         """As it is shown: what looks equal shares a place."""
@@ -130,8 +131,15 @@ class _Entry:
 
 def read_board(database: Path, period: Period, *, now: datetime, **options: Any) -> Board:
     """Rank a period from a database file, as `board` does; where nothing was ever collected the board is empty."""
-    with explain_failures(database), closing(read_store(database)) as source:
-        return board(source, period, now=now, **options)
+    with explain_failures(database):
+        names = [options.get(name) for name in ("group", "department", "me")]
+        if is_missing(database) and names == [None] * 3:  # a schema in memory would take longer than all the rest
+            by, teams = options.get("by", TASKS), options.get("teams", False)
+            rules = CountingRules(count_own=False, opted_out=frozenset(), hidden=frozenset(), zone=period.zone.key)
+            mode = RUNNING_SETTINGS["producer_mode"].default
+            return Board(period, by, teams, complete=False, as_of=None, mode=mode, rules=rules)
+        with closing(read_store(database)) as source:
+            return board(source, period, now=now, **options)
 
 
 def read_rules(database: Path, period: Period) -> tuple[CountingRules, Season | None]:
@@ -413,6 +421,8 @@ def read_scope(source: Store, group: str | None, department: str | None) -> Scop
 
 def _find_ranked_person(source: Store, text: str, hidden: Collection[int]) -> Person:
     """Find whose standing is wanted: of those who work here, or of all. Raises ConfigError."""
+    from b24tools.core.org_structure import find_people, find_person
+
     people = source.people.all()
     active = [person for person in people if person.active]
     person = find_person(text, active if find_people(text, active) else people)

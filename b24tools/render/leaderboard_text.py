@@ -240,7 +240,7 @@ def _format_short(figure: float) -> str:
 
 
 def describe_standing(board: Board) -> list[str]:
-    """Say in a few lines where the person stands who was asked for; none where nobody was."""
+    """Say in a few lines where the person stands who was asked for; none without such a person."""
     me = board.benchmarks.me
     if me is None:
         return []

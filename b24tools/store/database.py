@@ -154,7 +154,7 @@ def open_database(path: Path | None) -> Database:
             _check_usable(path, connection)
             if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",) or migrations.are_pending(connection):
                 with _migrating(path):
-                    # SQLite lets nobody wait who turns a database to WAL while another one does
+                    # SQLite fails at once where two turn a database to WAL: it does not wait
                     connection.execute("PRAGMA journal_mode = WAL")
                     migrations.apply(connection)
     return Database(connection)
@@ -166,6 +166,16 @@ def _migrating(path: Path) -> Iterator[None]:
 
     with filelock.FileLock(path.with_suffix(".migrating"), mode=data_folder.PRIVATE_FILE):
         yield
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is no database yet. Raises ConfigError where its log is left, OSError where it cannot be seen."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        check_gone(path)
+        return True
+    return False
 
 
 def check_gone(path: Path) -> None:
@@ -203,10 +213,7 @@ def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
     An older schema is brought up to date in a copy in memory. Raises ConfigError when the file cannot be read.
     """
     with explain_failures(path):
-        try:
-            path.stat()
-        except FileNotFoundError:
-            check_gone(path)
+        if is_missing(path):
             connection = _migrated_in_memory()
         else:
             _require_locks(path)

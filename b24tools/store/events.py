@@ -145,7 +145,7 @@ class Events:
         return {row["task_id"] for row in self._db.query(sql, [reading]) if row["task_id"] in wanted}
 
     def waiting_for(self, task_ids: Collection[int]) -> set[int]:
-        """Return those of the tasks of which an event has told that was not followed yet."""
+        """Return those of the tasks that an event has reported and that were not followed yet."""
         sql = "SELECT DISTINCT task_id FROM events WHERE status IN ('waiting', 'failed') AND task_id IN (?)"
         return {row["task_id"] for row in self._db.query_in(sql, task_ids)}
 

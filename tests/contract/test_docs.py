@@ -21,7 +21,7 @@ from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company, server
 from b24tools.scheduling import calendar_file, people_file
 from b24tools.scheduling.holidays import production_calendar
-from scripts import draw_readme, write_api_docs
+from scripts import draw_readme, write_api_docs, write_commands
 from tests.support.orders import MOSCOW
 from tests.support.server import serving
 
@@ -383,6 +383,12 @@ def test_the_tables_of_the_models_are_those_of_the_code() -> None:
     assert [] == [_name(path) for path, text in pages.items() if _text(path) != text]
     assert said == {text for text, translation in russian.items() if translation}
     assert sorted(write_api_docs.list_shapes()) == sorted(re.findall(r"^### ([A-Z]\w+)$", english, re.M))
+
+
+def test_the_pages_of_commands_are_the_help() -> None:
+    """`python -m scripts.write_commands` was run after the last change of a command or a translation."""
+    files = write_commands.write_all()
+    assert files == {path: _text(path) for path in files}
 
 
 def test_the_addresses_on_the_page_are_those_of_the_service(tmp_path: Path) -> None:

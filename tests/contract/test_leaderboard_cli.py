@@ -254,7 +254,7 @@ def test_what_it_is_narrowed_to_and_whose_place_is_wanted(b24tools: Run, folder:
     for arguments, words in (
         (("--department", "Покрасочная"), 'there is no department "Покрасочная"'),
         (("--group", "Ремонт"), 'there is no project "Ремонт"'),
-        (("--me", "Петрова"), 'nobody is called "Петрова"'),
+        (("--me", "Петрова"), 'there is no person called "Петрова"'),
         (("--me", "1", "--teams"), "--me and --teams exclude each other"),
     ):
         status, out, err = b24tools("leaderboard", *arguments)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from zipfile import ZipFile
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import b24tools
+from scripts import build_wheelhouse
 
 ROOT = Path(__file__).parent.parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -22,6 +26,26 @@ def _read(name: str) -> str:
 
 def _requirements() -> list[Requirement]:
     return [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]]
+
+
+def _list_imports(folder: str) -> set[str]:
+    """List the distributions whose modules the files of a folder import, anywhere in them."""
+    texts = (file.read_text(encoding="utf-8") for file in (ROOT / folder).rglob("*.py"))
+    modules = {name for text in texts for name in re.findall(r"^ *(?:from|import) (\w+)", text, re.M)}
+    owners = packages_distributions()
+    foreign = modules - sys.stdlib_module_names - {"b24tools", "tests", "scripts"}
+    return {canonicalize_name(owners[module][0]) for module in foreign if module in owners}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """And what is declared is imported; a library that another one brings along today may be gone tomorrow."""
+    unseen = {"fastapi-swagger", "tzdata"}  # its pages are read as files; the zones are zoneinfo's
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    for_tests = {canonicalize_name(wanted.name) for wanted in _requirements()}
+    not_needed = {"aiohttp", "attrs", "certifi", "hatchling"}  # of the bench, the generated client, the build
+
+    assert declared == (_list_imports("b24tools") | unseen) - {"pyarrow"}
+    assert for_tests >= (_list_imports("tests") | _list_imports("scripts")) - not_needed
 
 
 def test_the_lock_has_what_the_project_asks_for() -> None:
@@ -53,7 +77,7 @@ def test_every_python_of_the_project_is_tested() -> None:
     workflow = re.findall(r"^ {12}(3\.\d+)$", _read(".github/workflows/ci.yml"), re.M)
     (in_ci,) = re.findall(r"^for minor in (.*); do$", _read(".ci/run"), re.M)
 
-    assert PYTHONS == workflow == in_ci.split()
+    assert PYTHONS == workflow == in_ci.split() == build_wheelhouse.list_pythons()
     assert f">={PYTHONS[0]}" == PROJECT["requires-python"]
 
 
@@ -83,3 +107,31 @@ def test_the_changelog_has_this_version() -> None:
     assert ("Unreleased", "") == headings[0]
     assert b24tools.__version__ == headings[1][0]
     assert sorted((date for _version, date in headings[1:]), reverse=True) == [date for _version, date in headings[1:]]
+
+
+def test_the_wheelhouse_has_what_windows_needs() -> None:
+    """Which pip does not see from here."""
+    assert [] == build_wheelhouse.list_missed("linux", f"{sys.version_info[0]}.{sys.version_info[1]}")
+    assert ["colorama==0.4.6"] == build_wheelhouse.list_missed("win32", "3.13")
+
+
+def test_the_archive_of_the_wheelhouse(tmp_path: Path) -> None:
+    """One folder; an installer that can be run, with its system's line ends, and takes the Pythons of the project."""
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels/b24tools-1-py3-none-any.whl").write_bytes(b"wheel")
+    build_wheelhouse.write_archive(tmp_path / "b24tools-1-wheelhouse.zip", tmp_path / "wheels")
+
+    with ZipFile(tmp_path / "b24tools-1-wheelhouse.zip") as archive:
+        files = {entry.filename: archive.read(entry).decode() for entry in archive.infolist()}
+        rights = {entry.external_attr >> 16 for entry in archive.infolist()}
+    folder = "b24tools-1-wheelhouse/"
+    assert {
+        f"{folder}{name}" for name in ("install.sh", "install.cmd", "LICENSE", "wheels/b24tools-1-py3-none-any.whl")
+    } == {*files}
+    assert {0o755} == rights
+    for_unix, for_windows = files[folder + "install.sh"], files[folder + "install.cmd"]
+    assert "\r" not in for_unix
+    assert for_windows.count("\n") == for_windows.count("\r\n")
+    newest = int(PYTHONS[-1].partition(".")[2])
+    assert f"(3, 11) <= sys.version_info < (3, {newest + 1})" in for_unix
+    assert f"({' '.join(PYTHONS)})" in for_windows

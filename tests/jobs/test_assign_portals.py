@@ -57,6 +57,7 @@ def assert_one_set(works: Works, result: OrderResult) -> None:
     assert [2] * 6 == [len(row[-1]) for row in made["tasks"]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", WIDTHS)
 def test_in_five_spellings_and_from_two_folders_it_is_one_set_of_tasks(kind: str, tmp_path: Path) -> None:
     """The ledger may be here, gone, or another: the portal has one task a line and one copy of each file."""
@@ -222,7 +223,7 @@ def test_what_a_small_tariff_drops_is_said_once_and_remembered(tmp_path: Path) -
     said = [warning for warning in result.warnings if "dropped" in warning]
     assert 1 == len(said) and "GROUP_ID" in said[0]
     with works.tools() as tools:
-        assert "GROUP_ID" in tools.store.orders.dropped_fields()
+        assert "GROUP_ID" in tools.store.notices.dropped_fields()
     works.clock.now += timedelta(minutes=2)
     (again,) = works.assign(order([("Сварщик", 60), ("Макетчик", 30)]))
     assert ("unchanged", 2) == (again.outcome, len(picture_without_groups(works)))

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import diskcache
 import pytest
 
 from b24tools.assignment import workspace
@@ -261,7 +262,7 @@ def test_the_fallback_user_takes_what_an_empty_department_cannot(works: Works) -
     """The department exists, but all its people are excluded."""
     works.portal.add_department("Маляр", parent=4)
     task = works.assign(order([("Маляр", 60)]), fallback_user=3)[0].tasks[0]
-    assert task.warnings == ('nobody active works in the department "Маляр": given to Борис Авдеев',)
+    assert task.warnings == ('the department "Маляр" has no active people: given to Борис Авдеев',)
 
 
 @pytest.mark.parametrize("user_id", [21, 999])
@@ -849,6 +850,19 @@ def test_a_damaged_cache_is_made_anew(works: Works, damage: bytes) -> None:
     works.portal.log.clear()
     assert "unchanged" == works.assign(order(id="second", number="2"))[0].outcome
     assert 1 == len(works.portal.log)
+
+
+def test_a_pickle_in_the_cache_is_not_loaded(works: Works) -> None:
+    """Whoever may write there cannot let us run his code; what was cached is asked for again."""
+    planted = works.folder / "planted"
+    code = f"cos\nmkdir\n(V{planted}\ntR.".encode()  # a pickle that calls os.mkdir
+    works.assign(order())
+    with closing(sqlite3.connect(works.folder / "cache" / "cache.db")) as cache, cache:
+        cache.execute("UPDATE Cache SET value = ?, mode = ?", [code, diskcache.core.MODE_PICKLE])
+
+    (result,) = works.assign(order())
+
+    assert ("unchanged", False) == (result.outcome, planted.exists())
 
 
 def test_a_cache_damaged_in_the_middle_of_a_run_does_not_stop_it(works: Works) -> None:

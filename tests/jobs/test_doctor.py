@@ -12,9 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import trustme
 
 from b24tools.bitrix24 import queries
-from b24tools.core import config, errors
+from b24tools.core import certificates, config, errors
 from b24tools.jobs.doctor import job, machine, webhook
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, warn
 from b24tools.onec import order as onec_order
@@ -186,7 +187,7 @@ def _user_brief(works: Works) -> None:
         (_not_admin, "owner", "fail", "Алексей Админов (#1) is no administrator", "an administrator create"),
         (_rename("Производство", "Производство и склад"), "department", "fail", "no department", "и склад"),
         (_rename("Цех", "Макетчик"), "same_names", "warn", "Макетчик (#5, #6)", "Исполнитель"),
-        (_no_people, "people", "warn", "nobody active in Поклейщик (#11)", "B24_FALLBACK_USER"),
+        (_no_people, "people", "warn", "no active people in Поклейщик (#11)", "B24_FALLBACK_USER"),
         (_two_groups, "group", "warn", "(#1); others of that name: #3", "B24_GROUP to the id"),
         (_close_groups, "group", "fail", "is archived", "out of the archive"),
         (lambda works: works.portal.groups.clear(), "group", "warn", "the first order makes it", "by hand"),
@@ -214,10 +215,10 @@ def _user_brief(works: Works) -> None:
             "Set B24_TZ",
         ),
         (_user_brief, "scope user", "warn", "only user_brief", "tick “user”"),
-        (_fault(kind="unreachable"), "portal", "fail", "cannot connect to portal.example", "check the network"),
-        (_fault(kind="html"), "portal", "fail", "HTTP 502", "try again later"),
-        (_fault(kind="limit"), "portal", "fail", "Too many requests", "try again later"),
-        (_fault(kind="cut_before"), "portal", "fail", "broke", "try again later"),
+        (_fault(kind="unreachable"), "portal", "fail", "cannot connect to portal.example", "Check the network"),
+        (_fault(kind="html"), "portal", "fail", "HTTP 502", "Try again later."),
+        (_fault(kind="limit"), "portal", "fail", "Too many requests", "Try again later."),
+        (_fault(kind="cut_before"), "portal", "fail", "broke", "Try again later."),
         (_fault(kind="overload"), "portal", "fail", "OVERLOAD_LIMIT", "support"),
         (_fault(kind="operating", method="timeman.schedule.get"), "schedule", "fail", "time limit", "later"),
         (
@@ -340,6 +341,7 @@ def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
     assert f"{check.detail}; user 3 of B24_FALLBACK_USER creates them instead" == softened.detail
 
 
+@pytest.mark.long
 def test_a_login_in_the_address_is_no_other_owner(well: Works) -> None:
     """Unless the portal shows no such person; in a large company he is asked for by his id."""
     url = f"https://{HOST}/rest/admin/{well.portal.secret}/"
@@ -420,6 +422,21 @@ def test_a_portal_that_is_away_leaves_the_rest(well: Works, break_it: Break) -> 
     assert {"portal": "fail"} == not_ok(checks)
     assert "portal" == checks[-1].check
     assert {"This machine", "The portal"} == {check.section for check in checks}
+
+
+@pytest.mark.parametrize(("store", "status"), [("/etc/ssl/cert.pem", "ok"), (certificates.CERTIFI, "warn")])
+def test_the_store_that_vouches_is_named(
+    store: str, status: str, works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's, with the bundle; certifi's list instead wants a look."""
+    monkeypatch.setattr(certificates, "name_store", lambda: store)
+    bundle = works.folder.parent / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+
+    portal = found(examine(works, ca_bundle=bundle), "portal")
+
+    assert status == portal.status
+    assert portal.detail.endswith(f"; for its certificate vouches {store}, {bundle}")
 
 
 def test_what_fails_in_the_middle_leaves_the_first_answers(well: Works) -> None:
@@ -809,8 +826,8 @@ def test_a_damaged_cache_only_warns(well: Works) -> None:
             "Write",
         ),
         ({"unknown": [config.Unknown("B24_X", "env", None)]}, "setting B24_X", "warn", "Remove it"),
-        ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "x"),
-        ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "x"),
+        ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "X."),
+        ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "X."),
         ({"given": frozenset()}, "setting B24_DATA_DIR", "warn", "Write B24_DATA_DIR="),
         ({"ca_bundle": Path("/no/such.pem")}, "setting B24_CA_BUNDLE", "fail", "PEM"),
         ({"serve_token": "1234"}, "serve_token", "warn", "token_hex"),

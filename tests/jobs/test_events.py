@@ -189,6 +189,7 @@ def test_events_of_one_task_are_one_read(here: Listener) -> None:
     ]
 
 
+@pytest.mark.long
 def test_more_than_fifty_tasks_go_in_turns(here: Listener) -> None:
     """The longest waiting first."""
     made = [here.closed_task() for _number in range(120)]

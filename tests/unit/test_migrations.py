@@ -169,7 +169,11 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
         for table in ("order_tasks", "task_files", "decisions"):
             for new, old in keys.items():
                 connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
-        for index in ("orders_by_number", "orders_by_change", "order_tasks_with_others", "tasks_by_line"):
+        for index in (
+            *("orders_by_number", "orders_by_change", "order_tasks_with_others", "tasks_by_line"),
+            *("orders_that_are_open", "orders_by_outcome", "orders_by_last_send"),
+            *("order_tasks_being_made", "order_tasks_under_way", "order_tasks_departments"),
+        ):
             connection.execute(f"DROP INDEX {index}")
         for view in (*VIEWS, "leaderboard_this_week", "closed_by_week"):
             connection.execute(f"DROP VIEW {view}")
@@ -196,6 +200,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             "said_promises",
             "projects",
             "presence",
+            "packed_orders",
         ):
             connection.execute(f"DROP TABLE {table}")
         for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):

@@ -129,7 +129,7 @@ def check_events(exam: Examination) -> Finding:
 
 @checks.add("missed_events", lambda: _("missed events"))
 def check_missed_events(exam: Examination) -> Finding | None:
-    """Say how many changes the last complete run in webhook mode found of which no event had told."""
+    """Say how many changes the last complete run in webhook mode found that no event had reported."""
     run = known(exam.database).snapshot_runs.last_measured(exam.now)
     if exam.mode != "webhook" or run is None or run.missed is None or run.changes is None:
         return None
@@ -209,7 +209,7 @@ def check_restored(exam: Examination) -> Finding:
 @checks.add("dropped_fields", lambda: _("dropped fields"))
 def check_dropped_fields(exam: Examination) -> Finding | None:
     """Name what the last runs sent and the portal left out of the tasks, without an error."""
-    dropped = known(exam.database).orders.dropped_fields()
+    dropped = known(exam.database).notices.dropped_fields()
     if not dropped:
         return None
     seen = clock.known_moment(max(dropped.values()), exam.now)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.portal_time import PortalClock, find_zone, read_iso
-from b24tools.core import errors
+from b24tools.core import certificates, errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, known, listed, ok, warn
 
@@ -131,7 +131,15 @@ def check_portal(exam: Examination) -> Finding | None:
     if exam.client is None:
         return None
     requests = ngettext("{n} request", "{n} requests", exam.client.requests).format(n=exam.client.requests)
-    return ok(_("{url} answers ({requests})"), url=exam.client.url, requests=requests)
+    detail = _("{url} answers ({requests})").format(url=exam.client.url, requests=requests)
+    if exam.client.url.startswith("http:"):
+        return ok(detail)
+    store, bundle = certificates.name_store(), exam.settings.ca_bundle
+    vouches = _("for its certificate vouches {store}").format(store=f"{store}, {bundle}" if bundle else store)
+    if store == certificates.CERTIFI:
+        fix = _("Install the system's certificates (on Linux the package ca-certificates): the list of certifi ages.")
+        return warn(f"{detail}; {vouches}", fix)
+    return ok(f"{detail}; {vouches}")
 
 
 @checks.add("owner", lambda: _("owner"), owner, login_owner)
@@ -174,7 +182,7 @@ def check_scopes(exam: Examination) -> Iterator[Finding]:
     given = set(exam[scopes].value)
     purposes = {  # with how bad it is without
         "task": (fail, _("reads and makes tasks: nothing goes without it")),
-        "user": (fail, _("reads people: nobody can be given work without it")),
+        "user": (fail, _("reads people: without it no work can be given out")),
         "department": (fail, _("reads departments: positions are looked for there")),
         "sonet_group": (fail, _("finds and makes the project for the tasks")),
         "disk": (fail, _("stores the orders' files: orders with files fail without it")),
