@@ -76,6 +76,10 @@ class Messenger:
         self.record(logging.WARNING, message)
         self._print(message, YELLOW)
 
+    def relay(self, line: str) -> None:
+        """Print what another run has said on its stderr; it has decided that it is worth it."""
+        self._print(line)
+
     def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
         """Print in one line what happened, where, and what to do; hold it back while quiet.
 
