@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -239,7 +238,7 @@ def board(
 
 
 def read_joint_board(
-    databases: Mapping[str, tuple[Path, ZoneInfo]],
+    databases: Mapping[str, tuple[Location, ZoneInfo]],
     period: Period,
     *,
     now: datetime,
