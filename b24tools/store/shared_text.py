@@ -13,7 +13,9 @@ from b24tools.store.database import ServerError
 from b24tools.store.postgres import PostgresDatabase, number_lock
 from b24tools.store.postgres_connection import connect
 
-AWAY_S = 30  # so long a server that did not answer is not asked about what need not be shared
+# So many times as long as it took to find a server away it is not asked again, at least a second: one that is being
+# started anew is shared again at once, and one behind a dead network holds nothing up.
+AWAY_TIMES = 3
 
 
 class SharedText:
@@ -36,13 +38,15 @@ class SharedText:
         """Save what `change` makes of it. Raises OSError where the server is away, at once for some time."""
         if time.monotonic() < self._not_before:
             raise OSError("the server was away a moment ago")
+        begun = time.monotonic()
         try:
             if self._db is None:
                 self._db = PostgresDatabase(connect(self._address, self._name), self._address)
             self._exchange(self._db, change)
         except ServerError as error:
             self.close()
-            self._not_before = time.monotonic() + AWAY_S
+            ended = time.monotonic()
+            self._not_before = ended + max(1.0, AWAY_TIMES * (ended - begun))
             raise OSError(str(error)) from error
 
     def _exchange(self, db: PostgresDatabase, change: Callable[[bytes], bytes]) -> None:
