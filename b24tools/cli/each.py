@@ -73,7 +73,7 @@ def each(
         for answer in run_each(commands, at_once, limit_s):
             answers.append(answer)
             if not (as_json or as_table):
-                out, err = render_each.list_lines(answer, width, limit_s, quiet=quiet)
+                out, err = render_each.list_lines(answer, width, limit, quiet=quiet)
                 for line in out:
                     print_text(line)
                 for line in err:
@@ -85,7 +85,7 @@ def each(
         invocation.print_json(render_each.data(answers), error=error)
         return worst
     if as_table:
-        render_each.print_checks(answers, limit_s, messenger.relay)
+        render_each.print_checks(answers, limit, messenger.relay)
     messenger.info(render_each.summarize(answers))
     return worst
 
