@@ -86,11 +86,6 @@ def choose_profiles(text: str | None, env_file: Path | None) -> tuple[list[Profi
     return found, others
 
 
-def name_schema(profile: str) -> str:
-    """Return the schema of a profile on a PostgreSQL server; "" is the installation without profiles."""
-    return f"b24tools_{profile.replace('-', '_')}" if profile else "b24tools"
-
-
 def _describe_missing(profile: Profile, folder: Path) -> errors.ConfigError:
     found, _others = list_profiles(folder)
     hint = _("`b24tools --profile {name} init` writes it.").format(name=profile.name)

@@ -90,7 +90,7 @@ class Packed:
 
     def decisions(self, task_id: int) -> list[dict[str, Any]]:
         """Return what was decided about a task of an order that is packed, the last first; JSON is read."""
-        sql = "SELECT content FROM packed_orders WHERE order_id IN (SELECT order_id FROM order_tasks WHERE task_id IN (?))"
+        sql = "SELECT content FROM packed_orders JOIN order_tasks USING (order_id) WHERE task_id IN (?)"
         rows = list(self._db.query_in(sql, [task_id]))
         decisions = _decompress(rows[0]["content"]).get("decisions", []) if rows else []
         return [decision for decision in decisions[::-1] if decision["task_id"] == task_id]
