@@ -134,9 +134,10 @@ def _make_command(invocation: Invocation, profile: str, words: Sequence[str]) ->
 
 @contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let other signals to end the process end the processes that it has started, too."""
+    """Let other signals to end the process end the processes that it has started, too; not what nohup ignores."""
     known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in known}
+    heard = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heard}
     try:
         yield
     finally:
