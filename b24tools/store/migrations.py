@@ -472,6 +472,15 @@ def m015_packed_orders(db: Database) -> None:
         db.execute(statement)
 
 
+def m016_analysts(db: Database) -> None:
+    """By which address a person is found on other portals; the views for analysts."""
+    from b24tools.store.views import VIEWS
+
+    db.execute("ALTER TABLE people ADD COLUMN email TEXT")
+    for name, select in VIEWS.items():
+        db.execute(f"CREATE VIEW {name} AS {select}")
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -488,6 +497,7 @@ MIGRATIONS = (
     m013_projects,
     m014_retention,
     m015_packed_orders,
+    m016_analysts,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 
