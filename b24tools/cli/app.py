@@ -225,6 +225,7 @@ def _set_global_options(
 
         must_exist = ctx.invoked_subcommand not in WITHOUT_FILE
         invocation.profile = find_profile(profile, env_file, must_exist=must_exist)
+        invocation.messenger.program = f"{localized.PROGRAM} --profile {profile}"
         i18n.use(settings.choose_language(invocation.profile.file, is_profile=True))
     if verbose:
         from b24tools.server.log_setup import LineFormatter

@@ -73,7 +73,7 @@ def each(
         for answer in run_each(commands, at_once, limit_s):
             answers.append(answer)
             if not (as_json or as_table):
-                out, err = render_each.list_lines(answer, width, limit_s, quiet=quiet)
+                out, err = render_each.list_lines(answer, width, limit, quiet=quiet)
                 for line in out:
                     print_text(line)
                 for line in err:
@@ -85,7 +85,7 @@ def each(
         invocation.print_json(render_each.data(answers), error=error)
         return worst
     if as_table:
-        render_each.print_checks(answers, limit_s, messenger.relay)
+        render_each.print_checks(answers, limit, messenger.relay)
     messenger.info(render_each.summarize(answers))
     return worst
 
@@ -134,9 +134,10 @@ def _make_command(invocation: Invocation, profile: str, words: Sequence[str]) ->
 
 @contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let other signals to end the process end the processes that it has started, too."""
+    """Let other signals to end the process end the processes that it has started, too; not what nohup ignores."""
     known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in known}
+    heard = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heard}
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ import typer
 from b24tools import context
 from b24tools.cli import sandbox
 from b24tools.cli.invocation import Invocation
-from b24tools.cli.localized import PROGRAM, READING, explain
+from b24tools.cli.localized import READING, explain
 from b24tools.core import config, data_folder, env_file, errors, i18n
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.org_structure import find_root, same_name, suggest_name
@@ -72,12 +72,11 @@ def init(
         with suppress(OSError):  # what is wrong with the folder, the next line says
             target.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
     env_file.write_settings(target, values, HEADING, old)
-    program = f"{PROGRAM} --profile {invocation.profile.name}" if invocation.profile else PROGRAM
     invocation.messenger.info(
         _(
-            "{path} is written. Next: `{program} doctor` checks everything; `{program} sample > order.json` and "
-            "`{program} assign order.json --dry-run` show a plan."
-        ).format(path=target, program=program)
+            "{path} is written. Next: `b24tools doctor` checks everything; `b24tools sample > order.json` and "
+            "`b24tools assign order.json --dry-run` show a plan."
+        ).format(path=target)
     )
 
 

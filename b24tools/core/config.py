@@ -160,7 +160,7 @@ class Settings(BaseModel):
     def database(self) -> Path | DatabaseUrl:
         """Where the SQLite file lives, or the schema on a server."""
         if self.database_url is not None:
-            return database_url.read(self.database_url.get_secret_value(), self.data_dir)
+            return database_url.read(self.database_url.get_secret_value(), self.data_dir, self.profile)
         return self.data_dir / "b24tools.db"
 
     @cached_property

@@ -41,7 +41,8 @@ def find_folder(env_file: Path | None) -> Path:
 def list_profiles(folder: Path) -> tuple[list[Profile], list[str]]:
     """Return the profiles of a folder by their names, and the names of files that are none. Raises ConfigError."""
     try:
-        files = sorted(file for file in folder.iterdir() if file.suffix == SUFFIX and not file.name.startswith("."))
+        found = sorted(file for file in folder.iterdir() if file.suffix == SUFFIX and not file.name.startswith("."))
+        files = [file for file in found if file.is_file()]
     except OSError as error:
         raise errors.ConfigError(
             _("the folder of the profiles, {path}, cannot be read: {reason}").format(
@@ -84,11 +85,6 @@ def choose_profiles(text: str | None, env_file: Path | None) -> tuple[list[Profi
             _("`b24tools --profile NAME init` writes one."),
         )
     return found, others
-
-
-def name_schema(profile: str) -> str:
-    """Return the schema of a profile on a PostgreSQL server; "" is the installation without profiles."""
-    return f"b24tools_{profile.replace('-', '_')}" if profile else "b24tools"
 
 
 def _describe_missing(profile: Profile, folder: Path) -> errors.ConfigError:

@@ -113,8 +113,10 @@ def _start(words: Sequence[str]) -> subprocess.Popen[str]:
 
 
 def _interrupt(process: subprocess.Popen[str]) -> None:
+    # in the background of a shell SIGINT is ignored, and what was started there ignores it, too
+    is_ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     with suppress(OSError):  # it has ended meanwhile
-        if os.name == "nt":
+        if os.name == "nt" or is_ignored:
             process.terminate()
         else:
             process.send_signal(signal.SIGINT)

@@ -249,7 +249,7 @@ def read_joint_board(
     """Rank many portals together, by the profiles' databases and zones: each counts by its own rules, in its own zone.
 
     People are joined by e-mail; teams, and people without one, are those of their portal. Who is hidden or has opted
-    out on one portal has no row. The data are as old as the oldest of them.
+    out on one portal has no row. The data are as old as the oldest of them; of unknown age if one portal has none.
     """
     portals = []
     for profile, (database, zone) in databases.items():
@@ -268,6 +268,7 @@ def read_joint_board(
     total_hours = _hours(sum(one.total_estimate_s for one in boards))
     rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
     rows = [replace(row, accounts=tuple(accounts[row.id])) for row in rows]
+    known = [one.as_of for one in boards if one.as_of]
     first = boards[0]
     is_alike = all(one.rules and first.rules and one.rules.count_own == first.rules.count_own for one in boards)
     return Board(
@@ -275,7 +276,7 @@ def read_joint_board(
         by=by,
         teams=teams,
         complete=all(one.complete for one in boards),
-        as_of=min((one.as_of for one in boards if one.as_of), default=None),
+        as_of=min(known) if len(known) == len(boards) else None,
         mode=", ".join(sorted({one.mode for one in boards})),
         rows=tuple(rows[:top]),
         left_out=len(rows) - len(rows[:top]),

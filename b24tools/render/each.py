@@ -6,10 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from b24tools.core.i18n import _, ngettext
+from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.jobs.each import Answer
 from b24tools.render.console import Column, Screen, clean
-from b24tools.render.formats import format_duration
 
 MOST_NAMED = 10
 
@@ -27,11 +26,11 @@ def data(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     ]
 
 
-def list_lines(answer: Answer, width: int, limit_s: float, *, quiet: bool) -> tuple[list[str], list[str]]:
+def list_lines(answer: Answer, width: int, limit: str, *, quiet: bool) -> tuple[list[str], list[str]]:
     """Return the lines for stdout and for stderr, the profile in front of each; one at least, unless `quiet`."""
     out, err = answer.out.splitlines(), answer.err.splitlines()
     if not answer.in_time:
-        err.append(describe_cut(limit_s))
+        err.append(describe_cut(limit))
     elif not (out or err or quiet):
         out.append(describe_status(answer.status))
     name = answer.profile.ljust(width)
@@ -40,12 +39,12 @@ def list_lines(answer: Answer, width: int, limit_s: float, *, quiet: bool) -> tu
 
 def describe_status(status: int) -> str:
     """Say how a command ended that has said nothing."""
-    return _("exit status {status}").format(status=status) if status else _("done")
+    return _("exit status {status}").format(status=status) if status else pgettext("portal", "done")
 
 
-def describe_cut(limit_s: float) -> str:
+def describe_cut(limit: str) -> str:
     """Say that a command took too long."""
-    return _("Cut off after {limit}; it is safe to run it again.").format(limit=format_duration(int(limit_s)))
+    return _("Cut off after {limit}; it is safe to run it again.").format(limit=limit)
 
 
 def summarize(answers: Sequence[Answer]) -> str:
@@ -61,7 +60,7 @@ def summarize(answers: Sequence[Answer]) -> str:
     return text.format(portals=count, done=len(answers) - len(others), names=", ".join(named))
 
 
-def print_checks(answers: Sequence[Answer], limit_s: float, relay: Callable[[str], object]) -> None:
+def print_checks(answers: Sequence[Answer], limit: str, relay: Callable[[str], object]) -> None:
     """Print what doctor found, a line for each portal: how much is well, and the first that is not.
 
     What is no answer of doctor's goes to `relay`.
@@ -82,7 +81,7 @@ def print_checks(answers: Sequence[Answer], limit_s: float, relay: Callable[[str
             by_status["ok" if "known" in one else one["status"]].append(f"{one['check']}: {one['detail']}")
         first = next(iter(by_status["fail"] or by_status["warn"]), "")
         if not answer.in_time:
-            first = describe_cut(limit_s)
+            first = describe_cut(limit)
         elif not findings:
             first = (envelope.get("error") or {}).get("message") or describe_status(answer.status)
         if not envelope:

@@ -53,6 +53,14 @@ def test_the_language_is_the_profiles(folder: Path, capsys: pytest.CaptureFixtur
     assert "не задан BITRIX_WEBHOOK_URL" in capsys.readouterr().err
 
 
+def test_advice_is_for_this_profile(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command in it can be copied."""
+    (folder / "one.env").write_text("B24_DATA_DIR=one\n", "utf-8")
+
+    assert 2 == app.main(["--profile", "one", "snapshot"])
+    assert "Run `b24tools --profile one init` with the URL" in capsys.readouterr().err
+
+
 def test_a_profile_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With what there is."""
     assert 2 == app.main(["mode", "--profile", "two"])

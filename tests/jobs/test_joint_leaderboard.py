@@ -128,7 +128,7 @@ def test_days_rules_and_data_are_each_portals_own(tmp_path: Path) -> None:
     board = portals.rank()
 
     assert [(("b", 1), 2)] == [(row.accounts[0], row.tasks) for row in board.rows]
-    assert (False, None) == (board.complete, board.rules)
+    assert (False, None, None) == (board.complete, board.rules, board.as_of)
 
 
 def test_a_snapshot_reads_e_mails(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from b24tools.core import config, errors, profiles
+from b24tools.core import config, database_url, errors, profiles
 
 WEBHOOK = "https://one.example/rest/1/abcdefgh12/"
 
@@ -102,4 +102,15 @@ def test_each_profile_has_a_schema_of_its_own() -> None:
         "b24tools_plant2",
         "b24tools_plant_2_a",
         "b24tools_" + "a" * 30,
-    ] == [profiles.name_schema(name) for name in names]
+    ] == [database_url.name_schema(name) for name in names]
+
+
+def test_a_profile_has_its_schema_of_the_database(folder: Path) -> None:
+    """The URL may be the same in all files; one that names a schema has that."""
+    file = folder / "plant-2.env"
+    found = []
+    for url in ("postgresql://b24@db/b24", "postgresql://b24@db/b24?schema=other"):
+        file.write_text(f"B24_DATABASE_URL={url}\n", "utf-8")
+        found.append(str(config.inspect(env_file=file, profile="plant-2").check().database))
+
+    assert ["postgresql://b24@db/b24 (b24tools_plant_2)", "postgresql://b24@db/b24 (other)"] == found
