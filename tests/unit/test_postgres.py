@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -177,6 +178,22 @@ def test_the_limits_of_the_portal_are_those_of_all_machines(address: DatabaseUrl
     away = database_url.read("postgresql://127.0.0.1:1/none", address.folder)
     alone = RateLimiter(SharedText(away, "throttle"), clock=lambda: 1000.0)
     assert [0.0, 0.0] == [alone.acquire(), alone.acquire()]
+
+
+def test_a_machine_that_vanishes_without_a_word_loses_its_locks_after_a_minute(tmp_path: Path) -> None:
+    """The server looks after idle sessions itself; by its system's default it would do so after two hours."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ("fsync=off", "listen_addresses=127.0.0.1", f"port={port}")
+    programs = postgres.find_programs()
+    assert programs is not None
+    with postgres.run_server(programs, options):
+        address = database_url.read(f"postgresql://{postgres.USER}@127.0.0.1:{port}/postgres", tmp_path)
+        with closing(open_store(address)) as opened:
+            names = ("idle", "interval", "count")
+            assert [("30",), ("10",), ("3",)] == [
+                opened.database.query(f"SHOW tcp_keepalives_{name}")[0] for name in names
+            ]
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
