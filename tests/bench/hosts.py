@@ -36,7 +36,7 @@ from tests.support.server import OUTGOING, event_body, order
 
 LONGEST_S = 600.0
 CLIENTS = 8
-PER_SECOND, BURST = 4, 20  # requests to the portal, of both machines
+PER_SECOND, BURST = 2, 5  # requests to the portal, of both machines
 
 
 class Host:
