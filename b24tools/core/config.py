@@ -286,7 +286,7 @@ def _merge(
         if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
-            values[name] = str(base / Path(values[name]).expanduser())
+            values[name] = os.path.abspath(base / Path(values[name]).expanduser())  # noqa: PTH100 - .. goes, links stay
     return values, where
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -36,7 +37,8 @@ class Installation:
     """What the entries say of this installation; paths are absolute.
 
     `program`: how b24tools is started. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system
-    run as; "" for units of one's own. `name`: how all entries begin. `serve`: with the service. `zone`: of the plant.
+    run as, or whose crontab it is; "" for one's own. `name`: how all entries begin. `serve`: with the service. `zone`:
+    of the plant.
     """
 
     program: tuple[str, ...]
@@ -91,33 +93,41 @@ def find_program() -> tuple[str, ...]:
     return (str(script),) if script.is_file() else (sys.executable, "-m", "b24tools")
 
 
-def install_cron(block: str) -> None:
-    """Put the block at the end of this user's crontab, in place of its earlier form. Raises B24ToolsError."""
-    before = _read_crontab()
+def install_cron(block: str, installation: Installation) -> None:
+    """Put the block at the end of the user's crontab, in place of its earlier form. Raises B24ToolsError."""
+    _check_access(installation)
+    before = _read_crontab(installation)
     rest = _without_block(before, block)
-    _write_crontab(f"{rest.rstrip()}\n\n{block}" if rest.strip() else block)
+    _write_crontab(f"{rest.rstrip()}\n\n{block}" if rest.strip() else block, installation)
 
 
-def remove_cron(block: str) -> bool:
-    """Take the block out of this user's crontab; return whether it was there."""
-    before = _read_crontab()
+def remove_cron(block: str, installation: Installation) -> bool:
+    """Take the block out of the user's crontab; return whether it was there."""
+    before = _read_crontab(installation)
     rest = _without_block(before, block)
     if rest != before:
-        _write_crontab(rest)
+        _write_crontab(rest, installation)
     return rest != before
 
 
-def _read_crontab() -> str:
-    done = _run(["crontab", "-l"])
+def crontab(installation: Installation, *words: str) -> list[str]:
+    """Return a command line about the user's crontab."""
+    return ["crontab", *(["-u", installation.user] if _is_other(installation.user) else []), *words]
+
+
+def _read_crontab(installation: Installation) -> str:
+    line = crontab(installation, "-l")
+    done = _run(line)
     if done.returncode and NO_CRONTAB not in done.stderr:
-        raise _failed("crontab -l", done)
+        raise _failed(" ".join(line), done)
     return done.stdout if not done.returncode else ""
 
 
-def _write_crontab(text: str) -> None:
-    done = _run(["crontab", "-"], text)
+def _write_crontab(text: str, installation: Installation) -> None:
+    line = crontab(installation, "-")
+    done = _run(line, text)
     if done.returncode:
-        raise _failed("crontab -", done)
+        raise _failed(" ".join(line), done)
 
 
 def _without_block(crontab: str, block: str) -> str:
@@ -166,6 +176,7 @@ def install_units(units: Mapping[str, str], installation: Installation) -> None:
             )
     _systemctl(installation, "--version")
     _prepare_data_folder(installation)
+    _check_access(installation)
     _stop_units([name for name in ours if name not in units], folder, installation)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -209,6 +220,48 @@ def _stop_units(names: Sequence[str], folder: Path, installation: Installation) 
             (folder / name).unlink()
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def _is_other(user: str) -> bool:
+    """Whether that is another user than this one."""
+    return user not in ("", getpass.getuser())
+
+
+def _check_access(installation: Installation) -> None:
+    """As root: raise ConfigError for the first path that the entries' user could not use at night."""
+    if os.name == "nt" or os.geteuid() != 0 or not _is_other(installation.user):
+        return
+    import pwd
+
+    try:
+        person = pwd.getpwnam(installation.user)
+    except KeyError:
+        raise errors.ConfigError(
+            _("there is no user {name}").format(name=installation.user),
+            _("Make one, `useradd --system {name}`, or name another one with --user.").format(name=installation.user),
+            code=errors.ErrorCode.USAGE,
+        ) from None
+    groups = os.getgrouplist(person.pw_name, person.pw_gid)
+    cannot_write = _("{user} may not write to {path}")
+    for flag, path, message in (
+        ("-x", installation.program[0], _("{user} may not run {path}")),
+        ("-r", installation.env_file, _("{user} may not read {path}")),
+        ("-w", installation.data_dir, cannot_write),
+        ("-w", installation.inbox, cannot_write),
+    ):
+        if not path or (flag == "-w" and not Path(path).exists()):
+            continue
+        line = ["test", flag, path]
+        done = subprocess.run(  # noqa: S603 - fixed program
+            line, user=person.pw_uid, group=person.pw_gid, extra_groups=groups, check=False
+        )
+        if done.returncode:
+            raise errors.ConfigError(
+                message.format(user=person.pw_name, path=path),
+                _("`chown {user} {path}`, as root; and others must be let into the folders above it.").format(
+                    user=person.pw_name, path=path
+                ),
+            )
 
 
 def _prepare_data_folder(installation: Installation) -> None:
