@@ -267,8 +267,8 @@ def _choose_data_dir(invocation: Invocation, host: str, given: Path | None, defa
 
 def _check_folder(folder: Path) -> None:
     """Raise ConfigError where there can be no such folder, or none that we may write to."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
     try:
+        there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
         if not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         tempfile.TemporaryFile(dir=there).close()  # rights alone do not tell

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,13 +224,19 @@ def _stop_units(names: Sequence[str], folder: Path, installation: Installation) 
 
 
 def _is_other(user: str) -> bool:
-    """Whether that is another user than this one."""
-    return user not in ("", getpass.getuser())
+    """Whether that is another user than this one, whatever the environment calls it: `su` leaves it as it was."""
+    if os.name == "nt" or not user:
+        return False
+    import pwd
+
+    with suppress(KeyError):
+        return pwd.getpwnam(user).pw_uid != os.geteuid()
+    return True
 
 
 def _check_access(installation: Installation) -> None:
     """As root: raise ConfigError for the first path that the entries' user could not use at night."""
-    if os.name == "nt" or os.geteuid() != 0 or not _is_other(installation.user):
+    if not _is_other(installation.user) or os.geteuid() != 0:
         return
     import pwd
 
@@ -242,20 +249,31 @@ def _check_access(installation: Installation) -> None:
             code=errors.ErrorCode.USAGE,
         ) from None
     groups = os.getgrouplist(person.pw_name, person.pw_gid)
-    cannot_write = _("{user} may not write to {path}")
-    for flag, path, message in (
-        ("-x", installation.program[0], _("{user} may not run {path}")),
-        ("-r", installation.env_file, _("{user} may not read {path}")),
-        ("-w", installation.data_dir, cannot_write),
-        ("-w", installation.inbox, cannot_write),
-    ):
-        if not path or (flag == "-w" and not Path(path).exists()):
-            continue
-        line = ["test", flag, path]
-        done = subprocess.run(  # noqa: S603 - fixed program
-            line, user=person.pw_uid, group=person.pw_gid, extra_groups=groups, check=False
+
+    def can(*words: str) -> bool:
+        with suppress(OSError):  # it may not be run at all
+            return not subprocess.run(  # noqa: S603 - fixed programs
+                words,
+                user=person.pw_uid,
+                group=person.pw_gid,
+                extra_groups=groups,
+                cwd="/",
+                capture_output=True,
+                check=False,
+            ).returncode
+        return False
+
+    if not can(*installation.program, "--version"):
+        command = shlex.join([*installation.program, "--version"])
+        raise errors.ConfigError(
+            _("{user} cannot run `{command}`").format(user=person.pw_name, command=command),
+            _("As that user it says why; what is below /root, Python too, is for root only: install it elsewhere."),
         )
-        if done.returncode:
+    for flag, path, message in (
+        ("-r", installation.env_file, _("{user} may not read {path}")),
+        *(("-w", path, _("{user} may not write to {path}")) for path in (installation.data_dir, installation.inbox)),
+    ):
+        if path and Path(path).exists() and not can("test", flag, path):
             raise errors.ConfigError(
                 message.format(user=person.pw_name, path=path),
                 _("`chown {user} {path}`, as root; and others must be let into the folders above it.").format(

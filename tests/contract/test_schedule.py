@@ -189,7 +189,7 @@ def test_root_gives_the_entries_to_the_user_of_the_settings(
     programs: Path, units_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of cron as of systemd; what that user could not use at night is refused now."""
-    monkeypatch.setattr(job, "find_program", lambda: ("/bin/sh",))
+    monkeypatch.setattr(job, "find_program", lambda: ("/bin/true",))
     with TemporaryDirectory() as name:
         folder, file = Path(name), Path(name, ".env")
         file.write_text(f"BITRIX_WEBHOOK_URL={WEBHOOK}\nB24_DATA_DIR=data\n", "utf-8")
@@ -207,6 +207,8 @@ def test_root_gives_the_entries_to_the_user_of_the_settings(
         shutil.chown(folder / "data", "nobody")
         assert 0 == app.main(words)
         assert 0 == app.main([*words[:-1], "--remove"])
+        monkeypatch.setattr(job, "find_program", lambda: ("/bin/false",))
+        assert 2 == app.main(words)
 
     hints = [
         f"`chown nobody {path}`, as root; and others must be let into the folders above it.\n"
@@ -218,6 +220,8 @@ def test_root_gives_the_entries_to_the_user_of_the_settings(
         + f"nobody may not write to {folder}/data. {hints[1]}" * 2
         + "The crontab has the entries; `crontab -u nobody -l` shows them.\n"
         "The entries are out of the crontab.\n"
+        "nobody cannot run `/bin/false --version`. As that user it says why; what is below /root, Python too, is for "
+        "root only: install it elsewhere.\n"
     ) == capsys.readouterr().err
     assert ["-u nobody -l", "-u nobody -", "-u nobody -l", "-u nobody -"] == called(programs, "crontab")
     assert not units_folder.exists()
