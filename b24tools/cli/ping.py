@@ -59,7 +59,8 @@ class Ping:
 
     def _request(self, ping_url: SecretStr, suffix: str, failures: list[str]) -> None:
         try:
-            parts = urlsplit(ping_url.get_secret_value().replace("{command}", self.command))
+            address = ping_url.get_secret_value().replace("{command}", self.command)
+            parts = urlsplit(address.replace("{profile}", self.settings.profile))
             url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix if suffix else parts.path))
             trust = certificates.open_trust(self.settings.ca_bundle) if parts.scheme == "https" else None
             request = Request(url, headers={"User-Agent": f"b24tools/{__version__}"})  # noqa: S310 - config checks it

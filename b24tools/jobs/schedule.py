@@ -37,9 +37,9 @@ class Entry:
 class Installation:
     """What the entries say of this installation; paths are absolute.
 
-    `program`: how b24tools is started. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system
-    run as, or whose crontab it is; "" for one's own. `name`: how all entries begin. `serve`: with the service. `zone`:
-    of the plant.
+    `program`: how b24tools is started. `profile`: the portal's, of those that `profiles_file` names a folder of; ""
+    for the only one. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system run as, or whose
+    crontab it is; "" for one's own. `name`: how all entries begin. `serve`: with the service. `zone`: of the plant.
     """
 
     program: tuple[str, ...]
@@ -51,9 +51,13 @@ class Installation:
     notify: bool = False
     serve: bool = False
     zone: str = ""
+    profile: str = ""
+    profiles_file: str = ""
 
     def command(self, *words: str) -> list[str]:
         """Return the words of a command line, as it is run."""
+        if self.profile:
+            return [*self.program, "--env-file", self.profiles_file, "--profile", self.profile, *words]
         return [*self.program, "--env-file", self.env_file, *words]
 
     def entries(self) -> list[Entry]:
@@ -270,7 +274,10 @@ def _check_access(installation: Installation) -> None:
             _("As that user it says why; what is below /root, Python too, is for root only: install it elsewhere."),
         )
     for flag, path, message in (
-        ("-r", installation.env_file, _("{user} may not read {path}")),
+        *(
+            ("-r", path, _("{user} may not read {path}"))
+            for path in (installation.env_file, installation.profiles_file)
+        ),
         *(("-w", path, _("{user} may not write to {path}")) for path in (installation.data_dir, installation.inbox)),
     ):
         if path and Path(path).exists() and not can("test", flag, path):
