@@ -179,7 +179,7 @@ def install_units(units: Mapping[str, str], installation: Installation) -> None:
                 ),
                 _("Choose another name for these with --name, or remove that file."),
             )
-    _systemctl(installation, "--version")
+    _systemctl(installation, "daemon-reload")  # whether systemd runs here
     _prepare_data_folder(installation)
     _check_access(installation)
     _stop_units([name for name in ours if name not in units], folder, installation)

@@ -298,10 +298,10 @@ def test_systemd_takes_the_units_and_gives_them_back(
     assert ["b24tools-mine.service"] == [path.name for path in units_folder.iterdir()]
     timers = " ".join(f"b24tools-{name}.timer" for name in ("snapshot", "reconcile", "backup", "doctor", "replan"))
     assert [
-        "--version",
+        "daemon-reload",
         "daemon-reload",
         f"enable --now b24tools-assign.timer b24tools-assign.path {timers} b24tools.service",
-        "--version",
+        "daemon-reload",
         f"disable --now {' '.join(gone)}",
         "daemon-reload",
         f"enable --now {timers}",
@@ -309,6 +309,17 @@ def test_systemd_takes_the_units_and_gives_them_back(
         "daemon-reload",
     ] == called(programs, "systemctl")
     assert capsys.readouterr().err.endswith(f"Removed from {units_folder}: {', '.join(staying)}\n")
+
+
+def test_nothing_is_written_where_systemd_does_not_run(
+    programs: Path, units_folder: Path, env_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container, which may have its program."""
+    (programs / "systemctl").write_text("#!/bin/sh\n[ $1 = --version ] || { echo not booted >&2; exit 1; }\n", "utf-8")
+
+    assert 1 == app.main(["schedule", "systemd", "--user", env_file.owner(), "--install"])
+    assert capsys.readouterr().err.startswith("`systemctl daemon-reload` failed: not booted. ")
+    assert (False, False) == (units_folder.exists(), (tmp_path / "data").exists())
 
 
 def test_units_of_another_installation_stay(
