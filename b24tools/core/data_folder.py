@@ -51,6 +51,8 @@ def hand_over(folder: Path) -> None:
 
     Links stay root's, whatever they lead to: that user may have put them there.
     """
+    if not folder.is_dir():  # taken away meanwhile
+        return
     owner = folder.stat()
     for top, folders, files, handle in os.fwalk(folder):
         if top == str(folder):
