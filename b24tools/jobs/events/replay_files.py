@@ -175,7 +175,7 @@ def _names_task(text: str) -> bool:
 
 
 def _cut_off() -> Refusal:
-    return payload.unreadable(_("it is cut off or damaged"))
+    return payload.unreadable(_("it is cut off, damaged, or in a notation that is not read here"))
 
 
 def _unescape(line: str) -> Iterator[str]:
