@@ -41,7 +41,7 @@ def release(invocation: Invocation, status: int) -> None:
         return
     session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
     now = context.now()
-    scope = f"{invocation.command} {invocation.inbox or ''}".rstrip()
+    scope = inbox.show_name(f"{invocation.command} {invocation.inbox or ''}".rstrip())
     known: dict[str, Notice] | None = None
     with suppress(errors.B24ToolsError, OSError):
         if session.settings.database.exists():

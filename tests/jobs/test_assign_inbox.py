@@ -639,6 +639,30 @@ def test_a_name_that_is_no_text_is_moved(portal: Portal, folder: Path) -> None:
     assert {b"\x87\xaa\xa0\xa7.json", b"\x87\xaa\xa0\xa7.json.txt"} == failed
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_of_a_name_that_is_no_text_the_reason_is_said_once(
+    portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bad order, a line that fails, and a file that a newer one supersedes; the inbox's own name is none, too."""
+    box = folder / os.fsdecode(b"\xcf\xf0")
+    box.mkdir()
+    names = [os.fsdecode(bytes([0xCF, letter]) + b".json") for letter in range(0xE0, 0xE4)]
+    unknown = [{"Должность": "Гальваник", "Время": 5}]
+    ids = {"ИдентификаторЗаказа": "1", "НомерЗаказа": "1"}
+    drop(box, names[0], age_s=300, **ids)
+    drop(box, names[1], age_s=200, **ids)
+    drop(box, names[2], **{"ИдентификаторЗаказа": "2", "НомерЗаказа": "2", "Калькуляция": unknown})
+    drop(box, names[3], text="{bad")
+    assert 3 == take(box, "-q")
+    said = "".join(capsys.readouterr())
+    assert 'orders/??/??.json: this is not JSON: line 1, column 2, near "bad"' in said
+    assert "2, Гальваник: there is no department" in said
+    assert 1 == take(box, "-q")
+    assert ("", "") == capsys.readouterr()
+    assert 0 == app.main(["history", "1"])
+    assert "left out - ??.json: superseded by ??.json" in capsys.readouterr().out
+
+
 # what was done long ago
 
 
