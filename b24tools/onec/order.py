@@ -369,7 +369,7 @@ def _find_likely_key(location: tuple[int | str, ...], raw: Any) -> str:
     if text := next((text for key in keys if (text := describe_foreign_letters(key, str(alias)))), ""):
         return text
     likely = [key for key in keys[:_MOST_COMPARED] if len(key) <= _LONGEST_KEY and _is_near(key, str(alias))]
-    return _(" (did you mean it by {key}?)").format(key=values.show(likely[0])) if likely else ""
+    return _(" (is {key} meant?)").format(key=values.show(likely[0])) if likely else ""
 
 
 def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, str]:

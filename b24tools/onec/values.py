@@ -375,7 +375,7 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
         content = _decode_base64(packed)
         if has_gaps and not address:
             raise ValueError(
-                _("{value} has spaces within its lines: somebody has made spaces of its plus signs").format(
+                _("{value} has spaces where its plus signs were; send base64 as Base64Строка() writes it").format(
                     value=show(value)
                 )
             )

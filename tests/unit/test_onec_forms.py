@@ -165,7 +165,7 @@ def test_a_key_with_a_letter_of_another_alphabet_is_named(key: str) -> None:
 def test_a_key_that_may_be_meant_for_a_missing_one_is_named() -> None:
     """So that nobody has to compare letters."""
     raw = {{"НомерЗаказа": "Номер_Заказа"}.get(key, key): value for key, value in ORDER.items()}
-    assert 'НомерЗаказа: missing (did you mean it by "Номер_Заказа"?)' == refusal(json.dumps(raw))
+    assert 'НомерЗаказа: missing (is "Номер_Заказа" meant?)' == refusal(json.dumps(raw))
 
 
 @pytest.mark.parametrize(
@@ -603,7 +603,7 @@ def test_base64_that_lost_its_plus_signs_is_refused() -> None:
     assert content == read(send(in_lines))[0].files[0].content
     assert refusal(send(packed.replace("+", " "))) == (
         f"ПрисоединенныеФайлы[0].ДвоичныеДанные: {values.show(packed.replace('+', ' '))} "
-        "has spaces within its lines: somebody has made spaces of its plus signs"
+        "has spaces where its plus signs were; send base64 as Base64Строка() writes it"
     )
 
 
