@@ -1,5 +1,7 @@
 """What -q lets through, for cron mails it: a cause once, again when it changes, then after an hour, four hours, daily.
 
+On a terminal each time.
+
 What was said is kept in the database. Where that cannot be written, on a full disk for instance, an empty file among
 the system's temporary ones remembers it: it needs no room, and its two times say since when and when last.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -53,6 +56,10 @@ def release(invocation: Invocation, status: int) -> None:
         stays = {order.partition("/")[0] for notice in (known or {}).values() for order in notice.orders}
         if _may_wait(invocation, session, status, now, stays):
             held = [one for one in held if not one.passes]
+    if sys.stderr is not None and sys.stderr.isatty():  # not cron: whoever looks has not read its mail
+        for one in held:
+            one.say()
+        return
     causes: dict[str, list[Held]] = {}
     for one in held:
         if one.cause:

@@ -639,6 +639,22 @@ def test_a_name_that_is_no_text_is_moved(portal: Portal, folder: Path) -> None:
     assert {b"\x87\xaa\xa0\xa7.json", b"\x87\xaa\xa0\xa7.json.txt"} == failed
 
 
+def test_on_a_terminal_it_is_said_each_time(
+    portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs it by hand has not read cron's mail, and is not kept from being mailed."""
+    drop(folder, "bad.json", **{"Калькуляция": [{"Должность": "Гальваник", "Время": 5}]})
+    for _time in range(2):
+        with monkeypatch.context() as terminal:
+            terminal.setattr("sys.stderr.isatty", lambda: True)
+            assert 1 == take(folder, "-q")
+        assert "there is no department" in capsys.readouterr().err
+    assert 1 == take(folder, "-q")
+    assert "there is no department" in capsys.readouterr().err
+    assert 1 == take(folder, "-q")
+    assert ("", "") == capsys.readouterr()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
 def test_of_a_name_that_is_no_text_the_reason_is_said_once(
     portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str]
