@@ -264,7 +264,7 @@ def _assign(
             for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
                 cause = re.sub(r"\d+", "#", warning)  # the time of day is no news
                 if cause not in {one.cause for one in messenger.held}:
-                    messenger.held.append(Held(cause, partial(messenger.warn, errors.as_sentence(warning)), OF_THE_RUN))
+                    messenger.warn(errors.as_sentence(warning), cause=cause, order=OF_THE_RUN)
             names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
             for name, done in zip(names, map(_leave_out_the_run, results), strict=True):
                 cause = _describe_cause(done) if invocation.inbox else ""

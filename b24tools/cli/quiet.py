@@ -79,10 +79,13 @@ def release(invocation: Invocation, status: int) -> None:
     held.clear()
 
 
-def choose_new_findings(session: context.Session, findings: Sequence[Finding], now: datetime) -> list[Finding]:
+def choose_new_findings(
+    session: context.Session, findings: Sequence[Finding], now: datetime, *, is_whole: bool
+) -> list[Finding]:
     """Return what doctor did not say the last time, and note what it says now; all of it where that cannot be noted.
 
-    What is in order again is forgotten, and so is new when it comes back.
+    What is in order again is forgotten, and so is new when it comes back; unless `is_whole` is false: the portal did
+    not answer, and what it would show was not looked at.
     """
     from b24tools.store.notices import Notice
 
@@ -92,7 +95,7 @@ def choose_new_findings(session: context.Session, findings: Sequence[Finding], n
         if session.settings.database.exists():
             with session.open_store() as store, store.transaction():
                 known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
-                store.notices.forget(known - causes.keys())
+                store.notices.forget(known - causes.keys() if is_whole else ())
                 store.notices.save({cause: Notice(FINDINGS, now, now) for cause in causes.keys() - known})
             new = [one for one in findings if not any(causes.get(cause) is one for cause in known)]
     return new

@@ -71,10 +71,13 @@ class Messenger:
         if self.level >= 1:
             self._print(message)
 
-    def warn(self, message: str) -> None:
-        """Print a remark even when quiet."""
+    def warn(self, message: str, *, cause: str = "", order: str = "") -> None:
+        """Print a remark even when quiet; with a `cause`, see Held, hold it back then."""
         self.record(logging.WARNING, message)
-        self._print(message, YELLOW)
+        if cause and self.level < 0:
+            self.held.append(Held(cause, partial(self._print, message, YELLOW), order))
+        else:
+            self._print(message, YELLOW)
 
     def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
         """Print in one line what happened, where, and what to do; hold it back while quiet.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -507,9 +508,10 @@ def test_what_is_said_of_a_whole_run_is_not_mailed_with_each_good_order(
 
 
 def test_what_is_said_of_a_whole_run_is_said_once_for_named_files(
-    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not by the next one; the orders are good."""
+    """And not by the next one; the orders are good. log.log has it, too."""
+    monkeypatch.setattr(logging.root, "handlers", [])  # of pytest, without which Python prints what has no log
     portal.now = lambda: context.now() + timedelta(minutes=20)
     mails = []
     for name in "ab":
@@ -517,6 +519,7 @@ def test_what_is_said_of_a_whole_run_is_said_once_for_named_files(
         assert 0 == app.main(["-q", "assign", *files])
         mails.append("".join(capsys.readouterr()).count("clock"))
     assert [1, 0] == mails
+    assert (tmp_path / "data" / "log.log").read_text(encoding="utf-8").count(" WARNING this machine's clock") == 2
 
 
 @pytest.mark.long
