@@ -41,7 +41,6 @@ SCREENS = {"assign": ["assign", "order.json"], "load": ["load", "Монтажн�
 MONDAY = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 07:00 in Moscow, before the shift
 COLUMNS = 80
 BOARD_PORT = 8025
-BOARD_SIZE = "1280,720"
 PLANS = {"plan": "plan?theme=light", "people": "plan?by=people&theme=dark", "orders": "orders?theme=light"}
 PLAN_SIZE = "1280,640"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -215,7 +214,7 @@ def _photograph(browser: str, language: str, settings: config.Settings) -> None:
 
 
 def _wait_for(url: str) -> None:
-    for _try in range(100):
+    for _try in range(600):
         try:
             urllib.request.urlopen(url).close()  # noqa: S310 - our own server on this machine
             return

@@ -18,7 +18,7 @@ from b24tools.store.orders import LedgerTask, LostWrite
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 MOVE = "move"  # among the sent values: what a replan is about to write
 REMOVED = "removed"  # among them: whether 1C's order has the line no longer
-KEPT = (MOVE, recovery.ANSWERED_AT)
+LASTING = (MOVE, recovery.ANSWERED_AT)
 UNKNOWN: list[str] = []  # in place of a value that 1C sent: it equals none
 
 
@@ -182,7 +182,7 @@ class Ledger:
 
 
 def _was_as_written(plan: PlannedTask) -> bool:
-    """Whether nobody but us had touched the task before this run wrote to it, also while it was put off by us."""
+    """Whether only we had touched the task before this run wrote to it, also while it was put off by us."""
     known, task = plan.item.known, plan.item.task or plan.task
     if known is None or task is None:
         return False
@@ -204,6 +204,10 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
     """The line as the plan has it; `state` is planned, writing or done."""
     item, known = plan.item, plan.item.known
     is_by_hand = plan.action == UPDATE and "DEADLINE" not in plan.fields  # then the task's may be one set by hand
+    responsible_id, start, end = plan.responsible[0] if plan.responsible else None, plan.start, plan.end
+    if known and known.state == "done" and plan.is_trusted and plan.action != ADD:  # it may have been moved by hand
+        responsible_id, start = known.responsible_id, known.start
+        end = plan.end if "END_DATE_PLAN" in plan.fields else known.end
     return LedgerTask(
         key=item.key,
         order_id=item.order.id,
@@ -212,10 +216,10 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
         title=item.title,
         state=state,
         task_id=plan.task.id if plan.task else None,
-        responsible_id=plan.responsible[0] if plan.responsible else None,
+        responsible_id=responsible_id,
         department_id=plan.department.id if plan.department else None,
-        start=plan.start,
-        end=plan.end,
+        start=start,
+        end=end,
         deadline=known.deadline if is_by_hand and known else plan.deadline,
         estimate_s=plan.estimate_s if plan.adopts else plan.ordered_s,
         sent_values={
@@ -224,7 +228,7 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
             "deadline_from_slot": plan.deadline_from_slot,
             "cancelled": _is_deferred_by_us(plan),
             "accepted": to_text(item.order.accepted),
-            **{name: known.sent_values[name] for name in KEPT if known and name in known.sent_values},
+            **{name: known.sent_values[name] for name in LASTING if known and name in known.sent_values},
         },
         assigned_at=now if plan.action == ADD else (known.assigned_at if known else None),
         writing_since=None,

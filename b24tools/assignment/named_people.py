@@ -40,7 +40,7 @@ class NamedPeople:
                 position=position, names=names
             )
         if match.departments:
-            return _('nobody active works in the department "{name}"').format(name=match.departments[0].name)
+            return _('the department "{name}" has no active people').format(name=match.departments[0].name)
         root = self.staff.departments[self.staff.root_id].name
         name = self.staff.positions.department_of(position)
         problem = _('there is no department "{name}" under "{root}"').format(name=name, root=root)

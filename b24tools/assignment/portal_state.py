@@ -26,7 +26,7 @@ KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 PEOPLE_A_COMMAND = 50
 PEOPLE_A_CHAIN = 900  # whose tasks one command can ask for, with its other values
 ABSENCE_DAYS = 92
-ABSENCE_DAYS_BEFORE = 31  # for tasks that were begun then, on which nobody notes time
+ABSENCE_DAYS_BEFORE = 31  # for tasks that were begun then, on which no time is noted
 
 Row = Mapping[str, Any]
 

@@ -304,7 +304,7 @@ def is_untouched(task: Task) -> bool:
 
 
 def is_as_written(row: LedgerTask, task: Task) -> bool:
-    """Whether the work is not begun, and nobody has touched the task since our last write to it was answered."""
+    """Whether the work is not begun, and the task was not touched since our last write to it was answered."""
     if not is_unbegun(task) or (task.responsible_id, task.start, task.end) != (row.responsible_id, row.start, row.end):
         return False
     answered_at = from_text(row.sent_values.get(ANSWERED_AT))

@@ -1,4 +1,4 @@
-"""Which work that nobody has begun shall move: all of it is given out again, and kept is what helps an order.
+"""Which work that has not begun shall move: all of it is given out again, and what helps an order stays.
 
 Pure: the same lanes as everywhere, no portal, no database, no clock. Orders come by importance. One that is in time
 stays as it is. One that is late first gets what is free, then the slots of less important ones, which are given
@@ -87,7 +87,7 @@ class _Draft:
 
 @dataclass(frozen=True)
 class Plan:
-    """All moves, and the operations that have to move but for which nobody has time."""
+    """All moves, and the operations that have to move but find no person with time."""
 
     moves: tuple[Move, ...]
     stuck: frozenset[int]
@@ -115,8 +115,9 @@ def plan_moves(
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
+    full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
     for _number in range(MOST_PASSES):
-        one = _Pass(calendar, now, workers, lying.values(), ordered, step_s, candidates)
+        one = _Pass(full, floor, lying.values(), ordered, candidates)
         made = one.run()
         stuck |= one.stuck
         for move in made:
@@ -170,22 +171,20 @@ class _Pass:
 
     def __init__(
         self,
-        calendar: WorkCalendar,
-        now: datetime,
-        workers: Sequence[Worker],
+        full: Workload,
+        floor: Workload,
         tasks: Iterable[OpenTask],
         orders: Sequence[OpenOrder],
-        step_s: int,
         candidates: int,
     ) -> None:
         self._candidates = candidates
         self.stuck: set[int] = set()
-        self._calendar = calendar
+        self._zone = full.calendar.zone
         self._orders = orders
         self._lying = {task.id: task for task in tasks}
         leaving = {one.id for order in orders for one in order.operations if one.cause}
         staying = [task for task in self._lying.values() if task.id not in leaving]
-        self._full = Workload(calendar, now, workers, staying, step_s)
+        self._full = full.with_tasks(staying)
         self._full.let_wait(
             [StagedTask(one.stage, one.task.responsible_id, one.id) for one in order.operations] for order in orders
         )
@@ -198,7 +197,7 @@ class _Pass:
                 if one.is_free and one.people:
                     self._open.setdefault(one.task.responsible_id, set()).add(one.id)
         fixed = [task for task in self._lying.values() if task.id not in movable]
-        self._floor = Workload(calendar, now, workers, fixed, step_s)
+        self._floor = floor.with_tasks(fixed)
         self._decided: set[int] = {one.id for order in orders for one in order.operations} - movable
         self._homeless: set[int] = set()
 
@@ -245,7 +244,7 @@ class _Pass:
                 if other is not None and self._is_worth(order, other.finish, finish, is_pushing=is_pushing):
                     draft, last, finish = other, (workload, free), other.finish
         if draft is not None and draft.placed and self._candidates > 1:
-            draft = self._draft(last[0], order, last[1], forced, most=self._candidates)
+            draft = self._draft(last[0], order, last[1], forced, asked=draft.placed)
         return self._keep(order, draft, forced)
 
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
@@ -265,7 +264,7 @@ class _Pass:
         return not is_pushing and self._day(new) < self._day(old)
 
     def _day(self, moment: datetime) -> date:
-        return (moment - MIDNIGHT).astimezone(self._calendar.zone).date()
+        return (moment - MIDNIGHT).astimezone(self._zone).date()
 
     # drafts
 
@@ -283,9 +282,14 @@ class _Pass:
         return max((end for _stage, end in ends.values()), default=None)
 
     def _draft(
-        self, workload: Workload, order: OpenOrder, which: Iterable[int], forced: Mapping[int, str], most: int = 1
+        self,
+        workload: Workload,
+        order: OpenOrder,
+        which: Iterable[int],
+        forced: Mapping[int, str],
+        asked: Collection[int] = (),
     ) -> _Draft | None:
-        """Lay some operations of an order anew in a workload, which is left as it was.
+        """Lay some operations of an order anew in a workload, which is left as it was; of those `asked` tell who could.
 
         None where the others cannot be done in time; what has to move and cannot is left out.
         """
@@ -299,6 +303,7 @@ class _Pass:
                 task = self._lying[one.id]
                 not_before, after = _waits_for(ends, one.stage, order.accepted)
                 if one.id in which:
+                    most = self._candidates if one.id in asked else 1
                     choice = self._weigh(workload, one, task.remaining_s, not_before, most)
                     if choice is not None:
                         placed[one.id] = replace(
@@ -314,7 +319,7 @@ class _Pass:
                         continue
                     if one.id not in forced:
                         return None
-                    workload.put(before[one.id] or task)  # nobody can: it stays where it is
+                    workload.put(before[one.id] or task)  # none can: it stays where it is
                 else:
                     workload.hold(task.responsible_id, task.id, not_before)
                 end = _end_of(workload, task)
@@ -373,7 +378,7 @@ class _Pass:
     def _weigh(
         self, workload: Workload, one: Operation, length_s: int, not_before: datetime | None, most: int
     ) -> Choice | None:
-        """Find who finishes it first; None where nobody can."""
+        """Find who finishes it first; None where no person can."""
         with suppress(NoWorkingTime):
             return workload.weigh(one.people, length_s, not_before, most=most)
         return None
@@ -460,11 +465,9 @@ def _waits_for(
 
 
 def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
-    try:
-        span = workload.span_of(task.responsible_id, task.id)
-    except NoWorkingTime:
-        return None
-    return span[1] if span else None
+    with suppress(NoWorkingTime):
+        return workload.end_of(task.responsible_id, task.id)
+    return None
 
 
 def _overlap(one: OpenTask, other: OpenTask) -> bool:

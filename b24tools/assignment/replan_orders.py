@@ -24,8 +24,8 @@ from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
 
 # Why an operation stays that should move: it is begun, pinned to its person or the fallback, in a flow; somebody has
-# touched its task; its last write was never answered, or the database was restored; nobody else has time for it
-BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NOBODY = "begun", "pinned", "flow", "touched", "unsure", "nobody"
+# touched its task; its last write was never answered, or the database was restored; no other person has time for it
+BEGUN, PINNED, FLOW, TOUCHED, UNSURE, NO_TIME = "begun", "pinned", "flow", "touched", "unsure", "no_time"
 
 
 @dataclass(frozen=True)

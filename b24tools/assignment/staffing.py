@@ -228,7 +228,7 @@ def list_workers(
 
 
 def _worked_s(task: Task, portal: PortalState, calendar: WorkCalendar, now: datetime) -> int:
-    """Tell the working time since a task in progress was begun, on which nobody writes down any."""
+    """Tell the working time since a task in progress was begun, on which none is written down."""
     begun = [moment for moment in (task.start, task.date_start) if moment]
     if task.status != Status.IN_PROGRESS or not begun or max(begun) >= now:
         return 0

@@ -113,7 +113,7 @@ class OrderStanding:
         return len(self.lines) + len(self.row.unwritten)
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
-        """Return what a change of the order is told from."""
+        """Return what a change of the order is recognised by."""
         day = (self.finish - MIDNIGHT).astimezone(calendar.zone).date().isoformat() if self.finish else None
         held = self.holds_up and [self.holds_up.position, self.holds_up.person, self.holds_up.reason]
         people = [line.task.responsible_id if line.task else None for line in self.lines]

@@ -35,7 +35,7 @@ class Team:
 def find_team(tools: Tools, rules: Rules, name: str | None) -> Team:
     """Find whom a name or id means; all of the production without one. The cache is read anew for an unknown name.
 
-    Raises ConfigError for a name that is nobody's or several people's, PortalError as reading does.
+    Raises ConfigError for a name that no person or several people have, PortalError as reading does.
     """
     company = tools.directory.company(with_files=False)
     if name and not company.fresh and not (_list_roots(company, name) or _list_workers(company, rules.excluded, name)):
@@ -85,7 +85,7 @@ def _list_homes(company: OrgData, department: str | None) -> list[int]:
         names = [staff.departments[one].name for one in staff.below(staff.root_id)]
         nearest = nearest_name(department or "", names)
         raise errors.ConfigError(
-            _('there is no department "{name}" under "{root}", and nobody there is called so').format(
+            _('there is no department and no person "{name}" under "{root}"').format(
                 name=department, root=staff.departments[staff.root_id].name
             ),
             errors.as_sentence(

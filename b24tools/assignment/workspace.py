@@ -158,7 +158,7 @@ class Workspace:
         return [row for one in pending for row in one.value]
 
     def _take_alike(self, setting: str, wanted: str, id: int, name: str) -> int:
-        """Take what looks like the name: a second one could not be told from it. Another run may just have made it."""
+        """Take what looks like the name: a second one would look the same. Another run may just have made it."""
         if name == wanted:
             return id
         text = _('{setting}: "{name}" on the portal is written differently, but looks the same; set {setting}={id}')

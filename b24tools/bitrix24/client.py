@@ -85,6 +85,7 @@ class Client:
         self.url = self._address.portal
         self.owner_id = self._address.owner_id
         self.requests = 0
+        self.before_write: Callable[[], None] | None = None  # raises what forbids it
         self._rate_limiter, self._retry_s = rate_limiter, retry_s
         self._clock, self._sleep, self._random = clock, sleep, random
         self._on_wait, self._on_warn = on_wait, on_warn
@@ -230,6 +231,8 @@ class Client:
             if blocked := self._rate_limiter.blocked([method]):
                 backoff.pause(_block(method, blocked))
             self._rate_limiter.acquire(self._announce_limit)
+            if self.before_write is not None and not only_reads:
+                self.before_write()
             backoff.sent_at = self._clock()
             outcome = self._attempt(method, content, methods, v3_headers)
             if isinstance(outcome, dict):
@@ -286,7 +289,7 @@ class Client:
                 _("the certificate of {host} cannot be verified: {reason}").format(
                     host=self.host, reason=distrust.verify_message
                 ),
-                _("put the file of the authority that signed it in B24_CA_BUNDLE"),
+                _("Put the file of the authority that signed it in B24_CA_BUNDLE."),
             )
         detail = error_codes.clean(self._address.scrub(str(error))) or type(error).__name__
         if never_left:
@@ -295,7 +298,7 @@ class Client:
             reason = _("no answer in time from {host}").format(host=self.host)
         else:
             reason = _("the connection to {host} broke: {detail}").format(host=self.host, detail=detail)
-        hint = _("check the network and BITRIX_WEBHOOK_URL, then try again") if never_left else ""
+        hint = _("Check the network and BITRIX_WEBHOOK_URL, then try again.") if never_left else ""
         return FailedAttempt(method, reason, may_have_run=not never_left, hint=hint)
 
     def _learn(self, times: Mapping[str, Any]) -> None:
@@ -358,5 +361,6 @@ def _open_http(transport: Transport | None, verify: ssl.SSLContext | bool, timeo
         pass
     # The text of the error may hold the proxy's password.
     raise errors.ConfigError(
-        _("the proxy settings cannot be used"), _("check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT")
+        _("the proxy settings cannot be used"),
+        _("Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: expected http://HOST:PORT."),
     )

@@ -183,8 +183,8 @@ def hint_for(method: str, code: str) -> str:
     match find_code(code):
         case ErrorCode.INSUFFICIENT_SCOPE:
             if (scope := _SCOPES.get(method.lower().partition(".")[0])) is None:
-                return _("give the incoming webhook the right that {method} needs").format(method=method)
-            return _("give the incoming webhook the right “{scope}”: {method} needs it").format(
+                return _("Give the incoming webhook the right that {method} needs.").format(method=method)
+            return _("Give the incoming webhook the right “{scope}”: {method} needs it.").format(
                 scope=scope, method=method
             )
         case (
@@ -196,33 +196,33 @@ def hint_for(method: str, code: str) -> str:
             | ErrorCode.APPLICATION_NOT_FOUND
         ):
             return _(
-                "create the incoming webhook again (Developer resources → Other → Incoming webhook) "
-                "and put its URL in BITRIX_WEBHOOK_URL"
+                "Create the incoming webhook again (Developer resources → Other → Incoming webhook) "
+                "and put its URL in BITRIX_WEBHOOK_URL."
             )
         case ErrorCode.WRONG_LICENSE | ErrorCode.PAYMENT_REQUIRED:
-            return _("the portal's plan has no REST: it comes with a commercial plan or a subscription")
+            return _("The portal's plan has no REST: it comes with a commercial plan or a subscription.")
         case ErrorCode.METHOD_CONFIRM_WAITING | ErrorCode.METHOD_CONFIRM_DENIED:
-            return _("an administrator must confirm this method for the webhook on the portal")
+            return _("An administrator must confirm this method for the webhook on the portal.")
         case ErrorCode.ERROR_METHOD_NOT_FOUND | ErrorCode.ERROR_MANIFEST_IS_NOT_AVAILABLE:
-            return _("the portal does not have this method: its module is missing, switched off or too old")
+            return _("The portal does not have this method: its module is missing, switched off or too old.")
         case (
             ErrorCode.ERROR_BATCH_METHOD_NOT_ALLOWED
             | ErrorCode.ERROR_BATCH_LENGTH_EXCEEDED
             | ErrorCode.INTERNAL_WRONG_TRANSPORT
         ):
-            return _("this is a fault of b24tools: please report it")
+            return _("This is a fault of b24tools: please report it.")
         case ErrorCode.PORTAL_DELETED:
-            return _("the portal was deleted, or its public part is closed for maintenance")
+            return _("The portal was deleted, or its public part is closed for maintenance.")
         case ErrorCode.USER_ACCESS_ERROR:
-            return _("the webhook's owner lacks the right to do this")
+            return _("The webhook's owner lacks the right to do this.")
         case ErrorCode.ACCESS_DENIED:
-            return _("the webhook's owner lacks the right to do this, or the portal's plan has no REST")
+            return _("The webhook's owner lacks the right to do this, or the portal's plan has no REST.")
         case ErrorCode.WRONG_AUTH_TYPE:
-            return _("an incoming webhook may not call this method")
+            return _("An incoming webhook may not call this method.")
         case ErrorCode.INVALID_REQUEST:
-            return _("the address in BITRIX_WEBHOOK_URL must begin with https://")
+            return _("The address in BITRIX_WEBHOOK_URL must begin with https://.")
         case ErrorCode.OVERLOAD_LIMIT:
             return _("REST is blocked by hand for this portal: only Bitrix24 support lifts that")
         case ErrorCode.INTERNAL_WRONG_HANDLER_CLASS:
-            return _("a fault of the portal: ask its administrator")
+            return _("A fault of the portal: ask its administrator.")
     return ""

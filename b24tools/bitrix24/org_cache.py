@@ -23,7 +23,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.core import clock, data_folder, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import Positions, Staff, describe_foreign_letters, find_root, nearest_name
+from b24tools.core.org_structure import Positions, Staff, find_root, no_department
 
 HOUR_S = 3600
 _UNSTAFFED, _COUNTS, _DATE_ORDER, _ADMIN = "vacant", "open_counts", "date_order", "owner_is_admin"
@@ -124,7 +124,7 @@ class OrgCache:
         root = find_root(departments, self._names.department)
         if root is None:
             self._set("organization", None)
-            raise _no_department(self._names.department, departments)
+            raise no_department(self._names.department, departments)
         people = None if refresh else self._get("staff", root.id)
         if people is None:
             fresh = True
@@ -298,16 +298,3 @@ def _optional(pending: Pending[Mapping[str, Any] | None], scope: str, missing: l
     if pending.error.portal_code == "insufficient_scope":
         missing += [] if scope in missing else [scope]
     return None
-
-
-def _no_department(name: str, departments: Sequence[Department]) -> errors.ConfigError:
-    nearest = nearest_name(name, (department.name for department in departments))
-    return errors.ConfigError(
-        _('the portal has no department "{name}"').format(name=name),
-        _(
-            'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}"'
-        ).format(nearest=nearest)
-        + describe_foreign_letters(name, nearest)
-        if nearest
-        else _("Set B24_DEPARTMENT to the production department, by name or id."),
-    )

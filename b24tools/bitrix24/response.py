@@ -128,14 +128,15 @@ def _is_batch(result: Any) -> bool:
 def _failed(method: str, code: str, description: str, status: int, portal: webhook_url.Address) -> Outcome:
     retry, known = error_codes.judge(code, status), error_codes.find_code(code)
     if retry in (Retry.ALWAYS, Retry.READS_ONLY):
-        reason = description or error_codes.hint_for(method, code) or _("HTTP {status}").format(status=status)
+        reason = description or _("HTTP {status}").format(status=status)
         reason = f"{reason} ({code})" if code else reason
-        return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code)
+        hint = error_codes.hint_for(method, code)
+        return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code, hint=hint)
     error = error_codes.refusal(method, code, description, status)
     if known is ErrorCode.INVALID_REQUEST and portal.base.startswith("https:"):
         error.hint = _(
-            "the call came by https, but PHP on the box does not see that: let the web server behind the TLS proxy "
-            "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php"
+            "The call came by https, but PHP on the box does not see that: let the web server behind the TLS proxy "
+            "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php."
         )
     return error
 
@@ -152,21 +153,21 @@ def _no_json(method: str, status: int, content: bytes, portal: webhook_url.Addre
         return FailedAttempt(method, reason, may_have_run=False)
     if status < 300 and is_text and not _ANSWER.search(content.decode("utf-8", "replace")):
         if _BROKEN_OFF.search(text) or _PHP_SPEAKS.search(text):
-            hint = _("PHP broke off on the portal (memory_limit, max_execution_time?): its error log says more")
+            hint = _("PHP broke off on the portal (memory_limit, max_execution_time?): its error log says more.")
             return FailedAttempt(method, reason, may_have_run=True, hint=hint)
         hint = _(
-            "a login page, a proxy or a stub stands where the portal's REST should be: check BITRIX_WEBHOOK_URL, "
-            "HTTPS_PROXY and the portal's web server"
+            "A login page, a proxy or a stub stands where the portal's REST should be: check BITRIX_WEBHOOK_URL, "
+            "HTTPS_PROXY and the portal's web server."
         )
         return FailedAttempt(method, reason, may_have_run=True, hint=hint, is_page=True)
     if not 400 <= status < 500:
         return FailedAttempt(method, reason, may_have_run=True)
     hints = {
-        401: _("the web server before the portal wants a password"),
-        403: _("the web server before the portal refuses this machine"),
-        404: _("there is no REST at this address: check BITRIX_WEBHOOK_URL"),
-        407: _("the proxy wants a password: check HTTPS_PROXY"),
-        413: _("too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size)"),
+        401: _("The web server before the portal wants a password."),
+        403: _("The web server before the portal refuses this machine."),
+        404: _("There is no REST at this address: check BITRIX_WEBHOOK_URL."),
+        407: _("The proxy wants a password: check HTTPS_PROXY."),
+        413: _("Too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size)."),
     }
     kind = errors.PortalDenied if status in (401, 403, 407) else errors.PortalError
     return kind(error_codes.name_method(method, reason), hints.get(status, ""), method=method)
@@ -180,23 +181,23 @@ def _moved(location: str, portal: webhook_url.Address) -> errors.ConfigError:
     if new and new != portal.host and (site or host != here):
         return errors.ConfigError(
             _("the portal has moved to {host}").format(host=portal.scrub(new)),
-            _("put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host {host}`").format(
+            _("Put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host {host}`.").format(
                 host=portal.scrub(new)
             ),
         )
     if host and location.lower().startswith("https:") and portal.base.startswith("http:"):
         return errors.ConfigError(
             _("{host} wants https").format(host=portal.host),
-            _("the address in BITRIX_WEBHOOK_URL must begin with https://"),
+            _("The address in BITRIX_WEBHOOK_URL must begin with https://."),
         )
     if host and urlsplit(location).netloc.lower() != (name := hosts.to_wire(here)):
         return errors.ConfigError(
             _("{host} sends calls of the webhook to another spelling of its own name").format(host=portal.host),
             _(
-                "the portal's web server must take {name} as its own name, without a redirect (nginx: server_name)"
+                "The portal's web server must take {name} as its own name, without a redirect (nginx: server_name)."
             ).format(name=name),
         )
     return errors.ConfigError(
         _("{host} sends calls of the webhook elsewhere").format(host=portal.host),
-        _("check BITRIX_WEBHOOK_URL, and the portal's web server"),
+        _("Check BITRIX_WEBHOOK_URL, and the portal's web server."),
     )

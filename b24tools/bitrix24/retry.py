@@ -33,13 +33,13 @@ class FailedAttempt:
 
     def give_up(self, now: float) -> errors.PortalError:
         """Make the exception for when it is not tried any more."""
-        message, hint, until = self.reason, self.hint or _("try again later"), None
+        message, hint, until = self.reason, self.hint or _("Try again later."), None
         if self.is_page:
             return errors.PortalDenied(name_method(self.method, message), self.hint, method=self.method)
         if self.until is not None and self.until > now:
             minutes = int((self.until - now) // 60) + 1
             message = _("blocked by the portal for {minutes} min more").format(minutes=minutes)
-            hint = _("the portal limits the time its server spends on a method; try again after that")
+            hint = _("The portal limits the time its server spends on a method; try again after that.")
             until = datetime.fromtimestamp(self.until, UTC)
         message = name_method(self.method, message)
         return errors.PortalBusy(message, hint, method=self.method, portal_code=self.portal_code, until=until)
@@ -48,7 +48,7 @@ class FailedAttempt:
         """Make the exception for a write that must not be sent again blindly; `sent_at` is when it left."""
         error = errors.PortalUncertain(
             name_method(self.method, _("sent, but no answer came: {reason}").format(reason=self.reason)),
-            _("it may have been done: look before repeating it"),
+            _("It may have been done: look before repeating it."),
             method=self.method,
             portal_code=self.portal_code,
         )

@@ -68,7 +68,7 @@ def wrong() -> errors.ConfigError:
     """The error for what is no webhook's address."""
     return errors.ConfigError(
         _("BITRIX_WEBHOOK_URL is not the address of an incoming webhook"),
-        _("expected https://PORTAL/rest/USER_ID/CODE/ from Developer resources → Other → Incoming webhook"),
+        _("Expected https://PORTAL/rest/USER_ID/CODE/ from Developer resources → Other → Incoming webhook."),
     )
 
 

@@ -13,34 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from b24tools import context
-from b24tools.cli import (
-    assign,
-    backup,
-    completion,
-    config,
-    demo,
-    digest,
-    doctor,
-    export,
-    help,
-    history,
-    init,
-    leaderboard,
-    load,
-    localized,
-    norms,
-    orders,
-    quiet,
-    replan,
-    replay,
-    sample,
-    sandbox,
-    schedule,
-    serve,
-    snapshot,
-    today,
-    why,
-)
+from b24tools.cli import localized
 from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
 from b24tools.core import errors, i18n, secrets
@@ -53,38 +26,39 @@ EXAMPLES = (
     ("doctor", "Whether settings and portal are as they should be."),
     ("help assign", "How a command is used."),
 )
-GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--env-file=.*", re.S)
+VALUED_OPTIONS = ("--env-file", "--profile")
+GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--(?:env-file|profile)=.*", re.S)
+WITHOUT_FILE = ("init", "schedule")  # they make a profile's file, or take away what ran by it
 
-COMMANDS = {
-    function.__name__: function
-    for function in (
-        init.init,
-        assign.assign,
-        demo.demo,
-        serve.serve,
-        sandbox.sandbox,
-        sample.sample,
-        schedule.schedule,
-        leaderboard.leaderboard,
-        why.why,
-        load.load,
-        today.today,
-        orders.orders,
-        history.history,
-        norms.norms,
-        replan.replan,
-        digest.digest,
-        snapshot.snapshot,
-        snapshot.mode,
-        replay.replay,
-        export.export,
-        doctor.doctor,
-        config.config,
-        backup.backup,
-        backup.restore,
-        completion.completion,
-    )
-} | {"help": help.show_help}
+COMMANDS = {  # where the function of each stands in `cli/`: a run loads the one that it needs
+    "init": "init.init",
+    "assign": "assign.assign",
+    "demo": "demo.demo",
+    "serve": "serve.serve",
+    "sandbox": "sandbox.sandbox",
+    "sample": "sample.sample",
+    "schedule": "schedule.schedule",
+    "leaderboard": "leaderboard.leaderboard",
+    "why": "why.why",
+    "load": "load.load",
+    "today": "today.today",
+    "orders": "orders.orders",
+    "history": "history.history",
+    "norms": "norms.norms",
+    "replan": "replan.replan",
+    "digest": "digest.digest",
+    "snapshot": "snapshot.snapshot",
+    "mode": "snapshot.mode",
+    "replay": "replay.replay",
+    "export": "export.export",
+    "doctor": "doctor.doctor",
+    "config": "config.config",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
+    "each": "each.each",
+    "completion": "completion.completion",
+    "help": "help.show_help",
+}
 
 
 class _Group(localized.Group):
@@ -111,10 +85,14 @@ def main(arguments: Sequence[str]) -> int:
     use_utf8()
     with invocation.log:
         status = _run(arguments, invocation)
-        words = invocation.messenger.scrub(" ".join(arguments))
-        text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
-        invocation.messenger.record(logging.INFO, text)
-    quiet.release(invocation, status)
+        if invocation.is_logged:
+            words = invocation.messenger.scrub(" ".join(arguments))
+            text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
+            invocation.messenger.record(logging.INFO, text)
+    if invocation.messenger.level < 0:
+        from b24tools.cli import quiet
+
+        quiet.release(invocation, status)
     if invocation.ping is not None:
         invocation.ping.finish(status)
     return status
@@ -122,9 +100,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     interrupted = errors.B24ToolsError(
-        _("Interrupted; it is safe to run the same command again."), code=errors.ErrorCode.INTERRUPTED
+        _("interrupted; it is safe to run the same command again"), code=errors.ErrorCode.INTERRUPTED
     )
-    completion.answer_shell(os.environ)
+    if localized.COMPLETION in os.environ:
+        from b24tools.cli import completion
+
+        completion.answer_shell()
     try:
         status = app(
             _put_global_options_first(arguments), prog_name=localized.PROGRAM, standalone_mode=False, obj=invocation
@@ -158,7 +139,7 @@ def _put_global_options_first(arguments: Sequence[str]) -> list[str]:
     for word in words:
         if word == "--":
             return [*first, *rest, word, *words]
-        if word == "--env-file":
+        if word in VALUED_OPTIONS:
             first.append(f"{word}={next(words, '')}")
         else:
             (first if GLOBAL_OPTIONS.fullmatch(word) else rest).append(word)
@@ -217,6 +198,10 @@ def _set_global_options(
             is_eager=True,
         ),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="One portal of many: NAME.env in the folder B24_PROFILES."),
+    ] = None,
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more; -vv with tracebacks.")
     ] = 0,
@@ -235,6 +220,13 @@ def _set_global_options(
     invocation.env_file = env_file
     invocation.messenger.level = -1 if quiet else verbose
     invocation.command = ctx.invoked_subcommand
+    if profile is not None:
+        from b24tools.core.profiles import find_profile
+
+        must_exist = ctx.invoked_subcommand not in WITHOUT_FILE
+        invocation.profile = find_profile(profile, env_file, must_exist=must_exist)
+        invocation.messenger.program = f"{localized.PROGRAM} --profile {profile}"
+        i18n.use(settings.choose_language(invocation.profile.file, is_profile=True))
     if verbose:
         from b24tools.server.log_setup import LineFormatter
 

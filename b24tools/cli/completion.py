@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from b24tools.cli.localized import PROGRAM, explain
+from b24tools.cli.localized import COMPLETION, PROGRAM, explain
 from b24tools.render.console import print_text
-
-VARIABLE: Final = "_B24TOOLS_COMPLETE"  # set by the shells' functions, to the shell
 
 
 class Shell(StrEnum):
@@ -33,15 +31,14 @@ def completion(
     """Print what a shell has to load so that Tab completes commands, options and values."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    print_text(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell.value))
+    print_text(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION, shell=shell.value))
 
 
-def answer_shell(environment: Mapping[str, str]) -> None:
-    """Let Typer know the shells, if one asks; its answer then takes the place of the command."""
-    if VARIABLE in environment:
-        from typer.completion import completion_init  # type: ignore[attr-defined]
+def answer_shell() -> None:
+    """Let Typer know the shells; its answer then takes the place of the command."""
+    from typer.completion import completion_init  # type: ignore[attr-defined]
 
-        completion_init()
+    completion_init()
 
 
 def suggest(*words: str) -> Callable[[str], list[str]]:

@@ -193,7 +193,7 @@ def _count_closed_tasks(session: context.Session, portal: Portal) -> None:
 
 
 def _receive_events(session: context.Session, portal: Portal) -> None:
-    _print_title("\n" + _("8. In webhook mode nobody has to ask: the portal reports what changes."))
+    _print_title("\n" + _("8. In webhook mode the portal itself reports what changes."))
     portal.add_handler("http://127.0.0.1:8000/webhook", TOKEN)
     _complete_tasks(portal, 3)
     finished = max((task for task in portal.tasks if task.status == COMPLETED), key=lambda task: task.id)

@@ -59,6 +59,6 @@ def load(
         return
     render_load.print_load(result, zone, context.now(), portal_url=url)
     if not result.groups:
-        invocation.messenger.info(_("Nobody is there."))
+        invocation.messenger.info(_("There are no people to show."))
     else:
         invocation.messenger.info(render_load.legend())

@@ -5,8 +5,10 @@ Help texts stand in the code in English and are translated when a page is shown:
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 
 import typer
@@ -16,8 +18,9 @@ from typer.core import TyperCommand, TyperGroup
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _, pgettext
 from b24tools.render.console import GLUE
+from b24tools.render.console import PROGRAM as PROGRAM
 
-PROGRAM = "b24tools"
+COMPLETION = "_B24TOOLS_COMPLETE"  # set by the shells' functions, to the shell that asks
 LOCAL = {0: "done, or nothing to do", 1: "failed", 2: "wrong usage or settings: repeating does not help"}
 READING = LOCAL | {75: "try later: the portal is busy or away"}
 WRITING = LOCAL | {
@@ -108,7 +111,7 @@ class _Localized:
                     formatter.write_dl([_describe_param(param) for param in params])
         if isinstance(self, TyperGroup):
             with formatter.section(_("Commands")):
-                formatter.write_dl([(name, command.get_short_help_str()) for name, command in self.commands.items()])
+                formatter.write_dl(self.commands.summarize())  # type: ignore[attr-defined]
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples and the exit statuses."""
@@ -134,16 +137,16 @@ class _Localized:
                 item for item in ctx.parent.command.shell_complete(ctx.parent, incomplete) if item.value not in names
             ]
         for item in found:
-            item.help = restore(_translate(item.help or "")).partition(". ")[0].rstrip(".")
+            item.help = restore(_first_sentence(item.help))
         return found  # type: ignore[no-any-return]
-
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the first sentence, for the list of commands."""
-        return _translate(self.help).partition(". ")[0].rstrip(".")
 
 
 class Command(_Localized, TyperCommand):
     """A command whose help page is wholly in one language."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence, for Tab."""
+        return _first_sentence(self.help)
 
 
 class Group(_Localized, TyperGroup):
@@ -194,6 +197,10 @@ def _translate(text: str) -> str:
     return (text and i18n._(text)).replace("-", HYPHEN)
 
 
+def _first_sentence(text: str | None) -> str:
+    return _translate(text or "").partition(". ")[0].rstrip(".")
+
+
 def _describe_param(param: Any) -> tuple[str, str]:
     """Return the left and the right side of a parameter's line."""
     is_option = param.param_type_name == "option"
@@ -207,16 +214,19 @@ def _describe_param(param: Any) -> tuple[str, str]:
 
 
 class Commands(Mapping[str, Any]):
-    """The commands by name, each made of its function when it is asked for: a run needs one of them."""
+    """The commands by name, each loaded and made when it is asked for: a run needs one of them.
 
-    def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
-        self._functions = functions
+    `places`: of each name the module of this package and its function, as `backup.restore`.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         """Return the command; raises KeyError where there is none of this name."""
-        function = self._functions[name]
         if name not in self._made:
+            function = self._load(name)
             single = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
             single.command(cls=Command)(function)
             made: Any = typer.main.get_command(single)
@@ -224,13 +234,22 @@ class Commands(Mapping[str, Any]):
             self._made[name] = made
         return self._made[name]
 
+    def summarize(self) -> list[tuple[str, str]]:
+        """Return each name with the first sentence of the command's help; none is made for that."""
+        return [(name, _first_sentence(inspect.getdoc(self._load(name)))) for name in self._places]
+
+    def _load(self, name: str) -> Callable[..., Any]:
+        module, _dot, function = self._places[name].partition(".")
+        loaded: Callable[..., Any] = getattr(import_module(f"{__package__}.{module}"), function)
+        return loaded
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return iter(self._functions)
+        return iter(self._places)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._functions)
+        return len(self._places)
 
 
 def describe_usage_error(error: typer.TyperException) -> str:

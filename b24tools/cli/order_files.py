@@ -102,7 +102,7 @@ def move(path: Path, stamp: Stamp, folder: str, now: datetime, message: str = ""
             target = target.with_name(_fit(stem, f".{now:%Y%m%dT%H%M%S%f}{suffix}", ending))
         path.replace(target)
         with suppress(OSError):  # of another user's file
-            os.utime(target)  # when it was done says how long it is kept
+            os.utime(target)  # when it was done says when it is deleted
         if message:
             target.with_name(target.name + ending).write_text(f"{message}\n", encoding="utf-8", errors="replace")
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 On a terminal each time.
 
-What was said is kept in the database. Where that cannot be written, on a full disk for instance, an empty file among
+What was said is saved in the database. Where that cannot be written, on a full disk for instance, an empty file among
 the system's temporary ones remembers it: it needs no room, and its two times say since when and when last.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation
-from b24tools.core import clock, config, errors, inbox
+from b24tools.core import clock, errors, inbox
 from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ LONG_AGO = timedelta(days=2)  # a file that old is of another story
 def release(invocation: Invocation, status: int) -> None:
     """Print of what was held back what a person must look at now."""
     messenger = invocation.messenger
-    if messenger.level >= 0 or not (messenger.held or invocation.command):
+    if not (messenger.held or invocation.command):
         return
-    session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
+    session = context.Session(invocation.inspect_settings().settings, messenger.info)
     now = context.now()
     scope = inbox.show_name(f"{invocation.command} {invocation.inbox or ''}".rstrip())
     known: dict[str, Notice] | None = None
     with suppress(errors.B24ToolsError, OSError):
-        if session.settings.database.exists():
+        if session.has_database():
             with session.read_store() as store:
                 known = store.notices.read()
     held, may_forget = messenger.held, invocation.reached_end
@@ -56,7 +56,7 @@ def release(invocation: Invocation, status: int) -> None:
         stays = {order.partition("/")[0] for notice in (known or {}).values() for order in notice.orders}
         if _may_wait(invocation, session, status, now, stays):
             held = [one for one in held if not one.passes]
-    if sys.stderr is not None and sys.stderr.isatty():  # not cron: whoever looks has not read its mail
+    if held and sys.stderr is not None and sys.stderr.isatty():  # not cron: whoever looks has not read its mail
         for one in held:
             one.say()
         return
@@ -92,7 +92,7 @@ def choose_new_findings(
     causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
     new: list[Finding] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
-        if session.settings.database.exists():
+        if session.has_database():
             with session.open_store() as store, store.transaction():
                 known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
                 store.notices.forget(known - causes.keys() if is_whole else ())

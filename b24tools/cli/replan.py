@@ -59,7 +59,7 @@ def replan(
     ] = 100,
     as_json: Json = False,
 ) -> int:
-    """Move work that nobody has begun. It goes to who is there, and sooner where an order would be late."""
+    """Move work that has not begun. It goes to who is there, and sooner where an order would be late."""
     invocation: Invocation = ctx.obj
     session = invocation.open_session(logs=not dry_run)
     zone = session.settings.zone

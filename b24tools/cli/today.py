@@ -70,6 +70,6 @@ def today(
         for warning in result.warnings:
             invocation.messenger.info(errors.as_sentence(warning))
     if not result.lists:
-        invocation.messenger.info(_("Nobody is there."))
+        invocation.messenger.info(_("There are no people to show."))
     if result.next_day is not None and not as_json:
         invocation.messenger.info(render_today.describe_day_off(result.day, result.next_day))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-QUARTER_FROM = 4  # rows: of fewer the first quarter is nobody's but the first one's
+QUARTER_FROM = 4  # rows: of fewer the first quarter is only the first one's
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def _open_trust(bundle: Path | None, _changed_at: float | None) -> ssl.SSLContex
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise errors.ConfigError(
             _("B24_CA_BUNDLE: {path} is not a file of certificates").format(path=bundle),
-            _("expected a PEM file with the certificate of the authority"),
+            _("Expected a PEM file with the certificate of the authority."),
         ) from error
     return context
 

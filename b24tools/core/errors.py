@@ -62,7 +62,7 @@ OF_THE_INPUT = frozenset(
 
 
 class B24ToolsError(Exception):
-    """What a user reads in one line: what happened, and what to do about it."""
+    """What a user reads in one line: what happened, in lower case, and what to do about it, in sentences."""
 
     code = ErrorCode.FAILED
     exit_status = 1

@@ -28,7 +28,7 @@ OPEN_WORK = (Status.NEW, Status.PENDING, Status.IN_PROGRESS)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An employee. `department_ids` in the portal's order: the first is the one shown."""
+    """An employee. `department_ids` in the portal's order: the first is the one shown. `email`: "" where unknown."""
 
     id: int
     first_name: str
@@ -36,6 +36,7 @@ class Person:
     second_name: str
     active: bool
     department_ids: tuple[int, ...]
+    email: str = ""
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department; `parent_id` is None for the company itself, `head_id` when nobody heads it."""
+    """A department; `parent_id` is None for the company itself, `head_id` when it has no head."""
 
     id: int
     name: str
@@ -97,11 +98,11 @@ class Task:
 
 
 class TaskRecord(NamedTuple):
-    """What is kept of a task for the leaderboard.
+    """What is saved of a task for the leaderboard.
 
     `closed_at` is None while the task is not completed, and where the portal's date cannot be read.
 
-    Moments are text as they are kept, ISO 8601 UTC of whole seconds: it sorts as they do, and a year brings many.
+    Moments are text as they are saved, ISO 8601 UTC of whole seconds: it sorts as they do, and a year brings many.
     """
 
     id: int

@@ -79,6 +79,16 @@ def describe_foreign_letters(name: str, other: str) -> str:
     return "; " + ", ".join(texts) if texts else ""
 
 
+def no_department(name: str, departments: Iterable[Department]) -> errors.ConfigError:
+    """Make the exception for a B24_DEPARTMENT that is none of these."""
+    hint = _("Set B24_DEPARTMENT to the production department, by name or id.")
+    if nearest := nearest_name(name, (department.name for department in departments)):
+        hint = _(
+            'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}"'
+        ).format(nearest=nearest) + describe_foreign_letters(name, nearest)
+    return errors.ConfigError(_('the portal has no department "{name}"').format(name=name), hint)
+
+
 def look(name: str) -> str:
     """Fold a name by what its letters look like, of whatever alphabet: for hints only, never for decisions."""
     return same_name(name).translate(_LOOKALIKES)
@@ -344,15 +354,19 @@ def _fits(word: str, name: str) -> bool:
 
 
 def find_people(text: str, people: Iterable[Person]) -> list[Person]:
-    """Find whom somebody means: by id (17, #17), surname, or name and surname in either order and with initials."""
+    """Find whom somebody means: by id (17, #17), surname, or name and surname in either order and with initials.
+
+    A first name alone means those who have it where it is no one's surname.
+    """
     if (number := read_id(text.strip().removeprefix("#"))) is not None:
         return [person for person in people if person.id == number]
-    wanted = same_name(text)
-    return [
+    wanted, people = same_name(text), list(people)
+    found = [
         person
         for person in people
         if wanted in (same_name(person.last_name), same_name(person.name)) or matches_person(text, person)
     ]
+    return found or [person for person in people if wanted and same_name(person.first_name) == wanted]
 
 
 def find_person(text: str, people: Iterable[Person]) -> Person:
@@ -370,7 +384,7 @@ def find_person(text: str, people: Iterable[Person]) -> Person:
         )
     nearest = nearest_name(text, (person.name for person in people))
     raise errors.ConfigError(
-        _('nobody is called "{name}"').format(name=text),
+        _('there is no person called "{name}"').format(name=text),
         _('The nearest name is "{nearest}".').format(nearest=nearest)
         if nearest
         else _("Give the name and surname, or the id from the address of the person's profile page."),

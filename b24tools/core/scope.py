@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Department
-from b24tools.core.org_structure import Staff, nearest_name, read_id, same_name
+
+if TYPE_CHECKING:  # a ranking of all must not pay for it
+    from b24tools.core.models import Department
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ def find_scope(
     group: str | None, department: str | None, groups: Mapping[int, str], departments: Iterable[Department]
 ) -> Scope:
     """Find the project and the department that names or ids mean. Raises ConfigError, of several with their ids."""
+    from b24tools.core.org_structure import Staff
+
     project, home, inside = None, None, None
     if group is not None:
         group_id = _find(
@@ -54,6 +58,8 @@ def find_scope(
 
 
 def _find(text: str, names: Mapping[int, str], unknown: str, several: str) -> int:
+    from b24tools.core.org_structure import nearest_name, read_id, same_name
+
     number = read_id(text.strip().removeprefix("#"))
     if number is not None and (number in names or not names):
         return number

@@ -7,7 +7,6 @@ each character remembered, and searched for plain words. No pattern may try one 
 from __future__ import annotations
 
 import base64
-import html
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from urllib.parse import unquote
 
 HIDDEN = "***"
 ENCODINGS = 3  # one around the other
-LEAST_BASE64 = 6  # characters by which a secret inside of base64 can be told
+LEAST_BASE64 = 6  # characters by which a secret inside of base64 is recognised
 LEAST_IN_ORDERS = 6  # characters of one that no order has by chance
 LEAST_CUT = 8  # characters of one that was cut off
 CUT = "…"
@@ -69,7 +68,7 @@ class Scrubber:
         for _layer in range(ENCODINGS):
             if any(self._find(text)):
                 return True
-            text = html.unescape(unquote(_ESCAPED.sub(_unescape_json, text)))
+            text = _unescape_html(unquote(_ESCAPED.sub(_unescape_json, text)))
         return any(self._find(text))
 
     def _hide(self, text: str) -> str:
@@ -116,7 +115,8 @@ def of_webhook(url: str) -> list[str]:
 def of_ping(url: str) -> list[str]:
     """Return what is secret in the address of a dead man's switch: all of it, and what may be a key in it."""
     path = url.partition("://")[2].partition("/")[2]
-    words = [word for word in re.split(r"[/?&=#]", path) if "{command}" not in word and len(word) >= LEAST_CUT]
+    found = re.split(r"[/?&=#]", path)
+    words = [word for word in found if not re.search(r"\{(command|profile)\}", word) and len(word) >= LEAST_CUT]
     return [url, *words]
 
 
@@ -161,6 +161,14 @@ def _write_base64(content: bytes) -> Iterator[str]:
             yield inner
 
 
+def _unescape_html(text: str) -> str:
+    if "&" not in text:
+        return text
+    import html  # its table of names is long
+
+    return html.unescape(text)
+
+
 def _unescape_json(found: re.Match[str]) -> str:
     if not found[0].startswith("\\"):
         return found[0]
@@ -200,7 +208,7 @@ def _decode(text: str, starts: Sequence[int], ends: Sequence[int]) -> tuple[str,
         elif found[0].startswith("\\"):
             add(_unescape_json(found), found.start(), found.end())
         else:
-            add(html.unescape(found[0]), found.start(), found.end())
+            add(_unescape_html(found[0]), found.start(), found.end())
     parts.append(text[behind:])
     new_starts += starts[behind:]
     new_ends += ends[behind:]

@@ -39,7 +39,7 @@ def find_goal(
     days: Iterable[tuple[bool, Collection[int]]],
     done: tuple[int, float],
 ) -> TeamGoal | None:
-    """Find the goal of a period; None where nobody works in it.
+    """Find the goal of a period; None where no person works in it.
 
     `days`: of each whether it is worked and who is away. `done`: closed tasks and their hours.
     """

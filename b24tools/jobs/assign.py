@@ -146,6 +146,8 @@ class _Run:
     def run(self) -> list[OrderResult]:
         """Read, plan, write unless it is a dry run, and report."""
         tools = self._tools
+        if not self._dry_run:
+            tools.store.packed.unpack(order.id for order in self._orders)
         rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)
@@ -164,7 +166,8 @@ class _Run:
         items = settle_keys(match_tasks(items, rows, portal, self._rules.step_s))
         items = [replace(item, compare=item.compare or was_written_elsewhere(item)) for item in items]
         held = [item.task for item in items if not (item.order.done or item.order.cancelled)]
-        held += [portal.of_line(row) for row in rows.values()]
+        done = {item.key for item in items if item.order.done}  # they are completed, whoever has what else to do
+        held += [portal.of_line(row) for row in rows.values() if row.key not in done]
         if handed_over := _handed_over(held, questions.workers):
             portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
@@ -231,16 +234,18 @@ class _Run:
             if not (item.order.done or item.order.cancelled)  # it gives out no work
             for person in staff.position(item.line.position, item.order.department, rules.excluded).people
         }
-        ended = {order.id for order in self._orders if order.done or order.cancelled}
+        open_orders = [order for order in self._orders if not (order.done or order.cancelled)]
+        ended = {order.id for order in self._orders} - {order.id for order in open_orders}
         workers.update(row.responsible_id for row in rows.values() if row.responsible_id and row.order_id not in ended)
         workers.update(special)
-        if staged := holders_of_staged(self._open_orders.values(), rules):  # others' work may have to wait for theirs
+        staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
+        if staged:  # others' work may have to wait for theirs
             workers |= staged | {one.id for one in staff.people.values() if one.active and one.id not in rules.excluded}
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         holders = [row.responsible_id for row in rows.values() if row.responsible_id]
-        files = {task_fields.stored_name(order.number, file) for order in self._orders for file in order.files}
-        known_files = tools.store.orders.files([order.id for order in self._orders])
+        files = {task_fields.stored_name(order.number, file) for order in open_orders for file in order.files}
+        known_files = tools.store.orders.files([order.id for order in open_orders])
         keys_of = [*(item.keys for item in items), *(row.keys for row in _lost(rows))]
         return ask_about(
             tools,
@@ -457,7 +462,9 @@ class _Run:
         elif any(plan.item.compare for plan in mine) and order.id not in self._compare:
             warnings.append(_("another data folder has sent this order since: its tasks were compared with the order"))
         if any(plan.action == DEFER and plan.error is None for plan in mine):
-            warnings.append(_("the order is cancelled: what nobody has begun is deferred, and takes no time any more"))
+            warnings.append(
+                _("the order is cancelled: work that has not begun is deferred, and takes no time any more")
+            )
         promise = planner.spans.promise(order, mine)
         finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, tasks[len(mine) :])
         late_since = late_from(order)
@@ -515,7 +522,7 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
 
 
 def _with_people(rules: Rules, staff: Staff) -> Rules:
-    """Put ids in place of the names that were given for people. Raises ConfigError for one that nobody has."""
+    """Put ids in place of the names that were given for people. Raises ConfigError for one that no person has."""
 
     def find(name: int | str) -> int:
         number = read_id(str(name))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from b24tools.assignment import replan_orders, replan_writes
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
 from b24tools.assignment.replan import Move, end_of_next_working_day, plan_moves
-from b24tools.assignment.replan_orders import NOBODY, Wish
+from b24tools.assignment.replan_orders import NO_TIME, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
 from b24tools.assignment.standing import OVER, OrderStanding, read_standings, stand_with
@@ -195,7 +195,7 @@ class _Run:
         """What should move, and why it stays."""
         staying = dict(self._situation.staying)
         causes = {one.id: one.cause for order in self._situation.orders for one in order.operations}
-        staying |= {task_id: (causes[task_id], NOBODY) for task_id in self._stuck if causes.get(task_id)}
+        staying |= {task_id: (causes[task_id], NO_TIME) for task_id in self._stuck if causes.get(task_id)}
         found = []
         tasks = {task.id: task for task in self._situation.tasks}
         for task_id, (cause, why_not) in sorted(staying.items()):
@@ -390,7 +390,7 @@ def _describe(why_not: str) -> str:
         replan_orders.FLOW: _("it belongs to a flow"),
         replan_orders.TOUCHED: _("somebody has changed it or written about it"),
         replan_orders.UNSURE: _("the last write to it is not known to have been done; send the order again"),
-        NOBODY: _("nobody of its position has time for it"),
+        NO_TIME: _("the people of its position have no time for it"),
     }[why_not]
 
 

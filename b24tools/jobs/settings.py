@@ -56,7 +56,7 @@ def _read_id(store: Store, text: str, preferred: list[str] | tuple[()]) -> str:
     people = store.people.all()
     if not people:
         raise errors.ConfigError(
-            _('nobody is called "{name}"').format(name=text.strip()),
+            _('there is no person called "{name}"').format(name=text.strip()),
             _("No people are known yet: run `b24tools snapshot` once, or give the id."),
         )
     for some in (

@@ -1,4 +1,4 @@
-"""Why a person got a task: what the ledger kept when it was decided, turned into causes. No network."""
+"""Why a person got a task: what the ledger noted when it was decided, turned into causes. No network."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Considered:
 
 @dataclass(frozen=True)
 class Why:
-    """A decision with its causes. `work_s` is None in what older versions kept; with a norm it is not `estimate_s`.
+    """A decision with its causes. `work_s` is None in what older versions saved; with a norm it is not `estimate_s`.
 
     `barred`: the names of those who hold the position, but are not given its work.
 
     `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
     where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
-    more were considered, worse ones, of whom only the number was kept. `cause`: why a replan moved the task, which
+    more were considered, worse ones, of whom only the number was saved. `cause`: why a replan moved the task, which
     was `moved_from` this person. `earlier`: what was decided before that, the last first.
     """
 
@@ -153,7 +153,7 @@ def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: 
 
 
 def _causes(record: Mapping[str, Any], winner: Mapping[str, Any], not_before: str) -> list[str]:
-    """Why not this person; what was over when the work could begin kept nobody. All moments are alike ISO texts.
+    """Why not this person; what was over when the work could begin is no cause. All moments are alike ISO texts.
 
     Records of older versions know neither `busy` nor `inside`.
     """

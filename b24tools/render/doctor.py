@@ -57,12 +57,12 @@ def verdict_error(findings: Sequence[Finding]) -> errors.B24ToolsError | None:
 
 
 def is_news(finding: Finding) -> bool:
-    """Whether it is not in order, and nobody has acknowledged it; or of the block that `--write-probe` is for."""
+    """Whether it is not in order, and is not acknowledged; or of the block that `--write-probe` is for."""
     return (finding.status != "ok" and not finding.known) or finding.check.startswith("probe ")
 
 
 def report(findings: Sequence[Finding], *, folded: bool = True) -> None:
-    """Show the findings; `folded`: those that nobody need look at in one line, and on a terminal what fails once more.
+    """Show the findings; `folded`: those that need no look in one line, and on a terminal what fails once more.
 
     With nothing but news in them they are shown as they are.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,27 @@ from b24tools.core.i18n import _, current_language, ngettext
 
 HOUR_S = 3600
 
+# As CLDR has them. A library with the names in all languages takes longer to load than a ranking to count.
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "ru": "январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь",
+}
+_MONTHS_OF_DAYS = _MONTHS | {
+    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+}
+_SHORT_MONTHS = {
+    "en": "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec",
+    "ru": "янв. февр. мар. апр. мая июн. июл. авг. сент. окт. нояб. дек.",
+}
+_WEEKDAYS = {
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+    "ru": "понедельник вторник среда четверг пятница суббота воскресенье",
+}
+_DECIMAL_MARKS = {"en": ".", "ru": ","}
 
-def _locale() -> str:
-    return {"ru": "ru", "en": "en_GB"}[current_language()]  # in both the day stands before the month
+
+def _names(of: Mapping[str, str]) -> list[str]:
+    return of[current_language()].split()
 
 
 def tell_apart(people: Iterable[tuple[int, str]]) -> dict[int, str]:
@@ -55,46 +74,41 @@ def format_span(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -
 
 def format_days(first: date, last: date) -> str:
     """Write `16–22 November 2026`; months and years are named once where once is enough."""
-    from babel import dates
+    begin = f"{first.day}–"
+    if first.year != last.year:
+        begin = f"{_format_day_and_month(first)} {first.year} – "
+    elif first.month != last.month:
+        begin = f"{_format_day_and_month(first)} – "
+    return f"{begin}{_format_day_and_month(last)} {last.year}"
 
-    begin = "d MMMM y – " if first.year != last.year else "d MMMM – " if first.month != last.month else "d–"
-    return dates.format_date(first, begin, _locale()) + dates.format_date(last, "d MMMM y", _locale())
+
+def _format_day_and_month(day: date) -> str:
+    return f"{day.day} {_names(_MONTHS_OF_DAYS)[day.month - 1]}"
 
 
 def format_long_day(day: date) -> str:
     """Write `Tuesday, 24 November 2026`."""
-    from babel import dates
-
-    return dates.format_date(day, "EEEE, d MMMM y", _locale())
+    return f"{_names(_WEEKDAYS)[day.weekday()]}, {_format_day_and_month(day)} {day.year}"
 
 
 def format_short_day(day: date) -> str:
     """Write `23 Nov`."""
-    from babel import dates
-
-    return dates.format_date(day, "d MMM", _locale())
+    return f"{day.day} {_names(_SHORT_MONTHS)[day.month - 1]}"
 
 
 def format_month(day: date) -> str:
     """Write `November 2026`."""
-    from babel import dates
-
-    return dates.format_date(day, "LLLL y", _locale())
+    return f"{_names(_MONTHS)[day.month - 1]} {day.year}"
 
 
 def get_weekday_letters() -> list[str]:
     """Return a letter for each day of the week, Monday first."""
-    from babel import dates
-
-    names = dates.get_day_names("narrow", "stand-alone", _locale())
-    return [names[day] for day in range(7)]
+    return [name[0].upper() for name in _names(_WEEKDAYS)]
 
 
 def format_decimal(value: float, digits: int = 1) -> str:
-    """Write a number with the decimal mark of the language."""
-    from babel import numbers
-
-    return numbers.format_decimal(value, f"0.{'0' * digits}", _locale())
+    """Write a number with the decimal mark of the language; a half goes to the even digit, as it is written."""
+    return f"{Decimal(str(value)):.{digits}f}".replace(".", _DECIMAL_MARKS[current_language()])
 
 
 def format_duration(seconds: int) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -25,9 +25,10 @@ from b24tools.render.formats import (
     tell_apart,
 )
 from b24tools.render.markup import Html, element, escape, join
+from b24tools.scheduling.lane import DayLoad
 
 if TYPE_CHECKING:
-    from b24tools.jobs.load import DayLoad, Group, Load, PersonLoad
+    from b24tools.jobs.load import Group, Load, PersonLoad
 
 STYLE = Path(__file__).with_name("templates") / "load.css"
 LOAD, NAME = "load", "name"
@@ -61,7 +62,7 @@ def to_html(load: Load, view: View) -> Html:
     """Write the page's content: choices, what the colours mean, the table."""
     parts = [_render_form(load, view), *(element("p", warning, class_="warning") for warning in load.warnings)]
     if not load.groups:
-        return join([*parts, element("p", _("Nobody is there."), class_="empty")])
+        return join([*parts, element("p", _("There are no people to show."), class_="empty")])
     remarks = (element("p", remark) for remark in load.remarks)
     return join([*parts, _render_legend(), _render_table(load, view), *remarks])
 
@@ -106,15 +107,16 @@ def _list_ranges() -> list[tuple[int, int]]:
 
 
 def _render_table(load: Load, view: View) -> Html:
-    """Write the table as text: it may have fifty thousand cells."""
+    """Write the table as text, which is quicker than elements: it may have ten thousand cells."""
     days = [one.day for one in load.groups[0].people[0].days]
     narrow = _find_days_off(load, days)
     names = tell_apart((person.id, person.name) for group in load.groups for person in group.people)
     today = view.now.astimezone(view.zone).date()
-    kinds_of = {day: _list_kinds(day, day in narrow, today) for day in days}
     label = escape(_describe_table(days))
     head = [f'<div class="scroll heat" tabindex="0" role="region" aria-label="{label}">']
     head.append(f'<table><caption class="hidden">{label}</caption>')
+    head += [f'<col class="{kind}">' for kind in ("who", "figure", "open", "free")]
+    head += ['<col class="rest">' if day in narrow else '<col class="day">' for day in days]
     head.append("<thead><tr>" + f'<th rowspan="2" scope="col" class="who">{escape(_("Person"))}</th>')
     head.append(f'<th rowspan="2" scope="col" class="figure">{escape(_("Load"))}</th>')
     head.append(f'<th rowspan="2" scope="col" class="figure open">{escape(_("Open work"))}</th>')
@@ -125,86 +127,114 @@ def _render_table(load: Load, view: View) -> Html:
     head.append("</tr><tr>")
     letters = get_weekday_letters()
     for day in days:
-        kinds = " ".join(kinds_of[day])
+        kinds = " ".join(_list_kinds(day, day in narrow, today))
         long = escape(f"{letters[day.weekday()]} {day:%d.%m}")
         text = "" if day in narrow else f"<small>{escape(letters[day.weekday()])}</small>{day.day}"
         head.append(f'<th scope="col" class="{kinds}" title="{long}">{text}</th>')
     head.append("</tr></thead>")
-    columns = [
-        (day, f"{day:%d.%m}", f"?date={day.isoformat()}", "".join(f" {kind}" for kind in kinds_of[day])) for day in days
-    ]
     body = [
         text
         for group in load.groups
         for text in (
             "<tbody>",
-            _render_group(group, columns, view) if len(group.people) > 1 or len(load.groups) > 1 else "",
-            *(_render_person(person, names[person.id], columns, view) for person in group.people),
+            _render_group(group, days, view) if len(group.people) > 1 or len(load.groups) > 1 else "",
+            *(_render_person(person, names[person.id], view) for person in group.people),
             "</tbody>",
         )
     ]
     return Html("".join([*head, *body, "</table></div>"]))
 
 
-_Columns = Sequence[tuple[date, str, str, str]]  # day, its name, query of its list, classes
+class _Cell(NamedTuple):
+    """What a day shows: a class of the style, a figure, and absences in words."""
+
+    look: str
+    text: str
+    away: str = ""
 
 
-def _render_group(group: Group, columns: _Columns, view: View) -> str:
+_OFF, _FREE = _Cell("off", ""), _Cell("cell heat0", "0")
+
+
+def _render_group(group: Group, days: Sequence[date], view: View) -> str:
     """Write the sums of a department."""
     name = group.department.name
-    link = f"{view.root}today/{group.department.id}"
-    sums = [_sum_days([person.days[number] for person in group.people]) for number in range(len(columns))]
+    link = escape(f"{view.root}today/{group.department.id}")
+    sums = [_sum_days(day, [person.days[number] for person in group.people]) for number, day in enumerate(days)]
     open_s = sum(person.open_s for person in group.people)
-    cells = _render_cells(escape(name), escape(link), sums, columns)
-    row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{escape(link)}">{escape(name)}</a></th>'
+    row = f'<tr class="row sums"><th scope="rowgroup" class="who"><a href="{link}">{escape(name)}</a></th>'
     figures = f'<td class="figure">{group.share:.0%}</td><td class="figure open">{escape(format_work(open_s))}</td>'
+    cells = _render_cells(escape(name), link, sums, [""] * len(days))
     return row + figures + '<td class="free"></td>' + cells + "</tr>"
 
 
-def _sum_days(days: Sequence[DayLoad]) -> tuple[int, int, str]:
-    return sum(day.busy_s for day in days), sum(day.work_s for day in days), ""
+def _sum_days(day: date, loads: Sequence[DayLoad]) -> DayLoad:
+    return DayLoad(day, sum(one.busy_s for one in loads), sum(one.work_s for one in loads))
 
 
-def _render_person(person: PersonLoad, name: str, columns: _Columns, view: View) -> str:
-    link = f"{view.root}today/{quote(f'#{person.id}')}"
-    days = [(day.busy_s, day.work_s, _describe_away(person, day.day, view)) for day in person.days]
+def _render_person(person: PersonLoad, name: str, view: View) -> str:
+    link = escape(f"{view.root}today/{quote(f'#{person.id}')}")
     text = "; ".join([name, *describe_terms(person.terms)])
-    row = f'<tr class="row"><th scope="row" class="who"><a href="{escape(link)}">{escape(text)}</a></th>'
+    row = f'<tr class="row"><th scope="row" class="who"><a href="{link}">{escape(text)}</a></th>'
     free = escape(format_moment(person.free, view.zone, view.now))
     figures = (
         f'<td class="figure">{person.share:.0%}</td><td class="figure open">{escape(format_work(person.open_s))}</td>'
         f'<td class="free">{free}</td>'
     )
-    return row + figures + _render_cells(escape(name), escape(link), days, columns) + "</tr>"
+    away = [_describe_away(person, day.day, view) for day in person.days]
+    return row + figures + _render_cells(escape(name), link, person.days, away) + "</tr>"
 
 
-def _render_cells(who: str, link: str, days: Iterable[tuple[int, int, str]], columns: _Columns) -> str:
+def _render_cells(who: str, link: str, days: Sequence[DayLoad], away: Sequence[str]) -> str:
     """Write the cells of a row with their %; what is for the mouse and for readers of the screen is in the titles.
 
-    `who` and `link`: escaped; `days`: seconds taken and of work, and absences. Days without work that look alike are
-    one cell.
+    `who` and `link`: escaped; `away`: the absences of each day in words. Days of one week that look alike are one
+    cell, and so is all that is free after the last work: a plant has fifty thousand days.
     """
-    cells = []
-    language = current_language()
-    cells_of = zip(days, columns, strict=True)
-    for off_kinds, group in groupby(cells_of, lambda one: one[1][3] if not one[0][1] and not one[0][2] else None):
-        if off_kinds is not None:
-            length = sum(1 for _day in group)
-            cells.append(f'<td class="off{off_kinds}"' + (f' colspan="{length}"></td>' if length > 1 else "></td>"))
+    cells, language = [], current_language()
+    shown = [_choose_cell(*one) for one in zip(days, away, strict=True)]
+    end = next((n for n in range(len(days), 0, -1) if shown[n - 1] not in (_OFF, _FREE)), 0)
+    for (cell, _week), group in groupby(range(end), lambda n: (shown[n], days[n].day.isocalendar().week)):
+        numbers = list(group)
+        head = _start_cell(cell.look, days[numbers[0]].day, len(numbers))
+        if cell in (_OFF, _FREE):
+            cells.append(f"{head}>{cell.text}</td>")
             continue
-        for (busy_s, work_s, away), (_day, day, query, kinds) in group:
-            if not work_s:
-                cells.append(f'<td class="cell away{kinds}" title="{who}, {day}: {escape(away)}">–</td>')
-                continue
-            percent = 100 if busy_s >= work_s else min(99, -(-100 * busy_s // work_s))
-            head = f'<td class="cell heat{bisect_right(LEVELS, percent)}{" part" if away else ""}{kinds}"'
-            if busy_s:
-                words = _describe_amount(busy_s, work_s, language) + (f"; {escape(away)}" if away else "")
-                title = f"{who}, {day}: {words}"
-                cells.append(f'{head}><a href="{link}{query}" title="{title}">{percent}</a></td>')
-            else:
-                cells.append(f'{head} title="{escape(away)}">0</td>' if away else f"{head}>0</td>")
+        span = days[numbers[0] : numbers[-1] + 1]
+        title = f"{who}, {_name_days(span)}: "
+        busy_s = sum(day.busy_s for day in span)
+        if busy_s:
+            amount = _describe_amount(busy_s, sum(day.work_s for day in span), language)
+            title += f"{amount}; {escape(cell.away)}" if cell.away else amount
+            link_to = f"{link}?date={span[0].day.isoformat()}"
+            cells.append(f'{head}><a href="{link_to}" title="{title}">{cell.text}</a></td>')
+        else:
+            cells.append(f'{head} title="{title}{escape(cell.away)}">{cell.text}</td>')
+    if end < len(days):
+        is_free = _FREE in shown[end:]
+        head = _start_cell("cell heat0 tail" if is_free else "off", days[end].day, len(days) - end)
+        cells.append(f"{head}>{escape(_('free')) if is_free else ''}</td>")
     return "".join(cells)
+
+
+def _choose_cell(day: DayLoad, away: str) -> _Cell:
+    if not day.work_s:
+        return _Cell("cell away", "–", away) if away else _OFF
+    if not day.busy_s and not away:
+        return _FREE
+    percent = 100 if day.busy_s >= day.work_s else min(99, -(-100 * day.busy_s // day.work_s))
+    return _Cell(f"cell heat{bisect_right(LEVELS, percent)}{' part' if away else ''}", str(percent), away)
+
+
+def _start_cell(look: str, first: date, days: int) -> str:
+    """Write the beginning of a cell over so many days, still open for more attributes."""
+    look += " monday" if first.weekday() == 0 else ""
+    return f'<td class="{look}"' + (f' colspan="{days}"' if days > 1 else "")
+
+
+def _name_days(span: Sequence[DayLoad]) -> str:
+    first, last = span[0].day, span[-1].day
+    return f"{first:%d.%m}" if first == last else f"{first:%d.%m}–{last:%d.%m}"
 
 
 @lru_cache(4096)
@@ -223,7 +253,7 @@ def _describe_away(person: PersonLoad, day: date, view: View) -> str:
 
 
 def _find_days_off(load: Load, days: Sequence[date]) -> set[date]:
-    """Find the days on which nobody works, though somebody is not away."""
+    """Find the days on which there is no work for anyone, though somebody is not away."""
     people = [person for group in load.groups for person in group.people]
     return {
         day

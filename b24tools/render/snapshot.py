@@ -55,7 +55,7 @@ def describe_weeks(result: Result) -> list[str]:
 
 
 def describe_missed(missed: int, changes: int) -> str:
-    """Say how many changes since the complete run before no event has told of."""
+    """Say how many changes since the complete run before no event has reported."""
     text = ngettext(
         "{missed} of {n} change came without an event", "{missed} of {n} changes came without an event", changes
     )

@@ -195,7 +195,7 @@ def describe_before(job: Job, today: Today, zone: ZoneInfo) -> str:
 
 
 def describe_day_off(day: date, next_day: date) -> str:
-    """Say that nobody works on the day, and when the next one is."""
+    """Say that the day is no working day, and when the next one is."""
     return _("{day} has no working time left; the next working day: --date {next_day}").format(
         day=format_long_day(day), next_day=next_day.isoformat()
     )

@@ -39,7 +39,7 @@ def to_overview(today: Today, view: View) -> Html:
     if today.next_day is not None:
         parts.append(_render_day_off(today, view))
     if not today.lists:
-        parts.append(element("p", _("Nobody is there."), class_="empty"))
+        parts.append(element("p", _("There are no people to show."), class_="empty"))
     names = tell_apart((one.person.id, one.person.name) for one in today.lists)
     groups: dict[int, list[WorkList]] = {}
     for one in today.lists:

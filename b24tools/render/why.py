@@ -211,6 +211,6 @@ def _explain_rules(why: Why) -> list[str]:
 
 def _describe_problem(why: Why) -> str:
     if why.department:
-        return _('Nobody active worked in the department "{name}"').format(name=why.department)
+        return _('The department "{name}" had no active people').format(name=why.department)
     problem = _('There was no department "{name}"').format(name=why.position)
     return problem + (_(' (the nearest name was "{nearest}")').format(nearest=why.nearest) if why.nearest else "")

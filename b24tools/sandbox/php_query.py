@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -15,20 +17,26 @@ def decode(query: str) -> dict[str, Any]:
     for pair in filter(None, query.split("&")):
         name, _, value = pair.partition("=")
         place, array = "", variables
-        for number, key in enumerate(_read_name(unquote_plus(name))):
+        for number, key in enumerate(_read_name(name)):
             if number:
                 if not isinstance(array.get(place), dict):
                     array[place] = {}
                 array = array[place]
             place = str(max((int(one) for one in array if one.isdecimal()), default=-1) + 1) if key is None else key
         if place:
-            array[place] = unquote_plus(value)
+            array[place] = _unquote(value)
     return {name: _as_json(value) for name, value in variables.items()}
 
 
-def _read_name(text: str) -> list[str | None]:
+@lru_cache(maxsize=1024)  # a batch says the same again and again
+def _unquote(text: str) -> str:
+    return unquote_plus(text)
+
+
+@lru_cache(maxsize=1024)
+def _read_name(text: str) -> Sequence[str | None]:
     """Give the keys on the way to the value; None is `[]`. Empty for a name that PHP ignores."""
-    name = text.lstrip(" ")
+    name = unquote_plus(text).lstrip(" ")
     brackets = re.match(r"[^\[]+((?:\[[^\]]*\])*)", name)
     if brackets is None:
         return []

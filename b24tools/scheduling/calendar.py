@@ -223,9 +223,12 @@ class Timeline:
 
         Raises NoWorkingTime.
         """
+        return _moment(self._track.end_at(self.shared_end(position)))
+
+    def shared_end(self, position: int) -> int:
+        """The same end as a position in the time without absences."""
         i = bisect_left(self._lost_at, position) - 1
-        shared = position if i < 0 else self._lost_ends[i] + position - self._lost_at[i]
-        return _moment(self._track.end_at(shared))
+        return position if i < 0 else self._lost_ends[i] + position - self._lost_at[i]
 
     def aligned_start(self, position: int, step_s: int) -> tuple[int, datetime]:
         """The first position not before this one whose moment is a whole step on the wall clock, and the moment.

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar, united
@@ -20,7 +20,7 @@ from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot kept free for it.
+    """A task somebody still works on. `ours`: made by b24tools, its plan is a slot reserved for it.
 
     `remaining_s` is work at rate 1, whoever does it.
     `begun`: somebody has started it. `not_before`: it waits until then for another operation, whatever its plan says.
@@ -37,7 +37,7 @@ class OpenTask:
 
     @property
     def slot(self) -> Interval | None:
-        """The time kept free for it; None for work that only has to be done sometime."""
+        """The time reserved for it; None for work that only has to be done sometime."""
         return (self.start, self.end) if self.ours and self.start and self.end else None
 
 
@@ -135,48 +135,147 @@ class PersonLoad:
         return sum(day.busy_s for day in self.days) / work_s if work_s else float(self.open_s > 0)
 
 
-Rank = tuple[datetime, int, tuple[int, float], int]
+Recency = tuple[int, float]
+Rank = tuple[datetime, int, Recency, int]
 Offer = tuple[Rank | None, Candidate]
 
 _BEGUN, _OVERDUE, _SLOT = range(3)  # the sequence of what is to be done at once
 
 
-class Lane:
-    """One person's open work in the sequence in which it is done, on the person's own timeline.
+class _Piece(NamedTuple):
+    """A task measured on a person's timeline, in positions.
 
-    `_starts` and `_ends`: the busy time in positions, in order, none touching. `_shown_starts` and `_shown_ends` have
-    also the slots of what waits beyond them, and the rest of those that are longer than their work: nobody has two
-    slots at once. It is laid when it is asked for.
+    `fixed`: from when, kind, plan, task, length, and whether it waits beyond its slot; None for `loose` work: from
+    when, task, length. `shown`: its slot, where that is taken beside the work.
     """
 
-    def __init__(self, worker: Worker, tasks: list[OpenTask], shared: Timeline, step_s: int) -> None:
+    left_s: int
+    fixed: tuple[int, int, float, int, int, bool] | None
+    loose: tuple[int, int, int] = (0, 0, 0)
+    shown: tuple[Span, ...] = ()
+
+
+class PersonTime:
+    """A person's timeline, and all that was measured and laid on it: what is the same is reckoned once.
+
+    Shared by the lanes in which one person's work is tried out.
+    """
+
+    def __init__(self, worker: Worker, shared: Timeline, step_s: int) -> None:
         self.line = shared.without(worker.absences) if worker.absences else shared
-        self.calendar, self.is_usual = shared.calendar, worker.rate == 1
-        self._shared = shared
-        self._worker = worker
-        self._tasks = {task.id: task for task in tasks}
-        self._step_s = step_s
-        self._recency = (0, 0.0) if worker.last_assigned is None else (1, worker.last_assigned.timestamp())
-        self._away = tuple(away for away in self.line.absences if away[1] > self.line.origin)
-        self._lengths: dict[int, tuple[OpenTask, int, int, int]] = {}
-        self._is_laid = False
+        self.is_usual = worker.rate == 1
+        self.shared, self.worker, self.step_s = shared, worker, step_s
+        self.away = tuple(away for away in self.line.absences if away[1] > self.line.origin)
+        self._tasks: dict[OpenTask, OpenTask] = {}
+        self._pieces: dict[int, _Piece] = {}  # by the id of the task as it is known
+        self._layouts: dict[tuple[Recency, frozenset[int]], Layout] = {}
 
-    @property
-    def spans(self) -> Mapping[int, Span]:
-        """Where each task lies, by id, in positions."""
-        if not self._is_laid:
-            self._lay()
-        return self._spans
+    def known(self, task: OpenTask) -> OpenTask:
+        """The one task that stands for all that are equal."""
+        return self._tasks.setdefault(task, task)
 
-    @property
-    def tie(self) -> tuple[int, tuple[int, float], int]:
-        """What decides between people who finish at the same moment."""
-        return self._open_s, self._recency, self._worker.id
+    def own_s(self, work_s: int) -> int:
+        """How long work takes this person."""
+        return work_s if self.is_usual else self.worker.own_s(work_s)
+
+    def lay(self, tasks: Mapping[int, OpenTask], recency: Recency) -> Layout:
+        """Lay known tasks one after the other."""
+        key = recency, frozenset(map(id, tasks.values()))
+        layout = self._layouts.get(key)
+        if layout is None:
+            layout = self._layouts[key] = Layout(self, dict(tasks), recency)
+        return layout
+
+    def measure(self, task: OpenTask) -> _Piece:
+        """Measure a known task."""
+        piece = self._pieces.get(id(task))
+        if piece is None:
+            piece = self._pieces[id(task)] = self._measure(task)
+        return piece
+
+    def _measure(self, task: OpenTask) -> _Piece:
+        origin, slot, left_s = self.line.origin, task.slot, self.own_s(task.remaining_s)
+        held = self.line.worked(task.not_before) if task.not_before and not task.begun else 0
+        planned = task.start or origin
+        is_over = (task.end is not None and task.end <= origin) or (slot is not None and planned <= origin)
+        reach = (self.line.worked(slot[0]), self.line.worked(slot[1])) if slot else None
+        waits = bool(held and reach)
+        shown = [reach] if reach and waits else []
+        start, kind, length = held, _BEGUN if task.begun else _SLOT if held else _OVERDUE, left_s
+        if not task.begun and not is_over:
+            if slot is None or reach is None:
+                return _Piece(left_s, None, (max(held, self.line.worked(planned)), task.id, left_s))
+            start, kind, length = max(held, reach[0]), _SLOT, self._length(slot, reach, left_s)
+            if reach[0] + length < reach[1]:
+                shown.append(reach)
+        fixed = start, kind, planned.timestamp(), task.id, length, waits
+        return _Piece(left_s, fixed, shown=tuple(shown))
+
+    def _length(self, slot: Interval, reach: Span, left_s: int) -> int:
+        """The working time of a slot, with what of it fell under an absence after it was planned: no more than is left.
+
+        Of a slot laid around an absence nothing is lost: it has its estimate. One outside working hours has none.
+        """
+        planned_s = reach[1] - reach[0]
+        if self.line is not self.shared:
+            planned_s = max(planned_s, self.shared.worked(slot[1]) - self.shared.worked(slot[0]))
+        return min(planned_s, left_s)
+
+
+class Layout:
+    """One person's open work in the sequence in which it is done, on the person's own timeline; it never changes.
+
+    `spans`: where each task lies, by id, in positions. `_starts` and `_ends`: the busy time, in order, none touching.
+    `_shown_starts` and `_shown_ends` have also the slots of what waits beyond them, and the rest of those that are
+    longer than their work: no one has two slots at once. `tie` decides between people who finish at the same moment.
+    """
+
+    def __init__(self, time: PersonTime, tasks: dict[int, OpenTask], recency: Recency) -> None:
+        self.time = time
+        self.line = time.line
+        self._tasks = tasks
+        fixed: list[tuple[int, int, float, int, int, bool]] = []
+        loose: list[tuple[int, int, int]] = []
+        shown: list[Span] = []
+        self._open_s = 0
+        for task in tasks.values():
+            piece = time.measure(task)
+            self._open_s += piece.left_s
+            if piece.fixed:
+                fixed.append(piece.fixed)
+            else:
+                loose.append(piece.loose)
+            shown += piece.shown
+        self.spans: dict[int, Span] = {}
+        self._unpushed: set[int] = set()
+        taken: list[Span] = []
+        position = 0
+        for start, kind, _planned, task_id, length, waits in sorted(fixed):
+            if start >= position:
+                if kind == _SLOT and not waits:
+                    self._unpushed.add(task_id)
+                position = start
+            begun = taken.pop()[0] if taken and taken[-1][1] == position else position
+            self.spans[task_id] = position, position + length
+            position += length
+            if begun < position:
+                taken.append((begun, position))
+        self._fixed = taken
+        busy = united([*taken, *_pour(taken, sorted(loose), self.spans)]) if loose else taken
+        self._starts = [start for start, _end in busy]
+        self._ends = [end for _start, end in busy]
+        self._shown_starts, self._shown_ends = self._starts, self._ends
+        if shown:
+            shown = united([*busy, *shown])
+            self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
+        self._free = self._first_free()
+        self.tie = self._open_s, recency, time.worker.id
+        self._offers: dict[tuple[int, datetime], Offer] = {}
+        self._ends_at: dict[int, datetime] = {}
+        self._free_at: datetime | None = None
 
     def offer(self, length_s: int, earliest: datetime) -> Offer:
         """The rank and the candidate; no rank where there is no working time for it."""
-        if not self._is_laid:
-            self._lay()
         key = length_s, earliest
         offer = self._offers.get(key)
         if offer is None:
@@ -185,52 +284,187 @@ class Lane:
 
     def gap_end(self, length_s: int, position: int) -> int:
         """The position where the work ends in the first gap from there on that is long enough."""
-        if not self._is_laid:
-            self._lay()
-        if not self.is_usual:
-            length_s = self._worker.own_s(length_s)
+        length_s = self.time.own_s(length_s)
         starts, ends = self._shown_starts, self._shown_ends
-        i, count = bisect_right(starts, position), len(starts)
-        if i and ends[i - 1] > position:
-            position = ends[i - 1]
+        first = bisect_right(starts, position)
+        if first and ends[first - 1] > position:
+            position = ends[first - 1]
         end = position + length_s
-        while i < count and end > starts[i]:
+        for i in range(first, len(starts)):
+            if end <= starts[i]:
+                break
             end = ends[i] + length_s
-            i += 1
         return end
+
+    def span_of(self, task_id: int) -> Interval | None:
+        """When a task is begun, or gone on with, and done; None where it is not in the lane."""
+        span = self.spans.get(task_id)
+        if span is None:
+            return None
+        start, end = self._moments(span)
+        slot = self._tasks[task_id].slot
+        if slot and slot[1] > end and self._is_outside(task_id, span):
+            return min(start, slot[0]), slot[1]
+        return start, end
+
+    def end_of(self, task_id: int) -> datetime | None:
+        """When a task is done; None where it is not in the lane."""
+        span = self.spans.get(task_id)
+        if span is None:
+            return None
+        end = self._ends_at.get(task_id)
+        if end is None:
+            end, slot = self.line.end_at(span[1]), self._tasks[task_id].slot
+            if slot and slot[1] > end and self._is_outside(task_id, span):
+                end = slot[1]
+            self._ends_at[task_id] = end
+        return end
+
+    def _is_outside(self, task_id: int, span: Span) -> bool:
+        """Whether a slot was put outside the working hours by hand, and nothing pushes it."""
+        is_short = span[1] - span[0] < self.time.own_s(self._tasks[task_id].remaining_s)
+        return is_short and task_id in self._unpushed
+
+    def _moments(self, span: Span) -> Interval:
+        return self.line.start_at(span[0]), self.line.end_at(span[1])
+
+    def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
+        """The tasks with when they are done, in that sequence; those that never end are left out.
+
+        What is left of them is in this person's seconds.
+        """
+        found = []
+        for task_id, _span in sorted(self.spans.items(), key=lambda one: one[1]):
+            with suppress(NoWorkingTime):
+                task = self._tasks[task_id]
+                own = replace(task, remaining_s=self.time.own_s(task.remaining_s))
+                if span := self.span_of(task_id):
+                    found.append((own, span))
+        return found
+
+    def slots_between(self, start: datetime, end: datetime) -> list[Slot]:
+        """The pieces of the tasks in this time, in that sequence: loose work goes around the slots."""
+        first, last = self.line.worked(start), self.line.worked(end)
+        found = []
+        for task_id, span in self.spans.items():
+            for piece in cut_out(span, self._fixed) or [span]:
+                begin, until = max(piece[0], first), min(piece[1], last)
+                if begin < until:
+                    moments = self._moments((begin, until))
+                    found.append((begin, Slot(self._tasks[task_id], *moments, until - begin, span[1] <= until)))
+        return [slot for _begin, slot in sorted(found, key=lambda one: one[0])]
+
+    def load(self, days: int) -> PersonLoad:
+        """The open work, the first free moment, and how full each day is."""
+        line, zone = self.line, self.line.calendar.zone
+        today = line.origin.astimezone(zone).date()
+        midnights = [line.worked(datetime.combine(today + timedelta(days=n), time(), zone)) for n in range(days + 1)]
+        sums = [0, *accumulate(end - start for start, end in zip(self._starts, self._ends, strict=True))]
+        taken = []
+        for midnight in midnights:
+            number = bisect_left(self._starts, midnight)
+            taken.append(sums[number] - (max(0, self._ends[number - 1] - midnight) if number else 0))
+        found = [
+            DayLoad(today + timedelta(days=n), taken[n + 1] - taken[n], midnights[n + 1] - midnights[n])
+            for n in range(days)
+        ]
+        free = None
+        with suppress(NoWorkingTime):
+            free = self._first_moment()
+        worker = self.time.worker
+        return PersonLoad(worker.id, worker.name, self._open_s, free, self.time.away, tuple(found), worker.terms)
+
+    def _first_free(self) -> int:
+        """The position where what is to be done at once ends; a gap shorter than a step is no time for work."""
+        position = 0
+        for start, end in zip(self._starts, self._ends, strict=True):
+            if start - position >= self.time.step_s:
+                break
+            position = end
+        return position
+
+    def _first_moment(self) -> datetime:
+        if self._free_at is None:
+            self._free_at = self.line.start_at(self._free)
+        return self._free_at
+
+    def _reckon(self, length_s: int, earliest: datetime) -> Offer:
+        worker, away, length_s = self.time.worker, self.time.away, self.time.own_s(length_s)
+        who = worker.id, worker.name
+        try:
+            free = self._first_moment()
+            start, finish = self._earliest_gap(length_s, earliest)
+        except NoWorkingTime as error:
+            note = str(error)
+            return None, Candidate(*who, None, None, None, self._open_s, away, note=note, terms=worker.terms)
+        absent = tuple(away for away in away if away[0] < finish)
+        rank = finish, *self.tie
+        busy = self._free > 0
+        return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
+
+    def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
+        """The first start on a whole step from which the work fits before the next busy span, and the end."""
+        position = self.line.worked(earliest)
+        i = bisect_right(self._shown_starts, position) - 1
+        if i >= 0:
+            position = max(position, self._shown_ends[i])
+        while True:
+            i += 1
+            room_until = self._shown_starts[i] if i < len(self._shown_starts) else None
+            if room_until is None or position + length_s <= room_until:
+                aligned, start = self.line.aligned_start(position, self.time.step_s)
+                if room_until is None or aligned + length_s <= room_until:
+                    return start, self.line.end_at(aligned + length_s)
+            position = self._shown_ends[i]
+
+
+class Lane:
+    """One person's open work, as it is given out, moved and taken away; it is laid when that is asked for."""
+
+    def __init__(self, time: PersonTime, tasks: Iterable[OpenTask]) -> None:
+        self.time = time
+        self._tasks = {task.id: time.known(task) for task in tasks}
+        assigned = time.worker.last_assigned
+        self._recency: Recency = (0, 0.0) if assigned is None else (1, assigned.timestamp())
+        self._layout: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies now."""
+        if self._layout is None:
+            self._layout = self.time.lay(self._tasks, self._recency)
+        return self._layout
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""
-        self._tasks[number] = OpenTask(number, self._worker.id, length_s, *slot, ours=True)
         self._recency = 2, -number
-        self._is_laid = False
+        self.put(OpenTask(number, self.time.worker.id, length_s, *slot, ours=True))
 
     def move(self, task_id: int, slot: Interval, left_s: int) -> bool:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
         task = self._tasks.pop(task_id, None)
-        others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.line.origin]
-        moved = replace(task, start=slot[0], end=slot[1]) if task else OpenTask(task_id, self._worker.id, left_s, *slot)
-        self._tasks[task_id] = replace(moved, remaining_s=left_s, ours=True)
-        self._is_laid = False
+        others = [other.slot for other in self._tasks.values() if other.slot and other.slot[1] > self.time.line.origin]
+        task = task or OpenTask(task_id, self.time.worker.id, left_s)
+        self.put(replace(task, start=slot[0], end=slot[1], remaining_s=left_s, ours=True))
         return any(start < slot[1] and end > slot[0] for start, end in others)
 
     def put(self, task: OpenTask) -> None:
         """Lay a task, known or not."""
-        self._tasks[task.id] = task
-        self._is_laid = False
+        self._tasks[task.id] = self.time.known(task)
+        self._layout = None
 
     def take_out(self, task_id: int) -> OpenTask | None:
         """Forget a task."""
-        self._is_laid = False
+        self._layout = None
         return self._tasks.pop(task_id, None)
 
-    def save(self) -> dict[str, Any]:
+    def save(self) -> tuple[dict[int, OpenTask], Recency, Layout | None]:
         """All that a change may change, for `restore`."""
-        return {**self.__dict__, "_tasks": dict(self._tasks)}
+        return dict(self._tasks), self._recency, self._layout
 
-    def restore(self, saved: dict[str, Any]) -> None:
+    def restore(self, saved: tuple[dict[int, OpenTask], Recency, Layout | None]) -> None:
         """Be as it was; what was laid need not be laid again."""
-        self.__dict__.update(saved)
+        self._tasks, self._recency, self._layout = saved
 
     def find(self, task_id: int) -> OpenTask | None:
         """The task as it lies."""
@@ -247,182 +481,19 @@ class Lane:
         self.put(replace(task, not_before=not_before))
         return True
 
-    def span_of(self, task_id: int) -> Interval | None:
-        """When a task is begun, or gone on with, and done; None where it is not in the lane."""
-        span = self.spans.get(task_id)
-        if span is None:
-            return None
-        start, end = self._moments(span)
-        slot = self._tasks[task_id].slot
-        is_short = span[1] - span[0] < self._worker.own_s(self._tasks[task_id].remaining_s)
-        if task_id in self._unpushed and is_short and slot and slot[1] > end:  # put outside the working hours by hand
-            return min(start, slot[0]), slot[1]
-        return start, end
-
-    def _moments(self, span: Span) -> Interval:
-        return self.line.start_at(span[0]), self.line.end_at(span[1])
-
-    def list_tasks(self) -> list[tuple[OpenTask, Interval]]:
-        """The tasks with when they are done, in that sequence; those that never end are left out.
-
-        What is left of them is in this person's seconds.
-        """
-        found = []
-        for task_id, _span in sorted(self.spans.items(), key=lambda one: one[1]):
-            with suppress(NoWorkingTime):
-                task = self._tasks[task_id]
-                own = replace(task, remaining_s=self._worker.own_s(task.remaining_s))
-                if span := self.span_of(task_id):
-                    found.append((own, span))
-        return found
-
-    def slots_between(self, start: datetime, end: datetime) -> list[Slot]:
-        """The pieces of the tasks in this time, in that sequence: loose work goes around the slots."""
-        spans = self.spans
-        first, last = self.line.worked(start), self.line.worked(end)
-        found = []
-        for task_id, span in spans.items():
-            for piece in cut_out(span, self._fixed) or [span]:
-                begin, until = max(piece[0], first), min(piece[1], last)
-                if begin < until:
-                    moments = self._moments((begin, until))
-                    found.append((begin, Slot(self._tasks[task_id], *moments, until - begin, span[1] <= until)))
-        return [slot for _begin, slot in sorted(found, key=lambda one: one[0])]
-
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
         """The absences under which working time of the task's slot is lost."""
+        line, shared = self.time.line, self.time.shared
         slot = self._tasks[task_id].slot if task_id in self._tasks else None
-        if slot is None or slot[1] <= self.line.origin:
+        if slot is None or slot[1] <= line.origin:
             return ()
-        planned_s, own_s = self._shared.worked(slot[1]) - self._shared.worked(slot[0]), self._own_s(slot)
-        if slot[0] < self.line.origin:  # around which absences it was planned is seen from its start
-            lines = (Timeline(self.calendar, away, slot[0]) for away in ((), self.line.absences))
-            planned_s, own_s = (line.worked(slot[1]) for line in lines)
-        if min(planned_s, self._worker.own_s(self._tasks[task_id].remaining_s)) <= own_s:
+        planned_s, own_s = (one.worked(slot[1]) - one.worked(slot[0]) for one in (shared, line))
+        if slot[0] < line.origin:  # around which absences it was planned is seen from its start
+            lines = (Timeline(shared.calendar, away, slot[0]) for away in ((), line.absences))
+            planned_s, own_s = (one.worked(slot[1]) for one in lines)
+        if min(planned_s, self.time.own_s(self._tasks[task_id].remaining_s)) <= own_s:
             return ()
-        return tuple(away for away in self.line.absences if away[0] < slot[1] and away[1] > slot[0])
-
-    def _lay(self) -> None:
-        fixed: list[tuple[tuple[int, int, datetime, int], int]] = []  # from when, kind, plan and task; length
-        waiting: dict[int, Span] = {}  # the slots of what waits beyond them
-        beyond: dict[int, Span] = {}  # those with more room than their work needs
-        loose: list[tuple[int, int, int]] = []  # from when, task, length
-        for task in self._tasks.values():
-            held = self.line.worked(task.not_before) if task.not_before and not task.begun else 0
-            slot, planned = task.slot, task.start or self.line.origin
-            is_over = (task.end is not None and task.end <= self.line.origin) or (slot and planned <= self.line.origin)
-            left_s = self._worker.own_s(task.remaining_s)
-            if held and slot:
-                waiting[task.id] = self.line.worked(slot[0]), self.line.worked(slot[1])
-            if task.begun or is_over:
-                kind = _BEGUN if task.begun else _SLOT if held else _OVERDUE
-                fixed.append(((held, kind, planned, task.id), left_s))
-            elif slot:
-                length, start, end = self._measure(task, slot)
-                if start + length < end:
-                    beyond[task.id] = start, end
-                fixed.append(((max(held, start), _SLOT, planned, task.id), length))
-            else:
-                loose.append((max(held, self.line.worked(task.start) if task.start else 0), task.id, left_s))
-        spans: dict[int, Span] = {}
-        self._unpushed: set[int] = set()
-        position = 0
-        for (start, kind, _planned, task_id), length in sorted(fixed):
-            if kind == _SLOT and start >= position and task_id not in waiting:
-                self._unpushed.add(task_id)
-            position = max(position, start)
-            spans[task_id] = position, position + length
-            position += length
-        taken = self._fixed = united(spans.values())
-        busy = united([*taken, *_pour(taken, sorted(loose), spans)]) if loose else taken
-        self._spans = spans
-        self._starts = [start for start, _end in busy]
-        self._ends = [end for _start, end in busy]
-        self._shown_starts, self._shown_ends = self._starts, self._ends
-        if waiting or beyond:
-            shown = united([*busy, *waiting.values(), *beyond.values()])
-            self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
-        self._free = self._first_free()
-        self._open_s = sum(self._worker.own_s(task.remaining_s) for task in self._tasks.values())
-        self._offers: dict[tuple[int, datetime], Offer] = {}
-        self._is_laid = True
-
-    def _measure(self, task: OpenTask, slot: Interval) -> tuple[int, int, int]:
-        """How long a task with a slot is, and from which position to which that lies: looked up once."""
-        known = self._lengths.get(task.id)
-        if known is None or known[0] is not task:
-            moments = self.line.worked(slot[0]), self.line.worked(slot[1])
-            known = self._lengths[task.id] = task, self._length(task, slot), *moments
-        return known[1:]
-
-    def _length(self, task: OpenTask, slot: Interval) -> int:
-        """The working time of a slot, with what of it fell under an absence after it was planned: no more than is left.
-
-        Of a slot laid around an absence nothing is lost: it has its estimate. One outside working hours has none.
-        """
-        planned_s = max(self._own_s(slot), self._shared.worked(slot[1]) - self._shared.worked(slot[0]))
-        return min(planned_s, self._worker.own_s(task.remaining_s))
-
-    def _own_s(self, slot: Interval) -> int:
-        return self.line.worked(slot[1]) - self.line.worked(slot[0])
-
-    def load(self, days: int) -> PersonLoad:
-        """The open work, the first free moment, and how full each day is."""
-        if not self._is_laid:
-            self._lay()
-        line, zone = self.line, self.line.calendar.zone
-        today = line.origin.astimezone(zone).date()
-        found = []
-        midnights = [line.worked(datetime.combine(today + timedelta(days=n), time(), zone)) for n in range(days + 1)]
-        for n, (start, end) in enumerate(pairwise(midnights)):
-            first = max(0, bisect_right(self._starts, start) - 1)
-            last = bisect_left(self._starts, end)
-            taken = zip(self._starts[first:last], self._ends[first:last], strict=True)
-            busy_s = sum(max(0, min(done, end) - max(begun, start)) for begun, done in taken)
-            found.append(DayLoad(today + timedelta(days=n), busy_s, end - start))
-        free = None
-        with suppress(NoWorkingTime):
-            free = self.line.start_at(self._free)
-        worker = self._worker
-        return PersonLoad(worker.id, worker.name, self._open_s, free, self._away, tuple(found), worker.terms)
-
-    def _first_free(self) -> int:
-        """The position where what is to be done at once ends; a gap shorter than a step is no time for work."""
-        position = 0
-        for start, end in zip(self._starts, self._ends, strict=True):
-            if start - position >= self._step_s:
-                break
-            position = end
-        return position
-
-    def _reckon(self, length_s: int, earliest: datetime) -> Offer:
-        worker, length_s = self._worker, self._worker.own_s(length_s)
-        who = worker.id, worker.name
-        try:
-            free = self.line.start_at(self._free)
-            start, finish = self._earliest_gap(length_s, earliest)
-        except NoWorkingTime as error:
-            note = str(error)
-            return None, Candidate(*who, None, None, None, self._open_s, self._away, note=note, terms=worker.terms)
-        absent = tuple(away for away in self._away if away[0] < finish)
-        rank = finish, *self.tie
-        busy = self._free > 0
-        return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
-
-    def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
-        """The first start on a whole step from which the work fits before the next busy span, and the end."""
-        position = self.line.worked(earliest)
-        i = bisect_right(self._shown_starts, position) - 1
-        if i >= 0:
-            position = max(position, self._shown_ends[i])
-        while True:
-            i += 1
-            room_until = self._shown_starts[i] if i < len(self._shown_starts) else None
-            if room_until is None or position + length_s <= room_until:
-                aligned, start = self.line.aligned_start(position, self._step_s)
-                if room_until is None or aligned + length_s <= room_until:
-                    return start, self.line.end_at(aligned + length_s)
-            position = self._shown_ends[i]
+        return tuple(away for away in line.absences if away[0] < slot[1] and away[1] > slot[0])
 
 
 def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[int, Span]) -> list[Span]:

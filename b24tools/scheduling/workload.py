@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
-from b24tools.scheduling.lane import Candidate, Lane, Offer, OpenTask, PersonLoad, Rank, Slot, StagedTask, Worker
+from b24tools.scheduling.lane import (
+    Candidate,
+    Lane,
+    Layout,
+    Offer,
+    OpenTask,
+    PersonLoad,
+    PersonTime,
+    Rank,
+    Slot,
+    StagedTask,
+    Worker,
+)
 
 UNKNOWN_ESTIMATE_S = 3600
 MOST_ROUNDS = 50  # of operations that wait for one another; each goes through all orders
@@ -38,6 +52,14 @@ class Choice:
     candidates: tuple[Candidate, ...]
     margin_s: int | None = None
     number: int = 0
+
+
+class _Asked(NamedTuple):
+    """When each of some people may be done with a piece of work, and of so many what they offer."""
+
+    layouts: list[Layout]
+    ends: list[int | None]
+    offers: dict[int, list[Offer]]
 
 
 _REASONS = ("first", "less_open", "least_recent", "lower_id")
@@ -66,17 +88,25 @@ class Workload:
         self._usual = Timeline(calendar, (), self.now)
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
-        # nobody can be quicker than whoever has time at once
-        self._is_even = all(
-            one.rate <= 1 and (one.calendar is None or one.calendar is calendar) for one in self._workers.values()
-        )
+        self._times: dict[int, PersonTime] = {}
+        self._asked: dict[tuple[tuple[int, ...], int, datetime], _Asked] = {}
+        self._fill(tasks)
+
+    def _fill(self, tasks: Iterable[OpenTask]) -> None:
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
         self._lanes: dict[int, Lane] = {}
+        self._crews: dict[tuple[int, ...], list[Lane]] = {}
         self._given = 0
-        self._saved: dict[int, dict[str, Any]] | None = None  # lanes as they were before a trial
+        self._saved: dict[int, tuple[Any, ...]] | None = None  # lanes as they were before a trial
         for task in tasks:
             if task.responsible_id in self._tasks:
                 self._tasks[task.responsible_id].append(task)
+
+    def with_tasks(self, tasks: Iterable[OpenTask]) -> Workload:
+        """The same people with other work; what lies as it did before is not reckoned again."""
+        other = copy(self)
+        other._fill(tasks)
+        return other
 
     def choose(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
         """Give the work to whoever of them finishes it first. Raises as `weigh`."""
@@ -98,24 +128,18 @@ class Workload:
         if len(ranked) > 1:
             best, second = ranked[0][0], ranked[1][0]
             reason = next(name for name, a, b in zip(_REASONS, best, second, strict=True) if a != b)
-            line = self._lane(ranked[0][1].id).line
+            line = self.line_of(ranked[0][1].id)
             margin_s = line.worked(second[0]) - line.worked(best[0])
         candidates = [candidate for _rank, candidate in ranked] + unable
         return replace(_chosen(ranked[0][1], reason, candidates), margin_s=margin_s)
 
     def soonest(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> datetime:
         """Tell before when none of them can have finished the work. Raises as `choose`."""
-        earliest = self._earliest(not_before)
-        position = self._usual.worked(earliest)
-        best: int | None = None
-        for worker_id in worker_ids:
-            end = self._soonest_end(self._lane(worker_id), length_s, earliest, position)
-            best = end if best is None or (end is not None and end < best) else best
-            if best == position + length_s and self._is_even:
-                break
-        if best is None:
+        ids, earliest = tuple(worker_ids), self._earliest(not_before)
+        ends = [end for end in self._ask(ids, length_s, earliest).ends if end is not None]
+        if not ends:
             raise NoWorkingTime
-        return self._usual.end_at(best)
+        return self._usual.end_at(min(ends))
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
@@ -137,12 +161,12 @@ class Workload:
         """
         lane = self._lane(worker_id)
         own_s = self._workers[worker_id].own_s(length_s)
-        end = Timeline(lane.line.calendar, lane.line.absences, start).end_at(own_s)
+        end = Timeline(lane.time.line.calendar, lane.time.line.absences, start).end_at(own_s)
         return end, lane.move(ignore_task, (start, end), length_s if left_s is None else left_s)
 
     def load(self, worker_id: int, days: int) -> PersonLoad:
         """The person's open work and the next `days` days, today the first. Raises KeyError as `choose`."""
-        return self._lane(worker_id).load(days)
+        return self._lane(worker_id).layout.load(days)
 
     def hold(self, worker_id: int, task_id: int, until: datetime | None) -> bool:
         """Let a task wait for another operation where it is planned sooner, and push what it meets; whether it moves.
@@ -158,8 +182,16 @@ class Workload:
             for order in orders
         ]
         staged = [order for order in staged if order and order[0][0] != order[-1][0]]
+        settled: list[list[Layout]] = [[] for _order in staged]  # the lanes with which an order had nothing to change
         for _round in range(MOST_ROUNDS):
-            if not sum([self._let_order_wait(order) for order in staged]):
+            count = 0
+            for number, order in enumerate(staged):
+                layouts = [self._lane(one).layout for _stage, one, _task in order if one in self._workers]
+                if settled[number] != layouts:
+                    held = self._let_order_wait(order)
+                    settled[number] = [] if held else layouts
+                    count += held
+            if not count:
                 return
 
     def _let_order_wait(self, operations: Sequence[tuple[int, int, int]]) -> int:
@@ -171,8 +203,8 @@ class Workload:
                 continue
             count += self.hold(worker_id, task_id, max((ends[one] for one in ends if one < stage), default=None))
             with suppress(NoWorkingTime):
-                if span := self.span_of(worker_id, task_id):
-                    ends[stage] = max(span[1], ends.get(stage, span[1]))
+                if end := self.end_of(worker_id, task_id):
+                    ends[stage] = max(end, ends.get(stage, end))
         return count
 
     def put(self, task: OpenTask) -> None:
@@ -201,15 +233,19 @@ class Workload:
 
     def spans(self, worker_id: int) -> Mapping[int, Span]:
         """Return where each task lies in a lane, in the person's working seconds from now."""
-        return self._lane(worker_id).spans if worker_id in self._workers else {}
+        return self._lane(worker_id).layout.spans if worker_id in self._workers else {}
 
     def line_of(self, worker_id: int) -> Timeline:
         """Return a person's working time. Raises KeyError as `choose`."""
-        return self._lane(worker_id).line
+        return self._lane(worker_id).time.line
 
     def span_of(self, worker_id: int, task_id: int) -> Interval | None:
         """Return when a task is begun, or gone on with, and done; None where it is in no lane. Raises NoWorkingTime."""
-        return self._lane(worker_id).span_of(task_id) if worker_id in self._workers else None
+        return self._lane(worker_id).layout.span_of(task_id) if worker_id in self._workers else None
+
+    def end_of(self, worker_id: int, task_id: int) -> datetime | None:
+        """Return when a task is done; None where it is in no lane. Raises NoWorkingTime."""
+        return self._lane(worker_id).layout.end_of(task_id) if worker_id in self._workers else None
 
     def lost_under_absences(self, worker_id: int, task_id: int) -> tuple[Interval, ...]:
         """Return the absences under which working time of the task's slot is lost."""
@@ -227,11 +263,11 @@ class Workload:
 
     def tasks_of(self, worker_id: int) -> list[tuple[OpenTask, Interval]]:
         """List a person's open tasks with when they are done, in that sequence. Raises KeyError as `choose`."""
-        return self._lane(worker_id).list_tasks()
+        return self._lane(worker_id).layout.list_tasks()
 
     def slots_between(self, worker_id: int, start: datetime, end: datetime) -> list[Slot]:
         """List what a person does in this time, in that sequence. Raises KeyError as `choose`."""
-        return self._lane(worker_id).slots_between(start, end)
+        return self._lane(worker_id).layout.slots_between(start, end)
 
     def _earliest(self, not_before: datetime | None) -> datetime:
         return self.now if not_before is None else max(self.now, _whole(not_before))
@@ -239,12 +275,24 @@ class Workload:
     def _lane(self, worker_id: int) -> Lane:
         lane = self._lanes.get(worker_id)
         if lane is None:
-            worker, calendar = self._workers[worker_id], self.calendar_of(worker_id)
+            lane = self._lanes[worker_id] = Lane(self._time_of(worker_id), self._tasks[worker_id])
+        return lane
+
+    def _time_of(self, worker_id: int) -> PersonTime:
+        time = self._times.get(worker_id)
+        if time is None:
+            calendar = self.calendar_of(worker_id)
             if id(calendar) not in self._timelines:
                 self._timelines[id(calendar)] = Timeline(calendar, (), self.now)
             shared = self._timelines[id(calendar)]
-            lane = self._lanes[worker_id] = Lane(worker, self._tasks[worker_id], shared, self._step_s)
-        return lane
+            time = self._times[worker_id] = PersonTime(self._workers[worker_id], shared, self._step_s)
+        return time
+
+    def _crew(self, ids: tuple[int, ...]) -> list[Lane]:
+        crew = self._crews.get(ids)
+        if crew is None:
+            crew = self._crews[ids] = [self._lane(worker_id) for worker_id in dict.fromkeys(ids)]
+        return crew
 
     def _lane_to_change(self, worker_id: int) -> Lane:
         lane = self._lane(worker_id)
@@ -258,26 +306,41 @@ class Workload:
         if length_s <= 0:
             raise ValueError(f"work of {length_s} s")
         earliest = self._earliest(not_before)
-        lanes = [self._lane(worker_id) for worker_id in dict.fromkeys(worker_ids)]
+        ids = tuple(worker_ids)
         if most is None:
-            offers = [lane.offer(length_s, earliest) for lane in lanes]
+            offers = [lane.layout.offer(length_s, earliest) for lane in self._crew(ids)]
         else:
-            offers = self._best_offers(lanes, length_s, earliest, most)
+            asked = self._ask(ids, length_s, earliest)
+            if most not in asked.offers:
+                asked.offers[most] = self._best_offers(asked, length_s, earliest, most)
+            offers = asked.offers[most]
         ranked = sorted((rank, candidate) for rank, candidate in offers if rank is not None)
         return ranked, [candidate for rank, candidate in offers if rank is None]
 
-    def _best_offers(self, lanes: Sequence[Lane], length_s: int, earliest: datetime, most: int) -> list[Offer]:
+    def _ask(self, ids: tuple[int, ...], length_s: int, earliest: datetime) -> _Asked:
+        """When each of these people may be done; who has been asked before is asked again if something has changed."""
+        key = ids, length_s, earliest
+        layouts = [lane.layout for lane in self._crew(ids)]
+        known = self._asked.get(key)
+        if known is None or known.layouts != layouts:
+            position = self._usual.worked(earliest)
+            before = zip(known.layouts, known.ends, strict=True) if known else repeat((None, None))
+            ends = [
+                end if layout is old else self._soonest_end(layout, length_s, earliest, position)
+                for layout, (old, end) in zip(layouts, before, strict=False)
+            ]
+            known = self._asked[key] = _Asked(layouts, ends, {})
+        return known
+
+    def _best_offers(self, asked: _Asked, length_s: int, earliest: datetime, most: int) -> list[Offer]:
         """The offers of those who may be the first.
 
-        Nobody finishes before the gap's own end; and of those who are always there, and have the same gap, nobody
+        None finishes before the gap's own end; and of those who are always there, and have the same gap, none
         before the first one by open work, unless that one's gap turns out to be too short for a whole step.
         """
-        position = self._usual.worked(earliest)
-        by_end: dict[int | None, list[Lane]] = {}
-        for lane in lanes:
-            usual = lane.line is self._usual
-            end = lane.gap_end(length_s, position) if usual else self._soonest_end(lane, length_s, earliest, position)
-            by_end.setdefault(end, []).append(lane)
+        by_end: dict[int | None, list[Layout]] = {}
+        for layout, soonest in zip(asked.layouts, asked.ends, strict=True):
+            by_end.setdefault(soonest, []).append(layout)
         unable = by_end.pop(None, [])
         offers: list[Offer] = []
         best: int | None = None
@@ -285,25 +348,28 @@ class Workload:
             if best is not None and end > best and len(offers) >= most:
                 break
             is_settled = False
-            for lane in sorted(by_end[end], key=lambda lane: lane.tie):
-                is_usual = lane.line is self._usual and lane.is_usual
+            for layout in sorted(by_end[end], key=lambda layout: layout.tie):
+                is_usual = layout.line is self._usual and layout.time.is_usual
                 if is_settled and is_usual and len(offers) >= most:
                     continue
-                offer = lane.offer(length_s, earliest)
+                offer = layout.offer(length_s, earliest)
                 offers.append(offer)
                 if offer[0] is not None:
                     finish = self._usual.worked(offer[0][0])
                     best = finish if best is None else min(best, finish)
                     if is_usual and finish == self._usual.aligned_start(end - length_s, self._step_s)[0] + length_s:
                         is_settled = True
-        return offers + [lane.offer(length_s, earliest) for lane in unable[: most - len(offers)]]
+        return offers + [layout.offer(length_s, earliest) for layout in unable[: max(0, most - len(offers))]]
 
-    def _soonest_end(self, lane: Lane, length_s: int, earliest: datetime, position: int) -> int | None:
+    def _soonest_end(self, layout: Layout, length_s: int, earliest: datetime, position: int) -> int | None:
         """Where in everybody's time this person may be done at the earliest; `position` is that of `earliest` there."""
-        if lane.calendar is self.calendar:  # with absences the person is no further than the others
-            return lane.gap_end(length_s, position if lane.line is self._usual else lane.line.worked(earliest))
+        if layout.line is self._usual:
+            return layout.gap_end(length_s, position)
+        end = layout.gap_end(length_s, layout.line.worked(earliest))
+        if layout.line.calendar is self.calendar:
+            return layout.line.shared_end(end)
         try:
-            return self._usual.worked(lane.line.end_at(lane.gap_end(length_s, lane.line.worked(earliest))))
+            return self._usual.worked(layout.line.end_at(end))
         except NoWorkingTime:
             return None
 

@@ -5,18 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-EVENT = {
-    "type": "object",
-    "description": "An event of the portal; of a form, with PHP's brackets in the names: `data[FIELDS_AFTER][ID]`.",
-    "properties": {
-        "event": {"type": "string", "description": "What happened: ONTASKADD, ONTASKUPDATE, ONTASKDELETE, …"},
-        "data": {"type": "object", "description": "The id of the task, in FIELDS_BEFORE and FIELDS_AFTER."},
-        "ts": {"type": "string", "description": "When it was sent, in seconds since 1970."},
-        "auth": {"type": "object", "description": "The portal, and the application_token that proves it."},
-    },
-    "required": ["event", "data", "auth"],
-}
-
 
 def make_examples(today: date) -> dict[str, Any]:
     """Make an example for each of the schemas that have one, by its name."""
@@ -143,8 +131,21 @@ def make_examples(today: date) -> dict[str, Any]:
         },
         "PortalEvent": {
             "event": "ONTASKUPDATE",
-            "data": {"FIELDS_BEFORE": {"ID": "69"}, "FIELDS_AFTER": {"ID": "69"}},
-            "auth": {"domain": "example.bitrix24.ru", "application_token": "…"},
+            "event_handler_id": "1",
+            "data": {
+                "FIELDS_BEFORE": {"ID": "69"},
+                "FIELDS_AFTER": {"ID": "69"},
+                "IS_ACCESSIBLE_BEFORE": "undefined",
+                "IS_ACCESSIBLE_AFTER": "undefined",
+            },
+            "ts": "1769071218",
+            "auth": {
+                "domain": "example.bitrix24.ru",
+                "client_endpoint": "https://example.bitrix24.ru/rest/",
+                "server_endpoint": "https://oauth.bitrix24.tech/rest/",
+                "member_id": "…",
+                "application_token": "…",
+            },
         },
         "OrderAnswer": {"message": "ok", "orders": [assigned]},
         "AssignedOrder": assigned,

@@ -46,6 +46,7 @@ SettingKey = TypeAliasType(
     ],
 )
 EventFate = TypeAliasType("EventFate", Literal["accepted", "ignored_by_mode", "event_ignored"])
+EventAccess = TypeAliasType("EventAccess", Literal["Y", "N", "undefined"])
 ReadyStatus = TypeAliasType("ReadyStatus", Literal["ready", "failed"])
 HealthStatus = TypeAliasType("HealthStatus", Literal["ok", "stale", "failed"])
 
@@ -362,6 +363,47 @@ class OrderProblem(Problem):
 
     warnings: list[str] = about("What a person should know, in the language of B24_LANG.", default=[])
     orders: list[AssignedOrder] = about("What was done for each line; with `details=1`.", default=[])
+
+
+class EventTask(Shape):
+    """What an event is about: ids, and nothing else."""
+
+    id: str = about("The task's id; of an event about a comment the comment's.", alias="ID")
+    task_id: str = about("Of an event about a comment: the task's id.", alias="TASK_ID", default="")
+    message_id: str = about(
+        "Of an event about a comment in the task's chat: the message's id.", default="", alias="MESSAGE_ID"
+    )
+
+
+class EventData(Shape):
+    """Before and after the change; the portal writes `undefined` where there is nothing."""
+
+    before: EventTask | Literal["undefined"] = about("The task before; of a new one undefined.", alias="FIELDS_BEFORE")
+    after: EventTask | Literal["undefined"] = about("The task after; of a deleted one undefined.", alias="FIELDS_AFTER")
+    accessible_before: EventAccess = about(
+        "Whether it was to be seen before.", default="N", alias="IS_ACCESSIBLE_BEFORE"
+    )
+    accessible_after: EventAccess = about("Whether it is to be seen now.", default="N", alias="IS_ACCESSIBLE_AFTER")
+
+
+class EventAuth(Shape):
+    """Which portal sends an event, and what proves it."""
+
+    domain: str = about("The portal's host.", default="")
+    client_endpoint: str = about("The portal's REST address.", default="")
+    server_endpoint: str = about("The REST address of the authorization server.", default="")
+    member_id: str = about("The portal's id.", default="")
+    application_token: str = about("The token of the outgoing webhook, as BITRIX_OUTGOING_TOKEN has it.")
+
+
+class PortalEvent(Shape):
+    """An event of the portal; of a form, with PHP's brackets in the names: `data[FIELDS_AFTER][ID]`."""
+
+    event: str = about("What happened: ONTASKADD, ONTASKUPDATE, ONTASKDELETE, …")
+    event_handler_id: str = about("The id of the outgoing webhook.", default="")
+    data: EventData = about("The ids of what has changed.")
+    ts: str = about("When it was sent, in seconds since 1970.", default="")
+    auth: EventAuth = about("The portal, and the application_token that proves it.")
 
 
 class Received(Shape):

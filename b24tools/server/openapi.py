@@ -21,8 +21,8 @@ from pydantic.alias_generators import to_camel
 from b24tools import __version__
 from b24tools.onec import order
 from b24tools.server.auth import OPEN_PATHS
-from b24tools.server.examples import EVENT, make_examples
-from b24tools.server.models import Problem
+from b24tools.server.examples import make_examples
+from b24tools.server.models import PortalEvent, Problem
 from b24tools.server.responses import Reply
 
 PAGES = Path(__file__).parent / "pages"
@@ -80,11 +80,12 @@ class Api(FastAPI):
         components = schema["components"]
         components["schemas"].pop(FASTAPI_REFUSAL, None)
         components["schemas"].pop("ValidationError", None)
+        for body in (order.Order, PortalEvent):
+            model = body.model_json_schema(ref_template="#/components/schemas/{model}")
+            components["schemas"] |= model.pop("$defs") | {body.__name__: model}
         for described in components["schemas"].values():
             for field in described.get("properties", {}).values():
                 field.pop("default", None)  # it only says that the key is not in every answer
-        model = order.Order.model_json_schema(ref_template="#/components/schemas/{model}")
-        components["schemas"] |= model.pop("$defs") | {"Order": model, "PortalEvent": EVENT}
         for described in components["schemas"].values():
             for field in described.get("properties", {}).values():
                 field.pop("title", None)  # the key once more

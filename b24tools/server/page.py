@@ -36,6 +36,7 @@ PLURALS = {"one": 1, "few": 2, "many": 5, "other": 5}  # CLDR's names, each with
 LANGUAGES = {"en": "English", "ru": "Русский"}
 THEMES = ("auto", "light", "dark")
 SMALLEST_PACKED = 1024  # bytes; what is smaller is not worth packing
+RELOAD_S = 10  # after so long a browser opens a page again that could not be shown
 HTML, JSON = "text/html", "application/json"
 
 
@@ -177,7 +178,10 @@ def _render_error(request: Request, status: int, problem: dict[str, str]) -> HTM
             ]
         )
         title = _("Try again a little later") if status == 503 else _("That did not work")
-        return render_page(request, look, title, main, status=status)
+        page = render_page(request, look, title, main, status=status)
+        if status == 503:
+            page.headers["Refresh"] = str(RELOAD_S)
+        return page
 
 
 def keep_look(request: Request) -> dict[str, str]:

@@ -10,7 +10,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings
 from b24tools.jobs import orders, overview
 from b24tools.server.readings import Reading
-from b24tools.server.services import Services
+from b24tools.server.services import PAGE_WAIT_S, Services
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,11 @@ class PlanReading:
     lanes: threading.Lock = field(default_factory=threading.Lock)
 
 
-def read_plan(services: Services, *, fresh: bool = False) -> Reading[PlanReading]:
-    """Return the last reading of the open orders and of everybody's work, or read it. Raises as `Readings.get`."""
+def read_plan(services: Services, *, fresh: bool = False, is_page: bool = True) -> Reading[PlanReading]:
+    """Return the last reading of the open orders and of everybody's work, or read it. Raises as `Readings.get`.
+
+    A page does not wait long for a portal that is silent; a program waits for the end.
+    """
 
     def read() -> PlanReading:
         with services.open_tools() as tools:
@@ -38,7 +41,7 @@ def read_plan(services: Services, *, fresh: bool = False) -> Reading[PlanReading
             departments = overview.lay_out(found, listing.orders, rules.excluded)
             return PlanReading(_scrub(services, listing), departments, found, rules, tools.client.url)
 
-    return services.readings.get("plan", read, fresh=fresh)
+    return services.readings.get("plan", read, fresh=fresh, wait_s=PAGE_WAIT_S if is_page else None)
 
 
 def read_open_orders(services: Services, *, fresh: bool = False) -> Reading[orders.Listing]:
@@ -55,7 +58,7 @@ def read_all_orders(services: Services, *, fresh: bool = False) -> Reading[order
             rules = context.assign_rules(services.session.settings, tools.store, {})
             return _scrub(services, orders.list_orders(tools, rules, states=orders.STATES))
 
-    return services.readings.get("orders", read, fresh=fresh)
+    return services.readings.get("orders", read, fresh=fresh, wait_s=PAGE_WAIT_S)
 
 
 def _scrub(services: Services, listing: orders.Listing) -> orders.Listing:

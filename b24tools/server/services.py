@@ -21,7 +21,8 @@ from b24tools.server.readings import Readings
 from b24tools.server.responses import HttpError
 from b24tools.store import Store, open_store
 
-PAGE_RETRY_S = 5.0  # so long a page waits for a portal that is away
+PAGE_RETRY_S = 3.0  # so long a portal that refuses is asked again for a page
+PAGE_WAIT_S = 4.0  # so long a page waits for a portal that is silent
 SMALL_BYTES = 64 * 1024  # every body but an order's
 IDLE_S = 60.0  # a sender that falls silent in the middle of a body
 SLOWEST = 64 * 1024  # bytes a second: a body that comes more slowly takes too long
@@ -59,7 +60,9 @@ class Services:
     readings: Readings = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "readings", Readings(self.now, self.session.settings.scrubber.scrub))
+        session = self.session
+        readings = Readings(self.now, session.settings.scrubber.scrub, session.count_requests)
+        object.__setattr__(self, "readings", readings)
 
     @contextmanager
     def open_tools(self) -> Iterator[Tools]:

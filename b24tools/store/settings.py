@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from b24tools.core import clock, errors, hosts, team_goal
 from b24tools.core.i18n import _
 from b24tools.store.database import Database
-from b24tools.store.events import Events
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,8 @@ class CountingRules:
 class Settings:
     """The running settings."""
 
-    def __init__(self, db: Database, events: Events) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._events = events
 
     def get(self, key: str) -> str:
         """Return a setting's value, or its default. Raises ConfigError for an unknown one."""
@@ -101,7 +99,9 @@ class Settings:
             )
         with self._db.transaction():
             if key == "producer_mode" and wanted == "webhook" != self.get(key):
-                self._events.queue_stored(now or clock.read_clock())
+                from b24tools.store.events import Events
+
+                Events(self._db).queue_stored(now or clock.read_clock())
             self._db.insert("settings", [{"key": key, "value": wanted}], key=["key"])
 
     def check_host(self, host: str) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from b24tools.core.timestamps import to_text
 from b24tools.store import leaderboard
 from b24tools.store.database import Database
 
-COUNTS = leaderboard.COUNTS.replace(":count_own", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
+COUNTS = leaderboard.COUNTS.replace(":count_own = 1", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
 
 
 class WorkHistory:
@@ -35,8 +34,18 @@ class WorkHistory:
         totals = {user_id: [(0, 0)] * (len(starts) - 1) for user_id in user_ids}
         if not user_ids:
             return totals
-        sql = "SELECT responsible_id, closed_at, estimate_s FROM tasks"
-        for user_id, closed_at, estimate_s in self._find(sql, starts[0], starts[-1], user_ids, group_id):
+        # By the labels the index leads to these people's tasks, else all that was closed in the time would be read.
+        # They may have been given in another zone: so the weeks on either side are looked through as well.
+        first = edges[0] - timedelta(days=7)
+        weeks = ((first + timedelta(days=number)).isocalendar() for number in range(0, (edges[-1] - first).days + 8, 7))
+        labels = ", ".join(f"'{year}-W{week:02}'" for year, week, _day in weeks)
+        sql = (
+            "SELECT responsible_id, closed_at, estimate_s FROM tasks"  # noqa: S608 - numbers and constants
+            f" WHERE week IN ({labels}) AND responsible_id IN ({', '.join(map(str, user_ids))})"
+            f" AND {self._within(group_id)}"
+        )
+        values = {"start": starts[0], "end": starts[-1], "group_id": group_id}
+        for user_id, closed_at, estimate_s in self._db.query(sql, values):
             week = bisect_right(starts, closed_at) - 1
             tasks, seconds = totals[user_id][week]
             totals[user_id][week] = tasks + 1, seconds + estimate_s
@@ -67,10 +76,10 @@ class WorkHistory:
         )
         done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
         still_open = (
-            "SELECT DISTINCT order_tasks.responsible_id FROM order_tasks LEFT JOIN tasks ON tasks.id = task_id"
-            " JOIN orders ON orders.id = order_id WHERE task_id IS NOT NULL AND orders.ended IS NULL"
+            "SELECT DISTINCT order_tasks.responsible_id FROM orders JOIN order_tasks ON order_id = orders.id"
+            " LEFT JOIN tasks ON tasks.id = task_id WHERE is_over = 0 AND orders.ended IS NULL AND task_id IS NOT NULL"
             " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) >= :start"
-            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1)"
+            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1) = 1"
         )
         for row in self._db.query(still_open, values):
             done.pop(row[0], None)
@@ -79,9 +88,3 @@ class WorkHistory:
     def _within(self, group_id: int | None) -> str:
         project = "" if group_id is None else "AND tasks.group_id = :group_id"
         return f"tasks.closed_at >= :start AND tasks.closed_at < :end {project} AND {COUNTS}"
-
-    def _find(self, sql: str, start: str, end: str, user_ids: Collection[int], group_id: int | None) -> list[Any]:
-        """Find what counts of these people's tasks that were closed in [start, end)."""
-        who = ", ".join(map(str, user_ids))
-        where = f"responsible_id IN ({who}) AND {self._within(group_id)}"
-        return self._db.query(f"{sql} WHERE {where}", {"start": start, "end": end, "group_id": group_id})

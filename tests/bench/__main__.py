@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.bench import (
     events,
     growth,
+    ledger,
     measuring,
     orders,
     planning,
@@ -71,6 +72,7 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "serve": serving,
     "events": lambda _folder: events.report(),
     "growth": growth.report,
+    "ledger": ledger.report,
     "planning": lambda _folder: planning.report(),
     "simulation": lambda _folder: simulation.report(),
 }
@@ -81,6 +83,7 @@ ABOUT = {
     "serve": "events and orders a second, and the memory of an hour",
     "events": "storing and following events",
     "growth": "a snapshot and the leaderboard with ten and a hundred times the tasks",
+    "ledger": "a year of orders in one database: its size, backup, retention, and commands without network",
     "planning": "planning a hundred orders, and what replan takes, without a portal",
     "simulation": "how late orders get in a month, with and without replan; two minutes",
 }

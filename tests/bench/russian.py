@@ -6,6 +6,16 @@ import re
 
 WORDS = {
     "This week": "Эта неделя",
+    "A year of orders: ": "Год заказов: ",
+    "| a year of rows |": "| строки за год |",
+    "| after the first night |": "| после первой ночи |",
+    "| its backup |": "| её копия |",
+    "| restored |": "| из копии |",
+    "| a year later, with no new order |": "| ещё через год без новых заказов |",
+    "| command |": "| команда |",
+    "| empty: ms |": "| пустая база, мс |",
+    " a year: ms |": " год, мс |",
+    " MB |": " МБ |",
     "A year": "Год",
     " s for an answer": " с на ответ",
     " tasks, 5000 people": " задач, 5000 сотрудников",
@@ -40,7 +50,7 @@ WORDS = {
     "writes to the disk": "записей на диск",
     "Serving\n": "Служба\n",
     "Growth\n": "Рост\n",
-    "its peak MB": "её пик памяти, МБ",
+    "its peak МБ": "её пик памяти, МБ",
     "tasks of a year": "задач за год",
     "CPU µs a task": "мкс процессора на задачу",
     "leaderboard ms": "leaderboard, мс",
@@ -61,7 +71,7 @@ WORDS = {
     "| nightly replan |": "| перепланирование каждое утро |",
     "CPU ms a line": "мс процессора на строку",
     "CPU s": "процессор, с",
-    "peak MB": "пик памяти, МБ",
+    "peak МБ": "пик памяти, МБ",
     "a second": "в секунду",
     "seconds": "секунд",
     "requests": "запросов",
@@ -78,7 +88,10 @@ WORDS = {
 }
 
 
-NAMES = re.compile(r"× serve|`[^`]*`|b24tools( (--)?[a-z]+)*|leaderboard|b24pysdk|fast-bitrix24|python -c pass")
+NAMES = re.compile(
+    r"× serve|`[^`]*`|b24tools( (--)?[a-z]+)*|leaderboard|history|config|replay --list|b24pysdk|fast-bitrix24"
+    r"|python -c pass"
+)
 
 
 def translated(text: str) -> str:

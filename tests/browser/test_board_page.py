@@ -52,7 +52,7 @@ def close(folder: Path, user_id: int, count: int) -> None:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """With more than ten people."""
     folder = tmp_path_factory.mktemp("wall")
-    fill(folder, (20, LONG, closed.PAINTERS, 128), (21, HOSTILE, closed.FITTERS, 8))
+    fill(folder, (20, LONG, closed.PAINTERS, 128), (21, f"\u202e{HOSTILE}\u2066", closed.FITTERS, 8))
     with serving(demo_company.build(context.now), folder, Access(host="127.0.0.1")) as opened:
         yield opened
 

@@ -21,7 +21,7 @@ from tests.support.orders import MONDAY, Clock
 from tests.support.plans import at
 from tests.support.server import Served, as_bytes, order, serving
 
-PAGES = ("/plan", "/plan?by=people", "/orders", "/")
+PAGES = ("/plan", "/plan?by=people", "/orders", "/", "/load", "/today", "/today/Сварщик")
 POSITIONS = ("Макетчик", "Фрезеровщик", "Сварщик", "Монтажник")
 BARS = "document.querySelectorAll('.lane a')"
 FOCUSED = "document.activeElement.querySelector('title').textContent"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from b24tools.cli import app, completion
+from b24tools.cli import app, localized
 from b24tools.core import i18n
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shell: str, line: str) -> list[str]:
     """The answer to a line at whose end somebody has pressed Tab."""
     words = line.split(" ")
-    monkeypatch.setenv(completion.VARIABLE, f"complete_{shell}")
+    monkeypatch.setenv(localized.COMPLETION, f"complete_{shell}")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)

@@ -29,6 +29,7 @@ def test_demo_tells_the_whole_story(
     screens.check(f"demo.{language}.txt", told.out)
 
 
+@pytest.mark.long
 def test_demo_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No folder, no database, no setting read: it works where nothing is configured."""
     folder = tmp_path / "temporary"

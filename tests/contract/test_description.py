@@ -66,6 +66,7 @@ def test_every_operation_has_a_name_and_named_models() -> None:
     assert [code.value for code in errors.ErrorCode] == found["components"]["schemas"]["ErrorCode"]["enum"]
 
 
+@pytest.mark.long
 def test_the_description_is_the_same_in_every_language(tmp_path: Path) -> None:
     """Programs are generated from it."""
     found = []

@@ -138,6 +138,7 @@ def test_the_morning_of_a_chat(portal: Portal, order: str, b24tools: Run) -> Non
     assert 1 == len(portal.messages)
 
 
+@pytest.mark.long
 def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     portal: Portal, order: str, b24tools: Run, clock: Clock, tmp_path: Path
 ) -> None:
@@ -217,7 +218,7 @@ def test_a_chat_that_the_owner_is_not_in_is_named(portal: Portal, order: str, b2
     ("notify", "arguments", "text"),
     [
         ("", (), "--to"),
-        ("people", ("--to", "Кощеев"), "nobody is called"),
+        ("people", ("--to", "Кощеев"), "there is no person called"),
         ("people,everybody", (), 'B24_NOTIFY (from the environment): "everybody" is none of people, managers'),
     ],
 )

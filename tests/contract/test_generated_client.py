@@ -39,7 +39,7 @@ SOMETIMES = {
     "Readiness": {"problem"},
     "Terms": {"hours_a_week", "never", "only", "rate", "schedule"},
 }
-GIVEN = {"Attachment", "Line", "Order", "PortalEvent", "PortalEventAuth", "PortalEventData"}  # what is sent
+GIVEN = {"Attachment", "Line", "Order", "PortalEvent", "EventData", "EventTask", "EventAuth"}  # what is sent
 
 pytestmark = [
     pytest.mark.long,

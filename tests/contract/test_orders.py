@@ -309,6 +309,7 @@ def test_what_the_service_refuses(served: Served) -> None:
     assert 401 == served.client.get("/orders", auth=("1c", "wrong")).status_code
 
 
+@pytest.mark.long
 def test_the_description_names_what_is_answered(served: Served) -> None:
     """Each operation with its own id, each answer with a named model."""
     found = served.client.get("/openapi.json").json()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,11 +18,12 @@ import pytest
 from b24tools import __version__, context
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
+from b24tools.server import plan_reading
 from b24tools.server.auth import Access
 from b24tools.server.work_models import Decision
 from b24tools.store.decisions import Decisions
 from tests.support.orders import Clock
-from tests.support.server import SERVE, Served, as_bytes, hash_inlined, order, serving
+from tests.support.server import SERVE, Served, as_bytes, hash_inlined, order, serving, wait_until
 
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}  # as browsers have it
 PAGES = ("/", "/plan", "/plan?by=people", "/orders", "/orders?state=all", "/why/69")
@@ -216,6 +220,37 @@ def test_a_portal_that_is_away_leaves_the_last_reading(own: Served, clock: Clock
     own.portal.faults.clear()
     clock.now += timedelta(minutes=1)
     assert "could not" not in show(own, "/plan").text
+
+
+def test_a_portal_that_is_silent_does_not_hold_a_page(
+    own: Served, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every page says so, with the age of what it shows; a browser comes back by itself where there is nothing."""
+    silence = r"no complete answer from the portal for \d+ s"
+    paths = ("/plan", "/orders", "/orders?state=all", "/load", "/today", "/today/Сварщик")
+    monkeypatch.setattr(plan_reading, "PAGE_WAIT_S", 0.0)
+    handle, go_on = own.portal.handle, threading.Event()
+
+    def hang(*words: Any, **more: Any) -> Any:
+        assert go_on.wait(20)
+        return handle(*words, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own.portal, "handle", hang)
+        pages = [show(own, path) for path in paths]
+        assert [(503, "10", True)] * 6 == [
+            (one.status_code, one.headers["refresh"], bool(re.search(silence, one.text))) for one in pages
+        ]
+        go_on.set()
+        assert 200 == own.client.get("/load").status_code  # a program waits
+        wait_until(lambda: show(own, "/orders?state=all").status_code == 200)
+        go_on.clear()
+        clock.now += timedelta(minutes=2)
+        stale = rf"Data as of 23\.11 07:00\. It could not be read again: {silence}<"
+        assert [(200, True)] * 6 == [
+            (one.status_code, bool(re.search(stale, one.text))) for one in map(partial(show, own), paths)
+        ]
+        go_on.set()
 
 
 def test_without_any_reading_a_page_says_what_to_do(own: Served) -> None:

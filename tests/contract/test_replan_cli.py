@@ -112,6 +112,7 @@ def test_more_than_max_moves_moves_nothing(portal: Portal, sick: tuple[str, int]
     assert "1 task would move, more than --max-moves 0: none was moved" in err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scope", ["calendar", "timeman"])
 def test_without_hours_and_absences_nothing_is_moved(
     scope: str, portal: Portal, sick: tuple[str, int], b24tools: Run

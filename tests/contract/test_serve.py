@@ -141,6 +141,7 @@ def test_a_port_that_is_taken_is_named(shop: Shop) -> None:
     assert f"port {port} cannot be used: Address already in use. Choose another one with --port.\n" == err
 
 
+@pytest.mark.long
 def test_the_network_is_refused_without_a_token(shop: Shop) -> None:
     """One line, exit status 2."""
     status, out, err = end(shop.start("serve", "--host", "0.0.0.0"))

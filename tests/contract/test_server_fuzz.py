@@ -55,6 +55,7 @@ def test_any_json(served: Served, path: str, value: object) -> None:
     check(served, path, json.dumps(value).encode(), "application/json")
 
 
+@pytest.mark.long
 @TRIES
 @given(changes=st.dictionaries(KEYS, JSON, max_size=3))
 def test_an_order_with_anything_in_it(served: Served, changes: dict[str, object]) -> None:

@@ -57,6 +57,7 @@ def test_events_wait_for_a_database_that_is_held(served: Served) -> None:
     assert [1, 2, 3, 9] == sorted(stored(served))  # its sender has not waited
 
 
+@pytest.mark.long
 def test_events_that_wait_take_no_thread_from_the_others(served: Served) -> None:
     """More of them than there are threads; the board goes on meanwhile."""
     body = event_body(served.portal, 5)
@@ -72,6 +73,7 @@ def test_events_that_wait_take_no_thread_from_the_others(served: Served) -> None
     assert 60 == len(stored(served))
 
 
+@pytest.mark.long
 def test_what_is_held_for_too_long_is_to_be_tried_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """503, whatever was asked for; what only reads goes on."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)

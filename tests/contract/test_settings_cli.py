@@ -142,9 +142,9 @@ def test_a_name_that_means_several_people_lists_their_ids(tmp_path: Path, capsys
     for words in (["excluded_users", "add", "Сидоров"], ["hidden_users", "add", "Ивнов"], ["portal_host", "add", "7"]):
         assert 2 == app.main(["config", *words])
     assert [
-        'nobody is called "Сидоров". No people are known yet: run `b24tools snapshot` once, or give the id.',
+        'there is no person called "Сидоров". No people are known yet: run `b24tools snapshot` once, or give the id.',
         'several people are called "Сидоров": Иван Сидоров (#9), Пётр Сидоров (#12). Give the id of the right one.',
-        'nobody is called "Ивнов". The nearest name is "Пётр Иванов".',
+        'there is no person called "Ивнов". The nearest name is "Пётр Иванов".',
         "portal_host is no list: it has one value. "
         "There are: hidden_users, opted_out_users, excluded_users, doctor_ignore.",
     ] == capsys.readouterr().err.splitlines()

@@ -168,13 +168,13 @@ def test_the_pages_speak_the_language_asked_for_and_carry_it_on(served: Served) 
 
 
 def test_the_heat_map_tells_cells_apart() -> None:
-    """Free, fuller, full; away; no working time; days on which nobody works are narrow."""
+    """Free, fuller, full; away; no working time. Days of a week that look alike are one cell, as is what is free."""
     monday = date(2026, 11, 23)
 
     def days(*busy: float, work: float = 8) -> tuple[DayLoad, ...]:
-        hours = [*busy, *[0.0] * (7 - len(busy))]
+        hours = [*busy, *[0.0] * (14 - len(busy))]
         return tuple(
-            DayLoad(monday + timedelta(days=n), round(hour * HOUR), 0 if n > 4 else round(work * HOUR))
+            DayLoad(monday + timedelta(days=n), round(hour * HOUR), 0 if n % 7 > 4 else round(work * HOUR))
             for n, hour in enumerate(hours)
         )
 
@@ -185,24 +185,25 @@ def test_the_heat_map_tells_cells_apart() -> None:
     group = load.Group(
         Department(9, "Сварщик", 4, None),
         (
-            workload.PersonLoad(1, "Ян Ли", 20 * HOUR, at(24), (), days(8, 7.999, 4, 0.01)),
+            workload.PersonLoad(1, "Ян Ли", 20 * HOUR, at(24), (), days(8, 7.999, 4, 0.01, 0, 0, 0, 8, 8, 8)),
             workload.PersonLoad(2, "Ян Ли", 0, None, ((at(20), at(30)),), ill),
+            workload.PersonLoad(3, "Ян Бо", 0, at(23), (), days()),
         ),
     )
-    view = load_page.View(MOSCOW, at(23), 1, "load", "", [(9, "Сварщик")], "./", {})
+    view = load_page.View(MOSCOW, at(23), 2, "load", "", [(9, "Сварщик")], "./", {})
     page = load_page.to_html(load.Load((group,), ("something is not known",)), view)
-    cells = [
-        re.findall(r"<td class=\"((?:cell|off)[^\"]*)\"[^>]*>(?:<a [^>]*>)?([^<]*)", row) for row in page.split("<tr")
-    ]
+    cell = r"<td class=\"((?:cell|off)[^\"]*)\"(?: colspan=\"(\d+)\")?[^>]*>(?:<a [^>]*>)?([^<]*)"
     assert [
         [
-            ("cell heat5 monday now", "100"), ("cell heat4", "99"), ("cell heat2", "50"), ("cell heat1", "1"),
-            ("cell heat0", "0"), ("off rest", ""),
+            ("cell heat5 monday", "", "100"), ("cell heat4", "", "99"), ("cell heat2", "", "50"),
+            ("cell heat1", "", "1"), ("cell heat0", "", "0"), ("off", "2", ""),
+            ("cell heat5 monday", "3", "100"), ("cell heat0 tail", "4", "free"),
         ],
-        [("cell away monday now", "–"), *[("cell away", "–")] * 4, *[("cell away rest", "–")] * 2],
-    ] == cells[-2:]  # fmt: skip
-    assert 'title="Ян Ли (#2), 25.11: away 20.11 - 29.11"' in page
-    assert '<td class="off rest" colspan="2"></td>' in page
+        [("cell away monday", "7", "–"), ("off monday", "7", "")],
+        [("cell heat0 tail monday", "14", "free")],
+    ] == [re.findall(cell, row) for row in page.split("<tr")[-3:]]  # fmt: skip
+    assert 'title="Ян Ли (#2), 23.11–29.11: away 20.11 - 29.11"' in page
+    assert '<a href="./today/%231?date=2026-11-30" title="Ян Ли (#1), 30.11–02.12: 24 h of 24 h">100</a>' in page
     assert "something is not known" in page
 
 

@@ -139,6 +139,23 @@ def test_what_people_changed_by_hand_stays(works: Works) -> None:
     assert works.portal.tasks[task.id].deadline == int(at(30, 12).timestamp())
 
 
+def test_a_task_moved_by_hand_stays_moved_when_the_order_is_sent_again(works: Works) -> None:
+    """The ledger has what b24tools planned, whatever else is written to the task."""
+
+    def place() -> tuple[object, ...]:
+        with works.tools() as tools:
+            (row,) = tools.store.orders.lines([full().id]).values()
+        return row.responsible_id, row.start, row.end
+
+    task = sent(works, full())
+    planned = place()
+    works.portal.set_task(task.id, responsible=12, start_plan=at(24, 9), end_plan=at(24, 12))
+    again(works, full(manager="Тихонова А.О."))
+    assert planned == place()
+    again(works, full(manager="Тихонова А.О.", minutes=120.0))
+    assert (*planned[:2], at(24, 11)) == place()
+
+
 def outcome_and_fields(told: tuple[str, tuple[str, ...], list[dict[str, Any]]]) -> tuple[str, list[Any]]:
     """What was written, without the ids."""
     return told[0], [write["fields"] for write in told[2]]
@@ -446,6 +463,7 @@ def lose_data(works: Works) -> None:
     shutil.rmtree(works.folder)
 
 
+@pytest.mark.sqlite
 def test_a_lost_database_finds_the_tasks_by_their_keys(works: Works) -> None:
     """Unchanged, nothing attached twice; and from then on changes are seen again."""
     task = sent(works, full())

@@ -343,7 +343,7 @@ def many_open(works: Works, count: int) -> None:
         works.portal.add_task(f"Т{number}", responsible=people[number % len(people)], creator=1, time_estimate=900)
 
 
-@pytest.mark.parametrize("open_tasks", [0, 2000])
+@pytest.mark.parametrize("open_tasks", [0, pytest.param(2000, marks=pytest.mark.long)])
 def test_an_order_of_six_lines_with_a_file_takes_three_requests(works: Works, open_tasks: int) -> None:
     """With a warm cache: reading, the file, the tasks."""
     many_open(works, open_tasks)
@@ -431,13 +431,14 @@ def test_an_owner_who_is_no_administrator_any_more_uploads_nothing_the_second_ti
     assert 2 == len(files)
 
 
-@pytest.mark.parametrize("open_tasks", [0, 2000])
+@pytest.mark.parametrize("open_tasks", [0, pytest.param(2000, marks=pytest.mark.long)])
 def test_the_first_order_of_all_takes_seven_requests(works: Works, open_tasks: int) -> None:
     """Cold: departments, people, reading, a folder that only looks alike, the folder, the file, the tasks."""
     many_open(works, open_tasks)
     assert 7 == spent(works, six_lines(1))
 
 
+@pytest.mark.long
 def test_the_people_of_a_big_company_take_two_requests(works: Works) -> None:
     """The first twenty pages tell how many there are: the other six go together."""
     shop = demo_company.department(works.portal, "Сварщик")
@@ -448,7 +449,7 @@ def test_the_people_of_a_big_company_take_two_requests(works: Works) -> None:
     assert [20, 6] == pages
 
 
-@pytest.mark.parametrize("open_tasks", [0, 2000])
+@pytest.mark.parametrize("open_tasks", [0, pytest.param(2000, marks=pytest.mark.long)])
 def test_the_same_order_again_takes_one_request(works: Works, open_tasks: int) -> None:
     """And writes nothing."""
     many_open(works, open_tasks)
@@ -544,6 +545,7 @@ def test_pages_of_open_work_stay_in_one_batch_beside_a_text_that_goes_alone(work
         assert "failed" not in [one.outcome for one in works.assign(odd, *some, dry_run=True)]
 
 
+@pytest.mark.long
 def test_fifty_tasks_of_people_who_were_handed_them_can_be_changed_at_once(works: Works) -> None:
     """Fifty people from elsewhere do the lines: their open work is read beside their absences."""
     shop = works.portal.add_department("Контора", parent=1)

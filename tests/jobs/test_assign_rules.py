@@ -262,7 +262,7 @@ def test_the_fallback_user_takes_what_an_empty_department_cannot(works: Works) -
     """The department exists, but all its people are excluded."""
     works.portal.add_department("Маляр", parent=4)
     task = works.assign(order([("Маляр", 60)]), fallback_user=3)[0].tasks[0]
-    assert task.warnings == ('nobody active works in the department "Маляр": given to Борис Авдеев',)
+    assert task.warnings == ('the department "Маляр" has no active people: given to Борис Авдеев',)
 
 
 @pytest.mark.parametrize("user_id", [21, 999])

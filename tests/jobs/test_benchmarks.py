@@ -73,7 +73,7 @@ def test_where_a_person_stands(opened: Store) -> None:
 
 def test_nobody_stands_who_is_left_out(plant: Callable[..., Board]) -> None:
     """A hidden one; and a name that several have, or none, names the ids or the nearest one."""
-    for name, words in (("Невидимая", "is on no leaderboard"), ("Никто", "nobody is called")):
+    for name, words in (("Невидимая", "is on no leaderboard"), ("Никто", "there is no person called")):
         with pytest.raises(errors.ConfigError, match=words):
             plant(me=name)
 

@@ -69,7 +69,7 @@ def test_a_box_in_a_folder_that_prints_notices_gets_its_tasks(box: Portal, b24to
 
 
 def test_a_login_page_is_named_and_left_to_a_person(box: Portal, b24tools: Run) -> None:
-    """Status 1, not "try again later"; nothing is booked."""
+    """Status 1, not "Try again later."; nothing is booked."""
     box.faults.add(Fault("html", status=200, times=99))
     for command in (("assign", SAMPLE), ("snapshot",)):
         status, _out, err = b24tools(*command)

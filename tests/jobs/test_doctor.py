@@ -187,7 +187,7 @@ def _user_brief(works: Works) -> None:
         (_not_admin, "owner", "fail", "Алексей Админов (#1) is no administrator", "an administrator create"),
         (_rename("Производство", "Производство и склад"), "department", "fail", "no department", "и склад"),
         (_rename("Цех", "Макетчик"), "same_names", "warn", "Макетчик (#5, #6)", "Исполнитель"),
-        (_no_people, "people", "warn", "nobody active in Поклейщик (#11)", "B24_FALLBACK_USER"),
+        (_no_people, "people", "warn", "no active people in Поклейщик (#11)", "B24_FALLBACK_USER"),
         (_two_groups, "group", "warn", "(#1); others of that name: #3", "B24_GROUP to the id"),
         (_close_groups, "group", "fail", "is archived", "out of the archive"),
         (lambda works: works.portal.groups.clear(), "group", "warn", "the first order makes it", "by hand"),
@@ -215,10 +215,10 @@ def _user_brief(works: Works) -> None:
             "Set B24_TZ",
         ),
         (_user_brief, "scope user", "warn", "only user_brief", "tick “user”"),
-        (_fault(kind="unreachable"), "portal", "fail", "cannot connect to portal.example", "check the network"),
-        (_fault(kind="html"), "portal", "fail", "HTTP 502", "try again later"),
-        (_fault(kind="limit"), "portal", "fail", "Too many requests", "try again later"),
-        (_fault(kind="cut_before"), "portal", "fail", "broke", "try again later"),
+        (_fault(kind="unreachable"), "portal", "fail", "cannot connect to portal.example", "Check the network"),
+        (_fault(kind="html"), "portal", "fail", "HTTP 502", "Try again later."),
+        (_fault(kind="limit"), "portal", "fail", "Too many requests", "Try again later."),
+        (_fault(kind="cut_before"), "portal", "fail", "broke", "Try again later."),
         (_fault(kind="overload"), "portal", "fail", "OVERLOAD_LIMIT", "support"),
         (_fault(kind="operating", method="timeman.schedule.get"), "schedule", "fail", "time limit", "later"),
         (
@@ -341,6 +341,7 @@ def test_a_webhook_that_outlived_its_owner_is_named(well: Works) -> None:
     assert f"{check.detail}; user 3 of B24_FALLBACK_USER creates them instead" == softened.detail
 
 
+@pytest.mark.long
 def test_a_login_in_the_address_is_no_other_owner(well: Works) -> None:
     """Unless the portal shows no such person; in a large company he is asked for by his id."""
     url = f"https://{HOST}/rest/admin/{well.portal.secret}/"
@@ -825,8 +826,8 @@ def test_a_damaged_cache_only_warns(well: Works) -> None:
             "Write",
         ),
         ({"unknown": [config.Unknown("B24_X", "env", None)]}, "setting B24_X", "warn", "Remove it"),
-        ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "x"),
-        ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "x"),
+        ({"problems": [("B24_TZ", errors.ConfigError("no zone", "x"))]}, "setting B24_TZ", "fail", "X."),
+        ({"problems": [("", errors.ConfigError("not UTF-8", "x"))]}, "env_file", "fail", "X."),
         ({"given": frozenset()}, "setting B24_DATA_DIR", "warn", "Write B24_DATA_DIR="),
         ({"ca_bundle": Path("/no/such.pem")}, "setting B24_CA_BUNDLE", "fail", "PEM"),
         ({"serve_token": "1234"}, "serve_token", "warn", "token_hex"),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -62,6 +63,17 @@ def test_equal_ones_share_a_place_and_stand_by_name(opened: Store) -> None:
     assert Row(8, None, 77, "#77", None, 1, 1, 0.5, 0, 0) == ranked.rows[7]
     assert (True, NOW - timedelta(minutes=3), "polling") == (ranked.complete, ranked.as_of, ranked.mode)
     assert (38, 65.8, 0) == (ranked.total_tasks, ranked.total_hours, ranked.left_out)
+
+
+@pytest.mark.parametrize("options", [{}, {"by": "hours"}, {"teams": True}, {"top": 3}, {"group": None, "me": None}])
+@pytest.mark.parametrize("period", [THIS, periods.parse("2026-10", MOSCOW), periods.parse("2027", MOSCOW)])
+def test_a_board_without_a_database_is_that_of_an_empty_one(
+    opened: Store, tmp_path: Path, period: periods.Period, options: dict[str, object]
+) -> None:
+    missing = leaderboard.read_board(tmp_path / "b24tools.db", period, now=NOW, **options)
+
+    assert board(opened, period, **options) == missing
+    assert opened.settings.counting_rules(MOSCOW) == missing.rules
 
 
 def test_by_hours_what_looks_equal_is_equal(opened: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.living import LivingPlant
 
-FEW, MANY = 3, 59
+MANY = 59
 
 
 def live(seed: int, folder: Path, **measures: int) -> None:
@@ -18,7 +18,7 @@ def live(seed: int, folder: Path, **measures: int) -> None:
     plant.live(**measures)
 
 
-@pytest.mark.parametrize("seed", range(FEW))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_a_plant_that_lives_on_for_some_days(seed: int, tmp_path: Path) -> None:
     """Whatever happens to it."""
     live(seed, tmp_path / "data", days=3, events=6, orders_at_first=4)

@@ -92,6 +92,7 @@ def test_who_was_dismissed_since_the_people_were_cached_is_left_out(works: Works
     assert ["Иван Первый"] == [one.name for group in found(works, "Резчик").groups for one in group.people]
 
 
+@pytest.mark.long
 def test_more_people_than_one_command_can_name_are_all_read(works: Works) -> None:
     """PHP takes a thousand values, so the tasks of a thousand people are asked for in two turns."""
     shop = works.portal.add_department("Резчик", parent=4)
@@ -166,7 +167,7 @@ def test_an_unknown_department_is_told_with_the_nearest(works: Works) -> None:
     with pytest.raises(errors.ConfigError) as told:
         found(works, "Сварщег")
     assert (
-        'there is no department "Сварщег" under "Производство", and nobody there is called so',
+        'there is no department and no person "Сварщег" under "Производство"',
         'The nearest name is "Сварщик".',
     ) == (
         told.value.message,

@@ -266,7 +266,10 @@ TOUCHES: dict[str, Callable[[Works, Task], object]] = {
 }
 
 
-@pytest.mark.parametrize("what", TOUCHES)
+LONG = ("discussed", "renamed", "in a flow")
+
+
+@pytest.mark.parametrize("what", [pytest.param(one, marks=pytest.mark.long if one in LONG else ()) for one in TOUCHES])
 def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, people: dict[str, int]) -> None:
     """Whatever has been done to it since it was made."""
     (task,) = send(works, 1, ("Раскрой", 240))
@@ -283,6 +286,7 @@ def test_what_people_have_touched_stays_and_is_named(what: str, works: Works, pe
         assert result.moves[0].note
 
 
+@pytest.mark.long
 def test_what_only_we_have_put_off_and_renewed_still_moves(works: Works, people: dict[str, int]) -> None:
     """1C cancelled the order twice, and changed its minutes when it took it back: those writes are ours."""
     (task,) = send(works, 1, ("Раскрой", 240))

@@ -17,7 +17,7 @@ from b24tools.core import errors
 from b24tools.jobs import load, today
 from b24tools.jobs.today import Before, Today
 from b24tools.render.today import data, describe_idle, print_today, to_csv
-from b24tools.render.today_sheets import to_html
+from b24tools.render.today_sheets import draw_qr_code, to_html
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from tests.support.orders import MOSCOW, Clock, Works, order, rules
@@ -153,7 +153,7 @@ def test_a_person_is_meant_by_name_or_id_and_a_department_with_all_below(works: 
     assert ["Пётр Ученик"] == [one.person.name for one in read(works, "ученик").lists]
     assert ["Иван Сборка", "Пётр Ученик"] == [one.person.name for one in read(works, "СБОРКА").lists]
     assert ["Иван Раскрой"] == [one.person.name for one in read(works, str(people["Раскрой"])).lists]
-    with pytest.raises(errors.ConfigError, match='there is no department "Никто"'):
+    with pytest.raises(errors.ConfigError, match='there is no department and no person "Никто"'):
         read(works, "Никто")
     works.portal.add_user("Пётр", "Ученик", departments=[works.portal.users[people["Сборка"]].departments[0]])
     works.clock.now = at(23, 16)
@@ -243,10 +243,20 @@ def test_the_paper_has_a_sheet_for_each_person_with_work(works: Works, people: d
     url = f"https://portal.example/company/personal/user/0/tasks/task/view/{first}/"
     (sheet,) = (sheet for sheet in sheets if "<h2>Иван Раскрой</h2>" in sheet)
     code = re.search(f'<a href="{url}">(<svg.*</svg>)#{first}</a>', sheet)
-    assert code and read_modules(code[1]) == [
-        list(row) for row in segno.make_qr(url, error="m", boost_error=False, mask=0).matrix
-    ]
+    assert code and read_modules(code[1]) == encode(url)
     assert "<h2>&lt;i&gt; Праздный</h2>" in to_html(read(works, "Праздный"), MOSCOW)
+
+
+def encode(url: str) -> list[list[int]]:
+    """The modules of an address, as the library has them."""
+    return [list(row) for row in segno.make_qr(url, error="m", boost_error=False, mask=0).matrix]
+
+
+@pytest.mark.parametrize("number", [0, 7, 10, 98765, 4096, 2**31 - 1, ""])
+def test_a_code_put_together_digit_by_digit_is_that_of_the_address(number: object) -> None:
+    """Of any length of the number, or without one."""
+    for url in (f"https://портал.example/7/tasks/task/view/{number}/", f"https://example/tasks/{number}"):
+        assert encode(url) == read_modules(draw_qr_code(url))
 
 
 def read_modules(svg: str) -> list[list[int]]:

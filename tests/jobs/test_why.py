@@ -144,7 +144,7 @@ def test_a_pin_is_told_with_whom_it_would_have_been(works: Works) -> None:
     [
         ("Сварщег", 'There was no department "Сварщег" (the nearest name was "Сварщик")'),
         ("Водитель экскаватора", 'There was no department "Водитель экскаватора"'),
-        ("Маляр", 'Nobody active worked in the department "Маляр"'),
+        ("Маляр", 'The department "Маляр" had no active people'),
     ],
 )
 def test_the_fallback_is_told_with_its_reason(works: Works, position: str, problem: str) -> None:

@@ -96,6 +96,21 @@ def test_uploaded_file_mixes_integers_and_strings(ask: Asker) -> None:
     assert without_urls(ask.result("disk.folder.getchildren", id=FOLDER)[0]) == shape | strings
 
 
+def test_a_unique_name_is_made_only_where_it_is_asked_for(ask: Asker) -> None:
+    """Without `generateUniqueName` a second file of one name is refused."""
+    for name in ("plan.txt", "readme"):
+        names = [
+            ask.result(
+                "disk.folder.uploadfile", id=FOLDER, data={"NAME": name}, fileContent="aGk=", generateUniqueName=True
+            )["NAME"]
+            for _number in range(3)
+        ]
+        stem, dot, ending = name.partition(".")
+        assert [name, f"{stem} (1){dot}{ending}", f"{stem} (2){dot}{ending}"] == names
+    again = {"id": FOLDER, "data": {"NAME": "plan.txt"}, "fileContent": "aGk=", "generateUniqueName": "0"}
+    assert ask.error("disk.folder.uploadfile", **again)[:2] == (400, "DISK_OBJ_22000")
+
+
 def test_bare_base64_is_a_file_too(ask: Asker) -> None:
     """Without the pair."""
     row = ask.result("disk.folder.uploadfile", id=FOLDER, data={"NAME": "a.txt"}, fileContent="aGk=")

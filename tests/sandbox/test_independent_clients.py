@@ -1,4 +1,7 @@
-"""Clients written by others, unmodified, work with the sandbox portal through its port."""
+"""Clients written by others, unmodified, work with the sandbox portal through its port.
+
+They are imported where they are used: that takes a second, which all the other tests would wait for.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,16 @@ import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import b24pysdk
 import pytest
 import trustme
-from fast_bitrix24 import Bitrix
 
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
+
+if TYPE_CHECKING:
+    from fast_bitrix24 import Bitrix
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 TASKS = 120
@@ -45,6 +49,8 @@ def loop() -> Iterator[None]:
 @pytest.fixture
 def fast(portal: Portal, loop: None) -> Iterator[Bitrix]:
     """fast-bitrix24 on the plain port."""
+    from fast_bitrix24 import Bitrix
+
     with server.serve(portal) as url:
         yield Bitrix(portal.webhook_url(url), verbose=False)
 
@@ -52,6 +58,8 @@ def fast(portal: Portal, loop: None) -> Iterator[Bitrix]:
 @pytest.fixture
 def sdk(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """b24pysdk speaks https only; requests learns the authority from its usual variable."""
+    import b24pysdk
+
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1", "localhost")
     chain, key, bundle = tmp_path / "chain.pem", tmp_path / "key.pem", tmp_path / "ca.pem"
@@ -132,6 +140,8 @@ def test_b24pysdk_adds_and_updates_tasks(sdk: Any, portal: Portal) -> None:
 
 def test_b24pysdk_understands_an_error(sdk: Any) -> None:
     """The portal's code reaches the SDK's exception."""
-    with pytest.raises(b24pysdk.errors.BitrixAPIError) as caught:
+    from b24pysdk.errors import BitrixAPIError
+
+    with pytest.raises(BitrixAPIError) as caught:
         sdk.call_method("tasks.task.add", {"fields": {"TITLE": "Ничья"}})
     assert caught.value.error == "ERROR_CORE"

@@ -100,6 +100,7 @@ def test_what_cannot_be_read_is_named(text: str, message: str) -> None:
     assert '{"2026-12-31": "off"' in caught.value.hint
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, database=None)
 @given(
     st.binary(max_size=40) | st.dictionaries(st.text(max_size=12), st.text(max_size=12)).map(json.dumps).map(str.encode)

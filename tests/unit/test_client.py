@@ -187,7 +187,7 @@ def test_a_portal_that_cannot_be_reached_is_told_with_the_mend(ask: Callable[[Cl
     message = "cannot connect to plant.bitrix24.ru: [Errno -2] Name or service not known"
     assert (caught.value.message.removeprefix("user.get: "), caught.value.hint) == (
         message,
-        "check the network and BITRIX_WEBHOOK_URL, then try again",
+        "Check the network and BITRIX_WEBHOOK_URL, then try again.",
     )
 
 
@@ -369,7 +369,7 @@ def test_a_missing_scope_is_named() -> None:
         caught.value.method,
         caught.value.portal_code,
     ) == ("timeman.schedule.get: (insufficient_scope)", "timeman.schedule.get", "insufficient_scope")
-    assert caught.value.hint == "give the incoming webhook the right “timeman”: timeman.schedule.get needs it"
+    assert caught.value.hint == "Give the incoming webhook the right “timeman”: timeman.schedule.get needs it."
 
 
 def test_an_error_of_rest_3_is_read_too() -> None:
@@ -390,13 +390,13 @@ def test_an_error_of_rest_3_is_read_too() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "hint"),
     [
-        (401, errors.PortalDenied, "the web server before the portal wants a password"),
-        (403, errors.PortalDenied, "the web server before the portal refuses this machine"),
-        (404, errors.PortalError, "there is no REST at this address: check BITRIX_WEBHOOK_URL"),
+        (401, errors.PortalDenied, "The web server before the portal wants a password."),
+        (403, errors.PortalDenied, "The web server before the portal refuses this machine."),
+        (404, errors.PortalError, "There is no REST at this address: check BITRIX_WEBHOOK_URL."),
         (
             413,
             errors.PortalError,
-            "too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size)",
+            "Too large for the portal's web server: its limit is a setting there (nginx: client_max_body_size).",
         ),
     ],
 )
@@ -417,7 +417,7 @@ def test_a_redirect_is_not_followed_but_explained(status: int) -> None:
         open_client(script).call("user.get")
     assert (caught.value.message, caught.value.hint, caught.value.exit_status, len(script.requests)) == (
         "the portal has moved to new.bitrix24.ru",
-        "put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host new.bitrix24.ru`",
+        "Put the new address in BITRIX_WEBHOOK_URL and run `b24tools config portal_host new.bitrix24.ru`.",
         2,
         1,
     )

@@ -139,7 +139,7 @@ def check_run(works: Works, shops: dict[str, Shop], orders: Sequence[onec_order.
 KEY = task_fields.make_key("order-1", "сварщик")
 
 
-def assert_nobody_works_twice_at_once(works: Works) -> None:
+def assert_no_one_works_twice_at_once(works: Works) -> None:
     """Slots of one person lie one after the other."""
     slots = defaultdict(list)
     for task in works.portal.tasks:
@@ -148,7 +148,7 @@ def assert_nobody_works_twice_at_once(works: Works) -> None:
     assert all(one[1] <= other[0] for mine in slots.values() for one, other in pairwise(sorted(mine)))
 
 
-def assert_nobody_idles_beside_a_queue(shop: Shop, tasks: Sequence[TaskResult]) -> None:
+def assert_no_one_idles_beside_a_queue(shop: Shop, tasks: Sequence[TaskResult]) -> None:
     """Between a person's last work and a colleague's there is less working time than the longest operation."""
     done: dict[int, datetime] = dict.fromkeys(shop.people, MONDAY)
     for task in tasks:
@@ -179,9 +179,9 @@ def test_a_hundred_and_twenty_orders_are_spread_fairly(works: Works, shops: dict
     for first in range(0, 120, 20):
         orders = random_orders(chance, list(shops.values()), range(first, first + 20), works.clock.now)
         tasks += check_run(works, shops, [one.model_copy(update={"accepted": None}) for one in orders])
-    assert_nobody_works_twice_at_once(works)
+    assert_no_one_works_twice_at_once(works)
     for name in ("Раскрой", "Покраска"):
-        assert_nobody_idles_beside_a_queue(shops[name], [task for task in tasks if task.position == name])
+        assert_no_one_idles_beside_a_queue(shops[name], [task for task in tasks if task.position == name])
 
 
 @pytest.mark.long
@@ -191,4 +191,4 @@ def test_eighty_orders_over_some_days_end_as_early_as_they_can(works: Works, sho
     for first in range(0, 80, 10):
         check_run(works, shops, random_orders(chance, list(shops.values()), range(first, first + 10), works.clock.now))
         works.clock.now += timedelta(minutes=5 * chance.randrange(100))
-    assert_nobody_works_twice_at_once(works)
+    assert_no_one_works_twice_at_once(works)

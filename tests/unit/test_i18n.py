@@ -11,7 +11,7 @@ import pytest
 from babel.messages.catalog import Message
 
 from b24tools.cli import app
-from b24tools.core import i18n
+from b24tools.core import errors, i18n
 from scripts import update_translations as messages
 
 RUSSIAN_FORMS = 3
@@ -45,7 +45,7 @@ def test_every_message_has_a_russian_translation() -> None:
 
 @pytest.mark.long
 def test_every_message_in_the_code_is_extracted() -> None:
-    """Babel passes over calls inside f-strings, and nobody can translate what is not a literal."""
+    """Babel passes over calls inside f-strings, and what is no literal cannot be translated."""
     extracted = {
         text
         for message in messages.extract()
@@ -63,6 +63,39 @@ def test_every_message_in_the_code_is_extracted() -> None:
     ]
 
     assert [] == lost
+
+
+NAMES = ("Parquet", "Task Scheduler")
+
+
+def _first_message(node: ast.expr) -> str:
+    """The text that an argument begins with, if it is a message; "" if not."""
+    match node:
+        case ast.Call(func=ast.Name("_" | "ngettext"), args=[ast.Constant(str(text)), *_rest]):
+            return text
+        case ast.Call(func=ast.Attribute(value=inner, attr="format")) | ast.BinOp(left=inner) | ast.IfExp(body=inner):
+            return _first_message(inner)
+    return ""
+
+
+@pytest.mark.long
+def test_errors_begin_small_and_hints_are_sentences() -> None:
+    """An error is often quoted within a sentence; names stay as they are written."""
+    kinds = {kind.__name__ for kind in vars(errors).values() if isinstance(kind, type)} | {"HttpError"}
+    wrong = []
+    for path in messages.PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] not in kinds:
+                continue
+            texts = [*map(_first_message, node.args), "", ""]
+            texts = texts[1:] if ast.unparse(node.func).endswith("HttpError") else texts  # its status comes first
+            word = texts[0].partition(" ")[0]
+            if word[:1].isupper() and "_" not in word and not texts[0].startswith(NAMES):
+                wrong.append(texts[0])
+            if texts[1][:1].islower():
+                wrong.append(texts[1])
+
+    assert [] == wrong
 
 
 def test_a_translation_has_the_places_of_the_original() -> None:

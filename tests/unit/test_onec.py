@@ -983,6 +983,7 @@ def test_dates_come_back(moment: datetime, offset: int) -> None:
     assert there == (found and found.astimezone(UTC))  # in an hour that a clock shows twice, zones never compare equal
 
 
+@pytest.mark.long
 @patient
 @given(st.binary(max_size=50), st.integers(1, 5))
 def test_percent_decoding_by_blocks_is_that_of_the_library(data: bytes, scale: int) -> None:

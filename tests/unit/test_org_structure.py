@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from b24tools.core import errors
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import (
     Match,
     Staff,
+    find_people,
+    find_person,
     find_root,
     matches_person,
     nearest_name,
@@ -282,3 +285,25 @@ def test_a_patronymic_the_portal_does_not_know_is_no_obstacle() -> None:
 def test_an_initial_needs_a_name_to_begin() -> None:
     """A person without a first name fits no initial."""
     assert not matches_person("Иванов И.", Person(1, "", "Иванов", "", True, ()))
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [("Иван", [1]), ("ПЕТР", [2, 3]), ("Пётр Волков", [2]), ("Сергей", [4]), ("Анна", []), ("", []), ("#3", [3])],
+)
+def test_a_first_name_alone_means_those_who_have_it(text: str, ids: list[int]) -> None:
+    """Where it is nobody's surname; one of several is refused with the ids."""
+    people = [
+        Person(1, "Иван", "Лебедев", "", True, ()),
+        Person(2, "Пётр", "Волков", "", True, ()),
+        Person(3, "Пётр", "Сомов", "", True, ()),
+        Person(4, "Яна", "Сергей", "", True, ()),
+        Person(5, "Сергей", "Дуб", "", True, ()),
+        Person(6, "", "Безымянный", "", True, ()),
+    ]
+    assert ids == [person.id for person in find_people(text, people)]
+    if len(ids) == 1:
+        assert ids == [find_person(text, people).id]
+    elif ids:
+        with pytest.raises(errors.ConfigError, match=r"Пётр Волков \(#2\), Пётр Сомов \(#3\)"):
+            find_person(text, people)

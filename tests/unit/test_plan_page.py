@@ -273,6 +273,7 @@ def test_the_axis_is_as_long_as_the_work() -> None:
 # size
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", [plan.ORDERS, plan.PEOPLE])
 def test_a_big_plant_is_small_on_the_wire(by: str) -> None:
     """500 people, 300 orders, 12 weeks: far below 1 MB compressed."""

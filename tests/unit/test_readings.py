@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ import pytest
 from b24tools.core import errors
 from b24tools.server.readings import AGAIN, MOST, SHARED, Reading, Readings
 from tests.support.orders import MONDAY, Clock
+from tests.support.server import wait_until
 
 SECOND = timedelta(seconds=1)
 
@@ -113,6 +115,55 @@ def test_who_asks_meanwhile_has_the_last_reading_or_waits_for_the_first() -> Non
     go_on.set()
     third.join(10)
     assert [1, 1, 2] == found
+
+
+def test_nobody_waits_long_for_a_portal_that_is_silent() -> None:
+    """The last reading is shown with its age, or the silence is the error; the reading goes on, and is shown then."""
+    clock, source = Clock(), Source()
+    readings = Readings(clock)
+    go_on = threading.Event()
+
+    def read() -> int:
+        assert go_on.wait(10)
+        return source()
+
+    silence = r"no complete answer from the portal for \d+ s"
+    for _time in range(2):
+        with pytest.raises(errors.PortalBusy, match=silence):
+            readings.get("a", read, wait_s=0)
+    go_on.set()
+    assert Reading(1, MONDAY) == readings.get("a", read)
+    go_on.clear()
+    clock.now += SHARED
+    shown = [readings.get("a", read, fresh=fresh, wait_s=0) for fresh in (False, True)]
+    assert [(1, MONDAY)] * 2 == [(one.value, one.read_at) for one in shown]
+    assert all(re.fullmatch(f"It could not be read again: {silence}", one.problem) for one in shown)
+    go_on.set()
+    wait_until(lambda: readings.get("a", read, wait_s=0) == Reading(2, MONDAY + SHARED))
+
+
+def test_a_portal_that_answers_slowly_is_waited_for() -> None:
+    """Longer than one that says nothing at all."""
+    answers, go_on = [0], threading.Event()
+    readings = Readings(Clock(), count_answers=lambda: answers[0])
+
+    def read() -> str:
+        assert go_on.wait(10)
+        return "all"
+
+    with pytest.raises(errors.PortalBusy):
+        readings.get("a", read, wait_s=0)
+    answers[0] = 1
+    threading.Timer(0.05, go_on.set).start()
+    assert "all" == readings.get("a", read, wait_s=0).value
+
+
+def test_what_is_no_problem_of_the_portal_is_raised() -> None:
+    """Or logged, where it happens after all have gone."""
+    readings = Readings(Clock())
+    for _time in range(2):
+        with pytest.raises(ZeroDivisionError):
+            readings.get("a", lambda: 1 // 0, wait_s=10)
 
 
 def test_the_readings_of_many_things_do_not_stay_for_ever() -> None:

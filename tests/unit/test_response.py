@@ -175,7 +175,7 @@ def test_a_page_leaves_open_whether_a_write_was_done(methods: list[str]) -> None
             "memory_limit",
         ),
         (NOTICE, "Deprecated: strlen()", "memory_limit"),
-        (NOTICE + ANSWER[:-5], "Deprecated: strlen()", "try again later"),
+        (NOTICE + ANSWER[:-5], "Deprecated: strlen()", "Try again later."),
     ],
 )
 def test_php_that_broke_off_is_tried_again_as_a_broken_server_is(text: str, words: str, hint: str) -> None:
@@ -189,8 +189,8 @@ def test_php_that_broke_off_is_tried_again_as_a_broken_server_is(text: str, word
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
-        (URL, "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php"),
-        (URL.replace("https:", "http:"), "the address in BITRIX_WEBHOOK_URL must begin with https://"),
+        (URL, "set HTTPS=on for PHP where X-Forwarded-Proto is https, or set https_request in bitrix/.settings.php."),
+        (URL.replace("https:", "http:"), "The address in BITRIX_WEBHOOK_URL must begin with https://."),
     ],
 )
 def test_https_required_says_whose_https_is_missing(url: str, hint: str) -> None:

@@ -115,7 +115,7 @@ def test_what_is_no_webhook_address_is_refused_without_repeating_it(url: str) ->
         open_client(Script(), url=url)
     assert (caught.value.message, caught.value.hint) == (
         "BITRIX_WEBHOOK_URL is not the address of an incoming webhook",
-        "expected https://PORTAL/rest/USER_ID/CODE/ from Developer resources → Other → Incoming webhook",
+        "Expected https://PORTAL/rest/USER_ID/CODE/ from Developer resources → Other → Incoming webhook.",
     )
     check_no_secret(caught.value)
 
@@ -152,7 +152,7 @@ def test_an_unknown_certificate_authority_is_a_matter_of_settings(port: int) -> 
         client.call("user.get")
     assert (caught.value.message, caught.value.hint, client.requests) == (
         f"the certificate of 127.0.0.1:{port} cannot be verified: unable to get local issuer certificate",
-        "put the file of the authority that signed it in B24_CA_BUNDLE",
+        "Put the file of the authority that signed it in B24_CA_BUNDLE.",
         0,
     )
     check_no_secret(caught.value)

@@ -67,7 +67,7 @@ fail = partial(judge, "fail")  # something will not work
 
 def from_error(error: errors.B24ToolsError, about: str = "") -> Finding:
     """Make a finding of what could not be looked at, or is wrong in the way that the error describes."""
-    return fail(error.message, error.hint or _("See what the portal's administrator says."), about=about)
+    return fail(error.message, error.hint_sentence or _("See what the portal's administrator says."), about=about)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class Examination:
     reported: list[errors.PortalError] = field(default_factory=list)
 
     looked: Looked | None = None
-    database_error: errors.ConfigError | None = None
+    database_error: errors.B24ToolsError | None = None
     database: Store | None = None
     mode: str = "polling"
     excluded: frozenset[int] = frozenset()

@@ -19,11 +19,23 @@ from b24tools.core.org_structure import (
     Staff,
     describe_foreign_letters,
     find_root,
-    nearest_name,
+    no_department,
     same_name,
     suggest_name,
 )
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, NotLookedAt, fail, known, listed, ok, warn
+from b24tools.jobs.doctor.checks import (
+    Checks,
+    Examination,
+    Finding,
+    Need,
+    NotLookedAt,
+    fail,
+    from_error,
+    known,
+    listed,
+    ok,
+    warn,
+)
 
 FIRST_PAGES = 6  # everybody of a company of 300; of a larger one production is asked for by its departments
 MOST_POSITIONS = 20
@@ -128,13 +140,7 @@ def check_department(exam: Examination) -> Finding:
     """Whether there is one production department, with departments below it."""
     wanted, shown, production = exam.settings.department, exam[departments], find_production(exam)
     if not production:
-        nearest = nearest_name(wanted, (one.name for one in shown))
-        fix = _("Set B24_DEPARTMENT to the production department, by name or id.")
-        if nearest:
-            fix = _(
-                'Set B24_DEPARTMENT to the production department, by name or id; the nearest name there is "{nearest}".'
-            )
-        return fail(_('the portal has no department "{name}"'), fix, name=wanted, nearest=nearest)
+        return from_error(no_department(wanted, shown))
     below = len(production) - 1
     count = ngettext("{n} department", "{n} departments", below).format(n=below)
     detail = _("{name}, {below} below it").format(name=name_with_id(production[0]), below=count)
@@ -159,7 +165,7 @@ def check_people(exam: Examination) -> Finding:
     empty = [name_with_id(one) for one in exam[company].production[1:] if not homes & set(staff.below(one.id))]
     if empty:
         fix = _("Put people there, or delete the department: its work goes to B24_FALLBACK_USER, or fails.")
-        return warn(_("{people}; nobody active in {departments}"), fix, people=detail, departments=listed(empty))
+        return warn(_("{people}; no active people in {departments}"), fix, people=detail, departments=listed(empty))
     return ok(detail)
 
 
@@ -170,7 +176,7 @@ def check_heads(exam: Examination) -> Finding:
         led[department.head_id or 0].append(department.name)
     heads = [person for person in exam[company].crew if person.id in led]
     if not heads:
-        return ok(_("nobody who can be given work heads a department"))
+        return ok(_("none of those who can be given work heads a department"))
     names = [f"{person.name} (#{person.id}, {', '.join(led[person.id])})" for person in heads]
     detail, fix = _("can be given work, and heads a department: {names}"), _("Should they have none: {command}")
     return warn(detail, fix, names=listed(names), command=_exclude(exam, heads))

@@ -133,9 +133,9 @@ def check_manager(exam: Examination, order: Order) -> Finding | None:
     found = [name_with_id(one) for one in namesakes if one.active and matches_person(order.manager or "", one)]
     if len(found) == 1:
         return ok(_("{text} is {name}, and will watch"), text=order.manager, name=found[0])
-    detail = _("“{text}” may be {names}: nobody will watch")
+    detail = _("“{text}” may be {names}: the task gets no observer")
     if not found:
-        detail = _("“{text}” is nobody on the portal: nobody will watch") + "{letters}"
+        detail = _("the portal has no “{text}”: the task gets no observer") + "{letters}"
     fix = _("Write it in 1C as on the portal: surname, given name, patronymic.")
     return warn(
         detail, fix, text=order.manager, names=listed(found), letters=describe_near_manager(order.manager, namesakes)

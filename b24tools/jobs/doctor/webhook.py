@@ -182,7 +182,7 @@ def check_scopes(exam: Examination) -> Iterator[Finding]:
     given = set(exam[scopes].value)
     purposes = {  # with how bad it is without
         "task": (fail, _("reads and makes tasks: nothing goes without it")),
-        "user": (fail, _("reads people: nobody can be given work without it")),
+        "user": (fail, _("reads people: without it no work can be given out")),
         "department": (fail, _("reads departments: positions are looked for there")),
         "sonet_group": (fail, _("finds and makes the project for the tasks")),
         "disk": (fail, _("stores the orders' files: orders with files fail without it")),

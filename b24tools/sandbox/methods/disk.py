@@ -8,7 +8,7 @@ nowhere), and the second step of an upload (`uploadUrl` leads nowhere either).
 from __future__ import annotations
 
 import base64
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
 from b24tools.sandbox import filters, php
@@ -54,6 +54,13 @@ class Disk:
             kind = "Папка" if content is None else "Файл"
             raise RestError("DISK_OBJ_22000", f"{kind} с таким именем уже существует (DISK_OBJ_22000).")
         return self._new_object(name, self.objects[parent].storage, parent, user, content)
+
+    def find_free_name(self, parent: int, name: str) -> str:
+        """Return the name, with a number before its ending while the folder has it: `plan (1).pdf`."""
+        taken = {php.fold(row.name) for row in self.children(parent)}
+        stem, dot, ending = name.rpartition(".") if "." in name else (name, "", "")
+        numbered = (f"{stem} ({number}){dot}{ending}" for number in count(1))
+        return next(one for one in chain([name], numbered) if php.fold(one) not in taken)
 
     def children(self, parent: int) -> list[DiskObject]:
         return [row for row in self.objects.values() if row.parent == parent]
@@ -142,11 +149,13 @@ def _object_row(call: Call, row: DiskObject) -> dict[str, Any]:
     return values | {"DETAIL_URL": f"{call.base_url}/docs/path/{row.name}"}
 
 
-def _put(call: Call, folder: DiskObject, content: bytes | None) -> dict[str, Any]:
+def _put(call: Call, folder: DiskObject, content: bytes | None, *, renames: bool = False) -> dict[str, Any]:
     data = call.params.get("data")
     name = php.to_text(data.get("NAME")) if isinstance(data, dict) else ""
     if not name:
         raise RestError("DISK_BASE_SERVICE_22001", "Error: required parameter NAME (DISK_BASE_SERVICE_22001).")
+    if renames:
+        name = call.portal.disk.find_free_name(folder.id, name)
     return _object_row(call, call.portal.disk.put(folder.id, name, call.user.id, content))
 
 
@@ -167,7 +176,7 @@ def upload(call: Call) -> dict[str, Any]:
         data = base64.b64decode("".join(content.split()), validate=True)
     except ValueError as error:
         raise RestError("ERROR_COULD_NOT_SAVE_FILE", "Could not save file.") from error
-    return _put(call, folder, data)
+    return _put(call, folder, data, renames=php.is_true(call.params.get("generateUniqueName")))
 
 
 @method("disk.attachedObject.get", "disk")

@@ -43,7 +43,7 @@ def add_message(call: Call) -> int:
 
 
 def notify(call: Call, *, by_system: bool) -> int | bool:
-    """Notify a person; false where nobody is there to read it.
+    """Notify a person; false where no one can read it.
 
     A TAG takes an older notification's place. A webhook has no application, and so no tag; by the documentation, not
     by the source, it has one together with CLIENT_ID.

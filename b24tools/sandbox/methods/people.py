@@ -5,7 +5,9 @@ Not emulated, hence without effect: extranet owners, ADMIN_MODE, IMAGE_RESIZE, f
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from operator import attrgetter
 from typing import Any, Final
 
 from b24tools.sandbox import filters, php
@@ -16,6 +18,14 @@ CONTROL: Final = ("SORT", "ORDER", "FILTER", "ADMIN_MODE", "SELECT", "IMAGE_RESI
 USER_COLUMNS: Final = filters.columns(
     "ID NAME LAST_NAME SECOND_NAME EMAIL TIME_ZONE WORK_POSITION=position UF_DEPARTMENT=departments USER_TYPE"
 )
+USER_ROW: Final = USER_COLUMNS | {
+    **dict.fromkeys(("PERSONAL_GENDER", "PERSONAL_BIRTHDAY", "UF_EMPLOYMENT_DATE"), lambda _user: ""),
+    "ID": lambda user: str(user.id),
+    "ACTIVE": attrgetter("active"),
+    "IS_ONLINE": lambda _user: "N",
+    "LAST_LOGIN": attrgetter("last_login"),
+    "DATE_REGISTER": attrgetter("registered"),
+}
 NOT_SORTABLE: Final = ("UF_DEPARTMENT", "USER_TYPE")
 DEPARTMENT_COLUMNS: Final = filters.columns("ID NAME SORT UF_HEAD=head") | {"PARENT": lambda row: row.parent or 0}
 
@@ -64,24 +74,23 @@ def list_users(call: Call) -> Answer:
         raise RestError("0", f"Unknown field definition `{name}` ({name}) for User Entity.")
     else:
         users = filters.sort(users, {sort: direction}, USER_COLUMNS)
-    answer = page(users, call.start, lambda user: _user_row(call, user, params.get("SELECT")), floored=False)
+    zone, wanted = call.portal.zone_of(call.user), params.get("SELECT")
+    names = php.values(wanted) if php.is_array(wanted) else []
+    shown = USER_ROW if not names or "*" in names else {name: USER_ROW[name] for name in USER_ROW if name in names}
+    answer = page(users, call.start, lambda user: _user_row(user, shown, zone), floored=False)
     if php.to_int(call.start) == -1:
         return Answer(answer.result, total=0)
     return answer if users else Answer([])  # no total
 
 
-def _user_row(call: Call, user: User, select: Any) -> dict[str, Any]:
-    """Give a row without its NULL columns, or those selected: as they are written, and the id like any other."""
-    zone = call.portal.zone_of(call.user)
-    row = {name: column(user) for name, column in USER_COLUMNS.items()}
-    row |= dict.fromkeys(("PERSONAL_GENDER", "PERSONAL_BIRTHDAY", "UF_EMPLOYMENT_DATE"), "")
-    row |= {"ID": str(user.id), "ACTIVE": user.active, "IS_ONLINE": "N"}
-    row["LAST_LOGIN"] = user.last_login and datetime.fromtimestamp(user.last_login, zone).isoformat()
-    # a date without a time, with the offset's artefact
-    row["DATE_REGISTER"] = f"{datetime.fromtimestamp(user.registered, zone):%Y-%m-%d}T03:00:00+03:00"
-    wanted = php.values(select) if php.is_array(select) else []
-    everything = not wanted or "*" in wanted
-    return {name: value for name, value in row.items() if value is not None and (everything or name in wanted)}
+def _user_row(user: User, columns: Mapping[str, filters.Column], zone: tzinfo) -> dict[str, Any]:
+    """Give a row of these columns without the NULL ones, the moments in a zone."""
+    row = {name: value for name, column in columns.items() if (value := column(user)) is not None}
+    if "LAST_LOGIN" in row:
+        row["LAST_LOGIN"] = row["LAST_LOGIN"] and datetime.fromtimestamp(row["LAST_LOGIN"], zone).isoformat()
+    if "DATE_REGISTER" in row:  # a date without a time, with the offset's artefact
+        row["DATE_REGISTER"] = f"{datetime.fromtimestamp(row['DATE_REGISTER'], zone):%Y-%m-%d}T03:00:00+03:00"
+    return row
 
 
 @method("department.get", "department")

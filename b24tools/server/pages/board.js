@@ -23,6 +23,11 @@
 
   function put(node, text) { if (node.textContent !== text) node.textContent = text; }
 
+  // What turns the direction of writing, and what else cannot be seen in a name, would garble the row.
+  function clean(name) {
+    return name.replace(/[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, "");
+  }
+
   function decimal(value, digits) { return value.toFixed(digits).replace(".", words.mark); }
 
   function short(value) { return value % 1 ? decimal(value, 1) : String(value); }
@@ -168,11 +173,11 @@
     if (item.className !== look) item.className = look;
     put(part[0], String(row.place));
     put(part[1], way === "new" ? words.new : row.moved ? String(Math.abs(row.moved)) : "");
-    var name = part[2].firstChild, badge = row.badges && row.badges[0];
-    put(name, row.shown || row.name);
+    var name = part[2].firstChild, badge = row.badges && row.badges[0], who = clean(row.shown || row.name);
+    put(name, who);
     put(part[2].lastChild, badge ? words.badges[badge] : "");
-    put(part[3], row.department || "");
-    name.title = row.shown || row.name;
+    put(part[3], clean(row.department || ""));
+    name.title = who;
     var text = value === null ? "–" : decimal(value, digits);
     if (started && part[5].textContent && part[5].textContent !== text) glow(item);
     put(part[5], text);

@@ -11,6 +11,8 @@
   var aheadMs = setup.now * 1000 - Date.now(); // the server's clock minus ours: that of a television may be anything
   var reachedAt = Date.now(), failures = 0, trouble = "", timer = 0, asking = false;
 
+  var shown = document.getElementById("main").innerHTML;
+
   // the address without what asks for news, and without a name and password, which fetch() refuses
   function address(fresh) {
     var query = new URLSearchParams(location.search);
@@ -43,7 +45,22 @@
       asking = false;
       root.classList.remove("asking");
       showAge();
-      timer = setTimeout(refresh, failures ? AGAIN_MS : EVERY_MS);
+      timer = setTimeout(refresh, failures || isOld() ? AGAIN_MS : EVERY_MS);
+    });
+  }
+
+  // The portal was slow, and may be read by now.
+  function isOld() {
+    return age !== null && Date.now() + aheadMs - Date.parse(age.dataset.at) >= EVERY_MS + AGAIN_MS;
+  }
+
+  // Rows out of sight are not laid out: they are taken for as high as they were.
+  function keepHeights(old, news) {
+    Array.prototype.forEach.call(news.querySelectorAll(".row[id], .sheet[id]"), function (one) {
+      var before = old.querySelector("#" + CSS.escape(one.id));
+      if (!before) return;
+      var style = getComputedStyle(before), inner = before.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+      one.style.containIntrinsicHeight = "auto " + inner + "px";
     });
   }
 
@@ -57,8 +74,11 @@
       age.dataset.at = newAge.dataset.at;
       age.dataset.problem = newAge.dataset.problem || "";
     }
-    if (!news || news.innerHTML === main.innerHTML) return;
+    var text = news ? news.innerHTML : shown;
+    if (text === shown) return;
     if (main.contains(active) && /^(INPUT|SELECT|TEXTAREA)$/.test(active.tagName)) return; // somebody is typing
+    shown = text;
+    keepHeights(main, news);
     var mark = main.contains(active) ? describe(active) : "";
     var scrolled = Array.prototype.map.call(main.querySelectorAll(".scroll"), function (one) {
       return [one.scrollLeft, one.scrollTop];
@@ -120,9 +140,21 @@
     return box.left + box.width / 2;
   }
 
+  // A cell over several days leads to the day that is pointed at; with the keyboard to the first one.
+  function aim(event) {
+    var cell = event.target.closest ? event.target.closest(".cell[colspan]") : null, link = cell && cell.querySelector("a");
+    if (!link) return;
+    var box = cell.getBoundingClientRect(), first = link.dataset.first || /date=([-0-9]+)/.exec(link.href)[1];
+    var part = Math.min(Math.max((event.clientX - box.left) / box.width, 0), .999);
+    var day = new Date(Date.parse(first) + Math.floor(part * cell.colSpan) * 864e5).toISOString().slice(0, 10);
+    link.dataset.first = first;
+    link.href = link.href.replace(/date=[-0-9]+/, "date=" + day);
+  }
+
   if (/[?&]fresh=/.test(location.search)) history.replaceState(null, "", address(false));
   if (button) button.addEventListener("click", function (event) { event.preventDefault(); refresh(true); });
   document.addEventListener("keydown", walk);
+  document.addEventListener("mousedown", aim);
   document.addEventListener("click", function (event) { if (event.target.closest(".print")) window.print(); });
   window.addEventListener("online", refresh);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) refresh(); });

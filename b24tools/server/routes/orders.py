@@ -43,7 +43,7 @@ class Places:
         self._taken = 0
 
     async def take(self, _body: OrderBody) -> AsyncIterator[None]:
-        """Take a place once the body is complete: who sends slowly keeps nobody out."""
+        """Take a place once the body is complete: a slow sender holds up no other."""
         if self._taken >= self._most:
             raise self.busy()
         self._taken += 1

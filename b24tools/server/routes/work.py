@@ -56,7 +56,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     ) -> Response:
         is_page = wants_html(request)
         with i18n.speaking(look.lang):
-            reading = read_plan(services, fresh=look.fresh)
+            reading = read_plan(services, fresh=look.fresh, is_page=is_page)
             found = reading.value
             team = find(found, department.strip() or None)
             length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
@@ -86,7 +86,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
                 date = periods.read_day(day, services.now().astimezone(zone).date()) if day.strip() else None
             except errors.ConfigError as error:
                 raise HttpError(422, error.message, error.hint) from None
-            reading = read_plan(services, fresh=look.fresh)
+            is_page = wants_html(request)
+            reading = read_plan(services, fresh=look.fresh, is_page=is_page)
             found = reading.value
             team = find(found, name)
             try:
@@ -94,7 +95,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
                     result = today.list_work(found.found, team, found.portal_url, date)
             except errors.ConfigError as error:
                 raise HttpError(422, error.message, error.hint) from None
-            if not wants_html(request):
+            if not is_page:
                 return Reply(render_today.data(result, zone))
             view = today_page.View(
                 zone,
