@@ -163,7 +163,7 @@ def test_a_key_with_a_letter_of_another_alphabet_is_named(key: str) -> None:
 
 
 def test_a_key_that_may_be_meant_for_a_missing_one_is_named() -> None:
-    """So that nobody has to compare letters."""
+    """Beside what is missing."""
     raw = {{"НомерЗаказа": "Номер_Заказа"}.get(key, key): value for key, value in ORDER.items()}
     assert 'НомерЗаказа: missing (is "Номер_Заказа" meant?)' == refusal(json.dumps(raw))
 
