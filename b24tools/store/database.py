@@ -514,8 +514,9 @@ def _is_full(folder: Path) -> bool:
 def explain_restoring() -> str:
     """Return what there is to do about a database that is lost."""
     return _(
-        "Stop everything that uses it, and put back the last backup of the data folder. Without one move b24tools.db* "
-        "away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was closed."
+        "Stop everything that uses it, and put the last backup back: `b24tools restore FILE`. Without one move "
+        "b24tools.db* away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was "
+        "closed."
     )
 
 
