@@ -460,11 +460,16 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def explain_failures(path: Location) -> Iterator[None]:
-    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do."""
+def explain_failures(path: Location, *, system: bool = True) -> Iterator[None]:
+    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do.
+
+    `system`: not the engine alone; False where the block does other things, too.
+    """
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, OSError) and not system:
+            raise
         raise explain(path, error, errors.ConfigError) from error
 
 
