@@ -79,6 +79,7 @@ def snapshot(
             settings.parallel,
             days=[context.own_days(settings).days, production_calendar(settings.country).days],
             keep=timedelta(days=settings.keep_days),
+            hide=settings.order_scrubber.hide,
             at_night=reconcile,
         )
         weeks = weeks or snapshot.due(store, now, zone)
