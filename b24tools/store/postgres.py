@@ -189,7 +189,7 @@ class PostgresDatabase(Database):
         self._begin()
         self._journal = journal
         if not journal.replay(self.connection):  # type: ignore[arg-type]
-            raise ServerError("another program has changed what was read", passes=True)
+            raise ServerError(_("another program has changed what was read"), passes=True)
 
     def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Any]:
         """Yield the rows that a SELECT finds, as they come. In a transaction, or of a store for reading."""
