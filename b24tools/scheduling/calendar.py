@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
@@ -352,6 +353,7 @@ def _shorten(spans: list[Span], seconds: int) -> list[Span]:
     return spans
 
 
+@lru_cache(1 << 14)
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
