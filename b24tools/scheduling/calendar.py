@@ -205,6 +205,8 @@ class Timeline:
     def worked(self, moment: datetime) -> int:
         """Working seconds between the origin and `moment`; 0 before the origin."""
         position = self._track.worked(_floor(moment))
+        if not self._lost_starts:
+            return position
         i = bisect_right(self._lost_starts, position) - 1
         if i < 0:
             return position
@@ -228,6 +230,8 @@ class Timeline:
 
     def shared_end(self, position: int) -> int:
         """The same end as a position in the time without absences."""
+        if not self._lost_at:
+            return position
         i = bisect_left(self._lost_at, position) - 1
         return position if i < 0 else self._lost_ends[i] + position - self._lost_at[i]
 

@@ -399,7 +399,7 @@ class Layout:
         except NoWorkingTime as error:
             note = str(error)
             return None, Candidate(*who, None, None, None, self._open_s, away, note=note, terms=worker.terms)
-        absent = tuple(away for away in away if away[0] < finish)
+        absent = away and tuple(away for away in away if away[0] < finish)
         rank = finish, *self.tie
         busy = self._free > 0
         return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
