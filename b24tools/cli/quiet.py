@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation
-from b24tools.core import clock, config, errors, inbox
+from b24tools.core import clock, errors, inbox
 from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def release(invocation: Invocation, status: int) -> None:
     messenger = invocation.messenger
     if not (messenger.held or invocation.command):
         return
-    session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
+    session = context.Session(invocation.inspect_settings().settings, messenger.info)
     now = context.now()
     scope = f"{invocation.command} {invocation.inbox or ''}".rstrip()
     known: dict[str, Notice] | None = None
     with suppress(errors.B24ToolsError, OSError):
-        if session.settings.database.exists():
+        if session.has_database():
             with session.read_store() as store:
                 known = store.notices.read()
     held, may_forget = messenger.held, invocation.reached_end
@@ -82,7 +82,7 @@ def choose_new_findings(session: context.Session, findings: Sequence[Finding], n
     causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
     new: list[Finding] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
-        if session.settings.database.exists():
+        if session.has_database():
             with session.open_store() as store, store.transaction():
                 known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
                 store.notices.forget(known - causes.keys())

@@ -146,6 +146,8 @@ class _Run:
     def run(self) -> list[OrderResult]:
         """Read, plan, write unless it is a dry run, and report."""
         tools = self._tools
+        if not self._dry_run:
+            tools.store.packed.unpack(order.id for order in self._orders)
         rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from b24tools.core.database_url import Location
 from b24tools.store.database import Database, open_database, open_read_only
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from b24tools.store.norms import Norms
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
+    from b24tools.store.packed import Packed
     from b24tools.store.people import People
     from b24tools.store.presence import Presence
     from b24tools.store.retention import Retention
@@ -56,13 +58,19 @@ class Store:
     def orders(self) -> Orders:
         from b24tools.store.orders import Orders
 
-        return Orders(self.database, self.decisions, self.history, self._save_counter)
+        return Orders(self.database, self.decisions, self.history, self.packed, self._save_counter)
 
     @cached_property
     def decisions(self) -> Decisions:
         from b24tools.store.decisions import Decisions
 
-        return Decisions(self.database)
+        return Decisions(self.database, self.packed)
+
+    @cached_property
+    def packed(self) -> Packed:
+        from b24tools.store.packed import Packed
+
+        return Packed(self.database)
 
     @cached_property
     def snapshot_runs(self) -> SnapshotRuns:
@@ -134,7 +142,7 @@ class Store:
     def retention(self) -> Retention:
         from b24tools.store.retention import Retention
 
-        return Retention(self.database)
+        return Retention(self.database, self.packed)
 
     @cached_property
     def norms(self) -> Norms:
@@ -143,16 +151,16 @@ class Store:
         return Norms(self.database)
 
 
-def open_store(path: Path | None, *, beside: Path | None = None) -> Store:
+def open_store(path: Location | None, *, beside: Location | None = None) -> Store:
     """Open the database, create and migrate it as needed; None gives one in memory. Raises ConfigError.
 
     `beside`: the database whose place it will take.
     """
     counted = beside or path
-    return Store(open_database(path), counted and _save_counter(counted))
+    return Store(open_database(path), _save_counter(counted) if counted is not None else None)
 
 
-def read_store(path: Path, *, dry_run: bool = False) -> Store:
+def read_store(path: Location, *, dry_run: bool = False) -> Store:
     """Open one state of the database for reading; empty where there is none. Raises ConfigError.
 
     `dry_run`: what is written goes nowhere instead of being refused.
@@ -160,5 +168,5 @@ def read_store(path: Path, *, dry_run: bool = False) -> Store:
     return Store(open_read_only(path, drops_writes=dry_run), _save_counter(path))
 
 
-def _save_counter(path: Path) -> Path:
-    return path.with_suffix(".saves")
+def _save_counter(path: Location) -> Path:
+    return path.with_suffix(".saves") if isinstance(path, Path) else path.folder / f"b24tools.{path.schema}.saves"

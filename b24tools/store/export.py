@@ -11,6 +11,8 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store import Store
 
 MOMENTS = ("wanted", "deadline")  # beside what ends with _at
+NUMBERS = ("id", "responsible_id", "group_id", "task_id", "estimate_s", "spent_s")  # the other columns are texts
+TRUTHS = ("active",)
 QUERIES = {  # each with the column that --since is compared with
     "people": """
         SELECT people.id, people.name, people.active, departments.name AS department, people.saved_at
@@ -35,7 +37,7 @@ QUERIES = {  # each with the column that --since is compared with
 
 def columns(store: Store, what: str) -> list[str]:
     """Return the names of the columns of such rows."""
-    return [column[0] for column in store.database.connection.execute(QUERIES[what], ["9"]).description]
+    return store.database.columns(QUERIES[what], ["9"])
 
 
 def rows(store: Store, what: str, since: datetime | None, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
@@ -45,13 +47,12 @@ def rows(store: Store, what: str, since: datetime | None, zone: ZoneInfo) -> Ite
     Moments are ISO 8601 text in the zone; durations are in seconds.
     """
     absent = store.settings.opted_out_users()
-    for row in store.database.connection.execute(QUERIES[what], [to_text(since) or ""]):
+    for row in store.database.read(QUERIES[what], [to_text(since) or ""]):
         values = dict(row)
         if what == "tasks" and values["responsible_id"] in absent:
             continue
         for name, value in values.items():
             if value is not None and (name.endswith("_at") or name in MOMENTS):
                 values[name] = to_text(from_text(value), zone)
-        if "active" in values:
-            values["active"] = bool(values["active"])
+        values |= {name: bool(values[name]) for name in TRUTHS if name in values}
         yield values

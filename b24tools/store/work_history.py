@@ -11,7 +11,7 @@ from b24tools.core.timestamps import to_text
 from b24tools.store import leaderboard
 from b24tools.store.database import Database
 
-COUNTS = leaderboard.COUNTS.replace(":count_own", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
+COUNTS = leaderboard.COUNTS.replace(":count_own = 1", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
 
 
 class WorkHistory:
@@ -76,10 +76,10 @@ class WorkHistory:
         )
         done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
         still_open = (
-            "SELECT DISTINCT order_tasks.responsible_id FROM order_tasks LEFT JOIN tasks ON tasks.id = task_id"
-            " JOIN orders ON orders.id = order_id WHERE task_id IS NOT NULL AND orders.ended IS NULL"
+            "SELECT DISTINCT order_tasks.responsible_id FROM orders JOIN order_tasks ON order_id = orders.id"
+            " LEFT JOIN tasks ON tasks.id = task_id WHERE is_over = 0 AND orders.ended IS NULL AND task_id IS NOT NULL"
             " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) >= :start"
-            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1)"
+            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1) = 1"
         )
         for row in self._db.query(still_open, values):
             done.pop(row[0], None)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox.faults import Fault
 from tests.support.crash import ESTIMATE, FIRST_LINES, SKETCH, WANTED, Killed, new_works, picture, second_send
+from tests.support.database import query
 from tests.support.orders import Works, order
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -223,7 +223,7 @@ def test_what_a_small_tariff_drops_is_said_once_and_remembered(tmp_path: Path) -
     said = [warning for warning in result.warnings if "dropped" in warning]
     assert 1 == len(said) and "GROUP_ID" in said[0]
     with works.tools() as tools:
-        assert "GROUP_ID" in tools.store.orders.dropped_fields()
+        assert "GROUP_ID" in tools.store.notices.dropped_fields()
     works.clock.now += timedelta(minutes=2)
     (again,) = works.assign(order([("Сварщик", 60), ("Макетчик", 30)]))
     assert ("unchanged", 2) == (again.outcome, len(picture_without_groups(works)))
@@ -237,6 +237,7 @@ def picture_without_groups(works: Works) -> list[str]:
 # a ledger that is older than the portal
 
 
+@pytest.mark.sqlite
 def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Path) -> None:
     """Restored to before a change of the order: what 1C says now is on the portal, and files hang there once."""
     works = new_works(tmp_path)
@@ -260,6 +261,7 @@ def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Pat
         assert ("unchanged", ()) == (again.outcome, again.warnings)
 
 
+@pytest.mark.sqlite
 def test_an_emptied_database_is_noticed(tmp_path: Path) -> None:
     """A file of no bytes would be a new database to SQLite: it is refused, and moved away it is a lost one."""
     works = new_works(tmp_path)
@@ -390,11 +392,8 @@ def test_a_write_dated_ahead_by_an_earlier_version_is_found_and_not_waited_for(t
     with suppress(Killed):
         works.assign(order(), retry_s=1)
     works.portal.faults.clear()
-    with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
-        connection.execute(
-            "UPDATE order_tasks SET state = 'writing', task_id = NULL, writing_since = ?", ["2028-01-01T00:00:00+00:00"]
-        )
-        connection.commit()
+    change = "UPDATE order_tasks SET state = 'writing', task_id = NULL, writing_since = ?"
+    query(tmp_path / "b24tools.db", change, "2028-01-01T00:00:00+00:00")
     works.clock.now += timedelta(minutes=5)
     works.clock.slept.clear()
     (again,) = works.assign(order())

@@ -20,6 +20,7 @@ from b24tools.store import Store, database, migrations, open_store, read_store
 from b24tools.store.decisions import Decision
 from b24tools.store.events import NewEvent
 from b24tools.store.orders import LedgerFile, LedgerTask
+from tests.support.database import query, write_location
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
@@ -129,9 +130,7 @@ def test_decisions_learn_their_task(tmp_path: Path) -> None:
     opened.decisions.save([decision])
     opened.orders.save_lines([line(task_id=6, state="done")])
     opened.close()
-    with sqlite3.connect(path) as raw:
-        rows = raw.execute("SELECT task_id, candidates, decided_at FROM decisions ORDER BY id").fetchall()
-    raw.close()
+    rows = query(path, "SELECT task_id, candidates, decided_at FROM decisions ORDER BY id")
     said = '[{"id": 7, "name": "Ёлкин"}]'
     assert [(5, said, "2026-11-23T04:00:00+00:00"), (6, said, "2026-11-23T04:00:00+00:00")] == rows
 
@@ -247,6 +246,7 @@ def test_a_transaction_is_all_or_nothing(store: Store) -> None:
     assert {"a": None} == store.orders.outcomes(["a"])
 
 
+@pytest.mark.sqlite
 def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
     """What was saved before the process was killed is there; times are ISO 8601 UTC for any tool."""
     path = tmp_path / "data" / "b24tools.db"
@@ -264,7 +264,6 @@ def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
         raw.execute("PRAGMA journal_mode").fetchone()[0],
         raw.execute("SELECT first_sent_at FROM orders").fetchone()[0],
     )
-    raw.close()
     assert 0o700 == path.parent.stat().st_mode & 0o777
 
 
@@ -274,7 +273,7 @@ def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "b24tools.db"
     script = (
         "import pathlib, sys; from datetime import datetime, UTC; from b24tools.store import open_store;"
-        f"s = open_store(pathlib.Path({str(path)!r}));"
+        f"s = open_store({write_location(path)});"
         "[s.orders.save(sys.argv[1] + str(n), '1', datetime.now(UTC)) for n in range(50)]; s.close()"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, name]) for name in ("a", "b", "c")]
@@ -301,6 +300,7 @@ def test_a_dry_run_leaves_the_database_as_it_is(tmp_path: Path) -> None:
             assert {} == dry.orders.outcomes(["c"])  # one state, that of its beginning
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_a_dry_run_takes_no_more_memory_for_a_big_database(tmp_path: Path) -> None:
     """It is read where it lies."""
@@ -322,6 +322,7 @@ def test_a_dry_run_takes_no_more_memory_for_a_big_database(tmp_path: Path) -> No
     assert peaks[1] < 1.3 * peaks[0]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("open_it", [open_store, read_store])
 @pytest.mark.parametrize("schema", ["missing", "old", "of today"])
 def test_whatever_stops_an_opening_leaves_no_connection_open(
@@ -359,11 +360,12 @@ def test_a_store_for_reading_refuses_to_write(tmp_path: Path) -> None:
     """Nothing is dropped without a word but in a dry run."""
     path = tmp_path / "b24tools.db"
     for _time in ("there is no file", "there is one"):
-        with closing(read_store(path)) as opened, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with closing(read_store(path)) as opened, pytest.raises(sqlite3.OperationalError, match=r"read-?only"):
             opened.orders.save("a", "1", NOW)
         open_store(path).close()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("open_it", [open_store, read_store])
 def test_a_file_that_is_no_database_is_told(tmp_path: Path, open_it: Callable[[Path], Store]) -> None:
     """With its name and what to do."""
@@ -373,3 +375,42 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, open_it: Callable[[P
         open_it(path)
     assert caught.value.message == f"the database {path} is damaged: file is not a database"
     assert caught.value.hint == database.explain_restoring()
+
+
+@pytest.mark.sqlite
+def test_what_every_run_asks_reads_no_table_of_years_through(store: Store) -> None:
+    """Orders, their lines and the history are for ever: such a question finds its rows by an index."""
+    asked: list[str] = []
+    store.database.connection.set_trace_callback(asked.append)
+    store.orders.list_all(with_over=False)
+    store.orders.list_all(with_over=False, since=7)
+    store.orders.last_assigned(NOW)
+    store.orders.last_change_before(NOW)
+    store.orders.last_known_task()
+    store.orders.last_sent_at()
+    store.orders.last_unanswered()
+    store.orders.latest_key()
+    store.orders.unsettled()
+    store.orders.count_failed()
+    store.orders.lines(["a"])
+    store.decisions.pinned(["a"])
+    store.decisions.find(1)
+    store.history.last(20)
+    store.history.of_order("a")
+    store.work_history.done_by(NOW, NOW, NOW)
+    store.database.connection.set_trace_callback(None)
+
+    steps = [row["detail"] for sql in asked for row in store.database.query(f"EXPLAIN QUERY PLAN {sql}")]
+    large = ("orders", "order_tasks", "history", "tasks", "decisions", "packed_orders")
+    assert steps
+    whole = {f"{word} {table}" for word in ("SCAN", "SEARCH") for table in large}  # with no index named
+    assert [] == [step for step in steps if step in whole]
+
+
+def test_orders_that_failed_are_counted(store: Store) -> None:
+    """In part, as a whole, and cut off."""
+    assert store.orders.count_failed() is None
+    for number, outcome in enumerate(("created", "failed", "partial", None, "updated")):
+        store.orders.save(f"{number}", f"{number}", NOW, outcome)
+    assert 3 == store.orders.count_failed()
+    assert {"created": 1, "failed": 1, "partial": 1, "cut": 1, "updated": 1} == store.orders.count_by_outcome()
