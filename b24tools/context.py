@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24tools.core import clock, config, errors, locks
+from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.scheduling.calendar_file import OwnDays
     from b24tools.scheduling.people_file import PeopleFile
     from b24tools.store import Store
+    from b24tools.store.database import Database
+    from b24tools.store.shared_text import SharedText
     from b24tools.store.watch import Watch
 
 
@@ -73,12 +76,13 @@ class Session:
         from b24tools.bitrix24.rate_limit import RateLimiter
 
         settings = self.settings
-        shared = settings.data_dir / "throttle.json"
-        rate_limiter = RateLimiter(
-            None if leave_no_trace and not os.access(shared, os.F_OK) else shared,
-            per_second=settings.requests_per_second,
-            burst=settings.burst,
-        )
+        stack = ExitStack()
+        shared: Any = settings.data_dir / "throttle.json"
+        if isinstance(settings.database, DatabaseUrl):
+            shared = stack.enter_context(closing(_share_text(settings.database, "throttle")))
+        elif leave_no_trace and not os.access(shared, os.F_OK):
+            shared = None
+        rate_limiter = RateLimiter(shared, per_second=settings.requests_per_second, burst=settings.burst)
         client = Client(
             config.webhook_url(settings),
             rate_limiter=rate_limiter,
@@ -88,7 +92,7 @@ class Session:
             on_wait=self.say_wait,
             on_warn=self._say_once,
         )
-        with closing(client):
+        with stack, closing(client):
             self._clients.append(client)
             try:
                 yield client
@@ -114,35 +118,33 @@ class Session:
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
-        own = own_people(settings)
-        names = NameSettings(
-            settings.department,
-            settings.group,
-            settings.folder,
-            settings.schedule_id,
-            schedules=own.schedules,
-            positions=own.positions,
-        )
+
+        def open_cache(client: Client) -> OrgCache:
+            own = own_people(settings)  # once the database is open: other machines may have changed it
+            names = NameSettings(
+                settings.department,
+                settings.group,
+                settings.folder,
+                settings.schedule_id,
+                schedules=own.schedules,
+                positions=own.positions,
+            )
+            cached_h = {"directory_h": settings.directory_cache_h, "people_h": settings.people_cache_h}
+            return OrgCache(client, settings.data_dir / "cache", names, **cached_h)
+
         with (
             self.open_client(retry_s=retry_s) as client,
             self.open_store(dry_run=dry_run) as opened,
-            closing(
-                OrgCache(
-                    client,
-                    settings.data_dir / "cache",
-                    names,
-                    directory_h=settings.directory_cache_h,
-                    people_h=settings.people_cache_h,
-                )
-            ) as directory,
+            closing(open_cache(client)) as directory,
         ):
             opened.settings.check_host(client.host)
+            client.before_write = opened.database.check_lock
             if not dry_run:
                 opened.messages.follow(settings.notify, now())
             lock = (
                 nullcontext()
                 if dry_run
-                else locks.hold(settings.data_dir, "assign", settings.retry_seconds, self.local_now, self.say)
+                else self.hold_lock("assign", settings.retry_seconds, say=True, database=opened.database)
             )
             yield Tools(client, directory, opened, lock, self.run_clock(progress), origin or Origin(by=user_name()))
 
@@ -153,7 +155,7 @@ class Session:
         try:
             with self.assign_tools(dry_run=False, progress=lambda _stage, _done, _total: None) as tools:
                 with suppress(errors.Busy):
-                    with locks.hold(self.settings.data_dir, "assign", 0, self.local_now):
+                    with self.hold_lock("assign"):
                         pass  # else a run is in the middle of its writes, and says all of it at its end
                     messages.plan_news(tools.store, self.settings.notify, tools.clock.now())
                 return messages.send_due(tools, assign_rules(self.settings, tools.store, {}), write)
@@ -165,11 +167,37 @@ class Session:
         """What the `snapshot` job works with. Raises Busy at once while another one runs."""
         with (
             self.open_client() as client,
-            locks.hold(self.settings.data_dir, "snapshot", 0, self.local_now),
+            self.hold_lock("snapshot") as held,
             self.open_store() as opened,
         ):
+            opened.database.must_hold = held
             opened.settings.check_host(client.host)
             yield client, opened
+
+    @contextmanager
+    def hold_lock(
+        self, name: str, wait_s: float = 0, *, say: bool = False, database: Database | None = None
+    ) -> Iterator[Any]:
+        """Let one run at a time through, of those that use this data folder or this schema; see `locks.hold`.
+
+        `say`: whom it waits for. `database` writes nothing any more where the lock on a server was lost meanwhile.
+        """
+        address = self.settings.database
+        listener = self.say if say else None
+        if not isinstance(address, DatabaseUrl):
+            with locks.hold(self.settings.data_dir, name, wait_s, self.local_now, listener):
+                yield None
+            return
+        from b24tools.store import shared_locks
+
+        with shared_locks.hold(address, name, wait_s, self.local_now, listener) as held:
+            if database is not None:
+                database.must_hold = held
+            try:
+                yield held
+            finally:
+                if database is not None:
+                    database.must_hold = None
 
     @contextmanager
     def open_store(self, *, dry_run: bool = False) -> Iterator[Store]:
@@ -186,9 +214,33 @@ class Session:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
                 if self.watch is not None:
                     self.watch.check(opened.database)
+                if opened.database.is_shared and not dry_run:
+                    self._share_files(opened.database)
                 yield opened
         except store.database.Error as error:
             raise store.database.explain(path, error) from error
+
+    def _share_files(self, database: Database) -> None:
+        from b24tools.core import data_folder
+        from b24tools.store import shared_files
+
+        folder = self.settings.data_dir
+        try:
+            data_folder.prepare(folder)
+            shared_files.share(database, folder)
+        except OSError as error:
+            message = _("{path}: {reason}").format(path=error.filename or folder, reason=os_reason(error))
+            hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
+            raise errors.ConfigError(message, hint) from error
+
+    def has_database(self) -> bool:
+        """Return whether there is one; a server that is away raises Busy."""
+        path = self.settings.database
+        if isinstance(path, Path):
+            return path.exists()
+        from b24tools.store import database
+
+        return database.exists(path)
 
     @contextmanager
     def read_store(self) -> Iterator[Store]:
@@ -234,6 +286,15 @@ class Session:
         from b24tools.assignment.tools import RunClock
 
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)
+
+
+def _share_text(address: DatabaseUrl, name: str) -> SharedText:
+    from b24tools.store.database import load_server
+
+    load_server()
+    from b24tools.store.shared_text import SharedText
+
+    return SharedText(address, name)
 
 
 def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str]) -> Any:

@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from b24tools.core import i18n
 from b24tools.store import database, migrations
+from tests.support import postgres
 
 # Started in the background, a shell has SIGINT ignored, and that is inherited by what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -86,6 +87,43 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The same tests on the other engine."""
+    parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite", help="what the tests run on")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A server of this session's own; without its programs, or psycopg, the tests that need it are skipped."""
+    pytest.importorskip("psycopg")
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("there is no PostgreSQL here")
+    with postgres.run_server(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> str:
+    """Its address."""
+    return postgres_server.url
+
+
+@pytest.fixture(autouse=True)
+def chosen_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With `--database postgres` a schema for each database that the test opens."""
+    if request.config.getoption("--database") == "sqlite":
+        yield
+        return
+    if request.node.get_closest_marker("sqlite"):
+        pytest.skip("about a file of SQLite's")
+    redirection = postgres.Redirection(request.getfixturevalue("postgres_url"))
+    redirection.install(monkeypatch)
+    yield
+    monkeypatch.undo()
+    postgres.drop_schemas(redirection.url, redirection.schemas)
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ class Client:
         self.url = self._address.portal
         self.owner_id = self._address.owner_id
         self.requests = 0
+        self.before_write: Callable[[], None] | None = None  # raises what forbids it
         self._rate_limiter, self._retry_s = rate_limiter, retry_s
         self._clock, self._sleep, self._random = clock, sleep, random
         self._on_wait, self._on_warn = on_wait, on_warn
@@ -230,6 +231,8 @@ class Client:
             if blocked := self._rate_limiter.blocked([method]):
                 backoff.pause(_block(method, blocked))
             self._rate_limiter.acquire(self._announce_limit)
+            if self.before_write is not None and not only_reads:
+                self.before_write()
             backoff.sent_at = self._clock()
             outcome = self._attempt(method, content, methods, v3_headers)
             if isinstance(outcome, dict):

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -44,17 +45,20 @@ class _State(BaseModel):
     parked: dict[str, Number] = Field(default_factory=dict)
 
 
+Exchange = Callable[[Callable[[bytes], bytes]], None]
+
+
 class RateLimiter:
     """Waits before requests so that the portal does not refuse them.
 
-    `path` is the file shared with other processes; without one, or where it cannot be written,
-    the limits hold for this process alone. Times are of the wall clock: it is what processes
-    have in common.
+    `shared` is the file shared with other processes, or what exchanges a text that they share for a new one; without
+    one, or where it cannot be written, the limits hold for this process alone. Times are of the wall
+    clock: it is what processes have in common.
     """
 
     def __init__(
         self,
-        path: Path | None,
+        shared: Path | Exchange | None,
         *,
         per_second: float = 2.0,
         burst: float = 50,
@@ -63,7 +67,7 @@ class RateLimiter:
     ) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError("per_second must be above 0 and burst at least 1")
-        self._path = path
+        self._exchange = partial(_exchange_file, shared) if isinstance(shared, Path) else shared
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
@@ -114,9 +118,9 @@ class RateLimiter:
     def _change(self, change: Callable[[_State], T]) -> T:
         """Apply a change to the common state, holding its lock no longer than that takes."""
         with self._mutex:
-            if self._path is not None:
+            if self._exchange is not None:
                 try:
-                    return self._change_file(self._path, change)
+                    return self._change_shared(self._exchange, change)
                 except (OSError, NotImplementedError) as error:  # filelock: timeout; no locks on this file system
                     if not self._complained:
                         self._complained = True
@@ -124,26 +128,22 @@ class RateLimiter:
             self._advance(self._state)
             return change(self._state)
 
-    def _change_file(self, path: Path, change: Callable[[_State], T]) -> T:
-        path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
-        data_folder.require_locks(path.parent)
-        lock = filelock.FileLock(
-            path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE
-        )
-        with lock.acquire(poll_interval=0.01):
-            before = path.read_bytes() if path.exists() else b""
+    def _change_shared(self, exchange: Exchange, change: Callable[[_State], T]) -> T:
+        results: list[T] = []
+
+        def advance(before: bytes) -> bytes:
             try:
                 state = _State.model_validate_json(before)
             except ValueError:  # a broken, empty or foreign file is a fresh start
                 state = _State()
             state.level = min(max(state.level, 0.0), self._burst + BACKLOG)
             self._advance(state)
-            result = change(state)
-            if (after := state.model_dump_json().encode()) != before:
-                data_folder.touch(path)
-                path.write_bytes(after)
+            results.append(change(state))
             self._state = state
-            return result
+            return state.model_dump_json().encode()
+
+        exchange(advance)
+        return results[0]
 
     def _advance(self, state: _State) -> None:
         """Drain what has passed. A clock set back drains nothing, and blocks long past are dropped."""
@@ -153,3 +153,15 @@ class RateLimiter:
         for times in (state.resets, state.parked):
             for method in [name for name, until in times.items() if not now < until <= now + LONGEST_BLOCK_S]:
                 del times[method]
+
+
+def _exchange_file(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Write what `change` makes of a file, while no other process does so. Raises OSError."""
+    path.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
+    data_folder.require_locks(path.parent)
+    lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
+    with lock.acquire(poll_interval=0.01):
+        before = path.read_bytes() if path.exists() else b""
+        if (after := change(before)) != before:
+            data_folder.touch(path)
+            path.write_bytes(after)

@@ -13,7 +13,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
-from b24tools.core import errors, locks
+from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.render import backup as render_backup
 
@@ -55,8 +55,8 @@ def backup(
             _("Name a folder, or none: then it is backups/ in the data folder."),
             code=errors.ErrorCode.USAGE,
         )
-    with locks.hold(settings.data_dir, "backup", settings.retry_seconds, session.local_now):
-        if not settings.database.exists():
+    with session.hold_lock("backup", settings.retry_seconds):
+        if not session.has_database():
             raise errors.ConfigError(
                 _("there is no database {path}: nothing is to be backed up").format(path=settings.database),
                 _("B24_DATA_DIR names its folder."),
@@ -91,7 +91,7 @@ def restore(
     settings, messenger = session.settings, invocation.messenger
     path = file.absolute()
     manifest = job.read_manifest(path)
-    if settings.database.exists() and not yes:
+    if session.has_database() and not yes:
         if not sys.stdin.isatty():
             message = _("nothing was restored: there is no terminal to ask on")
             raise errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
@@ -100,7 +100,7 @@ def restore(
             raise typer.Abort
     with ExitStack() as stack:
         for name in LOCKS:
-            stack.enter_context(locks.hold(settings.data_dir, name, 0, session.local_now))
+            stack.enter_context(session.hold_lock(name))
         restored = job.restore(path, settings.database, session.local_now())
     since = (manifest.made_at - OVERLAP).astimezone(settings.zone).date()
     messenger.record(logging.INFO, f"restored {path} of {manifest.made_at.isoformat(timespec='seconds')}")

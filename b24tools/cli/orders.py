@@ -12,7 +12,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import READING, explain
-from b24tools.core import errors, locks
+from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
 
 
@@ -74,9 +74,9 @@ def orders(
     with ExitStack() as stack:
         if outbox is not None:
             wait_s = settings.retry_seconds
-            stack.enter_context(locks.hold(settings.data_dir, "orders", wait_s, session.local_now, session.say))
+            stack.enter_context(session.hold_lock("orders", wait_s, say=True))
         progress = stack.enter_context(invocation.messenger.progress())
-        is_new = not settings.database.exists()  # then none is made: nothing was sent yet
+        is_new = not session.has_database()  # then none is made: nothing was sent yet
         tools = stack.enter_context(session.assign_tools(dry_run=is_new, progress=progress))
         rules = context.assign_rules(settings, tools.store, {})
         after = None if since is None else orders.read_since(tools.store.orders, since, tools.clock.now())

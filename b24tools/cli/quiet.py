@@ -44,7 +44,7 @@ def release(invocation: Invocation, status: int) -> None:
     scope = f"{invocation.command} {invocation.inbox or ''}".rstrip()
     known: dict[str, Notice] | None = None
     with suppress(errors.B24ToolsError, OSError):
-        if session.settings.database.exists():
+        if session.has_database():
             with session.read_store() as store:
                 known = store.notices.read()
     held, may_forget = messenger.held, invocation.reached_end
@@ -82,7 +82,7 @@ def choose_new_findings(session: context.Session, findings: Sequence[Finding], n
     causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
     new: list[Finding] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
-        if session.settings.database.exists():
+        if session.has_database():
             with session.open_store() as store, store.transaction():
                 known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
                 store.notices.forget(known - causes.keys())

@@ -18,7 +18,8 @@ import dotenv
 import dotenv.parser
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from b24tools.core import errors, secrets
+from b24tools.core import database_url, errors, secrets
+from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
@@ -89,12 +90,19 @@ def _targets(value: Any) -> Any:
     return words
 
 
+def _database_url(value: Any) -> Any:
+    if isinstance(value, str):
+        database_url.read(value, Path())
+    return value
+
+
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Language = Annotated[str, BeforeValidator(_language)]
 Country = Annotated[str, BeforeValidator(_country)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Name = Annotated[str, BeforeValidator(_name)]
 WebAddress = Annotated[SecretStr, BeforeValidator(_web_address)]
+PostgresUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
 Targets = Annotated[tuple[str, ...], BeforeValidator(_targets)]
 
 
@@ -106,6 +114,7 @@ class Settings(BaseModel):
     webhook_url: SecretStr | None = Field(None, alias="BITRIX_WEBHOOK_URL")
     outgoing_token: SecretStr | None = Field(None, alias="BITRIX_OUTGOING_TOKEN")
     data_dir: Path = Field(alias="B24_DATA_DIR")
+    database_url: PostgresUrl | None = Field(None, alias="B24_DATABASE_URL")
     zone: Zone = Field(ZoneInfo("Europe/Moscow"), alias="B24_TZ")
     lang: Language = Field("", alias="B24_LANG", pattern="^(ru|en)$")
     country: Country = Field("RU", alias="B24_COUNTRY", pattern="^(RU|BY|KZ|UZ|none)$")
@@ -145,8 +154,10 @@ class Settings(BaseModel):
         return tuple(word for word in self.notify if CHAT.fullmatch(word))
 
     @property
-    def database(self) -> Path:
-        """Where the SQLite file lives."""
+    def database(self) -> Path | DatabaseUrl:
+        """Where the SQLite file lives, or the schema on a server."""
+        if self.database_url is not None:
+            return database_url.read(self.database_url.get_secret_value(), self.data_dir)
         return self.data_dir / "b24tools.db"
 
     @cached_property
@@ -157,6 +168,8 @@ class Settings(BaseModel):
             found |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
         if self.webhook_url is not None:
             found |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
+        if isinstance(self.database, DatabaseUrl):
+            found |= {self.database.password} - {""}
         if self.ping_url is not None:
             found |= set(secrets.of_ping(self.ping_url.get_secret_value()))
         return frozenset(found)

@@ -46,13 +46,10 @@ def hold(
         except filelock.Timeout:
             if say is None or silent_s == wait_s:
                 raise
-            say(_("waiting for another run of `b24tools {name}`: {holder}").format(name=name, holder=_holder(note)))
+            say(describe_wait(name, _holder(note)))
             lock.acquire(timeout=wait_s - silent_s, poll_interval=0.1)
     except filelock.Timeout:
-        raise errors.Busy(
-            _("another run of `b24tools {name}` is at work: {holder}").format(name=name, holder=_holder(note)),
-            _("Nothing was written; it is safe to try again when it has ended."),
-        ) from None
+        raise refuse(name, _holder(note)) from None
     except OSError as error:
         number = errno.errorcode.get(error.errno or 0, "")
         reason = f"{os_reason(error)} ({number})" if number else os_reason(error)
@@ -72,9 +69,27 @@ def hold(
         lock.release()
 
 
+def describe_wait(name: str, holder: str) -> str:
+    """Say whom a run waits for."""
+    return _("waiting for another run of `b24tools {name}`: {holder}").format(name=name, holder=holder)
+
+
+def refuse(name: str, holder: str) -> errors.Busy:
+    """Return what is said where the lock is not free in time."""
+    return errors.Busy(
+        _("another run of `b24tools {name}` is at work: {holder}").format(name=name, holder=holder),
+        _("Nothing was written; it is safe to try again when it has ended."),
+    )
+
+
+def unknown_holder() -> str:
+    """Return what is said where the holder cannot be found out."""
+    return _("an unknown process")
+
+
 def _holder(note: Path) -> str:
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
         return _("process {pid}, since {since}").format(pid=found["pid"], since=found["since"])
     except (OSError, ValueError, KeyError, TypeError):
-        return _("an unknown process")
+        return unknown_holder()

@@ -24,6 +24,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from b24tools import __version__
 from b24tools.core import data_folder, errors
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _, os_reason
 from b24tools.store import Store, copies, open_store
 
@@ -79,7 +80,7 @@ class Restored:
     """
 
     manifest: Manifest
-    aside: tuple[Path, ...]
+    aside: tuple[Location, ...]
     orders: int
     is_behind: bool
 
@@ -244,16 +245,17 @@ def _explain_disk(path: Path) -> Iterator[None]:
 # putting back
 
 
-def restore(path: Path, database: Path, now: datetime) -> Restored:
+def restore(path: Path, database: Location, now: datetime) -> Restored:
     """Put a backup in the place of the database and of the user's files; what was there stays beside, with the date.
 
     Call it with all locks held. Raises ConfigError for what is no whole backup, Busy while a program has the database
     open: then nothing was changed.
     """
     manifest = check(path)
-    folder, stamp = database.parent, f"{now:%Y-%m-%d-%H%M%S}"
-    new, aside = database.with_suffix(".restored.db"), database.with_suffix(f".{stamp}.db")
-    left: list[Path] = []
+    stamp = f"{now:%Y-%m-%d-%H%M%S}"
+    folder = database.parent if isinstance(database, Path) else database.folder
+    new, aside = folder / "b24tools.restored.db", copies.name_aside(database, stamp)
+    left: list[Location] = []
     with _explain(path), zipfile.ZipFile(path) as archive:
 
         def read_rows(name: str) -> Iterator[dict[str, Any]]:

@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24tools.core import badges, errors, periods
 from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.core.periods import Period
 from b24tools.core.scope import Scope, find_scope
@@ -122,7 +122,7 @@ class _Entry:
         return round(value / self.members, 2) if self.members else None
 
 
-def read_board(database: Path, period: Period, *, now: datetime, **options: Any) -> Board:
+def read_board(database: Location, period: Period, *, now: datetime, **options: Any) -> Board:
     """Rank a period from a database file, as `board` does; where nothing was ever collected the board is empty."""
     with explain_failures(database):
         names = [options.get(name) for name in ("group", "department", "me")]
@@ -135,7 +135,7 @@ def read_board(database: Path, period: Period, *, now: datetime, **options: Any)
             return board(source, period, now=now, **options)
 
 
-def read_rules(database: Path, period: Period) -> tuple[CountingRules, Season | None]:
+def read_rules(database: Location, period: Period) -> tuple[CountingRules, Season | None]:
     """Read by which rules a period is counted: those in force, or those of when it was frozen. Raises ConfigError."""
     with explain_failures(database), closing(read_store(database)) as source:
         return rules_of(source, period)

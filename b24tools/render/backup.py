@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import to_text
 from b24tools.jobs.backup import Backup, Manifest, Restored
@@ -36,7 +37,7 @@ def data(made: Backup, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def ask(manifest: Manifest, database: Path, zone: ZoneInfo) -> str:
+def ask(manifest: Manifest, database: Location, zone: ZoneInfo) -> str:
     """Ask before a database is replaced."""
     return _("The backup of {moment} ({portal}, {contents}) takes the place of {database}. Go on?").format(
         moment=f"{manifest.made_at.astimezone(zone):%d.%m.%Y %H:%M}",

@@ -30,6 +30,7 @@ from b24tools.server.log_setup import write_log
 from b24tools.server.middleware import SAFE_HEADERS
 from b24tools.server.responses import HttpError, Reply, describe_problem
 from b24tools.server.services import Services
+from b24tools.store import database
 from b24tools.store.watch import Watch
 
 MOST_CONNECTIONS = 500
@@ -79,7 +80,7 @@ def serve(
 @contextmanager
 def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
     """Check what it needs, and start the worker that follows events; it ends with the block."""
-    with session.open_store() as store:
+    with database.reuse_connections(session.settings.database), session.open_store() as store:
         if session.settings.webhook_url is not None:
             with session.open_client() as client:
                 store.settings.check_host(client.host)

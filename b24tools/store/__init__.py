@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from b24tools.core.database_url import Location
 from b24tools.store.database import Database, open_database, open_read_only
 
 if TYPE_CHECKING:
@@ -143,16 +144,16 @@ class Store:
         return Norms(self.database)
 
 
-def open_store(path: Path | None, *, beside: Path | None = None) -> Store:
+def open_store(path: Location | None, *, beside: Location | None = None) -> Store:
     """Open the database, create and migrate it as needed; None gives one in memory. Raises ConfigError.
 
     `beside`: the database whose place it will take.
     """
     counted = beside or path
-    return Store(open_database(path), counted and _save_counter(counted))
+    return Store(open_database(path), _save_counter(counted) if counted is not None else None)
 
 
-def read_store(path: Path, *, dry_run: bool = False) -> Store:
+def read_store(path: Location, *, dry_run: bool = False) -> Store:
     """Open one state of the database for reading; empty where there is none. Raises ConfigError.
 
     `dry_run`: what is written goes nowhere instead of being refused.
@@ -160,5 +161,5 @@ def read_store(path: Path, *, dry_run: bool = False) -> Store:
     return Store(open_read_only(path, drops_writes=dry_run), _save_counter(path))
 
 
-def _save_counter(path: Path) -> Path:
-    return path.with_suffix(".saves")
+def _save_counter(path: Location) -> Path:
+    return path.with_suffix(".saves") if isinstance(path, Path) else path.folder / f"b24tools.{path.schema}.saves"

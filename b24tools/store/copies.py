@@ -7,11 +7,13 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from b24tools.core import data_folder, errors
 from b24tools.core.chunks import chunked
+from b24tools.core.database_url import DatabaseUrl, Location
 from b24tools.core.i18n import _
 from b24tools.store import database, migrations
 from b24tools.store.database import Database, explain_failures
@@ -20,14 +22,14 @@ ROWS_AT_ONCE = 500
 
 
 def list_tables(db: Database) -> list[str]:
-    """List the tables that hold what is ours to keep; the history of the schema is made anew."""
-    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
-    return [row["name"] for row in db.query(sql) if row["name"] != "_sqlite_migrations"]
+    """List the tables that hold what is ours to keep, by name; the history of the schema is made anew."""
+    return sorted(db.list_tables())
 
 
 def read_rows(db: Database, table: str) -> Iterator[dict[str, Any]]:
     """Yield a table's rows in the order in which they came. All tables of one read-only store are of one moment."""
-    for row in db.connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - names of ours
+    order = " ORDER BY 1" if db.is_shared else ""  # a server has no order of its own
+    for row in db.read(f"SELECT * FROM {table}{order}"):  # noqa: S608 - names of ours
         yield dict(row)
 
 
@@ -66,11 +68,24 @@ def create(path: Path, schema: Sequence[str], tables: Mapping[str, Callable[[], 
             connection.execute("PRAGMA journal_mode = WAL")
 
 
-def put_in_place(new: Path, path: Path, aside: Path) -> bool:
+def name_aside(path: Location, stamp: str) -> Location:
+    """Return where what was there before goes."""
+    if isinstance(path, Path):
+        return path.with_suffix(f".{stamp}.db")
+    return replace(path, schema=f"{path.schema}_{stamp.replace('-', '_')}")
+
+
+def put_in_place(new: Path, path: Location, aside: Location) -> bool:
     """Put a new database in the place of one that no program has open; return whether the old one now lies `aside`.
 
     At no moment is there none, or a part of one. Raises Busy while any program has the old one open.
     """
+    if isinstance(path, DatabaseUrl):
+        database.load_server()
+        from b24tools.store import transfer
+
+        return transfer.put_in_place(new, path, cast("DatabaseUrl", aside))
+    aside = cast("Path", aside)
     with explain_failures(path):
         if not path.exists():
             _move_logs(path, aside)  # of a database that is lost

@@ -1,4 +1,7 @@
-"""SQLite itself: connections, transactions, what its failures mean. No other module knows which engine this is."""
+"""SQLite itself: connections, transactions, its own SQL, what its failures mean. `postgres.py` has the other engine.
+
+No other module knows which engine it is.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from b24tools.core import data_folder, errors
 from b24tools.core.chunks import chunked
+from b24tools.core.database_url import DatabaseUrl, Location
 from b24tools.core.i18n import _, os_reason
 from b24tools.store import migrations
 
@@ -21,6 +26,7 @@ LOG_BYTES = 16 * 1024 * 1024  # what the write-ahead log shrinks to after a long
 LEAST_FREE = 64 * 1024  # bytes: twice what SQLite's index of the log takes at first
 SYNCHRONOUS = "FULL"  # the ledger must survive a power cut
 LARGEST = 2**63 - 1
+MOST_IDLE = 8  # connections of `serve` to a server
 MOST_MARKS = 500  # in a statement; SQLite before 3.32 takes 999
 
 _LOCK_FAILURES = {
@@ -38,8 +44,23 @@ Error = sqlite3.Error
 VERSION = sqlite3.sqlite_version
 
 
+class ServerError(sqlite3.OperationalError):
+    """What a database server refused. `passes`: it was away or busy, and later may work."""
+
+    def __init__(self, reason: str, *, passes: bool) -> None:
+        super().__init__(reason)
+        self.passes = passes
+
+
+class Conflict(ServerError, sqlite3.IntegrityError):
+    """A row that the tables' rules forbid."""
+
+
 class Database:
     """A connection. In a dry run (`drops_writes`) what is written goes nowhere."""
+
+    is_shared = False  # by several machines
+    must_hold: Any = None  # the lock on a server without which nothing is written
 
     def __init__(
         self, connection: sqlite3.Connection, *, is_read_only: bool = False, drops_writes: bool = False
@@ -75,9 +96,34 @@ class Database:
         finally:
             self._writer = None
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the connection to a server is lost."""
+        return False
+
+    def identify(self) -> int:
+        """Return what tells a schema from another of the same name; of a file the system knows."""
+        return 0
+
+    def check_lock(self) -> None:
+        """Raise Busy where the lock on a server without which nothing is written was lost."""
+
     def wait_at_most(self, seconds: float) -> None:
         """Wait no longer than this for what other programs write."""
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+    def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Row]:
+        """Yield the rows that a SELECT finds, as they come."""
+        return self.connection.execute(sql, values)
+
+    def list_tables(self) -> list[str]:
+        """List the tables that hold what is ours to keep, in the order in which they were made."""
+        rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
+        return [row["name"] for row in rows if not row["name"].startswith(("sqlite_", "_sqlite_"))]
+
+    def columns(self, sql: str, values: Sequence[Any] = ()) -> list[str]:
+        """Return the names of the columns that a SELECT finds."""
+        return [column[0] for column in self.connection.execute(sql, values).description]
 
     def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Return the rows that a SELECT finds."""
@@ -104,6 +150,11 @@ class Database:
         columns = list(rows[0]) if rows else []
         self.insert_values(table, columns, [[row[name] for name in columns] for row in rows], key)
 
+    def insert_one(self, table: str, row: Mapping[str, Any]) -> int:
+        """Add a row; return its id."""
+        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks(row)})"  # noqa: S608 - names of ours
+        return int(self.execute(sql, list(row.values())).lastrowid or 0)
+
     def insert_values(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], key: Collection[str] = ()
     ) -> None:
@@ -116,6 +167,47 @@ class Database:
             sql += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
         self.connection.executemany(sql, rows)
 
+    # SQL that each engine has in its own way
+
+    def seconds_between(self, earlier: str, later: str) -> str:
+        """Return SQL for the seconds from one column's moment to another's."""
+        return f"(strftime('%s', {later}) - strftime('%s', {earlier}))"
+
+    def indexed_by(self, index: str) -> str:
+        """Return SQL behind a table's name that leaves the planner no choice."""
+        return f"INDEXED BY {index}"
+
+    def json_text(self, column: str, name: str) -> str:
+        """Return SQL for a text in a JSON object."""
+        return f"json_extract({column}, '$.{name}')"
+
+    def json_number(self, column: str, name: str) -> str:
+        """Return SQL for a whole number in a JSON object."""
+        return f"json_extract({column}, '$.{name}')"
+
+    def json_flag(self, column: str, name: str) -> str:
+        """Return SQL for a condition: something that is true is in a JSON object under this name."""
+        return f"(coalesce(json_extract({column}, '$.{name}'), 0) <> 0)"
+
+    def json_numbers(self, column: str) -> str:
+        """Return SQL for a table with the `value` of each of a JSON array's numbers."""
+        return f"json_each({column})"
+
+    def json_only(self, column: str, names: Iterable[str]) -> str:
+        """Return SQL for a JSON object with those of these names that have a true value."""
+        found = ", ".join(f"'{name}'" for name in names)
+        return f"(SELECT json_group_object(key, value) FROM json_each({column}) WHERE key IN ({found}) AND value)"  # noqa: S608
+
+    def rewrite(self, table: str, column: str, value: str) -> str:
+        """Return SQL, up to the ids, that changes a column in all rows of these orders.
+
+        It appends the rows anew: those that shrink in their places free no pages.
+        """
+        names = [row["name"] for row in self.query(f"PRAGMA table_info({table})")]
+        values = ", ".join(value if name == column else name for name in names)
+        found = f"SELECT {values} FROM {table} WHERE order_id IN "  # noqa: S608 - names of ours
+        return f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) {found}"
+
 
 def can_be_stored(value: Any) -> bool:
     """Tell whether a column can have this value: a whole number has 64 bits."""
@@ -127,19 +219,17 @@ def marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def seconds_between(earlier: str, later: str) -> str:
-    """Return SQL for the seconds from one column's moment to another's."""
-    return f"(strftime('%s', {later}) - strftime('%s', {earlier}))"
-
-
-def open_database(path: Path | None) -> Database:
+def open_database(path: Location | None) -> Database:
     """Open the database, create and migrate it as needed; None gives one in memory.
 
-    Raises ConfigError when the folder or the file cannot be used.
+    Raises ConfigError when the folder or the file cannot be used, Busy when a server is away.
     """
     if path is None:
         return Database(_migrated_in_memory(is_read_only=False))
     with explain_failures(path):
+        if isinstance(path, DatabaseUrl):
+            opened: Database = load_server().open_database(path)
+            return opened
         data_folder.prepare(path.parent)
         _require_locks(path)
         if not path.exists():
@@ -168,8 +258,13 @@ def _migrating(path: Path) -> Iterator[None]:
         yield
 
 
-def is_missing(path: Path) -> bool:
-    """Whether there is no database yet. Raises ConfigError where its log is left, OSError where it cannot be seen."""
+def is_missing(path: Location) -> bool:
+    """Whether there is no file yet; of a server reading says so.
+
+    Raises ConfigError where its log is left, OSError where it cannot be seen.
+    """
+    if isinstance(path, DatabaseUrl):
+        return False
     try:
         path.stat()
     except FileNotFoundError:
@@ -207,12 +302,61 @@ def create(path: Path, upto: Collection[str] = migrations.NAMES) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def open_read_only(path: Path, *, drops_writes: bool = False) -> Database:
-    """Open one state of the database for reading; a file that is missing reads as empty, and none is made.
+def load_server() -> ModuleType:
+    """Import what speaks to a server: nobody with a file waits for it. Raises ConfigError where it is not installed."""
+    try:
+        from b24tools.store import postgres
+    except ImportError as error:
+        message = _("B24_DATABASE_URL needs the library psycopg: {reason}").format(reason=error)
+        raise errors.ConfigError(message, _("Install it: pip install 'b24tools[postgres]'.")) from None
+    return postgres
 
-    An older schema is brought up to date in a copy in memory. Raises ConfigError when the file cannot be read.
+
+def reuse_connections(path: Location) -> AbstractContextManager[None]:
+    """Leave some connections to a server open between their users, until the block ends; a file needs none."""
+    if isinstance(path, DatabaseUrl):
+        load_server()
+        from b24tools.store import postgres_connection
+
+        return postgres_connection.reuse_connections(MOST_IDLE)
+    return nullcontext()
+
+
+def exists(path: Location) -> bool:
+    """Return whether there is a database; also where opening it has to say what is wrong.
+
+    Raises ConfigError for a file that was taken away while its log was left, Busy where a server does not say.
     """
     with explain_failures(path):
+        if isinstance(path, DatabaseUrl):
+            return bool(load_server().exists(path))
+        with suppress(OSError):
+            return not is_missing(path)
+    return True
+
+
+def measure(path: Location) -> int:
+    """Return the size of the database and its log in bytes; of a schema, that of its tables and indexes."""
+    if isinstance(path, DatabaseUrl):
+        with explain_failures(path):
+            return int(load_server().measure(path))
+    total = 0
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
+
+
+def open_read_only(path: Location, *, drops_writes: bool = False) -> Database:
+    """Open one state of the database for reading; a file that is missing reads as empty, and none is made.
+
+    An older schema is brought up to date in a copy in memory, on a server where it is.
+    Raises ConfigError when the file cannot be read, Busy when a server is away.
+    """
+    with explain_failures(path):
+        if isinstance(path, DatabaseUrl):
+            found: Database | None = load_server().open_read_only(path, drops_writes=drops_writes)
+            return found or Database(_migrated_in_memory(), is_read_only=True, drops_writes=drops_writes)
         if is_missing(path):
             connection = _migrated_in_memory()
         else:
@@ -316,8 +460,8 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def explain_failures(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system refuse in the block into a ConfigError that says what to do."""
+def explain_failures(path: Location) -> Iterator[None]:
+    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
@@ -325,16 +469,21 @@ def explain_failures(path: Path) -> Iterator[None]:
 
 
 def explain(
-    path: Path,
+    path: Location,
     error: Exception,
     kind: type[errors.B24ToolsError] = errors.B24ToolsError,
     folder: Path | None = None,
 ) -> errors.B24ToolsError:
-    """Return what a failure of SQLite means to people: another program holds the database, or it cannot be used.
+    """Return what a failure of the engine means to people: another program holds the database, or it cannot be used.
 
     `folder`: where it lies, if `path` is only a name.
     """
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error))
+    if isinstance(error, ServerError) or isinstance(path, DatabaseUrl):
+        if isinstance(error, ServerError) and error.passes:
+            return errors.Busy(message, _("See that the server runs and can be reached, or try again a little later."))
+        hint = _("B24_DATABASE_URL names the server, the user and the database, which must be there.")
+        return kind(message, hint, code=errors.ErrorCode.DATABASE)
     if is_locked(error):
         return errors.Busy(message, _("Another program is writing to it: end that one, or try again a little later."))
     if is_damaged(error):
@@ -366,7 +515,9 @@ def explain_restoring() -> str:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Return whether another program only holds the database."""
+    """Return whether another program only holds the database, or its server is away."""
+    if isinstance(error, ServerError):
+        return error.passes
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 

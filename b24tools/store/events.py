@@ -9,10 +9,11 @@ from typing import Any
 
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database, Row, can_be_stored, marks, seconds_between
+from b24tools.store.database import Database, Row, can_be_stored, marks
 from b24tools.store.watch import note_change
 
 STORED_FOR = timedelta(days=30)
+LEASE = timedelta(minutes=5)  # after that an event that a dead machine has claimed is anybody's again
 LONGEST_DELAY = timedelta(hours=24)  # before a failed one is tried again
 # Not about a task: ignored. In polling mode it is left to the snapshot.
 WAITING, DONE, FAILED, IGNORED, BY_MODE = "waiting", "done", "failed", "ignored", "ignored_by_mode"
@@ -105,13 +106,35 @@ class Events:
             last_id = max(last_id, row["id"])
         return Due(tasks, last_id)
 
+    def claim(self, now: datetime, limit: int) -> Due:
+        """Return what is due; on a server it is nobody else's for LEASE, nor this one's after a `release`."""
+        if not self._db.is_shared:
+            return self.due(now, limit)
+        with self._db.transaction():
+            due = self.due(now, limit)
+            self._set_next_try(due, to_text(now + LEASE), to_text(now + LEASE))
+        return due
+
+    def release(self, due: Due, now: datetime) -> None:
+        """Give back what was claimed and not followed."""
+        if self._db.is_shared:
+            self._set_next_try(due, None, to_text(now))  # of a failed one no time would mean: not by itself
+
+    def _set_next_try(self, due: Due, waiting: str | None, failed: str) -> None:
+        if due.tasks:
+            sql = (
+                "UPDATE events SET next_try_at = CASE WHEN status = 'waiting' THEN ? ELSE ? END"  # noqa: S608
+                f" WHERE {_UNDER_WAY} AND id <= ? AND task_id IN ({marks(due.tasks)})"
+            )
+            self._db.execute(sql, [waiting, failed, due.last_id, *due.tasks])
+
     def drop_duplicates(self, task_ids: Collection[int], now: datetime, settled: timedelta) -> int:
         """Finish waiting events of these tasks whose like was processed `settled` after it came, or later; how many."""
         sql = (
             f"UPDATE events SET status = 'done', processed_at = ? WHERE {_UNDER_WAY} AND attempts = 0"  # noqa: S608
             f" AND task_id IN ({marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
             " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done' AND twin.processed_at <= ?"
-            f" AND {seconds_between('twin.received_at', 'twin.processed_at')} >= ?)"
+            f" AND {self._db.seconds_between('twin.received_at', 'twin.processed_at')} >= ?)"
         )
         latest = to_text(clock.latest_known(now))
         with self._db.transaction():
@@ -195,7 +218,7 @@ class Events:
 
     def oldest_unprocessed(self) -> datetime | None:
         """Return when the oldest event came that has to be processed; what waits for `replay` is not among them."""
-        oldest = f"SELECT min(id) FROM events INDEXED BY events_to_process WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
+        oldest = f"SELECT min(id) FROM events {self._db.indexed_by('events_to_process')} WHERE {_UNDER_WAY}"  # noqa: S608 - a constant
         sql = f"SELECT received_at FROM events WHERE id = ({oldest})"  # noqa: S608 - likewise
         return next((from_text(row["received_at"]) for row in self._db.query(sql)), None)
 

@@ -35,7 +35,7 @@ QUERIES = {  # each with the column that --since is compared with
 
 def columns(store: Store, what: str) -> list[str]:
     """Return the names of the columns of such rows."""
-    return [column[0] for column in store.database.connection.execute(QUERIES[what], ["9"]).description]
+    return store.database.columns(QUERIES[what], ["9"])
 
 
 def rows(store: Store, what: str, since: datetime | None, zone: ZoneInfo) -> Iterator[dict[str, Any]]:
@@ -45,7 +45,7 @@ def rows(store: Store, what: str, since: datetime | None, zone: ZoneInfo) -> Ite
     Moments are ISO 8601 text in the zone; durations are in seconds.
     """
     absent = store.settings.opted_out_users()
-    for row in store.database.connection.execute(QUERIES[what], [to_text(since) or ""]):
+    for row in store.database.read(QUERIES[what], [to_text(since) or ""]):
         values = dict(row)
         if what == "tasks" and values["responsible_id"] in absent:
             continue

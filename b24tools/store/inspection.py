@@ -7,9 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from b24tools.core.database_url import DatabaseUrl, Location
 from b24tools.core.i18n import _
 from b24tools.store import migrations
-from b24tools.store.database import connect_read_only, explain_failures
+from b24tools.store.database import connect_read_only, explain_failures, load_server
 
 MOST_PROBLEMS = 3
 
@@ -27,9 +28,15 @@ class Looked:
     writable: bool
 
 
-def look(path: Path) -> Looked:
-    """Check the file. Raises ConfigError where it cannot be opened; what is no database is damage."""
+def look(path: Location) -> Looked:
+    """Check the file. Raises ConfigError where it cannot be opened; what is no database is damage.
+
+    A server looks after its files itself: of a schema only the migrations are seen.
+    """
     with explain_failures(path):
+        if isinstance(path, DatabaseUrl):
+            applied = load_server().look(path)
+            return Looked((), tuple(sorted(applied - migrations.NAMES)), not applied >= migrations.NAMES, writable=True)
         if path.stat().st_size == 0:
             return Looked((_("the file is empty"),), (), pending=False, writable=True)
         try:

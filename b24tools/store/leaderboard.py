@@ -15,13 +15,14 @@ from b24tools.store.settings import CountingRules
 
 # Of the tasks of an order's line the first one that was closed; of others those that somebody else set.
 COUNTS = """tasks.gone = 0
-        AND (tasks.line IS NOT NULL OR tasks.created_by IS NOT tasks.responsible_id OR :count_own)
+        AND (tasks.line IS NOT NULL OR coalesce(tasks.created_by, 0) <> tasks.responsible_id OR :count_own = 1)
         AND (tasks.line IS NULL OR tasks.line NOT IN (SELECT line FROM repeated_lines)
             OR NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line AND first.gone = 0
                 AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
 CLOSED = f"""WITH counted AS (
-    SELECT responsible_id, closed_at >= :start AS current, count(*) AS tasks, sum(estimate_s) AS estimate_s,
-        count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time, count(first_deadline) AS on_time_of
+    SELECT responsible_id, CASE WHEN closed_at >= :start THEN 1 ELSE 0 END AS current, count(*) AS tasks,
+        sum(estimate_s) AS estimate_s, count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time,
+        count(first_deadline) AS on_time_of
     FROM tasks
     WHERE closed_at >= :before AND closed_at < :end AND {COUNTS}
     GROUP BY responsible_id, current

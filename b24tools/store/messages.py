@@ -31,9 +31,7 @@ _LINES = """SELECT key, task_id, order_id, position,
         CASE WHEN is_off THEN NULL ELSE responsible_id END AS person_id,
         CASE WHEN is_off THEN NULL ELSE starts_at END AS starts_at,
         CASE WHEN is_off THEN NULL ELSE ends_at END AS ends_at
-    FROM (SELECT *, coalesce(json_extract(sent_values, '$.cancelled'), 0) AS is_off FROM order_tasks
-        WHERE state = 'done' AND task_id IS NOT NULL)"""
-_FINISH = "json_extract(orders.standing, '$.finish')"
+    FROM (SELECT *, {is_off} AS is_off FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL) AS sent"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,8 @@ class Messages:
     def __init__(self, db: Database, orders: Orders) -> None:
         self._db = db
         self._orders = orders
+        self._lines = _LINES.format(is_off=db.json_flag("sent_values", "cancelled"))
+        self._finish = db.json_text("orders.standing", "finish")
 
     # what is news
 
@@ -93,12 +93,13 @@ class Messages:
         self._db.execute(sql, [FAILED, kind, PLANNED, SENT, UNKNOWN])
         if audience == PEOPLE:
             self._db.execute("DELETE FROM said_lines")
-            self._db.execute(f"INSERT INTO said_lines SELECT key, person_id, starts_at, ends_at FROM ({_LINES})")  # noqa: S608 - constants
+            found = f"SELECT key, person_id, starts_at, ends_at FROM ({self._lines}) AS lines"  # noqa: S608 - constants
+            self._db.execute(f"INSERT INTO said_lines {found}")
         else:
             self._db.execute("DELETE FROM said_promises")
             self._db.execute(
-                f"INSERT INTO said_promises SELECT id, max({_FINISH}, coalesce(promised_first, '')) FROM orders"  # noqa: S608 - constants
-                f" WHERE {_FINISH} IS NOT NULL"
+                f"INSERT INTO said_promises SELECT id, CASE WHEN {self._finish} > coalesce(promised_first, '')"  # noqa: S608 - constants
+                f" THEN {self._finish} ELSE promised_first END FROM orders WHERE {self._finish} IS NOT NULL"
             )
         self._save_mark(_MARK + audience, now)
 
@@ -111,11 +112,12 @@ class Messages:
             rows = self._db.query(
                 "SELECT lines.*, orders.number, orders.customer, said_lines.person_id AS said_person,"  # noqa: S608 - constants
                 " said_lines.starts_at AS said_start, said_lines.ends_at AS said_end"
-                f" FROM orders JOIN ({_LINES}) AS lines ON orders.id = lines.order_id"
+                f" FROM orders JOIN ({self._lines}) AS lines ON orders.id = lines.order_id"
                 " LEFT JOIN said_lines ON said_lines.key = lines.key"
-                " WHERE (NOT orders.is_over OR orders.last_sent_at >= ?)"  # the others do not change any more
-                " AND (said_lines.key IS NULL OR said_lines.person_id IS NOT lines.person_id"
-                " OR said_lines.starts_at IS NOT lines.starts_at OR said_lines.ends_at IS NOT lines.ends_at)"
+                " WHERE (orders.is_over = 0 OR orders.last_sent_at >= ?)"  # the others do not change any more
+                " AND (said_lines.key IS NULL OR coalesce(said_lines.person_id, 0) <> coalesce(lines.person_id, 0)"
+                " OR coalesce(said_lines.starts_at, '') <> coalesce(lines.starts_at, '')"
+                " OR coalesce(said_lines.ends_at, '') <> coalesce(lines.ends_at, ''))"
                 " ORDER BY lines.starts_at, lines.task_id",
                 [to_text(now - LATELY)],
             )
@@ -138,12 +140,13 @@ class Messages:
     def plan_promises(self, now: datetime) -> None:
         """Plan a message to each manager of an order that will be done on a later day than was said last."""
         with self._db.transaction():
+            auditor = self._db.json_number("sent_values", "auditor_id")
             rows = self._db.query(
-                f"SELECT id, number, customer, standing, {_FINISH} AS day,"  # noqa: S608 - constants
+                f"SELECT id, number, customer, standing, {self._finish} AS day,"  # noqa: S608 - constants
                 " coalesce(said_promises.day, promised_first) AS said_day,"
-                " (SELECT max(json_extract(sent_values, '$.auditor_id')) FROM order_tasks WHERE order_id = orders.id)"
-                " AS manager_id FROM orders LEFT JOIN said_promises ON said_promises.order_id = orders.id"
-                f" WHERE NOT is_over AND ended IS NULL AND {_FINISH} > coalesce(said_promises.day, promised_first)"
+                f" (SELECT max({auditor}) FROM order_tasks WHERE order_id = orders.id) AS manager_id"
+                " FROM orders LEFT JOIN said_promises ON said_promises.order_id = orders.id"
+                f" WHERE is_over = 0 AND ended IS NULL AND {self._finish} > coalesce(said_promises.day, promised_first)"
                 " ORDER BY number, id"
             )
             rows = [row for row in rows if row["manager_id"]]
@@ -258,7 +261,8 @@ class Messages:
 
     def read_cursor(self, to: str) -> int | None:
         """Return the number of the last change of an order that a digest to this address has named."""
-        sql = "SELECT max(json_extract(content, '$.cursor')) FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"
+        cursor = self._db.json_number("content", "cursor")
+        sql = f"SELECT max({cursor}) FROM messages WHERE kind = ? AND key LIKE ? AND state <> ?"  # noqa: S608 - a constant
         found: int | None = self._db.query(sql, [DIGEST, f"digest:{to}:%", FAILED])[0][0]
         return found
 

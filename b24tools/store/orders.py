@@ -147,7 +147,8 @@ class Orders:
                 "INSERT INTO orders (id, number, first_sent_at, last_sent_at, outcome) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET number = excluded.number, last_sent_at = excluded.last_sent_at,"
                 " outcome = excluded.outcome,"
-                " portal_wins = portal_wins AND coalesce(excluded.outcome, 'failed') IN ('failed', 'partial')",
+                " portal_wins = CASE WHEN coalesce(excluded.outcome, 'failed') IN ('failed', 'partial')"
+                " THEN orders.portal_wins ELSE 0 END",
                 [order_id, number, to_text(now), to_text(now), outcome],
             )
             count = self._count_saves() + 1
@@ -514,7 +515,7 @@ class Orders:
         if noticed_at is None:
             return None
         earlier = noticed_at - timedelta(days=8)  # further back than a run by itself goes
-        sql = "SELECT 1 FROM snapshot_runs WHERE complete AND started_at >= ? AND from_at < ?"
+        sql = "SELECT 1 FROM snapshot_runs WHERE complete = 1 AND started_at >= ? AND from_at < ?"
         return None if self._db.query(sql, [to_text(noticed_at), to_text(earlier)]) else noticed_at
 
     def _save_noticed(self, what: str, value: str, now: datetime) -> None:

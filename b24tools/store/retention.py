@@ -20,10 +20,7 @@ PAGES_AT_ONCE = 256
 SPARE_PAGES = 256  # free ones that are left for the next day
 _LAST = "retention"  # in the table last_read
 # Keys, task ids, persons and times stay, and what tells a cancelled line or the person who watches it
-_SHORT_VALUES = (
-    "(SELECT json_group_object(key, value) FROM json_each(sent_values)"
-    " WHERE key IN ('cancelled', 'auditor_id', 'deadline_from_slot') AND value)"
-)
+_LASTING = ("cancelled", "auditor_id", "deadline_from_slot")
 
 
 class Retention:
@@ -69,25 +66,20 @@ class Retention:
             f"DELETE FROM task_files WHERE key IN {keys}",  # noqa: S608 - likewise
             f"DELETE FROM files WHERE order_id IN {few}",  # noqa: S608 - likewise
             f"UPDATE history SET lines = '[]' WHERE order_id IN {few}",  # noqa: S608 - likewise
-            self._write_again("order_tasks", sent_values=_SHORT_VALUES) + few,
+            self._db.rewrite("order_tasks", "sent_values", self._db.json_only("sent_values", _LASTING)) + few,
         ):
             self._db.execute(sql, ids)
         sql = f"UPDATE orders SET trimmed_at = ?, portal_wins = 1 WHERE id IN {few}"  # noqa: S608 - likewise
         self._db.execute(sql, [to_text(now), *ids])
 
-    def _write_again(self, table: str, **changes: str) -> str:
-        """Return SQL that appends the rows anew, up to the ids: rows that shrink in their places free no pages."""
-        names = [row["name"] for row in self._db.query(f"PRAGMA table_info({table})")]
-        values = ", ".join(changes.get(name, name) for name in names)
-        columns = ", ".join(names)
-        found = f"SELECT {values} FROM {table} WHERE order_id IN "  # noqa: S608 - names of ours
-        return f"INSERT OR REPLACE INTO {table} ({columns}) {found}"
-
     def shrink(self) -> int:
         """Give free pages back to the disk in small steps, between which others write; how many bytes.
 
-        A database of an older b24tools is written anew once, when no other program has it open and the disk has room.
+        A server does that by itself. A file of an older b24tools is written anew once, when no other program has it
+        open and the disk has room.
         """
+        if self._db.is_shared:
+            return 0
         before = self._count_pages("page_count")
         if self._count_pages("auto_vacuum") == 0:
             self._rewrite()

@@ -46,7 +46,7 @@ class Seasons:
         sql = (
             "SELECT user_id, name, department_id, department, sum(tasks), sum(estimate_s), sum(on_time),"
             " sum(on_time_of) FROM season_results WHERE label = :label AND current = :current"
-            " AND (:group_id IS NULL OR group_id = :group_id) GROUP BY user_id"
+            " AND (:group_id IS NULL OR group_id = :group_id) GROUP BY user_id, name, department_id, department"
         )
         return self._db.query(sql, {"label": label, "current": int(current), "group_id": group_id})
 

@@ -74,12 +74,12 @@ class SnapshotRuns:
         """Note that a snapshot of this window began. `first_no` None: it will read from now on."""
         number = self.number_reading() if first_no is None else first_no
         with self._db.transaction():
-            cursor = self._db.execute(
-                "INSERT INTO snapshot_runs (from_at, to_at, started_at, cursor, people_cursor, tasks, people, requests,"
-                " counts, admin, complete, first_no) VALUES (?, ?, ?, 0, ?, 0, 0, 0, '{}', ?, 0, ?)",
-                [to_text(start), to_text(end), to_text(now), people_cursor, int(admin), number],
+            row = {"from_at": to_text(start), "to_at": to_text(end), "started_at": to_text(now), "cursor": 0}
+            row |= {"people_cursor": people_cursor, "tasks": 0, "people": 0, "requests": 0, "counts": "{}"}
+            number = self._db.insert_one(
+                "snapshot_runs", row | {"admin": int(admin), "complete": 0, "first_no": number}
             )
-        return _read_run(self._db.query("SELECT * FROM snapshot_runs WHERE id = ?", [cursor.lastrowid])[0])
+        return _read_run(self._db.query("SELECT * FROM snapshot_runs WHERE id = ?", [number])[0])
 
     def unfinished(self, start: datetime, end: datetime, not_before: datetime, now: datetime) -> Run | None:
         """Return the latest run of exactly this window that was killed, if it can be taken up again by its age."""

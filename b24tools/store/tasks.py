@@ -95,7 +95,7 @@ class Tasks:
     def note_open(self, deadlines: Iterable[tuple[int, str | None]], now: datetime) -> None:
         """Note what open tasks have as deadlines; the first one that is seen stays. Call it inside a transaction."""
         self._db.execute_many(
-            "INSERT OR IGNORE INTO first_deadlines (task_id, deadline, seen_at) VALUES (?, ?, ?)",
+            "INSERT INTO first_deadlines (task_id, deadline, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             [(task_id, deadline, to_text(now)) for task_id, deadline in deadlines if deadline],
         )
 
@@ -174,7 +174,7 @@ class Tasks:
         """Note which of the orders' lines have several tasks."""
         sql = "SELECT line FROM tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
         found = [(row["line"],) for row in self._db.query_in(sql, lines)]
-        self._db.execute_many("INSERT OR IGNORE INTO repeated_lines (line) VALUES (?)", found)
+        self._db.execute_many("INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING", found)
 
     def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, str]:
         """Return the first deadlines that the tasks were seen with while they were open."""
@@ -190,8 +190,8 @@ class Tasks:
         sql = f"SELECT {columns} FROM order_tasks WHERE task_id IN (?)"  # noqa: S608 - constants
         found = {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, [task.id for task in tasks])}
         others = (
-            "SELECT other.value, order_tasks.key, first_deadline FROM order_tasks, json_each(other_tasks) AS other"
-            " WHERE other_tasks <> '[]'"
+            "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
+            f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
         )
         found = {row[0]: (row[1], row[2]) for row in self._db.query(others)} | found
         keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(_OUR_KEY) and task.id not in found}

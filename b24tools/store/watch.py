@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from b24tools.core import errors
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.store.database import Database, check_empty
 
@@ -13,13 +14,17 @@ class Watch:
     """Notices that the database's files were replaced or removed, or that an older state was copied into them.
 
     SQLite does not: a connection goes on with the file that is no longer there, another one mixes the log of the one
-    with the pages of the other. The `database` stays open as long as the watch lasts: its log stays, too.
+    with the pages of the other. On a server a schema may take the place of another. The `database` stays open as long
+    as the watch lasts: its log stays, too.
     """
 
-    def __init__(self, path: Path, database: Database) -> None:
+    def __init__(self, path: Location, database: Database) -> None:
         note_change(database)
         self._changes = 0
-        self._files = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
+        self._name, self._schema = path.name, database.identify()
+        self._files: list[Path] = []
+        if isinstance(path, Path):
+            self._files = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
         self._identities = [_identify(file) for file in self._files]
 
     def check(self, database: Database | None = None) -> None:
@@ -33,19 +38,22 @@ class Watch:
             if file == self._files[0]:  # before SQLite opens it, and deletes the log of an empty one
                 check_empty(file, file.name)
         if database is not None:
+            if database.identify() != self._schema:
+                raise _refuse(_("{path} was replaced while `b24tools serve` was running").format(path=self._name))
             expected = self._changes  # before the query: other threads note changes meanwhile
             rows = database.query("SELECT value FROM counters WHERE name = 'watched'")
             changes = rows[0][0] if rows else 0
             if changes < expected:
                 message = _("an older state was copied into {path} while `b24tools serve` was running")
-                raise _refuse(message.format(path=self._files[0].name))
+                raise _refuse(message.format(path=self._name))
             self._changes = max(changes, self._changes)
 
 
 def note_change(database: Database) -> None:
     """Count a change that an older state of the database would not know of."""
     database.execute(
-        "INSERT INTO counters (name, value) VALUES ('watched', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+        "INSERT INTO counters (name, value) VALUES ('watched', 1)"
+        " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
     )
 
 

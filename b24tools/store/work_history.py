@@ -11,7 +11,7 @@ from b24tools.core.timestamps import to_text
 from b24tools.store import leaderboard
 from b24tools.store.database import Database
 
-COUNTS = leaderboard.COUNTS.replace(":count_own", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
+COUNTS = leaderboard.COUNTS.replace(":count_own = 1", "(SELECT value FROM settings WHERE key = 'count_own') = '1'")
 
 
 class WorkHistory:
@@ -79,7 +79,7 @@ class WorkHistory:
             "SELECT DISTINCT order_tasks.responsible_id FROM order_tasks LEFT JOIN tasks ON tasks.id = task_id"
             " JOIN orders ON orders.id = order_id WHERE task_id IS NOT NULL AND orders.ended IS NULL"
             " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) >= :start"
-            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1)"
+            " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1) = 1"
         )
         for row in self._db.query(still_open, values):
             done.pop(row[0], None)

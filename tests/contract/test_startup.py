@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 
 def test_importing_the_package_starts_nothing_heavy() -> None:
@@ -18,10 +19,23 @@ def test_importing_the_package_starts_nothing_heavy() -> None:
         "sqlite_utils",
         "rich",
         "diskcache",
+        "psycopg",
         "holidays",
     }
     code = f"import sys, b24tools.cli.app; print(sorted({heavy} & set(sys.modules)))"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
+    assert "[]\n" == done.stdout
+
+
+def test_a_file_needs_nothing_of_a_server(tmp_path: Path) -> None:
+    """Who has no B24_DATABASE_URL waits neither for psycopg nor for what speaks to it."""
+    code = (
+        "import sys; from pathlib import Path; from b24tools.store import open_store;"
+        f"open_store(Path({str(tmp_path / 'b24tools.db')!r})).close();"
+        "ours = ('psycopg', 'b24tools.store.postgres', 'b24tools.store.shared');"
+        "print([name for name in sys.modules if name.startswith(ours)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]\n" == done.stdout

@@ -95,6 +95,7 @@ def undisturbed(name: str, **options: Any) -> Any:
         return picture(works.portal)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("name", CASES)
 def test_these_are_all_the_points_a_run_can_die_at(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tables below leave out no request and no transaction."""

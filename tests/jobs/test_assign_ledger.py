@@ -43,6 +43,7 @@ def assert_one_task(works: Works) -> None:
     assert 1 == len(picture(works.portal)["tasks"])
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("pages", range(6))
 def test_a_disk_that_runs_full_ends_in_one_set_of_tasks(pages: int, tmp_path: Path) -> None:
     """The database may grow by so many pages, then there is no room; later there is."""
@@ -83,6 +84,7 @@ def test_whatever_write_finds_no_room_the_next_run_completes_the_work(
     assert undisturbed("first") == picture(works.portal)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("moment", ["before the run", "after the tasks were made"])
 def test_a_database_that_becomes_read_only_ends_in_one_set_of_tasks(moment: str, tmp_path: Path) -> None:
     """The rights of the folder were changed."""
@@ -105,6 +107,7 @@ def test_a_database_that_becomes_read_only_ends_in_one_set_of_tasks(moment: str,
     assert undisturbed("first") == picture(works.portal)
 
 
+@pytest.mark.sqlite
 def test_a_database_that_another_program_holds_is_told_of_with_try_later(
     at_the_door: Works, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +123,7 @@ def test_a_database_that_another_program_holds_is_told_of_with_try_later(
     assert_one_task(at_the_door)
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_told_of_in_one_line(
     at_the_door: Works, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +169,7 @@ def test_a_folder_that_may_not_be_written_is_told_of_in_one_line(
     assert_one_task(at_the_door)
 
 
+@pytest.mark.sqlite
 def test_a_broken_database_is_told_of_and_left_as_it_is(
     at_the_door: Works, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox.faults import Fault
 from tests.support.crash import ESTIMATE, FIRST_LINES, SKETCH, WANTED, Killed, new_works, picture, second_send
+from tests.support.database import query
 from tests.support.orders import Works, order
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -390,11 +390,8 @@ def test_a_write_dated_ahead_by_an_earlier_version_is_found_and_not_waited_for(t
     with suppress(Killed):
         works.assign(order(), retry_s=1)
     works.portal.faults.clear()
-    with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection:
-        connection.execute(
-            "UPDATE order_tasks SET state = 'writing', task_id = NULL, writing_since = ?", ["2028-01-01T00:00:00+00:00"]
-        )
-        connection.commit()
+    change = "UPDATE order_tasks SET state = 'writing', task_id = NULL, writing_since = ?"
+    query(tmp_path / "b24tools.db", change, "2028-01-01T00:00:00+00:00")
     works.clock.now += timedelta(minutes=5)
     works.clock.slept.clear()
     (again,) = works.assign(order())

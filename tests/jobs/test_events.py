@@ -86,6 +86,7 @@ def test_several_tokens_are_good_while_one_is_replaced(here: Listener) -> None:
     assert "old" not in str(here.query("SELECT body FROM events"))
 
 
+@pytest.mark.sqlite
 def test_no_secret_reaches_the_database(here: Listener) -> None:
     """Neither its file nor its log."""
     task_id = here.closed_task()
@@ -118,6 +119,7 @@ def test_each_body_has_an_answer_of_its_own(here: Listener) -> None:
     assert [(1, "waiting"), (2, "waiting"), (None, "ignored")] == here.query("SELECT task_id, status FROM events")
 
 
+@pytest.mark.sqlite
 def test_a_database_that_cannot_be_written_keeps_none(here: Listener) -> None:
     """And serves whoever comes later, when it can be written again."""
     with here.store() as opened, closing(sqlite3.connect(here.database, timeout=0)) as other:
@@ -616,6 +618,7 @@ def test_processed_events_are_forgotten_after_a_month(here: Listener) -> None:
     assert ["failed"] == here.statuses()
 
 
+@pytest.mark.sqlite
 def test_the_table_says_what_it_holds_in_plain_words(tmp_path: Path) -> None:
     """For whoever opens it in another tool."""
     with closing(open_store(tmp_path / "b24tools.db")):

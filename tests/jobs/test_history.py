@@ -175,6 +175,7 @@ def test_the_command_prints_it(
     assert "unknown_order" == json.loads(capsys.readouterr().out)["error"]["code"]
 
 
+@pytest.mark.sqlite
 def test_orders_of_before_are_there_with_their_last_time(tmp_path: Path) -> None:
     """An update of b24tools does not begin with nothing."""
     import sqlite3

@@ -219,6 +219,7 @@ def test_what_was_there_before_it_was_switched_on_is_no_news(tmp_path: Path) -> 
     assert "Сварщик: 3" in received(works)[0][1]
 
 
+@pytest.mark.sqlite
 def test_after_a_restored_backup_it_goes_on_from_now(works: Works) -> None:
     """The ledger is as of then: what it has not is no news."""
     works.assign(order(number="1", id="a"))

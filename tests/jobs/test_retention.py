@@ -13,6 +13,7 @@ import pytest
 from b24tools.jobs import orders, snapshot
 from b24tools.store import open_store
 from b24tools.store.retention import SPARE_PAGES
+from tests.support import database
 from tests.support.orders import MOSCOW, Works, order, rules
 
 YEAR = timedelta(days=365)
@@ -39,8 +40,7 @@ def first_of(works: Works, name: str) -> int:
 
 def read(works: Works, sql: str) -> list[tuple[object, ...]]:
     """Rows of the database."""
-    with closing(sqlite3.connect(works.folder / "b24tools.db")) as connection:
-        return connection.execute(sql).fetchall()
+    return database.query(works.folder / "b24tools.db", sql)
 
 
 def test_details_of_orders_closed_a_year_ago_go(works: Works, sent: dict[str, list[int]]) -> None:
@@ -88,6 +88,7 @@ def fill(path: Path, count: int) -> None:
         connection.execute("DELETE FROM history")
 
 
+@pytest.mark.sqlite
 def test_the_file_shrinks_while_others_have_it_open(tmp_path: Path) -> None:
     """In steps; what a day needs stays free."""
     path = tmp_path / "b24tools.db"
@@ -101,6 +102,7 @@ def test_the_file_shrinks_while_others_have_it_open(tmp_path: Path) -> None:
     assert path.stat().st_size < 3_000_000
 
 
+@pytest.mark.sqlite
 def test_an_older_file_is_written_anew_when_nobody_else_has_it_open(tmp_path: Path) -> None:
     """It cannot shrink in steps before that."""
     path = tmp_path / "b24tools.db"

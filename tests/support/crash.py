@@ -16,6 +16,7 @@ from b24tools.onec import order as onec_order
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.state import Portal
 from b24tools.store import database
+from tests.support import postgres
 from tests.support.orders import MONDAY, Clock, Works, order
 
 FOLDER = "Прикрепленные файлы"
@@ -63,7 +64,8 @@ def new_works(folder: Path, *, bare: bool = False, **options: Any) -> Works:
 
 def watch_transactions(monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, bool], None]) -> None:
     """Call `watch` with the number of each of the ledger's transactions, before (False) and after it (True)."""
-    transaction = database.Database.transaction
+    engine = database.Database if postgres.redirection is None else database.load_server().PostgresDatabase
+    transaction = engine.transaction
     count, is_inside = 0, False
 
     @contextmanager
@@ -83,7 +85,7 @@ def watch_transactions(monkeypatch: pytest.MonkeyPatch, watch: Callable[[int, bo
             is_inside = False
         watch(number, True)
 
-    monkeypatch.setattr(database.Database, "transaction", watched)
+    monkeypatch.setattr(engine, "transaction", watched)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from b24tools.sandbox import demo_company
 from b24tools.sandbox.records import Handler, User
 from b24tools.sandbox.state import Portal
 from b24tools.store import Store, open_store
+from tests.support import database
 from tests.support import snapshots as collecting
 from tests.support.orders import MOSCOW, Clock
 
@@ -84,8 +84,7 @@ class Listener:
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What is in the database, past our own code."""
-        with closing(sqlite3.connect(self.database)) as connection:
-            return connection.execute(sql, values).fetchall()
+        return database.query(self.database, sql, *values)
 
     def counted(self) -> dict[int, int]:
         """The tasks that count, with who closed them."""

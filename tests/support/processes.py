@@ -16,6 +16,7 @@ from typing import Any
 
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
+from tests.support import database
 
 # A sandbox works off a request at once: a second is as good as the minute that a portal may take
 START = "from b24tools.assignment import recovery; recovery.EXECUTES_S = 1; "
@@ -51,7 +52,7 @@ class Shop:
             "B24_REQUESTS_PER_SECOND": "1000",
             "B24_LANG": "en",
         }
-        return os.environ | ours | changes
+        return os.environ | ours | database.environment(self.folder / "data") | changes
 
     def start(self, *arguments: str | Path, code: str = "", **changes: str) -> subprocess.Popen[str]:
         """`b24tools` with these arguments, running. `code` is run first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from b24tools.jobs import snapshot
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store
+from tests.support import database
 from tests.support.orders import MOSCOW, Clock
 
 FRIDAY = datetime(2026, 11, 20, 14, 5, tzinfo=MOSCOW)  # of 2026-W47
@@ -90,8 +90,7 @@ class Collector:
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What is in the database, past our own code."""
-        with closing(sqlite3.connect(self.database)) as connection:
-            return connection.execute(sql, values).fetchall()
+        return database.query(self.database, sql, *values)
 
     def saved(self) -> list[Row]:
         """The counted tasks: id, week, responsible, estimate, closing."""

@@ -26,7 +26,9 @@ from b24tools.store import Store, database, open_store, read_store
 from b24tools.store.leaderboard import CLOSED
 from b24tools.store.tasks import Saved
 from tests.support import closed_tasks as closed
+from tests.support import postgres
 from tests.support.closed_tasks import LAST, MOSCOW, NOW, THIS, collect, person, save, task
+from tests.support.database import query
 
 DAY = timedelta(days=1)
 OLDEST = Path(__file__).parent.parent / "data" / "schema-m001.sql"
@@ -109,6 +111,7 @@ def test_people_who_left_keep_their_names(path: Path) -> None:
 # reading
 
 
+@pytest.mark.sqlite
 def test_reading_leaves_the_folder_as_it_is(path: Path) -> None:
     """Neither rows nor files are made, and nothing stays open."""
     before = sorted(path.parent.iterdir())
@@ -130,6 +133,7 @@ def test_reading_makes_no_database(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.sqlite
 def test_a_database_from_before_the_leaderboard_has_no_data(tmp_path: Path) -> None:
     """The reader migrates a copy."""
     path = tmp_path / "b24tools.db"
@@ -142,6 +146,7 @@ def test_a_database_from_before_the_leaderboard_has_no_data(tmp_path: Path) -> N
     assert before == path.read_bytes()
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     """In one line with the file's name."""
     path = tmp_path / "b24tools.db"
@@ -151,6 +156,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.sqlite
 def test_a_damaged_database_is_told_wherever_it_breaks(path: Path) -> None:
     """The beginning may be sound."""
     with closing(sqlite3.connect(path)) as connection:
@@ -166,6 +172,7 @@ def test_a_damaged_database_is_told_wherever_it_breaks(path: Path) -> None:
         leaderboard.board(opened, THIS, now=NOW)
 
 
+@pytest.mark.sqlite
 def test_a_folder_that_may_not_be_looked_into_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold a database; so it is not said that there are no data."""
 
@@ -190,6 +197,7 @@ def test_a_reader_sees_one_state_while_a_writer_writes(path: Path) -> None:
         assert before.rows[0].tasks + 1 == leaderboard.board(writer, THIS, now=NOW).rows[0].tasks
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="wants root, to become somebody else")
 @pytest.mark.parametrize(("writing", "mode"), [(True, 0o644), (False, 0o644), (False, 0o666)])
 def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: int) -> None:
@@ -226,6 +234,7 @@ def test_somebody_who_may_only_read_can_read(path: Path, writing: bool, mode: in
     assert writing == ("b24tools.db-wal" in after)
 
 
+@pytest.mark.sqlite
 def test_the_ranking_reads_only_indexes(path: Path) -> None:
     """Of the tasks, only those of the two periods, and not their rows."""
     with closing(sqlite3.connect(path)) as connection:
@@ -241,7 +250,10 @@ def test_the_ranking_reads_only_indexes(path: Path) -> None:
 
 
 def shell(path: Path, sql: str) -> list[list[str]]:
-    """What the sqlite3 shell prints."""
+    """What the sqlite3 shell prints; on a server its rows as text."""
+    if postgres.redirection is not None:
+        rows = query(path, sql)
+        return [["" if one is None else str(one) for one in row] for row in rows]
     program = shutil.which("sqlite3")
     if program is None:
         pytest.skip("no sqlite3 shell")
@@ -291,6 +303,7 @@ def test_the_view_of_this_week_is_the_leaderboard(tmp_path: Path, shift: int) ->
         assert expected == shell(path, view)
 
 
+@pytest.mark.sqlite
 def test_the_week_of_the_view_is_that_of_the_calendar(path: Path) -> None:
     """Every day of ten years, over years of 53 weeks."""
     with closing(sqlite3.connect(path)) as connection:
@@ -304,6 +317,7 @@ def test_the_week_of_the_view_is_that_of_the_calendar(path: Path) -> None:
     assert [periods.containing(day, periods.WEEK, MOSCOW).label for day in days] == labels
 
 
+@pytest.mark.sqlite
 def test_the_database_is_sound_and_its_times_are_words(path: Path) -> None:
     """Opened by the shell: integrity, plain names, ISO 8601."""
     assert [["ok"]] == shell(path, "PRAGMA integrity_check")

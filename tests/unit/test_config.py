@@ -31,6 +31,7 @@ def test_every_setting_has_its_default() -> None:
         "webhook_url": None,
         "outgoing_token": None,
         "data_dir": Path("/data"),
+        "database_url": None,
         "zone": "Europe/Moscow",
         "lang": "",
         "country": "RU",

@@ -20,6 +20,7 @@ from b24tools.store import Store, database, migrations, open_store, read_store
 from b24tools.store.decisions import Decision
 from b24tools.store.events import NewEvent
 from b24tools.store.orders import LedgerFile, LedgerTask
+from tests.support.database import query, write_location
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
@@ -129,9 +130,7 @@ def test_decisions_learn_their_task(tmp_path: Path) -> None:
     opened.decisions.save([decision])
     opened.orders.save_lines([line(task_id=6, state="done")])
     opened.close()
-    with sqlite3.connect(path) as raw:
-        rows = raw.execute("SELECT task_id, candidates, decided_at FROM decisions ORDER BY id").fetchall()
-    raw.close()
+    rows = query(path, "SELECT task_id, candidates, decided_at FROM decisions ORDER BY id")
     said = '[{"id": 7, "name": "Ёлкин"}]'
     assert [(5, said, "2026-11-23T04:00:00+00:00"), (6, said, "2026-11-23T04:00:00+00:00")] == rows
 
@@ -247,6 +246,7 @@ def test_a_transaction_is_all_or_nothing(store: Store) -> None:
     assert {"a": None} == store.orders.outcomes(["a"])
 
 
+@pytest.mark.sqlite
 def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
     """What was saved before the process was killed is there; times are ISO 8601 UTC for any tool."""
     path = tmp_path / "data" / "b24tools.db"
@@ -264,7 +264,6 @@ def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
         raw.execute("PRAGMA journal_mode").fetchone()[0],
         raw.execute("SELECT first_sent_at FROM orders").fetchone()[0],
     )
-    raw.close()
     assert 0o700 == path.parent.stat().st_mode & 0o777
 
 
@@ -274,7 +273,7 @@ def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "b24tools.db"
     script = (
         "import pathlib, sys; from datetime import datetime, UTC; from b24tools.store import open_store;"
-        f"s = open_store(pathlib.Path({str(path)!r}));"
+        f"s = open_store({write_location(path)});"
         "[s.orders.save(sys.argv[1] + str(n), '1', datetime.now(UTC)) for n in range(50)]; s.close()"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, name]) for name in ("a", "b", "c")]
@@ -322,6 +321,7 @@ def test_a_dry_run_takes_no_more_memory_for_a_big_database(tmp_path: Path) -> No
     assert peaks[1] < 1.3 * peaks[0]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("open_it", [open_store, read_store])
 @pytest.mark.parametrize("schema", ["missing", "old", "of today"])
 def test_whatever_stops_an_opening_leaves_no_connection_open(
@@ -359,11 +359,12 @@ def test_a_store_for_reading_refuses_to_write(tmp_path: Path) -> None:
     """Nothing is dropped without a word but in a dry run."""
     path = tmp_path / "b24tools.db"
     for _time in ("there is no file", "there is one"):
-        with closing(read_store(path)) as opened, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with closing(read_store(path)) as opened, pytest.raises(sqlite3.OperationalError, match=r"read-?only"):
             opened.orders.save("a", "1", NOW)
         open_store(path).close()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("open_it", [open_store, read_store])
 def test_a_file_that_is_no_database_is_told(tmp_path: Path, open_it: Callable[[Path], Store]) -> None:
     """With its name and what to do."""

@@ -22,6 +22,7 @@ def save(opened: Store, first: int, count: int) -> None:
         opened.tasks.save([task(number, 1, NOW) for number in range(first, first + count)], NOW, MOSCOW)
 
 
+@pytest.mark.sqlite
 def test_a_long_reader_sees_one_state_and_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report in Datasette while snapshots go on; the log shrinks again when it has ended."""
     monkeypatch.setattr(database, "LOG_BYTES", 200_000)
@@ -66,6 +67,7 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
         assert sum(opened.tasks.count_by_week(NOW - timedelta(1), NOW + timedelta(1)).values()) == 1
 
 
+@pytest.mark.sqlite
 def test_one_process_at_a_time_lays_out_a_new_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first minute of cron: of two that turn it to WAL at once, SQLite refuses one without a wait."""
     path = tmp_path / "b24tools.db"

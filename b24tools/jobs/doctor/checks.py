@@ -105,7 +105,7 @@ class Examination:
     reported: list[errors.PortalError] = field(default_factory=list)
 
     looked: Looked | None = None
-    database_error: errors.ConfigError | None = None
+    database_error: errors.B24ToolsError | None = None
     database: Store | None = None
     mode: str = "polling"
     excluded: frozenset[int] = frozenset()

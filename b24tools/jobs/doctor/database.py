@@ -11,8 +11,7 @@ from b24tools.core import clock, errors, inbox
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
 from b24tools.jobs.doctor.machine import format_size
-from b24tools.store import inspection, read_store
-from b24tools.store.database import check_gone, explain_restoring
+from b24tools.store import database, inspection, read_store
 from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
@@ -27,21 +26,13 @@ def open_database(exam: Examination, stack: ExitStack) -> None:
     """Open the database for reading, where that can be done, and note in `exam` what it says. Change nothing."""
     path = exam.settings.database
     try:
-        path.stat()
-    except FileNotFoundError:
-        try:
-            check_gone(path)
-        except errors.ConfigError as error:
-            exam.database_error = error
-        return
-    except OSError:
-        pass  # opening it will say why
-    try:
+        if not database.exists(path):
+            return
         exam.looked = inspection.look(path)
         if exam.looked.damage or exam.looked.foreign_migrations:
             return
         store = exam.database = stack.enter_context(closing(read_store(path)))
-    except errors.ConfigError as error:
+    except errors.B24ToolsError as error:
         exam.database_error = error
         return
     exam.mode = store.settings.get("producer_mode")
@@ -60,7 +51,7 @@ def check_file(exam: Examination) -> Finding:
     if looked is None:
         return ok(_("{path}: not there yet, the first command makes it"), path=path)
     if looked.damage:
-        return fail(_("{path} is damaged: {reason}"), explain_restoring(), path=path, reason=looked.damage[0])
+        return fail(_("{path} is damaged: {reason}"), database.explain_restoring(), path=path, reason=looked.damage[0])
     if not looked.writable:
         fix = _("Let the user who runs b24tools write the files b24tools.db* and their folder.")
         return fail(_("{path} can be read, but not written"), fix, path=path)
@@ -70,7 +61,7 @@ def check_file(exam: Examination) -> Finding:
     text = _("{path}, {size}, no damage found")
     if looked.pending:
         text = _("{path}, {size}, no damage found; of an older b24tools, the next command brings it up to date")
-    return ok(text, path=path, size=format_size(path.stat().st_size))
+    return ok(text, path=path, size=format_size(database.measure(path)))
 
 
 @checks.add("orders", lambda: _("orders"))

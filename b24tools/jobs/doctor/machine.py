@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from b24tools import __version__
 from b24tools.core.data_folder import find_network_share, has_locks
+from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, warn
 from b24tools.store import database
@@ -157,7 +158,7 @@ def check_data_folder(exam: Examination) -> Finding:
 def check_network_share(exam: Examination) -> Finding | None:
     """SQLite's log needs memory that processes share: two machines on one file damage it."""
     kind = find_network_share(exam.settings.data_dir)
-    if not kind:
+    if not kind or isinstance(exam.settings.database, DatabaseUrl):
         return None
     detail = _("{path} is on a network share ({kind}): a second machine that uses it damages the database")
     fix = _("Set B24_DATA_DIR to a folder on a disk of this machine; move an installation with `b24tools backup`.")

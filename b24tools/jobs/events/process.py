@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from b24tools.core.models import Person, Status, TaskRecord
 from b24tools.core.secrets import Scrubber
 from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
-from b24tools.store import Store
+from b24tools.store import Store, database
 from b24tools.store.events import BY_MODE, DONE, IGNORED, LONGEST_DELAY, NewEvent, StoredEvent
 
 TASK_LIST = "tasks.task.list"
@@ -99,8 +100,8 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
     if not due.tasks:
         return Processed()
     dropped = store.events.drop_duplicates(due.tasks, now, SETTLED)
-    if dropped:
-        due = store.events.due(now, limit)
+    if dropped or store.database.is_shared:
+        due = store.events.claim(now, limit)
 
     def settle(outcomes: _Outcomes) -> Processed:
         done = Processed()
@@ -117,7 +118,12 @@ def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: 
         return done
 
     names = {task_id: {name for name, _attempts in events} for task_id, events in due.tasks.items()}
-    return Processed(dropped, 0, dropped) + _apply(store, client, zone, now, names, settle)
+    try:
+        return Processed(dropped, 0, dropped) + _apply(store, client, zone, now, names, settle)
+    except BaseException:
+        with suppress(database.Error):  # it may be what has failed: then the lease ends by itself
+            store.events.release(due, now)
+        raise
 
 
 def replay(

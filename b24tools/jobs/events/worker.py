@@ -126,7 +126,7 @@ class Worker:
                     clients.append(opened.enter_context(self._open_client()))
                 return clients[0]
 
-            while not self._stopping.is_set():
+            while not (self._stopping.is_set() or store.database.is_broken):
                 pause_s = self.step(store, client)
                 if self._pause_s:  # after a failure an event makes it no sooner
                     self._stopping.wait(pause_s)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -115,18 +113,9 @@ def list_metrics(services: Services) -> Iterator[tuple[str, str, Value]]:
         yield "inbox_failed", "Bad orders in the inboxes.", sum(found.failed for found in inboxes)
         yield "inbox_oldest_age_seconds", "How long the oldest one waits.", health.inbox_oldest_age_s
     yield "backup_age_seconds", "Since the last backup.", _age_s(backup[1] if backup else None, now)
-    yield "database_bytes", "The size of the database with its log.", measure(path)
+    yield "database_bytes", "The size of the database with its log.", database.measure(path)
     text = "Requests to the portal since this process began."
     yield "portal_requests_total", text, services.session.count_requests()
-
-
-def measure(path: Path) -> int:
-    """Return the size of the database and its log in bytes."""
-    total = 0
-    for file in (path, path.with_name(f"{path.name}-wal")):
-        with suppress(OSError):
-            total += file.stat().st_size
-    return total
 
 
 def read_ages(services: Services) -> Health:

@@ -1,0 +1,380 @@
+"""PostgreSQL behind the same class as SQLite: connections, transactions, its own SQL, what its failures mean.
+
+One process writes at a time, as with SQLite: a transaction begins with a lock of the database's that all writers take.
+So what was read in it stays true, numbers rise in the order in which they are saved, and nothing of ours deadlocks.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from b24tools.core import errors
+from b24tools.core.chunks import chunked
+from b24tools.core.database_url import DatabaseUrl
+from b24tools.core.i18n import _
+from b24tools.store import migrations, postgres_schema
+from b24tools.store.database import Database, ServerError
+from b24tools.store.postgres_connection import connect, explain, idle
+
+ROWS_AT_ONCE = 500
+_WORDS = re.compile(r"'(?:[^']|'')*'|\?|:[a-z_]\w*|%")
+
+
+@dataclass(frozen=True)
+class HeldLock:
+    """A lock in a session of its own: the session's process on the server, and the number of the lock."""
+
+    pid: int
+    number: int
+    name: str
+
+    @property
+    def condition(self) -> str:
+        """SQL that finds it among the server's locks."""
+        return f"pid = {self.pid:d} AND {is_lock(self.number)}"
+
+
+class PostgresDatabase(Database):
+    """A connection to one schema. What cannot be saved in SQLite's words is said here in PostgreSQL's."""
+
+    is_shared = True
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        address: DatabaseUrl,
+        *,
+        is_read_only: bool = False,
+        drops_writes: bool = False,
+    ) -> None:
+        self.connection = connection  # type: ignore[assignment]
+        self.may_be_used_again = False
+        self.address = address
+        self.is_read_only = is_read_only
+        self.drops_writes = drops_writes
+        self._cursors = 0
+        self.watches_schema = False  # once it is up to date: a newer b24tools may raise it
+        self._writer = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the connection is lost."""
+        return bool(self.connection.closed)  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """Close the connection, or leave it to the next one who opens this schema."""
+        if not (self.may_be_used_again and idle.take_back(self.address, self.connection)):  # type: ignore[arg-type]
+            self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Save all of the block or nothing, while nobody else writes.
+
+        Raises Busy where the lock that the writes need was lost, ConfigError where the schema was raised meanwhile.
+        """
+        with self._write():
+            yield
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        if self.is_read_only or self._writer == threading.get_ident():
+            yield
+            return
+        self._writer = threading.get_ident()
+        try:
+            self._begin()
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            with suppress(psycopg.Error):
+                if self.connection.info.transaction_status != TransactionStatus.IDLE:  # type: ignore[attr-defined]
+                    self.connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._writer = None
+
+    def _begin(self) -> None:
+        held: HeldLock | None = self.must_hold
+        lock, is_held, steps = number_lock(self.address, "writer"), "TRUE", "0"
+        if held is not None:
+            is_held = f"EXISTS (SELECT 1 FROM pg_locks WHERE {held.condition})"  # noqa: S608 - numbers
+        if self.watches_schema:
+            steps = f"(SELECT count(*) FROM {postgres_schema.TABLE})"  # noqa: S608 - a constant
+        # one way to the server and back; what is read after the lock is read when it is held
+        cursor = self.run(f"BEGIN; SELECT pg_advisory_xact_lock({lock}); SELECT {is_held}, {steps}")
+        while cursor.nextset():
+            pass
+        still_held, steps_found = cursor.fetchone()
+        if held is not None and not still_held:
+            raise _refuse_lost(held)
+        if self.watches_schema and steps_found != len(migrations.NAMES):
+            raise refuse_newer(self.address)
+
+    def identify(self) -> int:
+        """Return what tells the schema from another of the same name."""
+        return int(self.query("SELECT CAST(to_regnamespace(?) AS OID)", [self.address.schema])[0][0] or 0)
+
+    def check_lock(self) -> None:
+        """Raise Busy where the lock without which nothing is written was lost."""
+        held: HeldLock | None = self.must_hold
+        if held is not None and not self.query(f"SELECT 1 FROM pg_locks WHERE {held.condition}"):  # noqa: S608 - numbers
+            raise _refuse_lost(held)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer than this for what other programs write."""
+        self.may_be_used_again = False
+        self.run(f"SET lock_timeout = {max(1, seconds * 1000):.0f}")
+
+    def run(self, sql: str, values: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
+        """Run a statement, several where there are no values. Raises ServerError."""
+        try:
+            return self.connection.execute(sql if values is None else translate(sql), values)  # type: ignore[arg-type]
+        except (psycopg.Error, OSError) as error:
+            raise explain(error) from error
+
+    def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Any]:
+        """Yield the rows that a SELECT finds, as they come. In a transaction, or of a store for reading."""
+        self._cursors += 1
+        name = f"read_{self._cursors}"
+        self.run(f"DECLARE {name} CURSOR FOR {sql}", values)
+        while rows := self.query(f"FETCH {ROWS_AT_ONCE} FROM {name}"):
+            yield from rows
+        self.run(f"CLOSE {name}")
+
+    def list_tables(self) -> list[str]:
+        """List the tables that hold what is ours to keep, by name."""
+        sql = "SELECT tablename FROM pg_tables WHERE schemaname = ? AND tablename <> ? ORDER BY tablename"
+        return [row[0] for row in self.query(sql, [self.address.schema, postgres_schema.TABLE])]
+
+    def columns(self, sql: str, values: Sequence[Any] = ()) -> list[str]:
+        """Return the names of the columns that a SELECT finds."""
+        return [column.name for column in self.run(sql, values).description]
+
+    def query(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Return the rows that a SELECT finds."""
+        return list(self.run(sql, values).fetchall())
+
+    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+        """Change rows."""
+        if self.drops_writes:
+            return self.connection.cursor()
+        with self._write():
+            return self.run(sql, values)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Change rows, once for each of these."""
+        if self.drops_writes:
+            return
+        found = list(rows)
+        cursor = self.connection.cursor()
+        with self._write():
+            for chunk in chunked(found, ROWS_AT_ONCE):
+                self.run(";".join(cursor.mogrify(translate(sql), values) for values in chunk))  # type: ignore[attr-defined]
+
+    def insert_one(self, table: str, row: Mapping[str, Any]) -> int:
+        """Add a row; return its id."""
+        marks = ", ".join("?" * len(row))
+        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - names of ours
+        return int(self.execute(sql, list(row.values())).fetchone()[0])
+
+    def insert_values(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], key: Collection[str] = ()
+    ) -> None:
+        """Add rows, given by the values of these columns; otherwise as `insert`."""
+        if not rows or self.drops_writes:
+            return
+        end = ""
+        if key:
+            places = [columns.index(name) for name in key]
+            rows = list({tuple(row[place] for place in places): row for row in rows}.values())  # the last one stays
+            changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+            end = f" ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
+        one = f"({', '.join(['?'] * len(columns))})"
+        with self._write():
+            for chunk in chunked(rows, ROWS_AT_ONCE):
+                sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * len(chunk))}{end}"  # noqa: S608
+                self.run(sql, [value for row in chunk for value in row])
+
+    def seconds_between(self, earlier: str, later: str) -> str:
+        """Return SQL for the seconds from one column's moment to another's."""
+        return f"extract(epoch FROM CAST({later} AS TIMESTAMPTZ) - CAST({earlier} AS TIMESTAMPTZ))"
+
+    def indexed_by(self, index: str) -> str:
+        """Return nothing: the planner chooses."""
+        return ""
+
+    def json_text(self, column: str, name: str) -> str:
+        """Return SQL for a text in a JSON object."""
+        return f"(CAST({column} AS JSON) ->> '{name}')"
+
+    def json_number(self, column: str, name: str) -> str:
+        """Return SQL for a whole number in a JSON object."""
+        return f"CAST(CAST({column} AS JSON) ->> '{name}' AS BIGINT)"
+
+    def json_flag(self, column: str, name: str) -> str:
+        """Return SQL for a condition: something that is true is in a JSON object under this name."""
+        return f"(coalesce(CAST({column} AS JSON) ->> '{name}', '') NOT IN ('', '0', 'false'))"
+
+    def json_numbers(self, column: str) -> str:
+        """Return SQL for a table with the `value` of each of a JSON array's numbers."""
+        items = f"json_array_elements_text(CAST({column} AS JSON))"
+        return f"LATERAL (SELECT CAST(item AS BIGINT) AS value FROM {items} AS item)"  # noqa: S608
+
+    def json_only(self, column: str, names: Iterable[str]) -> str:
+        """Return SQL for a JSON object with those of these names that have a true value."""
+        found = ", ".join(f"'{name}'" for name in names)
+        is_true = "CAST(value AS TEXT) NOT IN ('null', '0', 'false', '\"\"')"
+        items = f"json_each(CAST({column} AS JSON)) WHERE key IN ({found}) AND {is_true}"
+        return f"(SELECT coalesce(CAST(json_object_agg(key, value) AS TEXT), '{{}}') FROM {items})"  # noqa: S608
+
+    def rewrite(self, table: str, column: str, value: str) -> str:
+        """Return SQL, up to the ids, that changes a column in all rows of these orders."""
+        return f"UPDATE {table} SET {column} = {value} WHERE order_id IN "  # noqa: S608 - names of ours
+
+
+def _refuse_lost(held: HeldLock) -> errors.Busy:
+    message = _("the lock of `b24tools {name}` was lost: the server or the network broke its connection")
+    return errors.Busy(
+        message.format(name=held.name), _("What was sent is noted; the next run finds out what came of it.")
+    )
+
+
+@lru_cache(maxsize=500)
+def translate(sql: str) -> str:
+    """Turn the marks of values into psycopg's: `?` into `%s`, `:name` into `%(name)s`."""
+
+    def turn(found: re.Match[str]) -> str:
+        word = found[0]
+        if word == "?":
+            return "%s"
+        return f"%({word[1:]})s" if word[0] == ":" else word.replace("%", "%%")
+
+    return _WORDS.sub(turn, sql)
+
+
+def number_lock(address: DatabaseUrl, name: str) -> int:
+    """Return the number of an advisory lock of this schema: below 2**63, as two halves of 32 bits."""
+    return int.from_bytes(sha256(f"b24tools {address.schema} {name}".encode()).digest()[:8]) >> 1
+
+
+def is_lock(number: int) -> str:
+    """Return SQL that finds an advisory lock of this database among the server's locks that are held."""
+    halves = f"classid = {number >> 32} AND objid = {number & 0xFFFFFFFF} AND objsubid = 1"
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    return f"locktype = 'advisory' AND granted AND {halves} AND {here}"
+
+
+def open_database(address: DatabaseUrl) -> PostgresDatabase:
+    """Open the schema, create and migrate it as needed. Raises ConfigError, ServerError."""
+    db = _open(address, creates=True)
+    assert db is not None  # noqa: S101 - it was made
+    return db
+
+
+def _open(address: DatabaseUrl, *, creates: bool) -> PostgresDatabase | None:
+    if (used := idle.take(address)) is not None:
+        db = PostgresDatabase(used, address)
+        try:
+            with _closed_on_failure(db):
+                return _prepare(db, creates=creates)
+        except ServerError as error:
+            if not error.passes:
+                raise
+            idle.clear()  # the server was started anew, and no connection is good any more
+    db = PostgresDatabase(connect(address), address)
+    with _closed_on_failure(db):
+        return _prepare(db, creates=creates)
+
+
+def _prepare(db: PostgresDatabase, *, creates: bool) -> PostgresDatabase | None:
+    """Create and migrate the schema as needed; None where there is none to be created."""
+    address = db.address
+    applied = read_applied(db)
+    if applied is None and not creates:
+        db.close()
+        return None
+    if applied is None or not applied >= migrations.NAMES:
+        with db.transaction():
+            if applied is None:
+                db.run(f'CREATE SCHEMA IF NOT EXISTS "{address.schema}"')
+            applied = read_applied(db) or set()  # another process may have done it meanwhile
+            if not applied >= migrations.NAMES:
+                postgres_schema.apply(db, applied)
+    db.watches_schema = db.may_be_used_again = True
+    return db
+
+
+def open_read_only(address: DatabaseUrl, *, drops_writes: bool = False) -> PostgresDatabase | None:
+    """Open one state of the schema for reading; None where there is none. An older one is brought up to date.
+
+    Raises ConfigError, ServerError.
+    """
+    db = _open(address, creates=False)
+    if db is None:
+        return None
+    with _closed_on_failure(db):
+        db.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        db.run("SET LOCAL idle_in_transaction_session_timeout = 0")
+        db.is_read_only, db.drops_writes = True, drops_writes
+    return db
+
+
+def exists(address: DatabaseUrl) -> bool:
+    """Return whether the schema is there."""
+    with closing(PostgresDatabase(connect(address), address)) as db:
+        return _list_applied(db) is not None
+
+
+def look(address: DatabaseUrl) -> set[str]:
+    """Return the migrations that the schema has been through."""
+    with closing(PostgresDatabase(connect(address), address)) as db:
+        return _list_applied(db) or set()
+
+
+def measure(address: DatabaseUrl) -> int:
+    """Return the size of the schema's tables and indexes in bytes."""
+    sql = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class WHERE relkind = 'r'"
+    with closing(PostgresDatabase(connect(address), address)) as db:
+        return int(db.query(f"{sql} AND relnamespace = to_regnamespace(?)", [address.schema])[0][0])
+
+
+def read_applied(db: PostgresDatabase) -> set[str] | None:
+    """Return the migrations that the schema has been through; None without one. Raises ConfigError for a newer one."""
+    applied = _list_applied(db)
+    if applied is not None and applied - migrations.NAMES:
+        raise refuse_newer(db.address)
+    return applied
+
+
+def _list_applied(db: PostgresDatabase) -> set[str] | None:
+    if db.query("SELECT to_regclass(?)", [f"{db.address.schema}.{postgres_schema.TABLE}"])[0][0] is None:
+        return None
+    return {row[0] for row in db.query(f"SELECT name FROM {postgres_schema.TABLE}")}  # noqa: S608 - a constant
+
+
+def refuse_newer(address: DatabaseUrl) -> errors.ConfigError:
+    """Return what is said of a schema that a newer b24tools has made."""
+    return errors.ConfigError(
+        _("{path} was made by a newer b24tools").format(path=address),
+        _("Update this b24tools, or set another B24_DATABASE_URL."),
+        code=errors.ErrorCode.DATABASE,
+    )
+
+
+@contextmanager
+def _closed_on_failure(db: PostgresDatabase) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise

@@ -1,0 +1,222 @@
+"""Connections to PostgreSQL: how they are opened, what they make of values and of errors, and which wait to be used."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Dumper, Loader
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+from psycopg.types.string import StrDumper
+
+from b24tools.core import errors
+from b24tools.core.database_url import DatabaseUrl
+from b24tools.core.i18n import _
+from b24tools.store.database import BUSY_TIMEOUT_S, Conflict, ServerError
+
+IDLE_S = 60  # a machine that dies in the middle of a transaction holds the others up no longer
+_CONNECTING = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+# What a server says that answers and will not: a person must see to it. It has no code for it before the connection.
+_REFUSALS = re.compile(
+    r"authentication failed|no password supplied|does not exist|pg_hba\.conf|not permitted to log in"
+    r"|не пройдена|не существует|не задан пароль",
+    re.IGNORECASE,
+)
+_PASSING = ("25006", "25P03")  # a server that is about to become the first one again; a connection that was idle
+_DISK_FULL = "53100"
+
+
+class PostgresRow(tuple[Any, ...]):
+    """A row whose values go by their columns' names, too."""
+
+    places: Mapping[str, int]
+
+    def __getitem__(self, place: Any) -> Any:
+        return super().__getitem__(self.places[place] if isinstance(place, str) else place)
+
+    def keys(self) -> Iterable[str]:
+        """The names of the columns."""
+        return self.places.keys()
+
+
+class _BoolDumper(Dumper):
+    """There are no booleans in the tables: 1 or 0, as SQLite has them."""
+
+    def dump(self, obj: bool) -> bytes:
+        return b"1" if obj else b"0"
+
+    def quote(self, obj: bool) -> bytes:
+        return self.dump(obj)
+
+
+class _TextDumper(StrDumper):
+    """A text as it can be saved."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(clean_text(obj))
+
+
+def clean_text(text: str) -> str:
+    """Return a text as PostgreSQL can have it: without NUL, and without one that is escaped in JSON."""
+    return _NUL_IN_JSON.sub("\\1\ufffd", text.replace("\0", "\ufffd"))
+
+
+class _NumberLoader(Loader):
+    """A sum of whole numbers is a whole number."""
+
+    def load(self, data: Any) -> int | float:
+        text = bytes(data).decode()
+        return float(text) if "." in text or "N" in text else int(text)
+
+
+def _make_rows(cursor: psycopg.Cursor[Any]) -> Any:
+    places: dict[str, int] = {}
+    for place, column in enumerate(cursor.description or ()):
+        places.setdefault(column.name, place)
+
+    def make(values: Sequence[Any]) -> PostgresRow:
+        row = PostgresRow(values)
+        row.places = places
+        return row
+
+    return make
+
+
+def name_session(address: DatabaseUrl, what: str = "") -> str:
+    """Return what the server's list of sessions says of one; of `what` it is not the rows that it is open for."""
+    return f"b24tools {what}|" if what else f"b24tools:{address.schema}"
+
+
+def connect(address: DatabaseUrl, what: str = "") -> psycopg.Connection[Any]:
+    """Return a connection to the schema, for its rows or only for `what`. Raises ServerError.
+
+    Raises ConfigError behind a pooler that gives each transaction another session: no lock and no setting holds there.
+    """
+    try:
+        connection = _connect(address, what)
+        try:
+            _require_own_session(connection, address)
+            connection.execute(
+                f'SET search_path TO "{address.schema}"; SET lock_timeout = {BUSY_TIMEOUT_S * 1000};'
+                f" SET idle_in_transaction_session_timeout = {IDLE_S * 1000}; SET standard_conforming_strings = on"
+            )
+        except BaseException:
+            connection.close()
+            raise
+    except (psycopg.Error, OSError) as error:
+        raise explain(error) from error
+    return connection
+
+
+def _connect(address: DatabaseUrl, what: str) -> psycopg.Connection[Any]:
+    options = {**_CONNECTING, **conninfo_to_dict(address.libpq), "application_name": name_session(address, what)}
+    connection: psycopg.Connection[Any] = psycopg.connect(
+        autocommit=True,
+        cursor_factory=psycopg.ClientCursor,
+        row_factory=_make_rows,
+        **options,  # type: ignore[arg-type]
+    )
+    connection.adapters.register_dumper(bool, _BoolDumper)
+    connection.adapters.register_dumper(str, _TextDumper)
+    connection.adapters.register_loader("numeric", _NumberLoader)
+    return connection
+
+
+def _require_own_session(connection: psycopg.Connection[Any], address: DatabaseUrl) -> None:
+    """Raise ConfigError where another connection is given the same session while this one is open."""
+    pid = _read_pid(connection)
+    if connection.info.backend_pid == pid or address in _pooled:  # a pooler between tells a number of its own
+        return
+    with closing(_connect(address, "looks")) as other, other.transaction():
+        is_shared = _read_pid(other) == pid
+    if is_shared:
+        raise errors.ConfigError(
+            _("behind {path} is a pooler that gives each transaction another session: no lock holds there").format(
+                path=address
+            ),
+            _("Set B24_DATABASE_URL to the server itself, or let the pooler pool sessions."),
+            code=errors.ErrorCode.DATABASE,
+        )
+    _pooled.add(address)
+
+
+def _read_pid(connection: psycopg.Connection[Any]) -> int:
+    return int(connection.execute("SELECT pg_backend_pid()").fetchone()[0])  # type: ignore[index]
+
+
+_pooled: set[DatabaseUrl] = set()  # those behind a pooler of sessions
+
+
+class IdleConnections:
+    """Connections that wait to be used again; none outside of `serve`."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._found: list[tuple[DatabaseUrl, psycopg.Connection[Any]]] = []
+        self._lock = threading.Lock()
+
+    def take(self, address: DatabaseUrl) -> psycopg.Connection[Any] | None:
+        """Return one to this schema that was still good when it was last used."""
+        with self._lock:
+            for number, (known, connection) in enumerate(self._found):
+                if known == address:
+                    del self._found[number]
+                    return connection
+        return None
+
+    def take_back(self, address: DatabaseUrl, connection: psycopg.Connection[Any]) -> bool:
+        """Put one away; False where it is lost, or there are enough."""
+        try:
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                connection.execute("ROLLBACK")
+        except psycopg.Error:
+            return False
+        with self._lock:
+            is_wanted = not connection.closed and len(self._found) < self.most
+            if is_wanted:
+                self._found.append((address, connection))
+        return is_wanted
+
+    def clear(self) -> None:
+        """Close them all."""
+        with self._lock:
+            found, self._found = self._found, []
+        for _address, connection in found:
+            connection.close()
+
+
+idle = IdleConnections()
+
+
+@contextmanager
+def reuse_connections(most: int) -> Iterator[None]:
+    """Leave so many connections open between their users, until the block ends."""
+    idle.most = most
+    try:
+        yield
+    finally:
+        idle.most = 0
+        idle.clear()
+
+
+def explain(error: Exception) -> ServerError:
+    """Return what psycopg says as an error that the callers know."""
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    if isinstance(error, psycopg.IntegrityError):
+        return Conflict(reason, passes=False)
+    code = getattr(error, "sqlstate", None) or ""
+    passes = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError) or code in _PASSING
+    is_refused = not code and _REFUSALS.search(str(error)) is not None
+    return ServerError(reason, passes=passes and not is_refused and code != _DISK_FULL)
