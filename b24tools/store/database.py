@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
@@ -70,6 +70,7 @@ class Database:
         self.is_read_only = is_read_only
         self.drops_writes = drops_writes
         self._writer: int | None = None
+        self._afterwards: list[Callable[[], None]] = []
 
     def close(self) -> None:
         """Close the connection; SQLite folds the write-ahead log in."""
@@ -92,9 +93,22 @@ class Database:
         except BaseException:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+            self._afterwards.clear()
             raise
         finally:
             self._writer = None
+        self._do_afterwards()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do this when the transaction that it is called in is saved, and never if it is not; at once in none."""
+        self._afterwards.append(action)
+        if self._writer != threading.get_ident():
+            self._do_afterwards()
+
+    def _do_afterwards(self) -> None:
+        actions, self._afterwards = self._afterwards, []
+        for action in actions:
+            action()
 
     @property
     def is_broken(self) -> bool:

@@ -155,7 +155,7 @@ class Orders:
             self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
             if entry is not None:
                 self._history.add(entry)
-        self._write_save_counter(count)
+            self._db.after_commit(lambda: self._write_save_counter(count))
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
         """Return how these orders ended when they were last sent; None where the run did not end."""
@@ -226,6 +226,14 @@ class Orders:
         sql = "SELECT * FROM orders WHERE is_over <= ? OR changed_no > ? ORDER BY first_sent_at, id"
         found = self._db.query(sql, [int(with_over), self.last_change() if since is None else since])
         return [_read_order(row) for row in found]
+
+    def list_open(self, unstaged: Collection[str] | None = None) -> list[str]:
+        """Return the ids of the orders that are not over; without stages of 1C's own only those that are given."""
+        staged = "EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND stage <> 0)"
+        sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
+        return [
+            row["id"] for row in self._db.query(sql) if unstaged is None or row["is_staged"] or row["id"] in unstaged
+        ]
 
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
@@ -547,8 +555,10 @@ class Orders:
             new.write_text(str(count), encoding="ascii")
             new.replace(self._save_counter)
 
-    def note_dropped(self, dropped: Iterable[str], sent: Iterable[str], now: datetime) -> None:
+    def note_dropped(self, dropped: Collection[str], sent: Iterable[str], now: datetime) -> None:
         """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
+        if not dropped and not self.dropped_fields().keys() & set(sent):
+            return
         with self._db.transaction():
             self._db.execute_many("DELETE FROM last_read WHERE what = ?", [(_DROPPED + name,) for name in sent])
             rows = [{"what": _DROPPED + name, "read_at": to_text(now)} for name in dropped]
