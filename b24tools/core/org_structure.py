@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import chain
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -223,13 +224,11 @@ class Staff:
 
     def department_named(self, name: str) -> Department | None:
         """The department `Исполнитель` names: inside production first, then anywhere."""
-        wanted = same_name(name)
-        inside = list(self.below(self.root_id))
-        for one in (*inside, *self.departments):
-            department = self.departments.get(one)
-            if department and same_name(department.name) == wanted:
-                return department
-        return None
+        wanted, root = same_name(name), self.departments.get(self.root_id)
+        if root and same_name(root.name) == wanted:
+            return root
+        others = (one for one in self.departments.values() if same_name(one.name) == wanted)
+        return next(chain(self._by_name.get(wanted, ()), others), None)
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
