@@ -145,7 +145,9 @@ class Database:
 
     def query_in(self, sql: str, values: Iterable[Any]) -> Iterator[Row]:
         """Yield the rows of a SELECT in which `IN (?)` stands for any number of values, of any size."""
-        for chunk in chunked(filter(can_be_stored, values), MOST_MARKS):
+        for portion in chunked(values, MOST_MARKS):
+            if not (chunk := _take_storable(portion)):
+                continue
             yield from self.query(sql.replace("(?)", f"({marks(chunk)})"), chunk)
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
@@ -226,6 +228,14 @@ class Database:
 def can_be_stored(value: Any) -> bool:
     """Tell whether a column can have this value: a whole number has 64 bits."""
     return not isinstance(value, int) or abs(value) <= LARGEST
+
+
+def _take_storable(values: list[Any]) -> list[Any]:
+    """Leave out what no column can have; a snapshot of a year asks about half a million, all of one kind and small."""
+    kinds = set(map(type, values))
+    if kinds == {str} or (kinds == {int} and max(map(abs, values)) <= LARGEST):
+        return values
+    return list(filter(can_be_stored, values))
 
 
 def marks(values: Collection[Any]) -> str:
