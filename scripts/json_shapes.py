@@ -18,6 +18,7 @@ from b24tools.server.models import (
     OrdersAsTheyStand,
     PersonInCharge,
     ProducerMode,
+    RankingRow,
     Shape,
     about,
 )
@@ -236,6 +237,36 @@ class Restored(Shape):
     snapshot_since: date = about("The day from which `snapshot --since` brings closed tasks back.")
 
 
+class PortalAccount(Shape):
+    """A person or a department on one of many portals."""
+
+    profile: str = about("The name of the profile.")
+    id: int = about("The id there.")
+
+
+class JointRow(RankingRow):
+    """A person, or with `--teams` a department, in the ranking of many portals."""
+
+    user_id: None = about("Null: ids are of one portal.")
+    accounts: list[PortalAccount] = about("Where the person is, the portal with the most tasks first.")
+
+
+class JointLeaderboard(Leaderboard):
+    """The ranking of a period on many portals."""
+
+    rows: list[JointRow] = about("The first place first.")
+    portals: list[str] = about("The names of the profiles.")
+
+
+class PortalRun(Shape):
+    """How a command ended for one of many portals."""
+
+    profile: str = about("The name of the profile.")
+    status: int = about("The exit status; 75 also where it was cut off.")
+    answer: dict[str, Any] | None = about("The whole object that the command printed; null: it printed none.")
+    said: list[str] = about("The lines of its stderr.")
+
+
 COMMANDS: dict[str, Any] = {
     "assign": list[AssignedOrder],
     "orders": OrdersAsTheyStand,
@@ -248,6 +279,7 @@ COMMANDS: dict[str, Any] = {
     "digest": list[SentDigest],
     "norms": list[PositionNorm],
     "leaderboard": Leaderboard,
+    "leaderboard --profiles": JointLeaderboard,
     "leaderboard --rules": list[CountingRule],
     "snapshot": list[SnapshotWeek] | SnapshotSkipped,
     "mode": Mode,
@@ -257,4 +289,5 @@ COMMANDS: dict[str, Any] = {
     "doctor": list[Finding],
     "backup": Backup,
     "restore": Restored,
+    "each": list[PortalRun],
 }

@@ -348,7 +348,7 @@ class Writer:
         if not self._dropped:
             return []
         dropped = [name for name, is_dropped in self._dropped.items() if is_dropped]
-        self._store.orders.note_dropped(dropped, self._dropped, self._clock.now())
+        self._store.notices.note_dropped(dropped, self._dropped, self._clock.now())
         if not dropped:
             return []
         return [

@@ -164,7 +164,7 @@ class Ledger:
                 self._store.orders.end_lost_writes(unsure, noted_at, ends)
                 saved = {row.key for row in rows}
                 self._store.orders.mark_sent(set(unsure) - saved, left_at)
-                self._store.orders.mark_answered(set(answered) - saved)
+                self._store.orders.mark_sent(set(answered) - saved, None)
         self._rows, self._attached = [], []
 
     # after

@@ -26,7 +26,9 @@ EXAMPLES = (
     ("doctor", "Whether settings and portal are as they should be."),
     ("help assign", "How a command is used."),
 )
-GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--env-file=.*", re.S)
+VALUED_OPTIONS = ("--env-file", "--profile")
+GLOBAL_OPTIONS = re.compile(r"-v+|-q|--verbose|--quiet|--version|--(?:env-file|profile)=.*", re.S)
+WITHOUT_FILE = ("init", "schedule")  # they make a profile's file, or take away what ran by it
 
 COMMANDS = {  # where the function of each stands in `cli/`: a run loads the one that it needs
     "init": "init.init",
@@ -53,6 +55,7 @@ COMMANDS = {  # where the function of each stands in `cli/`: a run loads the one
     "config": "config.config",
     "backup": "backup.backup",
     "restore": "backup.restore",
+    "each": "each.each",
     "completion": "completion.completion",
     "help": "help.show_help",
 }
@@ -136,7 +139,7 @@ def _put_global_options_first(arguments: Sequence[str]) -> list[str]:
     for word in words:
         if word == "--":
             return [*first, *rest, word, *words]
-        if word == "--env-file":
+        if word in VALUED_OPTIONS:
             first.append(f"{word}={next(words, '')}")
         else:
             (first if GLOBAL_OPTIONS.fullmatch(word) else rest).append(word)
@@ -195,6 +198,10 @@ def _set_global_options(
             is_eager=True,
         ),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="One portal of many: NAME.env in the folder B24_PROFILES."),
+    ] = None,
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Say more; -vv with tracebacks.")
     ] = 0,
@@ -213,6 +220,13 @@ def _set_global_options(
     invocation.env_file = env_file
     invocation.messenger.level = -1 if quiet else verbose
     invocation.command = ctx.invoked_subcommand
+    if profile is not None:
+        from b24tools.core.profiles import find_profile
+
+        must_exist = ctx.invoked_subcommand not in WITHOUT_FILE
+        invocation.profile = find_profile(profile, env_file, must_exist=must_exist)
+        invocation.messenger.program = f"{localized.PROGRAM} --profile {profile}"
+        i18n.use(settings.choose_language(invocation.profile.file, is_profile=True))
     if verbose:
         from b24tools.server.log_setup import LineFormatter
 

@@ -14,7 +14,7 @@ from b24tools import context
 from b24tools.cli import order_files, quiet
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
-from b24tools.core import config, errors
+from b24tools.core import errors
 
 if TYPE_CHECKING:
     from b24tools.jobs.doctor.checks import Finding
@@ -53,7 +53,7 @@ def doctor(
     else:
         shown = [one for one in findings if render_doctor.is_news(one)] if messenger.level < 0 else findings
         if messenger.level < 0:
-            session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
+            session = context.Session(invocation.inspect_settings().settings, messenger.info)
             shown = quiet.choose_new_findings(session, shown, context.now())
         render_doctor.report(shown, folded=messenger.level < 1)
         messenger.info(render_doctor.verdict(findings))
@@ -67,7 +67,7 @@ def examine(invocation: Invocation, order: Path | None = None, *, write_probe: b
     from b24tools.jobs.doctor.write_probe import make_check
 
     messenger = invocation.messenger
-    inspection = config.inspect(env_file=invocation.env_file)
+    inspection = invocation.inspect_settings()
     scrub = messenger.scrub = inspection.settings.scrubber.scrub
     invocation.start_ping(inspection.settings)
     session = context.Session(inspection.settings, messenger.detail)

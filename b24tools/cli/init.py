@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from b24tools import context
 from b24tools.cli import sandbox
 from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import READING, explain
-from b24tools.core import config, env_file, errors, i18n
+from b24tools.core import config, data_folder, env_file, errors, i18n
 from b24tools.core.i18n import _, os_reason
 from b24tools.core.org_structure import find_root, same_name, suggest_name
 
@@ -28,7 +29,7 @@ WEBHOOKS = ("BITRIX_WEBHOOK_URL", "BITRIX_WEBHOOK")
 @explain(
     ("init", "Asks for everything on the terminal."),
     ("init --webhook-file webhook.txt --yes", "Takes what is usual, without a question."),
-    ("--env-file plant2.env init", "Writes another file."),
+    ("--profile plant-2 init", "Writes the file of a second portal."),
     statuses=READING,
 )
 def init(
@@ -55,7 +56,7 @@ def init(
     """Ask for the webhook and the names on the portal, check them, and write .env. Other settings in it stay."""
     invocation: Invocation = ctx.obj
     asks = sys.stdin.isatty() and webhook_file != "-"
-    target = invocation.env_file or Path(".env")
+    target = invocation.settings_file or Path(".env")
     old = _read_old(invocation, target, asks=asks, yes=yes)
     url, offer, settings = _read_webhook(invocation, target if old else Path(os.devnull), webhook_file, asks=asks)
     _describe(invocation, offer)
@@ -67,6 +68,9 @@ def init(
     values["B24_DATA_DIR"] = str(Path(chosen).expanduser().absolute())
     values["B24_LANG"] = i18n.current_language()
     _check_database(values["B24_DATA_DIR"], offer.host, invocation)
+    if invocation.profile:
+        with suppress(OSError):  # what is wrong with the folder, the next line says
+            target.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
     env_file.write_settings(target, values, HEADING, old)
     invocation.messenger.info(
         _(
@@ -98,9 +102,12 @@ def _read_webhook(
     """Read the webhook's URL, and what its portal offers; on a terminal until it works. Raises B24ToolsError."""
     from b24tools.jobs.init import read_offer
 
-    known = config.inspect(env_file=file).settings.webhook_url
+    profile = invocation.profile.name if invocation.profile else ""
+    written = config.inspect(env_file=file, profile=profile).settings
+    known = written.webhook_url
     url = "" if webhook_file is None else _read_url(webhook_file)
-    url = url or next((os.environ[name].strip() for name in WEBHOOKS if os.environ.get(name)), "")
+    if not profile:
+        url = url or next((os.environ[name].strip() for name in WEBHOOKS if os.environ.get(name)), "")
     is_asked = asks and not url
     while True:
         if is_asked:
@@ -115,13 +122,11 @@ def _read_webhook(
                 _("Give a file with its URL, --webhook-file FILE (- for stdin), or set BITRIX_WEBHOOK_URL."),
                 code=errors.ErrorCode.USAGE,
             )
-        environment = {name: value for name, value in os.environ.items() if name not in WEBHOOKS}
-        settings = config.inspect(environment | {"BITRIX_WEBHOOK_URL": url}, file).settings
-        invocation.messenger.scrub = settings.scrubber.scrub
-        session = context.Session(settings, invocation.messenger.info)
         try:
-            if settings.webhook_url is None:  # what cannot stand in a settings file
-                config.load({"BITRIX_WEBHOOK_URL": url}, Path(os.devnull))
+            given = config.load({"BITRIX_WEBHOOK_URL": url}, Path(os.devnull)).webhook_url
+            settings = written.model_copy(update={"webhook_url": given})
+            invocation.messenger.scrub = settings.scrubber.scrub
+            session = context.Session(settings, invocation.messenger.info)
             with session.open_client(leave_no_trace=True) as client:
                 return url, read_offer(client), settings
         except errors.B24ToolsError as error:

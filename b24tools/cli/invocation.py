@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +20,7 @@ from b24tools.render.json import print_envelope
 
 if TYPE_CHECKING:
     from b24tools.cli.ping import Ping
+    from b24tools.core.profiles import Profile
     from b24tools.jobs.messages import Sending
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -29,12 +30,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 class Invocation:
     """What the global options said. Typer hands it to the commands as `ctx.obj`.
 
+    `profile`: the portal whose file takes the place of `env_file`, which then only says where profiles are.
     `inbox`: the folder that the command takes orders from. `reached_end`: no error has ended it.
     `has_assigned`: orders were planned. `skew`: how far the portal's clock is ahead of ours, as far as known.
     `is_logged`: it goes into log.log. `ping`: what hears of the end of this run.
     """
 
     env_file: Path | None = None
+    profile: Profile | None = None
     messenger: Messenger = field(default_factory=Messenger)
     command: str = ""
     as_json: bool = False
@@ -46,12 +49,21 @@ class Invocation:
     ping: Ping | None = None
     log: ExitStack = field(default_factory=ExitStack)
 
+    @property
+    def settings_file(self) -> Path | None:
+        """The file that the settings are read of; None: .env, looked for from here upwards."""
+        return self.profile.file if self.profile else self.env_file
+
+    def inspect_settings(self, env: Mapping[str, str] | None = None) -> config.Inspection:
+        """Read the settings and what is wrong with them. `env`: instead of the environment."""
+        return config.inspect(env, self.settings_file, self.profile.name if self.profile else "")
+
     def open_session(self, *, logs: bool = False) -> context.Session:
         """Read the settings, say what has no effect in them; return what opens things by them.
 
         `logs`: what the command does goes into log.log, too.
         """
-        inspection = config.inspect(env_file=self.env_file)
+        inspection = self.inspect_settings()
         settings = inspection.check()
         self.messenger.scrub = settings.scrubber.scrub
         if logs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
-from b24tools.core import errors, periods
+from b24tools.core import config, errors, periods
 from b24tools.core.i18n import _
 from b24tools.render.console import print_file
 from b24tools.render.formats import format_duration
@@ -56,20 +57,31 @@ def leaderboard(
     max_age: Annotated[
         str | None, typer.Option("--max-age", metavar="SPAN", help="Fail when the data are older (26h, 90m, 2d).")
     ] = None,
+    profiles: Annotated[
+        str | None,
+        typer.Option(
+            "--profiles",
+            metavar="NAME,NAME",
+            help="Count these portals together; who is on several is joined by e-mail.",
+        ),
+    ] = None,
     rules: Annotated[
         bool, typer.Option("--rules", help="Show by which rules the period is counted, instead of the ranking.")
     ] = False,
     as_json: Json = False,
 ) -> int:
     """Show who closed how many tasks."""
-    from b24tools.jobs.leaderboard import read_board
+    from b24tools.jobs.leaderboard import read_board, read_joint_board
     from b24tools.render import leaderboard as render_leaderboard
     from b24tools.render import leaderboard_text
 
     invocation: Invocation = ctx.obj
     if as_json and form != "table":
         raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
-    settings, now = invocation.open_session().settings, context.now()
+    alone = {"--group": group, "--department": department, "--me": me, "--rules": rules or None}
+    portals = {} if profiles is None else _read_portals(invocation, profiles, alone)
+    settings = next(iter(portals.values())) if portals else invocation.open_session().settings
+    now = context.now()
     wanted = {periods.WEEK: week, periods.MONTH: month, periods.QUARTER: quarter, periods.YEAR: year}
     given = [kind for kind, is_given in wanted.items() if is_given]
     if len(given) > 1:
@@ -90,13 +102,23 @@ def leaderboard(
     limit = None if max_age is None else periods.parse_span(max_age)
     if me is not None and teams:
         raise errors.ConfigError(_("--me and --teams exclude each other"), _("Name one of them."))
-    board = read_board(
-        settings.database, chosen, now=now, by=by, teams=teams, top=top, group=group, department=department, me=me
-    )
-    command, missing = leaderboard_text.snapshot_command(chosen, now), ""
+    if portals:
+        databases = {name: (one.database, one.zone) for name, one in portals.items()}
+        board = read_joint_board(databases, chosen, now=now, by=by, teams=teams, top=top)
+        if board.rules is None:
+            invocation.messenger.info(
+                _("On some of these portals tasks that people set themselves count, on others not.")
+            )
+    else:
+        board = read_board(
+            settings.database, chosen, now=now, by=by, teams=teams, top=top, group=group, department=department, me=me
+        )
+    command, missing = leaderboard_text.snapshot_command(chosen, now, board.portals), ""
     if not board.rows and board.as_of is None and now >= chosen.start:
         missing = _("no data yet for {period} in {folder}: run `{command}`").format(
-            period=chosen.label, folder=settings.data_dir, command=command
+            period=chosen.label,
+            folder=", ".join(str(one.data_dir) for one in portals.values()) or settings.data_dir,
+            command=command,
         )
     if by == "hours" and board.total_tasks and not board.has_hours:
         warnings = [leaderboard_text.say_no_hours()]
@@ -124,6 +146,32 @@ def leaderboard(
     if missing and not as_json:
         invocation.messenger.info(missing)
     return 0
+
+
+def _read_portals(invocation: Invocation, names: str, alone: Mapping[str, object]) -> dict[str, config.Settings]:
+    """Return the settings of the profiles. Raises ConfigError for those that are broken, or with options of one."""
+    from b24tools.core.profiles import choose_profiles
+
+    given = [option for option, value in {"--profile": invocation.profile, **alone}.items() if value is not None]
+    if given:
+        raise errors.ConfigError(
+            _("{one} and {other} exclude each other").format(one="--profiles", other=given[0]),
+            _("Name one of them."),
+            code=errors.ErrorCode.USAGE,
+        )
+    chosen, _others = choose_profiles(names, invocation.env_file)
+    found = {one.name: config.inspect(env_file=one.file, profile=one.name).check() for one in chosen}
+    if zones := _find_differences({name: one.zone.key for name, one in found.items()}):
+        text = _("Each portal's days begin in its own zone: {zones}").format(zones=zones)
+        invocation.messenger.info(errors.as_sentence(text))
+    return found
+
+
+def _find_differences(values: Mapping[str, str]) -> str:
+    """Write which profile has which value; "" where all have the same."""
+    if len(set(values.values())) < 2:
+        return ""
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _show_rules(invocation: Invocation, period: periods.Period, *, as_json: bool) -> None:

@@ -18,8 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 from b24tools.core import errors, i18n
 from b24tools.core.i18n import _, pgettext
 from b24tools.render.console import GLUE
+from b24tools.render.console import PROGRAM as PROGRAM
 
-PROGRAM = "b24tools"
 COMPLETION = "_B24TOOLS_COMPLETE"  # set by the shells' functions, to the shell that asks
 LOCAL = {0: "done, or nothing to do", 1: "failed", 2: "wrong usage or settings: repeating does not help"}
 READING = LOCAL | {75: "try later: the portal is busy or away"}

@@ -41,7 +41,8 @@ class Ping:
         if self.settings.ping_url is None:
             return
         try:
-            parts = urlsplit(self.settings.ping_url.get_secret_value().replace("{command}", self.command))
+            address = self.settings.ping_url.get_secret_value().replace("{command}", self.command)
+            parts = urlsplit(address.replace("{profile}", self.settings.profile))
             url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix if suffix else parts.path))
             trust = certificates.open_trust(self.settings.ca_bundle) if parts.scheme == "https" else None
             request = Request(url, headers={"User-Agent": f"b24tools/{__version__}"})  # noqa: S310 - config checks it

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from b24tools import context
 from b24tools.cli.invocation import Invocation
-from b24tools.core import clock, config, errors, inbox
+from b24tools.core import clock, errors, inbox
 from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def release(invocation: Invocation, status: int) -> None:
     messenger = invocation.messenger
     if not (messenger.held or invocation.command):
         return
-    session = context.Session(config.inspect(env_file=invocation.env_file).settings, messenger.info)
+    session = context.Session(invocation.inspect_settings().settings, messenger.info)
     now = context.now()
     scope = f"{invocation.command} {invocation.inbox or ''}".rstrip()
     known: dict[str, Notice] | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from b24tools.cli.invocation import Invocation
-from b24tools.cli.localized import explain
+from b24tools.cli.localized import PROGRAM, explain
 from b24tools.core import config, errors
 from b24tools.core.i18n import _
 from b24tools.render.console import print_text
@@ -49,8 +49,11 @@ def schedule(
         str | None, typer.Option("--user", metavar="NAME", help="Whom systemd's units run as; else they are your own.")
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", metavar="NAME", help="How units and tasks are called; for a second portal.")
-    ] = "b24tools",
+        str | None,
+        typer.Option(
+            "--name", metavar="NAME", help="How units and tasks are called; else b24tools, with the profile behind."
+        ),
+    ] = None,
     install: Annotated[bool, typer.Option("--install", help="Put the entries there; else they are printed.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take the entries away.")] = False,
 ) -> None:
@@ -58,6 +61,8 @@ def schedule(
     invocation: Invocation = ctx.obj
     if install and remove:
         raise _usage(_("--install and --remove exclude each other"), _("Give one of them."))
+    if name is None:
+        name = f"{PROGRAM}-{invocation.profile.name}" if invocation.profile else PROGRAM
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,39}", name, re.ASCII):
         raise _usage(_('--name "{name}" cannot be a part of a file name').format(name=name), _("An example: plant2"))
     scheduler = scheduler or (Scheduler.WINDOWS if os.name == "nt" else Scheduler.CRON)
@@ -76,23 +81,22 @@ def _read_installation(
     """
     from b24tools.jobs.schedule import Installation, find_program
 
-    inspection = config.inspect({}, invocation.env_file)
-    file, settings = inspection.file or (invocation.env_file if remove else None), inspection.settings
+    inspection = invocation.inspect_settings({})
+    file, settings = inspection.file or (invocation.settings_file if remove else None), inspection.settings
     if file is None:
         inspection.check()
         raise _usage(
             _("there is no settings file: cron and services know no others"),
             _("`b24tools init` writes one; name another one with --env-file."),
         )
-    for setting in () if remove else ("BITRIX_WEBHOOK_URL", "B24_DATA_DIR"):
+    profiles_file = None
+    if not remove:
         inspection.check()
-        if setting not in inspection.given:
-            raise errors.ConfigError(
-                _("{name} is not set in {file}: cron and services know no other settings").format(
-                    name=setting, file=file
-                ),
-                _("Set it there, or let `b24tools init` do it."),
-            )
+        _require(inspection, "BITRIX_WEBHOOK_URL", "B24_DATA_DIR")
+        if invocation.profile:
+            source = config.inspect({}, invocation.env_file)
+            _require(source, "B24_PROFILES")
+            profiles_file = source.file
     if not user and os.name != "nt" and os.geteuid() == 0:
         try:
             user = file.owner()
@@ -108,7 +112,21 @@ def _read_installation(
         notify=bool(settings.notify),
         serve=serve,
         zone=settings.zone.key,
+        profile=settings.profile,
+        profiles_file=str(profiles_file.absolute()) if profiles_file else "",
     )
+
+
+def _require(inspection: config.Inspection, *names: str) -> None:
+    """Raise ConfigError for a setting that the file does not have."""
+    for name in names:
+        if name not in inspection.given:
+            raise errors.ConfigError(
+                _("{name} is not set in {file}: cron and services know no other settings").format(
+                    name=name, file=inspection.file or ".env"
+                ),
+                _("Set it there, or let `b24tools init` do it."),
+            )
 
 
 def _use_cron(wanted: Installation, *, install: bool, remove: bool) -> str:

@@ -24,14 +24,15 @@ from b24tools.core.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
 OUR_PREFIXES = ("B24_", "BITRIX_")
+OF_ONE_PORTAL = re.compile("BITRIX_.*|B24_DATA_DIR|B24_DATABASE_URL")  # what a profile takes from its file alone
 PEOPLE, MANAGERS = "people", "managers"  # who gets messages, besides chats
 CHAT = re.compile(r"(chat|sg)[1-9]\d{0,14}")  # a chat, or that of a project
 NEAR = 0.81  # how like one of ours a name must be to be taken for it misspelt
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _SECOND_SETTING = re.compile(r"(?:^|[\s\"';])(?:B24|BITRIX)_\w+=")
 _OPENED_QUOTE = re.compile(r"""[^=]*=\s*["']""")
-_PLAIN_TEXT = ("B24_DATA_DIR", "B24_CA_BUNDLE", "B24_DEPARTMENT", "B24_GROUP", "B24_FOLDER", "B24_ROUTE")
-_PATHS = ("B24_DATA_DIR", "B24_CA_BUNDLE")
+_PATHS = ("B24_DATA_DIR", "B24_CA_BUNDLE", "B24_PROFILES")
+_PLAIN_TEXT = (*_PATHS, "B24_DEPARTMENT", "B24_GROUP", "B24_FOLDER", "B24_ROUTE")
 _VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z_][A-Z0-9_]+|%[A-Z_][A-Z0-9_]+%")
 _ANY_VARIABLE = re.compile(r"\$[{(\w]|%\w+%|\$env:")
 _ODD_QUOTES = "“”„‟‘’‚‛`"
@@ -139,9 +140,11 @@ class Settings(BaseModel):
     parallel: int = Field(2, alias="B24_PARALLEL", ge=1, le=10)
     keep_days: int = Field(365, alias="B24_KEEP_DAYS", ge=30, le=36_500)
     keep_done_days: int = Field(90, alias="B24_KEEP_DONE_DAYS", ge=1, le=36_500)
+    profiles: Path | None = Field(None, alias="B24_PROFILES")
     ping_url: WebAddress | None = Field(None, alias="B24_PING_URL")
     directory_cache_h: float = Field(24.0, alias="B24_DIRECTORY_CACHE_H", ge=0)
     people_cache_h: float = Field(4.0, alias="B24_PEOPLE_CACHE_H", ge=0)
+    profile: str = ""  # whose file was read; no setting
 
     @property
     def step_s(self) -> int:
@@ -157,7 +160,7 @@ class Settings(BaseModel):
     def database(self) -> Path | DatabaseUrl:
         """Where the SQLite file lives, or the schema on a server."""
         if self.database_url is not None:
-            return database_url.read(self.database_url.get_secret_value(), self.data_dir)
+            return database_url.read(self.database_url.get_secret_value(), self.data_dir, self.profile)
         return self.data_dir / "b24tools.db"
 
     @cached_property
@@ -187,7 +190,7 @@ class Settings(BaseModel):
 
 def names() -> list[str]:
     """Return the environment names of all settings, in the order they are documented."""
-    return [str(field.alias) for field in Settings.model_fields.values()]
+    return [field.alias for field in Settings.model_fields.values() if field.alias]
 
 
 def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
@@ -250,9 +253,15 @@ class _EnvFile:
     repeated: list[str] = field(default_factory=list)
 
 
-def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> Inspection:
-    """Read the settings as `load` does, but collect what is wrong instead of raising it."""
+def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None, profile: str = "") -> Inspection:
+    """Read the settings as `load` does, but collect what is wrong instead of raising it.
+
+    `profile`: the file is that of one portal of many. It wins over the environment, which has no say in what
+    `OF_ONE_PORTAL` names, and the data folder is by default one of the profile's own.
+    """
     env = os.environ if env is None else env
+    if profile:
+        env = {name: value for name, value in env.items() if not OF_ONE_PORTAL.fullmatch(name)}
     found = _read_env_file(env_file)
     file, in_file = found.path, found.values
     problems = [("", problem) for problem in found.problems]
@@ -263,7 +272,8 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
         except errors.ConfigError as error:
             odd.append((name, error))
     problems += odd
-    values, where = _merge({name: value for name, value in env.items() if name not in dict(odd)}, file, in_file)
+    fitting = {name: value for name, value in env.items() if name not in dict(odd)}
+    values, where = _merge(fitting, file, in_file, profile)
     repeated = [
         *found.repeated,
         *_find_two_spellings(in_file, str(file)),
@@ -271,22 +281,24 @@ def inspect(env: Mapping[str, str] | None = None, env_file: Path | None = None) 
     ]
     given = frozenset(where)
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(values | {"profile": profile})
     except ValidationError as error:
         problems += _describe(error, where)
         wrong = {name for name, _problem in problems}
-        settings = Settings.model_validate({name: value for name, value in values.items() if name not in wrong})
+        right = {name: value for name, value in values.items() if name not in wrong}
+        settings = Settings.model_validate(right | {"profile": profile})
     unknown = (*_find_unknown(in_file, str(file), alike=True), *_find_unknown(env, _("the environment"), alike=False))
     return Inspection(settings, file, given, unknown, tuple(problems), tuple(repeated))
 
 
 def _merge(
-    env: Mapping[str, str], file: Path | None, in_file: Mapping[str, str]
+    env: Mapping[str, str], file: Path | None, in_file: Mapping[str, str], profile: str
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the values of the settings, and where each of them was set; the environment wins."""
+    """Return the values of the settings, and where each of them was set; the environment wins, but for a profile."""
     values: dict[str, str] = {}
     where: dict[str, str] = {}
-    for place, given in ((str(file), in_file), (_("the environment"), env)):
+    places = [(str(file), in_file), (_("the environment"), env)]
+    for place, given in reversed(places) if profile else places:
         for name in (*OLD_NAMES, *names()):  # in one place the new name wins over the old one
             if value := given.get(name, "").strip():
                 name = OLD_NAMES.get(name, name)
@@ -294,8 +306,9 @@ def _merge(
     if "B24_DATA_DIR" not in values:
         import platformdirs
 
-        values["B24_DATA_DIR"] = platformdirs.user_data_dir("b24tools", appauthor=False)
-    for name in ("B24_DATA_DIR", "B24_CA_BUNDLE"):
+        own = f"b24tools-{profile}" if profile else "b24tools"
+        values["B24_DATA_DIR"] = platformdirs.user_data_dir(own, appauthor=False)
+    for name in _PATHS:
         if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
@@ -383,14 +396,19 @@ def webhook_url(settings: Settings) -> str:
     return settings.webhook_url.get_secret_value()
 
 
-def read_value(env_file: Path, name: str) -> str:
-    """Return what the file says of a setting, "" where it says nothing."""
+def read_value(env_file: Path | None, name: str) -> str:
+    """Return what the file, or .env from here upwards, says of a setting, "" where it says nothing."""
     return _read_env_file(env_file).values.get(name, "").strip()
 
 
-def choose_language(env_file: Path | None = None) -> str:
-    """Return "ru" or "en": B24_LANG of the environment or of the file, else the locale's language."""
-    language = os.environ.get("B24_LANG", "").strip() or _read_env_file(env_file).values.get("B24_LANG", "").strip()
+def choose_language(env_file: Path | None = None, *, is_profile: bool = False) -> str:
+    """Return "ru" or "en": B24_LANG of the environment or of the file, else the locale's language.
+
+    `is_profile`: the file wins.
+    """
+    language = os.environ.get("B24_LANG", "").strip()
+    if is_profile or not language:
+        language = read_value(env_file, "B24_LANG") or language
     if not language:
         language = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     language = language or locale.getlocale()[0] or ""

@@ -46,7 +46,12 @@ class DatabaseUrl:
 Location = Path | DatabaseUrl  # a file of SQLite's, or a schema on a server
 
 
-def read(url: str, folder: Path) -> DatabaseUrl:
+def name_schema(profile: str) -> str:
+    """Return the schema of a profile where the URL names none: one database has all portals; "" is the only one."""
+    return f"{SCHEMA}_{profile.replace('-', '_')}" if profile else SCHEMA
+
+
+def read(url: str, folder: Path, profile: str = "") -> DatabaseUrl:
     """Take a URL apart. Raises ValueError for what is none, never with the URL in the text."""
     try:
         parts = urlsplit(url)
@@ -56,7 +61,7 @@ def read(url: str, folder: Path) -> DatabaseUrl:
         raise ValueError(_expect()) from None
     if parts.scheme not in ("postgresql", "postgres") or parts.fragment:
         raise ValueError(_expect())
-    schema = options.pop("schema", SCHEMA)
+    schema = options.pop("schema", name_schema(profile))
     if not _SCHEMA_NAME.fullmatch(schema) or schema.startswith("pg_"):
         raise ValueError(_("the schema's name has small Latin letters, digits and underscores, at most 40"))
     libpq = parts._replace(scheme="postgresql", query=urlencode(options)).geturl()

@@ -28,7 +28,7 @@ OPEN_WORK = (Status.NEW, Status.PENDING, Status.IN_PROGRESS)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An employee. `department_ids` in the portal's order: the first is the one shown."""
+    """An employee. `department_ids` in the portal's order: the first is the one shown. `email`: "" where unknown."""
 
     id: int
     first_name: str
@@ -36,6 +36,7 @@ class Person:
     second_name: str
     active: bool
     department_ids: tuple[int, ...]
+    email: str = ""
 
     @property
     def name(self) -> str:

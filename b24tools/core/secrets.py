@@ -115,7 +115,8 @@ def of_webhook(url: str) -> list[str]:
 def of_ping(url: str) -> list[str]:
     """Return what is secret in the address of a dead man's switch: all of it, and what may be a key in it."""
     path = url.partition("://")[2].partition("/")[2]
-    words = [word for word in re.split(r"[/?&=#]", path) if "{command}" not in word and len(word) >= LEAST_CUT]
+    found = re.split(r"[/?&=#]", path)
+    words = [word for word in found if not re.search(r"\{(command|profile)\}", word) and len(word) >= LEAST_CUT]
     return [url, *words]
 
 

@@ -13,15 +13,7 @@ from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
-from b24tools.assignment.plan import (
-    DEFER,
-    DONE,
-    Item,
-    PlannedTask,
-    Rules,
-    late_from,
-    wanted_end,
-)
+from b24tools.assignment.plan import DEFER, DONE, Item, PlannedTask, Rules, late_from, wanted_end
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, WriteState, find_lost, latest
@@ -146,6 +138,8 @@ class _Run:
     def run(self) -> list[OrderResult]:
         """Read, plan, write unless it is a dry run, and report."""
         tools = self._tools
+        if not self._dry_run:
+            tools.store.packed.unpack(order.id for order in self._orders)
         rows = tools.store.orders.lines([order.id for order in self._orders])
         items = items_of(self._orders, rows)
         company = self._read_company(items)
@@ -480,11 +474,10 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
-            with self._tools.store.transaction():
-                self._tools.store.orders.save(
-                    order.id, order.number, self._tools.clock.now(), COMPLETED if finished else outcome, entry
-                )
-                self._tools.store.orders.save_header(
+            store, saved = self._tools.store, COMPLETED if finished else outcome
+            with store.transaction():
+                store.orders.save(order.id, order.number, self._tools.clock.now(), saved, entry)
+                store.orders.save_header(
                     order.id,
                     customer=order.customer,
                     wanted=order.wanted,
@@ -499,8 +492,8 @@ class _Run:
     def _save_standing(self, order: onec_order.Order, planner: Planner, plans: Sequence[PlannedTask]) -> None:
         """Let what has changed of the order be asked for from now on."""
         store = self._tools.store.orders
-        ledger = Ledger(self._tools.store, self._tools.clock)
-        lines = ledger.mark_removed(order.id, [plan.item.key for plan in plans])
+        keys = [plan.item.key for plan in plans]
+        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, keys)
         row = store.read([order.id])[order.id]
         if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
             changed = {order.id: (stands.to_compare(planner.calendar), stands.state == standing.OVER)}

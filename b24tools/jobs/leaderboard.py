@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from b24tools.core import badges, errors, periods
 from b24tools.core.benchmarks import Benchmarks, OwnStanding, WeekFigure, find_benchmarks, find_next
@@ -43,7 +44,8 @@ class Row:
     `moved`: places up since the period before, None for whoever was not on that board. `figure`: what the ranking
     goes by: tasks or hours; for a team, of these, per active member (None: it has none, and comes last).
     `on_time` of `on_time_of` tasks with a deadline were closed by it. `people`: a team's active members. `badges`: see
-    `core.badges`; only a person has any.
+    `core.badges`; only a person has any. `accounts`: of many portals, the profile with the id there, the one of most
+    tasks first; then `id` is only a number of this ranking.
     """
 
     place: int
@@ -58,6 +60,8 @@ class Row:
     on_time_of: int
     people: int = 1
     badges: tuple[str, ...] = ()
+    accounts: tuple[tuple[str, int], ...] = ()
+    estimate_s: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Board:
     None: there are none. The totals are of everybody, `left_out` says how many rows were cut off. `others`: the tasks
     and hours of those without a row, where they are enough. `season`: the results are frozen; `rules`: counted by them,
     and by other ones than today's if `rules_differ`. `namesakes`: the names that several of all ranked have.
+    `portals`: the profiles that are counted together.
     """
 
     period: Period
@@ -80,6 +85,7 @@ class Board:
     left_out: int = 0
     total_tasks: int = 0
     total_hours: float = 0.0
+    total_estimate_s: int = field(default=0, compare=False)
     others: tuple[int, float] | None = None
     season: Season | None = None
     rules: CountingRules | None = field(default=None, compare=False)
@@ -88,6 +94,7 @@ class Board:
     benchmarks: Benchmarks = NO_BENCHMARKS
     namesakes: frozenset[str] = frozenset()
     goal: TeamGoal | None = None
+    portals: tuple[str, ...] = ()
 
     @property
     def has_hours(self) -> bool:
@@ -108,7 +115,7 @@ class _Entry:
     on_time: int = 0
     on_time_of: int = 0
 
-    def add(self, total: PersonTotal) -> None:
+    def add(self, total: PersonTotal | Row) -> None:
         self.tasks += total.tasks
         self.estimate_s += total.estimate_s
         self.on_time += total.on_time
@@ -178,7 +185,8 @@ def board(
     )
     before = _entries(ranked_before, closed_before, members, teams=teams)
     total_tasks = sum(one.tasks for one in counted)
-    total_hours = _hours(sum(one.estimate_s for one in counted))
+    total_estimate_s = sum(one.estimate_s for one in counted)
+    total_hours = _hours(total_estimate_s)
     entries = _entries(ranked, closed, members, teams=teams)
     rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
     absent = rules.opted_out | rules.hidden  # by now: a frozen ranking names them no more
@@ -206,7 +214,6 @@ def board(
         )
         chosen = ((row, badges.choose_badges(holders, row.id)) for row in shown)
         shown = [replace(row, badges=held) if held else row for row, held in chosen]
-    counts = Counter(row.name for row in rows)
     return Board(
         period=period,
         by=by,
@@ -218,15 +225,104 @@ def board(
         left_out=len(rows) - len(shown),
         total_tasks=total_tasks,
         total_hours=total_hours,
+        total_estimate_s=total_estimate_s,
         scope=scope,
         benchmarks=benchmarks,
-        namesakes=frozenset(name for name, count in counts.items() if count > 1),
+        namesakes=_find_namesakes(rows),
         goal=None if closed.season else _find_goal(source, period, rules, members, scope, (total_tasks, total_hours)),
         others=_sum_others([one for one in counted if one.user_id in absent | closed.rules.opted_out]),
         season=closed.season,
         rules=closed.rules,
         rules_differ=closed.rules != rules,
     )
+
+
+def read_joint_board(
+    databases: Mapping[str, tuple[Location, ZoneInfo]],
+    period: Period,
+    *,
+    now: datetime,
+    by: str = TASKS,
+    teams: bool = False,
+    top: int | None = None,
+) -> Board:
+    """Rank many portals together, by the profiles' databases and zones: each counts by its own rules, in its own zone.
+
+    People are joined by e-mail; teams, and people without one, are those of their portal. Who is hidden or has opted
+    out on one portal has no row. The data are as old as the oldest of them; of unknown age if one portal has none.
+    """
+    portals = []
+    for profile, (database, zone) in databases.items():
+        own = replace(period, zone=zone)
+        with explain_failures(database), closing(read_store(database)) as source:
+            rules = source.settings.counting_rules(zone)
+            emails = source.people.emails()
+            absent = {email for user_id in rules.hidden | rules.opted_out if (email := emails.get(user_id))}
+            current, previous = (board(source, one, now=now, teams=teams) for one in (own, own.before))
+            portals.append(_Portal(profile, current, previous, {} if teams else emails, absent))
+    absent = {email for one in portals for email in one.absent}
+    numbers: dict[Hashable, int] = {}
+    entries, accounts = _join([(one, one.board) for one in portals], absent, numbers, teams=teams)
+    before, _accounts = _join([(one, one.before) for one in portals], absent, numbers, teams=teams)
+    boards = tuple(one.board for one in portals)
+    total_hours = _hours(sum(one.total_estimate_s for one in boards))
+    rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
+    rows = [replace(row, accounts=tuple(accounts[row.id])) for row in rows]
+    known = [one.as_of for one in boards if one.as_of]
+    first = boards[0]
+    is_alike = all(one.rules and first.rules and one.rules.count_own == first.rules.count_own for one in boards)
+    return Board(
+        period=period,
+        by=by,
+        teams=teams,
+        complete=all(one.complete for one in boards),
+        as_of=min(known) if len(known) == len(boards) else None,
+        mode=", ".join(sorted({one.mode for one in boards})),
+        rows=tuple(rows[:top]),
+        left_out=len(rows) - len(rows[:top]),
+        total_tasks=sum(one.total_tasks for one in boards),
+        total_hours=total_hours,
+        benchmarks=find_benchmarks([row.figure or 0.0 for row in rows], 2 if teams else 1),
+        namesakes=_find_namesakes(rows),
+        rules=first.rules if is_alike else None,
+        portals=tuple(databases),
+    )
+
+
+class _Portal(NamedTuple):
+    """What is joined of a portal. `absent`: the addresses of those who have no row there."""
+
+    profile: str
+    board: Board
+    before: Board
+    emails: Mapping[int, str]
+    absent: Collection[str]
+
+
+def _join(
+    boards: Sequence[tuple[_Portal, Board]], absent: Collection[str], numbers: dict[Hashable, int], *, teams: bool
+) -> tuple[list[_Entry], dict[int, list[tuple[str, int]]]]:
+    """Add up whose rows are one person's; return the entries, and their accounts by the entry's number.
+
+    `numbers` gives the same person the same number in another period.
+    """
+    entries: dict[int, _Entry] = {}
+    accounts: dict[int, list[tuple[str, int]]] = {}
+    found = [(row, portal) for portal, one in boards for row in one.rows]
+    for row, portal in sorted(found, key=lambda pair: -pair[0].tasks):  # the name is that of where most was done
+        email = portal.emails.get(row.id)
+        if email in absent:
+            continue
+        number = numbers.setdefault(email or (portal.profile, row.id), len(numbers) + 1)
+        new = _Entry(number, row.name, row.department, row.people if teams else None)
+        entries.setdefault(number, new).add(row)
+        accounts.setdefault(number, []).append((portal.profile, row.id))
+    return list(entries.values()), accounts
+
+
+def _find_namesakes(rows: Iterable[Row]) -> frozenset[str]:
+    counts = Counter(row.name for row in rows)
+    return frozenset(name for name, count in counts.items() if count > 1)
 
 
 def _find_badge_holders(
@@ -449,6 +545,7 @@ def _ranked(entries: Sequence[_Entry], before: Mapping[int, int], by: str) -> li
             on_time=entry.on_time,
             on_time_of=entry.on_time_of,
             people=1 if entry.members is None else entry.members,
+            estimate_s=entry.estimate_s,
         )
         for entry in entries
     ]

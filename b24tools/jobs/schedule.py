@@ -35,7 +35,8 @@ class Entry:
 class Installation:
     """What the entries say of this installation; paths are absolute.
 
-    `program`: how b24tools is started. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system
+    `program`: how b24tools is started. `profile`: the portal's, of those that `profiles_file` names a folder of; ""
+    for the only one. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system
     run as; "" for units of one's own. `name`: how all entries begin. `serve`: with the service. `zone`: of the plant.
     """
 
@@ -48,9 +49,13 @@ class Installation:
     notify: bool = False
     serve: bool = False
     zone: str = ""
+    profile: str = ""
+    profiles_file: str = ""
 
     def command(self, *words: str) -> list[str]:
         """Return the words of a command line, as it is run."""
+        if self.profile:
+            return [*self.program, "--env-file", self.profiles_file, "--profile", self.profile, *words]
         return [*self.program, "--env-file", self.env_file, *words]
 
     def entries(self) -> list[Entry]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LEAST_CELLS = 12  # of a column that folds; with less a table cannot be read
 GLUE = "\ue000"  # a blank at which a line does not end
+PROGRAM = "b24tools"
 RED, YELLOW = 31, 33
 OF_THE_RUN = "run"  # whose trouble it is that comes with any order
 MOST_PADDED = 60  # characters that a cell of a plain table may widen its column to
@@ -52,10 +53,12 @@ class Held:
 class Messenger:
     """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: kept back while quiet.
 
-    `scrub` takes out secrets, and `record` is the log, which has remarks and errors that are not printed, too.
+    `program` is how commands are begun that are advised. `scrub` takes out secrets, and `record` is the log, which has
+    remarks and errors that are not printed, too.
     """
 
     level: int = 0
+    program: str = PROGRAM
     held: list[Held] = field(default_factory=list)
     scrub: Callable[[str], str] = Scrubber().scrub
     record: Callable[[int, str], object] = lambda _level, _message: None
@@ -75,6 +78,10 @@ class Messenger:
         """Print a remark even when quiet."""
         self.record(logging.WARNING, message)
         self._print(message, YELLOW)
+
+    def relay(self, line: str) -> None:
+        """Print what another run has said on its stderr; it has decided that it is worth it."""
+        self._print(line)
 
     def error(self, error: errors.B24ToolsError, *, cause: str | None = None, order: str = "") -> None:
         """Print in one line what happened, where, and what to do; hold it back while quiet.
@@ -99,6 +106,8 @@ class Messenger:
     def _print(self, message: str, color: int = 0) -> None:
         """Print a message; on a terminal broken between its words, in a color of ANSI."""
         text = self.scrub(message)
+        if self.program != PROGRAM:
+            text = re.sub(rf"`{PROGRAM} (?!--profile)", f"`{self.program} ", text)
         if sys.stderr.isatty():
             text = "\n".join(wrap_words(text, _get_width(sys.stderr)))
             if color and _can_color():

@@ -26,6 +26,8 @@ def data(board: Board, zone: ZoneInfo) -> dict[str, Any]:
     more: dict[str, Any] = {}
     if board.others is not None:
         more["others"] = {"tasks": board.others[0], "hours": board.others[1]}
+    if board.portals:
+        more["portals"] = list(board.portals)
     if board.season is not None:
         more["frozen"] = {"at": to_text(board.season.frozen_at, zone), "rules_differ": board.rules_differ}
     return {
@@ -73,9 +75,9 @@ def _week_data(week: WeekFigure) -> dict[str, Any]:
 
 
 def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
-    values = {
+    values: dict[str, Any] = {
         "place": row.place,
-        "user_id": None if teams else row.id,
+        "user_id": None if teams or row.accounts else row.id,
         "name": row.name,
         "department": row.department,
         "tasks": row.tasks,
@@ -84,8 +86,14 @@ def _row_data(row: Row, *, teams: bool) -> dict[str, Any]:
         "on_time_of": row.on_time_of,
         "moved": "new" if row.moved is None else row.moved,
     }
+    if row.accounts:
+        values["accounts"] = [{"profile": profile, "id": id_} for profile, id_ in row.accounts]
     if teams:
-        return values | {"department_id": row.id, "people": row.people, "per_person": row.figure}
+        return values | {
+            "department_id": row.accounts[0][1] if row.accounts else row.id,
+            "people": row.people,
+            "per_person": row.figure,
+        }
     return values | {"badges": list(row.badges)}
 
 

@@ -27,10 +27,16 @@ def to_csv(board: Board) -> str:
         [_("Place"), _("Moved"), *who, _("Tasks"), _("Hours"), _("On time"), _("With a deadline"), "ID"]
     ]
     for row in board.rows:
-        person = [make_inert(row.name), make_inert(row.department or "")]
+        person = [make_inert(row.name), make_inert(text.name_department(row) if row.accounts else row.department or "")]
         team = [make_inert(row.name), row.people, "" if row.figure is None else format_decimal(row.figure, 2)]
         move = pgettext("movement", "new") if row.moved is None else row.moved
-        done = [row.tasks, format_decimal(row.hours), row.on_time, row.on_time_of, row.id]
+        done = [
+            row.tasks,
+            format_decimal(row.hours),
+            row.on_time,
+            row.on_time_of,
+            text.name_account(row) if row.accounts else row.id,
+        ]
         rows.append([row.place, move, *(team if board.teams else person), *done])
     return write_csv(rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -44,7 +45,7 @@ def list_fields(board: Board, *, signs: bool) -> list[Field]:
         fields.append(Field(NUMBER, _("People"), [str(row.people) for row in rows]))
         fields += [Field(FIGURE, _("Per person"), figures), tasks, *([hours] if board.has_hours else [])]
     else:
-        fields.append(Field(TEAM, _("Team"), [clean(row.department or "-") for row in rows]))
+        fields.append(Field(TEAM, _("Team"), [name_department(row) for row in rows]))
         first, second = (hours, tasks) if board.by == HOURS else (tasks, hours)
         fields += [first._replace(kind=FIGURE), *([second] if board.has_hours else [])]
     return [*fields, Field(NUMBER, _("On time"), [format_share(row) for row in rows])]
@@ -60,8 +61,20 @@ def name_rows(board: Board) -> dict[int, str]:
     names = {row.id: clean(row.name) for row in board.rows}
     apart = tell_apart(names.items())
     return {
-        row.id: f"{names[row.id]} (#{row.id})" if row.name in board.namesakes else apart[row.id] for row in board.rows
+        row.id: f"{names[row.id]} ({name_account(row)})" if row.name in board.namesakes else apart[row.id]
+        for row in board.rows
     }
+
+
+def name_account(row: Row) -> str:
+    """Write `#17`, or of many portals `plant-1 #17`."""
+    return f"{row.accounts[0][0]} #{row.accounts[0][1]}" if row.accounts else f"#{row.id}"
+
+
+def name_department(row: Row) -> str:
+    """Write the department; of many portals with those that the person is on."""
+    portals = ", ".join(dict.fromkeys(profile for profile, _id in row.accounts))
+    return f"{clean(row.department or '-')} ({portals})" if portals else clean(row.department or "-")
 
 
 def describe_heading(board: Board) -> str:
@@ -72,7 +85,8 @@ def describe_heading(board: Board) -> str:
         (True, False): _("Teams"),
         (True, True): _("Teams by hours"),
     }
-    return ", ".join([f"{titles[board.teams, board.by == HOURS]}: {describe_period(board.period)}", *board.scope.names])
+    title = f"{titles[board.teams, board.by == HOURS]}: {describe_period(board.period)}"
+    return ", ".join([title, *board.scope.names, *board.portals])
 
 
 def describe_period(period: Period) -> str:
@@ -118,16 +132,16 @@ def describe_gap(board: Board, now: datetime) -> str:
     if board.complete or not (board.rows or board.as_of):
         return ""
     return _("Incomplete: part of this period was never collected. Run `{command}`.").format(
-        command=snapshot_command(board.period, now)
+        command=snapshot_command(board.period, now, board.portals)
     )
 
 
-def snapshot_command(period: Period, now: datetime) -> str:
-    """Return the command that collects a period."""
+def snapshot_command(period: Period, now: datetime, portals: Sequence[str] = ()) -> str:
+    """Return the command that collects a period, for these of many portals."""
     monday = next(period.weeks()).first
-    if period.kind == WEEK and now < period.end:
-        return "b24tools snapshot"
-    return f"b24tools snapshot --since {monday.isoformat()}"
+    since = "" if period.kind == WEEK and now < period.end else f" --since {monday.isoformat()}"
+    each = f"each --profiles {','.join(portals)} -- " if portals else ""
+    return f"b24tools {each}snapshot{since}"
 
 
 def describe_empty(board: Board, now: datetime) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from b24tools.store.norms import Norms
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
+    from b24tools.store.packed import Packed
     from b24tools.store.people import People
     from b24tools.store.presence import Presence
     from b24tools.store.retention import Retention
@@ -57,13 +58,19 @@ class Store:
     def orders(self) -> Orders:
         from b24tools.store.orders import Orders
 
-        return Orders(self.database, self.decisions, self.history, self._save_counter)
+        return Orders(self.database, self.decisions, self.history, self.packed, self._save_counter)
 
     @cached_property
     def decisions(self) -> Decisions:
         from b24tools.store.decisions import Decisions
 
-        return Decisions(self.database)
+        return Decisions(self.database, self.packed)
+
+    @cached_property
+    def packed(self) -> Packed:
+        from b24tools.store.packed import Packed
+
+        return Packed(self.database)
 
     @cached_property
     def snapshot_runs(self) -> SnapshotRuns:
@@ -135,7 +142,7 @@ class Store:
     def retention(self) -> Retention:
         from b24tools.store.retention import Retention
 
-        return Retention(self.database)
+        return Retention(self.database, self.packed)
 
     @cached_property
     def norms(self) -> Norms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ from b24tools.store import database, migrations
 from b24tools.store.database import Database, explain_failures
 
 ROWS_AT_ONCE = 500
+_BYTES = "base64"
 
 
 def list_tables(db: Database) -> list[str]:
@@ -27,10 +29,21 @@ def list_tables(db: Database) -> list[str]:
 
 
 def read_rows(db: Database, table: str) -> Iterator[dict[str, Any]]:
-    """Yield a table's rows in the order in which they came. All tables of one read-only store are of one moment."""
+    """Yield a table's rows in the order in which they came. All tables of one read-only store are of one moment.
+
+    Bytes are as JSON can hold them: {"base64": text}.
+    """
     order = " ORDER BY 1" if db.is_shared else ""  # a server has no order of its own
     for row in db.read(f"SELECT * FROM {table}{order}"):  # noqa: S608 - names of ours
-        yield dict(row)
+        values = dict(row)
+        for name, value in values.items():
+            if isinstance(value, bytes):
+                values[name] = {_BYTES: base64.b64encode(value).decode()}
+        yield values
+
+
+def _read_value(value: Any) -> Any:
+    return base64.b64decode(value[_BYTES]) if isinstance(value, dict) else value
 
 
 def list_schema() -> list[str]:
@@ -61,7 +74,7 @@ def create(path: Path, schema: Sequence[str], tables: Mapping[str, Callable[[], 
                     for chunk in chunked(rows(), ROWS_AT_ONCE):
                         if not all(row.keys() == columns for row in chunk):
                             raise sqlite3.DataError(table)
-                        db.insert(table, chunk)
+                        db.insert(table, [{name: _read_value(row[name]) for name in row} for row in chunk])
             connection.execute("PRAGMA journal_mode = MEMORY")
             migrations.apply(connection)
             connection.execute(f"PRAGMA synchronous = {database.SYNCHRONOUS}")  # turning to WAL brings all to the disk

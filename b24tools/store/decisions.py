@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database, Row
+from b24tools.store.database import Database
+from b24tools.store.packed import Packed
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Decision:
 class Decisions:
     """Who was considered and why, for `why`."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, packed: Packed) -> None:
         self._db = db
+        self._packed = packed
 
     def save(self, decisions: Iterable[Decision], instead_of: Iterable[str] = ()) -> None:
         """Save decisions in place of those about the lines `instead_of` that led to no task."""
@@ -91,12 +93,18 @@ class Decisions:
         return next(iter(self.find_all(task_id)), None)
 
     def find_all(self, task_id: int) -> list[Decision]:
-        """Return all that was decided about a task, the last first: it may have been moved since."""
-        found = self._db.query_in("SELECT * FROM decisions WHERE task_id IN (?) ORDER BY id DESC", [task_id])
-        return [_read(row) for row in found]
+        """Return all that was decided about a task, the last first: it may have been moved since.
+
+        Of what was trimmed only that it was pinned is known: that is no reason to show.
+        """
+        sql = "SELECT * FROM decisions WHERE task_id IN (?) AND candidates <> '[]' ORDER BY id DESC"
+        found = [
+            dict(row) | {name: json.loads(row[name]) for name in ("candidates", "details")}
+            for row in self._db.query_in(sql, [task_id])
+        ]
+        return [_read(row) for row in found or self._packed.decisions(task_id)]
 
 
-def _read(row: Row) -> Decision:
-    values = dict(row) | {name: json.loads(row[name]) for name in ("candidates", "details")}
-    del values["id"]
+def _read(row: Mapping[str, Any]) -> Decision:
+    values = {name: row[name] for name in Decision.__dataclass_fields__}
     return Decision(**values | {"decided_at": from_text(row["decided_at"])})

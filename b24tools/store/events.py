@@ -13,7 +13,7 @@ from b24tools.store.database import Database, Row, can_be_stored, marks
 from b24tools.store.watch import note_change
 
 STORED_FOR = timedelta(days=30)
-LEASE = timedelta(minutes=5)  # after that an event that a dead machine has claimed is anybody's again
+LEASE = timedelta(minutes=2)  # after that an event that a dead machine has claimed is anybody's again
 LONGEST_DELAY = timedelta(hours=24)  # before a failed one is tried again
 # Not about a task: ignored. In polling mode it is left to the snapshot.
 WAITING, DONE, FAILED, IGNORED, BY_MODE = "waiting", "done", "failed", "ignored", "ignored_by_mode"

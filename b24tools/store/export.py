@@ -11,6 +11,8 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store import Store
 
 MOMENTS = ("wanted", "deadline")  # beside what ends with _at
+NUMBERS = ("id", "responsible_id", "group_id", "task_id", "estimate_s", "spent_s")  # the other columns are texts
+TRUTHS = ("active",)
 QUERIES = {  # each with the column that --since is compared with
     "people": """
         SELECT people.id, people.name, people.active, departments.name AS department, people.saved_at
@@ -52,6 +54,5 @@ def rows(store: Store, what: str, since: datetime | None, zone: ZoneInfo) -> Ite
         for name, value in values.items():
             if value is not None and (name.endswith("_at") or name in MOMENTS):
                 values[name] = to_text(from_text(value), zone)
-        if "active" in values:
-            values["active"] = bool(values["active"])
+        values |= {name: bool(values[name]) for name in TRUTHS if name in values}
         yield values

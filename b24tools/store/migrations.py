@@ -454,6 +454,33 @@ def m014_retention(db: Database) -> None:
     db.execute("ALTER TABLE orders ADD COLUMN trimmed_at TEXT")
 
 
+def m015_packed_orders(db: Database) -> None:
+    """Details of orders that are over, compressed; the next nights pack what there is, see `retention`.
+
+    And indexes for what is asked of a year's orders in every run.
+    """
+    for statement in (
+        "CREATE TABLE packed_orders (order_id TEXT PRIMARY KEY, content BLOB NOT NULL)",
+        "CREATE INDEX orders_that_are_open ON orders (is_over) WHERE is_over = 0",
+        "CREATE INDEX orders_by_outcome ON orders (outcome)",
+        "CREATE INDEX orders_by_last_send ON orders (last_sent_at)",
+        "CREATE INDEX order_tasks_being_made ON order_tasks (order_id) WHERE state = 'writing'",
+        "CREATE INDEX order_tasks_under_way ON order_tasks (writing_since) WHERE writing_since IS NOT NULL",
+        "CREATE INDEX order_tasks_departments ON order_tasks (task_id, department_id) WHERE department_id IS NOT NULL",
+        "CREATE INDEX history_by_time ON history (coalesce(last_at, at))",
+    ):
+        db.execute(statement)
+
+
+def m016_analysts(db: Database) -> None:
+    """By which address a person is found on other portals; the views for analysts."""
+    from b24tools.store.views import VIEWS
+
+    db.execute("ALTER TABLE people ADD COLUMN email TEXT")
+    for name, select in VIEWS.items():
+        db.execute(f"CREATE VIEW {name} AS {select}")
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -469,6 +496,8 @@ MIGRATIONS = (
     m012_counting,
     m013_projects,
     m014_retention,
+    m015_packed_orders,
+    m016_analysts,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

@@ -1,9 +1,9 @@
-"""What cron has been mailed about, the inboxes it empties, and the last backup."""
+"""What cron has been mailed about, the inboxes it empties, the last backup, and fields that the portal drops."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from b24tools.store.database import Database, Row
 
 _MAILED, _INBOX = "told: ", "inbox: "  # what `what` begins with
 _BACKUP = "backup"
+_DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Notice:
 
 
 class Notices:
-    """The notices, by their causes, the inboxes, the last backup."""
+    """The notices, by their causes, the inboxes, the last backup, the dropped fields."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -69,6 +70,20 @@ class Notices:
     def note_backup(self, path: Path, now: datetime) -> None:
         """Note that a backup was made, and where it is. Call it inside a transaction."""
         self._save(_BACKUP, str(path), now)
+
+    def note_dropped(self, dropped: Collection[str], sent: Iterable[str], now: datetime) -> None:
+        """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
+        if not dropped and not self.dropped_fields().keys() & set(sent):
+            return
+        with self._db.transaction():
+            self._db.execute_many("DELETE FROM last_read WHERE what = ?", [(_DROPPED + name,) for name in sent])
+            rows = [{"what": _DROPPED + name, "read_at": to_text(now)} for name in dropped]
+            self._db.insert("last_read", rows, key=["what"])
+
+    def dropped_fields(self) -> dict[str, datetime]:
+        """Return the fields of tasks that the portal drops, and when that was last seen."""
+        rows = self._db.query("SELECT what, read_at FROM last_read WHERE what LIKE ? ORDER BY what", [f"{_DROPPED}%"])
+        return {row["what"].removeprefix(_DROPPED): from_text(row["read_at"]) for row in rows}
 
     def _rows(self, prefix: str) -> list[Row]:
         return self._db.query("SELECT * FROM noticed WHERE substr(what, 1, ?) = ?", [len(prefix), prefix])

@@ -15,10 +15,10 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
 from b24tools.store.history import Entry, History
+from b24tools.store.packed import Packed
 
 KEY_WIDTH = 50  # of the column behind XML_ID
 
-_DROPPED = "dropped "  # before the name of a field of tasks, in the table last_read
 _SAVES, _CHANGES = "ledger_saves", "order_changes"  # among the counters
 ENDED_DONE, ENDED_CANCELLED = "done", "cancelled"
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
@@ -127,10 +127,13 @@ class LedgerFile:
 class Orders:
     """Orders, their lines and files, and the writes whose answer never came."""
 
-    def __init__(self, db: Database, decisions: Decisions, history: History, save_counter: Path | None) -> None:
+    def __init__(
+        self, db: Database, decisions: Decisions, history: History, packed: Packed, save_counter: Path | None
+    ) -> None:
         self._db = db
         self._decisions = decisions
         self._history = history
+        self._packed = packed
         self._save_counter = save_counter
 
     def save(
@@ -177,14 +180,22 @@ class Orders:
 
     def count_by_outcome(self) -> dict[str, int]:
         """Return how many orders there are, by what came of the last send; `cut`: it did not end."""
-        sql = "SELECT coalesce(outcome, 'cut'), count(*) FROM orders GROUP BY 1"
-        return {row[0]: row[1] for row in self._db.query(sql)}
+        found = self._db.query("SELECT outcome, count(*) FROM orders GROUP BY outcome")
+        return {row[0] or "cut": row[1] for row in found}
+
+    def count_failed(self) -> int | None:
+        """Return how many orders failed in part, as a whole, or were cut off; None before the first order."""
+        if self.last_sent_at() is None:
+            return None
+        sql = "SELECT count(*) FROM orders WHERE outcome IS NULL OR outcome IN ('failed', 'partial')"
+        return int(self._db.query(sql)[0][0])
 
     def unsettled(self) -> list[tuple[str, str]]:
         """Return id and number of the orders with a line whose write was never answered, or whose run did not end."""
         sql = (
-            "SELECT id, number FROM orders WHERE outcome IS NULL OR id IN (SELECT order_id FROM order_tasks"
-            " WHERE state = 'writing' OR writing_since IS NOT NULL) ORDER BY last_sent_at, id"
+            "SELECT id, number FROM orders WHERE outcome IS NULL"
+            " OR id IN (SELECT order_id FROM order_tasks WHERE state = 'writing')"
+            " OR id IN (SELECT order_id FROM order_tasks WHERE writing_since IS NOT NULL) ORDER BY last_sent_at, id"
         )
         return [(row["id"], row["number"]) for row in self._db.query(sql)]
 
@@ -223,17 +234,17 @@ class Orders:
 
     def list_all(self, *, with_over: bool, since: int | None = None) -> list[OrderRow]:
         """Return the orders that are not over, or all; with `since` those, too, that changed after this number."""
-        sql = "SELECT * FROM orders WHERE is_over <= ? OR changed_no > ? ORDER BY first_sent_at, id"
-        found = self._db.query(sql, [int(with_over), self.last_change() if since is None else since])
+        where = "1" if with_over else "is_over = 0 OR changed_no > ?"
+        values = [] if with_over else [self.last_change() if since is None else since]
+        found = self._db.query(f"SELECT * FROM orders WHERE {where} ORDER BY first_sent_at, id", values)  # noqa: S608 - constants
         return [_read_order(row) for row in found]
 
     def list_open(self, unstaged: Collection[str] | None = None) -> list[str]:
         """Return the ids of the orders that are not over; without stages of 1C's own only those that are given."""
         staged = "EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND stage <> 0)"
         sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
-        return [
-            row["id"] for row in self._db.query(sql) if unstaged is None or row["is_staged"] or row["id"] in unstaged
-        ]
+        found = self._db.query(sql)
+        return [row["id"] for row in found if unstaged is None or row["is_staged"] or row["id"] in unstaged]
 
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
@@ -268,13 +279,17 @@ class Orders:
                     )
                 if row.is_over != is_over:
                     self._db.execute("UPDATE orders SET is_over = ? WHERE id = ?", [int(is_over), order_id])
+                    if not is_over:
+                        self._packed.unpack([order_id])
             if number > last:
                 self._db.insert("counters", [{"name": _CHANGES, "value": number}], key=["name"])
 
     def reopen(self, order_ids: Iterable[str]) -> None:
         """Note that something of these orders is to be done again."""
+        ids = list(order_ids)
         with self._db.transaction():
-            self._db.execute_many("UPDATE orders SET is_over = 0 WHERE id = ?", [(one,) for one in order_ids])
+            self._db.execute_many("UPDATE orders SET is_over = 0 WHERE id = ?", [(one,) for one in ids])
+            self._packed.unpack(ids)
 
     def first_change(self, after: int) -> int | None:
         """Return the lowest number that an order has after this one."""
@@ -283,8 +298,8 @@ class Orders:
 
     def last_change_before(self, moment: datetime) -> int:
         """Return the number of the last change before this moment that still is an order's last one."""
-        sql = "SELECT max(changed_no) FROM orders WHERE changed_at < ?"
-        return self._db.query(sql, [to_text(moment)])[0][0] or 0
+        sql = "SELECT changed_no FROM orders WHERE changed_at < ? ORDER BY changed_no DESC LIMIT 1"
+        return next((row[0] for row in self._db.query(sql, [to_text(moment)])), 0)
 
     def last_change(self) -> int:
         """Return the number of the last change of any order."""
@@ -362,27 +377,26 @@ class Orders:
 
         Nor does what is stamped in the future.
         """
-        sql = (
-            "SELECT responsible_id, max(assigned_at) AS at FROM order_tasks"
-            " WHERE responsible_id IS NOT NULL AND task_id IS NOT NULL AND assigned_at <= ? GROUP BY 1"
+        sql = (  # a search for each person, in an index that has years of lines
+            "WITH RECURSIVE persons (id) AS (SELECT min(responsible_id) FROM order_tasks UNION ALL SELECT ("
+            "SELECT min(responsible_id) FROM order_tasks WHERE responsible_id > persons.id) FROM persons"
+            " WHERE id IS NOT NULL)"
+            " SELECT id, (SELECT assigned_at FROM order_tasks WHERE responsible_id = persons.id AND assigned_at <= ?"
+            " AND task_id IS NOT NULL ORDER BY assigned_at DESC LIMIT 1) AS at FROM persons WHERE id IS NOT NULL"
         )
         found = self._db.query(sql, [to_text(clock.latest_known(now))])
-        return {row["responsible_id"]: from_text(row["at"]) for row in found}
+        return {row["id"]: from_text(row["at"]) for row in found if row["at"]}
 
     # requests under way
 
     def last_unanswered(self) -> datetime | None:
         """Return when the last request left whose answer never came, whatever the order."""
-        last: str | None = self._db.query("SELECT max(writing_since) FROM order_tasks")[0][0]
-        return from_text(last)
+        sql = "SELECT max(writing_since) FROM order_tasks WHERE writing_since IS NOT NULL"
+        return from_text(self._db.query(sql)[0][0])
 
-    def mark_sent(self, keys: Iterable[str], now: datetime) -> None:
-        """Note that a request on behalf of these lines is about to leave."""
-        self._change_lines("writing_since = ?", keys, to_text(now))
-
-    def mark_answered(self, keys: Iterable[str]) -> None:
-        """Note that it was answered: nothing is under way for these lines."""
-        self._change_lines("writing_since = ?", keys, None)
+    def mark_sent(self, keys: Iterable[str], moment: datetime | None) -> None:
+        """Note that a request on behalf of these lines is about to leave; None: that it was answered."""
+        self._change_lines("writing_since = ?", keys, to_text(moment))
 
     def mark_writing(self, keys: Iterable[str], now: datetime) -> None:
         """Note that a request that makes these tasks is about to leave: until it is answered, its fate is unknown."""
@@ -506,11 +520,15 @@ class Orders:
         self._save_noticed(RESTORED, str(missing), now)
 
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
-        """Return those of the orders of which the portal knows more than the ledger."""
+        """Return those of the orders of which the portal knows more than the ledger's rows.
+
+        In a dry run the details of a closed order stay packed, too.
+        """
         beside = self._read_save_counter()
         is_restored = beside > self._count_saves()  # still so in a dry run
-        found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", order_ids)
-        return {row["id"] for row in found if row["portal_wins"] or is_restored}
+        ids = list(order_ids)
+        found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
+        return {row["id"] for row in found if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)
 
     def was_restored_after(self, moment: datetime) -> bool:
         """Return whether the database was seen to have been restored after this moment."""
@@ -554,20 +572,6 @@ class Orders:
             new.touch(mode=0o600)
             new.write_text(str(count), encoding="ascii")
             new.replace(self._save_counter)
-
-    def note_dropped(self, dropped: Collection[str], sent: Iterable[str], now: datetime) -> None:
-        """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
-        if not dropped and not self.dropped_fields().keys() & set(sent):
-            return
-        with self._db.transaction():
-            self._db.execute_many("DELETE FROM last_read WHERE what = ?", [(_DROPPED + name,) for name in sent])
-            rows = [{"what": _DROPPED + name, "read_at": to_text(now)} for name in dropped]
-            self._db.insert("last_read", rows, key=["what"])
-
-    def dropped_fields(self) -> dict[str, datetime]:
-        """Return the fields of tasks that the portal drops, and when that was last seen."""
-        rows = self._db.query("SELECT what, read_at FROM last_read WHERE what LIKE ? ORDER BY what", [f"{_DROPPED}%"])
-        return {row["what"].removeprefix(_DROPPED): from_text(row["read_at"]) for row in rows}
 
 
 def _read_order(row: Row) -> OrderRow:

@@ -38,6 +38,7 @@ class People:
                     "active": int(person.active),
                     "department_id": person.department_ids[0] if person.department_ids else None,
                     "department_ids": json.dumps(person.department_ids),
+                    "email": person.email or None,
                     "saved_at": to_text(now),
                     "read_no": number,
                 }
@@ -74,6 +75,10 @@ class People:
     def names(self) -> dict[int, str]:
         """Return the names of everybody known, by id."""
         return {row["id"]: row["name"] for row in self._db.query("SELECT id, name FROM people ORDER BY id")}
+
+    def emails(self) -> dict[int, str]:
+        """Return the addresses of those who have one, by id."""
+        return {row["id"]: row["email"] for row in self._db.query("SELECT id, email FROM people WHERE email <> ''")}
 
     def all(self) -> list[Person]:
         """Return everybody known, by id; the first word of a name counts as the given name."""

@@ -110,7 +110,10 @@ def connect(address: DatabaseUrl, what: str = "") -> psycopg.Connection[Any]:
             _require_own_session(connection, address)
             connection.execute(
                 f'SET search_path TO "{address.schema}"; SET lock_timeout = {BUSY_TIMEOUT_S * 1000};'
-                f" SET idle_in_transaction_session_timeout = {IDLE_S * 1000}; SET standard_conforming_strings = on"
+                f" SET idle_in_transaction_session_timeout = {IDLE_S * 1000}; SET standard_conforming_strings = on;"
+                # the ledger must survive a power cut, whatever the server's default is
+                " SELECT set_config('synchronous_commit', 'local', FALSE)"
+                " WHERE current_setting('synchronous_commit') = 'off'"
             )
         except BaseException:
             connection.close()

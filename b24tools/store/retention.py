@@ -1,4 +1,4 @@
-"""What is forgotten of closed orders after a year, and how the file shrinks without being in anybody's way."""
+"""What is packed of orders that are over, what is forgotten after a year, and how the file shrinks while in use."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from b24tools.core import clock
 from b24tools.core.chunks import chunked
 from b24tools.core.timestamps import to_text
 from b24tools.store.database import BUSY_TIMEOUT_S, Database, is_locked, marks
+from b24tools.store.packed import Packed
 
 PAUSE = timedelta(hours=20)  # at most once a night
 LONGEST_PAUSE = timedelta(hours=36)  # by then whatever run there is does it
-ORDERS_AT_ONCE = 200  # in a transaction: others wait for it
+PACKED_AFTER = timedelta(days=7)  # after the last change of an order that is over: it may be sent once more
+ORDERS_AT_ONCE = 100  # in a transaction: others wait for it
 PAGES_AT_ONCE = 256
 SPARE_PAGES = 256  # free ones that are left for the next day
 _LAST = "retention"  # in the table last_read
-# Keys, task ids, persons and times stay, and what tells a cancelled line or the person who watches it
-_LASTING = ("cancelled", "auditor_id", "deadline_from_slot")
+# Keys, task ids, persons and times stay, and what tells a cancelled or removed line or the person who watches it
+_LASTING = ("cancelled", "auditor_id", "deadline_from_slot", "removed")
 
 
 class Retention:
-    """Closed orders are trimmed to what finds their tasks again; the portal's values count when one is sent again."""
+    """Closed orders are packed, then trimmed to what finds their tasks again; the portal's values count after that."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, packed: Packed) -> None:
         self._db = db
+        self._packed = packed
 
     def is_due(self, now: datetime, *, at_night: bool) -> bool:
         """Return whether to do it now: at night, or if there was no night for long."""
@@ -36,18 +39,23 @@ class Retention:
         return last is None or now - last > (PAUSE if at_night else LONGEST_PAUSE)
 
     def trim(self, now: datetime, keep: timedelta) -> int:
-        """Forget details of orders that were over and untouched for so long; how many. `now`: the portal's.
+        """Forget details of orders that were over and untouched for so long, pack the others; how many are forgotten.
 
-        Ids, keys, tasks, pins, lost writes and the history's entries stay.
+        `now`: the portal's. Ids, keys, tasks, pins, lost writes and the history's entries stay.
         """
-        count = 0
-        for ids in chunked(self._find_old(now - keep), ORDERS_AT_ONCE):
+        old = self._find_old(now - keep)
+        for ids in chunked(old, ORDERS_AT_ONCE):
             with self._db.transaction():
                 self._trim(ids, now)
-            count += len(ids)
+        over = self._find_old(now - PACKED_AFTER)
+        packed = self._packed.list_packed(over)
+        for ids in chunked((one for one in over if one not in packed), ORDERS_AT_ONCE):
+            with self._db.transaction():
+                self._packed.pack(ids)
+                self._drop_rows(ids)
         with self._db.transaction():
             self._db.insert("last_read", [{"what": _LAST, "read_at": to_text(now)}], key=["what"])
-        return count
+        return len(old)
 
     def _find_old(self, before: datetime) -> list[str]:
         sql = (
@@ -58,6 +66,15 @@ class Retention:
         return [row["id"] for row in self._db.query(sql, {"before": to_text(before)})]
 
     def _trim(self, ids: list[str], now: datetime) -> None:
+        self._drop_rows(ids)
+        self._packed.drop(ids)
+        few = f"({marks(ids)})"
+        self._db.execute(f"UPDATE history SET lines = '[]' WHERE order_id IN {few}", ids)  # noqa: S608 - question marks
+        sql = f"UPDATE orders SET trimmed_at = ?, portal_wins = 1 WHERE id IN {few}"  # noqa: S608 - likewise
+        self._db.execute(sql, [to_text(now), *ids])
+
+    def _drop_rows(self, ids: list[str]) -> None:
+        """Delete what is packed; who was named by somebody stays named."""
         few = f"({marks(ids)})"
         keys = f"(SELECT key FROM order_tasks WHERE order_id IN {few})"  # noqa: S608 - question marks
         for sql in (
@@ -65,12 +82,9 @@ class Retention:
             f"UPDATE decisions SET candidates = '[]', details = '{{}}' WHERE key IN {keys}",  # noqa: S608 - likewise
             f"DELETE FROM task_files WHERE key IN {keys}",  # noqa: S608 - likewise
             f"DELETE FROM files WHERE order_id IN {few}",  # noqa: S608 - likewise
-            f"UPDATE history SET lines = '[]' WHERE order_id IN {few}",  # noqa: S608 - likewise
             self._db.rewrite("order_tasks", "sent_values", self._db.json_only("sent_values", _LASTING)) + few,
         ):
             self._db.execute(sql, ids)
-        sql = f"UPDATE orders SET trimmed_at = ?, portal_wins = 1 WHERE id IN {few}"  # noqa: S608 - likewise
-        self._db.execute(sql, [to_text(now), *ids])
 
     def shrink(self) -> int:
         """Give free pages back to the disk in small steps, between which others write; how many bytes.

@@ -76,8 +76,8 @@ class WorkHistory:
         )
         done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
         still_open = (
-            "SELECT DISTINCT order_tasks.responsible_id FROM order_tasks LEFT JOIN tasks ON tasks.id = task_id"
-            " JOIN orders ON orders.id = order_id WHERE task_id IS NOT NULL AND orders.ended IS NULL"
+            "SELECT DISTINCT order_tasks.responsible_id FROM orders JOIN order_tasks ON order_id = orders.id"
+            " LEFT JOIN tasks ON tasks.id = task_id WHERE is_over = 0 AND orders.ended IS NULL AND task_id IS NOT NULL"
             " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) >= :start"
             " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1) = 1"
         )

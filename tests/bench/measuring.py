@@ -6,7 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,15 +57,15 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
     return kept | dict(env)
 
 
-def run(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Finished:
-    """Start, wait, measure. Raises RuntimeError, with what the program said, where it does not end well."""
+def run(command: Sequence[str], env: Mapping[str, str], folder: Path, statuses: Collection[int] = (0,)) -> Finished:
+    """Start, wait, measure. Raises RuntimeError, with what the program said, where it ends with another status."""
     output, errors = folder / "stdout", folder / "stderr"
     starter = [sys.executable, "-I", "-S", "-c", STARTER, str(output), str(errors), *command]
     told = subprocess.run(
         starter, env=environment(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True
     )
     status, seconds, cpu_s, peak_mb = told.stdout.split()
-    if int(status):
+    if int(status) not in statuses:
         said = errors.read_text(encoding="utf-8", errors="replace")
         raise RuntimeError(f"{' '.join(command)} ended with {int(status)}: {said}")
     return Finished(Cost(float(seconds), float(cpu_s), float(peak_mb)), output.read_text(encoding="utf-8"))

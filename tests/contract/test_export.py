@@ -126,3 +126,40 @@ def test_parquet_has_the_same_rows(capsysbinary: pytest.CaptureFixture[bytes]) -
     assert 0 == app.main(["export", "tasks", "--format", "parquet"])
 
     assert tasks == parquet.read_table(io.BytesIO(capsysbinary.readouterr().out)).to_pylist()
+
+
+@pytest.mark.usefixtures("plant")
+def test_a_file_is_whole_or_not_there(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """It has what stdout would have had, and nothing lies beside it."""
+    (folder := tmp_path / "exports").mkdir()
+    (folder / "tasks.csv").write_bytes(b"old")
+    for form, what in (("csv", "tasks"), ("jsonl", "people")):
+        assert 0 == app.main(["export", what, "--format", form])
+        printed = capsysbinary.readouterr().out
+        assert 0 == app.main(["export", what, "--format", form, "--out", str(folder / f"{what}.{form}")])
+        assert (b"", printed) == (capsysbinary.readouterr().out, (folder / f"{what}.{form}").read_bytes())
+    assert {"tasks.csv", "people.jsonl"} == {path.name for path in folder.iterdir()}
+
+    assert 2 == app.main(["export", "tasks", "--out", str(tmp_path / "none" / "tasks.csv")])
+    assert b"none/tasks.csv cannot be written: No such file" in capsysbinary.readouterr().err
+
+
+def test_parquet_has_its_types_without_a_row(tmp_path: Path) -> None:
+    """So that the files of many portals fit together."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    types = {}
+    for what in ("people", "tasks", "orders"):
+        assert 0 == app.main(["export", what, "--format", "parquet", "--out", f"{what}.parquet"])
+        types |= {field.name: str(field.type) for field in parquet.read_schema(f"{what}.parquet")}
+
+    assert {
+        "id": "int64",
+        "active": "bool",
+        "name": "string",
+        "closed_at": "string",
+        "estimate_s": "int64",
+        "order_id": "string",
+        "task_id": "int64",
+        "deadline": "string",
+    }.items() <= types.items()

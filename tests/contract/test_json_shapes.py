@@ -38,6 +38,9 @@ def portal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Portal]:
         monkeypatch.setenv("B24_REQUESTS_PER_SECOND", "1000")
         monkeypatch.setenv("B24_RETRY_SECONDS", "0")
         monkeypatch.setenv("B24_DATA_DIR", str(tmp_path))
+        (tmp_path / "profiles").mkdir()
+        (tmp_path / "profiles" / "plant-2.env").touch()
+        monkeypatch.setenv("B24_PROFILES", str(tmp_path / "profiles"))
         yield plant
 
 
@@ -103,6 +106,7 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
     run("digest", "--to", "chat42", "--dry-run")
 
     run("leaderboard")
+    run("leaderboard --profiles", "plant-2")
     run("leaderboard --rules")
     portal.tasks[task["task_id"]].time_spent = 3600
     portal.act("tasks.task.complete", {"taskId": task["task_id"]}, user_id=1)
@@ -124,6 +128,7 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
     run("replay --list")
     run("config", "doctor_ignore", "add", f"logins {today} they come in December")
     assert [True] == ["known" in one for one in run("doctor", status=1) if one["check"] == "logins"]
+    assert [0] == [one["status"] for one in run("each", "--", "mode")]
     run("backup", str(tmp_path / "a.zip"))
     assert 1 < run("restore", str(tmp_path / "a.zip"), "--yes")["tables"]["orders"]
     assert COMMANDS.keys() == seen

@@ -259,3 +259,46 @@ def test_what_it_is_narrowed_to_and_whose_place_is_wanted(b24tools: Run, folder:
     ):
         status, out, err = b24tools("leaderboard", *arguments)
         assert (2, "", True) == (status, out, words in err)
+
+
+def test_many_portals_are_counted_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With their names in the heading, beside the departments, and in the place of ids; each in its zone."""
+    monkeypatch.setattr(context, "now", lambda: NOW)
+    monkeypatch.setenv("B24_PROFILES", str(tmp_path))
+    for name, zone in (("one", "Europe/Moscow"), ("two", "Asia/Omsk")):
+        (tmp_path / f"{name}.env").write_text(f"B24_DATA_DIR={name}\nB24_TZ={zone}\n", "utf-8")
+    with closing(open_store(tmp_path / "one" / "b24tools.db")) as store:
+        closed.plant(store)
+
+    assert 0 == app.main(["leaderboard", "--profiles", "one,two", "--top", "1"])
+    out, err = capsys.readouterr()
+    assert 0 == app.main(["leaderboard", "--profiles", "one,two", "--top", "1", "--json"])
+    data = json.loads(capsys.readouterr().out)["data"]
+    assert 0 == app.main(["leaderboard", "--profiles", "one,two", "--top", "1", "--format", "csv"])
+    csv = capsys.readouterr().out
+
+    lines = out.splitlines()
+    assert lines[0].endswith(", one, two")
+    assert "Сварочный цех (one)" in out
+    assert "Run `b24tools each --profiles one,two -- snapshot`." in lines[-1]
+    assert "Each portal's days begin in its own zone: one Europe/Moscow, two Asia/Omsk.\n" == err
+    assert (["one", "two"], None, [{"profile": "one", "id": 1}]) == (
+        data["portals"],
+        data["rows"][0]["user_id"],
+        data["rows"][0]["accounts"],
+    )
+    assert "one #1" in csv
+
+
+@pytest.mark.parametrize("words", [["--me", "1"], ["--rules"], ["--group", "x"], ["--profile", "one"]])
+def test_many_portals_do_not_go_with_what_is_of_one(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A usage error."""
+    monkeypatch.setenv("B24_PROFILES", str(tmp_path))
+    (tmp_path / "one.env").touch()
+
+    assert 2 == app.main(["leaderboard", "--profiles", "one", *words])
+    assert f"--profiles and {words[0]} exclude each other. Name one of them.\n" == capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -100,3 +101,16 @@ def test_an_address_is_what_a_switch_has(monkeypatch: pytest.MonkeyPatch, capsys
         "B24_PING_URL (from the environment): not an address: it should begin with https://. "
         "Correct it there; .env-example describes every setting.\n"
     ) == capsys.readouterr().err
+
+
+def test_each_portal_may_have_an_address_of_its_own(
+    switch: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name of the profile."""
+    (tmp_path / "plant-2.env").write_text("B24_DATA_DIR=two\n", "utf-8")
+    monkeypatch.setenv("B24_PROFILES", str(tmp_path))
+    monkeypatch.setenv("B24_PING_URL", os.environ["B24_PING_URL"].replace("-{command}", "-{profile}-{command}"))
+
+    assert 0 == app.main(["-q", "--profile", "plant-2", "config"])
+
+    assert [f"/{KEY}/b24tools-plant-2-config/start?from=1", f"/{KEY}/b24tools-plant-2-config?from=1"] == switch

@@ -44,7 +44,7 @@ def test_what_is_imported_is_declared() -> None:
     for_tests = {canonicalize_name(wanted.name) for wanted in _requirements()}
     not_needed = {"aiohttp", "attrs", "certifi", "hatchling"}  # of the bench, the generated client, the build
 
-    assert declared == (_list_imports("b24tools") | unseen) - {"pyarrow"}
+    assert declared == (_list_imports("b24tools") | unseen) - {"psycopg", "pyarrow"}
     assert for_tests >= (_list_imports("tests") | _list_imports("scripts")) - not_needed
 
 

@@ -463,6 +463,7 @@ def lose_data(works: Works) -> None:
     shutil.rmtree(works.folder)
 
 
+@pytest.mark.sqlite
 def test_a_lost_database_finds_the_tasks_by_their_keys(works: Works) -> None:
     """Unchanged, nothing attached twice; and from then on changes are seen again."""
     task = sent(works, full())

@@ -223,7 +223,7 @@ def test_what_a_small_tariff_drops_is_said_once_and_remembered(tmp_path: Path) -
     said = [warning for warning in result.warnings if "dropped" in warning]
     assert 1 == len(said) and "GROUP_ID" in said[0]
     with works.tools() as tools:
-        assert "GROUP_ID" in tools.store.orders.dropped_fields()
+        assert "GROUP_ID" in tools.store.notices.dropped_fields()
     works.clock.now += timedelta(minutes=2)
     (again,) = works.assign(order([("Сварщик", 60), ("Макетчик", 30)]))
     assert ("unchanged", 2) == (again.outcome, len(picture_without_groups(works)))
@@ -237,6 +237,7 @@ def picture_without_groups(works: Works) -> list[str]:
 # a ledger that is older than the portal
 
 
+@pytest.mark.sqlite
 def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Path) -> None:
     """Restored to before a change of the order: what 1C says now is on the portal, and files hang there once."""
     works = new_works(tmp_path)
@@ -260,6 +261,7 @@ def test_a_restored_database_is_noticed_and_the_portals_values_win(tmp_path: Pat
         assert ("unchanged", ()) == (again.outcome, again.warnings)
 
 
+@pytest.mark.sqlite
 def test_an_emptied_database_is_noticed(tmp_path: Path) -> None:
     """A file of no bytes would be a new database to SQLite: it is refused, and moved away it is a lost one."""
     works = new_works(tmp_path)

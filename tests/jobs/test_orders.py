@@ -345,6 +345,7 @@ def test_an_outbox_killed_anywhere_loses_nothing(
     assert [] == [path.name for path in folder.iterdir() if path.name not in files]
 
 
+@pytest.mark.sqlite
 def test_a_restored_database_stands_at_now(works: Works, people: dict[str, int], tmp_path: Path) -> None:
     """What changed before is not written again unless it is asked for; numbers are never given twice."""
     folder = tmp_path / "out"

@@ -10,26 +10,31 @@ from pathlib import Path
 
 import pytest
 
-from b24tools.jobs import orders, snapshot
-from b24tools.store import open_store
-from b24tools.store.retention import SPARE_PAGES
+from b24tools.core import errors
+from b24tools.jobs import backup, orders, snapshot, why
+from b24tools.onec import order as onec_order
+from b24tools.render import why as render_why
+from b24tools.store import open_store, read_store
+from b24tools.store.retention import PACKED_AFTER, SPARE_PAGES
 from tests.support import database
 from tests.support.orders import MOSCOW, Works, order, rules
 
 YEAR = timedelta(days=365)
+LINES = (("Сварщик", 60), ("Макетчик", 120), ("Монтажник", 60))
+FILES = (onec_order.Attachment(name="макет.pdf", content=b"drawn"),)
+OTHER = "22222222-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
 def sent(works: Works) -> dict[str, list[int]]:
     """An order of three lines that was done and is over, one of them pinned; and one that is open."""
-    lines = (("Сварщик", 60), ("Макетчик", 120), ("Монтажник", 60))
-    works.assign(order(lines), pins={"Макетчик": first_of(works, "Макетчик")})
-    works.assign(order(id="22222222-2222-3333-4444-555555555555", number="2"))
+    works.assign(order(LINES, files=FILES), pins={"Макетчик": first_of(works, "Макетчик")})
+    works.assign(order(id=OTHER, number="2"))
     for task in [task for task in works.portal.tasks if task.title.endswith(": 1Ц-00000100")]:
         works.portal.act("tasks.task.complete", {"taskId": task.id})
     with works.tools() as tools:
         orders.list_orders(tools, rules(), rows=())
-    return works.tasks_of(order(lines))
+    return works.tasks_of(order(LINES))
 
 
 def first_of(works: Works, name: str) -> int:
@@ -65,13 +70,83 @@ def test_details_of_orders_closed_a_year_ago_go(works: Works, sent: dict[str, li
     ]
 
 
+def shown(works: Works, sent: dict[str, list[int]]) -> list[object]:
+    """What `why` says of these tasks."""
+    with closing(open_store(works.folder / "b24tools.db")) as store:
+        whys = [why.explain(store, task_id, works.folder) for (task_id,) in sorted(sent.values())]
+        return [render_why.data(one, MOSCOW) for one in whys]
+
+
+def count_details(works: Works) -> list[int]:
+    """How many orders are packed, and how many rows of details there are."""
+    tables = ("packed_orders", "decisions", "files", "task_files", "order_tasks WHERE sent_values LIKE '%onec%'")
+    return [int(read(works, f"SELECT count(*) FROM {table}")[0][0]) for table in tables]  # type: ignore[call-overload]
+
+
+def pack(works: Works) -> None:
+    """Let the order that is over be packed."""
+    with closing(open_store(works.folder / "b24tools.db")) as store:
+        assert 0 == store.retention.trim(works.clock.now + PACKED_AFTER - timedelta(hours=1), YEAR)
+        assert 0 == len(store.packed.list_packed([order().id]))
+        store.retention.trim(works.clock.now + PACKED_AFTER + timedelta(hours=1), YEAR)
+        assert {order().id} == store.packed.list_packed([order().id, OTHER])
+
+
+def test_what_is_over_for_a_week_is_packed_and_explained_as_before(works: Works, sent: dict[str, list[int]]) -> None:
+    """Only the pinned line's decision has a row, for the next send; in a year that is all there is."""
+    before, rows = shown(works, sent), count_details(works)
+    pack(works)
+    assert [1, rows[1] - 2, rows[2] - 1, rows[3] - 3, rows[4] - 3] == count_details(works)
+    assert before == shown(works, sent)
+
+    with closing(open_store(works.folder / "b24tools.db")) as store:
+        assert 1 == store.retention.trim(works.clock.now + YEAR + timedelta(hours=1), YEAR)
+        for (task_id,) in sent.values():
+            with pytest.raises(errors.ConfigError):
+                why.explain(store, task_id, works.folder)
+    assert 0 == count_details(works)[0]
+
+
+def test_what_is_packed_has_its_rows_again_when_it_is_sent_again(works: Works, sent: dict[str, list[int]]) -> None:
+    """The same order changes nothing then, in a dry run without a row."""
+    before, rows, writes = shown(works, sent), count_details(works), len(works.portal.writes())
+    pack(works)
+    packed = count_details(works)
+    assert ["unchanged"] == [one.outcome for one in works.assign(order(LINES, files=FILES), dry_run=True)]
+    assert packed == count_details(works)
+    assert ["unchanged"] == [one.outcome for one in works.assign(order(LINES, files=FILES))]
+    assert (rows, before, writes) == (count_details(works), shown(works, sent), len(works.portal.writes()))
+
+
+def test_what_is_packed_has_its_rows_again_when_a_task_is_reopened(works: Works, sent: dict[str, list[int]]) -> None:
+    """Then it is open, and may be moved."""
+    rows = count_details(works)
+    pack(works)
+    works.portal.act("tasks.task.renew", {"taskId": sorted(sent.values())[0][0]})
+    with works.tools() as tools:
+        orders.list_orders(tools, rules(), rows=tools.store.orders.find(order().id))
+    assert rows == count_details(works)
+
+
+@pytest.mark.sqlite
+def test_a_backup_has_what_is_packed(works: Works, sent: dict[str, list[int]], tmp_path: Path) -> None:
+    """Bytes and all."""
+    pack(works)
+    path, before = tmp_path / "a.zip", shown(works, sent)
+    with closing(read_store(works.folder / "b24tools.db")) as store:
+        backup.make(store, works.folder, path, works.clock.now)
+    (works.folder / "b24tools.db").unlink()
+    backup.restore(path, works.folder / "b24tools.db", works.clock.now)
+    assert before == shown(works, sent)
+
+
 def test_a_trimmed_order_that_is_sent_again_changes_nothing(works: Works, sent: dict[str, list[int]]) -> None:
     """Its tasks are found and compared with the portal's values, whatever was forgotten."""
     with closing(open_store(works.folder / "b24tools.db")) as store:
         store.retention.trim(works.clock.now + YEAR * 2, YEAR)
     writes = len(works.portal.writes())
 
-    result = works.assign(order((("Сварщик", 60), ("Макетчик", 120), ("Монтажник", 60))))[0]
+    result = works.assign(order(LINES, files=FILES))[0]
 
     assert ("unchanged", writes) == (result.outcome, len(works.portal.writes()))
     assert sorted(sent.values()) == sorted([task.task_id] for task in result.tasks)

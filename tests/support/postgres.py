@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import pytest
 
 USER = "b24tools"
-FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=", "max_connections=200")
+FAST = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=200")
 
 
 def find_programs() -> Path | None:

@@ -56,9 +56,11 @@ def test_every_setting_has_its_default() -> None:
         "parallel": 2,
         "keep_done_days": 90,
         "keep_days": 365,
+        "profiles": None,
         "ping_url": None,
         "directory_cache_h": 24.0,
         "people_cache_h": 4.0,
+        "profile": "",
     } == {name: getattr(found, name) if name != "zone" else str(found.zone) for name in config.Settings.model_fields}
     assert (300, Path("/data/b24tools.db")) == (found.step_s, found.database)
 

@@ -86,13 +86,13 @@ def test_a_run_remembers_what_was_dropped_and_forgets_what_came_back(works: Work
     with closing(open_store(None)) as opened:
         opened.people.save_last_read("people", MONDAY)
 
-        opened.orders.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS", "DEADLINE"], MONDAY)
-        assert {"AUDITORS": MONDAY, "GROUP_ID": MONDAY} == opened.orders.dropped_fields()
+        opened.notices.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS", "DEADLINE"], MONDAY)
+        assert {"AUDITORS": MONDAY, "GROUP_ID": MONDAY} == opened.notices.dropped_fields()
 
         later = works.clock.now.replace(hour=23)
-        opened.orders.note_dropped(["GROUP_ID"], ["GROUP_ID", "TITLE"], later)
-        assert {"AUDITORS": MONDAY, "GROUP_ID": later} == opened.orders.dropped_fields()
+        opened.notices.note_dropped(["GROUP_ID"], ["GROUP_ID", "TITLE"], later)
+        assert {"AUDITORS": MONDAY, "GROUP_ID": later} == opened.notices.dropped_fields()
 
-        opened.orders.note_dropped([], ["GROUP_ID", "AUDITORS"], later)
-        assert {} == opened.orders.dropped_fields()
+        opened.notices.note_dropped([], ["GROUP_ID", "AUDITORS"], later)
+        assert {} == opened.notices.dropped_fields()
         assert MONDAY == opened.people.last_read("people", MONDAY)

@@ -18,6 +18,7 @@ from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import migrations, open_store, read_store
+from b24tools.store.views import VIEWS
 from tests.support import closed_tasks as closed
 from tests.support.crash import SKETCH, new_works
 from tests.support.orders import Works, order
@@ -108,7 +109,7 @@ def test_what_was_collected_before_readings_had_numbers_is_older_than_all_that_h
         assert opened.events.followed_since([1], 0) == set()
         assert 1 == opened.snapshot_runs.number_reading()
     after = {name: works.query(f"SELECT * FROM {name}") for name in before}
-    numbers = {"tasks": (0, None, None), "people": (0,), "snapshot_runs": (0, None, None), "events": (None,)}
+    numbers = {"tasks": (0, None, None), "people": (0, None), "snapshot_runs": (0, None, None), "events": (None,)}
     before["tasks"] = [(*row[:7], None, *row[8:]) for row in before["tasks"]]  # changed_at: read in a zone in doubt
     assert {name: [(*row, *numbers[name]) for row in rows] for name, rows in before.items()} == after
 
@@ -168,9 +169,13 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
         for table in ("order_tasks", "task_files", "decisions"):
             for new, old in keys.items():
                 connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
-        for index in ("orders_by_number", "orders_by_change", "order_tasks_with_others", "tasks_by_line"):
+        for index in (
+            *("orders_by_number", "orders_by_change", "order_tasks_with_others", "tasks_by_line"),
+            *("orders_that_are_open", "orders_by_outcome", "orders_by_last_send"),
+            *("order_tasks_being_made", "order_tasks_under_way", "order_tasks_departments"),
+        ):
             connection.execute(f"DROP INDEX {index}")
-        for view in ("leaderboard_this_week", "closed_by_week"):
+        for view in (*VIEWS, "leaderboard_this_week", "closed_by_week"):
             connection.execute(f"DROP VIEW {view}")
         connection.execute("DROP INDEX tasks_by_closing")
         for table, column in [
@@ -180,7 +185,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             ("order_tasks", "other_tasks"),
             ("order_tasks", "stage"),
             *(("order_tasks", "first_deadline"), ("tasks", "first_deadline"), ("tasks", "line")),
-            *(("snapshot_runs", "changes"), ("snapshot_runs", "missed")),
+            *(("snapshot_runs", "changes"), ("snapshot_runs", "missed"), ("people", "email")),
             *(("orders", name) for name in ("customer", "wanted", "priority", "promised_first", "standing", "is_over")),
             *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten", "trimmed_at")),
         ]:
@@ -195,6 +200,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             "said_promises",
             "projects",
             "presence",
+            "packed_orders",
         ):
             connection.execute(f"DROP TABLE {table}")
         for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):

@@ -300,6 +300,7 @@ def test_a_dry_run_leaves_the_database_as_it_is(tmp_path: Path) -> None:
             assert {} == dry.orders.outcomes(["c"])  # one state, that of its beginning
 
 
+@pytest.mark.sqlite
 @pytest.mark.long
 def test_a_dry_run_takes_no_more_memory_for_a_big_database(tmp_path: Path) -> None:
     """It is read where it lies."""
@@ -374,3 +375,42 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, open_it: Callable[[P
         open_it(path)
     assert caught.value.message == f"the database {path} is damaged: file is not a database"
     assert caught.value.hint == database.explain_restoring()
+
+
+@pytest.mark.sqlite
+def test_what_every_run_asks_reads_no_table_of_years_through(store: Store) -> None:
+    """Orders, their lines and the history are for ever: such a question finds its rows by an index."""
+    asked: list[str] = []
+    store.database.connection.set_trace_callback(asked.append)
+    store.orders.list_all(with_over=False)
+    store.orders.list_all(with_over=False, since=7)
+    store.orders.last_assigned(NOW)
+    store.orders.last_change_before(NOW)
+    store.orders.last_known_task()
+    store.orders.last_sent_at()
+    store.orders.last_unanswered()
+    store.orders.latest_key()
+    store.orders.unsettled()
+    store.orders.count_failed()
+    store.orders.lines(["a"])
+    store.decisions.pinned(["a"])
+    store.decisions.find(1)
+    store.history.last(20)
+    store.history.of_order("a")
+    store.work_history.done_by(NOW, NOW, NOW)
+    store.database.connection.set_trace_callback(None)
+
+    steps = [row["detail"] for sql in asked for row in store.database.query(f"EXPLAIN QUERY PLAN {sql}")]
+    large = ("orders", "order_tasks", "history", "tasks", "decisions", "packed_orders")
+    assert steps
+    whole = {f"{word} {table}" for word in ("SCAN", "SEARCH") for table in large}  # with no index named
+    assert [] == [step for step in steps if step in whole]
+
+
+def test_orders_that_failed_are_counted(store: Store) -> None:
+    """In part, as a whole, and cut off."""
+    assert store.orders.count_failed() is None
+    for number, outcome in enumerate(("created", "failed", "partial", None, "updated")):
+        store.orders.save(f"{number}", f"{number}", NOW, outcome)
+    assert 3 == store.orders.count_failed()
+    assert {"created": 1, "failed": 1, "partial": 1, "cut": 1, "updated": 1} == store.orders.count_by_outcome()

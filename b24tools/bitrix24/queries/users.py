@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Older portals do not know `select` here and tell all they know, with the address of a photo for each.
 PEOPLE_SELECT = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "UF_DEPARTMENT")
+EMAIL = "EMAIL"  # by which a person is known on several portals: only what is saved has it
 DEPARTMENT_PAGES = 4  # asked for before it is known how many there are
 PEOPLE_PAGES = 20
 
@@ -57,7 +58,7 @@ def read_departments(result: Any) -> list[Department]:
 
 def everybody() -> dict[str, Any]:
     """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
-    return {"FILTER": {}, "select": list(PEOPLE_SELECT)}
+    return {"FILTER": {}, "select": [*PEOPLE_SELECT, EMAIL]}
 
 
 def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
@@ -93,9 +94,9 @@ def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
 
 
 def fetch_people(client: Client, ids: Sequence[int]) -> dict[int, Person]:
-    """Read those of these people whom the portal shows."""
+    """Read those of these people whom the portal shows, with what `everybody` asks for."""
     batch = client.new_batch()
-    pages = [batch.add(people_by_id(ids[start : start + PAGE])) for start in range(0, len(ids), PAGE)]
+    pages = [batch.add(people_by_id(ids[start : start + PAGE], EMAIL)) for start in range(0, len(ids), PAGE)]
     batch.send()
     return {person.id: person for page in pages for person in page.value}
 
@@ -113,6 +114,7 @@ def read_people(result: Any) -> list[Person]:
                 str(get("SECOND_NAME") or "").strip(),
                 get("ACTIVE") in (True, "Y"),
                 tuple(map(int_of, php_values(get("UF_DEPARTMENT")))),
+                str(get("EMAIL") or "").strip().casefold(),
             )
         )
     return people

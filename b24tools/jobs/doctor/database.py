@@ -200,7 +200,7 @@ def check_restored(exam: Examination) -> Finding:
 @checks.add("dropped_fields", lambda: _("dropped fields"))
 def check_dropped_fields(exam: Examination) -> Finding | None:
     """Name what the last runs sent and the portal left out of the tasks, without an error."""
-    dropped = known(exam.database).orders.dropped_fields()
+    dropped = known(exam.database).notices.dropped_fields()
     if not dropped:
         return None
     seen = clock.known_moment(max(dropped.values()), exam.now)

@@ -20,7 +20,6 @@ from b24tools.store import database, watch
 
 OLDEST_EVENT_S = 15 * 60
 LONGEST_WRITE_S = 2  # a balancer does not wait longer
-FAILED_OUTCOMES = ("failed", "partial", "cut")
 
 _log = logging.getLogger("b24tools.serve")
 
@@ -127,7 +126,7 @@ def read_ages(services: Services) -> Health:
         limit_s = float(store.settings.get("snapshot_max_age_h")) * 3600
         is_unknown = last is None and store.snapshot_runs.has_complete()
         inboxes = inbox.look_into(store.notices.inboxes())
-        outcomes = store.orders.count_by_outcome()
+        failed_orders = store.orders.count_failed()
         came = [one for one in (store.orders.last_sent_at(), store.events.last_received_at()) if one]
     snapshot_s = _age_s(last.started_at if last else None, now)
     event_s = _age_s(clock.known_moment(oldest, now), now)
@@ -137,8 +136,8 @@ def read_ages(services: Services) -> Health:
         oldest_order = min((found.oldest for found in inboxes if found.oldest), default=None)
         failed = sum(found.failed for found in inboxes)
         orders = {"inbox_oldest_age_s": _age_s(oldest_order, now), "inbox_failed": failed}
-    if outcomes:
-        orders["failed_orders"] = sum(outcomes.get(one, 0) for one in FAILED_OUTCOMES)
+    if failed_orders is not None:
+        orders["failed_orders"] = failed_orders
     if came:
         orders["last_intake_age_s"] = _age_s(max(came), now)
     is_late = (snapshot_s or 0) > limit_s or (event_s or 0) > OLDEST_EVENT_S
