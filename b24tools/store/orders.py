@@ -392,7 +392,8 @@ class Orders:
     def last_unanswered(self) -> datetime | None:
         """Return when the last request left whose answer never came, whatever the order."""
         sql = "SELECT max(writing_since) FROM order_tasks WHERE writing_since IS NOT NULL"
-        return from_text(self._db.query(sql)[0][0])
+        last: str | None = self._db.query(sql)[0][0]
+        return from_text(last)
 
     def mark_sent(self, keys: Iterable[str], moment: datetime | None) -> None:
         """Note that a request on behalf of these lines is about to leave; None: that it was answered."""
