@@ -23,7 +23,7 @@ T = TypeVar("T")
 MOST_COMMANDS = 50
 MOST_PAIRS = 1000  # PHP's parse_str drops the pairs beyond max_input_vars without a word
 
-_DOLLAR = "%24"
+_DOLLAR = "%24"  # in a packed command
 _METHOD = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 # The portal looks for these in every key and value of a command, in any case, and has no escape.
 _REFERENCE = re.compile(r"\$(?:result|next|total|time|error)\S*?\[", re.IGNORECASE)

@@ -174,9 +174,8 @@ def _exchange_file(path: Path, change: Callable[[bytes], bytes]) -> None:
     lock = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=data_folder.PRIVATE_FILE)
     with lock.acquire(poll_interval=0.01):
         data_folder.touch(path)
-        with path.open(
-            "r+b", buffering=0
-        ) as file:  # written in its place: to cut it short first takes ten times as long
+        # written in its place: to cut the file short first takes ten times as long
+        with path.open("r+b", buffering=0) as file:
             before = file.read()
             if (after := change(before)) != before:
                 file.seek(0)
