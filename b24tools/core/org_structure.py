@@ -20,6 +20,8 @@ _MISTAKABLE = frozenset("ёей").union(*(map(chr, (*_LOOKALIKES, *_LOOKALIKES.v
 # signs that print alike; stress marks say only how a name is spoken
 _SIGNS = str.maketrans("‐‑‒–—―⸺⸻﹘﹣－−⁃⁄∕’‘ʼʻ`´′«»“”„", "-" * 13 + "//" + "'" * 7 + '"' * 5, "\u0300\u0301")
 _SIGN = re.compile("[{}]".format("".join(map(chr, _SIGNS))))
+# drawn as nothing, but no format characters to Unicode: joiners, variation selectors, fillers of Hangul
+_UNDRAWN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 ID_DIGITS = 18  # of 64 bits, as SQLite has them
 _NEARLY, _LONGEST_NAME = 0.8, 200
 _PATRONYMIC = re.compile("(.*?)(?:(оглы|оглу|огли|угли|уғли|ўғли|улы|ұлы|улу|уулу)|(кызы|гызы|қызы|кизи|қизи))?")
@@ -37,9 +39,11 @@ def read_visibly(text: str) -> str:
 
 
 def fold_signs(text: str) -> str:
-    """Make one sign of those that only print differs in: dashes, slashes, quotes, wide letters; drop stress marks."""
+    """Make one sign of those that only print differs in: dashes, quotes, wide letters; drop what adds nothing."""
     if _SIGN.search(text):
         text = text.translate(_SIGNS)
+    if not text.isascii():
+        text = _UNDRAWN.sub("", text)
     return unicodedata.normalize("NFKC", text)
 
 

@@ -484,11 +484,16 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def explain_failures(path: Location) -> Iterator[None]:
-    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do."""
+def explain_failures(path: Location, *, system: bool = True) -> Iterator[None]:
+    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do.
+
+    `system`: not the engine alone; False where the block does other things, too.
+    """
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, OSError) and not system:
+            raise
         raise explain(path, error, errors.ConfigError) from error
 
 
@@ -533,8 +538,9 @@ def _is_full(folder: Path) -> bool:
 def explain_restoring() -> str:
     """Return what there is to do about a database that is lost."""
     return _(
-        "Stop everything that uses it, and put back the last backup of the data folder. Without one move b24tools.db* "
-        "away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was closed."
+        "Stop everything that uses it, and put the last backup back: `b24tools restore FILE`. Without one move "
+        "b24tools.db* away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was "
+        "closed."
     )
 
 

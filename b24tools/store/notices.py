@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from b24tools.core import inbox
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
@@ -58,9 +59,10 @@ class Notices:
 
     def remember_inbox(self, folder: Path, now: datetime) -> None:
         """Note that orders are taken from this folder."""
-        if folder not in self.inboxes():
+        name = inbox.show_name(folder)
+        if Path(name) not in self.inboxes():
             with self._db.transaction():
-                self._save(f"{_INBOX}{folder}", "", now)
+                self._save(f"{_INBOX}{name}", "", now)
 
     def last_backup(self) -> tuple[Path, datetime] | None:
         """Return where the last backup went, and when."""
