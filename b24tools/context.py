@@ -250,7 +250,7 @@ class Session:
         path = self.settings.database
         if self.watch is not None:
             self.watch.check()
-        with store.database.explain_failures(path), closing(store.read_store(path)) as opened:
+        with closing(store.read_store(path)) as opened, store.database.explain_failures(path, system=False):
             yield opened
 
     def is_fresh(self) -> bool:

@@ -23,6 +23,7 @@ from b24tools.cli.localized import WRITING, explain
 from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
 from b24tools.core import errors, periods
+from b24tools.core import inbox as inbox_folder
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.core.org_structure import read_id
 from b24tools.render import assign as render_assign
@@ -238,7 +239,7 @@ def _assign(
     from b24tools.jobs import assign, history
 
     orders = [order for source in sources for order in source.orders]
-    superseded = [(order, source.path.name, newer) for source in sources for order, newer in source.superseded]
+    superseded = [(order, source.path, newer) for source in sources for order, newer in source.superseded]
     if not orders and not superseded:
         return []
     messenger = invocation.messenger
@@ -246,7 +247,8 @@ def _assign(
         if invocation.inbox:
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
         for order, file, newer in superseded:
-            messenger.detail(history.note_superseded(tools, order.id, order.number, file, newer))
+            shown = map(inbox_folder.show_name, (file.name, newer))
+            messenger.detail(history.note_superseded(tools, order.id, order.number, *shown))
         if not orders:
             return []
         rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
@@ -262,8 +264,8 @@ def _assign(
             for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
                 cause = re.sub(r"\d+", "#", warning)  # the time of day is no news
                 if cause not in {one.cause for one in messenger.held}:
-                    messenger.held.append(Held(cause, partial(messenger.warn, errors.as_sentence(warning)), OF_THE_RUN))
-            names = [source.path.name for source in sources for _order in source.orders]
+                    messenger.warn(errors.as_sentence(warning), cause=cause, order=OF_THE_RUN)
+            names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
             for name, done in zip(names, map(_leave_out_the_run, results), strict=True):
                 cause = _describe_cause(done) if invocation.inbox else ""
                 # with -q only what a person must look at; what is tried again by itself is not

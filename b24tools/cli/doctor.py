@@ -54,7 +54,8 @@ def doctor(
         shown = [one for one in findings if render_doctor.is_news(one)] if messenger.level < 0 else findings
         if messenger.level < 0:
             session = context.Session(invocation.inspect_settings().settings, messenger.info)
-            shown = quiet.choose_new_findings(session, shown, context.now())
+            is_whole = any(one.check == "portal" and one.status != "fail" for one in findings)
+            shown = quiet.choose_new_findings(session, shown, context.now(), is_whole=is_whole)
         render_doctor.report(shown, folded=messenger.level < 1)
         messenger.info(render_doctor.verdict(findings))
     return 0 if failure is None else failure.exit_status

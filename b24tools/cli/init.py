@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from b24tools.jobs.init import Offer
 
 HEADING = "Written by `b24tools init`; docs/settings.md explains every setting."
+LONGEST_WAIT_S = 10.0  # a person waits: a wrong address is asked for again
 WEBHOOKS = ("BITRIX_WEBHOOK_URL", "BITRIX_WEBHOOK")
 
 
@@ -62,12 +65,8 @@ def init(
     _describe(invocation, offer)
     given = {"B24_DEPARTMENT": department, "B24_GROUP": group, "B24_FOLDER": folder, "B24_TZ": zone}
     values = {"BITRIX_WEBHOOK_URL": url} | _choose_names(invocation, offer, settings, given, asks=asks)
-    chosen = str(data_dir or settings.data_dir)
-    if asks and data_dir is None:
-        chosen = typer.prompt(_("The folder for the database and the log"), chosen, err=True)
-    values["B24_DATA_DIR"] = str(Path(chosen).expanduser().absolute())
+    values["B24_DATA_DIR"] = _choose_data_dir(invocation, offer.host, data_dir, settings.data_dir, asks=asks)
     values["B24_LANG"] = i18n.current_language()
-    _check_database(values["B24_DATA_DIR"], offer.host, invocation)
     if invocation.profile:
         with suppress(OSError):  # what is wrong with the folder, the next line says
             target.parent.mkdir(mode=data_folder.PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -126,7 +125,9 @@ def _read_webhook(
             given = config.load({"BITRIX_WEBHOOK_URL": url}, Path(os.devnull)).webhook_url
             settings = written.model_copy(update={"webhook_url": given})
             invocation.messenger.scrub = settings.scrubber.scrub
-            session = context.Session(settings, invocation.messenger.info)
+            wait_s = min(settings.retry_seconds, LONGEST_WAIT_S) if is_asked else settings.retry_seconds
+            waiting = settings.model_copy(update={"retry_seconds": wait_s})
+            session = context.Session(waiting, invocation.messenger.info)
             with session.open_client(leave_no_trace=True) as client:
                 return url, read_offer(client), settings
         except errors.B24ToolsError as error:
@@ -196,18 +197,24 @@ def _choose_names(
             _("Name the production department with --department, by name or id."),
         )
     values = {"B24_DEPARTMENT": department}
-    projects = [one.name for one in offer.projects]
-    for name, title, names, default in (
+    for name, title, known, default in (
         (
             "B24_GROUP",
             _("The project for the tasks; another name is created by the first order"),
-            projects,
+            {one.id: one.name for one in offer.projects},
             settings.group,
         ),
-        ("B24_FOLDER", _("The folder for files; another name is created likewise"), [*offer.folders], settings.folder),
+        (
+            "B24_FOLDER",
+            _("The folder for files; another name is created likewise"),
+            dict(offer.folders),
+            settings.folder,
+        ),
     ):
         value = given[name] or default
-        values[name] = _choose(invocation, title, names, value) if asks and given[name] is None else value
+        if asks and given[name] is None:
+            value = _choose(invocation, title, [*known.values()], value, ids=known)
+        values[name] = value
     is_set = settings.zone != config.Settings.model_fields["zone"].default
     zone = given["B24_TZ"] or (settings.zone.key if is_set or not offer.zone else offer.zone)
     values["B24_TZ"] = zone if given["B24_TZ"] or not asks else _ask_zone(invocation, zone)
@@ -223,9 +230,14 @@ def _ask_zone(invocation: Invocation, default: str) -> str:
 
 
 def _choose(
-    invocation: Invocation, title: str, names: Sequence[str], default: str, only: Sequence[str] | None = None
+    invocation: Invocation,
+    title: str,
+    names: Sequence[str],
+    default: str,
+    only: Sequence[str] | None = None,
+    ids: Collection[int] = (),
 ) -> str:
-    """Ask for one of the names, by its number in the list or as it is. `only`: no others than these will do."""
+    """Ask for one of the names, by its number in the list, by its id, or as it is. `only`: no others will do."""
     invocation.messenger.info(
         "\n".join([f"{title}:", *(f"  {number}. {name}" for number, name in enumerate(names, 1))])
     )
@@ -234,13 +246,47 @@ def _choose(
         if answer.isdecimal() and 1 <= int(answer) <= len(names):
             return names[int(answer) - 1]
         known = next((name for name in only or names if same_name(name) == same_name(answer)), None)
-        if known or only is None:
+        # another number is no new name: as a setting it would be an id
+        is_free = only is None and (not answer.isdecimal() or answer == default or int(answer) in ids)
+        if known or is_free:
             return known or answer
-        invocation.messenger.info(_('There is no "{name}".').format(name=answer) + suggest_name(answer, only))
+        invocation.messenger.info(_('There is no "{name}".').format(name=answer) + suggest_name(answer, only or ()))
 
 
-def _check_database(folder: str, host: str, invocation: Invocation) -> None:
+def _choose_data_dir(invocation: Invocation, host: str, given: Path | None, default: Path, *, asks: bool) -> str:
+    """Return the data folder, on a terminal once it will do; it is not made. Raises ConfigError."""
+    while True:
+        folder = given or default
+        if asks and given is None:
+            folder = Path(typer.prompt(_("The folder for the database and the log"), str(default), err=True))
+        folder = Path(config.absolute(folder))
+        try:
+            _check_folder(folder)
+            _check_database(folder, host, invocation)
+        except errors.ConfigError as error:
+            if not asks or given is not None:
+                raise
+            invocation.messenger.error(error)
+        else:
+            return str(folder)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise ConfigError where there can be no such folder, or none that we may write to."""
+    try:
+        there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        tempfile.TemporaryFile(dir=there).close()  # rights alone do not tell
+    except OSError as error:
+        raise errors.ConfigError(
+            _("{path} cannot be written: {reason}").format(path=folder, reason=os_reason(error)),
+            _("Name another data folder, or make that one for this user."),
+        ) from error
+
+
+def _check_database(folder: Path, host: str, invocation: Invocation) -> None:
     """Raise ConfigError where the folder's database is about another portal."""
-    settings = config.inspect({"B24_DATA_DIR": folder}, Path(os.devnull)).settings
+    settings = config.inspect({"B24_DATA_DIR": str(folder)}, Path(os.devnull)).settings
     with context.Session(settings, invocation.messenger.info).read_store() as store:
         store.settings.check_host(host)

@@ -33,7 +33,7 @@ def read_orders(path: Path, settings: Settings) -> list[Order]:
     from b24tools.onec import order
 
     read = partial(order.read_orders, zone=settings.zone, hide=settings.order_scrubber.hide)
-    name = _("stdin") if str(path) == "-" else str(path)
+    name = _("stdin") if str(path) == "-" else inbox.show_name(path)
     try:
         if str(path) != "-":
             with path.open("rb") as stream:
@@ -61,7 +61,9 @@ def list_ripe(folder: Path, now: datetime, sleep: Callable[[float], None]) -> li
         paths = [Path(entry.path) for entry in inbox.scan(folder)]
     except OSError as error:
         raise errors.ConfigError(
-            _("the inbox {folder} cannot be read: {reason}").format(folder=folder, reason=os_reason(error)),
+            _("the inbox {folder} cannot be read: {reason}").format(
+                folder=inbox.show_name(folder), reason=os_reason(error)
+            ),
             _("Create the folder, and let the user of this job read and write there."),
         ) from None
     stamps = {path: stamp for path in paths if (stamp := _read_stamp(path))}
@@ -111,9 +113,9 @@ def move(path: Path, stamp: Stamp, folder: str, now: datetime, message: str = ""
             hint = _("Rename or delete the file {folder}: a folder of that name is needed there.")
         raise errors.ConfigError(
             _("{path} was handled but cannot be moved to {folder}: {reason}").format(
-                path=path, folder=target.parent, reason=os_reason(error)
+                path=inbox.show_name(path), folder=inbox.show_name(target.parent), reason=os_reason(error)
             ),
-            hint.format(folder=target.parent),
+            hint.format(folder=inbox.show_name(target.parent)),
         ) from error
 
 

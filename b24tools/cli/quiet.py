@@ -1,5 +1,7 @@
 """What -q lets through, for cron mails it: a cause once, again when it changes, then after an hour, four hours, daily.
 
+On a terminal each time.
+
 What was said is saved in the database. Where that cannot be written, on a full disk for instance, an empty file among
 the system's temporary ones remembers it: it needs no room, and its two times say since when and when last.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -41,7 +44,7 @@ def release(invocation: Invocation, status: int) -> None:
         return
     session = context.Session(invocation.inspect_settings().settings, messenger.info)
     now = context.now()
-    scope = f"{invocation.command} {invocation.inbox or ''}".rstrip()
+    scope = inbox.show_name(f"{invocation.command} {invocation.inbox or ''}".rstrip())
     known: dict[str, Notice] | None = None
     with suppress(errors.B24ToolsError, OSError):
         if session.has_database():
@@ -53,6 +56,10 @@ def release(invocation: Invocation, status: int) -> None:
         stays = {order.partition("/")[0] for notice in (known or {}).values() for order in notice.orders}
         if _may_wait(invocation, session, status, now, stays):
             held = [one for one in held if not one.passes]
+    if held and sys.stderr is not None and sys.stderr.isatty():  # not cron: whoever looks has not read its mail
+        for one in held:
+            one.say()
+        return
     causes: dict[str, list[Held]] = {}
     for one in held:
         if one.cause:
@@ -72,10 +79,13 @@ def release(invocation: Invocation, status: int) -> None:
     held.clear()
 
 
-def choose_new_findings(session: context.Session, findings: Sequence[Finding], now: datetime) -> list[Finding]:
+def choose_new_findings(
+    session: context.Session, findings: Sequence[Finding], now: datetime, *, is_whole: bool
+) -> list[Finding]:
     """Return what doctor did not say the last time, and note what it says now; all of it where that cannot be noted.
 
-    What is in order again is forgotten, and so is new when it comes back.
+    What is in order again is forgotten, and so is new when it comes back; unless `is_whole` is false: the portal did
+    not answer, and what it would show was not looked at.
     """
     from b24tools.store.notices import Notice
 
@@ -85,7 +95,7 @@ def choose_new_findings(session: context.Session, findings: Sequence[Finding], n
         if session.has_database():
             with session.open_store() as store, store.transaction():
                 known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
-                store.notices.forget(known - causes.keys())
+                store.notices.forget(known - causes.keys() if is_whole else ())
                 store.notices.save({cause: Notice(FINDINGS, now, now) for cause in causes.keys() - known})
             new = [one for one in findings if not any(causes.get(cause) is one for cause in known)]
     return new

@@ -46,7 +46,7 @@ def schedule(
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="With the HTTP service (systemd, windows).")] = False,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="NAME", help="Whom systemd's units run as; else they are your own.")
+        str | None, typer.Option("--user", metavar="NAME", help="Whom units run as, or whose crontab; else your own.")
     ] = None,
     name: Annotated[
         str | None,
@@ -66,6 +66,10 @@ def schedule(
     if not re.fullmatch(r"[A-Za-z0-9][\w-]{0,39}", name, re.ASCII):
         raise _usage(_('--name "{name}" cannot be a part of a file name').format(name=name), _("An example: plant2"))
     scheduler = scheduler or (Scheduler.WINDOWS if os.name == "nt" else Scheduler.CRON)
+    if serve and scheduler is Scheduler.CRON:
+        raise _usage(_("cron runs no service: --serve is for systemd and windows"), _("Leave it out, or choose those."))
+    if user and scheduler is Scheduler.WINDOWS:
+        raise _usage(_("tasks of Task Scheduler run as SYSTEM: --user is for cron and systemd"), _("Leave it out."))
     wanted = _read_installation(invocation, inbox, user or "", name, serve=serve, remove=remove)
     run = {Scheduler.CRON: _use_cron, Scheduler.SYSTEMD: _use_systemd, Scheduler.WINDOWS: _use_windows}[scheduler]
     if message := run(wanted, install=install, remove=remove):
@@ -104,16 +108,16 @@ def _read_installation(
             user = "root"
     return Installation(
         find_program(),
-        str(file.absolute()),
+        config.absolute(file),
         str(settings.data_dir),
-        str(inbox.expanduser().absolute()) if inbox else "",
+        config.absolute(inbox) if inbox else "",
         user,
         name,
         notify=bool(settings.notify),
         serve=serve,
         zone=settings.zone.key,
         profile=settings.profile,
-        profiles_file=str(profiles_file.absolute()) if profiles_file else "",
+        profiles_file=config.absolute(profiles_file) if profiles_file else "",
     )
 
 
@@ -135,10 +139,11 @@ def _use_cron(wanted: Installation, *, install: bool, remove: bool) -> str:
 
     block = render_schedule.cron(wanted)
     if install:
-        job.install_cron(block)
-        return _("The crontab has the entries; `crontab -l` shows them.")
+        job.install_cron(block, wanted)
+        command = " ".join(job.crontab(wanted, "-l"))
+        return _("The crontab has the entries; `{command}` shows them.").format(command=command)
     if remove:
-        is_gone = job.remove_cron(block)
+        is_gone = job.remove_cron(block, wanted)
         return (
             _("The entries are out of the crontab.") if is_gone else _("The crontab has no entries of these settings.")
         )

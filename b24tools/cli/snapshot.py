@@ -78,6 +78,7 @@ def snapshot(
         settings.parallel,
         days=[context.own_days(settings).days, production_calendar(settings.country).days],
         keep=timedelta(days=settings.keep_days),
+        hide=settings.order_scrubber.hide,
         at_night=reconcile,
     )
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:

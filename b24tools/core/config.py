@@ -312,7 +312,7 @@ def _merge(
         if name in values:
             # a path in a file is meant from there, wherever cron or a terminal stands
             base = file.absolute().parent if file and where.get(name) == str(file) else Path.cwd()
-            values[name] = str(base / Path(values[name]).expanduser())
+            values[name] = absolute(base / Path(values[name]).expanduser())
     return values, where
 
 
@@ -381,6 +381,11 @@ def describe_expected(kind: str, context: Mapping[str, Any], message: str) -> st
         "bool_parsing": _("expected 1 or 0"),
     }
     return limits.get(kind, message)
+
+
+def absolute(path: Path) -> str:
+    """Return the path from the root without `..`: with it, it would be another name to cron, and none to systemd."""
+    return os.path.abspath(path.expanduser())  # noqa: PTH100 - pathlib follows links, or leaves `..`
 
 
 def webhook_url(settings: Settings) -> str:

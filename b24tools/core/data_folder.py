@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import re
@@ -29,6 +30,7 @@ def prepare(folder: Path) -> None:
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     if os.name == "nt":  # its folders of users are private by themselves
         return
+    _hand_over_at_exit(folder)
     with suppress(OSError):  # of another user: doctor names them
         files = list(folder.iterdir())
         ours = [file for file in files if _OURS.fullmatch(file.name)]
@@ -36,6 +38,34 @@ def prepare(folder: Path) -> None:
             mode = stat.S_IMODE(path.lstat().st_mode)
             if mode & (stat.S_IRWXG | stat.S_IRWXO) and not path.is_symlink():
                 path.chmod(mode & stat.S_IRWXU)
+
+
+@cache
+def _hand_over_at_exit(folder: Path) -> None:
+    if os.geteuid() == 0 and folder.stat().st_uid != 0:
+        atexit.register(hand_over, folder)
+
+
+def hand_over(folder: Path) -> None:
+    """Give what root has made in a folder of another user to that user: cron and the service could not go on with it.
+
+    Links stay root's, whatever they lead to: that user may have put them there.
+    """
+    if not folder.is_dir():  # taken away meanwhile
+        return
+    owner = folder.stat()
+    for top, folders, files, handle in os.fwalk(folder):
+        if top == str(folder):
+            folders[:], files = ([name for name in names if _OURS.fullmatch(name)] for names in (folders, files))
+        for name in (*folders, *files):
+            with suppress(OSError):  # a link, or gone by now
+                opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
+                try:
+                    state = os.fstat(opened)
+                    if state.st_uid == 0 and (stat.S_ISDIR(state.st_mode) or state.st_nlink == 1):
+                        os.fchown(opened, owner.st_uid, owner.st_gid)
+                finally:
+                    os.close(opened)
 
 
 @cache

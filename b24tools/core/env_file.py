@@ -18,6 +18,7 @@ def write_settings(path: Path, values: Mapping[str, str], heading: str, old: str
     Raises ConfigError where the file cannot be written, or does not say then what is meant.
     """
     left = dict(values)
+    target = path.resolve()  # a link to it stays one
     lines = [line for line in (_replace(line, values, left) for line in old.splitlines()) if line is not None]
     new = [f"{name}={_quote(value)}" for name, value in left.items()]
     if f"# {heading}" not in lines:
@@ -25,12 +26,13 @@ def write_settings(path: Path, values: Mapping[str, str], heading: str, old: str
     temporary: Path | None = None
     try:
         # made with 0600; the name says whose it is should it stay behind
-        handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.absolute().parent)
+        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".new", dir=target.parent)
         temporary = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write("\n".join([*new, *lines]) + "\n")
+            _give_to_owner(target, file.fileno())
         _check(temporary, path, values)
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise errors.ConfigError(
             _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),
@@ -60,11 +62,19 @@ def read_text(path: Path) -> str:
 
 def _replace(line: str, values: Mapping[str, str], left: dict[str, str]) -> str | None:
     """Return the line with its new value, and take that out of `left`; None where it has been set before."""
-    name = line.partition("=")[0].strip()
+    name = line.partition("=")[0].strip().removeprefix("export ").strip()
     name = config.OLD_NAMES.get(name, name)
     if name not in values:
         return line
     return f"{name}={_quote(left.pop(name))}" if name in left else None
+
+
+def _give_to_owner(path: Path, handle: int) -> None:
+    """Let a file belong to whom the one at `path` does: root must not take it from the user of cron and the service."""
+    if os.name != "nt" and os.geteuid() == 0:
+        with suppress(FileNotFoundError):
+            owner = path.stat()
+            os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
 def _quote(value: str) -> str:

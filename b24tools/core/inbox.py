@@ -24,6 +24,11 @@ class Waiting:
     others: tuple[str, ...] = ()
 
 
+def show_name(path: Path | str) -> str:
+    """Return a file's name as text, which it is not where another system wrote it in windows-1251."""
+    return str(path).encode("utf-8", "replace").decode()
+
+
 def look_into(folders: Iterable[Path]) -> list[Waiting]:
     """Look into these inboxes, as far as they are there and may be read."""
     found = []

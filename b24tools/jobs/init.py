@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Offer:
     """What there is to choose from. `zone`: that of the webhook's owner, "" where it is unknown.
 
-    What the webhook may not read is empty, and among the `missing_scopes`.
+    `folders`: the id and the name of each. What the webhook may not read is empty, and among the `missing_scopes`.
     """
 
     host: str
@@ -31,7 +31,7 @@ class Offer:
     missing_scopes: tuple[str, ...]
     departments: tuple[Department, ...]
     projects: tuple[Project, ...]
-    folders: tuple[str, ...]
+    folders: tuple[tuple[int, str], ...]
 
     def roots(self) -> list[Department]:
         """Return the departments that have others below them: production is one of these."""
@@ -61,7 +61,7 @@ def read_offer(client: Client) -> Offer:
         tuple(scope for scope in SCOPES if scope not in given),
         tuple(departments),
         tuple(_value(projects)),
-        tuple(name for _id, name in _value(folders)),
+        tuple(_value(folders)),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +38,8 @@ class Installation:
     """What the entries say of this installation; paths are absolute.
 
     `program`: how b24tools is started. `profile`: the portal's, of those that `profiles_file` names a folder of; ""
-    for the only one. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system
-    run as; "" for units of one's own. `name`: how all entries begin. `serve`: with the service. `zone`: of the plant.
+    for the only one. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system run as, or whose
+    crontab it is; "" for one's own. `name`: how all entries begin. `serve`: with the service. `zone`: of the plant.
     """
 
     program: tuple[str, ...]
@@ -96,33 +98,41 @@ def find_program() -> tuple[str, ...]:
     return (str(script),) if script.is_file() else (sys.executable, "-m", "b24tools")
 
 
-def install_cron(block: str) -> None:
-    """Put the block at the end of this user's crontab, in place of its earlier form. Raises B24ToolsError."""
-    before = _read_crontab()
+def install_cron(block: str, installation: Installation) -> None:
+    """Put the block at the end of the user's crontab, in place of its earlier form. Raises B24ToolsError."""
+    _check_access(installation)
+    before = _read_crontab(installation)
     rest = _without_block(before, block)
-    _write_crontab(f"{rest.rstrip()}\n\n{block}" if rest.strip() else block)
+    _write_crontab(f"{rest.rstrip()}\n\n{block}" if rest.strip() else block, installation)
 
 
-def remove_cron(block: str) -> bool:
-    """Take the block out of this user's crontab; return whether it was there."""
-    before = _read_crontab()
+def remove_cron(block: str, installation: Installation) -> bool:
+    """Take the block out of the user's crontab; return whether it was there."""
+    before = _read_crontab(installation)
     rest = _without_block(before, block)
     if rest != before:
-        _write_crontab(rest)
+        _write_crontab(rest, installation)
     return rest != before
 
 
-def _read_crontab() -> str:
-    done = _run(["crontab", "-l"])
+def crontab(installation: Installation, *words: str) -> list[str]:
+    """Return a command line about the user's crontab."""
+    return ["crontab", *(["-u", installation.user] if _is_other(installation.user) else []), *words]
+
+
+def _read_crontab(installation: Installation) -> str:
+    line = crontab(installation, "-l")
+    done = _run(line)
     if done.returncode and NO_CRONTAB not in done.stderr:
-        raise _failed("crontab -l", done)
+        raise _failed(" ".join(line), done)
     return done.stdout if not done.returncode else ""
 
 
-def _write_crontab(text: str) -> None:
-    done = _run(["crontab", "-"], text)
+def _write_crontab(text: str, installation: Installation) -> None:
+    line = crontab(installation, "-")
+    done = _run(line, text)
     if done.returncode:
-        raise _failed("crontab -", done)
+        raise _failed(" ".join(line), done)
 
 
 def _without_block(crontab: str, block: str) -> str:
@@ -169,8 +179,9 @@ def install_units(units: Mapping[str, str], installation: Installation) -> None:
                 ),
                 _("Choose another name for these with --name, or remove that file."),
             )
-    _systemctl(installation, "--version")
+    _systemctl(installation, "daemon-reload")  # whether systemd runs here
     _prepare_data_folder(installation)
+    _check_access(installation)
     _stop_units([name for name in ours if name not in units], folder, installation)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -214,6 +225,68 @@ def _stop_units(names: Sequence[str], folder: Path, installation: Installation) 
             (folder / name).unlink()
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def _is_other(user: str) -> bool:
+    """Whether that is another user than this one, whatever the environment calls it: `su` leaves it as it was."""
+    if os.name == "nt" or not user:
+        return False
+    import pwd
+
+    with suppress(KeyError):
+        return pwd.getpwnam(user).pw_uid != os.geteuid()
+    return True
+
+
+def _check_access(installation: Installation) -> None:
+    """As root: raise ConfigError for the first path that the entries' user could not use at night."""
+    if not _is_other(installation.user) or os.geteuid() != 0:
+        return
+    import pwd
+
+    try:
+        person = pwd.getpwnam(installation.user)
+    except KeyError:
+        raise errors.ConfigError(
+            _("there is no user {name}").format(name=installation.user),
+            _("Make one, `useradd --system {name}`, or name another one with --user.").format(name=installation.user),
+            code=errors.ErrorCode.USAGE,
+        ) from None
+    groups = os.getgrouplist(person.pw_name, person.pw_gid)
+
+    def can(*words: str) -> bool:
+        with suppress(OSError):  # it may not be run at all
+            return not subprocess.run(  # noqa: S603 - fixed programs
+                words,
+                user=person.pw_uid,
+                group=person.pw_gid,
+                extra_groups=groups,
+                cwd="/",
+                capture_output=True,
+                check=False,
+            ).returncode
+        return False
+
+    if not can(*installation.program, "--version"):
+        command = shlex.join([*installation.program, "--version"])
+        raise errors.ConfigError(
+            _("{user} cannot run `{command}`").format(user=person.pw_name, command=command),
+            _("As that user it says why; what is below /root, Python too, is for root only: install it elsewhere."),
+        )
+    for flag, path, message in (
+        *(
+            ("-r", path, _("{user} may not read {path}"))
+            for path in (installation.env_file, installation.profiles_file)
+        ),
+        *(("-w", path, _("{user} may not write to {path}")) for path in (installation.data_dir, installation.inbox)),
+    ):
+        if path and Path(path).exists() and not can("test", flag, path):
+            raise errors.ConfigError(
+                message.format(user=person.pw_name, path=path),
+                _("`chown {user} {path}`, as root; and others must be let into the folders above it.").format(
+                    user=person.pw_name, path=path
+                ),
+            )
 
 
 def _prepare_data_folder(installation: Installation) -> None:

@@ -50,6 +50,7 @@ class Rules:
     `parallel`: how many batches may be under way; of two, one is saved while the next is asked for. `days`: those
     that differ from the plain week, what counts first in front.
     `keep`: how long details of closed orders stay; None: nothing is trimmed. `at_night`: this is the time for it.
+    `hide` takes secrets out of a text.
     """
 
     zone: ZoneInfo
@@ -60,6 +61,7 @@ class Rules:
     days: Sequence[Mapping[date, DayRule]] = ()
     keep: timedelta | None = None
     at_night: bool = False
+    hide: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def find_settled(store: Store, today: datetime, zone: ZoneInfo) -> Iterator[tupl
 
 def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
     """Freeze the months and quarters that can be."""
-    for period, as_of in find_settled(store, today, zone):
+    for period, as_of in reversed(list(find_settled(store, today, zone))):  # each is compared with the one before
         with store.transaction():
             store.leaderboard.freeze(period, store.settings.counting_rules(zone), as_of, today)
 
@@ -457,6 +459,7 @@ class _SnapshotRun:
         retention, keep = self._store.retention, self._rules.keep
         if keep is not None and retention.is_due(now, at_night=self._rules.at_night):
             retention.trim(now, keep)
+            retention.hide_secrets(self._rules.hide, now)
             retention.shrink()
 
     def _warnings(self) -> Iterator[str]:

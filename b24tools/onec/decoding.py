@@ -22,13 +22,14 @@ _CYRILLIC = ("cp1251", "cp866", "koi8-r", "iso8859-5")
 _KEYS = ("Калькуляция", "КАЛЬКУЛЯЦИЯ", "калькуляция", "Должность", "ДОЛЖНОСТЬ", "должность")
 _JSON_START = re.compile(rb"(?:\xef\xbb\xbf)*\s*[{\[]")
 _BARE_FIELD = re.compile(rb"\s*[^=&{\[\s]*=(?=\s*[{\[])")
-_ENCODED_FIELD = re.compile(rb"[^=]*=(?=(?:%ef%bb%bf)*(?:\s|\+|%20|%0[9ad])*(?:%7b|%5b))", re.IGNORECASE)
+_ENCODED_FIELD = re.compile(rb"(?:[^=]*=)?(?=(?:%ef%bb%bf)*(?:\s|\+|%20|%0[9ad])*(?:%7b|%5b))", re.IGNORECASE)
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _ARCHIVES = {
     **{b"PK\x03\x04": "ZIP", b"%PDF": "PDF", b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd"},
     **{b"\xfd7zXZ\0": "xz", b"BZh": "bzip2", b"\x04\x22\x4d\x18": "lz4", b"x\x9c": "zlib", b"x\xda": "zlib"},
     _GZIP: "gzip",
 }
+_BASE64_START = re.compile(r"(?:77u/)?(?:ey[A-L]|ew[0o]|W[13wy])[A-Za-z0-9+/\r\n]{9,}$")  # of an object, of a list
 _INTERNAL = re.compile(r'\s*\{\s*"[#A-ZА-Я]"\s*,')
 _MOST_FIELDS = 1000
 _MOST_DIGITS = 100  # of a number that is read as one
@@ -278,6 +279,8 @@ def _describe(error: json.JSONDecodeError) -> str:
         message += _("; it is 1C's internal form (ЗначениеВСтрокуВнутр), send the order with ЗаписатьJSON")
     elif start.startswith("--"):
         message += _("; it is a form of several parts (multipart/form-data), send the JSON itself as the body")
+    elif _BASE64_START.match(start):
+        message += _("; it is base64, send the JSON itself as the body")
     elif near.startswith("new Date("):
         message += _("; write dates as ISO (ФорматДатыJSON.ISO)")
     elif error.msg.startswith("Extra data") and near.startswith(("{", "[")):

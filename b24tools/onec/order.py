@@ -337,7 +337,7 @@ def _describe(error: ValidationError, raw: Any, place: str) -> str:
     for detail in error.errors(include_url=False, include_input=False)[:_PROBLEMS_SHOWN]:
         path = _spell_path(detail["loc"], raw, place)
         if detail["type"] == "missing":
-            reason = _("missing") + _find_foreign_letters(detail["loc"], raw)
+            reason = _("missing") + _find_likely_key(detail["loc"], raw)
         else:
             reason = str(detail["ctx"]["error"])
         problems.append(f"{path}: {reason}" if path else reason)
@@ -360,12 +360,16 @@ def _spell_path(location: tuple[int | str, ...], raw: Any, place: str) -> str:
     return path
 
 
-def _find_foreign_letters(location: tuple[int | str, ...], raw: Any) -> str:
-    """Say of which key in the place of a missing one a letter is of another alphabet; "" of none."""
+def _find_likely_key(location: tuple[int | str, ...], raw: Any) -> str:
+    """Say which key in the place of a missing one may be meant for it, and what differs; "" of none."""
     *way, alias = location
     for part in way:
         raw = raw[part] if isinstance(part, int) else raw[_find_keys(raw, [part])[part]]
-    return next((text for key in islice(raw, MAX_ITEMS) if (text := describe_foreign_letters(key, str(alias)))), "")
+    keys = list(islice(raw, MAX_ITEMS))
+    if text := next((text for key in keys if (text := describe_foreign_letters(key, str(alias)))), ""):
+        return text
+    likely = [key for key in keys[:_MOST_COMPARED] if len(key) <= _LONGEST_KEY and _is_near(key, str(alias))]
+    return _(" (is {key} meant?)").format(key=values.show(likely[0])) if likely else ""
 
 
 def _find_keys(value: Mapping[str, Any], aliases: Iterable[str]) -> dict[str, str]:

@@ -58,7 +58,7 @@ _YEARS = range(1980, 2200)
 _HEX_OF_GUID = "([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})"
 # brackets and quotes, `urn:uuid:`, `guid'...'` of OData, `new УникальныйИдентификатор("...")`
 _GUID = re.compile(rf"(?:\W|new|новый|urn|[ug]uid|уникальныйидентификатор)*{_HEX_OF_GUID}\W*")
-_HAS_GUID = re.compile(rf"(?<![^\W_]){_HEX_OF_GUID}(?![^\W_])|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]")
+_HAS_GUID = re.compile(rf"(?<![^\W_])(?:0x)?{_HEX_OF_GUID}(?![^\W_])|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]")
 _LIKE_GUID = re.compile(r"\W*[^\W_]{8}(-?)[^\W_]{4}\1[^\W_]{4}\1[^\W_]{4}\1[^\W_]{12}\W*")
 _LEAST_HEX = 26  # of the 32, for a text that looks like a GUID to be one misspelt
 _LIKE_HEX = str.maketrans("авсе", "abce")
@@ -357,6 +357,7 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
             raise ValueError(
                 _("{value} has spaces where a form loses plus signs; send + as %2B").format(value=show(value))
             )
+        has_gaps = b" " in packed.strip() and _lacks_pluses(packed)
         # Base64Строка() breaks lines with CR and LF every 76 characters
         packed = packed.translate(None, _BASE64_BLANKS)
         if address := _DATA_ADDRESS.match(packed):
@@ -371,9 +372,24 @@ def read_content(value: object, *, from_form: bool = False) -> bytes:
             raise ValueError(
                 _("{value} is not complete: base64 was cut off, or lacks the = at its end").format(value=show(value))
             )
-        return _decode_base64(packed)
+        content = _decode_base64(packed)
+        if has_gaps and not address:
+            raise ValueError(
+                _("{value} has spaces where its plus signs were; send base64 as Base64Строка() writes it").format(
+                    value=show(value)
+                )
+            )
+        return content
     except (UnicodeEncodeError, binascii.Error):
         raise ValueError(_("{value} is not base64").format(value=show(value))) from None
+
+
+def _lacks_pluses(packed: bytes) -> bool:
+    """Whether spaces may stand for the plus signs: there are none, and the parts between spaces are no lines."""
+    if any(sign in packed for sign in (b"+", b"-", b"_")):
+        return False
+    lengths = list(map(len, packed.split()))
+    return len(set(lengths[:-1])) > 1 or lengths[-1] > lengths[0]
 
 
 def _is_dump(packed: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -11,6 +12,7 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.org_structure import look, same_name
 from b24tools.onec import decoding
+from b24tools.onec.values import show
 
 _MARKS = ("ИдентификаторЗаказа", "НомерЗаказа", "Калькуляция")
 _OPTIONAL = (
@@ -20,6 +22,11 @@ _OPTIONAL = (
 _IS_MARK = frozenset(map(same_name, _MARKS))
 _IS_OPTIONAL = frozenset(map(look, _OPTIONAL))
 _DEEPEST, _LONGEST = 4, 1000
+# what says beside an order that it is to be taken back: {"Действие": "Удалить", "Заказ": {…}}, {"deleted": true, …}
+_TAKES_BACK = re.compile(
+    r"(?:is_?)?(?:удал(?:и\w*|[её]н(?:[иоа]\w*)?)|(?:отмен|аннул|сторно|delet|cancel|remov|revok)\w*)(?:\s?заказ\w*)?",
+    re.IGNORECASE,
+)
 _ODATA = ("odata.", "@odata.", "__metadata")
 
 
@@ -60,6 +67,10 @@ def _find(value: Any, depth: int) -> Iterator[Any]:
         outside = (key for key, item in value.items() if look(key) in _IS_OPTIONAL and item not in (None, ""))
         if found and (key := next(outside, None)):
             raise errors.OrderError(_("{key} stands outside of the order: put it into the order").format(key=key))
+        words = (key if item is True else item for key, item in value.items() if item is True or isinstance(item, str))
+        if found and (word := next((word for word in words if _TAKES_BACK.fullmatch(word.strip()[:60])), None)):
+            text = _("{word} stands beside the order: to cancel an order, send it with Отменен = true")
+            raise errors.OrderError(text.format(word=show(word)))
         yield from found
     elif depth and isinstance(value, decoding.Twice) and any(order for item in value for order in _find(item, depth)):
         raise errors.OrderError(_("two orders stand under one key: send a list of orders"))

@@ -74,10 +74,13 @@ class Messenger:
         if self.level >= 1:
             self._print(message)
 
-    def warn(self, message: str) -> None:
-        """Print a remark even when quiet."""
+    def warn(self, message: str, *, cause: str = "", order: str = "") -> None:
+        """Print a remark even when quiet; with a `cause`, see Held, hold it back then."""
         self.record(logging.WARNING, message)
-        self._print(message, YELLOW)
+        if cause and self.level < 0:
+            self.held.append(Held(cause, partial(self._print, message, YELLOW), order))
+        else:
+            self._print(message, YELLOW)
 
     def relay(self, line: str) -> None:
         """Print what another run has said on its stderr; it has decided that it is worth it."""

@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
@@ -70,6 +70,7 @@ class Database:
         self.is_read_only = is_read_only
         self.drops_writes = drops_writes
         self._writer: int | None = None
+        self._afterwards: list[Callable[[], None]] = []
 
     def close(self) -> None:
         """Close the connection; SQLite folds the write-ahead log in."""
@@ -92,9 +93,22 @@ class Database:
         except BaseException:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+            self._afterwards.clear()
             raise
         finally:
             self._writer = None
+        self._do_afterwards()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do this when the transaction that it is called in is saved, and never if it is not; at once in none."""
+        self._afterwards.append(action)
+        if self._writer != threading.get_ident():
+            self._do_afterwards()
+
+    def _do_afterwards(self) -> None:
+        actions, self._afterwards = self._afterwards, []
+        for action in actions:
+            action()
 
     @property
     def is_broken(self) -> bool:
@@ -131,7 +145,9 @@ class Database:
 
     def query_in(self, sql: str, values: Iterable[Any]) -> Iterator[Row]:
         """Yield the rows of a SELECT in which `IN (?)` stands for any number of values, of any size."""
-        for chunk in chunked(filter(can_be_stored, values), MOST_MARKS):
+        for portion in chunked(values, MOST_MARKS):
+            if not (chunk := _take_storable(portion)):
+                continue
             yield from self.query(sql.replace("(?)", f"({marks(chunk)})"), chunk)
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
@@ -212,6 +228,14 @@ class Database:
 def can_be_stored(value: Any) -> bool:
     """Tell whether a column can have this value: a whole number has 64 bits."""
     return not isinstance(value, int) or abs(value) <= LARGEST
+
+
+def _take_storable(values: list[Any]) -> list[Any]:
+    """Leave out what no column can have; a snapshot of a year asks about half a million, all of one kind and small."""
+    kinds = set(map(type, values))
+    if kinds == {str} or (kinds == {int} and max(map(abs, values)) <= LARGEST):
+        return values
+    return list(filter(can_be_stored, values))
 
 
 def marks(values: Collection[Any]) -> str:
@@ -460,11 +484,16 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def explain_failures(path: Location) -> Iterator[None]:
-    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do."""
+def explain_failures(path: Location, *, system: bool = True) -> Iterator[None]:
+    """Turn what the engine and the system refuse in the block into a ConfigError that says what to do.
+
+    `system`: not the engine alone; False where the block does other things, too.
+    """
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, OSError) and not system:
+            raise
         raise explain(path, error, errors.ConfigError) from error
 
 
@@ -509,8 +538,9 @@ def _is_full(folder: Path) -> bool:
 def explain_restoring() -> str:
     """Return what there is to do about a database that is lost."""
     return _(
-        "Stop everything that uses it, and put back the last backup of the data folder. Without one move b24tools.db* "
-        "away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was closed."
+        "Stop everything that uses it, and put the last backup back: `b24tools restore FILE`. Without one move "
+        "b24tools.db* away: orders sent again find their tasks, and `b24tools snapshot --since DATE` reads what was "
+        "closed."
     )
 
 

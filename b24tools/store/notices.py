@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from b24tools.core import inbox
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
@@ -58,9 +59,10 @@ class Notices:
 
     def remember_inbox(self, folder: Path, now: datetime) -> None:
         """Note that orders are taken from this folder."""
-        if folder not in self.inboxes():
+        name = inbox.show_name(folder)
+        if Path(name) not in self.inboxes():
             with self._db.transaction():
-                self._save(f"{_INBOX}{folder}", "", now)
+                self._save(f"{_INBOX}{name}", "", now)
 
     def last_backup(self) -> tuple[Path, datetime] | None:
         """Return where the last backup went, and when."""
@@ -71,8 +73,10 @@ class Notices:
         """Note that a backup was made, and where it is. Call it inside a transaction."""
         self._save(_BACKUP, str(path), now)
 
-    def note_dropped(self, dropped: Iterable[str], sent: Iterable[str], now: datetime) -> None:
+    def note_dropped(self, dropped: Collection[str], sent: Iterable[str], now: datetime) -> None:
         """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
+        if not dropped and not self.dropped_fields().keys() & set(sent):
+            return
         with self._db.transaction():
             self._db.execute_many("DELETE FROM last_read WHERE what = ?", [(_DROPPED + name,) for name in sent])
             rows = [{"what": _DROPPED + name, "read_at": to_text(now)} for name in dropped]

@@ -99,9 +99,11 @@ class PostgresDatabase(Database):
             with suppress(psycopg.Error):
                 if self.connection.info.transaction_status != TransactionStatus.IDLE:  # type: ignore[attr-defined]
                     self.connection.execute("ROLLBACK")
+            self._afterwards.clear()
             raise
         finally:
             self._writer = None
+        self._do_afterwards()
 
     def _begin(self) -> None:
         held: HeldLock | None = self.must_hold

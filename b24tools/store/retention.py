@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,8 @@ ORDERS_AT_ONCE = 100  # in a transaction: others wait for it
 PAGES_AT_ONCE = 256
 SPARE_PAGES = 256  # free ones that are left for the next day
 _LAST = "retention"  # in the table last_read
+_HIDDEN = "secrets 1"  # likewise; another number has them looked for once more
+_TEXTS = {"events": ("body", "error"), "history": ("caller", "lines", "error"), "messages": ("content", "error")}
 # Keys, task ids, persons and times stay, and what tells a cancelled or removed line or the person who watches it
 _LASTING = ("cancelled", "auditor_id", "deadline_from_slot", "removed")
 
@@ -85,6 +87,26 @@ class Retention:
             self._db.rewrite("order_tasks", "sent_values", self._db.json_only("sent_values", _LASTING)) + few,
         ):
             self._db.execute(sql, ids)
+
+    def hide_secrets(self, hide: Callable[[str], str], now: datetime) -> int:
+        """Take secrets out of what older versions stored, once. Return of how many rows.
+
+        Not out of the values that orders were sent with: so the next time the portal is rid of them, too.
+        """
+        if self._db.query("SELECT 1 FROM last_read WHERE what = ?", [_HIDDEN]):
+            return 0
+        changes = []
+        for table, columns in _TEXTS.items():
+            sql = f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?"  # noqa: S608 - names of ours
+            for row_id, *texts in self._db.query(f"SELECT id, {', '.join(columns)} FROM {table}"):  # noqa: S608 - likewise
+                clean = [text and hide(text) for text in texts]
+                if clean != texts:
+                    changes.append((sql, [*clean, row_id]))
+        with self._db.transaction():
+            for sql, values in changes:
+                self._db.execute(sql, values)
+            self._db.insert("last_read", [{"what": _HIDDEN, "read_at": to_text(now)}], key=["what"])
+        return len(changes)
 
     def shrink(self) -> int:
         """Give free pages back to the disk in small steps, between which others write; how many bytes.

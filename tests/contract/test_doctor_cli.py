@@ -176,6 +176,22 @@ def test_quiet_shows_only_what_is_not_ok(portal: Portal, b24tools: Run) -> None:
     assert {"warn", "fail"} == {line[:4] for line in out.splitlines()}
 
 
+def test_quiet_says_nothing_again_because_the_portal_was_away(portal: Portal, b24tools: Run) -> None:
+    """What only the portal shows was not looked at then: it was not in order."""
+    b24tools("mode", "polling")  # makes the database, in which it is noted
+    portal.scopes.discard("calendar")
+    assert "scope calendar" in b24tools("-q", "doctor")[1]
+    assert "" == b24tools("-q", "doctor")[1]
+    portal.faults.add(Fault("html", status=502, times=99))
+    assert b24tools("-q", "doctor")[1].startswith("fail  portal: ")
+    portal.faults.clear()
+    assert "" == b24tools("-q", "doctor")[1]
+    portal.scopes.add("calendar")
+    assert "scope calendar" not in b24tools("-q", "doctor")[1]
+    portal.scopes.discard("calendar")
+    assert "scope calendar" in b24tools("-q", "doctor")[1]
+
+
 def test_an_order_file_is_read(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
     """A bad one fails, and so does one that is not there; the rest is looked at."""
     (tmp_path / "bad.json").write_text('{"НомерЗаказа": "1"}', encoding="utf-8")

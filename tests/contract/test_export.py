@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -81,6 +83,19 @@ def test_orders_have_a_row_for_each_line(
     assert [] == read_lines(capsysbinary, "orders", "--since", "tomorrow")
     assert 0 == app.main(["export", "orders"])
     assert ";'=1+1;" in capsysbinary.readouterr().out.decode("utf-8-sig").splitlines()[1]
+
+
+@pytest.mark.usefixtures("plant")
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
+    """Of the database neither: `export … | head`."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec 3>&1; ("{sys.executable}" -m b24tools export tasks --format jsonl; echo $? >&3) | true'],
+        env=os.environ | {"B24_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (b"0\n", b"") == (done.stdout, done.stderr)
 
 
 @pytest.mark.usefixtures("plant")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import stat
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -82,7 +85,9 @@ def test_init_offers_what_is_on_the_portal(
     """A wrong URL is asked for again; a name is taken by its number, or as it is typed."""
     plant, webhook = portal
     demo_company.department(plant, "Производство").name = "Цеха №1"
-    answers += ["https://example.com/", webhook, "Склад", "цеха № 1", "2", "Файлы 1С", "Mars", "Europe/Samara", "data"]
+    answers += ["https://example.com/", webhook, "Склад", "цеха № 1", "99", "2", "0", "Файлы 1С"]
+    answers += ["Mars", "Europe/Samara", ".env-example/data", "data"]
+    Path(".env-example").touch()
 
     status = app.main(["init"])
 
@@ -91,6 +96,8 @@ def test_init_offers_what_is_on_the_portal(
     assert "BITRIX_WEBHOOK_URL is not the address of an incoming webhook." in said.splitlines()[0]
     assert "The production department (below it are the positions):\n  1. Вывески и конструкции\n" in said
     assert 'There is no "Склад".' in said
+    assert 'There is no "99".\n' in said
+    assert f"{Path.cwd()}/.env-example/data cannot be written: Not a directory. " in said
     assert "  1. Выставка\n  2. Задачи из 1с\n" in said
     assert "  1. Прайс-листы\n" in said
     assert ("Цеха №1", "Задачи из 1с", "Файлы 1С", "Europe/Samara") == tuple(
@@ -134,6 +141,23 @@ def test_init_changes_no_file_without_asking(
         "# where",
         "B24_TZ=UTC",
     ] == lines[-6:]
+
+
+def test_init_takes_a_file_from_no_one(portal: tuple[Portal, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link stays one, a user of cron the owner; a line for the shell is a setting like another."""
+    file = Path("b24tools.env").absolute()
+    file.write_text("export B24_GROUP=Other\n", "utf-8")
+    Path(".env").symlink_to(file)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        shutil.chown(file, "nobody")
+    owner = file.owner()
+    monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal[1])
+
+    assert 0 == app.main(["init", "--yes", "--folder", "Файлы"])
+
+    assert (file, owner, 0o600) == (Path(".env").readlink(), file.owner(), stat.S_IMODE(file.stat().st_mode))
+    assert ("Other", "Файлы") == tuple(config.read_value(file, name) for name in ("B24_GROUP", "B24_FOLDER"))
+    assert "export" not in file.read_text("utf-8")
 
 
 def test_init_leaves_nothing_of_the_sandbox(portal: tuple[Portal, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Event, Thread
 
 import pytest
 
-from b24tools.cli import app
+from b24tools.cli import app, ping
 from b24tools.core import config
 
 KEY = "0f9c2a7e-1111-4222-8333"
@@ -79,6 +80,32 @@ def test_a_switch_that_does_not_answer_is_a_line_in_the_log(
     ] == lines
     assert (KEY, "") == (KEY if KEY not in log else log, capsys.readouterr().err)
     assert 2 == len(switch)
+
+
+def test_a_switch_that_never_ends_its_answer_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then keeps a socket from timing out."""
+    stop = Event()
+
+    class Drip(StreamRequestHandler):
+        def handle(self) -> None:
+            while not stop.wait(0.01):
+                self.wfile.write(b"H")
+
+    monkeypatch.setattr(ping, "TIMEOUT_S", 0.05)
+    with ThreadingTCPServer(("127.0.0.1", 0), Drip) as server:
+        thread = Thread(target=lambda: server.serve_forever(0.01))
+        thread.start()
+        monkeypatch.setenv("B24_PING_URL", f"http://127.0.0.1:{server.server_address[1]}/{KEY}")
+        assert 0 == app.main(["-q", "mode"])
+        stop.set()
+        server.shutdown()
+        thread.join()
+
+    log = (tmp_path / "data" / "log.log").read_text("utf-8")
+    assert 2 == log.count("WARNING B24_PING_URL was not reached: timed out\n")
+    assert "" == capsys.readouterr().err
 
 
 def test_the_key_of_a_switch_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,6 +253,12 @@ LOGS = {
     "print_r in a line": "2026-11-28 incoming Array ( " + " ".join(DUMP.split()) + " )",
     "print_r of a record": f"Array\n(\n    [POST] => Array\n        (\n {DUMP})\n\n    [GET] => Array\n(\n)\n)",
     "var_export": f"<?php\nreturn {EXPORT};\n",
+    "Python": f"2026-11-28 INFO got {json.loads(JSON)}",
+    "Python, a form": "got {'event': 'ONTASKUPDATE', 'data[FIELDS_AFTER][ID]': '2536', 'ts': None}",
+    "Node": "{\n  event: 'ONTASKUPDATE',\n  data: { FIELDS_AFTER: { ID: '2536' }, list: [Array] },\n  ts: undefined\n}",
+    "Node, a form": "[Object: null prototype] {\n  event: 'ONTASKUPDATE',\n  'data[FIELDS_AFTER][ID]': '2536'\n}",
+    "Ruby": 'Parameters: {"event"=>"ONTASKUPDATE", "data"=>{"FIELDS_AFTER"=>{"ID"=>"2536"}}, "tags"=>["a", "b"]}',
+    "PHP, short": "[\n  'event' => 'ONTASKUPDATE',\n  'data' => ['FIELDS_AFTER' => ['ID' => 2536]],\n]",
     "webhook.site": json.dumps({"data": [WEBHOOK_SITE], "total": 1, "is_last_page": True}, indent=2),
     "n8n": json.dumps([N8N]),
     "n8n, pinned": json.dumps({"nodes": [], "pinData": {"Webhook": [{"json": N8N}]}}),
@@ -282,6 +288,14 @@ def test_events_are_found_in_what_others_write(kind: str) -> None:
 
     assert [("ONTASKUPDATE", 2536)] == [(one.event.name, payload.task_of(one.event)) for one in found if one.event]
     assert all(one.is_note for one in found if one.refusal)
+
+
+def test_a_record_with_bytes_that_are_no_text_is_searched() -> None:
+    """Beside the event in it."""
+    data = json.dumps({"params": [*HAR_PARAMS, {"name": "note", "value": "?"}]}).encode().replace(b"?", b"\xcf")
+    (found,) = replay_files.read("file", data)
+    assert found.event is not None
+    assert 2536 == payload.task_of(found.event)
 
 
 @pytest.mark.long

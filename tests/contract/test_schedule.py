@@ -10,11 +10,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import pytest
 
 from b24tools.cli import app
+from b24tools.core import config
 from b24tools.jobs import schedule as job
 from b24tools.render import schedule as render_schedule
 from scripts import write_schedule
@@ -23,6 +25,8 @@ from tests.contract.test_docs import _parse
 EXAMPLE = write_schedule.EXAMPLE
 ODD = replace(EXAMPLE, env_file="/opt/b24 $t%/.env", inbox="/srv/1c's/or ders", data_dir="/var/lib/b 24")
 NAMESPACE = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
+WEBHOOK = "https://portal.example/rest/1/abcdefgh12/"
+AS_ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root acts for others")
 FAKE = """#!/bin/sh
 echo "$*" >> {log}
 {body}
@@ -33,7 +37,7 @@ echo "$*" >> {log}
 def env_file(tmp_path: Path) -> Path:
     """Settings as cron reads them."""
     file = tmp_path / ".env"
-    file.write_text("BITRIX_WEBHOOK_URL=https://portal.example/rest/1/abcdefgh12/\nB24_DATA_DIR=data\n", "utf-8")
+    file.write_text(f"BITRIX_WEBHOOK_URL={WEBHOOK}\nB24_DATA_DIR=data\n", "utf-8")
     return file
 
 
@@ -43,8 +47,9 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "programs"
     folder.mkdir()
     bodies = {
-        "crontab": f'if [ "$1" = - ]; then cat > {folder}/tab; elif [ -f {folder}/tab ]; then cat {folder}/tab; '
-        "else echo no crontab for me >&2; exit 1; fi",
+        "crontab": f"""[ "$1" = -u ] && shift 2
+if [ "$1" = - ]; then cat > {folder}/tab; elif [ -f {folder}/tab ]; then cat {folder}/tab
+else echo no crontab for me >&2; exit 1; fi""",
         "systemctl": "",
     }
     for name, body in bodies.items():
@@ -166,6 +171,62 @@ def test_cron_takes_the_lines_and_gives_them_back(
     assert "The crontab has no entries of these settings.\n" == capsys.readouterr().err.splitlines(keepends=True)[-1]
 
 
+def test_a_settings_file_has_one_name(programs: Path, env_file: Path, tmp_path: Path) -> None:
+    """However it is reached: a second installation takes the place of the first, and systemd takes no `..`."""
+    env_file.write_text(env_file.read_text("utf-8").replace("=data", "=programs/../data"), "utf-8")
+    words = ["--env-file", "programs/../.env", "schedule", "cron", "--inbox", "programs/../orders", "--install"]
+
+    assert 0 == app.main(["schedule", "cron", "--inbox", "orders", "--install"])
+    first = (programs / "tab").read_text("utf-8")
+    assert 0 == app.main(words)
+
+    assert first == (programs / "tab").read_text("utf-8")
+    assert tmp_path / "data" == config.load({}, env_file).data_dir
+
+
+@AS_ROOT
+def test_root_gives_the_entries_to_the_user_of_the_settings(
+    programs: Path, units_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of cron as of systemd; what that user could not use at night is refused now."""
+    monkeypatch.setattr(job, "find_program", lambda: ("/bin/true",))
+    with TemporaryDirectory() as name:
+        folder, file = Path(name), Path(name, ".env")
+        file.write_text(f"BITRIX_WEBHOOK_URL={WEBHOOK}\nB24_DATA_DIR=data\n", "utf-8")
+        file.chmod(0o600)
+        words = ["--env-file", str(file), "schedule", "cron", "--install"]
+
+        assert 2 == app.main([*words, "--user", "no-such"])
+        assert 2 == app.main([*words, "--user", "nobody"])
+        folder.chmod(0o755)
+        assert 2 == app.main([*words, "--user", "nobody"])
+        shutil.chown(file, "nobody")
+        (folder / "data").mkdir(0o700)
+        assert 2 == app.main(words)
+        assert 2 == app.main(["--env-file", str(file), "schedule", "systemd", "--install"])
+        shutil.chown(folder / "data", "nobody")
+        assert 0 == app.main(words)
+        assert 0 == app.main([*words[:-1], "--remove"])
+        monkeypatch.setattr(job, "find_program", lambda: ("/bin/false",))
+        assert 2 == app.main(words)
+
+    hints = [
+        f"`chown nobody {path}`, as root; and others must be let into the folders above it.\n"
+        for path in (file, folder / "data")
+    ]
+    assert (
+        "there is no user no-such. Make one, `useradd --system no-such`, or name another one with --user.\n"
+        + f"nobody may not read {file}. {hints[0]}" * 2
+        + f"nobody may not write to {folder}/data. {hints[1]}" * 2
+        + "The crontab has the entries; `crontab -u nobody -l` shows them.\n"
+        "The entries are out of the crontab.\n"
+        "nobody cannot run `/bin/false --version`. As that user it says why; what is below /root, Python too, is for "
+        "root only: install it elsewhere.\n"
+    ) == capsys.readouterr().err
+    assert ["-u nobody -l", "-u nobody -", "-u nobody -l", "-u nobody -"] == called(programs, "crontab")
+    assert not units_folder.exists()
+
+
 @pytest.mark.usefixtures("env_file")
 def test_a_first_crontab_is_made(programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where there was none."""
@@ -237,10 +298,10 @@ def test_systemd_takes_the_units_and_gives_them_back(
     assert ["b24tools-mine.service"] == [path.name for path in units_folder.iterdir()]
     timers = " ".join(f"b24tools-{name}.timer" for name in ("snapshot", "reconcile", "backup", "doctor", "replan"))
     assert [
-        "--version",
+        "daemon-reload",
         "daemon-reload",
         f"enable --now b24tools-assign.timer b24tools-assign.path {timers} b24tools.service",
-        "--version",
+        "daemon-reload",
         f"disable --now {' '.join(gone)}",
         "daemon-reload",
         f"enable --now {timers}",
@@ -248,6 +309,17 @@ def test_systemd_takes_the_units_and_gives_them_back(
         "daemon-reload",
     ] == called(programs, "systemctl")
     assert capsys.readouterr().err.endswith(f"Removed from {units_folder}: {', '.join(staying)}\n")
+
+
+def test_nothing_is_written_where_systemd_does_not_run(
+    programs: Path, units_folder: Path, env_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container, which may have its program."""
+    (programs / "systemctl").write_text("#!/bin/sh\n[ $1 = --version ] || { echo not booted >&2; exit 1; }\n", "utf-8")
+
+    assert 1 == app.main(["schedule", "systemd", "--user", env_file.owner(), "--install"])
+    assert capsys.readouterr().err.startswith("`systemctl daemon-reload` failed: not booted. ")
+    assert (False, False) == (units_folder.exists(), (tmp_path / "data").exists())
 
 
 def test_units_of_another_installation_stay(
@@ -281,6 +353,16 @@ def test_units_of_another_installation_stay(
             "BITRIX_WEBHOOK_URL=https://portal.example/rest/1/abcdefgh12/",
             "B24_DATA_DIR is not set in {file}: cron and services know no other settings. "
             "Set it there, or let `b24tools init` do it.",
+        ),
+        (
+            ["cron", "--serve"],
+            "",
+            "cron runs no service: --serve is for systemd and windows. Leave it out, or choose those.",
+        ),
+        (
+            ["windows", "--user", "b24tools"],
+            "",
+            "tasks of Task Scheduler run as SYSTEM: --user is for cron and systemd. Leave it out.",
         ),
         (["--install", "--remove"], "", "--install and --remove exclude each other. Give one of them."),
         (["--name", "a/b"], "", '--name "a/b" cannot be a part of a file name. An example: plant2.'),
@@ -316,6 +398,6 @@ def test_entries_go_though_the_settings_are_gone(programs: Path, env_file: Path)
 @pytest.mark.parametrize("scheduler", ["cron", "systemd", "windows"])
 def test_no_secret_is_printed(scheduler: str, env_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Entries name the settings file; crontabs, units and tasks can be read by others."""
-    assert 0 == app.main(["schedule", scheduler, "--inbox", "orders", "--serve"])
+    assert 0 == app.main(["schedule", scheduler, "--inbox", "orders", *(["--serve"] if scheduler != "cron" else [])])
     out, err = capsys.readouterr()
     assert (True, False, "") == (str(env_file) in out, "abcdefgh12" in out, err)

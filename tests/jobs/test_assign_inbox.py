@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -507,9 +508,10 @@ def test_what_is_said_of_a_whole_run_is_not_mailed_with_each_good_order(
 
 
 def test_what_is_said_of_a_whole_run_is_said_once_for_named_files(
-    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    cron: Cron, portal: Portal, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not by the next one; the orders are good."""
+    """And not by the next one; the orders are good. log.log has it, too."""
+    monkeypatch.setattr(logging.root, "handlers", [])  # of pytest, without which Python prints what has no log
     portal.now = lambda: context.now() + timedelta(minutes=20)
     mails = []
     for name in "ab":
@@ -517,6 +519,7 @@ def test_what_is_said_of_a_whole_run_is_said_once_for_named_files(
         assert 0 == app.main(["-q", "assign", *files])
         mails.append("".join(capsys.readouterr()).count("clock"))
     assert [1, 0] == mails
+    assert (tmp_path / "data" / "log.log").read_text(encoding="utf-8").count(" WARNING this machine's clock") == 2
 
 
 @pytest.mark.long
@@ -637,6 +640,46 @@ def test_a_name_that_is_no_text_is_moved(portal: Portal, folder: Path) -> None:
     assert 2 == take(folder)
     failed = {os.fsencode(found.name) for found in (folder / "failed").iterdir()}
     assert {b"\x87\xaa\xa0\xa7.json", b"\x87\xaa\xa0\xa7.json.txt"} == failed
+
+
+def test_on_a_terminal_it_is_said_each_time(
+    portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs it by hand has not read cron's mail, and is not kept from being mailed."""
+    drop(folder, "bad.json", **{"Калькуляция": [{"Должность": "Гальваник", "Время": 5}]})
+    for _time in range(2):
+        with monkeypatch.context() as terminal:
+            terminal.setattr("sys.stderr.isatty", lambda: True)
+            assert 1 == take(folder, "-q")
+        assert "there is no department" in capsys.readouterr().err
+    assert 1 == take(folder, "-q")
+    assert "there is no department" in capsys.readouterr().err
+    assert 1 == take(folder, "-q")
+    assert ("", "") == capsys.readouterr()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_of_a_name_that_is_no_text_the_reason_is_said_once(
+    portal: Portal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bad order, a line that fails, and a file that a newer one supersedes; the inbox's own name is none, too."""
+    box = folder / os.fsdecode(b"\xcf\xf0")
+    box.mkdir()
+    names = [os.fsdecode(bytes([0xCF, letter]) + b".json") for letter in range(0xE0, 0xE4)]
+    unknown = [{"Должность": "Гальваник", "Время": 5}]
+    ids = {"ИдентификаторЗаказа": "1", "НомерЗаказа": "1"}
+    drop(box, names[0], age_s=300, **ids)
+    drop(box, names[1], age_s=200, **ids)
+    drop(box, names[2], **{"ИдентификаторЗаказа": "2", "НомерЗаказа": "2", "Калькуляция": unknown})
+    drop(box, names[3], text="{bad")
+    assert 3 == take(box, "-q")
+    said = "".join(capsys.readouterr())
+    assert 'orders/??/??.json: this is not JSON: line 1, column 2, near "bad"' in said
+    assert "2, Гальваник: there is no department" in said
+    assert 1 == take(box, "-q")
+    assert ("", "") == capsys.readouterr()
+    assert 0 == app.main(["history", "1"])
+    assert "left out - ??.json: superseded by ??.json" in capsys.readouterr().out
 
 
 # what was done long ago

@@ -1032,3 +1032,22 @@ def test_a_folder_that_another_users_cron_works_in_is_named(well: Works) -> None
     os.chown(well.folder, 1, 1)
     details = [check.detail for check in examine(well) if check.check == "ownership"]
     assert any("but root works in it, too: b24tools.db" in detail for detail in details)
+
+
+@pytest.mark.parametrize("name", ["Задачи из 1c", "Зaдачи из 1с"])
+def test_a_project_that_only_looks_like_the_one_is_named(well: Works, name: str) -> None:
+    """`assign` takes it: it makes no second one."""
+    check = found(examine(well, group=name), "group")
+
+    assert ("warn", "Set B24_GROUP=1.") == (check.status, check.fix)
+    assert check.detail.startswith(f"“{name}” is not there; “Задачи из 1с” is taken, which looks the same")
+
+
+def test_a_folder_that_only_looks_like_the_one_is_named(well: Works) -> None:
+    """Likewise."""
+    check = found(examine(well, folder="Прaйс-листы"), "folder")
+
+    assert "warn" == check.status
+    assert check.detail == (
+        '“Прaйс-листы” is not there; “Прайс-листы” is taken, which looks the same; "a" is Latin here and Cyrillic there'
+    )

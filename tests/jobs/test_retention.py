@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from b24tools.core import errors
+from b24tools.core.secrets import Scrubber
 from b24tools.jobs import backup, orders, snapshot, why
 from b24tools.onec import order as onec_order
 from b24tools.render import why as render_why
-from b24tools.store import open_store, read_store
+from b24tools.store import history, open_store, read_store
+from b24tools.store.events import NewEvent
 from b24tools.store.retention import PACKED_AFTER, SPARE_PAGES
 from tests.support import database
 from tests.support.orders import MOSCOW, Works, order, rules
@@ -217,3 +219,18 @@ def test_a_night_trims_and_a_day_does_not(works: Works) -> None:
             now=works.clock,
         )
         assert not tools.store.retention.is_due(works.clock.now, at_night=True)
+
+
+def test_secrets_that_were_stored_once_are_hidden_once(works: Works) -> None:
+    """In events, history and messages; the rest of them stays. Older versions did not know all spellings."""
+    secret = "tok0123456789abcdef"
+    body = f"event=ONTASKUPDATE&data[FIELDS_AFTER][ID]=5&note={secret.upper()}"
+    hide = Scrubber([secret]).hide
+    with works.tools() as tools:
+        tools.store.events.add([NewEvent(works.clock.now, "ONTASKUPDATE", 5, text, None) for text in (body, "plain")])
+        tools.store.history.add(history.Entry(works.clock.now, "serve", "1", "2", "failed", by=secret, error=secret))
+        assert 2 == tools.store.retention.hide_secrets(hide, works.clock.now)
+        tools.store.events.add([NewEvent(works.clock.now, "ONTASKUPDATE", 5, body, None)])
+        assert 0 == tools.store.retention.hide_secrets(hide, works.clock.now)
+    assert [(body.replace(secret.upper(), "***"),), ("plain",), (body,)] == read(works, "SELECT body FROM events")
+    assert [("***", "***")] == read(works, "SELECT caller, error FROM history")

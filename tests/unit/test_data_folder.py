@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +32,27 @@ MOUNTS = r"""22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw
 def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(folder: str, kind: str) -> None:
     """Names of mounts have their blanks as octal codes."""
     assert kind == data_folder.find_file_system(MOUNTS, Path(folder))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root acts for others")
+def test_what_root_makes_in_a_users_folder_is_that_users(tmp_path: Path) -> None:
+    """When its run ends. What is not ours, and what a link leads to, stays root's."""
+    folder, secret = tmp_path / "data", tmp_path / "secret"
+    folder.mkdir()
+    secret.touch()
+    (folder / "log.log.1").symlink_to(secret)
+    (folder / "log.log.2").hardlink_to(secret)
+    (folder / "notes.txt").touch()
+    shutil.chown(folder, "nobody", "nogroup")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "b24tools", "mode", "webhook"],
+        env=os.environ | {"B24_DATA_DIR": str(folder)},
+        check=False,
+    )
+
+    owners = {path.name: path.owner() for path in (secret, *folder.rglob("*")) if not path.is_symlink()}
+    others = {"secret": "root", "log.log.2": "root", "notes.txt": "root"}
+    assert 0 == done.returncode
+    assert dict.fromkeys(owners, "nobody") | others == owners
+    assert {"b24tools.db", "log.log"} < owners.keys()

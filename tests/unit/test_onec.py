@@ -732,6 +732,7 @@ def test_whatever_spells_a_guid_is_one_id(spelling: str) -> None:
         f"{GUID}-1",
         f"{GUID} {GUID}",
         f"x{GUID}",
+        f"0x{GUID}".replace("-", ""),
         GUID[:-1],
         GUID.replace("0", "o"),
         GUID.replace("0", "о").replace("-", ""),

@@ -143,6 +143,8 @@ def test_a_text_that_was_encoded_twice_is_named(encoding: str) -> None:
         ('<?xml version="1.0"?><Order/>', "it is XML or HTML, send the order with ЗаписатьJSON"),
         ("--x\r\nContent-Disposition: form-data\r\n", "it is a form of several parts (multipart/form-data)"),
         (f"{TEXT}\n{TEXT}", "several orders belong into one list: [{…}, {…}]"),
+        (base64.b64encode(PLAIN).decode(), "it is base64, send the JSON itself as the body"),
+        (base64.encodebytes(b"[\r\n" + PLAIN + b"]").decode(), "it is base64, send the JSON itself as the body"),
         ('{"ДатаЗаказа": new Date(1765411200000)}', "write dates as ISO (ФорматДатыJSON.ISO)"),
     ],
 )
@@ -158,6 +160,12 @@ def test_a_key_with_a_letter_of_another_alphabet_is_named(key: str) -> None:
     message = refusal(json.dumps(ORDER | {"Калькуляция": [line]}))
     assert message.startswith('Калькуляция[0].Время: missing; "')
     assert "is Latin here and Cyrillic there" in message
+
+
+def test_a_key_that_may_be_meant_for_a_missing_one_is_named() -> None:
+    """Beside what is missing."""
+    raw = {{"НомерЗаказа": "Номер_Заказа"}.get(key, key): value for key, value in ORDER.items()}
+    assert 'НомерЗаказа: missing (is "Номер_Заказа" meant?)' == refusal(json.dumps(raw))
 
 
 @pytest.mark.parametrize(
@@ -368,6 +376,7 @@ TABLE = {
         {"headers": {"a": "b"}, "body": "\ufeff" + TEXT},
         TEXT,
         [TEXT],
+        {"Источник": "Удаленный склад", "Тип": "Сторонний", "cancel": False, "Заказ": ORDER},
     ],
 )
 def test_a_wrapped_order_is_read(value: Any) -> None:
@@ -378,6 +387,20 @@ def test_a_wrapped_order_is_read(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
+        *(
+            (
+                outside | {"Заказ": ORDER},
+                f'"{word}" stands beside the order: to cancel an order, send it with Отменен = true',
+            )
+            for outside, word in (
+                ({"Действие": "Удалить"}, "Удалить"),
+                ({"action": "DELETE"}, "DELETE"),
+                ({"method": "cancelOrder"}, "cancelOrder"),
+                ({"ВидСобытия": "отмена заказа"}, "отмена заказа"),
+                ({"isDeleted": True}, "isDeleted"),
+                ({"Удалён": True}, "Удалён"),
+            )
+        ),
         ({"a": ORDER, "b": ORDER}, "2 orders lie in different places of one object: send a list of orders"),
         (
             {"old": {"a": ORDER}, "new": [ORDER]},
@@ -566,6 +589,22 @@ def test_base64_that_was_cut_off_is_refused(text: str) -> None:
     message = refusal(json.dumps(ORDER | {"ПрисоединенныеФайлы": [{"Имя": "a.bin", "ДвоичныеДанные": text}]}))
     assert message.startswith("ПрисоединенныеФайлы[0].ДвоичныеДанные: ")
     assert message.endswith(" is not complete: base64 was cut off, or lacks the = at its end")
+
+
+def test_base64_that_lost_its_plus_signs_is_refused() -> None:
+    """Spaces between lines are no loss, those elsewhere would shorten the file without a word."""
+    content = b"abc" * 60 + bytes.fromhex("fbefbe") + b"abc" * 70
+    packed = base64.b64encode(content).decode()
+
+    def send(text: str) -> str:
+        return json.dumps(ORDER | {"ПрисоединенныеФайлы": [{"Имя": "a.bin", "ДвоичныеДанные": text}]})
+
+    in_lines = " ".join(packed[start : start + 76] for start in range(0, len(packed), 76))
+    assert content == read(send(in_lines))[0].files[0].content
+    assert refusal(send(packed.replace("+", " "))) == (
+        f"ПрисоединенныеФайлы[0].ДвоичныеДанные: {values.show(packed.replace('+', ' '))} "
+        "has spaces where its plus signs were; send base64 as Base64Строка() writes it"
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def examine(
 def _find_unknown(exam: Examination, *, checks: Iterable[Check]) -> Iterator[Finding]:
     """Find what is acknowledged of no check."""
     names = {check.name.partition(" ")[0] for check in checks} | {"probe"}
-    fix = _("`b24tools doctor --json` has the names; `b24tools config doctor_ignore remove {name}` takes it away.")
+    fix = _('`b24tools doctor --json` has the names; `b24tools config doctor_ignore remove "{name}"` takes it away.')
     for one in exam.acknowledged:
         if one.check.partition(" ")[0] not in names:
             yield warn(_("there is no check “{name}”"), fix, name=one.check)

@@ -9,6 +9,7 @@ from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.queries import Project
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.org_structure import describe_foreign_letters, look, parts_to_ask
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, known, listed, ok, warn
 from b24tools.jobs.doctor.webhook import is_in_cloud, owner
 
@@ -25,12 +26,31 @@ def _add_folder(batch: Batch, exam: Examination) -> Pending[list[tuple[int, str,
     return batch.add(queries.children(exam[storage].reference(0, "ROOT_OBJECT_ID"), name))
 
 
+def _add_alike_folders(batch: Batch, exam: Examination) -> list[Pending[list[tuple[int, str, str]]]]:
+    name = exam.settings.folder
+    root = int(name) if name.isdecimal() else exam[storage].reference(0, "ROOT_OBJECT_ID")
+    return [batch.add(queries.children(root, name, part=part)) for part in parts_to_ask(name)]
+
+
 projects = Need(lambda batch, exam: batch.add(queries.groups_named(exam.settings.group)))
+alike_projects = Need(
+    lambda batch, exam: [
+        batch.add(queries.groups_named(exam.settings.group, part=part)) for part in parts_to_ask(exam.settings.group)
+    ]
+)
 may_create = Need(lambda batch, exam: batch.add(queries.may_create_tasks(known(find_project(exam)).id)), late=True)
 project_dates = Need(lambda batch, exam: batch.add(queries.project_dates(known(find_project(exam)).id)), late=True)
 mandatory_fields = Need(lambda batch, _exam: batch.add(queries.mandatory_fields()))
 storage = Need(lambda batch, _exam: batch.add(queries.common_storage()))
 folder = Need(_add_folder)
+alike_folders = Need(_add_alike_folders)
+
+
+def _warn_of_alike(setting: str, wanted: str, id: int, name: str) -> Finding:
+    """Say that `assign` takes what only looks like the name: a second one could not be told from it."""
+    detail = _("“{name}” is not there; “{other}” is taken, which looks the same{letters}")
+    letters = describe_foreign_letters(wanted, name)
+    return warn(detail, _("Set {setting}={id}."), name=wanted, other=name, letters=letters, setting=setting, id=id)
 
 
 def find_project(exam: Examination) -> Project | None:
@@ -44,13 +64,15 @@ def may_create_tasks(exam: Examination) -> bool:
     return exam[may_create].error is not None or exam[may_create].value
 
 
-@checks.add("group", lambda: _("project"), owner, projects, may_create)
+@checks.add("group", lambda: _("project"), owner, projects, alike_projects, may_create)
 def check_project(exam: Examination) -> Finding:
     found, wanted = exam[projects].value, exam.settings.group
     if not found:
         fix = _("Create the project by hand, or set B24_GROUP to an existing one, by name or id.")
         if wanted.isdecimal():
             return fail(_("the portal has no project {id}"), fix, id=wanted)
+        if alike := next((project for asked in exam[alike_projects] for project in asked.value), None):
+            return _warn_of_alike("B24_GROUP", wanted, alike.id, alike.name)
         return warn(_("“{name}” is not there: the first order makes it, if the owner may"), fix, name=wanted)
     name = f"{found[0].name} (#{found[0].id})"
     if found[0].archived:
@@ -114,7 +136,7 @@ def check_mandatory_fields(exam: Examination) -> Finding:
     return fail(_("{names}: tasks of orders with files are refused without them"), fix, names=listed(names))
 
 
-@checks.add("folder", lambda: _("folder"), storage, folder)
+@checks.add("folder", lambda: _("folder"), storage, folder, alike_folders)
 def check_folder(exam: Examination) -> Finding:
     name = exam.settings.folder
     root, found = exam[storage].value, exam[folder]
@@ -134,6 +156,9 @@ def check_folder(exam: Examination) -> Finding:
         fix = _("Rename that file, or set B24_FOLDER to another name.")
         return fail(_("“{name}” is a file on the company drive, not a folder"), fix, name=name)
     if not folders:
+        rows = (row for asked in exam[alike_folders] for row in asked.value)
+        if alike := next((row for row in rows if row[2] == "folder" and look(row[1]) == look(name)), None):
+            return _warn_of_alike("B24_FOLDER", name, *alike[:2])
         fix = _("Make the folder on the company drive, or set B24_FOLDER to an existing one, by name or id.")
         return warn(_("“{name}” is not there: the first order with files makes it"), fix, name=name)
     if len(folders) > 1 or len(exam[storage].item.result) > 1:

@@ -5,6 +5,7 @@ A text is searched for the notations of an event, wherever they stand in it:
 - a JSON object: the event itself, or a record that has one inside, as an object or as text (nginx with escape=json,
   webhook.site, n8n, HAR, functions of a cloud, `replay --list --json`);
 - an array of PHP, written by print_r or var_export;
+- a dictionary as Python prints it, an object as Node does, a hash of Ruby, that begins with the event's name;
 - a form: `event=ONTASKUPDATE&data[FIELDS_AFTER][ID]=5&…`.
 
 A line without any of them is searched again without its escapes (`\\x22`, `\\"`, `\\u0026`, `%3D`, `&quot;`). Only what
@@ -33,7 +34,8 @@ from b24tools.jobs.events import payload
 from b24tools.jobs.events.payload import Event, Refusal
 
 _START = re.compile(
-    r'(?P<object>\{\s*")'
+    r"""(?P<literal>[{\[]\s*(?:(?:'event'|:?event)\s*(?:=>|:)|"event"\s*=>))"""
+    r'|(?P<object>\{\s*")'
     r"|(?P<array>\b(?:[Aa]rray|stdClass Object)\s*\(\s*)"
     r"|(?P<form>(?<![\w%])(?:event|event_handler_id|data|ts|auth)(?:\[|%5[Bb]|=)[^\s\"'<>`]*)"
 )
@@ -44,6 +46,8 @@ _KEY = re.compile(r"\[([^\]\n]*)\] =>[ \t]*|(?:'((?:[^'\\]|\\.)*)'|(\d+)) =>\s*"
 _LINE = re.compile(r"[^\n]*?(?=[ \t]*(?:\n|\[[^\]\n]*\] =>|\)|$))")
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _BARE = re.compile(r"[^,\s)]*")
+_LITERAL_KEY = re.compile(r"""(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|:?([A-Za-z_]\w*))\s*(?:=>|:)\s*""")
+_LITERAL = re.compile(r"""'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|([^\s,'"{}\[\]]+)""")
 _HEX = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
 _TIME = re.compile(r"[0-9]:[0-5][0-9]\b")  # a log has them
 _HEADER = re.compile(r"[A-Z]+ \S+ HTTP/\d|(?:Host|User-Agent|Content-(?:Type|Length)): ", re.IGNORECASE)
@@ -175,7 +179,7 @@ def _names_task(text: str) -> bool:
 
 
 def _cut_off() -> Refusal:
-    return payload.unreadable(_("it is cut off or damaged"))
+    return payload.unreadable(_("it is cut off, damaged, or in a notation that is not read here"))
 
 
 def _unescape(line: str) -> Iterator[str]:
@@ -208,6 +212,8 @@ def _search(text: str) -> Iterator[tuple[int, int, bool, list[Item]]]:
                 raise ValueError
             if start.lastgroup == "object":
                 value, position = json.JSONDecoder().raw_decode(text, start.start())
+            elif start.lastgroup == "literal":
+                value, position = _read_literal(text, start.start())
             else:
                 value, position = _read_array(text, start.end())
         except (ValueError, RecursionError):
@@ -237,6 +243,26 @@ def _read_array(text: str, position: int) -> tuple[dict[str, Any], int]:
         if not value:
             raise ValueError
         values[name], position = value[value.lastindex or 0].strip(), value.end()
+    raise ValueError
+
+
+def _read_literal(text: str, position: int) -> tuple[dict[str, Any], int]:
+    """Read what Python, Node or Ruby printed, from its bracket on; return where it ends, too. Raise ValueError."""
+    closing = "}" if text[position] == "{" else "]"
+    values: dict[str, Any] = {}
+    position += 1
+    while (position := _skip_blanks(text, position)) < len(text):
+        if text[position] == closing:
+            return values, position + 1
+        name = str(len(values))  # of a list
+        if key := _LITERAL_KEY.match(text, position):
+            name, position = key[key.lastindex or 0], key.end()
+        if text[position : position + 1] in ("{", "["):
+            values[name], position = _read_literal(text, position)
+        elif value := _LITERAL.match(text, position):
+            values[name], position = value[value.lastindex or 0], value.end()
+        else:
+            raise ValueError
     raise ValueError
 
 
@@ -290,7 +316,7 @@ def _fields_of(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         pairs = [(str(one["name"]), str(one.get("value", ""))) for one in params]
         if any(_ENCODED.search(key) for key, _value in pairs):  # Chrome leaves them encoded
             pairs = [(unquote_plus(key), unquote_plus(value)) for key, value in pairs]
-        yield "text", urlencode(pairs)
+        yield "text", urlencode(pairs, errors="replace")
     yield from record.items()
 
 
