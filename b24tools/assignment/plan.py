@@ -18,7 +18,7 @@ from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.lane import Candidate
 from b24tools.scheduling.people_file import PeopleFile
-from b24tools.scheduling.workload import Choice
+from b24tools.scheduling.tender import Choice
 from b24tools.store.decisions import Decision
 from b24tools.store.orders import LedgerTask
 
