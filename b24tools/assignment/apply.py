@@ -27,6 +27,7 @@ from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
+from b24tools.onec import order as onec_order
 
 BATCH = MOST_COMMANDS - 1  # one more asks about the people
 
@@ -52,13 +53,15 @@ class Writer:
         self._workspace = Workspace(tools, portal, rules, self._ledger, early)
         self._dropped: dict[str, bool] = {}  # the fields that were sent, and whether the portal dropped them
 
-    def write(self, plans: Sequence[PlannedTask]) -> tuple[list[PlannedTask], list[str]]:
-        """Write all. Answers the plans as they turned out, each with its error, and warnings about the whole run.
+    def write(
+        self, orders: Sequence[onec_order.Order], plans: Sequence[PlannedTask]
+    ) -> tuple[list[PlannedTask], list[str]]:
+        """Write what is planned for these orders. Answers the plans as they turned out, and warnings about the run.
 
-        Raises only what stops the machine itself.
+        A plan has its own error. Raises only what stops the machine itself.
         """
         lines = [Line(plan) for plan in plans]
-        self._ledger.note_plans(plans)
+        self._ledger.note_plans(orders, plans)
         self._choose_spares([line for line in lines if line.plan.others and line.plan.error is None])
         busy = [line for line in lines if line.plan.writes or line.spare]
         self._workspace.leave_out_attached(busy)

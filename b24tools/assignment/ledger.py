@@ -12,6 +12,7 @@ from b24tools.assignment.tools import RunClock
 from b24tools.assignment.writes import Line, Mark, Write, mark_of
 from b24tools.core.models import Status, Task
 from b24tools.core.timestamps import to_text
+from b24tools.onec.order import Order
 from b24tools.store import Store
 from b24tools.store.orders import LedgerTask, LostWrite
 
@@ -34,29 +35,33 @@ class Ledger:
 
     # before
 
-    def mark_removed(self, order_id: str, keys: Collection[str]) -> None:
-        """Note which lines the order has no longer, or has again."""
-        rows = self._store.orders.lines([order_id]).values()
-        removed = {row.key: row.key not in keys for row in rows}
-        self._store.orders.save_lines(
-            replace(row, sent_values={**row.sent_values, REMOVED: removed[row.key]})
-            for row in rows
-            if row.sent_values.get(REMOVED, False) != removed[row.key]
-        )
+    def mark_removed(self, order_id: str, keys: Collection[str]) -> list[LedgerTask]:
+        """Note which lines the order has no longer, or has again; return all that it has or had."""
+        rows = self._store.orders.lines([order_id])
+        changed = {
+            row.key: replace(row, sent_values={**row.sent_values, REMOVED: row.key not in keys})
+            for row in rows.values()
+            if row.sent_values.get(REMOVED, False) != (row.key not in keys)
+        }
+        self._store.orders.save_lines(changed.values())
+        return list((rows | changed).values())
 
-    def note_plans(self, plans: Sequence[PlannedTask]) -> None:
-        """Note what is planned, and the tasks that an earlier run was cut while making: its request made no other."""
-        for plan in plans:
-            known, task = plan.item.known, plan.task
-            if known and task and known.state == "writing":
-                with self._store.transaction():
-                    self._store.orders.save_lines(
-                        [replace(known, state="done", task_id=task.id, old_key=_other_key(plan))]
-                    )
-                    self._store.orders.settle_lost_write(known.key, task.created_at)
+    def note_plans(self, orders: Iterable[Order], plans: Sequence[PlannedTask]) -> None:
+        """Note that the orders were sent and what is planned.
+
+        And the tasks that an earlier run was cut while making: its request made no other.
+        """
         adds = [plan for plan in plans if plan.action == ADD and plan.error is None]
         now = self._clock.now()
         with self._store.transaction():
+            for order in orders:
+                self._store.orders.save(order.id, order.number, now)
+            for plan in plans:
+                known, task = plan.item.known, plan.task
+                if known and task and known.state == "writing":
+                    row = replace(known, state="done", task_id=task.id, old_key=_other_key(plan))
+                    self._store.orders.save_lines([row])
+                    self._store.orders.settle_lost_write(known.key, task.created_at)
             self._store.orders.save_lines(
                 replace(_row(plan, "planned", now), writing_since=_unanswered_since(plan)) for plan in adds
             )
@@ -77,8 +82,9 @@ class Ledger:
                 if write.verb == UPDATE and write.line.plan.item.known
             )
             self._store.orders.save_lines(_put_off(write.line.plan, now) for write in writes if write.verb == DEFER)
-            self._store.orders.mark_sent({write.line.key for write in writes}, now)
             adds = [write for write in writes if write.verb == ADD]
+            added = {write.line.key for write in adds}
+            self._store.orders.mark_sent({write.line.key for write in writes} - added, now)
             self._note_adding(adds, now, retry_s)
             marks = [mark_of(write.line.plan, file) for write in adds for file in write.line.plan.files]
             marks += [mark_of(write.line.plan, write.file) for write in writes if write.file]
@@ -147,7 +153,8 @@ class Ledger:
 
         Of the lines `unsure` an answer is missing to a request that left at `left_at`; it was noted at `noted_at`.
         """
-        rows = [replace(row, writing_since=left_at) if row.key in unsure else row for row in self._rows]
+        since = dict.fromkeys(answered) | dict.fromkeys(unsure, left_at)
+        rows = [replace(row, writing_since=since.get(row.key, row.writing_since)) for row in self._rows]
         with self._store.transaction():
             self._store.orders.save_lines(rows)
             self._store.orders.save_task_files(self._attached, "done")
@@ -155,8 +162,9 @@ class Ledger:
                 self._store.orders.forget_lost_writes(answered, noted_at)
                 ends = left_at + timedelta(seconds=recovery.EXECUTES_S)
                 self._store.orders.end_lost_writes(unsure, noted_at, ends)
-                self._store.orders.mark_sent(unsure, left_at)
-                self._store.orders.mark_answered(answered)
+                saved = {row.key for row in rows}
+                self._store.orders.mark_sent(set(unsure) - saved, left_at)
+                self._store.orders.mark_sent(set(answered) - saved, None)
         self._rows, self._attached = [], []
 
     # after

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from math import ceil
@@ -16,14 +16,16 @@ from b24tools.core.models import Department, Status, Task
 from b24tools.core.org_structure import same_name
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar_file import OwnDays
+from b24tools.scheduling.lane import Candidate
 from b24tools.scheduling.people_file import PeopleFile
-from b24tools.scheduling.workload import Choice
+from b24tools.scheduling.tender import Choice
 from b24tools.store.decisions import Decision
 from b24tools.store.orders import LedgerTask
 
 ADD, UPDATE, KEEP, COMPLETE, DEFER = "add", "update", "keep", "complete", "defer"
 OUTCOMES = {ADD: "created", UPDATE: "updated", COMPLETE: report.COMPLETED, DEFER: "updated"}
 DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
+_OF_CANDIDATES = tuple(one.name for one in fields(Candidate))
 MOST_CANDIDATES = 20  # the best ones are saved for `why`: a department of hundreds would fill the database
 
 
@@ -232,7 +234,8 @@ def make_decision(
         responsible_id=choice.responsible_id,
         reason=choice.reason,
         candidates=[
-            {name: _plain(value) for name, value in asdict(one).items()} | {"inside": one.id in inside} for one in shown
+            {name: _plain(getattr(one, name)) for name in _OF_CANDIDATES} | {"inside": one.id in inside}
+            for one in shown
         ],
         details={name: _plain(value) for name, value in {**known, **details}.items()},
     )

@@ -43,7 +43,8 @@ from b24tools.onec import task_fields
 from b24tools.scheduling import sequence
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask
-from b24tools.scheduling.workload import Choice, Workload
+from b24tools.scheduling.tender import Choice
+from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import LedgerTask
 
 

@@ -11,11 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
-from b24tools.scheduling.workload import Choice, Workload
+from b24tools.scheduling.tender import Choice, Tender
+from b24tools.scheduling.workload import Workload
 
 # Why an operation moves: its person is away, or is to be planned without, or has left; a replan was cut before it could
 # move, and its slot is taken; its order is late, or wanted first; its slot went to a more important order
@@ -39,7 +41,7 @@ class Operation:
     is_free: bool = False
     cause: str = ""
 
-    @property
+    @cached_property
     def id(self) -> int:
         """The task's id."""
         return self.task.id
@@ -58,6 +60,11 @@ class OpenOrder:
     operations: tuple[Operation, ...]
     accepted: datetime | None = None
     is_first: bool = False
+
+    @cached_property
+    def by_stage(self) -> list[Operation]:
+        """The operations in the sequence of their stages; those without one come first."""
+        return sorted(self.operations, key=lambda one: (one.stage is not None, one.stage or 0))
 
 
 @dataclass(frozen=True)
@@ -78,10 +85,13 @@ class Move:
 
 @dataclass
 class _Draft:
-    """Where operations of an order would lie: tasks by id, and when the order would be ready."""
+    """Where operations of an order would lie: tasks by id, to whom each was offered, and when the order would be ready.
+
+    Of an operation also since when it may begin, and for which one it waits.
+    """
 
     placed: dict[int, OpenTask]
-    choices: dict[int, tuple[Choice, datetime | None, int | None]]
+    tenders: dict[int, tuple[Tender, datetime | None, int | None]]
     finish: datetime | None
 
 
@@ -212,7 +222,7 @@ class _Pass:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
         ends: list[tuple[int, datetime]] = []
         finish: datetime | None = None
-        for one in _by_stage(order):
+        for one in order.by_stage:
             task = self._lying[one.id]
             workload.hold(task.responsible_id, task.id, _latest_before(ends, one.stage))
             end = _end_of(workload, task)
@@ -228,7 +238,7 @@ class _Pass:
         free = {one.id for one in order.operations if one.people and (one.is_free or one.id in forced)}
         for one in order.operations:  # from here on nothing pushes them
             self._open.get(self._lying[one.id].responsible_id, set()).discard(one.id)
-        draft, last = None, (self._full, set(forced))
+        draft = None
         if forced:
             draft = self._draft(self._full, order, forced, forced)
             finish = draft.finish if draft else None
@@ -242,9 +252,7 @@ class _Pass:
                     continue
                 other = self._draft(workload, order, free, forced)
                 if other is not None and self._is_worth(order, other.finish, finish, is_pushing=is_pushing):
-                    draft, last, finish = other, (workload, free), other.finish
-        if draft is not None and draft.placed and self._candidates > 1:
-            draft = self._draft(last[0], order, last[1], forced, asked=draft.placed)
+                    draft, finish = other, other.finish
         return self._keep(order, draft, forced)
 
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
@@ -271,12 +279,12 @@ class _Pass:
     def _soonest(self, order: OpenOrder, free: Collection[int]) -> datetime | None:
         """When the order could be ready if nothing less important were in its way; nothing is laid for that."""
         ends: dict[int, tuple[int | None, datetime]] = {}
-        for one in _by_stage(order):
+        for one in order.by_stage:
             not_before, _after = _waits_for(ends, one.stage, order.accepted)
             end = None if one.id in free else _end_of(self._full, self._lying[one.id])
             if one.id in free:
                 with suppress(NoWorkingTime):
-                    end = self._floor.soonest(one.people, one.task.remaining_s, not_before)
+                    end = self._floor.offer(one.people, one.task.remaining_s, not_before).soonest()
             if end is not None:
                 ends[one.id] = one.stage, end
         return max((end for _stage, end in ends.values()), default=None)
@@ -287,24 +295,25 @@ class _Pass:
         order: OpenOrder,
         which: Iterable[int],
         forced: Mapping[int, str],
-        asked: Collection[int] = (),
     ) -> _Draft | None:
-        """Lay some operations of an order anew in a workload, which is left as it was; of those `asked` tell who could.
+        """Lay some operations of an order anew in a workload, which is left as it was.
 
         None where the others cannot be done in time; what has to move and cannot is left out.
         """
         which = set(which)
         placed: dict[int, OpenTask] = {}
-        choices: dict[int, tuple[Choice, datetime | None, int | None]] = {}
+        tenders: dict[int, tuple[Tender, datetime | None, int | None]] = {}
         ends: dict[int, tuple[int | None, datetime]] = {}
         with workload.trial():
             before = {one: workload.take_out(self._lying[one].responsible_id, one) for one in which}
-            for one in _by_stage(order):
+            for one in order.by_stage:
                 task = self._lying[one.id]
                 not_before, after = _waits_for(ends, one.stage, order.accepted)
                 if one.id in which:
-                    most = self._candidates if one.id in asked else 1
-                    choice = self._weigh(workload, one, task.remaining_s, not_before, most)
+                    tender = workload.offer(one.people, task.remaining_s, not_before)
+                    choice = None
+                    with suppress(NoWorkingTime):
+                        choice = tender.choose(most=1)
                     if choice is not None:
                         placed[one.id] = replace(
                             task,
@@ -313,7 +322,7 @@ class _Pass:
                             end=choice.finish,
                             not_before=None,
                         )
-                        choices[one.id] = choice, not_before, after
+                        tenders[one.id] = tender, not_before, after
                         workload.put(placed[one.id])
                         ends[one.id] = one.stage, choice.finish
                         continue
@@ -328,7 +337,7 @@ class _Pass:
             self._put_back(workload, order, placed, ends, forced)
         finish = max((end for _stage, end in ends.values()), default=None)
         placed = {one: task for one, task in placed.items() if _place(task) != _place(self._lying[one])}
-        return _Draft(placed, choices, finish)
+        return _Draft(placed, tenders, finish)
 
     def _put_back(
         self,
@@ -343,7 +352,7 @@ class _Pass:
         if finish is None:
             return
         latest = max(finish, order.late_from) if order.late_from and not order.is_first else finish
-        for one in reversed(_by_stage(order)):
+        for one in reversed(order.by_stage):
             new, old = placed.get(one.id), self._lying[one.id]
             if new is None or one.id in forced or _place(new) == _place(old) or old.start is None:
                 continue
@@ -375,14 +384,6 @@ class _Pass:
         """The spans of a lane that other work must not push: those of slots."""
         return {id_: span for id_, span in workload.spans(worker_id).items() if self._lying[id_].slot}
 
-    def _weigh(
-        self, workload: Workload, one: Operation, length_s: int, not_before: datetime | None, most: int
-    ) -> Choice | None:
-        """Find who finishes it first; None where no person can."""
-        with suppress(NoWorkingTime):
-            return workload.weigh(one.people, length_s, not_before, most=most)
-        return None
-
     # decisions
 
     def _keep(self, order: OpenOrder, draft: _Draft | None, forced: Mapping[int, str]) -> list[Move]:
@@ -398,7 +399,8 @@ class _Pass:
             if new is not None and draft is not None:
                 self._full.take_out(old.responsible_id, one.id)
                 self._lying[one.id] = new
-                choice, not_before, after = draft.choices[one.id]
+                tender, not_before, after = draft.tenders[one.id]
+                choice = tender.choose(self._candidates)
                 cause = forced.get(one.id) or (FIRST if order.is_first else LATE)
                 moves.append(Move(order.id, replace(old, not_before=None), new, cause, choice, not_before, after))
         self._settle(self._floor, order)
@@ -436,10 +438,6 @@ class _Pass:
         self._full.take_out(task.responsible_id, task.id)
         self._open[task.responsible_id].discard(task.id)
         self._homeless.add(task.id)
-
-
-def _by_stage(order: OpenOrder) -> list[Operation]:
-    return sorted(order.operations, key=lambda one: (one.stage is not None, one.stage or 0))
 
 
 def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:

@@ -83,6 +83,8 @@ def own_calendars(
     people: Iterable[Person], company: OrgData, rules: Rules, calendar: WorkCalendar
 ) -> dict[int, WorkCalendar]:
     """Return the calendars of people who do not work as all others do: one for all who work alike."""
+    if not (rules.people.people or rules.people.schedules_of):
+        return {person.id: calendar for person in people}
     known, staff = _read_schedules(company, rules), company.staff
     by_name = {same_name(name): number for name, number in rules.people.schedules_of.items()}
     made: dict[tuple[int | None, Fraction | None], WorkCalendar] = {(None, None): calendar}
@@ -219,11 +221,11 @@ def list_workers(
             name=person.name,
             absences=tuple((away.start, away.end) for away in portal.absences.get(person.id, ())),
             last_assigned=last_assigned.get(person.id),
-            rate=rules.people.of(person.id).rate,
+            rate=terms.rate,
             calendar=calendars[person.id],
-            terms=rules.people.of(person.id).to_record(),
+            terms=terms.record,
         )
-        for person in people
+        for person, terms in ((one, rules.people.of(one.id)) for one in people)
     ]
 
 

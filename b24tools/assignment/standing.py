@@ -32,8 +32,10 @@ MIDNIGHT = timedelta(microseconds=1)  # an end at 00:00 belongs to the day befor
 
 OPEN, AT_RISK, LATE, OVER = "open", "at_risk", "late", "done"
 # Why an order is not done sooner: the person is away, gone, or has other work before; the task is behind its plan,
-# deferred by somebody, not on the portal any more, not made yet, or simply takes that long
+# deferred by somebody, with somebody outside production, whose time is not planned, not on the portal any more, not
+# made yet, or simply takes that long
 AWAY, GONE, BUSY, BEHIND, DEFERRED = "away", "gone", "busy", "behind", "deferred"
+OUTSIDE = "outside"
 MISSING, UNWRITTEN, WORK = "missing", "unwritten", "work"
 
 
@@ -359,8 +361,10 @@ def _reason(line: LineStanding, now: datetime) -> str:
         return GONE
     if line.away:
         return AWAY
-    if task is None or span is None:
+    if task is None:
         return MISSING
+    if span is None:
+        return OUTSIDE
     if task.end is not None and task.end <= now:
         return BEHIND
     if task.end is not None and task.end < span[1] and line.after is None:

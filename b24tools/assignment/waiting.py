@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.portal_state import PortalState
@@ -13,9 +13,12 @@ from b24tools.store import Store
 from b24tools.store.orders import LedgerTask
 
 
-def read_open_orders(store: Store) -> dict[str, list[LedgerTask]]:
-    """Return the lines of the orders that are not over, as they were last sent."""
-    ids = [order.id for order in store.orders.list_all(with_over=False)]
+def read_open_orders(store: Store, sent: Collection[str], rules: Rules) -> dict[str, list[LedgerTask]]:
+    """Return the lines of the orders that are not over, as they were last sent.
+
+    Without a route only of those with stages of their own, for others wait for nothing; and of those `sent` now.
+    """
+    ids = store.orders.list_open(None if rules.route else sent)
     found: dict[str, list[LedgerTask]] = {order_id: [] for order_id in ids}
     for row in store.orders.lines(ids).values():
         found[row.order_id].append(row)

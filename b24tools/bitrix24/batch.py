@@ -23,6 +23,7 @@ T = TypeVar("T")
 MOST_COMMANDS = 50
 MOST_PAIRS = 1000  # PHP's parse_str drops the pairs beyond max_input_vars without a word
 
+_DOLLAR = "%24"  # in a packed command
 _METHOD = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 # The portal looks for these in every key and value of a command, in any case, and has no escape.
 _REFERENCE = re.compile(r"\$(?:result|next|total|time|error)\S*?\[", re.IGNORECASE)
@@ -76,7 +77,7 @@ class Pending(Generic[T]):
         self.key = key
         self.query = query
         self.method = query.method
-        self.packed = _pack(query)
+        self.packed, self.references = _pack(query)
         self.source: Pending[Any] | None = None
         self.item = Answer(error=errors.PortalError(f"{self.method}: not sent"))
 
@@ -125,14 +126,13 @@ class Batch:
         """Put a command into the batch; its answer comes with `send`. Raises ValueError for what must not be sent."""
         check_method(query.method)
         pending = Pending(f"c{len(self)}", query)
-        references = [text for text in _with_dollars(query.params) if isinstance(text, Reference)]
-        if pending.packed is None and not references:
+        if pending.packed is None and not pending.references:
             self._alone.append(pending)
             return pending
         if not self._requests or len(self._requests[-1]) == MOST_COMMANDS:
             self._requests.append([])
         request = self._requests[-1]
-        for reference in references:
+        for reference in pending.references:
             found = next((one for one in reversed(request) if reference.startswith(one.reference())), None)
             if found is None or pending.packed is None or pending.source not in (None, found):
                 raise ValueError(f"{pending.method}: refers to more than one command earlier in the same request")
@@ -170,22 +170,22 @@ def check_method(method: str) -> None:
         raise ValueError(f"not a method name: {method!r}")
 
 
-def _pack(query: Query[Any]) -> str | None:
-    """Write a command as a batch carries it; None where the portal would get something else.
+def _pack(query: Query[Any]) -> tuple[str | None, list[Reference]]:
+    """Write a command as a batch carries it; None where the portal would get something else. And what it refers to.
 
     A batch cannot carry `None`, booleans and empty containers, nor text that looks like a reference, nor more pairs
     than PHP takes.
     """
-    texts = _with_dollars(query.params)
-    if any(_REFERENCE.search(text) for text in texts if not isinstance(text, Reference)):
-        return None
     try:
         packed = php_query.encode(query.params)
     except ValueError:
-        return None
-    if packed.count("&") >= MOST_PAIRS:
-        return None
-    return f"{query.method}?{packed}" if packed else query.method
+        packed = None
+    texts = _with_dollars(query.params) if packed is None or _DOLLAR in packed else []
+    references = [text for text in texts if isinstance(text, Reference)]
+    is_garbled = any(_REFERENCE.search(text) for text in texts if not isinstance(text, Reference))
+    if packed is None or packed.count("&") >= MOST_PAIRS or is_garbled:
+        return None, references
+    return f"{query.method}?{packed}" if packed else query.method, references
 
 
 def _with_dollars(value: Any) -> list[str]:

@@ -228,9 +228,8 @@ class Client:
         # Broken JSON would not be refused: the method would run without its parameters.
         content = json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         while True:
-            if blocked := self._rate_limiter.blocked([method]):
-                backoff.pause(_block(method, blocked))
-            self._rate_limiter.acquire(self._announce_limit)
+            while until := self._rate_limiter.acquire_unless_blocked(method, self._announce_limit):
+                backoff.pause(_block(method, {method: until}))
             if self.before_write is not None and not only_reads:
                 self.before_write()
             backoff.sent_at = self._clock()

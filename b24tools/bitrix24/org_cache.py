@@ -6,12 +6,14 @@ host: departments and schedule for a day, people for some hours.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,9 @@ class OrgCache:
         self._cache: diskcache.Cache | None = None
         if has_locks:
             with self._renewing():
-                self._cache = _Cache(folder)
+                if not (folder / "cache.db").stat().st_size:  # nothing is in it: it is new, or was taken away
+                    _open_cache.cache_clear()
+                self._cache = _open_cache(folder)
 
     def close(self) -> None:
         """Close the cache."""
@@ -254,23 +258,34 @@ class OrgCache:
             with suppress(*_FAILURES):
                 self.close()
             self._cache = None
+            _open_cache.cache_clear()
             if isinstance(error, _BUSY_FULL_OR_FORBIDDEN):
                 return
             for file in self._folder.glob("cache.db*"):
                 with suppress(OSError):
                     file.unlink()
             with suppress(*_FAILURES):
-                self._cache = _Cache(self._folder)
+                self._cache = _open_cache(self._folder)
 
 
 class _Disk(diskcache.JSONDisk):  # type: ignore[misc] # it ships no types
     """Values as JSON. What somebody has put in as a pickle is damage: to load it would run it (CVE-2025-69872)."""
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
-        """Read a value; raises ValueError for a pickle."""
+        """Read a value, which is not to be changed; raises ValueError for a pickle."""
         if mode == diskcache.core.MODE_PICKLE:
             raise ValueError("a pickle in the cache")
-        return super().fetch(mode, filename, value, read)
+        return _decode(diskcache.Disk.fetch(self, mode, filename, value, read))
+
+
+@lru_cache(maxsize=8)  # `serve` reads the same people for each order
+def _decode(packed: bytes) -> Any:
+    return json.loads(zlib.decompress(packed))
+
+
+@lru_cache(maxsize=1)  # closed, it opens again at the next question; made anew, it would write all its settings
+def _open_cache(folder: Path) -> _Cache:
+    return _Cache(folder)
 
 
 class _Cache(diskcache.Cache):  # type: ignore[misc] # it ships no types

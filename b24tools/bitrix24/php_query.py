@@ -6,7 +6,7 @@ that is what stands on the other side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -18,8 +18,10 @@ def encode(params: Mapping[str, Any]) -> str:
     Only what the notation can carry is taken: `None`, booleans and empty containers have no form
     in it (they would vanish or change their meaning on the portal), so they raise ValueError.
     """
-    pairs = (pair for key, value in params.items() for pair in _flatten(str(key), value))
-    return "&".join(f"{_quote(path)}={_quote(text)}" for path, text in pairs)
+    pairs: list[str] = []
+    for key, value in params.items():
+        _add_pairs(pairs, str(key), value)
+    return "&".join(pairs)
 
 
 @lru_cache(maxsize=1024)  # the pages of a list have the same names and values, again and again
@@ -27,15 +29,15 @@ def _quote(text: str) -> str:
     return quote(text, safe="", errors="replace")  # half a surrogate pair has no UTF-8 form
 
 
-def _flatten(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flatten(f"{path}[{key}]", inner)
+def _add_pairs(pairs: list[str], path: str, value: Any) -> None:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        pairs.append(f"{_quote(path)}={_quote(str(value))}")
     elif isinstance(value, (list, tuple)) and value:
         for index, inner in enumerate(value):
-            yield from _flatten(f"{path}[{index}]", inner)
-    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        yield path, str(value)
+            _add_pairs(pairs, f"{path}[{index}]", inner)
+    elif isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            _add_pairs(pairs, f"{path}[{key}]", inner)
     else:
         raise ValueError(f"{path}: {value!r} cannot be written in bracket notation")
 

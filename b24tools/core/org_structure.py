@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
@@ -175,24 +176,35 @@ class Staff:
             self._matches[question] = self._look_for(*question)
         return self._matches[question]
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[Department]]:
+        """The departments of the production, by folded names."""
+        found: dict[str, list[Department]] = {}
+        for department in (self.departments[one] for one in self.below(self.root_id) if one != self.root_id):
+            found.setdefault(same_name(department.name), []).append(department)
+        return found
+
+    @cached_property
+    def _members(self) -> Mapping[int, Sequence[Person]]:
+        """The active people of each department itself."""
+        found: dict[int, list[Person]] = {}
+        for person in self.people.values():
+            for department_id in person.department_ids if person.active else ():
+                found.setdefault(department_id, []).append(person)
+        return found
+
     def _look_for(self, name: str, under: str | None, excluded: frozenset[int]) -> Match:
-        inside = [self.departments[one] for one in self.below(self.root_id) if one != self.root_id]
-        wanted = same_name(self.positions.department_of(name))
-        found = [department for department in inside if same_name(department.name) == wanted]
+        found = self._by_name.get(same_name(self.positions.department_of(name)), ())
         if len(found) > 1 and under:
             roots = [one.id for one in self.departments.values() if same_name(one.name) == same_name(under)]
             preferred = {below for root in roots for below in self.below(root)}
             found = [department for department in found if department.id in preferred] or found
         if not found:
-            return Match(
-                (), (), nearest_name(self.positions.department_of(name), (department.name for department in inside))
-            )
+            names = (department.name for same in self._by_name.values() for department in same)
+            return Match((), (), nearest_name(self.positions.department_of(name), names))
         homes = {below for department in found for below in self.below(department.id)}
-        people = [
-            person
-            for _id, person in sorted(self.people.items())
-            if person.active and person.id not in excluded and homes.intersection(person.department_ids)
-        ]
+        members = {person.id: person for home in homes for person in self._members.get(home, ())}
+        people = [person for _id, person in sorted(members.items()) if person.id not in excluded]
         return Match(
             tuple(sorted(found, key=lambda department: department.id)),
             tuple(person for person in people if self.positions.may_do(person.id, name)),
@@ -201,7 +213,9 @@ class Staff:
 
     def with_people(self, people: Iterable[Person]) -> Staff:
         """The same departments with other people."""
-        return Staff(self.departments.values(), people, self.root_id, self.positions)
+        other = Staff(self.departments.values(), people, self.root_id, self.positions)
+        other._by_name = self._by_name
+        return other
 
     def homes_of(self, person: Person) -> Iterator[int]:
         """The departments of a person, each with those above it."""
@@ -214,13 +228,11 @@ class Staff:
 
     def department_named(self, name: str) -> Department | None:
         """The department `Исполнитель` names: inside production first, then anywhere."""
-        wanted = same_name(name)
-        inside = list(self.below(self.root_id))
-        for one in (*inside, *self.departments):
-            department = self.departments.get(one)
-            if department and same_name(department.name) == wanted:
-                return department
-        return None
+        wanted, root = same_name(name), self.departments.get(self.root_id)
+        if root and same_name(root.name) == wanted:
+            return root
+        others = (one for one in self.departments.values() if same_name(one.name) == wanted)
+        return next(chain(self._by_name.get(wanted, ()), others), None)
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:

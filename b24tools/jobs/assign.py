@@ -13,15 +13,7 @@ from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
-from b24tools.assignment.plan import (
-    DEFER,
-    DONE,
-    Item,
-    PlannedTask,
-    Rules,
-    late_from,
-    wanted_end,
-)
+from b24tools.assignment.plan import DEFER, DONE, Item, PlannedTask, Rules, late_from, wanted_end
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, WriteState, find_lost, latest
@@ -137,7 +129,7 @@ class _Run:
         self._rules = rules
         self._dry_run = dry_run
         self._warnings = list(warnings)
-        self._open_orders = read_open_orders(tools.store)
+        self._open_orders = read_open_orders(tools.store, {order.id for order in batch}, rules)
         self.early: EarlyUploads | None = None
         self._before = tools.store.orders.outcomes([order.id for order in batch])
         self._was_restored = False
@@ -185,10 +177,8 @@ class _Run:
             Workspace(tools, portal, self._rules, Ledger(tools.store, tools.clock)).leave_out_attached(lines)
             plans = [line.plan for line in lines]
         else:
-            for order in self._orders:
-                tools.store.orders.save(order.id, order.number, tools.clock.now())
             writer = Writer(tools, portal, self._rules, questions.titles, self.early)
-            plans, warnings = writer.write(plans)
+            plans, warnings = writer.write(self._orders, plans)
             self._warnings += warnings
             portal = writer.portal
             if portal.places != company.places:
@@ -484,26 +474,27 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
-            self._tools.store.orders.save(
-                order.id, order.number, self._tools.clock.now(), COMPLETED if finished else outcome, entry
-            )
-            self._tools.store.orders.save_header(
-                order.id,
-                customer=order.customer,
-                wanted=order.wanted,
-                priority=order.priority,
-                day=promise.day if promise else None,
-                ended=ENDED_DONE if order.done else ENDED_CANCELLED if order.cancelled else None,
-                unwritten=[task.position for task in tasks if task.outcome == FAILED and task.task_id is None],
-            )
-            Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, [plan.item.key for plan in mine])
-            self._save_standing(order, planner, mine)
+            store, saved = self._tools.store, COMPLETED if finished else outcome
+            with store.transaction():
+                store.orders.save(order.id, order.number, self._tools.clock.now(), saved, entry)
+                store.orders.save_header(
+                    order.id,
+                    customer=order.customer,
+                    wanted=order.wanted,
+                    priority=order.priority,
+                    day=promise.day if promise else None,
+                    ended=ENDED_DONE if order.done else ENDED_CANCELLED if order.cancelled else None,
+                    unwritten=[task.position for task in tasks if task.outcome == FAILED and task.task_id is None],
+                )
+                self._save_standing(order, planner, mine)
         return result
 
     def _save_standing(self, order: onec_order.Order, planner: Planner, plans: Sequence[PlannedTask]) -> None:
         """Let what has changed of the order be asked for from now on."""
         store = self._tools.store.orders
-        row, lines = store.read([order.id])[order.id], store.lines([order.id]).values()
+        keys = [plan.item.key for plan in plans]
+        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, keys)
+        row = store.read([order.id])[order.id]
         if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
             changed = {order.id: (stands.to_compare(planner.calendar), stands.state == standing.OVER)}
             store.save_standings(changed, planner.now)
@@ -511,6 +502,8 @@ class _Run:
 
 def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff) -> list[str]:
     """Say which names of B24_ROUTE are neither a department of the production nor a position of these orders."""
+    if not route:
+        return []
     names = [item.line.position for item in items]
     names += [staff.departments[one].name for one in staff.below(staff.root_id) if one != staff.root_id]
     known = {*map(same_name, names), *staff.positions.departments}

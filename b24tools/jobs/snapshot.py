@@ -128,7 +128,7 @@ def find_settled(store: Store, today: datetime, zone: ZoneInfo) -> Iterator[tupl
 
 def freeze_seasons(store: Store, today: datetime, zone: ZoneInfo) -> None:
     """Freeze the months and quarters that can be."""
-    for period, as_of in find_settled(store, today, zone):
+    for period, as_of in reversed(list(find_settled(store, today, zone))):  # each is compared with the one before
         with store.transaction():
             store.leaderboard.freeze(period, store.settings.counting_rules(zone), as_of, today)
 

@@ -200,6 +200,7 @@ def describe_hold_up(held: HoldUp) -> str:
         standing.BUSY: _("{name} has other work first"),
         standing.BEHIND: _("{name} is behind the plan"),
         standing.DEFERRED: _("the task of {name} is deferred"),
+        standing.OUTSIDE: _("the task was given to somebody outside production: when it is done is not known"),
         standing.MISSING: _("the task was deleted on the portal"),
         standing.UNWRITTEN: _("no task was made: send the order again"),
         standing.WORK: _("{name} has the longest work"),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
@@ -204,6 +205,8 @@ class Timeline:
     def worked(self, moment: datetime) -> int:
         """Working seconds between the origin and `moment`; 0 before the origin."""
         position = self._track.worked(_floor(moment))
+        if not self._lost_starts:
+            return position
         i = bisect_right(self._lost_starts, position) - 1
         if i < 0:
             return position
@@ -227,6 +230,8 @@ class Timeline:
 
     def shared_end(self, position: int) -> int:
         """The same end as a position in the time without absences."""
+        if not self._lost_at:
+            return position
         i = bisect_left(self._lost_at, position) - 1
         return position if i < 0 else self._lost_ends[i] + position - self._lost_at[i]
 
@@ -352,6 +357,7 @@ def _shorten(spans: list[Span], seconds: int) -> list[Span]:
     return spans
 
 
+@lru_cache(1 << 14)
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 from b24tools.scheduling.calendar import DAY_OFF, HOUR_S, DayRule, WorkCalendar
 
@@ -92,9 +93,9 @@ def with_production(
 class _ByYear(Mapping[date, DayRule]):
     """Days found a year at a time, when first asked for. Going through them shows the years found so far."""
 
-    def __init__(self, find: Callable[[int], dict[date, DayRule]]) -> None:
+    def __init__(self, find: Callable[[int], Mapping[date, DayRule]]) -> None:
         self._find = find
-        self._found: dict[int, dict[date, DayRule]] = {}
+        self._found: dict[int, Mapping[date, DayRule]] = {}
 
     def __getitem__(self, day: date) -> DayRule:
         if day.year not in self._found:
@@ -127,7 +128,8 @@ def _decide(
     return rule
 
 
-def _year(country: str, year: int) -> dict[date, DayRule]:
+@lru_cache(maxsize=64)  # `serve` asks for the same ones with each order
+def _year(country: str, year: int) -> Mapping[date, DayRule]:
     import holidays
 
     if year not in _KNOWN_YEARS:

@@ -270,21 +270,23 @@ class Layout:
             self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
         self._free = self._first_free()
         self.tie = self._open_s, recency, time.worker.id
-        self._offers: dict[tuple[int, datetime], Offer] = {}
+        self._is_usual = time.is_usual
+        self._offers: dict[tuple[int, int], Offer] = {}
         self._ends_at: dict[int, datetime] = {}
         self._free_at: datetime | None = None
 
-    def offer(self, length_s: int, earliest: datetime) -> Offer:
-        """The rank and the candidate; no rank where there is no working time for it."""
-        key = length_s, earliest
+    def offer(self, length_s: int, position: int) -> Offer:
+        """The rank and the candidate, of work that begins there at the earliest; no rank: there is no time for it."""
+        key = length_s, position
         offer = self._offers.get(key)
         if offer is None:
-            offer = self._offers[key] = self._reckon(length_s, earliest)
+            offer = self._offers[key] = self._reckon(self.time.own_s(length_s), position)
         return offer
 
     def gap_end(self, length_s: int, position: int) -> int:
         """The position where the work ends in the first gap from there on that is long enough."""
-        length_s = self.time.own_s(length_s)
+        if not self._is_usual:
+            length_s = self.time.own_s(length_s)
         starts, ends = self._shown_starts, self._shown_ends
         first = bisect_right(starts, position)
         if first and ends[first - 1] > position:
@@ -388,23 +390,22 @@ class Layout:
             self._free_at = self.line.start_at(self._free)
         return self._free_at
 
-    def _reckon(self, length_s: int, earliest: datetime) -> Offer:
-        worker, away, length_s = self.time.worker, self.time.away, self.time.own_s(length_s)
+    def _reckon(self, length_s: int, position: int) -> Offer:
+        worker, away = self.time.worker, self.time.away
         who = worker.id, worker.name
         try:
             free = self._first_moment()
-            start, finish = self._earliest_gap(length_s, earliest)
+            start, finish = self._earliest_gap(length_s, position)
         except NoWorkingTime as error:
             note = str(error)
             return None, Candidate(*who, None, None, None, self._open_s, away, note=note, terms=worker.terms)
-        absent = tuple(away for away in away if away[0] < finish)
+        absent = away and tuple(away for away in away if away[0] < finish)
         rank = finish, *self.tie
         busy = self._free > 0
         return rank, Candidate(*who, free, start, finish, self._open_s, absent, busy=busy, terms=worker.terms)
 
-    def _earliest_gap(self, length_s: int, earliest: datetime) -> Interval:
+    def _earliest_gap(self, length_s: int, position: int) -> Interval:
         """The first start on a whole step from which the work fits before the next busy span, and the end."""
-        position = self.line.worked(earliest)
         i = bisect_right(self._shown_starts, position) - 1
         if i >= 0:
             position = max(position, self._shown_ends[i])
@@ -470,16 +471,13 @@ class Lane:
         """The task as it lies."""
         return self._tasks.get(task_id)
 
-    def hold(self, task_id: int, until: datetime | None) -> bool:
-        """Let a task begin then at the earliest, where its plan is sooner; whether that is a change."""
+    def held(self, task_id: int, until: datetime | None) -> OpenTask | None:
+        """A task that begins then at the earliest, where its plan is sooner; None where that is no change."""
         task = self._tasks.get(task_id)
         if task is None:
-            return False
+            return None
         not_before = until if until and not task.begun and (task.start is None or task.start < until) else None
-        if task.not_before == not_before:
-            return False
-        self.put(replace(task, not_before=not_before))
-        return True
+        return None if task.not_before == not_before else replace(task, not_before=not_before)
 
     def absences_over(self, task_id: int) -> tuple[Interval, ...]:
         """The absences under which working time of the task's slot is lost."""

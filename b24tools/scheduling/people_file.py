@@ -35,7 +35,8 @@ class PersonTerms:
     only: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
 
-    def to_record(self) -> dict[str, Any]:
+    @cached_property
+    def record(self) -> Mapping[str, Any]:
         """Return what is not as for everybody, as JSON can hold it."""
         record: dict[str, Any] = {RATE: float(self.rate), HOURS: self.hours_a_week and float(self.hours_a_week)}
         record |= {SCHEDULE: self.schedule, ONLY: list(self.only), NEVER: list(self.never)}

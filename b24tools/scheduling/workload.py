@@ -9,66 +9,50 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
-from b24tools.core.i18n import _
 from b24tools.scheduling.calendar import Interval, NoWorkingTime, Span, Timeline, WorkCalendar
 from b24tools.scheduling.lane import (
-    Candidate,
     Lane,
     Layout,
-    Offer,
     OpenTask,
     PersonLoad,
     PersonTime,
-    Rank,
     Slot,
     StagedTask,
     Worker,
 )
+from b24tools.scheduling.tender import Choice, Tender
 
 UNKNOWN_ESTIMATE_S = 3600
 MOST_ROUNDS = 50  # of operations that wait for one another; each goes through all orders
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Who does it, when (UTC), and why.
-
-    `reason`: "first" (to finish), of those who finish at once "less_open" work, "least_recent"
-    assignment, "lower_id"; "only" one was there; "pinned". `candidates`: the best first, those who cannot last.
-    `margin_s`: how much more work the chosen one could have had and still be the first. `number`: what the work is
-    called in the lane as long as it is no task.
-    """
-
-    responsible_id: int
-    start: datetime
-    finish: datetime
-    reason: str
-    candidates: tuple[Candidate, ...]
-    margin_s: int | None = None
-    number: int = 0
-
-
-class _Asked(NamedTuple):
-    """When each of some people may be done with a piece of work, and of so many what they offer."""
-
-    layouts: list[Layout]
-    ends: list[int | None]
-    offers: dict[int, list[Offer]]
-
-
-_REASONS = ("first", "less_open", "least_recent", "lower_id")
 
 
 def remaining_s(estimate_s: int | None, spent_s: int | None, step_s: int) -> int:
     """Seconds of work left in a task: never below one step, an hour where there is no estimate."""
     left = estimate_s - (spent_s or 0) if estimate_s else UNKNOWN_ESTIMATE_S
     return max(left, step_s)
+
+
+class _Crew:
+    """People who are asked together."""
+
+    def __init__(self, lanes: dict[int, Lane]) -> None:
+        self.lanes = lanes
+        self.changed: set[int] = set()
+        self._layouts = {worker_id: lane.layout for worker_id, lane in lanes.items()}
+        self._seen = list(self._layouts.values())
+
+    def look(self) -> list[Layout]:
+        """How their lanes lie: the same list as long as nothing has changed."""
+        if self.changed:
+            self._layouts |= {worker_id: self.lanes[worker_id].layout for worker_id in self.changed}
+            self._seen = list(self._layouts.values())
+            self.changed.clear()
+        return self._seen
 
 
 class Workload:
@@ -89,13 +73,14 @@ class Workload:
         self._timelines = {id(calendar): self._usual}  # by the id of the calendar, which the workers keep alive
         self._workers = {worker.id: worker for worker in workers}
         self._times: dict[int, PersonTime] = {}
-        self._asked: dict[tuple[tuple[int, ...], int, datetime], _Asked] = {}
+        self._tenders: dict[tuple[tuple[int, ...], int, datetime], Tender] = {}
         self._fill(tasks)
 
     def _fill(self, tasks: Iterable[OpenTask]) -> None:
         self._tasks: dict[int, list[OpenTask]] = {worker_id: [] for worker_id in self._workers}
         self._lanes: dict[int, Lane] = {}
-        self._crews: dict[tuple[int, ...], list[Lane]] = {}
+        self._crews: dict[tuple[int, ...], _Crew] = {}
+        self._crews_of: dict[int, list[_Crew]] = {}
         self._given = 0
         self._saved: dict[int, tuple[Any, ...]] | None = None  # lanes as they were before a trial
         for task in tasks:
@@ -113,42 +98,28 @@ class Workload:
         choice = self.weigh(worker_ids, length_s, not_before)
         return self._give(choice, length_s)
 
-    def weigh(
-        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None, *, most: int | None = None
-    ) -> Choice:
+    def weigh(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Choice:
         """Find out who of them finishes the work first; it is given to none of them.
 
-        With `most`, only so many candidates are reckoned, besides those who could be the first.
         Raises NoWorkingTime if none of them can, KeyError for one who is not a worker.
         """
-        ranked, unable = self._ranked(worker_ids, length_s, not_before, most)
-        if not ranked:
-            raise NoWorkingTime(_("none of the candidates has working time for it in the next six years"))
-        reason, margin_s = "only", None
-        if len(ranked) > 1:
-            best, second = ranked[0][0], ranked[1][0]
-            reason = next(name for name, a, b in zip(_REASONS, best, second, strict=True) if a != b)
-            line = self.line_of(ranked[0][1].id)
-            margin_s = line.worked(second[0]) - line.worked(best[0])
-        candidates = [candidate for _rank, candidate in ranked] + unable
-        return replace(_chosen(ranked[0][1], reason, candidates), margin_s=margin_s)
+        return self._offer(worker_ids, length_s, not_before).choose()
 
-    def soonest(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> datetime:
-        """Tell before when none of them can have finished the work. Raises as `choose`."""
+    def offer(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None = None) -> Tender:
+        """Offer the work to these people, who answer by their lanes as they lie now. Raises KeyError as `weigh`."""
         ids, earliest = tuple(worker_ids), self._earliest(not_before)
-        ends = [end for end in self._ask(ids, length_s, earliest).ends if end is not None]
-        if not ends:
-            raise NoWorkingTime
-        return self._usual.end_at(min(ends))
+        layouts = self._layouts_of(ids)
+        tender = self._tenders.get((ids, length_s, earliest))
+        if tender is None or tender.layouts != layouts:
+            tender = Tender(self._usual, layouts, length_s, earliest, tender)
+            self._tenders[ids, length_s, earliest] = tender
+        return tender
 
     def pin(
         self, worker_id: int, length_s: int, not_before: datetime | None = None, worker_ids: Iterable[int] = ()
     ) -> Choice:
         """Give the work to this person; `worker_ids` are listed beside. Raises as `choose`."""
-        ranked, unable = self._ranked([worker_id, *worker_ids], length_s, not_before)
-        candidates = [candidate for _rank, candidate in ranked] + unable
-        winner = next(candidate for candidate in candidates if candidate.id == worker_id)
-        return self._give(_chosen(winner, "pinned", candidates), length_s)
+        return self._give(self._offer([worker_id, *worker_ids], length_s, not_before).pin(worker_id), length_s)
 
     def extend(
         self, worker_id: int, start: datetime, length_s: int, ignore_task: int, left_s: int | None = None
@@ -159,7 +130,7 @@ class Workload:
         way. From here on the task occupies the new slot; `left_s` is left of it, by default all.
         Raises NoWorkingTime, and KeyError as `choose`.
         """
-        lane = self._lane(worker_id)
+        lane = self._lane_to_change(worker_id)
         own_s = self._workers[worker_id].own_s(length_s)
         end = Timeline(lane.time.line.calendar, lane.time.line.absences, start).end_at(own_s)
         return end, lane.move(ignore_task, (start, end), length_s if left_s is None else left_s)
@@ -173,7 +144,10 @@ class Workload:
 
         One that is begun waits for nothing. Nothing for a task that is not in the lane.
         """
-        return worker_id in self._workers and self._lane_to_change(worker_id).hold(task_id, until)
+        held = self._lane(worker_id).held(task_id, until) if worker_id in self._workers else None
+        if held:
+            self._lane_to_change(worker_id).put(held)
+        return held is not None
 
     def let_wait(self, orders: Iterable[Sequence[StagedTask]]) -> None:
         """Let operations wait for those of lower stages of their order, until nothing changes over all orders."""
@@ -182,30 +156,35 @@ class Workload:
             for order in orders
         ]
         staged = [order for order in staged if order and order[0][0] != order[-1][0]]
-        settled: list[list[Layout]] = [[] for _order in staged]  # the lanes with which an order had nothing to change
+        waiting_by_worker: dict[int, set[int]] = {}
+        for number, order in enumerate(staged):
+            for _stage, worker_id, _task in order:
+                waiting_by_worker.setdefault(worker_id, set()).add(number)
+        changed = set(range(len(staged)))  # orders in whose lanes something may have moved since they were looked at
         for _round in range(MOST_ROUNDS):
-            count = 0
             for number, order in enumerate(staged):
-                layouts = [self._lane(one).layout for _stage, one, _task in order if one in self._workers]
-                if settled[number] != layouts:
-                    held = self._let_order_wait(order)
-                    settled[number] = [] if held else layouts
-                    count += held
-            if not count:
+                if number in changed:
+                    changed.discard(number)
+                    for worker_id in self._let_order_wait(order):
+                        changed |= waiting_by_worker[worker_id]
+            if not changed:
                 return
 
-    def _let_order_wait(self, operations: Sequence[tuple[int, int, int]]) -> int:
-        """Hold the operations of an order, which come in the sequence of their stages; how many lie elsewhere now."""
-        ends: dict[int, datetime] = {}
-        count = 0
+    def _let_order_wait(self, operations: Sequence[tuple[int, int, int]]) -> set[int]:
+        """Hold the operations of an order, which come in the sequence of their stages; in whose lanes some moved."""
+        moved: set[int] = set()
+        before: datetime | None = None  # when the lower stages end
+        so_far: datetime | None = None  # when all that was looked at ends
+        last_stage = operations[0][0]
         for stage, worker_id, task_id in operations:
-            if self.find(worker_id, task_id) is None:
-                continue
-            count += self.hold(worker_id, task_id, max((ends[one] for one in ends if one < stage), default=None))
+            if stage != last_stage:
+                before, last_stage = so_far, stage
+            if self.hold(worker_id, task_id, before):
+                moved.add(worker_id)
             with suppress(NoWorkingTime):
                 if end := self.end_of(worker_id, task_id):
-                    ends[stage] = max(end, ends.get(stage, end))
-        return count
+                    so_far = max(end, so_far or end)
+        return moved
 
     def put(self, task: OpenTask) -> None:
         """Lay a task into its person's lane. Nothing for one of a person who is no worker."""
@@ -226,6 +205,7 @@ class Workload:
             saved, self._saved = self._saved, None
             for worker_id, state in saved.items():
                 self._lanes[worker_id].restore(state)
+                self._look_again(worker_id)
 
     def find(self, worker_id: int, task_id: int) -> OpenTask | None:
         """Return a task as it lies in a lane; None where it is not there."""
@@ -269,9 +249,6 @@ class Workload:
         """List what a person does in this time, in that sequence. Raises KeyError as `choose`."""
         return self._lane(worker_id).layout.slots_between(start, end)
 
-    def _earliest(self, not_before: datetime | None) -> datetime:
-        return self.now if not_before is None else max(self.now, _whole(not_before))
-
     def _lane(self, worker_id: int) -> Lane:
         lane = self._lanes.get(worker_id)
         if lane is None:
@@ -288,102 +265,36 @@ class Workload:
             time = self._times[worker_id] = PersonTime(self._workers[worker_id], shared, self._step_s)
         return time
 
-    def _crew(self, ids: tuple[int, ...]) -> list[Lane]:
+    def _offer(self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None) -> Tender:
+        return Tender(self._usual, self._layouts_of(tuple(worker_ids)), length_s, self._earliest(not_before))
+
+    def _earliest(self, not_before: datetime | None) -> datetime:
+        return self.now if not_before is None else max(self.now, _whole(not_before))
+
+    def _layouts_of(self, ids: tuple[int, ...]) -> list[Layout]:
+        """How the lanes of these people lie; looked at anew is who has changed. The list is not to be changed."""
         crew = self._crews.get(ids)
         if crew is None:
-            crew = self._crews[ids] = [self._lane(worker_id) for worker_id in dict.fromkeys(ids)]
-        return crew
+            crew = self._crews[ids] = _Crew({worker_id: self._lane(worker_id) for worker_id in ids})
+            for worker_id in crew.lanes:
+                self._crews_of.setdefault(worker_id, []).append(crew)
+        return crew.look()
 
     def _lane_to_change(self, worker_id: int) -> Lane:
         lane = self._lane(worker_id)
         if self._saved is not None and worker_id not in self._saved:
             self._saved[worker_id] = lane.save()
+        self._look_again(worker_id)
         return lane
 
-    def _ranked(
-        self, worker_ids: Iterable[int], length_s: int, not_before: datetime | None, most: int | None = None
-    ) -> tuple[list[tuple[Rank, Candidate]], list[Candidate]]:
-        if length_s <= 0:
-            raise ValueError(f"work of {length_s} s")
-        earliest = self._earliest(not_before)
-        ids = tuple(worker_ids)
-        if most is None:
-            offers = [lane.layout.offer(length_s, earliest) for lane in self._crew(ids)]
-        else:
-            asked = self._ask(ids, length_s, earliest)
-            if most not in asked.offers:
-                asked.offers[most] = self._best_offers(asked, length_s, earliest, most)
-            offers = asked.offers[most]
-        ranked = sorted((rank, candidate) for rank, candidate in offers if rank is not None)
-        return ranked, [candidate for rank, candidate in offers if rank is None]
-
-    def _ask(self, ids: tuple[int, ...], length_s: int, earliest: datetime) -> _Asked:
-        """When each of these people may be done; who has been asked before is asked again if something has changed."""
-        key = ids, length_s, earliest
-        layouts = [lane.layout for lane in self._crew(ids)]
-        known = self._asked.get(key)
-        if known is None or known.layouts != layouts:
-            position = self._usual.worked(earliest)
-            before = zip(known.layouts, known.ends, strict=True) if known else repeat((None, None))
-            ends = [
-                end if layout is old else self._soonest_end(layout, length_s, earliest, position)
-                for layout, (old, end) in zip(layouts, before, strict=False)
-            ]
-            known = self._asked[key] = _Asked(layouts, ends, {})
-        return known
-
-    def _best_offers(self, asked: _Asked, length_s: int, earliest: datetime, most: int) -> list[Offer]:
-        """The offers of those who may be the first.
-
-        None finishes before the gap's own end; and of those who are always there, and have the same gap, none
-        before the first one by open work, unless that one's gap turns out to be too short for a whole step.
-        """
-        by_end: dict[int | None, list[Layout]] = {}
-        for layout, soonest in zip(asked.layouts, asked.ends, strict=True):
-            by_end.setdefault(soonest, []).append(layout)
-        unable = by_end.pop(None, [])
-        offers: list[Offer] = []
-        best: int | None = None
-        for end in sorted(end for end in by_end if end is not None):
-            if best is not None and end > best and len(offers) >= most:
-                break
-            is_settled = False
-            for layout in sorted(by_end[end], key=lambda layout: layout.tie):
-                is_usual = layout.line is self._usual and layout.time.is_usual
-                if is_settled and is_usual and len(offers) >= most:
-                    continue
-                offer = layout.offer(length_s, earliest)
-                offers.append(offer)
-                if offer[0] is not None:
-                    finish = self._usual.worked(offer[0][0])
-                    best = finish if best is None else min(best, finish)
-                    if is_usual and finish == self._usual.aligned_start(end - length_s, self._step_s)[0] + length_s:
-                        is_settled = True
-        return offers + [layout.offer(length_s, earliest) for layout in unable[: max(0, most - len(offers))]]
-
-    def _soonest_end(self, layout: Layout, length_s: int, earliest: datetime, position: int) -> int | None:
-        """Where in everybody's time this person may be done at the earliest; `position` is that of `earliest` there."""
-        if layout.line is self._usual:
-            return layout.gap_end(length_s, position)
-        end = layout.gap_end(length_s, layout.line.worked(earliest))
-        if layout.line.calendar is self.calendar:
-            return layout.line.shared_end(end)
-        try:
-            return self._usual.worked(layout.line.end_at(end))
-        except NoWorkingTime:
-            return None
+    def _look_again(self, worker_id: int) -> None:
+        for crew in self._crews_of.get(worker_id, ()):
+            crew.changed.add(worker_id)
 
     def _give(self, choice: Choice, length_s: int) -> Choice:
         self._given -= 1  # numbers of tasks are positive
-        self._lane(choice.responsible_id).give((choice.start, choice.finish), length_s, self._given)
+        self._lane_to_change(choice.responsible_id).give((choice.start, choice.finish), length_s, self._given)
         return replace(choice, number=self._given)
-
-
-def _chosen(winner: Candidate, reason: str, candidates: Sequence[Candidate]) -> Choice:
-    if winner.start is None or winner.finish is None:
-        raise NoWorkingTime(_("{name} has no working time for it in the next six years").format(name=winner.name))
-    listed = tuple(replace(one, chosen=True) if one is winner else one for one in candidates)
-    return Choice(winner.id, winner.start, winner.finish, reason, listed)
 
 
 def _whole(moment: datetime) -> datetime:

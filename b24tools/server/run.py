@@ -47,7 +47,6 @@ def serve(
     session: context.Session, say: Callable[[str], None], level: int, host: str, port: int, *, no_auth: bool
 ) -> None:
     """Listen until SIGTERM or Ctrl+C. `level` (-1 to 2): how much of the log goes to stderr, too."""
-    gc.set_threshold(700)  # Python's own: a short command may leave its garbage lying, a service may not
     settings = session.settings
     access = choose_access(settings, host, no_auth=no_auth)
     Connection.most = allow_connections()
@@ -60,6 +59,9 @@ def serve(
         write_log(settings, level) as log,
         open_app(context.Session(settings, _log.info, session.transport), access) as app,
     ):
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: no order has to wait until Python has searched it once more
+        gc.set_threshold(700)  # Python's own: a short command may leave its garbage lying, a service may not
         if settings.webhook_url is None:
             say(_("BITRIX_WEBHOOK_URL is not set: orders cannot be taken."))
         if settings.outgoing_token is None:

@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
@@ -71,6 +71,7 @@ class Database:
         self.is_read_only = is_read_only
         self.drops_writes = drops_writes
         self._writer: int | None = None
+        self._afterwards: list[Callable[[], None]] = []
 
     def close(self) -> None:
         """Close the connection; SQLite folds the write-ahead log in."""
@@ -93,9 +94,22 @@ class Database:
         except BaseException:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+            self._afterwards.clear()
             raise
         finally:
             self._writer = None
+        self._do_afterwards()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do this when the transaction that it is called in is saved, and never if it is not; at once in none."""
+        self._afterwards.append(action)
+        if self._writer != threading.get_ident():
+            self._do_afterwards()
+
+    def _do_afterwards(self) -> None:
+        actions, self._afterwards = self._afterwards, []
+        for action in actions:
+            action()
 
     @property
     def is_broken(self) -> bool:
@@ -136,7 +150,9 @@ class Database:
 
     def query_in(self, sql: str, values: Iterable[Any]) -> Iterator[Row]:
         """Yield the rows of a SELECT in which `IN (?)` stands for any number of values, of any size."""
-        for chunk in chunked(filter(can_be_stored, values), MOST_MARKS):
+        for portion in chunked(values, MOST_MARKS):
+            if not (chunk := _take_storable(portion)):
+                continue
             yield from self.query(sql.replace("(?)", f"({marks(chunk)})"), chunk)
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
@@ -217,6 +233,14 @@ class Database:
 def can_be_stored(value: Any) -> bool:
     """Tell whether a column can have this value: a whole number has 64 bits."""
     return not isinstance(value, int) or abs(value) <= LARGEST
+
+
+def _take_storable(values: list[Any]) -> list[Any]:
+    """Leave out what no column can have; a snapshot of a year asks about half a million, all of one kind and small."""
+    kinds = set(map(type, values))
+    if kinds == {str} or (kinds == {int} and max(map(abs, values)) <= LARGEST):
+        return values
+    return list(filter(can_be_stored, values))
 
 
 def marks(values: Collection[Any]) -> str:

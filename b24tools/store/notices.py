@@ -73,8 +73,10 @@ class Notices:
         """Note that a backup was made, and where it is. Call it inside a transaction."""
         self._save(_BACKUP, str(path), now)
 
-    def note_dropped(self, dropped: Iterable[str], sent: Iterable[str], now: datetime) -> None:
+    def note_dropped(self, dropped: Collection[str], sent: Iterable[str], now: datetime) -> None:
         """Remember which fields of tasks the portal dropped, of those sent with a value; forget the others."""
+        if not dropped and not self.dropped_fields().keys() & set(sent):
+            return
         with self._db.transaction():
             self._db.execute_many("DELETE FROM last_read WHERE what = ?", [(_DROPPED + name,) for name in sent])
             rows = [{"what": _DROPPED + name, "read_at": to_text(now)} for name in dropped]

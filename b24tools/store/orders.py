@@ -158,7 +158,7 @@ class Orders:
             self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
             if entry is not None:
                 self._history.add(entry)
-        self._write_save_counter(count)
+            self._db.after_commit(lambda: self._write_save_counter(count))
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
         """Return how these orders ended when they were last sent; None where the run did not end."""
@@ -238,6 +238,13 @@ class Orders:
         values = [] if with_over else [self.last_change() if since is None else since]
         found = self._db.query(f"SELECT * FROM orders WHERE {where} ORDER BY first_sent_at, id", values)  # noqa: S608 - constants
         return [_read_order(row) for row in found]
+
+    def list_open(self, unstaged: Collection[str] | None = None) -> list[str]:
+        """Return the ids of the orders that are not over; without stages of 1C's own only those that are given."""
+        staged = "EXISTS (SELECT 1 FROM order_tasks WHERE order_id = orders.id AND stage <> 0)"
+        sql = f"SELECT id, {staged} AS is_staged FROM orders WHERE is_over = 0 ORDER BY first_sent_at, id"  # noqa: S608 - constants
+        found = self._db.query(sql)
+        return [row["id"] for row in found if unstaged is None or row["is_staged"] or row["id"] in unstaged]
 
     def read(self, order_ids: Iterable[str]) -> dict[str, OrderRow]:
         """Return these orders, by id."""
@@ -384,18 +391,13 @@ class Orders:
 
     def last_unanswered(self) -> datetime | None:
         """Return when the last request left whose answer never came, whatever the order."""
-        last: str | None = self._db.query("SELECT max(writing_since) FROM order_tasks WHERE writing_since IS NOT NULL")[
-            0
-        ][0]
+        sql = "SELECT max(writing_since) FROM order_tasks WHERE writing_since IS NOT NULL"
+        last: str | None = self._db.query(sql)[0][0]
         return from_text(last)
 
-    def mark_sent(self, keys: Iterable[str], now: datetime) -> None:
-        """Note that a request on behalf of these lines is about to leave."""
-        self._change_lines("writing_since = ?", keys, to_text(now))
-
-    def mark_answered(self, keys: Iterable[str]) -> None:
-        """Note that it was answered: nothing is under way for these lines."""
-        self._change_lines("writing_since = ?", keys, None)
+    def mark_sent(self, keys: Iterable[str], moment: datetime | None) -> None:
+        """Note that a request on behalf of these lines is about to leave; None: that it was answered."""
+        self._change_lines("writing_since = ?", keys, to_text(moment))
 
     def mark_writing(self, keys: Iterable[str], now: datetime) -> None:
         """Note that a request that makes these tasks is about to leave: until it is answered, its fate is unknown."""

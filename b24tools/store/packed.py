@@ -62,8 +62,10 @@ class Packed:
 
     def unpack(self, order_ids: Iterable[str]) -> None:
         """Write the details of these orders back into their rows, where they are packed."""
+        if not (packed := self.list_packed(order_ids)):
+            return
         with self._db.transaction():
-            for row in list(self._db.query_in("SELECT * FROM packed_orders WHERE order_id IN (?)", order_ids)):
+            for row in list(self._db.query_in("SELECT * FROM packed_orders WHERE order_id IN (?)", packed)):
                 details = _decompress(row["content"])
                 lines = details.get("lines", [])
                 self._db.execute_many("DELETE FROM decisions WHERE key = ?", [[line["key"]] for line in lines])

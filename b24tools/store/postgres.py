@@ -69,6 +69,7 @@ class PostgresDatabase(Database):
         self.watches_schema = False  # once it is up to date: a newer b24tools may raise it
         self._writer = None
         self._journal: Journal | None = None  # of the transaction that is open
+        self._afterwards = []
 
     @property
     def is_broken(self) -> bool:
@@ -104,9 +105,11 @@ class PostgresDatabase(Database):
             with suppress(psycopg.Error):
                 if self.connection.info.transaction_status != TransactionStatus.IDLE:  # type: ignore[attr-defined]
                     self.connection.execute("ROLLBACK")
+            self._afterwards.clear()
             raise
         finally:
             self._writer = self._journal = None
+        self._do_afterwards()
 
     def _begin(self) -> None:
         held: HeldLock | None = self.must_hold

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from b24tools import context
-from b24tools.assignment.standing import AWAY, BEHIND, BUSY, DEFERRED, GONE, MISSING, UNWRITTEN, WORK, HoldUp
+from b24tools.assignment.standing import AWAY, BEHIND, BUSY, DEFERRED, GONE, MISSING, OUTSIDE, UNWRITTEN, WORK, HoldUp
 from b24tools.cli import app
 from b24tools.core import i18n
 from b24tools.jobs import orders as jobs_orders
@@ -97,7 +97,7 @@ def test_the_tables(story: tuple[Works, list[int]], language: str) -> None:
 
 def test_every_reason_has_its_words_and_its_code() -> None:
     """With the person's name, and the last day of the absence."""
-    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, MISSING, UNWRITTEN, WORK)
+    reasons = (AWAY, GONE, BUSY, BEHIND, DEFERRED, OUTSIDE, MISSING, UNWRITTEN, WORK)
     until = date(2026, 11, 30)
     found = [render_orders.describe_hold_up(HoldUp("Сварщик", "Павел Исаев", one, until)) for one in reasons]
     assert [
@@ -106,6 +106,7 @@ def test_every_reason_has_its_words_and_its_code() -> None:
         "Сварщик - Павел Исаев has other work first",
         "Сварщик - Павел Исаев is behind the plan",
         "Сварщик - the task of Павел Исаев is deferred",
+        "Сварщик - the task was given to somebody outside production: when it is done is not known",
         "Сварщик - the task was deleted on the portal",
         "Сварщик - no task was made: send the order again",
         "Сварщик - Павел Исаев has the longest work",

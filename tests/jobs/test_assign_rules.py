@@ -852,6 +852,19 @@ def test_a_damaged_cache_is_made_anew(works: Works, damage: bytes) -> None:
     assert 1 == len(works.portal.log)
 
 
+def test_a_cache_that_is_taken_away_under_a_process_is_made_anew(works: Works) -> None:
+    """`serve` opens the same one for each order."""
+    works.assign(order())
+    for file in (works.folder / "cache").glob("cache.db*"):
+        file.unlink()
+    found = []
+    for number in ("2", "3"):
+        works.portal.log.clear()
+        works.assign(order(id=f"order {number}", number=number))
+        found.append(len(works.portal.log))
+    assert [4, 2] == found
+
+
 def test_a_pickle_in_the_cache_is_not_loaded(works: Works) -> None:
     """Whoever may write there cannot let us run his code; what was cached is asked for again."""
     planted = works.folder / "planted"

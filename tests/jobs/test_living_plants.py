@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.living import LivingPlant
 
-MANY = 59
+MANY = 200
 
 
 def live(seed: int, folder: Path, **measures: int) -> None:

@@ -94,7 +94,7 @@ def test_whoever_is_ill_or_gone_holds_it_up(works: Works, people: dict[str, int]
 
 
 def test_what_people_did_is_seen(works: Works, people: dict[str, int]) -> None:
-    """Finished early, given to somebody else, moved, deleted."""
+    """Finished early, given to somebody else, given out of production, moved, deleted."""
     cut, assembled = send(works, 1, ("Раскрой", 240), ("Сборка", 60))
     works.clock.now = at(23, 10)
     works.portal.act("tasks.task.complete", {"taskId": cut}, user_id=1)
@@ -103,6 +103,10 @@ def test_what_people_did_is_seen(works: Works, people: dict[str, int]) -> None:
     works.portal.act("tasks.task.delegate", {"taskId": assembled, "userId": other}, user_id=1)
     lines = standings(works).orders[0].lines
     assert [False, True] == [line.is_moved_by_hand for line in lines]
+    office = works.portal.add_department("Контора")
+    outsider = works.portal.add_user("Анна", "Контора", departments=[office.id]).id
+    works.portal.act("tasks.task.delegate", {"taskId": assembled, "userId": outsider}, user_id=other)
+    assert ("at_risk", 1, None, HoldUp("Сборка", None, "outside")) == shown(works)["1"]
     works.portal.act("tasks.task.delete", {"taskId": assembled}, user_id=1)
     assert ("at_risk", 1, None, HoldUp("Сборка", None, "missing")) == shown(works)["1"]
 

@@ -38,8 +38,8 @@ def test_all_that_may_be_said() -> None:
         {17: terms, 18: PersonTerms()}, {"Сварщик 4 разряда": "Сварщик"}, {"Сварщик": 2, "12": 3}
     )
     assert (2, 3) == found.schedules
-    assert {} == found.of(99).to_record() == found.of(18).to_record()
-    assert SAMPLE["people"]["17"] == terms.to_record()
+    assert {} == found.of(99).record == found.of(18).record
+    assert SAMPLE["people"]["17"] == terms.record
     only, never = {17: frozenset({"сварщик"})}, {17: frozenset({"маляр"})}
     assert Positions({"сварщик4разряда": "Сварщик"}, only, never) == found.positions
 

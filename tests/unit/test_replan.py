@@ -208,10 +208,10 @@ def test_who_may_be_the_first_is_found_without_weighing_all(seed: int) -> None:
     workload = Workload(CALENDAR, NOW, workers, tasks, STEP_S)
     for _number in range(20):
         question = range(1, 9), chance.randrange(1, 60) * 600, at(chance.randint(1, 8), chance.randint(0, 23))
-        all_weighed, first = workload.weigh(*question), workload.weigh(*question, most=1)
+        all_weighed, first = workload.weigh(*question), workload.offer(*question).choose(most=1)
         assert (all_weighed.responsible_id, all_weighed.start, all_weighed.finish) == (
             first.responsible_id,
             first.start,
             first.finish,
         )
-        assert workload.soonest(*question) <= first.finish
+        assert workload.offer(*question).soonest() <= first.finish

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +90,31 @@ def test_an_order_remembers_its_last_outcome(store: Store) -> None:
     assert {"a": None} == store.orders.outcomes(["a", "b"])
     store.orders.save("a", "2", NOW, "created")
     assert {"a": "created"} == store.orders.outcomes(["a"])
+
+
+def test_what_follows_a_transaction_waits_for_it_and_is_dropped_with_it(store: Store) -> None:
+    """The file beside the database must not count a save that was taken back."""
+    done: list[str] = []
+    with suppress(ZeroDivisionError), store.transaction():
+        store.database.after_commit(lambda: done.append("taken back"))
+        raise ZeroDivisionError
+    with store.transaction():
+        with store.transaction():
+            store.database.after_commit(lambda: done.append("saved"))
+        assert [] == done
+    store.database.after_commit(lambda: done.append("at once"))
+    assert ["saved", "at once"] == done
+
+
+def test_open_orders_without_stages_of_their_own_wait_for_nothing(store: Store) -> None:
+    """Zeros are what 1C sends of stages that nobody filled in; all count where there is a route."""
+    stages = {"a": (None, 1), "b": (None, None), "c": (0, 0), "d": (2, 1)}
+    for order_id, found in stages.items():
+        store.orders.save(order_id, order_id, NOW)
+        store.orders.save_lines(line(f"{order_id}{at}", order_id=order_id, stage=one) for at, one in enumerate(found))
+    store.orders.save_standings({"d": ({}, True)}, NOW)
+    assert (["a"], ["a", "b"]) == (store.orders.list_open(()), store.orders.list_open({"b", "d"}))
+    assert ["a", "b", "c"] == store.orders.list_open()
 
 
 def test_the_last_assignment_of_each_person_is_known(store: Store) -> None:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from b24tools.scheduling import portal_hours
 from b24tools.scheduling.calendar import DAY_OFF, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import Candidate, OpenTask, StagedTask, Worker
-from b24tools.scheduling.workload import Choice, Workload, remaining_s
+from b24tools.scheduling.tender import Choice
+from b24tools.scheduling.workload import Workload, remaining_s
 from tests.support.minute_model import MINUTE, MONDAY, absences, calendars, walk, working_minutes
 
 ZONE = ZoneInfo("Europe/Moscow")
@@ -175,7 +176,7 @@ def test_no_person_gets_two_slots_at_once() -> None:
     workload.hold(1, 1, at("15:00"))
     assert offered(workload, 1) == ("23 09:00", "23 09:00", "23 10:00")
     assert offered(workload, 2) == ("23 09:00", "23 12:00", "23 15:00")
-    assert workload.soonest([1], 2 * HOUR) == at("15:00")
+    assert workload.offer([1], 2 * HOUR).soonest() == at("15:00")
 
 
 def test_operations_wait_for_those_of_lower_stages_over_all_orders() -> None:
@@ -640,7 +641,7 @@ def test_lanes_and_choices_are_those_of_a_walk_over_the_minutes(
             candidate = offer(workload, worker.id, work_s, MONDAY + earliest * MINUTE)
             assert slow.open_s(worker.id) == candidate.open_s
             assert slot == (minute(candidate.start or MONDAY), minute(candidate.finish or MONDAY))
-        weighed = workload.weigh([2, 3, 1], work_s, MONDAY + earliest * MINUTE, most=1)
+        weighed = workload.offer([2, 3, 1], work_s, MONDAY + earliest * MINUTE).choose(most=1)
         choice = workload.choose([3, 1, 2], work_s, MONDAY + earliest * MINUTE)
         assert (choice.responsible_id, choice.finish) == (weighed.responsible_id, weighed.finish)
         best = min(expected, key=lambda n: (expected[n][1], slow.open_s(n), slow.turn[n], n))

@@ -197,13 +197,17 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
         _responsible_name(row),
-        str((mapping_or_none(get("group")) or {}).get("name") or ""),
+        _name_in(get("group")),
         str(get("xmlId") or ""),
     )
 
 
 def _responsible_name(row: Mapping[str, Any]) -> str:
-    return str((mapping_or_none(row.get("responsible")) or {}).get("name") or "")
+    return _name_in(row.get("responsible"))
+
+
+def _name_in(value: Any) -> str:
+    return str(value.get("name") or "") if isinstance(value, dict) else ""
 
 
 def add_task(fields: Mapping[str, Any]) -> Query[Any]:
