@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -78,11 +79,14 @@ class Session:
         settings = self.settings
         stack = ExitStack()
         shared: Any = settings.data_dir / "throttle.json"
+        read_time = time.time
         if isinstance(settings.database, DatabaseUrl):
             shared = stack.enter_context(closing(_share_text(settings.database, "throttle")))
+            read_time = shared.read_clock
         elif leave_no_trace and not os.access(shared, os.F_OK):
             shared = None
-        rate_limiter = RateLimiter(shared, per_second=settings.requests_per_second, burst=settings.burst)
+        per_second, burst = settings.requests_per_second, settings.burst
+        rate_limiter = RateLimiter(shared, per_second=per_second, burst=burst, clock=read_time)
         client = Client(
             config.webhook_url(settings),
             rate_limiter=rate_limiter,
@@ -214,21 +218,29 @@ class Session:
             with closing(store.read_store(path, dry_run=True) if dry_run else store.open_store(path)) as opened:
                 if self.watch is not None:
                     self.watch.check(opened.database)
-                if opened.database.is_shared and not dry_run:
-                    self._share_files(opened.database)
+                self.share_files(opened.database)
                 yield opened
         except store.database.Error as error:
             raise store.database.explain(path, error) from error
 
-    def _share_files(self, database: Database) -> None:
+    def share_files(self, database: Database) -> None:
+        """Bring calendar.json and people.json to the state that all machines have, where several share the database.
+
+        Raises ConfigError where they cannot be written; who only reads goes on with what is there.
+        """
+        if not database.is_shared:
+            return
         from b24tools.core import data_folder
         from b24tools.store import shared_files
 
         folder = self.settings.data_dir
         try:
-            data_folder.prepare(folder)
+            if not database.is_read_only:
+                data_folder.prepare(folder)
             shared_files.share(database, folder)
         except OSError as error:
+            if database.is_read_only:
+                return
             message = _("{path}: {reason}").format(path=error.filename or folder, reason=os_reason(error))
             hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
             raise errors.ConfigError(message, hint) from error
@@ -251,6 +263,7 @@ class Session:
         if self.watch is not None:
             self.watch.check()
         with closing(store.read_store(path)) as opened, store.database.explain_failures(path, system=False):
+            self.share_files(opened.database)
             yield opened
 
     def is_fresh(self) -> bool:
@@ -281,8 +294,6 @@ class Session:
 
     def run_clock(self, progress: Progress) -> RunClock:
         """The real clock and sleep."""
-        import time
-
         from b24tools.assignment.tools import RunClock
 
         return RunClock(now, time.sleep, progress, self.say, time.monotonic)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from b24tools.cli import order_files, quiet
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import errors
+from b24tools.core.database_url import DatabaseUrl
 
 if TYPE_CHECKING:
     from b24tools.jobs.doctor.checks import Finding
@@ -73,6 +75,9 @@ def examine(invocation: Invocation, order: Path | None = None, *, write_probe: b
     invocation.start_ping(inspection.settings)
     session = context.Session(inspection.settings, messenger.detail)
     exam = Examination(inspection, session.local_now, order_file=str(order or ""))
+    if isinstance(inspection.settings.database, DatabaseUrl):
+        with suppress(errors.B24ToolsError), session.read_store():
+            pass  # other machines may have changed both files
     try:
         exam.own_days = context.own_days(inspection.settings)
     except errors.ConfigError as error:

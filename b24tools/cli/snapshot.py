@@ -70,18 +70,18 @@ def snapshot(
                 invocation.print_json({"skipped": WEBHOOK})
             invocation.send_messages(session)
             return 0
-    rules = snapshot.Rules(
-        zone,
-        settings.directory_cache_h,
-        settings.people_cache_h,
-        settings.non_admin,
-        settings.parallel,
-        days=[context.own_days(settings).days, production_calendar(settings.country).days],
-        keep=timedelta(days=settings.keep_days),
-        hide=settings.order_scrubber.hide,
-        at_night=reconcile,
-    )
     with session.snapshot_tools() as (client, store), messenger.progress(time_left=True) as progress:
+        rules = snapshot.Rules(
+            zone,
+            settings.directory_cache_h,
+            settings.people_cache_h,
+            settings.non_admin,
+            settings.parallel,
+            days=[context.own_days(settings).days, production_calendar(settings.country).days],
+            keep=timedelta(days=settings.keep_days),
+            hide=settings.order_scrubber.hide,
+            at_night=reconcile,
+        )
         weeks = weeks or snapshot.due(store, now, zone)
         result = snapshot.take(store, client, weeks, rules, now=context.now, progress=progress)
     invocation.send_messages(session)

@@ -55,7 +55,8 @@ def read(url: str, folder: Path, profile: str = "") -> DatabaseUrl:
     """Take a URL apart. Raises ValueError for what is none, never with the URL in the text."""
     try:
         parts = urlsplit(url)
-        _port = parts.port
+        for host in parts.netloc.rpartition("@")[2].split(","):  # libpq takes several: a server and its standby
+            _port = urlsplit(f"//{host}").port
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
         raise ValueError(_expect()) from None

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -118,6 +119,10 @@ class Database:
     def identify(self) -> int:
         """Return what tells a schema from another of the same name; of a file the system knows."""
         return 0
+
+    def correct_clock(self, now: datetime) -> datetime:
+        """Return by the clock of those who share the database what is `now` by this machine's."""
+        return now
 
     def check_lock(self) -> None:
         """Raise Busy where the lock on a server without which nothing is written was lost."""

@@ -107,7 +107,10 @@ class Events:
         return Due(tasks, last_id)
 
     def claim(self, now: datetime, limit: int) -> Due:
-        """Return what is due; on a server it is nobody else's for LEASE, nor this one's after a `release`."""
+        """Return what is due; on a server it is no other machine's for LEASE, or until a `release`.
+
+        One machine claims at a time, under the lock of all writers. `now`: by the server's clock.
+        """
         if not self._db.is_shared:
             return self.due(now, limit)
         with self._db.transaction():

@@ -2,6 +2,7 @@
 
 One process writes at a time, as with SQLite: a transaction begins with a lock of the database's that all writers take.
 So what was read in it stays true, numbers rise in the order in which they are saved, and nothing of ours deadlocks.
+Other programs' sessions may be in the way: then a transaction is done again, see `postgres_repeat.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -18,13 +20,14 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from b24tools.core import errors
+from b24tools.core import clock, errors
 from b24tools.core.chunks import chunked
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _
 from b24tools.store import migrations, postgres_schema
 from b24tools.store.database import Database, ServerError
 from b24tools.store.postgres_connection import connect, explain, idle
+from b24tools.store.postgres_repeat import ATTEMPTS, Journal, is_collision
 
 ROWS_AT_ONCE = 500
 _WORDS = re.compile(r"'(?:[^']|'')*'|\?|:[a-z_]\w*|%")
@@ -65,6 +68,8 @@ class PostgresDatabase(Database):
         self._cursors = 0
         self.watches_schema = False  # once it is up to date: a newer b24tools may raise it
         self._writer = None
+        self._journal: Journal | None = None  # of the transaction that is open
+        self._afterwards = []
 
     @property
     def is_broken(self) -> bool:
@@ -93,6 +98,7 @@ class PostgresDatabase(Database):
         self._writer = threading.get_ident()
         try:
             self._begin()
+            self._journal = Journal()
             yield
             self.run("COMMIT")
         except BaseException:
@@ -102,7 +108,7 @@ class PostgresDatabase(Database):
             self._afterwards.clear()
             raise
         finally:
-            self._writer = None
+            self._writer = self._journal = None
         self._do_afterwards()
 
     def _begin(self) -> None:
@@ -112,8 +118,11 @@ class PostgresDatabase(Database):
             is_held = f"EXISTS (SELECT 1 FROM pg_locks WHERE {held.condition})"  # noqa: S608 - numbers
         if self.watches_schema:
             steps = f"(SELECT count(*) FROM {postgres_schema.TABLE})"  # noqa: S608 - a constant
-        # one way to the server and back; what is read after the lock is read when it is held
-        cursor = self.run(f"BEGIN; SELECT pg_advisory_xact_lock({lock}); SELECT {is_held}, {steps}")
+        # one way to the server and back; what is read after the lock is read when it is held, whatever the server's
+        # default level of isolation is
+        cursor = self.run(
+            f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({lock}); SELECT {is_held}, {steps}"
+        )
         while cursor.nextset():
             pass
         still_held, steps_found = cursor.fetchone()
@@ -137,12 +146,53 @@ class PostgresDatabase(Database):
         self.may_be_used_again = False
         self.run(f"SET lock_timeout = {max(1, seconds * 1000):.0f}")
 
+    def correct_clock(self, now: datetime) -> datetime:
+        """Return by the server's clock, in whole seconds, what is `now` by this machine's."""
+        ahead = self.query("SELECT clock_timestamp()")[0][0] - clock.read_clock()
+        return now + timedelta(seconds=round(ahead.total_seconds()))
+
     def run(self, sql: str, values: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
-        """Run a statement, several where there are no values. Raises ServerError."""
+        """Run a statement, several where there are no values; again where another session was in its way.
+
+        Raises ServerError.
+        """
+        statement = sql if values is None else translate(sql)
         try:
-            return self.connection.execute(sql if values is None else translate(sql), values)  # type: ignore[arg-type]
+            cursor = self._run_until_done(statement, values)
         except (psycopg.Error, OSError) as error:
             raise explain(error) from error
+        if self._journal is not None:
+            self._journal.add(statement, values, cursor)
+        return cursor
+
+    def _run_until_done(self, statement: str, values: Sequence[Any] | Mapping[str, Any] | None) -> Any:
+        for attempt in range(ATTEMPTS):
+            try:
+                if attempt:
+                    self._do_again()
+                return self.connection.execute(statement, values)  # type: ignore[arg-type]
+            except psycopg.Error as error:
+                if not (is_collision(error) and self._can_do_again()):
+                    raise
+                last = error
+        raise last
+
+    def _can_do_again(self) -> bool:
+        if self._journal is None:
+            status = self.connection.info.transaction_status  # type: ignore[attr-defined]
+            return bool(status == TransactionStatus.IDLE)
+        return self._journal.is_whole
+
+    def _do_again(self) -> None:
+        """Do what the transaction has done before. Raises ServerError where it has now found something else."""
+        if (journal := self._journal) is None:
+            return
+        self.connection.execute("ROLLBACK")
+        self._journal = None  # it is not noted twice
+        self._begin()
+        self._journal = journal
+        if not journal.replay(self.connection):  # type: ignore[arg-type]
+            raise ServerError(_("another program has changed what was read"), passes=True)
 
     def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Any]:
         """Yield the rows that a SELECT finds, as they come. In a transaction, or of a store for reading."""

@@ -2,42 +2,109 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from b24tools.core import data_folder
+from b24tools.core import clock, data_folder
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database
+from b24tools.store.database import Database, Row
 
 NAMES = ("calendar.json", "people.json")
-_FILE = "file: "  # before the name, in the table noticed
+COMMON = "shared.json"  # what each was when the folder and the database had last the same
+_FILE = "file: "  # before the name, in the table noticed; the value of one that was deleted is empty
+
+_log = logging.getLogger("b24tools")
 
 
 def share(db: Database, folder: Path) -> None:
-    """Bring the files of this folder and those of the database to the later state of each.
+    """Bring the files of this folder and those of the database to one state; of a store for reading, only the folder.
 
-    One that is deleted comes back: an empty object, `{}`, says the same. Raises OSError where one cannot be written.
+    What was changed or deleted since both were the same holds; of two changes the later one, and a change before a
+    deletion. A folder that was never shared deletes nothing. Raises OSError where a file cannot be written.
     """
-    rows = db.query("SELECT what, value, noticed_at FROM noticed WHERE what IN (?, ?)", [_FILE + one for one in NAMES])
-    saved = {row["what"].removeprefix(_FILE): (row["value"], from_text(row["noticed_at"])) for row in rows}
-    for name in NAMES:
-        path = folder / name
-        try:
-            changed_at = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-            text = path.read_bytes().decode()
-        except (FileNotFoundError, NotADirectoryError):
-            text, changed_at = None, datetime.min.replace(tzinfo=UTC)
-        except (OSError, UnicodeDecodeError):
-            continue  # whoever needs it says what is wrong with it
-        known, known_at = saved.get(name, (None, datetime.min.replace(tzinfo=UTC)))
-        if text is not None and text != known and changed_at > known_at:
-            row = {"what": _FILE + name, "value": text, "noticed_at": to_text(changed_at)}
-            with db.transaction():
-                db.insert("noticed", [row], key=["what"])
-        elif known is not None and text != known:
-            new = path.with_suffix(".new.json")
-            data_folder.touch(new)
-            new.write_bytes(known.encode())
-            os.utime(new, (known_at.timestamp(), known_at.timestamp()))
-            new.replace(path)
+    common = _read_common(folder)  # before the files, and those before the rows: what others do meanwhile is a change
+    texts = {name: _read(folder / name) for name in NAMES}
+    found = db.query("SELECT what, value, noticed_at FROM noticed WHERE what IN (?, ?)", [_FILE + one for one in NAMES])
+    rows = {row["what"].removeprefix(_FILE): row for row in found}
+    after = dict(common)
+    for name, text in texts.items():
+        if text == "":
+            continue  # it cannot be read, or is just being written: whoever needs it says what is wrong with it
+        row, path = rows.get(name), folder / name
+        theirs = row["value"] or None if row else None
+        if text != theirs and _is_ours_newer(path, text, row, common.get(name)):
+            if db.is_read_only or not _save(db, name, row, text, path):
+                continue
+        elif text != theirs:
+            _put(path, theirs, row)
+            text = theirs
+        if row or text:
+            after[name] = _digest(text)
+    if after != common:
+        data_folder.touch(folder / COMMON)
+        (folder / COMMON).write_text(json.dumps(after), encoding="utf-8")
+
+
+def _is_ours_newer(path: Path, text: str | None, row: Row | None, common: str | None) -> bool:
+    if row is None:
+        return True
+    if common is None and (text is None or not row["value"]):
+        return text is not None
+    is_ours_changed, are_theirs_changed = common != _digest(text), common != _digest(row["value"])
+    if not (is_ours_changed and are_theirs_changed):
+        return is_ours_changed
+    _log.warning("%s was changed on two machines: the later change holds", path)
+    return text is not None and (not row["value"] or _changed_at(path) > from_text(row["noticed_at"]))
+
+
+def _save(db: Database, name: str, row: Row | None, text: str | None, path: Path) -> bool:
+    """Save ours, unless another machine has just saved its own; whether it was saved."""
+    at = clock.read_clock() if text is None else _changed_at(path)
+    with db.transaction():
+        known = db.query("SELECT value FROM noticed WHERE what = ?", [_FILE + name])
+        if [one["value"] for one in known] != ([row["value"]] if row else []):
+            return False
+        db.insert("noticed", [{"what": _FILE + name, "value": text or "", "noticed_at": to_text(at)}], key=["what"])
+    return True
+
+
+def _put(path: Path, text: str | None, row: Row | None) -> None:
+    if text is None or row is None:
+        path.unlink(missing_ok=True)
+        return
+    new = path.with_suffix(".new.json")
+    data_folder.touch(new)
+    new.write_bytes(text.encode())
+    at = from_text(row["noticed_at"]).timestamp()
+    os.utime(new, (at, at))
+    new.replace(path)
+
+
+def _read(path: Path) -> str | None:
+    """Return the text, None where there is no file, nothing of one that cannot be read."""
+    try:
+        return path.read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _read_common(folder: Path) -> dict[str, str]:
+    try:
+        found = json.loads((folder / COMMON).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {name: found[name] for name in NAMES if isinstance(found, dict) and isinstance(found.get(name), str)}
+
+
+def _changed_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+
+
+def _digest(text: str | None) -> str:
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""

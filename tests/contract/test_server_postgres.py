@@ -79,3 +79,7 @@ def test_what_one_machine_is_set_to_holds_on_the_other(hosts: list[Served]) -> N
     assert (200, None) == send(one, "c")
     assert (200, None) == send(two, "d")
     assert calendar.read_bytes() == (two.settings.data_dir / "calendar.json").read_bytes()
+    calendar.unlink()
+    first, second = (context.Session(served.settings, lambda _text: None) for served in hosts)
+    with first.open_store(), second.read_store():
+        assert not (two.settings.data_dir / "calendar.json").exists()

@@ -142,6 +142,7 @@ def test_a_full_disk_is_told_of_in_one_line(
     assert_one_task(at_the_door)
 
 
+@pytest.mark.sqlite
 def test_a_file_in_place_of_the_folder_is_told_of_in_one_line(
     at_the_door: Works, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,7 +19,8 @@ from urllib.parse import unquote
 import pytest
 
 USER = "b24tools"
-FAST = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=200")
+SAFE = ("listen_addresses=", "max_connections=200")  # what is committed is on the disk, as everywhere but in tests
+FAST = ("fsync=off", "full_page_writes=off", *SAFE)
 
 
 def find_programs() -> Path | None:
@@ -56,7 +57,7 @@ class Server:
 
 
 @contextmanager
-def run_server(programs: Path) -> Iterator[Server]:
+def run_server(programs: Path, options: Sequence[str] = FAST) -> Iterator[Server]:
     """A new server, started."""
     with tempfile.TemporaryDirectory(prefix="b24tools-pg-", ignore_cleanup_errors=True) as name:
         folder, owner = Path(name), _owner()
@@ -68,7 +69,7 @@ def run_server(programs: Path) -> Iterator[Server]:
 
         data = str(folder / "data")
         run("initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8")
-        settings = " ".join(f"-c {one}" for one in (*FAST, f"unix_socket_directories={folder}"))
+        settings = " ".join(f"-c {one}" for one in (*options, f"unix_socket_directories={folder}"))
         start = partial(run, "pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start")
         stop = partial(run, "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
         start()

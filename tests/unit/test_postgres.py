@@ -6,6 +6,9 @@ import json
 import os
 import re
 import shutil
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -22,9 +25,10 @@ from b24tools.store import Store, copies, database, migrations, open_store, read
 from b24tools.store.events import NewEvent
 from b24tools.store.shared_text import SharedText
 from tests.support import postgres
-from tests.support.closed_tasks import NOW, task
+from tests.support.closed_tasks import NOW, person, task
 from tests.support.orders import MOSCOW
 
+psycopg = pytest.importorskip("psycopg")
 pytestmark = [pytest.mark.long, pytest.mark.sqlite]  # they open both engines by themselves
 
 
@@ -33,8 +37,6 @@ def address(postgres_url: str, tmp_path: Path) -> Iterator[DatabaseUrl]:
     """A schema of the test's own, which is not there yet."""
     schema = postgres.name_schema(tmp_path)
     yield database_url.read(f"{postgres_url}&schema={schema}", tmp_path)
-    import psycopg
-
     with psycopg.connect(postgres_url) as connection:
         names = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE %s", [f"{schema}%"]).fetchall()
     postgres.drop_schemas(postgres_url, {name for (name,) in names})
@@ -178,6 +180,22 @@ def test_the_limits_of_the_portal_are_those_of_all_machines(address: DatabaseUrl
     assert [0.0, 0.0] == [alone.acquire(), alone.acquire()]
 
 
+def test_a_machine_that_vanishes_without_a_word_loses_its_locks_after_a_minute(tmp_path: Path) -> None:
+    """The server looks after idle sessions itself; by its system's default it would do so after two hours."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ("fsync=off", "listen_addresses=127.0.0.1", f"port={port}")
+    programs = postgres.find_programs()
+    assert programs is not None
+    with postgres.run_server(programs, options):
+        address = database_url.read(f"postgresql://{postgres.USER}@127.0.0.1:{port}/postgres", tmp_path)
+        with closing(open_store(address)) as opened:
+            names = ("idle", "interval", "count")
+            assert [("30",), ("10",), ("3",)] == [
+                opened.database.query(f"SHOW tcp_keepalives_{name}")[0] for name in names
+            ]
+
+
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_a_pooler_of_transactions_is_refused(address: DatabaseUrl, tmp_path: Path, mode: str) -> None:
     """No lock holds behind it, and settings reach other programs; one of sessions is as good as none."""
@@ -217,6 +235,116 @@ def test_an_event_is_claimed_by_one_machine(address: DatabaseUrl) -> None:
         assert {1: [("ONTASKUPDATE", 0), ("ONTASKUPDATE", 0)]} == late.tasks
         with other.transaction():
             assert 2 == other.events.finish([1], late.last_id, "done", NOW, 1)
+
+
+def test_a_lease_goes_by_the_clock_of_the_server(address: DatabaseUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so do the portal's limits: a machine whose clock is five minutes ahead has no more of them than another."""
+    with closing(open_store(address)) as opened:
+        now = datetime.now(UTC)
+        right = opened.database.correct_clock(now)
+        with monkeypatch.context() as patch:
+            patch.setattr("b24tools.core.clock.read_clock", lambda: datetime.now(UTC) + timedelta(minutes=5))
+            assert abs(right - opened.database.correct_clock(now + timedelta(minutes=5))) <= timedelta(seconds=1)
+    shared = [SharedText(address, "throttle") for _machine in range(2)]
+    waits: list[float] = []
+    limits = [RateLimiter(one, per_second=0.01, burst=2, clock=one.read_clock, sleep=waits.append) for one in shared]
+    real = time.time
+    for limit, ahead_s in zip(limits * 3, (0, 300) * 3, strict=True):
+        monkeypatch.setattr(time, "time", lambda ahead_s=ahead_s: real() + ahead_s)
+        limit.acquire()
+    for one in shared:
+        one.close()
+    assert [1, 2, 3, 4] == [round(wait / 100) for wait in waits]
+
+
+# other programs on the server
+
+
+class Analyst:
+    """A session of somebody else's on our tables, which locks one and then wants another."""
+
+    def __init__(self, address: DatabaseUrl) -> None:
+        self._libpq = address.libpq
+        self.connection = psycopg.connect(self._libpq, options=f"-c search_path={address.schema}")
+        # the server undoes whoever has waited longest when it looks: we
+        self.connection.execute("SET deadlock_timeout = '20s'")
+        self._wants = threading.Thread(target=self._want)
+
+    def _want(self) -> None:
+        self.connection.execute("LOCK TABLE tasks")
+        self.connection.commit()
+        self.connection.close()
+
+    def change(self, sql: str) -> None:
+        self.connection.execute(sql.encode())
+
+    def want_tasks(self) -> None:
+        """Wait for what we hold; in the meantime we shall wait for what was changed."""
+        pid = self.connection.info.backend_pid
+        self._wants.start()
+        with psycopg.connect(self._libpq) as looking:
+            sql = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s"
+            while looking.execute(sql, [pid]).fetchone() != ("Lock",):
+                time.sleep(0.005)
+
+    def join(self) -> None:
+        self._wants.join()
+
+
+@pytest.mark.parametrize(
+    ("change", "is_repeated"),
+    [
+        ("UPDATE orders SET customer = 'x' WHERE id = 'a'", True),
+        ("UPDATE orders SET customer = 'x' WHERE id = 'a'; UPDATE people SET name = 'x'", False),
+    ],
+    ids=["of something else", "of what was read"],
+)
+def test_a_transaction_that_a_deadlock_has_undone_is_done_again(
+    address: DatabaseUrl, change: str, is_repeated: bool
+) -> None:
+    """All of it; where what it had read has changed meanwhile nothing is saved, and later may work."""
+    with closing(open_store(address)) as opened, opened.transaction():
+        opened.orders.save("a", "1", NOW)
+        opened.people.save([person(7, "Анна Орлова")], NOW)
+    with closing(open_store(address)) as opened:
+        opened.database.run("SET deadlock_timeout = '10ms'")
+        analyst = Analyst(address)
+        analyst.change(change)
+
+        def work() -> None:
+            with opened.transaction():
+                assert 1 == len(opened.database.query("SELECT name FROM people"))
+                opened.tasks.save([task(1, 7, NOW)], NOW, MOSCOW)
+                analyst.want_tasks()
+                opened.database.execute("UPDATE orders SET customer = coalesce(customer, '') || 'y'")
+
+        if is_repeated:
+            work()
+        else:
+            with pytest.raises(database.ServerError) as caught:
+                work()
+            assert (True, "another program has changed what was read") == (caught.value.passes, str(caught.value))
+        analyst.join()
+        expected = ("xy", 1) if is_repeated else ("x", 0)
+        found = opened.database.query("SELECT customer, (SELECT count(*) FROM tasks) FROM orders")
+        assert [expected] == found
+
+
+def test_another_level_of_isolation_is_not_ours(address: DatabaseUrl) -> None:
+    """The server's default may be a stricter one: two machines that write one after the other never collide."""
+    strict = DatabaseUrl(
+        f"{address.libpq}&options=-c%20default_transaction_isolation%3Dserializable", address.schema, address.folder
+    )
+    with closing(open_store(strict)) as one, closing(open_store(strict)) as other:
+        with one.transaction():
+            one.settings.save("excluded_users", "1")
+            begun = threading.Thread(target=other.settings.save, args=("excluded_users", "2"))
+            begun.start()
+            sql = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while not one.database.query(sql):
+                time.sleep(0.005)
+        begun.join()
+        assert "2" == one.settings.get("excluded_users")
 
 
 # a server that is away

@@ -90,6 +90,7 @@ class Worker:
     def _apply(self, store: Store, client: Callable[[], Client], now: datetime) -> bool:
         """Apply what is due; whether that was as much as goes into a request, so that there may be more."""
         self._check()
+        now = store.database.correct_clock(now)
         count = len(store.events.due(now, process.TASKS_AT_ONCE).tasks)
         if not count:
             return False
