@@ -332,7 +332,7 @@ def create(path: Path, upto: Collection[str] = migrations.NAMES) -> None:
 
 
 def load_server() -> ModuleType:
-    """Import what speaks to a server: nobody with a file waits for it. Raises ConfigError where it is not installed."""
+    """Import what speaks to a server: with SQLite it is not needed. Raises ConfigError where it is not installed."""
     try:
         from b24tools.store import postgres
     except ImportError as error:

@@ -83,7 +83,7 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Save all of the block or nothing, while nobody else writes.
+        """Save all of the block or nothing, while no other session writes.
 
         Raises Busy where the lock that the writes need was lost, ConfigError where the schema was raised meanwhile.
         """

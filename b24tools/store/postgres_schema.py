@@ -81,7 +81,7 @@ def list_statements() -> tuple[str, ...]:
 
 
 def apply(db: PostgresDatabase, applied: set[str]) -> None:
-    """Bring the schema up to date. Call it inside a transaction, when nobody else does so."""
+    """Bring the schema up to date. Call it inside a transaction, when no other session does so."""
     if applied:
         for name in reversed(VIEWS):
             db.run(f"DROP VIEW IF EXISTS {name}")

@@ -47,7 +47,7 @@ alike_folders = Need(_add_alike_folders)
 
 
 def _warn_of_alike(setting: str, wanted: str, id: int, name: str) -> Finding:
-    """Say that `assign` takes what only looks like the name: a second one could not be told from it."""
+    """Say that `assign` takes what only looks like the name: two would look the same."""
     detail = _("“{name}” is not there; “{other}” is taken, which looks the same{letters}")
     letters = describe_foreign_letters(wanted, name)
     return warn(detail, _("Set {setting}={id}."), name=wanted, other=name, letters=letters, setting=setting, id=id)
