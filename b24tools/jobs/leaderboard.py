@@ -188,7 +188,7 @@ def board(
     total_estimate_s = sum(one.estimate_s for one in counted)
     total_hours = _hours(total_estimate_s)
     entries = _entries(ranked, closed, members, teams=teams)
-    rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
+    rows = _ranked(entries, _earlier_places(before, by), by) if by == TASKS or total_hours else []
     absent = rules.opted_out | rules.hidden  # by now: a frozen ranking names them no more
     if not teams:
         rows = [row for row in rows if row.id not in absent]
@@ -266,7 +266,7 @@ def read_joint_board(
     before, _accounts = _join([(one, one.before) for one in portals], absent, numbers, teams=teams)
     boards = tuple(one.board for one in portals)
     total_hours = _hours(sum(one.total_estimate_s for one in boards))
-    rows = _ranked(entries, _places(before, by), by) if by == TASKS or total_hours else []
+    rows = _ranked(entries, _earlier_places(before, by), by) if by == TASKS or total_hours else []
     rows = [replace(row, accounts=tuple(accounts[row.id])) for row in rows]
     known = [one.as_of for one in boards if one.as_of]
     first = boards[0]
@@ -523,6 +523,11 @@ def _places(entries: Sequence[_Entry], by: str) -> dict[int, int]:
         place = len(places) + 1
         places.update({entry.id: place for entry in group})
     return places
+
+
+def _earlier_places(entries: Sequence[_Entry], by: str) -> dict[int, int]:
+    """The places of the period before: none by hours where nothing had an estimate."""
+    return _places(entries, by) if by == TASKS or _hours(sum(one.estimate_s for one in entries)) else {}
 
 
 def _rank(entry: _Entry, by: str) -> float:

@@ -577,7 +577,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(portal: Portal, tmp_path: Pat
 @pytest.mark.long
 def test_ctrl_c_is_one_line_and_130(portal: Portal) -> None:
     """While the portal thinks; nothing more is said, and with --json that too is an object."""
-    said = b"interrupted; it is safe to run the same command again\n"
+    said = b"interrupted; it is safe to run the same command again.\n"
     for arguments in ([], ["--json"]):
         thinking, go_on = threading.Event(), threading.Event()
 
