@@ -24,8 +24,8 @@ from b24tools.core.timestamps import from_text
 from b24tools.jobs import backup
 from b24tools.onec import order as onec_order
 from b24tools.sandbox.state import Portal
-from b24tools.server.routes.health import measure
 from b24tools.store import open_store, read_store
+from b24tools.store.database import measure
 from tests.bench import measuring
 from tests.bench.company import big_company
 from tests.support.orders import MOSCOW, Clock, Works, order

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -135,3 +137,14 @@ def test_the_archive_of_the_wheelhouse(tmp_path: Path) -> None:
     newest = int(PYTHONS[-1].partition(".")[2])
     assert f"(3, 11) <= sys.version_info < (3, {newest + 1})" in for_unix
     assert f"({' '.join(PYTHONS)})" in for_windows
+
+
+@pytest.mark.long
+def test_the_measurements_can_be_loaded() -> None:
+    """What no test runs is at least there: each module of the bench, with all that it imports."""
+    names = [f"tests.bench.{file.stem}" for file in sorted((ROOT / "tests" / "bench").glob("[a-z]*.py"))]
+    code = f"import importlib; [importlib.import_module(name) for name in {names}]"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (0, "") == (done.returncode, done.stderr)
