@@ -98,6 +98,7 @@ def run_pooler(program: str, url: str, mode: str) -> Iterator[str]:
         )
         if owner:
             shutil.chown(name, owner)
+            shutil.chown(settings, owner)
         running = subprocess.Popen([program, "-q", settings], user=owner, stderr=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 10
