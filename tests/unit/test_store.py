@@ -284,11 +284,11 @@ def test_the_file_is_private_and_survives_a_kill(tmp_path: Path) -> None:
     opened = open_store(path)
     assert {"a": None} == opened.orders.outcomes(["a"])
     opened.close()
-    raw = sqlite3.connect(path)
-    assert ("wal", "2026-11-23T04:00:00+00:00") == (
-        raw.execute("PRAGMA journal_mode").fetchone()[0],
-        raw.execute("SELECT first_sent_at FROM orders").fetchone()[0],
-    )
+    with closing(sqlite3.connect(path)) as raw:
+        assert ("wal", "2026-11-23T04:00:00+00:00") == (
+            raw.execute("PRAGMA journal_mode").fetchone()[0],
+            raw.execute("SELECT first_sent_at FROM orders").fetchone()[0],
+        )
     assert 0o700 == path.parent.stat().st_mode & 0o777
 
 
