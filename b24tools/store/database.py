@@ -61,6 +61,7 @@ class Database:
     """A connection. In a dry run (`drops_writes`) what is written goes nowhere."""
 
     is_shared = False  # by several machines
+    skips_locked = ""  # SQL behind a SELECT of rows to change: lock them, without those that another session has locked
     must_hold: Any = None  # the lock on a server without which nothing is written
 
     def __init__(

@@ -51,6 +51,7 @@ class PostgresDatabase(Database):
     """A connection to one schema. What cannot be saved in SQLite's words is said here in PostgreSQL's."""
 
     is_shared = True
+    skips_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(
         self,

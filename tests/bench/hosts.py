@@ -2,12 +2,13 @@
 
     python -m tests.bench.hosts [ORDERS EVENTS]
 
-Two machines run `serve`, two the lines of `crontab.example` in turns; each has a data folder of its own. Every order goes
-to both `serve` at once, every tenth also into the inbox of either cron, and again until it is answered with 200. Every event
-says that a task has got a new title; it goes to one `serve`, until it is answered with 202. Each `serve` and each cron is
-killed by SIGKILL in the middle, and PostgreSQL is stopped as by a power cut; it saves on the disk what it commits.
-It fails unless each line has one task, all events that were accepted were followed, each task counts once and has the
-last title, no inbox has an order left, no command has ended otherwise than it may, and the portal's limit was obeyed.
+Two machines run `serve`, two the lines of `crontab.example` in turns; each has a data folder of its own. Every order
+goes to both `serve` at once, every tenth also into the inbox of either cron, and again until it is answered with 200.
+Every event says that a task has got a new title; it goes to one `serve`, until it is answered with 202. Each `serve`
+and each cron is killed by SIGKILL in the middle, and PostgreSQL is stopped as by a power cut; it saves on the disk what it
+commits. It fails unless each line has one task, all events that were accepted were followed, each task counts once and
+has the last title, no inbox has an order left, no command has ended otherwise than it may, and the portal's limit was
+obeyed.
 """
 
 from __future__ import annotations
@@ -134,10 +135,10 @@ class Cron(Machine):
     def end(self, *words: str) -> int:
         """Run a line to its end; its status."""
         running = self.run(*(str(self.inbox) if word == INBOX else word for word in words))
-        _out, err = running.communicate()
+        out, err = running.communicate()
         assert "Traceback" not in err, err
         self.ended[words[1], running.returncode] += 1
-        for line in err.splitlines():
+        for line in (out * (running.returncode not in MAY_END) + err).splitlines():
             self.said[f"{words[1]}: {re.sub(r'[0-9]+', 'N', line)}"] += 1
         return running.returncode
 
@@ -286,8 +287,8 @@ class Plant:
 
     def _check_cron(self) -> None:
         for cron in self.crons:
-            name = cron.folder.name
-            say(f"{name}: {({f'{command} {status}': number for (command, status), number in sorted(cron.ended.items())})}")
+            ended = {f"{command} {status}": number for (command, status), number in sorted(cron.ended.items())}
+            say(f"{cron.folder.name}: {ended}")
             for line, number in cron.said.most_common():
                 say(f"    {number} x {line}")
             assert not list(cron.inbox.glob("*.json")) and not list(cron.inbox.glob("failed/*"))
@@ -320,9 +321,7 @@ class Plant:
 
 
 @contextmanager
-def open_plant(
-    database: postgres.Server, folder: Path, orders: int, events: int, code: str = ""
-) -> Iterator[Plant]:
+def open_plant(database: postgres.Server, folder: Path, orders: int, events: int, code: str = "") -> Iterator[Plant]:
     """The portal and the machines, started one after the other: the first one makes the schema."""
     portal, tasks = company(min(events, 500))
     portal.chats[CHAT] = {portal.owner_id}
