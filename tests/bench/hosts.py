@@ -5,10 +5,10 @@
 Two machines run `serve`, two the lines of `crontab.example` in turns; each has a data folder of its own. Every order
 goes to both `serve` at once, every tenth also into the inbox of either cron, and again until it is answered with 200.
 Every event says that a task has got a new title; it goes to one `serve`, until it is answered with 202. Each `serve`
-and each cron is killed by SIGKILL in the middle, and PostgreSQL is stopped as by a power cut; it saves on the disk what it
-commits. It fails unless each line has one task, all events that were accepted were followed, each task counts once and
-has the last title, no inbox has an order left, no command has ended otherwise than it may, and the portal's limit was
-obeyed.
+and each cron is killed by SIGKILL in the middle, and PostgreSQL is stopped as by a power cut; it saves on the disk what
+it commits. It fails unless each line has one task, all events that were accepted were followed, each task counts once
+and has the last title, no inbox has an order left, no command has ended otherwise than it may, and the portal's limit
+was obeyed.
 """
 
 from __future__ import annotations
