@@ -235,9 +235,7 @@ def explain(error: Exception, connection: psycopg.Connection[Any] | None = None)
     passes = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError) or code in _PASSING
     hint = ""
     if code == _SESSIONS or (not code and _FULL_OF_SESSIONS.search(text)):
-        hint = _(
-            "Let it have more connections: max_connections of the server, CONNECTION LIMIT of the user or database."
-        )
+        hint = _("Allow more connections: max_connections of the server, CONNECTION LIMIT of the user or the database.")
     elif code == _DISK_FULL:
         passes, hint = False, _("Free some space on the server's disk.")
     elif code == _DENIED or (not code and _DENIED_CONNECTION.search(text)):
@@ -253,7 +251,7 @@ def explain(error: Exception, connection: psycopg.Connection[Any] | None = None)
 def _explain_read_only(connection: psycopg.Connection[Any]) -> tuple[bool, str]:
     """Return whether a server that refuses to write will, and what to do. It says by itself what it is, from 14 on."""
     if connection.info.parameter_status("in_hot_standby") == "on":
-        hint = _("It is a standby: B24_DATABASE_URL names both servers, with target_session_attrs=read-write.")
+        hint = _("It is a standby: name both servers in B24_DATABASE_URL, with target_session_attrs=read-write.")
         return True, hint
     if connection.info.parameter_status("default_transaction_read_only") == "on":
         return False, _("Set default_transaction_read_only to off for the server, the database or the user.")

@@ -93,7 +93,8 @@ class Service(Machine):
             assert line, "serve has ended"
             found = re.search(r"127\.0\.0\.1:(\d+);", line)
         self.port = int(found[1])
-        threading.Thread(target=said.read, daemon=True).start()
+        self._reader = threading.Thread(target=said.read, daemon=True)  # a full pipe would stop it
+        self._reader.start()
 
     def kill(self) -> None:
         """Kill it, and start it again."""
@@ -106,6 +107,10 @@ class Service(Machine):
         assert self.running is not None
         self.running.send_signal(how)
         self.running.wait()
+        self._reader.join()
+        assert self.running.stdout is not None and self.running.stderr is not None
+        self.running.stdout.close()
+        self.running.stderr.close()
 
 
 @dataclass

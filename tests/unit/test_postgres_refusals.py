@@ -75,7 +75,7 @@ def place(postgres_url: str, tmp_path: Path) -> Iterator[Place]:
         (
             "ALTER ROLE {name} SET default_transaction_read_only = on",
             "ALTER ROLE {name} RESET default_transaction_read_only",
-            "cannot execute UPDATE in a read-only transaction",
+            "in a read-only transaction",
             2,
             READ_ONLY,
         ),
@@ -114,7 +114,7 @@ def place(postgres_url: str, tmp_path: Path) -> Iterator[Place]:
 def test_what_a_server_refuses_is_said_with_what_to_do(
     place: Place, tmp_path: Path, breaks: str, restores: str, reason: str, status: int, hint: str
 ) -> None:
-    """To a command and to doctor alike; what a person has to change passes by no itself; then all goes on."""
+    """To a command and to doctor alike; what a person has to change does not end with try later; then all goes on."""
     place.change("DROP ROLE IF EXISTS postgres_admin", "CREATE ROLE postgres_admin")
     place.change(breaks)
     try:
@@ -122,7 +122,7 @@ def test_what_a_server_refuses_is_said_with_what_to_do(
             with pytest.raises(errors.B24ToolsError) as caught:
                 attempt()
             assert (status, hint) == (caught.value.exit_status, caught.value.hint)
-            assert reason.partition("UPDATE")[2] in caught.value.message, caught.value.message
+            assert reason in caught.value.message, caught.value.message
     finally:
         place.change(restores, "DROP OWNED BY postgres_admin", "DROP ROLE postgres_admin")
     place.save(tmp_path)
@@ -163,7 +163,7 @@ def test_a_standby_is_read_and_waited_for(tmp_path: Path) -> None:
         server.start()
         with pytest.raises(errors.Busy) as caught:
             place.save(tmp_path)
-        expected = "It is a standby: B24_DATABASE_URL names both servers, with target_session_attrs=read-write."
+        expected = "It is a standby: name both servers in B24_DATABASE_URL, with target_session_attrs=read-write."
         assert expected == caught.value.hint
         session = context.Session(place.settings(tmp_path), lambda _text: None)
         with session.read_store() as opened:
