@@ -46,7 +46,7 @@ from tests.support.server import FORM, OUTGOING, event_body, order
 LONGEST_S = 900.0
 CLIENTS = 12
 CRON_PAUSE_S = 15.0
-PER_SECOND, BURST = 5, 20  # requests to the portal, of all machines
+PER_SECOND, BURST = 2, 5  # requests to the portal, of all machines
 LATE = 4  # requests that were sent later than they were allowed: one a machine
 CHAT = 42
 LINES = (("Сварщик", 30.0), ("Макетчик", 15.0))
