@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,6 +15,7 @@ import pytest
 from b24tools import context
 from b24tools.core import config, database_url, errors
 from b24tools.core.database_url import DatabaseUrl
+from b24tools.jobs.doctor.database import check_server_clock
 from b24tools.sandbox import demo_company
 from b24tools.store import inspection
 from tests.support import postgres
@@ -147,6 +150,22 @@ def test_a_server_that_must_not_write_is_waited_for_by_the_service(place: Place,
         place.change("ALTER ROLE {name} RESET default_transaction_read_only")
         assert ((200, False), 200) == (send(served), served.client.get("/ready").status_code)
     assert 1 == sum((task.xml_id or "").startswith("1c:") for task in portal.tasks)
+
+
+def test_a_clock_that_is_off_is_said_by_doctor(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In either direction; within a minute it is right."""
+    with context.Session(place.settings(tmp_path), lambda _text: None).read_store() as opened:
+
+        def check(**ahead: float) -> tuple[str, str]:
+            monkeypatch.setattr("b24tools.core.clock.read_clock", lambda: datetime.now(UTC) + timedelta(**ahead))
+            exam: Any = SimpleNamespace(database=opened, now=NOW)
+            finding = check_server_clock(exam)
+            assert finding is not None
+            return finding.status, finding.detail[:50]
+
+        assert ("ok", "agrees with this machine's") == check(seconds=20)
+        assert ("warn", "this machine is ahead of the database server by 2:") == check(hours=2, seconds=30)
+        assert ("warn", "the database server is ahead of this machine by 1:") == check(hours=-2, seconds=30)
 
 
 def test_a_standby_is_read_and_waited_for(tmp_path: Path) -> None:
