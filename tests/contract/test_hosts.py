@@ -10,9 +10,7 @@ from tests.bench import hosts
 from tests.support import postgres
 from tests.support.processes import START
 
-SHORT_LEASE = (
-    "from datetime import timedelta; from b24tools.store import events; events.LEASE = timedelta(seconds=20); "
-)
+SHORT_LEASE = "from datetime import timedelta; from b24tools.store import events; events.LEASE = timedelta(0, 20); "
 pytest.importorskip("psycopg")
 pytestmark = [pytest.mark.long, pytest.mark.sqlite, pytest.mark.timeout(600)]
 
