@@ -122,6 +122,11 @@ def not_known(company: OrgData, portal: PortalState) -> list[str]:
     return warnings
 
 
+def list_present(company: OrgData, rules: Rules) -> set[int]:
+    """Return the ids of the people of the production who may be given work."""
+    return {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
+
+
 def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[int], **more: Any) -> Questions:
     """Ask for the open work and the absences of these people, and for more."""
     counts = tools.directory.open_counts()

@@ -16,7 +16,7 @@ from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
-from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
+from b24tools.assignment.staffing import ask_about, list_present, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
@@ -226,7 +226,7 @@ def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
 def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
     rows = list(rows)
     holders = {row.responsible_id for row in rows if row.responsible_id}
-    workers = {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
+    workers = list_present(company, rules)
     task_ids = {row.task_id for row in rows if row.task_id}
     more = {"task_ids": sorted(task_ids), "people": sorted(holders), "named": True}
     return ask_about(tools, rules, company, workers | holders, **more)
