@@ -251,6 +251,11 @@ class Layout:
         taken: list[Span] = []
         position = 0
         for start, kind, _planned, task_id, length, waits in sorted(fixed):
+            if not length and not waits:  # outside the working hours by hand: it meets no other work
+                self._unpushed.add(task_id)
+                self.spans[task_id] = start, start
+                continue
+            length = length or time.own_s(tasks[task_id].remaining_s)  # it cannot stay there
             if start >= position:
                 if kind == _SLOT and not waits:
                     self._unpushed.add(task_id)
