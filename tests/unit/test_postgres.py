@@ -334,7 +334,7 @@ class Analyst:
     ids=["of something else", "of what was read"],
 )
 def test_a_transaction_that_a_deadlock_has_undone_is_done_again(
-    address: DatabaseUrl, change: str, is_repeated: bool
+    address: DatabaseUrl, change: str, is_repeated: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it; where what it had read has changed meanwhile nothing is saved, and later may work."""
     with closing(open_store(address)) as opened, opened.transaction():
@@ -344,6 +344,15 @@ def test_a_transaction_that_a_deadlock_has_undone_is_done_again(
         opened.database.run("SET deadlock_timeout = '10ms'")
         analyst = Analyst(address)
         analyst.change(change)
+        from b24tools.store.postgres_repeat import Journal  # it needs psycopg
+
+        replay = Journal.replay
+
+        def replay_after_the_other(journal: Journal, connection: Any) -> bool:
+            analyst.join()  # or we may read what it has not saved yet
+            return replay(journal, connection)
+
+        monkeypatch.setattr(Journal, "replay", replay_after_the_other)
 
         def work() -> None:
             with opened.transaction():
