@@ -337,6 +337,13 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
     )
 
 
+def list_checks() -> frozenset[str]:
+    """The names of doctor's checks, for who acknowledges one."""
+    from b24tools.jobs.doctor.job import list_names
+
+    return list_names()
+
+
 def own_days(settings: config.Settings) -> OwnDays:
     """The days of calendar.json in the data folder; none without the file. Raises ConfigError."""
     from b24tools.scheduling.calendar_file import OwnDays, parse

@@ -1,4 +1,4 @@
-"""One run at a time: a lock file in the data folder, with a note of who holds it."""
+"""One run at a time: a lock file in `run/` of the data folder, with a note of who holds it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -26,20 +26,32 @@ def hold(
 ) -> Iterator[None]:
     """Hold the lock `name` of this data folder; the system releases it when the process dies.
 
+    Hold the file beside the database, too: there b24tools 0.1 looks, which may still run during an upgrade.
     `say` is called once with whom it waits for, if that takes a while.
     Raises Busy, naming the holder and since when, if it is not free within `wait_s` seconds.
     """
-    import filelock  # most commands take no lock
-
     data_folder.prepare(folder)
     if not data_folder.has_locks(folder):
         raise errors.ConfigError(
             _("the folder {path} cannot be locked: its file system has no locks").format(path=folder),
             _("As some network folders have none: set B24_DATA_DIR to a local one."),
         )
+    with ExitStack() as held:
+        for place in (folder, folder / data_folder.RUN):
+            held.enter_context(_hold_file(place, name, wait_s, now, say))
+        yield
+
+
+@contextmanager
+def _hold_file(
+    folder: Path, name: str, wait_s: float, now: Callable[[], datetime], say: Callable[[str], None] | None
+) -> Iterator[None]:
+    import filelock  # most commands take no lock
+
     lock = filelock.FileLock(folder / f"{name}.lock", mode=data_folder.PRIVATE_FILE)
     note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read
     try:
+        folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
         silent_s = wait_s if say is None else min(wait_s, NOTICEABLE_WAIT_S)
         try:
             lock.acquire(timeout=silent_s, poll_interval=0.1)

@@ -7,11 +7,13 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import filelock
 import httpx
 import pytest
 
@@ -205,6 +207,24 @@ def test_a_lock_that_fails_names_folder_and_error(
         pass
     assert f"the folder {folder} cannot be locked: {reason}" == caught.value.message
     assert f"B24_DATA_DIR names it: {hint}" == caught.value.hint
+
+
+def test_locks_lie_in_a_folder_of_their_own_and_hold_what_an_older_version_looks_at(folder: Path) -> None:
+    """`serve` of 0.1 may still run during an upgrade: it is waited for, and waits."""
+    data = folder / "data"
+    with locks.hold(data, "assign", 0, context.now):
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(data / "assign.lock").acquire(timeout=0)
+        with pytest.raises(errors.Busy), locks.hold(data, "assign", 0, context.now):
+            pass
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (data / "run", *(data / "run").iterdir())}
+    assert {"run": 0o700, "assign.lock": 0o600, "assign.lock.json": 0o600} == modes
+    with (
+        filelock.FileLock(data / "assign.lock"),
+        pytest.raises(errors.Busy),
+        locks.hold(data, "assign", 0, context.now),
+    ):
+        pass
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,8 +9,8 @@ from typing import Any
 
 from b24tools.core import clock, errors, inbox
 from b24tools.core.i18n import _, ngettext, os_reason
+from b24tools.core.sizes import format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
-from b24tools.jobs.doctor.machine import format_size
 from b24tools.store import database, inspection, read_store
 from b24tools.store.events import FAILED, WAITING
 
