@@ -61,8 +61,13 @@ class LedgerTask:
 
     @property
     def old_keys(self) -> tuple[str, ...]:
-        """The key of version 0.1 as a column of 200 characters holds it, and as one of 50 does."""
-        return () if self.old_key is None else tuple(dict.fromkeys((self.old_key, self.old_key[:KEY_WIDTH])))
+        """The key of version 0.1 as a column of 200 characters holds it, and as one of 50 does.
+
+        It is `key` itself where a `serve` of 0.1 that still ran has written the line after the update.
+        """
+        written = (key for key in (self.old_key, self.key) if key)
+        keys = dict.fromkeys(key for whole in written for key in (whole, whole[:KEY_WIDTH]))
+        return tuple(key for key in keys if key != self.key)
 
     def is_carried_by(self, xml_id: str) -> bool:
         """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
