@@ -365,9 +365,9 @@ class Orders:
         """Return the key of the task that was made last; "" where none is known."""
         sql = (
             "SELECT key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
-            " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
+            " AND length(key) <= ? ORDER BY task_id DESC LIMIT 1"  # the portal counts up; 0.1 wrote longer ones
         )
-        return next((row["key"] for row in self._db.query(sql)), "")
+        return next((row["key"] for row in self._db.query(sql, [KEY_WIDTH])), "")
 
     def positions_since(self, moment: datetime) -> list[str]:
         """Return the positions of the orders sent since then, by name."""
