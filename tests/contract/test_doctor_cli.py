@@ -94,6 +94,19 @@ def test_quiet_says_only_what_is_new(portal: Portal, b24tools: Run) -> None:
     assert (1, ["outgoing_token"]) == said()
 
 
+def test_quiet_on_a_terminal_says_all_and_leaves_cron_its_news(
+    portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks has not read the mail, and does not read it for others."""
+    b24tools("mode", "webhook")
+    with monkeypatch.context() as terminal:
+        terminal.setattr("sys.stderr.isatty", lambda: True)
+        shown = [b24tools("-q", "doctor")[1] for _time in range(2)]
+    assert shown == [b24tools("-q", "doctor")[1]] * 2
+    assert "fail  outgoing_token" in shown[0]
+    assert "" == b24tools("-q", "doctor")[1]
+
+
 def test_what_is_acknowledged_is_no_alarm_until_its_day(portal: Portal, b24tools: Run) -> None:
     """With the reason, by the check or by all of its name; a day later it is one again."""
     portal.scopes.discard("disk")
