@@ -246,10 +246,13 @@ class Session:
             raise errors.ConfigError(message, hint) from error
 
     def has_database(self) -> bool:
-        """Return whether there is one; a server that is away raises Busy."""
+        """Return whether there is one, or may be where nothing can be seen; a server that is away raises Busy."""
         path = self.settings.database
         if isinstance(path, Path):
-            return path.exists()
+            try:
+                return path.exists()
+            except OSError:  # whoever opens it says so
+                return True
         from b24tools.store import database
 
         return database.exists(path)

@@ -112,7 +112,7 @@ def touch(path: Path) -> None:
 
 def find_network_share(folder: Path) -> str:
     """Return what kind of network share the folder is on; "" for a disk of this machine, or where that is unknown."""
-    folder = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists()).resolve()
+    folder = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.access(one, os.F_OK)).resolve()
     if os.name == "nt":
         import ctypes
 

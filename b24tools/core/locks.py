@@ -30,7 +30,10 @@ def hold(
     `say` is called once with whom it waits for, if that takes a while.
     Raises Busy, naming the holder and since when, if it is not free within `wait_s` seconds.
     """
-    data_folder.prepare(folder)
+    try:
+        data_folder.prepare(folder)
+    except OSError as error:
+        raise _explain(folder, error) from None
     if not data_folder.has_locks(folder):
         raise errors.ConfigError(
             _("the folder {path} cannot be locked: its file system has no locks").format(path=folder),
@@ -63,14 +66,7 @@ def _hold_file(
     except filelock.Timeout:
         raise refuse(name, _holder(note)) from None
     except OSError as error:
-        number = errno.errorcode.get(error.errno or 0, "")
-        reason = f"{os_reason(error)} ({number})" if number else os_reason(error)
-        hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            hint = _("B24_DATA_DIR names it: see whether its file system has locks, or choose a local one.")
-        raise errors.ConfigError(
-            _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=reason), hint
-        ) from None
+        raise _explain(folder, error) from None
     try:
         since = now().isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk: the database will say so, and which
@@ -79,6 +75,17 @@ def _hold_file(
         yield
     finally:
         lock.release()
+
+
+def _explain(folder: Path, error: OSError) -> errors.ConfigError:
+    number = errno.errorcode.get(error.errno or 0, "")
+    reason = f"{os_reason(error)} ({number})" if number else os_reason(error)
+    hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = _("B24_DATA_DIR names it: see whether its file system has locks, or choose a local one.")
+    return errors.ConfigError(
+        _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=reason), hint
+    )
 
 
 def describe_wait(name: str, holder: str) -> str:
