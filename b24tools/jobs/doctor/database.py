@@ -182,8 +182,10 @@ def check_backup(exam: Examination) -> Finding | None:
         return warn(_("never made"), fix) if store.orders.has_begun(exam.now - OLD_BACKUP) else None
     path, stamp = last
     made_at = clock.known_moment(stamp, exam.now)
-    day = f"{made_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}" if made_at else "?"
-    if made_at is None or exam.now - made_at > OLD_BACKUP:
+    if made_at is None:
+        return warn(_("the last one has the date of a wrong clock: {path}"), fix, path=path)
+    day = f"{made_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}"
+    if exam.now - made_at > OLD_BACKUP:
         return warn(_("the last one is of {day}: {path}"), fix, day=day, path=path)
     return ok(_("{day}: {path}"), day=day, path=path)
 
