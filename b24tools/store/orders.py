@@ -61,13 +61,9 @@ class LedgerTask:
 
     @property
     def old_keys(self) -> tuple[str, ...]:
-        """The key of version 0.1 as a column of 200 characters holds it, and as one of 50 does.
-
-        It is `key` itself where a `serve` of 0.1 that still ran has written the line after the update.
-        """
-        written = (key for key in (self.old_key, self.key) if key)
-        keys = dict.fromkeys(key for whole in written for key in (whole, whole[:KEY_WIDTH]))
-        return tuple(key for key in keys if key != self.key)
+        """The key of version 0.1, which may be `key` where it wrote after the update, in columns of 200 and 50."""
+        old = self.old_key or self.key
+        return tuple(key for key in dict.fromkeys((old, old[:KEY_WIDTH], self.key[:KEY_WIDTH])) if key != self.key)
 
     def is_carried_by(self, xml_id: str) -> bool:
         """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
