@@ -246,10 +246,13 @@ class Session:
             raise errors.ConfigError(message, hint) from error
 
     def has_database(self) -> bool:
-        """Return whether there is one; a server that is away raises Busy."""
+        """Return whether there is one, or may be where nothing can be seen; a server that is away raises Busy."""
         path = self.settings.database
         if isinstance(path, Path):
-            return path.exists()
+            try:
+                return path.exists()
+            except OSError:  # whoever opens it says so
+                return True
         from b24tools.store import database
 
         return database.exists(path)
@@ -335,6 +338,13 @@ def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, in
         people=people,
         norms=norms,
     )
+
+
+def list_checks() -> frozenset[str]:
+    """The names of doctor's checks, for who acknowledges one."""
+    from b24tools.jobs.doctor.job import list_names
+
+    return list_names()
 
 
 def own_days(settings: config.Settings) -> OwnDays:

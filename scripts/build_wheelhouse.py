@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
@@ -73,11 +73,15 @@ def collect_wheels(folder: Path, systems: Iterable[str], pythons: Iterable[str])
             run_pip("download", "--dest", str(folder), *target, *what)
 
 
-def write_archive(path: Path, wheels: Path) -> None:
-    """Write the zip: one folder with the installers, the licence, and the wheels in `wheels/`."""
+def write_archive(path: Path, wheels: Path, pythons: Sequence[str]) -> None:
+    """Write the zip: one folder with the installers, the licence, and the wheels in `wheels/`, for these Pythons."""
+    *names, last = pythons
+    named = f"{', '.join(names)} or {last}" if names else last
     with ZipFile(path, "w") as archive:
         for file in [*sorted(INSTALLERS.iterdir()), ROOT / "LICENSE", *sorted(wheels.iterdir())]:
             content = file.read_bytes()
+            if file.parent == INSTALLERS:
+                content = content.replace(b"@PYTHONS@", " ".join(pythons).encode()).replace(b"@NAMES@", named.encode())
             if file.suffix == ".cmd":
                 content = content.replace(b"\n", b"\r\n")
             within = "wheels/" if file.suffix == ".whl" else ""
@@ -99,8 +103,9 @@ def main(arguments: list[str]) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / f"b24tools-{__version__}-wheelhouse.zip"
     with tempfile.TemporaryDirectory() as folder:
-        collect_wheels(Path(folder), options.system or PLATFORMS, options.python or pythons)
-        write_archive(path, Path(folder))
+        wanted = [python for python in pythons if python in (options.python or pythons)]
+        collect_wheels(Path(folder), options.system or PLATFORMS, wanted)
+        write_archive(path, Path(folder), wanted)
     size = path.stat().st_size / 1024 / 1024
     print(f"{path}: {size:.0f} MiB, SHA-256 {sha256(path.read_bytes()).hexdigest()}")  # noqa: T201 - a tool's output
 

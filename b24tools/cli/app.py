@@ -17,7 +17,7 @@ from b24tools.cli import localized
 from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
 from b24tools.core import errors, i18n, secrets
-from b24tools.core.i18n import _, os_reason
+from b24tools.core.i18n import _, os_hint, os_reason
 from b24tools.render.console import print_text, use_utf8
 
 INTERRUPTED = 130
@@ -170,9 +170,7 @@ def _give_up_stdout() -> None:
 def _describe_unexpected(error: Exception) -> errors.B24ToolsError:
     if isinstance(error, OSError) and error.errno is not None:
         name = f": {error.filename}" if error.filename else ""
-        return errors.B24ToolsError(
-            f"{os_reason(error)}{name}", _("Check the disk's free space and the rights; sending again is safe.")
-        )
+        return errors.B24ToolsError(f"{os_reason(error)}{name}", os_hint(error) + " " + _("Sending again is safe."))
     return errors.B24ToolsError(
         _("an unexpected error, {kind}: {reason}").format(kind=type(error).__name__, reason=error),
         _("Run it again with -vv and report what it prints."),

@@ -22,7 +22,7 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.cli.order_files import Stamp
 from b24tools.context import Session
-from b24tools.core import errors, periods
+from b24tools.core import data_folder, errors, periods
 from b24tools.core import inbox as inbox_folder
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.core.org_structure import read_id
@@ -130,6 +130,8 @@ def assign(
         )
     _print_problems(problems, invocation)
     if inbox:
+        for name in (inbox_folder.DONE, inbox_folder.FAILED):
+            data_folder.hand_over_inbox(inbox / name, session.settings.data_dir)
         try:
             keep = timedelta(days=session.settings.keep_done_days)
             order_files.delete_old(inbox, context.now() + invocation.skew, keep)
@@ -211,7 +213,7 @@ def _read_inbox(
                 continue  # another run has taken it
             problems.append(error)
             if isinstance(error, errors.OrderError):
-                _move(path, stamp, "failed", problems, error.line)
+                _move(path, stamp, inbox_folder.FAILED, problems, error.line)
             continue
         by_newer = [(order, newest.get(order.id.lower(), path)) for order in orders]
         orders = [order for order, newer in by_newer if newer == path]
@@ -317,7 +319,7 @@ def _move_done(
     for source in sources:
         own = [next(rest) for _order in source.orders]
         if source.stamp and all(result.exit_status == 0 for result in own):
-            _move(source.path, source.stamp, "done", problems)
+            _move(source.path, source.stamp, inbox_folder.DONE, problems)
 
 
 def _move(path: Path, stamp: Stamp, folder: str, problems: list[errors.B24ToolsError], message: str = "") -> None:

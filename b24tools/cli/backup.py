@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from b24tools import context
+from b24tools.cli import stdin
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import errors
@@ -92,7 +92,7 @@ def restore(
     path = file.absolute()
     manifest = job.read_manifest(path)
     if session.has_database() and not yes:
-        if not sys.stdin.isatty():
+        if not stdin.is_terminal():
             message = _("nothing was restored: there is no terminal to ask on")
             raise errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
         question = render_backup.ask(manifest, settings.database, settings.zone)

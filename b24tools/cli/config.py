@@ -76,9 +76,9 @@ def config(
     invocation: Invocation = ctx.obj
     with invocation.open_session(logs=value is not None).open_store() as store:
         if key is not None and value is not None and item is not None:
-            jobs_settings.change_list(store, key, value, item, context.now())
+            jobs_settings.change_list(store, key, value, item, context.now(), context.list_checks)
         elif key is not None and value is not None:
-            jobs_settings.save_setting(store, key, value, context.now())
+            jobs_settings.save_setting(store, key, value, context.now(), context.list_checks)
         names = list(RUNNING_SETTINGS) if key in (None, "list") else [str(key)]
         settings = [(name, store.settings.get(name)) for name in names]
         people = {str(person.id): person for person in store.people.all()} if key == "list" else {}

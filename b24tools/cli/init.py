@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from b24tools import context
-from b24tools.cli import sandbox
+from b24tools.cli import sandbox, stdin
 from b24tools.cli.invocation import Invocation
 from b24tools.cli.localized import READING, explain
 from b24tools.core import config, data_folder, env_file, errors, i18n
@@ -58,7 +57,7 @@ def init(
 ) -> None:
     """Ask for the webhook and the names on the portal, check them, and write .env. Other settings in it stay."""
     invocation: Invocation = ctx.obj
-    asks = sys.stdin.isatty() and webhook_file != "-"
+    asks = stdin.is_terminal() and webhook_file != "-"
     target = invocation.settings_file or Path(".env")
     old = _read_old(invocation, target, asks=asks, yes=yes)
     url, offer, settings = _read_webhook(invocation, target if old else Path(os.devnull), webhook_file, asks=asks)
@@ -139,7 +138,7 @@ def _read_webhook(
 def _read_url(name: str) -> str:
     """Read the first line that is not empty, of a file or of stdin."""
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+        text = stdin.get().read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else _("it is not UTF-8 text")
         raise errors.ConfigError(

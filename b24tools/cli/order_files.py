@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from b24tools.cli import stdin
 from b24tools.core import errors, inbox
 from b24tools.core.i18n import _, os_reason
 
@@ -38,9 +38,7 @@ def read_orders(path: Path, settings: Settings) -> list[Order]:
         if str(path) != "-":
             with path.open("rb") as stream:
                 return read(order.read_source(stream))
-        if sys.stdin is None:
-            raise OSError(_("it is closed"))
-        return read(order.read_source(sys.stdin.buffer))
+        return read(order.read_source(stdin.get().buffer))
     except errors.OrderError as error:
         hint = error.hint or _("Correct the order in 1C and send it again.")
         raise type(error)(settings.scrubber.scrub(f"{name}: {error.message}"), hint) from None

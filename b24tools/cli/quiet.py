@@ -56,7 +56,7 @@ def release(invocation: Invocation, status: int) -> None:
         stays = {order.partition("/")[0] for notice in (known or {}).values() for order in notice.orders}
         if _may_wait(invocation, session, status, now, stays):
             held = [one for one in held if not one.passes]
-    if held and sys.stderr is not None and sys.stderr.isatty():  # not cron: whoever looks has not read its mail
+    if held and _is_watched():
         for one in held:
             one.say()
         return
@@ -84,11 +84,15 @@ def choose_new_findings(
 ) -> list[Finding]:
     """Return what doctor did not say the last time, and note what it says now; all of it where that cannot be noted.
 
+    On a terminal it is all, and nothing is noted.
+
     What is in order again is forgotten, and so is new when it comes back; unless `is_whole` is false: the portal did
     not answer, and what it would show was not looked at.
     """
     from b24tools.store.notices import Notice
 
+    if _is_watched():
+        return list(findings)
     causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
     new: list[Finding] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
@@ -99,6 +103,11 @@ def choose_new_findings(
                 store.notices.save({cause: Notice(FINDINGS, now, now) for cause in causes.keys() - known})
             new = [one for one in findings if not any(causes.get(cause) is one for cause in known)]
     return new
+
+
+def _is_watched() -> bool:
+    """Return whether this is a terminal and not cron: whoever looks has not read its mail."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _may_wait(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
@@ -14,6 +13,7 @@ import typer
 
 from b24tools import context
 from b24tools.assignment.report import combined_status
+from b24tools.cli import stdin
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
@@ -123,7 +123,7 @@ def _run(
             return result, None
         if result.obstacle is not None or not result.planned:
             return result, result.obstacle
-        if not sys.stdin.isatty():
+        if not stdin.is_terminal():
             message = _("nothing was moved: there is no terminal to ask on")
             return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
         question = _("Move them?")

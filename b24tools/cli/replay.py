@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from b24tools import context
+from b24tools.cli import stdin
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.core import clock, errors, periods
@@ -149,9 +149,7 @@ def _read_file(path: Path) -> list[Found]:
     try:
         if str(path) != "-":
             return replay_files.read(path.name, path.read_bytes())
-        if sys.stdin is None:
-            raise OSError(_("it is closed"))
-        return replay_files.read(_("stdin"), sys.stdin.buffer.read())
+        return replay_files.read(_("stdin"), stdin.get().buffer.read())
     except OSError as error:
         raise errors.ConfigError(
             _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),

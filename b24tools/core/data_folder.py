@@ -12,13 +12,14 @@ from functools import cache
 from pathlib import Path
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+RUN = "run"  # the folder of locks in it
 _DRIVE_REMOTE = 4  # of Windows' GetDriveType
 _NETWORK = re.compile(
     r"9p|afs|beegfs|ceph|cifs|davfs|fuse\.(ceph-fuse|davfs2|glusterfs|rclone|sshfs)|glusterfs|lustre|ncpfs|nfs4?"
     r"|smb[23]|smbfs|vboxsf"
 )
 _OURS = re.compile(
-    r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|(calendar|people)\.(.*\.)?json|cache|backups"
+    r"b24tools\..*|log\.log.*|throttle\.json.*|[a-z]+\.lock(\.json)?|(calendar|people)\.(.*\.)?json|cache|backups|run"
 )
 
 
@@ -58,14 +59,24 @@ def hand_over(folder: Path) -> None:
         if top == str(folder):
             folders[:], files = ([name for name in names if _OURS.fullmatch(name)] for names in (folders, files))
         for name in (*folders, *files):
-            with suppress(OSError):  # a link, or gone by now
-                opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
-                try:
-                    state = os.fstat(opened)
-                    if state.st_uid == 0 and (stat.S_ISDIR(state.st_mode) or state.st_nlink == 1):
-                        os.fchown(opened, owner.st_uid, owner.st_gid)
-                finally:
-                    os.close(opened)
+            _give(name, owner, handle)
+
+
+def hand_over_inbox(made: Path, folder: Path) -> None:
+    """Give a folder of an inbox that root has made to whom the data folder belongs; its group stays if that was set."""
+    if os.name != "nt" and os.geteuid() == 0 and folder.is_dir():
+        _give(str(made), folder.stat(), None)
+
+
+def _give(name: str, owner: os.stat_result, handle: int | None) -> None:
+    with suppress(OSError):  # a link, or gone by now
+        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
+        try:
+            state = os.fstat(opened)
+            if state.st_uid == 0 and (stat.S_ISDIR(state.st_mode) or state.st_nlink == 1):
+                os.fchown(opened, owner.st_uid, owner.st_gid if state.st_gid == 0 else -1)
+        finally:
+            os.close(opened)
 
 
 @cache
@@ -101,7 +112,7 @@ def touch(path: Path) -> None:
 
 def find_network_share(folder: Path) -> str:
     """Return what kind of network share the folder is on; "" for a disk of this machine, or where that is unknown."""
-    folder = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists()).resolve()
+    folder = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.access(one, os.F_OK)).resolve()
     if os.name == "nt":
         import ctypes
 

@@ -72,6 +72,21 @@ def os_reason(error: Exception) -> str:
         errno.ENOSPC: _("No space left on device"),
         errno.EROFS: _("Read-only file system"),
         errno.EADDRINUSE: _("Address already in use"),
+        errno.EMFILE: _("Too many open files"),
     }
     number = error.errno if isinstance(error, OSError) else None
     return words.get(number or 0) or getattr(error, "strerror", None) or str(error)
+
+
+def os_hint(error: OSError) -> str:
+    """Return what is to be done where the system refused a file."""
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
+            return _("Check the name, and the folders in it.")
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return _("The user who runs b24tools must be allowed to read and write there.")
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return _("Make room on that disk.")
+        case errno.EMFILE | errno.ENFILE:
+            return _("Let a process open more files: `ulimit -n` shows how many, 256 are enough.")
+    return _("Check the disk.")

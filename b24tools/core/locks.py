@@ -1,4 +1,4 @@
-"""One run at a time: a lock file in the data folder, with a note of who holds it."""
+"""One run at a time: a lock file in `run/` of the data folder, with a note of who holds it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -26,20 +26,35 @@ def hold(
 ) -> Iterator[None]:
     """Hold the lock `name` of this data folder; the system releases it when the process dies.
 
+    Hold the file beside the database, too: there b24tools 0.1 looks, which may still run during an upgrade.
     `say` is called once with whom it waits for, if that takes a while.
     Raises Busy, naming the holder and since when, if it is not free within `wait_s` seconds.
     """
-    import filelock  # most commands take no lock
-
-    data_folder.prepare(folder)
+    try:
+        data_folder.prepare(folder)
+    except OSError as error:
+        raise _explain(folder, error) from None
     if not data_folder.has_locks(folder):
         raise errors.ConfigError(
             _("the folder {path} cannot be locked: its file system has no locks").format(path=folder),
             _("As some network folders have none: set B24_DATA_DIR to a local one."),
         )
+    with ExitStack() as held:
+        for place in (folder, folder / data_folder.RUN):
+            held.enter_context(_hold_file(place, name, wait_s, now, say))
+        yield
+
+
+@contextmanager
+def _hold_file(
+    folder: Path, name: str, wait_s: float, now: Callable[[], datetime], say: Callable[[str], None] | None
+) -> Iterator[None]:
+    import filelock  # most commands take no lock
+
     lock = filelock.FileLock(folder / f"{name}.lock", mode=data_folder.PRIVATE_FILE)
     note = folder / f"{name}.lock.json"  # beside it: on Windows a locked file cannot be read
     try:
+        folder.mkdir(mode=data_folder.PRIVATE_FOLDER, exist_ok=True)
         silent_s = wait_s if say is None else min(wait_s, NOTICEABLE_WAIT_S)
         try:
             lock.acquire(timeout=silent_s, poll_interval=0.1)
@@ -51,14 +66,7 @@ def hold(
     except filelock.Timeout:
         raise refuse(name, _holder(note)) from None
     except OSError as error:
-        number = errno.errorcode.get(error.errno or 0, "")
-        reason = f"{os_reason(error)} ({number})" if number else os_reason(error)
-        hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            hint = _("B24_DATA_DIR names it: see whether its file system has locks, or choose a local one.")
-        raise errors.ConfigError(
-            _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=reason), hint
-        ) from None
+        raise _explain(folder, error) from None
     try:
         since = now().isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk: the database will say so, and which
@@ -67,6 +75,17 @@ def hold(
         yield
     finally:
         lock.release()
+
+
+def _explain(folder: Path, error: OSError) -> errors.ConfigError:
+    number = errno.errorcode.get(error.errno or 0, "")
+    reason = f"{os_reason(error)} ({number})" if number else os_reason(error)
+    hint = _("B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there.")
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = _("B24_DATA_DIR names it: see whether its file system has locks, or choose a local one.")
+    return errors.ConfigError(
+        _("the folder {folder} cannot be locked: {reason}").format(folder=folder, reason=reason), hint
+    )
 
 
 def describe_wait(name: str, holder: str) -> str:

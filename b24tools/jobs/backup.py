@@ -25,7 +25,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from b24tools import __version__
 from b24tools.core import data_folder, errors
 from b24tools.core.database_url import Location
-from b24tools.core.i18n import _, os_reason
+from b24tools.core.i18n import _, os_hint, os_reason
 from b24tools.store import Store, copies, open_store
 
 FORMAT = 1
@@ -233,12 +233,13 @@ def _explain(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _explain_disk(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error."""
     try:
         yield
     except OSError as error:
         raise errors.B24ToolsError(
             _("{path}: {reason}").format(path=error.filename or path, reason=os_reason(error)),
-            _("Check the disk's free space and the folder's rights."),
+            os_hint(error),
         ) from error
 
 

@@ -14,7 +14,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER, OrderStanding, Standings, read_standings
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors, periods
-from b24tools.core.i18n import _, os_reason
+from b24tools.core.i18n import _, os_hint, os_reason
 from b24tools.onec import values
 from b24tools.store.orders import OrderRow, Orders
 
@@ -181,7 +181,7 @@ def _write_once(folder: Path, row: OrderRow, text: str) -> Path | None:
     except OSError as error:
         raise errors.B24ToolsError(
             _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),
-            _("Check the disk's free space and the folder's rights; the next run goes on from here."),
+            os_hint(error) + " " + _("The next run goes on from here."),
         ) from error
     return path
 

@@ -350,7 +350,7 @@ def _run(words: Sequence[str], text: str | None = None) -> subprocess.CompletedP
             words,
             input=text,
             capture_output=True,
-            encoding="utf-8",
+            encoding="oem" if os.name == "nt" else "utf-8",  # of the console: schtasks speaks the language of Windows
             errors="replace",
             env=os.environ | {"LC_ALL": "C"},
             check=False,

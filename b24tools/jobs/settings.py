@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import find_people, find_person, read_id
+from b24tools.core.org_structure import find_people, find_person, nearest_name, read_id
 from b24tools.store import Store
-from b24tools.store.settings import RUNNING_SETTINGS
+from b24tools.store.settings import RUNNING_SETTINGS, read_acknowledged
 
 ADD, REMOVE = "add", "remove"
 IGNORED = "doctor_ignore"
+ListChecks = Callable[[], Collection[str]]  # the names of doctor's checks
 
 
-def save_setting(store: Store, key: str, value: str, now: datetime) -> None:
+def save_setting(store: Store, key: str, value: str, now: datetime, list_checks: ListChecks) -> None:
     """Set a running setting. In a list of people names stand for ids. Raises ConfigError."""
+    if key == IGNORED:
+        _refuse_unknown_checks(value, list_checks)
     if _lists_people(key):
         words = [word for word in value.split(",") if word.strip()]
         value = ",".join(dict.fromkeys(_read_id(store, word, ()) for word in words))
     store.settings.save(key, value, now)
 
 
-def change_list(store: Store, key: str, change: str, item: str, now: datetime) -> None:
+def change_list(store: Store, key: str, change: str, item: str, now: datetime, list_checks: ListChecks) -> None:
     """Add a person to a list, by name or id, or remove one; nothing happens where that is so already.
 
     Of doctor_ignore an item is a check with a day and a note, and a check is removed by its name.
-    Raises ConfigError for a setting that is no list, and for a name that is not known or means several people.
+    Raises ConfigError for a setting that is no list, for a name that is not known or means several people, and for a
+    check that does not exist.
     """
     if key == IGNORED:
         item_of = {one.check: one.text for one in store.settings.acknowledged()}
         if change == REMOVE:
             item_of.pop(item.strip(), None)
+        else:
+            _refuse_unknown_checks(item, list_checks)
         store.settings.save(key, "; ".join([*item_of.values(), *([item] if change == ADD else [])]), now)
         return
     current = [word.strip() for word in store.settings.get(key).split(",") if word.strip()]
@@ -43,6 +50,20 @@ def change_list(store: Store, key: str, change: str, item: str, now: datetime) -
     found = _read_id(store, item, current if change == REMOVE else ())
     others = [one for one in current if one != found]
     store.settings.save(key, ",".join([*others, found] if change == ADD else others), now)
+
+
+def _refuse_unknown_checks(text: str, list_checks: ListChecks) -> None:
+    """Raise ConfigError for an acknowledgement of a check that does not exist; what it is about may be anything."""
+    for one in read_acknowledged(text):
+        name, known = one.check.partition(" ")[0], list_checks()
+        if name not in known:
+            nearest = nearest_name(name, known)
+            raise errors.ConfigError(
+                _("there is no check “{name}”").format(name=name),
+                _('The nearest name is "{nearest}".').format(nearest=nearest)
+                if nearest
+                else _("There are: {known}").format(known=", ".join(sorted(known))),
+            )
 
 
 def _lists_people(key: str) -> bool:

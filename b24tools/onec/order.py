@@ -29,6 +29,7 @@ from pydantic.json_schema import SkipJsonSchema
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.org_structure import describe_foreign_letters, look, same_name
+from b24tools.core.sizes import format_size
 from b24tools.onec import decoding, values, wrapping
 from b24tools.onec.task_fields import all_keys as all_keys
 from b24tools.onec.task_fields import line_keys
@@ -40,7 +41,6 @@ _NEARLY, _LONGEST_KEY, _MOST_COMPARED = 0.75, 60, 1000
 
 _WANTED = "РекоммендуемаяДатаСдачи"
 _WANTED_SPELT_RIGHT = "РекомендуемаяДатаСдачи"
-_MIB = 1024 * 1024
 
 
 class OrderTooLarge(errors.OrderError):
@@ -241,8 +241,7 @@ def read_orders(
     if len(data) <= max_bytes:
         data = decoding.unpack(data, content_encoding, max_bytes)
     if len(data) > max_bytes:
-        size = f"{max_bytes // _MIB} MiB" if max_bytes >= _MIB else _("{count} bytes").format(count=max_bytes)
-        raise OrderTooLarge(_("the order is larger than {size}").format(size=size))
+        raise OrderTooLarge(_("the order is larger than {size}").format(size=format_size(max_bytes)))
     body, from_form = decoding.find_json(data)
     text = decoding.decode(body, decoding.find_charset(content_type))
     del body

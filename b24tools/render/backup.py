@@ -10,16 +10,15 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _, ngettext
+from b24tools.core.sizes import format_size
 from b24tools.core.timestamps import to_text
 from b24tools.jobs.backup import Backup, Manifest, Restored
-
-MIB = 1024 * 1024
 
 
 def describe(made: Backup) -> str:
     """Say in a line what was written."""
-    text = _("Backup written and checked: {path}, {size:.1f} MiB, {contents}.").format(
-        path=made.path, size=made.size / MIB, contents=_count(made.manifest)
+    text = _("Backup written and checked: {path}, {size}, {contents}.").format(
+        path=made.path, size=format_size(made.size), contents=_count(made.manifest)
     )
     if made.removed:
         n = len(made.removed)
@@ -57,8 +56,8 @@ def describe_restored(restored: Restored, path: Path, since: date, zone: ZoneInf
         yield _("What was there before lies beside it: {paths}.").format(paths=", ".join(map(str, restored.aside)))
     if restored.is_behind:
         text = ngettext(
-            "Orders may have been sent after the backup: the next `assign` of each of its {n} order, and of any other, "
-            "looks up the tasks on the portal before it writes, and makes none twice.",
+            "Orders may have been sent after the backup: the next `assign` of its {n} order, and of any other, looks "
+            "up the tasks on the portal before it writes, and makes none twice.",
             "Orders may have been sent after the backup: the next `assign` of each of its {n} orders, and of any "
             "other, looks up the tasks on the portal before it writes, and makes none twice.",
             restored.orders,

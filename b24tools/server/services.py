@@ -16,6 +16,7 @@ from b24tools import context
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.sizes import format_size
 from b24tools.onec import order
 from b24tools.server.readings import Readings
 from b24tools.server.responses import HttpError
@@ -87,8 +88,7 @@ class Services:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """Read the body; refuse it as soon as it is known to be larger than `limit` bytes, or to take too long."""
-    size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
-    too_large = HttpError(413, _("the body is larger than {size}").format(size=size))
+    too_large = HttpError(413, _("the body is larger than {size}").format(size=format_size(limit)))
     length = request.headers.get("content-length", "0")
     if not _LENGTH.fullmatch(length) or int(length) > limit:
         raise too_large

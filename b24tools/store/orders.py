@@ -61,8 +61,9 @@ class LedgerTask:
 
     @property
     def old_keys(self) -> tuple[str, ...]:
-        """The key of version 0.1 as a column of 200 characters holds it, and as one of 50 does."""
-        return () if self.old_key is None else tuple(dict.fromkeys((self.old_key, self.old_key[:KEY_WIDTH])))
+        """The key of version 0.1, which may be `key` where it wrote after the update, in columns of 200 and 50."""
+        old = self.old_key or self.key
+        return tuple(key for key in dict.fromkeys((old, old[:KEY_WIDTH], self.key[:KEY_WIDTH])) if key != self.key)
 
     def is_carried_by(self, xml_id: str) -> bool:
         """Whether a task with this external key can be the line's; on a portal that drops keys it is empty."""
@@ -360,9 +361,9 @@ class Orders:
         """Return the key of the task that was made last; "" where none is known."""
         sql = (
             "SELECT key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
-            " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
+            " AND length(key) <= ? ORDER BY task_id DESC LIMIT 1"  # the portal counts up; 0.1 wrote longer ones
         )
-        return next((row["key"] for row in self._db.query(sql)), "")
+        return next((row["key"] for row in self._db.query(sql, [KEY_WIDTH])), "")
 
     def positions_since(self, moment: datetime) -> list[str]:
         """Return the positions of the orders sent since then, by name."""

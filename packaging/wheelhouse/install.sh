@@ -5,9 +5,10 @@ wheels=$(cd "$(dirname "$0")" && pwd)/wheels
 folder=${1:-/opt/b24tools}
 found=
 for python in python3 python3.13 python3.12 python3.11; do
-  if "$python" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then found=$python; break; fi
+  version=$("$python" -c 'import ensurepip, sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+  case " @PYTHONS@ " in *" $version "*) found=$python; break ;; esac
 done
-[ -n "$found" ] || { echo "b24tools needs Python 3.11, 3.12 or 3.13 with venv (Debian: python3-venv)" >&2; exit 1; }
+[ -n "$found" ] || { echo "b24tools needs Python @NAMES@ with venv (Debian: python3-venv)" >&2; exit 1; }
 [ -x "$folder/.venv/bin/python" ] || "$found" -m venv "$folder/.venv"
 "$folder/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --find-links "$wheels" --upgrade b24tools
 "$folder/.venv/bin/b24tools" --version

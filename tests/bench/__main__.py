@@ -87,11 +87,20 @@ ABOUT = {
     "planning": "planning a hundred orders, and what replan takes, without a portal",
     "simulation": "how late orders get in a month, with and without replan; two minutes",
 }
+ALONE = {  # each `python -m tests.bench.NAME`
+    "attack": "how long honest senders of `serve` wait meanwhile",
+    "hosts": "two `serve` on one PostgreSQL, killed and started anew while orders and events come",
+    "kills": "fifty kills of a snapshot of a year",
+    "pairs": "every command and page on an empty database and on one of a year, in turns; an hour",
+    "storm": "a mass change on the portal, with `serve` killed in the middle",
+    "week": "a week of cron in fast motion, and its mails; half an hour",
+}
 
 
 def main(arguments: list[str]) -> None:
     """Measure and print."""
-    listed = "\n".join(f"  {name:11}{what}" for name, what in ABOUT.items())
+    listed, alone = ("\n".join(f"  {name:11}{what}" for name, what in part.items()) for part in (ABOUT, ALONE))
+    listed += f"\nalone, by `python -m tests.bench.NAME`:\n{alone}"
     parser = argparse.ArgumentParser(
         "python -m tests.bench", epilog=f"names:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
     )

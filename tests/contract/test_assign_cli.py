@@ -633,7 +633,7 @@ def test_a_closed_stdin_is_told(portal: Portal) -> None:
     [
         (">&-", 2, "no.json: No such file or directory. Name a file with an order that this user may read.\n"),
         ("2>&-", 2, ""),
-        ("--json >/dev/full", 1, "No space left on device. Check the disk's free space and the rights; "),
+        ("--json >/dev/full", 1, "No space left on device. Make room on that disk. "),
     ],
 )
 def test_closed_and_full_outputs_are_no_traceback(redirection: str, status: int, said: str, tmp_path: Path) -> None:

@@ -333,9 +333,19 @@ def test_a_full_disk_leaves_nothing_behind(
     monkeypatch.setattr(job.os, "fsync", refuse)
     status, _out, err = b24tools("backup", tmp_path / "a.zip")
 
-    assert (1, f"{tmp_path / 'a.zip'}: No space left on device. Check the disk's free space and the") == (
-        status,
-        err.partition(" folder's")[0],
-    )
+    assert (1, f"{tmp_path / 'a.zip'}: No space left on device. Make room on that disk.\n") == (status, err)
     assert before == (tmp_path / "a.zip").read_bytes()
     assert [] == list(tmp_path.glob(".b24tools*"))
+
+
+def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, tmp_path: Path) -> None:
+    """However small; a name that is wrong is no question of space."""
+    b24tools("mode", "webhook")
+
+    _status, _out, err = b24tools("backup", tmp_path / "a.zip")
+    sizes = [-(-(tmp_path / "a.zip").stat().st_size // 1024)]
+    assert f"Backup written and checked: {tmp_path / 'a.zip'}, {sizes[0]} KiB, 0 orders, 0 closed tasks.\n" == err
+    missing = "No such file or directory. Check the name, and the folders in it.\n"
+    assert (1, "", f"{tmp_path / 'b.zip'}: {missing}") == b24tools("restore", tmp_path / "b.zip")
+    status, _out, err = b24tools("backup", tmp_path / "nowhere" / "b.zip")
+    assert (1, True) == (status, err.endswith(missing)), err

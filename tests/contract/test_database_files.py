@@ -7,17 +7,19 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import filelock
 import httpx
 import pytest
 
 from b24tools import context
 from b24tools.cli import app
-from b24tools.core import data_folder, errors, locks
+from b24tools.core import config, data_folder, errors, locks
 from b24tools.sandbox import demo_company, server
 from b24tools.store import database, migrations, open_store
 from tests.contract.test_serve import running
@@ -205,6 +207,42 @@ def test_a_lock_that_fails_names_folder_and_error(
         pass
     assert f"the folder {folder} cannot be locked: {reason}" == caught.value.message
     assert f"B24_DATA_DIR names it: {hint}" == caught.value.hint
+
+
+def test_a_folder_that_may_not_be_seen_is_named_as_one_that_may_not_be_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is another user's, or below one's home that is read-only; what cannot be seen is taken to be there."""
+    data = folder / "data"
+
+    def refuse(*_arguments: object) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as closed:
+        closed.setattr(data_folder, "prepare", refuse)
+        assert 2 == app.main(["backup"])
+    hint = "B24_DATA_DIR names it: the user who runs b24tools must be allowed to write there."
+    assert f"the folder {data} cannot be locked: Permission denied (EACCES). {hint}\n" == capsys.readouterr().err
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert context.Session(config.load(), print).has_database()
+
+
+def test_locks_lie_in_a_folder_of_their_own_and_hold_what_an_older_version_looks_at(folder: Path) -> None:
+    """`serve` of 0.1 may still run during an upgrade: it is waited for, and waits."""
+    data = folder / "data"
+    with locks.hold(data, "assign", 0, context.now):
+        with pytest.raises(filelock.Timeout):
+            filelock.FileLock(data / "assign.lock").acquire(timeout=0)
+        with pytest.raises(errors.Busy), locks.hold(data, "assign", 0, context.now):
+            pass
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (data / "run", *(data / "run").iterdir())}
+    assert {"run": 0o700, "assign.lock": 0o600, "assign.lock.json": 0o600} == modes
+    with (
+        filelock.FileLock(data / "assign.lock"),
+        pytest.raises(errors.Busy),
+        locks.hold(data, "assign", 0, context.now),
+    ):
+        pass
 
 
 @pytest.mark.filterwarnings("error")

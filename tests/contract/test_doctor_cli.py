@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from b24tools.render import doctor
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.state import Portal
+from b24tools.store import open_store
 from tests.support.doctor import examine, make_well
 from tests.support.orders import Clock, Works
 
@@ -92,6 +94,19 @@ def test_quiet_says_only_what_is_new(portal: Portal, b24tools: Run) -> None:
     assert (1, ["outgoing_token"]) == said()
 
 
+def test_quiet_on_a_terminal_says_all_and_leaves_cron_its_news(
+    portal: Portal, b24tools: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks has not read the mail, and does not read it for others."""
+    b24tools("mode", "webhook")
+    with monkeypatch.context() as terminal:
+        terminal.setattr("sys.stderr.isatty", lambda: True)
+        shown = [b24tools("-q", "doctor")[1] for _time in range(2)]
+    assert shown == [b24tools("-q", "doctor")[1]] * 2
+    assert "fail  outgoing_token" in shown[0]
+    assert "" == b24tools("-q", "doctor")[1]
+
+
 def test_what_is_acknowledged_is_no_alarm_until_its_day(portal: Portal, b24tools: Run) -> None:
     """With the reason, by the check or by all of its name; a day later it is one again."""
     portal.scopes.discard("disk")
@@ -117,9 +132,25 @@ def test_an_acknowledgement_has_a_check_and_a_day(words: str, b24tools: Run) -> 
     assert (2, True) == (status, err.startswith(f'doctor_ignore: "{words}" is not a check, a last day and a note.'))
 
 
-def test_an_acknowledgement_of_no_check_is_named(portal: Portal, b24tools: Run) -> None:
-    """A misspelt one would be silent."""
-    b24tools("config", "doctor_ignore", "add", "disc 2027-01-31 x")
+def test_an_acknowledgement_of_no_check_is_refused(b24tools: Run) -> None:
+    """With the nearest name, added or set; what a check is about may be anything, and removing asks nothing."""
+    config = ("config", "doctor_ignore")
+    refused = (2, "", 'there is no check “disk_spase”. The nearest name is "disk_space".\n')
+
+    assert refused == b24tools(*config, "add", "disk_spase 2027-01-31 x")
+    assert refused == b24tools(*config, "probe 2027-01-31; disk_spase 2027-01-31 x")
+    status, _out, err = b24tools(*config, "add", "12345 2027-01-31")
+    assert (2, True) == (status, err.startswith("there is no check “12345”. There are: absences, agreement, "))
+    assert [0, 0, 0] == [
+        b24tools(*config, *words)[0]
+        for words in (("add", "scope x 2027-01-31"), ("add", "order 1Ц-7 2027-01-31"), ("remove", "disc"))
+    ]
+
+
+def test_an_acknowledgement_of_a_check_of_another_version_is_named(portal: Portal, b24tools: Run) -> None:
+    """It would be silent."""
+    with closing(open_store(Path(os.environ["B24_DATA_DIR"]) / "b24tools.db")) as store:
+        store.settings.save("doctor_ignore", "disc 2027-01-31 x")
 
     assert "warn  doctor_ignore: there is no check “disc”" in b24tools("doctor")[1]
 

@@ -257,3 +257,31 @@ def test_init_says_what_the_webhook_lacks(
         "The webhook lacks scopes: department, sonet_group, disk, timeman, calendar. "
         "Edit it on the portal; `b24tools doctor` says what each is for.\n"
     ) == capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("init --webhook-file -", "- cannot be read: it is closed. "),
+        ("restore a.zip", "nothing was restored: there is no terminal to ask on. "),
+        ("sandbox --write-env mine.env", "mine.env is not a file of the sandbox: it stays as it is. "),
+        ("replay -", "- cannot be read: it is closed. "),
+        ("assign -", "stdin: it is closed. "),
+    ],
+)
+def test_a_closed_stdin_is_no_terminal(
+    words: str,
+    line: str,
+    portal: tuple[Portal, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Python has none then, as under pythonw and some services."""
+    assert [0, 0] == [app.main(before.split()) for before in ("mode webhook", "backup a.zip")]
+    Path("mine.env").write_text("B24_TZ=Asia/Omsk\n", "utf-8")
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert 2 == app.main(words.split())
+    said = capsys.readouterr().err
+    assert (1, line) == (said.count("\n"), said[: len(line)])

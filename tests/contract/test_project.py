@@ -117,11 +117,12 @@ def test_the_wheelhouse_has_what_windows_needs() -> None:
     assert ["colorama==0.4.6"] == build_wheelhouse.list_missed("win32", "3.13")
 
 
-def test_the_archive_of_the_wheelhouse(tmp_path: Path) -> None:
-    """One folder; an installer that can be run, with its system's line ends, and takes the Pythons of the project."""
+@pytest.mark.parametrize(("pythons", "named"), [(["3.11", "3.12", "3.13"], "3.11, 3.12 or 3.13"), (["3.12"], "3.12")])
+def test_the_archive_of_the_wheelhouse(pythons: list[str], named: str, tmp_path: Path) -> None:
+    """One folder; an installer that can be run, with its system's line ends, and takes the Pythons of the wheels."""
     (tmp_path / "wheels").mkdir()
     (tmp_path / "wheels/b24tools-1-py3-none-any.whl").write_bytes(b"wheel")
-    build_wheelhouse.write_archive(tmp_path / "b24tools-1-wheelhouse.zip", tmp_path / "wheels")
+    build_wheelhouse.write_archive(tmp_path / "b24tools-1-wheelhouse.zip", tmp_path / "wheels", pythons)
 
     with ZipFile(tmp_path / "b24tools-1-wheelhouse.zip") as archive:
         files = {entry.filename: archive.read(entry).decode() for entry in archive.infolist()}
@@ -134,9 +135,21 @@ def test_the_archive_of_the_wheelhouse(tmp_path: Path) -> None:
     for_unix, for_windows = files[folder + "install.sh"], files[folder + "install.cmd"]
     assert "\r" not in for_unix
     assert for_windows.count("\n") == for_windows.count("\r\n")
-    newest = int(PYTHONS[-1].partition(".")[2])
-    assert f"(3, 11) <= sys.version_info < (3, {newest + 1})" in for_unix
-    assert f"({' '.join(PYTHONS)})" in for_windows
+    assert f'case " {" ".join(pythons)} " in *' in for_unix
+    assert f"({' '.join(pythons)})" in for_windows
+    assert all(f"b24tools needs Python {named} " in text for text in (for_unix, for_windows))
+    assert all(f"python{python}" in for_unix for python in PYTHONS)
+
+
+@pytest.mark.long
+def test_the_list_of_measurements_names_what_can_be_run() -> None:
+    """But for what measures nothing by itself."""
+    from tests.bench import __main__ as bench  # slow to load
+
+    files = [file for file in (ROOT / "tests" / "bench").glob("[a-z]*.py") if "__main__" in file.read_text("utf-8")]
+
+    measured = {file.stem for file in files} - {"__main__", "peers", "portal", "replaced", "year"}
+    assert bench.PARTS.keys() | bench.ALONE.keys() == measured
 
 
 @pytest.mark.long

@@ -39,3 +39,13 @@ def test_a_file_needs_nothing_of_a_server(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]\n" == done.stdout
+
+
+def test_ctrl_c_while_it_loads_is_no_traceback() -> None:
+    """Later it is said that running it again is safe; here nothing has begun."""
+    code = (
+        "from b24tools.__main__ import main; from b24tools.core import config;"
+        "config.choose_language = lambda: (_ for _ in ()).throw(KeyboardInterrupt); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)

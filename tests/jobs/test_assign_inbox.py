@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -86,6 +87,23 @@ def test_ripe_orders_are_done_oldest_first(portal: Portal, folder: Path, capsys:
         [line.partition(",")[0] for line in out.splitlines() if line.startswith("Order")],
         err,
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root acts for others")
+def test_what_root_makes_in_an_inbox_is_of_whom_the_data_folder_is(portal: Portal, folder: Path) -> None:
+    """Cron could move nothing there. A group that 1C has given to the inbox stays."""
+    data = Path(os.environ["B24_DATA_DIR"])
+    data.mkdir(exist_ok=True)
+    shutil.chown(data, "nobody", "nogroup")
+    shutil.chown(folder, group="games")
+    folder.chmod(0o2770)
+    drop(folder, "a.json")
+    drop(folder, "b.json", text="{")
+
+    assert 3 == take(folder)
+
+    owners = {path.name: (path.owner(), path.group()) for path in folder.iterdir()}
+    assert {"done": ("nobody", "games"), "failed": ("nobody", "games")} == owners
 
 
 def test_a_compressed_order_is_taken(portal: Portal, folder: Path) -> None:

@@ -1012,7 +1012,11 @@ def test_a_backup_is_wanted_once_there_is_something_to_lose(well: Works) -> None
     assert "backup" not in {check.check for check in examine(well)}
     well.clock.now += timedelta(days=9)
     assert ("warn", "never made") == ((check := found(examine(well), "backup")).status, check.detail)
-    for days, status, words in ((0, "ok", "{}: a.zip"), (9, "warn", "the last one is of {}: a.zip")):
+    for days, status, words in (
+        (0, "ok", "{}: a.zip"),
+        (9, "warn", "the last one is of {}: a.zip"),
+        (-9, "warn", "the last one has the date of a wrong clock: a.zip"),
+    ):
         with database(well) as opened, opened.transaction():
             opened.notices.note_backup(Path("a.zip"), at := well.clock.now - timedelta(days=days))
         check = found(examine(well), "backup")

@@ -66,7 +66,7 @@ def test_tasks_that_are_there_are_named(well: Works) -> None:
     twice = look(well, order([("Сварщик", 60)]))["tasks"]
 
     assert f"on the portal: #{first}, #{done.tasks[1].task_id}; sending changes only" in both.detail
-    assert "1 are missing" in more.detail
+    assert "1 is missing" in more.detail
     assert ("fail", True) == (twice.status, "several tasks for one line" in twice.detail)
 
 

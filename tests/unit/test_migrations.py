@@ -261,6 +261,29 @@ def test_tasks_of_version_0_1_are_found_without_its_ledger(width: int, tmp_path:
     )
 
 
+@pytest.mark.parametrize("width", [50, 200])
+def test_what_version_0_1_writes_after_the_update_is_found(width: int, tmp_path: Path) -> None:
+    """Its `serve` was not stopped: it writes its own keys into the new ledger, and the portal cuts them."""
+    works = new_works(tmp_path)
+    works.portal.xml_id_width = width
+    (first,) = works.assign(two_welders())
+    keys = zip(first.tasks, (keys[0] for keys in task_fields.keys_of_0_1(two_welders())), strict=True)
+    with closing(sqlite3.connect(tmp_path / "b24tools.db")) as connection, connection:
+        for task, key in keys:
+            connection.execute("UPDATE order_tasks SET key = ? WHERE task_id = ?", [key, task.task_id])
+            works.portal.set_task(task.task_id or 0, xml_id=key[:width])
+    works.clock.now += timedelta(minutes=2)
+
+    (again,) = works.assign(two_welders())
+
+    said = [warning for task in again.tasks for warning in task.warnings]
+    assert ("unchanged", [task.task_id for task in first.tasks], []) == (
+        again.outcome,
+        [task.task_id for task in again.tasks],
+        said,
+    )
+
+
 def test_an_order_that_two_spellings_had_made_two_is_one_again(tmp_path: Path) -> None:
     """The older task of a line stays; the other is named, and not deleted."""
     works = new_works(tmp_path)

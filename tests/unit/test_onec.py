@@ -256,8 +256,8 @@ def test_an_order_that_is_too_large_is_refused_by_its_size() -> None:
     with pytest.raises(onec_order.OrderTooLarge, match=r"^the order is larger than 64 MiB$") as caught:
         onec_order.read_orders(b"x" * (64 * 1024 * 1024 + 1), MOSCOW)
     assert (caught.value.exit_status, caught.value.code) == (2, "too_large")
-    with pytest.raises(onec_order.OrderTooLarge, match=r"^the order is larger than 10 bytes$"):
-        onec_order.read_orders(SAMPLE, MOSCOW, max_bytes=10)
+    with pytest.raises(onec_order.OrderTooLarge, match=r"^the order is larger than 1 KiB$"):
+        onec_order.read_orders(SAMPLE, MOSCOW, max_bytes=1024)
     assert onec_order.read_orders(SAMPLE, MOSCOW, max_bytes=len(SAMPLE))
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from b24tools.core import clock, errors, inbox
 from b24tools.core.i18n import _, ngettext, os_reason
+from b24tools.core.sizes import format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
-from b24tools.jobs.doctor.machine import format_size
 from b24tools.store import database, inspection, read_store
 from b24tools.store.events import FAILED, WAITING
 
@@ -197,8 +197,10 @@ def check_backup(exam: Examination) -> Finding | None:
         return warn(_("never made"), fix) if store.orders.has_begun(exam.now - OLD_BACKUP) else None
     path, stamp = last
     made_at = clock.known_moment(stamp, exam.now)
-    day = f"{made_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}" if made_at else "?"
-    if made_at is None or exam.now - made_at > OLD_BACKUP:
+    if made_at is None:
+        return warn(_("the last one has the date of a wrong clock: {path}"), fix, path=path)
+    day = f"{made_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}"
+    if exam.now - made_at > OLD_BACKUP:
         return warn(_("the last one is of {day}: {path}"), fix, day=day, path=path)
     return ok(_("{day}: {path}"), day=day, path=path)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from b24tools.bitrix24.client import Client
@@ -36,13 +35,19 @@ def examine(
         runs += [check.run(exam, one) for one in exam.orders for check in order.checks]
         runs += [probe.run(exam)] if probe else []
     findings = [finding for found in runs for finding in found]
-    check = Check(IGNORED, lambda: IGNORED, machine.checks.section, partial(_find_unknown, checks=checks))
+    check = Check(IGNORED, lambda: IGNORED, machine.checks.section, _find_unknown)
     return [*(_acknowledge(exam, finding) for finding in findings), *check.run(exam)]
 
 
-def _find_unknown(exam: Examination, *, checks: Iterable[Check]) -> Iterator[Finding]:
+def list_names() -> frozenset[str]:
+    """Return the names of all checks, without what of several things each is about."""
+    checks = (*CHECKS, *order.file_checks, *order.checks)
+    return frozenset(check.name.partition(" ")[0] for check in checks) | {"probe"}
+
+
+def _find_unknown(exam: Examination) -> Iterator[Finding]:
     """Find what is acknowledged of no check."""
-    names = {check.name.partition(" ")[0] for check in checks} | {"probe"}
+    names = list_names()
     fix = _('`b24tools doctor --json` has the names; `b24tools config doctor_ignore remove "{name}"` takes it away.')
     for one in exam.acknowledged:
         if one.check.partition(" ")[0] not in names:

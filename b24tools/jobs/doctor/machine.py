@@ -18,14 +18,14 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from b24tools import __version__
-from b24tools.core.data_folder import find_network_share, has_locks
+from b24tools.core.data_folder import RUN, find_network_share, has_locks
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, ngettext, os_reason
+from b24tools.core.sizes import MIB, format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, listed, ok, warn
 from b24tools.store import database
 
 SHORT_TOKEN = 16
-MIB = 1024 * 1024
 LITTLE_BYTES = 500 * MIB
 TOO_LITTLE_BYTES = 50 * MIB
 TRIAL_BYTES = MIB // 4
@@ -82,7 +82,8 @@ def check_serve_token(exam: Examination) -> Finding:
         return ok(_("not set: `serve` listens on this machine only"))
     if len(token) < SHORT_TOKEN:
         fix = _("Set B24_SERVE_TOKEN to a long random word: `python3 -c 'import secrets; print(secrets.token_hex())'`.")
-        return warn(_("only {n} characters long: it can be guessed"), fix, n=len(token))
+        count = ngettext("{n} character", "{n} characters", len(token)).format(n=len(token))
+        return warn(_("only {count} long: it can be guessed"), fix, count=count)
     if token == _reveal(exam.settings.board_token):
         detail = _("B24_BOARD_TOKEN is the same: whoever may see the board may send orders")
         return warn(detail, _("Set B24_BOARD_TOKEN to a word of its own."))
@@ -171,7 +172,8 @@ def check_ownership(exam: Examination) -> Iterator[Finding]:
     folder, user = exam.settings.data_dir, _name_user()
     if os.name == "nt" or not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return
-    files = [folder, *(file for file in sorted(folder.iterdir()) if file.is_file())]
+    run = folder / RUN
+    files = [folder, *(file for file in sorted([*folder.iterdir(), *run.glob("*")]) if file.is_file() or file == run)]
     locked = next((file for file in files if not os.access(file, os.W_OK)), None)
     if locked:
         detail = _("{user} may not write {path}, which {owner} has made")
@@ -217,15 +219,6 @@ def check_cache(exam: Examination) -> Finding:
         return warn(_("{path} cannot be read: {reason}"), fix, path=file, reason=error, folder=folder)
     entries = ngettext("{n} entry", "{n} entries", count).format(n=count)
     return ok(_("{entries}; delete {path} to read all anew"), entries=entries, path=folder)
-
-
-def format_size(count: int) -> str:
-    """Write a number of bytes for people."""
-    if count < MIB:
-        return _("{n} KiB").format(n=-(-count // 1024))
-    if count < 10_000 * MIB:
-        return _("{n} MiB").format(n=round(count / MIB))
-    return _("{n} GiB").format(n=count // MIB // 1024)
 
 
 def _find_existing(path: Path) -> Path:

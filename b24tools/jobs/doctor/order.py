@@ -17,9 +17,9 @@ from b24tools.core.org_structure import (
     nearest_name,
     surname_masks,
 )
+from b24tools.core.sizes import MIB, format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, listed, ok, warn
 from b24tools.jobs.doctor.company import COMPANY, company, look_at_position, name_with_id
-from b24tools.jobs.doctor.machine import MIB, format_size
 from b24tools.jobs.doctor.webhook import is_system_user, login_owner, owner
 from b24tools.onec.order import Order, all_keys
 
@@ -157,5 +157,10 @@ def check_tasks(exam: Examination, order: Order) -> Finding:
         fix = _("Send the order again: what a cut send made twice is deleted; copies made by people stay, delete them.")
         return fail(_("there are several tasks for one line: {ids}"), fix, ids=ids)
     if missing:
-        return ok(_("on the portal: {ids}; {n} are missing and would be made"), ids=ids, n=missing)
+        text = ngettext(
+            "on the portal: {ids}; {n} is missing and would be made",
+            "on the portal: {ids}; {n} are missing and would be made",
+            missing,
+        )
+        return ok(text, ids=ids, n=missing)
     return ok(_("on the portal: {ids}; sending changes only what changed in 1C"), ids=ids)

@@ -95,7 +95,8 @@ def check_calendar(exam: Examination) -> Finding:
         return warn(detail, _("Set the working time in the calendar's settings on the portal."))
     calendar, remarks = read
     holidays = sum(1 for rule in calendar.yearly.values() if rule.shifts == ())
-    detail = _("{hours}; {n} holidays a year").format(hours=write_hours(calendar), n=holidays)
+    text = ngettext("{hours}; {n} holiday a year", "{hours}; {n} holidays a year", holidays)
+    detail = text.format(hours=write_hours(calendar), n=holidays)
     if remarks:
         return warn("; ".join([detail, *remarks]), _("Correct the calendar's settings on the portal."))
     return ok(detail)
@@ -180,11 +181,12 @@ def check_absences(exam: Examination) -> Finding:
     """Show what the portal knows of vacations and sick leave, and whether its dates can be read."""
     (workers, answers), zone = exam[absences], exam.settings.zone
     read = read_absences([answer.value for answer in answers], *_absence_span(exam), days_in=zone, clock_in=zone)
+    count = sum(map(len, read.away.values()))
     details = [
-        _("{people} looked at, {days} days ahead: {n} absences").format(
+        _("{people} looked at, {days} days ahead: {absences}").format(
             people=ngettext("{n} person", "{n} people", len(workers)).format(n=len(workers)),
             days=ABSENCE_DAYS,
-            n=sum(map(len, read.away.values())),
+            absences=ngettext("{n} absence", "{n} absences", count).format(n=count),
         )
     ]
     orders = {"DMY": _("day, month, year"), "MDY": _("month, day, year"), "YMD": _("year, month, day")}

@@ -19,7 +19,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.dropped_fields import dropped_fields
 from b24tools.bitrix24.portal_time import find_zone
 from b24tools.core import errors, hosts
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor.checks import Check, Examination, Finding, NotLookedAt, fail, from_error, ok, warn
 from b24tools.jobs.doctor.company import DEPARTMENTS, everybody
 from b24tools.jobs.doctor.webhook import is_in_cloud, is_system_user, login_owner, owner
@@ -146,7 +146,8 @@ def _look_at_filter(keys: list[Any], key: str) -> Finding:
     if not keys:
         return warn(_("XML_ID finds nothing"), fix)
     if keys != [key]:
-        return warn(_("XML_ID is ignored: {n} tasks came"), fix, n=len(keys))
+        text = ngettext("XML_ID is ignored: {n} task came", "XML_ID is ignored: {n} tasks came", len(keys))
+        return warn(text, fix, n=len(keys))
     return ok(_("XML_ID finds the task, and only that"))
 
 

@@ -19,6 +19,7 @@ from b24tools.bitrix24 import php_query
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.secrets import HIDDEN
+from b24tools.core.sizes import format_size
 
 MOST_BYTES = 64 * 1024
 MOST_PAIRS = 1_000
@@ -66,7 +67,7 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
     out secrets wherever they stand; whatever is called a token is hidden, too.
     """
     if len(body) > MOST_BYTES:
-        raise _too_much(_("more than {n} KiB").format(n=MOST_BYTES // 1024))
+        raise _too_much(_("more than {size}").format(size=format_size(MOST_BYTES)))
     try:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError:

@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 from fastapi import FastAPI, Path
 from pydantic import BaseModel, Field, ValidationError
 
+from b24tools import context
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs.settings import save_setting
@@ -61,7 +62,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         _check_known(given.key, 422)
         with services.open_store() as store:
             try:
-                save_setting(store, given.key, given.value, services.now())
+                save_setting(store, given.key, given.value, services.now(), context.list_checks)
             except errors.ConfigError as error:
                 raise HttpError(422, error.message, error.hint, code=error.code) from None
             return read_setting(store, given.key)
