@@ -12,7 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from math import inf
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
@@ -51,7 +53,8 @@ class Operation:
 class OpenOrder:
     """What is left of an order. `importance`: the lower, the sooner it is given out. It is late from `late_from` on.
 
-    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be.
+    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be. `priority`: whatever
+    others of a lower one win is worth more than what those of a higher one lose.
     """
 
     id: str
@@ -60,6 +63,7 @@ class OpenOrder:
     operations: tuple[Operation, ...]
     accepted: datetime | None = None
     is_first: bool = False
+    priority: float = inf
 
     @cached_property
     def by_stage(self) -> list[Operation]:
@@ -119,15 +123,18 @@ def plan_moves(
     `frozen`: what begins before is not free. `candidates`: how many are weighed for whoever asks why, besides those
     who could be the first.
 
-    Passes go on until one changes nothing, so that whoever plans again finds nothing to do.
+    Passes go on until one changes nothing, so that whoever plans again finds nothing to do. Then those moves are left
+    out that only give one order's days to another.
     """
-    ordered = sorted(orders, key=lambda order: order.importance)
+    given = ordered = sorted(orders, key=lambda order: order.importance)
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
     full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
+    ready: list[dict[str, datetime]] = []
     for _number in range(MOST_PASSES):
         one = _Pass(full, floor, lying.values(), ordered, candidates)
+        ready.append(one.list_ready())
         made = one.run()
         stuck |= one.stuck
         for move in made:
@@ -140,7 +147,76 @@ def plan_moves(
         if not made:
             break
         ordered = [_as_moved(order, lying, frozen) for order in ordered]
-    return Plan(tuple(moves.values()), frozenset(stuck))
+    else:
+        ready.append(_Pass(full, floor, lying.values(), ordered, candidates).list_ready())
+    paying = _leave_out_exchanges(list(moves.values()), given, ready[0], ready[-1], calendar.zone)
+    return Plan(tuple(paying), frozenset(stuck))
+
+
+def _leave_out_exchanges(
+    moves: Sequence[Move],
+    orders: Sequence[OpenOrder],
+    before: Mapping[str, datetime],
+    after: Mapping[str, datetime],
+    zone: ZoneInfo,
+) -> list[Move]:
+    """The moves without those that take as many days from late orders as they give to others.
+
+    Days count by priority, over all orders of moves that hang together and those beside them whose ends have changed.
+    `before` and `after`: when orders are ready.
+    """
+    shifted = [
+        (order, {one.task.responsible_id for one in order.operations})
+        for order in orders
+        if before.get(order.id) != after.get(order.id) and not any(one.cause for one in order.operations)
+    ]
+    groups: dict[int, list[Move]] = {}
+    for move, group in zip(moves, group_moves(moves), strict=True):
+        groups.setdefault(group, []).append(move)
+    paying = []
+    for group in groups.values():
+        own = {move.order_id for move in group}
+        lanes = {task.responsible_id for move in group for task in (move.before, move.after)}
+        days: dict[float, int] = {}
+        for order, people in shifted:
+            if order.id in own or people & lanes:
+                lost = _days_late(order, after.get(order.id), zone) - _days_late(order, before.get(order.id), zone)
+                days[order.priority] = days.get(order.priority, 0) + lost
+        first = next((lost for _priority, lost in sorted(days.items()) if lost), 0)
+        if first < 0 or any(move.cause not in (LATE, DISPLACED) for move in group):
+            paying += group
+    return paying
+
+
+def _days_late(order: OpenOrder, finish: datetime | None, zone: ZoneInfo) -> int:
+    if finish is None or order.late_from is None:
+        return 0
+    return max(0, (_day_of(finish, zone) - _day_of(order.late_from, zone)).days)
+
+
+def _day_of(end: datetime, zone: ZoneInfo) -> date:
+    return (end - MIDNIGHT).astimezone(zone).date()
+
+
+def group_moves(moves: Sequence[Move]) -> list[int]:
+    """Number the moves: those of one order, and those that make room for one another, have the same number."""
+    groups = list(range(len(moves)))
+
+    def root(number: int) -> int:
+        while groups[number] != number:
+            number = groups[number]
+        return number
+
+    by_order: dict[str, int] = {}
+    left: dict[int, list[int]] = {}
+    for number, move in enumerate(moves):
+        groups[root(number)] = root(by_order.setdefault(move.order_id, number))
+        left.setdefault(move.before.responsible_id, []).append(number)
+    for number, move in enumerate(moves):
+        for other in left.get(move.after.responsible_id, ()):
+            if _overlap(moves[other].before, move.after):
+                groups[root(number)] = root(other)
+    return [root(number) for number in range(len(moves))]
 
 
 def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask], frozen: datetime) -> OpenOrder:
@@ -218,6 +294,16 @@ class _Pass:
             moves += self._decide(order)
         return moves
 
+    def list_ready(self) -> dict[str, datetime]:
+        """When each order is ready as everything lies now, by id."""
+        found: dict[str, datetime] = {}
+        for order in self._orders:
+            for one in order.operations:
+                end = _end_of(self._full, self._lying[one.id])
+                if end is not None:
+                    found[order.id] = max(end, found.get(order.id, end))
+        return found
+
     def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
         ends: list[tuple[int, datetime]] = []
@@ -269,10 +355,7 @@ class _Pass:
             return old is None or new < old
         if not self._can_be_better(order, new):
             return True
-        return not is_pushing and self._day(new) < self._day(old)
-
-    def _day(self, moment: datetime) -> date:
-        return (moment - MIDNIGHT).astimezone(self._zone).date()
+        return not is_pushing and _day_of(new, self._zone) < _day_of(old, self._zone)
 
     # drafts
 
