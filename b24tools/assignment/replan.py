@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from math import inf
 from typing import Any
@@ -131,25 +131,25 @@ def plan_moves(
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
     full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
-    ready: list[dict[str, datetime]] = []
+    before: dict[str, datetime] = {}
     for _number in range(MOST_PASSES):
         one = _Pass(full, floor, lying.values(), ordered, candidates)
-        ready.append(one.list_ready())
+        before = before or one.list_ready()
         made = one.run()
         stuck |= one.stuck
         for move in made:
             task_id = move.before.id
             lying[task_id] = move.after
             earlier = moves.pop(task_id, None)
-            before = earlier.before if earlier else move.before
-            if _place(before) != _place(move.after):
-                moves[task_id] = replace(move, before=before, cause=earlier.cause if earlier else move.cause)
+            place = earlier.before if earlier else move.before
+            if _place(place) != _place(move.after):
+                moves[task_id] = replace(move, before=place, cause=earlier.cause if earlier else move.cause)
         if not made:
             break
         ordered = [_as_moved(order, lying, frozen) for order in ordered]
     else:
-        ready.append(_Pass(full, floor, lying.values(), ordered, candidates).list_ready())
-    paying = _leave_out_exchanges(list(moves.values()), given, ready[0], ready[-1], calendar.zone)
+        one = _Pass(full, floor, lying.values(), ordered, candidates)
+    paying = _leave_out_exchanges(list(moves.values()), given, before, one.list_ready(), calendar.zone)
     return Plan(tuple(paying), frozenset(stuck))
 
 
@@ -171,9 +171,9 @@ def _leave_out_exchanges(
         if before.get(order.id) != after.get(order.id) and not any(one.cause for one in order.operations)
     ]
     groups: dict[int, list[Move]] = {}
-    for move, group in zip(moves, group_moves(moves), strict=True):
-        groups.setdefault(group, []).append(move)
-    paying = []
+    for move, number in zip(moves, group_moves(moves), strict=True):
+        groups.setdefault(number, []).append(move)
+    left_out: set[int] = set()
     for group in groups.values():
         own = {move.order_id for move in group}
         lanes = {task.responsible_id for move in group for task in (move.before, move.after)}
@@ -183,15 +183,16 @@ def _leave_out_exchanges(
                 lost = _days_late(order, after.get(order.id), zone) - _days_late(order, before.get(order.id), zone)
                 days[order.priority] = days.get(order.priority, 0) + lost
         first = next((lost for _priority, lost in sorted(days.items()) if lost), 0)
-        if first < 0 or any(move.cause not in (LATE, DISPLACED) for move in group):
-            paying += group
-    return paying
+        if first >= 0 and all(move.cause in (LATE, DISPLACED) for move in group):
+            left_out |= {move.before.id for move in group}
+    return [move for move in moves if move.before.id not in left_out]
 
 
 def _days_late(order: OpenOrder, finish: datetime | None, zone: ZoneInfo) -> int:
-    if finish is None or order.late_from is None:
+    """A day that has begun counts."""
+    if finish is None or order.late_from is None or finish <= order.late_from:
         return 0
-    return max(0, (_day_of(finish, zone) - _day_of(order.late_from, zone)).days)
+    return max(1, (_day_of(finish, zone) - _day_of(order.late_from, zone)).days)
 
 
 def _day_of(end: datetime, zone: ZoneInfo) -> date:
@@ -306,16 +307,20 @@ class _Pass:
 
     def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
-        ends: list[tuple[int, datetime]] = []
+        before: datetime | None = None  # when the lower stages end
+        staged: datetime | None = None  # when all stages end that were looked at
         finish: datetime | None = None
+        stage: int | None = None
         for one in order.by_stage:
+            if one.stage != stage:
+                before, stage = staged, one.stage
             task = self._lying[one.id]
-            workload.hold(task.responsible_id, task.id, _latest_before(ends, one.stage))
+            workload.hold(task.responsible_id, task.id, before)
             end = _end_of(workload, task)
             if end is not None:
                 finish = end if finish is None else max(finish, end)
-                if one.stage is not None:
-                    ends.append((one.stage, end))
+                if stage is not None:
+                    staged = end if staged is None else max(staged, end)
         return finish
 
     def _decide(self, order: OpenOrder) -> list[Move]:
@@ -334,28 +339,30 @@ class _Pass:
             soonest = self._soonest(order, free)
             for workload in (self._full, self._floor):
                 is_pushing = workload is self._floor and not any(one.cause for one in order.operations)
-                if not self._is_worth(order, soonest, finish, is_pushing=is_pushing):
+                latest = self._latest_worth(order, finish, is_pushing=is_pushing)
+                if soonest is None or latest is None or soonest > latest:
                     continue
-                other = self._draft(workload, order, free, forced)
-                if other is not None and self._is_worth(order, other.finish, finish, is_pushing=is_pushing):
+                other = self._draft(workload, order, free, forced, latest)
+                if other is not None and other.finish is not None and other.finish <= latest:
                     draft, finish = other, other.finish
         return self._keep(order, draft, forced)
 
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
         return order.is_first or (order.late_from is not None and finish is not None and finish > order.late_from)
 
-    def _is_worth(self, order: OpenOrder, new: datetime | None, old: datetime | None, *, is_pushing: bool) -> bool:
-        """Whether it makes a difference: in time, or ready on an earlier day.
+    def _latest_worth(self, order: OpenOrder, old: datetime | None, *, is_pushing: bool) -> datetime | None:
+        """Until when the order must be ready for it to make a difference: in time, or on an earlier day.
 
         For less than to be in time no other order is pushed, unless what has to move would be the later for it.
+        None where nothing can be better.
         """
-        if new is None or not self._can_be_better(order, old):
-            return False
-        if old is None or order.is_first:
-            return old is None or new < old
-        if not self._can_be_better(order, new):
-            return True
-        return not is_pushing and _day_of(new, self._zone) < _day_of(old, self._zone)
+        if not self._can_be_better(order, old):
+            return None
+        if order.is_first or old is None or order.late_from is None:
+            return old - MIDNIGHT if old else datetime.max.replace(tzinfo=UTC)
+        if is_pushing:
+            return order.late_from
+        return max(order.late_from, datetime.combine(_day_of(old, self._zone), time.min, self._zone))
 
     # drafts
 
@@ -378,10 +385,11 @@ class _Pass:
         order: OpenOrder,
         which: Iterable[int],
         forced: Mapping[int, str],
+        latest: datetime | None = None,
     ) -> _Draft | None:
         """Lay some operations of an order anew in a workload, which is left as it was.
 
-        None where the others cannot be done in time; what has to move and cannot is left out.
+        None where one of them cannot be done, or not by `latest`; what has to move and cannot is left out.
         """
         which = set(which)
         placed: dict[int, OpenTask] = {}
@@ -398,6 +406,8 @@ class _Pass:
                     with suppress(NoWorkingTime):
                         choice = tender.choose(most=1)
                     if choice is not None:
+                        if latest is not None and choice.finish > latest:
+                            return None
                         placed[one.id] = replace(
                             task,
                             responsible_id=choice.responsible_id,
@@ -530,10 +540,6 @@ def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:
     return found
 
 
-def _latest_before(ends: Iterable[tuple[int, datetime]], stage: int | None) -> datetime | None:
-    return max((end for earlier, end in ends if stage is not None and earlier < stage), default=None)
-
-
 def _waits_for(
     ends: Mapping[int, tuple[int | None, datetime]], stage: int | None, accepted: datetime | None
 ) -> tuple[datetime | None, int | None]:
@@ -546,9 +552,10 @@ def _waits_for(
 
 
 def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
-    with suppress(NoWorkingTime):
+    try:
         return workload.end_of(task.responsible_id, task.id)
-    return None
+    except NoWorkingTime:
+        return None
 
 
 def _overlap(one: OpenTask, other: OpenTask) -> bool:
