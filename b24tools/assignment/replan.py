@@ -149,7 +149,15 @@ def plan_moves(
         ordered = [_as_moved(order, lying, frozen) for order in ordered]
     else:
         one = _Pass(full, floor, lying.values(), ordered, candidates)
-    paying = _leave_out_exchanges(list(moves.values()), given, before, one.list_ready(), calendar.zone)
+    after = one.list_ready()
+    paying = _leave_out_exchanges(list(moves.values()), given, before, after, calendar.zone)
+    if len(paying) < len(moves):
+        lying |= {task_id: move.before for task_id, move in moves.items()}
+        lying |= {move.before.id: move.after for move in paying}
+        ordered = [_as_moved(order, lying, frozen) for order in given]
+        without = _Pass(full, floor, lying.values(), ordered, candidates).list_ready()
+        if _count_days(given, without, calendar.zone) > _count_days(given, after, calendar.zone):
+            paying = list(moves.values())  # what others do would make late what stays
     return Plan(tuple(paying), frozenset(stuck))
 
 
@@ -186,6 +194,14 @@ def _leave_out_exchanges(
         if first >= 0 and all(move.cause in (LATE, DISPLACED) for move in group):
             left_out |= {move.before.id for move in group}
     return [move for move in moves if move.before.id not in left_out]
+
+
+def _count_days(orders: Iterable[OpenOrder], ready: Mapping[str, datetime], zone: ZoneInfo) -> list[int]:
+    """How many days orders are late, by priority."""
+    days: dict[float, int] = {}
+    for order in orders:
+        days[order.priority] = days.get(order.priority, 0) + _days_late(order, ready.get(order.id), zone)
+    return [days[priority] for priority in sorted(days)]
 
 
 def _days_late(order: OpenOrder, finish: datetime | None, zone: ZoneInfo) -> int:
