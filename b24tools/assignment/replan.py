@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from math import inf
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from b24tools.scheduling.calendar import NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import OpenTask, StagedTask, Worker
@@ -51,7 +53,8 @@ class Operation:
 class OpenOrder:
     """What is left of an order. `importance`: the lower, the sooner it is given out. It is late from `late_from` on.
 
-    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be.
+    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be. `priority`: whatever
+    others of a lower one win is worth more than what those of a higher one lose.
     """
 
     id: str
@@ -60,6 +63,7 @@ class OpenOrder:
     operations: tuple[Operation, ...]
     accepted: datetime | None = None
     is_first: bool = False
+    priority: float = inf
 
     @cached_property
     def by_stage(self) -> list[Operation]:
@@ -119,28 +123,117 @@ def plan_moves(
     `frozen`: what begins before is not free. `candidates`: how many are weighed for whoever asks why, besides those
     who could be the first.
 
-    Passes go on until one changes nothing, so that whoever plans again finds nothing to do.
+    Passes go on until one changes nothing, so that whoever plans again finds nothing to do. Then those moves are left
+    out that only give one order's days to another.
     """
-    ordered = sorted(orders, key=lambda order: order.importance)
+    given = ordered = sorted(orders, key=lambda order: order.importance)
     lying = {task.id: task for task in tasks}
     moves: dict[int, Move] = {}
     stuck: set[int] = set()
     full, floor = (Workload(calendar, now, workers, (), step_s) for _workload in range(2))
+    before: dict[str, datetime] = {}
     for _number in range(MOST_PASSES):
         one = _Pass(full, floor, lying.values(), ordered, candidates)
+        before = before or one.list_ready()
         made = one.run()
         stuck |= one.stuck
         for move in made:
             task_id = move.before.id
             lying[task_id] = move.after
             earlier = moves.pop(task_id, None)
-            before = earlier.before if earlier else move.before
-            if _place(before) != _place(move.after):
-                moves[task_id] = replace(move, before=before, cause=earlier.cause if earlier else move.cause)
+            place = earlier.before if earlier else move.before
+            if _place(place) != _place(move.after):
+                moves[task_id] = replace(move, before=place, cause=earlier.cause if earlier else move.cause)
         if not made:
             break
         ordered = [_as_moved(order, lying, frozen) for order in ordered]
-    return Plan(tuple(moves.values()), frozenset(stuck))
+    else:
+        one = _Pass(full, floor, lying.values(), ordered, candidates)
+    after = one.list_ready()
+    paying = _leave_out_exchanges(list(moves.values()), given, before, after, calendar.zone)
+    if len(paying) < len(moves):
+        lying |= {task_id: move.before for task_id, move in moves.items()}
+        lying |= {move.before.id: move.after for move in paying}
+        ordered = [_as_moved(order, lying, frozen) for order in given]
+        without = _Pass(full, floor, lying.values(), ordered, candidates).list_ready()
+        if _count_days(given, without, calendar.zone) > _count_days(given, after, calendar.zone):
+            paying = list(moves.values())  # what others do would make late what stays
+    return Plan(tuple(paying), frozenset(stuck))
+
+
+def _leave_out_exchanges(
+    moves: Sequence[Move],
+    orders: Sequence[OpenOrder],
+    before: Mapping[str, datetime],
+    after: Mapping[str, datetime],
+    zone: ZoneInfo,
+) -> list[Move]:
+    """The moves without those that take as many days from late orders as they give to others.
+
+    Days count by priority, over all orders of moves that hang together and those beside them whose ends have changed.
+    `before` and `after`: when orders are ready.
+    """
+    shifted = [
+        (order, {one.task.responsible_id for one in order.operations})
+        for order in orders
+        if before.get(order.id) != after.get(order.id) and not any(one.cause for one in order.operations)
+    ]
+    groups: dict[int, list[Move]] = {}
+    for move, number in zip(moves, group_moves(moves), strict=True):
+        groups.setdefault(number, []).append(move)
+    left_out: set[int] = set()
+    for group in groups.values():
+        own = {move.order_id for move in group}
+        lanes = {task.responsible_id for move in group for task in (move.before, move.after)}
+        days: dict[float, int] = {}
+        for order, people in shifted:
+            if order.id in own or people & lanes:
+                lost = _days_late(order, after.get(order.id), zone) - _days_late(order, before.get(order.id), zone)
+                days[order.priority] = days.get(order.priority, 0) + lost
+        first = next((lost for _priority, lost in sorted(days.items()) if lost), 0)
+        if first >= 0 and all(move.cause in (LATE, DISPLACED) for move in group):
+            left_out |= {move.before.id for move in group}
+    return [move for move in moves if move.before.id not in left_out]
+
+
+def _count_days(orders: Iterable[OpenOrder], ready: Mapping[str, datetime], zone: ZoneInfo) -> list[int]:
+    """How many days orders are late, by priority."""
+    days: dict[float, int] = {}
+    for order in orders:
+        days[order.priority] = days.get(order.priority, 0) + _days_late(order, ready.get(order.id), zone)
+    return [days[priority] for priority in sorted(days)]
+
+
+def _days_late(order: OpenOrder, finish: datetime | None, zone: ZoneInfo) -> int:
+    """A day that has begun counts."""
+    if finish is None or order.late_from is None or finish <= order.late_from:
+        return 0
+    return max(1, (_day_of(finish, zone) - _day_of(order.late_from, zone)).days)
+
+
+def _day_of(end: datetime, zone: ZoneInfo) -> date:
+    return (end - MIDNIGHT).astimezone(zone).date()
+
+
+def group_moves(moves: Sequence[Move]) -> list[int]:
+    """Number the moves: those of one order, and those that make room for one another, have the same number."""
+    groups = list(range(len(moves)))
+
+    def root(number: int) -> int:
+        while groups[number] != number:
+            number = groups[number]
+        return number
+
+    by_order: dict[str, int] = {}
+    left: dict[int, list[int]] = {}
+    for number, move in enumerate(moves):
+        groups[root(number)] = root(by_order.setdefault(move.order_id, number))
+        left.setdefault(move.before.responsible_id, []).append(number)
+    for number, move in enumerate(moves):
+        for other in left.get(move.after.responsible_id, ()):
+            if _overlap(moves[other].before, move.after):
+                groups[root(number)] = root(other)
+    return [root(number) for number in range(len(moves))]
 
 
 def _as_moved(order: OpenOrder, lying: Mapping[int, OpenTask], frozen: datetime) -> OpenOrder:
@@ -218,18 +311,32 @@ class _Pass:
             moves += self._decide(order)
         return moves
 
+    def list_ready(self) -> dict[str, datetime]:
+        """When each order is ready as everything lies now, by id."""
+        found: dict[str, datetime] = {}
+        for order in self._orders:
+            for one in order.operations:
+                end = _end_of(self._full, self._lying[one.id])
+                if end is not None:
+                    found[order.id] = max(end, found.get(order.id, end))
+        return found
+
     def _settle(self, workload: Workload, order: OpenOrder) -> datetime | None:
         """Hold back the operations of an order that wait for others; answers when the last one ends."""
-        ends: list[tuple[int, datetime]] = []
+        before: datetime | None = None  # when the lower stages end
+        staged: datetime | None = None  # when all stages end that were looked at
         finish: datetime | None = None
+        stage: int | None = None
         for one in order.by_stage:
+            if one.stage != stage:
+                before, stage = staged, one.stage
             task = self._lying[one.id]
-            workload.hold(task.responsible_id, task.id, _latest_before(ends, one.stage))
+            workload.hold(task.responsible_id, task.id, before)
             end = _end_of(workload, task)
             if end is not None:
                 finish = end if finish is None else max(finish, end)
-                if one.stage is not None:
-                    ends.append((one.stage, end))
+                if stage is not None:
+                    staged = end if staged is None else max(staged, end)
         return finish
 
     def _decide(self, order: OpenOrder) -> list[Move]:
@@ -248,31 +355,30 @@ class _Pass:
             soonest = self._soonest(order, free)
             for workload in (self._full, self._floor):
                 is_pushing = workload is self._floor and not any(one.cause for one in order.operations)
-                if not self._is_worth(order, soonest, finish, is_pushing=is_pushing):
+                latest = self._latest_worth(order, finish, is_pushing=is_pushing)
+                if soonest is None or latest is None or soonest > latest:
                     continue
-                other = self._draft(workload, order, free, forced)
-                if other is not None and self._is_worth(order, other.finish, finish, is_pushing=is_pushing):
+                other = self._draft(workload, order, free, forced, latest)
+                if other is not None and other.finish is not None and other.finish <= latest:
                     draft, finish = other, other.finish
         return self._keep(order, draft, forced)
 
     def _can_be_better(self, order: OpenOrder, finish: datetime | None) -> bool:
         return order.is_first or (order.late_from is not None and finish is not None and finish > order.late_from)
 
-    def _is_worth(self, order: OpenOrder, new: datetime | None, old: datetime | None, *, is_pushing: bool) -> bool:
-        """Whether it makes a difference: in time, or ready on an earlier day.
+    def _latest_worth(self, order: OpenOrder, old: datetime | None, *, is_pushing: bool) -> datetime | None:
+        """Until when the order must be ready for it to make a difference: in time, or on an earlier day.
 
         For less than to be in time no other order is pushed, unless what has to move would be the later for it.
+        None where nothing can be better.
         """
-        if new is None or not self._can_be_better(order, old):
-            return False
-        if old is None or order.is_first:
-            return old is None or new < old
-        if not self._can_be_better(order, new):
-            return True
-        return not is_pushing and self._day(new) < self._day(old)
-
-    def _day(self, moment: datetime) -> date:
-        return (moment - MIDNIGHT).astimezone(self._zone).date()
+        if not self._can_be_better(order, old):
+            return None
+        if order.is_first or old is None or order.late_from is None:
+            return old - MIDNIGHT if old else datetime.max.replace(tzinfo=UTC)
+        if is_pushing:
+            return order.late_from
+        return max(order.late_from, datetime.combine(_day_of(old, self._zone), time.min, self._zone))
 
     # drafts
 
@@ -295,10 +401,11 @@ class _Pass:
         order: OpenOrder,
         which: Iterable[int],
         forced: Mapping[int, str],
+        latest: datetime | None = None,
     ) -> _Draft | None:
         """Lay some operations of an order anew in a workload, which is left as it was.
 
-        None where the others cannot be done in time; what has to move and cannot is left out.
+        None where one of them cannot be done, or not by `latest`; what has to move and cannot is left out.
         """
         which = set(which)
         placed: dict[int, OpenTask] = {}
@@ -315,6 +422,8 @@ class _Pass:
                     with suppress(NoWorkingTime):
                         choice = tender.choose(most=1)
                     if choice is not None:
+                        if latest is not None and choice.finish > latest:
+                            return None
                         placed[one.id] = replace(
                             task,
                             responsible_id=choice.responsible_id,
@@ -447,10 +556,6 @@ def _by_worker(tasks: Iterable[OpenTask]) -> dict[int, list[OpenTask]]:
     return found
 
 
-def _latest_before(ends: Iterable[tuple[int, datetime]], stage: int | None) -> datetime | None:
-    return max((end for earlier, end in ends if stage is not None and earlier < stage), default=None)
-
-
 def _waits_for(
     ends: Mapping[int, tuple[int | None, datetime]], stage: int | None, accepted: datetime | None
 ) -> tuple[datetime | None, int | None]:
@@ -463,9 +568,10 @@ def _waits_for(
 
 
 def _end_of(workload: Workload, task: OpenTask) -> datetime | None:
-    with suppress(NoWorkingTime):
+    try:
         return workload.end_of(task.responsible_id, task.id)
-    return None
+    except NoWorkingTime:
+        return None
 
 
 def _overlap(one: OpenTask, other: OpenTask) -> bool:

@@ -153,4 +153,5 @@ def _open_order(
         tuple(operations),
         max(filter(None, accepted), default=None),
         is_first,
+        row.priority or inf,
     )

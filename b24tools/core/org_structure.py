@@ -243,10 +243,13 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
 
 
 def list_spellings(people: Iterable[Person]) -> dict[str, str]:
-    """Return the names of people by how they may be written: in either order, or the surname alone."""
+    """Return the names of people by how they may be written: in either order, or the surname alone.
+
+    Of people who share one it means the first who is not dismissed.
+    """
     return {
         spelling: one.name
-        for one in people
+        for one in sorted(people, key=lambda one: (one.active, -one.id))  # the last wins
         for spelling in (one.name, f"{one.last_name} {one.first_name}", one.last_name)
     }
 

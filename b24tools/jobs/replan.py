@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from b24tools.assignment import replan_orders, replan_writes
 from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
-from b24tools.assignment.replan import Move, end_of_next_working_day, plan_moves
+from b24tools.assignment.replan import Move, end_of_next_working_day, group_moves, plan_moves
 from b24tools.assignment.replan_orders import NO_TIME, Wish
 from b24tools.assignment.replan_writes import MOVED, PlannedMove, Written
 from b24tools.assignment.report import DRY_RUN
@@ -300,7 +300,7 @@ class _Run:
     def write(self) -> Replan:
         """Write the moves; the history has what was done for which order."""
         planned = [self._prepare(move) for move in self._moves]
-        groups = _group(self._moves)
+        groups = group_moves(self._moves)
         planned = [replace(one, group=group) for one, group in zip(planned, groups, strict=True)]
         planned.sort(key=lambda one: one.group)
         written = replan_writes.write_moves(self._tools, self._rules, self._found.portal, planned)
@@ -359,28 +359,6 @@ class _Run:
             tools.store.history.add(
                 Entry(tools.clock.now(), "replan", order_id, moves[0].order, outcome, origin.by, lines, error)
             )
-
-
-def _group(moves: Sequence[Move]) -> list[int]:
-    """Number the moves: those of one order, and those that make room for one another, have the same number."""
-    groups = list(range(len(moves)))
-
-    def root(number: int) -> int:
-        while groups[number] != number:
-            number = groups[number]
-        return number
-
-    by_order: dict[str, int] = {}
-    left: dict[int, list[int]] = {}
-    for number, move in enumerate(moves):
-        groups[root(number)] = root(by_order.setdefault(move.order_id, number))
-        left.setdefault(move.before.responsible_id, []).append(number)
-    for number, move in enumerate(moves):
-        for other in left.get(move.after.responsible_id, ()):
-            place, taken = moves[other].before, move.after
-            if place.slot and taken.slot and place.slot[0] < taken.slot[1] and taken.slot[0] < place.slot[1]:
-                groups[root(number)] = root(other)
-    return [root(number) for number in range(len(moves))]
 
 
 def _describe(why_not: str) -> str:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import combinations
+from math import inf
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from b24tools.assignment.replan import (
     AWAY,
+    DISPLACED,
+    LATE,
     Move,
     OpenOrder,
     Operation,
@@ -215,3 +218,49 @@ def test_who_may_be_the_first_is_found_without_weighing_all(seed: int) -> None:
             first.finish,
         )
         assert workload.offer(*question).soonest() <= first.finish
+
+
+def exchange(*, priority: float = inf) -> Plant:
+    """One person, two orders of the same wanted day: the one that came first lies on the day after it."""
+    slots = [(at(4, 9), at(4, 18)), (at(3, 9), at(3, 18))]
+    tasks = [OpenTask(number, 1, 8 * HOUR_S, *slot, ours=True) for number, slot in enumerate(slots, 1)]
+    orders = [
+        OpenOrder(
+            str(task.id),
+            (rank, at(4), task.id),
+            at(4),
+            (Operation(task, 0, (1,), is_free=True),),
+            priority=rank,
+        )
+        for task, rank in zip(tasks, (priority, inf), strict=True)
+    ]
+    return Plant([Worker(1, "#1")], [OpenTask(9, 1, 8 * HOUR_S, begun=True), *tasks], orders)
+
+
+def test_no_order_is_given_the_day_of_another_that_is_as_important() -> None:
+    """One would be in time, and the other late by the same day; for a priority that is done."""
+    assert exchange().plan().moves == ()
+    moves = exchange(priority=1).plan().moves
+    assert [(move.before.id, move.cause, move.after.start) for move in moves] == [
+        (1, LATE, at(3, 9)),
+        (2, DISPLACED, at(4, 9)),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(PLANTS))
+def test_moves_that_help_an_order_take_less_from_others(seed: int) -> None:
+    """Where nothing has to move, late orders win days, all together; and the next night does not undo it."""
+    plant, chance = grow(seed, route=True), random.Random(seed)
+    orders = []
+    for number, order in enumerate(chance.sample(plant.orders, len(plant.orders))):
+        wanted = at(chance.randint(4, 5))
+        operations = tuple(replace(one, cause="") for one in order.operations)
+        orders.append(replace(order, importance=(wanted, number), late_from=wanted, operations=operations))
+    plant = Plant([replace(worker, absences=()) for worker in plant.workers], plant.tasks, orders)
+    plan = plant.plan()
+    late = [
+        sum(max(0, (_day(ends[order.id]) - _day(order.late_from)).days) for order in orders if order.late_from)
+        for ends in (_ends(plant), _ends(plant.moved(plan.moves)))
+    ]
+    assert late[1] < late[0] if plan.moves else late[1] == late[0]
+    assert plant.moved(plan.moves).plan().moves == ()
