@@ -16,6 +16,7 @@ from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
 MISSED_OF = 100  # one change of so many may come without an event
+LARGEST_CLOCK_ERROR = timedelta(minutes=1)
 OLD_BACKUP = timedelta(days=8)  # of those who make one a week
 POSITIONS_OF = timedelta(days=180)
 
@@ -62,6 +63,20 @@ def check_file(exam: Examination) -> Finding:
     if looked.pending:
         text = _("{path}, {size}, no damage found; of an older b24tools, the next command brings it up to date")
     return ok(text, path=path, size=format_size(database.measure(path)))
+
+
+@checks.add("database_clock", lambda: _("clock of the database"))
+def check_server_clock(exam: Examination) -> Finding | None:
+    """Compare with the server's clock, by which events are leased and the portal's limits go."""
+    if exam.database is None or not exam.database.database.is_shared:
+        return None
+    ahead = exam.database.database.correct_clock(exam.now) - exam.now
+    if abs(ahead) <= LARGEST_CLOCK_ERROR:
+        return ok(_("agrees with this machine's"))
+    fix = _("Let the database server and this machine keep their time by NTP.")
+    behind = _("the database server is ahead of this machine by {off}")
+    before = _("this machine is ahead of the database server by {off}")
+    return warn(behind if ahead > timedelta() else before, fix, off=abs(ahead))
 
 
 @checks.add("orders", lambda: _("orders"))
