@@ -10,7 +10,7 @@ from b24tools.core import clock
 from b24tools.core.periods import SEASON_KINDS, Period
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database
-from b24tools.store.seasons import RESULTS, Season, Seasons
+from b24tools.store.seasons import Season, Seasons
 from b24tools.store.settings import CountingRules
 
 # Of the tasks of an order's line the first one that was closed; of others those that somebody else set.
@@ -94,15 +94,16 @@ class Leaderboard:
         before = period.before
         seasons = self._seasons.find([period.label, before.label]) if period.kind in SEASON_KINDS else {}
 
-        def frozen(season: Season, *, current: bool) -> Totals:
+        def read(season: Season, *, current: bool = True) -> list[PersonTotal]:
             found = self._seasons.results(season.label, current=current, group_id=group_id)
-            return Totals([PersonTotal(*row) for row in found], season.rules, season)
+            return [PersonTotal(*row) for row in found]
 
+        earlier = seasons.get(before.label)
         if season := seasons.get(period.label):
-            return frozen(season, current=True), frozen(season, current=False)
-        season = seasons.get(before.label)
+            people = read(earlier) if earlier and earlier.frozen_at <= season.frozen_at else read(season, current=False)
+            return Totals(read(season), season.rules, season), Totals(people, season.rules, season)
         values = {
-            "before": to_text(period.start if season else before.start),
+            "before": to_text(period.start if earlier else before.start),
             "start": to_text(period.start),
             "end": to_text(period.end),
             "count_own": int(rules.count_own),
@@ -111,10 +112,12 @@ class Leaderboard:
         live: dict[bool, list[PersonTotal]] = {True: [], False: []}
         for row in self._db.query(CLOSED if group_id is None else CLOSED_IN_GROUP, values):
             live[bool(row[1])].append(PersonTotal(row[0], *row[2:]))
-        return Totals(live[True], rules), frozen(season, current=True) if season else Totals(live[False], rules)
+        return Totals(live[True], rules), (
+            Totals(read(earlier), earlier.rules, earlier) if earlier else Totals(live[False], rules)
+        )
 
     def freeze(self, period: Period, rules: CountingRules, as_of: datetime, now: datetime) -> None:
-        """Freeze what counts of a period, and of the one before to compare with, as it is now. In a transaction."""
+        """Freeze what counts of a period, and of the one before if that is live, as it is now. In a transaction."""
         before = self._seasons.find([period.before.label])
         values = {
             "before": to_text(period.start if before else period.before.start),
@@ -122,13 +125,8 @@ class Leaderboard:
             "end": to_text(period.end),
             "count_own": int(rules.count_own),
         }
-        rows = [
-            {"label": period.label, "current": row[1], "group_id": row[2]}
-            | dict(zip(RESULTS, (row[0], *row[3:]), strict=True))
-            for row in self._db.query(CLOSED_BY_GROUP, values)
-        ]
         season = Season(period.label, now, as_of, rules, self.active_by_department(rules.hidden))
-        self._seasons.save(season, rows, period.before.label if before else None)
+        self._seasons.save(season, CLOSED_BY_GROUP, values)
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""

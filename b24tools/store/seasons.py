@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,10 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row, marks
 from b24tools.store.settings import CountingRules
 
-RESULTS = ("user_id", "name", "department_id", "department", "tasks", "estimate_s", "on_time", "on_time_of")
+COUNTED = (
+    *("user_id", "current", "group_id", "name", "department_id", "department"),
+    *("tasks", "estimate_s", "on_time", "on_time_of"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Seasons:
         return {row[0] for row in self._db.query("SELECT label FROM seasons")}
 
     def results(self, label: str, *, current: bool, group_id: int | None = None) -> list[Row]:
-        """Return RESULTS of a frozen period, or of the one before, by person; in all projects or in one."""
+        """Return the results of a frozen period, or of the one before, by person; in all projects or in one."""
         sql = (
             "SELECT user_id, name, department_id, department, sum(tasks), sum(estimate_s), sum(on_time),"
             " sum(on_time_of) FROM season_results WHERE label = :label AND current = :current"
@@ -50,10 +53,11 @@ class Seasons:
         )
         return self._db.query(sql, {"label": label, "current": int(current), "group_id": group_id})
 
-    def save(self, season: Season, results: Iterable[Mapping[str, Any]], before: str | None) -> None:
-        """Save a season with its results: a row per person and project, of the period and of the one before.
+    def save(self, season: Season, counted: str, values: Mapping[str, Any]) -> None:
+        """Save a season with its results: a row per person and project.
 
-        `before`: the label of that one where it is frozen, too. Call it inside a transaction.
+        `counted`: a SELECT of COUNTED with its `values`. It has those of the period before, too, where that one is not
+        frozen. Call it inside a transaction.
         """
         rules = asdict(season.rules)
         rules |= {name: sorted(rules[name]) for name in ("opted_out", "hidden")}
@@ -65,12 +69,11 @@ class Seasons:
             "members": json.dumps(season.members),
         }
         self._db.insert("seasons", [row])
-        self._db.insert("season_results", list(results))
-        columns = ", ".join(("group_id", *RESULTS))
+        columns = ", ".join(COUNTED)
         self._db.execute(
-            f"INSERT INTO season_results (label, current, {columns}) SELECT ?, 0, {columns} FROM season_results"  # noqa: S608
-            " WHERE label = ? AND current = 1",
-            [season.label, before],
+            f"INSERT INTO season_results (label, {columns}) SELECT CAST(:label AS TEXT), counted.* FROM ({counted})"  # noqa: S608
+            " AS counted",
+            {**values, "label": season.label},
         )
 
 

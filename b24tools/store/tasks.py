@@ -55,6 +55,7 @@ class Tasks:
         lines, deadlines = self._read_lines(tasks), self._first_deadlines([task.id for task in tasks])
         saved_at, latest = to_text(now), to_text(clock.latest_known(now))
         rows, outdated = [], []
+        new_lines: set[str] = set()
         for task in tasks:
             known = before.get(task.id)
             gone = task.closed_at is None
@@ -77,6 +78,8 @@ class Tasks:
             first = promised or first_before or deadlines.get(task.id)
             row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no, line or line_before, first)
             new = _COUNTED_OF(row)
+            if line is not None and line != line_before:
+                new_lines.add(line)
             kind = "new" if known is None else "same" if known[2] == new else "changed"
             counts[kind][week or ""] = counts[kind].get(week or "", 0) + 1
             if kind != "same":
@@ -85,7 +88,7 @@ class Tasks:
             before[task.id] = task.changed_at, read_no, new, row[-2:]
         self._db.execute_many("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         self._db.insert_values("tasks", _COLUMNS, rows, key=["id"])
-        self._note_repeated({str(row[-2]) for row in rows if row[-2] is not None})
+        self._note_repeated(new_lines)
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
         projects = {task.group_id: task.group_name for task in tasks if task.group_name}

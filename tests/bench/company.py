@@ -21,6 +21,8 @@ def company(tasks: int = TASKS, people: int = PEOPLE) -> Portal:
     """The portal; of enough tasks 2,000 are closed this week, whatever its day."""
     this_week = THIS_WEEK if tasks > 5 * THIS_WEEK else 0
     portal = big_company(lambda: datetime.now(UTC), secret=SECRET, people=people, tasks=tasks - this_week)
+    # only the services that were replaced call it, and as they do it answers alike
+    portal.methods = portal.methods | {"user.search": portal.methods["user.get"]}
     now = datetime.now(UTC)
     monday = periods.week_of(now, MOSCOW).start
     have = sum(1 for task in portal.tasks if task.status == 5 and (task.closed_at or 0) >= monday.timestamp())

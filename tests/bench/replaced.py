@@ -36,7 +36,7 @@ async def poll(start: str, end: str) -> int:
                     if answer.status == 200:
                         return await answer.json()
                 await asyncio.sleep(PAUSE_S * 2**attempt)
-            raise RuntimeError(f"{method}: refused {ATTEMPTS} times")
+            raise RuntimeError(f"{method}: refused {ATTEMPTS} times, at last with {answer.status}")
 
         people: list[int] = []
         page: int | None = 0

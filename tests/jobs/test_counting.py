@@ -319,6 +319,22 @@ def test_the_next_month_is_compared_with_the_frozen_one(opened: Store) -> None:
     assert [(1, 2, 1), (2, -1, 3)] == [(row.place, row.moved, row.id) for row in november.rows]
 
 
+def test_a_frozen_month_is_compared_with_the_one_before_as_that_was_then(opened: Store) -> None:
+    """Live where that one was not frozen yet, also after it is; frozen where it was."""
+    november = periods.parse("2026-11", MOSCOW)
+    plant_october(opened)
+    freeze(opened, OCTOBER.end + 7 * DAY)
+    october = board(opened, OCTOBER)
+
+    save(opened, [task(70 + number, 3, OCTOBER.start - DAY) for number in range(5)])
+    save(opened, [task(60, 1, MONDAY), task(61, 1, MONDAY), task(62, 3, MONDAY)])
+    collect_weeks(opened, datetime(2026, 9, 1, tzinfo=MOSCOW), november.end + 7 * DAY)
+    assert {"2026-09", "2026-10", "2026-11"} == freeze(opened, november.end + 7 * DAY)
+
+    assert october == board(opened, OCTOBER)
+    assert [(1, 2, 1), (2, -1, 3)] == [(row.place, row.moved, row.id) for row in board(opened, november).rows]
+
+
 # what snapshots bring
 
 

@@ -17,6 +17,8 @@ import trustme
 
 from b24tools.sandbox import server
 from b24tools.sandbox.state import Portal
+from tests.bench import replaced
+from tests.bench.company import company
 
 if TYPE_CHECKING:
     from fast_bitrix24 import Bitrix
@@ -145,3 +147,15 @@ def test_b24pysdk_understands_an_error(sdk: Any) -> None:
     with pytest.raises(BitrixAPIError) as caught:
         sdk.call_method("tasks.task.add", {"fields": {"TITLE": "Ничья"}})
     assert caught.value.error == "ERROR_CORE"
+
+
+def test_the_replaced_collector_reads_every_closed_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bench has it beside `snapshot`: it asks what the sandbox is otherwise never asked."""
+    portal = company(60, people=20)
+    closed = sum(task.status == 5 for task in portal.tasks)
+    with server.serve(portal) as url:
+        monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url(url))
+        seen = asyncio.run(replaced.poll("2000-01-01T00:00:00+03:00", "2100-01-01T00:00:00+03:00"))
+
+    assert closed == seen > 0
+    assert ["user.search", "batch"] == [entry.method for entry in portal.log]
