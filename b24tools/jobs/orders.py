@@ -14,6 +14,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER, OrderStanding, Standings, read_standings
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors, periods
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _, os_reason
 from b24tools.onec import values
 from b24tools.store.orders import OrderRow, Orders
@@ -49,7 +50,7 @@ class Outbox:
     notice: str = ""
 
 
-def find(store: Orders, name: str, folder: Path | None = None) -> OrderRow:
+def find(store: Orders, name: str, folder: Location | None = None) -> OrderRow:
     """Return the order of this number or id; `folder` is named where there is none.
 
     Raises ConfigError, SeveralOrders where the number is that of several.

@@ -36,7 +36,10 @@ _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 # What a server says that answers and will not: a person must see to it. It has no code for it before the connection.
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|does not exist|pg_hba\.conf|not permitted to log in"
-    r"|не пройдена|не существует|не задан пароль",
+    r"|не пройдена|не существует|не задан пароль"
+    # what libpq says of a URL whose options are wrong, or do not fit the server's encryption
+    r"|invalid \S+ value|invalid port number|invalid integer value|could not match|definition of service"
+    r"|unrecognized configuration parameter|SSL was required|certificate verify failed|does not match host name",
     re.IGNORECASE,
 )
 _PASSING = ("25006", "25P03")  # a server that is about to become the first one again; a connection that was idle

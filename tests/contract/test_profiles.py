@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import shlex
 import sys
 from contextlib import closing
@@ -59,6 +61,13 @@ def test_advice_is_for_this_profile(folder: Path, capsys: pytest.CaptureFixture[
 
     assert 2 == app.main(["--profile", "one", "snapshot"])
     assert "Run `b24tools --profile one init` with the URL" in capsys.readouterr().err
+    assert 2 == app.main(["--profile", "one", "snapshot", "--json"])
+    assert "Run `b24tools --profile one init` with the URL" in json.loads(capsys.readouterr().out)["error"]["hint"]
+    for words in (["doctor"], ["doctor", "--json"], ["-v", "doctor"]):
+        app.main(["--profile", "one", *words])
+        assert set(re.findall(r"`b24tools \S+ \S+ \w+", capsys.readouterr().out)) >= {"`b24tools --profile one init"}
+    app.main(["doctor"])
+    assert "--profile" not in capsys.readouterr().out
 
 
 def test_a_profile_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

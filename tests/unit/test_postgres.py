@@ -194,6 +194,8 @@ def test_a_machine_that_vanishes_without_a_word_loses_its_locks_after_a_minute(t
             assert [("30",), ("10",), ("3",)] == [
                 opened.database.query(f"SHOW tcp_keepalives_{name}")[0] for name in names
             ]
+        with pytest.raises(errors.ConfigError, match="SSL was required"):  # nor does it later have what it has not now
+            open_store(database_url.read(f"{address.libpq}?sslmode=require", tmp_path))
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
@@ -367,6 +369,17 @@ def test_a_database_that_is_not_there_is_one_for_a_person(postgres_url: str, tmp
         open_store(wrong)
     assert ("database", 2) == (caught.value.code, caught.value.exit_status)
     assert 'database "nowhere" does not exist' in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["sslmode=nonsense", "port=99999999", "service=none", "options=-c%20none%3D1"],
+)
+def test_options_that_do_not_fit_are_for_a_person(postgres_url: str, tmp_path: Path, options: str) -> None:
+    """Later is not better: cron would say nothing for a day."""
+    with pytest.raises(errors.ConfigError) as caught:
+        open_store(database_url.read(f"{postgres_url}&{options}", tmp_path))
+    assert ("database", 2) == (caught.value.code, caught.value.exit_status)
 
 
 def test_half_a_transaction_is_nothing(address: DatabaseUrl) -> None:
