@@ -161,6 +161,11 @@ class Settings(BaseModel):
         """Where the SQLite file lives, or the schema on a server."""
         if self.database_url is not None:
             return database_url.read(self.database_url.get_secret_value(), self.data_dir, self.profile)
+        return self.database_file
+
+    @property
+    def database_file(self) -> Path:
+        """Where the SQLite file lives, or lived before a server had the data."""
         return self.data_dir / "b24tools.db"
 
     @property

@@ -339,7 +339,8 @@ def use_utf8() -> None:
     # a closed one (`>&-`, pythonw) is None: what is printed there goes nowhere
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it is open to the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
-    if isinstance(sys.stdout.buffer, io.RawIOBase):  # PYTHONUNBUFFERED: a full disk would take a part without an error
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        # PYTHONUNBUFFERED: a disk that is full would take a part without an error
         whole = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115 - likewise
         sys.stdout = io.TextIOWrapper(whole, encoding=sys.stdout.encoding, errors=sys.stdout.errors)
     for stream in (sys.stdout, sys.stderr):

@@ -107,6 +107,8 @@ def test_the_profile_stands_in_the_entries(
     assert 2 == app.main(["--profile", "one", "schedule", "cron"])
     assert "B24_PROFILES is not set in .env: cron and services know no other settings" in capsys.readouterr().err
     (tmp_path / ".env").write_text("B24_PROFILES=profiles\n", "utf-8")
+    assert 2 == app.main(["schedule", "cron"])
+    assert "`b24tools --profile NAME schedule` sets up one of them" in capsys.readouterr().err
     assert 0 == app.main(["--profile", "one", "schedule", "cron"])
     lines = capsys.readouterr().out.splitlines()
     assert 0 == app.main(["--profile", "one", "schedule", "systemd", "--user", "b24"])

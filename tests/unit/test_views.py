@@ -44,6 +44,18 @@ def test_every_column_is_documented(page: Path) -> None:
     assert sections == {view: columns(view) for view in VIEWS}
 
 
+@pytest.mark.parametrize("page", [DOCS / "analysts.md", DOCS / "ru" / "analysts.md"], ids=["en", "ru"])
+def test_the_queries_of_the_page_run_on_both_engines(page: Path, opened: Store) -> None:
+    """But for the column of time, which the page has for either."""
+    text = page.read_text("utf-8")
+    queries = [query for query in re.findall(r"```sql\n(.*?)```", text, re.S) if "v_" in query]
+    if opened.database.is_shared:
+        (column,) = re.findall(r"PostgreSQL:\s`(.*? AS time)`", text)
+        queries = [re.sub(r"SELECT .* AS time", f"SELECT {column}", query) for query in queries]
+    found = [opened.database.query(query) for query in queries]
+    assert ([True, False, False], 114) == ([bool(rows) for rows in found], sum(row["closed"] for row in found[0]))
+
+
 def test_weeks_are_those_of_the_leaderboard(opened: Store) -> None:
     """Without who is hidden or has opted out."""
     opened.settings.save("opted_out_users", "1")
