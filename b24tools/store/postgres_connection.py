@@ -78,6 +78,8 @@ class _TextDumper(StrDumper):
 
 def clean_text(text: str) -> str:
     """Return a text as PostgreSQL can have it: without NUL, and without one that is escaped in JSON."""
+    if "\0" not in text and "\\u0000" not in text:  # nearly all: the pattern takes a third of a restore
+        return text
     return _NUL_IN_JSON.sub("\\1\ufffd", text.replace("\0", "\ufffd"))
 
 
