@@ -46,11 +46,12 @@ VERSION = sqlite3.sqlite_version
 
 
 class ServerError(sqlite3.OperationalError):
-    """What a database server refused. `passes`: it was away or busy, and later may work."""
+    """What a database server refused. `passes`: it was away or busy, and later may work. `hint`: what to do."""
 
-    def __init__(self, reason: str, *, passes: bool) -> None:
+    def __init__(self, reason: str, *, passes: bool, hint: str = "") -> None:
         super().__init__(reason)
         self.passes = passes
+        self.hint = hint
 
 
 class Conflict(ServerError, sqlite3.IntegrityError):
@@ -61,6 +62,7 @@ class Database:
     """A connection. In a dry run (`drops_writes`) what is written goes nowhere."""
 
     is_shared = False  # by several machines
+    skips_locked = ""  # SQL behind a SELECT of rows to change: lock them, without those that another session has locked
     must_hold: Any = None  # the lock on a server without which nothing is written
 
     def __init__(
@@ -515,8 +517,12 @@ def explain(
     """
     message = _("the database {path} cannot be used: {reason}").format(path=path, reason=os_reason(error))
     if isinstance(error, ServerError) or isinstance(path, DatabaseUrl):
+        known_hint = getattr(error, "hint", "")
         if isinstance(error, ServerError) and error.passes:
-            return errors.Busy(message, _("See that the server runs and can be reached, or try again a little later."))
+            usual = _("See that the server runs and can be reached, or try again a little later.")
+            return errors.Busy(message, known_hint or usual)
+        if known_hint:
+            return errors.ConfigError(message, known_hint, code=errors.ErrorCode.DATABASE)
         hint = _("B24_DATABASE_URL names the server, the user and the database, which must be there.")
         return kind(message, hint, code=errors.ErrorCode.DATABASE)
     if is_locked(error):

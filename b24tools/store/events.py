@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from b24tools.core import clock
@@ -99,49 +100,50 @@ class Events:
         if not ids:
             return Due({}, 0)
         sql = f"SELECT id, task_id, event, attempts FROM events WHERE {_UNDER_WAY} AND task_id IN ({marks(ids)})"  # noqa: S608
-        tasks: dict[int, list[tuple[str, int]]] = {task_id: [] for task_id in ids}
-        last_id = 0
-        for row in self._db.query(sql, ids):
-            tasks[row["task_id"]].append((row["event"], row["attempts"]))
-            last_id = max(last_id, row["id"])
-        return Due(tasks, last_id)
+        found = _read_due(self._db.query(sql, ids))
+        return Due({task_id: found.tasks[task_id] for task_id in ids if task_id in found.tasks}, found.last_id)
 
     def claim(self, now: datetime, limit: int) -> Due:
         """Return what is due; on a server it is no other machine's for LEASE, or until a `release`.
 
-        One machine claims at a time, under the lock of all writers. `now`: by the server's clock.
+        No machine waits for another: the first due event of a task is its lock, and who finds it locked takes the next
+        task. `now`: by the server's clock.
         """
         if not self._db.is_shared:
             return self.due(now, limit)
-        with self._db.transaction():
-            due = self.due(now, limit)
-            self._set_next_try(due, to_text(now + LEASE), to_text(now + LEASE))
-        return due
+        skips = self._db.skips_locked
+        sql = f"""WITH first AS (SELECT task_id FROM events WHERE {_DUE}
+                AND id IN (SELECT min(id) FROM events WHERE {_DUE} GROUP BY task_id) ORDER BY id LIMIT :limit {skips}),
+            claimed AS (SELECT id FROM events WHERE {_UNDER_WAY} AND task_id IN (SELECT task_id FROM first) {skips})
+            UPDATE events SET next_try_at = :leased WHERE id IN (SELECT id FROM claimed)
+            RETURNING id, task_id, event, attempts"""  # noqa: S608 - constants
+        latest = clock.latest_known(now + LONGEST_DELAY)
+        values = {"now": to_text(now), "latest": to_text(latest), "limit": limit, "leased": to_text(now + LEASE)}
+        return _read_due(sorted(self._db.query(sql, values), key=itemgetter("id")))
 
     def release(self, due: Due, now: datetime) -> None:
         """Give back what was claimed and not followed."""
-        if self._db.is_shared:
-            self._set_next_try(due, None, to_text(now))  # of a failed one no time would mean: not by itself
-
-    def _set_next_try(self, due: Due, waiting: str | None, failed: str) -> None:
-        if due.tasks:
+        if self._db.is_shared and due.tasks:  # of a failed one no time would mean: not by itself
             sql = (
-                "UPDATE events SET next_try_at = CASE WHEN status = 'waiting' THEN ? ELSE ? END"  # noqa: S608
+                "UPDATE events SET next_try_at = CASE WHEN status = 'waiting' THEN NULL ELSE ? END"  # noqa: S608
                 f" WHERE {_UNDER_WAY} AND id <= ? AND task_id IN ({marks(due.tasks)})"
             )
-            self._db.execute(sql, [waiting, failed, due.last_id, *due.tasks])
+            self._db.execute(sql, [to_text(now), due.last_id, *due.tasks])
 
     def drop_duplicates(self, task_ids: Collection[int], now: datetime, settled: timedelta) -> int:
         """Finish waiting events of these tasks whose like was processed `settled` after it came, or later; how many."""
-        sql = (
-            f"UPDATE events SET status = 'done', processed_at = ? WHERE {_UNDER_WAY} AND attempts = 0"  # noqa: S608
-            f" AND task_id IN ({marks(task_ids)}) AND EXISTS (SELECT 1 FROM events AS twin"
-            " WHERE twin.body_sha256 = events.body_sha256 AND twin.status = 'done' AND twin.processed_at <= ?"
+        found = (
+            f"{_UNDER_WAY} AND attempts = 0 AND task_id IN ({marks(task_ids)})"  # noqa: S608 - the words above
+            " AND EXISTS (SELECT 1 FROM events AS twin WHERE twin.body_sha256 = events.body_sha256"
+            " AND twin.status = 'done' AND twin.processed_at <= ?"
             f" AND {self._db.seconds_between('twin.received_at', 'twin.processed_at')} >= ?)"
         )
-        latest = to_text(clock.latest_known(now))
+        values = [*task_ids, to_text(clock.latest_known(now)), settled.total_seconds()]
+        if not self._db.query(f"SELECT 1 FROM events WHERE {found} LIMIT 1", values):  # noqa: S608 - the words above
+            return 0  # as nearly always: without waiting for those who write
         with self._db.transaction():
-            return self._db.execute(sql, [to_text(now), *task_ids, latest, settled.total_seconds()]).rowcount
+            sql = f"UPDATE events SET status = 'done', processed_at = ? WHERE {found}"  # noqa: S608 - likewise
+            return self._db.execute(sql, [to_text(now), *values]).rowcount
 
     def finish(
         self, task_ids: Sequence[int], last_id: int, status: str, now: datetime, reading: int, note: str | None = None
@@ -252,6 +254,13 @@ def _new_row(event: NewEvent, status: str) -> dict[str, Any]:
         "attempts": 0,
         "processed_at": at if status == IGNORED else None,
     }
+
+
+def _read_due(rows: Sequence[Row]) -> Due:
+    tasks: dict[int, list[tuple[str, int]]] = {}
+    for row in rows:
+        tasks.setdefault(row["task_id"], []).append((row["event"], row["attempts"]))
+    return Due(tasks, max((row["id"] for row in rows), default=0))
 
 
 def _read_event(row: Row) -> StoredEvent:

@@ -51,6 +51,7 @@ class PostgresDatabase(Database):
     """A connection to one schema. What cannot be saved in SQLite's words is said here in PostgreSQL's."""
 
     is_shared = True
+    skips_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(
         self,
@@ -160,7 +161,7 @@ class PostgresDatabase(Database):
         try:
             cursor = self._run_until_done(statement, values)
         except (psycopg.Error, OSError) as error:
-            raise explain(error) from error
+            raise explain(error, self.connection) from error  # type: ignore[arg-type]
         if self._journal is not None:
             self._journal.add(statement, values, cursor)
         return cursor
@@ -390,9 +391,13 @@ def exists(address: DatabaseUrl) -> bool:
 
 
 def look(address: DatabaseUrl) -> set[str]:
-    """Return the migrations that the schema has been through."""
+    """Return the migrations that the schema has been through. Raises ServerError where its rows cannot be changed."""
     with closing(PostgresDatabase(connect(address), address)) as db:
-        return _list_applied(db) or set()
+        applied = _list_applied(db)
+        if applied is not None:
+            trial = "INSERT INTO {0} SELECT * FROM {0} WHERE FALSE; DELETE FROM {0} WHERE FALSE"
+            db.run("; ".join(["BEGIN", *map(trial.format, db.list_tables()), "ROLLBACK"]))
+        return applied or set()
 
 
 def measure(address: DatabaseUrl) -> int:

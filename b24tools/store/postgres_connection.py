@@ -35,15 +35,19 @@ _NOTICING = (
 _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 # What a server says that answers and will not: a person must see to it. It has no code for it before the connection.
 _REFUSALS = re.compile(
-    r"authentication failed|no password supplied|does not exist|pg_hba\.conf|not permitted to log in"
-    r"|не пройдена|не существует|не задан пароль"
+    r"authentication failed|no password supplied|does not exist|pg_hba\.conf|not permitted to log in|permission denied"
+    r"|не пройдена|не существует|не задан пароль|нет прав|нет доступа"
     # what libpq says of a URL whose options are wrong, or do not fit the server's encryption
     r"|invalid \S+ value|invalid port number|invalid integer value|could not match|definition of service"
     r"|unrecognized configuration parameter|SSL was required|certificate verify failed|does not match host name",
     re.IGNORECASE,
 )
+_FULL_OF_SESSIONS = re.compile(
+    r"too many clients|too many connections|connection slots|слишком много|слоты подключений", re.IGNORECASE
+)
+_DENIED_CONNECTION = re.compile(r"permission denied for|нет доступа к")
 _PASSING = ("25006", "25P03")  # a server that is about to become the first one again; a connection that was idle
-_DISK_FULL = "53100"
+_READ_ONLY, _DENIED, _DISK_FULL, _SESSIONS = "25006", "42501", "53100", "53300"
 
 
 class PostgresRow(tuple[Any, ...]):
@@ -197,7 +201,9 @@ class IdleConnections:
         except psycopg.Error:
             return False
         with self._lock:
-            is_wanted = not connection.closed and len(self._found) < self.most
+            # what a session may write is settled when it begins
+            is_read_only = connection.info.parameter_status("default_transaction_read_only") == "on"
+            is_wanted = not (connection.closed or is_read_only) and len(self._found) < self.most
             if is_wanted:
                 self._found.append((address, connection))
         return is_wanted
@@ -224,12 +230,34 @@ def reuse_connections(most: int) -> Iterator[None]:
         idle.clear()
 
 
-def explain(error: Exception) -> ServerError:
-    """Return what psycopg says as an error that the callers know."""
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+def explain(error: Exception, connection: psycopg.Connection[Any] | None = None) -> ServerError:
+    """Return what psycopg says as an error that the callers know. `connection`: the one that it came over."""
+    text = str(error)
+    reason = text.strip().partition("\n")[0] or type(error).__name__
     if isinstance(error, psycopg.IntegrityError):
         return Conflict(reason, passes=False)
     code = getattr(error, "sqlstate", None) or ""
     passes = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError) or code in _PASSING
-    is_refused = not code and _REFUSALS.search(str(error)) is not None
-    return ServerError(reason, passes=passes and not is_refused and code != _DISK_FULL)
+    hint = ""
+    if code == _SESSIONS or (not code and _FULL_OF_SESSIONS.search(text)):
+        hint = _("Allow more connections: max_connections of the server, CONNECTION LIMIT of the user or the database.")
+    elif code == _DISK_FULL:
+        passes, hint = False, _("Free some space on the server's disk.")
+    elif code == _DENIED or (not code and _DENIED_CONNECTION.search(text)):
+        passes = False
+        hint = _("Let the schema with its tables belong to the user of B24_DATABASE_URL, who may connect and create.")
+    elif code == _READ_ONLY and connection is not None:
+        passes, hint = _explain_read_only(connection)
+    elif not code and _REFUSALS.search(text):
+        passes = False
+    return ServerError(reason, passes=passes, hint=hint)
+
+
+def _explain_read_only(connection: psycopg.Connection[Any]) -> tuple[bool, str]:
+    """Return whether a server that refuses to write will, and what to do. It says by itself what it is, from 14 on."""
+    if connection.info.parameter_status("in_hot_standby") == "on":
+        hint = _("It is a standby: name both servers in B24_DATABASE_URL, with target_session_attrs=read-write.")
+        return True, hint
+    if connection.info.parameter_status("default_transaction_read_only") == "on":
+        return False, _("Set default_transaction_read_only to off for the server, the database or the user.")
+    return True, ""

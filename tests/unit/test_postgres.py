@@ -10,7 +10,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from b24tools.jobs import backup
 from b24tools.jobs.doctor.checks import Examination
 from b24tools.jobs.doctor.database import check_file
 from b24tools.store import Store, copies, database, inspection, migrations, open_store, read_store
-from b24tools.store.events import NewEvent
+from b24tools.store.events import Due, NewEvent
 from b24tools.store.shared_text import SharedText
 from tests.support import postgres
 from tests.support.closed_tasks import NOW, person, task
@@ -240,6 +241,39 @@ def test_an_event_is_claimed_by_one_machine(address: DatabaseUrl) -> None:
         assert {1: [("ONTASKUPDATE", 0), ("ONTASKUPDATE", 0)]} == late.tasks
         with other.transaction():
             assert 2 == other.events.finish([1], late.last_id, "done", NOW, 1)
+
+
+def test_machines_that_claim_at_once_wait_neither_for_each_other_nor_for_a_writer(address: DatabaseUrl) -> None:
+    """While one claims, another one has what comes after it, and all of it where the first one is undone."""
+    with ExitStack() as stack:
+        one, other, writer = (stack.enter_context(closing(open_store(address))) for _machine in range(3))
+        one.settings.save("producer_mode", "webhook")
+        one.events.add([NewEvent(NOW, "ONTASKUPDATE", number % 3, "x", None) for number in range(9)])
+        other.database.wait_at_most(0.01)
+        with writer.transaction():
+            one.database.run("BEGIN")
+            first = one.events.claim(NOW, 2)
+            second = other.events.claim(NOW, 2)
+            assert [] == list(other.events.claim(NOW, 2).tasks)
+            one.database.run("ROLLBACK")
+        events = [("ONTASKUPDATE", 0)] * 3
+        assert (Due({0: events, 1: events}, 8), Due({2: events}, 9)) == (first, second)
+        assert first == other.events.claim(NOW, 50)
+
+
+def test_machines_that_claim_in_turns_never_have_the_same(address: DatabaseUrl) -> None:
+    """Four threads, each with a connection: together they get each event once."""
+    with closing(open_store(address)) as opened:
+        opened.settings.save("producer_mode", "webhook")
+        opened.events.add([NewEvent(NOW, "ONTASKUPDATE", number % 100, "x", None) for number in range(300)])
+
+    def claim(_machine: int) -> list[int]:
+        with closing(open_store(address)) as opened:
+            return [task for _turn in range(30) for task in opened.events.claim(NOW, 2).tasks]
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [task for tasks in pool.map(claim, range(4)) for task in tasks]
+    assert list(range(100)) == sorted(claimed)
 
 
 def test_a_lease_goes_by_the_clock_of_the_server(address: DatabaseUrl, monkeypatch: pytest.MonkeyPatch) -> None:

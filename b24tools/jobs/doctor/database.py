@@ -16,6 +16,7 @@ from b24tools.store.events import FAILED, WAITING
 
 LONG_WAIT = timedelta(minutes=15)
 MISSED_OF = 100  # one change of so many may come without an event
+LARGEST_CLOCK_ERROR = timedelta(minutes=1)
 OLD_BACKUP = timedelta(days=8)  # of those who make one a week
 POSITIONS_OF = timedelta(days=180)
 
@@ -84,6 +85,20 @@ def _find_left_behind(exam: Examination) -> Finding | None:
         "or move {file} away."
     )
     return warn(text, fix, path=exam.settings.database, n=count, file=file)
+
+
+@checks.add("database_clock", lambda: _("clock of the database"))
+def check_server_clock(exam: Examination) -> Finding | None:
+    """Compare with the server's clock, by which events are leased and the portal's limits go."""
+    if exam.database is None or not exam.database.database.is_shared:
+        return None
+    ahead = exam.database.database.correct_clock(exam.now) - exam.now
+    if abs(ahead) <= LARGEST_CLOCK_ERROR:
+        return ok(_("agrees with this machine's"))
+    fix = _("Let the database server and this machine keep their time by NTP.")
+    behind = _("the database server is ahead of this machine by {off}")
+    before = _("this machine is ahead of the database server by {off}")
+    return warn(behind if ahead > timedelta() else before, fix, off=abs(ahead))
 
 
 @checks.add("orders", lambda: _("orders"))

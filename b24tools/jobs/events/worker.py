@@ -117,7 +117,7 @@ class Worker:
                 self._stopping.wait(self._longer_pause())
 
     def _work(self) -> None:
-        """Take steps until the end, with a store and, from the first event on, a client."""
+        """Take steps until the end or a failure, with a store and, from the first event on, a client."""
         with ExitStack() as opened:
             store = opened.enter_context(self._open_store())
             clients: list[Client] = []
@@ -129,8 +129,9 @@ class Worker:
 
             while not (self._stopping.is_set() or store.database.is_broken):
                 pause_s = self.step(store, client)
-                if self._pause_s:  # after a failure an event makes it no sooner
+                if self._pause_s:  # after a failure an event makes it no sooner; then with another connection
                     self._stopping.wait(pause_s)
-                elif pause_s and self._woken.wait(pause_s):
+                    return
+                if pause_s and self._woken.wait(pause_s):
                     self._woken.clear()
                     self._stopping.wait(self._gather_s)
