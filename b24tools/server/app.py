@@ -79,7 +79,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
 
     @api.exception_handler(database.Error)
     def answer_database_error(request: Request, error: database.Error) -> Response:
-        is_known = database.is_locked(error) or getattr(error, "hint", "")
+        is_known = database.is_locked(error) or bool(getattr(error, "hint", ""))
         _log.error("%s", error, exc_info=None if is_known else error)
         name = Path(settings.database.name)  # its folder is nothing for a client
         return refuse(request, database.explain(name, error, folder=settings.data_dir))
