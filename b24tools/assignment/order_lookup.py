@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from b24tools.core import errors
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.core.org_structure import same_name
 from b24tools.onec import values
@@ -17,7 +16,7 @@ class SeveralOrders(errors.ConfigError):
     code = errors.ErrorCode.AMBIGUOUS
 
 
-def find_order(store: Orders, name: str, folder: Path | None = None) -> OrderRow:
+def find_order(store: Orders, name: str, folder: Location | None = None) -> OrderRow:
     """Return the order of this number or id, else of a number that differs in letter case, ё or dashes only.
 
     `folder` is named where there is none. Raises ConfigError, SeveralOrders where the number is that of several.

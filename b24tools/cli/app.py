@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextvars import copy_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from b24tools.cli.invocation import Invocation
 from b24tools.core import config as settings
 from b24tools.core import errors, i18n, secrets
 from b24tools.core.i18n import _, os_hint, os_reason
-from b24tools.render.console import print_text, use_utf8
+from b24tools.render.console import choose_portal, print_text, use_utf8
 
 INTERRUPTED = 130
 EXAMPLES = (
@@ -81,6 +82,10 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit status."""
+    return copy_context().run(_main, arguments)
+
+
+def _main(arguments: Sequence[str]) -> int:
     invocation = Invocation(as_json="--json" in arguments)
     use_utf8()
     with invocation.log:
@@ -153,11 +158,12 @@ def _fail(
     invocation.reached_end = False
     if cause and invocation.messenger.level >= 2:
         invocation.messenger.trace(cause)
-    if invocation.as_json:
-        try:
+    try:
+        if invocation.as_json:
             invocation.print_json(None, error=error)
-        except OSError:  # stdout is what failed: a full disk behind it
-            _give_up_stdout()
+        sys.stdout.flush()
+    except OSError:  # stdout is what failed: a full disk behind it
+        _give_up_stdout()
     invocation.messenger.error(error)
     return error.exit_status if status is None else status
 
@@ -223,7 +229,7 @@ def _set_global_options(
 
         must_exist = ctx.invoked_subcommand not in WITHOUT_FILE
         invocation.profile = find_profile(profile, env_file, must_exist=must_exist)
-        invocation.messenger.program = f"{localized.PROGRAM} --profile {profile}"
+        choose_portal(profile)
         i18n.use(settings.choose_language(invocation.profile.file, is_profile=True))
     if verbose:
         from b24tools.server.log_setup import LineFormatter

@@ -17,6 +17,7 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import errors
 from b24tools.core.database_url import DatabaseUrl
+from b24tools.render.console import name_portal
 
 if TYPE_CHECKING:
     from b24tools.jobs.doctor.checks import Finding
@@ -94,4 +95,7 @@ def examine(invocation: Invocation, order: Path | None = None, *, write_probe: b
     open_client = partial(session.open_client, retry_s=retry_s, leave_no_trace=True)
     probe = make_check(time.sleep, lambda text: messenger.warn(errors.as_sentence(text))) if write_probe else None
     findings = job.examine(exam, open_client, probe)
-    return [replace(finding, detail=scrub(finding.detail), fix=scrub(finding.fix)) for finding in findings]
+    return [
+        replace(finding, detail=name_portal(scrub(finding.detail)), fix=name_portal(scrub(finding.fix)))
+        for finding in findings
+    ]

@@ -59,10 +59,11 @@ def each(
     limit_s = periods.parse_span(limit).total_seconds()
     if limit_s <= 0:
         raise _usage(_("--timeout {limit} leaves no time").format(limit=limit), _("An example: --timeout 15m"))
-    chosen, others = choose_profiles(profiles, invocation.env_file)
+    chosen, others = choose_profiles(profiles, invocation.env_file, must_exist=False)
     if others:
         text = _("no profiles, by their names: {files}; a name has small Latin letters, digits and hyphens")
-        messenger.warn(errors.as_sentence(text.format(files=", ".join(others))))
+        text = errors.as_sentence(text.format(files=", ".join(others)))
+        messenger.warn(text, cause=text)
     quiet = messenger.level < 0
     as_table = words[0] == "doctor" and not as_json and not quiet
     given = [word for word in words if word != "--json"] + (["--json"] if as_json or as_table else [])
@@ -76,8 +77,11 @@ def each(
                 out, err = render_each.list_lines(answer, width, limit, quiet=quiet)
                 for line in out:
                     print_text(line)
-                for line in err:
+                ending = len(err) if answer.in_time else max(len(err) - 2, 0)  # that it was interrupted, by whom
+                for line in err[:ending]:
                     messenger.relay(line)
+                for line in err[ending:]:
+                    messenger.warn(line, cause=f"cut off: {answer.profile} {words[0]}")
     answers.sort(key=lambda one: one.profile)
     worst = find_worst(answer.status for answer in answers)
     if as_json:

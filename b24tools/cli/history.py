@@ -34,12 +34,12 @@ def history(
     session = invocation.open_session()
     settings = session.settings
     with session.read_store() as store:
-        entries = history.find(store, order, settings.data_dir)
+        entries = history.find(store, order, settings.database_place)
     if as_json:
         invocation.print_json(render_history.data(entries, settings.zone))
     elif entries:
         render_history.print_history(entries, settings.zone, context.now())
     else:
         invocation.messenger.info(
-            _("No order was sent yet with the data folder {folder}.").format(folder=settings.data_dir)
+            _("No order was sent yet with the data folder {folder}.").format(folder=settings.database_place)
         )

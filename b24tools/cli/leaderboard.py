@@ -113,11 +113,11 @@ def leaderboard(
         board = read_board(
             settings.database, chosen, now=now, by=by, teams=teams, top=top, group=group, department=department, me=me
         )
-    command, missing = leaderboard_text.snapshot_command(chosen, now, board.portals), ""
-    if not board.rows and board.as_of is None and now >= chosen.start:
+    command, missing = leaderboard_text.snapshot_command(chosen, now, board.without_data or board.portals), ""
+    if board.as_of is None and now >= chosen.start and (board.without_data or not board.rows):
         missing = _("no data yet for {period} in {folder}: run `{command}`").format(
             period=chosen.label,
-            folder=", ".join(str(one.data_dir) for one in portals.values()) or settings.data_dir,
+            folder=", ".join(board.without_data) or settings.database_place,
             command=command,
         )
     if by == "hours" and board.total_tasks and not board.has_hours:
@@ -128,7 +128,7 @@ def leaderboard(
     if as_json:
         data = render_leaderboard.data(board, settings.zone)
         invocation.print_json(data, warnings=warnings, error=error)
-    elif form == "table" and not missing:
+    elif form == "table" and (board.rows or not missing):
         render_leaderboard.print_board(board, settings.zone, now)
     elif form != "table":
         from b24tools.render import leaderboard_export

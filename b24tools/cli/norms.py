@@ -53,6 +53,6 @@ def norms(
     else:
         invocation.messenger.info(
             _("No closed task of an order is known in {folder}: run `b24tools snapshot --since DAY`.").format(
-                folder=settings.data_dir
+                folder=settings.database_place
             )
         )

@@ -91,7 +91,7 @@ def orders(
             filled = orders.fill_outbox(tools, rules, outbox, write, after)
             listing, files, notice = filled.listing, filled.files, filled.notice
         else:
-            rows = [find_order(tools.store.orders, name, settings.data_dir) for name in names or ()]
+            rows = [find_order(tools.store.orders, name, settings.database_place) for name in names or ()]
             states = {LATE} if late else {*orders.STATES} if everything or since else {*orders.STATES} - {OVER}
             listing = orders.list_orders(tools, rules, rows=rows, since=after, states=states)
         url = tools.client.url
@@ -115,7 +115,7 @@ def orders(
     elif listing.orders:
         render_orders.print_orders(listing, settings.zone, context.now())
     else:
-        invocation.messenger.info(_("There is no such order in {folder}.").format(folder=settings.data_dir))
+        invocation.messenger.info(_("There is no such order in {folder}.").format(folder=settings.database_place))
 
 
 def _refuse(options: list[str]) -> None:

@@ -84,7 +84,7 @@ def replay(
         if stored:
             render_events.print_stored(stored, zone, now)
         else:
-            messenger.info(_("No such event is stored in {folder}.").format(folder=session.settings.data_dir))
+            messenger.info(_("No such event is stored in {folder}.").format(folder=session.settings.database_place))
         if len(stored) == LISTED and not chooses:
             messenger.info(_("These are the last {n}; --since 7d shows a week.").format(n=LISTED))
         return 0

@@ -96,6 +96,11 @@ def _read_installation(
     profiles_file = None
     if not remove:
         inspection.check()
+        if not invocation.profile and inspection.settings.profiles and not inspection.settings.webhook_url:
+            raise _usage(
+                _("{file} names the folder of many portals, and no portal").format(file=file),
+                _("`b24tools --profile NAME schedule` sets up one of them; docs/scale.md has cron's lines for all."),
+            )
         _require(inspection, "BITRIX_WEBHOOK_URL", "B24_DATA_DIR")
         if invocation.profile:
             source = config.inspect({}, invocation.env_file)

@@ -34,7 +34,7 @@ def why(
     if (task_id is None) == (order is None):
         raise errors.ConfigError(_("give the number of a task, or --order NUMBER"), _("See `b24tools why --help`."))
     session = invocation.open_session()
-    zone, folder = session.settings.zone, session.settings.data_dir
+    zone, folder = session.settings.zone, session.settings.database_place
     with session.read_store() as store:
         if order is not None:
             decisions, warnings = why.explain_order(store, order, folder)

@@ -19,7 +19,7 @@ import dotenv.parser
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from b24tools.core import database_url, errors, secrets
-from b24tools.core.database_url import DatabaseUrl
+from b24tools.core.database_url import DatabaseUrl, Location
 from b24tools.core.i18n import _, os_reason
 
 OLD_NAMES = {"BITRIX_WEBHOOK": "BITRIX_WEBHOOK_URL", "TZ_NAME": "B24_TZ"}
@@ -157,22 +157,36 @@ class Settings(BaseModel):
         return tuple(word for word in self.notify if CHAT.fullmatch(word))
 
     @property
-    def database(self) -> Path | DatabaseUrl:
+    def database(self) -> Location:
         """Where the SQLite file lives, or the schema on a server."""
         if self.database_url is not None:
             return database_url.read(self.database_url.get_secret_value(), self.data_dir, self.profile)
+        return self.database_file
+
+    @property
+    def database_file(self) -> Path:
+        """Where the SQLite file lives, or lived before a server had the data."""
         return self.data_dir / "b24tools.db"
+
+    @property
+    def database_place(self) -> Location:
+        """Where people look for the data: the folder of the file, or the schema on a server."""
+        return self.database if isinstance(self.database, DatabaseUrl) else self.data_dir
 
     @cached_property
     def own_secrets(self) -> frozenset[str]:
         """The secrets of these settings."""
-        found = {value.get_secret_value() for _name, value in self if isinstance(value, SecretStr)}
+        found = {
+            value.get_secret_value()
+            for name, value in self
+            if isinstance(value, SecretStr) and name != "database_url"  # errors name it, without its passwords
+        }
         if self.outgoing_token is not None:
             found |= {word.strip() for word in self.outgoing_token.get_secret_value().split(",")}
         if self.webhook_url is not None:
             found |= set(secrets.of_webhook(self.webhook_url.get_secret_value()))
         if isinstance(self.database, DatabaseUrl):
-            found |= {self.database.password} - {""}
+            found |= self.database.passwords
         if self.ping_url is not None:
             found |= set(secrets.of_ping(self.ping_url.get_secret_value()))
         return frozenset(found)

@@ -42,7 +42,7 @@ def list_profiles(folder: Path) -> tuple[list[Profile], list[str]]:
     """Return the profiles of a folder by their names, and the names of files that are none. Raises ConfigError."""
     try:
         found = sorted(file for file in folder.iterdir() if file.suffix == SUFFIX and not file.name.startswith("."))
-        files = [file for file in found if file.is_file()]
+        files = [file for file in found if not file.is_dir()]  # a link that leads nowhere is a portal that is broken
     except OSError as error:
         raise errors.ConfigError(
             _("the folder of the profiles, {path}, cannot be read: {reason}").format(
@@ -69,14 +69,16 @@ def find_profile(name: str, env_file: Path | None, *, must_exist: bool = True) -
     return profile
 
 
-def choose_profiles(text: str | None, env_file: Path | None) -> tuple[list[Profile], list[str]]:
+def choose_profiles(
+    text: str | None, env_file: Path | None, *, must_exist: bool = True
+) -> tuple[list[Profile], list[str]]:
     """Return the profiles that a list names, `a,b`, or all, and the names of files that are none. Raises ConfigError.
 
     There is at least one.
     """
     if text is not None:
         names = dict.fromkeys(name.strip() for name in text.split(","))
-        return [find_profile(name, env_file) for name in names], []
+        return [find_profile(name, env_file, must_exist=must_exist) for name in names], []
     folder = find_folder(env_file)
     found, others = list_profiles(folder)
     if not found:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.onec import values
 from b24tools.store import Store
@@ -17,7 +17,7 @@ _log = logging.getLogger("b24tools.orders")
 LISTED = 50  # without an order
 
 
-def find(store: Store, order: str | None, folder: Path) -> list[Entry]:
+def find(store: Store, order: str | None, folder: Location) -> list[Entry]:
     """Return what was done for an order, by its number or id, or what was done last. Raises ConfigError."""
     if order is None:
         return store.history.last(LISTED)

@@ -72,7 +72,7 @@ class Board:
     None: there are none. The totals are of everybody, `left_out` says how many rows were cut off. `others`: the tasks
     and hours of those without a row, where they are enough. `season`: the results are frozen; `rules`: counted by them,
     and by other ones than today's if `rules_differ`. `namesakes`: the names that several of all ranked have.
-    `portals`: the profiles that are counted together.
+    `portals`: the profiles that are counted together, `without_data` those of them of which nothing is known.
     """
 
     period: Period
@@ -95,6 +95,7 @@ class Board:
     namesakes: frozenset[str] = frozenset()
     goal: TeamGoal | None = None
     portals: tuple[str, ...] = ()
+    without_data: tuple[str, ...] = ()
 
     @property
     def has_hours(self) -> bool:
@@ -286,6 +287,7 @@ def read_joint_board(
         namesakes=_find_namesakes(rows),
         rules=first.rules if is_alike else None,
         portals=tuple(databases),
+        without_data=tuple(one.profile for one in portals if one.board.as_of is None),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from b24tools.assignment.order_lookup import find_order
 from b24tools.core import errors
+from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import from_text
 from b24tools.scheduling.calendar import Interval
@@ -73,7 +73,7 @@ class Why:
     earlier: tuple[Why, ...] = ()
 
 
-def explain(store: Store, task_id: int, folder: Path) -> Why:
+def explain(store: Store, task_id: int, folder: Location) -> Why:
     """The decisions about a task. Raises ConfigError for one that was not given out with this data folder."""
     decisions = store.decisions.find_all(task_id)
     if not decisions:
@@ -110,7 +110,7 @@ def _explain(task_id: int, decision: Decision) -> Why:
     )
 
 
-def explain_order(store: Store, name: str, folder: Path) -> tuple[list[Why], list[str]]:
+def explain_order(store: Store, name: str, folder: Location) -> tuple[list[Why], list[str]]:
     """The decisions about an order's tasks, by its number or id, and what is to be said of the others.
 
     Raises ConfigError for an order that was not sent with this data folder, or a number that several orders have.
@@ -165,7 +165,7 @@ def _causes(record: Mapping[str, Any], winner: Mapping[str, Any], not_before: st
     return causes
 
 
-def _unknown(store: Store, task_id: int, folder: Path) -> errors.ConfigError:
+def _unknown(store: Store, task_id: int, folder: Location) -> errors.ConfigError:
     if store.orders.owners([task_id]):
         reason = _(
             "b24tools found task {id} on the portal and took it over with the person it had: another system made it, "

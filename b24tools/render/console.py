@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ OF_THE_RUN = "run"  # whose trouble it is that comes with any order
 MOST_PADDED = 60  # characters that a cell of a plain table may widen its column to
 GAP = "  "  # between the columns of a plain table: one blank is part of many cells
 Cell = str | tuple[str, str]  # a text, or a text with its style
+_portal = ContextVar("portal", default="")  # the profile that this run is about
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,10 @@ class Held:
 class Messenger:
     """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: kept back while quiet.
 
-    `program` is how commands are begun that are advised. `scrub` takes out secrets, and `record` is the log, which has
-    remarks and errors that are not printed, too.
+    `scrub` takes out secrets, and `record` is the log, which has remarks and errors that are not printed, too.
     """
 
     level: int = 0
-    program: str = PROGRAM
     held: list[Held] = field(default_factory=list)
     scrub: Callable[[str], str] = Scrubber().scrub
     record: Callable[[int, str], object] = lambda _level, _message: None
@@ -108,9 +108,7 @@ class Messenger:
 
     def _print(self, message: str, color: int = 0) -> None:
         """Print a message; on a terminal broken between its words, in a color of ANSI."""
-        text = self.scrub(message)
-        if self.program != PROGRAM:
-            text = re.sub(rf"`{PROGRAM} (?!--profile)", f"`{self.program} ", text)
+        text = name_portal(self.scrub(message))
         if sys.stderr.isatty():
             text = "\n".join(wrap_words(text, _get_width(sys.stderr)))
             if color and _can_color():
@@ -167,7 +165,7 @@ class Screen:
 
     def print(self, text: str | Sequence[Cell] = "", style: str = "") -> None:
         """Print a text, or parts of one with styles of their own; a terminal has styles, and breaks between words."""
-        parts = [(text, "")] if isinstance(text, str) else _pair(text)
+        parts = [(name_portal(part), of) for part, of in _pair([text] if isinstance(text, str) else text)]
         if self._console is None:
             print_text("".join(part for part, _style in parts))
             return
@@ -312,9 +310,20 @@ def open_console() -> Console:
     return Console(highlight=False)
 
 
+def choose_portal(profile: str) -> None:
+    """Let commands that are advised be about this profile, to the end of the context."""
+    _portal.set(profile)
+
+
+def name_portal(text: str) -> str:
+    """Return a text whose commands in backticks are about the portal that this run is about."""
+    profile = _portal.get()
+    return re.sub(rf"`{PROGRAM} (?!--profile)", f"`{PROGRAM} --profile {profile} ", text) if profile else text
+
+
 def print_text(text: str) -> None:
     """Print lines of a result as they are."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(name_portal(text) + "\n")
     sys.stdout.flush()
 
 
@@ -330,6 +339,10 @@ def use_utf8() -> None:
     # a closed one (`>&-`, pythonw) is None: what is printed there goes nowhere
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it is open to the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - likewise
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        # PYTHONUNBUFFERED: a disk that is full would take a part without an error
+        whole = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115 - likewise
+        sys.stdout = io.TextIOWrapper(whole, encoding=sys.stdout.encoding, errors=sys.stdout.errors)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             if stream.isatty():

@@ -339,7 +339,8 @@ def load_server() -> ModuleType:
         from b24tools.store import postgres
     except ImportError as error:
         message = _("B24_DATABASE_URL needs the library psycopg: {reason}").format(reason=error)
-        raise errors.ConfigError(message, _("Install it: pip install 'b24tools[postgres]'.")) from None
+        hint = _("Install b24tools with it: `pip install '.[postgres]'` in its clone.")
+        raise errors.ConfigError(message, hint) from None
     return postgres
 
 

@@ -36,7 +36,10 @@ _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 # What a server says that answers and will not: a person must see to it. It has no code for it before the connection.
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|does not exist|pg_hba\.conf|not permitted to log in|permission denied"
-    r"|не пройдена|не существует|не задан пароль|нет прав|нет доступа",
+    r"|не пройдена|не существует|не задан пароль|нет прав|нет доступа"
+    # what libpq says of a URL whose options are wrong, or do not fit the server's encryption
+    r"|invalid \S+ value|invalid port number|invalid integer value|could not match|definition of service"
+    r"|unrecognized configuration parameter|SSL was required|certificate verify failed|does not match host name",
     re.IGNORECASE,
 )
 _FULL_OF_SESSIONS = re.compile(
@@ -79,6 +82,8 @@ class _TextDumper(StrDumper):
 
 def clean_text(text: str) -> str:
     """Return a text as PostgreSQL can have it: without NUL, and without one that is escaped in JSON."""
+    if "\0" not in text and "\\u0000" not in text:  # nearly all: the pattern takes a third of a restore
+        return text
     return _NUL_IN_JSON.sub("\\1\ufffd", text.replace("\0", "\ufffd"))
 
 

@@ -12,10 +12,18 @@ _OPTED_OUT = "EXISTS (SELECT 1 FROM settings WHERE key = 'opted_out_users' AND {
 _LISTED = "',' || replace(value, ' ', '') || ',' LIKE '%,' || {person} || ',%'"
 
 
-def _unless_opted_out(column: str) -> str:
+def _unless_opted_out(column: str, person: str = "tasks.responsible_id") -> str:
     """Return the column; of a closed task of who has opted out it is null: it counts without a name."""
-    listed = _LISTED.format(person="tasks.responsible_id")
-    return f"CASE WHEN NOT {_OPTED_OUT.format(listed=listed)} THEN {column} END"
+    return f"CASE WHEN NOT {_OPTED_OUT.format(listed=_LISTED.format(person=person))} THEN {column} END"
+
+
+def _while_open(column: str) -> str:
+    """Return the column of a line; once its task is closed only unless who was given it, or closed it, has opted out.
+
+    Else the task's number would lead from a line with a name to a closed task without one.
+    """
+    unnamed = _unless_opted_out(_unless_opted_out(column), "lines.responsible_id")
+    return f"CASE WHEN tasks.id IS NULL THEN {column} ELSE {unnamed} END"
 
 
 VIEWS: Final = {
@@ -38,16 +46,17 @@ VIEWS: Final = {
         LEFT JOIN projects ON projects.id = tasks.group_id
         LEFT JOIN order_tasks ON order_tasks.key = tasks.line
         WHERE tasks.gone = 0""",  # noqa: S608 - constants
-    "v_operations": """
+    "v_operations": f"""
         SELECT lines.key AS id, lines.order_id, orders.number AS order_number, orders.customer, lines.line,
-            lines.position, lines.task_id, lines.responsible_id, people.name AS responsible,
+            lines.position, lines.task_id, {_while_open("lines.responsible_id")} AS responsible_id,
+            {_while_open("people.name")} AS responsible,
             departments.name AS department, lines.assigned_at, lines.starts_at, lines.ends_at, lines.deadline,
             lines.estimate_s / 3600.0 AS estimate_h, tasks.spent_s / 3600.0 AS spent_h, tasks.closed_at
         FROM order_tasks AS lines
         JOIN orders ON orders.id = lines.order_id
         LEFT JOIN people ON people.id = lines.responsible_id
         LEFT JOIN departments ON departments.id = lines.department_id
-        LEFT JOIN tasks ON tasks.id = lines.task_id AND tasks.gone = 0""",
+        LEFT JOIN tasks ON tasks.id = lines.task_id AND tasks.gone = 0""",  # noqa: S608 - constants
     "v_orders": """
         SELECT orders.id, orders.number, orders.customer, orders.wanted, orders.promised_first, orders.priority,
             orders.first_sent_at, orders.last_sent_at, orders.outcome, orders.is_over,

@@ -11,6 +11,7 @@ import pytest
 
 from b24tools.cli import app
 from b24tools.jobs import schedule as job
+from b24tools.jobs.each import Answer
 from b24tools.sandbox import demo_company, server
 
 FAKE = """import json, sys
@@ -76,6 +77,27 @@ def test_one_that_says_nothing_has_a_line(folder: Path, capsys: pytest.CaptureFi
     assert (75, [], []) == run(capsys, "-q", "each", "--profiles", "silent,one", "--", "mode")
 
 
+def test_a_profile_that_is_gone_stops_no_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own run says so; a link that leads nowhere is none to be left out."""
+    (folder / "link.env").symlink_to(folder / "nowhere")
+    assert [f"{name}  mode" for name in ("link ", "one  ", "three")] == run(capsys, "each", "--", "mode")[1]
+    assert ["gone  mode", "one   mode"] == run(capsys, "each", "--profiles", "gone,one", "--", "mode")[1]
+
+
+def test_what_stays_wrong_is_mailed_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is no profile, a portal that is cut off each time: not with every line of cron."""
+    (folder / "Two.env").touch()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    cut = [Answer("one", 75, "", "it is broken\ninterrupted\n", in_time=False)]
+    monkeypatch.setattr("b24tools.jobs.each.run_each", lambda *_words: cut)
+    found = [run(capsys, "-q", "each", "--", "mode") for _time in range(2)]
+    warning = "no profiles, by their names: Two.env; a name has small Latin letters, digits and hyphens."
+    lines = ["one    Cut off after 1h; it is safe to run it again.", "one    interrupted", "one    it is broken"]
+    assert [(75, [], [warning, *lines]), (75, [], lines[2:])] == found
+
+
 @pytest.mark.usefixtures("folder")
 def test_doctor_is_one_table(capsys: pytest.CaptureFixture[str]) -> None:
     """How many checks are how, and the first to begin with."""
@@ -115,7 +137,7 @@ def test_json_has_the_answer_of_each(capsys: pytest.CaptureFixture[str]) -> None
         (["each", "--", "backup", "a.zip"], "a.zip would be one and the same for all portals"),
         (["--profile", "one", "each", "--", "mode"], "--profile and each exclude each other"),
         (["each", "--timeout", "0m", "--", "mode"], "--timeout 0m leaves no time"),
-        (["each", "--profiles", "one,four", "--", "mode"], "four.env. There are: one, three, two."),
+        (["each", "--profiles", "one,../two", "--", "mode"], '"../two" cannot be the name of a profile'),
     ],
 )
 def test_what_is_wrong_for_all_is_refused_once(

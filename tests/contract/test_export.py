@@ -178,3 +178,23 @@ def test_parquet_has_its_types_without_a_row(tmp_path: Path) -> None:
         "task_id": "int64",
         "deadline": "string",
     }.items() <= types.items()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of a file")
+@pytest.mark.parametrize("how", ["print_text", "print_file"])
+def test_a_disk_that_takes_a_part_is_a_failure(tmp_path: Path, how: str) -> None:
+    """Also where Python does not buffer: there a part is written without an error."""
+    program = (
+        "import resource, signal\nfrom b24tools.cli import app\nfrom b24tools.render import console\n"
+        "def fill(_arguments, _invocation):\n    try:\n"
+        f"        console.{how}('x' * 1000)\n"
+        "    except OSError as error:\n        return app._fail(_invocation, app._describe_unexpected(error))\n"
+        "app._run = fill\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\nraise SystemExit(app.main([]))"
+    )
+    for options in ([], ["-u"]):
+        with (tmp_path / "out").open("wb") as out:
+            command = [sys.executable, *options, "-c", program]
+            run = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, encoding="utf-8", check=False)
+        assert (1, 500) == (run.returncode, (tmp_path / "out").stat().st_size)
+        assert "File too large. Check the disk's free space and the rights; sending again is safe.\n" == run.stderr

@@ -283,7 +283,10 @@ def test_many_portals_are_counted_together(
     assert lines[0].endswith(", one, two")
     assert "Сварочный цех (one)" in out
     assert "Run `b24tools each --profiles one,two -- snapshot`." in lines[-1]
-    assert "Each portal's days begin in its own zone: one Europe/Moscow, two Asia/Omsk.\n" == err
+    assert (
+        "Each portal's days begin in its own zone: one Europe/Moscow, two Asia/Omsk.\n"
+        "no data yet for 2026-W47 in two: run `b24tools each --profiles two -- snapshot`\n"
+    ) == err
     assert (["one", "two"], None, [{"profile": "one", "id": 1}]) == (
         data["portals"],
         data["rows"][0]["user_id"],

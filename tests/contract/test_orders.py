@@ -16,7 +16,7 @@ from rich.console import Console
 from b24tools import context
 from b24tools.assignment.standing import AWAY, BEHIND, BUSY, DEFERRED, GONE, MISSING, OUTSIDE, UNWRITTEN, WORK, HoldUp
 from b24tools.cli import app
-from b24tools.core import i18n
+from b24tools.core import database_url, i18n
 from b24tools.jobs import orders as jobs_orders
 from b24tools.render import orders as render_orders
 from b24tools.render.console import Screen
@@ -26,7 +26,7 @@ from b24tools.sandbox.state import Portal
 from b24tools.server.auth import Access
 from b24tools.server.models import HoldUp as HoldUpModel
 from b24tools.server.models import OrdersAsTheyStand
-from tests.support import golden
+from tests.support import golden, postgres
 from tests.support.orders import MOSCOW, Clock, Works, rules
 from tests.support.orders import order as make_order
 from tests.support.server import SERVE, Served, as_bytes, order, serving
@@ -236,7 +236,10 @@ def test_one_order_by_its_number_and_a_number_of_two(b24tools: Run, tmp_path: Pa
 def test_a_folder_without_orders_is_named_and_stays_as_it_is(b24tools: Run, tmp_path: Path) -> None:
     """Nothing is asked of the portal, no database is made."""
     status, out, err = b24tools("orders")
-    assert (0, "", f"There is no such order in {tmp_path / 'data'}.\n") == (status, out, err)
+    place = tmp_path / "data"
+    if redirection := postgres.redirection:
+        place = database_url.read(redirection.address(place / "b24tools.db"), place)
+    assert (0, "", f"There is no such order in {place}.\n") == (status, out, err)
     assert not (tmp_path / "data" / "b24tools.db").exists()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import shlex
 import sys
 from contextlib import closing
@@ -59,6 +61,13 @@ def test_advice_is_for_this_profile(folder: Path, capsys: pytest.CaptureFixture[
 
     assert 2 == app.main(["--profile", "one", "snapshot"])
     assert "Run `b24tools --profile one init` with the URL" in capsys.readouterr().err
+    assert 2 == app.main(["--profile", "one", "snapshot", "--json"])
+    assert "Run `b24tools --profile one init` with the URL" in json.loads(capsys.readouterr().out)["error"]["hint"]
+    for words in (["doctor"], ["doctor", "--json"], ["-v", "doctor"]):
+        app.main(["--profile", "one", *words])
+        assert set(re.findall(r"`b24tools \S+ \S+ \w+", capsys.readouterr().out)) >= {"`b24tools --profile one init"}
+    app.main(["doctor"])
+    assert "--profile" not in capsys.readouterr().out
 
 
 def test_a_profile_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +107,8 @@ def test_the_profile_stands_in_the_entries(
     assert 2 == app.main(["--profile", "one", "schedule", "cron"])
     assert "B24_PROFILES is not set in .env: cron and services know no other settings" in capsys.readouterr().err
     (tmp_path / ".env").write_text("B24_PROFILES=profiles\n", "utf-8")
+    assert 2 == app.main(["schedule", "cron"])
+    assert "`b24tools --profile NAME schedule` sets up one of them" in capsys.readouterr().err
     assert 0 == app.main(["--profile", "one", "schedule", "cron"])
     lines = capsys.readouterr().out.splitlines()
     assert 0 == app.main(["--profile", "one", "schedule", "systemd", "--user", "b24"])

@@ -22,11 +22,14 @@ from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.core import database_url, errors
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.jobs import backup
-from b24tools.store import Store, copies, database, migrations, open_store, read_store
+from b24tools.jobs.doctor.checks import Examination
+from b24tools.jobs.doctor.database import check_file
+from b24tools.store import Store, copies, database, inspection, migrations, open_store, read_store
 from b24tools.store.events import Due, NewEvent
 from b24tools.store.shared_text import SharedText
 from tests.support import postgres
 from tests.support.closed_tasks import NOW, person, task
+from tests.support.doctor import inspect
 from tests.support.orders import MOSCOW
 
 psycopg = pytest.importorskip("psycopg")
@@ -195,6 +198,8 @@ def test_a_machine_that_vanishes_without_a_word_loses_its_locks_after_a_minute(t
             assert [("30",), ("10",), ("3",)] == [
                 opened.database.query(f"SHOW tcp_keepalives_{name}")[0] for name in names
             ]
+        with pytest.raises(errors.ConfigError, match="SSL was required"):  # nor does it later have what it has not now
+            open_store(database_url.read(f"{address.libpq}?sslmode=require", tmp_path))
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
@@ -410,6 +415,35 @@ def test_a_database_that_is_not_there_is_one_for_a_person(postgres_url: str, tmp
         open_store(wrong)
     assert ("database", 2) == (caught.value.code, caught.value.exit_status)
     assert 'database "nowhere" does not exist' in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["sslmode=nonsense", "port=99999999", "service=none", "options=-c%20none%3D1"],
+)
+def test_options_that_do_not_fit_are_for_a_person(postgres_url: str, tmp_path: Path, options: str) -> None:
+    """Later is not better: cron would say nothing for a day."""
+    with pytest.raises(errors.ConfigError) as caught:
+        open_store(database_url.read(f"{postgres_url}&{options}", tmp_path))
+    assert ("database", 2) == (caught.value.code, caught.value.exit_status)
+
+
+def test_doctor_finds_orders_that_stayed_in_the_file(address: DatabaseUrl, tmp_path: Path) -> None:
+    """Who sets the URL and forgets `restore` plans without what was sent before."""
+    url = f"{address.libpq}&schema={address.schema}"
+    exam = Examination(inspect(tmp_path, database_url=url), lambda: NOW)
+    file = exam.settings.database_file
+    assert "ok" == check_file(exam).status
+    with closing(open_store(file)) as store:
+        store.orders.save("a", "1", NOW)
+    left = check_file(exam)
+    with closing(open_store(address)) as exam.database:
+        exam.looked = inspection.look(address)
+        also = check_file(exam)
+        exam.database.orders.save("a", "1", NOW)
+        restored = check_file(exam)
+    assert (left, "warn", f"{address} has no order, and 1 is in {file}") == (also, left.status, left.detail)
+    assert "ok" == restored.status
 
 
 def test_half_a_transaction_is_nothing(address: DatabaseUrl) -> None:

@@ -44,6 +44,18 @@ def test_every_column_is_documented(page: Path) -> None:
     assert sections == {view: columns(view) for view in VIEWS}
 
 
+@pytest.mark.parametrize("page", [DOCS / "analysts.md", DOCS / "ru" / "analysts.md"], ids=["en", "ru"])
+def test_the_queries_of_the_page_run_on_both_engines(page: Path, opened: Store) -> None:
+    """But for the column of time, which the page has for either."""
+    text = page.read_text("utf-8")
+    queries = [query for query in re.findall(r"```sql\n(.*?)```", text, re.S) if "v_" in query]
+    if opened.database.is_shared:
+        (column,) = re.findall(r"PostgreSQL:\s`(.*? AS time)`", text)
+        queries = [re.sub(r"SELECT .* AS time", f"SELECT {column}", query) for query in queries]
+    found = [opened.database.query(query) for query in queries]
+    assert ([True, False, False], 114) == ([bool(rows) for rows in found], sum(row["closed"] for row in found[0]))
+
+
 def test_weeks_are_those_of_the_leaderboard(opened: Store) -> None:
     """Without who is hidden or has opted out."""
     opened.settings.save("opted_out_users", "1")
@@ -85,3 +97,21 @@ def test_operations_and_orders_have_their_tasks(works: Works, monkeypatch: pytes
         (one["order_number"], one["position"], one["estimate_h"], one["closed_at"] is not None) for one in operations
     ]
     assert [("a", "Сварщик", 1.0)] == [tuple(row) for row in tasks]
+
+
+def test_an_operation_has_no_name_once_who_has_opted_out_has_closed_it(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number would lead to the closed task; what is still to be done is planned with names."""
+    monkeypatch.setattr(context, "now", lambda: MONDAY)
+    works.assign(order([("Сварщик", 60), ("Макетчик", 30)], id="A"))
+    sql = "SELECT responsible_id, responsible, closed_at IS NULL FROM v_operations ORDER BY line"
+    with closing(open_store(works.folder / "b24tools.db")) as store:
+        (before, other) = (tuple(row) for row in store.database.query(sql))
+        (row,) = store.database.query("SELECT task_id, key FROM order_tasks WHERE line = 0")
+        store.settings.save("opted_out_users", f"{before[0]},{other[0]}")
+        open_ones = [tuple(row) for row in store.database.query(sql)]
+        closed.save(store, [closed.task(row["task_id"], 1, MONDAY, xml_id=row["key"])], MONDAY)
+        after = [tuple(row) for row in store.database.query(sql)]
+
+    assert ([before, other], [(None, None, False), other]) == (open_ones, after)

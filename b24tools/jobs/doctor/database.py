@@ -50,7 +50,7 @@ def check_file(exam: Examination) -> Finding:
     if exam.database_error:
         return from_error(exam.database_error)
     if looked is None:
-        return ok(_("{path}: not there yet, the first command makes it"), path=path)
+        return _find_left_behind(exam) or ok(_("{path}: not there yet, the first command makes it"), path=path)
     if looked.damage:
         return fail(_("{path} is damaged: {reason}"), database.explain_restoring(), path=path, reason=looked.damage[0])
     if not looked.writable:
@@ -62,7 +62,29 @@ def check_file(exam: Examination) -> Finding:
     text = _("{path}, {size}, no damage found")
     if looked.pending:
         text = _("{path}, {size}, no damage found; of an older b24tools, the next command brings it up to date")
-    return ok(text, path=path, size=format_size(database.measure(path)))
+    return _find_left_behind(exam) or ok(text, path=path, size=format_size(database.measure(path)))
+
+
+def _find_left_behind(exam: Examination) -> Finding | None:
+    """Find orders that are in the data folder's file, while the settings name a server that has none."""
+    file = exam.settings.database_file
+    if file == exam.settings.database or (exam.database and exam.database.orders.count()):
+        return None
+    try:
+        if not database.exists(file):
+            return None
+        with closing(read_store(file)) as store:
+            count = store.orders.count()
+    except errors.B24ToolsError:
+        return None
+    if not count:
+        return None
+    text = ngettext("{path} has no order, and {n} is in {file}", "{path} has no order, and {n} are in {file}", count)
+    fix = _(
+        "Take B24_DATABASE_URL out, run `b24tools backup`, put it back, and run `b24tools restore FILE`; "
+        "or move {file} away."
+    )
+    return warn(text, fix, path=exam.settings.database, n=count, file=file)
 
 
 @checks.add("database_clock", lambda: _("clock of the database"))
