@@ -30,7 +30,7 @@ def _work(chance: random.Random, number: int) -> OpenTask:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_work_given_out_lies_where_a_new_lane_has_it(seed: int) -> None:
-    """What it moves, which is nothing but slots outside the working hours, is moved either way."""
+    """It moves nothing, also not the slots outside the working hours."""
     chance = random.Random(seed)
     away = ((NOW + timedelta(days=2), NOW + timedelta(days=3)),) if seed % 3 == 0 else ()
     worker = Worker(1, "P", away, rate=Fraction(3, 2) if seed % 4 == 0 else Fraction(1))
