@@ -18,7 +18,7 @@ from b24tools.core.i18n import _, os_reason
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.assignment.tools import Origin, RunClock, Tools
-    from b24tools.bitrix24.client import Client, Transport
+    from b24tools.bitrix24.client import Client, Connections, Transport
     from b24tools.core.models import Progress
     from b24tools.jobs.messages import Sending, Write
     from b24tools.scheduling.calendar_file import OwnDays
@@ -48,6 +48,7 @@ def user_name() -> str:
 class Session:
     """Settings and the ways to open things by them. `transport` takes the place of the network.
 
+    `connections` to the portal that clients leave to one another.
     `watch` looks, before the database is used, whether it is the one that a long-running process began with.
     """
 
@@ -55,6 +56,7 @@ class Session:
     say: Callable[[str], None]
     transport: Transport | None = None
     watch: Watch | None = None
+    connections: Connections | None = None
     _said: set[str] = field(default_factory=set, repr=False)
     _clients: list[Client] = field(default_factory=list, repr=False)
     _requests: int = 0
@@ -95,15 +97,19 @@ class Session:
             retry_s=settings.retry_seconds if retry_s is None else retry_s,
             on_wait=self.say_wait,
             on_warn=self._say_once,
+            connections=self.connections,
         )
-        with stack, closing(client):
+        is_idle = False
+        with stack:
             self._clients.append(client)
             try:
                 yield client
+                is_idle = True
             finally:
                 with self._lock:
                     self._clients.remove(client)
                     self._requests += client.requests
+                client.close(is_idle=is_idle)
 
     def count_requests(self) -> int:
         """Return how many requests this process has sent to the portal."""

@@ -14,7 +14,7 @@ from b24tools.core.models import Status, Task
 from b24tools.core.timestamps import to_text
 from b24tools.onec.order import Order
 from b24tools.store import Store
-from b24tools.store.orders import LedgerTask, LostWrite
+from b24tools.store.orders import LedgerFile, LedgerTask, LostWrite
 
 UNSHOWN = ("DESCRIPTION", "DEADLINE_CHANGE_REASON")  # a task is not compared with these
 MOVE = "move"  # among the sent values: what a replan is about to write
@@ -31,6 +31,7 @@ class Ledger:
         self._clock = clock
         self._rows: list[LedgerTask] = []  # answered, and not yet saved
         self._attached: list[Mark] = []
+        self._stored: list[tuple[LedgerFile, datetime]] = []  # what is lost of these before a batch is found by name
         self.repeated: dict[str, Line] = {}  # lines whose lost request was settled, and which may have been sent again
 
     # before
@@ -89,7 +90,17 @@ class Ledger:
             marks = [mark_of(write.line.plan, file) for write in adds for file in write.line.plan.files]
             marks += [mark_of(write.line.plan, write.file) for write in writes if write.file]
             self._store.orders.save_task_files(marks, "writing")
+            self._save_stored()
         return now
+
+    def take_stored(self, file: LedgerFile) -> None:
+        """Take it that the file is on the disk; it is saved when the next batch is noted, or after all of them."""
+        self._stored.append((file, self._clock.now()))
+
+    def _save_stored(self) -> None:
+        for file, moment in self._stored:
+            self._store.orders.save_file(file, moment)
+        self._stored = []
 
     def _note_adding(self, writes: Sequence[Write], now: datetime, retry_s: float) -> None:
         """Note what would be made if the answer never came."""
@@ -171,6 +182,7 @@ class Ledger:
 
     def note_unwritten(self, plans: Iterable[PlannedTask]) -> None:
         """Learn of tasks that were not known: found by key, adopted, or made by a run that was cut."""
+        self._save_stored()
         now = self._clock.now()
         for plan in plans:
             known, task = plan.item.known, plan.task

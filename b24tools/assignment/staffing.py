@@ -221,17 +221,19 @@ def list_workers(
     """Return the people with their absences, their rates and calendars, and when each was given work last."""
     people = list(people)
     calendars = own_calendars(people, company, rules, calendar)
+    away = {one: tuple((away.start, away.end) for away in found) for one, found in portal.absences.items()}
+    terms_of = rules.people.of
     return [
         Worker(
-            id=person.id,
-            name=person.name,
-            absences=tuple((away.start, away.end) for away in portal.absences.get(person.id, ())),
-            last_assigned=last_assigned.get(person.id),
-            rate=terms.rate,
-            calendar=calendars[person.id],
-            terms=terms.record,
+            person.id,
+            person.name,
+            away.get(person.id, ()),
+            last_assigned.get(person.id),
+            (terms := terms_of(person.id)).rate,
+            calendars[person.id],
+            terms.record,
         )
-        for person, terms in ((one, rules.people.of(one.id)) for one in people)
+        for person in people
     ]
 
 

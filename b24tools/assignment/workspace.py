@@ -215,7 +215,7 @@ class Workspace:
                     self._ids[mark] = file_id = file_id or self._upload_one(stored, file)
                     entry = LedgerFile(order.id, file.name, file.sha256, stored, len(file.content), file_id)
                     if known.get(mark) != entry:
-                        self._store.orders.save_file(entry, self._clock.now())
+                        self._ledger.take_stored(entry)
             except errors.PortalError as error:
                 failed[order.id] = error
         if wanted:

@@ -195,7 +195,7 @@ def _with_dollars(value: Any) -> list[str]:
     if isinstance(value, Mapping):
         return [text for pair in value.items() for inner in pair for text in _with_dollars(inner)]
     if isinstance(value, (list, tuple)):
-        return [text for inner in value for text in _with_dollars(inner)]
+        return [text for inner in value if not isinstance(inner, int) for text in _with_dollars(inner)]
     return []
 
 

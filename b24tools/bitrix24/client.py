@@ -16,6 +16,7 @@ import threading
 import time as time_module
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,6 +48,38 @@ _log = logging.getLogger("b24tools")
 T = TypeVar("T")
 
 
+class Connections:
+    """Connections that a service leaves open from one client to the next, for as long as httpx holds idle ones.
+
+    A client has them for itself: it takes them and gives them back when all that it was asked has been answered.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[tuple[ssl.SSLContext | bool, httpx.Client]] = []
+
+    def take(self, trust: ssl.SSLContext | bool) -> httpx.Client | None:
+        """Take what another client gave back, unless other certificates are believed by now."""
+        with suppress(IndexError):  # another thread may have been quicker
+            known, http = self._idle.pop()
+            if known is trust:
+                return http
+            http.close()
+        return None
+
+    def give_back(self, trust: ssl.SSLContext | bool, http: httpx.Client) -> None:
+        """Leave these to the next client; what is more than one needs is closed."""
+        http.cookies.clear()  # in one session PHP would answer parallel requests one after the other
+        if self._idle:
+            http.close()
+        else:
+            self._idle.append((trust, http))
+
+    def close(self) -> None:
+        """Close what nothing uses."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+
 class Client:
     """One portal, open to people at `url`. Safe to share between threads; `requests` counts what was sent over HTTP."""
 
@@ -64,6 +97,7 @@ class Client:
         random: Callable[[], float] = random_module.random,
         on_wait: Callable[[float, str], None] | None = None,
         on_warn: Callable[[str], None] | None = None,
+        connections: Connections | None = None,
     ) -> None:
         """Open the portal of a webhook's address.
 
@@ -77,6 +111,7 @@ class Client:
             clock, sleep, random: The wall clock, the pause and the jitter.
             on_wait: Called with the seconds and the reason of a wait.
             on_warn: Called once if the portal prints text around its answers.
+            connections: Where other clients have left theirs; not with a transport.
         """
         self._address = webhook_url.read(address)
         if not _is_url(self._address.base):
@@ -94,12 +129,21 @@ class Client:
         secrets.silence_loggers()
         timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
         is_bare = transport is not None and ca_bundle is None
-        self._http = _open_http(transport, is_bare or certificates.open_trust(ca_bundle), timeout)
+        self._trust = is_bare or certificates.open_trust(ca_bundle)
+        self._connections = connections if transport is None else None
+        left = self._connections and self._connections.take(self._trust)
+        self._http = left or _open_http(transport, self._trust, timeout)
 
-    def close(self) -> None:
-        """Close the connections. Threads that still wait for an answer fall silent."""
+    def close(self, *, is_idle: bool = False) -> None:
+        """Close the connections. Threads that still wait for an answer fall silent.
+
+        `is_idle`: there are none of those, and the connections may be left to another client.
+        """
         self._on_wait = None
-        self._http.close()
+        if self._connections is not None and is_idle:
+            self._connections.give_back(self._trust, self._http)
+        else:
+            self._http.close()
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Answer:
         """Call one method; raises its error."""

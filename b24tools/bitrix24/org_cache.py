@@ -135,9 +135,8 @@ class OrgCache:
             homes = list(Staff(departments, (), root.id).below(root.id))
             people = [asdict(person) for person in queries.fetch_people_of(self._client, homes)]
             self._set("staff", people, root.id)
-        persons = [Person(**row | {"department_ids": tuple(row["department_ids"])}) for row in people]
         return OrgData(
-            staff=Staff(departments, persons, root.id, self._names.positions),
+            staff=_make_staff(departments, people, root.id, self._names.positions),
             schedule=cached["schedule"],
             schedules={int(number): raw for number, raw in cached.get("schedules", {}).items()},
             calendar_settings=cached["settings"],
@@ -281,6 +280,21 @@ class _Disk(diskcache.JSONDisk):  # type: ignore[misc] # it ships no types
 @lru_cache(maxsize=8)  # `serve` reads the same people for each order
 def _decode(packed: bytes) -> Any:
     return json.loads(zlib.decompress(packed))
+
+
+_made: list[tuple[Any, tuple[Any, ...], Staff]] = []  # the last one, with what it was made of
+
+
+def _make_staff(departments: list[Department], people: Any, root_id: int, positions: Positions) -> Staff:
+    """Make the staff of people as the cache has them; for the same ones the same as before: it never changes."""
+    made_of = departments, root_id, positions
+    for rows, others, staff in _made[:1]:
+        if rows is people and others == made_of:
+            return staff
+    persons = [Person(**row | {"department_ids": tuple(row["department_ids"])}) for row in people]
+    staff = Staff(departments, persons, root_id, positions)
+    _made[:] = [(people, made_of, staff)]
+    return staff
 
 
 @lru_cache(maxsize=1)  # closed, it opens again at the next question; made anew, it would write all its settings

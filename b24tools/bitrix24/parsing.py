@@ -20,8 +20,13 @@ def read_moment(text: Any, zone: tzinfo) -> datetime | None:
 
     The offset in the text is today's, pasted onto dates of any season, and is not trusted.
     """
+    return _read_moment(str(text), zone)
+
+
+@lru_cache(maxsize=4096)  # `serve` reads the same open tasks for each order
+def _read_moment(text: str, zone: tzinfo) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
     try:

@@ -33,6 +33,10 @@ def _add_pairs(pairs: list[str], path: str, value: Any) -> None:
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         pairs.append(f"{_quote(path)}={_quote(str(value))}")
     elif isinstance(value, (list, tuple)) and value:
+        if set(map(type, value)) == {int}:  # the people of a department, again for each page of their tasks
+            name = _quote(path)
+            pairs += [f"{name}%5B{index}%5D={number}" for index, number in enumerate(value)]
+            return
         for index, inner in enumerate(value):
             _add_pairs(pairs, f"{path}[{index}]", inner)
     elif isinstance(value, Mapping) and value:

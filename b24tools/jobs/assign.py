@@ -545,7 +545,7 @@ def _as_answered(company: OrgData, portal: PortalState, workers: Sequence[int]) 
     staff = company.staff
     asked = set(workers)
     people = [portal.people.get(one, person) if one in asked else person for one, person in staff.people.items()]
-    return replace(company, staff=staff.with_people(people))
+    return company if people == [*staff.people.values()] else replace(company, staff=staff.with_people(people))
 
 
 def _handed_over(tasks: Iterable[Task | None], workers: Sequence[int]) -> list[int]:

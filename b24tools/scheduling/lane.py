@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
@@ -273,9 +274,36 @@ class Layout:
         if shown:
             shown = united([*busy, *shown])
             self._shown_starts, self._shown_ends = ([span[place] for span in shown] for place in (0, 1))
-        self._free = self._first_free()
-        self.tie = self._open_s, recency, time.worker.id
         self._is_usual = time.is_usual
+        self._rank(recency)
+
+    def with_slot(self, task: OpenTask, recency: Recency) -> Layout | None:
+        """Lay one more known task, which moves nothing: its slot is free. None where that is not so."""
+        piece = self.time.measure(task)
+        if piece.fixed is None or piece.fixed[1] != _SLOT or piece.shown:
+            return None
+        start, length = piece.fixed[0], piece.fixed[4]
+        span = start, start + length
+        number = bisect_right(self._shown_starts, start)
+        is_met = number < len(self._shown_starts) and self._shown_starts[number] < span[1]
+        if not length or is_met or (number and self._shown_ends[number - 1] > start):
+            return None
+        laid = copy(self)
+        laid._tasks, laid.spans = {**self._tasks, task.id: task}, {**self.spans, task.id: span}
+        laid._unpushed = self._unpushed | {task.id}
+        laid._fixed = united([*self._fixed, span])
+        laid._starts, laid._ends = _insert(span, self._starts, self._ends)
+        laid._shown_starts, laid._shown_ends = laid._starts, laid._ends
+        if self._shown_starts is not self._starts:
+            laid._shown_starts, laid._shown_ends = _insert(span, self._shown_starts, self._shown_ends)
+        laid._open_s = self._open_s + piece.left_s
+        laid._rank(recency)
+        return laid
+
+    def _rank(self, recency: Recency) -> None:
+        """Reckon what follows from how everything lies."""
+        self._free = self._first_free()
+        self.tie = self._open_s, recency, self.time.worker.id
         self._offers: dict[tuple[int, int], Offer] = {}
         self._ends_at: dict[int, datetime] = {}
         self._free_at: datetime | None = None
@@ -455,8 +483,11 @@ class Lane:
 
     def give(self, slot: Interval, length_s: int, number: int) -> None:
         """Take the slot that was offered; the lower the number, the later the work was given out."""
-        self._recency = 2, -number
-        self.put(OpenTask(number, self.time.worker.id, length_s, *slot, ours=True))
+        task = self.time.known(OpenTask(number, self.time.worker.id, length_s, *slot, ours=True))
+        self._recency, before = (2, -number), self._layout
+        self.put(task)
+        if before is not None:
+            self._layout = before.with_slot(task, self._recency)
 
     def move(self, task_id: int, slot: Interval, left_s: int) -> bool:
         """Put a task, known or not, into another slot; whether that meets one of ours there."""
@@ -534,6 +565,12 @@ def _pour(slots: list[Span], loose: Iterable[tuple[int, int, int]], spans: dict[
             length -= taken
         spans[task_id] = position if begun is None else begun, position
     return busy
+
+
+def _insert(span: Span, starts: Sequence[int], ends: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return where spans begin and end, with one more among them."""
+    spans = united([*zip(starts, ends, strict=True), span])
+    return [start for start, _end in spans], [end for _start, end in spans]
 
 
 def cut_out(span: Span, others: Sequence[Span]) -> list[Span]:

@@ -20,10 +20,12 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from b24tools import context
+from b24tools.bitrix24.client import Connections
 from b24tools.core import config, errors
 from b24tools.core.i18n import _, os_reason
 from b24tools.jobs.events.worker import Worker
 from b24tools.onec import order
+from b24tools.scheduling.holidays import production_calendar
 from b24tools.server.app import create_app
 from b24tools.server.auth import Access, reveal
 from b24tools.server.log_setup import write_log
@@ -59,6 +61,9 @@ def serve(
         write_log(settings, level) as log,
         open_app(context.Session(settings, _log.info, session.transport), access) as app,
     ):
+        production_calendar(settings.country).days.get(
+            context.now().date()
+        )  # three hundred modules, which the first order would wait for
         gc.collect()
         gc.freeze()  # what is loaded now stays: no order has to wait until Python has searched it once more
         gc.set_threshold(700)  # Python's own: a short command may leave its garbage lying, a service may not
@@ -82,7 +87,11 @@ def serve(
 @contextmanager
 def open_app(session: context.Session, access: Access) -> Iterator[FastAPI]:
     """Check what it needs, and start the worker that follows events; it ends with the block."""
-    with database.reuse_connections(session.settings.database), session.open_store() as store:
+    with (
+        database.reuse_connections(session.settings.database),
+        session.open_store() as store,
+        closing(Connections()) as session.connections,
+    ):
         if session.settings.webhook_url is not None:
             with session.open_client() as client:
                 store.settings.check_host(client.host)

@@ -54,10 +54,10 @@ class Case:
 
 
 CASES = {
-    "first": Case(first_send, (), 10, 8),
-    "changed": Case(second_send, (first_send,), 5, 5),
+    "first": Case(first_send, (), 10, 6),
+    "changed": Case(second_send, (first_send,), 5, 4),
     "finished": Case(_finished, (first_send,), 2, 4),
-    "warm": Case(_new, (_earlier,), 4, 6),
+    "warm": Case(_new, (_earlier,), 4, 4),
 }
 SKEWS_S = (400 * 86400, 600, -600, 30, -30)
 EACH_REQUEST = [(name, number) for name, case in CASES.items() for number in range(1, case.requests + 1)]
