@@ -197,4 +197,4 @@ def test_a_disk_that_takes_a_part_is_a_failure(tmp_path: Path, how: str) -> None
             command = [sys.executable, *options, "-c", program]
             run = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, encoding="utf-8", check=False)
         assert (1, 500) == (run.returncode, (tmp_path / "out").stat().st_size)
-        assert "File too large. Check the disk's free space and the rights; sending again is safe.\n" == run.stderr
+        assert "File too large. Make room on that disk. Sending again is safe.\n" == run.stderr
