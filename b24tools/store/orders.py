@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +12,7 @@ from typing import Any
 
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.compact import number_line
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
 from b24tools.store.history import Entry, History
@@ -326,6 +327,7 @@ class Orders:
         if not rows:
             return
         with self._db.transaction():
+            self._packed.unpack({row["order_id"] for row in rows})
             self._db.insert("order_tasks", rows, key=["key"])
             first = "UPDATE order_tasks SET first_deadline = deadline WHERE key = ? AND first_deadline IS NULL"
             self._db.execute_many(first, [[row["key"]] for row in rows if row["state"] == "done"])
@@ -335,42 +337,54 @@ class Orders:
 
     def lines(self, order_ids: Iterable[str]) -> dict[str, LedgerTask]:
         """Return what is known of these orders' lines, by key."""
-        sql = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line"
-        return {row["key"]: _read_line(row) for row in self._db.query_in(sql, order_ids)}
+        sql, ids = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line", list(order_ids)
+        return {
+            row["key"]: _read_line(row) for row in (*map(dict, self._db.query_in(sql, ids)), *self._packed.lines(ids))
+        }
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that are in the ledger."""
-        return {row["key"] for row in self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", keys)}
+        wanted = set(keys)
+        found = self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", wanted)
+        return {row["key"] for row in (*map(dict, found), *self._packed.lines_of_keys(wanted))}
 
     def owners(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return the orders of those of the tasks that are ours."""
-        sql = "SELECT task_id, order_id FROM order_tasks WHERE task_id IN (?)"
-        return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
+        return {row["task_id"]: row["order_id"] for row in self._lines_of_tasks(task_ids)}
 
     def our_tasks(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return those of the tasks that are ours, with their positions."""
-        sql = "SELECT task_id, position FROM order_tasks WHERE task_id IN (?)"
-        return {row["task_id"]: row["position"] for row in self._db.query_in(sql, task_ids)}
+        return {row["task_id"]: row["position"] for row in self._lines_of_tasks(task_ids)}
+
+    def _lines_of_tasks(self, task_ids: Iterable[int]) -> Iterator[dict[str, Any]]:
+        ids = list(task_ids)
+        yield from self._packed.lines_of_tasks(ids)
+        yield from map(
+            dict, self._db.query_in("SELECT task_id, order_id, position FROM order_tasks WHERE task_id IN (?)", ids)
+        )
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""
-        return self._db.query("SELECT max(task_id) FROM order_tasks")[0][0] or 0
+        last = [self._db.query(f"SELECT max(task_id) FROM {table}")[0][0] for table in ("order_tasks", "packed_lines")]  # noqa: S608 - constants
+        return max(one or 0 for one in last)
 
     def latest_key(self) -> str:
         """Return the key of the task that was made last; "" where none is known."""
         sql = (
-            "SELECT key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
+            "SELECT task_id, key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
             " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
         )
-        return next((row["key"] for row in self._db.query(sql)), "")
+        rows = [*map(dict, self._db.query(sql)), *self._packed.latest_line()]
+        return max(((row["task_id"], row["key"]) for row in rows), default=(0, ""))[1]
 
     def positions_since(self, moment: datetime) -> list[str]:
         """Return the positions of the orders sent since then, by name."""
         sql = (
-            "SELECT DISTINCT position FROM order_tasks WHERE order_id IN"
-            " (SELECT id FROM orders WHERE last_sent_at >= ?) ORDER BY position"
+            "SELECT position FROM order_tasks WHERE order_id IN (SELECT id FROM orders WHERE last_sent_at >= :since)"
+            " UNION SELECT position FROM packed_lines JOIN packed_orders ON number = order_number"
+            " JOIN orders ON orders.id = order_id WHERE last_sent_at >= :since ORDER BY position"
         )
-        return [row["position"] for row in self._db.query(sql, [to_text(moment)])]
+        return [row["position"] for row in self._db.query(sql, {"since": to_text(moment)})]
 
     def last_assigned(self, now: datetime) -> dict[int, datetime]:
         """Return when each person was last given a task by us; what a run that was cut only planned does not count.
@@ -384,8 +398,12 @@ class Orders:
             " SELECT id, (SELECT assigned_at FROM order_tasks WHERE responsible_id = persons.id AND assigned_at <= ?"
             " AND task_id IS NOT NULL ORDER BY assigned_at DESC LIMIT 1) AS at FROM persons WHERE id IS NOT NULL"
         )
-        found = self._db.query(sql, [to_text(clock.latest_known(now))])
-        return {row["id"]: from_text(row["at"]) for row in found if row["at"]}
+        last = to_text(clock.latest_known(now))
+        found = [(row["id"], row["at"]) for row in self._db.query(sql, [last]) if row["at"]]
+        packed = self._db.query("SELECT person_id, assigned_at FROM packed_people WHERE assigned_at <= ?", [last])
+        latest = dict(map(tuple, packed))
+        latest |= {person: max(at, latest.get(person, "")) for person, at in found}
+        return {person: from_text(at) for person, at in latest.items()}
 
     # requests under way
 
@@ -404,7 +422,9 @@ class Orders:
         self._change_lines("state = 'writing', writing_since = ?", keys, to_text(now))
 
     def _change_lines(self, change: str, keys: Iterable[str], since: str | None) -> None:
+        keys = set(keys)
         with self._db.transaction():
+            self._packed.unpack({line["order_id"] for line in self._packed.lines_of_keys(keys)})
             self._db.execute_many(f"UPDATE order_tasks SET {change} WHERE key = ?", [(since, key) for key in keys])  # noqa: S608 - constants
 
     def save_lost_writes(self, writes: Iterable[LostWrite]) -> None:
@@ -584,10 +604,10 @@ def _read_order(row: Row) -> OrderRow:
     return OrderRow(**{name: values[name] for name in OrderRow.__dataclass_fields__})
 
 
-def _read_line(row: Row) -> LedgerTask:
+def _read_line(row: Mapping[str, Any]) -> LedgerTask:
     values = dict(row) | {name: from_text(row[name]) for name in _MOMENTS}
     values |= {"sent_values": json.loads(row["sent_values"]), "other_tasks": tuple(json.loads(row["other_tasks"]))}
-    del values["first_deadline"]  # the tasks ask for it
+    del values["first_deadline"], values["line_no"]  # the tasks ask for them
     return LedgerTask(start=values.pop("starts_at"), end=values.pop("ends_at"), **values)
 
 
@@ -596,4 +616,8 @@ def _write_line(task: LedgerTask) -> dict[str, Any]:
     row |= {"starts_at": row.pop("start"), "ends_at": row.pop("end")}
     row |= {name: to_text(row[name]) for name in _MOMENTS}
     sent_values = json.dumps(task.sent_values, ensure_ascii=False, sort_keys=True)
-    return row | {"sent_values": sent_values, "other_tasks": json.dumps(task.other_tasks)}
+    return row | {
+        "sent_values": sent_values,
+        "other_tasks": json.dumps(task.other_tasks),
+        "line_no": number_line(task.key),
+    }

@@ -52,7 +52,7 @@ def read(works: Works, sql: str) -> list[tuple[object, ...]]:
 
 def test_details_of_orders_closed_a_year_ago_go(works: Works, sent: dict[str, list[int]]) -> None:
     """Not those of open ones, nor sooner. Keys, tasks, pins and the history's entries stay."""
-    keys = read(works, "SELECT key, task_id, responsible_id FROM order_tasks ORDER BY key")
+    keys = read(works, "SELECT key, task_id, responsible_id FROM all_lines ORDER BY key")
     history = read(works, "SELECT count(*) FROM history")
 
     with closing(open_store(works.folder / "b24tools.db")) as store:
@@ -63,7 +63,7 @@ def test_details_of_orders_closed_a_year_ago_go(works: Works, sent: dict[str, li
         assert (set(sent), set()) == (set(lines), {key for key in lines if "onec" in lines[key].sent_values})
         assert 1 == len(store.decisions.pinned(sent))
 
-    assert keys == read(works, "SELECT key, task_id, responsible_id FROM order_tasks ORDER BY key")
+    assert keys == read(works, "SELECT key, task_id, responsible_id FROM all_lines ORDER BY key")
     assert history == read(works, "SELECT count(*) FROM history")
     sql = "SELECT position, reason, candidates = '[]' FROM decisions ORDER BY position"
     assert [("Макетчик", "pinned", 1), ("Сварщик", "least_busy", 0)] == [
@@ -80,8 +80,8 @@ def shown(works: Works, sent: dict[str, list[int]]) -> list[object]:
 
 
 def count_details(works: Works) -> list[int]:
-    """How many orders are packed, and how many rows of details there are."""
-    tables = ("packed_orders", "decisions", "files", "task_files", "order_tasks WHERE sent_values LIKE '%onec%'")
+    """How many texts of packed orders, and how many rows of details there are."""
+    tables = ("packed_texts", "decisions", "files", "task_files", "order_tasks WHERE sent_values LIKE '%onec%'")
     return [int(read(works, f"SELECT count(*) FROM {table}")[0][0]) for table in tables]  # type: ignore[call-overload]
 
 
