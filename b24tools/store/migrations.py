@@ -10,7 +10,6 @@ if TYPE_CHECKING:  # it is slow to load, and seldom is anything to be migrated
     from sqlite_utils import Database, Migrations
 
 SET = "b24tools"
-_MOMENT = "strftime('%Y-%m-%dT%H:%M:%S+00:00', {}, 'unixepoch')"  # SQL for the text of seconds since 1970
 
 
 def m001_orders(db: Database) -> None:
@@ -488,93 +487,8 @@ def m017_compact_rows(db: Database) -> None:
     `tasks` is a view with moments as text. The next nights move the lines of what was packed before, see `retention`.
     """
     from b24tools.store import compact
-    from b24tools.store.views import VIEWS, name_moments
 
-    for name in VIEWS:
-        db.execute(f"DROP VIEW {name}")
-    for statement in (
-        "ALTER TABLE order_tasks ADD COLUMN line_no INTEGER",
-        "ALTER TABLE packed_orders RENAME TO packed_before",
-        """CREATE TABLE closed_tasks (
-            id INTEGER PRIMARY KEY,
-            title TEXT NOT NULL,
-            responsible_id INTEGER NOT NULL,
-            created_by INTEGER,
-            group_id INTEGER,
-            status INTEGER NOT NULL,
-            created_at INTEGER,
-            changed_at INTEGER,
-            closed_at INTEGER,
-            week TEXT,
-            deadline INTEGER,
-            estimate_s INTEGER NOT NULL,
-            spent_s INTEGER NOT NULL,
-            gone INTEGER NOT NULL,
-            saved_at INTEGER NOT NULL,
-            read_no INTEGER NOT NULL DEFAULT 0,
-            first_deadline INTEGER,
-            line INTEGER
-        )""",
-    ):
-        db.execute(statement)
-    compact.number_lines(db)
-    compact.move_tasks(db)
-    compact.move_repeated(db)
-    for statement in (
-        "DROP TABLE tasks",
-        """CREATE INDEX tasks_by_closing ON closed_tasks
-            (closed_at, gone, responsible_id, created_by, line, group_id, estimate_s, first_deadline)""",
-        "CREATE INDEX tasks_by_line ON closed_tasks (line, gone, closed_at) WHERE line IS NOT NULL",
-        "CREATE INDEX tasks_by_person ON closed_tasks (responsible_id, closed_at)",
-        "CREATE TABLE packed_texts (number INTEGER PRIMARY KEY, content BLOB NOT NULL)",
-        """CREATE TABLE packed_orders (
-            number INTEGER PRIMARY KEY,
-            order_id TEXT NOT NULL UNIQUE,
-            title_end TEXT,
-            text_number INTEGER,
-            place INTEGER NOT NULL
-        )""",  # without `title_end` the lines are still in their own rows
-        "CREATE INDEX packed_orders_by_text ON packed_orders (text_number) WHERE text_number IS NOT NULL",
-        """INSERT INTO packed_orders (number, order_id, text_number, place)
-            SELECT row_number() OVER (ORDER BY order_id), order_id, row_number() OVER (ORDER BY order_id), 0
-            FROM packed_before""",
-        """INSERT INTO packed_texts (number, content)
-            SELECT number, content FROM packed_orders JOIN packed_before USING (order_id)""",
-        "DROP TABLE packed_before",
-        """CREATE TABLE packed_lines (
-            order_number INTEGER NOT NULL,
-            place INTEGER NOT NULL,
-            key TEXT,
-            key_end TEXT,
-            line INTEGER NOT NULL,
-            position TEXT NOT NULL,
-            title TEXT,
-            state TEXT,
-            task_id INTEGER,
-            responsible_id INTEGER,
-            department_id INTEGER,
-            starts_at INTEGER,
-            ends_at INTEGER,
-            deadline INTEGER,
-            first_deadline INTEGER,
-            estimate_s INTEGER,
-            assigned_at INTEGER,
-            flags INTEGER NOT NULL,
-            auditor_id INTEGER,
-            position_id TEXT,
-            old_key TEXT,
-            other_tasks TEXT,
-            stage INTEGER,
-            line_no INTEGER,
-            PRIMARY KEY (order_number, place)
-        ) WITHOUT ROWID""",
-        "CREATE INDEX packed_lines_by_task ON packed_lines (task_id, department_id)",
-        "CREATE INDEX packed_lines_by_key ON packed_lines (key) WHERE key IS NOT NULL",
-        "CREATE INDEX packed_lines_with_others ON packed_lines (order_number) WHERE other_tasks IS NOT NULL",
-        "CREATE TABLE packed_people (person_id INTEGER PRIMARY KEY, assigned_at TEXT NOT NULL)",
-        *(f"CREATE VIEW {name} AS {select}" for name, select in (name_moments(_MOMENT) | VIEWS).items()),
-    ):
-        db.execute(statement)
+    compact.change_schema(db)
 
 
 MIGRATIONS = (

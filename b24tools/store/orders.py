@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,10 +16,11 @@ from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
 from b24tools.store.history import Entry, History
 from b24tools.store.packed import Packed
+from b24tools.store.save_counter import SaveCounter
 
 KEY_WIDTH = 50  # of the column behind XML_ID
 
-_SAVES, _CHANGES = "ledger_saves", "order_changes"  # among the counters
+_CHANGES = "order_changes"  # among the counters
 ENDED_DONE, ENDED_CANCELLED = "done", "cancelled"
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
 _MOMENTS = ("starts_at", "ends_at", "deadline", "assigned_at", "writing_since")
@@ -135,7 +135,7 @@ class Orders:
         self._decisions = decisions
         self._history = history
         self._packed = packed
-        self._save_counter = save_counter
+        self._saves = SaveCounter(db, save_counter)
 
     def save(
         self, order_id: str, number: str, now: datetime, outcome: str | None = None, entry: Entry | None = None
@@ -155,11 +155,9 @@ class Orders:
                 " THEN orders.portal_wins ELSE 0 END",
                 [order_id, number, to_text(now), to_text(now), outcome],
             )
-            count = self._count_saves() + 1
-            self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
+            self._saves.add()
             if entry is not None:
                 self._history.add(entry)
-            self._db.after_commit(lambda: self._write_save_counter(count))
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
         """Return how these orders ended when they were last sent; None where the run did not end."""
@@ -380,9 +378,9 @@ class Orders:
     def positions_since(self, moment: datetime) -> list[str]:
         """Return the positions of the orders sent since then, by name."""
         sql = (
-            "SELECT position FROM order_tasks WHERE order_id IN (SELECT id FROM orders WHERE last_sent_at >= :since)"
-            " UNION SELECT position FROM packed_lines JOIN packed_orders ON number = order_number"
-            " JOIN orders ON orders.id = order_id WHERE last_sent_at >= :since ORDER BY position"
+            "SELECT position FROM order_tasks"
+            " WHERE (SELECT last_sent_at FROM orders WHERE orders.id = order_id) >= :since"
+            " UNION SELECT position FROM packed_positions WHERE sent_at >= :since ORDER BY position"
         )
         return [row["position"] for row in self._db.query(sql, {"since": to_text(moment)})]
 
@@ -507,8 +505,8 @@ class Orders:
         The file beside it tells; then, until an order is sent again, the portal's values count more than the ledger's.
         `newer`, tasks on the portal that carry keys of ours and that it does not know, may be another folder's, too.
         """
-        beside = self._read_save_counter()  # first: another process may be saving an order
-        saves = self._count_saves()
+        beside = self._saves.read_beside()  # first: another process may be saving an order
+        saves = self._saves.read()
         is_restored = beside > saves
         if not is_restored and max(newer, default=0) <= int(self._noticed(FOREIGN_TASK)[0] or 0):
             return False
@@ -517,7 +515,7 @@ class Orders:
                 self._note_restored(beside - saves, now)
             if newer:
                 self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
-        self._write_save_counter(saves)
+        self._saves.write_beside(saves)
         return True
 
     def note_put_back(self, now: datetime) -> bool:
@@ -525,7 +523,7 @@ class Orders:
 
         It is not where the file beside the database has counted as many saves. `follow_save_counter` ends this.
         """
-        beside, saves = self._read_save_counter(), self._count_saves()
+        beside, saves = self._saves.read_beside(), self._saves.read()
         if beside == saves:
             return False
         with self._db.transaction():
@@ -534,7 +532,7 @@ class Orders:
 
     def follow_save_counter(self) -> None:
         """Let the file beside the database count on from what the database knows."""
-        self._write_save_counter(self._count_saves())
+        self._saves.write_beside(self._saves.read())
 
     def _note_restored(self, missing: int, now: datetime) -> None:
         self._db.execute("UPDATE orders SET portal_wins = 1")
@@ -545,8 +543,8 @@ class Orders:
 
         In a dry run the details of a closed order stay packed, too.
         """
-        beside = self._read_save_counter()
-        is_restored = beside > self._count_saves()  # still so in a dry run
+        beside = self._saves.read_beside()
+        is_restored = beside > self._saves.read()  # still so in a dry run
         ids = list(order_ids)
         found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
         return {row["id"] for row in found if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)
@@ -572,27 +570,6 @@ class Orders:
         for row in self._db.query("SELECT value, noticed_at FROM noticed WHERE what = ?", [what]):
             return row["value"], from_text(row["noticed_at"])
         return "", None
-
-    def _count_saves(self) -> int:
-        rows = self._db.query("SELECT value FROM counters WHERE name = ?", [_SAVES])
-        return int(rows[0]["value"]) if rows else 0
-
-    def _read_save_counter(self) -> int:
-        """Return the number of saves in the file beside the database; 0 without it."""
-        if self._save_counter is not None:
-            with suppress(OSError, ValueError):
-                return int(self._save_counter.read_text(encoding="ascii"))
-        return 0
-
-    def _write_save_counter(self, count: int) -> None:
-        """Write the number of saves to the file beside the database; without it a restored one is harder to notice."""
-        if self._save_counter is None or self._db.is_read_only:
-            return
-        with suppress(OSError):
-            new = self._save_counter.with_suffix(".new")
-            new.touch(mode=0o600)
-            new.write_text(str(count), encoding="ascii")
-            new.replace(self._save_counter)
 
 
 def _read_order(row: Row) -> OrderRow:

@@ -95,6 +95,7 @@ class Packed:
             narrow = [_narrow(row, title_end) | {"place": at, "order_number": number} for at, row in enumerate(rows)]
             self._db.insert("packed_lines", narrow)
             self._note_assigned(rows, now)
+        self._note_positions(order_ids)
         self._drop_rows(order_ids)
 
     def _last_number(self, table: str) -> int:
@@ -119,6 +120,19 @@ class Packed:
         at = to_text(now)
         values = [(row["responsible_id"], row["assigned_at"]) for row in given if row["assigned_at"] <= at]
         self._db.execute_many(sql, values)
+
+    def _note_positions(self, order_ids: Sequence[str]) -> None:
+        """Note when each position was last in an order that is packed."""
+        sql = (
+            "SELECT position, max(last_sent_at) FROM orders JOIN order_tasks ON order_id = orders.id"
+            " WHERE orders.id IN (?) GROUP BY position"
+        )
+        found = [tuple(row) for row in self._db.query_in(sql, order_ids)]
+        sql = (
+            "INSERT INTO packed_positions (position, sent_at) VALUES (?, ?) ON CONFLICT (position) DO UPDATE SET"
+            " sent_at = excluded.sent_at WHERE excluded.sent_at > packed_positions.sent_at"
+        )
+        self._db.execute_many(sql, found)
 
     def _drop_rows(self, order_ids: Sequence[str]) -> None:
         """Delete what is packed; who was named by somebody stays named."""
