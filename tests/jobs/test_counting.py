@@ -95,7 +95,8 @@ def test_own_tasks_do_not_count_and_those_of_orders_do(opened: Store) -> None:
     save(opened, [own, task(2, 1, MONDAY), unknown, task(4, 2, MONDAY, created_by=2), task(5, 2, MONDAY, created_by=2)])
 
     assert [(1, 1, 1), (1, 2, 1), (1, 3, 1)] == figures(board(opened))
-    assert [(number_line(key),)] == [tuple(row) for row in opened.database.query("SELECT line FROM tasks WHERE line IS NOT NULL")]
+    numbers = opened.database.query("SELECT line FROM tasks WHERE line IS NOT NULL")
+    assert [number_line(key)] == [row["line"] for row in numbers]
     opened.settings.save("count_own", "1")
     assert [(1, 1, 2), (1, 2, 2), (3, 3, 1)] == figures(board(opened))
 

@@ -232,5 +232,6 @@ def test_secrets_that_were_stored_once_are_hidden_once(works: Works) -> None:
         assert 2 == tools.store.retention.hide_secrets(hide, works.clock.now)
         tools.store.events.add([NewEvent(works.clock.now, "ONTASKUPDATE", 5, body, None)])
         assert 0 == tools.store.retention.hide_secrets(hide, works.clock.now)
-    assert [(body.replace(secret.upper(), "***"),), ("plain",), (body,)] == read(works, "SELECT body FROM events ORDER BY id")
+    found = read(works, "SELECT body FROM events ORDER BY id")
+    assert [(body.replace(secret.upper(), "***"),), ("plain",), (body,)] == found
     assert [("***", "***")] == read(works, "SELECT caller, error FROM history")
