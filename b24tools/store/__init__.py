@@ -112,7 +112,7 @@ class Store:
     def history(self) -> History:
         from b24tools.store.history import History
 
-        return History(self.database)
+        return History(self.database, self.packed)
 
     @cached_property
     def leaderboard(self) -> Leaderboard:

@@ -106,6 +106,21 @@ def change_schema(db: Database) -> None:
         "CREATE INDEX packed_lines_by_task ON packed_lines (task_id, department_id)",
         "CREATE INDEX packed_lines_by_key ON packed_lines (key) WHERE key IS NOT NULL",
         "CREATE INDEX packed_lines_with_others ON packed_lines (order_number) WHERE other_tasks IS NOT NULL",
+        """CREATE TABLE packed_history (
+            entry INTEGER PRIMARY KEY,
+            order_number INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            number TEXT NOT NULL,
+            command TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            caller TEXT NOT NULL,
+            error TEXT,
+            times INTEGER NOT NULL,
+            last_at INTEGER
+        )""",
+        "CREATE INDEX packed_history_by_order ON packed_history (order_number)",
+        "CREATE INDEX packed_history_by_number ON packed_history (number)",
+        "CREATE INDEX packed_history_by_time ON packed_history (coalesce(last_at, at))",
         # the windows of a week are among the last to end, not to begin
         "DROP INDEX snapshot_runs_by_window",
         "CREATE INDEX snapshot_runs_by_window ON snapshot_runs (to_at, from_at, complete, started_at)",

@@ -56,6 +56,11 @@ _LINES = (
     "SELECT packed_lines.*, order_id, title_end FROM packed_orders JOIN packed_lines ON order_number = number"
     " WHERE {which} IN (?) ORDER BY order_id, packed_lines.line"
 )
+_ENTRY = ("number", "command", "outcome", "caller", "error", "times")  # columns of the history that are as they were
+_HISTORY = (
+    "SELECT packed_history.*, order_id, text_number, place FROM packed_history"
+    " JOIN packed_orders ON packed_orders.number = order_number"
+)
 _Details = dict[str, list[dict[str, Any]]]
 
 
@@ -94,6 +99,7 @@ class Packed:
             self._db.insert("packed_orders", [order | {"text_number": text_number, "place": place}])
             narrow = [_narrow(row, title_end) | {"place": at, "order_number": number} for at, row in enumerate(rows)]
             self._db.insert("packed_lines", narrow)
+            self._pack_history(order_id, number)
             self._note_assigned(rows, now)
         self._note_positions(order_ids)
         self._drop_rows(order_ids)
@@ -108,7 +114,21 @@ class Packed:
                 values = {key: json.loads(row[key]) if key in _JSON else row[key] for key in row.keys()}  # noqa: SIM118
                 values.pop("id", None)  # when they are written back another may have it
                 found.setdefault(values.pop("owner"), {}).setdefault(name, []).append(values)
+        sql = f"SELECT id, order_id, lines FROM history WHERE order_id IN ({marks(order_ids)}) AND lines <> '[]'"  # noqa: S608
+        for row in self._db.query(sql, order_ids):
+            entry = {"id": row["id"], "lines": json.loads(row["lines"])}
+            found.setdefault(row["order_id"], {}).setdefault("history", []).append(entry)
         return found
+
+    def _pack_history(self, order_id: str, number: int) -> None:
+        rows = [
+            {name: row[name] for name in _ENTRY}
+            | {"entry": row["id"], "order_number": number}
+            | {name: text_to_seconds(row[name]) for name in ("at", "last_at")}
+            for row in self._db.query("SELECT * FROM history WHERE order_id = ?", [order_id])
+        ]
+        self._db.insert("packed_history", rows)
+        self._db.execute("DELETE FROM history WHERE order_id = ?", [order_id])
 
     def _note_assigned(self, rows: Iterable[Row], now: datetime) -> None:
         """Note when each person was last given a task that is packed; what is stamped in the future does not count."""
@@ -158,10 +178,12 @@ class Packed:
                 self._unpack(row["order_id"], self._read_details(row["text_number"], row["place"]))
                 self.drop([row["order_id"]])
                 self._db.execute("DELETE FROM packed_lines WHERE order_number = ?", [row["number"]])
+                self._db.execute("DELETE FROM packed_history WHERE order_number = ?", [row["number"]])
                 self._db.execute("DELETE FROM packed_orders WHERE number = ?", [row["number"]])
 
     def _unpack(self, order_id: str, details: _Details) -> None:
         self._db.insert("order_tasks", list(self.lines([order_id])), key=["key"])
+        self._db.insert("history", list(self.history([order_id])))
         for line in details.get("lines", []):
             sql = "UPDATE order_tasks SET sent_values = ? WHERE key = ?"
             self._db.execute(sql, [_dump(line["sent_values"]), line["key"]])
@@ -231,6 +253,26 @@ class Packed:
             decisions = self._read_details(*row).get("decisions", [])
             return [decision for decision in decisions[::-1] if decision["task_id"] == task_id]
         return []
+
+    def history(self, order_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Return what was done for packed orders, as rows of `history`; without details there are no lines."""
+        return [*self._read_history(self._db.query_in(_HISTORY + " WHERE order_id IN (?)", order_ids))]
+
+    def last_history(self, limit: int) -> list[dict[str, Any]]:
+        """Return what was done last for packed orders, likewise, the last first."""
+        sql = f"{_HISTORY} ORDER BY coalesce(last_at, at) DESC, entry DESC LIMIT ?"
+        return [*self._read_history(self._db.query(sql, [limit]))]
+
+    def _read_history(self, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+        for row in list(rows):
+            details = self._read_details(row["text_number"], row["place"])
+            lines = {one["id"]: one["lines"] for one in details.get("history", [])}
+            yield {name: row[name] for name in _ENTRY} | {
+                "id": row["entry"],
+                "order_id": row["order_id"],
+                "lines": json.dumps(lines.get(row["entry"], []), ensure_ascii=False),
+                **{name: seconds_to_text(row[name]) for name in ("at", "last_at")},
+            }
 
     # texts
 

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.store import Store, database, migrations, open_store, packed, postgres_schema
 from b24tools.store.compact import number_line
+from b24tools.store.history import Entry
 
 GUID = "11111111-2222-3333-4444-555555555555"
 KEYS = (f"1c:{GUID}:0123456789", f"1c:{GUID}:abcdef0123", "1c:" + "0" * 40)
@@ -77,6 +78,12 @@ def fill(execute: Callable[[str, list[Any]], object]) -> None:
             f" spent_s, gone, saved_at, first_deadline, line) VALUES ({', '.join('?' * 14)})",
             [task_id, "Работа", 12, 1, 5, AT, LATER, "2026-W48", 60, 0, 0, LATER, AT if line else None, line],
         )
+    for number in (1, 2):
+        columns = "at, order_id, number, command, outcome, caller, lines, times"
+        sql = f"INSERT INTO history ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        execute(
+            sql, [AT, GUID, f"1Ц-{number}", "assign", "created", "cron", f'[["Маляр", "created", {number}]]', number]
+        )
     execute("INSERT INTO repeated_lines (line) VALUES (?)", [KEYS[1]])
 
 
@@ -99,6 +106,8 @@ def check(store: Store) -> None:
         view: sorted(map(repr, map(tuple, query(f"SELECT * FROM {view}")))) for view in ("v_operations", "v_tasks")
     }
     assert [5, 6, 70] == [row["id"] for row in query("SELECT id FROM v_tasks WHERE order_id IS NOT NULL ORDER BY id")]
+    done = store.history.of_order(GUID)
+    assert [((("Маляр", "created", one),), one) for one in (1, 2)] == [(entry.lines, entry.times) for entry in done]
     decisions = store.decisions.find_all(5)
     assert [{"id": 12}] == decisions[0].candidates
 
@@ -113,6 +122,9 @@ def check(store: Store) -> None:
     for view, rows in shown.items():
         assert rows == sorted(map(repr, map(tuple, query(f"SELECT * FROM {view}"))))
     assert decisions == store.decisions.find_all(5)
+    assert [0, 2] == [query(f"SELECT count(*) FROM {table}")[0][0] for table in ("history", "packed_history")]
+    assert [done, done, done[1:]] == [store.history.of_order(GUID), store.history.last(9), store.history.last(1)]
+    assert [[GUID], [GUID], []] == [store.history.find_ids(one) for one in (GUID, "1Ц-1", "1Ц-3")]
     assert set(KEYS) == store.orders.known_keys([*KEYS, "1c:other"])
     assert {5: GUID, 6: GUID} == store.orders.owners([5, 6, 70])
     assert {70: KEYS[1]} == {task_id: line["key"] for task_id, line in store.packed.other_tasks().items()}
@@ -121,11 +133,13 @@ def check(store: Store) -> None:
     at = datetime.fromisoformat(AT)
     assert {12: at, 13: at} == store.orders.last_assigned(datetime(2026, 12, 24, tzinfo=UTC))
 
+    store.history.add(Entry(at, "assign", GUID, "1Ц-3", "failed", "cron"))
     store.orders.mark_sent([KEYS[1]], at)  # whatever writes to a line takes its order back first
 
     again = store.orders.lines([GUID])
     assert [None, at] == [again[key].writing_since for key in KEYS[:2]]
     assert [SENT, SENT] == [again[key].sent_values for key in KEYS[:2]]
+    assert [*done, Entry(at, "assign", GUID, "1Ц-3", "failed", "cron")] == store.history.of_order(GUID)
     assert decisions == store.decisions.find_all(5)
 
 
