@@ -17,7 +17,7 @@ from b24tools.core.chunks import chunked
 from b24tools.core.timestamps import seconds_to_text, text_to_seconds, to_text
 from b24tools.store.database import Database, Row, marks
 
-ORDERS_IN_TEXT = 32
+ORDERS_IN_TEXT = 50
 # What most of them have, the most frequent at the end. What has been packed is read with it: it never changes.
 _COMMON = (
     '"pinned","lower_id","fallback","Производство","wanted":"2026-12-01T00:00:00+03:00","removed":false,'

@@ -64,12 +64,15 @@ def make(folder: Path, count: int) -> Path:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.create_function("number_line", 1, number_line, deterministic=True)
         connection.execute("BEGIN")
+        for table in (
+            "order_tasks",
+            "decisions",
+        ):  # ids that the portal of a measurement does not have, rising with time
+            connection.execute(f"UPDATE {table} SET task_id = task_id + 10000000")
         for table, changed in _TABLES.items():
             _copy(connection, table, changed, count // SENT)
         connection.execute("UPDATE orders SET is_over = 1, outcome = 'created'")
         connection.execute("DELETE FROM settings WHERE key = 'portal_host'")
-        for table in ("order_tasks", "decisions"):  # ids that the portal of a measurement does not have
-            connection.execute(f"UPDATE {table} SET task_id = task_id + 10000000")
         _close_tasks(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -84,7 +87,7 @@ def _copy(connection: sqlite3.Connection, table: str, changed: tuple[str, ...], 
         {
             "key": f"'1c:' || {_SCATTERED} || substr({name}, 12)",
             "line_no": f"number_line('1c:' || {_SCATTERED} || substr(key, 12))",
-            "task_id": f"{name} + n * 1000",
+            "task_id": f"{name} - n * 1000",
             "number": f"{name} || '-' || n",
             "title": f"{name} || '-' || n",
             "changed_no": f"{name} - n * 525600 * 60 / {times}",
@@ -95,7 +98,7 @@ def _copy(connection: sqlite3.Connection, table: str, changed: tuple[str, ...], 
     ]
     connection.execute(
         "WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < ?)"
-        f" INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM copies, {table}",
+        f" INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM copies, {table} ORDER BY n DESC",
         [times - 1],
     )
 
