@@ -264,8 +264,11 @@ class Packed:
         return [*self._read_history(self._db.query(sql, [limit]))]
 
     def _read_history(self, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+        texts: dict[int | None, list[str]] = {None: []}
         for row in list(rows):
-            details = self._read_details(row["text_number"], row["place"])
+            if (number := row["text_number"]) not in texts:
+                texts[number] = self._read_text(number)
+            details: _Details = json.loads(texts[number][row["place"]]) if texts[number] else {}
             lines = {one["id"]: one["lines"] for one in details.get("history", [])}
             yield {name: row[name] for name in _ENTRY} | {
                 "id": row["entry"],
