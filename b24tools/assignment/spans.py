@@ -37,11 +37,19 @@ class Spans:
         try:
             if choice is not None:
                 return self.workload.span_of(choice.responsible_id, choice.number)
-            if task is None or task.status in DONE:
+            if task is None or task.status in DONE or self.is_unknown(plan):
                 return None
             return self.workload.span_of(task.responsible_id, task.id) or self._span_outside(plan, task)
         except NoWorkingTime:
             return None
+
+    def is_unknown(self, plan: PlannedTask) -> bool:
+        """Whether somebody was handed its task whose time is not planned."""
+        task = plan.task
+        if task is None or not task.is_open or plan.choice or plan.error or plan.action == COMPLETE:
+            return False
+        is_laid = self.workload.find(task.responsible_id, task.id) is not None
+        return not (is_laid or plan.renews or plan.is_put_off)
 
     def end_of_task(self, person_id: int, task_id: int) -> datetime | None:
         """When a task is done, as its person's lane has it."""
@@ -55,11 +63,11 @@ class Spans:
     ) -> datetime | None:
         """When all of the order is done, or was; `left`: tasks of lines that it has no longer.
 
-        None where that cannot be known: somebody has put a task off.
+        None where that cannot be known: somebody has put a task off, or given it to somebody outside production.
         """
         ends = []
         for plan in plans:
-            if plan.is_put_off and not order.cancelled:
+            if (plan.is_put_off and not order.cancelled) or self.is_unknown(plan):
                 return None
             if plan.task is not None and plan.task.status in DONE:
                 ends.append(plan.task.closed_at)
@@ -70,7 +78,7 @@ class Spans:
         return max(filter(None, ends), default=None)
 
     def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:
-        """The span of a task of somebody whose other work is not known, or that will be renewed: as planned, or now."""
+        """The span of a task that will be renewed: as planned, or now."""
         if plan.start and plan.end and plan.end > self.now and not is_held_up(plan):
             return plan.start, plan.end
         line = Timeline(self.calendar, (), self.now)
@@ -82,10 +90,13 @@ class Spans:
     def promise(self, order: onec_order.Order, plans: Sequence[PlannedTask]) -> Promise | None:
         """What may be promised of the order whose plans these are.
 
-        None where nothing is left to do; where a line has failed, or somebody has put it off, it cannot be known.
+        None where nothing is left to do; where a line has failed, somebody has put it off or has it outside production,
+        it cannot be known.
         """
         spans = {plan.item.key: span for plan in plans if (span := self.of(plan))}
         if not spans or any(plan.error or (plan.is_put_off and not order.cancelled) for plan in plans):
+            return None
+        if any(map(self.is_unknown, plans)):
             return None
         ready, since = max(end for _start, end in spans.values()), late_from(order)
         return Promise(

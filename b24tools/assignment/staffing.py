@@ -50,10 +50,11 @@ def _find_odd_names(staff: Staff, rules: Rules) -> list[str]:
     """
     file, departments = rules.people, [one.name for one in staff.departments.values()]
     known = {*map(same_name, departments), *map(str, staff.departments)}
-    names = [name for name in file.schedules_of if same_name(name) not in known]
+    names = dict.fromkeys([*file.schedules_of, *file.departments_of.values()])
     texts = [
         _('people.json: the portal has no department "{name}"').format(name=name) + suggest_name(name, departments)
         for name in names
+        if same_name(name) not in known
     ]
     positions = [*departments, *file.departments_of, *rules.route]
     known = set(map(same_name, positions))
@@ -119,6 +120,11 @@ def not_known(company: OrgData, portal: PortalState) -> list[str]:
             )
         )
     return warnings
+
+
+def list_present(company: OrgData, rules: Rules) -> set[int]:
+    """Return the ids of the people of the production who may be given work."""
+    return {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
 
 
 def ask_about(tools: Tools, rules: Rules, company: OrgData, workers: Collection[int], **more: Any) -> Questions:

@@ -16,13 +16,13 @@ from b24tools.assignment.ledger import REMOVED
 from b24tools.assignment.plan import PlannedTask, Rules
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions
-from b24tools.assignment.staffing import ask_about, not_known, working_hours, workload_of
+from b24tools.assignment.staffing import ask_about, list_present, not_known, working_hours, workload_of
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import list_stages
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core.i18n import _
 from b24tools.core.models import Person, Status, Task
-from b24tools.scheduling.calendar import Interval, NoWorkingTime, WorkCalendar
+from b24tools.scheduling.calendar import Interval, NoWorkingTime, Timeline, WorkCalendar
 from b24tools.scheduling.lane import StagedTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.orders import ENDED_CANCELLED, LedgerTask, OrderRow
@@ -45,7 +45,7 @@ class LineStanding:
 
     `after`: the number, in the order, of the line that it has to wait for. `was_over`: nothing was left to do of its
     order before, or 1C says so: then it does not matter that the task is not there any more. `is_cancelled`: 1C has
-    cancelled the order. `is_next`: its person has nothing to do before it.
+    cancelled the order. `is_next`: its person has nothing to do before it. `absences`: of the person, from now on.
     """
 
     row: LedgerTask
@@ -57,6 +57,7 @@ class LineStanding:
     was_over: bool = False
     is_cancelled: bool = False
     is_next: bool = False
+    absences: tuple[Interval, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -225,7 +226,7 @@ def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
 def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:
     rows = list(rows)
     holders = {row.responsible_id for row in rows if row.responsible_id}
-    workers = {one.id for one in company.staff.people.values() if one.active and one.id not in rules.excluded}
+    workers = list_present(company, rules)
     task_ids = {row.task_id for row in rows if row.task_id}
     more = {"task_ids": sorted(task_ids), "people": sorted(holders), "named": True}
     return ask_about(tools, rules, company, workers | holders, **more)
@@ -303,11 +304,13 @@ def _is_next(workload: Workload, person_id: int, task_id: int) -> bool:
 
 
 def _see_absence(line: LineStanding, portal: PortalState, now: datetime) -> LineStanding:
-    """Add to a line that is behind its plan the absence of its person, which lasts."""
+    """Add to a line the absences of its person; to one that is behind its plan that which lasts."""
+    if line.task is not None:
+        absences = portal.absences.get(line.task.responsible_id, ())
+        line = replace(line, absences=tuple((one.start, one.end) for one in absences if one.end > now))
     if line.away or line.task is None or line.is_done or line.task.end is None or line.task.end > now:
         return line
-    away = portal.absences.get(line.task.responsible_id, ())
-    return replace(line, away=tuple((one.start, one.end) for one in away if one.start <= now < one.end))
+    return replace(line, away=tuple(one for one in line.absences if one[0] <= now))
 
 
 def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now: datetime) -> OrderStanding:
@@ -333,7 +336,10 @@ def _stand(row: OrderRow, lines: list[LineStanding], calendar: WorkCalendar, now
 def _find_hold_up(
     order: OrderRow, lines: Sequence[LineStanding], calendar: WorkCalendar, now: datetime
 ) -> HoldUp | None:
-    """Of the last operation and those it waits for, name the first that cannot keep its plan; else the longest."""
+    """Of the last operation and those it waits for, name the first that cannot keep its plan.
+
+    If all can, name the one that takes longest with its wait for the person, as the answer to an order does.
+    """
     if order.unwritten or not lines:
         return HoldUp(order.unwritten[0] if order.unwritten else "", None, UNWRITTEN)
     missing = next((line.row for line in lines if line.task is None and not line.is_done), None)
@@ -346,11 +352,29 @@ def _find_hold_up(
         line = lines[line.after]
         chain.append(line)
     behind = [one for one in reversed(chain) if _reason(one, now) != WORK]
-    one = behind[0] if behind else max(chain, key=lambda one: one.span[1] - one.span[0] if one.span else timedelta())
+    if behind:
+        one, reason, away = behind[0], _reason(behind[0], now), behind[0].away
+    else:
+        clock = Timeline(calendar, (), now)
+        waits = {number: _wait_and_work(line, lines, clock, now) for number, line in enumerate(chain)}
+        number = max(waits, key=lambda number: sum(waits[number]))
+        one, (wait_s, work_s) = chain[number], waits[number]
+        away = tuple(away for away in one.absences if one.span and away[1] <= one.span[0])
+        reason = WORK if wait_s < work_s else BUSY if not one.is_next else AWAY if away else WORK
     name = one.person.name if one.person else None
-    reason = _reason(one, now)
-    until = (one.away[-1][1] - MIDNIGHT).astimezone(calendar.zone).date() if reason == AWAY else None
+    until = (away[-1][1] - MIDNIGHT).astimezone(calendar.zone).date() if reason == AWAY else None
     return HoldUp(one.row.position, name, reason, until)
+
+
+def _wait_and_work(
+    line: LineStanding, lines: Sequence[LineStanding], clock: Timeline, now: datetime
+) -> tuple[int, int]:
+    """Working seconds from when an operation could begin until it does, and from then on until it is done."""
+    before = lines[line.after].span if line.after is not None else None
+    if line.span is None:
+        return 0, 0
+    could, start, end = (clock.worked(moment) for moment in (max(before[1], now) if before else now, *line.span))
+    return max(0, start - could), end - start
 
 
 def _reason(line: LineStanding, now: datetime) -> str:

@@ -15,6 +15,7 @@ from b24tools.core.org_structure import (
     describe_foreign_letters,
     find_people,
     find_person,
+    list_spellings,
     nearest_name,
     read_id,
     same_name,
@@ -46,7 +47,7 @@ def find_team(tools: Tools, rules: Rules, name: str | None) -> Team:
 def choose_team(company: OrgData, excluded: Collection[int], name: str | None) -> Team:
     """Find whom a name or id means in what is known of the company. Raises ConfigError as `find_team`."""
     is_person = bool(name) and not _list_roots(company, name) and bool(_list_workers(company, excluded, name))
-    homes = _list_homes(company, None if is_person else name)
+    homes = _list_homes(company, excluded, None if is_person else name)
     people = [one for one in _list_workers(company, excluded, None) if _find_home(one, homes) is not None]
     if is_person:
         people = [find_person(name or "", people)]
@@ -77,13 +78,14 @@ def _list_roots(company: OrgData, department: str | None) -> list[int]:
     return [one for one in inside if same_name(staff.departments[one].name) == same_name(department)]
 
 
-def _list_homes(company: OrgData, department: str | None) -> list[int]:
+def _list_homes(company: OrgData, excluded: Collection[int], department: str | None) -> list[int]:
     """The departments wanted, each once, a department before those below it."""
     staff = company.staff
     roots = _list_roots(company, department)
     if not roots:
         names = [staff.departments[one].name for one in staff.below(staff.root_id)]
-        nearest = nearest_name(department or "", names)
+        spellings = list_spellings(_list_workers(company, excluded, None)) | {name: name for name in names}
+        nearest = spellings.get(nearest_name(department or "", spellings) or "")
         raise errors.ConfigError(
             _('there is no department and no person "{name}" under "{root}"').format(
                 name=department, root=staff.departments[staff.root_id].name

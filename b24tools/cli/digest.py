@@ -197,7 +197,7 @@ def _write(
                 parts[part] = render_messages.write_findings(doctor.examine(invocation))
             case What.MINE:
                 work = _read_work(tools, rules, person_id)
-                parts[part] = render_messages.write_work(work, tools.client.url, now)
+                parts[part] = render_messages.write_work(work, tools.client.url, now, is_own=person_id is not None)
     return Digest(chat, person_id, parts, named, cursor, "same" if is_same else "nothing")
 
 

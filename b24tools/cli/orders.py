@@ -53,6 +53,7 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """Show how orders stand. It tells what is done, when the rest will be, and what holds it up."""
+    from b24tools.assignment.order_lookup import find_order
     from b24tools.assignment.standing import LATE, OVER, OrderStanding
     from b24tools.jobs import orders
     from b24tools.render import orders as render_orders
@@ -90,7 +91,7 @@ def orders(
             filled = orders.fill_outbox(tools, rules, outbox, write, after)
             listing, files, notice = filled.listing, filled.files, filled.notice
         else:
-            rows = [orders.find(tools.store.orders, name, settings.data_dir) for name in names or ()]
+            rows = [find_order(tools.store.orders, name, settings.data_dir) for name in names or ()]
             states = {LATE} if late else {*orders.STATES} if everything or since else {*orders.STATES} - {OVER}
             listing = orders.list_orders(tools, rules, rows=rows, since=after, states=states)
         url = tools.client.url

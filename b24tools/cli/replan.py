@@ -128,6 +128,7 @@ def _run(
             return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
         question = _("Move them?")
         if not invocation.confirm(f"{render_replan.describe(result)} {question}"):
+            invocation.messenger.info(_("Nothing was moved."))
             return result, None
         with _open(invocation, session, dry_run=False) as (tools, rules):
             written = job.write(tools, rules, request, result, None)

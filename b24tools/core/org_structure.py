@@ -242,6 +242,15 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
     return by_form[close[0]] if close else None
 
 
+def list_spellings(people: Iterable[Person]) -> dict[str, str]:
+    """Return the names of people by how they may be written: in either order, or the surname alone."""
+    return {
+        spelling: one.name
+        for one in people
+        for spelling in (one.name, f"{one.last_name} {one.first_name}", one.last_name)
+    }
+
+
 def suggest_name(name: str, names: Iterable[str]) -> str:
     """Say in brackets which name is the nearest, and which letters only look alike; "" where none is near."""
     nearest = nearest_name(name, names)
@@ -394,10 +403,11 @@ def find_person(text: str, people: Iterable[Person]) -> Person:
             _("Give the id of the right one."),
             code=errors.ErrorCode.AMBIGUOUS,
         )
-    nearest = nearest_name(text, (person.name for person in people))
+    spellings = list_spellings(people)
+    nearest = nearest_name(text, spellings)
     raise errors.ConfigError(
         _('there is no person called "{name}"').format(name=text),
-        _('The nearest name is "{nearest}".').format(nearest=nearest)
+        _('The nearest name is "{nearest}".').format(nearest=spellings[nearest])
         if nearest
         else _("Give the name and surname, or the id from the address of the person's profile page."),
     )

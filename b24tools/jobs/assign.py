@@ -27,7 +27,7 @@ from b24tools.assignment.report import (
     list_warnings,
     outcome_of,
 )
-from b24tools.assignment.staffing import ask_about, not_known, unchecked_years, working_hours
+from b24tools.assignment.staffing import ask_about, list_present, not_known, unchecked_years, working_hours
 from b24tools.assignment.tools import Tools
 from b24tools.assignment.waiting import holders_of_staged, read_open_orders
 from b24tools.assignment.workspace import EarlyUploads, Workspace, upload_early
@@ -164,6 +164,8 @@ class _Run:
             portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         company = _as_answered(company, portal, questions.workers)
+        outside = set(handed_over) - list_present(company, self._rules)  # their time is not planned, as in `orders`
+        portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
         planner, plans = self._plan(company, portal, items, under_way)
         last = max((plan.end.date() for plan in plans if plan.choice and plan.end), default=portal.absences_until)
         if last > portal.absences_until and not (portal.missing_scopes or portal.absences_problem):
@@ -230,7 +232,7 @@ class _Run:
         workers.update(special)
         staged = holders_of_staged(self._open_orders.values(), rules) if open_orders else set()
         if staged:  # others' work may have to wait for theirs
-            workers |= staged | {one.id for one in staff.people.values() if one.active and one.id not in rules.excluded}
+            workers |= staged | list_present(company, rules)
         named = (staff.department_named(order.department) for order in self._orders if order.department)
         heads = [department.head_id for department in named if department and department.head_id]
         holders = [row.responsible_id for row in rows.values() if row.responsible_id]
@@ -455,6 +457,8 @@ class _Run:
             warnings.append(
                 _("the order is cancelled: work that has not begun is deferred, and takes no time any more")
             )
+        text = _("the task was given to somebody outside production: when it is done is not known")
+        warnings += [f"{plan.item.line.position}: {text}" for plan in mine if planner.spans.is_unknown(plan)]
         promise = planner.spans.promise(order, mine)
         finish = None if order.cancelled and not order.done else planner.spans.finish(order, mine, tasks[len(mine) :])
         late_since = late_from(order)

@@ -22,12 +22,6 @@ STATES = (LATE, AT_RISK, OPEN, OVER)  # the most important first
 LONGEST_RUN = timedelta(hours=1)  # an order that has no outcome after this was cut off
 
 
-class SeveralOrders(errors.ConfigError):
-    """A number that several orders have."""
-
-    code = errors.ErrorCode.AMBIGUOUS
-
-
 @dataclass(frozen=True)
 class Listing:
     """The orders that were asked for, late ones first. `cursor`: asks, as `since`, for what changes after this."""
@@ -47,28 +41,6 @@ class Outbox:
     listing: Listing
     files: tuple[Path, ...]
     notice: str = ""
-
-
-def find(store: Orders, name: str, folder: Path | None = None) -> OrderRow:
-    """Return the order of this number or id; `folder` is named where there is none.
-
-    Raises ConfigError, SeveralOrders where the number is that of several.
-    """
-    rows = store.find(name.strip()) or store.find(values.read_id(name))
-    if not rows:
-        message = _("no order {order} was sent with this data folder").format(order=name)
-        raise errors.ConfigError(
-            message + (f": {folder}" if folder else ""),
-            _("Give the order's number or its identifier as 1C has it; `b24tools orders --all` lists them."),
-            code=errors.ErrorCode.UNKNOWN_ORDER,
-        )
-    if len(rows) > 1:
-        ids = ", ".join(row.id for row in rows)
-        raise SeveralOrders(
-            _("several orders have the number {order}: {ids}").format(order=name, ids=ids),
-            _("Give the identifier of one of them."),
-        )
-    return rows[0]
 
 
 def read_since(store: Orders, text: str, now: datetime) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from b24tools.assignment import replan_orders, replan_writes
+from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.plan import MOST_CANDIDATES, Rules, make_decision
 from b24tools.assignment.replan import Move, end_of_next_working_day, plan_moves
 from b24tools.assignment.replan_orders import NO_TIME, Wish
@@ -18,7 +19,6 @@ from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Task
 from b24tools.core.org_structure import find_person
-from b24tools.onec import values
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.history import Entry
@@ -129,7 +129,7 @@ class _Run:
         self._rules = rules
         store = tools.store
         orders = store.orders.list_all(with_over=False)
-        first = _find_order(tools, request.first) if request.first else None
+        first = find_order(store.orders, request.first).id if request.first else None
         rows = store.orders.lines([order.id for order in orders])
         replan_writes.let_moves_end(tools.clock, rows.values(), rules.zone)
         self._found = read_standings(tools, rules, orders)
@@ -392,22 +392,3 @@ def _describe(why_not: str) -> str:
         replan_orders.UNSURE: _("the last write to it is not known to have been done; send the order again"),
         NO_TIME: _("the people of its position have no time for it"),
     }[why_not]
-
-
-def _find_order(tools: Tools, name: str) -> str:
-    found = tools.store.orders.find(name.strip()) or tools.store.orders.find(values.read_id(name))
-    if not found:
-        raise errors.ConfigError(
-            _("there is no order {order} in the database").format(order=name),
-            _("Give the order's number or its identifier as 1C has it; `b24tools history` shows the last ones."),
-            code=errors.ErrorCode.UNKNOWN_ORDER,
-        )
-    if len(found) > 1:
-        raise errors.ConfigError(
-            _("several orders have the number {order}: {ids}").format(
-                order=name, ids=", ".join(order.id for order in found)
-            ),
-            _("Give the identifier of one of them."),
-            code=errors.ErrorCode.USAGE,
-        )
-    return found[0].id

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from b24tools.assignment.order_lookup import find_order
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import from_text
@@ -114,18 +115,9 @@ def explain_order(store: Store, name: str, folder: Path) -> tuple[list[Why], lis
 
     Raises ConfigError for an order that was not sent with this data folder, or a number that several orders have.
     """
-    orders = store.orders.find(name)
-    if len(orders) != 1:
-        ids = ", ".join(order.id for order in orders)
-        raise errors.ConfigError(
-            _("several orders have the number {number}: {ids}").format(number=name, ids=ids)
-            if orders
-            else _("no order {number} was sent with this data folder: {folder}").format(number=name, folder=folder),
-            _("Give the id of the right one.") if orders else _("`b24tools history` lists the orders."),
-            code=errors.ErrorCode.AMBIGUOUS if orders else errors.ErrorCode.UNKNOWN_ORDER,
-        )
+    order = find_order(store.orders, name, folder)
     found, warnings = [], []
-    for row in store.orders.lines([orders[0].id]).values():
+    for row in store.orders.lines([order.id]).values():
         if row.task_id is None:
             warnings.append(_('"{position}" has no task').format(position=row.position))
             continue

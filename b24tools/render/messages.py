@@ -16,7 +16,7 @@ from b24tools.render.assign import task_url
 from b24tools.render.console import clean
 from b24tools.render.formats import format_date, format_decimal, format_moment
 from b24tools.render.leaderboard_text import MEDALS, describe_benchmarks, describe_goal, describe_heading, name_rows
-from b24tools.render.orders import describe_hold_up, describe_state
+from b24tools.render.orders import describe_hold_up, describe_state, ready_at
 from b24tools.store.messages import Message, read_days
 
 if TYPE_CHECKING:
@@ -188,17 +188,17 @@ def _write_order(order: OrderStanding, zone: ZoneInfo) -> str:
         describe_state(order, with_time=True),
         _("{done} of {of}").format(done=order.done, of=order.of),
     ]
-    if order.finish and not order.row.is_over:
-        parts.append(_("ready {moment}").format(moment=format_date(order.finish.astimezone(zone))))
+    if (ready := ready_at(order)) and not order.row.is_over:
+        parts.append(_("ready {moment}").format(moment=format_date(ready.astimezone(zone))))
     if order.holds_up:
         parts.append(escape(describe_hold_up(order.holds_up)))
     return "• " + ", ".join(parts)
 
 
-def write_work(people: Sequence[tuple[str, Sequence[Work]]], portal_url: str, now: datetime) -> str:
-    """Write what a person does today, a line for each task; of several people a line for each."""
+def write_work(people: Sequence[tuple[str, Sequence[Work]]], portal_url: str, now: datetime, *, is_own: bool) -> str:
+    """Write what people do today, a line for each of them with the name; `is_own`: a person reads it, a line a task."""
     title = _("Today, {day}").format(day=format_date(now))
-    if len(people) == 1:
+    if is_own and people:
         ((_who, jobs),) = people
         names = [_link(task_url(portal_url, one.task_id), one.title) for one in jobs]
         return _write_part(title, [f"• {_write_job(one, name, now)}" for one, name in zip(jobs, names, strict=True)])

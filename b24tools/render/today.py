@@ -136,12 +136,11 @@ def _choose(cells: Sequence[Any], is_used: Sequence[bool]) -> list[Any]:
 def _list_cells(job: Job, today: Today, zone: ZoneInfo, screen: Screen) -> list[Cell]:
     name = f"{job.task.title} #{job.task.id}".strip()
     url = task_url(today.portal_url, job.task.id)
-    work = format_work(job.slot.work_s)
     return [
         format_slot(job, today.day, zone),
         (name, f"link {url}") if screen.is_terminal else name,
         (job.order.customer or "") if job.order else "",
-        work if job.slot.is_last else _("{work}, goes on").format(work=work),
+        describe_work(job),
         (describe_deadline(job, today, zone), "red") if job.is_late else describe_deadline(job, today, zone),
         describe_before(job, today, zone),
     ]
@@ -154,6 +153,12 @@ def format_slot(job: Job, day: date, zone: ZoneInfo) -> str:
     """Write from when to when of the day."""
     start, end = (moment.astimezone(zone) for moment in (job.slot.start, job.slot.end))
     return f"{start:%H:%M}-{format_end(end, day)}"
+
+
+def describe_work(job: Job) -> str:
+    """Say how long a piece of work takes, and whether the task goes on after it."""
+    work = format_work(job.slot.work_s) if job.slot.work_s else _("outside the working hours")
+    return work if job.slot.is_last else _("{work}, goes on").format(work=work)
 
 
 def format_end(end: Any, day: date) -> str:

@@ -18,6 +18,7 @@ from b24tools.render.today import (
     describe_day_off,
     describe_deadline,
     describe_idle,
+    describe_work,
     format_slot,
 )
 
@@ -110,13 +111,12 @@ def _render_job(job: Job, today: Today, zone: ZoneInfo) -> Html:
         what.append(line(job.order.customer))
     if job.before:
         what.append(line(_("First: {operation}").format(operation=describe_before(job, today, zone)), class_="before"))
-    work = format_work(job.slot.work_s)
-    if not job.slot.is_last:
-        work = _("{work}, goes on").format(work=work)
     deadline = describe_deadline(job, today, zone)
     return element(
         "tr",
-        element("td", line(format_slot(job, today.day, zone).replace("-", "–"), class_="time"), line(work)),
+        element(
+            "td", line(format_slot(job, today.day, zone).replace("-", "–"), class_="time"), line(describe_work(job))
+        ),
         element("td", *what),
         element(
             "td",

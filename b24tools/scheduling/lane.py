@@ -97,7 +97,7 @@ class Candidate:
 class Slot:
     """A time in which a person works on a task without doing another between (UTC); of it, so many working seconds.
 
-    `is_last`: the task is done then.
+    None of them where somebody has put it outside the working hours. `is_last`: the task is done then.
     """
 
     task: OpenTask
@@ -251,6 +251,11 @@ class Layout:
         taken: list[Span] = []
         position = 0
         for start, kind, _planned, task_id, length, waits in sorted(fixed):
+            if not length and not waits:  # outside the working hours by hand: it meets no other work
+                self._unpushed.add(task_id)
+                self.spans[task_id] = start, start
+                continue
+            length = length or time.own_s(tasks[task_id].remaining_s)  # it cannot stay there
             if start >= position:
                 if kind == _SLOT and not waits:
                     self._unpushed.add(task_id)
@@ -349,12 +354,24 @@ class Layout:
         first, last = self.line.worked(start), self.line.worked(end)
         found = []
         for task_id, span in self.spans.items():
+            task, outside = self._tasks[task_id], self._find_outside(task_id, span)
             for piece in cut_out(span, self._fixed) or [span]:
                 begin, until = max(piece[0], first), min(piece[1], last)
                 if begin < until:
                     moments = self._moments((begin, until))
-                    found.append((begin, Slot(self._tasks[task_id], *moments, until - begin, span[1] <= until)))
-        return [slot for _begin, slot in sorted(found, key=lambda one: one[0])]
+                    found.append((begin, Slot(task, *moments, until - begin, span[1] <= until and not outside)))
+            if outside and outside[0] < end and start < outside[1]:
+                moments = max(outside[0], start), min(outside[1], end)
+                found.append((span[1], Slot(task, *moments, 0, outside[1] <= end)))
+        return [slot for _begin, slot in sorted(found, key=lambda one: (one[0], one[1].start))]
+
+    def _find_outside(self, task_id: int, span: Span) -> Interval | None:
+        """Return what of a slot somebody has put outside the working hours, after what of it is within them."""
+        slot = self._tasks[task_id].slot
+        if slot is None or not self._is_outside(task_id, span):
+            return None
+        begun = max(slot[0], self.line.end_at(span[1])) if span[0] < span[1] else slot[0]
+        return (begun, slot[1]) if begun < slot[1] else None
 
     def load(self, days: int) -> PersonLoad:
         """The open work, the first free moment, and how full each day is."""

@@ -233,7 +233,7 @@ class Orders:
 
     def list_all(self, *, with_over: bool, since: int | None = None) -> list[OrderRow]:
         """Return the orders that are not over, or all; with `since` those, too, that changed after this number."""
-        where = "1" if with_over else "is_over = 0 OR changed_no > ?"
+        where = "1 = 1" if with_over else "is_over = 0 OR changed_no > ?"
         values = [] if with_over else [self.last_change() if since is None else since]
         found = self._db.query(f"SELECT * FROM orders WHERE {where} ORDER BY first_sent_at, id", values)  # noqa: S608 - constants
         return [_read_order(row) for row in found]

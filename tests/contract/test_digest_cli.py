@@ -187,6 +187,21 @@ def test_a_person_has_a_work_list_within_the_hours(portal: Portal, order: str, b
     assert 1 == len(portal.messages)
 
 
+def test_a_chat_reads_whose_work_it_is(portal: Portal, order: str, b24tools: Run) -> None:
+    """Also where only one person has work; a person reads a line for each task."""
+    for task in portal.tasks:
+        task.status = 5
+    b24tools("assign", order)
+    (task,) = [task for task in portal.tasks if task.title == "Сварщик: 7"]
+    name = portal.users[task.responsible].full_name
+    texts = [
+        b24tools("digest", "--to", to, "--what", "mine", "--dry-run")[1].splitlines()[1:]
+        for to in ("chat2001", str(task.responsible))
+    ]
+    line = "10:30-15:30 Сварщик: 7, ООО «Ромашка»"
+    assert [[f"• {name}: {line}"], [f"• {line}"]] == texts
+
+
 def test_nothing_to_say_sends_nothing(portal: Portal, b24tools: Run) -> None:
     """Exit status 0, an empty text."""
     assert (0, "", "Nothing to say to chat7.\n") == b24tools(

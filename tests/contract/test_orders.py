@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from b24tools.core import i18n
 from b24tools.jobs import orders as jobs_orders
 from b24tools.render import orders as render_orders
 from b24tools.render.console import Screen
+from b24tools.render.messages import write_changes
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.server.auth import Access
@@ -121,6 +123,17 @@ def test_no_cell_of_csv_is_a_formula(works: Works) -> None:
     with works.tools() as tools:
         text = render_orders.to_csv(jobs_orders.list_orders(tools, rules()), MOSCOW)
     assert text.splitlines()[1].startswith("'=1+1;'@SUM(A1);")
+
+
+def test_what_is_ready_at_midnight_is_ready_for_the_day_before(works: Works) -> None:
+    """For Excel and in a digest."""
+    works.assign(make_order())
+    with works.tools() as tools:
+        listing = jobs_orders.list_orders(tools, rules())
+    orders = [replace(one, finish=at(25)) for one in listing.orders]
+    text = render_orders.to_csv(replace(listing, orders=tuple(orders)), MOSCOW)
+    assert "24.11.2026" == text.splitlines()[1].split(";")[4]
+    assert write_changes(orders, MOSCOW).endswith(", ready 24.11.2026")
 
 
 # the command

@@ -156,7 +156,8 @@ def test_it_asks_on_a_terminal(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("typer.prompt", answer)
     writes = len(portal.writes())
-    assert (0, []) == (b24tools("replan")[0], portal.writes()[writes:])
+    status, _out, err = b24tools("replan")
+    assert (0, "Nothing was moved.\n", []) == (status, err, portal.writes()[writes:])
     assert 0 == b24tools("replan")[0]
     assert 1 == len(portal.writes()[writes:])
     assert 2 * ["Moves: 1 task; orders that end at another time: 1 order. Move them? [y/N]"] == asked

@@ -137,6 +137,27 @@ def test_who_has_a_task_of_another_position_is_asked_about(works: Works, people:
     assert send(works, 1, ("Раскрой", 60)).finish == stands(works, 1).finish == at(24, 13)
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_nothing_is_promised_of_what_is_done_outside_production(
+    works: Works, people: dict[str, int], leaves: bool
+) -> None:
+    """Whoever is not planned, or has left: what comes after it does not wait for it; `assign` says so, too."""
+    lines = ("Раскрой", 240), ("Сборка", 60)
+    cut = send(works, 1, *lines).tasks[0]
+    office = works.portal.add_department("Контора")
+    outsider = works.portal.add_user("Анна", "Контора", departments=[office.id]).id
+    act(works, cut.task_id, "delegate", userId=outsider)
+    works.portal.users[outsider].active = not leaves
+    again, standing = send(works, 1, *lines), stands(works, 1)
+    assert (None, 0, None, None) == (again.finish, again.late_s, again.promise, standing.finish)
+    text = "Раскрой: the task was given to somebody outside production: when it is done is not known"
+    assert text in again.warnings
+    other = send(works, 2, ("Сборка", 240))
+    assert (at(23, 13), at(23, 13)) == (other.finish, stands(works, 2).finish)
+    act(works, cut.task_id, "delegate", userId=people["Сборка"])
+    assert send(works, 1, *lines).finish == stands(works, 1).finish is not None
+
+
 def test_days_of_illness_are_not_worked_time(works: Works, people: dict[str, int]) -> None:
     """A task begun on Monday, on which nobody notes time; ill on Tuesday and Wednesday, it is Thursday."""
     cut = send(works, 1, ("Раскрой", 1440)).tasks[0]

@@ -177,6 +177,14 @@ def test_an_unknown_department_is_told_with_the_nearest(works: Works) -> None:
     assert ["Резчик"] == [group.department.name for group in found(works, "Резчик").groups]
 
 
+@pytest.mark.parametrize("name", ["Лебедов", "Лебедов Федор", "Федор Лебедов"])
+def test_a_misspelt_person_is_refused_with_the_nearest_name(works: Works, name: str) -> None:
+    """Whether or not the first name stands there."""
+    with pytest.raises(errors.ConfigError) as told:
+        found(works, name)
+    assert 'The nearest name is "Фёдор Лебедев"' == told.value.hint.partition(";")[0].rstrip(".")
+
+
 def test_the_fullest_comes_first(works: Works) -> None:
     """By the share of the days that is taken; or by name."""
     first, second = person(works, "Арбузов"), person(works, "Яблоков")

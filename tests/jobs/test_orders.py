@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from b24tools.assignment.order_lookup import SeveralOrders, find_order
 from b24tools.assignment.standing import LATE, HoldUp, OrderStanding
 from b24tools.core import errors
 from b24tools.jobs import orders
@@ -49,7 +50,7 @@ def send(works: Works, which: int, *lines: tuple[str, float], **changes: Any) ->
 def listed(works: Works, *names: str, **options: Any) -> Listing:
     """One run of `orders`."""
     with works.tools() as tools:
-        rows = [orders.find(tools.store.orders, name, works.folder) for name in names]
+        rows = [find_order(tools.store.orders, name, works.folder) for name in names]
         return orders.list_orders(tools, rules(route=ROUTE), rows=rows, **options)
 
 
@@ -225,11 +226,22 @@ def test_a_number_of_two_orders_names_both(works: Works, people: dict[str, int])
     """Either is found by its id, in any spelling."""
     send(works, 1)
     send(works, 2, number="1")
-    with pytest.raises(orders.SeveralOrders, match=f"{GUID.format(1)}, {GUID.format(2)}"):
+    with pytest.raises(SeveralOrders, match=f"{GUID.format(1)}, {GUID.format(2)}"):
         listed(works, "1")
     assert GUID.format(2) == listed(works, "{" + GUID.format(2).upper() + "}").orders[0].row.id
     with pytest.raises(errors.ConfigError, match="no order 7"):
         listed(works, "7")
+
+
+def test_a_number_is_found_in_another_letter_case(works: Works, people: dict[str, int]) -> None:
+    """Unless another order has exactly that one."""
+    send(works, 1, number="РВ-ё1")
+    assert [GUID.format(1)] == [one.row.id for one in listed(works, " рв–Е1").orders]
+    send(works, 2, number="Рв-е1")
+    for name, which in (("Рв-е1", 2), ("РВ-ё1", 1)):
+        assert [GUID.format(which)] == [one.row.id for one in listed(works, name).orders]
+    with pytest.raises(SeveralOrders, match=f"{GUID.format(1)}, {GUID.format(2)}"):
+        listed(works, "РВ-Е1")
 
 
 # assign

@@ -138,17 +138,18 @@ def test_people_and_positions_that_are_not_there_are_said(works: Works) -> None:
     """A misspelt position takes a person out of planning: every command that plans says so, with the nearest name."""
     (one,) = shop(works, "Первый")
     terms = {one: {"only": ["Резчик", "Свращик", "Фрезеровщик"]}, 999: {"never": ["Резчик"]}, 998: {"rate": 2}}
-    works.people = said(people=terms, positions={"Фрезеровщик": "Сварщик"})
+    works.people = said(people=terms, positions={"Фрезеровщик": "Сварщик", "Паяльщик": "Сворщик"})
     expected = [
         'people.json: "only" of Иван Первый has "Свращик", which is no position (the nearest name is "Сварщик")',
         "people.json: no active person of the production has the id 999",
         "people.json: no active person of the production has the id 998",
     ]
+    expected.insert(0, 'people.json: the portal has no department "Сворщик" (the nearest name is "Сварщик")')
     result = works.assign(order([("Резчик", 60)]))[0]
     assert expected == [text for text in result.warnings if "people.json" in text]
     with works.tools(dry_run=True) as tools:
         result = load.load(tools, rules(people=works.people, fallback_user=999, pins={"Резчик": 998}), "Резчик")
-    assert expected[:1] == [text for text in result.warnings if "people.json" in text]
+    assert expected[:2] == [text for text in result.warnings if "people.json" in text]
 
 
 def test_a_changed_file_is_seen_at_once_and_costs_nothing_later(works: Works) -> None:

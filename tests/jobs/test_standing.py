@@ -93,6 +93,33 @@ def test_whoever_is_ill_or_gone_holds_it_up(works: Works, people: dict[str, int]
     assert "gone" == (shown(works)["1"][3] or away).reason
 
 
+def test_a_wait_for_the_person_holds_up_more_than_short_work(works: Works, people: dict[str, int]) -> None:
+    """The operation that the answer to the order names: other work of its person, an absence, or its own work."""
+    send(works, 1, ("Сборка", 480), wanted=at(30))
+    lines = {2: (("Раскрой", 240), ("Сборка", 60)), 3: (("Раскрой", 960),), 4: (("Сборка", 600),)}
+    expected = {
+        2: HoldUp("Сборка", "Иван Сборка", "busy"),
+        3: HoldUp("Раскрой", "Иван Раскрой", "work"),
+        4: HoldUp("Сборка", "Иван Сборка", "work"),
+    }
+    for number, operations in lines.items():
+        sent = order(operations, id=f"order-{number}", number=str(number), wanted=at(23))
+        promise = works.assign(sent, route=ROUTE)[0].promise
+        assert promise is not None and promise.bottleneck is not None
+        found = shown(works)[str(number)][3]
+        assert (expected[number], promise.bottleneck.position) == (found, expected[number].position)
+
+
+def test_who_is_away_before_the_plan_holds_it_up(works: Works, people: dict[str, int]) -> None:
+    """The work was planned around the absence, and is not behind."""
+    works.portal.add_absence(people["Раскрой"], date(2026, 11, 23), date(2026, 11, 24))
+    send(works, 1, ("Раскрой", 480), wanted=at(23))
+    away = HoldUp("Раскрой", "Иван Раскрой", "away", date(2026, 11, 24))
+    assert ("late", 0, at(25, 18), away) == shown(works)["1"]
+    works.clock.now = at(25, 8)
+    assert HoldUp("Раскрой", "Иван Раскрой", "work") == shown(works)["1"][3]
+
+
 def test_what_people_did_is_seen(works: Works, people: dict[str, int]) -> None:
     """Finished early, given to somebody else, given out of production, moved, deleted."""
     cut, assembled = send(works, 1, ("Раскрой", 240), ("Сборка", 60))

@@ -16,7 +16,7 @@ from b24tools.cli import app
 from b24tools.core import errors
 from b24tools.jobs import load, today
 from b24tools.jobs.today import Before, Today
-from b24tools.render.today import data, describe_idle, print_today, to_csv
+from b24tools.render.today import data, describe_idle, describe_work, print_today, to_csv
 from b24tools.render.today_sheets import draw_qr_code, to_html
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
@@ -88,6 +88,33 @@ def test_the_list_agrees_with_the_load_of_the_day(works: Works, people: dict[str
     for day in (23, 24, 25):
         sums = {one.person.id: one.busy_s for one in read(works, day=day).lists}
         assert {id_: days[date(2026, 11, day)] for id_, days in cells.items()} == sums
+
+
+def test_what_was_put_outside_the_hours_is_in_the_list(works: Works, people: dict[str, int]) -> None:
+    """Wholly or in part, over midnight too: it takes no working time, and is done when `load` and `orders` say."""
+    first, second, third = send(works, ("Раскрой", 60), ("Раскрой", 240), ("Раскрой", 300))
+    for task, start, end in (
+        (first, at(23, 21), at(23, 22)),
+        (second, at(23, 17), at(23, 20)),
+        (third, at(23, 22), at(24, 1)),
+    ):
+        fields = {"START_DATE_PLAN": start.isoformat(), "END_DATE_PLAN": end.isoformat()}
+        works.portal.act("tasks.task.update", {"taskId": task, "fields": fields}, user_id=1)
+    spans = [("17:00", "18:00"), ("18:00", "20:00"), ("21:00", "22:00"), ("22:00", "00:00")]
+    monday, tuesday = (read(works, "Раскрой", day) for day in (23, 24))
+    assert [spans, [("00:00", "01:00")]] == [
+        [(start, end) for _title, start, end in listed(day)] for day in (monday, tuesday)
+    ]
+    jobs = [job for one in (*monday.lists, *tuesday.lists) for job in one.jobs]
+    ids = [second, second, first, third, third]
+    assert list(zip(ids, [HOUR, 0, 0, 0, 0], [False, True, True, False, True], strict=True)) == [
+        (job.task.id, job.slot.work_s, job.slot.is_last) for job in jobs
+    ]
+    assert ["1 h, goes on", "outside the working hours"] == [describe_work(job) for job in jobs[:2]]
+    with works.tools(dry_run=True) as tools:
+        found = load.load(tools, rules(route=ROUTE), "Раскрой").groups[0].people[0]
+        ends = {task.id: task.end for task in load.load(tools, rules(route=ROUTE), str(found.id)).tasks or ()}
+    assert ends == {job.task.id: job.slot.end for job in jobs if job.slot.is_last}
 
 
 def test_what_comes_before_is_named_as_long_as_it_is_not_done(works: Works, people: dict[str, int]) -> None:

@@ -363,10 +363,15 @@ def test_why_of_a_whole_order(works: Works, decided: TaskResult, capsys: pytest.
     assert (0, "", run(works, capsys, str(decided.task_id))[1]) == (status, err, out)
     found = json.loads(run(works, capsys, "--order", number, "--json")[1])
     assert [decided.task_id] == [one["task_id"] for one in found["data"]]
+    works.assign(plain := order([("Резчик", 60)]))
+    expected = run(works, capsys, "--order", plain.number)
+    for spelling in (plain.number.lower(), "{" + plain.id.upper() + "}", plain.id.replace("-", "")):
+        assert expected == run(works, capsys, "--order", spelling)
+    assert expected[0] == 0
     works.assign(order([("Резчик", 60)], id="a", number="2"))
     works.assign(order([("Резчик", 60)], id="b", number="2"))
     for words, reason in [
-        (["--order", "2"], "several orders have the number 2: a, b. Give the id of the right one."),
+        (["--order", "2"], "several orders have the number 2: a, b. Give the identifier of one of them."),
         (["--order", "7"], "no order 7 was sent with this data folder"),
         ([], "give the number of a task, or --order NUMBER"),
         (["1", "--order", "7"], "give the number of a task, or --order NUMBER"),

@@ -6,17 +6,20 @@ import random
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from b24tools.assignment.report import OrderResult
+from b24tools.assignment.standing import read_standings
+from b24tools.assignment.team import find_team
 from b24tools.assignment.tools import Tools
-from b24tools.jobs import assign, load, orders, replan
+from b24tools.jobs import assign, load, orders, replan, today
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.sandbox.records import Task
 from b24tools.sandbox.state import Portal
+from b24tools.scheduling.lane import Slot
 from tests.support.minute_plant import (
     DAY,
     IN_PROGRESS,
@@ -537,6 +540,7 @@ class LivingPlant:
         self.compare_orders(model)
         self.compare_promises(model)
         self.compare_load(model)
+        self.compare_today()
 
     def compare_orders(self, model: MinutePlant) -> None:
         """All orders as they stand."""
@@ -566,13 +570,30 @@ class LivingPlant:
         found = load.load(self.tools, self.rules, None)
         for person in (person for group in found.groups for person in group.people):
             lane = model.lanes[person.id]
-            answer = (
-                person.open_s / 60,
-                minute(person.free),
-                [(day.busy_s / 60, day.work_s / 60) for day in person.days],
-            )
+            days = [(day.busy_s / 60, day.work_s / 60) for day in person.days]
+            answer = person.open_s / 60, minute(person.free), days
             expected = lane.open, lane.free, lane.days(len(person.days))
             assert expected == answer, self.story(person.name, expected, answer, *self.lanes(model))
+
+    def compare_today(self) -> None:
+        """The work lists of three weeks: each task begins and ends there when `load` says, and days are as full."""
+        rows = self.tools.store.orders.list_all(with_over=False)
+        found, team = read_standings(self.tools, self.rules, rows), find_team(self.tools, self.rules, None)
+        slots: dict[int, list[Slot]] = {}
+        for number in range(21):
+            day = _day(self.now // DAY + number)
+            for one in today.list_work(found, team, "", day).lists:
+                for job in one.jobs:
+                    slots.setdefault(job.task.id, []).append(job.slot)
+                busy_s = found.workload.load(one.person.id, 21).days[number].busy_s
+                assert one.busy_s == busy_s, self.story(one.person.name, day)
+        end = datetime.combine(_day(self.now // DAY + 21), time(), MOSCOW)
+        for person in self.active():
+            for task, span in found.workload.tasks_of(person):
+                listed = slots.get(task.id, [])
+                answer = [(one.start, one.end) for one in listed if one is listed[0] or one.is_last]
+                if span[1] <= end and (not answer or (answer[0][0], answer[-1][1]) != span):
+                    raise AssertionError(self.story(self.show(self.portal.tasks[task.id]), span, listed))
 
 
 def _day(number: int) -> date:

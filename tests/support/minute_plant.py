@@ -126,10 +126,14 @@ class Lane:
         for one in [*sorted(begun, key=self._since), *sorted(overdue, key=self._since)]:
             at = self.fill(one, at, self.left(one))
         for place, _since, length, one in sorted(slots, key=lambda row: (row[0], row[1])):
+            if not length and not self.held.get(one.id) and one.end is not None:
+                self.ends[one.id] = one.end  # what people put outside the hours stays there
+                continue
+            length = length or self.left(one)  # it cannot stay there
             is_pushed = at > place
             at = self.fill(one, max(at, place), length)
             if not is_pushed and not self.held.get(one.id) and length < self.left(one) and one.end is not None:
-                self.ends[one.id] = max(self.ends[one.id], one.end)  # what people put outside the hours stays there
+                self.ends[one.id] = max(self.ends[one.id], one.end)  # put outside the hours in part
         for place, _id, length, one in sorted(rest, key=lambda row: (row[0], row[1])):
             self.fill(one, place, length)
 

@@ -208,6 +208,17 @@ def test_a_slot_laid_around_an_absence_or_outside_working_hours_loses_nothing() 
     assert () == workload.lost_under_absences(1, 1)
 
 
+def test_a_slot_outside_working_hours_stays_unless_it_waits_for_an_operation() -> None:
+    """It meets no other work, however long that is; an operation that ends later makes it work like any other."""
+    sunday = task(2, 1, 5, "29T10:00", "29T15:00", ours=True)
+    before = task(1, 1, 8, "27T14:00", "30T13:00", ours=True)
+    assert ["30 13:00", "29 15:00"] == ends(load(before, sunday), 1, 2)
+    late = task(3, 1, 44, "23T10:00", "30T13:00", ours=True)
+    assert ["30 13:00", "29 15:00"] == ends(load(late, sunday), 3, 2)
+    workload = load(sunday)
+    assert workload.hold(1, 2, at("30T10:00")) and ["30 16:00"] == ends(workload, 2)
+
+
 def test_a_gap_reaches_over_nights_and_vacations_but_not_over_work() -> None:
     """Begun on Monday, finished after the vacation, unless a slot lies between."""
     vacation = ((at("24T00:00"), at("2026-12-08T00:00")),)
@@ -529,9 +540,15 @@ class SlowWorkload:
                 if own > left:  # the rest of the slot stays closed to other slots
                     self.shown[person] += range(first, last)
                 left = min(max(own, sum(self.shared[person][first:last])), left)
-            is_short, is_pushed = left < self.own(person, one.remaining_s), self.minutes(person, start, behind) > 0
-            behind = self.fill(one, max(behind, start), left)
+            is_pushed = self.minutes(person, start, behind) > 0
             is_held = one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
+            if not left and not is_held:  # outside the working hours by hand: it meets no other work
+                self.fill(one, start, 0)
+                self.shown_ends[one.id] = minute(one.slot[1]) if one.slot else start
+                continue
+            left = left or self.own(person, one.remaining_s)  # it cannot stay there
+            is_short = left < self.own(person, one.remaining_s)
+            behind = self.fill(one, max(behind, start), left)
             if one.slot and is_short and not is_pushed and not is_held:  # put outside the working hours by hand
                 self.shown_ends[one.id] = minute(one.slot[1])
         starts = {one.id: max(minute(one.not_before or MONDAY), minute(one.start or MONDAY), 0) for one in rest}
@@ -697,7 +714,7 @@ def test_the_slots_of_the_days_are_the_load_of_the_days_and_all_of_each_task(
         start, end = (datetime.combine(day.day + timedelta(days=n), time(), calendar.zone) for n in (0, 1))
         slots = workload.slots_between(1, start, end)
         assert day.busy_s == sum(slot.work_s for slot in slots)
-        assert all(one.end <= other.start for one, other in pairwise(slots))
+        assert all(one.end <= other.start for one, other in pairwise(slot for slot in slots if slot.work_s))
         for slot in slots:
             seen.setdefault(slot.task.id, []).append((line.worked(slot.start), line.worked(slot.end)))
     last = line.worked(

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query, Request, Response
 
 from b24tools import context
+from b24tools.assignment.order_lookup import SeveralOrders, find_order
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors, i18n
@@ -112,8 +113,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def get_order(order: Annotated[str, Path(description="Its number or identifier.")]) -> Reply:
         with open_tools() as tools:
             try:
-                row = orders.find(tools.store.orders, order)
-            except orders.SeveralOrders as error:
+                row = find_order(tools.store.orders, order)
+            except SeveralOrders as error:
                 raise HttpError(409, error.message, error.hint, code=error.code) from None
             except errors.ConfigError as error:
                 raise HttpError(404, error.message, error.hint, code=error.code) from None

@@ -1,0 +1,41 @@
+"""Which order is meant by a number or an identifier, as people and 1C write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from b24tools.core import errors
+from b24tools.core.i18n import _
+from b24tools.core.org_structure import same_name
+from b24tools.onec import values
+from b24tools.store.orders import OrderRow, Orders
+
+
+class SeveralOrders(errors.ConfigError):
+    """A number that several orders have."""
+
+    code = errors.ErrorCode.AMBIGUOUS
+
+
+def find_order(store: Orders, name: str, folder: Path | None = None) -> OrderRow:
+    """Return the order of this number or id, else of a number that differs in letter case, ё or dashes only.
+
+    `folder` is named where there is none. Raises ConfigError, SeveralOrders where the number is that of several.
+    """
+    rows = store.find(name.strip()) or store.find(values.read_id(name))
+    if not rows:
+        rows = [row for row in store.list_all(with_over=True) if same_name(row.number) == same_name(name)]
+    if not rows:
+        message = _("no order {order} was sent with this data folder").format(order=name)
+        raise errors.ConfigError(
+            message + (f": {folder}" if folder else ""),
+            _("Give the order's number or its identifier as 1C has it; `b24tools orders --all` lists them."),
+            code=errors.ErrorCode.UNKNOWN_ORDER,
+        )
+    if len(rows) > 1:
+        ids = ", ".join(row.id for row in rows)
+        raise SeveralOrders(
+            _("several orders have the number {order}: {ids}").format(order=name, ids=ids),
+            _("Give the identifier of one of them."),
+        )
+    return rows[0]
