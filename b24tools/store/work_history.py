@@ -50,13 +50,17 @@ class WorkHistory:
         self, start: datetime, end: datetime, group_id: int | None = None
     ) -> list[tuple[int, int, list[int]]]:
         """Return for whose orders' lines people closed tasks: person, the line's department, the person's own ones."""
-        sql = (
-            "SELECT DISTINCT tasks.responsible_id, lines.department_id, people.department_ids"  # noqa: S608 - constants
-            " FROM closed_tasks AS tasks JOIN {lines} AS lines ON lines.task_id = tasks.id"
-            " JOIN people ON people.id = tasks.responsible_id"
-            f" WHERE lines.department_id IS NOT NULL AND {self._within(group_id)}"
+        found = (
+            "SELECT DISTINCT tasks.responsible_id, lines.department_id FROM {tables}"  # noqa: S608 - constants
+            f" WHERE lines.task_id = tasks.id AND lines.department_id IS NOT NULL AND {self._within(group_id)}"
         )
-        sql = " UNION ".join(sql.format(lines=table) for table in ("order_tasks", "packed_lines"))
+        # of the lines that are not packed there are few: they come first
+        orders = (
+            "order_tasks AS lines CROSS JOIN closed_tasks AS tasks",
+            "closed_tasks AS tasks, packed_lines AS lines",
+        )
+        either = " UNION ".join(found.format(tables=tables) for tables in orders)
+        sql = f"SELECT found.*, department_ids FROM ({either}) AS found JOIN people ON people.id = responsible_id"  # noqa: S608
         values = {"start": to_seconds(start), "end": to_seconds(end), "group_id": group_id}
         return [(row[0], row[1], json.loads(row[2])) for row in self._db.query(sql, values)]
 
