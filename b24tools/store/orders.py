@@ -363,8 +363,8 @@ class Orders:
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""
-        last = [self._db.query(f"SELECT max(task_id) FROM {table}")[0][0] for table in ("order_tasks", "packed_lines")]  # noqa: S608 - constants
-        return max(one or 0 for one in last)
+        found = self._db.query("SELECT max(task_id) FROM order_tasks UNION SELECT max(task_id) FROM packed_lines")
+        return max(row[0] or 0 for row in found)
 
     def latest_key(self) -> str:
         """Return the key of the task that was made last; "" where none is known."""
@@ -372,7 +372,7 @@ class Orders:
             "SELECT task_id, key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
             " ORDER BY task_id DESC LIMIT 1"  # the portal counts up
         )
-        rows = [*map(dict, self._db.query(sql)), *self._packed.latest_line()]
+        rows = (*map(dict, self._db.query(sql)), *self._packed.latest_line())
         return max(((row["task_id"], row["key"]) for row in rows), default=(0, ""))[1]
 
     def positions_since(self, moment: datetime) -> list[str]:
