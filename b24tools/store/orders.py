@@ -343,8 +343,8 @@ class Orders:
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that are in the ledger."""
         wanted = set(keys)
-        found = self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", wanted)
-        return {row["key"] for row in (*map(dict, found), *self._packed.lines_of_keys(wanted))}
+        found = {row["key"] for row in self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", wanted)}
+        return found | {line["key"] for line in self._packed.lines_of_keys(wanted)}
 
     def owners(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return the orders of those of the tasks that are ours."""

@@ -175,7 +175,7 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
         for index in (
             *("orders_by_number", "orders_by_change", "order_tasks_with_others"),
             *("orders_that_are_open", "orders_by_outcome", "orders_by_last_send"),
-            *("order_tasks_being_made", "order_tasks_under_way", "order_tasks_departments"),
+            *("order_tasks_being_made", "order_tasks_under_way", "order_tasks_departments", "snapshot_runs_measured"),
         ):
             connection.execute(f"DROP INDEX {index}")
         for view in (*VIEWS, "leaderboard_this_week", "closed_by_week", "tasks", "all_lines"):
@@ -202,7 +202,8 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             "said_promises",
             "projects",
             "presence",
-            *("packed_orders", "packed_lines", "packed_texts", "packed_people", "closed_tasks"),
+            *("packed_orders", "packed_lines", "packed_texts", "packed_people", "packed_positions", "packed_history"),
+            "closed_tasks",
         ):
             connection.execute(f"DROP TABLE {table}")
         for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):
