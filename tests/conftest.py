@@ -9,13 +9,15 @@ import sqlite3
 import ssl
 from collections.abc import Collection, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import diskcache
 import pytest
 from hypothesis import settings
 
-from b24tools.core import i18n
+from b24tools.core import database_url, i18n
+from b24tools.core.database_url import DatabaseUrl
 from b24tools.store import database, migrations
 from tests.support import postgres
 
@@ -109,6 +111,18 @@ def postgres_server() -> Iterator[postgres.Server]:
 def postgres_url(postgres_server: postgres.Server) -> str:
     """Its address."""
     return postgres_server.url
+
+
+@pytest.fixture
+def address(postgres_url: str, tmp_path: Path) -> Iterator[DatabaseUrl]:
+    """A schema of the test's own, which is not there yet."""
+    import psycopg
+
+    schema = postgres.name_schema(tmp_path)
+    yield database_url.read(f"{postgres_url}&schema={schema}", tmp_path)
+    with psycopg.connect(postgres_url) as connection:
+        names = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE %s", [f"{schema}%"]).fetchall()
+    postgres.drop_schemas(postgres_url, {name for (name,) in names})
 
 
 @pytest.fixture(autouse=True)

@@ -75,7 +75,7 @@ def examine(invocation: Invocation, order: Path | None = None, *, write_probe: b
     scrub = messenger.scrub = inspection.settings.scrubber.scrub
     invocation.start_ping(inspection.settings)
     session = context.Session(inspection.settings, messenger.detail)
-    exam = Examination(inspection, session.local_now, order_file=str(order or ""))
+    exam = Examination(inspection, session.local_now, order_file=str(order or ""), reads_all=messenger.level != 0)
     if isinstance(inspection.settings.database, DatabaseUrl):
         with suppress(errors.B24ToolsError), session.read_store():
             pass  # other machines may have changed both files

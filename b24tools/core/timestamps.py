@@ -26,3 +26,24 @@ def from_text(text: str | None) -> datetime | None: ...
 def from_text(text: str | None) -> datetime | None:
     """Return the moment that an ISO 8601 text names."""
     return None if text is None else datetime.fromisoformat(text)
+
+
+@overload
+def to_seconds(moment: datetime) -> int: ...
+@overload
+def to_seconds(moment: datetime | None) -> int | None: ...
+
+
+def to_seconds(moment: datetime | None) -> int | None:
+    """Return a moment in whole seconds since 1970, as the largest tables have it."""
+    return None if moment is None else int(moment.timestamp())
+
+
+def text_to_seconds(text: str | None) -> int | None:
+    """Return the moment that an ISO 8601 text names in seconds since 1970."""
+    return None if text is None else int(datetime.fromisoformat(text).timestamp())
+
+
+def seconds_to_text(seconds: int | None) -> str | None:
+    """Return such a moment as ISO 8601 text, UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -458,8 +458,8 @@ class _SnapshotRun:
         """Forget details of orders that were closed long ago, once a night; `now` is the portal's."""
         retention, keep = self._store.retention, self._rules.keep
         if keep is not None and retention.is_due(now, at_night=self._rules.at_night):
-            retention.trim(now, keep)
             retention.hide_secrets(self._rules.hide, now)
+            retention.trim(now, keep)
             retention.shrink()
 
     def _warnings(self) -> Iterator[str]:

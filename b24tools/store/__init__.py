@@ -94,7 +94,7 @@ class Store:
     def tasks(self) -> Tasks:
         from b24tools.store.tasks import Tasks
 
-        return Tasks(self.database, self.snapshot_runs)
+        return Tasks(self.database, self.snapshot_runs, self.packed)
 
     @cached_property
     def events(self) -> Events:
@@ -112,7 +112,7 @@ class Store:
     def history(self) -> History:
         from b24tools.store.history import History
 
-        return History(self.database)
+        return History(self.database, self.packed)
 
     @cached_property
     def leaderboard(self) -> Leaderboard:

@@ -29,7 +29,7 @@ QUERIES = {  # each with the column that --since is compared with
         SELECT orders.id AS order_id, orders.number, orders.customer, orders.wanted, orders.first_sent_at,
             orders.last_sent_at, orders.outcome, lines.position, lines.task_id, lines.responsible_id,
             people.name AS responsible, lines.starts_at, lines.ends_at, lines.deadline, lines.estimate_s
-        FROM orders LEFT JOIN order_tasks AS lines ON lines.order_id = orders.id
+        FROM orders LEFT JOIN all_lines AS lines ON lines.order_id = orders.id
         LEFT JOIN people ON people.id = lines.responsible_id
         WHERE orders.last_sent_at >= ? ORDER BY orders.first_sent_at, orders.id, lines.line""",
 }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.database import Database, Row
+from b24tools.store.database import Database
+from b24tools.store.packed import Packed
 
 UNCHANGED = ("failed", "skipped", "unchanged")  # outcomes of lines whose task is as it was
 
@@ -36,8 +38,9 @@ class Entry:
 class History:
     """What was done for orders."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, packed: Packed) -> None:
         self._db = db
+        self._packed = packed
 
     def add(self, entry: Entry) -> None:
         """Note what was done; what cron does again each minute stays one entry, with a count.
@@ -54,32 +57,43 @@ class History:
                 self._db.execute(sql, [to_text(entry.at), entry.number, last[0]["id"]])
                 return
             self._db.execute(
-                "INSERT INTO history (at, order_id, number, command, outcome, caller, lines, error)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [to_text(entry.at), entry.order_id, entry.number, *same],
+                "INSERT INTO history (id, at, order_id, number, command, outcome, caller, lines, error)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [self._last_id() + 1, to_text(entry.at), entry.order_id, entry.number, *same],
             )
+
+    def _last_id(self) -> int:
+        ids = [self._db.query("SELECT max(id) FROM history"), self._db.query("SELECT max(entry) FROM packed_history")]
+        return max(rows[0][0] or 0 for rows in ids)
 
     def find_ids(self, order: str) -> list[str]:
         """Return the ids of the orders of this number or id."""
-        sql = "SELECT order_id FROM history WHERE order_id = :order OR number = :order GROUP BY 1 ORDER BY max(id)"
-        return [row["order_id"] for row in self._db.query(sql, {"order": order})]
+        packed = (
+            "SELECT entry, order_id FROM packed_history JOIN packed_orders ON packed_orders.number = order_number"
+            " WHERE packed_orders.order_id = ? UNION ALL SELECT entry, order_id FROM packed_history"
+            " JOIN packed_orders ON packed_orders.number = order_number WHERE packed_history.number = ?"
+        )
+        sql = "SELECT id, order_id FROM history WHERE order_id = ? OR number = ?"
+        found = [*self._db.query(sql, [order, order]), *self._db.query(packed, [order, order])]
+        return sorted(last := {row[1]: row[0] for row in sorted(map(tuple, found))}, key=last.__getitem__)
 
     def of_order(self, order_id: str) -> list[Entry]:
         """Return all that was done for an order, the oldest first."""
-        return _read(self._db.query("SELECT * FROM history WHERE order_id = ? ORDER BY id", [order_id]))
+        rows = map(dict, self._db.query("SELECT * FROM history WHERE order_id = ?", [order_id]))
+        return _read(sorted([*rows, *self._packed.history([order_id])], key=itemgetter("id")))
 
     def last(self, limit: int) -> list[Entry]:
         """Return what was done last for any order, the oldest first."""
-        return _read(
-            self._db.query("SELECT * FROM history ORDER BY coalesce(last_at, at) DESC, id DESC LIMIT ?", [limit])[::-1]
-        )
+        sql = "SELECT * FROM history ORDER BY coalesce(last_at, at) DESC, id DESC LIMIT ?"
+        rows = [*map(dict, self._db.query(sql, [limit])), *self._packed.last_history(limit)]
+        return _read(sorted(rows, key=lambda row: (row["last_at"] or row["at"], row["id"]))[-limit:])
 
 
-def _read(rows: Sequence[Row]) -> list[Entry]:
+def _read(rows: Iterable[Mapping[str, Any]]) -> list[Entry]:
     return [_read_entry(row) for row in rows]
 
 
-def _read_entry(row: Row) -> Entry:
+def _read_entry(row: Mapping[str, Any]) -> Entry:
     lines: list[tuple[Any, ...]] = json.loads(row["lines"])
     return Entry(
         at=from_text(row["at"]),

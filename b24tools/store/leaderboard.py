@@ -8,7 +8,7 @@ from datetime import datetime
 
 from b24tools.core import clock
 from b24tools.core.periods import SEASON_KINDS, Period
-from b24tools.core.timestamps import from_text, to_text
+from b24tools.core.timestamps import from_text, to_seconds, to_text
 from b24tools.store.database import Database
 from b24tools.store.seasons import Season, Seasons
 from b24tools.store.settings import CountingRules
@@ -17,13 +17,13 @@ from b24tools.store.settings import CountingRules
 COUNTS = """tasks.gone = 0
         AND (tasks.line IS NOT NULL OR coalesce(tasks.created_by, 0) <> tasks.responsible_id OR :count_own = 1)
         AND (tasks.line IS NULL OR tasks.line NOT IN (SELECT line FROM repeated_lines)
-            OR NOT EXISTS (SELECT 1 FROM tasks AS first WHERE first.line = tasks.line AND first.gone = 0
+            OR NOT EXISTS (SELECT 1 FROM closed_tasks AS first WHERE first.line = tasks.line AND first.gone = 0
                 AND (first.closed_at, first.id) < (tasks.closed_at, tasks.id)))"""
 CLOSED = f"""WITH counted AS (
     SELECT responsible_id, CASE WHEN closed_at >= :start THEN 1 ELSE 0 END AS current, count(*) AS tasks,
         sum(estimate_s) AS estimate_s, count(CASE WHEN closed_at <= first_deadline THEN 1 END) AS on_time,
         count(first_deadline) AS on_time_of
-    FROM tasks
+    FROM closed_tasks AS tasks
     WHERE closed_at >= :before AND closed_at < :end AND {COUNTS}
     GROUP BY responsible_id, current
 )
@@ -103,9 +103,9 @@ class Leaderboard:
             people = read(earlier) if earlier and earlier.frozen_at <= season.frozen_at else read(season, current=False)
             return Totals(read(season), season.rules, season), Totals(people, season.rules, season)
         values = {
-            "before": to_text(period.start if earlier else before.start),
-            "start": to_text(period.start),
-            "end": to_text(period.end),
+            "before": to_seconds(period.start if earlier else before.start),
+            "start": to_seconds(period.start),
+            "end": to_seconds(period.end),
             "count_own": int(rules.count_own),
             "group_id": group_id,
         }
@@ -120,9 +120,9 @@ class Leaderboard:
         """Freeze what counts of a period, and of the one before if that is live, as it is now. In a transaction."""
         before = self._seasons.find([period.before.label])
         values = {
-            "before": to_text(period.start if before else period.before.start),
-            "start": to_text(period.start),
-            "end": to_text(period.end),
+            "before": to_seconds(period.start if before else period.before.start),
+            "start": to_seconds(period.start),
+            "end": to_seconds(period.end),
             "count_own": int(rules.count_own),
         }
         season = Season(period.label, now, as_of, rules, self.active_by_department(rules.hidden))

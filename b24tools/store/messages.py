@@ -31,7 +31,7 @@ _LINES = """SELECT key, task_id, order_id, position,
         CASE WHEN is_off THEN NULL ELSE responsible_id END AS person_id,
         CASE WHEN is_off THEN NULL ELSE starts_at END AS starts_at,
         CASE WHEN is_off THEN NULL ELSE ends_at END AS ends_at
-    FROM (SELECT *, {is_off} AS is_off FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL) AS sent"""
+    FROM (SELECT *, {is_off} AS is_off FROM {table} WHERE state = 'done' AND task_id IS NOT NULL) AS sent"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Messages:
     def __init__(self, db: Database, orders: Orders) -> None:
         self._db = db
         self._orders = orders
-        self._lines = _LINES.format(is_off=db.json_flag("sent_values", "cancelled"))
+        is_off = db.json_flag("sent_values", "cancelled")
+        self._lines, self._all_lines = (_LINES.format(is_off=is_off, table=one) for one in ("order_tasks", "all_lines"))
         self._finish = db.json_text("orders.standing", "finish")
 
     # what is news
@@ -93,7 +94,7 @@ class Messages:
         self._db.execute(sql, [FAILED, kind, PLANNED, SENT, UNKNOWN])
         if audience == PEOPLE:
             self._db.execute("DELETE FROM said_lines")
-            found = f"SELECT key, person_id, starts_at, ends_at FROM ({self._lines}) AS lines"  # noqa: S608 - constants
+            found = f"SELECT key, person_id, starts_at, ends_at FROM ({self._all_lines}) AS lines"  # noqa: S608 - constants
             self._db.execute(f"INSERT INTO said_lines {found}")
         else:
             self._db.execute("DELETE FROM said_promises")

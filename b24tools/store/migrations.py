@@ -481,6 +481,16 @@ def m016_analysts(db: Database) -> None:
         db.execute(f"CREATE VIEW {name} AS {select}")
 
 
+def m017_compact_rows(db: Database) -> None:
+    """A year in less room: closed tasks with moments as seconds, lines of orders that are over in narrow rows.
+
+    `tasks` is a view with moments as text. The next nights move the lines of what was packed before, see `retention`.
+    """
+    from b24tools.store import compact
+
+    compact.change_schema(db)
+
+
 MIGRATIONS = (
     m001_orders,
     m002_history,
@@ -498,6 +508,7 @@ MIGRATIONS = (
     m014_retention,
     m015_packed_orders,
     m016_analysts,
+    m017_compact_rows,
 )
 NAMES = frozenset(migration.__name__ for migration in MIGRATIONS)
 

@@ -27,9 +27,9 @@ class Norms:
     def measured(self) -> list[Measured]:
         """Return all closed tasks of orders on which time was noted, the last one first. The estimate is 1C's."""
         sql = (
-            "SELECT position, order_tasks.estimate_s, spent_s, tasks.responsible_id FROM order_tasks"
-            " JOIN tasks ON tasks.id = order_tasks.task_id"
-            " WHERE closed_at IS NOT NULL AND gone = 0 AND order_tasks.estimate_s > 0 AND spent_s > 0"
+            "SELECT position, all_lines.estimate_s, spent_s, tasks.responsible_id FROM all_lines"
+            " JOIN closed_tasks AS tasks ON tasks.id = all_lines.task_id"
+            " WHERE closed_at IS NOT NULL AND gone = 0 AND all_lines.estimate_s > 0 AND spent_s > 0"
             " ORDER BY closed_at DESC, tasks.id"
         )
         return [Measured(*row) for row in self._db.query(sql)]
@@ -37,7 +37,7 @@ class Norms:
     def planned(self, start: datetime, end: datetime) -> list[tuple[str, int]]:
         """Return the positions and the estimates of the tasks that were given out in [start, end)."""
         sql = (
-            "SELECT position, estimate_s FROM order_tasks WHERE task_id IS NOT NULL AND estimate_s > 0"
+            "SELECT position, estimate_s FROM all_lines WHERE task_id IS NOT NULL AND estimate_s > 0"
             " AND assigned_at >= ? AND assigned_at < ? ORDER BY order_id, line"
         )
         return [(row[0], row[1]) for row in self._db.query(sql, [to_text(start), to_text(end)])]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import Any
 
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.compact import number_line
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
 from b24tools.store.history import Entry, History
 from b24tools.store.packed import Packed
+from b24tools.store.save_counter import SaveCounter
 
 KEY_WIDTH = 50  # of the column behind XML_ID
-
-_SAVES, _CHANGES = "ledger_saves", "order_changes"  # among the counters
+_CHANGES = "order_changes"  # among the counters
 ENDED_DONE, ENDED_CANCELLED = "done", "cancelled"
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
 _MOMENTS = ("starts_at", "ends_at", "deadline", "assigned_at", "writing_since")
@@ -135,7 +135,7 @@ class Orders:
         self._decisions = decisions
         self._history = history
         self._packed = packed
-        self._save_counter = save_counter
+        self._saves = SaveCounter(db, save_counter)
 
     def save(
         self, order_id: str, number: str, now: datetime, outcome: str | None = None, entry: Entry | None = None
@@ -155,11 +155,9 @@ class Orders:
                 " THEN orders.portal_wins ELSE 0 END",
                 [order_id, number, to_text(now), to_text(now), outcome],
             )
-            count = self._count_saves() + 1
-            self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
+            self._saves.add()
             if entry is not None:
                 self._history.add(entry)
-            self._db.after_commit(lambda: self._write_save_counter(count))
 
     def outcomes(self, order_ids: Iterable[str]) -> dict[str, str | None]:
         """Return how these orders ended when they were last sent; None where the run did not end."""
@@ -327,6 +325,7 @@ class Orders:
         if not rows:
             return
         with self._db.transaction():
+            self._packed.unpack({row["order_id"] for row in rows})
             self._db.insert("order_tasks", rows, key=["key"])
             first = "UPDATE order_tasks SET first_deadline = deadline WHERE key = ? AND first_deadline IS NULL"
             self._db.execute_many(first, [[row["key"]] for row in rows if row["state"] == "done"])
@@ -336,42 +335,54 @@ class Orders:
 
     def lines(self, order_ids: Iterable[str]) -> dict[str, LedgerTask]:
         """Return what is known of these orders' lines, by key."""
-        sql = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line"
-        return {row["key"]: _read_line(row) for row in self._db.query_in(sql, order_ids)}
+        sql, ids = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line", list(order_ids)
+        return {
+            row["key"]: _read_line(row) for row in (*map(dict, self._db.query_in(sql, ids)), *self._packed.lines(ids))
+        }
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that are in the ledger."""
-        return {row["key"] for row in self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", keys)}
+        wanted = set(keys)
+        found = {row["key"] for row in self._db.query_in("SELECT key FROM order_tasks WHERE key IN (?)", wanted)}
+        return found | {line["key"] for line in self._packed.lines_of_keys(wanted)}
 
     def owners(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return the orders of those of the tasks that are ours."""
-        sql = "SELECT task_id, order_id FROM order_tasks WHERE task_id IN (?)"
-        return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
+        return {row["task_id"]: row["order_id"] for row in self._lines_of_tasks(task_ids)}
 
     def our_tasks(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return those of the tasks that are ours, with their positions."""
-        sql = "SELECT task_id, position FROM order_tasks WHERE task_id IN (?)"
-        return {row["task_id"]: row["position"] for row in self._db.query_in(sql, task_ids)}
+        return {row["task_id"]: row["position"] for row in self._lines_of_tasks(task_ids)}
+
+    def _lines_of_tasks(self, task_ids: Iterable[int]) -> Iterator[dict[str, Any]]:
+        ids = list(task_ids)
+        yield from self._packed.lines_of_tasks(ids)
+        yield from map(
+            dict, self._db.query_in("SELECT task_id, order_id, position FROM order_tasks WHERE task_id IN (?)", ids)
+        )
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""
-        return self._db.query("SELECT max(task_id) FROM order_tasks")[0][0] or 0
+        found = self._db.query("SELECT max(task_id) FROM order_tasks UNION SELECT max(task_id) FROM packed_lines")
+        return max(row[0] or 0 for row in found)
 
     def latest_key(self) -> str:
         """Return the key of the task that was made last; "" where none is known."""
-        sql = (
-            "SELECT key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
-            " AND length(key) <= ? ORDER BY task_id DESC LIMIT 1"  # the portal counts up; 0.1 wrote longer ones
+        sql = (  # the portal counts up; 0.1 wrote longer ones
+            "SELECT task_id, key FROM order_tasks WHERE state = 'done' AND task_id IS NOT NULL AND old_key IS NULL"
+            " AND length(key) <= ? ORDER BY task_id DESC LIMIT 1"
         )
-        return next((row["key"] for row in self._db.query(sql, [KEY_WIDTH])), "")
+        rows = (*map(dict, self._db.query(sql, [KEY_WIDTH])), *self._packed.latest_line())
+        return max(((row["task_id"], row["key"]) for row in rows), default=(0, ""))[1]
 
     def positions_since(self, moment: datetime) -> list[str]:
         """Return the positions of the orders sent since then, by name."""
         sql = (
-            "SELECT DISTINCT position FROM order_tasks WHERE order_id IN"
-            " (SELECT id FROM orders WHERE last_sent_at >= ?) ORDER BY position"
+            "SELECT position FROM order_tasks"
+            " WHERE (SELECT last_sent_at FROM orders WHERE orders.id = order_id) >= :since"
+            " UNION SELECT position FROM packed_positions WHERE sent_at >= :since ORDER BY position"
         )
-        return [row["position"] for row in self._db.query(sql, [to_text(moment)])]
+        return [row["position"] for row in self._db.query(sql, {"since": to_text(moment)})]
 
     def last_assigned(self, now: datetime) -> dict[int, datetime]:
         """Return when each person was last given a task by us; what a run that was cut only planned does not count.
@@ -385,8 +396,12 @@ class Orders:
             " SELECT id, (SELECT assigned_at FROM order_tasks WHERE responsible_id = persons.id AND assigned_at <= ?"
             " AND task_id IS NOT NULL ORDER BY assigned_at DESC LIMIT 1) AS at FROM persons WHERE id IS NOT NULL"
         )
-        found = self._db.query(sql, [to_text(clock.latest_known(now))])
-        return {row["id"]: from_text(row["at"]) for row in found if row["at"]}
+        last = to_text(clock.latest_known(now))
+        found = [(row["id"], row["at"]) for row in self._db.query(sql, [last]) if row["at"]]
+        packed = self._db.query("SELECT person_id, assigned_at FROM packed_people WHERE assigned_at <= ?", [last])
+        latest = dict(map(tuple, packed))
+        latest |= {person: max(at, latest.get(person, "")) for person, at in found}
+        return {person: from_text(at) for person, at in latest.items()}
 
     # requests under way
 
@@ -405,7 +420,9 @@ class Orders:
         self._change_lines("state = 'writing', writing_since = ?", keys, to_text(now))
 
     def _change_lines(self, change: str, keys: Iterable[str], since: str | None) -> None:
+        keys = set(keys)
         with self._db.transaction():
+            self._packed.unpack({line["order_id"] for line in self._packed.lines_of_keys(keys)})
             self._db.execute_many(f"UPDATE order_tasks SET {change} WHERE key = ?", [(since, key) for key in keys])  # noqa: S608 - constants
 
     def save_lost_writes(self, writes: Iterable[LostWrite]) -> None:
@@ -488,8 +505,8 @@ class Orders:
         The file beside it tells; then, until an order is sent again, the portal's values count more than the ledger's.
         `newer`, tasks on the portal that carry keys of ours and that it does not know, may be another folder's, too.
         """
-        beside = self._read_save_counter()  # first: another process may be saving an order
-        saves = self._count_saves()
+        beside = self._saves.read_beside()  # first: another process may be saving an order
+        saves = self._saves.read()
         is_restored = beside > saves
         if not is_restored and max(newer, default=0) <= int(self._noticed(FOREIGN_TASK)[0] or 0):
             return False
@@ -498,7 +515,7 @@ class Orders:
                 self._note_restored(beside - saves, now)
             if newer:
                 self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
-        self._write_save_counter(saves)
+        self._saves.write_beside(saves)
         return True
 
     def note_put_back(self, now: datetime) -> bool:
@@ -506,7 +523,7 @@ class Orders:
 
         It is not where the file beside the database has counted as many saves. `follow_save_counter` ends this.
         """
-        beside, saves = self._read_save_counter(), self._count_saves()
+        beside, saves = self._saves.read_beside(), self._saves.read()
         if beside == saves:
             return False
         with self._db.transaction():
@@ -515,7 +532,7 @@ class Orders:
 
     def follow_save_counter(self) -> None:
         """Let the file beside the database count on from what the database knows."""
-        self._write_save_counter(self._count_saves())
+        self._saves.write_beside(self._saves.read())
 
     def _note_restored(self, missing: int, now: datetime) -> None:
         self._db.execute("UPDATE orders SET portal_wins = 1")
@@ -526,8 +543,8 @@ class Orders:
 
         In a dry run the details of a closed order stay packed, too.
         """
-        beside = self._read_save_counter()
-        is_restored = beside > self._count_saves()  # still so in a dry run
+        beside = self._saves.read_beside()
+        is_restored = beside > self._saves.read()  # still so in a dry run
         ids = list(order_ids)
         found = self._db.query_in("SELECT id, portal_wins FROM orders WHERE id IN (?)", ids)
         return {row["id"] for row in found if row["portal_wins"] or is_restored} | self._packed.list_packed(ids)
@@ -554,27 +571,6 @@ class Orders:
             return row["value"], from_text(row["noticed_at"])
         return "", None
 
-    def _count_saves(self) -> int:
-        rows = self._db.query("SELECT value FROM counters WHERE name = ?", [_SAVES])
-        return int(rows[0]["value"]) if rows else 0
-
-    def _read_save_counter(self) -> int:
-        """Return the number of saves in the file beside the database; 0 without it."""
-        if self._save_counter is not None:
-            with suppress(OSError, ValueError):
-                return int(self._save_counter.read_text(encoding="ascii"))
-        return 0
-
-    def _write_save_counter(self, count: int) -> None:
-        """Write the number of saves to the file beside the database; without it a restored one is harder to notice."""
-        if self._save_counter is None or self._db.is_read_only:
-            return
-        with suppress(OSError):
-            new = self._save_counter.with_suffix(".new")
-            new.touch(mode=0o600)
-            new.write_text(str(count), encoding="ascii")
-            new.replace(self._save_counter)
-
 
 def _read_order(row: Row) -> OrderRow:
     values = dict(row) | {"standing": json.loads(row["standing"]), "is_over": bool(row["is_over"])}
@@ -585,10 +581,10 @@ def _read_order(row: Row) -> OrderRow:
     return OrderRow(**{name: values[name] for name in OrderRow.__dataclass_fields__})
 
 
-def _read_line(row: Row) -> LedgerTask:
+def _read_line(row: Mapping[str, Any]) -> LedgerTask:
     values = dict(row) | {name: from_text(row[name]) for name in _MOMENTS}
     values |= {"sent_values": json.loads(row["sent_values"]), "other_tasks": tuple(json.loads(row["other_tasks"]))}
-    del values["first_deadline"]  # the tasks ask for it
+    del values["first_deadline"], values["line_no"]  # the tasks ask for them
     return LedgerTask(start=values.pop("starts_at"), end=values.pop("ends_at"), **values)
 
 
@@ -597,4 +593,8 @@ def _write_line(task: LedgerTask) -> dict[str, Any]:
     row |= {"starts_at": row.pop("start"), "ends_at": row.pop("end")}
     row |= {name: to_text(row[name]) for name in _MOMENTS}
     sent_values = json.dumps(task.sent_values, ensure_ascii=False, sort_keys=True)
-    return row | {"sent_values": sent_values, "other_tasks": json.dumps(task.other_tasks)}
+    return row | {
+        "sent_values": sent_values,
+        "other_tasks": json.dumps(task.other_tasks),
+        "line_no": number_line(task.key),
+    }

@@ -1,18 +1,23 @@
-"""Details of orders that were over a while ago: one compressed text an order, in the place of a dozen rows.
+"""Orders that were over a while ago, in little room: lines in narrow rows, their details in compressed texts.
 
-They are what `why` shows and what an order that is sent again is compared with. A year of them takes a fifteenth of the
-rows' room. What asks for an order by SQL (keys, tasks, people, times) stays in its tables.
+The details are what `why` shows and what an order that is sent again is compared with; one text has those of orders
+that were packed in the same night. What is asked for by SQL (keys, tasks, people, times) stands in `packed_lines` for
+ever; the view `all_lines` shows it beside the lines of the other orders.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from b24tools.store.database import Database, marks
+from b24tools.core.chunks import chunked
+from b24tools.core.timestamps import seconds_to_text, text_to_seconds, to_text
+from b24tools.store.database import Database, Row, marks
 
+ORDERS_IN_TEXT = 50
 # What most of them have, the most frequent at the end. What has been packed is read with it: it never changes.
 _COMMON = (
     '"pinned","lower_id","fallback","Производство","wanted":"2026-12-01T00:00:00+03:00","removed":false,'
@@ -29,7 +34,7 @@ _COMMON = (
     '"open_s":0,"absent":[],"chosen":false,"note":"","busy":false,"terms":{},"inside":true},{"id":'
 ).encode()
 _JSON = ("sent_values", "candidates", "details")  # columns that hold JSON
-_ROWS = {  # what is packed, in the order in which it is written back: table → SQL for the rows of some orders
+_ROWS = {  # what is compressed, in the order in which it is written back: table → SQL for the rows of some orders
     "lines": "SELECT order_id AS owner, key, sent_values FROM order_tasks WHERE order_id IN {few} ORDER BY line",
     "decisions": (
         "SELECT order_id AS owner, decisions.* FROM order_tasks JOIN decisions USING (key) WHERE order_id IN {few}"
@@ -40,76 +45,302 @@ _ROWS = {  # what is packed, in the order in which it is written back: table →
         "SELECT order_id AS owner, task_files.* FROM order_tasks JOIN task_files USING (key) WHERE order_id IN {few}"
     ),
 }
+_FILE, _TASK_FILE = ("order_id", "name", "sha256"), ("key", "name", "sha256")
+_MOMENTS = ("starts_at", "ends_at", "deadline", "first_deadline", "assigned_at")  # seconds in a narrow row
+_SAME = (  # columns that are as they were
+    *("line", "position", "task_id", "responsible_id", "department_id", "estimate_s", "position_id", "old_key"),
+    *("stage", "line_no"),
+)
+_FLAGS = {"cancelled": 1, "deadline_from_slot": 2, "removed": 4}  # of what was sent they stay, and who watches
+_LINES = (
+    "SELECT packed_lines.*, order_id, title_end FROM packed_orders JOIN packed_lines ON order_number = number"
+    " WHERE {which} IN (?) ORDER BY order_id, packed_lines.line"
+)
+_ENTRY = ("number", "command", "outcome", "caller", "error", "times")  # columns of the history that are as they were
+_HISTORY = (
+    "SELECT packed_history.*, order_id, text_number, place FROM packed_history"
+    " JOIN packed_orders ON packed_orders.number = order_number"
+)
+_Details = dict[str, list[dict[str, Any]]]
 
 
 class Packed:
-    """The details of orders that are packed."""
+    """Orders that are packed."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def pack(self, order_ids: Sequence[str]) -> None:
-        """Save the details of these orders in one text each; the rows are still there."""
-        content: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    # packing
+
+    def pack(self, order_ids: Sequence[str], now: datetime) -> None:
+        """Save lines of these orders in narrow rows and their details in texts; their own rows go.
+
+        Of those that were trimmed there are no details. Call it inside a transaction.
+        """
+        sql = "SELECT id FROM orders WHERE id IN (?) AND trimmed_at > last_sent_at"
+        places: dict[str, tuple[int | None, int]]
+        places = {row["id"]: (None, 0) for row in self._db.query_in(sql, order_ids)}
+        text = self._last_number("packed_texts")
+        for few in chunked((one for one in order_ids if one not in places), ORDERS_IN_TEXT):
+            text += 1
+            details = self._read_rows(few)
+            self._write_text(text, [_dump(details.get(one, {})) for one in few])
+            places |= {one: (text, place) for place, one in enumerate(few)}
+        lines: dict[str, list[Row]] = {one: [] for one in order_ids}
+        sql = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line"
+        for row in self._db.query_in(sql, order_ids):
+            lines[row["order_id"]].append(row)
+        number = self._last_number("packed_orders")
+        for order_id, rows in lines.items():
+            number += 1
+            title_end = next((end for row in rows if (end := _cut_title(row)) is not None), "")
+            text_number, place = places[order_id]
+            order = {"number": number, "order_id": order_id, "title_end": title_end}
+            self._db.insert("packed_orders", [order | {"text_number": text_number, "place": place}])
+            narrow = [_narrow(row, title_end) | {"place": at, "order_number": number} for at, row in enumerate(rows)]
+            self._db.insert("packed_lines", narrow)
+            self._pack_history(order_id, number)
+            self._note_assigned(rows, now)
+        self._note_positions(order_ids)
+        self._drop_rows(order_ids)
+
+    def _last_number(self, table: str) -> int:
+        return int(self._db.query(f"SELECT coalesce(max(number), 0) FROM {table}")[0][0])  # noqa: S608 - names of ours
+
+    def _read_rows(self, order_ids: Sequence[str]) -> dict[str, _Details]:
+        found: dict[str, _Details] = {}
         for name, sql in _ROWS.items():
             for row in self._db.query(sql.format(few=f"({marks(order_ids)})"), order_ids):
                 values = {key: json.loads(row[key]) if key in _JSON else row[key] for key in row.keys()}  # noqa: SIM118
                 values.pop("id", None)  # when they are written back another may have it
-                content.setdefault(values.pop("owner"), {}).setdefault(name, []).append(values)
-        rows = [{"order_id": order_id, "content": _compress(details)} for order_id, details in content.items()]
-        with self._db.transaction():
-            self._db.insert("packed_orders", rows, key=["order_id"])
+                found.setdefault(values.pop("owner"), {}).setdefault(name, []).append(values)
+        sql = f"SELECT id, order_id, lines FROM history WHERE order_id IN ({marks(order_ids)}) AND lines <> '[]'"  # noqa: S608
+        for row in self._db.query(sql, order_ids):
+            entry = {"id": row["id"], "lines": json.loads(row["lines"])}
+            found.setdefault(row["order_id"], {}).setdefault("history", []).append(entry)
+        return found
+
+    def _pack_history(self, order_id: str, number: int) -> None:
+        rows = [
+            {name: row[name] for name in _ENTRY}
+            | {"entry": row["id"], "order_number": number}
+            | {name: text_to_seconds(row[name]) for name in ("at", "last_at")}
+            for row in self._db.query("SELECT * FROM history WHERE order_id = ?", [order_id])
+        ]
+        self._db.insert("packed_history", rows)
+        self._db.execute("DELETE FROM history WHERE order_id = ?", [order_id])
+
+    def _note_assigned(self, rows: Iterable[Row], now: datetime) -> None:
+        """Note when each person was last given a task that is packed; what is stamped in the future does not count."""
+        sql = (
+            "INSERT INTO packed_people (person_id, assigned_at) VALUES (?, ?) ON CONFLICT (person_id) DO UPDATE SET"
+            " assigned_at = excluded.assigned_at WHERE excluded.assigned_at > packed_people.assigned_at"
+        )
+        given = [row for row in rows if None not in (row["task_id"], row["responsible_id"], row["assigned_at"])]
+        at = to_text(now)
+        values = [(row["responsible_id"], row["assigned_at"]) for row in given if row["assigned_at"] <= at]
+        self._db.execute_many(sql, values)
+
+    def _note_positions(self, order_ids: Sequence[str]) -> None:
+        """Note when each position was last in an order that is packed."""
+        sql = (
+            "SELECT position, max(last_sent_at) FROM orders JOIN order_tasks ON order_id = orders.id"
+            " WHERE orders.id IN (?) GROUP BY position"
+        )
+        found = [tuple(row) for row in self._db.query_in(sql, order_ids)]
+        sql = (
+            "INSERT INTO packed_positions (position, sent_at) VALUES (?, ?) ON CONFLICT (position) DO UPDATE SET"
+            " sent_at = excluded.sent_at WHERE excluded.sent_at > packed_positions.sent_at"
+        )
+        self._db.execute_many(sql, found)
+
+    def _drop_rows(self, order_ids: Sequence[str]) -> None:
+        """Delete what is packed; who was named by somebody stays named."""
+        few = f"({marks(order_ids)})"
+        keys = f"(SELECT key FROM order_tasks WHERE order_id IN {few})"  # noqa: S608 - question marks
+        for sql in (
+            f"DELETE FROM decisions WHERE reason NOT IN ('pinned', 'fallback') AND key IN {keys}",  # noqa: S608 - likewise
+            f"UPDATE decisions SET candidates = '[]', details = '{{}}' WHERE key IN {keys}",  # noqa: S608 - likewise
+            f"DELETE FROM task_files WHERE key IN {keys}",  # noqa: S608 - likewise
+            f"DELETE FROM files WHERE order_id IN {few}",  # noqa: S608 - likewise
+            f"DELETE FROM order_tasks WHERE order_id IN {few}",  # noqa: S608 - likewise
+        ):
+            self._db.execute(sql, order_ids)
+
+    # unpacking
 
     def unpack(self, order_ids: Iterable[str]) -> None:
-        """Write the details of these orders back into their rows, where they are packed."""
+        """Write lines and details of these orders back into their rows, where they are packed."""
         if not (packed := self.list_packed(order_ids)):
             return
         with self._db.transaction():
             for row in list(self._db.query_in("SELECT * FROM packed_orders WHERE order_id IN (?)", packed)):
-                details = _decompress(row["content"])
-                lines = details.get("lines", [])
-                self._db.execute_many("DELETE FROM decisions WHERE key = ?", [[line["key"]] for line in lines])
-                for line in lines:
-                    values = [_dump(line["sent_values"]), line["key"]]
-                    self._db.execute("UPDATE order_tasks SET sent_values = ? WHERE key = ?", values)
-                for table, key in (("decisions", ()), ("files", _FILE), ("task_files", _TASK_FILE)):
-                    rows = [
-                        {name: _dump(value) if name in _JSON else value for name, value in row.items()}
-                        for row in details.get(table, [])
-                    ]
-                    self._db.insert(table, rows, key)
+                self._unpack(row["order_id"], self._read_details(row["text_number"], row["place"]))
                 self.drop([row["order_id"]])
+                self._db.execute("DELETE FROM packed_lines WHERE order_number = ?", [row["number"]])
+                self._db.execute("DELETE FROM packed_history WHERE order_number = ?", [row["number"]])
+                self._db.execute("DELETE FROM packed_orders WHERE number = ?", [row["number"]])
+
+    def _unpack(self, order_id: str, details: _Details) -> None:
+        self._db.insert("order_tasks", list(self.lines([order_id])), key=["key"])
+        self._db.insert("history", list(self.history([order_id])))
+        for line in details.get("lines", []):
+            sql = "UPDATE order_tasks SET sent_values = ? WHERE key = ?"
+            self._db.execute(sql, [_dump(line["sent_values"]), line["key"]])
+            self._db.execute("DELETE FROM decisions WHERE key = ?", [line["key"]])
+        for table, key in (("decisions", ()), ("files", _FILE), ("task_files", _TASK_FILE)):
+            rows = [
+                {name: _dump(value) if name in _JSON else value for name, value in one.items()}
+                for one in details.get(table, [])
+            ]
+            self._db.insert(table, rows, key)
 
     def drop(self, order_ids: Sequence[str]) -> None:
-        """Forget the details of these orders."""
-        sql = f"DELETE FROM packed_orders WHERE order_id IN ({marks(order_ids)})"  # noqa: S608 - question marks
+        """Forget the details of these orders; their lines stay."""
+        sql = "SELECT text_number, place FROM packed_orders WHERE text_number IS NOT NULL AND order_id IN (?)"
+        gone: dict[int, set[int]] = {}
+        for row in self._db.query_in(sql, order_ids):
+            gone.setdefault(row["text_number"], set()).add(row["place"])
+        sql = f"UPDATE packed_orders SET text_number = NULL WHERE order_id IN ({marks(order_ids)})"  # noqa: S608 - question marks
         self._db.execute(sql, order_ids)
+        for number, places in gone.items():
+            if self._db.query("SELECT 1 FROM packed_orders WHERE text_number = ? LIMIT 1", [number]):
+                left = ["{}" if at in places else one for at, one in enumerate(self._read_text(number))]
+                self._write_text(number, left)
+            else:
+                self._db.execute("DELETE FROM packed_texts WHERE number = ?", [number])
+
+    # reading
 
     def list_packed(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders that are packed."""
         found = self._db.query_in("SELECT order_id FROM packed_orders WHERE order_id IN (?)", order_ids)
         return {row["order_id"] for row in found}
 
+    def lines(self, order_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield the packed lines of these orders as rows of `order_tasks`; of what was sent only what always stays."""
+        return map(_widen, self._db.query_in(_LINES.format(which="order_id"), order_ids))
+
+    def lines_of_tasks(self, task_ids: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """Yield the packed lines that have these tasks, likewise."""
+        return map(_widen, self._db.query_in(_LINES.format(which="task_id"), task_ids))
+
+    def lines_of_keys(self, keys: Collection[str]) -> Iterator[dict[str, Any]]:
+        """Yield the packed lines with these keys, likewise."""
+        owners = {owner for owner, _tail in map(_split_key, keys) if owner}
+        lines = [*self.lines(owners), *map(_widen, self._db.query_in(_LINES.format(which="packed_lines.key"), keys))]
+        return iter({line["key"]: line for line in lines if line["key"] in set(keys)}.values())
+
+    def latest_line(self) -> list[dict[str, Any]]:
+        """Return the packed line whose task was made last, with a key of today."""
+        end = "WHERE task_id = (SELECT max(task_id) FROM packed_lines WHERE state IS NULL AND old_key IS NULL)"
+        return [*map(_widen, self._db.query(_LINES.replace("WHERE {which} IN (?)", end)))]
+
+    def other_tasks(self) -> dict[int, dict[str, Any]]:
+        """Return the packed lines that have had several tasks, by the other ones of these."""
+        lines = map(_widen, self._db.query(_LINES.replace("{which} IN (?)", "other_tasks IS NOT NULL")))
+        return {task_id: line for line in lines for task_id in json.loads(line["other_tasks"])}
+
     def decisions(self, task_id: int) -> list[dict[str, Any]]:
         """Return what was decided about a task of an order that is packed, the last first; JSON is read."""
-        sql = "SELECT content FROM packed_orders JOIN order_tasks USING (order_id) WHERE task_id IN (?)"
-        rows = list(self._db.query_in(sql, [task_id]))
-        decisions = _decompress(rows[0]["content"]).get("decisions", []) if rows else []
-        return [decision for decision in decisions[::-1] if decision["task_id"] == task_id]
+        found = self._db.query_in(
+            "SELECT text_number, packed_orders.place FROM packed_lines JOIN packed_orders ON order_number = number"
+            " WHERE task_id IN (?)",
+            [task_id],
+        )
+        in_rows = "SELECT text_number, place FROM packed_orders JOIN order_tasks USING (order_id) WHERE task_id IN (?)"
+        for row in [*found, *self._db.query_in(in_rows, [task_id])]:
+            decisions = self._read_details(*row).get("decisions", [])
+            return [decision for decision in decisions[::-1] if decision["task_id"] == task_id]
+        return []
+
+    def history(self, order_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Return what was done for packed orders, as rows of `history`; without details there are no lines."""
+        return [*self._read_history(self._db.query_in(_HISTORY + " WHERE order_id IN (?)", order_ids))]
+
+    def last_history(self, limit: int) -> list[dict[str, Any]]:
+        """Return what was done last for packed orders, likewise, the last first."""
+        sql = f"{_HISTORY} ORDER BY coalesce(last_at, at) DESC, entry DESC LIMIT ?"
+        return [*self._read_history(self._db.query(sql, [limit]))]
+
+    def _read_history(self, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+        texts: dict[int | None, list[str]] = {None: []}
+        for row in list(rows):
+            if (number := row["text_number"]) not in texts:
+                texts[number] = self._read_text(number)
+            details: _Details = json.loads(texts[number][row["place"]]) if texts[number] else {}
+            lines = {one["id"]: one["lines"] for one in details.get("history", [])}
+            yield {name: row[name] for name in _ENTRY} | {
+                "id": row["entry"],
+                "order_id": row["order_id"],
+                "lines": json.dumps(lines.get(row["entry"], []), ensure_ascii=False),
+                **{name: seconds_to_text(row[name]) for name in ("at", "last_at")},
+            }
+
+    # texts
+
+    def _read_details(self, number: int | None, place: int) -> _Details:
+        """Read the details of an order; none where they are forgotten."""
+        found: _Details = {} if number is None else json.loads(self._read_text(number)[place])
+        return found
+
+    def _read_text(self, number: int) -> list[str]:
+        content = self._db.query("SELECT content FROM packed_texts WHERE number = ?", [number])[0]["content"]
+        return zlib.decompressobj(zdict=_COMMON).decompress(content).decode().split("\n")
+
+    def _write_text(self, number: int, details: Sequence[str]) -> None:
+        packer = zlib.compressobj(level=9, zdict=_COMMON)
+        content = packer.compress("\n".join(details).encode()) + packer.flush()
+        self._db.insert("packed_texts", [{"number": number, "content": content}], key=["number"])
 
 
-_FILE, _TASK_FILE = ("order_id", "name", "sha256"), ("key", "name", "sha256")
+def _narrow(row: Row, title_end: str) -> dict[str, Any]:
+    """Return a row of `order_tasks` as a narrow one."""
+    owner, tail = _split_key(row["key"])
+    is_split = owner == row["order_id"]
+    sent = json.loads(row["sent_values"])
+    values = {name: row[name] for name in _SAME} | {name: text_to_seconds(row[name]) for name in _MOMENTS}
+    return values | {
+        "key": None if is_split else row["key"],
+        "key_end": tail if is_split else None,
+        "title": None if row["title"] == row["position"] + title_end else row["title"],
+        "state": None if row["state"] == "done" else row["state"],
+        "other_tasks": None if row["other_tasks"] == "[]" else row["other_tasks"],
+        "flags": sum(bit for name, bit in _FLAGS.items() if sent.get(name)),
+        "auditor_id": sent.get("auditor_id") or None,
+    }
+
+
+def _widen(row: Row) -> dict[str, Any]:
+    """Return a narrow row as one of `order_tasks`."""
+    sent = {name: True for name, bit in _FLAGS.items() if row["flags"] & bit}
+    sent |= {"auditor_id": row["auditor_id"]} if row["auditor_id"] else {}
+    values = {name: row[name] for name in _SAME} | {name: seconds_to_text(row[name]) for name in _MOMENTS}
+    return values | {
+        "key": row["key"] or f"{_KEY}{row['order_id']}:{row['key_end']}",
+        "order_id": row["order_id"],
+        "title": row["position"] + row["title_end"] if row["title"] is None else row["title"],
+        "state": row["state"] or "done",
+        "other_tasks": row["other_tasks"] or "[]",
+        "sent_values": _dump(sent),
+        "writing_since": None,
+    }
+
+
+_KEY = "1c:"  # how the key of a line begins; the order's GUID follows it, if the order has one
+
+
+def _split_key(key: str) -> tuple[str, str]:
+    """Return the order and the end of a line's key that has both; else "" and the key."""
+    owner, colon, end = key.rpartition(":")
+    return (owner.removeprefix(_KEY), end) if owner.startswith(_KEY) and colon else ("", key)
+
+
+def _cut_title(row: Row) -> str | None:
+    """Return what a title has behind the position: of most orders that is the same in all lines."""
+    title, position = row["title"], row["position"]
+    return str(title).removeprefix(position) if title.startswith(position) else None
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _compress(details: Mapping[str, Any]) -> bytes:
-    packer = zlib.compressobj(level=9, zdict=_COMMON)
-    return packer.compress(json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode()) + packer.flush()
-
-
-def _decompress(content: bytes) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = json.loads(zlib.decompressobj(zdict=_COMMON).decompress(content))
-    return found
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

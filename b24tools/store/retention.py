@@ -23,8 +23,6 @@ SPARE_PAGES = 256  # free ones that are left for the next day
 _LAST = "retention"  # in the table last_read
 _HIDDEN = "secrets 1"  # likewise; another number has them looked for once more
 _TEXTS = {"events": ("body", "error"), "history": ("caller", "lines", "error"), "messages": ("content", "error")}
-# Keys, task ids, persons and times stay, and what tells a cancelled or removed line or the person who watches it
-_LASTING = ("cancelled", "auditor_id", "deadline_from_slot", "removed")
 
 
 class Retention:
@@ -45,48 +43,34 @@ class Retention:
 
         `now`: the portal's. Ids, keys, tasks, pins, lost writes and the history's entries stay.
         """
-        old = self._find_old(now - keep)
+        old = self._find_over(now - keep, "(trimmed_at IS NULL OR trimmed_at <= last_sent_at)")
         for ids in chunked(old, ORDERS_AT_ONCE):
             with self._db.transaction():
                 self._trim(ids, now)
-        over = self._find_old(now - PACKED_AFTER)
-        packed = self._packed.list_packed(over)
-        for ids in chunked((one for one in over if one not in packed), ORDERS_AT_ONCE):
+        packed = "id IN (SELECT order_id FROM packed_orders WHERE title_end IS NOT NULL)"
+        for ids in chunked(self._find_over(now - PACKED_AFTER, f"NOT {packed}"), ORDERS_AT_ONCE):
             with self._db.transaction():
-                self._packed.pack(ids)
-                self._drop_rows(ids)
+                self._packed.unpack(ids)  # what was packed when lines still had their own rows
+                self._packed.pack(ids, now)
         with self._db.transaction():
             self._db.insert("last_read", [{"what": _LAST, "read_at": to_text(now)}], key=["what"])
         return len(old)
 
-    def _find_old(self, before: datetime) -> list[str]:
+    def _find_over(self, before: datetime, which: str) -> list[str]:
         sql = (
-            "SELECT id FROM orders WHERE is_over = 1 AND last_sent_at < :before AND coalesce(changed_at, '') < :before"
-            " AND (trimmed_at IS NULL OR trimmed_at <= last_sent_at) AND id NOT IN (SELECT order_id FROM order_tasks"
-            " WHERE state = 'writing' OR writing_since IS NOT NULL)"
+            "SELECT id FROM orders WHERE is_over = 1 AND last_sent_at < :before AND coalesce(changed_at, '') < :before"  # noqa: S608 - constants
+            f" AND {which} AND id NOT IN (SELECT order_id FROM order_tasks"
+            " WHERE state = 'writing' OR writing_since IS NOT NULL) ORDER BY last_sent_at"
         )
         return [row["id"] for row in self._db.query(sql, {"before": to_text(before)})]
 
     def _trim(self, ids: list[str], now: datetime) -> None:
-        self._drop_rows(ids)
+        """Forget details; what has its own rows is packed without them afterwards."""
         self._packed.drop(ids)
         few = f"({marks(ids)})"
         self._db.execute(f"UPDATE history SET lines = '[]' WHERE order_id IN {few}", ids)  # noqa: S608 - question marks
         sql = f"UPDATE orders SET trimmed_at = ?, portal_wins = 1 WHERE id IN {few}"  # noqa: S608 - likewise
         self._db.execute(sql, [to_text(now), *ids])
-
-    def _drop_rows(self, ids: list[str]) -> None:
-        """Delete what is packed; who was named by somebody stays named."""
-        few = f"({marks(ids)})"
-        keys = f"(SELECT key FROM order_tasks WHERE order_id IN {few})"  # noqa: S608 - question marks
-        for sql in (
-            f"DELETE FROM decisions WHERE reason NOT IN ('pinned', 'fallback') AND key IN {keys}",  # noqa: S608 - likewise
-            f"UPDATE decisions SET candidates = '[]', details = '{{}}' WHERE key IN {keys}",  # noqa: S608 - likewise
-            f"DELETE FROM task_files WHERE key IN {keys}",  # noqa: S608 - likewise
-            f"DELETE FROM files WHERE order_id IN {few}",  # noqa: S608 - likewise
-            self._db.rewrite("order_tasks", "sent_values", self._db.json_only("sent_values", _LASTING)) + few,
-        ):
-            self._db.execute(sql, ids)
 
     def hide_secrets(self, hide: Callable[[str], str], now: datetime) -> int:
         """Take secrets out of what older versions stored, once. Return of how many rows.

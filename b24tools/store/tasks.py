@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core import clock, periods
 from b24tools.core.models import Status, TaskRecord
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import text_to_seconds, to_seconds, to_text
+from b24tools.store.compact import number_line
 from b24tools.store.database import Database
+from b24tools.store.packed import Packed
 from b24tools.store.snapshot_runs import Run, SnapshotRuns
 
 _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the people tell
+_MOMENTS_OF = attrgetter("created_at", "changed_at", "closed_at", "deadline")  # one after another
+_FIRST_MOMENT, _AFTER_MOMENTS = TaskRecord._fields.index("created_at"), TaskRecord._fields.index("deadline") + 1
 _COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no", "line", "first_deadline")
 _OUR_KEY = "1c:"  # how the external key of an order's task begins
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
@@ -35,9 +39,10 @@ class Saved:
 class Tasks:
     """What was closed, by whom and when."""
 
-    def __init__(self, db: Database, runs: SnapshotRuns) -> None:
+    def __init__(self, db: Database, runs: SnapshotRuns, packed: Packed) -> None:
         self._db = db
         self._runs = runs
+        self._packed = packed
 
     def save(self, tasks: Sequence[TaskRecord], now: datetime, zone: ZoneInfo, reading: int | None = None) -> Saved:
         """Save what the portal says of these tasks; the newer `changed_at` wins whatever the order of arrival.
@@ -53,9 +58,9 @@ class Tasks:
         before = self._known([task.id for task in tasks])
         self.note_open([(one.id, one.deadline) for one in tasks if one.status != Status.COMPLETED], now)
         lines, deadlines = self._read_lines(tasks), self._first_deadlines([task.id for task in tasks])
-        saved_at, latest = to_text(now), to_text(clock.latest_known(now))
+        saved_at, latest = to_seconds(now), to_seconds(clock.latest_known(now))
         rows, outdated = [], []
-        new_lines: set[str] = set()
+        new_lines: set[int] = set()
         for task in tasks:
             known = before.get(task.id)
             gone = task.closed_at is None
@@ -65,7 +70,7 @@ class Tasks:
                     continue
             else:
                 changed_at, read_no, counted, _stays = known
-                newer = _compare(task.changed_at, changed_at, latest)
+                newer = _compare(text_to_seconds(task.changed_at), changed_at, latest)
                 if number < read_no and (newer <= 0 or counted[-1]):
                     continue
                 if newer < 0:
@@ -76,7 +81,11 @@ class Tasks:
             line, promised = lines.get(task.id, (None, None))
             line_before, first_before = known[3] if known else (None, None)
             first = promised or first_before or deadlines.get(task.id)
-            row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no, line or line_before, first)
+            moments = map(text_to_seconds, _MOMENTS_OF(task))
+            row: tuple[Any, ...] = (
+                *(*task[:_FIRST_MOMENT], *moments, *task[_AFTER_MOMENTS:_OF_RECORD]),
+                *(week, int(gone), saved_at, read_no, line or line_before, first),
+            )
             new = _COUNTED_OF(row)
             if line is not None and line != line_before:
                 new_lines.add(line)
@@ -85,9 +94,9 @@ class Tasks:
             if kind != "same":
                 changes[task.id] = task.changed_at
             rows.append(row)
-            before[task.id] = task.changed_at, read_no, new, row[-2:]
-        self._db.execute_many("UPDATE tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
-        self._db.insert_values("tasks", _COLUMNS, rows, key=["id"])
+            before[task.id] = text_to_seconds(task.changed_at), read_no, new, row[-2:]
+        self._db.execute_many("UPDATE closed_tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
+        self._db.insert_values("closed_tasks", _COLUMNS, rows, key=["id"])
         self._note_repeated(new_lines)
         moved = [(row[0],) for row in rows if row[0] in deadlines]
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", moved)  # the task has it now
@@ -109,8 +118,8 @@ class Tasks:
         """
         number = self._runs.number_reading() if reading is None else reading
         ids = list(task_ids)
-        sql = "UPDATE tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ? AND read_no <= ?"
-        self._db.execute_many(sql, [(to_text(now), number, task_id, number) for task_id in ids])
+        sql = "UPDATE closed_tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ? AND read_no <= ?"
+        self._db.execute_many(sql, [(to_seconds(now), number, task_id, number) for task_id in ids])
         self._db.execute_many("DELETE FROM first_deadlines WHERE task_id = ?", [(task_id,) for task_id in ids])
 
     def mark_reopened(self, task_ids: Collection[int], before: datetime, now: datetime, reading: int) -> list[int]:
@@ -118,11 +127,11 @@ class Tasks:
 
         Those closed later are looked through by the run itself.
         """
-        sql = "SELECT id, closed_at, read_no FROM tasks WHERE id IN (?) AND gone = 0"
-        end = to_text(before)
+        sql = "SELECT id, closed_at, read_no FROM closed_tasks WHERE id IN (?) AND gone = 0"
+        end = to_seconds(before)
         found = [row[0] for row in self._db.query_in(sql, task_ids) if row[1] < end and row[2] < reading]
-        at = to_text(now)
-        sql = "UPDATE tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ?"
+        at = to_seconds(now)
+        sql = "UPDATE closed_tasks SET gone = 1, saved_at = ?, read_no = ? WHERE id = ?"
         self._db.execute_many(sql, [(at, reading, task_id) for task_id in found])
         return found
 
@@ -132,24 +141,27 @@ class Tasks:
         Call it inside a transaction.
         """
         where = "closed_at >= ? AND closed_at < ? AND read_no < ? AND gone = 0"
-        window = [to_text(run.start), to_text(run.end), run.first_no]
-        found = self._db.query(f"SELECT id, week FROM tasks WHERE {where}", window)  # noqa: S608 - a constant
+        window = [to_seconds(run.start), to_seconds(run.end), run.first_no]
+        found = self._db.query(f"SELECT id, week FROM closed_tasks WHERE {where}", window)  # noqa: S608 - a constant
         if found:
-            self._db.execute(f"UPDATE tasks SET gone = 1, read_no = ? WHERE {where}", [run.first_no, *window])  # noqa: S608 - a constant
+            self._db.execute(f"UPDATE closed_tasks SET gone = 1, read_no = ? WHERE {where}", [run.first_no, *window])  # noqa: S608 - a constant
         return {row["id"]: row["week"] for row in found}
 
     def count_followed(self, reading: int) -> int:
         """Return how many of the tasks, closed ones and those that were, an event has brought since that reading."""
         sql = (
-            "SELECT count(DISTINCT task_id) FROM events JOIN tasks ON tasks.id = task_id"
+            "SELECT count(DISTINCT task_id) FROM events JOIN closed_tasks ON closed_tasks.id = task_id"
             " WHERE events.read_no > ? AND events.status = 'done'"
         )
         return int(self._db.query(sql, [reading])[0][0])
 
     def count_by_week(self, start: datetime, end: datetime) -> dict[str, int]:
         """Count the closed tasks of the window by week label."""
-        sql = "SELECT week, count(*) AS n FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0 GROUP BY week"
-        return {row["week"]: row["n"] for row in self._db.query(sql, [to_text(start), to_text(end)])}
+        sql = (
+            "SELECT week, count(*) AS n FROM closed_tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            " GROUP BY week"
+        )
+        return {row["week"]: row["n"] for row in self._db.query(sql, [to_seconds(start), to_seconds(end)])}
 
     def projects(self) -> dict[int, str]:
         """Return the names of the projects that tasks were seen in, by id."""
@@ -158,52 +170,60 @@ class Tasks:
     def closed_ids(self, start: datetime, end: datetime, absent: Collection[int] = ()) -> dict[int, list[int]]:
         """Return the closed tasks of the window by who is responsible, without the `absent`."""
         sql = (
-            "SELECT responsible_id, id FROM tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
+            "SELECT responsible_id, id FROM closed_tasks WHERE closed_at >= ? AND closed_at < ? AND gone = 0"
             " ORDER BY responsible_id, id"
         )
         found: dict[int, list[int]] = {}
-        for row in self._db.query(sql, [to_text(start), to_text(end)]):
+        for row in self._db.query(sql, [to_seconds(start), to_seconds(end)]):
             if row["responsible_id"] not in absent:
                 found.setdefault(row["responsible_id"], []).append(row["id"])
         return found
 
-    def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[str | None, int, tuple[Any, ...], tuple[Any, ...]]]:
+    def _known(self, task_ids: Sequence[int]) -> dict[int, tuple[int | None, int, tuple[Any, ...], tuple[Any, ...]]]:
         """Return of the known tasks: when they changed, from which reading that is, what counts, and what stays."""
         columns = f"id, changed_at, read_no, line, first_deadline, {', '.join(_COUNTED)}"
-        found = self._db.query_in(f"SELECT {columns} FROM tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
+        found = self._db.query_in(f"SELECT {columns} FROM closed_tasks WHERE id IN (?)", task_ids)  # noqa: S608 - names of ours
         return {row[0]: (row[1], row[2], row[5:], row[3:5]) for row in found}
 
-    def _note_repeated(self, lines: Collection[str]) -> None:
+    def _note_repeated(self, lines: Collection[int]) -> None:
         """Note which of the orders' lines have several tasks."""
-        sql = "SELECT line FROM tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
+        sql = "SELECT line FROM closed_tasks WHERE line IN (?) GROUP BY line HAVING count(*) > 1"
         found = [(row["line"],) for row in self._db.query_in(sql, lines)]
         self._db.execute_many("INSERT INTO repeated_lines (line) VALUES (?) ON CONFLICT DO NOTHING", found)
 
-    def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, str]:
+    def _first_deadlines(self, task_ids: Sequence[int]) -> dict[int, int | None]:
         """Return the first deadlines that the tasks were seen with while they were open."""
         sql = "SELECT task_id, deadline FROM first_deadlines WHERE task_id IN (?)"
-        return {row[0]: row[1] for row in self._db.query_in(sql, task_ids)}
+        return {row[0]: text_to_seconds(row[1]) for row in self._db.query_in(sql, task_ids)}
 
-    def _read_lines(self, tasks: Sequence[TaskRecord]) -> dict[int, tuple[str, str | None]]:
-        """Return the keys of the orders' lines that the tasks are of, each with the ledger's first deadline.
+    def _read_lines(self, tasks: Sequence[TaskRecord]) -> dict[int, tuple[int, int | None]]:
+        """Return the numbers of the orders' lines that the tasks are of, each with the ledger's first deadline.
 
         The ledger knows a line's task by its id; one that it does not know by the key that the task carries.
         """
-        columns = "task_id, key, first_deadline"
-        sql = f"SELECT {columns} FROM order_tasks WHERE task_id IN (?)"  # noqa: S608 - constants
-        found = {row[0]: (row[1], row[2]) for row in self._db.query_in(sql, [task.id for task in tasks])}
-        others = (
-            "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
-            f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
-        )
-        found = {row[0]: (row[1], row[2]) for row in self._db.query(others)} | found
+        ids, packed = [task.id for task in tasks], self._packed
+        sql = "SELECT task_id, key, first_deadline FROM order_tasks WHERE task_id IN (?)"
+        found = {row["task_id"]: row for row in (*packed.lines_of_tasks(ids), *map(dict, self._db.query_in(sql, ids)))}
+        others = self._packed.other_tasks() | {
+            row["value"]: dict(row)
+            for row in self._db.query(
+                "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
+                f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
+            )
+        }
+        found = others | found
         keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(_OUR_KEY) and task.id not in found}
-        by_key = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
-        known = {row[0]: row[1] for row in self._db.query_in(by_key, set(keys.values()))}
-        return found | {task_id: (key, known.get(key)) for task_id, key in keys.items()}
+        wanted = set(keys.values())
+        sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
+        known = {row["key"]: row for row in (*packed.lines_of_keys(wanted), *map(dict, self._db.query_in(sql, wanted)))}
+        by_key = {task_id: known.get(key, {"key": key, "first_deadline": None}) for task_id, key in keys.items()}
+        return {
+            task_id: (number_line(row["key"]), text_to_seconds(row["first_deadline"]))
+            for task_id, row in (found | by_key).items()
+        }
 
 
-def _compare(one: str | None, other: str | None, latest: str) -> int:
+def _compare(one: int | None, other: int | None, latest: int) -> int:
     """Return 1 where the first moment is the later one, -1 where it is the earlier one.
 
     Those unknown, and those after `latest`, which only a wrong clock can have written, are equal to all.

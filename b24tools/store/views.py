@@ -38,13 +38,13 @@ VIEWS: Final = {
             tasks.first_deadline, tasks.deadline,
             CASE WHEN tasks.closed_at <= tasks.first_deadline THEN 1 WHEN tasks.first_deadline IS NOT NULL THEN 0 END
                 AS on_time,
-            tasks.estimate_s / 3600.0 AS estimate_h, tasks.spent_s / 3600.0 AS spent_h, order_tasks.order_id,
-            order_tasks.position
+            tasks.estimate_s / 3600.0 AS estimate_h, tasks.spent_s / 3600.0 AS spent_h, all_lines.order_id,
+            all_lines.position
         FROM tasks
         LEFT JOIN people ON people.id = tasks.responsible_id
         LEFT JOIN departments ON departments.id = people.department_id
         LEFT JOIN projects ON projects.id = tasks.group_id
-        LEFT JOIN order_tasks ON order_tasks.key = tasks.line
+        LEFT JOIN all_lines ON all_lines.line_no = tasks.line
         WHERE tasks.gone = 0""",  # noqa: S608 - constants
     "v_operations": f"""
         SELECT lines.key AS id, lines.order_id, orders.number AS order_number, orders.customer, lines.line,
@@ -52,7 +52,7 @@ VIEWS: Final = {
             {_while_open("people.name")} AS responsible,
             departments.name AS department, lines.assigned_at, lines.starts_at, lines.ends_at, lines.deadline,
             lines.estimate_s / 3600.0 AS estimate_h, tasks.spent_s / 3600.0 AS spent_h, tasks.closed_at
-        FROM order_tasks AS lines
+        FROM all_lines AS lines
         JOIN orders ON orders.id = lines.order_id
         LEFT JOIN people ON people.id = lines.responsible_id
         LEFT JOIN departments ON departments.id = lines.department_id
@@ -64,7 +64,7 @@ VIEWS: Final = {
             max(lines.ends_at) AS ends_at, max(tasks.closed_at) AS last_closed_at,
             sum(lines.estimate_s) / 3600.0 AS estimate_h, sum(tasks.spent_s) / 3600.0 AS spent_h
         FROM orders
-        LEFT JOIN order_tasks AS lines ON lines.order_id = orders.id
+        LEFT JOIN all_lines AS lines ON lines.order_id = orders.id
         LEFT JOIN tasks ON tasks.id = lines.task_id AND tasks.gone = 0
         GROUP BY orders.id, orders.number, orders.customer, orders.wanted, orders.promised_first, orders.priority,
             orders.first_sent_at, orders.last_sent_at, orders.outcome, orders.is_over""",
@@ -74,3 +74,38 @@ VIEWS: Final = {
         WHERE NOT EXISTS (SELECT 1 FROM settings WHERE key IN ('hidden_users', 'opted_out_users')
             AND {_LISTED.format(person="user_id")})""",  # noqa: S608 - constants
 }
+
+
+def name_moments(moment: str) -> dict[str, str]:
+    """Return the views that show the largest tables with their moments as text.
+
+    `moment`: an engine's SQL for the text of `{}`, seconds since 1970.
+    """
+    task = {
+        name: moment.format(name)
+        for name in ("created_at", "changed_at", "closed_at", "deadline", "saved_at", "first_deadline")
+    }
+    line = {
+        name: moment.format(f"packed_lines.{name}")
+        for name in ("starts_at", "ends_at", "deadline", "assigned_at", "first_deadline")
+    }
+    return {
+        "tasks": f"""
+            SELECT id, title, responsible_id, created_by, group_id, status, {task["created_at"]} AS created_at,
+                {task["changed_at"]} AS changed_at, {task["closed_at"]} AS closed_at, week,
+                {task["deadline"]} AS deadline, estimate_s, spent_s, gone, {task["saved_at"]} AS saved_at, read_no,
+                {task["first_deadline"]} AS first_deadline, line
+            FROM closed_tasks""",  # noqa: S608 - constants
+        "all_lines": f"""
+            SELECT key, order_id, line, position, state, task_id, responsible_id, department_id, starts_at, ends_at,
+                deadline, first_deadline, estimate_s, assigned_at, sent_values, line_no
+            FROM order_tasks
+            UNION ALL
+            SELECT coalesce(packed_lines.key, '1c:' || packed_orders.order_id || ':' || packed_lines.key_end),
+                packed_orders.order_id, packed_lines.line, packed_lines.position,
+                coalesce(packed_lines.state, 'done'), packed_lines.task_id, packed_lines.responsible_id,
+                packed_lines.department_id, {line["starts_at"]}, {line["ends_at"]}, {line["deadline"]},
+                {line["first_deadline"]}, packed_lines.estimate_s, {line["assigned_at"]},
+                CASE WHEN packed_lines.flags & 1 <> 0 THEN '{{"cancelled":true}}' ELSE '{{}}' END, packed_lines.line_no
+            FROM packed_lines JOIN packed_orders ON packed_orders.number = packed_lines.order_number""",  # noqa: S608 - constants
+    }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import seconds_to_text, to_seconds, to_text
 from b24tools.store import leaderboard
 from b24tools.store.database import Database
 
@@ -22,27 +22,22 @@ class WorkHistory:
 
     def first_closing(self, user_id: int) -> str | None:
         """Return when this person closed the first task that is known, UTC."""
-        sql = "SELECT min(closed_at) FROM tasks WHERE responsible_id = ? AND gone = 0"
-        found: str | None = self._db.query(sql, [user_id])[0][0]
-        return found
+        sql = "SELECT min(closed_at) FROM closed_tasks WHERE responsible_id = ? AND gone = 0"
+        return seconds_to_text(self._db.query(sql, [user_id])[0][0])
 
     def by_week(
         self, user_ids: Collection[int], edges: Sequence[datetime], group_id: int | None = None
     ) -> dict[int, list[tuple[int, int]]]:
         """Return of each person tasks and estimated seconds between each edge and the next one, in their order."""
-        starts = [to_text(edge) for edge in edges]
+        starts = [to_seconds(edge) for edge in edges]
         totals = {user_id: [(0, 0)] * (len(starts) - 1) for user_id in user_ids}
         if not user_ids:
             return totals
-        # By the labels the index leads to these people's tasks, else all that was closed in the time would be read.
-        # They may have been given in another zone: so the weeks on either side are looked through as well.
-        first = edges[0] - timedelta(days=7)
-        weeks = ((first + timedelta(days=number)).isocalendar() for number in range(0, (edges[-1] - first).days + 8, 7))
-        labels = ", ".join(f"'{year}-W{week:02}'" for year, week, _day in weeks)
+        # by the people: else all that was closed in the time would be read
+        table = f"closed_tasks AS tasks {self._db.indexed_by('tasks_by_person')}"
         sql = (
-            "SELECT responsible_id, closed_at, estimate_s FROM tasks"  # noqa: S608 - numbers and constants
-            f" WHERE week IN ({labels}) AND responsible_id IN ({', '.join(map(str, user_ids))})"
-            f" AND {self._within(group_id)}"
+            f"SELECT responsible_id, closed_at, estimate_s FROM {table}"  # noqa: S608 - numbers and constants
+            f" WHERE responsible_id IN ({', '.join(map(str, user_ids))}) AND {self._within(group_id)}"
         )
         values = {"start": starts[0], "end": starts[-1], "group_id": group_id}
         for user_id, closed_at, estimate_s in self._db.query(sql, values):
@@ -55,13 +50,18 @@ class WorkHistory:
         self, start: datetime, end: datetime, group_id: int | None = None
     ) -> list[tuple[int, int, list[int]]]:
         """Return for whose orders' lines people closed tasks: person, the line's department, the person's own ones."""
-        sql = (
-            "SELECT DISTINCT tasks.responsible_id, order_tasks.department_id, people.department_ids"  # noqa: S608 - constants
-            " FROM tasks JOIN order_tasks ON order_tasks.task_id = tasks.id"
-            " JOIN people ON people.id = tasks.responsible_id"
-            f" WHERE order_tasks.department_id IS NOT NULL AND {self._within(group_id)}"
+        found = (
+            "SELECT DISTINCT tasks.responsible_id, lines.department_id FROM {tables}"  # noqa: S608 - constants
+            f" WHERE lines.task_id = tasks.id AND lines.department_id IS NOT NULL AND {self._within(group_id)}"
         )
-        values = {"start": to_text(start), "end": to_text(end), "group_id": group_id}
+        # of the lines that are not packed there are few: they come first
+        orders = (
+            "order_tasks AS lines CROSS JOIN closed_tasks AS tasks",
+            "closed_tasks AS tasks, packed_lines AS lines",
+        )
+        either = " UNION ".join(found.format(tables=tables) for tables in orders)
+        sql = f"SELECT found.*, department_ids FROM ({either}) AS found JOIN people ON people.id = responsible_id"  # noqa: S608
+        values = {"start": to_seconds(start), "end": to_seconds(end), "group_id": group_id}
         return [(row[0], row[1], json.loads(row[2])) for row in self._db.query(sql, values)]
 
     def done_by(self, start: datetime, end: datetime, now: datetime, group_id: int | None = None) -> dict[int, int]:
@@ -69,19 +69,20 @@ class WorkHistory:
 
         By the first deadline, as on time is; what is still open is known of orders' lines only.
         """
-        values = {"start": to_text(start), "due": to_text(end), "end": to_text(now), "group_id": group_id}
+        values = {"start": to_seconds(start), "due": to_seconds(end), "end": to_seconds(now), "group_id": group_id}
         sql = (
-            "SELECT tasks.responsible_id, count(*), max(tasks.closed_at) FROM tasks"  # noqa: S608 - constants
+            "SELECT tasks.responsible_id, count(*), max(tasks.closed_at) FROM closed_tasks AS tasks"  # noqa: S608 - constants
             f" WHERE first_deadline >= :start AND first_deadline < :due AND {self._within(group_id)} GROUP BY 1"
         )
         done = {row[0]: row[1] for row in self._db.query(sql, values) if row[2] < values["due"]}
         still_open = (
             "SELECT DISTINCT order_tasks.responsible_id FROM orders JOIN order_tasks ON order_id = orders.id"
-            " LEFT JOIN tasks ON tasks.id = task_id WHERE is_over = 0 AND orders.ended IS NULL AND task_id IS NOT NULL"
+            " LEFT JOIN closed_tasks AS tasks ON tasks.id = task_id"
+            " WHERE is_over = 0 AND orders.ended IS NULL AND task_id IS NOT NULL"
             " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) >= :start"
             " AND coalesce(order_tasks.first_deadline, order_tasks.deadline) < :due AND coalesce(gone, 1) = 1"
         )
-        for row in self._db.query(still_open, values):
+        for row in self._db.query(still_open, {"start": to_text(start), "due": to_text(end)}):
             done.pop(row[0], None)
         return done
 

@@ -25,6 +25,7 @@ from b24tools.jobs import backup
 from b24tools.onec import order as onec_order
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store, read_store
+from b24tools.store.compact import number_line
 from b24tools.store.database import measure
 from tests.bench import measuring
 from tests.bench.company import big_company
@@ -61,13 +62,17 @@ def make(folder: Path, count: int) -> Path:
             raise RuntimeError("an order failed")
     path = folder / "b24tools.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.create_function("number_line", 1, number_line, deterministic=True)
         connection.execute("BEGIN")
+        for table in (
+            "order_tasks",
+            "decisions",
+        ):  # ids that the portal of a measurement does not have, rising with time
+            connection.execute(f"UPDATE {table} SET task_id = task_id + 10000000")
         for table, changed in _TABLES.items():
             _copy(connection, table, changed, count // SENT)
         connection.execute("UPDATE orders SET is_over = 1, outcome = 'created'")
         connection.execute("DELETE FROM settings WHERE key = 'portal_host'")
-        for table in ("order_tasks", "decisions"):  # ids that the portal of a measurement does not have
-            connection.execute(f"UPDATE {table} SET task_id = task_id + 10000000")
         _close_tasks(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -81,7 +86,8 @@ def _copy(connection: sqlite3.Connection, table: str, changed: tuple[str, ...], 
     values = [
         {
             "key": f"'1c:' || {_SCATTERED} || substr({name}, 12)",
-            "task_id": f"{name} + n * 1000",
+            "line_no": f"number_line('1c:' || {_SCATTERED} || substr(key, 12))",
+            "task_id": f"{name} - n * 1000",
             "number": f"{name} || '-' || n",
             "title": f"{name} || '-' || n",
             "changed_no": f"{name} - n * 525600 * 60 / {times}",
@@ -92,7 +98,7 @@ def _copy(connection: sqlite3.Connection, table: str, changed: tuple[str, ...], 
     ]
     connection.execute(
         "WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < ?)"
-        f" INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM copies, {table}",
+        f" INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM copies, {table} ORDER BY n DESC",
         [times - 1],
     )
 
@@ -104,11 +110,13 @@ def _close_tasks(connection: sqlite3.Connection) -> None:
         return periods.week_of(from_text(text), MOSCOW).label
 
     connection.create_function("name_week", 1, name_week, deterministic=True)
+    moments = {"created_at": "assigned_at", "changed_at": "ends_at", "closed_at": "ends_at", "saved_at": "ends_at"}
+    moments |= {"deadline": "deadline", "first_deadline": "first_deadline"}
+    seconds = ", ".join(f"CAST(strftime('%s', {column}) AS INTEGER)" for column in moments.values())
     connection.execute(
-        "INSERT INTO tasks (id, title, responsible_id, created_by, group_id, status, created_at, changed_at, closed_at,"
-        " week, deadline, estimate_s, spent_s, gone, saved_at, first_deadline, line) SELECT task_id, title,"
-        " responsible_id, 1, 1, 5, assigned_at, ends_at, ends_at, name_week(ends_at), deadline, estimate_s,"
-        " estimate_s, 0, ends_at, first_deadline, key FROM order_tasks"
+        "INSERT INTO closed_tasks (id, title, responsible_id, created_by, group_id, status, week, estimate_s, spent_s,"
+        f" gone, line, {', '.join(moments)}) SELECT task_id, title, responsible_id, 1, 1, 5, name_week(ends_at),"
+        f" estimate_s, estimate_s, 0, line_no, {seconds} FROM order_tasks"
     )
 
 

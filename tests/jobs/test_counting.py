@@ -21,6 +21,7 @@ from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board
 from b24tools.jobs.snapshot import freeze_seasons
 from b24tools.store import Store, open_store
+from b24tools.store.compact import number_line
 from b24tools.store.orders import LedgerTask
 from tests.support.closed_tasks import LAST, MOSCOW, NOW, THIS, collect, person, save, task
 from tests.support.snapshots import FRIDAY, close, new_collector
@@ -94,7 +95,8 @@ def test_own_tasks_do_not_count_and_those_of_orders_do(opened: Store) -> None:
     save(opened, [own, task(2, 1, MONDAY), unknown, task(4, 2, MONDAY, created_by=2), task(5, 2, MONDAY, created_by=2)])
 
     assert [(1, 1, 1), (1, 2, 1), (1, 3, 1)] == figures(board(opened))
-    assert [(key,)] == [tuple(row) for row in opened.database.query("SELECT line FROM tasks WHERE line IS NOT NULL")]
+    numbers = opened.database.query("SELECT line FROM tasks WHERE line IS NOT NULL")
+    assert [number_line(key)] == [row["line"] for row in numbers]
     opened.settings.save("count_own", "1")
     assert [(1, 1, 2), (1, 2, 2), (3, 3, 1)] == figures(board(opened))
 
@@ -268,7 +270,7 @@ def test_a_frozen_month_shows_nothing_that_is_not_frozen(opened: Store) -> None:
     opened.database.execute("UPDATE order_tasks SET department_id = ?", [PAINTERS])
     opened.settings.save("team_goal", "5 tasks")
     with opened.transaction():
-        opened.database.execute("UPDATE tasks SET responsible_id = 3 WHERE id = 1")
+        opened.database.execute("UPDATE closed_tasks SET responsible_id = 3 WHERE id = 1")
 
     def shown() -> tuple[bool, set[str]]:
         found = board(opened, OCTOBER)

@@ -24,6 +24,7 @@ from tests.support.orders import MOSCOW, Works, order, rules
 YEAR = timedelta(days=365)
 LINES = (("Сварщик", 60), ("Макетчик", 120), ("Монтажник", 60))
 FILES = (onec_order.Attachment(name="макет.pdf", content=b"drawn"),)
+COUNT_HISTORY = "SELECT (SELECT count(*) FROM history) + (SELECT count(*) FROM packed_history)"
 OTHER = "22222222-2222-3333-4444-555555555555"
 
 
@@ -52,8 +53,8 @@ def read(works: Works, sql: str) -> list[tuple[object, ...]]:
 
 def test_details_of_orders_closed_a_year_ago_go(works: Works, sent: dict[str, list[int]]) -> None:
     """Not those of open ones, nor sooner. Keys, tasks, pins and the history's entries stay."""
-    keys = read(works, "SELECT key, task_id, responsible_id FROM order_tasks ORDER BY key")
-    history = read(works, "SELECT count(*) FROM history")
+    keys = read(works, "SELECT key, task_id, responsible_id FROM all_lines ORDER BY key")
+    history = read(works, COUNT_HISTORY)
 
     with closing(open_store(works.folder / "b24tools.db")) as store:
         assert 0 == store.retention.trim(works.clock.now + YEAR - timedelta(hours=1), YEAR)
@@ -63,8 +64,8 @@ def test_details_of_orders_closed_a_year_ago_go(works: Works, sent: dict[str, li
         assert (set(sent), set()) == (set(lines), {key for key in lines if "onec" in lines[key].sent_values})
         assert 1 == len(store.decisions.pinned(sent))
 
-    assert keys == read(works, "SELECT key, task_id, responsible_id FROM order_tasks ORDER BY key")
-    assert history == read(works, "SELECT count(*) FROM history")
+    assert keys == read(works, "SELECT key, task_id, responsible_id FROM all_lines ORDER BY key")
+    assert history == read(works, COUNT_HISTORY)
     sql = "SELECT position, reason, candidates = '[]' FROM decisions ORDER BY position"
     assert [("Макетчик", "pinned", 1), ("Сварщик", "least_busy", 0)] == [
         (position, "pinned" if reason == "pinned" else "least_busy", empty)
@@ -80,8 +81,8 @@ def shown(works: Works, sent: dict[str, list[int]]) -> list[object]:
 
 
 def count_details(works: Works) -> list[int]:
-    """How many orders are packed, and how many rows of details there are."""
-    tables = ("packed_orders", "decisions", "files", "task_files", "order_tasks WHERE sent_values LIKE '%onec%'")
+    """How many texts of packed orders, and how many rows of details there are."""
+    tables = ("packed_texts", "decisions", "files", "task_files", "order_tasks WHERE sent_values LIKE '%onec%'")
     return [int(read(works, f"SELECT count(*) FROM {table}")[0][0]) for table in tables]  # type: ignore[call-overload]
 
 

@@ -119,7 +119,7 @@ def test_reading_leaves_the_folder_as_it_is(path: Path) -> None:
     with reading(path) as opened:
         rows = leaderboard.board(opened, THIS, now=NOW).rows
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            opened.database.execute("DELETE FROM tasks")
+            opened.database.execute("DELETE FROM closed_tasks")
 
     assert 9 == len(rows)
     assert before == sorted(path.parent.iterdir())

@@ -18,6 +18,7 @@ from b24tools.core import errors
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import migrations, open_store, read_store
+from b24tools.store.compact import number_line
 from b24tools.store.views import VIEWS
 from tests.support import closed_tasks as closed
 from tests.support.crash import SKETCH, new_works
@@ -67,7 +68,9 @@ def test_the_oldest_database_becomes_todays_with_all_it_held(tmp_path: Path) -> 
     before["orders"] = [
         (*row, 0, None, None, None, None, "{}", 0, 0, None, None, "[]", None) for row in before["orders"]
     ]
-    before["order_tasks"] = [(key, *row[1:], None, row[0], "[]", None, row[11]) for row in before["order_tasks"]]
+    before["order_tasks"] = [
+        (key, *row[1:], None, row[0], "[]", None, row[11], number_line(key)) for row in before["order_tasks"]
+    ]
     before["task_files"] = [(key, *row[1:]) for row in before["task_files"]]
     assert before == content(path, list(before))
     with closing(open_store(path)) as opened:
@@ -139,7 +142,7 @@ def test_what_was_released_is_not_edited() -> None:
         ],
         "order_tasks": [
             *("position_id TEXT", "old_key TEXT", "other_tasks TEXT NOT NULL DEFAULT '[]'", "stage INTEGER"),
-            "first_deadline TEXT",
+            *("first_deadline TEXT", "line_no INTEGER"),
         ],
     }
     for name, columns in added.items():
@@ -170,21 +173,20 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             for new, old in keys.items():
                 connection.execute(f"UPDATE {table} SET key = ? WHERE key = ?", [old, new])
         for index in (
-            *("orders_by_number", "orders_by_change", "order_tasks_with_others", "tasks_by_line"),
+            *("orders_by_number", "orders_by_change", "order_tasks_with_others"),
             *("orders_that_are_open", "orders_by_outcome", "orders_by_last_send"),
-            *("order_tasks_being_made", "order_tasks_under_way", "order_tasks_departments"),
+            *("order_tasks_being_made", "order_tasks_under_way", "order_tasks_departments", "snapshot_runs_measured"),
         ):
             connection.execute(f"DROP INDEX {index}")
-        for view in (*VIEWS, "leaderboard_this_week", "closed_by_week"):
+        for view in (*VIEWS, "leaderboard_this_week", "closed_by_week", "tasks", "all_lines"):
             connection.execute(f"DROP VIEW {view}")
-        connection.execute("DROP INDEX tasks_by_closing")
         for table, column in [
             ("orders", "portal_wins"),
             ("order_tasks", "position_id"),
             ("order_tasks", "old_key"),
             ("order_tasks", "other_tasks"),
             ("order_tasks", "stage"),
-            *(("order_tasks", "first_deadline"), ("tasks", "first_deadline"), ("tasks", "line")),
+            *(("order_tasks", "first_deadline"), ("order_tasks", "line_no")),
             *(("snapshot_runs", "changes"), ("snapshot_runs", "missed"), ("people", "email")),
             *(("orders", name) for name in ("customer", "wanted", "priority", "promised_first", "standing", "is_over")),
             *(("orders", name) for name in ("changed_no", "changed_at", "ended", "unwritten", "trimmed_at")),
@@ -200,14 +202,18 @@ def make_old(works: Works, sent: onec_order.Order, spelling: str = "") -> None:
             "said_promises",
             "projects",
             "presence",
-            "packed_orders",
+            *("packed_orders", "packed_lines", "packed_texts", "packed_people", "packed_positions", "packed_history"),
+            "closed_tasks",
         ):
             connection.execute(f"DROP TABLE {table}")
         for table in ("first_deadlines", "season_results", "seasons", "repeated_lines"):
             connection.execute(f"DROP TABLE {table}")
         for view in ("leaderboard_this_week", "closed_by_week"):
             connection.execute(f"CREATE VIEW {view} AS SELECT 1")
-        connection.execute("CREATE INDEX tasks_by_closing ON tasks (closed_at)")
+        with closing(sqlite3.connect(":memory:")) as then:
+            migrations.make_set().apply(Database(then), stop_before="m006_keys")
+            for (sql,) in then.execute("SELECT sql FROM sqlite_master WHERE tbl_name = 'tasks' ORDER BY rowid"):
+                connection.execute(sql)
         connection.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm006'")
         connection.commit()
 

@@ -422,11 +422,13 @@ def test_what_every_run_asks_reads_no_table_of_years_through(store: Store) -> No
     store.decisions.find(1)
     store.history.last(20)
     store.history.of_order("a")
+    store.history.find_ids("a")
     store.work_history.done_by(NOW, NOW, NOW)
     store.database.connection.set_trace_callback(None)
 
     steps = [row["detail"] for sql in asked for row in store.database.query(f"EXPLAIN QUERY PLAN {sql}")]
-    large = ("orders", "order_tasks", "history", "tasks", "decisions", "packed_orders")
+    large = ("orders", "order_tasks", "history", "tasks", "closed_tasks", "decisions")
+    large += ("packed_orders", "packed_lines", "packed_history")
     assert steps
     whole = {f"{word} {table}" for word in ("SCAN", "SEARCH") for table in large}  # with no index named
     assert [] == [step for step in steps if step in whole]

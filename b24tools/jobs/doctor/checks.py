@@ -87,7 +87,7 @@ class Examination:
     """What is examined. `client` to `reported` are of the portal, `looked` to `last_key` of the database.
 
     `own_days`: of calendar.json. `people`: people.json. `order_file`: its path, with the orders in it or the error that
-    it has none.
+    it has none. `reads_all`: a large database, too, is read through for damage.
     `failure`: why the portal did not answer, or not all. `asked_at`, `answered_at`: our clock around the first batch.
     """
 
@@ -98,6 +98,7 @@ class Examination:
     order_file: str = ""
     orders: Sequence[Order] = ()
     order_error: errors.B24ToolsError | None = None
+    reads_all: bool = True
 
     client: Client | None = None
     answers: dict[Need[Any], Any] = field(default_factory=dict)

@@ -29,7 +29,7 @@ def open_database(exam: Examination, stack: ExitStack) -> None:
     try:
         if not database.exists(path):
             return
-        exam.looked = inspection.look(path)
+        exam.looked = inspection.look(path, reads_all=exam.reads_all)
         if exam.looked.damage or exam.looked.foreign_migrations:
             return
         store = exam.database = stack.enter_context(closing(read_store(path)))
@@ -62,6 +62,8 @@ def check_file(exam: Examination) -> Finding:
     text = _("{path}, {size}, no damage found")
     if looked.pending:
         text = _("{path}, {size}, no damage found; of an older b24tools, the next command brings it up to date")
+    elif looked.is_partly_read:
+        text = _("{path}, {size}, no damage found in what changes; all of it is read with -v, and at night with -q")
     return _find_left_behind(exam) or ok(text, path=path, size=format_size(database.measure(path)))
 
 

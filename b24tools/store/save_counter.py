@@ -1,0 +1,46 @@
+"""How often an order was saved, counted in the database and in a file beside it: fewer there mean it was restored."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from b24tools.store.database import Database
+
+_SAVES = "ledger_saves"  # among the counters
+
+
+class SaveCounter:
+    """The two counts. `path`: the file; without it a restored database is harder to notice."""
+
+    def __init__(self, db: Database, path: Path | None) -> None:
+        self._db = db
+        self._path = path
+
+    def add(self) -> None:
+        """Count a save. Call it inside its transaction."""
+        count = self.read() + 1
+        self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
+        self._db.after_commit(lambda: self.write_beside(count))
+
+    def read(self) -> int:
+        """Return the number of saves that the database knows of."""
+        rows = self._db.query("SELECT value FROM counters WHERE name = ?", [_SAVES])
+        return int(rows[0]["value"]) if rows else 0
+
+    def read_beside(self) -> int:
+        """Return the number of saves in the file beside the database; 0 without it."""
+        if self._path is not None:
+            with suppress(OSError, ValueError):
+                return int(self._path.read_text(encoding="ascii"))
+        return 0
+
+    def write_beside(self, count: int) -> None:
+        """Write the number of saves to the file."""
+        if self._path is None or self._db.is_read_only:
+            return
+        with suppress(OSError):
+            new = self._path.with_suffix(".new")
+            new.touch(mode=0o600)
+            new.write_text(str(count), encoding="ascii")
+            new.replace(self._path)
