@@ -25,7 +25,7 @@ def save(opened: Store, first: int, count: int) -> None:
 @pytest.mark.sqlite
 def test_a_long_reader_sees_one_state_and_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report in Datasette while snapshots go on; the log shrinks again when it has ended."""
-    monkeypatch.setattr(database, "LOG_BYTES", 200_000)
+    monkeypatch.setattr(database, "LOG_BYTES", 150_000)
     path = tmp_path / "b24tools.db"
     log = path.with_name("b24tools.db-wal")
     with closing(open_store(path)) as opened, closing(sqlite3.connect(path, isolation_level=None)) as reader:
