@@ -486,9 +486,9 @@ def m017_compact_rows(db: Database) -> None:
 
     `tasks` is a view with moments as text. The next nights move the lines of what was packed before, see `retention`.
     """
-    from b24tools.store import compact
+    from b24tools.store import migration_017
 
-    compact.change_schema(db)
+    migration_017.change_schema(db)
 
 
 MIGRATIONS = (
