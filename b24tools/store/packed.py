@@ -66,7 +66,7 @@ _UNCHANGED = (  # columns of a line that are as they were
 _FLAGS = {"cancelled": 1, "deadline_from_slot": 2, "removed": 4}  # bits: of what was sent they stay, and who watches
 _LINES = (
     "SELECT packed_lines.*, order_id, title_end FROM packed_orders JOIN packed_lines ON order_number = number"
-    " WHERE {which} IN (?) ORDER BY order_id, packed_lines.line"
+    " WHERE {condition} ORDER BY order_id, packed_lines.line"
 )
 _UNCHANGED_ENTRY = ("number", "command", "outcome", "caller", "error", "times")  # likewise, of the history
 _HISTORY = (
@@ -187,7 +187,7 @@ class Packed:
     # unpacking
 
     def unpack(self, order_ids: Iterable[str]) -> None:
-        """Write lines and details of these orders back into their rows, where they are packed."""
+        """Move those of these orders that are packed back into the usual tables."""
         if not (packed := self.list_packed(order_ids)):
             return
         with self._db.transaction():
@@ -199,6 +199,7 @@ class Packed:
                 self._db.execute("DELETE FROM packed_orders WHERE number = ?", [row["number"]])
 
     def _write_rows(self, order_id: str, details: _Details) -> None:
+        """Write an order into the usual tables; what was pinned is still there, and comes again with the details."""
         self._db.insert("order_tasks", list(self.lines([order_id])), key=["key"])
         self._db.insert("history", list(self.history([order_id])))
         for line in details.get("lines", []):
@@ -236,23 +237,23 @@ class Packed:
 
     def lines(self, order_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield the packed lines of these orders as rows of `order_tasks`; of what was sent only what always stays."""
-        return map(_widen, self._db.query_in(_LINES.format(which="order_id"), order_ids))
+        return map(_widen, self._db.query_in(_LINES.format(condition="order_id IN (?)"), order_ids))
 
     def lines_of_keys(self, keys: Iterable[str]) -> list[dict[str, Any]]:
         """Return the packed lines with these keys, likewise."""
         wanted = set(keys)
         owners = {owner for owner, _end in map(split_key, wanted) if owner}
-        whole = map(_widen, self._db.query_in(_LINES.format(which="packed_lines.key"), wanted))
+        whole = map(_widen, self._db.query_in(_LINES.format(condition="packed_lines.key IN (?)"), wanted))
         return list({line["key"]: line for line in (*self.lines(owners), *whole) if line["key"] in wanted}.values())
 
     def latest_line(self) -> list[dict[str, Any]]:
         """Return, as a list of one or none, the packed line whose task was made last, with a key of today."""
-        end = "WHERE task_id = (SELECT max(task_id) FROM packed_lines WHERE state IS NULL AND old_key IS NULL)"
-        return [*map(_widen, self._db.query(_LINES.replace("WHERE {which} IN (?)", end)))]
+        condition = "task_id = (SELECT max(task_id) FROM packed_lines WHERE state IS NULL AND old_key IS NULL)"
+        return [*map(_widen, self._db.query(_LINES.format(condition=condition)))]
 
     def other_tasks(self) -> dict[int, dict[str, Any]]:
         """Return the packed lines that have had several tasks, by the other ones of these."""
-        lines = map(_widen, self._db.query(_LINES.replace("{which} IN (?)", "other_tasks IS NOT NULL")))
+        lines = map(_widen, self._db.query(_LINES.format(condition="other_tasks IS NOT NULL")))
         return {task_id: line for line in lines for task_id in json.loads(line["other_tasks"])}
 
     def decisions(self, task_id: int) -> list[dict[str, Any]]:
