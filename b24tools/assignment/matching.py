@@ -10,6 +10,7 @@ from decimal import Decimal
 from b24tools.assignment.ledger import UNKNOWN
 from b24tools.assignment.plan import Item, rounded
 from b24tools.assignment.portal_state import PortalState
+from b24tools.core.line_keys import KEY_PREFIX, KEY_WIDTH
 from b24tools.core.models import Task
 from b24tools.core.org_structure import read_visibly, same_name
 from b24tools.onec import order as onec_order
@@ -36,7 +37,7 @@ def settle_keys(items: Sequence[Item]) -> list[Item]:
         key = item.task.xml_id if item.task else ""
         if item.known or key in ("", *taken, *item.old_keys):
             continue
-        if key.startswith(task_fields.KEY_PREFIX) and len(key) <= task_fields.MAX_KEY:
+        if key.startswith(KEY_PREFIX) and len(key) <= KEY_WIDTH:
             carried[item.key] = key
             taken.add(key)
     settled = []
@@ -200,7 +201,7 @@ def _titled(item: Item, portal: PortalState) -> list[Task]:
     """The tasks of the line's title whose key has the GUID of its order, in whatever spelling 0.1 left it."""
     if not is_guid(item.order.id):
         return []
-    prefix = _bare(f"{task_fields.KEY_PREFIX}{item.order.id}")
+    prefix = _bare(f"{KEY_PREFIX}{item.order.id}")
     tasks = portal.titled.get(item.order.id, ())
     return [
         task

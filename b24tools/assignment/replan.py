@@ -7,6 +7,7 @@ others in their turn.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -53,8 +54,8 @@ class Operation:
 class OpenOrder:
     """What is left of an order. `importance`: the lower, the sooner it is given out. It is late from `late_from` on.
 
-    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be. `priority`: whatever
-    others of a lower one win is worth more than what those of a higher one lose.
+    `accepted`: nothing of it may begin before. `is_first`: it shall be ready as soon as can be. `priority`: a day of
+    an order with a lower number counts for more than any days of those with a higher one.
     """
 
     id: str
@@ -157,7 +158,7 @@ def plan_moves(
         ordered = [_as_moved(order, lying, frozen) for order in given]
         without = _Pass(full, floor, lying.values(), ordered, candidates).list_ready()
         if _count_days(given, without, calendar.zone) > _count_days(given, after, calendar.zone):
-            paying = list(moves.values())  # what others do would make late what stays
+            paying = list(moves.values())  # without the others some of these would make orders late
     return Plan(tuple(paying), frozenset(stuck))
 
 
@@ -168,9 +169,9 @@ def _leave_out_exchanges(
     after: Mapping[str, datetime],
     zone: ZoneInfo,
 ) -> list[Move]:
-    """The moves without those that take as many days from late orders as they give to others.
+    """Return the moves without those after which orders are late by as many days as before, or by more.
 
-    Days count by priority, over all orders of moves that hang together and those beside them whose ends have changed.
+    Moves that hang together stay or go together; their orders count, and those of the same people whose ends changed.
     `before` and `after`: when orders are ready.
     """
     shifted = [
@@ -185,27 +186,23 @@ def _leave_out_exchanges(
     for group in groups.values():
         own = {move.order_id for move in group}
         lanes = {task.responsible_id for move in group for task in (move.before, move.after)}
-        days: dict[float, int] = {}
-        for order, people in shifted:
-            if order.id in own or people & lanes:
-                lost = _days_late(order, after.get(order.id), zone) - _days_late(order, before.get(order.id), zone)
-                days[order.priority] = days.get(order.priority, 0) + lost
-        first = next((lost for _priority, lost in sorted(days.items()) if lost), 0)
-        if first >= 0 and all(move.cause in (LATE, DISPLACED) for move in group):
+        concerned = [order for order, people in shifted if order.id in own or people & lanes]
+        is_better = _count_days(concerned, after, zone) < _count_days(concerned, before, zone)
+        if not is_better and all(move.cause in (LATE, DISPLACED) for move in group):
             left_out |= {move.before.id for move in group}
     return [move for move in moves if move.before.id not in left_out]
 
 
 def _count_days(orders: Iterable[OpenOrder], ready: Mapping[str, datetime], zone: ZoneInfo) -> list[int]:
-    """How many days orders are late, by priority."""
-    days: dict[float, int] = {}
+    """Return how many days orders are late, of each priority, so that fewer days are less."""
+    days: Counter[float] = Counter()
     for order in orders:
-        days[order.priority] = days.get(order.priority, 0) + _days_late(order, ready.get(order.id), zone)
+        days[order.priority] += _days_late(order, ready.get(order.id), zone)
     return [days[priority] for priority in sorted(days)]
 
 
 def _days_late(order: OpenOrder, finish: datetime | None, zone: ZoneInfo) -> int:
-    """A day that has begun counts."""
+    """Return how many days an order is late; one that has begun counts."""
     if finish is None or order.late_from is None or finish <= order.late_from:
         return 0
     return max(1, (_day_of(finish, zone) - _day_of(order.late_from, zone)).days)
@@ -216,7 +213,7 @@ def _day_of(end: datetime, zone: ZoneInfo) -> date:
 
 
 def group_moves(moves: Sequence[Move]) -> list[int]:
-    """Number the moves: those of one order, and those that make room for one another, have the same number."""
+    """Return a number for each move; those of one order, and those that make room for one another, have the same."""
     groups = list(range(len(moves)))
 
     def root(number: int) -> int:

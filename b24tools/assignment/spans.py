@@ -108,7 +108,7 @@ class Spans:
         )
 
     def _bottleneck(self, plans: Sequence[PlannedTask], spans: Mapping[str, Interval]) -> Bottleneck | None:
-        """Of the last operation and those it had to wait for, the one that takes longest.
+        """Return, of the last operation and those it had to wait for, the one that takes longest; as `standing` does.
 
         Work begins on whole steps: up to the next one nothing waits.
         """

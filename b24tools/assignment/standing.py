@@ -338,7 +338,7 @@ def _find_hold_up(
 ) -> HoldUp | None:
     """Of the last operation and those it waits for, name the first that cannot keep its plan.
 
-    If all can, name the one that takes longest with its wait for the person, as the answer to an order does.
+    If all can, name the one that takes longest with its wait for the person, as `spans` does in the answer to an order.
     """
     if order.unwritten or not lines:
         return HoldUp(order.unwritten[0] if order.unwritten else "", None, UNWRITTEN)
@@ -356,11 +356,12 @@ def _find_hold_up(
         one, reason, away = behind[0], _reason(behind[0], now), behind[0].away
     else:
         clock = Timeline(calendar, (), now)
-        waits = {number: _wait_and_work(line, lines, clock, now) for number, line in enumerate(chain)}
-        number = max(waits, key=lambda number: sum(waits[number]))
-        one, (wait_s, work_s) = chain[number], waits[number]
+        taken = [_wait_and_work(one, lines, clock, now) for one in chain]
+        one, (wait_s, work_s) = max(zip(chain, taken, strict=True), key=lambda pair: sum(pair[1]))
         away = tuple(away for away in one.absences if one.span and away[1] <= one.span[0])
-        reason = WORK if wait_s < work_s else BUSY if not one.is_next else AWAY if away else WORK
+        reason = WORK
+        if wait_s >= work_s and (away or not one.is_next):
+            reason = AWAY if one.is_next else BUSY
     name = one.person.name if one.person else None
     until = (away[-1][1] - MIDNIGHT).astimezone(calendar.zone).date() if reason == AWAY else None
     return HoldUp(one.row.position, name, reason, until)
@@ -369,7 +370,7 @@ def _find_hold_up(
 def _wait_and_work(
     line: LineStanding, lines: Sequence[LineStanding], clock: Timeline, now: datetime
 ) -> tuple[int, int]:
-    """Working seconds from when an operation could begin until it does, and from then on until it is done."""
+    """Return the working seconds from when an operation could begin until it does, and from then until it is done."""
     before = lines[line.after].span if line.after is not None else None
     if line.span is None:
         return 0, 0

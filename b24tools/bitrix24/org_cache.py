@@ -286,7 +286,7 @@ _made: list[tuple[Any, tuple[Any, ...], Staff]] = []  # the last one, with what 
 
 
 def _make_staff(departments: list[Department], people: Any, root_id: int, positions: Positions) -> Staff:
-    """Make the staff of people as the cache has them; for the same ones the same as before: it never changes."""
+    """Return the staff of people as the cache has them; of the same ones the same object, as it never changes."""
     made_of = departments, root_id, positions
     for rows, others, staff in _made[:1]:
         if rows is people and others == made_of:

@@ -81,7 +81,7 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command line; return the exit status."""
+    """Run the command line; return the exit status. What a run chooses, as its portal, ends with it."""
     return copy_context().run(_main, arguments)
 
 

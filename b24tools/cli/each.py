@@ -77,10 +77,11 @@ def each(
                 out, err = render_each.list_lines(answer, width, limit, quiet=quiet)
                 for line in out:
                     print_text(line)
-                ending = len(err) if answer.in_time else max(len(err) - 2, 0)  # that it was interrupted, by whom
-                for line in err[:ending]:
+                # of one that was cut off the last two lines say so: its own, that it was interrupted, and ours
+                relayed = len(err) if answer.in_time else max(len(err) - 2, 0)
+                for line in err[:relayed]:
                     messenger.relay(line)
-                for line in err[ending:]:
+                for line in err[relayed:]:
                     messenger.warn(line, cause=f"cut off: {answer.profile} {words[0]}")
     answers.sort(key=lambda one: one.profile)
     worst = find_worst(answer.status for answer in answers)

@@ -106,7 +106,7 @@ def choose_new_findings(
 
 
 def _is_watched() -> bool:
-    """Return whether this is a terminal and not cron: whoever looks has not read its mail."""
+    """Return whether this runs on a terminal and not in cron, whose mail whoever looks may not have read."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 

@@ -14,7 +14,7 @@ def is_terminal() -> bool:
 
 
 def get() -> TextIO:
-    """Return it. Raises OSError where it is closed."""
+    """Return the standard input. Raises OSError where it is closed."""
     if sys.stdin is None:
         raise OSError(_("it is closed"))
     return sys.stdin

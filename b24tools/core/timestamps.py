@@ -1,4 +1,4 @@
-"""Moments as text: ISO 8601 of whole seconds. Saved ones are UTC, so that they sort as the moments do."""
+"""Moments as text: ISO 8601 of whole seconds, saved ones in UTC, so that they sort; in large tables as seconds."""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ from b24tools.bitrix24 import queries
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
+from b24tools.core.line_keys import KEY_PREFIX
 from b24tools.core.models import Task
 from b24tools.core.org_structure import Staff, find_person, read_id, same_name, suggest_name
 from b24tools.onec import order as onec_order
@@ -378,7 +379,7 @@ class _Run:
             )
         last = store.orders.last_known_task()
         newer = {task.id: task.xml_id for task in portal.open if task.id > last > 0}
-        newer = {task_id: key for task_id, key in newer.items() if key.startswith(task_fields.KEY_PREFIX)}
+        newer = {task_id: key for task_id, key in newer.items() if key.startswith(KEY_PREFIX)}
         known = store.orders.known_keys(newer.values())
         self._was_restored = store.orders.notice_restore(
             now, newer=[task_id for task_id, key in newer.items() if key not in known]
@@ -579,7 +580,7 @@ def _removed_lines(
     taken = {task.id for plan in plans for task in (plan.task, *plan.others) if task}
     taken |= {row.task_id for row in known.values() if row.task_id}
     for task in portal.titled.get(order.id, ()):
-        if task.xml_id.startswith(f"{task_fields.KEY_PREFIX}{order.id}:") and task.id not in taken:
+        if task.xml_id.startswith(f"{KEY_PREFIX}{order.id}:") and task.id not in taken:
             tasks.append((task.title.rpartition(":")[0] or task.title, task))
     return [
         TaskResult(

@@ -65,7 +65,7 @@ def list_orders(
 ) -> Listing:
     """Work out how orders stand, save what changed, and list those in these states; or only `rows`, in any state.
 
-    `since`: only what changed after this number. One that was never given out is no use: then all are listed.
+    `since`: only what changed after this number. With one that was never given out all are listed.
     Raises PortalError and ConfigError as reading does.
     """
     store = tools.store.orders

@@ -10,14 +10,13 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from b24tools.core.line_keys import KEY_PREFIX, KEY_WIDTH
 from b24tools.core.org_structure import key_name
 from b24tools.onec import values
 
 if TYPE_CHECKING:  # the model refuses orders whose lines would have one key
     from b24tools.onec.order import Attachment, Line, Order
 
-KEY_PREFIX = "1c:"
-MAX_KEY = 50  # the width of the column behind XML_ID
 MAX_KEY_0_1 = 200
 MAX_TITLE = 250
 MAX_FILE_NAME = 200
@@ -48,7 +47,7 @@ def keys_of_0_1(order: Order) -> tuple[tuple[str, ...], ...]:
         key = base if seen[base] == 1 else f"{base}:{seen[base]}"
         if len(key) > MAX_KEY_0_1:
             key = f"{KEY_PREFIX}sha256:{hashlib.sha256(key.encode()).hexdigest()}"
-        found.append(tuple(dict.fromkeys((key, key[:MAX_KEY]))))
+        found.append(tuple(dict.fromkeys((key, key[:KEY_WIDTH]))))
     return tuple(found)
 
 

@@ -89,7 +89,8 @@ def _describe_manifest(manifest: Manifest, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _count(manifest: Manifest) -> str:
-    orders, tasks = manifest.tables.get("orders", 0), manifest.tables.get("tasks", 0)
+    orders = manifest.tables.get("orders", 0)
+    tasks = manifest.tables.get("closed_tasks", manifest.tables.get("tasks", 0))  # its name before m017
     return ", ".join(
         (
             ngettext("{n} order", "{n} orders", orders).format(n=orders),

@@ -53,7 +53,7 @@ class Held:
 
 @dataclass
 class Messenger:
-    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: kept back while quiet.
+    """What is said on stderr. `level`: -1 quiet, 0, 1 verbose, 2 with tracebacks. `held`: held back while quiet.
 
     `scrub` takes out secrets, and `record` is the log, which has remarks and errors that are not printed, too.
     """

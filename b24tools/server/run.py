@@ -61,9 +61,8 @@ def serve(
         write_log(settings, level) as log,
         open_app(context.Session(settings, _log.info, session.transport), access) as app,
     ):
-        production_calendar(settings.country).days.get(
-            context.now().date()
-        )  # three hundred modules, which the first order would wait for
+        # three hundred modules, which the first order would wait for
+        production_calendar(settings.country).days.get(context.now().date())
         gc.collect()
         gc.freeze()  # what is loaded now stays: no order has to wait until Python has searched it once more
         gc.set_threshold(700)  # Python's own: a short command may leave its garbage lying, a service may not

@@ -216,21 +216,6 @@ class Database:
         """Return SQL for a table with the `value` of each of a JSON array's numbers."""
         return f"json_each({column})"
 
-    def json_only(self, column: str, names: Iterable[str]) -> str:
-        """Return SQL for a JSON object with those of these names that have a true value."""
-        found = ", ".join(f"'{name}'" for name in names)
-        return f"(SELECT json_group_object(key, value) FROM json_each({column}) WHERE key IN ({found}) AND value)"  # noqa: S608
-
-    def rewrite(self, table: str, column: str, value: str) -> str:
-        """Return SQL, up to the ids, that changes a column in all rows of these orders.
-
-        It appends the rows anew: those that shrink in their places free no pages.
-        """
-        names = [row["name"] for row in self.query(f"PRAGMA table_info({table})")]
-        values = ", ".join(value if name == column else name for name in names)
-        found = f"SELECT {values} FROM {table} WHERE order_id IN "  # noqa: S608 - names of ours
-        return f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) {found}"
-
 
 def can_be_stored(value: Any) -> bool:
     """Tell whether a column can have this value: a whole number has 64 bits."""

@@ -63,19 +63,21 @@ class History:
             )
 
     def _last_id(self) -> int:
+        """Return the last id of all entries, which those that are packed have as well."""
         ids = [self._db.query("SELECT max(id) FROM history"), self._db.query("SELECT max(entry) FROM packed_history")]
         return max(rows[0][0] or 0 for rows in ids)
 
     def find_ids(self, order: str) -> list[str]:
-        """Return the ids of the orders of this number or id."""
+        """Return the ids of the orders of this number or id, the one with the newest entry last."""
         packed = (
             "SELECT entry, order_id FROM packed_history JOIN packed_orders ON packed_orders.number = order_number"
             " WHERE packed_orders.order_id = ? UNION ALL SELECT entry, order_id FROM packed_history"
             " JOIN packed_orders ON packed_orders.number = order_number WHERE packed_history.number = ?"
         )
         sql = "SELECT id, order_id FROM history WHERE order_id = ? OR number = ?"
-        found = [*self._db.query(sql, [order, order]), *self._db.query(packed, [order, order])]
-        return sorted(last := {row[1]: row[0] for row in sorted(map(tuple, found))}, key=last.__getitem__)
+        found = [tuple(row) for query in (sql, packed) for row in self._db.query(query, [order, order])]
+        newest_first = dict.fromkeys(order_id for _entry, order_id in sorted(found, reverse=True))
+        return [*newest_first][::-1]
 
     def of_order(self, order_id: str) -> list[Entry]:
         """Return all that was done for an order, the oldest first."""

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from b24tools.core.database_url import DatabaseUrl, Location
 from b24tools.core.i18n import _
+from b24tools.core.sizes import MIB
 from b24tools.store import migrations
 from b24tools.store.database import connect_read_only, explain_failures, load_server, measure
 
 MOST_PROBLEMS = 3
-SMALL = 32 * 1024 * 1024  # bytes that are soon read through
+SMALL = 32 * MIB  # is soon read through
 _SETTLED = ("closed_tasks", "packed_lines", "packed_orders", "packed_texts")  # of a year: most of a large file
 
 

@@ -100,6 +100,7 @@ class Leaderboard:
 
         earlier = seasons.get(before.label)
         if season := seasons.get(period.label):
+            # if the earlier one was live when this one was frozen, this one has what counted of it then
             people = read(earlier) if earlier and earlier.frozen_at <= season.frozen_at else read(season, current=False)
             return Totals(read(season), season.rules, season), Totals(people, season.rules, season)
         values = {
@@ -112,9 +113,8 @@ class Leaderboard:
         live: dict[bool, list[PersonTotal]] = {True: [], False: []}
         for row in self._db.query(CLOSED if group_id is None else CLOSED_IN_GROUP, values):
             live[bool(row[1])].append(PersonTotal(row[0], *row[2:]))
-        return Totals(live[True], rules), (
-            Totals(read(earlier), earlier.rules, earlier) if earlier else Totals(live[False], rules)
-        )
+        compared = Totals(read(earlier), earlier.rules, earlier) if earlier else Totals(live[False], rules)
+        return Totals(live[True], rules), compared
 
     def freeze(self, period: Period, rules: CountingRules, as_of: datetime, now: datetime) -> None:
         """Freeze what counts of a period, and of the one before if that is live, as it is now. In a transaction."""

@@ -39,7 +39,7 @@ class Message:
     """What is to be said to a person or in a chat. `key`: to whom, about what, since which run.
 
     `content` of WORK: `changes`, each a line with its times `before` and `after` (null: the person did not have it, has
-    it no more); of PROMISE: `orders`, each with the days `before` and `day`; of DIGEST: `text`, made of `parts`,
+    it no more); of PROMISE: `orders`, each with the days `before` and `after`; of DIGEST: `text`, made of `parts`,
     with the ids of the orders that are `late`, and the `cursor` of the changes.
     """
 
@@ -236,10 +236,6 @@ class Messages:
         with self._db.transaction():
             sql = "UPDATE messages SET state = ?, error = ? WHERE id = ?"
             self._db.execute_many(sql, [(state, error, message.id) for message, state, error in outcomes])
-
-    def read_all(self) -> list[Message]:
-        """Return all messages, the oldest first."""
-        return [_read(row) for row in self._db.query("SELECT * FROM messages ORDER BY id")]
 
     # what is known of the portal
 

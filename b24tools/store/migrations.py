@@ -13,7 +13,7 @@ SET = "b24tools"
 
 
 def m001_orders(db: Database) -> None:
-    """Running settings and the ledger of orders: what 1C sent, what became of it, and why."""
+    """Running settings and the ledger of orders: what 1C sent, what was done for it, and why."""
     for statement in (
         "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
         """CREATE TABLE orders (
@@ -370,7 +370,7 @@ def m012_counting(db: Database) -> None:
         "ALTER TABLE tasks ADD COLUMN first_deadline TEXT",
         "ALTER TABLE tasks ADD COLUMN line TEXT",  # the key of the order's line
         "ALTER TABLE order_tasks ADD COLUMN first_deadline TEXT",
-        "ALTER TABLE snapshot_runs ADD COLUMN changes INTEGER",  # where events should have told of them
+        "ALTER TABLE snapshot_runs ADD COLUMN changes INTEGER",  # where events should have named them
         "ALTER TABLE snapshot_runs ADD COLUMN missed INTEGER",
         "CREATE TABLE first_deadlines (task_id INTEGER PRIMARY KEY, deadline TEXT NOT NULL, seen_at TEXT NOT NULL)",
         "CREATE INDEX order_tasks_with_others ON order_tasks (key) WHERE other_tasks <> '[]'",
@@ -486,9 +486,9 @@ def m017_compact_rows(db: Database) -> None:
 
     `tasks` is a view with moments as text. The next nights move the lines of what was packed before, see `retention`.
     """
-    from b24tools.store import compact
+    from b24tools.store import migration_017
 
-    compact.change_schema(db)
+    migration_017.change_schema(db)
 
 
 MIGRATIONS = (

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from b24tools.core import clock
+from b24tools.core.line_keys import KEY_WIDTH, number_line
 from b24tools.core.timestamps import from_text, to_text
-from b24tools.store.compact import number_line
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
 from b24tools.store.history import Entry, History
 from b24tools.store.packed import Packed
 from b24tools.store.save_counter import SaveCounter
 
-KEY_WIDTH = 50  # of the column behind XML_ID
 _CHANGES = "order_changes"  # among the counters
 ENDED_DONE, ENDED_CANCELLED = "done", "cancelled"
 RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
@@ -335,10 +334,10 @@ class Orders:
 
     def lines(self, order_ids: Iterable[str]) -> dict[str, LedgerTask]:
         """Return what is known of these orders' lines, by key."""
-        sql, ids = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line", list(order_ids)
-        return {
-            row["key"]: _read_line(row) for row in (*map(dict, self._db.query_in(sql, ids)), *self._packed.lines(ids))
-        }
+        ids = list(order_ids)
+        sql = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line"
+        rows = (*map(dict, self._db.query_in(sql, ids)), *self._packed.lines(ids))
+        return {row["key"]: _read_line(row) for row in rows}
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys that are in the ledger."""
@@ -348,18 +347,13 @@ class Orders:
 
     def owners(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return the orders of those of the tasks that are ours."""
-        return {row["task_id"]: row["order_id"] for row in self._lines_of_tasks(task_ids)}
+        sql = "SELECT task_id, order_id FROM all_lines WHERE task_id IN (?)"
+        return {row["task_id"]: row["order_id"] for row in self._db.query_in(sql, task_ids)}
 
     def our_tasks(self, task_ids: Iterable[int]) -> dict[int, str]:
         """Return those of the tasks that are ours, with their positions."""
-        return {row["task_id"]: row["position"] for row in self._lines_of_tasks(task_ids)}
-
-    def _lines_of_tasks(self, task_ids: Iterable[int]) -> Iterator[dict[str, Any]]:
-        ids = list(task_ids)
-        yield from self._packed.lines_of_tasks(ids)
-        yield from map(
-            dict, self._db.query_in("SELECT task_id, order_id, position FROM order_tasks WHERE task_id IN (?)", ids)
-        )
+        sql = "SELECT task_id, position FROM all_lines WHERE task_id IN (?)"
+        return {row["task_id"]: row["position"] for row in self._db.query_in(sql, task_ids)}
 
     def last_known_task(self) -> int:
         """Return the highest id of a task that the ledger knows; 0 where it knows none."""

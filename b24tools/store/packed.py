@@ -1,8 +1,18 @@
-"""Orders that were over a while ago, in little room: lines in narrow rows, their details in compressed texts.
+"""Orders that were over a week ago, in little room: they are most of a year's database.
 
-The details are what `why` shows and what an order that is sent again is compared with; one text has those of orders
-that were packed in the same night. What is asked for by SQL (keys, tasks, people, times) stands in `packed_lines` for
-ever; the view `all_lines` shows it beside the lines of the other orders.
+What SQL asks for (keys, tasks, people, times) stays in rows for ever; what is read of one order alone is compressed.
+
+- `packed_orders`: which orders they are, beside `orders`. Their lines and history have the short `number` in the place
+  of the order's id; the details are in the text `text_number` at `place`, or forgotten after B24_KEEP_DAYS.
+- `packed_lines`: rows of `order_tasks`, narrow: moments are seconds, and what nearly all have alike is null. The view
+  `all_lines` shows them as they were, beside the lines of all other orders.
+- `packed_history`: rows of `history`, narrow likewise, without what was done for each line.
+- `packed_texts`: the details of some orders of one night, compressed together, a line of JSON each: what was sent,
+  decisions, attachments, and what was done for each line.
+- `packed_people`, `packed_positions`: when they last were in any of these lines, so that no run has to read them all.
+
+`retention` packs at night. Whoever changes an order unpacks it before: then all is in the usual tables again.
+Before m017 only details were packed: such an order has its lines in `order_tasks`, and no `title_end`.
 """
 
 from __future__ import annotations
@@ -11,15 +21,17 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from b24tools.core.chunks import chunked
+from b24tools.core.line_keys import KEY_PREFIX, split_key
 from b24tools.core.timestamps import seconds_to_text, text_to_seconds, to_text
 from b24tools.store.database import Database, Row, marks
 
 ORDERS_IN_TEXT = 50
-# What most of them have, the most frequent at the end. What has been packed is read with it: it never changes.
-_COMMON = (
+# zlib's dictionary: what most details have, the most frequent at the end. Without just this one none can be read.
+_DICTIONARY = (
     '"pinned","lower_id","fallback","Производство","wanted":"2026-12-01T00:00:00+03:00","removed":false,'
     '"files":[{"order_id":"","name":"","sha256":"","stored_name":"","size":,"file_id":,"saved_at":"2026-11-23T04:00:00+00'
     ':00"}],"task_files":[{"key":"1c:","name":"","sha256":"","state":"done"}],"lines":[{"key":"1c:","sent_values":'
@@ -34,7 +46,7 @@ _COMMON = (
     '"open_s":0,"absent":[],"chosen":false,"note":"","busy":false,"terms":{},"inside":true},{"id":'
 ).encode()
 _JSON = ("sent_values", "candidates", "details")  # columns that hold JSON
-_ROWS = {  # what is compressed, in the order in which it is written back: table → SQL for the rows of some orders
+_DETAILS = {  # what is compressed, in the order in which it is written back: name → SQL for the rows of some orders
     "lines": "SELECT order_id AS owner, key, sent_values FROM order_tasks WHERE order_id IN {few} ORDER BY line",
     "decisions": (
         "SELECT order_id AS owner, decisions.* FROM order_tasks JOIN decisions USING (key) WHERE order_id IN {few}"
@@ -45,23 +57,23 @@ _ROWS = {  # what is compressed, in the order in which it is written back: table
         "SELECT order_id AS owner, task_files.* FROM order_tasks JOIN task_files USING (key) WHERE order_id IN {few}"
     ),
 }
-_FILE, _TASK_FILE = ("order_id", "name", "sha256"), ("key", "name", "sha256")
-_MOMENTS = ("starts_at", "ends_at", "deadline", "first_deadline", "assigned_at")  # seconds in a narrow row
-_SAME = (  # columns that are as they were
+_KEYS = {"decisions": (), "files": ("order_id", "name", "sha256"), "task_files": ("key", "name", "sha256")}  # by table
+_MOMENTS = ("starts_at", "ends_at", "deadline", "first_deadline", "assigned_at")  # of a line: seconds
+_UNCHANGED = (  # columns of a line that are as they were
     *("line", "position", "task_id", "responsible_id", "department_id", "estimate_s", "position_id", "old_key"),
     *("stage", "line_no"),
 )
-_FLAGS = {"cancelled": 1, "deadline_from_slot": 2, "removed": 4}  # of what was sent they stay, and who watches
+_FLAGS = {"cancelled": 1, "deadline_from_slot": 2, "removed": 4}  # bits: of what was sent they stay, and who watches
 _LINES = (
     "SELECT packed_lines.*, order_id, title_end FROM packed_orders JOIN packed_lines ON order_number = number"
-    " WHERE {which} IN (?) ORDER BY order_id, packed_lines.line"
+    " WHERE {condition} ORDER BY order_id, packed_lines.line"
 )
-_ENTRY = ("number", "command", "outcome", "caller", "error", "times")  # columns of the history that are as they were
+_UNCHANGED_ENTRY = ("number", "command", "outcome", "caller", "error", "times")  # likewise, of the history
 _HISTORY = (
     "SELECT packed_history.*, order_id, text_number, place FROM packed_history"
     " JOIN packed_orders ON packed_orders.number = order_number"
 )
-_Details = dict[str, list[dict[str, Any]]]
+_Details = dict[str, list[dict[str, Any]]]  # of one order: its rows by the names in _DETAILS, and "history"
 
 
 class Packed:
@@ -73,43 +85,48 @@ class Packed:
     # packing
 
     def pack(self, order_ids: Sequence[str], now: datetime) -> None:
-        """Save lines of these orders in narrow rows and their details in texts; their own rows go.
+        """Move lines, history and details of these orders here; their own rows go. Call it inside a transaction.
 
-        Of those that were trimmed there are no details. Call it inside a transaction.
+        Of those that were trimmed the details are lost.
         """
-        sql = "SELECT id FROM orders WHERE id IN (?) AND trimmed_at > last_sent_at"
-        places: dict[str, tuple[int | None, int]]
-        places = {row["id"]: (None, 0) for row in self._db.query_in(sql, order_ids)}
-        text = self._last_number("packed_texts")
-        for few in chunked((one for one in order_ids if one not in places), ORDERS_IN_TEXT):
-            text += 1
-            details = self._read_rows(few)
-            self._write_text(text, [_dump(details.get(one, {})) for one in few])
-            places |= {one: (text, place) for place, one in enumerate(few)}
+        place_of = self._pack_details(order_ids)
         lines: dict[str, list[Row]] = {one: [] for one in order_ids}
         sql = "SELECT * FROM order_tasks WHERE order_id IN (?) ORDER BY order_id, line"
         for row in self._db.query_in(sql, order_ids):
             lines[row["order_id"]].append(row)
-        number = self._last_number("packed_orders")
-        for order_id, rows in lines.items():
-            number += 1
+        for number, (order_id, rows) in enumerate(lines.items(), self._last_number("packed_orders") + 1):
             title_end = next((end for row in rows if (end := _cut_title(row)) is not None), "")
-            text_number, place = places[order_id]
+            text_number, place = place_of.get(order_id, (None, 0))
             order = {"number": number, "order_id": order_id, "title_end": title_end}
             self._db.insert("packed_orders", [order | {"text_number": text_number, "place": place}])
             narrow = [_narrow(row, title_end) | {"place": at, "order_number": number} for at, row in enumerate(rows)]
             self._db.insert("packed_lines", narrow)
             self._pack_history(order_id, number)
-            self._note_assigned(rows, now)
+        self._note_people(chain.from_iterable(lines.values()), now)
         self._note_positions(order_ids)
         self._drop_rows(order_ids)
+
+    def _pack_details(self, order_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Compress the details of these orders; return in which text, and where in it, each order's are.
+
+        Those that were trimmed have none.
+        """
+        sql = "SELECT id FROM orders WHERE id IN (?) AND trimmed_at > last_sent_at"
+        trimmed = {row["id"] for row in self._db.query_in(sql, order_ids)}
+        place_of: dict[str, tuple[int, int]] = {}
+        portions = chunked((one for one in order_ids if one not in trimmed), ORDERS_IN_TEXT)
+        for number, few in enumerate(portions, self._last_number("packed_texts") + 1):
+            details = self._collect_details(few)
+            self._write_text(number, [_dump(details.get(one, {})) for one in few])
+            place_of |= {one: (number, place) for place, one in enumerate(few)}
+        return place_of
 
     def _last_number(self, table: str) -> int:
         return int(self._db.query(f"SELECT coalesce(max(number), 0) FROM {table}")[0][0])  # noqa: S608 - names of ours
 
-    def _read_rows(self, order_ids: Sequence[str]) -> dict[str, _Details]:
+    def _collect_details(self, order_ids: Sequence[str]) -> dict[str, _Details]:
         found: dict[str, _Details] = {}
-        for name, sql in _ROWS.items():
+        for name, sql in _DETAILS.items():
             for row in self._db.query(sql.format(few=f"({marks(order_ids)})"), order_ids):
                 values = {key: json.loads(row[key]) if key in _JSON else row[key] for key in row.keys()}  # noqa: SIM118
                 values.pop("id", None)  # when they are written back another may have it
@@ -122,7 +139,7 @@ class Packed:
 
     def _pack_history(self, order_id: str, number: int) -> None:
         rows = [
-            {name: row[name] for name in _ENTRY}
+            {name: row[name] for name in _UNCHANGED_ENTRY}
             | {"entry": row["id"], "order_number": number}
             | {name: text_to_seconds(row[name]) for name in ("at", "last_at")}
             for row in self._db.query("SELECT * FROM history WHERE order_id = ?", [order_id])
@@ -130,7 +147,7 @@ class Packed:
         self._db.insert("packed_history", rows)
         self._db.execute("DELETE FROM history WHERE order_id = ?", [order_id])
 
-    def _note_assigned(self, rows: Iterable[Row], now: datetime) -> None:
+    def _note_people(self, rows: Iterable[Row], now: datetime) -> None:
         """Note when each person was last given a task that is packed; what is stamped in the future does not count."""
         sql = (
             "INSERT INTO packed_people (person_id, assigned_at) VALUES (?, ?) ON CONFLICT (person_id) DO UPDATE SET"
@@ -170,32 +187,33 @@ class Packed:
     # unpacking
 
     def unpack(self, order_ids: Iterable[str]) -> None:
-        """Write lines and details of these orders back into their rows, where they are packed."""
+        """Move those of these orders that are packed back into the usual tables."""
         if not (packed := self.list_packed(order_ids)):
             return
         with self._db.transaction():
             for row in list(self._db.query_in("SELECT * FROM packed_orders WHERE order_id IN (?)", packed)):
-                self._unpack(row["order_id"], self._read_details(row["text_number"], row["place"]))
-                self.drop([row["order_id"]])
+                self._write_rows(row["order_id"], self._read_details(row["text_number"], row["place"]))
+                self.forget_details([row["order_id"]])
                 self._db.execute("DELETE FROM packed_lines WHERE order_number = ?", [row["number"]])
                 self._db.execute("DELETE FROM packed_history WHERE order_number = ?", [row["number"]])
                 self._db.execute("DELETE FROM packed_orders WHERE number = ?", [row["number"]])
 
-    def _unpack(self, order_id: str, details: _Details) -> None:
+    def _write_rows(self, order_id: str, details: _Details) -> None:
+        """Write an order into the usual tables; what was pinned is still there, and comes again with the details."""
         self._db.insert("order_tasks", list(self.lines([order_id])), key=["key"])
         self._db.insert("history", list(self.history([order_id])))
         for line in details.get("lines", []):
             sql = "UPDATE order_tasks SET sent_values = ? WHERE key = ?"
             self._db.execute(sql, [_dump(line["sent_values"]), line["key"]])
             self._db.execute("DELETE FROM decisions WHERE key = ?", [line["key"]])
-        for table, key in (("decisions", ()), ("files", _FILE), ("task_files", _TASK_FILE)):
+        for table, key in _KEYS.items():
             rows = [
                 {name: _dump(value) if name in _JSON else value for name, value in one.items()}
                 for one in details.get(table, [])
             ]
             self._db.insert(table, rows, key)
 
-    def drop(self, order_ids: Sequence[str]) -> None:
+    def forget_details(self, order_ids: Sequence[str]) -> None:
         """Forget the details of these orders; their lines stay."""
         sql = "SELECT text_number, place FROM packed_orders WHERE text_number IS NOT NULL AND order_id IN (?)"
         gone: dict[int, set[int]] = {}
@@ -219,27 +237,23 @@ class Packed:
 
     def lines(self, order_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield the packed lines of these orders as rows of `order_tasks`; of what was sent only what always stays."""
-        return map(_widen, self._db.query_in(_LINES.format(which="order_id"), order_ids))
+        return map(_widen, self._db.query_in(_LINES.format(condition="order_id IN (?)"), order_ids))
 
-    def lines_of_tasks(self, task_ids: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """Yield the packed lines that have these tasks, likewise."""
-        return map(_widen, self._db.query_in(_LINES.format(which="task_id"), task_ids))
-
-    def lines_of_keys(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Yield the packed lines with these keys, likewise."""
+    def lines_of_keys(self, keys: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the packed lines with these keys, likewise."""
         wanted = set(keys)
-        owners = {owner for owner, _tail in map(_split_key, wanted) if owner}
-        lines = [*self.lines(owners), *map(_widen, self._db.query_in(_LINES.format(which="packed_lines.key"), wanted))]
-        return iter({line["key"]: line for line in lines if line["key"] in wanted}.values())
+        owners = {owner for owner, _end in map(split_key, wanted) if owner}
+        whole = map(_widen, self._db.query_in(_LINES.format(condition="packed_lines.key IN (?)"), wanted))
+        return list({line["key"]: line for line in (*self.lines(owners), *whole) if line["key"] in wanted}.values())
 
     def latest_line(self) -> list[dict[str, Any]]:
-        """Return the packed line whose task was made last, with a key of today."""
-        end = "WHERE task_id = (SELECT max(task_id) FROM packed_lines WHERE state IS NULL AND old_key IS NULL)"
-        return [*map(_widen, self._db.query(_LINES.replace("WHERE {which} IN (?)", end)))]
+        """Return, as a list of one or none, the packed line whose task was made last, with a key of today."""
+        condition = "task_id = (SELECT max(task_id) FROM packed_lines WHERE state IS NULL AND old_key IS NULL)"
+        return [*map(_widen, self._db.query(_LINES.format(condition=condition)))]
 
     def other_tasks(self) -> dict[int, dict[str, Any]]:
         """Return the packed lines that have had several tasks, by the other ones of these."""
-        lines = map(_widen, self._db.query(_LINES.replace("{which} IN (?)", "other_tasks IS NOT NULL")))
+        lines = map(_widen, self._db.query(_LINES.format(condition="other_tasks IS NOT NULL")))
         return {task_id: line for line in lines for task_id in json.loads(line["other_tasks"])}
 
     def decisions(self, task_id: int) -> list[dict[str, Any]]:
@@ -249,6 +263,7 @@ class Packed:
             " WHERE task_id IN (?)",
             [task_id],
         )
+        # before m017 the lines stayed in their own rows
         in_rows = "SELECT text_number, place FROM packed_orders JOIN order_tasks USING (order_id) WHERE task_id IN (?)"
         for row in [*found, *self._db.query_in(in_rows, [task_id])]:
             decisions = self._read_details(*row).get("decisions", [])
@@ -271,7 +286,7 @@ class Packed:
                 texts[number] = self._read_text(number)
             details: _Details = json.loads(texts[number][row["place"]]) if texts[number] else {}
             lines = {one["id"]: one["lines"] for one in details.get("history", [])}
-            yield {name: row[name] for name in _ENTRY} | {
+            yield {name: row[name] for name in _UNCHANGED_ENTRY} | {
                 "id": row["entry"],
                 "order_id": row["order_id"],
                 "lines": json.dumps(lines.get(row["entry"], []), ensure_ascii=False),
@@ -287,23 +302,23 @@ class Packed:
 
     def _read_text(self, number: int) -> list[str]:
         content = self._db.query("SELECT content FROM packed_texts WHERE number = ?", [number])[0]["content"]
-        return zlib.decompressobj(zdict=_COMMON).decompress(content).decode().split("\n")
+        return zlib.decompressobj(zdict=_DICTIONARY).decompress(content).decode().split("\n")
 
     def _write_text(self, number: int, details: Sequence[str]) -> None:
-        packer = zlib.compressobj(level=9, zdict=_COMMON)
+        packer = zlib.compressobj(level=9, zdict=_DICTIONARY)
         content = packer.compress("\n".join(details).encode()) + packer.flush()
         self._db.insert("packed_texts", [{"number": number, "content": content}], key=["number"])
 
 
 def _narrow(row: Row, title_end: str) -> dict[str, Any]:
     """Return a row of `order_tasks` as a narrow one."""
-    owner, tail = _split_key(row["key"])
+    owner, end = split_key(row["key"])
     is_split = owner == row["order_id"]
     sent = json.loads(row["sent_values"])
-    values = {name: row[name] for name in _SAME} | {name: text_to_seconds(row[name]) for name in _MOMENTS}
+    values = {name: row[name] for name in _UNCHANGED} | {name: text_to_seconds(row[name]) for name in _MOMENTS}
     return values | {
         "key": None if is_split else row["key"],
-        "key_end": tail if is_split else None,
+        "key_end": end if is_split else None,
         "title": None if row["title"] == row["position"] + title_end else row["title"],
         "state": None if row["state"] == "done" else row["state"],
         "other_tasks": None if row["other_tasks"] == "[]" else row["other_tasks"],
@@ -316,9 +331,9 @@ def _widen(row: Row) -> dict[str, Any]:
     """Return a narrow row as one of `order_tasks`."""
     sent = {name: True for name, bit in _FLAGS.items() if row["flags"] & bit}
     sent |= {"auditor_id": row["auditor_id"]} if row["auditor_id"] else {}
-    values = {name: row[name] for name in _SAME} | {name: seconds_to_text(row[name]) for name in _MOMENTS}
+    values = {name: row[name] for name in _UNCHANGED} | {name: seconds_to_text(row[name]) for name in _MOMENTS}
     return values | {
-        "key": row["key"] or f"{_KEY}{row['order_id']}:{row['key_end']}",
+        "key": row["key"] or f"{KEY_PREFIX}{row['order_id']}:{row['key_end']}",
         "order_id": row["order_id"],
         "title": row["position"] + row["title_end"] if row["title"] is None else row["title"],
         "state": row["state"] or "done",
@@ -328,17 +343,8 @@ def _widen(row: Row) -> dict[str, Any]:
     }
 
 
-_KEY = "1c:"  # how the key of a line begins; the order's GUID follows it, if the order has one
-
-
-def _split_key(key: str) -> tuple[str, str]:
-    """Return the order and the end of a line's key that has both; else "" and the key."""
-    owner, colon, end = key.rpartition(":")
-    return (owner.removeprefix(_KEY), end) if owner.startswith(_KEY) and colon else ("", key)
-
-
 def _cut_title(row: Row) -> str | None:
-    """Return what a title has behind the position: of most orders that is the same in all lines."""
+    """Return what a title has behind the position, of most orders the same in all lines; None where it is another."""
     title, position = row["title"], row["position"]
     return str(title).removeprefix(position) if title.startswith(position) else None
 

@@ -285,17 +285,6 @@ class PostgresDatabase(Database):
         items = f"json_array_elements_text(CAST({column} AS JSON))"
         return f"LATERAL (SELECT CAST(item AS BIGINT) AS value FROM {items} AS item)"  # noqa: S608
 
-    def json_only(self, column: str, names: Iterable[str]) -> str:
-        """Return SQL for a JSON object with those of these names that have a true value."""
-        found = ", ".join(f"'{name}'" for name in names)
-        is_true = "CAST(value AS TEXT) NOT IN ('null', '0', 'false', '\"\"')"
-        items = f"json_each(CAST({column} AS JSON)) WHERE key IN ({found}) AND {is_true}"
-        return f"(SELECT coalesce(CAST(json_object_agg(key, value) AS TEXT), '{{}}') FROM {items})"  # noqa: S608
-
-    def rewrite(self, table: str, column: str, value: str) -> str:
-        """Return SQL, up to the ids, that changes a column in all rows of these orders."""
-        return f"UPDATE {table} SET {column} = {value} WHERE order_id IN "  # noqa: S608 - names of ours
-
 
 def _refuse_lost(held: HeldLock) -> errors.Busy:
     message = _("the lock of `b24tools {name}` was lost: the server or the network broke its connection")

@@ -20,7 +20,7 @@ TABLE = "_migrations"  # which of them the schema has been through
 COUNTED = "coalesce((SELECT value FROM settings WHERE key = 'count_own'), '0') <> '0'"
 _MOMENT = """(to_char(to_timestamp({}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"') COLLATE "C")"""
 VIEWS = (
-    views.name_moments(_MOMENT)
+    views.make_text_views(_MOMENT)
     | {
         "closed_by_week": f"""
         SELECT tasks.week, tasks.responsible_id AS user_id,

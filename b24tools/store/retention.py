@@ -66,7 +66,7 @@ class Retention:
 
     def _trim(self, ids: list[str], now: datetime) -> None:
         """Forget details; what has its own rows is packed without them afterwards."""
-        self._packed.drop(ids)
+        self._packed.forget_details(ids)
         few = f"({marks(ids)})"
         self._db.execute(f"UPDATE history SET lines = '[]' WHERE order_id IN {few}", ids)  # noqa: S608 - question marks
         sql = f"UPDATE orders SET trimmed_at = ?, portal_wins = 1 WHERE id IN {few}"  # noqa: S608 - likewise

@@ -10,16 +10,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core import clock, periods
+from b24tools.core.line_keys import KEY_PREFIX, number_line
 from b24tools.core.models import Status, TaskRecord
 from b24tools.core.timestamps import seconds_to_text, text_to_seconds, to_seconds, to_text
-from b24tools.store.compact import number_line
 from b24tools.store.database import Database
 from b24tools.store.packed import Packed
 from b24tools.store.snapshot_runs import Run, SnapshotRuns
 
 _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the people tell
 _COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no", "line", "first_deadline")
-_OUR_KEY = "1c:"  # how the external key of an order's task begins
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
 _COUNTED_OF = itemgetter(*map(_COLUMNS.index, _COUNTED))
 
@@ -196,25 +195,21 @@ class Tasks:
 
         The ledger knows a line's task by its id; one that it does not know by the key that the task carries.
         """
-        ids, packed = [task.id for task in tasks], self._packed
-        sql = "SELECT task_id, key, first_deadline FROM order_tasks WHERE task_id IN (?)"
-        found = {row["task_id"]: row for row in (*packed.lines_of_tasks(ids), *map(dict, self._db.query_in(sql, ids)))}
-        others = self._packed.other_tasks() | {
-            row["value"]: dict(row)
-            for row in self._db.query(
-                "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
-                f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
-            )
-        }
-        found = others | found
-        keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(_OUR_KEY) and task.id not in found}
-        wanted = set(keys.values())
+        found = self._packed.other_tasks()
+        sql = (
+            "SELECT other.value, order_tasks.key, first_deadline"  # noqa: S608 - constants
+            f" FROM order_tasks, {self._db.json_numbers('other_tasks')} AS other WHERE other_tasks <> '[]'"
+        )
+        found |= {row["value"]: dict(row) for row in self._db.query(sql)}
+        sql = "SELECT task_id, key, first_deadline FROM all_lines WHERE task_id IN (?)"
+        found |= {row["task_id"]: dict(row) for row in self._db.query_in(sql, [task.id for task in tasks])}
+        keys = {task.id: task.xml_id for task in tasks if task.xml_id.startswith(KEY_PREFIX) and task.id not in found}
+        known = {line["key"]: line for line in self._packed.lines_of_keys(keys.values())}
         sql = "SELECT key, first_deadline FROM order_tasks WHERE key IN (?)"
-        known = {row["key"]: row for row in (*packed.lines_of_keys(wanted), *map(dict, self._db.query_in(sql, wanted)))}
-        by_key = {task_id: known.get(key, {"key": key, "first_deadline": None}) for task_id, key in keys.items()}
+        known |= {row["key"]: dict(row) for row in self._db.query_in(sql, set(keys.values()))}
+        found |= {task_id: known.get(key, {"key": key, "first_deadline": None}) for task_id, key in keys.items()}
         return {
-            task_id: (number_line(row["key"]), text_to_seconds(row["first_deadline"]))
-            for task_id, row in (found | by_key).items()
+            task_id: (number_line(row["key"]), text_to_seconds(row["first_deadline"])) for task_id, row in found.items()
         }
 
 

@@ -76,7 +76,7 @@ VIEWS: Final = {
 }
 
 
-def name_moments(moment: str) -> dict[str, str]:
+def make_text_views(moment: str) -> dict[str, str]:
     """Return the views that show the largest tables with their moments as text.
 
     `moment`: an engine's SQL for the text of `{}`, seconds since 1970.

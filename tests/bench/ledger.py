@@ -19,13 +19,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from b24tools.core import periods
+from b24tools.core.line_keys import number_line
 from b24tools.core.models import Person
 from b24tools.core.timestamps import from_text
 from b24tools.jobs import backup
 from b24tools.onec import order as onec_order
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store, read_store
-from b24tools.store.compact import number_line
 from b24tools.store.database import measure
 from tests.bench import measuring
 from tests.bench.company import big_company

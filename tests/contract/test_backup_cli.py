@@ -25,6 +25,7 @@ from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 from b24tools.store import open_store
 from b24tools.store.events import NewEvent
+from tests.support.closed_tasks import MOSCOW, NOW, task
 from tests.support.orders import Clock
 from tests.support.server import as_bytes, order
 
@@ -338,13 +339,15 @@ def test_a_full_disk_leaves_nothing_behind(
     assert [] == list(tmp_path.glob(".b24tools*"))
 
 
-def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, tmp_path: Path) -> None:
-    """However small; a name that is wrong is no question of space."""
+def test_what_is_written_has_a_size_and_what_is_not_there_a_hint(b24tools: Run, data: Path, tmp_path: Path) -> None:
+    """However small, with what is in it; a name that is wrong is no question of space."""
     b24tools("mode", "webhook")
+    with closing(open_store(data / "b24tools.db")) as store, store.database.transaction():
+        store.tasks.save([task(number, 7, NOW) for number in (1, 2)], NOW, MOSCOW)
 
     _status, _out, err = b24tools("backup", tmp_path / "a.zip")
     sizes = [-(-(tmp_path / "a.zip").stat().st_size // 1024)]
-    assert f"Backup written and checked: {tmp_path / 'a.zip'}, {sizes[0]} KiB, 0 orders, 0 closed tasks.\n" == err
+    assert f"Backup written and checked: {tmp_path / 'a.zip'}, {sizes[0]} KiB, 0 orders, 2 closed tasks.\n" == err
     missing = "No such file or directory. Check the name, and the folders in it.\n"
     assert (1, "", f"{tmp_path / 'b.zip'}: {missing}") == b24tools("restore", tmp_path / "b.zip")
     status, _out, err = b24tools("backup", tmp_path / "nowhere" / "b.zip")

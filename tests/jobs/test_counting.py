@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from b24tools.bitrix24 import queries
 from b24tools.core import periods
+from b24tools.core.line_keys import number_line
 from b24tools.core.models import Department, Status, TaskRecord
 from b24tools.core.timestamps import to_seconds, to_text
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board
 from b24tools.jobs.snapshot import freeze_seasons
 from b24tools.store import Store, open_store
-from b24tools.store.compact import number_line
 from b24tools.store.orders import LedgerTask
 from tests.support.closed_tasks import LAST, MOSCOW, NOW, THIS, collect, person, save, task
 from tests.support.snapshots import FRIDAY, close, new_collector

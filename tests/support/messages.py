@@ -34,4 +34,5 @@ def received(works: Works) -> list[tuple[str, str]]:
 def states(works: Works) -> list[tuple[str, str]]:
     """To whom, and the state, of each message in the queue."""
     with works.tools() as tools:
-        return [(message.to, message.state) for message in tools.store.messages.read_all()]
+        sql = "SELECT coalesce(chat, '#' || person_id), state FROM messages ORDER BY id"
+        return [tuple(row) for row in tools.store.database.query(sql)]

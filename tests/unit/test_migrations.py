@@ -15,10 +15,10 @@ import pytest
 from sqlite_utils import Database
 
 from b24tools.core import errors
+from b24tools.core.line_keys import number_line
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import migrations, open_store, read_store
-from b24tools.store.compact import number_line
 from b24tools.store.views import VIEWS
 from tests.support import closed_tasks as closed
 from tests.support.crash import SKETCH, new_works

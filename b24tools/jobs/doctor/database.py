@@ -98,9 +98,10 @@ def check_server_clock(exam: Examination) -> Finding | None:
     if abs(ahead) <= LARGEST_CLOCK_ERROR:
         return ok(_("agrees with this machine's"))
     fix = _("Let the database server and this machine keep their time by NTP.")
-    behind = _("the database server is ahead of this machine by {off}")
-    before = _("this machine is ahead of the database server by {off}")
-    return warn(behind if ahead > timedelta() else before, fix, off=abs(ahead))
+    text = _("this machine is ahead of the database server by {off}")
+    if ahead > timedelta():
+        text = _("the database server is ahead of this machine by {off}")
+    return warn(text, fix, off=abs(ahead))
 
 
 @checks.add("orders", lambda: _("orders"))

@@ -15,8 +15,8 @@ import pytest
 from sqlite_utils import Database
 
 from b24tools.core.database_url import DatabaseUrl
+from b24tools.core.line_keys import number_line
 from b24tools.store import Store, database, migrations, open_store, packed, postgres_schema
-from b24tools.store.compact import number_line
 from b24tools.store.history import Entry
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -68,7 +68,7 @@ def fill(execute: Callable[[str, list[Any]], object]) -> None:
             | {"reason": "first", "candidates": [{"id": 12}], "details": {}}
         ],
     }
-    packer = zlib.compressobj(level=9, zdict=packed._COMMON)
+    packer = zlib.compressobj(level=9, zdict=packed._DICTIONARY)
     content = packer.compress(json.dumps(details).encode()) + packer.flush()
     execute("INSERT INTO packed_orders (order_id, content) VALUES (?, ?)", [GUID, content])
     for task_id in (5, 6, 70, *range(1000, 1500)):

@@ -1,14 +1,14 @@
-"""The rows of a year in less room, for m017: moments as seconds, and the number of a line in the place of its key."""
+"""m017: the rows of a year in less room: moments as seconds, and the number of a line in the place of its key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from b24tools.core.chunks import chunked
+from b24tools.core.line_keys import number_line
 from b24tools.core.timestamps import text_to_seconds
-from b24tools.store.views import VIEWS, name_moments
+from b24tools.store.views import VIEWS, make_text_views
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 40  # in a statement: SQLite before 3.32 takes 999 values
 _MOMENT = "strftime('%Y-%m-%dT%H:%M:%S+00:00', {}, 'unixepoch')"  # SQLite's for the text of seconds since 1970
 _MOMENTS = ("created_at", "changed_at", "closed_at", "deadline", "saved_at", "first_deadline")
-
-
-def number_line(key: str) -> int:
-    """Return what stands for a line's key: 63 bits of its digest, the same wherever it is worked out."""
-    return int.from_bytes(sha256(key.encode()).digest()[:8]) >> 1
 
 
 def change_schema(db: Database) -> None:
@@ -127,7 +122,7 @@ def change_schema(db: Database) -> None:
         "CREATE INDEX snapshot_runs_measured ON snapshot_runs (started_at) WHERE missed IS NOT NULL",
         "CREATE TABLE packed_people (person_id INTEGER PRIMARY KEY, assigned_at TEXT NOT NULL)",
         "CREATE TABLE packed_positions (position TEXT PRIMARY KEY, sent_at TEXT NOT NULL)",
-        *(f"CREATE VIEW {name} AS {select}" for name, select in (name_moments(_MOMENT) | VIEWS).items()),
+        *(f"CREATE VIEW {name} AS {select}" for name, select in (make_text_views(_MOMENT) | VIEWS).items()),
     ):
         db.execute(statement)
 
