@@ -47,6 +47,20 @@ def test_a_profile_has_a_database_of_its_own(
     assert (folder / "one" / "b24tools.db").exists()
 
 
+def test_two_profiles_are_refused_and_one_twice_is_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On both sides of the command: the last one does not win. Likewise two settings files."""
+    assert 0 == app.main(["--profile", "one", "mode", "--profile=one"])
+    for words, message in (
+        (["--profile", "one", "mode", "--profile", "two"], "--profile is given more than once: one, two"),
+        (["mode", "--env-file=a", "--env-file", "b"], "--env-file is given more than once: a, b"),
+    ):
+        capsys.readouterr()
+        assert 2 == app.main(words)
+        assert f"{message}. Name one of them.\n" == capsys.readouterr().err
+    assert 2 == app.main(["mode", "--profile=one", "--profile=two", "--json"])
+    assert "usage" == json.loads(capsys.readouterr().out)["error"]["code"]
+
+
 def test_the_language_is_the_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Here it wins over the environment, too."""
     (folder / "one.env").write_text("B24_LANG=ru\nB24_DATA_DIR=one\n", "utf-8")
