@@ -157,7 +157,8 @@ def _find_now(store: Store, why: Why) -> Now | None:
     order, lines = store.orders.read([order_id])[order_id], list(store.orders.lines([order_id]).values())
     number, line = next((number, line) for number, line in enumerate(lines) if line.task_id == why.task_id)
     person_id, seen = line.responsible_id, order.standing.get("people") or ()
-    if order.changed_at and order.changed_at >= why.decided_at and len(seen) == len(lines):
+    written_at = max([why.decided_at, *(one.assigned_at for one in lines if one.assigned_at)])
+    if order.changed_at and order.changed_at >= written_at and len(seen) == len(lines):  # it is of these lines
         person_id = seen[number] or person_id
     closed_at, person_id = store.tasks.closing(why.task_id) or (None, person_id)
     if person_id is None or {why.chosen.id, line.responsible_id, person_id} & store.settings.opted_out_users():

@@ -16,6 +16,7 @@ from b24tools.assignment.report import TaskResult
 from b24tools.cli import app
 from b24tools.core import errors, i18n
 from b24tools.core.models import Person
+from b24tools.core.timestamps import to_text
 from b24tools.jobs import orders, why
 from b24tools.onec import task_fields
 from b24tools.render.why import data, to_html
@@ -222,6 +223,10 @@ def test_who_has_the_task_by_now_is_said_where_the_database_knows(works: Works) 
     look_at_orders(works)
     moved = {"responsible": {"id": two, "name": "Иван Второй"}, "start": None, "finish": None, "closed_at": None}
     assert (moved, ["By now it is Иван Второй's, as `orders` saw on 23.11 07:02."]) == find_now(works, task)
+    with works.tools() as tools, tools.store.transaction():
+        for seen_at in (at(23, 6), works.clock.now):  # before the decision nothing was seen of its task
+            tools.store.database.execute("UPDATE orders SET changed_at = ?", [to_text(seen_at)])
+            assert (seen_at < at(23, 7)) is (why.explain(tools.store, task, works.folder).now is None)
     save_closed(works, task, two)
     closed = moved | {"closed_at": "2026-11-23T12:00:00+03:00"}
     assert (closed, ["It was closed on 23.11 12:00, by Иван Второй."]) == find_now(works, task)
