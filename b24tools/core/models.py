@@ -102,7 +102,7 @@ class TaskRecord(NamedTuple):
 
     `closed_at` is None while the task is not completed, and where the portal's date cannot be read.
 
-    Moments are text as they are saved, ISO 8601 UTC of whole seconds: it sorts as they do, and a year brings many.
+    Moments are whole seconds since 1970, as they are saved: a year brings many.
     """
 
     id: int
@@ -111,10 +111,10 @@ class TaskRecord(NamedTuple):
     created_by: int
     group_id: int
     status: int
-    created_at: str | None
-    changed_at: str | None
-    closed_at: str | None
-    deadline: str | None
+    created_at: int | None
+    changed_at: int | None
+    closed_at: int | None
+    deadline: int | None
     estimate_s: int
     spent_s: int
     responsible_name: str = ""

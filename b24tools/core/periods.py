@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.timestamps import from_seconds
 
 WEEK, MONTH, QUARTER, YEAR = "week", "month", "quarter", "year"
 SEASON_KINDS = (MONTH, QUARTER)  # those that are frozen when they are over
@@ -24,6 +26,7 @@ _NEAR_DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1,
 CENTURY = timedelta(days=36525)
 _FAR_YEARS = 5  # no plan reaches further
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_QUARTER_S = 900  # of an hour: no zone has its midnight between two of them
 
 
 @dataclass(frozen=True, order=True)
@@ -70,9 +73,14 @@ class Period:
             week = containing(week.after, WEEK, self.zone)
 
 
-def label_at(moment: str, zone: ZoneInfo) -> str:
-    """Return the label of the week that a moment (ISO 8601) falls into, by the zone's wall clock."""
-    year, week, _day = datetime.fromisoformat(moment).astimezone(zone).isocalendar()
+def label_at(seconds: int, zone: ZoneInfo) -> str:
+    """Return the label of the week that a moment (seconds since 1970) falls into, by the zone's wall clock."""
+    return _label_of_quarter(seconds // _QUARTER_S, zone)
+
+
+@lru_cache(maxsize=4096)
+def _label_of_quarter(number: int, zone: ZoneInfo) -> str:
+    year, week, _day = from_seconds(number * _QUARTER_S).astimezone(zone).isocalendar()
     return f"{year}-W{week:02}"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import overload
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @overload
@@ -46,4 +48,9 @@ def text_to_seconds(text: str | None) -> int | None:
 
 def seconds_to_text(seconds: int | None) -> str | None:
     """Return such a moment as ISO 8601 text, UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+    return None if seconds is None else from_seconds(seconds).isoformat()
+
+
+def from_seconds(seconds: int) -> datetime:
+    """Return such a moment in UTC; Windows' own functions know none before 1970."""
+    return _EPOCH + timedelta(seconds=seconds)

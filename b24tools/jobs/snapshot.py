@@ -25,7 +25,7 @@ from b24tools.core import errors, periods
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Owner, Progress, Status
 from b24tools.core.threads import run_beside
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import to_seconds
 from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
 
@@ -326,8 +326,8 @@ class _SnapshotRun:
         zone = self._portal_clock.see(tasks or open_tasks) if self._portal_clock else self._rules.zone
         records = [queries.read_record(row, zone) for row in tasks]
         # the margin, or an ignored filter, brings others, too
-        start, end = self._start.isoformat(), self._end.isoformat()
-        closed = [record for record in records if record.closed_at and start <= record.closed_at < end]
+        start, end = to_seconds(self._start), to_seconds(self._end)
+        closed = [one for one in records if one.closed_at is not None and start <= one.closed_at < end]
         persons = queries.read_people(people)
         self._undated += [one.id for one in records if one.status == Status.COMPLETED and one.closed_at is None]
         self._names |= {record.responsible_id: record.responsible_name for record in closed}
@@ -434,7 +434,7 @@ class _SnapshotRun:
         if today - since >= SETTLED:
             freeze_seasons(store, today, zone)
 
-    def _note_changes(self, changes: Mapping[int, str | None]) -> dict[str, int]:
+    def _note_changes(self, changes: Mapping[int, int | None]) -> dict[str, int]:
         """Count those of the changes that this run found and that should have come with an event, as `counts` has them.
 
         Just now is too late to say: their events may be under way.
@@ -442,7 +442,7 @@ class _SnapshotRun:
         server_now = self._portal_clock.server_now if self._portal_clock else None
         if self._events_since is None or server_now is None:
             return {}
-        since, until = to_text(self._events_since.started_at), to_text(server_now - UNDER_WAY)
+        since, until = to_seconds(self._events_since.started_at), to_seconds(server_now - UNDER_WAY)
         late = [task_id for task_id, at in changes.items() if at is not None and since <= at <= until]
         missed = len(late) - len(self._store.events.waiting_for(late))
         return {"": missed} if missed else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -225,11 +225,12 @@ class Packed:
         """Yield the packed lines that have these tasks, likewise."""
         return map(_widen, self._db.query_in(_LINES.format(which="task_id"), task_ids))
 
-    def lines_of_keys(self, keys: Collection[str]) -> Iterator[dict[str, Any]]:
+    def lines_of_keys(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield the packed lines with these keys, likewise."""
-        owners = {owner for owner, _tail in map(_split_key, keys) if owner}
-        lines = [*self.lines(owners), *map(_widen, self._db.query_in(_LINES.format(which="packed_lines.key"), keys))]
-        return iter({line["key"]: line for line in lines if line["key"] in set(keys)}.values())
+        wanted = set(keys)
+        owners = {owner for owner, _tail in map(_split_key, wanted) if owner}
+        lines = [*self.lines(owners), *map(_widen, self._db.query_in(_LINES.format(which="packed_lines.key"), wanted))]
+        return iter({line["key"]: line for line in lines if line["key"] in wanted}.values())
 
     def latest_line(self) -> list[dict[str, Any]]:
         """Return the packed line whose task was made last, with a key of today."""

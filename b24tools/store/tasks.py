@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core import clock, periods
 from b24tools.core.models import Status, TaskRecord
-from b24tools.core.timestamps import text_to_seconds, to_seconds, to_text
+from b24tools.core.timestamps import seconds_to_text, text_to_seconds, to_seconds, to_text
 from b24tools.store.compact import number_line
 from b24tools.store.database import Database
 from b24tools.store.packed import Packed
 from b24tools.store.snapshot_runs import Run, SnapshotRuns
 
 _OF_RECORD = TaskRecord._fields.index("responsible_name")  # who that is, the people tell
-_MOMENTS_OF = attrgetter("created_at", "changed_at", "closed_at", "deadline")  # one after another
-_FIRST_MOMENT, _AFTER_MOMENTS = TaskRecord._fields.index("created_at"), TaskRecord._fields.index("deadline") + 1
 _COLUMNS = (*TaskRecord._fields[:_OF_RECORD], "week", "gone", "saved_at", "read_no", "line", "first_deadline")
 _OUR_KEY = "1c:"  # how the external key of an order's task begins
 _COUNTED = ("title", "responsible_id", "group_id", "status", "closed_at", "deadline", "estimate_s", "gone")
@@ -33,7 +31,7 @@ class Saved:
     new: Mapping[str, int]
     changed: Mapping[str, int]
     same: Mapping[str, int]
-    changes: Mapping[int, str | None] = field(default_factory=dict, compare=False)
+    changes: Mapping[int, int | None] = field(default_factory=dict, compare=False)
 
 
 class Tasks:
@@ -53,7 +51,7 @@ class Tasks:
         of others the deadline is noted. Call it inside a transaction.
         """
         counts: dict[str, dict[str, int]] = {"new": {}, "changed": {}, "same": {}}
-        changes: dict[int, str | None] = {}
+        changes: dict[int, int | None] = {}
         number = self._runs.number_reading() if reading is None else reading
         before = self._known([task.id for task in tasks])
         self.note_open([(one.id, one.deadline) for one in tasks if one.status != Status.COMPLETED], now)
@@ -70,7 +68,7 @@ class Tasks:
                     continue
             else:
                 changed_at, read_no, counted, _stays = known
-                newer = _compare(text_to_seconds(task.changed_at), changed_at, latest)
+                newer = _compare(task.changed_at, changed_at, latest)
                 if number < read_no and (newer <= 0 or counted[-1]):
                     continue
                 if newer < 0:
@@ -81,11 +79,7 @@ class Tasks:
             line, promised = lines.get(task.id, (None, None))
             line_before, first_before = known[3] if known else (None, None)
             first = promised or first_before or deadlines.get(task.id)
-            moments = map(text_to_seconds, _MOMENTS_OF(task))
-            row: tuple[Any, ...] = (
-                *(*task[:_FIRST_MOMENT], *moments, *task[_AFTER_MOMENTS:_OF_RECORD]),
-                *(week, int(gone), saved_at, read_no, line or line_before, first),
-            )
+            row = (*task[:_OF_RECORD], week, int(gone), saved_at, read_no, line or line_before, first)
             new = _COUNTED_OF(row)
             if line is not None and line != line_before:
                 new_lines.add(line)
@@ -94,7 +88,7 @@ class Tasks:
             if kind != "same":
                 changes[task.id] = task.changed_at
             rows.append(row)
-            before[task.id] = text_to_seconds(task.changed_at), read_no, new, row[-2:]
+            before[task.id] = task.changed_at, read_no, new, row[-2:]
         self._db.execute_many("UPDATE closed_tasks SET saved_at = ?, read_no = ? WHERE id = ?", outdated)
         self._db.insert_values("closed_tasks", _COLUMNS, rows, key=["id"])
         self._note_repeated(new_lines)
@@ -104,11 +98,12 @@ class Tasks:
         self._db.insert_values("projects", ("id", "name"), list(projects.items()), key=["id"])
         return Saved(**counts, changes=changes)
 
-    def note_open(self, deadlines: Iterable[tuple[int, str | None]], now: datetime) -> None:
+    def note_open(self, deadlines: Iterable[tuple[int, int | None]], now: datetime) -> None:
         """Note what open tasks have as deadlines; the first one that is seen stays. Call it inside a transaction."""
+        seen_at = to_text(now)
         self._db.execute_many(
             "INSERT INTO first_deadlines (task_id, deadline, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [(task_id, deadline, to_text(now)) for task_id, deadline in deadlines if deadline],
+            [(task_id, seconds_to_text(deadline), seen_at) for task_id, deadline in deadlines if deadline is not None],
         )
 
     def mark_deleted(self, task_ids: Iterable[int], now: datetime, reading: int | None = None) -> None:

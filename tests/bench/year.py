@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core import periods
 from b24tools.core.models import Department, Person, Status, TaskRecord
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import to_seconds
 from b24tools.store import open_store
 
 ZONE = ZoneInfo("Europe/Moscow")
@@ -49,10 +49,10 @@ def _task(task_id: int, chance: random.Random, start: datetime, end: datetime) -
         created_by=1,
         group_id=1,
         status=Status.COMPLETED,
-        created_at=to_text(closed - timedelta(days=5)),
-        changed_at=to_text(closed),
-        closed_at=to_text(closed),
-        deadline=to_text(deadline),
+        created_at=to_seconds(closed - timedelta(days=5)),
+        changed_at=to_seconds(closed),
+        closed_at=to_seconds(closed),
+        deadline=to_seconds(deadline),
         estimate_s=chance.randrange(300, 36_000, 300),
         spent_s=0,
     )

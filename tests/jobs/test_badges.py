@@ -10,7 +10,7 @@ import pytest
 from b24tools.core import badges, errors, team_goal
 from b24tools.core.models import Department
 from b24tools.core.team_goal import TeamGoal
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import to_seconds
 from b24tools.jobs import leaderboard
 from b24tools.store import Store
 from tests.support.closed_tasks import LAST, MOSCOW, NOW, THIS, person, save, task
@@ -87,7 +87,7 @@ def test_a_friday_is_clean_by_the_first_deadlines(opened: Store) -> None:
     close(opened, [(1, 0, 3), (2, 0, 3)], deadline=friday)
     moved = [task(9, 1, SATURDAY, deadline=friday), task(10, 2, SATURDAY, deadline=sunday + WEEK)]
     save(opened, moved)
-    save(opened, [moved[0]._replace(deadline=to_text(sunday)), moved[1]._replace(deadline=to_text(friday))])
+    save(opened, [moved[0]._replace(deadline=to_seconds(sunday)), moved[1]._replace(deadline=to_seconds(friday))])
 
     assert {2: (badges.CLEAN_FRIDAY,)} == held(opened, SATURDAY + HOUR)
 

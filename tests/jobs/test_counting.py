@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from b24tools.bitrix24 import queries
 from b24tools.core import periods
 from b24tools.core.models import Department, Status, TaskRecord
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import to_seconds, to_text
 from b24tools.jobs import leaderboard
 from b24tools.jobs.leaderboard import Board
 from b24tools.jobs.snapshot import freeze_seasons
@@ -116,7 +116,7 @@ def test_a_line_counts_once_for_whoever_closed_it_first(opened: Store) -> None:
 
 
 def replace_status(record: TaskRecord, changed: datetime) -> TaskRecord:
-    return record._replace(status=Status.IN_PROGRESS, closed_at=None, changed_at=to_text(changed))
+    return record._replace(status=Status.IN_PROGRESS, closed_at=None, changed_at=to_seconds(changed))
 
 
 def on_time(opened: Store) -> dict[int, tuple[int, int]]:
@@ -129,8 +129,8 @@ def test_on_time_is_measured_against_the_first_deadline(opened: Store) -> None:
     ledger(opened, 1, 3, deadline=late)
     opened.orders.save_lines([replace(line, deadline=MONDAY + DAY) for line in all_lines(opened)])
     with opened.transaction():
-        opened.tasks.note_open([(1, to_text(late)), (2, to_text(MONDAY)), (3, to_text(MONDAY))], NOW)
-        opened.tasks.note_open([(1, to_text(MONDAY + DAY)), (2, to_text(late)), (4, None)], NOW)
+        opened.tasks.note_open([(1, to_seconds(late)), (2, to_seconds(MONDAY)), (3, to_seconds(MONDAY))], NOW)
+        opened.tasks.note_open([(1, to_seconds(MONDAY + DAY)), (2, to_seconds(late)), (4, None)], NOW)
     save_closed(opened, [task(number, number, MONDAY, deadline=MONDAY + DAY) for number in (1, 2, 3, 4)])
 
     assert {1: (0, 1), 2: (1, 1), 3: (0, 1), 4: (0, 0)} == on_time(opened)
@@ -144,9 +144,9 @@ def all_lines(opened: Store) -> list[LedgerTask]:
 def test_a_task_that_is_reopened_and_closed_again_has_its_first_deadline(opened: Store) -> None:
     """And it is closed when it was closed last; one that was unknown is known from the reopening on."""
     with opened.transaction():
-        opened.tasks.note_open([(1, to_text(MONDAY))], NOW)
+        opened.tasks.note_open([(1, to_seconds(MONDAY))], NOW)
     save_closed(opened, [task(number, number, MONDAY) for number in (1, 2)])
-    moved = {"deadline": to_text(MONDAY + 3 * DAY)}
+    moved = {"deadline": to_seconds(MONDAY + 3 * DAY)}
     for number in (1, 2):
         save_closed(opened, [replace_status(task(number, number, MONDAY), MONDAY + HOUR)._replace(**moved)])
     assert {} == on_time(opened)

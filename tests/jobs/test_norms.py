@@ -15,7 +15,7 @@ from b24tools.cli import app
 from b24tools.core import config
 from b24tools.core.models import TaskRecord
 from b24tools.core.periods import MONTH, containing
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import to_seconds
 from b24tools.jobs.norms import Factors, Norm, learn_norms, list_norms
 from b24tools.scheduling.people_file import PeopleFile, PersonTerms
 from b24tools.store import Store, open_store
@@ -38,7 +38,7 @@ def fill(store: Store, *done: tuple[str, int, int | None], assigned: datetime = 
         row |= {"title": position, "state": "done", "task_id": number, "responsible_id": 7, "estimate_s": estimate_s}
         rows.append(LedgerTask(**row | {"assigned_at": assigned}))
         if spent_s is not None:
-            moment = to_text(assigned + timedelta(minutes=number))
+            moment = to_seconds(assigned + timedelta(minutes=number))
             task = TaskRecord(number, position, 7, 1, 1, 5, moment, moment, moment, None, 99, spent_s)
             records.append(task._replace(**changes))
     store.orders.save_lines(rows)

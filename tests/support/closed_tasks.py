@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core import periods
 from b24tools.core.models import Department, Person, Status, TaskRecord
-from b24tools.core.timestamps import to_text
+from b24tools.core.timestamps import to_seconds
 from b24tools.jobs.leaderboard import Board, Row
 from b24tools.store import Store, open_store
 
@@ -49,10 +49,10 @@ def task(
         created_by=created_by,
         group_id=1,
         status=status,
-        created_at=to_text(closed - timedelta(days=3)),
-        changed_at=to_text(changed or closed),
-        closed_at=to_text(closed) if status == Status.COMPLETED else None,
-        deadline=to_text(deadline),
+        created_at=to_seconds(closed - timedelta(days=3)),
+        changed_at=to_seconds(changed or closed),
+        closed_at=to_seconds(closed) if status == Status.COMPLETED else None,
+        deadline=to_seconds(deadline),
         estimate_s=round(hours * HOUR),
         spent_s=0,
         xml_id=xml_id,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b24tools.core import errors, periods
+from b24tools.core.timestamps import to_seconds
 
 MOSCOW, BERLIN = ZoneInfo("Europe/Moscow"), ZoneInfo("Europe/Berlin")
 DAYS = st.dates(date(2000, 1, 10), date(2060, 12, 31))
@@ -120,7 +121,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 )
 def test_a_moments_week_is_that_of_the_zones_wall_clock(moment: str, zone: str, label: str) -> None:
     """To the second, whatever the zone's offset."""
-    assert label == periods.label_at(moment, ZoneInfo(zone))
+    assert label == periods.label_at(to_seconds(datetime.fromisoformat(moment)), ZoneInfo(zone))
 
 
 @pytest.mark.parametrize(

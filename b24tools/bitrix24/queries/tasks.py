@@ -14,8 +14,8 @@ from b24tools.bitrix24.parsing import (
     mapping_of,
     mapping_or_none,
     php_values,
-    read_as_text,
     read_moment,
+    read_seconds,
     rows_of,
 )
 from b24tools.core.models import OPEN_WORK, Status, Task, TaskRecord
@@ -57,13 +57,13 @@ def open_changed_since(since: datetime | None) -> dict[str, Any]:
     }
 
 
-def read_deadlines(rows: Iterable[Mapping[str, Any]], zone: tzinfo) -> dict[int, str | None]:
-    """Read the deadlines of the open tasks among the rows, by id. `zone`: see `portal_time.PortalClock`.
+def read_deadlines(rows: Iterable[Mapping[str, Any]], zone: tzinfo) -> dict[int, int | None]:
+    """Read the deadlines of the open tasks among the rows, by id, as a record has them. `zone`: see `PortalClock`.
 
     A portal that ignores the filter sends closed ones, too.
     """
     is_open = (row for row in rows if int_of(row.get("status")) in NOT_ENDED)
-    return {id_of(row, "id", "tasks.task"): read_as_text(row.get("deadline"), zone) for row in is_open}
+    return {id_of(row, "id", "tasks.task"): read_seconds(row.get("deadline"), zone) for row in is_open}
 
 
 def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> dict[str, Any]:
@@ -190,10 +190,10 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
         int_of(get("createdBy")),
         int_of(get("groupId")),
         status,
-        read_as_text(get("createdDate"), zone),
-        read_as_text(get("changedDate"), zone),
-        read_as_text(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
-        read_as_text(get("deadline"), zone),
+        read_seconds(get("createdDate"), zone),
+        read_seconds(get("changedDate"), zone),
+        read_seconds(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
+        read_seconds(get("deadline"), zone),
         int_of(get("timeEstimate")),
         int_of(get("timeSpentInLogs")),
         _responsible_name(row),
