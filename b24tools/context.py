@@ -50,6 +50,7 @@ class Session:
 
     `connections` to the portal that clients leave to one another.
     `watch` looks, before the database is used, whether it is the one that a long-running process began with.
+    `command`: which one it is, for those who wait for its locks.
     """
 
     settings: config.Settings
@@ -57,6 +58,7 @@ class Session:
     transport: Transport | None = None
     watch: Watch | None = None
     connections: Connections | None = None
+    command: str = ""
     _said: set[str] = field(default_factory=set, repr=False)
     _clients: list[Client] = field(default_factory=list, repr=False)
     _requests: int = 0
@@ -195,12 +197,12 @@ class Session:
         address = self.settings.database
         listener = self.say if say else None
         if not isinstance(address, DatabaseUrl):
-            with locks.hold(self.settings.data_dir, name, wait_s, self.local_now, listener):
+            with locks.hold(self.settings.data_dir, name, wait_s, self.local_now, listener, self.command):
                 yield None
             return
         from b24tools.store import shared_locks
 
-        with shared_locks.hold(address, name, wait_s, self.local_now, listener) as held:
+        with shared_locks.hold(address, name, wait_s, self.local_now, listener, self.command) as held:
             if database is not None:
                 database.must_hold = held
             try:

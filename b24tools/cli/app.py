@@ -137,17 +137,22 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
 
 
 def _put_global_options_first(arguments: Sequence[str]) -> list[str]:
-    """Take the global options on both sides of the command, up to `--`."""
+    """Take the global options on both sides of the command, up to `--`. Raise ConfigError for one with two values."""
     first: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
     for word in words:
         if word == "--":
-            return [*first, *rest, word, *words]
-        if word in VALUED_OPTIONS:
+            rest += [word, *words]
+        elif word in VALUED_OPTIONS:
             first.append(f"{word}={next(words, '')}")
         else:
             (first if GLOBAL_OPTIONS.fullmatch(word) else rest).append(word)
+    for option in VALUED_OPTIONS:
+        values = dict.fromkeys(word.partition("=")[2] for word in first if word.startswith(f"{option}="))
+        if len(values) > 1:
+            message = _("{option} is given more than once: {values}").format(option=option, values=", ".join(values))
+            raise errors.ConfigError(message, _("Name one of them."), code=errors.ErrorCode.USAGE)
     return first + rest
 
 

@@ -13,10 +13,9 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
-from b24tools.core.profiles import choose_profiles
+from b24tools.core.profiles import PLACEHOLDER, check_path, choose_profiles
 from b24tools.render.console import print_text
 
-PLACEHOLDER = "{profile}"
 OF_ONE_PORTAL = ("each", "serve", "sandbox", "demo", "init", "schedule", "restore")
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
 
@@ -122,9 +121,7 @@ def _check_command(ctx: typer.Context, words: Sequence[str], *, as_json: bool) -
         if not value or not ({"DIR", "FILE"} & set((param.metavar or "").replace("|", " ").split())):
             continue
         for path in value if isinstance(value, list | tuple) else [value]:
-            if PLACEHOLDER not in str(path):
-                message = _("{path} would be one and the same for all portals").format(path=path)
-                raise _usage(message, _("Write {profile} where the profile's name goes: /srv/1c/{profile}."))
+            check_path(path)
 
 
 def _make_command(invocation: Invocation, profile: str, words: Sequence[str]) -> list[str]:

@@ -75,7 +75,7 @@ class Invocation:
         for warning in inspection.warnings():
             self.messenger.info(errors.as_sentence(warning))
         self.start_ping(settings)
-        return context.Session(settings, self.messenger.info)
+        return context.Session(settings, self.messenger.info, command=self.command)
 
     def start_ping(self, settings: config.Settings) -> None:
         """Call the dead man's switch, once in a quiet run; `serve` has no end that it could hear of."""

@@ -13,8 +13,8 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import LOCAL, explain
 from b24tools.core import config, errors, periods
 from b24tools.core.i18n import _
+from b24tools.core.sizes import format_duration
 from b24tools.render.console import print_file
-from b24tools.render.formats import format_duration
 
 
 @explain(

@@ -93,15 +93,13 @@ def _read_installation(
             _("there is no settings file: cron and services know no others"),
             _("`b24tools init` writes one; name another one with --env-file."),
         )
-    profiles_file = None
+    profiles_file, each = None, {}
     if not remove:
         inspection.check()
-        if not invocation.profile and inspection.settings.profiles and not inspection.settings.webhook_url:
-            raise _usage(
-                _("{file} names the folder of many portals, and no portal").format(file=file),
-                _("`b24tools --profile NAME schedule` sets up one of them; docs/scale.md has cron's lines for all."),
-            )
-        _require(inspection, "BITRIX_WEBHOOK_URL", "B24_DATA_DIR")
+        if not invocation.profile and settings.profiles and not settings.webhook_url:
+            each = _read_profiles(file, inbox, serve=serve)
+        else:
+            _require(inspection, "BITRIX_WEBHOOK_URL", "B24_DATA_DIR")
         if invocation.profile:
             source = config.inspect({}, invocation.env_file)
             _require(source, "B24_PROFILES")
@@ -118,12 +116,30 @@ def _read_installation(
         config.absolute(inbox) if inbox else "",
         user,
         name,
-        notify=bool(settings.notify),
+        notify=all(one.notify for one in each.values()) if each else bool(settings.notify),
         serve=serve,
         zone=settings.zone.key,
         profile=settings.profile,
         profiles_file=config.absolute(profiles_file) if profiles_file else "",
+        profiles={name: str(one.data_dir) for name, one in each.items()},
     )
+
+
+def _read_profiles(file: Path, inbox: Path | None, *, serve: bool) -> dict[str, config.Settings]:
+    """Read the settings of all profiles, by name, for entries that run `each`. Raises ConfigError."""
+    from b24tools.core.profiles import check_path, choose_profiles
+
+    if serve:
+        raise _usage(
+            _("{file} names the folder of many portals, and a service is for one").format(file=file),
+            _("`b24tools --profile NAME schedule` sets it up."),
+        )
+    if inbox:
+        check_path(inbox)
+    found = {one.name: config.inspect({}, one.file, one.name) for one in choose_profiles(None, file)[0]}
+    for inspection in found.values():
+        _require(inspection, "B24_DATA_DIR")
+    return {name: inspection.settings for name, inspection in found.items()}
 
 
 def _require(inspection: config.Inspection, *names: str) -> None:

@@ -384,7 +384,9 @@ def describe_expected(kind: str, context: Mapping[str, Any], message: str) -> st
     if kind == "literal_error":
         return one_of.format(values=", ".join(re.findall("'([^']*)'", context["expected"])))
     if kind == "string_pattern_mismatch" and "[" not in context["pattern"]:
-        return one_of.format(values=str(context["pattern"]).strip("^()$").replace("|", ", "))
+        values = str(context["pattern"]).strip("^()$").split("|")
+        text = one_of if values[1:] else _("expected {values}, or empty")
+        return text.format(values=", ".join(values))
     limits = {
         "string_pattern_mismatch": _("expected a whole number"),  # of digits
         "greater_than": _("expected more than {limit}").format(limit=context.get("gt")),

@@ -61,6 +61,11 @@ def pgettext(context: str, message: str) -> str:
     return _translation(current_language()).pgettext(context, message)
 
 
+def quote(text: str) -> str:
+    """Put a name between the quotation marks of the language in use."""
+    return _('"{text}"').format(text=text)
+
+
 def os_reason(error: Exception) -> str:
     """Return why the system refused; its own words are English even on a Russian machine."""
     words = {

@@ -23,8 +23,9 @@ def hold(
     wait_s: float,
     now: Callable[[], datetime],
     say: Callable[[str], None] | None = None,
+    command: str = "",
 ) -> Iterator[None]:
-    """Hold the lock `name` of this data folder; the system releases it when the process dies.
+    """Hold the lock `name` of this data folder for a `command`; the system releases it when the process dies.
 
     Hold the file beside the database, too: there b24tools 0.1 looks, which may still run during an upgrade.
     `say` is called once with whom it waits for, if that takes a while.
@@ -41,13 +42,18 @@ def hold(
         )
     with ExitStack() as held:
         for place in (folder, folder / data_folder.RUN):
-            held.enter_context(_hold_file(place, name, wait_s, now, say))
+            held.enter_context(_hold_file(place, name, wait_s, now, say, command or name))
         yield
 
 
 @contextmanager
 def _hold_file(
-    folder: Path, name: str, wait_s: float, now: Callable[[], datetime], say: Callable[[str], None] | None
+    folder: Path,
+    name: str,
+    wait_s: float,
+    now: Callable[[], datetime],
+    say: Callable[[str], None] | None,
+    command: str,
 ) -> Iterator[None]:
     import filelock  # most commands take no lock
 
@@ -61,17 +67,17 @@ def _hold_file(
         except filelock.Timeout:
             if say is None or silent_s == wait_s:
                 raise
-            say(describe_wait(name, _holder(note)))
+            say(describe_wait(*_read_holder(note, name)))
             lock.acquire(timeout=wait_s - silent_s, poll_interval=0.1)
     except filelock.Timeout:
-        raise refuse(name, _holder(note)) from None
+        raise refuse(*_read_holder(note, name)) from None
     except OSError as error:
         raise _explain(folder, error) from None
     try:
         since = now().isoformat(timespec="seconds")
         with suppress(OSError):  # a full disk: the database will say so, and which
             data_folder.touch(note)
-            note.write_text(json.dumps({"pid": os.getpid(), "since": since}), encoding="utf-8")
+            note.write_text(json.dumps({"pid": os.getpid(), "since": since, "command": command}), encoding="utf-8")
         yield
     finally:
         lock.release()
@@ -88,15 +94,15 @@ def _explain(folder: Path, error: OSError) -> errors.ConfigError:
     )
 
 
-def describe_wait(name: str, holder: str) -> str:
+def describe_wait(command: str, holder: str) -> str:
     """Say whom a run waits for."""
-    return _("waiting for another run of `b24tools {name}`: {holder}").format(name=name, holder=holder)
+    return _("waiting for another run of `b24tools {name}`: {holder}").format(name=command, holder=holder)
 
 
-def refuse(name: str, holder: str) -> errors.Busy:
+def refuse(command: str, holder: str) -> errors.Busy:
     """Return what is said where the lock is not free in time."""
     return errors.Busy(
-        _("another run of `b24tools {name}` is at work: {holder}").format(name=name, holder=holder),
+        _("another run of `b24tools {name}` is at work: {holder}").format(name=command, holder=holder),
         _("Nothing was written; it is safe to try again when it has ended."),
     )
 
@@ -106,9 +112,11 @@ def unknown_holder() -> str:
     return _("an unknown process")
 
 
-def _holder(note: Path) -> str:
+def _read_holder(note: Path, name: str) -> tuple[str, str]:
+    """Return the holder's command, by default that of the lock, and its process in words."""
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
-        return _("process {pid}, since {since}").format(pid=found["pid"], since=found["since"])
+        holder = _("process {pid}, since {since}").format(pid=found["pid"], since=found["since"])
+        return found.get("command", name), holder  # 0.1 does not write it
     except (OSError, ValueError, KeyError, TypeError):
-        return unknown_holder()
+        return name, unknown_holder()

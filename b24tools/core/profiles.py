@@ -11,6 +11,7 @@ from b24tools.core import config, errors
 from b24tools.core.i18n import _, os_reason
 
 SUFFIX = ".env"
+PLACEHOLDER = "{profile}"  # in the words of a command that is run for each of them
 # part of file names, of systemd's units, and of schemas, where no capital letters are: two spellings are never one
 NAME = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)\Z)[a-z0-9](?:[a-z0-9-]{0,28}[a-z0-9])?")
 
@@ -87,6 +88,16 @@ def choose_profiles(
             _("`b24tools --profile NAME init` writes one."),
         )
     return found, others
+
+
+def check_path(path: Path | str) -> None:
+    """Raise ConfigError for a path that would be the same for all profiles."""
+    if PLACEHOLDER not in str(path):
+        raise errors.ConfigError(
+            _("{path} would be one and the same for all portals").format(path=path),
+            _("Write {profile} where the profile's name goes: /srv/1c/{profile}."),
+            code=errors.ErrorCode.USAGE,
+        )
 
 
 def _describe_missing(profile: Profile, folder: Path) -> errors.ConfigError:

@@ -18,10 +18,11 @@ LISTED = 50  # without an order
 
 
 def find(store: Store, order: str | None, folder: Location) -> list[Entry]:
-    """Return what was done for an order, by its number or id, or what was done last. Raises ConfigError."""
+    """Return what was done for an order, found as by `find_order`, or what was done last. Raises ConfigError."""
     if order is None:
         return store.history.last(LISTED)
-    ids = store.history.find_ids(order.strip()) or store.history.find_ids(values.read_id(order))
+    known = store.history
+    ids = known.find_ids(order.strip()) or known.find_ids(values.read_id(order)) or known.find_alike(order)
     if not ids:
         raise errors.ConfigError(
             _("nothing was done for an order {order} with this data folder: {folder}").format(

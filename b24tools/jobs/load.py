@@ -9,7 +9,7 @@ from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings, read_standings
 from b24tools.assignment.team import Team, find_team
 from b24tools.assignment.tools import Tools
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, quote
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import Staff
 from b24tools.scheduling.lane import DayLoad, PersonLoad
@@ -95,5 +95,5 @@ def _remark_homes(staff: Staff, department: Department, person: Person) -> str:
     if not others:
         return ""
     text = _('{name} is counted in "{department}" and belongs to {others}, too')
-    names = ", ".join(f'"{name}"' for name in others)
+    names = ", ".join(map(quote, others))
     return text.format(name=person.name, department=department.name, others=names)

@@ -16,7 +16,7 @@ from b24tools.assignment.report import DRY_RUN
 from b24tools.assignment.standing import OVER, OrderStanding, read_standings, stand_with
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
-from b24tools.core.i18n import _
+from b24tools.core.i18n import _, quote
 from b24tools.core.models import Task
 from b24tools.core.org_structure import find_person
 from b24tools.scheduling.lane import OpenTask
@@ -286,7 +286,7 @@ class _Run:
         missing = list(dict.fromkeys([*company.missing_scopes, *portal.missing_scopes]))
         if missing or portal.absences_problem:
             reason = portal.absences_problem or _("the webhook has no scope {scopes}").format(
-                scopes=", ".join(f'"{scope}"' for scope in missing)
+                scopes=", ".join(map(quote, missing))
             )
             return errors.PortalDenied(
                 _("the working hours and absences are not known ({reason}): nothing is moved").format(reason=reason),

@@ -10,11 +10,12 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from b24tools.core import data_folder, errors
 from b24tools.core.i18n import _, os_reason
+from b24tools.core.profiles import PLACEHOLDER
 
 DAILY, WORKDAYS, MONDAYS = range(7), range(5), range(1)
 SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -40,6 +41,7 @@ class Installation:
     `program`: how b24tools is started. `profile`: the portal's, of those that `profiles_file` names a folder of; ""
     for the only one. `inbox`: "" where orders come over HTTP only. `user`: whom units of the system run as, or whose
     crontab it is; "" for one's own. `name`: how all entries begin. `serve`: with the service. `zone`: of the plant.
+    `profiles`: the data folder of each where one entry is for all of them; then `inbox` has the profile in its name.
     """
 
     program: tuple[str, ...]
@@ -53,12 +55,29 @@ class Installation:
     zone: str = ""
     profile: str = ""
     profiles_file: str = ""
+    profiles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data_dirs(self) -> list[str]:
+        """The folders that entries write to, of each profile its own."""
+        return list(self.profiles.values()) or [self.data_dir]
+
+    @property
+    def inboxes(self) -> list[str]:
+        """The folders that orders come into, of each profile its own."""
+        each = [self.inbox.replace(PLACEHOLDER, name) for name in self.profiles] or [self.inbox]
+        return each if self.inbox else []
 
     def command(self, *words: str) -> list[str]:
         """Return the words of a command line, as it is run."""
         if self.profile:
             return [*self.program, "--env-file", self.profiles_file, "--profile", self.profile, *words]
         return [*self.program, "--env-file", self.env_file, *words]
+
+    def command_of(self, entry: Entry) -> list[str]:
+        """Return the words of an entry's command line: quiet, for all profiles where it is for all."""
+        limit = ["--timeout", "10m"] if entry.name == "assign" else []  # no portal waits for the orders of a slow one
+        return self.command("-q", *(["each", *limit, "--"] if self.profiles else []), *entry.words)
 
     def entries(self) -> list[Entry]:
         """List what is to run, the most frequent first."""
@@ -278,7 +297,10 @@ def _check_access(installation: Installation) -> None:
             ("-r", path, _("{user} may not read {path}"))
             for path in (installation.env_file, installation.profiles_file)
         ),
-        *(("-w", path, _("{user} may not write to {path}")) for path in (installation.data_dir, installation.inbox)),
+        *(
+            ("-w", path, _("{user} may not write to {path}"))
+            for path in (*installation.data_dirs, *installation.inboxes)
+        ),
     ):
         if path and Path(path).exists() and not can("test", flag, path):
             raise errors.ConfigError(
@@ -290,14 +312,13 @@ def _check_access(installation: Installation) -> None:
 
 
 def _prepare_data_folder(installation: Installation) -> None:
-    """Make the data folder where there is none: a unit that may write there only does not start without it."""
-    folder = Path(installation.data_dir)
-    if folder.exists():
-        return
+    """Make the data folders that are not there: a unit that may write there only does not start without them."""
     try:
-        data_folder.prepare(folder)
-        if installation.user:
-            shutil.chown(folder, installation.user)
+        for folder in map(Path, installation.data_dirs):
+            if not folder.exists():
+                data_folder.prepare(folder)
+                if installation.user:
+                    shutil.chown(folder, installation.user)
     except (OSError, LookupError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else str(error)
         raise errors.ConfigError(

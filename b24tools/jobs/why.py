@@ -40,6 +40,22 @@ class Considered:
 
 
 @dataclass(frozen=True)
+class Now:
+    """Who has a task by now, or closed it, as far as the database knows; times are UTC.
+
+    `start` and `finish`: as b24tools wrote them last; None where somebody else has it since. `seen_at`: when `orders`
+    noted that.
+    """
+
+    responsible_id: int
+    name: str
+    start: datetime | None
+    finish: datetime | None
+    closed_at: datetime | None
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Why:
     """A decision with its causes. `work_s` is None in what older versions saved; with a norm it is not `estimate_s`.
 
@@ -48,7 +64,8 @@ class Why:
     `reason`: as `planning.workload.Choice`, or "fallback". `second`: whom it would have been else,
     where there was one; `margin_s`: how much more work the chosen one could have had. `others`: how many
     more were considered, worse ones, of whom only the number was saved. `cause`: why a replan moved the task, which
-    was `moved_from` this person. `earlier`: what was decided before that, the last first.
+    was `moved_from` this person. `earlier`: what was decided before that, the last first. `now`: what differs from the
+    last decision by now.
     """
 
     task_id: int
@@ -71,6 +88,7 @@ class Why:
     cause: str = ""
     moved_from: str = ""
     earlier: tuple[Why, ...] = ()
+    now: Now | None = None
 
 
 def explain(store: Store, task_id: int, folder: Location) -> Why:
@@ -79,7 +97,7 @@ def explain(store: Store, task_id: int, folder: Location) -> Why:
     if not decisions:
         raise _unknown(store, task_id, folder)
     last, *earlier = (_explain(task_id, decision) for decision in decisions)
-    return replace(last, earlier=tuple(earlier))
+    return replace(last, earlier=tuple(earlier), now=_find_now(store, last))
 
 
 def _explain(task_id: int, decision: Decision) -> Why:
@@ -126,6 +144,32 @@ def explain_order(store: Store, name: str, folder: Location) -> tuple[list[Why],
         except errors.ConfigError as error:
             warnings.append(error.message)
     return found, warnings
+
+
+def _find_now(store: Store, why: Why) -> Now | None:
+    """Find who has the task by now, or closed it; None where that is not known, or is as it was decided.
+
+    None also where one of these people has opted out: who closed what is what such a person does not want to be seen.
+    """
+    order_id = store.orders.owners([why.task_id]).get(why.task_id)
+    if order_id is None:
+        return None
+    order, lines = store.orders.read([order_id])[order_id], list(store.orders.lines([order_id]).values())
+    number, line = next((number, line) for number, line in enumerate(lines) if line.task_id == why.task_id)
+    person_id, seen = line.responsible_id, order.standing.get("people") or ()
+    written_at = max([why.decided_at, *(one.assigned_at for one in lines if one.assigned_at)])
+    if order.changed_at and order.changed_at >= written_at and len(seen) == len(lines):  # it is of these lines
+        person_id = seen[number] or person_id
+    closed_at, person_id = store.tasks.closing(why.task_id) or (None, person_id)
+    if person_id is None or {why.chosen.id, line.responsible_id, person_id} & store.settings.opted_out_users():
+        return None
+    is_with_another = person_id != line.responsible_id
+    start, finish = (None, None) if is_with_another else (line.start, line.end)
+    if closed_at is None and (person_id, start, finish) == (why.chosen.id, why.chosen.start, why.chosen.finish):
+        return None
+    names = {one.id: one.name for one in why.candidates} | store.people.names()
+    seen_at = order.changed_at if is_with_another else None
+    return Now(person_id, names.get(person_id, f"#{person_id}"), start, finish, closed_at, seen_at)
 
 
 def _considered(record: Mapping[str, Any], winner: Mapping[str, Any], decision: Decision) -> Considered:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _, ngettext, pgettext
+from b24tools.core.sizes import format_duration
 from b24tools.core.timestamps import to_text
 from b24tools.render.console import Cell, Column, Messenger, Screen
-from b24tools.render.formats import format_date, format_day, format_duration, format_moment, format_work
+from b24tools.render.formats import format_date, format_day, format_moment, format_work
 from b24tools.render.json import describe_error
 
 LATE = "bold red"

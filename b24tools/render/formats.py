@@ -9,9 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24tools.core.i18n import _, current_language, ngettext
-
-HOUR_S = 3600
+from b24tools.core.i18n import _, current_language
 
 # As CLDR has them. A library with the names in all languages takes longer to load than a ranking to count.
 _MONTHS = {
@@ -109,16 +107,6 @@ def get_weekday_letters() -> list[str]:
 def format_decimal(value: float, digits: int = 1) -> str:
     """Write a number with the decimal mark of the language; a half goes to the even digit, as it is written."""
     return f"{Decimal(str(value)):.{digits}f}".replace(".", _DECIMAL_MARKS[current_language()])
-
-
-def format_duration(seconds: int) -> str:
-    """Write calendar time in days and hours, or hours and minutes."""
-    days, hours, minutes = seconds // 86_400, seconds % 86_400 // HOUR_S, seconds % HOUR_S // 60
-    in_hours, in_minutes = _("{n} h").format(n=hours), _("{n} min").format(n=minutes)
-    if days:
-        in_days = ngettext("{n} day", "{n} days", days).format(n=days)
-        return f"{in_days} {in_hours}" if hours and days < 10 else in_days
-    return f"{in_hours} {in_minutes}" if hours and minutes else in_hours if hours else in_minutes
 
 
 def describe_terms(terms: Mapping[str, Any]) -> list[str]:

@@ -41,7 +41,7 @@ def cron(installation: Installation) -> str:
         'CONTENT_TYPE="text/plain; charset=UTF-8"',
     ]
     for entry in [*installation.entries(), last_week]:
-        command = shlex.join(installation.command("-q", *entry.words)).replace("%", r"\%")
+        command = shlex.join(installation.command_of(entry)).replace("%", r"\%")
         lines += ["", f"# {_describe_time(entry)}: {entry.purpose}", f"{_cron_time(entry)}  {command}"]
     return "\n".join([*lines, f"# b24tools end: {installation.env_file}"]) + "\n"
 
@@ -71,9 +71,9 @@ def units(installation: Installation) -> dict[str, str]:
         service = [
             "Type=oneshot",
             *wait,
-            f"ExecStart={_join_systemd(installation.command('-q', *entry.words))}",
+            f"ExecStart={_join_systemd(installation.command_of(entry))}",
             "SuccessExitStatus=75",
-            "TimeoutStartSec=1h",
+            f"TimeoutStartSec={'infinity' if installation.profiles else '1h'}",  # `each` has a limit for each of them
         ]
         found[f"{name}.service"] = _service(installation, about, service)
         exact = ["AccuracySec=1s"] if entry.every_min else ["Persistent=true"]
@@ -82,7 +82,7 @@ def units(installation: Installation) -> dict[str, str]:
             installation, ("Unit", [about]), ("Timer", timer), ("Install", ["WantedBy=timers.target"])
         )
         if entry.name == "assign":
-            path = [f"PathChanged={installation.inbox.replace('%', '%%')}"]
+            path = [f"PathChanged={inbox.replace('%', '%%')}" for inbox in installation.inboxes]
             found[f"{name}.path"] = _unit(
                 installation, ("Unit", [about]), ("Path", path), ("Install", ["WantedBy=paths.target"])
             )
@@ -109,7 +109,8 @@ def _calendar(entry: Entry, zone: str) -> str:
 
 def _service(installation: Installation, about: str, lines: Sequence[str]) -> str:
     network = ["Wants=network-online.target", "After=network-online.target"] if installation.user else []
-    folders = [installation.data_dir, *([f"-{installation.inbox}"] if installation.inbox else [])]  # - : may be missing
+    may_be_missing = [*installation.profiles.values(), *installation.inboxes]
+    folders = [*([] if installation.profiles else [installation.data_dir]), *(f"-{one}" for one in may_be_missing)]
     limits = ["NoNewPrivileges=true"]
     if installation.user:
         lines = [f"User={installation.user}", *lines]
@@ -145,7 +146,7 @@ def task_names(installation: Installation) -> list[str]:
 
 
 def _task(installation: Installation, entry: Entry) -> str:
-    program, *words = installation.command("-q", *entry.words)
+    program, *words = installation.command_of(entry)
     days = "".join(f"<{DAYS[day]} />" for day in entry.days)
     trigger = f"""<TimeTrigger>
       <Repetition>
@@ -180,7 +181,7 @@ def _task(installation: Installation, entry: Entry) -> str:
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
     <StartWhenAvailable>true</StartWhenAvailable>
-    <ExecutionTimeLimit>PT1H</ExecutionTimeLimit>
+    <ExecutionTimeLimit>{"PT0S" if installation.profiles else "PT1H"}</ExecutionTimeLimit>
   </Settings>
   <Actions Context="Author">
     <Exec>

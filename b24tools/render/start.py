@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from b24tools.core.i18n import _
-from b24tools.render.formats import format_duration
+from b24tools.core.sizes import format_duration
 from b24tools.render.markup import Html, element, join
 
 

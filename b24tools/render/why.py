@@ -16,13 +16,13 @@ from b24tools.render.markup import Html, element, join
 from b24tools.render.replan import describe_reason
 
 if TYPE_CHECKING:
-    from b24tools.jobs.why import Considered, Why
+    from b24tools.jobs.why import Considered, Now, Why
 
 
 def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
     """Return the `data` of `why --json`; times in `zone` with their offset, sentences in the language in use.
 
-    Of a task that was moved, the decisions before are `earlier`.
+    Of a task that was moved, the decisions before are `earlier`; what differs by now is `now`.
     """
     return {
         "task_id": why.task_id,
@@ -44,7 +44,18 @@ def data(why: Why, zone: ZoneInfo) -> dict[str, Any]:
             }
             for person in why.candidates
         ],
-    } | ({"earlier": [data(one, zone) for one in why.earlier]} if why.earlier else {})
+        **({"now": _now_data(why.now, zone)} if why.now else {}),
+        **({"earlier": [data(one, zone) for one in why.earlier]} if why.earlier else {}),
+    }
+
+
+def _now_data(now: Now, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "responsible": {"id": now.responsible_id, "name": now.name},
+        "start": to_text(now.start, zone),
+        "finish": to_text(now.finish, zone),
+        "closed_at": to_text(now.closed_at, zone),
+    }
 
 
 def print_whys(whys: Sequence[Why], zone: ZoneInfo) -> None:
@@ -60,7 +71,7 @@ def print_why(why: Why, zone: ZoneInfo, screen: Screen | None = None) -> None:
     """Print what was decided, and why, in sentences; then who was considered."""
     screen = screen or Screen()
     screen.print(_headline(why, zone), "bold")
-    for sentence in _explain(why, zone):
+    for sentence in [*_explain(why, zone), *_tell_now(why, zone)]:
         screen.print(sentence)
     who, free, finish, work, note = _titles()
     columns = [Column(who, overflow="fold"), Column(free), Column(finish), Column(work, right=True)]
@@ -88,7 +99,7 @@ def to_html(why: Why, zone: ZoneInfo, root: str) -> Html:
     table = element("table", head, element("tbody", *rows), class_="considered cards-on-phones")
     parts = [
         element("h2", _headline(why, zone)),
-        *(element("p", sentence) for sentence in _explain(why, zone)),
+        *(element("p", sentence) for sentence in [*_explain(why, zone), *_tell_now(why, zone)]),
         element("div", table, class_="scroll", tabindex="0", role="region", aria_label=_headline(why, zone)),
     ]
     if why.others:
@@ -196,6 +207,22 @@ def _explain(why: Why, zone: ZoneInfo) -> list[str]:
         values |= {"cause": cause, "moved_from": why.moved_from}
     sentences = [form.format(**values) for form in (moved, because[reason], waited, otherwise[reason]) if form]
     return sentences + _explain_rules(why)
+
+
+def _tell_now(why: Why, zone: ZoneInfo) -> list[str]:
+    """Say who has the task by now, or who closed it, where that differs from the decision."""
+    now = why.now
+    if now is None:
+        return []
+    text = _("By now it is {name}'s, from {start} to {finish}, as b24tools wrote it last.")
+    if now.closed_at is not None:
+        text = _("It was closed on {closed}, by {name}.")
+    elif now.seen_at is not None:
+        text = _("By now it is {name}'s, as `orders` saw on {seen}.")
+    people = {one.id: one.name for one in why.candidates} | {now.responsible_id: now.name}
+    moments = {"start": now.start, "finish": now.finish, "closed": now.closed_at, "seen": now.seen_at}
+    values = {key: _at(moment, why, zone) for key, moment in moments.items()}
+    return [text.format(name=tell_apart(people.items())[now.responsible_id], **values)]
 
 
 def _explain_rules(why: Why) -> list[str]:

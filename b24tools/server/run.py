@@ -59,7 +59,7 @@ def serve(
     with (
         listen(host, port) as listener,
         write_log(settings, level) as log,
-        open_app(context.Session(settings, _log.info, session.transport), access) as app,
+        open_app(context.Session(settings, _log.info, session.transport, command="serve"), access) as app,
     ):
         # three hundred modules, which the first order would wait for
         production_calendar(settings.country).days.get(context.now().date())

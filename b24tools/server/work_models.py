@@ -112,6 +112,15 @@ class Candidate(Shape):
     note: str = about("Why it was or was not this person, in the language of B24_LANG.")
 
 
+class TaskNow(Shape):
+    """Who has a task by now, or closed it, as far as the database knows."""
+
+    responsible: PersonInCharge = about("Who has it, or closed it.")
+    start: Moment = about("When its work begins, as written last; null where somebody else has it since.")
+    finish: Moment = about("When its work is done, as written last; null where somebody else has it since.")
+    closed_at: Moment = about("When it was closed; null where that is not known.")
+
+
 class Decision(Shape):
     """Why a person got a task, as it was decided then."""
 
@@ -122,4 +131,5 @@ class Decision(Shape):
     reason: ChoiceReason = about("What decided: who ends first, has less open work, waits longest, the lower id, …")
     explanation: str = about("The same in sentences, in the language of B24_LANG.")
     candidates: list[Candidate] = about("Who was considered, the best first.")
+    now: TaskNow | None = about("What differs from that by now.", default=None)
     earlier: list[Decision] = about("What was decided before a replan moved it.", default=[])

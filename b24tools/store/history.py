@@ -9,6 +9,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from b24tools.core.org_structure import same_name
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database
 from b24tools.store.packed import Packed
@@ -78,6 +79,12 @@ class History:
         found = [tuple(row) for query in (sql, packed) for row in self._db.query(query, [order, order])]
         newest_first = dict.fromkeys(order_id for _entry, order_id in sorted(found, reverse=True))
         return [*newest_first][::-1]
+
+    def find_alike(self, number: str) -> list[str]:
+        """Return the ids of the orders of a number that differs from this one in letter case, ё or dashes only."""
+        numbers = self._db.query("SELECT number FROM history UNION SELECT number FROM packed_history ORDER BY number")
+        alike = [row[0] for row in numbers if same_name(row[0]) == same_name(number)]
+        return list(dict.fromkeys(order_id for one in alike for order_id in self.find_ids(one)))
 
     def of_order(self, order_id: str) -> list[Entry]:
         """Return all that was done for an order, the oldest first."""

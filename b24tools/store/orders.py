@@ -257,24 +257,25 @@ class Orders:
     ) -> None:
         """Save how orders stand, by id, and whether they are over; what differs from before takes a new number.
 
-        An order that is not any more as it was `seen` has been sent or worked out anew meanwhile, and stays.
-        The numbers never fall behind the clock: after a restored backup they do not come a second time.
+        Only another reason for what holds an order up comes with time, and is no news. An order that is not any more
+        as it was `seen` has been sent or worked out anew meanwhile, and stays. The numbers never fall behind the clock:
+        after a restored backup they do not come a second time.
         """
         with self._db.transaction():
             last = number = self.last_change()
             for order_id, row in self.read(standings).items():
-                if seen is not None and (row.changed_no, row.sent_at) != (
-                    seen[order_id].changed_no,
-                    seen[order_id].sent_at,
-                ):
+                known = seen[order_id] if seen is not None else row
+                if (row.changed_no, row.sent_at) != (known.changed_no, known.sent_at):
                     continue
                 standing, is_over = standings[order_id]
                 if row.standing != standing:
+                    text = json.dumps(standing, ensure_ascii=False)
+                    self._db.execute("UPDATE orders SET standing = ? WHERE id = ?", [text, order_id])
+                old, new = ({**one, "holds_up": (one.get("holds_up") or ())[:2]} for one in (row.standing, standing))
+                if old != new:
                     number = max(number + 1, int(now.timestamp()))
-                    self._db.execute(
-                        "UPDATE orders SET standing = ?, changed_no = ?, changed_at = ? WHERE id = ?",
-                        [json.dumps(standing, ensure_ascii=False), number, to_text(now), order_id],
-                    )
+                    sql = "UPDATE orders SET changed_no = ?, changed_at = ? WHERE id = ?"
+                    self._db.execute(sql, [number, to_text(now), order_id])
                 if row.is_over != is_over:
                     self._db.execute("UPDATE orders SET is_over = ? WHERE id = ?", [int(is_over), order_id])
                     if not is_over:

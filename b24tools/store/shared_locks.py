@@ -26,8 +26,9 @@ def hold(
     wait_s: float,
     now: Callable[[], datetime],
     say: Callable[[str], None] | None = None,
+    command: str = "",
 ) -> Iterator[HeldLock]:
-    """Hold the lock `name` of this schema; the server releases it when the process or its connection dies.
+    """Hold the lock `name` of this schema for a `command`; the server releases it when process or connection dies.
 
     What is yielded shows any other connection whether it is still held. Otherwise as `locks.hold`.
     """
@@ -39,7 +40,7 @@ def hold(
             pid = session.query("SELECT pg_backend_pid()")[0][0]
             _take(session, number, name, wait_s, say)
             since = f"{now():%Y-%m-%d %H:%M:%S%z}"
-            holder = f"b24tools {name}|{os.getpid()}|{socket.gethostname()[:20]}|{since}"
+            holder = f"b24tools {command or name}|{os.getpid()}|{socket.gethostname()[:20]}|{since}"
             session.query("SELECT set_config('application_name', ?, FALSE)", [holder[:63]])
         yield HeldLock(pid, number, name)
 
@@ -50,17 +51,19 @@ def _take(session: PostgresDatabase, number: int, name: str, wait_s: float, say:
     while not session.query("SELECT pg_try_advisory_lock(?)", [number])[0][0]:
         waited_s = time.monotonic() - begun
         if waited_s >= wait_s:
-            raise locks.refuse(name, _describe_holder(session, number))
+            raise locks.refuse(*_read_holder(session, number, name))
         if say is not None and not has_said and waited_s >= locks.NOTICEABLE_WAIT_S:
-            say(locks.describe_wait(name, _describe_holder(session, number)))
+            say(locks.describe_wait(*_read_holder(session, number, name)))
             has_said = True
         time.sleep(min(POLL_S, wait_s - waited_s))
 
 
-def _describe_holder(session: PostgresDatabase, number: int) -> str:
+def _read_holder(session: PostgresDatabase, number: int, name: str) -> tuple[str, str]:
+    """Return the holder's command, by default that of the lock, and its process in words."""
     sql = f"SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE {is_lock(number)}"  # noqa: S608
     for row in session.query(sql):
-        _name, *parts = (row[0] or "").split("|")
+        program, *parts = (row[0] or "").split("|")
         if len(parts) == 3:
-            return _("process {pid} on {host}, since {since}").format(pid=parts[0], host=parts[1], since=parts[2])
-    return locks.unknown_holder()
+            holder = _("process {pid} on {host}, since {since}").format(pid=parts[0], host=parts[1], since=parts[2])
+            return program.removeprefix("b24tools "), holder
+    return name, locks.unknown_holder()

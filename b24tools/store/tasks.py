@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -156,6 +156,13 @@ class Tasks:
             " GROUP BY week"
         )
         return {row["week"]: row["n"] for row in self._db.query(sql, [to_seconds(start), to_seconds(end)])}
+
+    def closing(self, task_id: int) -> tuple[datetime, int] | None:
+        """Return when a task was closed, and who is responsible for it; None where it is not known to be closed."""
+        sql = "SELECT closed_at, responsible_id FROM closed_tasks WHERE id IN (?) AND gone = 0"
+        for row in self._db.query_in(sql, [task_id]):
+            return datetime.fromtimestamp(row[0], UTC), row[1]
+        return None
 
     def projects(self) -> dict[int, str]:
         """Return the names of the projects that tasks were seen in, by id."""

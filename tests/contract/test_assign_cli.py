@@ -20,6 +20,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app
+from b24tools.core import config
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.faults import Fault
 from b24tools.sandbox.state import Portal
@@ -524,12 +525,11 @@ def test_a_data_folder_that_cannot_be_is_named(
 
 
 def test_another_run_at_work_is_waited_for_and_then_told(portal: Portal, b24tools: Run, tmp_path: Path) -> None:
-    """Exit 75: who holds the lock, since when."""
-    from b24tools.core import locks
-
-    with locks.hold(tmp_path / "data", "assign", 1, context.now):
+    """Exit 75: who holds the lock, with which command, since when."""
+    with context.Session(config.load(), print, command="replan").hold_lock("assign"):
         told = b24tools("assign", SAMPLE)
-    assert (75, True) == (told.status, f"process {os.getpid()}, since " in told.line)
+    holder = f"another run of `b24tools replan` is at work: process {os.getpid()}"
+    assert (75, True) == (told.status, told.line.startswith(holder))
     assert [] == portal.writes()
 
 

@@ -28,7 +28,7 @@ NAME = "b24tools_client"
 # what is not in every answer, by model; all else is always there
 SOMETIMES = {
     "AssignedOrder": {"warnings"},
-    "Decision": {"earlier"},
+    "Decision": {"earlier", "now"},
     "Health": {"failed_orders", "inbox_failed", "inbox_oldest_age_s", "last_intake_age_s", "problem"},
     "Leaderboard": {"frozen", "mode", "others", "totals"},
     "OrderAnswer": {"orders", "warnings"},

@@ -111,6 +111,7 @@ def test_every_command_prints_what_is_described(run: Run, seen: set[str], portal
     portal.tasks[task["task_id"]].time_spent = 3600
     portal.act("tasks.task.complete", {"taskId": task["task_id"]}, user_id=1)
     run("snapshot")
+    assert run("why", str(task["task_id"]))["now"]["closed_at"]
     assert [1] == [norm["n"] for norm in run("norms")]
     run("orders", "--all")
     for options in ((), ("--teams",), ("--month", "--by", "hours"), ("last",)):

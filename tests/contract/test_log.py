@@ -45,7 +45,7 @@ def portal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Portal:
     monkeypatch.setenv("B24_LANG", "en")
     monkeypatch.chdir(tmp_path)
     session = context.Session
-    monkeypatch.setattr(context, "Session", lambda *given: session(*given, transport=server.transport(portal)))
+    monkeypatch.setattr(context, "Session", lambda *given, **more: session(*given, server.transport(portal), **more))
     return portal
 
 

@@ -149,7 +149,7 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
     monkeypatch.setenv("B24_RETRY_SECONDS", "0")
     session = context.Session
-    monkeypatch.setattr(context, "Session", lambda *given: session(*given, transport=server.transport(portal)))
+    monkeypatch.setattr(context, "Session", lambda *given, **more: session(*given, server.transport(portal), **more))
     return portal
 
 

@@ -47,6 +47,20 @@ def test_a_profile_has_a_database_of_its_own(
     assert (folder / "one" / "b24tools.db").exists()
 
 
+def test_two_profiles_are_refused_and_one_twice_is_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On both sides of the command: the last one does not win. Likewise two settings files."""
+    assert 0 == app.main(["--profile", "one", "mode", "--profile=one"])
+    for words, message in (
+        (["--profile", "one", "mode", "--profile", "two"], "--profile is given more than once: one, two"),
+        (["mode", "--env-file=a", "--env-file", "b"], "--env-file is given more than once: a, b"),
+    ):
+        capsys.readouterr()
+        assert 2 == app.main(words)
+        assert f"{message}. Name one of them.\n" == capsys.readouterr().err
+    assert 2 == app.main(["mode", "--profile=one", "--profile=two", "--json"])
+    assert "usage" == json.loads(capsys.readouterr().out)["error"]["code"]
+
+
 def test_the_language_is_the_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Here it wins over the environment, too."""
     (folder / "one.env").write_text("B24_LANG=ru\nB24_DATA_DIR=one\n", "utf-8")
@@ -107,8 +121,6 @@ def test_the_profile_stands_in_the_entries(
     assert 2 == app.main(["--profile", "one", "schedule", "cron"])
     assert "B24_PROFILES is not set in .env: cron and services know no other settings" in capsys.readouterr().err
     (tmp_path / ".env").write_text("B24_PROFILES=profiles\n", "utf-8")
-    assert 2 == app.main(["schedule", "cron"])
-    assert "`b24tools --profile NAME schedule` sets up one of them" in capsys.readouterr().err
     assert 0 == app.main(["--profile", "one", "schedule", "cron"])
     lines = capsys.readouterr().out.splitlines()
     assert 0 == app.main(["--profile", "one", "schedule", "systemd", "--user", "b24"])
@@ -121,6 +133,52 @@ def test_the_profile_stands_in_the_entries(
     }
     assert "# /etc/systemd/system/b24tools-one-snapshot.service\n" in units
     assert f"ReadWritePaths={folder / 'one'}\n" in units
+
+
+def test_one_entry_is_for_all_profiles(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the settings name their folder and no portal; each has its inbox and its data folder."""
+    monkeypatch.setattr(job, "find_program", lambda: ("/opt/b24tools",))
+    (tmp_path / ".env").write_text("B24_PROFILES=profiles\n", "utf-8")
+    (folder / "two.env").write_text("B24_DATA_DIR=two\nB24_NOTIFY=chat1\n", "utf-8")
+
+    def schedule(*words: str) -> str:
+        assert 0 == app.main(["schedule", *words])
+        return capsys.readouterr().out
+
+    cron = [line.split(maxsplit=5)[5] for line in schedule("cron").splitlines() if line[:1] in "*0123456789" and line]
+    each = f"/opt/b24tools --env-file {tmp_path / '.env'} -q each"
+    commands = "snapshot", "snapshot --reconcile", "backup --keep 14", "doctor", "replan --yes", "leaderboard last"
+    assert [f"{each} -- {words}" for words in commands] == cron
+    units = schedule("systemd", "--user", "b24", "--inbox", "/srv/1c/{profile}")
+    inbox = "--timeout 10m -- assign --inbox /srv/1c/{profile}\nSuccessExitStatus=75\nTimeoutStartSec=infinity\n"
+    assert f"ExecStart={each} {inbox}" in units
+    assert "[Path]\nPathChanged=/srv/1c/one\nPathChanged=/srv/1c/two\n" in units
+    assert f"ReadWritePaths=-{folder / 'one'} -{folder / 'two'} -/srv/1c/one -/srv/1c/two\n" in units
+    assert "<ExecutionTimeLimit>PT0S</ExecutionTimeLimit>" in schedule("windows")
+    (folder / "one.env").write_text(f"{WEBHOOK}B24_DATA_DIR=one\nB24_NOTIFY=chat1\n", "utf-8")
+    assert f"{each} -- digest\n" in schedule("cron")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["cron", "--inbox", "/srv/1c"], "/srv/1c would be one and the same for all portals"),
+        (["systemd", "--serve"], ".env names the folder of many portals, and a service is for one"),
+        (["cron"], "B24_DATA_DIR is not set in {folder}/two.env"),
+    ],
+)
+def test_what_is_nothing_for_all_profiles_is_refused(
+    words: list[str], line: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before an entry is printed."""
+    (tmp_path / ".env").write_text("B24_PROFILES=profiles\n", "utf-8")
+    (folder / "two.env").write_text(WEBHOOK, "utf-8")
+
+    assert 2 == app.main(["schedule", *words])
+    out, err = capsys.readouterr()
+    assert ("", True) == (out, line.format(folder=folder) in err), err
 
 
 def test_what_is_quiet_is_so_for_each_profile(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

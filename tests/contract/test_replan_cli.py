@@ -14,6 +14,7 @@ import pytest
 
 from b24tools import context
 from b24tools.cli import app
+from b24tools.core import config
 from b24tools.sandbox import demo_company, server
 from b24tools.sandbox.state import Portal
 
@@ -76,6 +77,8 @@ def test_without_a_terminal_it_prints_and_ends_with_2(portal: Portal, sick: tupl
     assert [] == portal.writes()[writes:]
     status, out, err = b24tools("replan", "--yes")
     assert (0, "") == (status, err)
+    note = (config.load().data_dir / "run" / "assign.lock.json").read_text(encoding="utf-8")
+    assert "replan" == json.loads(note)["command"]  # for those who wait
     assert portal.tasks[task].responsible != portal.tasks[task].creator
     assert (0, "", "Nothing is to be moved.\n") == b24tools("replan", "--yes")
     status, out, _err = b24tools("why", str(task))

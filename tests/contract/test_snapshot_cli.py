@@ -190,7 +190,7 @@ def test_a_run_notes_in_the_configured_zone_since_when(portal: Portal, monkeypat
     monkeypatch.setenv("B24_TZ", "Asia/Yekaterinburg")
     with context.Session(config.load(), print).snapshot_tools():
         note = json.loads((data_folder() / "snapshot.lock.json").read_text(encoding="utf-8"))
-    assert note == {"pid": os.getpid(), "since": "2026-11-20T16:05:00+05:00"}
+    assert note == {"pid": os.getpid(), "since": "2026-11-20T16:05:00+05:00", "command": "snapshot"}
 
 
 HINT = "B24_DATA_DIR names its folder: it must exist or be creatable, be writable and have free space."

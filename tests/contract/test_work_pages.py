@@ -52,7 +52,7 @@ def run(served: Served, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setenv("B24_DATA_DIR", str(served.settings.data_dir))
     monkeypatch.setattr(context, "now", Clock())
     opened = context.Session
-    monkeypatch.setattr(context, "Session", lambda settings, say: opened(settings, say, transport(served.portal)))
+    monkeypatch.setattr(context, "Session", lambda *given, **more: opened(*given, transport(served.portal), **more))
 
     def run(*words: str) -> object:
         assert 0 == app.main([*words, "--json"])

@@ -214,12 +214,17 @@ def test_the_progress_of_a_large_order_knows_its_end(tmp_path: Path) -> None:
 
 
 def test_waiting_for_a_lock_is_told_once_with_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wait nobody notices is not."""
+    """A wait nobody notices is not. The holder may be another command that takes the same lock."""
     monkeypatch.setattr(locks, "NOTICEABLE_WAIT_S", 0.05)
     said: list[str] = []
-    with locks.hold(tmp_path, "assign", 0, lambda: MONDAY, said.append):
+    with locks.hold(tmp_path, "assign", 0, lambda: MONDAY, said.append, "replan"):
         for wait_s in (0.05, 0.2):
             with pytest.raises(errors.Busy), locks.hold(tmp_path, "assign", wait_s, lambda: MONDAY, said.append):
                 pass
+        note = tmp_path / "assign.lock.json"  # of an older version
+        note.write_text('{"pid": 5, "since": "then"}', encoding="utf-8")
+        text = "another run of `b24tools assign` is at work: process 5, since then"
+        with pytest.raises(errors.Busy, match=text), locks.hold(tmp_path, "assign", 0, lambda: MONDAY):
+            pass
     holder = f"process {os.getpid()}, since {MONDAY.isoformat()}"
-    assert [f"waiting for another run of `b24tools assign`: {holder}"] == said
+    assert [f"waiting for another run of `b24tools replan`: {holder}"] == said

@@ -109,6 +109,19 @@ def test_a_line_that_failed_is_named_with_the_reason(works: Works) -> None:
     assert seen["error"].startswith('there is no department "Космонавт"')
 
 
+def test_a_number_is_found_in_another_letter_case(works: Works) -> None:
+    """As people type it, unless two orders differ in that alone."""
+    works.assign(order())
+    expected = found(works, "1Ц-00000100")
+    assert 1 == len(expected)
+    assert expected == found(works, " 1ц–00000100")
+    works.assign(order(id="2", number="1ц-00000100"))
+    assert expected == found(works, "1Ц-00000100")
+    with pytest.raises(errors.ConfigError, match="several orders have the number") as several:
+        found(works, "1ц–00000100")
+    assert "ambiguous" == several.value.code
+
+
 def test_an_order_that_is_not_known_or_not_the_only_one_is_refused(works: Works) -> None:
     """With the ids, or the folder that was looked in."""
     works.assign(order(), order(id="2"))

@@ -315,10 +315,7 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
     opened = context.Session
 
-    def inside(settings: Any, say: Any) -> context.Session:
-        return opened(settings, say, server.transport(portal))
-
-    monkeypatch.setattr(context, "Session", inside)
+    monkeypatch.setattr(context, "Session", lambda *given, **more: opened(*given, server.transport(portal), **more))
     yield portal
 
 

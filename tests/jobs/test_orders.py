@@ -156,6 +156,25 @@ def test_somebody_who_goes_on_with_a_finished_task_opens_the_order_again(works: 
     assert [("1", "open")] == [(one.row.number, one.state) for one in listed(works, since=cursor).orders]
 
 
+def test_another_reason_alone_is_no_news(works: Works, people: dict[str, int]) -> None:
+    """What waited for other work of its person takes its time by now; that is saved, and the rest is as it was."""
+    (first,) = send(works, 1, ("Сборка", 480), wanted=at(30))
+    cut, assembled = send(works, 2, ("Раскрой", 240), ("Сборка", 60), wanted=at(23))
+    works.clock.now = at(23, 13)
+    finish(works, cut)
+    before = listed(works, "2")
+    works.clock.now = at(23, 18)
+    finish(works, first)
+    assert ["1"] == numbers(listed(works, since=before.cursor, states=orders.STATES))
+    later = listed(works, "2")
+    (two,) = later.orders
+    held = [HoldUp("Сборка", "Иван Сборка", reason) for reason in ("busy", "work")]
+    assert held == [before.orders[0].holds_up, two.holds_up]
+    assert ["Сборка", "Иван Сборка", "work"] == two.row.standing["holds_up"]
+    works.portal.act("tasks.task.delegate", {"taskId": assembled, "userId": people["Раскрой"]}, user_id=1)
+    assert ["2"] == numbers(listed(works, since=later.cursor))
+
+
 def test_an_order_that_another_run_is_writing_waits_for_its_end(works: Works, people: dict[str, int]) -> None:
     """It would look as if its tasks were missing. A run that was cut an hour ago will not end any more."""
     send(works, 1)

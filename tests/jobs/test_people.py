@@ -297,7 +297,7 @@ def test_the_file_in_the_data_folder_counts_for_every_command(
     monkeypatch.setenv("B24_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
     opened = context.Session
-    monkeypatch.setattr(context, "Session", lambda settings, say: opened(settings, say, server.transport(portal)))
+    monkeypatch.setattr(context, "Session", lambda *given, **more: opened(*given, server.transport(portal), **more))
 
     def run(*words: str) -> tuple[int, Any]:
         status = app.main([*words, "--json"])

@@ -115,6 +115,7 @@ def test_what_is_written_and_noted(works: Works, people: dict[str, int]) -> None
         last, first = tools.store.decisions.find_all(task)
         assert (people[other], people[owner]) == (last.responsible_id, first.responsible_id)
         assert ("without", people[owner]) == (last.details["cause"], last.details["from"]["id"])
+        assert why.explain(tools.store, task, works.folder).now is None
         entries = tools.store.history.of_order("order-1")
         assert [("assign", "created"), ("replan", "moved")] == [(one.command, one.outcome) for one in entries]
 

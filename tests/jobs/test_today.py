@@ -308,7 +308,7 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
     monkeypatch.setattr(context, "now", clock)
     monkeypatch.setenv("BITRIX_WEBHOOK_URL", portal.webhook_url("https://portal.example"))
     opened = context.Session
-    monkeypatch.setattr(context, "Session", lambda settings, say: opened(settings, say, server.transport(portal)))
+    monkeypatch.setattr(context, "Session", lambda *given, **more: opened(*given, server.transport(portal), **more))
     return portal
 
 

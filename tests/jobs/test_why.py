@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,13 +15,16 @@ from b24tools import context
 from b24tools.assignment.report import TaskResult
 from b24tools.cli import app
 from b24tools.core import errors, i18n
-from b24tools.jobs import why
+from b24tools.core.models import Person
+from b24tools.core.timestamps import to_text
+from b24tools.jobs import orders, why
 from b24tools.onec import task_fields
-from b24tools.render.why import data
+from b24tools.render.why import data, to_html
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.faults import Fault
 from b24tools.store import open_store, read_store
-from tests.support.orders import MOSCOW, Clock, Works, order
+from tests.support import closed_tasks
+from tests.support.orders import MOSCOW, Clock, Works, order, rules
 
 NUMBERS = iter(range(1000, 10_000))
 
@@ -38,8 +43,8 @@ def shop(works: Works, *names: str, position: str = "Резчик") -> list[int]
 def given(works: Works, minutes: float = 60, position: str = "Резчик", **changes: Any) -> TaskResult:
     """A new order of one line, sent."""
     number = str(next(NUMBERS))
-    rules = {name: changes.pop(name) for name in ("pins", "fallback_user", "route") if name in changes}
-    return works.assign(order([(position, minutes)], id=number, number=f"№{number}", **changes), **rules)[0].tasks[-1]
+    chosen = {name: changes.pop(name) for name in ("pins", "fallback_user", "route") if name in changes}
+    return works.assign(order([(position, minutes)], id=number, number=f"№{number}", **changes), **chosen)[0].tasks[-1]
 
 
 def told(works: Works, task: TaskResult) -> tuple[str, list[tuple[str, str]]]:
@@ -180,6 +185,70 @@ def test_what_is_told_is_as_it_was(works: Works) -> None:
     assert before == told(works, task)
 
 
+def find_now(works: Works, task_id: int, opted_out: int = 0) -> tuple[Any, list[str]]:
+    """`now` of the JSON, and what the screen and the page say beside the decision."""
+    with closing(open_store(works.folder / "b24tools.db")) as opened:
+        opened.settings.save("opted_out_users", str(opted_out or ""))
+        found = why.explain(opened, task_id, works.folder)
+    page = str(to_html(found, MOSCOW, "/"))
+    shown = data(found, MOSCOW)
+    decided = shown["explanation"].splitlines()
+    said = [unescape(text) for text in re.findall("<p>([^<]*)</p>", page)]
+    assert decided == said[: len(decided)]
+    return shown.get("now"), said[len(decided) :]
+
+
+def look_at_orders(works: Works) -> None:
+    """One run of `orders`, a minute later."""
+    works.clock.now += timedelta(minutes=1)
+    with works.tools() as tools:
+        orders.list_orders(tools, rules())
+
+
+def save_closed(works: Works, task_id: int, responsible: int) -> None:
+    """A snapshot that finds the task closed at noon."""
+    with closing(open_store(works.folder / "b24tools.db")) as opened:
+        people = [Person(user.id, user.name, user.last_name, "", True, ()) for user in works.portal.users.values()]
+        opened.people.save(people, works.clock.now)
+        closed_tasks.save(opened, [closed_tasks.task(task_id, responsible, at(23, 12))], works.clock.now)
+
+
+def test_who_has_the_task_by_now_is_said_where_the_database_knows(works: Works) -> None:
+    """Nothing while all is as it was decided; then what `orders` saw, and who closed it."""
+    one, two = shop(works, "Первый", "Второй")
+    task = given(works).task_id or 0
+    look_at_orders(works)
+    assert (None, []) == find_now(works, task)
+    works.portal.tasks[task].responsible = two
+    look_at_orders(works)
+    moved = {"responsible": {"id": two, "name": "Иван Второй"}, "start": None, "finish": None, "closed_at": None}
+    assert (moved, ["By now it is Иван Второй's, as `orders` saw on 23.11 07:02."]) == find_now(works, task)
+    with works.tools() as tools, tools.store.transaction():
+        for seen_at in (at(23, 6), works.clock.now):  # before the decision nothing was seen of its task
+            tools.store.database.execute("UPDATE orders SET changed_at = ?", [to_text(seen_at)])
+            assert (seen_at < at(23, 7)) is (why.explain(tools.store, task, works.folder).now is None)
+    save_closed(works, task, two)
+    closed = moved | {"closed_at": "2026-11-23T12:00:00+03:00"}
+    assert (closed, ["It was closed on 23.11 12:00, by Иван Второй."]) == find_now(works, task)
+    for person in (one, two):
+        assert (None, []) == find_now(works, task, opted_out=person)
+
+
+def test_a_closing_of_the_chosen_person_and_a_longer_plan_differ_from_the_decision(works: Works) -> None:
+    """The dates are those that were written last."""
+    (one,) = shop(works, "Первый")
+    task = works.assign(order([("Резчик", 60)]))[0].tasks[0].task_id or 0
+    works.assign(order([("Резчик", 120)]))
+    now = {"responsible": {"id": one, "name": "Иван Первый"}, "start": "2026-11-23T09:00:00+03:00"}
+    now |= {"finish": "2026-11-23T11:00:00+03:00", "closed_at": None}
+    said = ["By now it is Иван Первый's, from 23.11 09:00 to 23.11 11:00, as b24tools wrote it last."]
+    assert (now, said) == find_now(works, task)
+    save_closed(works, task, one)
+    now |= {"closed_at": "2026-11-23T12:00:00+03:00"}
+    assert (now, ["It was closed on 23.11 12:00, by Иван Первый."]) == find_now(works, task)
+    assert (None, []) == find_now(works, task, opted_out=one)
+
+
 def test_of_a_run_that_was_cut_only_the_decision_that_was_written_counts(works: Works) -> None:
     """Planned for one person, then for another: the task's own is told."""
     one, two = shop(works, "Первый", "Второй")
@@ -216,6 +285,7 @@ def test_every_task_of_the_demo_order_can_be_explained(works: Works) -> None:
     sample += [("Сварщик", 216.05), ("Монтажник", 932.1), ("Поклейщик", 490.9)]
     for task in works.assign(order(sample))[0].tasks:
         explanation, notes = told(works, task)
+        assert find_now(works, task.task_id or 0)[0] is None
         assert 2 <= len(explanation.splitlines())
         assert all(note for _name, note in notes)
         assert task.responsible is not None

@@ -311,6 +311,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
         ("B24_LANG", "de", "expected one of ru, en"),
         ("B24_LANG", "rubbish", "expected one of ru, en"),
         ("B24_COUNTRY", "DE", "expected one of RU, BY, KZ, UZ, none"),
+        ("B24_NORMS", "wrong", "expected learned, or empty"),
         ("B24_ROUND_MINUTES", "0", "expected 1 or more"),
         ("B24_ROUND_MINUTES", "1441", "expected 1440 or less"),
     ],

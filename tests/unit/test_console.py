@@ -14,9 +14,9 @@ from rich.console import Console
 from b24tools import context
 from b24tools.assignment.report import Bottleneck, OrderResult, Promise, TaskResult
 from b24tools.core import config, errors, i18n
+from b24tools.core.sizes import format_duration
 from b24tools.render import assign
 from b24tools.render.console import Column, Messenger, Screen, wrap_words
-from b24tools.render.formats import format_duration
 from tests.support import golden as screens
 from tests.support.orders import MOSCOW
 

@@ -151,6 +151,21 @@ def test_a_translation_has_the_places_of_the_original() -> None:
     assert [] == wrong
 
 
+def test_names_stand_between_russian_quotation_marks() -> None:
+    """Straight ones are of commands and of JSON only; a list of names gets its marks by `quote`."""
+    wrong = [
+        text
+        for message in messages.read()
+        if message.id
+        for _original, text in _pairs(message)
+        if re.search(r'"\{\w+\}"', re.sub("`[^`]*`", "", text))
+    ]
+
+    assert [] == wrong
+    i18n.use("ru")
+    assert "«Сварщик»" == i18n.quote("Сварщик")
+
+
 def test_russian_counts_have_three_forms() -> None:
     """1 задача, 2 задачи, 5 задач."""
     plurals = [message for message in messages.read() if isinstance(message.id, (tuple, list))]

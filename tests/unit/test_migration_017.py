@@ -125,6 +125,7 @@ def check(store: Store) -> None:
     assert [0, 2] == [query(f"SELECT count(*) FROM {table}")[0][0] for table in ("history", "packed_history")]
     assert [done, done, done[1:]] == [store.history.of_order(GUID), store.history.last(9), store.history.last(1)]
     assert [[GUID], [GUID], []] == [store.history.find_ids(one) for one in (GUID, "1Ц-1", "1Ц-3")]
+    assert [[GUID], []] == [store.history.find_alike(one) for one in ("1ц—1", "1ц-3")]
     assert set(KEYS) == store.orders.known_keys([*KEYS, "1c:other"])
     assert {5: GUID, 6: GUID} == store.orders.owners([5, 6, 70])
     assert {70: KEYS[1]} == {task_id: line["key"] for task_id, line in store.packed.other_tasks().items()}

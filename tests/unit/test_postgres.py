@@ -124,18 +124,24 @@ def test_a_text_may_have_what_a_server_cannot_save(address: DatabaseUrl) -> None
 # locks
 
 
-def hold(address: DatabaseUrl, name: str = "assign") -> Any:
+def hold(address: DatabaseUrl, name: str = "assign", command: str = "") -> Any:
     from b24tools.store import shared_locks
 
-    return shared_locks.hold(address, name, 0, lambda: NOW)
+    return shared_locks.hold(address, name, 0, lambda: NOW, command=command)
 
 
 def test_one_run_at_a_time_on_all_machines(address: DatabaseUrl) -> None:
     """Who comes second is told by whom, where and since when; other locks and other schemas are free."""
     other = DatabaseUrl(address.libpq, f"{address.schema}_2", address.folder)
-    with hold(address), hold(address, "snapshot"), hold(other), pytest.raises(errors.Busy) as caught, hold(address):
+    with (
+        hold(address, command="replan"),
+        hold(address, "snapshot"),
+        hold(other),
+        pytest.raises(errors.Busy) as caught,
+        hold(address),
+    ):
         pass
-    said = r"another run of `b24tools assign` is at work: process \d+ on \S+, since 2026-11-20 14:05:00\+0300"
+    said = r"another run of `b24tools replan` is at work: process \d+ on \S+, since 2026-11-20 14:05:00\+0300"
     assert re.fullmatch(said, caught.value.message), caught.value.message
     with hold(address):
         pass

@@ -9,7 +9,7 @@ from typing import Any
 
 from b24tools.core import clock, errors, inbox
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.core.sizes import format_size
+from b24tools.core.sizes import HOUR_S, format_duration, format_size
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, fail, from_error, known, listed, ok, warn
 from b24tools.store import database, inspection, read_store
 from b24tools.store.events import FAILED, WAITING
@@ -101,7 +101,7 @@ def check_server_clock(exam: Examination) -> Finding | None:
     text = _("this machine is ahead of the database server by {off}")
     if ahead > timedelta():
         text = _("the database server is ahead of this machine by {off}")
-    return warn(text, fix, off=abs(ahead))
+    return warn(text, fix, off=format_duration(int(abs(ahead).total_seconds())))
 
 
 @checks.add("orders", lambda: _("orders"))
@@ -133,8 +133,10 @@ def check_snapshot(exam: Examination) -> Finding:
         return warn(_("never taken: the leaderboard is empty"), fix)
     age_h = (exam.now - run.started_at) / timedelta(hours=1)
     limit_h = float(known(exam.database).settings.get("snapshot_max_age_h"))
-    detail = _("{moment}, {hours:.1f} h ago (mode {mode})").format(
-        moment=f"{run.started_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}", hours=max(0.0, age_h), mode=exam.mode
+    detail = _("{moment}, {age} ago (mode {mode})").format(
+        moment=f"{run.started_at.astimezone(exam.now.tzinfo):%d.%m.%Y %H:%M}",
+        age=format_duration(max(0, int(age_h * HOUR_S))),
+        mode=exam.mode,
     )
     if age_h > limit_h:
         return fail(_("the last complete one: {run}; snapshot_max_age_h is {limit:g}"), fix, run=detail, limit=limit_h)

@@ -12,6 +12,7 @@ from b24tools.bitrix24 import queries
 from b24tools.bitrix24.portal_time import PortalClock, find_zone, read_iso
 from b24tools.core import certificates, errors
 from b24tools.core.i18n import _, ngettext
+from b24tools.core.sizes import format_duration
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, from_error, known, listed, ok, warn
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -215,11 +216,11 @@ def check_clock(exam: Examination) -> Finding:
     seconds = int(off.total_seconds())
     if abs(seconds) <= A_LITTLE_OFF:
         return ok(_("agrees with the portal's, which says {text}"), text=text)
-    ahead = _("the portal is {n} s ahead of this machine")
-    behind = _("this machine is {n} s ahead of the portal")
+    ahead = _("the portal is ahead of this machine by {off}")
+    behind = _("this machine is ahead of the portal by {off}")
     fix = _("Let this machine keep its time by NTP (`timedatectl set-ntp true`; Windows: `w32tm /resync`).")
     judge = fail if abs(seconds) > FAR_OFF else warn
-    return judge(ahead if seconds > 0 else behind, fix, n=abs(seconds))
+    return judge(ahead if seconds > 0 else behind, fix, off=format_duration(abs(seconds)))
 
 
 @checks.add("zones", lambda: _("zones"), owner, server_time, newest_tasks)
