@@ -383,7 +383,7 @@ def test_an_older_state_copied_into_the_file_is_noticed(served: Served) -> None:
 def test_health_fails_until_something_is_stored_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that is the sender's own fault changes nothing."""
     with monkeypatch.context() as broken:
-        broken.setattr("b24tools.jobs.events.process.receive", _fail)
+        broken.setattr("b24tools.jobs.events.process.add", _fail)
         assert 503 == served.event(5).status_code
     assert 403 == served.event(5, token="wrong").status_code
     health = served.client.get("/healthz")

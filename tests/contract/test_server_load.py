@@ -6,7 +6,7 @@ import logging
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from b24tools.jobs.events import process
 from b24tools.sandbox import demo_company
 from b24tools.server import run, services
 from b24tools.server.routes import orders
+from b24tools.store import Store
+from b24tools.store.events import NewEvent
 from tests.contract.test_serve import running
 from tests.support.attacks import HEAD, connections, dripping, is_open, start_body
 from tests.support.processes import open_shop
@@ -51,13 +53,13 @@ def test_the_longest_idle_connection_makes_room(served: Served, start: bytes) ->
 
 def test_who_is_being_answered_is_not_closed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many come meanwhile."""
-    body, begun, receive = event_body(served.portal, 5), threading.Event(), process.receive
+    body, begun, add = event_body(served.portal, 5), threading.Event(), process.add
 
     def note(*args: Any, **more: Any) -> Any:
         begun.set()
-        return receive(*args, **more)
+        return add(*args, **more)
 
-    monkeypatch.setattr(process, "receive", note)
+    monkeypatch.setattr(process, "add", note)
     with closing(sqlite3.connect(served.settings.database, isolation_level=None)) as held:
         held.execute("BEGIN IMMEDIATE")
         with connections(served.port, 1, start_body("/webhook", len(body)) + body) as (sender,):
@@ -66,6 +68,40 @@ def test_who_is_being_answered_is_not_closed(served: Served, monkeypatch: pytest
                 assert {"message": "Pong"} == served.client.get("/ping/").json()
             held.execute("COMMIT")
             assert sender.recv(100).startswith(b"HTTP/1.1 202 ")
+
+
+def test_events_that_come_during_a_write_share_the_next_one(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its own answer; what is refused is in none."""
+    checked, written = [], []
+    check, add = process.check, process.add
+
+    def note_check(*args: Any) -> NewEvent:
+        checked.append(event := check(*args))
+        return event
+
+    def note_add(store: Store, events: Sequence[NewEvent]) -> list[str]:
+        written.append([event.task_id for event in events])
+        return add(store, events)
+
+    monkeypatch.setattr(process, "check", note_check)
+    monkeypatch.setattr(process, "add", note_add)
+    bodies = [event_body(served.portal, number) for number in (5, 6, 7)] + [b"event=ONTASKADD&no=token"]
+    heads = [start_body("/webhook", len(body)) + body for body in bodies]
+    with (
+        closing(sqlite3.connect(served.settings.database, isolation_level=None)) as held,
+        connections(served.port, 1, heads[0]) as (first,),
+    ):
+        held.execute("BEGIN IMMEDIATE")
+        wait_until(lambda: bool(written))
+        with connections(served.port, 1, heads[1]) as second, connections(served.port, 1, heads[2]) as third:
+            with connections(served.port, 1, heads[3]) as (refused,):
+                assert refused.recv(100).startswith(b"HTTP/1.1 403 ")
+            wait_until(lambda: len(checked) == 3)
+            assert {"message": "Pong"} == served.client.get("/ping/").json()  # so they have been handed on
+            held.execute("COMMIT")
+            for sender in (first, *second, *third):
+                assert sender.recv(100).startswith(b"HTTP/1.1 202 ")
+    assert [[5], [6, 7]] == [sorted(one) for one in written]
 
 
 def test_idle_heads_go_before_bodies_on_their_way(served: Served) -> None:

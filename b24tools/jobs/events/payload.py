@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -86,7 +86,7 @@ def read_body(body: bytes, content_type: str = "", scrub: Callable[[str], str] =
             raise unreadable(_("it is neither a form nor JSON"))
         query = text
         pairs = [(pair, unquote_plus(pair.partition("=")[0])) for pair in text.split("&")]
-        stored = "&".join(_hide_pair(pair, key, scrub) for pair, key in pairs)
+        stored = _hide_pairs(pairs, scrub)
         hashed = "&".join(pair for pair, key in pairs if not _is_auth(key.lstrip()))
     if query.count("&") >= MOST_PAIRS:
         raise _too_much(_("more than {n} pairs").format(n=MOST_PAIRS))
@@ -208,8 +208,15 @@ def _hide(value: Any, scrub: Callable[[str], str]) -> Any:
     return value if scrub(str(value)) == str(value) else HIDDEN
 
 
+def _hide_pairs(pairs: Sequence[tuple[str, str]], scrub: Callable[[str], str]) -> str:
+    """Hide what is secret in the pairs of a form, each with its name; mostly that is found by the names alone."""
+    text = "&".join(_hide_pair(pair, key, str) for pair, key in pairs)
+    if all(scrub(one) == one for one in (text, unquote_plus(text))):
+        return text
+    return "&".join(_hide_pair(pair, key, scrub) for pair, key in pairs)
+
+
 def _hide_pair(pair: str, key: str, scrub: Callable[[str], str]) -> str:
-    """Hide what is secret in a pair of a form, whose name is `key`."""
     raw_key, equals, raw_value = pair.partition("=")
     is_secret = raw_value and (_is_secret(key) or _holds_token(unquote_plus(raw_value)))
     return f"{scrub(raw_key)}{equals}{HIDDEN if is_secret else scrub(raw_value)}"

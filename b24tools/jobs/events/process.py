@@ -59,23 +59,19 @@ class Processed:
         )
 
 
-def receive(
-    store: Store,
-    body: bytes,
-    content_type: str,
-    tokens: Collection[str],
-    now: datetime,
-    scrub: Callable[[str], str] | None = None,
-) -> str:
-    """Store an event of a sender who knows one of the `tokens`; it is on the disk when this returns.
+def receive(store: Store, body: bytes, content_type: str, tokens: Collection[str], now: datetime) -> str:
+    """Store an event, as `check` and `add` do."""
+    return add(store, [check(body, content_type, tokens, now, Scrubber(tokens).scrub)])[0]
 
-    `scrub` takes out the secrets of the settings; without it, those tokens.
 
-    The answer: accepted, ignored_by_mode or event_ignored. Whatever it is, the event was stored.
+def check(
+    body: bytes, content_type: str, tokens: Collection[str], now: datetime, scrub: Callable[[str], str]
+) -> NewEvent:
+    """Read the event of a sender who knows one of the `tokens`. `scrub` takes out the secrets of the settings.
 
     Raises payload.Refusal, whose `status` is the HTTP status.
     """
-    event = payload.read_body(body, content_type, scrub or Scrubber(tokens).scrub)
+    event = payload.read_body(body, content_type, scrub)
     # in constant time, as far as the tokens' number allows
     matches = [hmac.compare_digest(event.token.encode("utf-8", "replace"), one.encode()) for one in tokens if one]
     if not any(matches):
@@ -86,8 +82,13 @@ def receive(
         )
     task_id = payload.task_of(event)
     fresh = event.sent_at is not None and abs(now - event.sent_at) <= FRESH
-    (status,) = store.events.add([NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)])
-    return {IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}.get(status, "accepted")
+    return NewEvent(now, event.name, task_id, event.body, event.sha256 if fresh else None)
+
+
+def add(store: Store, events: Sequence[NewEvent]) -> list[str]:
+    """Store events; they are on the disk when this returns. The answers: accepted, ignored_by_mode or event_ignored."""
+    answers = {IGNORED: "event_ignored", BY_MODE: "ignored_by_mode"}
+    return [answers.get(status, "accepted") for status in store.events.add(events)]
 
 
 def process(store: Store, client: Client, zone: ZoneInfo, now: datetime, limit: int = TASKS_AT_ONCE) -> Processed:
