@@ -201,6 +201,8 @@ class PersonTime:
         is_over = (task.end is not None and task.end <= origin) or (slot is not None and planned <= origin)
         reach = (self.line.worked(slot[0]), self.line.worked(slot[1])) if slot else None
         waits = bool(held and reach)
+        if reach and reach[0] == reach[1] and task.not_before and not task.begun:
+            waits |= task.not_before > max(planned, origin)  # outside the hours, and too soon: it cannot stay there
         shown = [reach] if reach and waits else []
         start, kind, length = held, _BEGUN if task.begun else _SLOT if held else _OVERDUE, left_s
         if not task.begun and not is_over:

@@ -542,7 +542,10 @@ class SlowWorkload:
                 left = min(max(own, sum(self.shared[person][first:last])), left)
             is_pushed = self.minutes(person, start, behind) > 0
             is_held = one.not_before is not None and self.minutes(person, 0, minute(one.not_before)) > 0
-            if not left and not is_held:  # outside the working hours by hand: it meets no other work
+            is_too_soon = one.not_before is not None and one.not_before > max(one.start or MONDAY, MONDAY)
+            if (
+                not left and not is_held and not is_too_soon
+            ):  # outside the working hours by hand: it meets no other work
                 self.fill(one, start, 0)
                 self.shown_ends[one.id] = minute(one.slot[1]) if one.slot else start
                 continue
