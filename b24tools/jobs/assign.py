@@ -165,8 +165,7 @@ class _Run:
             portal = portal_state.read_workers(tools.client, portal, questions, handed_over)
             questions = replace(questions, workers=[*questions.workers, *handed_over])
         company = _as_answered(company, portal, questions.workers)
-        known = company.staff.people.keys() - self._rules.excluded  # also who has left: their work is to be done, too
-        outside = set(handed_over) - known  # their time is not planned, as in `orders`
+        outside = set(handed_over) - (company.staff.people.keys() - self._rules.excluded)  # unplanned, as in `orders`
         portal = replace(portal, open=[task for task in portal.open if task.responsible_id not in outside])
         planner, plans = self._plan(company, portal, items, under_way)
         last = max((plan.end.date() for plan in plans if plan.choice and plan.end), default=portal.absences_until)
