@@ -149,6 +149,8 @@ def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     same = (0, "", "The same was sent to chat2001 today.\n")
     clock.now += timedelta(hours=1, minutes=7)
     assert [same] * 2 == [b24tools("digest", "--what", part) for part in ("mine", "late")]
+    assert [[]] == [one["what"] for one in json.loads(b24tools("digest", "--json")[1])["data"]]  # it is as late
+    clock.now += timedelta(hours=8)
     assert [["changes"]] == [one["what"] for one in json.loads(b24tools("digest", "--json")[1])["data"]]
     clock.now += timedelta(minutes=3)
     assert [same] * 2 == [b24tools("digest"), b24tools("digest", "--dry-run")]
@@ -164,7 +166,7 @@ def test_a_part_is_sent_once_a_day_whatever_the_clock_says(
     assert (0, "", "Sent to chat2001.\n") == b24tools("digest")
     assert [("chat2001", out.rstrip("\n"))] == received(portal)
     assert same == b24tools("digest")
-    clock.now += timedelta(days=1)
+    clock.now += timedelta(hours=14)
     assert "Today, 01.12.2026" in b24tools("digest", "--dry-run")[1]
 
 
