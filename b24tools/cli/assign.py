@@ -87,11 +87,11 @@ def assign(
     invocation: Invocation = ctx.obj
     messenger = invocation.messenger
     if bool(files) == (inbox is not None):
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("name order files, - for stdin, or a folder with --inbox"), _("See `b24tools assign --help`.")
         )
     if inbox is not None and dry_run:
-        raise errors.ConfigError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
+        raise errors.UsageError(_("--inbox moves files, --dry-run must not"), _("Name the files with --dry-run."))
     pins = _read_pins(to or [])
     session = invocation.open_session(logs=not dry_run)
     zone = session.settings.zone
@@ -155,7 +155,7 @@ def _read_pins(words: Sequence[str]) -> dict[str, int | str]:
         position, equals, user = (part.strip() for part in word.rpartition("="))
         number = read_id(user)
         if not equals or not position or not user or number == 0:
-            raise errors.ConfigError(
+            raise errors.UsageError(
                 _('--to "{word}" is not POSITION=PERSON').format(word=word),
                 _('Examples: --to Сварщик=17, --to "Сварщик=Иван Петров"'),
             )
@@ -167,11 +167,11 @@ def _read_away(
     name: str | None, first: str | None, last: str | None, zone: ZoneInfo, *, dry_run: bool
 ) -> tuple[str, date, date] | None:
     if name is None and (first or last):
-        raise errors.ConfigError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
+        raise errors.UsageError(_("--from and --until say when --without is away"), _("See `b24tools assign --help`."))
     if name is None:
         return None
     if not dry_run:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("--without is a trial: it goes with --dry-run only"),
             _("Enter the absence in Bitrix24; b24tools plans by it."),
         )

@@ -99,10 +99,8 @@ def digest(
     session = invocation.open_session(logs=not dry_run)
     settings = session.settings
     if to is None and not settings.notify_chats:
-        raise errors.ConfigError(
-            _("it is not said whom to send it to"),
-            _("Say it with --to, or name chats in B24_NOTIFY."),
-            code=errors.ErrorCode.USAGE,
+        raise errors.UsageError(
+            _("it is not said whom to send it to"), _("Say it with --to, or name chats in B24_NOTIFY.")
         )
     now = context.now().astimezone(settings.zone)
     with (

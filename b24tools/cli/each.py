@@ -11,6 +11,7 @@ import typer
 
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
+from b24tools.cli.usage import refuse_together
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.core.profiles import PLACEHOLDER, check_path, choose_profiles
@@ -53,11 +54,12 @@ def each(
     messenger = invocation.messenger
     as_json = as_json or "--json" in words
     _check_command(ctx, words, as_json=as_json)
-    if invocation.profile:
-        raise _usage(_("--profile and each exclude each other"), _("--profiles chooses some of them."))
+    refuse_together({"--profile": bool(invocation.profile), "each": True}, _("--profiles chooses some of them."))
     limit_s = periods.parse_span(limit).total_seconds()
     if limit_s <= 0:
-        raise _usage(_("--timeout {limit} leaves no time").format(limit=limit), _("An example: --timeout 15m"))
+        raise errors.UsageError(
+            _("--timeout {limit} leaves no time").format(limit=limit), _("An example: --timeout 15m")
+        )
     chosen, others = choose_profiles(profiles, invocation.env_file, must_exist=False)
     if others:
         text = _("no profiles, by their names: {files}; a name has small Latin letters, digits and hyphens")
@@ -102,19 +104,19 @@ def _check_command(ctx: typer.Context, words: Sequence[str], *, as_json: bool) -
     """
     name = words[0]
     if name.startswith("-"):
-        raise _usage(
+        raise errors.UsageError(
             _("{option} stands before the command").format(option=name),
             _("An example: `b24tools -q each -- snapshot`"),
         )
     if name in OF_ONE_PORTAL:
-        raise _usage(
+        raise errors.UsageError(
             _("{command} is nothing for all portals at once").format(command=name),
             _("Run it for one of them: `b24tools --profile NAME {command}`").format(command=name),
         )
     group: Any = ctx.parent and ctx.parent.command
     _found, command, rest = group.resolve_command(ctx.parent, list(words))
     if as_json and not any("--json" in param.opts for param in command.params):
-        raise _usage(_("{command} has no --json").format(command=name), _("Leave out --json."))
+        raise errors.UsageError(_("{command} has no --json").format(command=name), _("Leave out --json."))
     values = command.make_context(name, [word for word in rest if word != "--json"], parent=ctx.parent).params
     for param in command.params:
         value = values.get(param.name)
@@ -145,7 +147,3 @@ def _ended_as_by_ctrl_c() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _usage(message: str, hint: str) -> errors.ConfigError:
-    return errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)

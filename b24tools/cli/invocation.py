@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from b24tools import context
+from b24tools.cli import stdin
 from b24tools.core import config, errors
 from b24tools.core.i18n import _
 from b24tools.render.console import Messenger
@@ -85,8 +86,10 @@ class Invocation:
             self.ping = Ping(settings, self.command)
             self.ping.start()
 
-    def confirm(self, question: str) -> bool:
-        """Ask on the terminal; only a yes, in either language, is one."""
+    def confirm(self, question: str, otherwise: errors.UsageError) -> bool:
+        """Ask on the terminal; only a yes, in either language, is one. Raise `otherwise` where there is no terminal."""
+        if not stdin.is_terminal():
+            raise otherwise
         choice = _("[y/N]")
         answer = typer.prompt(f"{question} {choice}", default="", show_default=False, err=True)
         return answer.strip().lower() in ("y", "yes", "д", "да")

@@ -43,10 +43,8 @@ def read_orders(path: Path, settings: Settings) -> list[Order]:
         hint = error.hint or _("Correct the order in 1C and send it again.")
         raise type(error)(settings.scrubber.scrub(f"{name}: {error.message}"), hint) from None
     except OSError as error:
-        raise errors.ConfigError(
-            f"{name}: {os_reason(error)}",
-            _("Name a file with an order that this user may read."),
-            code=errors.ErrorCode.USAGE,
+        raise errors.UsageError(
+            f"{name}: {os_reason(error)}", _("Name a file with an order that this user may read.")
         ) from error
 
 

@@ -12,6 +12,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import READING, explain
+from b24tools.cli.usage import refuse_together
 from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
 
@@ -59,13 +60,10 @@ def orders(
     from b24tools.render import orders as render_orders
     from b24tools.render.console import print_file
 
-    chosen = [name for name, is_set in (("--late", late), ("--open", only_open), ("--all", everything)) if is_set]
-    chosen += ["NUMBER"] if names else []
-    ways = ["--outbox"] * (outbox is not None) + ["--json"] * as_json + ["--format csv"] * (form == "csv")
-    if len(chosen) > 1 or (chosen and outbox is not None):
-        _refuse([*chosen, *(ways[:1] if outbox is not None else [])])
-    if form == "csv" and len(ways) > 1:
-        _refuse(ways)
+    chosen = {"--late": late, "--open": only_open, "--all": everything, "NUMBER": bool(names)}
+    refuse_together(chosen | {"--outbox": outbox is not None})
+    if form == "csv":
+        refuse_together({"--outbox": outbox is not None, "--json": as_json, "--format csv": True})
     invocation: Invocation = ctx.obj
     session = invocation.open_session(logs=outbox is not None)
     if since and since.strip().isdecimal() and not as_json and outbox is None:  # a person rather means a span
@@ -116,11 +114,3 @@ def orders(
         render_orders.print_orders(listing, settings.zone, context.now())
     else:
         invocation.messenger.info(_("There is no such order in {folder}.").format(folder=settings.database_place))
-
-
-def _refuse(options: list[str]) -> None:
-    raise errors.ConfigError(
-        _("{options} exclude each other").format(options=", ".join(options)),
-        _("Name one of them."),
-        code=errors.ErrorCode.USAGE,
-    )

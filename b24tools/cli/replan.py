@@ -13,7 +13,6 @@ import typer
 
 from b24tools import context
 from b24tools.assignment.report import combined_status
-from b24tools.cli import stdin
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.context import Session
@@ -113,7 +112,7 @@ def _run(
                 len(result.planned),
             ).format(n=len(result.planned), most=max_moves)
             hint = _("Look at the plan with --dry-run; then give a higher --max-moves.")
-            return result, errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
+            return result, errors.UsageError(message, hint)
         return result, None
     with _open(invocation, session, dry_run=True) as (tools, rules):
         result = job.plan(tools, rules, request)
@@ -123,11 +122,13 @@ def _run(
             return result, None
         if result.obstacle is not None or not result.planned:
             return result, result.obstacle
-        if not stdin.is_terminal():
-            message = _("nothing was moved: there is no terminal to ask on")
-            return result, errors.ConfigError(message, _("With --yes it does not ask."), code=errors.ErrorCode.USAGE)
-        question = _("Move them?")
-        if not invocation.confirm(f"{render_replan.describe(result)} {question}"):
+        question = f"{render_replan.describe(result)} {_('Move them?')}"
+        message = _("nothing was moved: there is no terminal to ask on")
+        try:
+            is_wanted = invocation.confirm(question, errors.UsageError(message, _("With --yes it does not ask.")))
+        except errors.UsageError as error:
+            return result, error
+        if not is_wanted:
             invocation.messenger.info(_("Nothing was moved."))
             return result, None
         with _open(invocation, session, dry_run=False) as (tools, rules):
@@ -160,10 +161,10 @@ def _read_request(
     from b24tools.jobs.replan import Request
 
     if without is None and (since or until):
-        raise _usage(_("--from and --until say when --without is away"), _("See `b24tools replan --help`."))
+        raise errors.UsageError(_("--from and --until say when --without is away"), _("See `b24tools replan --help`."))
     length = re.fullmatch(r"(\d{1,3})([dh]?)", frozen.strip().lower())
     if length is None:
-        raise _usage(
+        raise errors.UsageError(
             _('--frozen "{text}" is not a number of days or hours').format(text=frozen), _("An example: --frozen 1d")
         )
     number, is_hours = int(length[1]), length[2] == "h"
@@ -172,7 +173,3 @@ def _read_request(
     start, last = (datetime.combine(day, time(), zone) if day else None for day in days)
     end = last and last + timedelta(days=1)
     return Request(without, start, end, first, 0 if is_hours else number, number if is_hours else 0)
-
-
-def _usage(message: str, hint: str) -> errors.ConfigError:
-    return errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)

@@ -129,11 +129,11 @@ def replay(
 def _check_options(*, files: bool, chooses: bool, list_only: bool) -> None:
     hint = _("See `b24tools replay --help`.")
     if files and chooses:
-        raise errors.ConfigError(_("--failed, --since and --id choose stored events, not files"), hint)
+        raise errors.UsageError(_("--failed, --since and --id choose stored events, not files"), hint)
     if files and list_only:
-        raise errors.ConfigError(_("--list lists stored events; for files there is --dry-run"), hint)
+        raise errors.UsageError(_("--list lists stored events; for files there is --dry-run"), hint)
     if not files and not chooses and not list_only:
-        raise errors.ConfigError(_("name files, - for stdin, or stored events with --failed, --since or --id"), hint)
+        raise errors.UsageError(_("name files, - for stdin, or stored events with --failed, --since or --id"), hint)
 
 
 def _subtract(now: datetime, span: str) -> datetime:
@@ -151,7 +151,7 @@ def _read_file(path: Path) -> list[Found]:
             return replay_files.read(path.name, path.read_bytes())
         return replay_files.read(_("stdin"), stdin.get().buffer.read())
     except OSError as error:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
             _("Name files with events, or - for stdin."),
         ) from None

@@ -48,7 +48,7 @@ def snapshot(
     settings, now = session.settings, context.now()
     zone = settings.zone
     if sum((week is not None, since is not None, reconcile)) > 1:
-        raise errors.ConfigError(_("--week, --since and --reconcile exclude each other"), _("Name one of them."))
+        raise errors.UsageError(_("--week, --since and --reconcile exclude each other"), _("Name one of them."))
     weeks: list[periods.Period] = []  # none: the database decides
     if week is not None:
         weeks = [_read_week(week, zone, now)]
@@ -146,9 +146,9 @@ def _read_week(text: str, zone: ZoneInfo, now: datetime) -> periods.Period:
     hint = _("An example: --week 2026-W47")
     week = periods.parse(text, zone)
     if week.kind != periods.WEEK:
-        raise errors.ConfigError(_('--week "{text}" is not a week').format(text=text), hint)
+        raise errors.UsageError(_('--week "{text}" is not a week').format(text=text), hint)
     if week.first.year < EARLIEST or week.start > now:
-        raise errors.ConfigError(_("{week} is not a week that has begun").format(week=week.label), hint)
+        raise errors.UsageError(_("{week} is not a week that has begun").format(week=week.label), hint)
     return week
 
 
@@ -159,5 +159,5 @@ def _read_since(text: str, zone: ZoneInfo, now: datetime) -> list[periods.Period
     today = now.astimezone(zone).date()
     day = periods.read_day(text, today)
     if day > today:
-        raise errors.ConfigError(_("--since {day}: the date is out of range").format(day=day), hint)
+        raise errors.UsageError(_("--since {day}: the date is out of range").format(day=day), hint)
     return snapshot.since(day, now, zone)

@@ -9,6 +9,7 @@ import typer
 from b24tools import context
 from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import READING, explain
+from b24tools.cli.usage import refuse_json_with
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 
@@ -46,8 +47,7 @@ def today(
     from b24tools.render.console import print_file
 
     invocation: Invocation = ctx.obj
-    if as_json and form != "table":
-        raise errors.ConfigError(_("--json is a format of its own"), _("Leave out --json or --format."))
+    refuse_json_with(form, as_json=as_json)
     session = invocation.open_session()
     settings = session.settings
     with (

@@ -32,7 +32,7 @@ def why(
 
     invocation: Invocation = ctx.obj
     if (task_id is None) == (order is None):
-        raise errors.ConfigError(_("give the number of a task, or --order NUMBER"), _("See `b24tools why --help`."))
+        raise errors.UsageError(_("give the number of a task, or --order NUMBER"), _("See `b24tools why --help`."))
     session = invocation.open_session()
     zone, folder = session.settings.zone, session.settings.database_place
     with session.read_store() as store:
