@@ -122,7 +122,7 @@ def _fall_ill(session: context.Session, portal: Portal, welding: int) -> None:
         _draw_order(tools, rules)
         _print("\n$ b24tools replan --yes")
         result = replan.write(tools, rules, replan.Request(), None, None)
-        print_replan(result, session.settings.zone, context.now())
+        print_replan(result, session.settings.zone, tools.client.url, context.now())
         _print("")
         _draw_order(tools, rules)
         _print_title(

@@ -95,7 +95,7 @@ def leaderboard(
             _("Leave out {option}.").format(option=f"--{kind}"),
         )
     if rules:
-        _show_rules(invocation, chosen, as_json=as_json)
+        _show_rules(invocation, settings, chosen, as_json=as_json)
         return 0
     limit = None if max_age is None else periods.parse_span(max_age)
     refuse_together({"--me": me is not None, "--teams": teams})
@@ -164,18 +164,18 @@ def _find_differences(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _show_rules(invocation: Invocation, period: periods.Period, *, as_json: bool) -> None:
+def _show_rules(invocation: Invocation, settings: config.Settings, period: periods.Period, *, as_json: bool) -> None:
     from b24tools.jobs.leaderboard import read_rules
     from b24tools.render import counting_rules, leaderboard_text
     from b24tools.render.console import print_text
 
-    found, season = read_rules(invocation.open_session().settings.database, period)
+    rules, season = read_rules(settings.database, period)
     if as_json:
-        invocation.print_json(counting_rules.data(found))
+        invocation.print_json(counting_rules.data(rules))
         return
     if season is not None:
         print_text(leaderboard_text.describe_season(season, rules_differ=False) + "\n")
-    print_text("\n".join(f"- {text}" for _rule, _value, text in counting_rules.list_rules(found)))
+    print_text("\n".join(f"- {text}" for _rule, _value, text in counting_rules.list_rules(rules)))
 
 
 def _check_age(

@@ -57,7 +57,7 @@ def load(
     if as_json:
         invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
         return
-    render_load.print_load(result, zone, context.now(), portal_url=url)
+    render_load.print_load(result, zone, url, context.now())
     if not result.groups:
         invocation.messenger.info(_("There are no people to show."))
     else:

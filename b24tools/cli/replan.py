@@ -97,7 +97,7 @@ def _run(
 
     def show(result: Replan) -> None:
         if not as_json and (dry_run or result.moves or request.without):
-            render_replan.print_replan(result, session.settings.zone, context.now(), portal_url=session.portal_url)
+            render_replan.print_replan(result, session.settings.zone, session.portal_url, context.now())
         if not result.planned:
             invocation.messenger.info(_("Nothing is to be moved."))
 

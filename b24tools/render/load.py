@@ -55,9 +55,7 @@ def _task_data(task: LoadTask, zone: ZoneInfo) -> dict[str, Any]:
     return {"task_id": task.id, "title": task.title, **moments, "left_s": task.left_s}
 
 
-def print_load(
-    load: Load, zone: ZoneInfo, now: datetime, screen: Screen | None = None, *, portal_url: str = ""
-) -> None:
+def print_load(load: Load, zone: ZoneInfo, portal_url: str, now: datetime, screen: Screen | None = None) -> None:
     """Print a table per department, with a sign for each day that says how full it is; then a person's tasks.
 
     On a narrow terminal the share has to do without the hours, and absences come below.
