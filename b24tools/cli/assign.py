@@ -245,7 +245,7 @@ def _assign(
     if not orders and not superseded:
         return []
     messenger = invocation.messenger
-    with messenger.progress() as progress, session.assign_tools(dry_run=dry_run, progress=progress) as tools:
+    with invocation.open_planning(session, read_only=dry_run, pins=pins) as (tools, rules):
         if invocation.inbox:
             tools.store.notices.remember_inbox(invocation.inbox, context.now())
         for order, file, newer in superseded:
@@ -253,13 +253,13 @@ def _assign(
             messenger.detail(history.note_superseded(tools, order.id, order.number, *shown))
         if not orders:
             return []
-        rules = replace(context.assign_rules(session.settings, tools.store, pins), away=away)
-        results = assign.orders(orders, tools, rules, dry_run=dry_run)
+        results = assign.orders(orders, tools, replace(rules, away=away), dry_run=dry_run)
         invocation.has_assigned = True
-        url, requests = tools.client.url, tools.client.requests
         invocation.skew = tools.clock.skew
     if not as_json:
-        printed = partial(render_assign.print_orders, zone=session.settings.zone, portal_url=url, messenger=messenger)
+        printed = partial(
+            render_assign.print_orders, zone=session.settings.zone, portal_url=tools.client.url, messenger=messenger
+        )
         if messenger.level >= 0 or dry_run:
             printed(results, now=context.now())
         if messenger.level < 0 and not dry_run:
@@ -274,7 +274,6 @@ def _assign(
                 if cause or (not invocation.inbox and done.wants_attention and done.exit_status != errors.TRY_LATER):
                     said = partial(printed, [done], now=context.now())
                     messenger.held.append(Held(cause, said, f"{name}/{done.id}" if cause else ""))
-    messenger.detail(_("requests to the portal: {count}").format(count=requests))
     return results
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ from b24tools.render.console import Messenger
 from b24tools.render.json import print_envelope
 
 if TYPE_CHECKING:
+    from b24tools.assignment.plan import Rules
+    from b24tools.assignment.tools import Tools
     from b24tools.cli.ping import Ping
     from b24tools.core.profiles import Profile
     from b24tools.jobs.messages import Sending
@@ -85,6 +87,18 @@ class Invocation:
 
             self.ping = Ping(settings, self.command)
             self.ping.start()
+
+    @contextmanager
+    def open_planning(
+        self, session: context.Session, *, read_only: bool, pins: Mapping[str, int | str] = {}
+    ) -> Iterator[tuple[Tools, Rules]]:
+        """Open what planning needs, with a bar on a terminal; say for -v how many requests it took."""
+        with (
+            self.messenger.progress() as progress,
+            session.open_planning(read_only=read_only, progress=progress, pins=pins) as (tools, rules),
+        ):
+            yield tools, rules
+        self.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
 
     def confirm(self, question: str, otherwise: errors.UsageError) -> bool:
         """Ask on the terminal; only a yes, in either language, is one. Raise `otherwise` where there is no terminal."""

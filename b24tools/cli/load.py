@@ -49,15 +49,12 @@ def load(
     invocation: Invocation = ctx.obj
     session = invocation.open_session()
     zone = session.settings.zone
-    with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
-        rules = context.assign_rules(session.settings, tools.store, {})
+    with invocation.open_planning(session, read_only=True) as (tools, rules):
         result = load.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
-        url = tools.client.url
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
         invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
         return
-    render_load.print_load(result, zone, url, context.now())
+    render_load.print_load(result, zone, tools.client.url, context.now())
     if not result.groups:
         invocation.messenger.info(_("There are no people to show."))
     else:

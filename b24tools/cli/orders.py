@@ -74,10 +74,8 @@ def orders(
         if outbox is not None:
             wait_s = settings.retry_seconds
             stack.enter_context(session.hold_lock("orders", wait_s, say=True))
-        progress = stack.enter_context(invocation.messenger.progress())
         is_new = not session.has_database()  # then none is made: nothing was sent yet
-        tools = stack.enter_context(session.assign_tools(dry_run=is_new, progress=progress))
-        rules = context.assign_rules(settings, tools.store, {})
+        tools, rules = stack.enter_context(invocation.open_planning(session, read_only=is_new))
         after = None if since is None else orders.read_since(tools.store.orders, since, tools.clock.now())
         files: tuple[Path, ...] = ()
         notice = ""
@@ -92,8 +90,6 @@ def orders(
             rows = [find_order(tools.store.orders, name, settings.database_place) for name in names or ()]
             states = {LATE} if late else {*orders.STATES} if everything or since else {*orders.STATES} - {OVER}
             listing = orders.list_orders(tools, rules, rows=rows, since=after, states=states)
-        url = tools.client.url
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if not is_new:
         invocation.send_messages(session)
     if as_json:
@@ -109,7 +105,7 @@ def orders(
     elif form == "csv":
         print_file(render_orders.to_csv(listing, settings.zone))
     elif names:
-        render_orders.print_details(listing, settings.zone, url, context.now())
+        render_orders.print_details(listing, settings.zone, tools.client.url, context.now())
     elif listing.orders:
         render_orders.print_orders(listing, settings.zone, context.now())
     else:

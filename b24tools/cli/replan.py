@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -21,8 +19,6 @@ from b24tools.core.i18n import _, ngettext
 from b24tools.render import replan as render_replan
 
 if TYPE_CHECKING:
-    from b24tools.assignment.plan import Rules
-    from b24tools.assignment.tools import Tools
     from b24tools.jobs.replan import Replan, Request
 
 
@@ -102,7 +98,7 @@ def _run(
             invocation.messenger.info(_("Nothing is to be moved."))
 
     if yes and not dry_run:
-        with _open(invocation, session, dry_run=False) as (tools, rules):
+        with invocation.open_planning(session, read_only=False) as (tools, rules):
             result = job.write(tools, rules, request, None, max_moves)
         show(result)
         if len(result.planned) > max_moves:
@@ -114,7 +110,7 @@ def _run(
             hint = _("Look at the plan with --dry-run; then give a higher --max-moves.")
             return result, errors.UsageError(message, hint)
         return result, None
-    with _open(invocation, session, dry_run=True) as (tools, rules):
+    with invocation.open_planning(session, read_only=True) as (tools, rules):
         result = job.plan(tools, rules, request)
     while True:
         show(result)
@@ -131,23 +127,13 @@ def _run(
         if not is_wanted:
             invocation.messenger.info(_("Nothing was moved."))
             return result, None
-        with _open(invocation, session, dry_run=False) as (tools, rules):
+        with invocation.open_planning(session, read_only=False) as (tools, rules):
             written = job.write(tools, rules, request, result, None)
         if written.is_like(result) or not written.planned:
             show(written)
             return written, None
         invocation.messenger.warn(_("the portal has changed meanwhile; this is the plan now:"))
         result = written
-
-
-@contextmanager
-def _open(invocation: Invocation, session: Session, *, dry_run: bool) -> Iterator[tuple[Tools, Rules]]:
-    with (
-        invocation.messenger.progress() as progress,
-        session.assign_tools(dry_run=dry_run, progress=progress) as tools,
-    ):
-        yield tools, context.assign_rules(session.settings, tools.store, {})
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
 
 
 def _read_request(

@@ -50,14 +50,9 @@ def today(
     refuse_json_with(form, as_json=as_json)
     session = invocation.open_session()
     settings = session.settings
-    with (
-        invocation.messenger.progress() as progress,
-        session.assign_tools(dry_run=True, progress=progress) as tools,
-    ):
-        rules = context.assign_rules(settings, tools.store, {})
+    with invocation.open_planning(session, read_only=True) as (tools, rules):
         date = periods.read_day(day, context.now().astimezone(settings.zone).date()) if day else None
         result = today.read_today(tools, rules, name, date)
-        invocation.messenger.detail(_("requests to the portal: {count}").format(count=tools.client.requests))
     if as_json:
         invocation.print_json(render_today.data(result, settings.zone), warnings=result.warnings)
     elif form == "csv":

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.models import Progress, no_progress
 from b24tools.core.secrets import Scrubber
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
-
-    from b24tools.core.models import Progress
 
 LEAST_CELLS = 12  # of a column that folds; with less a table cannot be read
 GLUE = "\ue000"  # a blank at which a line does not end
@@ -120,7 +119,7 @@ class Messenger:
     def progress(self, *, time_left: bool = False) -> Iterator[Progress]:
         """Draw a bar on a terminal, for what takes longer than a moment; elsewhere nothing."""
         if self.level < 0 or not sys.stderr.isatty():
-            yield lambda _stage, _done, _total: None
+            yield no_progress
             return
         from rich import progress
         from rich.console import Console
