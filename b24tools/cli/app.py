@@ -94,7 +94,7 @@ def _main(arguments: Sequence[str]) -> int:
             words = invocation.messenger.scrub(" ".join(arguments))
             text = f"b24tools {words}: exit status {status}, by {context.user_name() or '?'}"
             invocation.messenger.record(logging.INFO, text)
-    if invocation.messenger.level < 0:
+    if invocation.messenger.is_quiet:
         from b24tools.cli import quiet
 
         quiet.release(invocation, status)

@@ -27,7 +27,7 @@ from b24tools.core import inbox as inbox_folder
 from b24tools.core.i18n import _, ngettext, os_reason
 from b24tools.core.org_structure import read_id
 from b24tools.render import assign as render_assign
-from b24tools.render.console import OF_THE_RUN, Held
+from b24tools.render.console import OF_THE_RUN, Held, Trouble
 
 if TYPE_CHECKING:
     from b24tools.core.config import Settings
@@ -137,7 +137,7 @@ def assign(
             order_files.delete_old(inbox, context.now() + invocation.skew, keep)
         except errors.ConfigError as error:  # no order waits for it
             messenger.error(error)
-    if inbox and messenger.level < 0:
+    if inbox and messenger.is_quiet:
         lasting = [failure for failure in failures if failure[2].exit_status != errors.TRY_LATER]
         failures = [*lasting, *(failure for failure in failures if failure not in lasting)][: len(lasting) + 1]
     else:
@@ -145,7 +145,7 @@ def assign(
     for order, task, failure in failures:
         named = copy.copy(failure)  # of the same kind: with -q what passes by itself is held back
         named.message = f"{order.number}, {task.position}: {failure.message}"
-        messenger.error(named, cause=_cause_of(task) if inbox else "", order=order.id)
+        messenger.error(named, Trouble(_cause_of(task), order_id=order.id) if inbox else Trouble())
     return status
 
 
@@ -260,20 +260,20 @@ def _assign(
         printed = partial(
             render_assign.print_orders, zone=session.settings.zone, portal_url=tools.client.url, messenger=messenger
         )
-        if messenger.level >= 0 or dry_run:
+        if not messenger.is_quiet or dry_run:
             printed(results, now=context.now())
-        if messenger.level < 0 and not dry_run:
+        else:
             for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
-                cause = re.sub(r"\d+", "#", warning)  # the time of day is no news
-                if cause not in {one.cause for one in messenger.held}:
-                    messenger.warn(errors.as_sentence(warning), cause=cause, order=OF_THE_RUN)
+                trouble = Trouble(re.sub(r"\d+", "#", warning), order_id=OF_THE_RUN)  # the time of day is no news
+                if trouble not in [one.trouble for one in messenger.held]:
+                    messenger.warn(errors.as_sentence(warning), trouble)
             names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
             for name, done in zip(names, map(_leave_out_the_run, results), strict=True):
                 cause = _describe_cause(done) if invocation.inbox else ""
                 # with -q only what a person must look at; what is tried again by itself is not
                 if cause or (not invocation.inbox and done.wants_attention and done.exit_status != errors.TRY_LATER):
                     said = partial(printed, [done], now=context.now())
-                    messenger.held.append(Held(cause, said, f"{name}/{done.id}" if cause else ""))
+                    messenger.held.append(Held(said, Trouble(cause, name, done.id) if cause else Trouble()))
     return results
 
 
@@ -283,7 +283,7 @@ def _leave_out_the_run(order: OrderResult) -> OrderResult:
 
 
 def _describe_cause(order: OrderResult) -> str:
-    """Return what a person must look at in an order, for Held; "" for what passes by itself, and where all is well."""
+    """Return what a person must look at in an order, as a cause; "" for what passes by itself, or where all is well."""
     failures = [task for task in order.tasks if task.error]
     for task in failures:
         if task.error and task.error.exit_status != errors.TRY_LATER:
@@ -307,7 +307,7 @@ def _print_problems(problems: Sequence[errors.B24ToolsError], invocation: Invoca
         if others:
             text = ngettext("{message} (and {n} more file)", "{message} (and {n} more files)", len(others))
             first.message = text.format(message=first.message, n=len(others))
-        invocation.messenger.error(first, cause=cause if invocation.inbox else "")
+        invocation.messenger.error(first, Trouble(cause if invocation.inbox else ""))
 
 
 def _move_done(

@@ -15,7 +15,7 @@ from b24tools.cli.usage import refuse_together
 from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.core.profiles import PLACEHOLDER, check_path, choose_profiles
-from b24tools.render.console import print_text
+from b24tools.render.console import Trouble, print_text
 
 OF_ONE_PORTAL = ("each", "serve", "sandbox", "demo", "init", "schedule", "restore")
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGBREAK")
@@ -64,8 +64,8 @@ def each(
     if others:
         text = _("no profiles, by their names: {files}; a name has small Latin letters, digits and hyphens")
         text = errors.as_sentence(text.format(files=", ".join(others)))
-        messenger.warn(text, cause=text)
-    quiet = messenger.level < 0
+        messenger.warn(text, Trouble(text))
+    quiet = messenger.is_quiet
     as_table = words[0] == "doctor" and not as_json and not quiet
     given = [word for word in words if word != "--json"] + (["--json"] if as_json or as_table else [])
     commands = {one.name: _make_command(invocation, one.name, given) for one in chosen}
@@ -83,7 +83,7 @@ def each(
                 for line in err[:relayed]:
                     messenger.relay(line)
                 for line in err[relayed:]:
-                    messenger.warn(line, cause=f"cut off: {answer.profile} {words[0]}")
+                    messenger.warn(line, Trouble(f"cut off: {answer.profile} {words[0]}"))
     answers.sort(key=lambda one: one.profile)
     worst = find_worst(answer.status for answer in answers)
     if as_json:

@@ -82,7 +82,7 @@ class Invocation:
 
     def start_ping(self, settings: config.Settings) -> None:
         """Call the dead man's switch, once in a quiet run; `serve` has no end that it could hear of."""
-        if settings.ping_url is not None and self.messenger.level < 0 and self.command != "serve" and not self.ping:
+        if settings.ping_url is not None and self.messenger.is_quiet and self.command != "serve" and not self.ping:
             from b24tools.cli.ping import Ping
 
             self.ping = Ping(settings, self.command)

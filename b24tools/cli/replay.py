@@ -15,7 +15,7 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.core import clock, errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.render.console import print_text
+from b24tools.render.console import Trouble, print_text
 
 if TYPE_CHECKING:
     from b24tools.jobs.events.replay_files import Found
@@ -117,12 +117,12 @@ def replay(
     messenger.record(logging.INFO, render_events.summarize(done, dry_run=dry_run))
     if as_json:
         invocation.print_json(render_events.counts(done), warnings=done.warnings, error=error)
-    elif messenger.level >= 0 and done.processed:
+    elif not messenger.is_quiet and done.processed:
         print_text(render_events.summarize(done, dry_run=dry_run))
         for warning in done.warnings:
             messenger.info(warning)
     if error is not None:
-        messenger.error(error, cause="")
+        messenger.error(error, Trouble())
     return status
 
 

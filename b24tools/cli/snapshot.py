@@ -103,7 +103,7 @@ def snapshot(
     messenger.record(logging.INFO, "; ".join(lines))
     if as_json:
         invocation.print_json(render_snapshot.data(result, zone), warnings=warnings, error=error)
-    elif messenger.level >= 0:
+    elif not messenger.is_quiet:
         print_text("\n".join(lines))
     if error:
         messenger.error(error)
