@@ -44,13 +44,13 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Show who has how much to do. A bar for each day, absences, the first free moment; of one person the tasks."""
-    from b24tools.jobs import load
+    from b24tools.jobs import load as job
 
     invocation: Invocation = ctx.obj
     session = invocation.open_session()
     zone = session.settings.zone
     with invocation.open_planning(session, read_only=True) as (tools, rules):
-        result = load.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
+        result = job.load(tools, rules, name, weeks=weeks, by_name=sort is Sort.NAME)
     if as_json:
         invocation.print_json(render_load.data(result, zone), warnings=result.warnings)
         return

@@ -56,7 +56,7 @@ def orders(
     """Show how orders stand. It tells what is done, when the rest will be, and what holds it up."""
     from b24tools.assignment.order_lookup import find_order
     from b24tools.assignment.standing import LATE, OVER, OrderStanding
-    from b24tools.jobs import orders
+    from b24tools.jobs import orders as job
     from b24tools.render import orders as render_orders
     from b24tools.render.console import print_file
 
@@ -76,7 +76,7 @@ def orders(
             stack.enter_context(session.hold_lock("orders", wait_s, say=True))
         is_new = not session.has_database()  # then none is made: nothing was sent yet
         tools, rules = stack.enter_context(invocation.open_planning(session, read_only=is_new))
-        after = None if since is None else orders.read_since(tools.store.orders, since, tools.clock.now())
+        after = None if since is None else job.read_since(tools.store.orders, since, tools.clock.now())
         files: tuple[Path, ...] = ()
         notice = ""
         if outbox is not None:
@@ -84,12 +84,12 @@ def orders(
             def write(order: OrderStanding) -> str:
                 return json.dumps(render_orders.order_data(order, settings.zone), ensure_ascii=False, indent=2) + "\n"
 
-            filled = orders.fill_outbox(tools, rules, outbox, write, after)
+            filled = job.fill_outbox(tools, rules, outbox, write, after)
             listing, files, notice = filled.listing, filled.files, filled.notice
         else:
             rows = [find_order(tools.store.orders, name, settings.database_place) for name in names or ()]
-            states = {LATE} if late else {*orders.STATES} if everything or since else {*orders.STATES} - {OVER}
-            listing = orders.list_orders(tools, rules, rows=rows, since=after, states=states)
+            states = {LATE} if late else {*job.STATES} if everything or since else {*job.STATES} - {OVER}
+            listing = job.list_orders(tools, rules, rows=rows, since=after, states=states)
     if not is_new:
         invocation.send_messages(session)
     if as_json:

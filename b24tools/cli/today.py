@@ -41,7 +41,7 @@ def today(
     as_json: Json = False,
 ) -> None:
     """Show the work list of a day. Of each person what to do when, for which order, and what has to be done before."""
-    from b24tools.jobs import today
+    from b24tools.jobs import today as job
     from b24tools.render import today as render_today
     from b24tools.render import today_sheets
     from b24tools.render.console import print_file
@@ -52,7 +52,7 @@ def today(
     settings = session.settings
     with invocation.open_planning(session, read_only=True) as (tools, rules):
         date = periods.read_day(day, context.now().astimezone(settings.zone).date()) if day else None
-        result = today.read_today(tools, rules, name, date)
+        result = job.read_today(tools, rules, name, date)
     if as_json:
         invocation.print_json(render_today.data(result, settings.zone), warnings=result.warnings)
     elif form == "csv":
