@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import task_url
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import (
     describe_terms,
@@ -19,6 +18,7 @@ from b24tools.render.formats import (
     get_weekday_letters,
     tell_apart,
 )
+from b24tools.render.links import task_url
 
 if TYPE_CHECKING:
     from b24tools.jobs.load import DayLoad, Load, LoadTask, PersonLoad

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.sizes import format_duration
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import LATE, task_url
+from b24tools.render.assign import LATE
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.formats import format_moment
+from b24tools.render.links import task_url
 
 STYLES = {"planned": "cyan", "moved": "green", "skipped": "yellow", "failed": "bold red"}
 
