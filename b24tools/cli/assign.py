@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 INBOX_FILES = 100  # planned together
 INBOX_BYTES = 128 * 1024 * 1024
+_Show = Callable[[Sequence[OrderResult]], None]
 
 
 @dataclass
@@ -250,29 +251,21 @@ def _assign(
         invocation.has_assigned = True
         invocation.skew = tools.clock.skew
     if not as_json:
-        show = partial(
-            render_assign.print_orders,
-            zone=session.settings.zone,
-            portal_url=tools.client.url,
-            now=context.now(),
-            messenger=messenger,
-        )
+
+        def show(shown: Sequence[OrderResult]) -> None:
+            render_assign.print_orders(shown, session.settings.zone, tools.client.url, context.now(), messenger)
+
         if not messenger.is_quiet or dry_run:
             show(results)
         else:
-            names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
-            _hold_back(results, names, show, invocation)
+            _hold_back(invocation, sources, results, show)
     return results
 
 
-def _hold_back(
-    results: Sequence[OrderResult],
-    names: Sequence[str],
-    show: Callable[[list[OrderResult]], object],
-    invocation: Invocation,
-) -> None:
-    """Hold back for cron what a person must see to, with the names of the orders' files; not what is tried again."""
+def _hold_back(invocation: Invocation, sources: Sequence[_Source], results: Sequence[OrderResult], show: _Show) -> None:
+    """Hold back for cron what a person must see to; not what is tried again by itself."""
     messenger = invocation.messenger
+    names = [inbox_folder.show_name(source.path.name) for source in sources for _order in source.orders]
     for warning in dict.fromkeys(warning for order in results for warning in order.of_the_run):
         trouble = Trouble(re.sub(r"\d+", "#", warning), order_id=OF_THE_RUN)  # the time of day is no news
         if trouble not in [held.trouble for held in messenger.held]:

@@ -59,7 +59,7 @@ def doctor(
             session = context.Session(invocation.inspect_settings().settings, messenger.info)
             is_whole = any(one.check == "portal" and one.status != "fail" for one in findings)
             shown = quiet.choose_new_findings(session, shown, context.now(), is_whole=is_whole)
-        render_doctor.report(shown, folded=not messenger.is_verbose)
+        render_doctor.report(shown, folded=messenger.level < 1)
         messenger.info(render_doctor.verdict(findings))
     return 0 if failure is None else failure.exit_status
 

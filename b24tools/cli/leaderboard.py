@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -151,17 +150,12 @@ def _read_portals(invocation: Invocation, names: str) -> dict[str, config.Settin
 
     chosen, _others = choose_profiles(names, invocation.env_file)
     portals = {profile.name: config.inspect(env_file=profile.file, profile=profile.name).check() for profile in chosen}
-    if zones := _find_differences({name: settings.zone.key for name, settings in portals.items()}):
-        text = _("Each portal's days begin in its own zone: {zones}").format(zones=zones)
-        invocation.messenger.info(errors.as_sentence(text))
+    zones = {name: settings.zone.key for name, settings in portals.items()}
+    if len(set(zones.values())) > 1:
+        text = _("Each portal's days begin in its own zone: {zones}")
+        shown = ", ".join(f"{name} {zone}" for name, zone in zones.items())
+        invocation.messenger.info(errors.as_sentence(text.format(zones=shown)))
     return portals
-
-
-def _find_differences(values: Mapping[str, str]) -> str:
-    """Write which profile has which value; "" where all have the same."""
-    if len(set(values.values())) < 2:
-        return ""
-    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _show_rules(invocation: Invocation, settings: config.Settings, period: periods.Period, *, as_json: bool) -> None:

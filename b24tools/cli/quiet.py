@@ -176,12 +176,13 @@ def _judge(
     """Return what to say now about a cause, and what is known of it from now on."""
     from b24tools.store.notices import Notice
 
-    orders = frozenset(one.order for one in alike)
+    names = {one: f"{one.file}/{one.order_id}" if one.file else one.order_id for one in alike}
+    orders = frozenset(names.values())
     if known is None or clock.known_moment(known.last_at, now) is None:
         return alike, Notice(scope, now, now, orders)
     if _is_due(known.first_at, known.last_at, now):
         return alike, Notice(scope, known.first_at, now, orders)
-    new = [one for one in alike if one.order not in known.orders]
+    new = [one for one, name in names.items() if name not in known.orders]
     if new:
         return new, Notice(scope, now, now, known.orders | orders)
     return (), known

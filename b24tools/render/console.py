@@ -48,11 +48,6 @@ class Trouble:
     order_id: str = ""
     passes: bool = False
 
-    @property
-    def order(self) -> str:
-        """The order as notices name it."""
-        return f"{self.file}/{self.order_id}" if self.file else self.order_id
-
 
 @dataclass(frozen=True)
 class Held:
@@ -80,11 +75,6 @@ class Messenger:
         """Whether only data and errors are wanted: -q."""
         return self.level < 0
 
-    @property
-    def is_verbose(self) -> bool:
-        """Whether details are wanted: -v."""
-        return self.level > 0
-
     def info(self, message: str) -> None:
         """Print a remark, unless quiet."""
         self.record(logging.INFO, message)
@@ -93,7 +83,7 @@ class Messenger:
 
     def detail(self, message: str) -> None:
         """Print a remark for -v."""
-        if self.is_verbose:
+        if self.level > 0:
             self._print(message)
 
     def warn(self, message: str, trouble: Trouble | None = None) -> None:
