@@ -19,7 +19,7 @@ from b24tools.core.models import Progress, no_progress
 
 if TYPE_CHECKING:  # the commands without network must not pay for it
     from b24tools.assignment.plan import Rules
-    from b24tools.assignment.tools import Origin, RunClock, Tools
+    from b24tools.assignment.tools import Origin, Tools
     from b24tools.bitrix24.client import Client, Connections, Transport
     from b24tools.jobs.messages import Sending, Write
     from b24tools.scheduling.calendar_file import OwnDays
@@ -88,7 +88,12 @@ class Session:
         shared: Path | SharedText | None = path
         read_time = time.time
         if isinstance(settings.database, DatabaseUrl):
-            shared = stack.enter_context(closing(_share_text(settings.database, "throttle")))
+            from b24tools.store.database import load_server
+
+            load_server()
+            from b24tools.store.shared_text import SharedText
+
+            shared = stack.enter_context(closing(SharedText(settings.database, "throttle")))
             read_time = shared.read_clock
         elif leave_no_trace and not os.access(path, os.F_OK):
             shared = None
@@ -135,7 +140,7 @@ class Session:
 
         `pins`: the people for positions. `origin`: else this user. `retry_s` instead of the setting's.
         """
-        from b24tools.assignment.tools import Origin, Tools
+        from b24tools.assignment.tools import Origin, RunClock, Tools
         from b24tools.bitrix24.org_cache import NameSettings, OrgCache
 
         settings = self.settings
@@ -164,7 +169,7 @@ class Session:
             if not read_only:
                 opened.messages.follow(settings.notify, now())
                 lock = self.hold_lock("assign", settings.retry_seconds, say=True, database=opened.database)
-            clock = self.run_clock(progress)
+            clock = RunClock(now, time.sleep, progress, self.say, time.monotonic)
             tools = Tools(client, directory, opened, lock, clock, origin or Origin(by=user_name()))
             yield tools, assign_rules(settings, opened, pins)
 
@@ -311,21 +316,6 @@ class Session:
     def local_now(self) -> datetime:
         """The moment, in the configured zone: for people."""
         return now().astimezone(self.settings.zone)
-
-    def run_clock(self, progress: Progress) -> RunClock:
-        """The real clock and sleep."""
-        from b24tools.assignment.tools import RunClock
-
-        return RunClock(now, time.sleep, progress, self.say, time.monotonic)
-
-
-def _share_text(address: DatabaseUrl, name: str) -> SharedText:
-    from b24tools.store.database import load_server
-
-    load_server()
-    from b24tools.store.shared_text import SharedText
-
-    return SharedText(address, name)
 
 
 def assign_rules(settings: config.Settings, opened: Store, pins: Mapping[str, int | str] = {}) -> Rules:

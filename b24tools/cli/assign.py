@@ -122,12 +122,11 @@ def assign(
         invocation.send_messages(session)
     status = combined_status([order.exit_status for order in results] + [problem.exit_status for problem in problems])
     if as_json:
+        failures = [task.error for order in results for task in order.tasks if task.error]
         invocation.print_json(
             render_assign.data(results, zone),
             warnings=[f"{order.number}: {warning}" for order in results for warning in order.warnings],
-            error=next(
-                iter([*problems, *(task.error for order in results for task in order.tasks if task.error)]), None
-            ),
+            error=next(iter([*problems, *failures]), None),
         )
     _print_problems(problems, invocation)
     if inbox:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -83,16 +85,8 @@ def leaderboard(
     portals = {} if profiles is None else _read_portals(invocation, profiles)
     settings = next(iter(portals.values())) if portals else invocation.open_session().settings
     now = context.now()
-    wanted = {periods.WEEK: week, periods.MONTH: month, periods.QUARTER: quarter, periods.YEAR: year}
-    refuse_together({f"--{kind}": is_given for kind, is_given in wanted.items()})
-    given = [kind for kind, is_given in wanted.items() if is_given]
-    kind = given[0] if given else periods.WEEK
-    chosen = periods.choose(period, kind, settings.zone, now)
-    if given and chosen.kind != kind:
-        raise errors.UsageError(
-            _("{period} does not go with {option}").format(period=chosen.label, option=f"--{kind}"),
-            _("Leave out {option}.").format(option=f"--{kind}"),
-        )
+    kinds = {periods.WEEK: week, periods.MONTH: month, periods.QUARTER: quarter, periods.YEAR: year}
+    chosen = _choose_period(period, [kind for kind, is_given in kinds.items() if is_given], settings.zone, now)
     if rules:
         _show_rules(invocation, settings, chosen, as_json=as_json)
         return 0
@@ -142,6 +136,19 @@ def leaderboard(
     if missing and not as_json:
         invocation.messenger.info(missing)
     return 0
+
+
+def _choose_period(text: str | None, kinds: Sequence[str], zone: ZoneInfo, now: datetime) -> periods.Period:
+    """Return the period that is meant; `kinds`: the options that were given. Raises ConfigError."""
+    refuse_together({f"--{kind}": True for kind in kinds})
+    chosen = periods.choose(text, kinds[0] if kinds else periods.WEEK, zone, now)
+    if kinds and chosen.kind != kinds[0]:
+        option = f"--{kinds[0]}"
+        raise errors.UsageError(
+            _("{period} does not go with {option}").format(period=chosen.label, option=option),
+            _("Leave out {option}.").format(option=option),
+        )
+    return chosen
 
 
 def _read_portals(invocation: Invocation, names: str) -> dict[str, config.Settings]:
