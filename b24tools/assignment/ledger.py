@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from b24tools.assignment import recovery
 from b24tools.assignment.plan import ADD, DEFER, UPDATE, PlannedTask, decision_of
@@ -186,19 +187,24 @@ class Ledger:
         now = self._clock.now()
         for plan in plans:
             known, task = plan.item.known, plan.task
-            if (
-                task is None
-                or plan.error
-                or plan.action in (ADD, UPDATE, DEFER)
-                or (plan.renews and not plan.is_renewed)
-            ):
+            if task is None or plan.error or plan.action in (ADD, UPDATE, DEFER) or plan.renews:
                 continue
             if known is None or not plan.is_trusted:
                 is_off = plan.item.order.cancelled and not plan.item.order.done
                 self._store.orders.save_lines([_put_off(plan, now) if is_off else _row(plan, "done", now)])
-            elif known.state != "done" or known.task_id != task.id or known.writing_since:
+            else:
+                sent_values = {**known.sent_values, "cancelled": _is_deferred_by_us(plan)}
                 row = replace(known, state="done", task_id=task.id, writing_since=None, old_key=_other_key(plan))
-                self._store.orders.save_lines([row])
+                row = replace(row, sent_values=sent_values)
+                if any(line is plan.item.line for line in plan.item.order.lines):
+                    row = replace(
+                        row,
+                        position_id=plan.item.line.position_id,
+                        stage=plan.item.line.stage,
+                        sent_values={**row.sent_values, **_unwritten_values(plan)},
+                    )
+                if row != known:
+                    self._store.orders.save_lines([row])
 
 
 def _was_as_written(plan: PlannedTask) -> bool:
@@ -223,7 +229,8 @@ def row_sent(plan: PlannedTask, since: datetime) -> LedgerTask:
 def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
     """The line as the plan has it; `state` is planned, writing or done."""
     item, known = plan.item, plan.item.known
-    is_by_hand = plan.action == UPDATE and "DEADLINE" not in plan.fields  # then the task's may be one set by hand
+    # of a deadline that is not written, the task's may be one set by hand
+    is_by_hand = (plan.action == UPDATE or plan.renews) and "DEADLINE" not in plan.fields
     responsible_id, start, end = plan.responsible[0] if plan.responsible else None, plan.start, plan.end
     if known and known.state == "done" and plan.is_trusted and plan.action != ADD:  # it may have been moved by hand
         responsible_id, start = known.responsible_id, known.start
@@ -247,7 +254,7 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
             "auditor_id": plan.auditor_id,
             "deadline_from_slot": plan.deadline_from_slot,
             "cancelled": _is_deferred_by_us(plan),
-            "accepted": to_text(item.order.accepted),
+            **_unwritten_values(plan),
             **{name: known.sent_values[name] for name in LASTING if known and name in known.sent_values},
         },
         assigned_at=now if plan.action == ADD else (known.assigned_at if known else None),
@@ -257,6 +264,12 @@ def _row(plan: PlannedTask, state: str, now: datetime) -> LedgerTask:
         other_tasks=known.other_tasks if known else (),
         stage=item.line.stage,
     )
+
+
+def _unwritten_values(plan: PlannedTask) -> dict[str, Any]:
+    """What 1C sent last that is in no field of the task, but counts where the work is planned anew."""
+    order = plan.item.order
+    return {"accepted": to_text(order.accepted), "department": order.department}
 
 
 def _other_key(plan: PlannedTask) -> str | None:

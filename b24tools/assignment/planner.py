@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import groupby
 from math import inf
 from typing import Any
@@ -271,7 +273,7 @@ class Planner:
         if (pinned := self.rules.pin_for(item.line.position)) and pinned != task.responsible_id:
             plan = plan.warn(_("the task exists: --to does not change who does it"))
         adopts = not task.xml_id and known is None
-        changed = {name for name, value in item.values.items() if plan.before.get(name) != value}
+        changed = {name for name, value in item.values.items() if not _is_same(name, plan.before.get(name), value)}
         if task.status in DONE:
             if changed and not adopts:
                 plan = plan.warn(_("the task is finished on the portal: changes of the order are not written"))
@@ -332,7 +334,7 @@ class Planner:
             )
         elif (
             match.people
-            and person.id not in plan.inside
+            and person.id not in plan.inside | self.rules.excluded
             and known
             and (known.responsible_id, known.key in self.pinned) == (person.id, False)
         ):
@@ -437,7 +439,9 @@ class Planner:
         try:
             if task.responsible_id in self._people:
                 left_s = self._left_of(replace(task, estimate_s=plan.estimate_s), plan.item.line.position)
-                end, meets = self._workload.extend(task.responsible_id, task.start, plan.work_s, task.id, left_s)
+                is_laid = self._workload.find(task.responsible_id, task.id) is not None
+                with nullcontext() if is_laid else self._workload.trial():  # put off, or outside: it takes no time
+                    end, meets = self._workload.extend(task.responsible_id, task.start, plan.work_s, task.id, left_s)
             else:
                 end, meets = Timeline(self.calendar, (), task.start).end_at(plan.work_s), False
         except NoWorkingTime as error:
@@ -472,7 +476,7 @@ class Planner:
             if choice.start < away[0] and away[1] < choice.finish:
                 plan = plan.warn(_("the work is torn: {name} is away {days}"), name=winner.name, days=self._days(away))
         project_end = self.portal.project_end
-        if project_end and choice.finish >= project_end + timedelta(days=1):
+        if project_end and choice.finish > project_end + timedelta(days=1):
             plan = plan.warn(
                 _("the plan ends after the project, which ends on {date}: move its end in Bitrix24"),
                 date=f"{project_end:%d.%m.%Y}",
@@ -574,6 +578,12 @@ class Planner:
     def _text(self, moment: datetime | None) -> str:
         """A date for the portal: with an offset, because without one it would mean the server's zone."""
         return "" if moment is None else moment.astimezone(self.rules.zone).isoformat(timespec="seconds")
+
+
+def _is_same(name: str, before: Any, value: Any) -> bool:
+    """Whether 1C says of a value what it said before; 5.5 and 5.50 are one sum."""
+    is_sum = name == "amount" and isinstance(before, str) and isinstance(value, str)
+    return before == value or (is_sum and Decimal(before) == Decimal(value))
 
 
 def _importance(order: onec_order.Order) -> tuple[bool, float, datetime]:

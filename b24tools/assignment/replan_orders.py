@@ -79,7 +79,8 @@ def look_at(store: Store, found: Standings, rows: Mapping[str, LedgerTask], rule
             own = workload.calendar_of(task.responsible_id)
             clock = clocks.setdefault(id(own), Timeline(own, (), now))
             cause = _why_it_must_move(line, task, people.get(task.responsible_id), wish, workload, clock)
-            department = line.row.sent_values.get("onec", {}).get("department")
+            sent = line.row.sent_values
+            department = sent.get("department", sent.get("onec", {}).get("department"))
             match = staff.position(line.row.position, department, rules.excluded)
             ids = tuple(one.id for one in match.people)
             if why_not and cause:

@@ -125,6 +125,7 @@ class _Mover:
         self._zone = rules.zone
         self._portal = portal
         self._left = list(planned)
+        self._planned = list(planned)
         self._total = len(planned)
         self._done: dict[int, Written] = {}
         self._entered: set[int] = set()  # groups of which something was sent
@@ -190,9 +191,10 @@ class _Mover:
             batch.send()
         now = self._tools.clock.now()
         rows: list[LedgerTask] = []
-        for one, pending in sent:
-            written = self._read(one, pending)
-            self._done[one.task.id] = written
+        self._done |= {one.task.id: self._read(one, pending) for one, pending in sent}
+        entered = {one.group for one in self._planned if self._may_have_moved(one)}
+        for one in chunk:
+            written = self._done[one.task.id]
             marked = replace(one.row, sent_values={**one.row.sent_values, MOVE: one.mark})
             if written.outcome == MOVED:
                 rows.append(_as_moved(one.row, one.mark, now))
@@ -200,8 +202,8 @@ class _Mover:
                 sent_at = written.error.sent_at
                 left_at = self._tools.clock.portal_time(sent_at) if sent_at else now
                 rows.append(replace(marked, writing_since=left_at))
-            else:
-                rows.append(one.row)
+            else:  # its slot may be another's
+                rows.append(marked if one.group in entered else one.row)
         with self._store.transaction():
             self._store.orders.save_lines(rows)
             for one in chunk:
@@ -210,6 +212,10 @@ class _Mover:
                     self._store.decisions.link_move(one.row.key, one.task.id)
                 elif not isinstance(written.error, errors.PortalUncertain):
                     self._store.decisions.forget([one.row.key])
+
+    def _may_have_moved(self, one: PlannedMove) -> bool:
+        written = self._done.get(one.task.id)
+        return written is not None and (written.outcome == MOVED or isinstance(written.error, errors.PortalUncertain))
 
     def _read(self, one: PlannedMove, pending: Pending[Any]) -> Written:
         try:

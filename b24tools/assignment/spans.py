@@ -71,10 +71,10 @@ class Spans:
                 return None
             if plan.task is not None and plan.task.status in DONE:
                 ends.append(plan.task.closed_at)
-            elif plan.error is None and not plan.is_put_off:
+            elif plan.error is None and not plan.is_put_off and plan.action != COMPLETE:
                 ends.append(self.end_of(plan) or plan.end)
         for one in left:
-            ends.append((one.responsible and self.end_of_task(one.responsible[0], one.task_id or 0)) or one.end)
+            ends.append(self.end_of_task(one.responsible[0], one.task_id or 0) if one.responsible else None)
         return max(filter(None, ends), default=None)
 
     def _span_outside(self, plan: PlannedTask, task: Task) -> Interval:

@@ -6,9 +6,10 @@ comes after them, over all orders: so promises of different orders agree with ea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from b24tools.assignment import portal_state
@@ -120,7 +121,8 @@ class OrderStanding:
     @property
     def of(self) -> int:
         """How many lines there are."""
-        return len(self.lines) + len(self.row.unwritten)
+        noted = Counter(line.row.position for line in self.lines if line.row.task_id is None)
+        return len(self.lines) + (Counter(self.row.unwritten) - noted).total()
 
     def to_compare(self, calendar: WorkCalendar) -> dict[str, Any]:
         """Return what a change of the order is recognised by."""
@@ -151,9 +153,11 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
     open_orders = {row.id: row for row in tools.store.orders.list_all(with_over=False)}
     rows = tools.store.orders.lines([*open_orders.keys() | {row.id for row in orders}])
     company = tools.directory.company(with_files=False)
-    portal = portal_state.read_portal(tools.client, _questions(tools, rules, company, rows.values()))
+    questions = _questions(tools, rules, company, rows.values())
+    asked_at = tools.clock.machine_clock()
+    portal = portal_state.read_portal(tools.client, questions)
     if portal.server_now is not None:
-        tools.clock.sync(portal.server_now, tools.clock.machine_clock())
+        tools.clock.sync(portal.server_now, asked_at)
     tools.directory.remember_date_order(portal.date_order)
     calendar, warnings = working_hours(company, rules)
     now = tools.clock.now()
@@ -195,7 +199,13 @@ def stand_as_planned(
         if plan is None or plan.error or plan.task is None or plan.renews:
             return None
         task = replace(plan.task, start=plan.start, end=plan.end)
-        line = LineStanding(row, task, planner.people.get(task.responsible_id), planner.spans.of(plan))
+        line = LineStanding(
+            row,
+            task,
+            planner.people.get(task.responsible_id),
+            planner.spans.of(plan),
+            is_cancelled=order.ended == ENDED_CANCELLED,
+        )
         if not (line.span or line.is_done or line.is_deferred):
             return None
         number = plan.choice.number if plan.choice else task.id
@@ -220,14 +230,15 @@ def stand_with(
 
     lines = {order.row.id: [change(line) for line in order.lines] for order in found.orders}
     lines = _let_wait(lines, workload, rules)
+    lines = {id_: [_see_absence(line, found.portal, found.now) for line in one] for id_, one in lines.items()}
     return tuple(_stand(order.row, lines[order.row.id], workload, rules, found.now) for order in found.orders)
 
 
 def late_since(row: OrderRow, zone: tzinfo) -> datetime | None:
     """Return the moment from which an order is late: the midnight after the wanted day, or the wanted moment."""
-    wanted = row.wanted and row.wanted.astimezone(zone)
-    is_day = wanted is not None and (wanted.hour, wanted.minute, wanted.second) == (0, 0, 0)
-    return wanted + timedelta(days=1) if wanted and is_day else wanted
+    if row.wanted is None or row.wanted.time() != time.min:
+        return row.wanted and row.wanted.astimezone(zone)
+    return datetime.combine(row.wanted.date() + timedelta(days=1), time.min, zone)  # of whatever zone it was sent in
 
 
 def _questions(tools: Tools, rules: Rules, company: OrgData, rows: Iterable[LedgerTask]) -> Questions:

@@ -14,7 +14,7 @@ from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence
 from b24tools.core.team_goal import read_setting
-from b24tools.scheduling.calendar import DayRule
+from b24tools.scheduling.calendar import DayRule, united
 from b24tools.store import Store
 from b24tools.store.presence import WEEKEND
 
@@ -67,8 +67,8 @@ def save_team_presence(
 
 def _is_away(absences: Iterable[Absence], day: date, zone: ZoneInfo) -> bool:
     start, end = (datetime.combine(day, moment, zone) for moment in (DAY_FROM, DAY_TO))
-    missed = (min(one.end, end) - max(one.start, start) for one in dict.fromkeys(absences))
-    return sum((span for span in missed if span > timedelta()), timedelta()) >= AWAY_FROM
+    missed = united((int(max(one.start, start).timestamp()), int(min(one.end, end).timestamp())) for one in absences)
+    return sum(until - since for since, until in missed) >= AWAY_FROM.total_seconds()
 
 
 def _is_worked(day: date, rules: Iterable[Mapping[date, DayRule]]) -> bool:

@@ -194,14 +194,14 @@ class _Run:
         directory = self._tools.directory
         with_files = any(order.files for order in self._orders)
         company = directory.company(with_files=with_files)
-        vacant = _vacant(items, company.staff)
+        vacant = _vacant(items, company.staff, self._rules.excluded)
         if not vacant:
             return company
         # A department may have been made or renamed since it was cached. Where somebody takes such work
         # it is the rule that it has none: then looking once an hour will do.
         if not company.fresh and not (self._rules.fallback_user and vacant <= directory.unstaffed_positions()):
             company = directory.company(with_files=with_files, refresh=True)
-            vacant = _vacant(items, company.staff)
+            vacant = _vacant(items, company.staff, self._rules.excluded)
         directory.remember_unstaffed(vacant)
         return company
 
@@ -479,7 +479,7 @@ class _Run:
         if not self._dry_run:
             finished = unfinished or (order.done and bool(tasks) and outcome == CHANGED_NOTHING)
             entry = _log_order(self._tools, result, next((task.error for task in tasks if task.error), None))
-            store, saved = self._tools.store, COMPLETED if finished else outcome
+            store, saved = self._tools.store, COMPLETED if finished and outcome not in (FAILED, "partial") else outcome
             with store.transaction():
                 store.orders.save(order.id, order.number, self._tools.clock.now(), saved, entry)
                 store.orders.save_header(
@@ -497,7 +497,7 @@ class _Run:
     def _save_standing(self, order: onec_order.Order, planner: Planner, plans: Sequence[PlannedTask]) -> None:
         """Let what has changed of the order be asked for from now on."""
         store = self._tools.store.orders
-        keys = [plan.item.key for plan in plans]
+        keys = [plan.item.key for plan in plans if any(plan.item.line is line for line in order.lines)]
         lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, keys)
         row = store.read([order.id])[order.id]
         if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
@@ -530,14 +530,14 @@ def _with_people(rules: Rules, staff: Staff) -> Rules:
     return replace(rules, pins={position: find(name) for position, name in rules.pins.items()}, away=away)
 
 
-def _vacant(items: Sequence[Item], staff: Staff) -> set[str]:
+def _vacant(items: Sequence[Item], staff: Staff, excluded: frozenset[int]) -> set[str]:
     """The positions without people for which work is to be given out."""
     lines = [
         (item.line.position, item.order.department)
         for item in items
         if not (item.order.done or item.order.cancelled or (item.known and item.known.task_id))
     ]
-    vacant = [line for line in lines if not staff.position(*line).people]
+    vacant = [line for line in lines if not staff.position(*line, excluded).people]
     return {f"{same_name(position)}|{same_name(department or '')}" for position, department in vacant}
 
 

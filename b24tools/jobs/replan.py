@@ -159,7 +159,9 @@ class _Run:
             candidates=MOST_CANDIDATES,
         )
         known_until = datetime.combine(found.portal.absences_until, datetime.min.time(), rules.zone)
-        self._moves = [move for move in plan.moves if move.after.end is not None and move.after.end <= known_until]
+        grouped = list(zip(plan.moves, group_moves(plan.moves), strict=True))
+        beyond = {group for move, group in grouped if move.after.end is None or move.after.end > known_until}
+        self._moves = [move for move, group in grouped if group not in beyond]
         self._stuck = plan.stuck | {move.before.id for move in plan.moves if move not in self._moves}
         self._stuck -= {move.before.id for move in self._moves}
 
@@ -326,7 +328,9 @@ class _Run:
         assert task is not None  # noqa: S101 - it is the task that moves
         is_plan_end = bool(row.sent_values.get("deadline_from_slot")) and task.deadline == row.deadline == task.end
         match = self._found.company.staff.position(
-            row.position, row.sent_values.get("onec", {}).get("department"), self._rules.excluded
+            row.position,
+            row.sent_values.get("department", row.sent_values.get("onec", {}).get("department")),
+            self._rules.excluded,
         )
         waits_for = self._situation.lines.get(move.waits_for or 0)
         inside = {person.id for person in match.people}

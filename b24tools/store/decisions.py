@@ -85,7 +85,10 @@ class Decisions:
 
     def pinned(self, keys: Iterable[str]) -> set[str]:
         """Return those of the lines that went to a person named by somebody or by the settings."""
-        sql = "SELECT DISTINCT key FROM decisions WHERE reason IN ('pinned', 'fallback') AND key IN (?)"
+        sql = (
+            "SELECT key FROM decisions WHERE reason IN ('pinned', 'fallback')"
+            " AND id IN (SELECT max(id) FROM decisions WHERE key IN (?) GROUP BY key)"
+        )
         return {row["key"] for row in self._db.query_in(sql, keys)}
 
     def find(self, task_id: int) -> Decision | None:
