@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from b24tools.core import errors
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
@@ -31,10 +33,14 @@ def find_order(store: Orders, name: str, folder: Location | None = None) -> Orde
             _("Give the order's number or its identifier as 1C has it; `b24tools orders --all` lists them."),
             code=errors.ErrorCode.UNKNOWN_ORDER,
         )
-    if len(rows) > 1:
-        ids = ", ".join(row.id for row in rows)
+    refuse_several(name, [row.id for row in rows])
+    return rows[0]
+
+
+def refuse_several(name: str, ids: Sequence[str]) -> None:
+    """Raise SeveralOrders where these orders of a number are more than one."""
+    if len(ids) > 1:
         raise SeveralOrders(
-            _("several orders have the number {order}: {ids}").format(order=name, ids=ids),
+            _("several orders have the number {order}: {ids}").format(order=name, ids=", ".join(ids)),
             _("Give the identifier of one of them."),
         )
-    return rows[0]

@@ -24,7 +24,6 @@ from b24tools.store.orders import LedgerTask
 
 ADD, UPDATE, KEEP, COMPLETE, DEFER = "add", "update", "keep", "complete", "defer"
 OUTCOMES = {ADD: "created", UPDATE: "updated", COMPLETE: report.COMPLETED, DEFER: "updated"}
-DONE = (Status.AWAITS_CONTROL, Status.COMPLETED, Status.DECLINED)
 _OF_CANDIDATES = tuple(one.name for one in fields(Candidate))
 MOST_CANDIDATES = 20  # the best ones are saved for `why`: a department of hundreds would fill the database
 

@@ -16,7 +16,6 @@ from b24tools.assignment.plan import (
     ADD,
     COMPLETE,
     DEFER,
-    DONE,
     UPDATE,
     Item,
     PlannedTask,
@@ -32,7 +31,7 @@ from b24tools.assignment.waiting import list_staged
 from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.models import Person, Status, Task
+from b24tools.core.models import DONE, Person, Status, Task
 from b24tools.core.org_structure import (
     Match,
     read_visibly,

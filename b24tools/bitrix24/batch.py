@@ -7,7 +7,7 @@ its own error, under HTTP 200 (apidocs.bitrix24.com/settings/how-to-call-rest-ap
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -16,11 +16,14 @@ from b24tools.bitrix24.error_codes import Retry
 from b24tools.bitrix24.parsing import UnexpectedResponse, to_int
 from b24tools.bitrix24.retry import FailedAttempt
 from b24tools.core import errors
+from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 
 T = TypeVar("T")
+Value = TypeVar("Value")
 
 MOST_COMMANDS = 50
+PAGE = 50  # rows of an answer
 MOST_PAIRS = 1000  # PHP's parse_str drops the pairs beyond max_input_vars without a word
 
 _DOLLAR = "%24"  # in a packed command
@@ -121,6 +124,12 @@ class Batch:
         """How many commands still go into the last request: those that refer to one another must be in one."""
         taken = len(self._requests[-1]) if self._requests else 0
         return MOST_COMMANDS - taken % MOST_COMMANDS
+
+    def add_chunked(
+        self, ask: Callable[[list[Value]], Query[T]], values: Iterable[Value], size: int = PAGE
+    ) -> list[Pending[T]]:
+        """Add what asks for these values, a page's rows of them in each command."""
+        return [self.add(ask(chunk)) for chunk in chunked(values, size)]
 
     def add(self, query: Query[T]) -> Pending[T]:
         """Put a command into the batch; its answer comes with `send`. Raises ValueError for what must not be sent."""

@@ -35,6 +35,7 @@ from b24tools.core import certificates, errors, secrets
 from b24tools.core.i18n import _
 
 CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 75  # the portal itself stops after a minute
 WRITE_TIMEOUT_S = 120.0
 NOTICEABLE_WAIT_S = 1.0
 
@@ -91,7 +92,6 @@ class Client:
         transport: Transport | None = None,
         ca_bundle: Path | None = None,
         retry_s: float = 60,
-        read_timeout_s: float = 75,
         clock: Callable[[], float] = time_module.time,
         sleep: Callable[[float], None] = time_module.sleep,
         random: Callable[[], float] = random_module.random,
@@ -107,7 +107,6 @@ class Client:
             transport: What to send through instead of the network.
             ca_bundle: A file or folder of authorities that are trusted besides the system's own.
             retry_s: For how long a call that failed is sent again.
-            read_timeout_s: How long an answer is waited for; the portal itself stops after a minute.
             clock, sleep, random: The wall clock, the pause and the jitter.
             on_wait: Called with the seconds and the reason of a wait.
             on_warn: Called once if the portal prints text around its answers.
@@ -127,7 +126,7 @@ class Client:
         self._lock = threading.Lock()
         self._announced: dict[str, float] = {}  # until when a thread waits, by the reason
         secrets.silence_loggers()
-        timeout = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
+        timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
         is_bare = transport is not None and ca_bundle is None
         self._trust = is_bare or certificates.open_trust(ca_bundle)
         self._connections = connections if transport is None else None
@@ -272,7 +271,7 @@ class Client:
         # Broken JSON would not be refused: the method would run without its parameters.
         content = json.dumps(params, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         while True:
-            while until := self._rate_limiter.acquire_unless_blocked(method, self._announce_limit):
+            while until := self._rate_limiter.acquire(method, self._announce_limit):
                 backoff.pause(_block(method, {method: until}))
             if self.before_write is not None and not only_reads:
                 self.before_write()

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from b24tools.bitrix24.batch import MOST_COMMANDS, Batch, Pending, Query
+from b24tools.bitrix24.batch import MOST_COMMANDS, PAGE, Batch, Pending, Query
 from b24tools.bitrix24.parsing import to_int
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
-PAGE = 50
 PROBE_PAGES = 10  # of a list whose length is not known
 MOST_IDLE_ROUNDS = 3  # of a list whose pages bring nothing usable
 

@@ -42,7 +42,7 @@ class _State(BaseModel):
     level: Number = 0.0
     at: Number = 0.0
     resets: dict[str, Number] = Field(default_factory=dict)
-    parked: dict[str, Number] = Field(default_factory=dict)
+    blocked: dict[str, Number] = Field(default_factory=dict, alias="parked")
 
 
 Exchange = Callable[[Callable[[bytes], bytes]], None]
@@ -76,34 +76,24 @@ class RateLimiter:
         self._mutex = threading.Lock()
         self._complained = False
 
-    def acquire(self, on_wait: Callable[[float], None] | None = None) -> float:
-        """Reserve one request and sleep until it may be sent; the seconds slept.
+    def acquire(self, method: str, on_wait: Callable[[float], None] | None = None) -> float | None:
+        """Reserve a request of this method and sleep until it may be sent; where it is blocked, return until when.
 
         The place in the bucket is taken first, so that those who come meanwhile queue behind it.
         """
-        return self._wait(self._change(self._reserve), on_wait)
-
-    def acquire_unless_blocked(self, method: str, on_wait: Callable[[float], None] | None = None) -> float | None:
-        """Reserve a request of this method as `acquire` does; none where it is blocked: then return until when."""
 
         def reserve(state: _State) -> tuple[float | None, float]:
-            until = state.parked.get(method.lower())
-            return until, self._reserve(state) if until is None else 0.0
+            if until := state.blocked.get(method.lower()):
+                return until, 0.0
+            state.level += 1
+            return None, (state.level - self._burst) / self._per_second
 
         until, wait = self._change(reserve)
-        self._wait(wait, on_wait)
-        return until
-
-    def _reserve(self, state: _State) -> float:
-        state.level += 1
-        return max(0.0, (state.level - self._burst) / self._per_second)
-
-    def _wait(self, wait: float, on_wait: Callable[[float], None] | None) -> float:
         if wait > 0:
             if on_wait is not None:
                 on_wait(wait)
             self._sleep(wait)
-        return wait
+        return until
 
     def mark_full(self) -> None:
         """Note that the portal refused: the bucket is fuller than thought, for every process."""
@@ -120,11 +110,11 @@ class RateLimiter:
 
     def block_method(self, method: str, until: float) -> None:
         """Let no process call this method before `until`."""
-        self._change(lambda state: state.parked.update({method.lower(): until}))
+        self._change(lambda state: state.blocked.update({method.lower(): until}))
 
     def blocked(self, methods: Iterable[str]) -> dict[str, float]:
         """Those of the methods that must not be called now, with the moments from which they may be again."""
-        blocked = self._change(lambda state: dict(state.parked), is_read=True)
+        blocked = self._change(lambda state: dict(state.blocked), is_read=True)
         return {name: blocked[name.lower()] for name in methods if name.lower() in blocked}
 
     def _change(self, change: Callable[[_State], T], *, is_read: bool = False) -> T:
@@ -152,7 +142,7 @@ class RateLimiter:
             self._advance(state)
             results.append(change(state))
             self._state = state
-            return before if is_read else state.model_dump_json().encode()
+            return before if is_read else state.model_dump_json(by_alias=True).encode()
 
         exchange(advance)
         return results[0]
@@ -162,7 +152,7 @@ class RateLimiter:
         now = self._clock()
         state.level = max(0.0, state.level - max(0.0, now - state.at) * self._per_second)
         state.at = now
-        for times in (state.resets, state.parked):
+        for times in (state.resets, state.blocked):
             for method in [name for name, until in times.items() if not now < until <= now + LONGEST_BLOCK_S]:
                 del times[method]
 

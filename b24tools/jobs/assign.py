@@ -13,7 +13,7 @@ from b24tools.assignment import portal_state, recovery, standing
 from b24tools.assignment.apply import Writer
 from b24tools.assignment.ledger import Ledger
 from b24tools.assignment.matching import items_of, match_tasks, settle_keys, was_written_elsewhere
-from b24tools.assignment.plan import DEFER, DONE, Item, PlannedTask, Rules, late_from, wanted_end
+from b24tools.assignment.plan import DEFER, Item, PlannedTask, Rules, late_from, wanted_end
 from b24tools.assignment.planner import Planner
 from b24tools.assignment.portal_state import PortalState, Questions, TitleQuestion
 from b24tools.assignment.recovery import CLOCKS_APART, WriteState, find_lost, latest
@@ -37,7 +37,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.line_keys import KEY_PREFIX
-from b24tools.core.models import Task
+from b24tools.core.models import DONE, Task
 from b24tools.core.org_structure import Staff, find_person, read_id, same_name, suggest_name
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields

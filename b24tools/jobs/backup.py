@@ -35,7 +35,6 @@ FOLDER = "backups"
 _ROWS = ".jsonl"
 _NAME = re.compile(r"b24tools-\d{4}-\d\d-\d\d-\d{6}\.zip")
 _PART = ".b24tools-backup.part"  # one backup at a time: what a kill leaves, the next one writes over
-_CHUNK = 1 << 20
 
 
 class Part(BaseModel):

@@ -31,7 +31,6 @@ from b24tools.core.i18n import _
 from b24tools.core.org_structure import describe_foreign_letters, look, same_name
 from b24tools.core.sizes import format_size
 from b24tools.onec import decoding, values, wrapping
-from b24tools.onec.task_fields import all_keys as all_keys
 from b24tools.onec.task_fields import line_keys
 
 MAX_BYTES = 64 * 1024 * 1024

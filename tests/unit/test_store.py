@@ -168,8 +168,7 @@ def test_a_task_found_later_was_given_out_by_the_decision_for_its_person(store: 
     for person in (7, 8):
         store.decisions.save([Decision("1c:a:b", None, "Сварщик", NOW, person, "first", [{"id": person}], {})])
     store.orders.save_lines([line(task_id=5, responsible_id=7, state="done")])
-    found = store.decisions.find(5)
-    assert 7 == (found and found.responsible_id)
+    assert [7] == [decision.responsible_id for decision in store.decisions.find_all(5)]
 
 
 def test_of_a_number_that_the_portal_gave_twice_the_later_task_is_meant(store: Store) -> None:
@@ -177,8 +176,7 @@ def test_of_a_number_that_the_portal_gave_twice_the_later_task_is_meant(store: S
     for key, person in (("1c:a:b", 7), ("1c:c:d", 8)):
         store.decisions.save([Decision(key, None, "Сварщик", NOW, person, "first", [{"id": person}], {})])
         store.orders.save_lines([line(key, task_id=5, responsible_id=person, state="done")])
-    found = store.decisions.find(5)
-    assert 8 == (found and found.responsible_id)
+    assert 8 == store.decisions.find_all(5)[0].responsible_id
 
 
 def test_decisions_of_which_nothing_came_make_room_for_new_ones(store: Store) -> None:
@@ -419,7 +417,7 @@ def test_what_every_run_asks_reads_no_table_of_years_through(store: Store) -> No
     store.orders.count_failed()
     store.orders.lines(["a"])
     store.decisions.pinned(["a"])
-    store.decisions.find(1)
+    store.decisions.find_all(1)
     store.history.last(20)
     store.history.of_order("a")
     store.history.find_ids("a")

@@ -7,7 +7,6 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from b24tools.bitrix24.batch import Query
-from b24tools.bitrix24.pagination import PAGE
 from b24tools.bitrix24.parsing import (
     id_of,
     int_of,
@@ -23,6 +22,7 @@ from b24tools.core.models import OPEN_WORK, Status, Task, TaskRecord
 if TYPE_CHECKING:
     from b24tools.bitrix24.client import Client
 
+KEYS_A_COMMAND = 40  # of the 50 rows of a page: room for duplicates
 PLAN_SELECT = (
     *("ID", "RESPONSIBLE_ID", "STATUS", "XML_ID", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS"),
     *("START_DATE_PLAN", "END_DATE_PLAN", "DATE_START"),
@@ -111,7 +111,7 @@ def tasks_as_closed(task_ids: Sequence[int]) -> Query[list[Mapping[str, Any]]]:
 def fetch_names_on_tasks(client: Client, task_ids: Sequence[int]) -> dict[int, str]:
     """Read the names that these tasks give to the people who are responsible for them."""
     batch = client.new_batch()
-    pages = [batch.add(tasks_as_closed(task_ids[start : start + PAGE])) for start in range(0, len(task_ids), PAGE)]
+    pages = batch.add_chunked(tasks_as_closed, task_ids)
     batch.send()
     return {int_of(row.get("responsibleId")): _responsible_name(row) for page in pages for row in page.value}
 

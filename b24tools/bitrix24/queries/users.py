@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from b24tools.bitrix24.batch import Batch, Pending, Query
-from b24tools.bitrix24.pagination import PAGE, USERS
+from b24tools.bitrix24.batch import PAGE, Batch, Pending, Query
+from b24tools.bitrix24.pagination import USERS
 from b24tools.bitrix24.parsing import id_of, int_of, php_values, rows_of
 from b24tools.core.models import Department, Person
 
@@ -96,7 +96,7 @@ def _people(conditions: Mapping[str, Any], *more: str) -> Query[list[Person]]:
 def fetch_people(client: Client, ids: Sequence[int]) -> dict[int, Person]:
     """Read those of these people whom the portal shows, with what `everybody` asks for."""
     batch = client.new_batch()
-    pages = [batch.add(people_by_id(ids[start : start + PAGE], EMAIL)) for start in range(0, len(ids), PAGE)]
+    pages = batch.add_chunked(lambda some: people_by_id(some, EMAIL), ids)
     batch.send()
     return {person.id: person for page in pages for person in page.value}
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
-from b24tools.bitrix24.pagination import PAGE, USERS, add_pages
+from b24tools.bitrix24.pagination import USERS, add_pages
 from b24tools.bitrix24.parsing import rows_of
 from b24tools.core import errors
-from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
 from b24tools.core.org_structure import (
@@ -60,7 +59,7 @@ class Company:
         ids = sorted(
             (named | exam.excluded | exam.hidden | exam.opted_out) - {0} - {int(row["ID"]) for row in self._first.rows}
         )
-        self._named = [batch.add(queries.people_by_id(some, "LAST_LOGIN")) for some in chunked(ids, PAGE)]
+        self._named = batch.add_chunked(lambda some: queries.people_by_id(some, "LAST_LOGIN"), ids)
         self._crew = None
         if self.production and not self._first.complete and self._first.error is None:
             self._params = queries.people_of([one.id for one in self.production], "LAST_LOGIN")
