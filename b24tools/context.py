@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b24tools.core import clock, config, errors, locks
+from b24tools.core import clock, config, data_folder, errors, locks
 from b24tools.core.database_url import DatabaseUrl
 from b24tools.core.i18n import _, os_reason
 
@@ -359,7 +359,7 @@ def own_days(settings: config.Settings) -> OwnDays:
     """The days of calendar.json in the data folder; none without the file. Raises ConfigError."""
     from b24tools.scheduling.calendar_file import OwnDays, parse
 
-    path = settings.data_dir / "calendar.json"
+    path = settings.data_dir / data_folder.CALENDAR
     raw = _read_own(path)
     return OwnDays() if raw is None else parse(raw, str(path))
 
@@ -368,7 +368,7 @@ def own_people(settings: config.Settings) -> PeopleFile:
     """What people.json in the data folder says; nothing without the file. Raises ConfigError."""
     from b24tools.scheduling.people_file import PeopleFile, parse
 
-    path = settings.data_dir / "people.json"
+    path = settings.data_dir / data_folder.PEOPLE
     raw = _read_own(path)
     return PeopleFile() if raw is None else parse(raw, str(path))
 

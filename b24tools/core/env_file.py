@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from b24tools.core import config, errors
+from b24tools.core import config, data_folder, errors
 from b24tools.core.i18n import _, os_reason
 
 
@@ -23,25 +22,17 @@ def write_settings(path: Path, values: Mapping[str, str], heading: str, old: str
     new = [f"{name}={_quote(value)}" for name, value in left.items()]
     if f"# {heading}" not in lines:
         new.insert(0, f"# {heading}")
-    temporary: Path | None = None
     try:
-        # made with 0600; the name says whose it is should it stay behind
-        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".new", dir=target.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write("\n".join([*new, *lines]) + "\n")
+        with data_folder.write_whole(target) as file:
+            file.write(("\n".join([*new, *lines]) + "\n").encode())
+            file.flush()
             _give_to_owner(target, file.fileno())
-        _check(temporary, path, values)
-        temporary.replace(target)
+            _check(Path(file.name), path, values)
     except OSError as error:
         raise errors.ConfigError(
             _("{path} cannot be written: {reason}").format(path=path, reason=os_reason(error)),
             _("Name a file in a folder that you may write to."),
         ) from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink()
 
 
 def read_text(path: Path) -> str:

@@ -289,9 +289,18 @@ def is_missing(path: Location) -> bool:
     return False
 
 
+def list_companions(path: Path) -> list[Path]:
+    """List the files of its own that SQLite has beside the database: the log and what processes share of it."""
+    return [_log_of(path), path.with_name(f"{path.name}-shm")]
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
 def check_gone(path: Path) -> None:
     """Refuse to take a database for one that was never there while its log still is. Raises ConfigError."""
-    log = path.with_name(f"{path.name}-wal")
+    log = _log_of(path)
     if log.exists() and log.stat().st_size:
         message = _("the database {path} is gone, but {log}, which belongs to it, is there").format(path=path, log=log)
         raise errors.ConfigError(message, explain_restoring(), code=errors.ErrorCode.DATABASE)
@@ -358,7 +367,7 @@ def measure(path: Location) -> int:
         with explain_failures(path):
             return int(load_server().measure(path))
     total = 0
-    for file in (path, path.with_name(f"{path.name}-wal")):
+    for file in (path, _log_of(path)):
         with suppress(OSError):
             total += file.stat().st_size
     return total
@@ -447,7 +456,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
         modes = ["mode=rw"]
     else:
-        modes = ["mode=ro"] if path.with_name(f"{path.name}-wal").exists() else []
+        modes = ["mode=ro"] if _log_of(path).exists() else []
     for mode in (*modes, "mode=ro&immutable=1"):
         connection = _connect(path, mode)
         try:

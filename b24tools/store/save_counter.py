@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from b24tools.core import data_folder
 from b24tools.store.database import Database
 
 _SAVES = "ledger_saves"  # among the counters
@@ -39,8 +40,5 @@ class SaveCounter:
         """Write the number of saves to the file."""
         if self._path is None or self._db.is_read_only:
             return
-        with suppress(OSError):
-            new = self._path.with_suffix(".new")
-            new.touch(mode=0o600)
-            new.write_text(str(count), encoding="ascii")
-            new.replace(self._path)
+        with suppress(OSError), data_folder.write_whole(self._path) as file:
+            file.write(str(count).encode())
