@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from b24tools.core import errors
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import same_name
+from b24tools.core.names import same_name
 from b24tools.onec import values
 from b24tools.store.orders import OrderRow, Orders
 

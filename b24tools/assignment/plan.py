@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from b24tools.assignment import report
 from b24tools.core import errors
 from b24tools.core.models import Department, Status, Task
-from b24tools.core.org_structure import same_name
+from b24tools.core.names import same_name
 from b24tools.onec import order as onec_order
 from b24tools.scheduling.calendar_file import OwnDays
 from b24tools.scheduling.lane import Candidate

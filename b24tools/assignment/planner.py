@@ -32,11 +32,8 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import DONE, Person, Status, Task
-from b24tools.core.org_structure import (
-    Match,
-    read_visibly,
-    same_name,
-)
+from b24tools.core.names import read_visibly, same_name
+from b24tools.core.org_structure import Match
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.scheduling import sequence

@@ -18,7 +18,7 @@ from b24tools.core import errors
 from b24tools.core.chunks import chunked
 from b24tools.core.i18n import _
 from b24tools.core.models import Absence, Owner, Person, Task
-from b24tools.core.org_structure import surname_masks
+from b24tools.core.names import surname_masks
 from b24tools.store.orders import LedgerTask
 
 UNKNOWN_PERSON_TASKS = 5  # how many open tasks a person is expected to have who was never seen

@@ -11,7 +11,7 @@ from b24tools.bitrix24.org_cache import OrgData
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import (
+from b24tools.core.names import (
     describe_foreign_letters,
     find_people,
     find_person,

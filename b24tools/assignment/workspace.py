@@ -21,7 +21,7 @@ from b24tools.bitrix24.client import Client
 from b24tools.bitrix24.org_cache import first_id
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import describe_foreign_letters, look, parts_to_ask
+from b24tools.core.names import describe_foreign_letters, look, parts_to_ask
 from b24tools.core.threads import run_beside
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields

@@ -16,7 +16,7 @@ from typing import BinaryIO
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 RUN = "run"  # the folder of locks in it
 OWN_FILES = CALENDAR, PEOPLE = "calendar.json", "people.json"  # the user's
-SHARED = "shared.json"
+SHARED = "shared.json"  # what each was when the folder and the database had last the same
 _DRIVE_REMOTE = 4  # of Windows' GetDriveType
 _NETWORK = re.compile(
     r"9p|afs|beegfs|ceph|cifs|davfs|fuse\.(ceph-fuse|davfs2|glusterfs|rclone|sshfs)|glusterfs|lustre|ncpfs|nfs4?"

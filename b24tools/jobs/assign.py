@@ -38,7 +38,8 @@ from b24tools.core import clock, errors
 from b24tools.core.i18n import _
 from b24tools.core.line_keys import KEY_PREFIX
 from b24tools.core.models import DONE, Task
-from b24tools.core.org_structure import Staff, find_person, read_id, same_name, suggest_name
+from b24tools.core.names import find_person, read_id, same_name, suggest_name
+from b24tools.core.org_structure import Staff
 from b24tools.onec import order as onec_order
 from b24tools.onec import task_fields
 from b24tools.store import database

@@ -18,7 +18,7 @@ from b24tools.assignment.tools import Tools
 from b24tools.core import errors
 from b24tools.core.i18n import _, quote
 from b24tools.core.models import Task
-from b24tools.core.org_structure import find_person
+from b24tools.core.names import find_person
 from b24tools.scheduling.lane import OpenTask
 from b24tools.scheduling.workload import Workload
 from b24tools.store.history import Entry

@@ -28,7 +28,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import describe_foreign_letters, look, same_name
+from b24tools.core.names import describe_foreign_letters, look, same_name
 from b24tools.core.sizes import format_size
 from b24tools.onec import decoding, values, wrapping
 from b24tools.onec.task_fields import line_keys

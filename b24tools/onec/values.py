@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import drop_invisible, fold_signs, read_visibly
+from b24tools.core.names import drop_invisible, fold_signs, read_visibly
 
 MOST_MINUTES = 10 * 365 * 24 * 60
 MOST_MONEY = Decimal(10) ** 15

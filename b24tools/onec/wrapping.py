@@ -10,7 +10,7 @@ from typing import Any
 
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import look, same_name
+from b24tools.core.names import look, same_name
 from b24tools.onec import decoding
 from b24tools.onec.values import show
 

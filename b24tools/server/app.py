@@ -12,8 +12,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from b24tools.core import config, errors
+from b24tools.core import errors
 from b24tools.core.i18n import _
+from b24tools.core.validation import describe_expected
 from b24tools.onec.values import show
 from b24tools.server.auth import Access, AuthMiddleware
 from b24tools.server.middleware import AccessLogMiddleware, note_outcome
@@ -90,7 +91,7 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
             _("{name} = {value}: {expected}").format(
                 name=".".join(map(str, part["loc"][1:])),
                 value=show(part["input"]),
-                expected=config.describe_expected(part["type"], part.get("ctx", {}), part["msg"]),
+                expected=describe_expected(part["type"], part.get("ctx", {}), part["msg"]),
             )
             for part in error.errors()
         ]

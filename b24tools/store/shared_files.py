@@ -14,7 +14,6 @@ from b24tools.core.data_folder import OWN_FILES, SHARED, write_whole
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 
-COMMON = SHARED  # what each was when the folder and the database had last the same
 _FILE = "file: "  # before the name, in the table noticed; the value of one that was deleted is empty
 
 _log = logging.getLogger("b24tools")
@@ -48,7 +47,7 @@ def share(db: Database, folder: Path) -> None:
         if row or text:
             after[name] = _digest(text)
     if after != common:
-        with write_whole(folder / COMMON) as file:
+        with write_whole(folder / SHARED) as file:
             file.write(json.dumps(after).encode())
 
 
@@ -97,7 +96,7 @@ def _read(path: Path) -> str | None:
 
 def _read_common(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((folder / COMMON).read_bytes())
+        found = json.loads((folder / SHARED).read_bytes())
     except (OSError, ValueError):
         return {}
     return {name: found[name] for name in OWN_FILES if isinstance(found, dict) and isinstance(found.get(name), str)}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.parsing import id_of, int_of, mapping_of, rows_of
 from b24tools.bitrix24.portal_time import read_iso
-from b24tools.core.org_structure import look
+from b24tools.core.names import look
 
 
 class Project(NamedTuple):

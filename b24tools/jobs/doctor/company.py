@@ -14,14 +14,8 @@ from b24tools.bitrix24.parsing import rows_of
 from b24tools.core import errors
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Department, Person
-from b24tools.core.org_structure import (
-    Staff,
-    describe_foreign_letters,
-    find_root,
-    no_department,
-    same_name,
-    suggest_name,
-)
+from b24tools.core.names import describe_foreign_letters, same_name, suggest_name
+from b24tools.core.org_structure import Staff, find_root, no_department
 from b24tools.jobs.doctor.checks import (
     Checks,
     Examination,

@@ -9,7 +9,7 @@ from b24tools.bitrix24 import queries
 from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.models import Person
-from b24tools.core.org_structure import (
+from b24tools.core.names import (
     describe_foreign_letters,
     describe_near_manager,
     matches_person,

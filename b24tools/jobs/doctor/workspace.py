@@ -9,7 +9,7 @@ from b24tools.bitrix24.batch import Batch, Pending
 from b24tools.bitrix24.queries import Project
 from b24tools.core import errors
 from b24tools.core.i18n import _
-from b24tools.core.org_structure import describe_foreign_letters, look, parts_to_ask
+from b24tools.core.names import describe_foreign_letters, look, parts_to_ask
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, known, listed, ok, warn
 from b24tools.jobs.doctor.webhook import is_in_cloud, owner
 
