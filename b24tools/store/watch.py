@@ -8,6 +8,7 @@ from b24tools.core import errors
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.store.database import Database, check_empty, list_companions
+from b24tools.store.named_values import WATCHED, Counters
 
 
 class Watch:
@@ -41,8 +42,7 @@ class Watch:
             if database.identify() != self._schema:
                 raise _refuse(_("{path} was replaced while `b24tools serve` was running").format(path=self._name))
             expected = self._changes  # before the query: other threads note changes meanwhile
-            rows = database.query("SELECT value FROM counters WHERE name = 'watched'")
-            changes = rows[0][0] if rows else 0
+            changes = Counters(database).read(WATCHED)
             if changes < expected:
                 message = _("an older state was copied into {path} while `b24tools serve` was running")
                 raise _refuse(message.format(path=self._name))
@@ -51,10 +51,7 @@ class Watch:
 
 def note_change(database: Database) -> None:
     """Count a change that an older state of the database would not know of."""
-    database.execute(
-        "INSERT INTO counters (name, value) VALUES ('watched', 1)"
-        " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
-    )
+    Counters(database).add(WATCHED)
 
 
 def _refuse(message: str) -> errors.ConfigError:
