@@ -23,7 +23,7 @@ from b24tools.core import clock, errors, inbox
 from b24tools.render.console import OF_THE_RUN, Held
 
 if TYPE_CHECKING:
-    from b24tools.jobs.doctor.checks import Finding
+    from b24tools.jobs.doctor.checks import Report
     from b24tools.store.notices import Notice
 
 FINDINGS = "findings"  # the scope of notices of doctor
@@ -80,8 +80,8 @@ def release(invocation: Invocation, status: int) -> None:
 
 
 def choose_new_findings(
-    session: context.Session, findings: Sequence[Finding], now: datetime, *, is_whole: bool
-) -> list[Finding]:
+    session: context.Session, findings: Sequence[Report], now: datetime, *, is_whole: bool
+) -> list[Report]:
     """Return what doctor did not say the last time, and note what it says now; all of it where that cannot be noted.
 
     On a terminal it is all, and nothing is noted.
@@ -94,7 +94,7 @@ def choose_new_findings(
     if _is_watched():
         return list(findings)
     causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
-    new: list[Finding] = list(findings)
+    new: list[Report] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
         if session.has_database():
             with session.open_store() as store, store.transaction():

@@ -24,9 +24,9 @@ from b24tools.jobs.doctor.checks import (
     NotLookedAt,
     fail,
     from_error,
-    known,
     listed,
     ok,
+    require,
     warn,
 )
 
@@ -43,7 +43,7 @@ class Company:
     """
 
     def __init__(self, batch: Batch, exam: Examination) -> None:
-        self._client, self._excluded, self._positions = known(exam.client), exam.excluded, exam.people.positions
+        self._client, self._excluded, self._positions = require(exam.client), exam.excluded, exam.people.positions
         self._first = exam[everybody].read()
         try:
             self.departments, self.production = exam[departments], find_production(exam)
@@ -110,7 +110,9 @@ department_pages: Need[Sequence[Pending[list[Department]]]] = Need(lambda batch,
 everybody = Need(
     lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(FIRST_PAGES, batch.room))
 )
-departments = Need(lambda _b, exam: queries.read_all_departments(known(exam.client), exam[department_pages]), late=True)
+departments = Need(
+    lambda _b, exam: queries.read_all_departments(require(exam.client), exam[department_pages]), late=True
+)
 company = Need(Company, late=True)
 DEPARTMENTS = (department_pages, departments)
 COMPANY = (*DEPARTMENTS, everybody, company)

@@ -10,7 +10,7 @@ from b24tools.bitrix24.queries import Project
 from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.core.names import describe_foreign_letters, look, parts_to_ask
-from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, known, listed, ok, warn
+from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, fail, listed, ok, require, warn
 from b24tools.jobs.doctor.webhook import is_in_cloud, owner
 
 REACH = timedelta(days=92)  # as far ahead as a plan looks at first
@@ -38,8 +38,8 @@ alike_projects = Need(
         batch.add(queries.groups_named(exam.settings.group, part=part)) for part in parts_to_ask(exam.settings.group)
     ]
 )
-may_create = Need(lambda batch, exam: batch.add(queries.may_create_tasks(known(find_project(exam)).id)), late=True)
-project_dates = Need(lambda batch, exam: batch.add(queries.project_dates(known(find_project(exam)).id)), late=True)
+may_create = Need(lambda batch, exam: batch.add(queries.may_create_tasks(require(find_project(exam)).id)), late=True)
+project_dates = Need(lambda batch, exam: batch.add(queries.project_dates(require(find_project(exam)).id)), late=True)
 mandatory_fields = Need(lambda batch, _exam: batch.add(queries.mandatory_fields()))
 storage = Need(lambda batch, _exam: batch.add(queries.common_storage()))
 folder = Need(_add_folder)
