@@ -110,11 +110,11 @@ class Works:
 
     def tasks_of(self, order: onec_order.Order) -> dict[str, list[int]]:
         """The ids of the tasks on the portal, by key, for every line of the order."""
-        found: dict[str, list[int]] = {key: [] for key in task_fields.line_keys(order)}
+        by_key: dict[str, list[int]] = {key: [] for key in task_fields.line_keys(order)}
         for task in self.portal.tasks:
-            if task.xml_id in found:
-                found[task.xml_id].append(task.id)
-        return found
+            if task.xml_id in by_key:
+                by_key[task.xml_id].append(task.id)
+        return by_key
 
 
 def order(lines: Iterable[tuple[str, float]] = (("Сварщик", 60),), **changes: Any) -> onec_order.Order:
