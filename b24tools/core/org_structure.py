@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -81,6 +81,16 @@ class Staff:
                     seen.add(child)
                     waiting.append(child)
 
+    @cached_property
+    def inside(self) -> KeysView[int]:
+        """The departments of the production with its root, each before those below it."""
+        return dict.fromkeys(self.below(self.root_id)).keys()
+
+    def home_of(self, person: Person, departments: Container[int] | None = None) -> int | None:
+        """The first department of a person that is one of these, by default of the production; None where none is."""
+        homes = self.inside if departments is None else departments
+        return next((one for one in person.department_ids if one in homes), None)
+
     def position(self, name: str, under: str | None, excluded: frozenset[int] = frozenset()) -> Match:
         """The people for the position `name`; of several departments of that name, those under `under`."""
         question = name, under, excluded  # a hundred orders ask the same few
@@ -92,7 +102,7 @@ class Staff:
     def _by_name(self) -> Mapping[str, Sequence[Department]]:
         """The departments of the production, by folded names."""
         found: dict[str, list[Department]] = {}
-        for department in (self.departments[one] for one in self.below(self.root_id) if one != self.root_id):
+        for department in (self.departments[one] for one in self.inside if one != self.root_id):
             found.setdefault(same_name(department.name), []).append(department)
         return found
 

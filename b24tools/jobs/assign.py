@@ -511,7 +511,7 @@ def _unknown_in_route(route: Sequence[str], items: Sequence[Item], staff: Staff)
     if not route:
         return []
     names = [item.line.position for item in items]
-    names += [staff.departments[one].name for one in staff.below(staff.root_id) if one != staff.root_id]
+    names += [staff.departments[one].name for one in staff.inside if one != staff.root_id]
     known = {*map(same_name, names), *staff.positions.departments}
     return [
         _('B24_ROUTE: "{name}" is no position, nothing waits for it').format(name=name) + suggest_name(name, names)

@@ -28,7 +28,8 @@ from b24tools.render.markup import Html, element, escape, join
 from b24tools.scheduling.lane import DayLoad
 
 if TYPE_CHECKING:
-    from b24tools.jobs.load import Group, Load, PersonLoad
+    from b24tools.jobs.load import Group, Load
+    from b24tools.scheduling.lane import PersonLoad
 
 STYLE = Path(__file__).with_name("templates") / "load.css"
 LOAD, NAME = "load", "name"

@@ -29,7 +29,7 @@ from b24tools.render.orders import describe_hold_up, describe_line, describe_sta
 
 if TYPE_CHECKING:
     from b24tools.assignment.standing import LineStanding, OrderStanding
-    from b24tools.jobs.overview import DepartmentPlan, PersonPlan, Work
+    from b24tools.jobs.plan_page import DepartmentPlan, PersonPlan, Work
     from b24tools.scheduling.calendar import WorkCalendar
 
 ORDERS, PEOPLE = "orders", "people"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from b24tools import context
 from b24tools.assignment.plan import Rules
 from b24tools.assignment.standing import Standings
-from b24tools.jobs import orders, overview
+from b24tools.jobs import orders, plan_page
 from b24tools.server.readings import Reading
 from b24tools.server.services import PAGE_WAIT_S, Services
 
@@ -21,7 +21,7 @@ class PlanReading:
     """
 
     listing: orders.Listing
-    departments: tuple[overview.DepartmentPlan, ...]
+    departments: tuple[plan_page.DepartmentPlan, ...]
     found: Standings
     rules: Rules
     portal_url: str
@@ -38,7 +38,7 @@ def read_plan(services: Services, *, fresh: bool = False, is_page: bool = True) 
         with services.open_tools() as tools:
             rules = context.assign_rules(services.session.settings, tools.store, {})
             listing, found = orders.list_with_standings(tools, rules)
-            departments = overview.lay_out(found, listing.orders, rules.excluded)
+            departments = plan_page.lay_out(found, listing.orders, rules.excluded)
             return PlanReading(_scrub(services, listing), departments, found, rules, tools.client.url)
 
     return services.readings.get("plan", read, fresh=fresh, wait_s=PAGE_WAIT_S if is_page else None)

@@ -65,14 +65,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
             if not is_page:
                 return Reply(render_load.data(result, zone))
             staff = found.found.company.staff
-            inside = {*staff.below(staff.root_id)}
             view = load_page.View(
                 zone,
                 found.found.now,
                 length,
                 sort,
                 _choose_option(team, department),
-                [(one.id, one.name) for one in staff.departments.values() if one.id in inside],
+                [(one.id, one.name) for one in staff.departments.values() if one.id in staff.inside],
                 find_root(request),
                 keep_look(request),
             )
