@@ -25,7 +25,7 @@ def find_order(store: Orders, name: str, folder: Location | None = None) -> Orde
     """
     rows = store.find(name.strip()) or store.find(values.read_id(name))
     if not rows:
-        rows = [row for row in store.list_all(with_over=True) if same_name(row.number) == same_name(name)]
+        rows = [row for row in store.list_all() if same_name(row.number) == same_name(name)]
     if not rows:
         message = _("no order {order} was sent with this data folder").format(order=name)
         raise errors.ConfigError(

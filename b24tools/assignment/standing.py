@@ -147,7 +147,7 @@ def read_standings(tools: Tools, rules: Rules, orders: Sequence[OrderRow]) -> St
 
     Those that are not asked for, but are not over, count as well: their operations may be what people have to do first.
     """
-    open_orders = {row.id: row for row in tools.store.orders.list_all(with_over=False)}
+    open_orders = {row.id: row for row in tools.store.orders.list_open()}
     rows = tools.store.orders.lines([*open_orders.keys() | {row.id for row in orders}])
     company = tools.directory.company(with_files=False)
     portal = portal_state.read_portal(tools.client, _questions(tools, rules, company, rows.values()))

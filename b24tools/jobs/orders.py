@@ -138,7 +138,7 @@ def _work_out(
     What another run changes meanwhile is left to the next time: the cursor stands before it.
     """
     store, mark = tools.store.orders, tools.store.orders.last_change()
-    asked = {row.id: row for row in [*store.list_all(with_over=with_over, since=since), *rows]}
+    asked = {row.id: row for row in [*(store.list_all() if with_over else store.list_open(since)), *rows]}
     if not asked and not store.count():
         return Listing((), mark), None
     found = read_standings(tools, rules, list(asked.values()))

@@ -128,7 +128,7 @@ class _Run:
         self._tools = tools
         self._rules = rules
         store = tools.store
-        orders = store.orders.list_all(with_over=False)
+        orders = store.orders.list_open()
         first = find_order(store.orders, request.first).id if request.first else None
         rows = store.orders.lines([order.id for order in orders])
         replan_writes.let_moves_end(tools.clock, rows.values(), rules.zone)

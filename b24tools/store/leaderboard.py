@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from b24tools.core import clock
 from b24tools.core.periods import SEASON_KINDS, Period
 from b24tools.core.timestamps import from_text, to_seconds, to_text
 from b24tools.store.database import Database
+from b24tools.store.presence import read_homes
 from b24tools.store.seasons import Season, Seasons
 from b24tools.store.settings import CountingRules
 
@@ -130,12 +132,7 @@ class Leaderboard:
 
     def active_by_department(self, hidden: frozenset[int]) -> dict[int, int]:
         """Return how many active people have each department as their first one, without the hidden."""
-        sql = "SELECT department_id, id FROM people WHERE active = 1 AND department_id IS NOT NULL"
-        members: dict[int, int] = {}
-        for department_id, user_id in self._db.query(sql):
-            if user_id not in hidden:
-                members[department_id] = members.get(department_id, 0) + 1
-        return members
+        return dict(Counter(home for user_id, home in read_homes(self._db).items() if user_id not in hidden))
 
     def collected(self, period: Period, now: datetime) -> tuple[bool, datetime | None]:
         """Return whether each begun week of a period was collected to its end, and up to which moment the data go.

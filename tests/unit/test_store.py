@@ -113,8 +113,8 @@ def test_open_orders_without_stages_of_their_own_wait_for_nothing(store: Store) 
         store.orders.save(order_id, order_id, NOW)
         store.orders.save_lines(line(f"{order_id}{at}", order_id=order_id, stage=one) for at, one in enumerate(found))
     store.orders.save_standings({"d": ({}, True)}, NOW)
-    assert (["a"], ["a", "b"]) == (store.orders.list_open(()), store.orders.list_open({"b", "d"}))
-    assert ["a", "b", "c"] == store.orders.list_open()
+    assert (["a"], ["a", "b"]) == (store.orders.open_ids(()), store.orders.open_ids({"b", "d"}))
+    assert ["a", "b", "c"] == store.orders.open_ids()
 
 
 def test_the_last_assignment_of_each_person_is_known(store: Store) -> None:
@@ -405,8 +405,8 @@ def test_what_every_run_asks_reads_no_table_of_years_through(store: Store) -> No
     """Orders, their lines and the history are for ever: such a question finds its rows by an index."""
     asked: list[str] = []
     store.database.connection.set_trace_callback(asked.append)
-    store.orders.list_all(with_over=False)
-    store.orders.list_all(with_over=False, since=7)
+    store.orders.list_open()
+    store.orders.list_open(since=7)
     store.orders.last_assigned(NOW)
     store.orders.last_change_before(NOW)
     store.orders.last_known_task()
