@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from b24tools.bitrix24 import error_codes, php_query
 from b24tools.bitrix24.error_codes import Retry
-from b24tools.bitrix24.parsing import UnexpectedResponse, to_int
+from b24tools.bitrix24.parsing import UnexpectedResponse, int_or_none, mapping_or_none
 from b24tools.bitrix24.retry import FailedAttempt
 from b24tools.core import errors
 from b24tools.core.chunks import chunked
@@ -239,7 +239,9 @@ def settle(
 
 
 def _settle_one(key: str, method: str, result: Mapping[str, Any]) -> Answer | FailedAttempt:
-    results, failures, totals = (map_of(result, name) for name in ("result", "result_error", "result_total"))
+    results, failures, totals = (
+        mapping_or_none(result.get(name)) or {} for name in ("result", "result_error", "result_total")
+    )
     if key in failures:
         error = failures[key]
         found = error_codes.read_error(error) if isinstance(error, Mapping) else None
@@ -251,13 +253,7 @@ def _settle_one(key: str, method: str, result: Mapping[str, Any]) -> Answer | Fa
         return FailedAttempt(method, reason, retry is Retry.READS_ONLY, known.name if known else code)
     if key not in results:
         return FailedAttempt(method, _("the batch came back without it"), may_have_run=True)
-    return Answer(results[key], to_int(totals.get(key)))
-
-
-def map_of(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return one of the answer's maps, by command: PHP writes an empty one as `[]`."""
-    found = result.get(name)
-    return found if isinstance(found, Mapping) else {}
+    return Answer(results[key], int_or_none(totals.get(key)))
 
 
 def _not_sent(method: str, failure: errors.PortalError) -> Answer:

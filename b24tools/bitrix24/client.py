@@ -28,7 +28,7 @@ from b24tools.bitrix24 import error_codes, pagination, webhook_url
 from b24tools.bitrix24 import response as bitrix24_response
 from b24tools.bitrix24.batch import Answer, Batch, Pending, Query
 from b24tools.bitrix24.error_codes import ErrorCode
-from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.parsing import int_or_none, mapping_or_none
 from b24tools.bitrix24.rate_limit import RateLimiter
 from b24tools.bitrix24.retry import Backoff, FailedAttempt
 from b24tools.core import certificates, errors, secrets
@@ -153,7 +153,7 @@ class Client:
             raise ValueError(f"{method}: the portal keeps {sorted(clash)} for itself")
         body = self._exchange(method, params or {}, [method], self._backoff())
         self._learn({method: body.get("time")})
-        return Answer(body["result"], to_int(body.get("total")))
+        return Answer(body["result"], int_or_none(body.get("total")))
 
     def call_v3(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         """Call a method of REST 3.0, with headers of its own; its result."""
@@ -195,7 +195,7 @@ class Client:
                 params = {"halt": 0, "cmd": {pending.key: pending.packed for pending in waiting}}
                 body = self._exchange("batch", params, [pending.method for pending in waiting], backoff)
                 result = body["result"]
-                times = bitrix24_batch.map_of(result, "result_time")
+                times = mapping_or_none(result.get("result_time")) or {}
                 known = {pending.method: times[pending.key] for pending in waiting if pending.key in times}
                 self._learn({"batch": body.get("time"), **known})
                 failed = bitrix24_batch.settle(waiting, result, backoff.sent_at)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from b24tools.bitrix24.batch import MOST_COMMANDS, PAGE, Batch, Pending, Query
-from b24tools.bitrix24.parsing import to_int
+from b24tools.bitrix24.parsing import int_or_none
 from b24tools.core import errors
 from b24tools.core.i18n import _
 
@@ -234,7 +234,7 @@ def _read_page(method: ListMethod, result: Any, last: int) -> tuple[list[dict[st
     for row in result:
         if not isinstance(row, dict):
             return None
-        number = to_int(row.get(method.key))
+        number = int_or_none(row.get(method.key))
         if number is None:
             continue
         if number <= last:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.parsing import (
     id_of,
-    int_of,
+    int_or_zero,
     mapping_of,
     mapping_or_none,
     php_values,
@@ -62,7 +62,7 @@ def read_deadlines(rows: Iterable[Mapping[str, Any]], zone: tzinfo) -> dict[int,
 
     A portal that ignores the filter sends closed ones, too.
     """
-    is_open = (row for row in rows if int_of(row.get("status")) in NOT_ENDED)
+    is_open = (row for row in rows if int_or_zero(row.get("status")) in NOT_ENDED)
     return {id_of(row, "id", "tasks.task"): read_seconds(row.get("deadline"), zone) for row in is_open}
 
 
@@ -113,7 +113,7 @@ def fetch_names_on_tasks(client: Client, task_ids: Sequence[int]) -> dict[int, s
     batch = client.new_batch()
     pages = batch.add_chunked(tasks_as_closed, task_ids)
     batch.send()
-    return {int_of(row.get("responsibleId")): _responsible_name(row) for page in pages for row in page.value}
+    return {int_or_zero(row.get("responsibleId")): _responsible_name(row) for page in pages for row in page.value}
 
 
 def tasks_titled(part: str, group_id: int, created_from: datetime | None) -> Query[list[Mapping[str, Any]]]:
@@ -152,27 +152,27 @@ def read_task(row: Mapping[str, Any], zone: tzinfo) -> Task:
 
     return Task(
         id=id_of(row, "id", "tasks.task"),
-        status=int_of(row.get("status")),
-        responsible_id=int_of(row.get("responsibleId")),
+        status=int_or_zero(row.get("status")),
+        responsible_id=int_or_zero(row.get("responsibleId")),
         title=str(row.get("title") or ""),
         xml_id=str(row.get("xmlId") or ""),
-        group_id=int_of(row.get("groupId")),
-        created_by=int_of(row.get("createdBy")),
+        group_id=int_or_zero(row.get("groupId")),
+        created_by=int_or_zero(row.get("createdBy")),
         created_at=moment("createdDate"),
         changed_at=moment("changedDate"),
         deadline=moment("deadline"),
         start=moment("startDatePlan"),
         end=moment("endDatePlan"),
-        estimate_s=int_of(row.get("timeEstimate")),
-        spent_s=int_of(row.get("timeSpentInLogs")),
-        auditor_ids=tuple(map(int_of, php_values(row.get("auditors")))),
-        comments=int_of(row.get("commentsCount")),
+        estimate_s=int_or_zero(row.get("timeEstimate")),
+        spent_s=int_or_zero(row.get("timeSpentInLogs")),
+        auditor_ids=tuple(map(int_or_zero, php_values(row.get("auditors")))),
+        comments=int_or_zero(row.get("commentsCount")),
         responsible_name=_responsible_name(row),
         activity_at=moment("activityDate"),
         date_start=moment("dateStart"),
         closed_at=moment("closedDate"),
         description=str(row.get("description") or ""),
-        flow_id=int_of(row.get("flowId")),
+        flow_id=int_or_zero(row.get("flowId")),
     )
 
 
@@ -182,20 +182,20 @@ def read_record(row: Mapping[str, Any], zone: tzinfo) -> TaskRecord:
     A date that cannot be read is none: a completed task may come without `closed_at`.
     """
     get = row.get
-    status = int_of(get("status"))
+    status = int_or_zero(get("status"))
     return TaskRecord(
         id_of(row, "id", "tasks.task"),
         str(get("title") or ""),
-        int_of(get("responsibleId")),
-        int_of(get("createdBy")),
-        int_of(get("groupId")),
+        int_or_zero(get("responsibleId")),
+        int_or_zero(get("createdBy")),
+        int_or_zero(get("groupId")),
         status,
         read_seconds(get("createdDate"), zone),
         read_seconds(get("changedDate"), zone),
         read_seconds(get("closedDate"), zone) if status == Status.COMPLETED else None,  # status 4 has one, too
         read_seconds(get("deadline"), zone),
-        int_of(get("timeEstimate")),
-        int_of(get("timeSpentInLogs")),
+        int_or_zero(get("timeEstimate")),
+        int_or_zero(get("timeSpentInLogs")),
         _responsible_name(row),
         _name_in(get("group")),
         str(get("xmlId") or ""),
@@ -255,7 +255,7 @@ def attachments(task_id: int) -> Query[list[int]]:
     return Query(
         "tasks.task.get",
         {"taskId": task_id, "select": ["ID", "UF_TASK_WEBDAV_FILES"]},
-        lambda result: [int_of(file_id) for file_id in php_values(task_row(result).get("ufTaskWebdavFiles"))],
+        lambda result: [int_or_zero(file_id) for file_id in php_values(task_row(result).get("ufTaskWebdavFiles"))],
     )
 
 
@@ -268,7 +268,7 @@ def task_history(task_id: int, zone: tzinfo) -> Query[list[tuple[str, datetime |
             (
                 str(row.get("field") or ""),
                 read_moment(row.get("createdDate"), zone),
-                int_of((mapping_or_none(row.get("user")) or {}).get("id")),
+                int_or_zero((mapping_or_none(row.get("user")) or {}).get("id")),
             )
             for row in rows
         ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24tools.bitrix24.batch import PAGE, Batch, Pending, Query
 from b24tools.bitrix24.pagination import USERS
-from b24tools.bitrix24.parsing import id_of, int_of, php_values, rows_of
+from b24tools.bitrix24.parsing import id_of, int_or_zero, php_values, rows_of
 from b24tools.core.models import Department, Person
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def read_departments(result: Any) -> list[Department]:
         Department(
             id=id_of(row, "ID"),
             name=str(row.get("NAME") or ""),
-            parent_id=int_of(row.get("PARENT")) or None,
-            head_id=int_of(row.get("UF_HEAD")) or None,
+            parent_id=int_or_zero(row.get("PARENT")) or None,
+            head_id=int_or_zero(row.get("UF_HEAD")) or None,
         )
         for row in rows_of(result)
     ]
@@ -113,7 +113,7 @@ def read_people(result: Any) -> list[Person]:
                 str(get("LAST_NAME") or "").strip(),
                 str(get("SECOND_NAME") or "").strip(),
                 get("ACTIVE") in (True, "Y"),
-                tuple(map(int_of, php_values(get("UF_DEPARTMENT")))),
+                tuple(map(int_or_zero, php_values(get("UF_DEPARTMENT")))),
                 str(get("EMAIL") or "").strip().casefold(),
             )
         )

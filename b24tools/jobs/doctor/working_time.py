@@ -10,7 +10,7 @@ from typing import Any
 from b24tools.bitrix24 import queries
 from b24tools.bitrix24.absences import read_absences
 from b24tools.bitrix24.batch import Batch, Pending
-from b24tools.bitrix24.parsing import int_of, mapping_or_none, php_values
+from b24tools.bitrix24.parsing import int_or_zero, mapping_or_none, php_values
 from b24tools.core.i18n import _, ngettext
 from b24tools.jobs.doctor.checks import Checks, Examination, Finding, Need, listed, ok, require, warn
 from b24tools.jobs.doctor.company import DEPARTMENTS, everybody, find_production
@@ -30,7 +30,7 @@ def _add_absences(batch: Batch, exam: Examination) -> tuple[list[int], list[Pend
     """Ask for the absences of people of production; return these, and the answers."""
     homes = {one.id for one in find_production(exam)}
     rows = exam[everybody].read().rows
-    found = (int(row["ID"]) for row in rows if homes & set(map(int_of, php_values(row.get("UF_DEPARTMENT")))))
+    found = (int(row["ID"]) for row in rows if homes & set(map(int_or_zero, php_values(row.get("UF_DEPARTMENT")))))
     workers = list(islice(found, MOST_ABSENT))
     span = _absence_span(exam)
     return workers, batch.add_chunked(lambda ids: queries.absences(ids, *span), workers)
