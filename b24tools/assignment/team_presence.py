@@ -15,9 +15,9 @@ from b24tools.core.models import Absence
 from b24tools.core.team_goal import read_setting
 from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
-from b24tools.store.named_values import PRESENCE
 from b24tools.store.presence import WEEKEND
 
+PRESENCE = "presence"
 DAYS_AHEAD = 35  # to the end of any month that has begun
 DAY_FROM, DAY_TO = time(9), time(18)
 AWAY_FROM = timedelta(hours=4, minutes=30)  # of a day: a shorter absence is none
@@ -39,7 +39,7 @@ def save_team_presence(
     if read_setting(store.settings.get("team_goal")) is None:
         return ()
     today = now.astimezone(zone).date()
-    read_at = store.moments.read_known(PRESENCE, now)
+    read_at = store.people.last_read(PRESENCE, now)
     if read_at is not None and read_at >= datetime.combine(today, time(), zone):
         return ()
     first = periods.week_of(now, zone).before.first
@@ -59,7 +59,7 @@ def save_team_presence(
         days[day] = _is_worked(day, chosen), away
     with store.transaction():
         store.presence.save(days)
-        store.moments.save(PRESENCE, now)
+        store.people.save_last_read(PRESENCE, now)
     return read.warnings
 
 

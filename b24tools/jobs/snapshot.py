@@ -28,10 +28,10 @@ from b24tools.core.threads import run_beside
 from b24tools.core.timestamps import to_seconds
 from b24tools.scheduling.calendar import DayRule
 from b24tools.store import Store
-from b24tools.store.named_values import COUNTING_RULES, DEPARTMENTS, OPEN_TASKS, PEOPLE
 
 WEBHOOK = "webhook"
 MISSED = "missed"  # among the counts of a run
+COUNTING_RULES = "counting_rules"  # since when they are known, among what was last read
 UNDER_WAY = timedelta(minutes=5)  # how long an event may take
 SETTLED = timedelta(days=7)  # after its end a month changes no more
 RESUMABLE = timedelta(hours=1)
@@ -207,7 +207,7 @@ class _SnapshotRun:
         self._names: dict[int, str] = {}  # of people, as the tasks' rows have them
         self._undated: list[int] = []  # tasks without a readable closing date
         self._people: Paginator | None = None
-        if run.people_cursor is not None if run else self._is_stale(PEOPLE, rules.people_h):
+        if run.people_cursor is not None if run else self._is_stale("people", rules.people_h):
             after, known = (run.people_cursor or 0, None) if run else (0, store.people.count() or None)
             self._people = Paginator(USERS, queries.everybody(), after=after, left=known)
         known = None
@@ -222,7 +222,7 @@ class _SnapshotRun:
             split=rules.parallel > 2,
         )
         # the deadlines of work under way: what is moved after that is not the first one any more
-        read_at = store.moments.read_known(OPEN_TASKS, started_at)
+        read_at = store.people.last_read("open_tasks", started_at)
         changed = queries.open_changed_since(read_at and read_at - MARGIN)
         self._open = Paginator(TASKS, changed, left=None if read_at is None else 0)
         self._is_known = store.snapshot_runs.has_complete()
@@ -237,7 +237,7 @@ class _SnapshotRun:
         return self._portal_clock.zone if self._portal_clock else self._rules.zone
 
     def _is_stale(self, what: str, lifetime_h: float) -> bool:
-        read_at = self._store.moments.read_known(what, self._started_at)
+        read_at = self._store.people.last_read(what, self._started_at)
         return read_at is None or self._started_at - read_at >= timedelta(hours=lifetime_h)
 
     def read_lists(self) -> None:
@@ -276,7 +276,7 @@ class _SnapshotRun:
         batch = self._client.new_batch()
         if self._first is None:
             owner, server_time, departments = batch.add(queries.profile()), batch.add(queries.server_time()), []
-            if self._is_stale(DEPARTMENTS, self._rules.directory_h):
+            if self._is_stale("departments", self._rules.directory_h):
                 departments = queries.add_departments(batch, self._store.people.count_departments())
             self._first = _FirstAnswer(owner, server_time, departments)
         tasks = self._tasks.add_to(batch, self._room - len(batch))
@@ -343,13 +343,13 @@ class _SnapshotRun:
             )
             if self._departments:
                 self._store.people.save_departments(self._departments, self._now())
-                self._store.moments.save(DEPARTMENTS, self._started_at)
+                self._store.people.save_last_read("departments", self._started_at)
                 self._departments = []
             self._store.people.save(persons, self._now(), request.reading)
             if self._people and people_cursor is None and run.people_cursor is not None:  # these were the last
                 if not self._people.nameless:
                     self._store.people.retire_unseen(run)
-                self._store.moments.save(PEOPLE, run.started_at)
+                self._store.people.save_last_read("people", run.started_at)
             newer = self._store.events.followed_since([record.id for record in closed], request.reading)  # for an event
             current = [record for record in closed if record.id not in newer]
             saved = self._store.tasks.save(current, self._now(), self._rules.zone, request.reading)
@@ -405,7 +405,7 @@ class _SnapshotRun:
             if server_now:
                 store.events.forget_old(server_now)
             today = min(self._started_at, server_now or self._started_at)
-            store.moments.save(OPEN_TASKS, today)
+            store.people.save_last_read("open_tasks", today)
         if complete:
             self._freeze(today)
         if self._portal_clock and self._portal_clock.server_now:
@@ -424,11 +424,11 @@ class _SnapshotRun:
     def _freeze(self, today: datetime) -> None:
         """Freeze what can be; in a database older than the rules only SETTLED after they came, to be set before."""
         store, zone = self._store, self._rules.zone
-        since = store.moments.read_known(COUNTING_RULES, today)
+        since = store.people.last_read(COUNTING_RULES, today)
         if since is None:
             since = today if self._is_known else today - SETTLED
             with store.transaction():
-                store.moments.save(COUNTING_RULES, since)
+                store.people.save_last_read(COUNTING_RULES, since)
             if self._is_known and any(find_settled(store, today, zone)):
                 self._frozen_from = since + SETTLED
         if today - since >= SETTLED:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from b24tools.store.history import History
     from b24tools.store.leaderboard import Leaderboard
     from b24tools.store.messages import Messages
-    from b24tools.store.named_values import Moments
     from b24tools.store.norms import Norms
     from b24tools.store.notices import Notices
     from b24tools.store.orders import Orders
@@ -48,12 +47,6 @@ class Store:
     def transaction(self) -> AbstractContextManager[None]:
         """Save all of the block or nothing."""
         return self.database.transaction()
-
-    @cached_property
-    def moments(self) -> Moments:
-        from b24tools.store.named_values import Moments
-
-        return Moments(self.database)
 
     @cached_property
     def settings(self) -> Settings:

@@ -15,7 +15,6 @@ from b24tools.core import clock
 from b24tools.core.config import MANAGERS, PEOPLE
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
-from b24tools.store.named_values import MESSAGES_TO, TAGS_ADD, TAGS_REPLACE, Moments
 from b24tools.store.orders import Orders
 
 WORK, PROMISE, DIGEST = "work", "promise", "digest"
@@ -24,6 +23,8 @@ UNDER_WAY = timedelta(minutes=2)  # the portal cuts a request after one
 WORTH_REPEATING = timedelta(days=1)
 LATELY = timedelta(days=7)
 STAYS = timedelta(days=90)
+_MARK = "messages to "  # before the name of an audience, in the table last_read
+_TAGS = "notification tags"  # likewise: whether the portal replaces by them
 
 # The lines as their people have to know them; one of a cancelled order is no one's.
 _LINES = """SELECT key, task_id, order_id, position,
@@ -66,7 +67,6 @@ class Messages:
     def __init__(self, db: Database, orders: Orders) -> None:
         self._db = db
         self._orders = orders
-        self._moments = Moments(db)
         is_off = db.json_flag("sent_values", "cancelled")
         self._lines, self._all_lines = (_LINES.format(is_off=is_off, table=one) for one in ("order_tasks", "all_lines"))
         self._finish = db.json_text("orders.standing", "finish")
@@ -79,14 +79,14 @@ class Messages:
         What happens after that is news. An audience that gets no messages is forgotten.
         """
         for audience in (PEOPLE, MANAGERS):
-            begun_at = self._moments.read(MESSAGES_TO + audience)
-            since = clock.known_moment(begun_at, now)
+            rows = self._db.query("SELECT read_at FROM last_read WHERE what = ?", [_MARK + audience])
+            since = clock.known_moment(rows[0]["read_at"], now) if rows else None
             if audience in audiences and (since is None or self._orders.was_restored_after(since)):
                 with self._db.transaction():
                     self._begin(audience, now)
-            elif audience not in audiences and begun_at:
+            elif audience not in audiences and rows:
                 with self._db.transaction():
-                    self._moments.forget([MESSAGES_TO + audience])
+                    self._db.execute("DELETE FROM last_read WHERE what = ?", [_MARK + audience])
 
     def _begin(self, audience: str, now: datetime) -> None:
         kind = WORK if audience == PEOPLE else PROMISE
@@ -102,7 +102,7 @@ class Messages:
                 f"INSERT INTO said_promises SELECT id, CASE WHEN {self._finish} > coalesce(promised_first, '')"  # noqa: S608 - constants
                 f" THEN {self._finish} ELSE promised_first END FROM orders WHERE {self._finish} IS NOT NULL"
             )
-        self._moments.save(MESSAGES_TO + audience, now)
+        self._save_mark(_MARK + audience, now)
 
     def plan_work(self, now: datetime) -> None:
         """Plan a message to each person whose lines are not any more as was said last.
@@ -241,15 +241,18 @@ class Messages:
 
     def do_tags_replace(self) -> bool | None:
         """Return whether a notification takes the place of an older one with its tag; None where that is not known."""
-        if self._moments.read(TAGS_REPLACE):
-            return True
-        return False if self._moments.read(TAGS_ADD) else None
+        for row in self._db.query("SELECT what FROM last_read WHERE what IN (?, ?)", [_TAGS, f"no {_TAGS}"]):
+            return bool(row["what"] == _TAGS)
+        return None
 
     def save_tags(self, now: datetime, *, replace: bool) -> None:
         """Note whether they do."""
         with self._db.transaction():
-            self._moments.forget([TAGS_REPLACE, TAGS_ADD])
-            self._moments.save(TAGS_REPLACE if replace else TAGS_ADD, now)
+            self._db.execute("DELETE FROM last_read WHERE what IN (?, ?)", [_TAGS, f"no {_TAGS}"])
+            self._save_mark(_TAGS if replace else f"no {_TAGS}", now)
+
+    def _save_mark(self, what: str, now: datetime) -> None:
+        self._db.insert("last_read", [{"what": what, "read_at": to_text(now)}], key=["what"])
 
     # digests
 

@@ -15,11 +15,12 @@ from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
 from b24tools.store.decisions import Decisions
 from b24tools.store.history import Entry, History
-from b24tools.store.named_values import CHANGES, FOREIGN_TASK, RESTORED, Counters, Notes
 from b24tools.store.packed import Packed
 from b24tools.store.save_counter import SaveCounter
 
+_CHANGES = "order_changes"  # among the counters
 ENDED_DONE, ENDED_CANCELLED = "done", "cancelled"
+RESTORED, FOREIGN_TASK = "restored", "foreign_task"  # what `notice_restore` remembers
 _MOMENTS = ("starts_at", "ends_at", "deadline", "assigned_at", "writing_since")
 
 
@@ -134,7 +135,6 @@ class Orders:
         self._history = history
         self._packed = packed
         self._saves = SaveCounter(db, save_counter)
-        self._notes, self._counters = Notes(db), Counters(db)
 
     def save(
         self, order_id: str, number: str, now: datetime, outcome: str | None = None, entry: Entry | None = None
@@ -283,7 +283,7 @@ class Orders:
                     if not is_over:
                         self._packed.unpack([order_id])
             if number > last:
-                self._counters.save(CHANGES, number)
+                self._db.insert("counters", [{"name": _CHANGES, "value": number}], key=["name"])
 
     def reopen(self, order_ids: Iterable[str]) -> None:
         """Note that something of these orders is to be done again."""
@@ -304,7 +304,8 @@ class Orders:
 
     def last_change(self) -> int:
         """Return the number of the last change of any order."""
-        return self._counters.read(CHANGES)
+        row = self._db.query("SELECT value FROM counters WHERE name = ?", [_CHANGES])
+        return row[0]["value"] if row else 0
 
     def read_outbox(self, folder: str) -> tuple[int, datetime] | None:
         """Return the number of the last change that the outbox has, and since when; None for a new one."""
@@ -504,14 +505,13 @@ class Orders:
         beside = self._saves.read_beside()  # first: another process may be saving an order
         saves = self._saves.read()
         is_restored = beside > saves
-        foreign = self._notes.read(FOREIGN_TASK)
-        if not is_restored and max(newer, default=0) <= (int(foreign[0]) if foreign else 0):
+        if not is_restored and max(newer, default=0) <= int(self._noticed(FOREIGN_TASK)[0] or 0):
             return False
         with self._db.transaction():
             if is_restored:
                 self._note_restored(beside - saves, now)
             if newer:
-                self._notes.save(FOREIGN_TASK, str(max(newer)), now)
+                self._save_noticed(FOREIGN_TASK, str(max(newer)), now)
         self._saves.write_beside(saves)
         return True
 
@@ -533,7 +533,7 @@ class Orders:
 
     def _note_restored(self, missing: int, now: datetime) -> None:
         self._db.execute("UPDATE orders SET portal_wins = 1")
-        self._notes.save(RESTORED, str(missing), now)
+        self._save_noticed(RESTORED, str(missing), now)
 
     def to_compare(self, order_ids: Iterable[str]) -> set[str]:
         """Return those of the orders of which the portal knows more than the ledger's rows.
@@ -548,18 +548,25 @@ class Orders:
 
     def was_restored_after(self, moment: datetime) -> bool:
         """Return whether the database was seen to have been restored after this moment."""
-        note = self._notes.read(RESTORED)
-        return note is not None and note[1] > moment
+        noticed_at = self._noticed(RESTORED)[1]
+        return noticed_at is not None and noticed_at > moment
 
     def restored_at(self) -> datetime | None:
         """Return when the database was seen to have been restored; None once older weeks were collected since."""
-        note = self._notes.read(RESTORED)
-        if note is None:
+        noticed_at = self._noticed(RESTORED)[1]
+        if noticed_at is None:
             return None
-        noticed_at = note[1]
         earlier = noticed_at - timedelta(days=8)  # further back than a run by itself goes
         sql = "SELECT 1 FROM snapshot_runs WHERE complete = 1 AND started_at >= ? AND from_at < ?"
         return None if self._db.query(sql, [to_text(noticed_at), to_text(earlier)]) else noticed_at
+
+    def _save_noticed(self, what: str, value: str, now: datetime) -> None:
+        self._db.insert("noticed", [{"what": what, "value": value, "noticed_at": to_text(now)}], key=["what"])
+
+    def _noticed(self, what: str) -> tuple[str, datetime | None]:
+        for row in self._db.query("SELECT value, noticed_at FROM noticed WHERE what = ?", [what]):
+            return row["value"], from_text(row["noticed_at"])
+        return "", None
 
 
 def _read_order(row: Row) -> OrderRow:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from b24tools.core import clock
 from b24tools.core.models import Department, Person
 from b24tools.core.timestamps import to_seconds, to_text
 from b24tools.store.database import Database
@@ -111,3 +112,12 @@ class People:
         )
         found = self._db.query(sql, [to_seconds(start), to_seconds(end)])
         return {row["responsible_id"]: row["task_id"] for row in found}
+
+    def last_read(self, what: str, now: datetime) -> datetime | None:
+        """Return when all of `what` ("people", "departments") were last read from the portal; None if unknown."""
+        rows = self._db.query("SELECT read_at FROM last_read WHERE what = ?", [what])
+        return clock.known_moment(rows[0]["read_at"], now) if rows else None
+
+    def save_last_read(self, what: str, at: datetime) -> None:
+        """Note that all of `what` was read then. Call it inside the transaction that saves the last of it."""
+        self._db.insert("last_read", [{"what": what, "read_at": to_text(at)}], key=["what"])

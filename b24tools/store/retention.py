@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from b24tools.core import clock
 from b24tools.core.chunks import chunked
 from b24tools.core.timestamps import to_text
 from b24tools.store.database import BUSY_TIMEOUT_S, Database, is_locked, marks
-from b24tools.store.named_values import RETENTION, SECRETS_HIDDEN, Moments
 from b24tools.store.packed import Packed
 
 PAUSE = timedelta(hours=20)  # at most once a night
@@ -20,6 +20,8 @@ PACKED_AFTER = timedelta(days=7)  # after the last change of an order that is ov
 ORDERS_AT_ONCE = 100  # in a transaction: others wait for it
 PAGES_AT_ONCE = 256
 SPARE_PAGES = 256  # free ones that are left for the next day
+_LAST = "retention"  # in the table last_read
+_HIDDEN = "secrets 1"  # likewise; another number has them looked for once more
 _TEXTS = {"events": ("body", "error"), "history": ("caller", "lines", "error"), "messages": ("content", "error")}
 
 
@@ -29,11 +31,11 @@ class Retention:
     def __init__(self, db: Database, packed: Packed) -> None:
         self._db = db
         self._packed = packed
-        self._moments = Moments(db)
 
     def is_due(self, now: datetime, *, at_night: bool) -> bool:
         """Return whether to do it now: at night, or if there was no night for long."""
-        last = self._moments.read_known(RETENTION, now)
+        rows = self._db.query("SELECT read_at FROM last_read WHERE what = ?", [_LAST])
+        last = clock.known_moment(rows[0]["read_at"], now) if rows else None
         return last is None or now - last > (PAUSE if at_night else LONGEST_PAUSE)
 
     def trim(self, now: datetime, keep: timedelta) -> int:
@@ -51,7 +53,7 @@ class Retention:
                 self._packed.unpack(ids)  # what was packed when lines still had their own rows
                 self._packed.pack(ids, now)
         with self._db.transaction():
-            self._moments.save(RETENTION, now)
+            self._db.insert("last_read", [{"what": _LAST, "read_at": to_text(now)}], key=["what"])
         return len(old)
 
     def _find_over(self, before: datetime, which: str) -> list[str]:
@@ -75,7 +77,7 @@ class Retention:
 
         Not out of the values that orders were sent with: so the next time the portal is rid of them, too.
         """
-        if self._moments.read(SECRETS_HIDDEN):
+        if self._db.query("SELECT 1 FROM last_read WHERE what = ?", [_HIDDEN]):
             return 0
         changes = []
         for table, columns in _TEXTS.items():
@@ -87,7 +89,7 @@ class Retention:
         with self._db.transaction():
             for sql, values in changes:
                 self._db.execute(sql, values)
-            self._moments.save(SECRETS_HIDDEN, now)
+            self._db.insert("last_read", [{"what": _HIDDEN, "read_at": to_text(now)}], key=["what"])
         return len(changes)
 
     def shrink(self) -> int:

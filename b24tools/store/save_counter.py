@@ -7,25 +7,27 @@ from pathlib import Path
 
 from b24tools.core import data_folder
 from b24tools.store.database import Database
-from b24tools.store.named_values import SAVES, Counters
+
+_SAVES = "ledger_saves"  # among the counters
 
 
 class SaveCounter:
     """The two counts. `path`: the file; without it a restored database is harder to notice."""
 
     def __init__(self, db: Database, path: Path | None) -> None:
-        self._db, self._counters = db, Counters(db)
+        self._db = db
         self._path = path
 
     def add(self) -> None:
         """Count a save. Call it inside its transaction."""
         count = self.read() + 1
-        self._counters.save(SAVES, count)
+        self._db.insert("counters", [{"name": _SAVES, "value": count}], key=["name"])
         self._db.after_commit(lambda: self.write_beside(count))
 
     def read(self) -> int:
         """Return the number of saves that the database knows of."""
-        return self._counters.read(SAVES)
+        rows = self._db.query("SELECT value FROM counters WHERE name = ?", [_SAVES])
+        return int(rows[0]["value"]) if rows else 0
 
     def read_beside(self) -> int:
         """Return the number of saves in the file beside the database; 0 without it."""

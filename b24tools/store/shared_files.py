@@ -11,8 +11,10 @@ from pathlib import Path
 
 from b24tools.core import clock
 from b24tools.core.data_folder import OWN_FILES, SHARED, write_whole
-from b24tools.store.database import Database
-from b24tools.store.named_values import FILE, Note, Notes
+from b24tools.core.timestamps import from_text, to_text
+from b24tools.store.database import Database, Row
+
+_FILE = "file: "  # before the name, in the table noticed; the value of one that was deleted is empty
 
 _log = logging.getLogger("b24tools")
 
@@ -25,56 +27,60 @@ def share(db: Database, folder: Path) -> None:
     """
     common = _read_common(folder)  # before the files, and those before the rows: what others do meanwhile is a change
     texts = {name: _read(folder / name) for name in OWN_FILES}
-    notes = Notes(db).list_prefixed(FILE)
+    found = db.query(
+        "SELECT what, value, noticed_at FROM noticed WHERE what IN (?, ?)",
+        [_FILE + one for one in OWN_FILES],
+    )
+    rows = {row["what"].removeprefix(_FILE): row for row in found}
     after = dict(common)
     for name, text in texts.items():
         if text == "":
             continue  # it cannot be read, or is just being written: whoever needs it says what is wrong with it
-        note, path = notes.get(name), folder / name
-        theirs = note[0] or None if note else None
-        if text != theirs and _is_ours_newer(path, text, note, common.get(name)):
-            if db.is_read_only or not _save(db, name, note, text, path):
+        row, path = rows.get(name), folder / name
+        theirs = row["value"] or None if row else None
+        if text != theirs and _is_ours_newer(path, text, row, common.get(name)):
+            if db.is_read_only or not _save(db, name, row, text, path):
                 continue
         elif text != theirs:
-            _put(path, theirs, note)
+            _put(path, theirs, row)
             text = theirs
-        if note or text:
+        if row or text:
             after[name] = _digest(text)
     if after != common:
         with write_whole(folder / SHARED) as file:
             file.write(json.dumps(after).encode())
 
 
-def _is_ours_newer(path: Path, text: str | None, note: Note | None, common: str | None) -> bool:
-    if note is None:
+def _is_ours_newer(path: Path, text: str | None, row: Row | None, common: str | None) -> bool:
+    if row is None:
         return True
-    if common is None and (text is None or not note[0]):
+    if common is None and (text is None or not row["value"]):
         return text is not None
-    is_ours_changed, are_theirs_changed = common != _digest(text), common != _digest(note[0])
+    is_ours_changed, are_theirs_changed = common != _digest(text), common != _digest(row["value"])
     if not (is_ours_changed and are_theirs_changed):
         return is_ours_changed
     _log.warning("%s was changed on two machines: the later change holds", path)
-    return text is not None and (not note[0] or _changed_at(path) > note[1])
+    return text is not None and (not row["value"] or _changed_at(path) > from_text(row["noticed_at"]))
 
 
-def _save(db: Database, name: str, note: Note | None, text: str | None, path: Path) -> bool:
+def _save(db: Database, name: str, row: Row | None, text: str | None, path: Path) -> bool:
     """Save ours, unless another machine has just saved its own; whether it was saved."""
     at = clock.read_clock() if text is None else _changed_at(path)
     with db.transaction():
-        known = Notes(db).read(FILE + name)
-        if (known and known[0]) != (note and note[0]):
+        known = db.query("SELECT value FROM noticed WHERE what = ?", [_FILE + name])
+        if [one["value"] for one in known] != ([row["value"]] if row else []):
             return False
-        Notes(db).save(FILE + name, text or "", at)
+        db.insert("noticed", [{"what": _FILE + name, "value": text or "", "noticed_at": to_text(at)}], key=["what"])
     return True
 
 
-def _put(path: Path, text: str | None, note: Note | None) -> None:
-    if text is None or note is None:
+def _put(path: Path, text: str | None, row: Row | None) -> None:
+    if text is None or row is None:
         path.unlink(missing_ok=True)
         return
     with write_whole(path) as file:
         file.write(text.encode())
-    at = note[1].timestamp()
+    at = from_text(row["noticed_at"]).timestamp()
     os.utime(path, (at, at))
 
 

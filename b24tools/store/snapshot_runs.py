@@ -10,7 +10,6 @@ from datetime import datetime
 from b24tools.core import clock
 from b24tools.core.timestamps import from_text, to_text
 from b24tools.store.database import Database, Row
-from b24tools.store.named_values import READINGS, Counters
 
 STORED = 10_000  # the last runs, also those that a later one has replaced; cron makes 288 a day
 Counts = Mapping[str, Mapping[str, int]]  # kind (new, changed, same, missed) → week label → tasks
@@ -51,7 +50,7 @@ class SnapshotRuns:
     """
 
     def __init__(self, db: Database) -> None:
-        self._db, self._counters = db, Counters(db)
+        self._db = db
 
     def number_reading(self) -> int:
         """Return the number of a request that is about to ask for tasks or people.
@@ -59,8 +58,8 @@ class SnapshotRuns:
         What is asked later has a higher one, in all processes, and with no clock in it.
         """
         with self._db.transaction():
-            self._counters.add(READINGS)
-            return self._counters.read(READINGS)
+            self._db.execute("UPDATE counters SET value = value + 1 WHERE name = 'readings'")
+            return int(self._db.query("SELECT value FROM counters WHERE name = 'readings'")[0][0])
 
     def begin(
         self,

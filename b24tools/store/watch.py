@@ -8,7 +8,6 @@ from b24tools.core import errors
 from b24tools.core.database_url import Location
 from b24tools.core.i18n import _
 from b24tools.store.database import Database, check_empty, list_companions
-from b24tools.store.named_values import WATCHED, Counters
 
 
 class Watch:
@@ -42,7 +41,8 @@ class Watch:
             if database.identify() != self._schema:
                 raise _refuse(_("{path} was replaced while `b24tools serve` was running").format(path=self._name))
             expected = self._changes  # before the query: other threads note changes meanwhile
-            changes = Counters(database).read(WATCHED)
+            rows = database.query("SELECT value FROM counters WHERE name = 'watched'")
+            changes = rows[0][0] if rows else 0
             if changes < expected:
                 message = _("an older state was copied into {path} while `b24tools serve` was running")
                 raise _refuse(message.format(path=self._name))
@@ -51,7 +51,10 @@ class Watch:
 
 def note_change(database: Database) -> None:
     """Count a change that an older state of the database would not know of."""
-    Counters(database).add(WATCHED)
+    database.execute(
+        "INSERT INTO counters (name, value) VALUES ('watched', 1)"
+        " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
+    )
 
 
 def _refuse(message: str) -> errors.ConfigError:

@@ -84,7 +84,7 @@ def test_no_shape_of_an_answer_stops_it(value: Any) -> None:
 def test_a_run_remembers_what_was_dropped_and_forgets_what_came_back(works: Works) -> None:
     """A larger plan takes what a small one dropped; what was not sent says nothing."""
     with closing(open_store(None)) as opened:
-        opened.moments.save("people", MONDAY)
+        opened.people.save_last_read("people", MONDAY)
 
         opened.notices.note_dropped(["GROUP_ID", "AUDITORS"], ["GROUP_ID", "AUDITORS", "DEADLINE"], MONDAY)
         assert {"AUDITORS": MONDAY, "GROUP_ID": MONDAY} == opened.notices.dropped_fields()
@@ -95,4 +95,4 @@ def test_a_run_remembers_what_was_dropped_and_forgets_what_came_back(works: Work
 
         opened.notices.note_dropped([], ["GROUP_ID", "AUDITORS"], later)
         assert {} == opened.notices.dropped_fields()
-        assert MONDAY == opened.moments.read_known("people", MONDAY)
+        assert MONDAY == opened.people.last_read("people", MONDAY)
