@@ -53,16 +53,9 @@ def read_file(chosen: Path | None) -> EnvFile:
             return EnvFile()
         chosen = Path(name)
     try:
-        text = chosen.read_bytes().decode("utf-8")
-        if "\0" in text:  # UTF-16 without its mark
-            raise UnicodeError
-    except UnicodeError:
-        message = _("{path} is not UTF-8 text").format(path=chosen)
-        return EnvFile(problems=[errors.ConfigError(message, _("Save it again in the encoding UTF-8."))])
-    except OSError as error:
-        message = _("{path} cannot be read: {reason}").format(path=chosen, reason=os_reason(error))
-        hint = _("Name an existing file with --env-file, or leave the option out.")
-        return EnvFile(problems=[errors.ConfigError(message, hint)])
+        text = _decode(chosen, _("Name an existing file with --env-file, or leave the option out."))
+    except errors.ConfigError as error:
+        return EnvFile(problems=[error])
     found = EnvFile(chosen)
     lines: dict[str, int] = {}
     # line by line, so that no open quote swallows the lines after it
@@ -169,18 +162,22 @@ def write_settings(
 
 def read_text(path: Path) -> str:
     """Return the text of a settings file; "" where there is none. Raises ConfigError."""
+    return _decode(path, _("Name another file.")).removeprefix("\ufeff") if os.access(path, os.F_OK) else ""
+
+
+def _decode(path: Path, hint: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return ""
+        text = path.read_bytes().decode("utf-8")
     except UnicodeError:
-        raise errors.ConfigError(
-            _("{path} is not UTF-8 text").format(path=path), _("Save it again in the encoding UTF-8.")
-        ) from None
+        text = "\0"
     except OSError as error:
         raise errors.ConfigError(
-            _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)), _("Name another file.")
+            _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)), hint
         ) from error
+    if "\0" in text:  # UTF-16 without its mark
+        message = _("{path} is not UTF-8 text").format(path=path)
+        raise errors.ConfigError(message, _("Save it again in the encoding UTF-8."))
+    return text
 
 
 def _replace(line: str, values: Mapping[str, str], left: dict[str, str]) -> str | None:
