@@ -56,7 +56,7 @@ def read_file(chosen: Path | None) -> EnvFile:
         text = _decode(chosen, _("Name an existing file with --env-file, or leave the option out."))
     except errors.ConfigError as error:
         return EnvFile(problems=[error])
-    found = EnvFile(chosen)
+    file = EnvFile(chosen)
     lines: dict[str, int] = {}
     # line by line, so that no open quote swallows the lines after it
     for number, line in enumerate(re.split("\r\n|\n|\r", text), 1):
@@ -64,15 +64,15 @@ def read_file(chosen: Path | None) -> EnvFile:
         try:
             name, value = _read_line(line.lstrip("\ufeff"), place)
         except errors.ConfigError as error:
-            found.problems.append(error)
+            file.problems.append(error)
             continue
         if not value.strip():
             continue
-        if name in lines and value != found.values[name] and name.startswith(OUR_PREFIXES):
+        if name in lines and value != file.values[name] and name.startswith(OUR_PREFIXES):
             text = _("{path}, lines {first} and {second}: {name} is set twice; the last one counts")
-            found.repeated.append(text.format(path=chosen, first=lines[name], second=number, name=name))
-        lines[name], found.values[name] = number, value
-    return found
+            file.repeated.append(text.format(path=chosen, first=lines[name], second=number, name=name))
+        lines[name], file.values[name] = number, value
+    return file
 
 
 def _read_line(line: str, place: str) -> tuple[str, str]:

@@ -59,13 +59,15 @@ def same_name(name: str) -> str:
 def describe_foreign_letters(name: str, other: str) -> str:
     """Say which letters of names that look much alike are of different alphabets; "" where they do not differ so."""
     names = {"LATIN": _("Latin"), "CYRILLIC": _("Cyrillic"), "GREEK": _("Greek"), "DIGIT": _("a digit")}
-    one, two = (fold_signs(read_visibly(text)).replace(" ", "")[:_LONGEST_NAME] for text in (name, other))
-    alike = difflib.SequenceMatcher(None, list(map(look, one)), list(map(look, two)), autojunk=False)
+    name, other = (fold_signs(read_visibly(text)).replace(" ", "")[:_LONGEST_NAME] for text in (name, other))
+    alike = difflib.SequenceMatcher(None, list(map(fold_shapes, name)), list(map(fold_shapes, other)), autojunk=False)
     if alike.ratio() < _NEARLY:
         return ""
     blocks = alike.get_matching_blocks()
     pairs = (
-        pair for at, there, size in blocks for pair in zip(one[at : at + size], two[there : there + size], strict=True)
+        pair
+        for at, there, size in blocks
+        for pair in zip(name[at : at + size], other[there : there + size], strict=True)
     )
     texts = []
     for here, there in dict.fromkeys(pairs):
@@ -78,7 +80,7 @@ def describe_foreign_letters(name: str, other: str) -> str:
     return "; " + ", ".join(texts) if texts else ""
 
 
-def look(name: str) -> str:
+def fold_shapes(name: str) -> str:
     """Fold a name by what its letters look like, of whatever alphabet: for hints only, never for decisions."""
     return same_name(name).translate(_LOOKALIKES)
 
@@ -91,8 +93,8 @@ def parts_to_ask(name: str) -> list[str]:
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """The name most like this one, if any is near enough to be what was meant."""
-    by_form = {look(one): one for one in names}
-    close = difflib.get_close_matches(look(name), list(by_form), n=1, cutoff=0.5)
+    by_form = {fold_shapes(known): known for known in names}
+    close = difflib.get_close_matches(fold_shapes(name), list(by_form), n=1, cutoff=0.5)
     return by_form[close[0]] if close else None
 
 
@@ -107,9 +109,9 @@ def list_spellings(people: Iterable[Person]) -> dict[str, str]:
     Of people who share one it means the first who is not dismissed.
     """
     return {
-        spelling: one.name
-        for one in sorted(people, key=lambda one: (one.active, -one.id))  # the last wins
-        for spelling in (one.name, f"{one.last_name} {one.first_name}", one.last_name)
+        spelling: person.name
+        for person in sorted(people, key=lambda person: (person.active, -person.id))  # the last wins
+        for spelling in (person.name, f"{person.last_name} {person.first_name}", person.last_name)
     }
 
 
@@ -151,10 +153,10 @@ def surname_masks(manager: str) -> list[str]:
         for place, letter in enumerate(surname)
         if letter.lower() in _MISTAKABLE and len(surname) > 3
     ]
-    found: dict[str, str] = {}
+    by_lower: dict[str, str] = {}
     for mask in masks:
-        found.setdefault(mask.lower(), mask)
-    return list(found.values())
+        by_lower.setdefault(mask.lower(), mask)
+    return list(by_lower.values())
 
 
 def _split_name(text: str) -> list[str]:
@@ -205,8 +207,8 @@ def _fits_patronymic(word: str, name: str) -> bool:
 
 def _split_patronymic(text: str) -> tuple[str, bool, bool]:
     """Split off what says whether this is a son or a daughter, however it is joined to the father's name."""
-    found = _PATRONYMIC.fullmatch(same_name(text).replace("-", ""))
-    stem, son, daughter = found.groups() if found else (text, None, None)
+    parts = _PATRONYMIC.fullmatch(same_name(text).replace("-", ""))
+    stem, son, daughter = parts.groups() if parts else (text, None, None)
     return stem, bool(son), bool(daughter)
 
 
@@ -224,12 +226,12 @@ def find_people(text: str, people: Iterable[Person]) -> list[Person]:
     if (number := read_id(text.strip().removeprefix("#"))) is not None:
         return [person for person in people if person.id == number]
     wanted, people = same_name(text), list(people)
-    found = [
+    matches = [
         person
         for person in people
         if wanted in (same_name(person.last_name), same_name(person.name)) or matches_person(text, person)
     ]
-    return found or [person for person in people if wanted and same_name(person.first_name) == wanted]
+    return matches or [person for person in people if wanted and same_name(person.first_name) == wanted]
 
 
 def find_person(text: str, people: Iterable[Person], *, active_first: bool = False) -> Person:
@@ -238,12 +240,12 @@ def find_person(text: str, people: Iterable[Person], *, active_first: bool = Fal
     Raises ConfigError with the ids of several, or the nearest name.
     """
     people = list(people)
-    found = find_people(text, [person for person in people if person.active]) if active_first else []
-    found = found or find_people(text, people)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        named = ", ".join(f"{person.name} (#{person.id})" for person in found)
+    matches = find_people(text, [person for person in people if person.active]) if active_first else []
+    matches = matches or find_people(text, people)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        named = ", ".join(f"{person.name} (#{person.id})" for person in matches)
         raise errors.ConfigError(
             _('several people are called "{name}": {people}').format(name=text, people=named),
             _("Give the id of the right one."),

@@ -89,46 +89,46 @@ class Staff:
     def home_of(self, person: Person, departments: Container[int] | None = None) -> int | None:
         """The first department of a person that is one of these, by default of the production; None where none is."""
         homes = self.inside if departments is None else departments
-        return next((one for one in person.department_ids if one in homes), None)
+        return next((department_id for department_id in person.department_ids if department_id in homes), None)
 
     def position(self, name: str, under: str | None, excluded: frozenset[int] = frozenset()) -> Match:
         """The people for the position `name`; of several departments of that name, those under `under`."""
         question = name, under, excluded  # a hundred orders ask the same few
         if question not in self._matches:
-            self._matches[question] = self._look_for(*question)
+            self._matches[question] = self._match(*question)
         return self._matches[question]
 
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[Department]]:
         """The departments of the production, by folded names."""
-        found: dict[str, list[Department]] = {}
-        for department in (self.departments[one] for one in self.inside if one != self.root_id):
-            found.setdefault(same_name(department.name), []).append(department)
-        return found
+        by_name: dict[str, list[Department]] = {}
+        for department in (self.departments[inside] for inside in self.inside if inside != self.root_id):
+            by_name.setdefault(same_name(department.name), []).append(department)
+        return by_name
 
     @cached_property
     def _members(self) -> Mapping[int, Sequence[Person]]:
         """The active people of each department itself."""
-        found: dict[int, list[Person]] = {}
+        members: dict[int, list[Person]] = {}
         for person in self.people.values():
             for department_id in person.department_ids if person.active else ():
-                found.setdefault(department_id, []).append(person)
-        return found
+                members.setdefault(department_id, []).append(person)
+        return members
 
-    def _look_for(self, name: str, under: str | None, excluded: frozenset[int]) -> Match:
-        found = self._by_name.get(same_name(self.positions.department_of(name)), ())
-        if len(found) > 1 and under:
-            roots = [one.id for one in self.departments.values() if same_name(one.name) == same_name(under)]
+    def _match(self, name: str, under: str | None, excluded: frozenset[int]) -> Match:
+        named = self._by_name.get(same_name(self.positions.department_of(name)), ())
+        if len(named) > 1 and under:
+            roots = [root.id for root in self.departments.values() if same_name(root.name) == same_name(under)]
             preferred = {below for root in roots for below in self.below(root)}
-            found = [department for department in found if department.id in preferred] or found
-        if not found:
+            named = [department for department in named if department.id in preferred] or named
+        if not named:
             names = (department.name for same in self._by_name.values() for department in same)
             return Match((), (), nearest_name(self.positions.department_of(name), names))
-        homes = {below for department in found for below in self.below(department.id)}
+        homes = {below for department in named for below in self.below(department.id)}
         members = {person.id: person for home in homes for person in self._members.get(home, ())}
         people = [person for _id, person in sorted(members.items()) if person.id not in excluded]
         return Match(
-            tuple(sorted(found, key=lambda department: department.id)),
+            tuple(sorted(named, key=lambda department: department.id)),
             tuple(person for person in people if self.positions.may_do(person.id, name)),
             barred=tuple(person for person in people if not self.positions.may_do(person.id, name)),
         )
@@ -153,7 +153,7 @@ class Staff:
         wanted, root = same_name(name), self.departments.get(self.root_id)
         if root and same_name(root.name) == wanted:
             return root
-        others = (one for one in self.departments.values() if same_name(one.name) == wanted)
+        others = (other for other in self.departments.values() if same_name(other.name) == wanted)
         return next(chain(self._by_name.get(wanted, ()), others), None)
 
 
@@ -163,8 +163,8 @@ def find_root(departments: Iterable[Department], wanted: str) -> Department | No
     number = read_id(wanted)
     if number is not None and number in known:
         return known[number]
-    found = [department for department in known.values() if same_name(department.name) == same_name(wanted)]
-    return min(found, key=lambda department: (_depth(known, department), department.id), default=None)
+    named = [department for department in known.values() if same_name(department.name) == same_name(wanted)]
+    return min(named, key=lambda department: (_depth(known, department), department.id), default=None)
 
 
 def _depth(known: Mapping[int, Department], department: Department) -> int:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from b24tools.bitrix24.batch import Query
 from b24tools.bitrix24.parsing import id_of, int_or_zero, mapping_of, rows_of
 from b24tools.bitrix24.portal_time import read_iso
-from b24tools.core.names import look
+from b24tools.core.names import fold_shapes
 
 
 class Project(NamedTuple):
@@ -27,7 +27,7 @@ def groups_named(name: str, *, part: str = "") -> Query[list[Project]]:
 
     def read(result: Any) -> list[Project]:
         projects = (Project(id_of(r, "ID"), str(r.get("NAME") or ""), r.get("CLOSED") == "Y") for r in rows_of(result))
-        found = (project for project in projects if not part or look(project.name) == look(name))
+        found = (project for project in projects if not part or fold_shapes(project.name) == fold_shapes(name))
         return sorted(found, key=lambda project: project.archived)
 
     conditions = {"ID": int(name)} if name.isdecimal() else {"%NAME": part} if part else {"NAME": name}
