@@ -16,13 +16,10 @@ def read_days_away(first: str | None, last: str | None, today: date) -> tuple[da
     start = periods.read_day(first, today) if first else None
     end = periods.read_day(last, today) if last else start
     if start and end and end < start:
-        raise errors.ConfigError(
-            _("--until lies before --from"), _("Give the first and the last day away."), code=errors.ErrorCode.USAGE
-        )
+        raise errors.UsageError(_("--until lies before --from"), _("Give the first and the last day away."))
     if end and end < today:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("these days are over: {day} is past").format(day=f"{end:%d.%m.%Y}"),
             _("Give as --until the last day away: today or a later one."),
-            code=errors.ErrorCode.USAGE,
         )
     return start, end

@@ -99,17 +99,11 @@ def digest(
     session = invocation.open_session(logs=not dry_run)
     settings = session.settings
     if to is None and not settings.notify_chats:
-        raise errors.ConfigError(
-            _("it is not said whom to send it to"),
-            _("Say it with --to, or name chats in B24_NOTIFY."),
-            code=errors.ErrorCode.USAGE,
+        raise errors.UsageError(
+            _("it is not said whom to send it to"), _("Say it with --to, or name chats in B24_NOTIFY.")
         )
     now = context.now().astimezone(settings.zone)
-    with (
-        invocation.messenger.progress() as progress,
-        session.assign_tools(dry_run=dry_run, progress=progress) as tools,
-    ):
-        rules = context.assign_rules(settings, tools.store, {})
+    with invocation.open_planning(session, read_only=dry_run) as (tools, rules):
         targets = [_read_target(tools, to)] if to else [(chat, None) for chat in settings.notify_chats]
         found = [_write(invocation, session, tools, rules, target, what, now) for target in targets]
         if dry_run:

@@ -87,12 +87,12 @@ def _read_old(invocation: Invocation, target: Path, *, asks: bool, yes: bool) ->
         return ""  # its token and its data folder are no others'
     if old.strip() and not yes:
         question = _("{path} has settings already. Change them? Those that are not asked for stay.").format(path=target)
-        if not asks or not invocation.confirm(question):
-            raise errors.ConfigError(
-                _("{path} has settings already: it stays as it is").format(path=target),
-                _("With --yes it is changed without asking; `b24tools --env-file FILE init` writes another one."),
-                code=errors.ErrorCode.USAGE,
-            )
+        refusal = errors.UsageError(
+            _("{path} has settings already: it stays as it is").format(path=target),
+            _("With --yes it is changed without asking; `b24tools --env-file FILE init` writes another one."),
+        )
+        if not asks or not invocation.confirm(question, refusal):
+            raise refusal
     return old
 
 
@@ -117,10 +117,9 @@ def _read_webhook(
             url = typer.prompt(question, "" if known else None, hide_input=True, show_default=False, err=True).strip()
         url = url or (known.get_secret_value() if known else "")
         if not url:
-            raise errors.ConfigError(
+            raise errors.UsageError(
                 _("there is no webhook, and no terminal to ask for it"),
                 _("Give a file with its URL, --webhook-file FILE (- for stdin), or set BITRIX_WEBHOOK_URL."),
-                code=errors.ErrorCode.USAGE,
             )
         try:
             given = config.load({"BITRIX_WEBHOOK_URL": url}, Path(os.devnull)).webhook_url

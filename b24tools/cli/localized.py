@@ -72,7 +72,7 @@ class _Localized:
             before = values.get(previous)
             if not word.strip() and not may_be_empty and (before is None or getattr(before, "is_flag", True)):
                 hint = _("Give it a value, or leave it out; a variable that is not set gives none.")
-                raise errors.ConfigError(_("an argument is empty"), hint, code=errors.ErrorCode.USAGE)
+                raise errors.UsageError(_("an argument is empty"), hint)
             name, equals, value = word.partition("=")
             param = values.get(name)
             given = value if equals else following
@@ -81,7 +81,7 @@ class _Localized:
             kinds = {"DIR": _("{option} names no folder"), "FILE": _("{option} names no file")}
             message = kinds.get(param.metavar, _("{option} has an empty value")).format(option=name)
             hint = _("Give it a value, or leave the option out; a variable that is not set gives none.")
-            raise errors.ConfigError(message, hint, code=errors.ErrorCode.USAGE)
+            raise errors.UsageError(message, hint)
         return super().parse_args(ctx, args)  # type: ignore[misc,no-any-return]
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:

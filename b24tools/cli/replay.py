@@ -15,7 +15,7 @@ from b24tools.cli.invocation import Invocation, Json
 from b24tools.cli.localized import WRITING, explain
 from b24tools.core import clock, errors, periods
 from b24tools.core.i18n import _, ngettext, os_reason
-from b24tools.render.console import print_text
+from b24tools.render.console import Trouble, print_text
 
 if TYPE_CHECKING:
     from b24tools.jobs.events.replay_files import Found
@@ -117,23 +117,23 @@ def replay(
     messenger.record(logging.INFO, render_events.summarize(done, dry_run=dry_run))
     if as_json:
         invocation.print_json(render_events.counts(done), warnings=done.warnings, error=error)
-    elif messenger.level >= 0 and done.processed:
+    elif not messenger.is_quiet and done.processed:
         print_text(render_events.summarize(done, dry_run=dry_run))
         for warning in done.warnings:
             messenger.info(warning)
     if error is not None:
-        messenger.error(error, cause="")
+        messenger.error(error, Trouble())
     return status
 
 
 def _check_options(*, files: bool, chooses: bool, list_only: bool) -> None:
     hint = _("See `b24tools replay --help`.")
     if files and chooses:
-        raise errors.ConfigError(_("--failed, --since and --id choose stored events, not files"), hint)
+        raise errors.UsageError(_("--failed, --since and --id choose stored events, not files"), hint)
     if files and list_only:
-        raise errors.ConfigError(_("--list lists stored events; for files there is --dry-run"), hint)
+        raise errors.UsageError(_("--list lists stored events; for files there is --dry-run"), hint)
     if not files and not chooses and not list_only:
-        raise errors.ConfigError(_("name files, - for stdin, or stored events with --failed, --since or --id"), hint)
+        raise errors.UsageError(_("name files, - for stdin, or stored events with --failed, --since or --id"), hint)
 
 
 def _subtract(now: datetime, span: str) -> datetime:
@@ -151,7 +151,7 @@ def _read_file(path: Path) -> list[Found]:
             return replay_files.read(path.name, path.read_bytes())
         return replay_files.read(_("stdin"), stdin.get().buffer.read())
     except OSError as error:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _("{path} cannot be read: {reason}").format(path=path, reason=os_reason(error)),
             _("Name files with events, or - for stdin."),
         ) from None

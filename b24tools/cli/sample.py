@@ -34,7 +34,7 @@ def sample(
         order = sample_order.build_sample(today, number)
         invocation.messenger.info(_("BITRIX_WEBHOOK_URL is not set: these are the positions of the sandbox."))
     else:
-        with session.assign_tools(dry_run=True, progress=lambda _stage, _done, _total: None) as tools:
+        with session.open_planning(read_only=True) as (tools, _rules):
             staff = tools.directory.company(with_files=False).staff
             positions = _find_positions(staff, tools.store.settings.excluded_users())
         if not positions:

@@ -121,7 +121,7 @@ def parse(text: str, zone: ZoneInfo) -> Period:
             return containing(date(year, 1, 1), YEAR, zone)
     except ValueError:
         pass
-    raise errors.ConfigError(
+    raise errors.UsageError(
         _('"{text}" is not a period').format(text=text),
         _("Examples: 2026-W47 (a week), 2026-11 (a month), 2026-Q4 (a quarter), 2026 (a year)"),
     )
@@ -146,16 +146,13 @@ def read_day(text: str, today: date) -> date:
     if days:
         day = min(days, key=lambda day: abs(day - today))
         if day.year < 2000 or day.year > today.year + _FAR_YEARS:
-            raise errors.ConfigError(
+            raise errors.UsageError(
                 _('"{text}" is too far away').format(text=text.strip()),
                 _("Give a day from 2000 on, and of the next five years at most."),
-                code=errors.ErrorCode.USAGE,
             )
         return day
-    raise errors.ConfigError(
-        _('"{text}" is not a day').format(text=text.strip()),
-        _("Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30."),
-        code=errors.ErrorCode.USAGE,
+    raise errors.UsageError(
+        _('"{text}" is not a day').format(text=text.strip()), _("Examples: tomorrow, 30.11, 30.11.2026, 2026-11-30.")
     )
 
 
@@ -163,7 +160,7 @@ def parse_span(text: str) -> timedelta:
     """Read `26h`, `90m`, `2d`; more than a century is one. Raises ConfigError."""
     match = _SPAN.fullmatch(text.strip().lower())
     if not match:
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _('"{text}" is not a span of time').format(text=text), _("Examples: 26h, 90m, 2d (hours, minutes, days)")
         )
     return min(timedelta(**{_UNITS[match[2]]: float(match[1])}), CENTURY)

@@ -70,10 +70,9 @@ def list_norms(store: Store, people: PeopleFile, month: Period, position: str | 
     chosen = [one for one in found if same_name(one.position) == same_name(position)]
     if not chosen:
         otherwise = _("`b24tools norms` shows all positions; `b24tools snapshot` collects closed tasks.")
-        raise errors.ConfigError(
+        raise errors.UsageError(
             _('the position "{name}" is in no closed task and in no plan of last month').format(name=position),
             hint_nearest(nearest_name(position, names.values()), otherwise),
-            code=errors.ErrorCode.USAGE,
         )
     return chosen
 

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from b24tools.assignment.standing import AWAY, HoldUp
 from b24tools.core.i18n import _, ngettext
 from b24tools.core.timestamps import from_text
-from b24tools.render.assign import task_url
 from b24tools.render.console import clean
 from b24tools.render.formats import format_date, format_decimal, format_moment
 from b24tools.render.leaderboard_text import MEDALS, describe_benchmarks, describe_goal, describe_heading, name_rows
+from b24tools.render.links import task_url
 from b24tools.render.orders import describe_hold_up, describe_state, ready_at
 from b24tools.store.messages import Message, read_days
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from b24tools.core.i18n import _
 from b24tools.core.timestamps import to_text
-from b24tools.render.assign import task_url
 from b24tools.render.console import Cell, Column, Screen
 from b24tools.render.csv_file import make_inert, write_csv
 from b24tools.render.formats import format_date, format_long_day, format_moment, format_span, format_work, tell_apart
+from b24tools.render.links import task_url
 
 if TYPE_CHECKING:
     from b24tools.jobs.today import Job, Today, WorkList
