@@ -169,7 +169,7 @@ class Client:
         return Batch(self._send_together, self._send_alone)
 
     def pages(
-        self, method: pagination.ListMethod, params: Mapping[str, Any], *, length: int = 10, after: int = 0
+        self, method: pagination.ListMethod, params: pagination.ListParams, *, length: int = 10, after: int = 0
     ) -> Iterator[list[dict[str, Any]]]:
         """Read all rows of a list, ids rising, in the portions that batches bring: first of `length` pages."""
         paginator = pagination.Paginator(method, params, after=after, probe=length)

@@ -201,7 +201,7 @@ class OrgCache:
                 folders = batch.add(queries.children(storage.reference(0, "ROOT_OBJECT_ID"), names.folder))
         schedules = {number: batch.add(queries.schedule(number)) for number in names.schedules}
         batch.send()
-        departments = queries.read_all_departments(self._client, pages)
+        departments = queries.fetch_departments(self._client, pages)
         root_folder_id, folder_id, storage_error = None, None, None
         try:
             if storage and storage.value:

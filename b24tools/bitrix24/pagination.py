@@ -19,6 +19,8 @@ from b24tools.core.i18n import _
 PROBE_PAGES = 10  # of a list whose length is not known
 MOST_IDLE_ROUNDS = 3  # of a list whose pages bring nothing usable
 
+ListParams = Mapping[str, Any]  # what of a list is wanted; its sequence and its pages are added
+
 
 @dataclass(frozen=True, slots=True)
 class ListMethod:
@@ -84,7 +86,7 @@ class Pages:
 def add_pages(
     batch: Batch,
     method: ListMethod,
-    params: Mapping[str, Any],
+    params: ListParams,
     *,
     length: int,
     after: int = 0,
@@ -127,7 +129,7 @@ class Paginator:
     def __init__(
         self,
         method: ListMethod,
-        params: Mapping[str, Any],
+        params: ListParams,
         *,
         after: int = 0,
         left: int | None = None,
@@ -209,9 +211,7 @@ class Paginator:
         return [*parts, _Part(after, None, left)]
 
 
-def _page(
-    method: ListMethod, params: Mapping[str, Any], after: int | str, through: int | None, start: int
-) -> Query[Any]:
+def _page(method: ListMethod, params: ListParams, after: int | str, through: int | None, start: int) -> Query[Any]:
     """Ask for the rows with ids above `after`, up to `through`; from an offset and counted unless `start` is -1."""
     conditions = {**params.get(method.filter, {}), ">ID": after} | ({} if through is None else {"<=ID": through})
     return Query(method.method, {**params, **dict(method.order), method.filter: conditions, "start": start})

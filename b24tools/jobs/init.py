@@ -49,7 +49,7 @@ def read_offer(client: Client) -> Offer:
     person = owner.value
     given = scopes.value
     try:
-        departments = queries.read_all_departments(client, pages)
+        departments = queries.fetch_departments(client, pages)
     except errors.PortalDenied:
         departments = []
     zone = find_zone(person.time_zone)

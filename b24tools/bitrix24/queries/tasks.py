@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from b24tools.bitrix24.batch import Query
+from b24tools.bitrix24.pagination import ListParams
 from b24tools.bitrix24.parsing import (
     id_of,
     int_or_zero,
@@ -42,13 +43,13 @@ CLOSED_SELECT = (
 NOT_ENDED = tuple(int(status) for status in Status if status not in (Status.COMPLETED, Status.DECLINED))
 
 
-def closed_between(start: datetime, end: datetime) -> dict[str, Any]:
+def closed_between(start: datetime, end: datetime) -> ListParams:
     """Parameters for listing the tasks closed in [start, end). Status 4 has a CLOSED_DATE, too."""
     moments = {">=CLOSED_DATE": start.isoformat(), "<CLOSED_DATE": end.isoformat()}
     return {"filter": {"REAL_STATUS": int(Status.COMPLETED), **moments}, "select": list(CLOSED_SELECT)}
 
 
-def open_changed_since(since: datetime | None) -> dict[str, Any]:
+def open_changed_since(since: datetime | None) -> ListParams:
     """Parameters for listing the deadlines of open tasks that were changed since then; None: of all."""
     changed = {} if since is None else {">=CHANGED_DATE": since.isoformat()}
     return {
@@ -66,7 +67,7 @@ def read_deadlines(rows: Iterable[Mapping[str, Any]], zone: tzinfo) -> dict[int,
     return {id_of(row, "id", "tasks.task"): read_seconds(row.get("deadline"), zone) for row in is_open}
 
 
-def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> dict[str, Any]:
+def open_work_of(user_ids: Sequence[int], *, named: bool = False) -> ListParams:
     """Parameters for listing everything these people still have to do, in all projects; `named`: to be shown.
 
     REAL_STATUS: the plain STATUS filter is a computed one and would miss overdue and unseen tasks.

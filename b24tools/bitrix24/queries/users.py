@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from b24tools.bitrix24.batch import PAGE, Batch, Pending, Query
-from b24tools.bitrix24.pagination import USERS
+from b24tools.bitrix24.pagination import USERS, ListParams
 from b24tools.bitrix24.parsing import id_of, int_or_zero, php_values, rows_of
 from b24tools.core.models import Department, Person
 
@@ -34,7 +34,7 @@ def add_departments(batch: Batch, known: int = 0) -> list[Pending[list[Departmen
     return [batch.add(departments(page * PAGE)) for page in range(min(pages, batch.room))]
 
 
-def read_all_departments(client: Client, pages: Sequence[Pending[list[Department]]]) -> list[Department]:
+def fetch_departments(client: Client, pages: Sequence[Pending[list[Department]]]) -> list[Department]:
     """Read the pages of `add_departments`, and fetch the further ones of a company that has more."""
     batch = client.new_batch()
     total = max((page.item.total or 0 for page in pages), default=0)
@@ -56,12 +56,12 @@ def read_departments(result: Any) -> list[Department]:
     ]
 
 
-def everybody() -> dict[str, Any]:
+def everybody() -> ListParams:
     """Parameters for listing all people, the dismissed ones and those who never logged in among them."""
     return {"FILTER": {}, "select": [*PEOPLE_SELECT, EMAIL]}
 
 
-def people_of(department_ids: Sequence[int], *more: str) -> dict[str, Any]:
+def people_of(department_ids: Sequence[int], *more: str) -> ListParams:
     """Parameters for listing the active people of exactly these departments (sub-departments do not count).
 
     `more`: columns to select besides what `read_people` reads.

@@ -110,9 +110,7 @@ department_pages: Need[Sequence[Pending[list[Department]]]] = Need(lambda batch,
 everybody = Need(
     lambda batch, _exam: add_pages(batch, USERS, {"FILTER": {"ACTIVE": "Y"}}, length=min(FIRST_PAGES, batch.room))
 )
-departments = Need(
-    lambda _b, exam: queries.read_all_departments(require(exam.client), exam[department_pages]), late=True
-)
+departments = Need(lambda _b, exam: queries.fetch_departments(require(exam.client), exam[department_pages]), late=True)
 company = Need(Company, late=True)
 DEPARTMENTS = (department_pages, departments)
 COMPANY = (*DEPARTMENTS, everybody, company)
