@@ -152,8 +152,8 @@ def _tell(session: context.Session, portal: Portal, tools: Tools, rules: Rules) 
 
 
 def _draw_order(tools: Tools, rules: Rules) -> None:
-    listing, found = orders.list_with_standings(tools, rules)
-    print_plan(listing.orders[0], found.calendar, found.now)
+    listing, standings = orders.list_with_standings(tools, rules)
+    print_plan(listing.orders[0], standings.calendar, standings.now)
 
 
 def _answer_1c(session: context.Session, portal: Portal, title: str) -> None:

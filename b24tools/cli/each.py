@@ -68,7 +68,7 @@ def each(
     quiet = messenger.is_quiet
     as_table = words[0] == "doctor" and not as_json and not quiet
     given = [word for word in words if word != "--json"] + (["--json"] if as_json or as_table else [])
-    commands = {one.name: _make_command(invocation, one.name, given) for one in chosen}
+    commands = {profile.name: _make_command(invocation, profile.name, given) for profile in chosen}
     width = max(map(len, commands))
     answers = []
     with _ended_as_by_ctrl_c():
@@ -84,7 +84,7 @@ def each(
                     messenger.relay(line)
                 for line in err[relayed:]:
                     messenger.warn(line, Trouble(f"cut off: {answer.profile} {words[0]}"))
-    answers.sort(key=lambda one: one.profile)
+    answers.sort(key=lambda answer: answer.profile)
     worst = find_worst(answer.status for answer in answers)
     if as_json:
         error = errors.B24ToolsError(render_each.summarize(answers)) if worst else None

@@ -180,7 +180,7 @@ def _choose_names(
 ) -> dict[str, str]:
     """Choose department, project, folder and zone: as given, as asked for, else as the settings have them."""
     department = given["B24_DEPARTMENT"] or settings.department
-    roots = [one.name for one in offer.roots()]
+    roots = [root.name for root in offer.roots()]
     if asks and given["B24_DEPARTMENT"] is None and roots:
         fits = find_root(offer.departments, department)
         department = _choose(
@@ -188,12 +188,12 @@ def _choose_names(
             _("The production department (below it are the positions)"),
             roots,
             fits.name if fits else roots[0],
-            [one.name for one in offer.departments],
+            [candidate.name for candidate in offer.departments],
         )
     if offer.departments and find_root(offer.departments, department) is None:
         message = _('the portal has no department "{name}"').format(name=department)
         raise errors.ConfigError(
-            message + suggest_name(department, (one.name for one in offer.departments)),
+            message + suggest_name(department, (candidate.name for candidate in offer.departments)),
             _("Name the production department with --department, by name or id."),
         )
     values = {"B24_DEPARTMENT": department}
@@ -201,7 +201,7 @@ def _choose_names(
         (
             "B24_GROUP",
             _("The project for the tasks; another name is created by the first order"),
-            {one.id: one.name for one in offer.projects},
+            {project.id: project.name for project in offer.projects},
             settings.group,
         ),
         (
@@ -274,7 +274,7 @@ def _choose_data_dir(invocation: Invocation, host: str, given: Path | None, defa
 def _check_folder(folder: Path) -> None:
     """Raise ConfigError where there can be no such folder, or none that we may write to."""
     try:
-        there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         if not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         tempfile.TemporaryFile(dir=there).close()  # rights alone do not tell

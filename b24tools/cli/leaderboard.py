@@ -93,7 +93,7 @@ def leaderboard(
     limit = None if max_age is None else periods.parse_span(max_age)
     refuse_together({"--me": me is not None, "--teams": teams})
     if portals:
-        databases = {name: (one.database, one.zone) for name, one in portals.items()}
+        databases = {name: (portal.database, portal.zone) for name, portal in portals.items()}
         board = read_joint_board(databases, chosen, now=now, by=by, teams=teams, top=top)
         if board.rules is None:
             invocation.messenger.info(

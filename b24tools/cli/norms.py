@@ -39,13 +39,13 @@ def norms(
     settings = session.settings
     month = periods.containing(context.now().astimezone(settings.zone).date(), periods.MONTH, settings.zone).before
     with session.read_store() as store:
-        found = list_norms(store, context.own_people(settings), month, position)
+        rows = list_norms(store, context.own_people(settings), month, position)
     if as_json:
-        invocation.print_json(render_norms.data(found))
+        invocation.print_json(render_norms.data(rows))
     elif form == "csv":
-        print_file(render_norms.to_csv(found))
-    elif found:
-        render_norms.print_norms(found, month)
+        print_file(render_norms.to_csv(rows))
+    elif rows:
+        render_norms.print_norms(rows, month)
         if settings.norms == "":
             invocation.messenger.info(
                 _("Orders are planned with 1C's minutes; B24_NORMS=learned plans with the medians.")

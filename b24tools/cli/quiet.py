@@ -50,7 +50,7 @@ def release(invocation: Invocation, status: int) -> None:
         if session.has_database():
             with session.read_store() as store:
                 known = store.notices.read()
-    held = [(_describe_trouble(one), one.say) for one in messenger.held]
+    held = [(_describe_trouble(line), line.say) for line in messenger.held]
     may_forget = invocation.reached_end
     if any(trouble.passes for trouble, _say in held):
         may_forget = False  # what was not met may come after it
@@ -73,7 +73,7 @@ def release(invocation: Invocation, status: int) -> None:
     due = None if known is None else _choose(session, known, scope, causes, now, gone)
     if due is None:
         folder = session.settings.data_dir
-        due = {one for cause, alike in causes.items() if _is_due_by_file(folder, cause, now) for one in alike}
+        due = {trouble for cause, alike in causes.items() if _is_due_by_file(folder, cause, now) for trouble in alike}
     for trouble, say in held:
         if not trouble.cause or trouble in due:
             say()
@@ -104,7 +104,11 @@ def choose_new_findings(
 
     if _is_watched():
         return list(findings)
-    causes = {f"{FINDINGS}: {one.status} {one.check}": one for one in findings if not one.check.startswith("probe ")}
+    causes = {
+        f"{FINDINGS}: {finding.status} {finding.check}": finding
+        for finding in findings
+        if not finding.check.startswith("probe ")
+    }
     new: list[Report] = list(findings)
     with suppress(errors.B24ToolsError, OSError):
         if session.has_database():
@@ -112,7 +116,7 @@ def choose_new_findings(
                 known = {cause for cause, notice in store.notices.read().items() if notice.scope == FINDINGS}
                 store.notices.forget(known - causes.keys() if is_whole else ())
                 store.notices.save({cause: Notice(FINDINGS, now, now) for cause in causes.keys() - known})
-            new = [one for one in findings if not any(causes.get(cause) is one for cause in known)]
+            new = [finding for finding in findings if not any(causes.get(cause) is finding for cause in known)]
     return new
 
 
@@ -176,13 +180,13 @@ def _judge(
     """Return what to say now about a cause, and what is known of it from now on."""
     from b24tools.store.notices import Notice
 
-    names = {one: f"{one.file}/{one.order_id}" if one.file else one.order_id for one in alike}
+    names = {trouble: f"{trouble.file}/{trouble.order_id}" if trouble.file else trouble.order_id for trouble in alike}
     orders = frozenset(names.values())
     if known is None or clock.known_moment(known.last_at, now) is None:
         return alike, Notice(scope, now, now, orders)
     if _is_due(known.first_at, known.last_at, now):
         return alike, Notice(scope, known.first_at, now, orders)
-    new = [one for one, name in names.items() if name not in known.orders]
+    new = [trouble for trouble, name in names.items() if name not in known.orders]
     if new:
         return new, Notice(scope, now, now, known.orders | orders)
     return (), known

@@ -65,7 +65,7 @@ def replan(
         invocation.send_messages(session)
     failed = [move.error for move in result.moves if move.error is not None]
     skipped = [move for move in result.planned if move.outcome == "skipped"]
-    status = combined_status([one.exit_status for one in failed] + [0] * (len(result.planned) - len(failed)))
+    status = combined_status([failure.exit_status for failure in failed] + [0] * (len(result.planned) - len(failed)))
     if error is None and (failed or skipped):
         error = next(iter(failed), None) or errors.B24ToolsError(
             _("some tasks have changed since they were read, and stay"), _("Run it again.")

@@ -60,7 +60,7 @@ def replay(
     session = invocation.open_session(logs=not (list_only or dry_run))
     zone, now = session.settings.zone, context.now()
     start = None if since is None else _subtract(now, since)
-    found = [event for path in files or () for event in _read_file(path)]
+    entries = [entry for path in files or () for entry in _read_file(path)]
     stored: list[StoredEvent] = []
     if not files:
         with session.read_store() as store:
@@ -88,15 +88,17 @@ def replay(
         if len(stored) == LISTED and not chooses:
             messenger.info(_("These are the last {n}; --since 7d shows a week.").format(n=LISTED))
         return 0
-    if not stored and not found:
+    if not stored and not entries:
         messenger.info(_("Nothing to do: no such event is stored."))
     if dry_run and not as_json and stored:
         render_events.print_stored(stored, zone, now)
-    if dry_run and not as_json and found:
-        render_events.print_found(found)
-    bodies = [entry.event for entry in found if entry.event]
+    if dry_run and not as_json and entries:
+        render_events.print_found(entries)
+    bodies = [entry.event for entry in entries if entry.event]
     broken, notes = (
-        tuple(f"{one.place}: {one.refusal.message}" for one in found if one.refusal and one.is_note is is_note)
+        tuple(
+            f"{entry.place}: {entry.refusal.message}" for entry in entries if entry.refusal and entry.is_note is is_note
+        )
         for is_note in (False, True)
     )
     done = process.Processed(len(broken), failed=len(broken), reasons=broken, warnings=notes)

@@ -51,9 +51,13 @@ def _find_positions(staff: Staff, excluded: frozenset[int]) -> list[str]:
     """Find departments of production in which somebody works: those of the sandbox's order first, in its order."""
     usual = [name for name, _id, _minutes, _sum in sample_order.LINES]
     homes = {home for person in staff.people.values() if person.active for home in person.department_ids}
-    names = [staff.departments[one].name for one in sorted(staff.inside) if one != staff.root_id]
+    names = [
+        staff.departments[department_id].name
+        for department_id in sorted(staff.inside)
+        if department_id != staff.root_id
+    ]
     wanted = sorted(
-        {staff.departments[one].name for one in homes & staff.inside} & set(names),
+        {staff.departments[home].name for home in homes & staff.inside} & set(names),
         key=lambda name: (usual.index(name) if name in usual else len(usual), names.index(name)),
     )
     return [name for name in wanted if staff.position(name, None, excluded).people]

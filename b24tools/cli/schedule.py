@@ -122,12 +122,12 @@ def _read_installation(
         config.absolute(inbox) if inbox else "",
         user,
         name,
-        notify=all(one.notify for one in each.values()) if each else bool(settings.notify),
+        notify=all(portal.notify for portal in each.values()) if each else bool(settings.notify),
         serve=serve,
         zone=settings.zone.key,
         profile=settings.profile,
         profiles_file=config.absolute(profiles_file) if profiles_file else "",
-        profiles={name: str(one.data_dir) for name, one in each.items()},
+        profiles={name: str(portal.data_dir) for name, portal in each.items()},
     )
 
 
@@ -142,10 +142,12 @@ def _read_profiles(file: Path, inbox: Path | None, *, serve: bool) -> dict[str, 
         )
     if inbox:
         check_path(inbox)
-    found = {one.name: config.inspect({}, one.file, one.name) for one in choose_profiles(None, file)[0]}
-    for inspection in found.values():
+    inspections = {
+        profile.name: config.inspect({}, profile.file, profile.name) for profile in choose_profiles(None, file)[0]
+    }
+    for inspection in inspections.values():
         _require(inspection, "B24_DATA_DIR")
-    return {name: inspection.settings for name, inspection in found.items()}
+    return {name: inspection.settings for name, inspection in inspections.items()}
 
 
 def _require(inspection: config.Inspection, *names: str) -> None:

@@ -10,9 +10,9 @@ from b24tools.core.i18n import _
 
 def refuse_together(options: Mapping[str, bool], hint: str = "") -> None:
     """Raise UsageError where more than one of these options is given."""
-    *others, last = [option for option, is_given in options.items() if is_given] or [""]
-    if others:
-        message = _("{one} and {other} exclude each other").format(one=", ".join(others), other=last)
+    *earlier, last = [option for option, is_given in options.items() if is_given] or [""]
+    if earlier:
+        message = _("{one} and {other} exclude each other").format(one=", ".join(earlier), other=last)
         raise errors.UsageError(message, hint or _("Name one of them."))
 
 

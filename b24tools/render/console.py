@@ -261,8 +261,8 @@ def wrap_words(text: str, width: int) -> list[str]:
     mark = re.match(r" *(?:[!x→] |-> )?", text)
     indent = " " * len(mark[0]) if mark else ""
 
-    def hold(found: re.Match[str]) -> str:
-        return found[0].replace(" ", GLUE) if len(found[0]) <= width - len(indent) else found[0]
+    def hold(match: re.Match[str]) -> str:
+        return match[0].replace(" ", GLUE) if len(match[0]) <= width - len(indent) else match[0]
 
     wrapper = textwrap.TextWrapper(
         width,
