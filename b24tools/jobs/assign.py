@@ -498,8 +498,7 @@ class _Run:
     def _save_standing(self, order: onec_order.Order, planner: Planner, plans: Sequence[PlannedTask]) -> None:
         """Let what has changed of the order be asked for from now on."""
         store = self._tools.store.orders
-        keys = [plan.item.key for plan in plans]
-        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, keys)
+        lines = Ledger(self._tools.store, self._tools.clock).mark_removed(order.id, [plan.item.key for plan in plans])
         row = store.read([order.id])[order.id]
         if (stands := standing.stand_as_planned(planner, row, lines, plans)) is not None:
             changed = {order.id: (stands.to_compare(planner.calendar), stands.state == standing.OVER)}
