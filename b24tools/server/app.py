@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -66,23 +65,17 @@ def create_app(services: Services, access: Access) -> FastAPI:
 
 
 def _add_error_handlers(api: FastAPI, services: Services) -> None:
-    settings = services.session.settings
-
     def refuse(request: Request, error: errors.B24ToolsError) -> Response:
         note_outcome(request.scope, f"{read_code(error)}: {error.message}")
-        status, problem, headers = describe_refusal(error, services.now(), settings.scrubber.scrub)
+        if isinstance(error.__cause__, database.Error):
+            is_known = database.is_locked(error.__cause__) or bool(getattr(error.__cause__, "hint", ""))
+            _log.error("%s", error.message, exc_info=None if is_known else error.__cause__)
+        status, problem, headers = describe_refusal(error, services.now(), services.scrub)
         reply = answer_problem(request, status, problem)
         reply.headers.update(headers)
         return reply
 
     api.exception_handler(errors.B24ToolsError)(refuse)
-
-    @api.exception_handler(database.Error)
-    def answer_database_error(request: Request, error: database.Error) -> Response:
-        is_known = database.is_locked(error) or bool(getattr(error, "hint", ""))
-        _log.error("%s", error, exc_info=None if is_known else error)
-        name = Path(settings.database.name)  # its folder is nothing for a client
-        return refuse(request, database.explain(name, error, folder=settings.data_dir))
 
     @api.exception_handler(RequestValidationError)
     def answer_bad_query(request: Request, error: RequestValidationError) -> Response:

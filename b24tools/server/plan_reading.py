@@ -63,5 +63,4 @@ def read_all_orders(services: Services, *, fresh: bool = False) -> Reading[order
 
 def _scrub(services: Services, listing: orders.Listing) -> orders.Listing:
     """Take secrets out of the warnings."""
-    scrub = services.session.settings.scrubber.scrub
-    return replace(listing, warnings=tuple(map(scrub, listing.warnings)))
+    return replace(listing, warnings=tuple(map(services.scrub, listing.warnings)))

@@ -101,7 +101,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if session.settings.notify:
             later.add_task(_send_messages, session)
         more = {"orders": render_assign.data(results, zone)} if details else {}
-        return reply(results, services.now(), more, session.settings.scrubber.scrub)
+        return reply(results, services.now(), more, services.scrub)
 
     @api.post(
         "/plan",
@@ -118,7 +118,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         data = render_assign.data(results, zone)
         for shown, order in zip(data, results, strict=True):
             if order.warnings:  # the command has them beside its data
-                shown["warnings"] = list(map(session.settings.scrubber.scrub, order.warnings))
+                shown["warnings"] = list(map(services.scrub, order.warnings))
         return Reply(data)
 
 

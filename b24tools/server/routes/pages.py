@@ -16,7 +16,6 @@ from b24tools.server.page import Age, PageLook, change_query, find_root, keep_lo
 from b24tools.server.plan_reading import read_plan
 from b24tools.server.routes.health import read_ages
 from b24tools.server.services import Services
-from b24tools.store import database
 
 
 def add_routes(api: FastAPI, services: Services) -> None:
@@ -34,7 +33,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
             try:
                 health = read_ages(services)
                 age_s, status = health.snapshot_age_s, health.status
-            except (errors.B24ToolsError, database.Error):
+            except errors.B24ToolsError:
                 age_s, status = None, "failed"
             main = start.to_html(find_root(request), list_pages(), status, age_s)
             return render_page(request, look, "b24tools", main)

@@ -52,7 +52,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
             reading.release()
 
     def reply(listing: orders.Listing) -> Reply:
-        warnings = [session.settings.scrubber.scrub(warning) for warning in listing.warnings]
+        warnings = [services.scrub(warning) for warning in listing.warnings]
         return Reply(render_orders.data(listing, zone) | ({"warnings": warnings} if warnings else {}))
 
     def show_orders(request: Request, look: Look, state: str | None, text: str) -> Response:
