@@ -92,7 +92,10 @@ def wants_html(request: Request) -> bool:
 
 
 def read_language(request: Request) -> Literal["en", "ru"] | None:
-    """Return the language that a page was asked for in; None: the server's own, in which JSON is always."""
+    """Return the language that a page was asked for in; None: the server's own, in which JSON is always.
+
+    Every request speaks it. What is a page whatever is accepted speaks that of its address.
+    """
     return _LANGUAGE.validate_python(request.query_params.get("lang")) if wants_html(request) else None
 
 
@@ -169,19 +172,18 @@ def answer_problem(request: Request, status: int, problem: dict[str, str]) -> Re
 
 def _render_error(request: Request, status: int, problem: dict[str, str]) -> HTMLResponse:
     look = Look(read_language(request), _THEME.validate_python(request.query_params.get("theme")))
-    with i18n.speaking(look.lang):
-        main = join(
-            [
-                element("p", as_sentence(problem["detail"]), class_="warning"),
-                element("p", problem["hint"]),
-                element("p", _("Error code: {code}").format(code=problem["code"])),
-            ]
-        )
-        title = _("Try again a little later") if status == 503 else _("That did not work")
-        page = render_page(request, look, title, main, status=status)
-        if status == 503:
-            page.headers["Refresh"] = str(RELOAD_S)
-        return page
+    main = join(
+        [
+            element("p", as_sentence(problem["detail"]), class_="warning"),
+            element("p", problem["hint"]),
+            element("p", _("Error code: {code}").format(code=problem["code"])),
+        ]
+    )
+    title = _("Try again a little later") if status == 503 else _("That did not work")
+    page = render_page(request, look, title, main, status=status)
+    if status == 503:
+        page.headers["Refresh"] = str(RELOAD_S)
+    return page
 
 
 def keep_look(request: Request) -> dict[str, str]:

@@ -167,6 +167,12 @@ def test_the_pages_speak_the_language_asked_for_and_carry_it_on(served: Served) 
     assert 'href="?theme=dark"' in overview  # today
 
 
+def test_programs_are_answered_in_the_language_of_the_server(served: Served) -> None:
+    """Whatever the address says of pages; errors, too."""
+    for path in ("/why/69?", "/why/70000?", "/load?department=Сварщег", "/today?date=x", "/today/zzz?", "/orders/zzz?"):
+        assert served.client.get(path).text == served.client.get(f"{path}&lang=ru").text
+
+
 def test_the_heat_map_tells_cells_apart() -> None:
     """Free, fuller, full; away; no working time. Days of a week that look alike are one cell, as is what is free."""
     monday = date(2026, 11, 23)

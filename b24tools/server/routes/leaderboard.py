@@ -111,10 +111,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
             rules, season = leaderboard.rules_of(store, chosen)
         if not page.wants_html(request):
             return Reply(counting_rules.data(rules))
-        with i18n.speaking(look.lang):
-            final = leaderboard_text.describe_season(season, rules_differ=False) if season else ""
-            words = [element("li", text) for _rule, _value, text in counting_rules.list_rules(rules)]
-            return page.render_page(request, look, _("What counts"), join([element("p", final), element("ul", *words)]))
+        final = leaderboard_text.describe_season(season, rules_differ=False) if season else ""
+        words = [element("li", text) for _rule, _value, text in counting_rules.list_rules(rules)]
+        return page.render_page(request, look, _("What counts"), join([element("p", final), element("ul", *words)]))
 
     @api.get(
         "/board",

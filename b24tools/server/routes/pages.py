@@ -55,9 +55,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
         weeks: Annotated[int, Query(ge=0, le=plan.MOST_WEEKS, description="0: as many as needed.")] = 0,
     ) -> HTMLResponse:
         filters = plan.Filters(by, order, person, int(department) if department else None, late, weeks)
+        reading = read_plan(services, fresh=look.fresh)
+        found = reading.value
         with i18n.speaking(look.lang):
-            reading = read_plan(services, fresh=look.fresh)
-            found = reading.value
             view = plan.View(
                 found.portal_url,
                 zone,

@@ -13,7 +13,7 @@ from b24tools import context
 from b24tools.assignment.order_lookup import SeveralOrders, find_order
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
 from b24tools.assignment.tools import Tools
-from b24tools.core import errors, i18n
+from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs import orders
 from b24tools.render import orders as render_orders
@@ -56,20 +56,19 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return Reply(render_orders.data(listing, zone) | ({"warnings": warnings} if warnings else {}))
 
     def show_orders(request: Request, look: Look, state: str | None, text: str) -> Response:
-        with i18n.speaking(look.lang):
-            reading = read_all_orders(services, fresh=look.fresh) if state in ("all", OVER) else None
-            reading = reading or read_open_orders(services, fresh=look.fresh)
-            main = orders_page.to_html(
-                [one for one in reading.value.orders if one.state in STATES[state]],
-                reading.value.warnings,
-                state=state,
-                text=text,
-                zone=zone,
-                now=reading.read_at,
-                root=find_root(request),
-                hidden=keep_look(request),
-            )
-            return render_page(request, look, _("Orders"), main, Age(reading.read_at, zone, reading.problem))
+        reading = read_all_orders(services, fresh=look.fresh) if state in ("all", OVER) else None
+        reading = reading or read_open_orders(services, fresh=look.fresh)
+        main = orders_page.to_html(
+            [one for one in reading.value.orders if one.state in STATES[state]],
+            reading.value.warnings,
+            state=state,
+            text=text,
+            zone=zone,
+            now=reading.read_at,
+            root=find_root(request),
+            hidden=keep_look(request),
+        )
+        return render_page(request, look, _("Orders"), main, Age(reading.read_at, zone, reading.problem))
 
     @api.get(
         "/orders",

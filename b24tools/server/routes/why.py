@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import FastAPI, Path, Request, Response
 
-from b24tools.core import errors, i18n
+from b24tools.core import errors
 from b24tools.core.i18n import _
 from b24tools.jobs import why
 from b24tools.render import why as render_why
@@ -31,7 +31,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     def get_decision(
         request: Request, look: PageLook, task: Annotated[int, Path(ge=1, description="The task's number.")]
     ) -> Response:
-        with i18n.speaking(look.lang), services.session.read_store() as store:
+        with services.session.read_store() as store:
             try:
                 found = why.explain(store, task, settings.data_dir)
             except errors.ConfigError as error:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Path, Query, Request, Response
 
 from b24tools.assignment.team import Team, choose_team
-from b24tools.core import errors, i18n, periods
+from b24tools.core import errors, periods
 from b24tools.core.i18n import _
 from b24tools.jobs import load, today
 from b24tools.render import load as render_load
@@ -55,59 +55,57 @@ def add_routes(api: FastAPI, services: Services) -> None:
         sort: Annotated[Literal["load", "name"], Query(description="The fullest first, or by name.")] = "load",
     ) -> Response:
         is_page = wants_html(request)
-        with i18n.speaking(look.lang):
-            reading = read_plan(services, fresh=look.fresh, is_page=is_page)
-            found = reading.value
-            team = find(found, department.strip() or None)
-            length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
-            with found.lanes:
-                result = load.lay_out(found.found, team, weeks=length, by_name=sort == load_page.NAME)
-            if not is_page:
-                return Reply(render_load.data(result, zone))
-            staff = found.found.company.staff
-            inside = {*staff.below(staff.root_id)}
-            view = load_page.View(
-                zone,
-                found.found.now,
-                length,
-                sort,
-                _choose_option(team, department),
-                [(one.id, one.name) for one in staff.departments.values() if one.id in inside],
-                find_root(request),
-                keep_look(request),
-            )
-            main = load_page.to_html(result, view)
-            age = Age(reading.read_at, zone, reading.problem)
-            return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
+        reading = read_plan(services, fresh=look.fresh, is_page=is_page)
+        found = reading.value
+        team = find(found, department.strip() or None)
+        length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
+        with found.lanes:
+            result = load.lay_out(found.found, team, weeks=length, by_name=sort == load_page.NAME)
+        if not is_page:
+            return Reply(render_load.data(result, zone))
+        staff = found.found.company.staff
+        inside = {*staff.below(staff.root_id)}
+        view = load_page.View(
+            zone,
+            found.found.now,
+            length,
+            sort,
+            _choose_option(team, department),
+            [(one.id, one.name) for one in staff.departments.values() if one.id in inside],
+            find_root(request),
+            keep_look(request),
+        )
+        main = load_page.to_html(result, view)
+        age = Age(reading.read_at, zone, reading.problem)
+        return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
 
     def answer_today(request: Request, look: PageLook, name: str | None, day: str) -> Response:
-        with i18n.speaking(look.lang):
-            try:
-                date = periods.read_day(day, services.now().astimezone(zone).date()) if day.strip() else None
-            except errors.ConfigError as error:
-                raise HttpError(422, error.message, error.hint) from None
-            is_page = wants_html(request)
-            reading = read_plan(services, fresh=look.fresh, is_page=is_page)
-            found = reading.value
-            team = find(found, name)
-            try:
-                with found.lanes:
-                    result = today.list_work(found.found, team, found.portal_url, date)
-            except errors.ConfigError as error:
-                raise HttpError(422, error.message, error.hint) from None
-            if not is_page:
-                return Reply(render_today.data(result, zone))
-            view = today_page.View(
-                zone,
-                found.found.now.astimezone(zone).date(),
-                find_root(request),
-                partial(change_query, request),
-                urlencode(keep_look(request)),
-            )
-            main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
-            title = _("Work lists") if name is None else _describe_team(team)
-            age = Age(reading.read_at, zone, reading.problem)
-            return render_page(request, look, title, main, age, style=today_sheets.read_style())
+        try:
+            date = periods.read_day(day, services.now().astimezone(zone).date()) if day.strip() else None
+        except errors.ConfigError as error:
+            raise HttpError(422, error.message, error.hint) from None
+        is_page = wants_html(request)
+        reading = read_plan(services, fresh=look.fresh, is_page=is_page)
+        found = reading.value
+        team = find(found, name)
+        try:
+            with found.lanes:
+                result = today.list_work(found.found, team, found.portal_url, date)
+        except errors.ConfigError as error:
+            raise HttpError(422, error.message, error.hint) from None
+        if not is_page:
+            return Reply(render_today.data(result, zone))
+        view = today_page.View(
+            zone,
+            found.found.now.astimezone(zone).date(),
+            find_root(request),
+            partial(change_query, request),
+            urlencode(keep_look(request)),
+        )
+        main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
+        title = _("Work lists") if name is None else _describe_team(team)
+        age = Age(reading.read_at, zone, reading.problem)
+        return render_page(request, look, title, main, age, style=today_sheets.read_style())
 
     @api.get(
         "/today",
