@@ -13,6 +13,7 @@ from b24tools.core.i18n import _, current_language
 from b24tools.render.assign import task_url
 from b24tools.render.formats import format_long_day, format_moment, format_work, tell_apart
 from b24tools.render.markup import Html, element, escape, join
+from b24tools.render.page_parts import render_titles
 from b24tools.render.today import (
     describe_before,
     describe_day_off,
@@ -85,10 +86,9 @@ def _render_sheet(one: WorkList, name: str, today: Today, zone: ZoneInfo) -> Htm
         element("p", amount, class_="amount"),
     )
     titles = [_("Time"), _("What to do"), _("Deadline"), _("Task"), _("Done, minutes spent")]
-    columns = element("tr", *(element("th", title, scope="col") for title in titles))
     if one.jobs:  # the head stands on each page that the table takes
         rows = [_render_job(job, today, zone) for job in one.jobs]
-        top = element("thead", element("tr", element("td", head, colspan=len(titles))), columns)
+        top = element("thead", element("tr", element("td", head, colspan=len(titles))), render_titles(titles))
         body = element("table", top, element("tbody", *rows))
     else:
         body = join([head, element("p", describe_idle(one, today, zone), class_="empty")])

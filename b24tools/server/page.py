@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Literal
@@ -29,6 +29,7 @@ from b24tools.core.errors import as_sentence
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.timestamps import to_text
 from b24tools.render.markup import Html, element, escape, join
+from b24tools.render.page_parts import View
 from b24tools.server.responses import Reply
 
 PAGES = Path(__file__).parent / "pages"
@@ -189,6 +190,12 @@ def _render_error(request: Request, status: int, problem: dict[str, str]) -> HTM
 def keep_look(request: Request) -> dict[str, str]:
     """Return the parameters of language and theme, which links and forms have to carry on."""
     return {name: request.query_params[name] for name in ("lang", "theme") if name in request.query_params}
+
+
+def make_view(request: Request, session: context.Session, now: datetime) -> View:
+    """Return what a page for planners is drawn with. `now`: when what it shows was read."""
+    link = partial(change_query, request)
+    return View(session.portal_url, session.settings.zone, now, find_root(request), link, keep_look(request))
 
 
 def find_root(request: Request) -> str:

@@ -15,7 +15,7 @@ from b24tools.server.services import PAGE_WAIT_S, Services
 
 @dataclass(frozen=True)
 class PlanReading:
-    """Open orders, late ones first, and what everybody does. `portal_url`: where the tasks are.
+    """Open orders, late ones first, and what everybody does.
 
     `found` is what they were read off; its workload is not for two threads at once: hold `lanes`.
     """
@@ -24,7 +24,6 @@ class PlanReading:
     departments: tuple[overview.DepartmentPlan, ...]
     found: Standings
     rules: Rules
-    portal_url: str
     lanes: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -39,7 +38,7 @@ def read_plan(services: Services, *, fresh: bool = False, is_page: bool = True) 
             rules = context.assign_rules(services.session.settings, tools.store, {})
             listing, found = orders.list_with_standings(tools, rules)
             departments = overview.lay_out(found, listing.orders, rules.excluded)
-            return PlanReading(_scrub(services, listing), departments, found, rules, tools.client.url)
+            return PlanReading(_scrub(services, listing), departments, found, rules)
 
     return services.readings.get("plan", read, fresh=fresh, wait_s=PAGE_WAIT_S if is_page else None)
 

@@ -17,6 +17,7 @@ from b24tools.cli import app
 from b24tools.core.models import Department
 from b24tools.jobs import load
 from b24tools.render import load_page
+from b24tools.render.page_parts import View
 from b24tools.sandbox import demo_company
 from b24tools.sandbox.server import transport
 from b24tools.scheduling import workload
@@ -196,8 +197,8 @@ def test_the_heat_map_tells_cells_apart() -> None:
             workload.PersonLoad(3, "Ян Бо", 0, at(23), (), days()),
         ),
     )
-    view = load_page.View(MOSCOW, at(23), 2, "load", "", [(9, "Сварщик")], "./", {})
-    page = load_page.to_html(load.Load((group,), ("something is not known",)), view)
+    filters, view = load_page.Filters(2, "load", "", [(9, "Сварщик")]), View("", MOSCOW, at(23), "./", str, {})
+    page = load_page.to_html(load.Load((group,), ("something is not known",)), filters, view)
     cell = r"<td class=\"((?:cell|off)[^\"]*)\"(?: colspan=\"(\d+)\")?[^>]*>(?:<a [^>]*>)?([^<]*)"
     assert [
         [

@@ -20,7 +20,7 @@ from b24tools.render import orders as render_orders
 from b24tools.render import orders_page
 from b24tools.server import openapi
 from b24tools.server.models import OrdersAsTheyStand
-from b24tools.server.page import Age, Look, PageLook, find_root, keep_look, render_page, wants_html
+from b24tools.server.page import Age, Look, PageLook, make_view, render_page, wants_html
 from b24tools.server.plan_reading import read_all_orders, read_open_orders
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
@@ -59,14 +59,11 @@ def add_routes(api: FastAPI, services: Services) -> None:
         reading = read_all_orders(services, fresh=look.fresh) if state in ("all", OVER) else None
         reading = reading or read_open_orders(services, fresh=look.fresh)
         main = orders_page.to_html(
-            [one for one in reading.value.orders if one.state in STATES[state]],
+            [order for order in reading.value.orders if order.state in STATES[state]],
             reading.value.warnings,
-            state=state,
-            text=text,
-            zone=zone,
-            now=reading.read_at,
-            root=find_root(request),
-            hidden=keep_look(request),
+            state,
+            text,
+            make_view(request, session, reading.read_at),
         )
         return render_page(request, look, _("Orders"), main, Age(reading.read_at, zone, reading.problem))
 

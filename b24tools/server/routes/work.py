@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
 from fastapi import FastAPI, Path, Query, Request, Response
 
@@ -16,7 +14,7 @@ from b24tools.render import load as render_load
 from b24tools.render import load_page, today_page, today_sheets
 from b24tools.render import today as render_today
 from b24tools.server import openapi
-from b24tools.server.page import Age, PageLook, change_query, find_root, keep_look, render_page, wants_html
+from b24tools.server.page import Age, PageLook, make_view, render_page, wants_html
 from b24tools.server.plan_reading import PlanReading, read_plan
 from b24tools.server.responses import HttpError, Reply
 from b24tools.server.services import Services
@@ -65,17 +63,13 @@ def add_routes(api: FastAPI, services: Services) -> None:
             return Reply(render_load.data(result, zone))
         staff = found.found.company.staff
         inside = {*staff.below(staff.root_id)}
-        view = load_page.View(
-            zone,
-            found.found.now,
+        filters = load_page.Filters(
             length,
             sort,
             _choose_option(team, department),
             [(one.id, one.name) for one in staff.departments.values() if one.id in inside],
-            find_root(request),
-            keep_look(request),
         )
-        main = load_page.to_html(result, view)
+        main = load_page.to_html(result, filters, make_view(request, services.session, found.found.now))
         age = Age(reading.read_at, zone, reading.problem)
         return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
 
@@ -90,18 +84,12 @@ def add_routes(api: FastAPI, services: Services) -> None:
         team = find(found, name)
         try:
             with found.lanes:
-                result = today.list_work(found.found, team, found.portal_url, date)
+                result = today.list_work(found.found, team, services.session.portal_url, date)
         except errors.ConfigError as error:
             raise HttpError(422, error.message, error.hint) from None
         if not is_page:
             return Reply(render_today.data(result, zone))
-        view = today_page.View(
-            zone,
-            found.found.now.astimezone(zone).date(),
-            find_root(request),
-            partial(change_query, request),
-            urlencode(keep_look(request)),
-        )
+        view = make_view(request, services.session, found.found.now)
         main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
         title = _("Work lists") if name is None else _describe_team(team)
         age = Age(reading.read_at, zone, reading.problem)
