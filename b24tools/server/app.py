@@ -77,6 +77,12 @@ def _add_error_handlers(api: FastAPI, services: Services) -> None:
 
     api.exception_handler(errors.B24ToolsError)(refuse)
 
+    @api.exception_handler(database.Error)
+    def answer_database_error(request: Request, error: database.Error) -> Response:
+        explained = database.explain(services.session.settings.database, error)
+        explained.__cause__ = error
+        return refuse(request, explained)
+
     @api.exception_handler(RequestValidationError)
     def answer_bad_query(request: Request, error: RequestValidationError) -> Response:
         reasons = [

@@ -17,12 +17,12 @@ from b24tools.server.services import PAGE_WAIT_S, Services
 class PlanReading:
     """Open orders, late ones first, and what everybody does.
 
-    `found` is what they were read off; its workload is not for two threads at once: hold `lanes`.
+    `standings` is what they were read off; its workload is not for two threads at once: hold `lanes`.
     """
 
     listing: orders.Listing
     departments: tuple[overview.DepartmentPlan, ...]
-    found: Standings
+    standings: Standings
     rules: Rules
     lanes: threading.Lock = field(default_factory=threading.Lock)
 
@@ -36,9 +36,9 @@ def read_plan(services: Services, *, fresh: bool = False, is_page: bool = True) 
     def read() -> PlanReading:
         with services.open_tools() as tools:
             rules = context.assign_rules(services.session.settings, tools.store, {})
-            listing, found = orders.list_with_standings(tools, rules)
-            departments = overview.lay_out(found, listing.orders, rules.excluded)
-            return PlanReading(_scrub(services, listing), departments, found, rules)
+            listing, standings = orders.list_with_standings(tools, rules)
+            departments = overview.lay_out(standings, listing.orders, rules.excluded)
+            return PlanReading(_scrub(services, listing), departments, standings, rules)
 
     return services.readings.get("plan", read, fresh=fresh, wait_s=PAGE_WAIT_S if is_page else None)
 

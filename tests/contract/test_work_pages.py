@@ -130,11 +130,13 @@ def test_a_name_that_is_nobodys_or_several_peoples(served: Served) -> None:
         ("/load?weeks=x&sort=y", 'weeks = "x": expected a whole number; sort = "y": expected one of load, name'),
         ("/orders?state=foo", 'state = "foo": expected one of open, at_risk, late, done, all'),
         ("/why/abc", 'task = "abc": expected a whole number'),
+        ("/today?date=x", '"x" is not a day'),
+        ("/orders?changed_since=x", '"x" is neither a cursor nor a span of time'),
         ("/plan?department=x", 'department = "x": expected a whole number'),
         ("/plan?late=perhaps", 'late = "perhaps": expected 1 or 0'),
     ):
         answer = served.client.get(wrong)
-        assert (422, detail) == (answer.status_code, answer.json()["detail"])
+        assert (422, detail, "bad_request") == (answer.status_code, answer.json()["detail"], answer.json()["code"])
     page = served.client.get("/today/Сварщег", headers=HTML)
     assert (404, True) == (page.status_code, "Сварщик" in page.text and "<h1>" in page.text)
 

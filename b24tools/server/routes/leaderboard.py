@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from string import Template
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from b24tools.core import errors, i18n, periods
+from b24tools.core import i18n, periods
 from b24tools.core.i18n import _, ngettext, pgettext
 from b24tools.core.scope import Scope
 from b24tools.jobs import leaderboard
@@ -22,7 +21,7 @@ from b24tools.render.leaderboard import data
 from b24tools.render.markup import element, escape, join
 from b24tools.server import models, openapi, page
 from b24tools.server.page import Language, Theme
-from b24tools.server.responses import HttpError, Reply
+from b24tools.server.responses import HttpError, Reply, refuse_input
 from b24tools.server.services import Services
 
 TOP = 10
@@ -41,10 +40,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
     settings = services.session.settings
 
     def choose_period(text: str | None, kind: str = periods.WEEK) -> periods.Period:
-        try:
+        with refuse_input(422):
             return periods.choose(text, kind, settings.zone, services.now())
-        except errors.ConfigError as error:
-            raise HttpError(422, error.message, error.hint) from None
 
     @api.get(
         "/leaderboard",
@@ -71,7 +68,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         chosen = choose_period(period, kind)
         if me is not None and teams:
             raise HttpError(422, _("me and teams exclude each other"))
-        with services.session.read_store() as store, answer_unknown_names():
+        with services.session.read_store() as store, refuse_input(404):
             board = leaderboard.board(
                 store,
                 chosen,
@@ -132,7 +129,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     ) -> HTMLResponse:
         with services.open_store() as store:
             old_s = float(store.settings.get("snapshot_max_age_h")) * 3600
-            with answer_unknown_names():
+            with refuse_input(404):
                 scope = leaderboard.read_scope(store, group, department)
             rules, season = leaderboard.rules_of(store, choose_period(period, kind))
             differ = rules != store.settings.counting_rules(settings.zone)
@@ -180,19 +177,6 @@ def add_routes(api: FastAPI, services: Services) -> None:
             raise HttpError(422, _('"{text}" is not a week; an example: 2026-W47').format(text=week))
         with services.open_store() as store:
             return store.tasks.closed_ids(period.start, period.end, store.settings.opted_out_users())
-
-
-@contextmanager
-def answer_unknown_names() -> Iterator[None]:
-    """Answer 404 to a name that nothing has, 409 to one that several have."""
-    try:
-        yield
-    except errors.ConfigError as error:
-        if error.code == errors.ErrorCode.DATABASE:
-            raise
-        status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
-        code = error.code if status == 409 else None
-        raise HttpError(status, error.message, error.hint, code=code) from None
 
 
 def reply_if_changed(request: Request, content: dict[str, Any]) -> Response:

@@ -57,7 +57,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         reading = read_plan(services, fresh=look.fresh)
         plan = reading.value
         with i18n.speaking(look.lang):
-            view = make_view(request, services.session, plan.found.now)
-            listing, calendar = plan.listing, plan.found.calendar
+            view = make_view(request, services.session, plan.standings.now)
+            listing, calendar = plan.listing, plan.standings.calendar
             main = plan_page.to_html(listing.orders, plan.departments, calendar, listing.warnings, filters, view)
             return render_page(request, look, _("Plan"), main, Age(reading.read_at, zone, reading.problem))

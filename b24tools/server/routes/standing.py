@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query, Request, Response
 
 from b24tools import context
-from b24tools.assignment.order_lookup import SeveralOrders, find_order
+from b24tools.assignment.order_lookup import find_order
 from b24tools.assignment.standing import AT_RISK, LATE, OPEN, OVER
 from b24tools.assignment.tools import Tools
 from b24tools.core import errors
@@ -22,7 +22,7 @@ from b24tools.server import openapi
 from b24tools.server.models import OrdersAsTheyStand
 from b24tools.server.page import Age, Look, PageLook, make_view, render_page, wants_html
 from b24tools.server.plan_reading import read_all_orders, read_open_orders
-from b24tools.server.responses import HttpError, Reply
+from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
 
 STATES = {
@@ -90,10 +90,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         if changed_since is None and wants_html(request):
             return show_orders(request, look, state, order)
         with open_tools() as tools:
-            try:
+            with refuse_input(422):
                 since = orders.read_since(tools.store.orders, changed_since, services.now()) if changed_since else None
-            except errors.ConfigError as error:
-                raise HttpError(422, error.message, error.hint) from None
             states = STATES[state or ("all" if changed_since else None)]
             rules = context.assign_rules(session.settings, tools.store, {})
             listing = orders.list_orders(tools, rules, since=since, states=states)
@@ -108,12 +106,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
     )
     def get_order(order: Annotated[str, Path(description="Its number or identifier.")]) -> Reply:
         with open_tools() as tools:
-            try:
+            with refuse_input(404):
                 row = find_order(tools.store.orders, order)
-            except SeveralOrders as error:
-                raise HttpError(409, error.message, error.hint, code=error.code) from None
-            except errors.ConfigError as error:
-                raise HttpError(404, error.message, error.hint, code=error.code) from None
             rules = context.assign_rules(session.settings, tools.store, {})
             listing = orders.list_orders(tools, rules, rows=[row])
         return reply(listing)

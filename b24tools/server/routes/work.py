@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Path, Query, Request, Response
 
 from b24tools.assignment.team import Team, choose_team
-from b24tools.core import errors, periods
+from b24tools.core import periods
 from b24tools.core.i18n import _
 from b24tools.jobs import load, today
 from b24tools.render import load as render_load
@@ -15,8 +15,8 @@ from b24tools.render import load_page, today_page, today_sheets
 from b24tools.render import today as render_today
 from b24tools.server import openapi
 from b24tools.server.page import Age, PageLook, make_view, render_page, wants_html
-from b24tools.server.plan_reading import PlanReading, read_plan
-from b24tools.server.responses import HttpError, Reply
+from b24tools.server.plan_reading import read_plan
+from b24tools.server.responses import Reply, refuse_input
 from b24tools.server.services import Services
 from b24tools.server.work_models import PersonLoad, WorkList
 
@@ -28,14 +28,6 @@ Day = Annotated[str, Query(alias="date", description="Another day than today: 20
 def add_routes(api: FastAPI, services: Services) -> None:
     """Add the endpoints."""
     zone = services.session.settings.zone
-
-    def find(found: PlanReading, name: str | None) -> Team:
-        try:
-            return choose_team(found.found.company, found.rules.excluded, name)
-        except errors.ConfigError as error:
-            status = 409 if error.code == errors.ErrorCode.AMBIGUOUS else 404
-            code = errors.ErrorCode.AMBIGUOUS if status == 409 else errors.ErrorCode.NOT_FOUND
-            raise HttpError(status, error.message, error.hint, code=code) from None
 
     @api.get(
         "/load",
@@ -54,14 +46,15 @@ def add_routes(api: FastAPI, services: Services) -> None:
     ) -> Response:
         is_page = wants_html(request)
         reading = read_plan(services, fresh=look.fresh, is_page=is_page)
-        found = reading.value
-        team = find(found, department.strip() or None)
+        plan = reading.value
+        with refuse_input(404):
+            team = choose_team(plan.standings.company, plan.rules.excluded, department.strip() or None)
         length = weeks or (PAGE_WEEKS if is_page else load.WEEKS)
-        with found.lanes:
-            result = load.lay_out(found.found, team, weeks=length, by_name=sort == load_page.NAME)
+        with plan.lanes:
+            result = load.lay_out(plan.standings, team, weeks=length, by_name=sort == load_page.NAME)
         if not is_page:
             return Reply(render_load.data(result, zone))
-        staff = found.found.company.staff
+        staff = plan.standings.company.staff
         inside = {*staff.below(staff.root_id)}
         filters = load_page.Filters(
             length,
@@ -69,27 +62,23 @@ def add_routes(api: FastAPI, services: Services) -> None:
             _choose_option(team, department),
             [(one.id, one.name) for one in staff.departments.values() if one.id in inside],
         )
-        main = load_page.to_html(result, filters, make_view(request, services.session, found.found.now))
+        main = load_page.to_html(result, filters, make_view(request, services.session, plan.standings.now))
         age = Age(reading.read_at, zone, reading.problem)
         return render_page(request, look, _("Workload"), main, age, style=load_page.read_style())
 
     def answer_today(request: Request, look: PageLook, name: str | None, day: str) -> Response:
-        try:
+        with refuse_input(422):
             date = periods.read_day(day, services.now().astimezone(zone).date()) if day.strip() else None
-        except errors.ConfigError as error:
-            raise HttpError(422, error.message, error.hint) from None
         is_page = wants_html(request)
         reading = read_plan(services, fresh=look.fresh, is_page=is_page)
-        found = reading.value
-        team = find(found, name)
-        try:
-            with found.lanes:
-                result = today.list_work(found.found, team, services.session.portal_url, date)
-        except errors.ConfigError as error:
-            raise HttpError(422, error.message, error.hint) from None
+        plan = reading.value
+        with refuse_input(404):
+            team = choose_team(plan.standings.company, plan.rules.excluded, name)
+        with refuse_input(422), plan.lanes:
+            result = today.list_work(plan.standings, team, services.session.portal_url, date)
         if not is_page:
             return Reply(render_today.data(result, zone))
-        view = make_view(request, services.session, found.found.now)
+        view = make_view(request, services.session, plan.standings.now)
         main = (today_page.to_overview if name is None else today_page.to_html)(result, view)
         title = _("Work lists") if name is None else _describe_team(team)
         age = Age(reading.read_at, zone, reading.problem)
