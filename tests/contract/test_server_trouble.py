@@ -16,7 +16,7 @@ import pytest
 
 from b24tools import context
 from b24tools.sandbox import demo_company
-from b24tools.server import run, services
+from b24tools.server import connections, services
 from b24tools.server.auth import Access
 from b24tools.store import database
 from tests.support.server import FORM, Served, as_bytes, event_body, head, order, raw, serving, wait_until
@@ -137,7 +137,7 @@ def test_where_the_data_are_is_for_the_log_alone(served: Served, caplog: pytest.
 
 def test_who_never_ends_the_head_of_a_request_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However busily; who is being answered is not."""
-    monkeypatch.setattr(run, "HEAD_S", 0.2)
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
     with serving(demo_company.build(context.now), tmp_path / "data") as served:
         silent, busy, second = (socket.create_connection(("127.0.0.1", served.port), timeout=10) for _one in range(3))
         with silent, busy, second:
