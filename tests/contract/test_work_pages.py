@@ -229,8 +229,8 @@ def test_five_hundred_people_are_drawn_in_a_moment() -> None:
     now = datetime(2026, 11, 23, tzinfo=MOSCOW)
     people = [workload.PersonLoad(n, f"Константин Задунайский-{n}", 99 * HOUR, now, (), days) for n in range(500)]
     groups = [load.Group(Department(n, f"Цех {n}", 4, None), tuple(people[n::10])) for n in range(10)]
-    view = load_page.View(MOSCOW, now, 13, "load", "", [], "./", {})
-    page = load_page.to_html(load.Load(tuple(groups), ()), view)
+    filters, view = load_page.Filters(13, "load", "", []), View("", MOSCOW, now, "./", str, {})
+    page = load_page.to_html(load.Load(tuple(groups), ()), filters, view)
     assert 510 * 65 - 510 == page.count("?date=")  # one of the days is free
     assert len(gzip.compress(page.encode())) < 1_000_000
 
